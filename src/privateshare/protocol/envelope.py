@@ -1,0 +1,159 @@
+"""The encrypted file, written and opened as a stream. Protocol 6.5, and 14 (b) for v1.6.
+
+256 bytes RSA-OAEP(SHA-1) of a fresh AES key, 16 bytes IV, then AES-256-CBC with PKCS#7. Keys longer than 2048 bits
+make the first part longer by as much.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import padding as block_padding
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from privateshare.errors import FileDecryptionError, FileIntegrityError
+
+CONTENT_KEY_BYTES = 32
+BLOCK_BYTES = 16
+DIGEST_BYTES = 64  # SHA-512 before the data, v1.6 only
+
+
+def _oaep() -> OAEP:
+    return OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - the protocol's, and safe in OAEP
+
+
+class EnvelopeWriter:
+    """Encrypts one file to a public key, piece by piece: the bytes of `update` and then `finish` are the envelope.
+
+    `digest` is the SHA-512 of all the data, for v1.6 (protocol 14 (b)); without it the envelope is v1.7's.
+    """
+
+    def __init__(self, key: RSAPublicKey, digest: bytes | None = None) -> None:
+        content_key, iv = os.urandom(CONTENT_KEY_BYTES), os.urandom(BLOCK_BYTES)
+        self._encryptor = Cipher(AES256(content_key), CBC(iv)).encryptor()
+        self._padder = block_padding.PKCS7(BLOCK_BYTES * 8).padder()
+        self._head = key.encrypt(content_key, _oaep()) + iv
+        if digest is not None:
+            self._head += self._encryptor.update(self._padder.update(digest))
+
+    def update(self, data: bytes) -> bytes:
+        """The next bytes of the envelope, after `data`."""
+        head, self._head = self._head, b""
+        return head + self._encryptor.update(self._padder.update(data))
+
+    def finish(self) -> bytes:
+        """The last bytes of the envelope."""
+        head, self._head = self._head, b""
+        return head + self._encryptor.update(self._padder.finalize()) + self._encryptor.finalize()
+
+
+class EnvelopeReader:
+    """Opens one envelope piece by piece: the bytes of `update` and then `finish` are the data.
+
+    Raises FileDecryptionError if the key is not the right one, FileIntegrityError if the envelope is cut or changed.
+    With `legacy` the SHA-512 before the data is taken off and checked (protocol 14 (b)).
+    """
+
+    def __init__(self, key: RSAPrivateKey, *, legacy: bool = False) -> None:
+        self._key = key
+        self._key_bytes = key.key_size // 8
+        self._pending = bytearray()
+        self._decryptor: Any = None
+        self._unpadder = block_padding.PKCS7(BLOCK_BYTES * 8).unpadder()
+        self._digest = bytearray() if legacy else None
+        self._hash = hashlib.sha512() if legacy else None
+
+    def update(self, data: bytes) -> bytes:
+        """The next bytes of the data."""
+        if self._decryptor is None:
+            self._pending += data
+            if len(self._pending) < self._key_bytes + BLOCK_BYTES:
+                return b""
+            data = self._open_head()
+        return self._checked(self._unpadder.update(self._decryptor.update(data)))
+
+    def finish(self) -> bytes:
+        """The last bytes of the data."""
+        if self._decryptor is None:
+            raise FileIntegrityError(f"the encrypted file is cut off after {len(self._pending)} bytes")
+        try:
+            last = self._unpadder.update(self._decryptor.finalize()) + self._unpadder.finalize()
+        except ValueError as error:
+            raise FileIntegrityError("the encrypted file is cut off, changed, or not for this key") from error
+        data = self._checked(last)
+        if (
+            self._digest is not None
+            and self._hash is not None
+            and not hmac.compare_digest(self._digest, self._hash.digest())
+        ):
+            raise FileIntegrityError("the data is not what was encrypted: its SHA-512 differs")
+        return data
+
+    def _open_head(self) -> bytes:
+        head = bytes(self._pending)
+        iv_end = self._key_bytes + BLOCK_BYTES
+        try:
+            content_key = self._key.decrypt(head[: self._key_bytes], _oaep())
+        except ValueError as error:
+            raise FileDecryptionError("the file is not encrypted to this private key") from error
+        if len(content_key) != CONTENT_KEY_BYTES:
+            raise FileDecryptionError("the file's key has the wrong length")
+        self._decryptor = Cipher(AES256(content_key), CBC(head[self._key_bytes : iv_end])).decryptor()
+        self._pending.clear()
+        return head[iv_end:]
+
+    def _checked(self, data: bytes) -> bytes:
+        if self._digest is None or self._hash is None:
+            return data
+        missing = DIGEST_BYTES - len(self._digest)
+        if missing:
+            self._digest += data[:missing]
+            data = data[missing:]
+        self._hash.update(data)
+        return data
+
+
+def encrypted(chunks: Iterable[bytes], key: RSAPublicKey, digest: bytes | None = None) -> Iterator[bytes]:
+    """The envelope of a stream of data."""
+    writer = EnvelopeWriter(key, digest)
+    for chunk in chunks:
+        yield writer.update(chunk)
+    yield writer.finish()
+
+
+def opened(chunks: Iterable[bytes], key: RSAPrivateKey, *, legacy: bool = False) -> Iterator[bytes]:
+    """The data of a stream that is an envelope; raises as `EnvelopeReader` does."""
+    reader = EnvelopeReader(key, legacy=legacy)
+    for chunk in chunks:
+        yield reader.update(chunk)
+    yield reader.finish()
+
+
+def encode_metadata(metadata: Mapping[str, object]) -> str:
+    """The header `X-Metadata`: base64url of JSON. Protocol 6.3."""
+    text = json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)
+    return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def decode_metadata(header: str) -> dict[str, Any]:
+    """What `X-Metadata` holds; base64 of either alphabet, with or without padding.
+
+    Raises FileIntegrityError if it holds no JSON object.
+    """
+    text = header.strip().rstrip("=").replace("+", "-").replace("/", "_")
+    try:
+        metadata = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError as error:
+        raise FileIntegrityError("the header X-Metadata is not base64url of JSON") from error
+    if not isinstance(metadata, dict):
+        raise FileIntegrityError("the header X-Metadata holds no JSON object")
+    return metadata

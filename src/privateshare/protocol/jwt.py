@@ -1,0 +1,152 @@
+"""Signed requests and signed answers: PS512 and nothing else. Protocol 2 and 3."""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from privateshare.errors import ConfigurationError, InvalidJWT
+
+ALGORITHM = "PS512"
+MIN_KEY_BITS = 2048  # protocol 2.1
+MAX_TOKEN_CHARACTERS = 32_768  # a client's JWT holds a few hundred
+
+Claims = dict[str, Any]
+
+
+def load_private_key(pem: str | bytes) -> RSAPrivateKey:
+    """The RSA private key of a PEM text (PKCS#1 or PKCS#8, no password).
+
+    Raises ConfigurationError if the text is no RSA private key of 2048 bits or more.
+    """
+    data = pem.encode() if isinstance(pem, str) else pem
+    try:
+        key = serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError("the private key is not an RSA private key in PEM form without a password") from error
+    if not isinstance(key, RSAPrivateKey) or key.key_size < MIN_KEY_BITS:
+        raise ConfigurationError(f"the private key must be RSA with {MIN_KEY_BITS} bits or more (protocol 2.1)")
+    return key
+
+
+def load_public_key(pem: str | bytes) -> RSAPublicKey:
+    """The RSA public key of a PEM text (PKCS#1 or SubjectPublicKeyInfo).
+
+    Raises ConfigurationError if it is none, or shorter than 2048 bits.
+    """
+    data = pem.encode() if isinstance(pem, str) else pem
+    try:
+        key = serialization.load_pem_public_key(data)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError("the public key is not an RSA public key in PEM form") from error
+    if not isinstance(key, RSAPublicKey) or key.key_size < MIN_KEY_BITS:
+        raise ConfigurationError(f"the public key must be RSA with {MIN_KEY_BITS} bits or more (protocol 2.1)")
+    return key
+
+
+@lru_cache(maxsize=1024)
+def _jose(key: RSAPrivateKey | RSAPublicKey) -> RSAKey:
+    return RSAKey.import_key(key)
+
+
+def request_claims(
+    client_id: str, *, nonce: str, timestamp: float, access_token: str | None = None, **more: object
+) -> Claims:
+    """The claims of one call: those common to all calls, and `more`; what is None is left out. Protocol 2.2.
+
+    `timestamp` is in milliseconds since the epoch, `nonce` 32 characters [A-Za-z0-9].
+    """
+    claims = {"client_id": client_id, "nonce": nonce, "timestamp": timestamp, "access_token": access_token, **more}
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+def sign(key: RSAPrivateKey, claims: Mapping[str, object], **header: str) -> str:
+    """A compact JWT, PS512, with `typ` JWT unless `header` says otherwise. Protocol 2.1, 3.1, 11.2."""
+    payload = json.dumps(claims, separators=(",", ":")).encode()
+    return jws.serialize_compact(
+        {"alg": ALGORITHM, "typ": "JWT", **header}, payload, _jose(key), algorithms=[ALGORITHM]
+    )
+
+
+def verify(token: str, key: RSAPublicKey) -> Claims:
+    """The claims of a JWT that this key signed with PS512.
+
+    Raises InvalidJWT for any other algorithm, a broken form, or a signature that does not hold. Protocol 2.1.
+    """
+    read_header(token)
+    try:
+        signed = jws.deserialize_compact(token, _jose(key), algorithms=[ALGORITHM])
+    except (JoseError, ValueError) as error:
+        raise InvalidJWT("The JWT signature is invalid") from error
+    return _claims(signed.payload)
+
+
+def read_header(token: str) -> Claims:
+    """The header of a JWT whose signature is not yet checked.
+
+    Raises InvalidJWT if the text is no JWT or its `alg` is not PS512.
+    """
+    header = _parts(token)[0]
+    if header.get("alg") != ALGORITHM:
+        raise InvalidJWT(f"The JWT must be signed with {ALGORITHM}")
+    if "crit" in header:
+        raise InvalidJWT("The JWT header names critical extensions, and none are known here")
+    return header
+
+
+def read_unverified(token: str) -> Claims:
+    """The claims of a JWT whose signature is NOT checked: only to find the key to check it with."""
+    return _parts(token)[1]
+
+
+def _parts(token: str) -> tuple[Claims, Claims]:
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise InvalidJWT("The JWT is too long")
+    try:
+        parsed = jws.extract_compact(token.encode("ascii"))
+    except (JoseError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidJWT("The bearer token is not a JWT") from error
+    return parsed.headers(), _claims(parsed.payload)
+
+
+def _claims(payload: bytes) -> Claims:
+    try:
+        claims = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise InvalidJWT("The JWT payload is not JSON") from error
+    if not isinstance(claims, dict):
+        raise InvalidJWT("The JWT payload is not a JSON object")
+    return claims
+
+
+def key_set_entry(key: RSAPublicKey, kid: str) -> dict[str, str]:
+    """One entry of the platform's key set; `pem` is PKCS#1, which is what the iOS client reads. Protocol 3.2."""
+    numbers = _jose(key).as_dict(private=False)
+    return {
+        "kty": "RSA",
+        "kid": kid,
+        "alg": ALGORITHM,
+        "use": "sig",
+        "n": str(numbers["n"]),
+        "e": str(numbers["e"]),
+        "pem": public_pem(key),
+    }
+
+
+def public_pem(key: RSAPublicKey) -> str:
+    """A public key as PKCS#1 PEM."""
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1).decode()
+
+
+def private_pem(key: RSAPrivateKey) -> str:
+    """A private key as PKCS#1 PEM, without a password."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    ).decode()

@@ -1,0 +1,193 @@
+"""What may be read: which object types and which times. Protocol 5.2.
+
+A contract, a consent and a session each give a `Reach`; what is read is what all of them contain.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from privateshare.errors import InvalidRequest, ScopeOutOfBounds
+from privateshare.protocol.messages import Scope, ServiceGroupScope, TimeRange
+
+_LAST = re.compile(r"([1-9][0-9]{0,4})([hdmy])")
+MILLISECONDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Which objects: a service group, or one service type of it, or one object type of that."""
+
+    group: int
+    service_type: int | None = None
+    object_type: int | None = None
+
+    def contains(self, other: "Kind") -> bool:
+        """Whether all of `other` lies in this."""
+        return (
+            self.group == other.group
+            and self.service_type in (None, other.service_type)
+            and self.object_type in (None, other.object_type)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time in milliseconds since the epoch, both ends included; None is open."""
+
+    start: int | None = None
+    end: int | None = None
+
+    def contains(self, other: "Window") -> bool:
+        """Whether all of `other` lies in this."""
+        starts = self.start is None or (other.start is not None and other.start >= self.start)
+        ends = self.end is None or (other.end is not None and other.end <= self.end)
+        return starts and ends
+
+    def touches(self, other: "Window") -> bool:
+        """Whether the two have a moment in common."""
+        before = self.end is not None and other.start is not None and self.end < other.start
+        after = self.start is not None and other.end is not None and self.start > other.end
+        return not (before or after)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one layer (contract, consent or session) lets through; None means that it sets no bound."""
+
+    kinds: tuple[Kind, ...] | None = None
+    windows: tuple[Window, ...] | None = None
+
+    def allows_kind(self, kind: Kind) -> bool:
+        """Whether objects of this kind may be read."""
+        return self.kinds is None or any(allowed.contains(kind) for allowed in self.kinds)
+
+    def allows_time(self, moment: int | None) -> bool:
+        """Whether an object of this time may be read; an object without a time always."""
+        if self.windows is None or moment is None:
+            return True
+        return any(window.contains(Window(moment, moment)) for window in self.windows)
+
+    def covers(self, window: Window) -> bool:
+        """Whether everything in this stretch of time may be read."""
+        return self.windows is None or any(allowed.contains(window) for allowed in self.windows)
+
+    def touches(self, window: Window) -> bool:
+        """Whether anything in this stretch of time may be read."""
+        return self.windows is None or any(allowed.touches(window) for allowed in self.windows)
+
+    def check_contains(self, inner: "Reach") -> None:
+        """Raises ScopeOutOfBounds if `inner` reaches outside this. Protocol 5.2."""
+        for kind in inner.kinds or ():
+            if not self.allows_kind(kind):
+                raise ScopeOutOfBounds(f"The scope asks for {_told(kind)}, which the contract does not allow")
+        for window in inner.windows or ():
+            if not self.covers(window):
+                raise ScopeOutOfBounds("The scope asks for a time range that the contract does not allow")
+
+
+def _told(kind: Kind) -> str:
+    parts = [f"service group {kind.group}"]
+    if kind.service_type is not None:
+        parts.append(f"service type {kind.service_type}")
+    if kind.object_type is not None:
+        parts.append(f"object type {kind.object_type}")
+    return ", ".join(parts)
+
+
+def allows(reaches: Iterable[Reach], kind: Kind, moment: int | None) -> bool:
+    """Whether every layer lets an object of this kind and time through."""
+    return all(reach.allows_kind(kind) and reach.allows_time(moment) for reach in reaches)
+
+
+def month_window(month: int | None) -> Window | None:
+    """The stretch of a month given as yyyymm (UTC), or None for files without a date."""
+    if month is None:
+        return None
+    year, number = divmod(month, 100)
+    start = datetime(year, number, 1, tzinfo=UTC)
+    days = monthrange(year, number)[1]
+    return Window(_milliseconds(start), _milliseconds(start + timedelta(days=days)) - 1)
+
+
+def reach_of_scope(scope: Scope | None, now: datetime) -> Reach:
+    """The reach of a session's scope, `last` counted back from `now`.
+
+    Raises InvalidRequest for a time range that makes no sense, naming it.
+    """
+    if scope is None:
+        return Reach()
+    return Reach(
+        kinds=_kinds(scope.service_groups) if scope.service_groups else None,
+        windows=tuple(window(item, now) for item in scope.time_ranges) if scope.time_ranges else None,
+    )
+
+
+def reach_of_contract(data_request: Mapping[str, Any], now: datetime) -> Reach:
+    """The reach of a contract document's `dataRequest`; one without service groups allows nothing."""
+    groups = [ServiceGroupScope.model_validate(group) for group in data_request.get("serviceGroups") or []]
+    ranges = data_request.get("timeRanges") or []
+    unbounded = not ranges or any(item.get("type") == "all" for item in ranges)
+    windows = None if unbounded else tuple(window(TimeRange.model_validate(item), now) for item in ranges)
+    return Reach(kinds=_kinds(groups), windows=windows)
+
+
+def _kinds(groups: Sequence[ServiceGroupScope]) -> tuple[Kind, ...]:
+    return tuple(kind for group in groups for kind in _kinds_of_group(group))
+
+
+def _kinds_of_group(group: ServiceGroupScope) -> Iterable[Kind]:
+    if not group.service_types:
+        yield Kind(group.id)
+    for service in group.service_types or ():
+        if not service.service_object_types:
+            yield Kind(group.id, service.id)
+        for object_type in service.service_object_types or ():
+            yield Kind(group.id, service.id, object_type.id)
+
+
+def window(time_range: TimeRange, now: datetime) -> Window:
+    """The stretch of a time range: `from_` and `to` in seconds, or `last` counted back from `now`. Protocol 5.2.
+
+    Raises InvalidRequest if `last` has another form than a number and h, d, m or y, or the end is before the start.
+    """
+    if time_range.last is not None:
+        return Window(start=_milliseconds(start_of_last(time_range.last, now)))
+    start = None if time_range.from_ is None else time_range.from_ * MILLISECONDS
+    end = None if time_range.to is None else time_range.to * MILLISECONDS + MILLISECONDS - 1  # the whole second
+    if start is not None and end is not None and end < start:
+        raise InvalidRequest("timeRanges: to is before from")
+    return Window(start, end)
+
+
+def start_of_last(last: str, now: datetime) -> datetime:
+    """The moment where the last n hours, days, months or years begin. Protocol 5.2.
+
+    Raises InvalidRequest if the text has another form.
+    """
+    match = _LAST.fullmatch(last)
+    if match is None:
+        raise InvalidRequest(f"timeRanges: last is {last!r}, and must be a number and one of h, d, m, y, such as 12m")
+    count, unit = int(match[1]), match[2]
+    try:
+        if unit == "h":
+            return now - timedelta(hours=count)
+        if unit == "d":
+            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+            return midnight - timedelta(days=count - 1)
+        return _months_before(now, count * 12 if unit == "y" else count)
+    except (OverflowError, ValueError) as error:
+        raise InvalidRequest(f"timeRanges: last is {last!r}, which begins before the year 1") from error
+
+
+def _months_before(now: datetime, months: int) -> datetime:
+    year, month_index = divmod(now.year * 12 + now.month - 1 - months, 12)
+    last_day = monthrange(year, month_index + 1)[1]
+    return now.replace(year=year, month=month_index + 1, day=min(now.day, last_day))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * MILLISECONDS)
