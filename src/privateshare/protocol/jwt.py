@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -51,7 +50,6 @@ def load_public_key(pem: str | bytes) -> RSAPublicKey:
     return key
 
 
-@lru_cache(maxsize=1024)
 def _jose(key: RSAPrivateKey | RSAPublicKey) -> RSAKey:
     return RSAKey.import_key(key)
 
