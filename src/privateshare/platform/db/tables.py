@@ -1,0 +1,339 @@
+"""Every table. What belongs to a person carries their library's id first, so that the tables distribute by it.
+
+partners ─ applications ─ contracts          who may ask
+libraries ─ accounts ─ files                 what a person keeps; sealed with the library's own key
+          ├ pushed_files                     what apps pushed to them
+          ├ syncs                            one row per account and run
+          ├ consents ─ consent_accounts      what they allowed
+          └ library_partners                 the name a partner knows them by
+journeys                                     a person's way through the consent pages
+authorization_codes, tokens                  hashes only
+sessions ─ session_syncs                     an app's reads
+signing_keys, nonces, doomed_blobs           the platform's own
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+
+
+class Table(DeclarativeBase):
+    """What all tables share: names of constraints, and the SQL types of Python's."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: DateTime(timezone=True),
+        bytes: LargeBinary,
+        str: String,
+        dict[str, Any]: JSONB,
+        list[str]: ARRAY(String),
+    }
+
+
+def _created() -> Mapped[datetime]:
+    return mapped_column(server_default=func.clock_timestamp())
+
+
+class Partner(Table):
+    """An organisation that owns applications. People are known to it by one id, whichever application asks."""
+
+    __tablename__ = "partners"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created_at: Mapped[datetime] = _created()
+
+
+class Application(Table):
+    """An app of a partner."""
+
+    __tablename__ = "applications"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    partner_id: Mapped[str] = mapped_column(ForeignKey(Partner.id))
+    name: Mapped[str]
+    created_at: Mapped[datetime] = _created()
+    partner: Mapped[Partner] = relationship(lazy="joined", innerjoin=True)
+
+
+class Contract(Table):
+    """What an application may ask a person for; `document` is what the person sees. `kind`: read, write, read-raw."""
+
+    __tablename__ = "contracts"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey(Application.id), index=True)
+    kind: Mapped[str]
+    document: Mapped[dict[str, Any]]
+    public_key: Mapped[str]
+    redirect_uris: Mapped[list[str]]
+    once: Mapped[bool] = mapped_column(default=False)
+    legacy: Mapped[bool] = mapped_column(default=False)
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = _created()
+    application: Mapped[Application] = relationship(lazy="joined", innerjoin=True)
+
+
+class SigningKey(Table):
+    """A key the platform signs answers with; the private part is sealed. Retired ones stay listed. Protocol 3.2."""
+
+    __tablename__ = "signing_keys"
+    kid: Mapped[str] = mapped_column(primary_key=True)
+    sealed_private_key: Mapped[bytes]
+    public_key: Mapped[str]
+    created_at: Mapped[datetime] = _created()
+    retired_at: Mapped[datetime | None]
+
+
+class Library(Table):
+    """A person's library. Destroying `wrapped_key` makes everything sealed with it unreadable, backups included."""
+
+    __tablename__ = "libraries"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    wrapped_key: Mapped[bytes]
+    last_account_number: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = _created()
+
+
+class LibraryPartner(Table):
+    """The id by which one partner knows one person: `sub` of protocol 4.2."""
+
+    __tablename__ = "library_partners"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), primary_key=True)
+    partner_id: Mapped[str] = mapped_column(ForeignKey(Partner.id), primary_key=True)
+    sub: Mapped[str] = mapped_column(unique=True)
+
+
+class Account(Table):
+    """A source that a person connected. What would tell who they are is sealed. Protocol 7.1."""
+
+    __tablename__ = "accounts"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    number: Mapped[int]
+    public_id: Mapped[str] = mapped_column(unique=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    source_id: Mapped[int]
+    service_type: Mapped[int]
+    service_group: Mapped[int]
+    type: Mapped[str]
+    sample: Mapped[str | None]
+    identity_hash: Mapped[bytes]
+    sealed_details: Mapped[bytes]
+    sealed_credentials: Mapped[bytes | None]
+    sealed_cursors: Mapped[bytes | None]
+    archive_blob: Mapped[str | None]
+    needs_login: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = _created()
+    updated_at: Mapped[datetime] = _created()
+    __table_args__ = (UniqueConstraint("library_id", "source_id", "identity_hash"),)
+
+
+class File(Table):
+    """A mapped file: objects of one type, of one account, of one month (yyyymm, UTC). Protocol 6.2, 6.6.
+
+    `updated_at` in milliseconds; it grows only when the content changed. `size` and `sha256` are of the plain JSON.
+    """
+
+    __tablename__ = "files"
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    account_id: Mapped[UUID]
+    name: Mapped[str]
+    service_group: Mapped[int]
+    service_type: Mapped[int]
+    object_type: Mapped[int]
+    month: Mapped[int | None]
+    part: Mapped[int]
+    schema_standard: Mapped[str]
+    schema_version: Mapped[str]
+    object_count: Mapped[int]
+    updated_at: Mapped[int] = mapped_column(BigInteger)
+    blob: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+    __table_args__ = (
+        ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+        UniqueConstraint("library_id", "name"),
+        Index(None, "library_id", "account_id", "object_type"),
+    )
+
+
+class PushedFile(Table):
+    """A raw file that an app pushed; `name` is what clients read it by, the metadata is sealed. Protocol 10.1, 6.4."""
+
+    __tablename__ = "pushed_files"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), primary_key=True)
+    name: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    created_at: Mapped[datetime] = _created()
+    sealed_metadata: Mapped[bytes]
+    blob: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str]
+
+
+class Sync(Table):
+    """One run that fetches one account. At most one is unfinished per account; later sessions join it.
+
+    `outcome`: None while it runs, else done, later, needs-login or broken; `error` as protocol 6.1 words it.
+    """
+
+    __tablename__ = "syncs"
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    account_id: Mapped[UUID]
+    outcome: Mapped[str | None]
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = _created()
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    __table_args__ = (
+        ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+        Index("syncs_unfinished_key", "library_id", "account_id", unique=True, postgresql_where="finished_at IS NULL"),
+    )
+
+
+class Consent(Table):
+    """What a person allowed one contract: `consentid` of protocol 4.2. `document` is what they saw when they agreed."""
+
+    __tablename__ = "consents"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id), index=True)
+    document: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = _created()
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+
+
+class ConsentAccount(Table):
+    """An account that a consent lets its contract see."""
+
+    __tablename__ = "consent_accounts"
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    library_id: Mapped[UUID]
+    __table_args__ = (
+        ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+    )
+
+
+class Session(Table):
+    """An app's reading session; the library and the consent are unknown until the person consented. Protocol 5."""
+
+    __tablename__ = "sessions"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    key_hash: Mapped[bytes] = mapped_column(unique=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), index=True)
+    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
+    options: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = _created()
+    started_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SessionSync(Table):
+    """A sync that a session waits for."""
+
+    __tablename__ = "session_syncs"
+    session_id: Mapped[UUID] = mapped_column(ForeignKey(Session.id, ondelete="CASCADE"), primary_key=True)
+    sync_id: Mapped[UUID] = mapped_column(primary_key=True)
+    library_id: Mapped[UUID]
+    __table_args__ = (ForeignKeyConstraint(["library_id", "sync_id"], [Sync.library_id, Sync.id], ondelete="CASCADE"),)
+
+
+class Journey(Table):
+    """A person's way through the consent pages, opened once by the code in its URL and then held by one browser.
+
+    `kind`: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). `parameters`: those of 8.2.
+    `provisional_library_id` is a library that this journey made; it goes if the person declines.
+    """
+
+    __tablename__ = "journeys"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    code_hash: Mapped[bytes] = mapped_column(unique=True)
+    browser_hash: Mapped[bytes | None] = mapped_column(unique=True)
+    kind: Mapped[str]
+    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="SET NULL"))
+    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="SET NULL"))
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey(Session.id, ondelete="SET NULL"))
+    redirect_uri: Mapped[str]
+    state: Mapped[str | None]
+    challenge: Mapped[str | None]
+    parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    account_ids: Mapped[list[str]] = mapped_column(default=list)
+    provisional: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = _created()
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    finished_at: Mapped[datetime | None]
+
+
+class AuthorizationCode(Table):
+    """A code that the person's browser brings back to the app. Used twice, it revokes `family_id`. Protocol 4.2."""
+
+    __tablename__ = "authorization_codes"
+    code_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"))
+    challenge: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+    family_id: Mapped[UUID | None]
+
+
+class Token(Table):
+    """An access or refresh token, by hash. A family is what one exchanged code led to. Protocol 4.2, 4.3."""
+
+    __tablename__ = "tokens"
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    use: Mapped[str]
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), index=True)
+    family_id: Mapped[UUID] = mapped_column(index=True)
+    created_at: Mapped[datetime] = _created()
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    rotated_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    consent: Mapped[Consent] = relationship(lazy="joined", innerjoin=True)
+
+
+class Nonce(Table):
+    """A nonce that changed something, and the sealed answer for an identical repeat. Protocol 2.3."""
+
+    __tablename__ = "nonces"
+    client_id: Mapped[str] = mapped_column(primary_key=True)
+    nonce: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes]
+    status: Mapped[int | None]
+    sealed_answer: Mapped[bytes | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class DoomedBlob(Table):
+    """A blob, or all blobs below a prefix ending in "/", that nothing refers to any more and a job deletes."""
+
+    __tablename__ = "doomed_blobs"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = _created()
