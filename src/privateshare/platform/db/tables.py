@@ -95,14 +95,13 @@ class Contract(Table):
 
 
 class SigningKey(Table):
-    """A key the platform signs answers with; the private part is sealed. Retired ones stay listed. Protocol 3.2."""
+    """A key the platform signs answers with: the newest. The private part is sealed. Protocol 3.2."""
 
     __tablename__ = "signing_keys"
     kid: Mapped[str] = mapped_column(primary_key=True)
     sealed_private_key: Mapped[bytes]
     public_key: Mapped[str]
     created_at: Mapped[datetime] = _created()
-    retired_at: Mapped[datetime | None]
 
 
 class Library(Table):
@@ -268,15 +267,15 @@ class SessionSync(Table):
 class Journey(Table):
     """A person's way through the consent pages, opened once by the code in its URL and then held by one browser.
 
-    `kind`: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). `parameters`: those of 8.2.
-    `provisional_library_id` is a library that this journey made; it goes if the person declines.
+    `kind`, known when it is opened: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1).
+    `parameters`: those of 8.2. A `provisional` library was made by this journey, and goes if the person declines.
     """
 
     __tablename__ = "journeys"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     code_hash: Mapped[bytes] = mapped_column(unique=True)
     browser_hash: Mapped[bytes | None] = mapped_column(unique=True)
-    kind: Mapped[str]
+    kind: Mapped[str | None]
     contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
     library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="SET NULL"))
     consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="SET NULL"))

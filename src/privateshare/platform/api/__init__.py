@@ -1,0 +1,1 @@
+"""The wire API: one module per chapter of the protocol."""

@@ -1,0 +1,199 @@
+"""Who calls: an endpoint's signature says `caller: ContractCaller` or `caller: UserCaller`. Protocol 2.
+
+Each is made by the checks below in this order; the first that fails answers. Changing calls also take `Once`.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import orjson
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from fastapi import Depends, Request
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from privateshare.errors import InvalidJWT, InvalidRequest, InvalidTimestamp
+from privateshare.platform.api.requests import api_address, platform_of
+from privateshare.platform.db.tables import Consent, Contract, Nonce
+from privateshare.platform.grants.contracts import client_id, load_contract
+from privateshare.platform.grants.tokens import find_access_token
+from privateshare.platform.library.keys import DataKey, open_value, seal_value
+from privateshare.platform.runtime import Platform
+from privateshare.protocol import jwt
+
+MAX_SKEW = timedelta(minutes=5)  # protocol 2.3
+SECONDS_BELOW = 10**11  # a timestamp below this is in seconds, not milliseconds
+MAX_BODY_BYTES = 1 << 20  # of a JSON body; pushes and uploads are streamed and do not pass here
+ANSWER = "repeated answer"
+
+_NONCE = re.compile(r"[A-Za-z0-9]{32}")
+
+
+async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
+    async with platform_of(request).database.transaction() as db:
+        yield db
+
+
+Transaction = Annotated[AsyncSession, Depends(_transaction, scope="function")]
+"""This request's transaction: committed before the answer leaves, rolled back if the endpoint raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A contract that signed its request. `api` is the API's address as it was reached."""
+
+    platform: Platform
+    db: AsyncSession
+    contract: Contract
+    claims: jwt.Claims = field(repr=False)
+    token: str = field(repr=False)
+    api: str
+    now: datetime
+
+    def claim(self, name: str) -> str:
+        """A claim that must be there and be a text. Raises InvalidRequest, naming it, if it is not."""
+        value = self.claims.get(name)
+        if not isinstance(value, str) or not value:
+            raise InvalidRequest(f"The claim {name} is missing from the JWT")
+        return value
+
+    def sign(self, claims: dict[str, object]) -> str:
+        """The `token` of an answer to this caller. Protocol 3.1."""
+        return self.platform.signer.sign(claims, self.api)
+
+
+@dataclass(frozen=True, slots=True)
+class User(Caller):
+    """A contract that acts for a person who lets it."""
+
+    consent: Consent
+
+
+async def _contract_caller(request: Request, db: Transaction) -> Caller:
+    return await authenticate(request, db)
+
+
+async def authenticate(request: Request, db: AsyncSession) -> Caller:
+    """The contract that signed this request. Raises InvalidJWT, InvalidClient, InvalidRequest, InvalidTimestamp."""
+    token = read_bearer(request)
+    now = datetime.now(UTC)
+    claimed = jwt.read_unverified(token).get("client_id")
+    contract = await load_contract(db, claimed, now)
+    claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
+    check_nonce(claims)
+    check_timestamp(claims, now)
+    return Caller(platform_of(request), db, contract, claims, token, api_address(request), now)
+
+
+async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> User:
+    return await require_user(caller)
+
+
+async def require_user(caller: Caller) -> User:
+    """The person this contract acts for. Raises InvalidToken unless its access token and the consent are live."""
+    token = await find_access_token(caller.db, caller.contract.id, caller.claim("access_token"), caller.now)
+    parts = (caller.platform, caller.db, caller.contract, caller.claims, caller.token, caller.api, caller.now)
+    return User(*parts, token.consent)
+
+
+ContractCaller = Annotated[Caller, Depends(_contract_caller, scope="function")]
+UserCaller = Annotated[User, Depends(_user_caller, scope="function")]
+
+
+def read_bearer(request: Request) -> str:
+    """The JWT of the request, PS512 by its header. Raises InvalidJWT. Protocol 2.1."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise InvalidJWT("The header Authorization must be: Bearer <JWT>")
+    jwt.read_header(token.strip())
+    return token.strip()
+
+
+def check_nonce(claims: jwt.Claims) -> None:
+    """Raises InvalidRequest unless `nonce` is 32 characters [A-Za-z0-9]. Protocol 2.2."""
+    nonce = claims.get("nonce")
+    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
+        raise InvalidRequest("The claim nonce must be 32 characters of A-Z, a-z, 0-9")
+
+
+def check_timestamp(claims: jwt.Claims, now: datetime) -> None:
+    """Raises InvalidTimestamp if the JWT was signed more than five minutes from now. Protocol 2.3."""
+    timestamp = claims.get("timestamp")
+    if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
+        raise InvalidRequest("The claim timestamp must be a number of milliseconds")
+    seconds = timestamp if abs(timestamp) < SECONDS_BELOW else timestamp / 1000
+    skew = now.timestamp() - seconds
+    if not abs(skew) <= MAX_SKEW.total_seconds():
+        raise InvalidTimestamp(f"The timestamp is {skew:.0f} s from the platform's clock; 300 s are allowed")
+
+
+class Repeated(Exception):  # not an error: it carries the answer that was given before
+    """The identical request was answered before; this is its answer."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class OnceOnly:
+    """Takes part in a changing call, so that it happens once however often it is sent. Protocol 2.3."""
+
+    db: AsyncSession
+    row: Nonce
+    key: DataKey
+
+    async def answer(self, body: dict[str, Any], status: int = 200) -> Response:
+        """The answer, kept (sealed) for an identical repeat and committed together with the change."""
+        content = orjson.dumps(body)
+        self.row.status = status
+        self.row.sealed_answer = seal_value(self.key, ANSWER, self.row.nonce, content)
+        await self.db.flush()
+        return _json(content, status)
+
+
+async def _once(request: Request, caller: ContractCaller) -> OnceOnly:
+    """Records the nonce. Raises InvalidRequest if another request used it, Repeated if this one did."""
+    nonce = str(caller.claims["nonce"])
+    key = answer_key(caller.token)
+    fingerprint = await _fingerprint(request, caller.token)
+    values = {
+        "client_id": client_id(caller.contract),
+        "nonce": nonce,
+        "fingerprint": fingerprint,
+        "expires_at": caller.now + 2 * MAX_SKEW,
+    }
+    fresh = await caller.db.scalar(insert(Nonce).values(values).on_conflict_do_nothing().returning(Nonce.nonce))
+    query = select(Nonce).where(Nonce.client_id == values["client_id"], Nonce.nonce == nonce)
+    row = (await caller.db.scalars(query)).one()
+    if fresh is not None:
+        return OnceOnly(caller.db, row, key)
+    if row.fingerprint != fingerprint or row.status is None or row.sealed_answer is None:
+        raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
+    raise Repeated(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
+
+
+Once = Annotated[OnceOnly, Depends(_once, scope="function")]
+
+
+def answer_key(token: str) -> DataKey:
+    """The key of a kept answer: only who has the request's JWT can make it."""
+    return DataKey(HKDF(SHA256(), 32, salt=None, info=ANSWER.encode()).derive(token.encode()))
+
+
+async def _fingerprint(request: Request, token: str) -> bytes:
+    parts = (token.encode(), request.method.encode(), request.url.path.encode(), request.url.query.encode())
+    seen = hashlib.sha256(b"\0".join(parts))
+    if request.headers.get("content-type", "").startswith("application/json"):
+        seen.update(await request.body())
+    return seen.digest()
+
+
+def _json(content: bytes, status: int) -> Response:
+    return Response(content, status, media_type="application/json")

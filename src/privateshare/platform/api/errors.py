@@ -1,0 +1,104 @@
+"""Every refusal, in the one form of protocol 13."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from privateshare.errors import (
+    ApiError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    PrivateShareError,
+    RequestTooLarge,
+    Unavailable,
+)
+
+log = structlog.get_logger()
+
+_HTTP_ERRORS: dict[int, type[ApiError]] = {
+    HTTPStatus.NOT_FOUND: NotFound,
+    HTTPStatus.METHOD_NOT_ALLOWED: MethodNotAllowed,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RequestTooLarge,
+    HTTPStatus.SERVICE_UNAVAILABLE: Unavailable,
+}
+
+Render = Callable[[Request, ApiError], Response]
+
+
+def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
+    """Answers every error as its part of the site does: `renderers` by path prefix, and else as JSON."""
+
+    def answer(request: Request, error: ApiError) -> Response:
+        error.reference = request_id(request)
+        log.info("refused", code=error.code, status=error.status, path=_route(request), detail=error.detail)
+        path = request.url.path
+        render = next((render for prefix, render in renderers.items() if path.startswith(prefix)), render_error)
+        return render(request, error)
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        assert isinstance(error, PrivateShareError)
+        return answer(request, error if isinstance(error, ApiError) else InternalError("Something went wrong here"))
+
+    async def refuse_form(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return answer(request, invalid_form(error))
+
+    async def refuse_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        kind = _HTTP_ERRORS.get(error.status_code)
+        told = kind(_told(error)) if kind else InvalidRequest(_told(error), status=error.status_code)
+        response = answer(request, told)
+        response.headers.update({k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"})
+        return response
+
+    async def refuse_unknown(request: Request, error: Exception) -> Response:
+        log.error("failed", path=_route(request), exc_info=error)
+        return answer(request, InternalError("Something went wrong here"))
+
+    app.add_exception_handler(PrivateShareError, refuse)
+    app.add_exception_handler(RequestValidationError, refuse_form)
+    app.add_exception_handler(HTTPException, refuse_http)
+    app.add_exception_handler(Exception, refuse_unknown)
+
+
+def render_error(request: Request, error: ApiError) -> Response:
+    """Body and headers of protocol 13."""
+    told = {"code": error.code, "message": error.message, "reference": request_id(request)}
+    headers = {f"x-error-{name}": _header_safe(value) for name, value in told.items()}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(int(error.retry_after))
+    return JSONResponse({"error": told}, error.status, headers)
+
+
+def invalid_form(error: RequestValidationError) -> InvalidRequest:
+    """The refusal of a body, header or parameter of the wrong form; the message names each field, never its value."""
+    fields = {".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]): item["msg"] for item in error.errors()}
+    return InvalidRequest("; ".join(f"{field}: {message}" for field, message in fields.items()))
+
+
+def request_id(request: Request) -> str:
+    """The id of this request: `reference` of protocol 13, and the header X-Request-Id."""
+    return str(request.state.request_id)
+
+
+def _route(request: Request) -> str:
+    """The path without what may be secret in it: session keys and file names."""
+    route = request.scope.get("route")
+    return str(getattr(route, "path", "unknown"))
+
+
+def _told(error: HTTPException) -> str:
+    return str(error.detail or HTTPStatus(error.status_code).phrase)
+
+
+def _header_safe(value: str) -> str:
+    return "".join(character if " " <= character <= "~" else "?" for character in value)
+
+

@@ -1,0 +1,57 @@
+"""What surrounds every request: an id, safe headers, and the platform's own address."""
+
+from secrets import token_hex
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from privateshare.platform.runtime import Platform
+
+
+class RequestIds:
+    """ASGI middleware: gives each request an id, in its state, its log lines and the header X-Request-Id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = token_hex(16)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                headers.setdefault("x-content-type-options", "nosniff")
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_id)
+
+
+def platform_of(request: Request) -> Platform:
+    """The platform that serves this request."""
+    platform = request.app.state.platform
+    assert isinstance(platform, Platform)
+    return platform
+
+
+def origin(request: Request) -> str:
+    """The platform's own origin as its users reach it, such as https://share.example.org, without a slash at the end.
+
+    It is the setting, or where none is given the address that this request came to.
+    """
+    configured = platform_of(request).settings.origin
+    return configured or str(request.base_url).rstrip("/")
+
+
+def api_address(request: Request) -> str:
+    """The API's address as this client reached it, with a slash at the end. Protocol 1."""
+    version = request.url.path.split("/", 2)[1]
+    return f"{origin(request)}/{version}/"

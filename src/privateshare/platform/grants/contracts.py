@@ -1,0 +1,171 @@
+"""Partners, their applications and their contracts."""
+
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedirectUri
+from privateshare.platform.db.tables import Application, Contract, Partner
+from privateshare.protocol import jwt
+
+ID_CHARACTERS = string.ascii_letters + string.digits
+ID_LENGTH = 32
+SCHEMA_VERSION = "5.0.0"
+LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
+
+ContractKind = Literal["read", "write", "read-raw"]
+
+_APPLICATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # protocol 1: no "_", which ends it in a client_id
+_CONTRACT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def new_id() -> str:
+    """A fresh application or contract id: 32 characters [A-Za-z0-9]. Protocol 1."""
+    return "".join(secrets.choice(ID_CHARACTERS) for _ in range(ID_LENGTH))
+
+
+def client_id(contract: Contract) -> str:
+    """How a contract names itself in its requests. Protocol 1."""
+    return f"{contract.application_id}_{contract.id}"
+
+
+async def create_application(
+    db: AsyncSession, name: str, *, partner: str | None = None, application_id: str | None = None
+) -> Application:
+    """A new application, of the partner with this name (made if there is none; by default named as the application).
+
+    Raises ConfigurationError for an id of the wrong form or one that is taken.
+    """
+    chosen = application_id or new_id()
+    if not _APPLICATION_ID.fullmatch(chosen):
+        raise ConfigurationError(f"the application id {chosen!r} must be 1 to 64 of A-Z a-z 0-9 -")
+    if await db.get(Application, chosen) is not None:
+        raise ConfigurationError(f"there is already an application {chosen}")
+    owner = await _partner_named(db, partner or name)
+    application = Application(id=chosen, partner=owner, partner_id=owner.id, name=name)
+    db.add(application)
+    await db.flush()
+    return application
+
+
+async def _partner_named(db: AsyncSession, name: str) -> Partner:
+    found = await db.scalar(select(Partner).where(Partner.name == name).order_by(Partner.created_at).limit(1))
+    if found is None:
+        found = Partner(id=new_id(), name=name)
+        db.add(found)
+        await db.flush()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ContractTerms:
+    """What an operator says of a new contract. `document` follows `objects.md`; `public_key` is PEM."""
+
+    kind: ContractKind
+    document: dict[str, Any]
+    public_key: str
+    redirect_uris: Sequence[str]
+    once: bool = False
+    legacy: bool = False
+    expires_at: datetime | None = None
+
+
+async def create_contract(
+    db: AsyncSession, application_id: str, terms: ContractTerms, *, contract_id: str | None = None
+) -> Contract:
+    """A new contract of an application.
+
+    Raises ConfigurationError if the application is unknown, the id is taken or ill-formed, a redirect URI could not
+    be followed safely, or the key is too short.
+    """
+    application = await db.get(Application, application_id)
+    if application is None:
+        raise ConfigurationError(f"there is no application {application_id}")
+    chosen = contract_id or new_id()
+    if not _CONTRACT_ID.fullmatch(chosen):
+        raise ConfigurationError(f"the contract id {chosen!r} must be 1 to 64 of A-Z a-z 0-9 _ -")
+    if await db.get(Contract, chosen) is not None:
+        raise ConfigurationError(f"there is already a contract {chosen}")
+    for uri in terms.redirect_uris:
+        check_registrable(uri)
+    contract = Contract(
+        id=chosen,
+        application_id=application.id,
+        application=application,
+        kind=terms.kind,
+        document=terms.document,
+        public_key=jwt.public_pem(jwt.load_public_key(terms.public_key)),
+        redirect_uris=list(terms.redirect_uris),
+        once=terms.once,
+        legacy=terms.legacy,
+        expires_at=terms.expires_at,
+    )
+    db.add(contract)
+    await db.flush()
+    return contract
+
+
+def check_registrable(uri: str) -> None:
+    """Raises ConfigurationError if a redirect URI has no scheme, has a fragment, or runs code in the browser."""
+    parts = urlsplit(uri)
+    if not parts.scheme or parts.scheme.lower() in {"javascript", "data", "vbscript", "file", "blob", "about"}:
+        raise ConfigurationError(f"the redirect URI {uri!r} must have a scheme such as https")
+    if parts.fragment or (parts.scheme in {"http", "https"} and not parts.hostname):
+        raise ConfigurationError(f"the redirect URI {uri!r} must name a host and have no fragment")
+    if any(character.isspace() or not character.isprintable() for character in uri):
+        raise ConfigurationError(f"the redirect URI {uri!r} holds blanks or control characters")
+
+
+async def load_contract(db: AsyncSession, client: object, now: datetime) -> Contract:
+    """The live contract that a `client_id` names.
+
+    Raises InvalidClient if it names none, it has expired, or contract and application do not belong together.
+    """
+    application_id, separator, contract_id = client.partition("_") if isinstance(client, str) else ("", "", "")
+    contract = await db.get(Contract, contract_id) if separator and len(contract_id) <= 64 else None
+    expired = contract is not None and contract.expires_at is not None and contract.expires_at <= now
+    if contract is None or expired or contract.application_id != application_id:
+        raise InvalidClient(f"The client_id ({_shown(client)}) is invalid")
+    return contract
+
+
+def check_redirect_uri(contract: Contract, uri: object) -> str:
+    """The URI, if it is registered with the contract: letter for letter, loopback with any port. Protocol 4.1.
+
+    Raises InvalidRedirectUri otherwise.
+    """
+    if isinstance(uri, str) and any(_same_uri(uri, registered) for registered in contract.redirect_uris):
+        return uri
+    raise InvalidRedirectUri(f"The redirect_uri ({_shown(uri)}) is invalid")
+
+
+def _same_uri(uri: str, registered: str) -> bool:
+    return uri == registered or (_is_loopback(registered) and _without_port(uri) == _without_port(registered))
+
+
+def _is_loopback(uri: str) -> bool:
+    parts = urlsplit(uri)
+    return parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+
+
+def _without_port(uri: str) -> tuple[str, ...] | None:
+    try:
+        parts = urlsplit(uri)
+        _ = parts.port
+    except ValueError:
+        return None
+    if "@" in parts.netloc or "\\" in uri:
+        return None
+    return (parts.scheme, parts.hostname or "", parts.path, parts.query, parts.fragment)
+
+
+def _shown(value: object) -> str:
+    return str(value)[:200]

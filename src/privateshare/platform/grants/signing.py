@@ -1,0 +1,57 @@
+"""The keys that the platform signs answers with. Protocol 3."""
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import SigningKey
+from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.library.keys import MasterKey, open_value, seal_value
+from privateshare.protocol import jwt
+
+KEY_BITS = 2048
+PURPOSE = "signing key"
+_LOCK = 0x70736B  # any number that nothing else locks
+
+
+class Signer:
+    """Signs answers with the key that was the newest when the process began."""
+
+    def __init__(self, kid: str, key: RSAPrivateKey) -> None:
+        self._kid, self._key = kid, key
+
+    def __repr__(self) -> str:
+        return f"<Signer {self._kid}>"
+
+    def sign(self, claims: dict[str, object], api: str) -> str:
+        """The `token` of an answer; `api` is the API's address as the client reached it. Protocol 3.1."""
+        return jwt.sign(self._key, claims, kid=self._kid, jku=f"{api}jwks/oauth")
+
+
+async def key_set(db: AsyncSession) -> dict[str, list[dict[str, str]]]:
+    """The key set of protocol 3.2: every key that something live may be signed with, the newest first."""
+    rows = await db.scalars(select(SigningKey).order_by(SigningKey.created_at.desc()))
+    return {"keys": [jwt.key_set_entry(jwt.load_public_key(row.public_key), row.kid) for row in rows]}
+
+
+async def load_signer(db: AsyncSession, master_key: MasterKey) -> Signer:
+    """The platform's signer; makes its first key when there is none yet."""
+    await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    newest = select(SigningKey).order_by(SigningKey.created_at.desc()).limit(1)
+    current = await db.scalar(newest) or await rotate_signing_key(db, master_key)
+    pem = open_value(master_key, PURPOSE, current.kid, current.sealed_private_key)
+    return Signer(current.kid, jwt.load_private_key(pem))
+
+
+async def rotate_signing_key(db: AsyncSession, master_key: MasterKey) -> SigningKey:
+    """A new key that answers are signed with from now on; the older ones stay listed. Protocol 3.2."""
+    key = generate_private_key(65537, KEY_BITS)
+    kid = new_id()
+    row = SigningKey(
+        kid=kid,
+        sealed_private_key=seal_value(master_key, PURPOSE, kid, jwt.private_pem(key).encode()),
+        public_key=jwt.public_pem(key.public_key()),
+    )
+    db.add(row)
+    await db.flush()
+    return row

@@ -1,0 +1,153 @@
+"""Authorization codes, access tokens and refresh tokens. Protocol 4.2, 4.3."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.errors import InvalidRequest, InvalidToken
+from privateshare.platform.db.tables import AuthorizationCode, Consent, Token
+from privateshare.platform.grants.secrets import digest, new_secret
+from privateshare.platform.settings import Settings
+from privateshare.protocol import pkce
+
+ROTATION_GRACE = timedelta(seconds=60)  # protocol 4.3
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token as the client gets it, and when it ends."""
+
+    value: str = field(repr=False)
+    expires_at: datetime
+
+    def to_claim(self) -> dict[str, object]:
+        """The claim of protocol 4.2; `expires_on` in seconds since the epoch."""
+        return {"value": self.value, "expires_on": int(self.expires_at.timestamp())}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What an exchange or a refresh gives."""
+
+    consent: Consent
+    access: IssuedToken
+    refresh: IssuedToken
+
+
+async def issue_code(
+    db: AsyncSession, consent: Consent, challenge: str, now: datetime, lifetime: timedelta
+) -> str:
+    """A fresh authorization code for a consent."""
+    code = new_secret()
+    db.add(
+        AuthorizationCode(
+            code_hash=digest(code), consent_id=consent.id, challenge=challenge, expires_at=now + lifetime
+        )
+    )
+    await db.flush()
+    return code
+
+
+async def exchange_code(
+    db: AsyncSession, contract_id: str, code: str, verifier: str, now: datetime, settings: Settings
+) -> TokenPair:
+    """The first tokens of a consent, for its code. Protocol 4.2.
+
+    Raises InvalidToken if the code is unknown, expired, another contract's or used: a second use also revokes what
+    the first issued. Raises InvalidRequest if the verifier is not the one behind the challenge.
+    """
+    found = (
+        await db.execute(
+            select(AuthorizationCode, Consent)
+            .join(Consent, Consent.id == AuthorizationCode.consent_id)
+            .where(AuthorizationCode.code_hash == digest(code), Consent.contract_id == contract_id)
+            .with_for_update(of=AuthorizationCode)
+        )
+    ).one_or_none()
+    if found is None:
+        raise InvalidToken("The token (code) is invalid")
+    authorization, consent = found.tuple()
+    if authorization.used_at is not None:
+        await _revoke_family(db, authorization.family_id, now)
+        raise InvalidToken("The token (code) is invalid", detail="a code was used twice")
+    if authorization.expires_at <= now:
+        raise InvalidToken("The token (code) is expired")
+    check_live(consent, now, "code")
+    if not pkce.verifies(verifier, authorization.challenge):
+        raise InvalidRequest("The code_verifier does not match the code_challenge")
+    authorization.used_at, authorization.family_id = now, uuid4()
+    return _issue_pair(db, consent, authorization.family_id, now, settings)
+
+
+async def rotate_refresh_token(
+    db: AsyncSession, contract_id: str, refresh_token: str, now: datetime, settings: Settings
+) -> TokenPair:
+    """A new pair for a refresh token. Protocol 4.3.
+
+    A rotated token is taken again within its grace, and after that revokes its family. Raises InvalidToken.
+    """
+    token = await find_token(db, contract_id, refresh_token, use="refresh", lock=True)
+    if token.expires_at <= now:
+        raise InvalidToken("The token (refresh_token) is expired")
+    check_live(token.consent, now, "refresh_token")
+    if token.rotated_at is not None and now - token.rotated_at > ROTATION_GRACE:
+        await _revoke_family(db, token.family_id, now)
+        raise InvalidToken("The token (refresh_token) is invalid", detail="a rotated refresh token came back")
+    token.rotated_at = token.rotated_at or now
+    return _issue_pair(db, token.consent, token.family_id, now, settings)
+
+
+async def find_token(
+    db: AsyncSession, contract_id: str, value: object, *, use: str, lock: bool = False
+) -> Token:
+    """A token that is known, not revoked and this contract's; it may have expired. Raises InvalidToken otherwise."""
+    name = f"{use}_token"
+    query = select(Token).join(Token.consent).where(
+        Token.token_hash == digest(str(value)), Token.use == use, Consent.contract_id == contract_id
+    )
+    token = await db.scalar(query.with_for_update(of=Token) if lock else query)
+    if token is None or token.revoked_at is not None:
+        raise InvalidToken(f"The token ({name}) is invalid")
+    return token
+
+
+async def find_access_token(db: AsyncSession, contract_id: str, value: object, now: datetime) -> Token:
+    """A live access token of a live consent of this contract. Raises InvalidToken otherwise."""
+    token = await find_token(db, contract_id, value, use="access")
+    check_live(token.consent, now, "access_token")
+    if token.expires_at <= now:
+        raise InvalidToken("The token (access_token) is expired")
+    return token
+
+
+def check_live(consent: Consent, now: datetime, name: str) -> None:
+    """Raises InvalidToken if the consent was withdrawn or has ended."""
+    if consent.revoked_at is not None:
+        raise InvalidToken(f"The token ({name}) is invalid")
+    if consent.expires_at is not None and consent.expires_at <= now:
+        raise InvalidToken(f"The token ({name}) is expired")
+
+
+def _issue_pair(db: AsyncSession, consent: Consent, family: UUID, now: datetime, settings: Settings) -> TokenPair:
+    access = IssuedToken(new_secret(), now + settings.access_token_lifetime)
+    refresh = IssuedToken(new_secret(), now + settings.refresh_token_lifetime)
+    for use, issued in (("access", access), ("refresh", refresh)):
+        db.add(
+            Token(
+                token_hash=digest(issued.value),
+                use=use,
+                consent_id=consent.id,
+                family_id=family,
+                expires_at=issued.expires_at,
+            )
+        )
+    return TokenPair(consent, access, refresh)
+
+
+async def _revoke_family(db: AsyncSession, family: UUID | None, now: datetime) -> None:
+    if family is not None:
+        await db.execute(update(Token).where(Token.family_id == family).values(revoked_at=now))
+    await db.commit()  # the refusal that follows must not roll this back

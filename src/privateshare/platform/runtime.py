@@ -1,0 +1,41 @@
+"""What every part of the running platform shares: settings, database, blobs, keys, queue."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from procrastinate import App
+
+from privateshare.platform.blobs.store import BlobStore, open_blobs
+from privateshare.platform.db.engine import Database
+from privateshare.platform.grants.signing import Signer, load_signer
+from privateshare.platform.library.keys import MasterKey, load_master_key
+from privateshare.platform.settings import Settings
+from privateshare.platform.sync.queue import make_queue
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The open resources of one process."""
+
+    settings: Settings
+    database: Database
+    blobs: BlobStore
+    master_key: MasterKey
+    signer: Signer
+    queue: App
+
+
+@asynccontextmanager
+async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[Platform]:
+    """The platform on a migrated database; its connections close at the end."""
+    database = Database(database_url, settings.database_pool_size)
+    queue = make_queue(database_url)
+    try:
+        master_key = load_master_key(settings)
+        async with database.transaction() as db:
+            signer = await load_signer(db, master_key)
+        async with queue.open_async():
+            yield Platform(settings, database, open_blobs(settings.blob_url), master_key, signer, queue)
+    finally:
+        await database.close()
