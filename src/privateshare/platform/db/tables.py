@@ -291,6 +291,17 @@ class Journey(Table):
     finished_at: Mapped[datetime | None]
 
 
+class Reference(Table):
+    """An opaque handle for a storage or an account in a browser's URL. Protocol 4.5."""
+
+    __tablename__ = "references"
+    handle_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    kind: Mapped[str]
+    value: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class AuthorizationCode(Table):
     """A code that the person's browser brings back to the app. Used twice, it revokes `family_id`. Protocol 4.2."""
 

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest, InvalidToken
-from privateshare.platform.db.tables import AuthorizationCode, Consent, Token
+from privateshare.platform.db.tables import Application, AuthorizationCode, Consent, Contract, Token
 from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.settings import Settings
 from privateshare.protocol import pkce
@@ -117,6 +117,27 @@ async def find_token(
 async def find_access_token(db: AsyncSession, contract_id: str, value: object, now: datetime) -> Token:
     """A live access token of a live consent of this contract. Raises InvalidToken otherwise."""
     token = await find_token(db, contract_id, value, use="access")
+    check_live(token.consent, now, "access_token")
+    if token.expires_at <= now:
+        raise InvalidToken("The token (access_token) is expired")
+    return token
+
+
+async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str, now: datetime) -> Token:
+    """A live access token of any contract of this partner: it links a new grant to the same library. Protocol 4.1.
+
+    Raises InvalidToken otherwise.
+    """
+    query = (
+        select(Token)
+        .join(Token.consent)
+        .join(Contract, Contract.id == Consent.contract_id)
+        .join(Application, Application.id == Contract.application_id)
+        .where(Token.token_hash == digest(value), Token.use == "access", Application.partner_id == partner_id)
+    )
+    token = await db.scalar(query)
+    if token is None or token.revoked_at is not None:
+        raise InvalidToken("The token (access_token) is invalid")
     check_live(token.consent, now, "access_token")
     if token.expires_at <= now:
         raise InvalidToken("The token (access_token) is expired")

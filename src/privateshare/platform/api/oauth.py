@@ -1,0 +1,197 @@
+"""OAuth calls: pre-authorization, tokens, references. Protocol 4."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from starlette.responses import Response
+
+from privateshare.errors import InvalidRequest, InvalidToken
+from privateshare.platform.api.callers import Caller, ContractCaller, Once
+from privateshare.platform.db.tables import Token
+from privateshare.platform.grants import consents, journeys, references, tokens
+from privateshare.platform.grants.contracts import check_redirect_uri
+from privateshare.platform.sync import sessions
+from privateshare.protocol import pkce
+from privateshare.protocol.messages import Session, SessionOptions, Wire
+
+router = APIRouter(tags=["oauth"])
+
+
+class Actions(Wire):
+    """What follows once the person has consented."""
+
+    pull: SessionOptions | None = None
+
+
+class AuthorizeBody(Wire):
+    """The body of 4.1 and 4.4; `agent` is whatever the client says of itself."""
+
+    agent: dict[str, Any] | None = None
+    actions: Actions | None = None
+
+
+OptionalBody = Annotated[AuthorizeBody | None, Body()]
+
+
+class TokenAnswer(Wire):
+    """`token` is a JWT that the platform signed. Protocol 3.1."""
+
+    token: str
+
+
+class PreauthorizationAnswer(TokenAnswer):
+    """The session is `pending` until the person has consented."""
+
+    session: Session
+
+
+@router.post("/oauth/authorize", status_code=201, response_model=PreauthorizationAnswer)
+async def authorize(caller: ContractCaller, once: Once, body: OptionalBody = None) -> Response:
+    """A pre-authorization code for the consent page, and the session that consent will start. Protocol 4.1."""
+    _check_fixed_claims(caller, response_type="code", response_mode="query")
+    redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
+    challenge = _read_challenge(caller)
+    library_id = await _linked_library(caller)
+    key, session = await _pending_session(caller, body)
+    code = await journeys.begin_journey(
+        caller.db,
+        journeys.Start(
+            caller.contract,
+            redirect_uri,
+            state=_optional(caller, "state"),
+            challenge=challenge,
+            session_id=session.id,
+            library_id=library_id,
+        ),
+        caller.now,
+        caller.platform.settings.preauthorization_lifetime,
+    )
+    return await once.answer(_with_session(caller, {"preauthorization_code": code}, key, session), 201)
+
+
+@router.post("/oauth/token", response_model=TokenAnswer)
+async def token(caller: ContractCaller, once: Once) -> Response:
+    """A pair of tokens, for an authorization code (protocol 4.2) or a refresh token (4.3)."""
+    grants = {"authorization_code": _exchange_code, "refresh_token": _refresh}
+    grant = grants.get(caller.claim("grant_type"))
+    if grant is None:
+        raise InvalidRequest("The claim grant_type must be authorization_code or refresh_token")
+    pair = await grant(caller)
+    sub = await consents.public_user_id(
+        caller.db, pair.consent.library_id, caller.contract.application.partner_id
+    )
+    claims = {
+        "access_token": pair.access.to_claim(),
+        "refresh_token": pair.refresh.to_claim(),
+        "sub": sub,
+        "identifier": {"id": sub},
+        "consentid": str(pair.consent.id),
+        "token_type": "Bearer",
+    }
+    return await once.answer({"token": caller.sign(claims)})
+
+
+async def _exchange_code(caller: Caller) -> tokens.TokenPair:
+    settings = caller.platform.settings
+    code, verifier = caller.claim("code"), caller.claim("code_verifier")
+    return await tokens.exchange_code(caller.db, caller.contract.id, code, verifier, caller.now, settings)
+
+
+async def _refresh(caller: Caller) -> tokens.TokenPair:
+    settings = caller.platform.settings
+    refresh_token = caller.claim("refresh_token")
+    return await tokens.rotate_refresh_token(caller.db, caller.contract.id, refresh_token, caller.now, settings)
+
+
+@router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationAnswer)
+async def token_reference(caller: ContractCaller, once: Once, body: OptionalBody = None) -> Response:
+    """A reference code for a page of an existing person. Protocol 4.4."""
+    redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
+    access = await _known_user(caller)
+    challenge = _read_challenge(caller) if "code_challenge" in caller.claims else None
+    key, session = await _pending_session(caller, body)
+    lifetime = caller.platform.settings.preauthorization_lifetime
+    start = journeys.Start(
+        caller.contract,
+        redirect_uri,
+        state=_optional(caller, "state"),
+        challenge=challenge,
+        session_id=session.id,
+        library_id=access.consent.library_id,
+        consent_id=access.consent_id,
+    )
+    code = await journeys.begin_journey(caller.db, start, caller.now, lifetime)
+    expires_on = int((caller.now + lifetime).timestamp())
+    claims = {"reference_code": code, "token_type": "Bearer", "expires_on": expires_on}
+    return await once.answer(_with_session(caller, claims, key, session), 201)
+
+
+class ReferenceBody(Wire):
+    """What a reference shall stand for: a storage (`cloudId`) or an account (`accountId`)."""
+
+    type: str
+    value: str
+
+
+class ReferenceAnswer(Wire):
+    """`id` goes into the browser's URL instead of the thing itself."""
+
+    id: str
+
+
+@router.post("/reference", status_code=201, response_model=ReferenceAnswer)
+async def reference(caller: ContractCaller, once: Once, body: ReferenceBody) -> Response:
+    """An opaque one-time handle for a storage or an account. Protocol 4.5."""
+    handle = await references.new_reference(
+        caller.db,
+        caller.contract,
+        body.type,
+        body.value,
+        caller.now + caller.platform.settings.preauthorization_lifetime,
+    )
+    return await once.answer({"id": handle}, 201)
+
+
+async def _known_user(caller: Caller) -> Token:
+    """The access token of this contract, even when it is expired: re-authorization is there for that. Protocol 4.4."""
+    access = await tokens.find_token(caller.db, caller.contract.id, caller.claim("access_token"), use="access")
+    if access.consent.revoked_at is not None:
+        raise InvalidToken("The token (access_token) is invalid")
+    return access
+
+
+async def _linked_library(caller: Caller) -> Any:
+    """The library that the new grant joins, if the caller brings an access token of it. Protocol 4.1."""
+    value = _optional(caller, "access_token")
+    if value is None:
+        return None
+    access = await tokens.find_token_of_partner(caller.db, caller.contract.application.partner_id, value, caller.now)
+    return access.consent.library_id
+
+
+async def _pending_session(caller: Caller, body: AuthorizeBody | None) -> tuple[str, sessions.SessionRow]:
+    options = body.actions.pull if body and body.actions else None
+    return await sessions.new_session(caller.db, caller.platform, caller.contract, options or SessionOptions())
+
+
+def _with_session(caller: Caller, claims: dict[str, object], key: str, session: sessions.SessionRow) -> dict[str, Any]:
+    expiry = int(session.expires_at.timestamp() * 1000)
+    return {"token": caller.sign(claims), "session": {"key": key, "expiry": expiry}}
+
+
+def _read_challenge(caller: Caller) -> str:
+    _check_fixed_claims(caller, code_challenge_method="S256")
+    challenge = caller.claim("code_challenge")
+    if not pkce.is_challenge(challenge):
+        raise InvalidRequest("The claim code_challenge must be 43 characters of base64url")
+    return challenge
+
+
+def _check_fixed_claims(caller: Caller, **expected: str) -> None:
+    for name, value in expected.items():
+        if caller.claim(name) != value:
+            raise InvalidRequest(f"The claim {name} must be {value}")
+
+
+def _optional(caller: Caller, name: str) -> str | None:
+    return caller.claim(name) if name in caller.claims else None

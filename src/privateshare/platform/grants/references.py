@@ -1,0 +1,41 @@
+"""Opaque one-time handles, so that no account or storage id appears in a browser's URL. Protocol 4.5."""
+
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.errors import InvalidRequest
+from privateshare.platform.db.tables import Contract, Reference
+from privateshare.platform.grants.secrets import digest, new_secret
+
+KINDS = ("cloudId", "accountId")
+
+
+async def new_reference(db: AsyncSession, contract: Contract, kind: str, value: str, expires_at: datetime) -> str:
+    """A handle for a storage (`cloudId`) or an account (`accountId`). Raises InvalidRequest for another kind.
+
+    What it stands for is looked up, and the right to it checked, only when a person uses it.
+    """
+    if kind not in KINDS:
+        raise InvalidRequest(f"type must be one of {', '.join(KINDS)}")
+    handle = new_secret()
+    row = Reference(handle_hash=digest(handle), contract_id=contract.id, kind=kind, value=value, expires_at=expires_at)
+    db.add(row)
+    await db.flush()
+    return handle
+
+
+async def take_reference(db: AsyncSession, contract_id: str, kind: str, handle: str, now: datetime) -> str | None:
+    """What a handle of this contract stands for, once; None if there is no such handle (any more)."""
+    query = (
+        delete(Reference)
+        .where(
+            Reference.handle_hash == digest(handle),
+            Reference.contract_id == contract_id,
+            Reference.kind == kind,
+            Reference.expires_at > now,
+        )
+        .returning(Reference.value)
+    )
+    return (await db.scalars(query)).one_or_none()
