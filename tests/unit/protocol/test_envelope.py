@@ -1,0 +1,99 @@
+"""Protocol 6.5 and 14 (b): the encrypted file."""
+
+import hashlib
+import os
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+from hypothesis import given
+from hypothesis import strategies as st
+
+from privateshare.errors import FileDecryptionError, FileIntegrityError
+from privateshare.protocol import envelope
+
+KEY = rsa.generate_private_key(65537, 2048)
+OTHER = rsa.generate_private_key(65537, 2048)
+DATA = os.urandom(5000)
+
+
+def whole(data: bytes = DATA, digest: bytes | None = None) -> bytes:
+    return b"".join(envelope.encrypted([data], KEY.public_key(), digest))
+
+
+def read(sealed: bytes, key: rsa.RSAPrivateKey = KEY, *, legacy: bool = False) -> bytes:
+    return b"".join(envelope.opened([sealed], key, legacy=legacy))
+
+
+def test_a_reader_that_knows_only_the_protocol_opens_the_envelope():
+    """Protocol 6.5 step by step, with none of our own code."""
+    sealed = whole()
+    oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
+    decryptor = Cipher(AES256(KEY.decrypt(sealed[:256], oaep)), CBC(sealed[256:272])).decryptor()
+    unpadder = PKCS7(128).unpadder()
+    padded = decryptor.update(sealed[272:]) + decryptor.finalize()
+    assert unpadder.update(padded) + unpadder.finalize() == DATA
+
+
+@given(st.binary(max_size=400), st.lists(st.integers(1, 300), max_size=8), st.booleans())
+def test_any_data_in_any_pieces_comes_back(data: bytes, cuts: list[int], legacy: bool):
+    """However the bytes are cut on either side."""
+    digest = hashlib.sha512(data).digest() if legacy else None
+    sealed = b"".join(envelope.encrypted(_pieces(data, cuts), KEY.public_key(), digest))
+    assert len(sealed) >= (352 if legacy else 288)
+    assert len(sealed) % 16 == 0
+    assert b"".join(envelope.opened(_pieces(sealed, cuts), KEY, legacy=legacy)) == data
+
+
+def _pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    pieces = []
+    for cut in cuts:
+        pieces.append(data[:cut])
+        data = data[cut:]
+    return [*pieces, data]
+
+
+def test_two_envelopes_of_the_same_data_share_nothing():
+    """Key and IV are fresh every time."""
+    one, other = whole(), whole()
+    assert one[:272] != other[:272]
+    assert one[272:288] != other[272:288]
+
+
+def test_another_private_key_gives_a_decryption_error():
+    """Not garbage."""
+    with pytest.raises(FileDecryptionError):
+        read(whole(), OTHER)
+
+
+@pytest.mark.parametrize("length", [0, 1, 255, 256, 271, 272, 287, 289, 5000])
+def test_a_cut_envelope_is_noticed(length: int):
+    """At whatever byte it ends."""
+    with pytest.raises(FileIntegrityError):
+        read(whole()[:length])
+
+
+def test_a_changed_legacy_envelope_is_noticed():
+    """Protocol 14 (b): the SHA-512 before the data is checked."""
+    sealed = bytearray(whole(digest=hashlib.sha512(DATA).digest()))
+    sealed[2000] ^= 1
+    with pytest.raises(FileIntegrityError, match="SHA-512"):
+        read(bytes(sealed), legacy=True)
+
+
+@pytest.mark.parametrize("padding_", ["", "=", "=="])
+def test_metadata_is_read_with_and_without_padding(padding_: str):
+    """Protocol 6.3: base64url of JSON, names in any script."""
+    metadata = {"metadata": {"objectType": "plåylist"}, "size": 3}
+    assert envelope.decode_metadata(envelope.encode_metadata(metadata) + padding_) == metadata
+
+
+@pytest.mark.parametrize("header", ["", "%%%", "W10", "bm90IGpzb24"])
+def test_metadata_that_is_no_object_is_refused(header: str):
+    """A header from a broken proxy is told as such."""
+    with pytest.raises(FileIntegrityError):
+        envelope.decode_metadata(header)

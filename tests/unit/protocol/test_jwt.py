@@ -1,0 +1,110 @@
+"""Protocol 2.1, 3: PS512 and nothing else."""
+
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from joserfc import jws
+from joserfc.jwk import RSAKey
+
+from privateshare.errors import ConfigurationError, InvalidJWT
+from privateshare.protocol import jwt
+
+KEY = rsa.generate_private_key(65537, 2048)
+OTHER = rsa.generate_private_key(65537, 2048)
+CLAIMS = jwt.request_claims("app_contract", nonce="n" * 32, timestamp=1700000000000.5, redirect_uri=None)
+
+
+def test_what_a_key_signs_its_public_key_verifies():
+    """The claims come back; what was None is not among them."""
+    claims = jwt.verify(jwt.sign(KEY, CLAIMS), KEY.public_key())
+    assert claims == {"client_id": "app_contract", "nonce": "n" * 32, "timestamp": 1700000000000.5}
+
+
+def test_the_signature_is_pss_with_a_salt_of_64_bytes():
+    """Protocol 2.1: any verifier that insists on a 64-byte salt accepts our signatures."""
+    head, payload, signature = jwt.sign(KEY, CLAIMS).split(".")
+    pss = padding.PSS(padding.MGF1(hashes.SHA512()), 64)
+    raw = urlsafe_b64decode(signature + "==")
+    KEY.public_key().verify(raw, f"{head}.{payload}".encode(), pss, hashes.SHA512())
+
+
+def test_another_key_is_refused():
+    """A signature by any other key does not hold."""
+    with pytest.raises(InvalidJWT):
+        jwt.verify(jwt.sign(OTHER, CLAIMS), KEY.public_key())
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256", "PS384"])
+def test_other_rsa_algorithms_are_refused(algorithm: str):
+    """Even when the right key signed."""
+    token = jws.serialize_compact(
+        {"alg": algorithm}, json.dumps(CLAIMS).encode(), RSAKey.import_key(KEY), algorithms=[algorithm]
+    )
+    with pytest.raises(InvalidJWT, match="PS512"):
+        jwt.verify(token, KEY.public_key())
+
+
+def test_an_hmac_with_the_public_key_as_secret_is_refused():
+    """The old trick of algorithm confusion."""
+    pem = jwt.public_pem(KEY.public_key()).encode()
+    signed = b".".join(
+        urlsafe_b64encode(part).rstrip(b"=") for part in (b'{"alg":"HS256"}', json.dumps(CLAIMS).encode())
+    )
+    mac = hmac.digest(pem, signed, "sha256")
+    token = b".".join([signed, urlsafe_b64encode(mac).rstrip(b"=")]).decode()
+    with pytest.raises(InvalidJWT):
+        jwt.verify(token, KEY.public_key())
+
+
+def test_no_algorithm_is_refused():
+    """`none` is no signature."""
+    head = urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    body = urlsafe_b64encode(json.dumps(CLAIMS).encode()).rstrip(b"=").decode()
+    with pytest.raises(InvalidJWT):
+        jwt.verify(f"{head}.{body}.", KEY.public_key())
+
+
+@pytest.mark.parametrize("text", ["", "a", "a.b", "a.b.c", "....", "é.é.é", "x" * 40_000])
+def test_what_is_no_jwt_is_refused(text: str):
+    """With the error of the protocol, whatever it is."""
+    with pytest.raises(InvalidJWT):
+        jwt.verify(text, KEY.public_key())
+
+
+def test_a_payload_that_is_no_object_is_refused():
+    """A signed list is not a set of claims."""
+    token = jws.serialize_compact({"alg": "PS512"}, b"[1]", RSAKey.import_key(KEY), algorithms=["PS512"])
+    with pytest.raises(InvalidJWT, match="object"):
+        jwt.verify(token, KEY.public_key())
+
+
+@pytest.mark.parametrize("form", [serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL])
+def test_private_keys_load_from_both_pem_forms(form: serialization.PrivateFormat):
+    """PKCS#8 and PKCS#1 are the same key."""
+    pem = KEY.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    assert jwt.load_private_key(pem.decode()).private_numbers() == KEY.private_numbers()
+
+
+def test_short_and_foreign_keys_are_refused():
+    """1024 bits, elliptic curves and noise are named as what they are not."""
+    short = rsa.generate_private_key(65537, 1024)
+    curve = ec.generate_private_key(ec.SECP256R1())
+    texts = [
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        for key in (short, curve)
+    ]
+    for text in [*texts, b"noise"]:
+        with pytest.raises(ConfigurationError, match="RSA"):
+            jwt.load_private_key(text)
+
+
+def test_the_key_set_entry_holds_pkcs1():
+    """Protocol 3.2: `pem` is PKCS#1, which is all that the iOS client reads."""
+    entry = jwt.key_set_entry(KEY.public_key(), "kid-1")
+    assert entry["pem"].startswith("-----BEGIN RSA PUBLIC KEY-----")
+    assert (entry["kty"], entry["alg"], entry["use"], entry["kid"]) == ("RSA", "PS512", "sig", "kid-1")
+    assert jwt.load_public_key(entry["pem"]).public_numbers() == KEY.public_key().public_numbers()

@@ -1,0 +1,126 @@
+"""Protocol 5.2: what may be read, and of which times."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from privateshare.errors import InvalidRequest, ScopeOutOfBounds
+from privateshare.protocol.messages import Scope, TimeRange
+from privateshare.protocol.scope import (
+    Kind,
+    Reach,
+    Window,
+    allows,
+    month_window,
+    reach_of_contract,
+    reach_of_scope,
+    start_of_last,
+    window,
+)
+
+NOW = datetime(2026, 3, 31, 15, 30, 12, tzinfo=UTC)
+SPOTIFY_HISTORY = Kind(5, 19, 406)
+
+
+def milliseconds(*moment: int) -> int:
+    return int(datetime(*moment, tzinfo=UTC).timestamp() * 1000)  # type: ignore[misc, arg-type]
+
+
+@pytest.mark.parametrize(
+    ("last", "start"),
+    [
+        ("1h", datetime(2026, 3, 31, 14, 30, 12, tzinfo=UTC)),
+        ("1d", datetime(2026, 3, 31, tzinfo=UTC)),
+        ("7d", datetime(2026, 3, 25, tzinfo=UTC)),
+        ("1m", datetime(2026, 2, 28, 15, 30, 12, tzinfo=UTC)),
+        ("12m", datetime(2025, 3, 31, 15, 30, 12, tzinfo=UTC)),
+        ("1y", datetime(2025, 3, 31, 15, 30, 12, tzinfo=UTC)),
+    ],
+)
+def test_last_counts_back_from_now(last: str, start: datetime):
+    """Protocol 5.2: months and years exactly, today counts as one day."""
+    assert start_of_last(last, NOW) == start
+
+
+def test_a_leap_day_has_a_last_year():
+    """29 February less a year is 28 February."""
+    assert start_of_last("1y", datetime(2024, 2, 29, tzinfo=UTC)) == datetime(2023, 2, 28, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("last", ["", "12", "m", "0d", "-1d", "1w", "1 d", "1d\n", "99999y", "१d"])
+def test_a_last_of_another_form_is_refused_by_name(last: str):
+    """The message shows what it should look like."""
+    with pytest.raises(InvalidRequest, match="last"):
+        start_of_last(last, NOW)
+
+
+def test_from_and_to_are_seconds_and_the_last_second_counts_whole():
+    """An object at 999 ms of the second `to` is inside."""
+    assert window(TimeRange(from_=10, to=20), NOW) == Window(10_000, 20_999)
+
+
+def test_an_end_before_the_start_is_refused():
+    """Such a range would silently read nothing."""
+    with pytest.raises(InvalidRequest, match="before"):
+        window(TimeRange(from_=20, to=10), NOW)
+
+
+def test_a_group_without_service_types_is_the_whole_group():
+    """And a contract without groups allows nothing."""
+    assert reach_of_contract({"serviceGroups": [{"id": 5}]}, NOW).allows_kind(SPOTIFY_HISTORY)
+    assert not reach_of_contract({"serviceGroups": [{"id": 2}]}, NOW).allows_kind(SPOTIFY_HISTORY)
+    assert not reach_of_contract({}, NOW).allows_kind(SPOTIFY_HISTORY)
+
+
+def test_a_scope_must_lie_inside_the_contract():
+    """Protocol 5.2: it narrows and never widens; the message names what was too much."""
+    contract = reach_of_contract(
+        {"serviceGroups": [{"id": 5, "serviceTypes": [{"id": 19}]}], "timeRanges": [{"last": "12m"}]}, NOW
+    )
+    inside = {"serviceGroups": [{"id": 5, "serviceTypes": [{"id": 19, "serviceObjectTypes": [{"id": 406}]}]}]}
+    contract.check_contains(reach_of_scope(Scope.model_validate(inside), NOW))
+    contract.check_contains(reach_of_scope(Scope.model_validate({"timeRanges": [{"last": "3m"}]}), NOW))
+    contract.check_contains(reach_of_scope(None, NOW))
+    for outside in (
+        {"serviceGroups": [{"id": 5}]},
+        {"serviceGroups": [{"id": 2}]},
+        {"timeRanges": [{"last": "13m"}]},
+        {"timeRanges": [{"to": 1}]},
+        {"timeRanges": [{}]},
+    ):
+        with pytest.raises(ScopeOutOfBounds):
+            contract.check_contains(reach_of_scope(Scope.model_validate(outside), NOW))
+
+
+def test_every_layer_must_allow_an_object():
+    """Contract, consent and session are intersected, object by object."""
+    contract = Reach(kinds=(Kind(5),), windows=(Window(start=100),))
+    session = Reach(windows=(Window(end=200),))
+    assert allows([contract, session], SPOTIFY_HISTORY, 150)
+    assert not allows([contract, session], SPOTIFY_HISTORY, 99)
+    assert not allows([contract, session], SPOTIFY_HISTORY, 201)
+    assert not allows([contract, session], Kind(2, 1, 1), 150)
+    assert allows([contract, session], SPOTIFY_HISTORY, None)
+
+
+def test_a_month_runs_from_its_first_to_its_last_millisecond():
+    """December ends with the year."""
+    assert month_window(202612) == Window(milliseconds(2026, 12, 1), milliseconds(2027, 1, 1) - 1)
+    assert month_window(None) is None
+
+
+ends = st.none() | st.integers(-50, 50)
+windows = st.builds(Window, ends, ends).filter(lambda w: w.start is None or w.end is None or w.start <= w.end)
+
+
+@given(windows, windows, st.integers(-60, 60))
+def test_containing_and_touching_agree_with_their_moments(outer: Window, inner: Window, moment: int):
+    """A moment of a contained window lies in the outer one; windows that share a moment touch."""
+    point = Window(moment, moment)
+    if outer.contains(inner) and inner.contains(point):
+        assert outer.contains(point)
+    if outer.contains(point) and inner.contains(point):
+        assert outer.touches(inner)
+        assert inner.touches(outer)
