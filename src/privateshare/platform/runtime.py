@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from procrastinate import App
 
-from privateshare.platform.blobs.store import BlobStore, open_blobs
+from privateshare.platform.blobs.opening import open_blobs
+from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.engine import Database
 from privateshare.platform.grants.signing import Signer, load_signer
 from privateshare.platform.library.keys import MasterKey, load_master_key
@@ -31,11 +32,12 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
     """The platform on a migrated database; its connections close at the end."""
     database = Database(database_url, settings.database_pool_size)
     queue = make_queue(database_url)
+    blob_url = settings.blob_url.get_secret_value() if settings.blob_url else (settings.data / "blobs").as_uri()
     try:
         master_key = load_master_key(settings)
         async with database.transaction() as db:
             signer = await load_signer(db, master_key)
         async with queue.open_async():
-            yield Platform(settings, database, open_blobs(settings.blob_url), master_key, signer, queue)
+            yield Platform(settings, database, open_blobs(blob_url), master_key, signer, queue)
     finally:
         await database.close()

@@ -79,7 +79,9 @@ def render_error(request: Request, error: ApiError) -> Response:
 
 def invalid_form(error: RequestValidationError) -> InvalidRequest:
     """The refusal of a body, header or parameter of the wrong form; the message names each field, never its value."""
-    fields = {".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]): item["msg"] for item in error.errors()}
+    fields = {
+        ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]): item["msg"] for item in error.errors()
+    }
     return InvalidRequest("; ".join(f"{field}: {message}" for field, message in fields.items()))
 
 
@@ -100,5 +102,3 @@ def _told(error: HTTPException) -> str:
 
 def _header_safe(value: str) -> str:
     return "".join(character if " " <= character <= "~" else "?" for character in value)
-
-

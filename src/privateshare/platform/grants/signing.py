@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import SigningKey
 from privateshare.platform.grants.contracts import new_id
-from privateshare.platform.library.keys import MasterKey, open_value, seal_value
+from privateshare.platform.library.keys import MasterKey
 from privateshare.protocol import jwt
 
 KEY_BITS = 2048
@@ -39,7 +39,7 @@ async def load_signer(db: AsyncSession, master_key: MasterKey) -> Signer:
     await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     newest = select(SigningKey).order_by(SigningKey.created_at.desc()).limit(1)
     current = await db.scalar(newest) or await rotate_signing_key(db, master_key)
-    pem = open_value(master_key, PURPOSE, current.kid, current.sealed_private_key)
+    pem = master_key.open(PURPOSE, current.kid, current.sealed_private_key)
     return Signer(current.kid, jwt.load_private_key(pem))
 
 
@@ -49,7 +49,7 @@ async def rotate_signing_key(db: AsyncSession, master_key: MasterKey) -> Signing
     kid = new_id()
     row = SigningKey(
         kid=kid,
-        sealed_private_key=seal_value(master_key, PURPOSE, kid, jwt.private_pem(key).encode()),
+        sealed_private_key=master_key.seal(PURPOSE, kid, jwt.private_pem(key).encode()),
         public_key=jwt.public_pem(key.public_key()),
     )
     db.add(row)

@@ -37,15 +37,11 @@ class TokenPair:
     refresh: IssuedToken
 
 
-async def issue_code(
-    db: AsyncSession, consent: Consent, challenge: str, now: datetime, lifetime: timedelta
-) -> str:
+async def issue_code(db: AsyncSession, consent: Consent, challenge: str, now: datetime, lifetime: timedelta) -> str:
     """A fresh authorization code for a consent."""
     code = new_secret()
     db.add(
-        AuthorizationCode(
-            code_hash=digest(code), consent_id=consent.id, challenge=challenge, expires_at=now + lifetime
-        )
+        AuthorizationCode(code_hash=digest(code), consent_id=consent.id, challenge=challenge, expires_at=now + lifetime)
     )
     await db.flush()
     return code
@@ -100,13 +96,13 @@ async def rotate_refresh_token(
     return _issue_pair(db, token.consent, token.family_id, now, settings)
 
 
-async def find_token(
-    db: AsyncSession, contract_id: str, value: object, *, use: str, lock: bool = False
-) -> Token:
+async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: str, lock: bool = False) -> Token:
     """A token that is known, not revoked and this contract's; it may have expired. Raises InvalidToken otherwise."""
     name = f"{use}_token"
-    query = select(Token).join(Token.consent).where(
-        Token.token_hash == digest(str(value)), Token.use == use, Consent.contract_id == contract_id
+    query = (
+        select(Token)
+        .join(Token.consent)
+        .where(Token.token_hash == digest(str(value)), Token.use == use, Consent.contract_id == contract_id)
     )
     token = await db.scalar(query.with_for_update(of=Token) if lock else query)
     if token is None or token.revoked_at is not None:

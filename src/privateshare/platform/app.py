@@ -1,0 +1,39 @@
+"""The ASGI application: an open platform in, every route out."""
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import JSONResponse, Response
+
+from privateshare.platform.api import accounts, discovery, keys, oauth, query, samples, sessions
+from privateshare.platform.api.callers import Repeated
+from privateshare.platform.api.errors import add_error_handlers
+from privateshare.platform.api.health import router as health
+from privateshare.platform.api.requests import RequestIds
+from privateshare.platform.consent.routes import consent_app
+from privateshare.platform.runtime import Platform
+
+API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, samples)
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """The whole site of a platform: API, consent pages, health."""
+    app = FastAPI(title="PrivateShare", version="1.7", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json")
+    app.state.platform = platform
+    app.add_middleware(RequestIds)
+    app.include_router(_api(), prefix="/v1.7")
+    app.include_router(health)
+    app.include_router(consent_app(), prefix="/apps/saas")
+    add_error_handlers(app, renderers={"/apps/": render_page_error})
+    app.add_exception_handler(Repeated, _repeat)
+    return app
+
+
+def _api() -> APIRouter:
+    api = APIRouter()
+    for chapter in API_CHAPTERS:
+        api.include_router(chapter.router)
+    return api
+
+
+async def _repeat(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Repeated)
+    return error.response

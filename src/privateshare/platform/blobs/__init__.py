@@ -1,0 +1,1 @@
+"""Bytes at rest: sealed, stored, streamed. Knows nothing of what they mean."""

@@ -1,0 +1,112 @@
+"""Blobs as files: written aside, fsynced, renamed."""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from privateshare.platform.blobs.store import BlobNotFound, check_key
+
+READ_BYTES = 256 * 1024
+_ASIDE = ".aside"
+
+
+class LocalBlobs:
+    """A folder of blobs that only its owner can read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._aside = folder / _ASIDE
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._aside.mkdir(exist_ok=True, mode=0o700)
+
+    def clear_aside(self) -> None:
+        """Removes what a process that died left half-written. Only while no other process writes here."""
+        for path in self._aside.iterdir():
+            path.unlink(missing_ok=True)
+
+    def writer(self, key: str) -> "LocalWriter":
+        """A writer that puts a blob whole and durably, or not at all."""
+        return LocalWriter(self._path(key), self._aside / uuid4().hex)
+
+    def read(self, key: str, start: int = 0) -> Iterator[bytes]:
+        """The bytes from `start` on, in pieces. Raises BlobNotFound, before the first piece."""
+        try:
+            file = self._path(key).open("rb", buffering=0)
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise BlobNotFound(key) from error
+        return _pieces(file.fileno(), file, start)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Removes blobs; those that are not there are no error."""
+        for key in keys:
+            self._path(key).unlink(missing_ok=True)
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Removes every blob whose key begins with `prefix`, which ends in "/"."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._path(prefix.rstrip("/")))
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, which ends in "/"."""
+        for path in self._path(prefix.rstrip("/")).rglob("*"):
+            if path.is_file():
+                yield path.relative_to(self._folder).as_posix()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / check_key(key)
+
+
+class LocalWriter:
+    """A file written aside until it is whole."""
+
+    def __init__(self, path: Path, aside: Path) -> None:
+        self._path, self._aside = path, aside
+        self._file = os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+    def write(self, data: bytes) -> None:
+        """Takes the next bytes."""
+        self._file.write(data)
+
+    def commit(self) -> None:
+        """Returns when the whole blob is durable under its key."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        created = _make_folders(self._path.parent)
+        self._aside.rename(self._path)
+        for folder in created:
+            _sync_folder(folder)
+
+    def abort(self) -> None:
+        """Leaves nothing behind; safe to call at any time."""
+        self._file.close()
+        self._aside.unlink(missing_ok=True)
+
+
+def _pieces(descriptor: int, file: object, start: int) -> Iterator[bytes]:
+    offset = start
+    while piece := os.pread(descriptor, READ_BYTES, offset):
+        offset += len(piece)
+        yield piece
+    del file  # held open until the last piece
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """The folders whose entries changed: this one, and the parents of those that had to be made."""
+    changed = [folder]
+    while not folder.is_dir():
+        folder = folder.parent
+        changed.append(folder)
+    changed[0].mkdir(parents=True, exist_ok=True, mode=0o700)
+    return changed
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,46 @@
+"""Brings a database to the tables of this version: ours by alembic, the job queue's by its own script."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from procrastinate.schema import SchemaManager
+from sqlalchemy import Connection, create_engine, inspect, make_url, text
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+_LOCK = 0x70736D  # two processes that start together migrate one after the other
+
+
+def upgrade(database_url: str) -> None:
+    """Migrates to the newest version; does nothing if it is there. Safe to run from several processes at once."""
+    with _connection(database_url) as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        if not inspect(connection).has_table("procrastinate_jobs"):
+            connection.exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
+        command.upgrade(_config(connection), "head")
+
+
+def new_revision(database_url: str, message: str) -> None:
+    """Writes the migration from a migrated database to the tables as the code describes them: for developers."""
+    with _connection(database_url) as connection:
+        command.revision(_config(connection), message, autogenerate=True)
+
+
+@contextmanager
+def _connection(database_url: str) -> Iterator[Connection]:
+    engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,17 @@
+"""What alembic runs: our tables, on the connection that `migrate` hands over."""
+
+from alembic import context
+
+from privateshare.platform.db.tables import Table
+
+
+def _ours(name: str | None, kind: str, _parents: object) -> bool:
+    """The job queue's tables are its own; alembic looks at ours only."""
+    return kind != "table" or name in Table.metadata.tables
+
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=Table.metadata, include_name=_ours
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""A person's library: accounts, files, keys, erasure."""

@@ -1,0 +1,128 @@
+"""Keys: the platform's master key, and each person's data key, which the master key wraps.
+
+Everything sealed is bound to what it is and whose it is, so that nothing can be moved to another place or person.
+"""
+
+import os
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID
+
+from privateshare.errors import ConfigurationError
+from privateshare.platform.blobs.sealing import KEY_BYTES, SealBroken, seal, unseal
+from privateshare.platform.settings import Settings
+
+KEY_ID_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """32 secret bytes; hidden in `repr`."""
+
+    value: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.value) != KEY_BYTES:
+            raise ConfigurationError(f"a key must have {KEY_BYTES} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKey:
+    """The key that wraps all others, and older ones that still open what they wrapped."""
+
+    current: DataKey
+    older: Sequence[DataKey] = ()
+
+    def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
+        """A value sealed under the current key, with that key's id before it."""
+        return _key_id(self.current) + seal_value(self.current, purpose, owner, value)
+
+    def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
+        """The value that `seal` sealed. Raises SealBroken if no listed key opens it."""
+        for key in (self.current, *self.older):
+            if _key_id(key) == sealed[:KEY_ID_BYTES]:
+                return open_value(key, purpose, owner, sealed[KEY_ID_BYTES:])
+        raise SealBroken("this is sealed with a master key that the settings do not list")
+
+    def wrap(self, key: DataKey, library_id: UUID) -> bytes:
+        """A person's data key as it is stored. Destroying it is erasure."""
+        return self.seal("data key", library_id, key.value)
+
+    def unwrap(self, wrapped: bytes, library_id: UUID) -> DataKey:
+        """A person's data key. Raises SealBroken if it is another person's."""
+        return DataKey(self.open("data key", library_id, wrapped))
+
+
+def new_data_key() -> DataKey:
+    """A fresh random key."""
+    return DataKey(os.urandom(KEY_BYTES))
+
+
+def seal_value(key: DataKey, purpose: str, owner: object, value: bytes) -> bytes:
+    """A small value sealed for one purpose and one owner."""
+    return seal(key.value, seal_context(purpose, owner), value)
+
+
+def open_value(key: DataKey, purpose: str, owner: object, sealed: bytes) -> bytes:
+    """The value that `seal_value` sealed for the same purpose and owner. Raises SealBroken otherwise."""
+    return unseal(key.value, seal_context(purpose, owner), sealed)
+
+
+def seal_context(purpose: str, owner: object) -> bytes:
+    """What a seal is bound to: no two pairs of purpose and owner give the same bytes."""
+    return f"{len(purpose)}:{purpose}:{owner}".encode()
+
+
+def load_master_key(settings: Settings) -> MasterKey:
+    """The master key of the settings: their value, or the file in the data folder, made on first start (0600).
+
+    Raises ConfigurationError if the key is not 32 bytes of base64, or others may read its file.
+    """
+    if settings.master_key is not None:
+        current, *older = settings.master_key.get_secret_value().split(",")
+        return MasterKey(_decoded(current), [_decoded(text) for text in older])
+    return MasterKey(_key_file(settings.data / "master.key"))
+
+
+def _key_file(path: Path) -> DataKey:
+    if not path.exists():
+        _create_key_file(path)
+    if path.stat().st_mode & 0o077:
+        raise ConfigurationError(f"others may read the master key; run: chmod 600 {path}")
+    return DataKey(path.read_bytes())
+
+
+def _create_key_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(os.urandom(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)  # unlike a rename, never replaces a key that another process made meanwhile
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _decoded(text: str) -> DataKey:
+    try:
+        return DataKey(b64decode(text.strip(), validate=True))
+    except (Base64Error, ConfigurationError) as error:
+        raise ConfigurationError("the master key must be 32 bytes in base64") from error
+
+
+def _key_id(key: DataKey) -> bytes:
+    return sha256(b"master key id" + key.value).digest()[:KEY_ID_BYTES]

@@ -1,0 +1,65 @@
+"""Every knob of the platform, with its unit and default. Each is an environment variable PRIVATESHARE_<NAME>."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from privateshare.protocol.addresses import DEFAULT_PORT
+
+MEGABYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """How one platform runs. With nothing set it keeps everything in one folder and serves this machine."""
+
+    model_config = SettingsConfigDict(env_prefix="PRIVATESHARE_", extra="ignore", frozen=True)
+
+    data: Path = Field(default=Path("privateshare-data"), description="The folder that holds everything.")
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="The port to listen on.")
+    origin: str | None = Field(
+        default=None,
+        description="The platform's address as its users reach it, such as https://share.example.org; "
+        "if not set, the address each request came to.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("database_url", "PRIVATESHARE_DATABASE_URL", "DATABASE_URL"),
+        description="A PostgreSQL database; if not set, one of our own in the data folder.",
+    )
+    database_pool_size: int = Field(default=20, ge=2, description="Connections to the database, per process.")
+    blob_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("blob_url", "PRIVATESHARE_BLOB_URL", "BLOB_URL"),
+        description="Where files are kept: s3://, gs://, az:// or file://; if not set, the data folder.",
+    )
+    master_key: SecretStr | None = Field(
+        default=None,
+        description="The key that wraps all others, 32 bytes in base64, older ones after a comma; "
+        "if not set, the file master.key in the data folder, made on first start.",
+    )
+    workers: int = Field(default=2, ge=0, description="Syncs that this process runs at once; 0 leaves them to others.")
+    max_upload_bytes: int = Field(default=1024 * MEGABYTE, ge=1, description="The largest archive a person can upload.")
+    max_push_bytes: int = Field(default=8192 * MEGABYTE, ge=1, description="The largest file an app can push or store.")
+    preauthorization_lifetime: timedelta = Field(default=timedelta(minutes=30), description="Protocol 4.6.")
+    code_lifetime: timedelta = Field(default=timedelta(minutes=10), description="Of an authorization code.")
+    access_token_lifetime: timedelta = Field(default=timedelta(hours=24), description="Protocol 4.6.")
+    refresh_token_lifetime: timedelta = Field(
+        default=timedelta(days=60), description="Sliding: each refresh renews it."
+    )
+    session_lifetime: timedelta = Field(default=timedelta(hours=24), description="Protocol 4.6.")
+    log_format: Literal["text", "json"] = Field(default="text", description="How log lines are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
+
+    @field_validator("origin")
+    @classmethod
+    def _without_slash(cls, value: str | None) -> str | None:
+        return value.rstrip("/") if value else None
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()

@@ -1,0 +1,1 @@
+"""The jobs that fill libraries, and the sessions that wait for them."""
