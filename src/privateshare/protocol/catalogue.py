@@ -1,0 +1,264 @@
+"""Ids and names of what can be shared: service groups, service types, object types, sources.
+
+The enumerations are for those who write code; `catalogue()` has the names that people and the wire see. Ids from 9000
+up are this project's own: the FHIR file, and FHIR resource types that have no id in 127 to 138.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+class ServiceGroup(IntEnum):
+    """A group of services."""
+
+    SOCIAL = 1
+    MEDICAL = 2
+    FINANCE = 3
+    HEALTH_FITNESS = 4
+    ENTERTAINMENT = 5
+    GOVERNMENT = 6
+
+
+class ServiceType(IntEnum):
+    """A service, whatever the source it is reached through."""
+
+    FACEBOOK = 1
+    FACEBOOK_PAGE = 2
+    TWITTER = 3
+    INSTAGRAM_OLD = 4
+    PINTEREST = 9
+    FLICKR = 12
+    ICELAND_HEALTH = 16
+    YODLEE = 17
+    FITBIT = 18
+    SPOTIFY = 19
+    OPEN_EPIC = 20
+    GARMIN = 21
+    CERNER = 22
+    DVLA = 25
+    APPLE_HEALTH = 28
+    EMIS = 30
+    YOUTUBE = 31
+    PLAID = 32
+    GOOGLE_FIT = 33
+    MEDMIJ = 37
+    SALT_EDGE_DIRECT = 38
+    SALT_EDGE_PARTNER = 39
+    INSTAGRAM = 40
+    NHS = 41
+    FHIR_FILE = 9001
+
+
+class ObjectType(IntEnum):
+    """A kind of object: what the objects of a mapped file are."""
+
+    MEDIA = 1
+    POST = 2
+    COMMENT = 7
+    LIKE = 10
+    MEDIA_ALBUM = 12
+    SOCIAL_NETWORK_USER = 15
+    PROFILE = 19
+    ADMISSION = 100
+    ARRIVAL_AMBULATORY = 101
+    ARRIVAL_PRIMARY_HEALTH = 102
+    PRESCRIPTION = 103
+    MEDICATION = 104
+    DIAGNOSIS = 105
+    VACCINATION = 106
+    ALLERGY = 107
+    ARRIVAL_EMERGENCY = 108
+    PRESCRIBED_ITEM = 109
+    MEASUREMENT = 111
+    ALLERGY_INTOLERANCE = 127
+    CONDITION = 128
+    IMMUNIZATION = 129
+    MEDICATION_REQUEST = 130
+    FAMILY_MEMBER_HISTORY = 131
+    OBSERVATION = 132
+    PROCEDURE = 133
+    DIAGNOSTIC_REPORT = 134
+    DEVICE = 135
+    ENCOUNTER = 136
+    MEDICATION_DISPENSE = 137
+    MEDICATION_STATEMENT = 138
+    TRANSACTION = 201
+    ACTIVITY = 300
+    DAILY_ACTIVITY_SUMMARY = 301
+    ACHIEVEMENT = 302
+    SLEEP = 303
+    EPOCH_SUMMARY = 304
+    STRESS_SUMMARY = 305
+    BODY_COMPOSITION_SUMMARY = 306
+    MOVE_IQ_SUMMARY = 307
+    TRACK = 400
+    ALBUM = 401
+    PLAYLIST = 403
+    SAVED_ALBUM = 404
+    SAVED_TRACK = 405
+    PLAY_HISTORY = 406
+    FOLLOWED_ARTIST = 407
+    VEHICLE_TEST = 500
+    VEHICLE_REGISTRATION = 501
+    PATIENT = 9101
+    PRACTITIONER = 9102
+    PRACTITIONER_ROLE = 9103
+    ORGANIZATION = 9104
+    LOCATION = 9105
+    HEALTHCARE_SERVICE = 9106
+    ENDPOINT = 9107
+    RELATED_PERSON = 9108
+    PERSON = 9109
+    GROUP = 9110
+    FHIR_MEDICATION = 9111
+    MEDICATION_ADMINISTRATION = 9112
+    CARE_PLAN = 9113
+    CARE_TEAM = 9114
+    GOAL = 9115
+    SERVICE_REQUEST = 9116
+    NUTRITION_ORDER = 9117
+    VISION_PRESCRIPTION = 9118
+    IMAGING_STUDY = 9119
+    FHIR_MEDIA = 9120
+    SPECIMEN = 9121
+    BODY_STRUCTURE = 9122
+    DOCUMENT_REFERENCE = 9123
+    COMPOSITION = 9124
+    BINARY = 9125
+    DOCUMENT_MANIFEST = 9126
+    COMMUNICATION = 9127
+    COMMUNICATION_REQUEST = 9128
+    APPOINTMENT = 9129
+    APPOINTMENT_RESPONSE = 9130
+    EPISODE_OF_CARE = 9131
+    FLAG = 9132
+    CLINICAL_IMPRESSION = 9133
+    DETECTED_ISSUE = 9134
+    RISK_ASSESSMENT = 9135
+    QUESTIONNAIRE_RESPONSE = 9136
+    QUESTIONNAIRE = 9137
+    CONSENT = 9138
+    COVERAGE = 9139
+    CLAIM = 9140
+    CLAIM_RESPONSE = 9141
+    EXPLANATION_OF_BENEFIT = 9142
+    ACCOUNT = 9143
+    INVOICE = 9144
+    SUPPLY_REQUEST = 9145
+    SUPPLY_DELIVERY = 9146
+    DEVICE_REQUEST = 9147
+    DEVICE_USE_STATEMENT = 9148
+    DEVICE_METRIC = 9149
+    IMMUNIZATION_RECOMMENDATION = 9150
+    IMMUNIZATION_EVALUATION = 9151
+    MOLECULAR_SEQUENCE = 9152
+    RESEARCH_SUBJECT = 9153
+    ADVERSE_EVENT = 9154
+    SUBSTANCE = 9155
+    TASK = 9156
+    PROVENANCE = 9157
+    LIST = 9158
+    BASIC = 9159
+    SCHEDULE = 9160
+    SLOT = 9161
+    CHARGE_ITEM = 9162
+    PAYMENT_NOTICE = 9163
+    PAYMENT_RECONCILIATION = 9164
+    COVERAGE_ELIGIBILITY_REQUEST = 9165
+    COVERAGE_ELIGIBILITY_RESPONSE = 9166
+    AUDIT_EVENT = 9167
+    LINKAGE = 9168
+
+
+class SourceType(IntEnum):
+    """Whether the platform fetches from a source or sends to it."""
+
+    PULL = 1
+    PUSH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An entry of the catalogue; `reference` is its name on the wire. `group` is its service group, if it has one."""
+
+    id: int
+    name: str
+    reference: str
+    group: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueSource:
+    """A source as discovery tells of it. Protocol 9."""
+
+    id: int
+    name: str
+    reference: str
+    service_type: int
+    groups: tuple[int, ...]
+    countries: tuple[int, ...]
+    types: tuple[int, ...]
+    platforms: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueCountry:
+    """A country with its code of two letters."""
+
+    id: int
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything by id."""
+
+    service_groups: Mapping[int, Named]
+    service_types: Mapping[int, Named]
+    object_types: Mapping[int, Named]
+    sources: Mapping[int, CatalogueSource]
+    countries: Mapping[int, CatalogueCountry]
+    platforms: Mapping[int, Named]
+    source_types: Mapping[int, Named]
+
+    def object_types_of_group(self, group: int) -> Sequence[Named]:
+        """The object types that belong to a service group."""
+        return [entry for entry in self.object_types.values() if entry.group == group]
+
+
+@cache
+def catalogue() -> Catalogue:
+    """The catalogue that comes with this version; read once."""
+    raw = json.loads(files("privateshare.protocol").joinpath("catalogue.json").read_text("utf-8"))
+    return Catalogue(
+        service_groups=_named(raw["serviceGroups"]),
+        service_types=_named(raw["serviceTypes"]),
+        object_types=_named(raw["objectTypes"]),
+        sources={entry["id"]: _source(entry) for entry in raw["sources"]},
+        countries={entry["id"]: CatalogueCountry(**entry) for entry in raw["countries"]},
+        platforms=_named(raw["platforms"]),
+        source_types=_named(raw["sourceTypes"]),
+    )
+
+
+def _named(entries: Sequence[Mapping[str, Any]]) -> dict[int, Named]:
+    return {entry["id"]: Named(**entry) for entry in entries}
+
+
+def _source(entry: Mapping[str, Any]) -> CatalogueSource:
+    return CatalogueSource(
+        id=entry["id"],
+        name=entry["name"],
+        reference=entry["reference"],
+        service_type=entry["serviceType"],
+        groups=tuple(entry["groups"]),
+        countries=tuple(entry["countries"]),
+        types=tuple(entry["types"]),
+        platforms=tuple(entry["platforms"]),
+    )

@@ -1,0 +1,1 @@
+"""Where people's data comes from: one folder each."""

@@ -1,0 +1,157 @@
+"""What a source is: what it can do, how it connects, what it yields, how it fails.
+
+A source is plain synchronous Python. It says what it can do in a `SourceInfo` and yields pages of mapped objects; the
+platform does the rest. The suite that every source must pass is tests/contract/test_sources.py; docs/sources.md
+shows how to add one.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, BinaryIO, Protocol
+
+PAGE_OBJECTS = 2000
+
+JsonObject = dict[str, Any]
+
+
+class SourceFailure(Exception):
+    """A source cannot give its data now. Three kinds are raised; a single object type that fails is a `Skipped`."""
+
+
+class TryLater(SourceFailure):
+    """It may work later: the source is down or asks for patience. `retry_after` in seconds."""
+
+    def __init__(self, message: str, retry_after: int = 60) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class NeedsLogin(SourceFailure):
+    """The person must sign in to the source again."""
+
+
+class Broken(SourceFailure):
+    """It will never work: an archive that is damaged or something else. The message is for the person.
+
+    It says in plain words what is wrong and what to do.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSchema:
+    """What shape a source's objects have: `digime` or `fhir`, and the version."""
+
+    standard: str
+    version: str
+
+    def entity_id(self, thing: Mapping[str, Any]) -> str:
+        """What identifies an object among those of its account and type: a later one with the same id replaces it."""
+        if self.standard == "fhir":
+            return f"{thing['resourceType']}/{thing.get('id') or _content_id(thing)}"
+        return str(thing["entityid"])
+
+
+def _content_id(thing: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(thing, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Invented data that a person can lend instead of their own."""
+
+    id: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """That a person can upload an export archive: what the file dialog offers, and how to get one, step by step."""
+
+    accept: str
+    instructions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source declares. Ids are those of `protocol/catalogue.py`."""
+
+    id: int
+    service_type: int
+    service_group: int
+    object_types: Sequence[int]
+    schema: ObjectSchema
+    samples: Sequence[Sample] = ()
+    upload: Upload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose account it is, in the source's words. `type` as in protocol 7.1."""
+
+    provider_account_id: str
+    display_name: str
+    type: str = "IMPORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the person connected: a sample by id, or an archive that can be read from its start as often as needed.
+
+    `provider_account_id` is what `identify` said, once it has.
+    """
+
+    sample: str | None = None
+    archive: BinaryIO | None = field(default=None, repr=False)
+    provider_account_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some mapped objects of one object type, at most a few thousand. `cursor`: where a later sync may go on."""
+
+    object_type: int
+    objects: Sequence[JsonObject]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An object type that cannot be had while the others can. `status` is what the source answered."""
+
+    object_type: int
+    code: str
+    message: str
+    status: int
+
+
+def pages(objects: Iterable[tuple[int, JsonObject]]) -> Iterator[Page]:
+    """Objects with their types in pages of a fair size, for sources that have no pages of their own."""
+    waiting: dict[int, list[JsonObject]] = {}
+    for object_type, thing in objects:
+        page = waiting.setdefault(object_type, [])
+        page.append(thing)
+        if len(page) == PAGE_OBJECTS:
+            yield Page(object_type, waiting.pop(object_type))
+    for object_type, page in waiting.items():
+        yield Page(object_type, page)
+
+
+class Source(Protocol):
+    """A place where a person's data comes from."""
+
+    info: SourceInfo
+
+    def identify(self, connection: Connection) -> Identity:
+        """Whose account this is. An archive is read to its end, so that one that is let in can also be imported.
+
+        Raises Broken, whose message the person reads.
+        """
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
+        """The objects of the types that `cursors` names, newer than each cursor as far as the source can tell.
+
+        Raises TryLater, NeedsLogin or Broken.
+        """

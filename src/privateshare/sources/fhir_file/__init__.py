@@ -1,0 +1,1 @@
+"""A health record that a person exported as FHIR."""

@@ -1,0 +1,19 @@
+"""FHIR resource types and our object types: two names for the same."""
+
+from collections.abc import Mapping
+
+from privateshare.protocol.catalogue import ObjectType
+
+SCHEMA_VERSION = "4.0.1"
+
+_OTHER_NAMES = {ObjectType.FHIR_MEDICATION: "Medication", ObjectType.FHIR_MEDIA: "Media"}
+
+
+def _resource_type(object_type: ObjectType) -> str:
+    return _OTHER_NAMES.get(object_type) or "".join(word.capitalize() for word in object_type.name.split("_"))
+
+
+OBJECT_TYPES: Mapping[str, ObjectType] = {
+    _resource_type(entry): entry for entry in ObjectType if 127 <= entry <= 138 or entry >= 9101
+}
+"""The object type of every FHIR R4 resource type that a record may hold."""

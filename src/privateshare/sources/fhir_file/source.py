@@ -1,0 +1,84 @@
+"""A person's health record as a FHIR R4 file. Its resources are kept and delivered as they are."""
+
+from collections.abc import Collection, Iterator, Mapping
+from importlib.resources import files
+from io import BytesIO
+from typing import BinaryIO
+
+from privateshare.protocol.catalogue import ServiceGroup, ServiceType
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    Identity,
+    JsonObject,
+    ObjectSchema,
+    Page,
+    Sample,
+    SourceInfo,
+    Upload,
+    pages,
+)
+from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
+from privateshare.sources.fhir_file.record import read_resources
+
+
+class FhirFile:
+    """Source 9001, service type 9001: ours."""
+
+    info = SourceInfo(
+        id=9001,
+        service_type=ServiceType.FHIR_FILE,
+        service_group=ServiceGroup.MEDICAL,
+        object_types=tuple(OBJECT_TYPES.values()),
+        schema=ObjectSchema("fhir", SCHEMA_VERSION),
+        samples=(Sample("default", "A patient", "An invented person with asthma, some visits, values and vaccines."),),
+        upload=Upload(
+            accept=".json,.ndjson,.gz,.zip",
+            instructions=(
+                "Open your hospital's or insurer's patient portal, or the app that holds your record.",
+                "Look for “Export”, “Download my data” or “Share my record” and choose FHIR (R4, JSON).",
+                "Choose the downloaded file here: a .json, .ndjson, .gz or .zip file, without changing it.",
+            ),
+        ),
+    )
+
+    def identify(self, connection: Connection) -> Identity:
+        """Whose record it is; the file is read to its end. Raises Broken."""
+        if connection.archive is None:
+            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
+        known, patients = 0, {}
+        for resource in read_resources(connection.archive):
+            known += resource["resourceType"] in OBJECT_TYPES
+            if resource["resourceType"] == "Patient":
+                patients[str(resource.get("id"))] = _name(resource)
+        if not known:
+            raise Broken("The file holds no part of a health record that is known here. Export it as FHIR R4.")
+        if len(patients) > 1:
+            raise Broken(f"The file holds the records of {len(patients)} people. Upload the record of one person.")
+        patient_id, name = next(iter(patients.items()), ("record", "Health record"))
+        return Identity(patient_id, name)
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        """The resources of these object types. Raises Broken."""
+        archive = connection.archive or _sample(str(connection.sample))
+        return pages(_resources(archive, cursors))
+
+
+def _resources(archive: BinaryIO, wanted: Collection[int]) -> Iterator[tuple[int, JsonObject]]:
+    for resource in read_resources(archive):
+        object_type = OBJECT_TYPES.get(resource["resourceType"])
+        if object_type in wanted and object_type is not None:
+            yield object_type, resource
+
+
+def _sample(name: str) -> BinaryIO:
+    return BytesIO(files(__package__).joinpath("sample", f"{name}.json").read_bytes())
+
+
+def _name(patient: JsonObject) -> str:
+    """The person's name as FHIR has it; archives vary, so anything unexpected gives a plain word instead."""
+    try:
+        name = patient["name"][0]
+        return str(name.get("text") or " ".join([*name.get("given", []), name.get("family", "")]).strip())
+    except (KeyError, IndexError, AttributeError, TypeError):
+        return "Health record"

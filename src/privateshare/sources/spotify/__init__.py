@@ -1,0 +1,1 @@
+"""Spotify: listening history, and what a person follows and saves."""

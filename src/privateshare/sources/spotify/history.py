@@ -1,0 +1,43 @@
+"""The extended streaming history: a zip of JSON files, each a list of plays, as Spotify hands it out."""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import BinaryIO
+from zipfile import ZipInfo
+
+from privateshare.sources.archive import json_items, opened_zip, plain_entry
+from privateshare.sources.contract import Broken, JsonObject
+from privateshare.sources.spotify.mapping import play_history
+
+_HISTORY = re.compile(r"(Streaming_History_Audio_.*|endsong_\d+)\.json", re.IGNORECASE)
+_ACCOUNT_DATA = re.compile(r"(StreamingHistory_music_\d+|StreamingHistory\d+|Userdata)\.json", re.IGNORECASE)
+_WANTED = "Ask Spotify for your “Extended streaming history” (not “Account data”) and upload that zip."
+
+
+def read_plays(archive: BinaryIO) -> Iterator[JsonObject]:
+    """Every play of the archive, as Spotify words it. Raises Broken."""
+    with opened_zip(archive) as found:
+        entries = [entry for entry in found.infolist() if _HISTORY.fullmatch(PurePosixPath(entry.filename).name)]
+        if not entries:
+            raise Broken(_missing(found.infolist()))
+        for entry in entries:
+            with plain_entry(found, entry) as stream:
+                yield from json_items(stream, "item", PurePosixPath(entry.filename).name)
+
+
+def map_play(play: JsonObject, account: str) -> JsonObject | None:
+    """One play as play history (406), or None if it was no music. Raises Broken if it is not in Spotify's form."""
+    try:
+        return play_history(play, account)
+    except (KeyError, ValueError, TypeError) as error:
+        raise Broken(f"The archive holds a play that is not in Spotify's form ({error}). {_WANTED}") from error
+
+
+def _missing(entries: list[ZipInfo]) -> str:
+    names = [PurePosixPath(entry.filename).name for entry in entries]
+    if any(_ACCOUNT_DATA.fullmatch(name) for name in names):
+        return f"This is Spotify's “Account data”, which lacks what is needed. {_WANTED}"
+    if any(name.lower().endswith(".zip") for name in names):
+        return "The zip archive holds another zip. Unpack the outer one and upload the inner one."
+    return f"The zip archive holds no file named Streaming_History_Audio_….json. {_WANTED}"

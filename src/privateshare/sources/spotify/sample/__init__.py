@@ -1,0 +1,146 @@
+"""Invented listening: made by rule from a small list of invented artists, the same every day, up to yesterday."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from random import Random
+from typing import Any
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.contract import JsonObject
+from privateshare.sources.spotify.mapping import album_object, artist_object, stable_id, track
+
+PROVIDER_ID = "123456789"
+PREFIX = f"19_{PROVIDER_ID}"  # of every entityid in sample data, as objects.md has it
+EVERY_SAVED_TRACK = 7
+EVERY_FOLLOWED_ARTIST = 3
+PLAYLISTS = ("Sunday morning", "On the train", "Kitchen")
+PLAYLIST_TRACKS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How much of it: plays a day on average, over how many days."""
+
+    days: int
+    plays_a_day: int
+
+
+SETS = {"default": Listening(days=548, plays_a_day=2), "large": Listening(days=3650, plays_a_day=9)}
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """An invented track."""
+
+    artist: str
+    album: str
+    title: str
+    genres: tuple[str, ...]
+
+    def as_track(self, account: str) -> JsonObject:
+        """The embedded track."""
+        track_id = stable_id(self.artist, self.album, self.title)
+        artist = artist_object(account, self.artist, list(self.genres))
+        found = track(account, track_id, self.title, [artist], album_object(account, self.artist, self.album))
+        length = 120_000 + int(track_id[:3], 16) * 50
+        return found | {"entityid": f"{PREFIX}_{track_id}", "duration": length, "explicit": False}
+
+
+@cache
+def songs() -> tuple[Song, ...]:
+    """Every song of every invented artist."""
+    artists: list[dict[str, Any]] = json.loads(files(__package__).joinpath("artists.json").read_text("utf-8"))
+    return tuple(
+        Song(entry["name"], album, title, tuple(entry["genres"]))
+        for entry in artists
+        for album, titles in entry["albums"].items()
+        for title in titles
+    )
+
+
+def sample_objects(sample: str, object_type: int, now: datetime) -> Iterator[JsonObject]:
+    """The objects of one type of a sample data set; a day's plays are the same whenever they are asked for."""
+    account = f"19_sampleDataSet-{sample}"
+    if object_type == ObjectType.PLAY_HISTORY:
+        yield from _plays(SETS[sample], account, now)
+    elif object_type == ObjectType.SAVED_TRACK:
+        yield from _saved_tracks(account, now)
+    elif object_type == ObjectType.SAVED_ALBUM:
+        yield from _saved_albums(account, now)
+    elif object_type == ObjectType.PLAYLIST:
+        yield from _playlists(account, now)
+    elif object_type == ObjectType.FOLLOWED_ARTIST:
+        yield from _followed_artists(account)
+
+
+def _plays(listening: Listening, account: str, now: datetime) -> Iterator[JsonObject]:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for back in range(listening.days, 0, -1):
+        day = midnight - timedelta(days=back)
+        chance = Random(f"{day:%Y%m%d}")  # noqa: S311 - invented data, the same every time
+        for _ in range(chance.randint(0, 2 * listening.plays_a_day)):
+            # cubed, so that a few artists are heard most, as with people
+            played = songs()[int(len(songs()) * chance.random() ** 3)].as_track(account)
+            started = _milliseconds(day + timedelta(seconds=chance.randint(6 * 3600, 86_399)))
+            yield _dated(account, f"{started}_{played['id']}", started, track=played)
+
+
+def _saved_tracks(account: str, now: datetime) -> Iterator[JsonObject]:
+    for number, song in enumerate(songs()[::EVERY_SAVED_TRACK]):
+        saved = song.as_track(account)
+        yield _dated(account, f"saved_{saved['id']}", _before_this_year(now, 20 * number), track=saved)
+
+
+def _saved_albums(account: str, now: datetime) -> Iterator[JsonObject]:
+    albums = list(dict.fromkeys((song.artist, song.album, song.genres) for song in songs()))
+    for number, (artist, name, genres) in enumerate(albums[::EVERY_FOLLOWED_ARTIST]):
+        album = album_object(account, artist, name) or {}
+        album["artists"] = [artist_object(account, artist, list(genres))]
+        yield _dated(account, f"saved_{album['id']}", _before_this_year(now, 30 * number), album=album)
+
+
+def _playlists(account: str, now: datetime) -> Iterator[JsonObject]:
+    owner = {"accountentityid": account, "entityid": PREFIX, "id": PROVIDER_ID, "isuser": True, "name": "Sample person"}
+    for number, name in enumerate(PLAYLISTS):
+        created = _before_this_year(now, 90 * number)
+        chosen = songs()[number :: len(songs()) // PLAYLIST_TRACKS][:PLAYLIST_TRACKS]
+        playlist_id = stable_id("playlist", name)
+        yield _dated(account, playlist_id, created) | {
+            "id": playlist_id,
+            "name": name,
+            "description": "",
+            "collaborative": False,
+            "public": False,
+            "link": f"https://open.spotify.com/playlist/{playlist_id}",
+            "owner": owner,
+            "tracks": [_playlist_track(song, account, created) for song in chosen],
+        }
+
+
+def _playlist_track(song: Song, account: str, created: int) -> JsonObject:
+    added = song.as_track(account)
+    return _dated(account, f"added_{added['id']}", created, id=added["id"], addedby=None, track=added)
+
+
+def _followed_artists(account: str) -> Iterator[JsonObject]:
+    artists = list(dict.fromkeys((song.artist, song.genres) for song in songs()))
+    for name, genres in artists[::EVERY_FOLLOWED_ARTIST]:
+        artist = artist_object(account, name, list(genres))
+        yield artist | {"entityid": f"{PREFIX}_{artist['id']}", "popularity": 40 + len(name)}
+
+
+def _dated(account: str, own_id: str, created: int, **more: object) -> JsonObject:
+    return {"accountentityid": account, "entityid": f"{PREFIX}_{own_id}", "createddate": created, **more}
+
+
+def _before_this_year(now: datetime, days: int) -> int:
+    new_year = now.replace(month=1, day=1, hour=12, minute=0, second=0, microsecond=0)
+    return _milliseconds(new_year - timedelta(days=days))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

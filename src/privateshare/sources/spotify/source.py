@@ -1,0 +1,80 @@
+"""Spotify, as a source: sample listening, or a person's own extended streaming history."""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    Identity,
+    JsonObject,
+    ObjectSchema,
+    Page,
+    Sample,
+    SourceInfo,
+    Upload,
+    pages,
+)
+from privateshare.sources.spotify.history import map_play, read_plays
+from privateshare.sources.spotify.mapping import account_entity_id
+from privateshare.sources.spotify.sample import sample_objects
+
+UNNAMED = "listener"  # older archives name nobody
+
+
+class Spotify:
+    """Source 16, service type 19."""
+
+    info = SourceInfo(
+        id=16,
+        service_type=ServiceType.SPOTIFY,
+        service_group=ServiceGroup.ENTERTAINMENT,
+        object_types=(
+            ObjectType.PLAY_HISTORY,
+            ObjectType.SAVED_TRACK,
+            ObjectType.SAVED_ALBUM,
+            ObjectType.PLAYLIST,
+            ObjectType.FOLLOWED_ARTIST,
+        ),
+        schema=ObjectSchema("digime", "1.0.0"),
+        samples=(
+            Sample("default", "A listener", "About a thousand plays of the last year and a half, and what they saved."),
+            Sample("large", "A devoted listener", "More than thirty thousand plays of the last ten years."),
+        ),
+        upload=Upload(
+            accept=".zip",
+            instructions=(
+                "Sign in to Spotify in a browser and open Account, then Privacy settings.",
+                "Under “Download your data” choose “Extended streaming history” and request it.",
+                "Spotify sends you a link to a zip file, often within a few days. Download it and choose it here.",
+            ),
+        ),
+    )
+
+    def identify(self, connection: Connection) -> Identity:
+        """Whose listening it is; an archive is read to its end. Raises Broken."""
+        if connection.archive is None:
+            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
+        username, music = "", 0
+        for play in read_plays(connection.archive):
+            username = username or str(play.get("username") or "")
+            music += map_play(play, "") is not None
+        if not music:
+            raise Broken("The archive holds no music that was played. Ask Spotify for a new one later.")
+        return Identity(username or UNNAMED, username or "Spotify archive")
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        """The objects of these types; an archive holds play history only. Raises Broken."""
+        return pages(self._objects(connection, cursors))
+
+    def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[tuple[int, JsonObject]]:
+        if connection.sample is not None:
+            now = datetime.now(UTC)
+            for object_type in wanted:
+                yield from ((object_type, thing) for thing in sample_objects(connection.sample, object_type, now))
+        elif connection.archive is not None and ObjectType.PLAY_HISTORY in wanted:
+            account = account_entity_id(connection.provider_account_id)
+            for play in read_plays(connection.archive):
+                if (mapped := map_play(play, account)) is not None:
+                    yield ObjectType.PLAY_HISTORY, mapped
