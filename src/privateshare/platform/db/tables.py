@@ -269,6 +269,7 @@ class Journey(Table):
 
     `kind`, known when it is opened: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1).
     `parameters`: those of 8.2. A `provisional` library was made by this journey, and goes if the person declines.
+    `sealed_outcome`: the address it ended with, for a person who pressed twice; only their browser has its key.
     """
 
     __tablename__ = "journeys"
@@ -286,6 +287,7 @@ class Journey(Table):
     parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     account_ids: Mapped[list[str]] = mapped_column(default=list)
     provisional: Mapped[bool] = mapped_column(default=False)
+    sealed_outcome: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime] = mapped_column(index=True)
     finished_at: Mapped[datetime | None]
