@@ -1,4 +1,4 @@
-"""When an object happened: what puts it into a month's file, and inside or outside of a time range. Protocol 5.2, 6.6."""
+"""When an object happened: what decides its month's file, and whether a time range holds it. Protocol 5.2, 6.6."""
 
 import re
 from collections.abc import Mapping

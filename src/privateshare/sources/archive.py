@@ -1,4 +1,4 @@
-"""Reading what people upload, without trusting it: never unpacked to disk, never more than a limit, read as a stream."""
+"""Reading what people upload, without trusting it: never unpacked to disk, never beyond a limit, always a stream."""
 
 import gzip
 import io
@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import ijson
 
@@ -66,10 +66,14 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise Broken("The zip archive would unpack to far more than an export holds, so it was not opened.")
 
 
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class Metered(io.RawIOBase):
     """A stream that raises Broken once more comes out of it than may."""
 
-    def __init__(self, stream: IO[bytes], packed_bytes: int) -> None:
+    def __init__(self, stream: _Readable, packed_bytes: int) -> None:
         self._stream = stream
         self._left = max(MIN_BOMB_BYTES, min(MAX_PLAIN_BYTES, packed_bytes * MAX_RATIO))
 

@@ -91,8 +91,8 @@ class SourceInfo:
 class Identity:
     """Whose account it is, in the source's words. `type` as in protocol 7.1."""
 
-    provider_account_id: str
-    display_name: str
+    provider_account_id: str = field(repr=False)
+    display_name: str = field(repr=False)
     type: str = "IMPORTED"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import obstore
+from obstore import GetOptions
 from obstore.store import from_url
 
 from privateshare.platform.blobs.store import BlobNotFound, check_key
@@ -21,14 +22,22 @@ class CloudBlobs:
         """A writer that puts a blob whole and durably, or not at all."""
         return CloudWriter(self._store, check_key(key))
 
-    def read(self, key: str, start: int = 0) -> Iterator[bytes]:
-        """The bytes from `start` on, in pieces. Raises BlobNotFound, before the first piece."""
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` on, `length` at most, in pieces. Raises BlobNotFound, before the first piece."""
         try:
-            options = {"range": {"offset": start}} if start else {}
-            found = obstore.get(self._store, check_key(key), options=options)  # type: ignore[arg-type]
+            if length is not None:
+                return iter([bytes(obstore.get_range(self._store, check_key(key), start=start, length=length))])
+            options: GetOptions = {"range": {"offset": start}} if start else {}
+            return (bytes(piece) for piece in obstore.get(self._store, check_key(key), options=options))
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
-        return (bytes(piece) for piece in found)
+
+    def size(self, key: str) -> int:
+        """How many bytes it has. Raises BlobNotFound."""
+        try:
+            return int(obstore.head(self._store, check_key(key))["size"])
+        except FileNotFoundError as error:
+            raise BlobNotFound(key) from error
 
     def delete(self, keys: Iterable[str]) -> None:
         """Removes blobs; those that are not there are no error."""

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from io import RawIOBase
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,13 +33,20 @@ class LocalBlobs:
         """A writer that puts a blob whole and durably, or not at all."""
         return LocalWriter(self._path(key), self._aside / uuid4().hex)
 
-    def read(self, key: str, start: int = 0) -> Iterator[bytes]:
-        """The bytes from `start` on, in pieces. Raises BlobNotFound, before the first piece."""
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` on, `length` at most, in pieces. Raises BlobNotFound, before the first piece."""
         try:
             file = self._path(key).open("rb", buffering=0)
         except (FileNotFoundError, IsADirectoryError) as error:
             raise BlobNotFound(key) from error
-        return _pieces(file.fileno(), file, start)
+        return _pieces(file, start, length)
+
+    def size(self, key: str) -> int:
+        """How many bytes it has. Raises BlobNotFound."""
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError as error:
+            raise BlobNotFound(key) from error
 
     def delete(self, keys: Iterable[str]) -> None:
         """Removes blobs; those that are not there are no error."""
@@ -86,12 +95,13 @@ class LocalWriter:
         self._aside.unlink(missing_ok=True)
 
 
-def _pieces(descriptor: int, file: object, start: int) -> Iterator[bytes]:
-    offset = start
-    while piece := os.pread(descriptor, READ_BYTES, offset):
-        offset += len(piece)
-        yield piece
-    del file  # held open until the last piece
+def _pieces(file: RawIOBase, start: int, length: int | None) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        left = length if length is not None else sys.maxsize
+        while left and (piece := file.read(min(left, READ_BYTES))):
+            left -= len(piece)
+            yield piece
 
 
 def _make_folders(folder: Path) -> list[Path]:

@@ -106,9 +106,13 @@ class Opener:
 
     def finish(self) -> bytes:
         """The last bytes of data."""
+        return self.close_at(last=True)
+
+    def close_at(self, *, last: bool) -> bytes:
+        """The data of the chunk that the given bytes ended with, which must be the stream's last or must not be."""
         if self._cipher is None:
             raise SealBroken("the sealed stream is cut")
-        return self._open(bytes(self._pending), _LAST)
+        return self._open(bytes(self._pending), _LAST if last else _MORE)
 
     def _read_header(self) -> None:
         if self._pending[:1] != VERSION:

@@ -30,8 +30,11 @@ class BlobStore(Protocol):
     def writer(self, key: str) -> BlobWriter:
         """A writer that puts a blob whole and durably, or not at all."""
 
-    def read(self, key: str, start: int = 0) -> Iterator[bytes]:
-        """The bytes from `start` on, in pieces. Raises BlobNotFound, before the first piece."""
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` on, `length` at most, in pieces. Raises BlobNotFound, before the first piece."""
+
+    def size(self, key: str) -> int:
+        """How many bytes it has. Raises BlobNotFound."""
 
     def delete(self, keys: Iterable[str]) -> None:
         """Removes blobs; those that are not there are no error."""

@@ -1,9 +1,10 @@
-"""Becomes a program of PostgreSQL: run as `python launch.py UID GID INSTALL FOLDER SOCKET PROGRAM ARGUMENT…`.
+"""Becomes a program of PostgreSQL: run as `python launch.py PARENT UID GID INSTALL FOLDER PROGRAM ARGUMENT…`.
 
-It replaces itself, so that the program is a direct child of whoever started this, and ends with it. PostgreSQL
-refuses to run as root. So when started by root it gives up root for UID and GID; and since that user may not be able
-to reach the folders (think of /root), it sees them at /mnt in a mount namespace of its own, if the system lets it.
-`{install}`, `{folder}` and `{socket}` in the arguments stand for wherever the folders are.
+It replaces itself, so that the program is a direct child of PARENT, and ends with it. PostgreSQL refuses to run as
+root. So when started by root it gives up root for UID and GID; and since that user may not enter the folders that lead
+to INSTALL and FOLDER (think of /root), it sees the two below /mnt in a mount namespace of its own. Where the system
+allows no namespace, as in most containers, it keeps the right to enter every folder instead.
+`{install}` and `{folder}` in PROGRAM and the arguments stand for wherever the two are.
 
 It imports nothing of ours: it must start fast, and run before anything else is decided.
 """
@@ -14,35 +15,43 @@ import signal
 import sys
 from collections.abc import Mapping
 
+VIEW = "/mnt"
 CLONE_NEWNS = 0x00020000
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 PR_SET_PDEATHSIG = 1
-VIEW = "/mnt"
+PR_SET_KEEPCAPS = 8
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+CAP_DAC_OVERRIDE = 1
+CAPABILITY_VERSION_3 = 0x20080522
+
+LINUX = sys.platform.startswith("linux")
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: list[str]) -> None:
-    """Never returns: the process becomes the program."""
-    uid, gid = int(arguments[0]), int(arguments[1])
-    parent = os.getppid()
-    places = {"install": arguments[2], "folder": arguments[3], "socket": arguments[4]}
+    """Never returns: the process becomes the program, or ends with a line that says why not."""
+    parent, uid, gid = (int(argument) for argument in arguments[:3])
+    places = {"install": arguments[3], "folder": arguments[4]}
     if os.geteuid() == 0:
-        places = _private_view(places) or places
-        os.setgroups([])
-        os.setgid(gid)
-        os.setuid(uid)
+        view = _private_view(places)
+        _give_up_root(uid, gid, enter_all=view is None)
+        places = view or places
     os.umask(0o077)
     _end_with_parent(parent)
     program = [argument.format_map(places) for argument in arguments[5:]]
-    os.execv(program[0], program)
+    try:
+        os.execv(program[0], program)
+    except OSError as error:
+        sys.exit(f"cannot run {program[0]} as user {os.geteuid()}: {error.strerror}; try an ordinary user")
 
 
 def _private_view(places: Mapping[str, str]) -> dict[str, str] | None:
     """The folders as seen from a mount namespace that only this process is in; None where that is not allowed."""
-    if not sys.platform.startswith("linux") or not os.path.isdir(VIEW):
+    if not LINUX or not os.path.isdir(VIEW):
         return None
-    libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
         return None
     # opened in the new namespace, and before anything may cover them
@@ -58,13 +67,26 @@ def _private_view(places: Mapping[str, str]) -> dict[str, str] | None:
     return {name: f"{VIEW}/{name}" for name in places}
 
 
+def _give_up_root(uid: int, gid: int, *, enter_all: bool) -> None:
+    """Becomes that user, with no right of root left, or with one: to enter and read whatever folder."""
+    keep = enter_all and LINUX and libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0
+    os.setgroups([])
+    os.setgid(gid)
+    os.setuid(uid)
+    if keep:
+        bit = 1 << CAP_DAC_OVERRIDE
+        header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+        effective_permitted_inheritable = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+        if libc.capset(header, effective_permitted_inheritable) == 0:
+            libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
+
+
 def _end_with_parent(parent: int) -> None:
     """Has the kernel stop this process when its parent dies, however it dies. Linux only."""
-    if not sys.platform.startswith("linux"):
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+    if LINUX:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit("the parent is gone")
+        sys.exit("whoever started PostgreSQL is gone")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import fcntl
 import os
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 
 class Locked(Exception):
@@ -10,10 +12,18 @@ class Locked(Exception):
 
 
 class FileLock:
-    """A lock on a file. A child process that inherits `descriptor` holds it on."""
+    """A lock on a file, let go at the end of `with`. A child process that inherits `descriptor` holds it on."""
 
     def __init__(self, path: Path) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.descriptor)
 
     def acquire(self) -> None:
         """Takes the lock now. Raises Locked if another process has it."""
@@ -21,21 +31,3 @@ class FileLock:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Locked from error
-
-    def close(self) -> None:
-        """Lets go of it, unless a child holds it on."""
-        os.close(self.descriptor)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock on this file."""
-    if not path.exists():
-        return False
-    lock = FileLock(path)
-    try:
-        lock.acquire()
-    except Locked:
-        return True
-    finally:
-        lock.close()
-    return False
