@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> None:
     _end_with_parent(parent)
     program = [argument.format_map(places) for argument in arguments[5:]]
     try:
-        os.execv(program[0], program)
+        os.execv(program[0], program)  # noqa: S606 - a program of the wheel, with arguments of our own
     except OSError as error:
         sys.exit(f"cannot run {program[0]} as user {os.geteuid()}: {error.strerror}; try an ordinary user")
 

@@ -1,7 +1,7 @@
 """The supervisor: starts PostgreSQL as a child, waits for it, and stops it.
 
-The server listens on a unix socket in its own folder, which nobody else can enter; that is its password. The lock on
-`lock` is held by the server's own processes, so whoever gets it knows that none is left, whatever `postmaster.pid` says.
+The server listens on a unix socket in its own folder, which nobody else can enter; that is its password. The lock is
+held by the server's own processes, so whoever gets it knows that none is left, whatever `postmaster.pid` says.
 """
 
 import asyncio
@@ -111,8 +111,8 @@ class EmbeddedPostgres:
 
     def _prepare_folder(self) -> None:
         uid, gid = _server_user()
-        if self._cluster.exists() and self._cluster.stat().st_uid != uid:
-            raise ConfigurationError(f"{self._cluster} belongs to {self._cluster.owner()}: run this as that user")
+        if self._folder.exists() and self._folder.stat().st_uid not in (uid, os.geteuid()):
+            raise ConfigurationError(f"{self._folder} belongs to {self._folder.owner()}: run this as that user")
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
         if os.geteuid() == 0:
