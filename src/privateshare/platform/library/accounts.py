@@ -1,0 +1,138 @@
+"""The sources that a person connected. Protocol 7.1."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import Account, ConsentAccount, DoomedBlob
+from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.library.libraries import OpenLibrary, next_account_number
+from privateshare.protocol import messages
+from privateshare.protocol.catalogue import catalogue
+from privateshare.sources.contract import Identity, SourceInfo
+
+DETAILS = "account details"
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """What a person connected: whose it is, and the sample or the sealed archive that it comes from."""
+
+    source: SourceInfo
+    identity: Identity
+    sample: str | None = None
+    archive_blob: str | None = None
+
+
+async def connect_account(db: AsyncSession, library: OpenLibrary, connected: Connected) -> Account:
+    """The library's account for what was connected; connecting the same one again renews it."""
+    identity_hash = _identity_hash(library, connected)
+    found = await db.scalar(
+        select(Account)
+        .where(
+            Account.library_id == library.id,
+            Account.source_id == connected.source.id,
+            Account.identity_hash == identity_hash,
+        )
+        .with_for_update()
+    )
+    account = found or await _new_account(db, library, connected, identity_hash)
+    if account.archive_blob is not None and account.archive_blob != connected.archive_blob:
+        db.add(DoomedBlob(key=account.archive_blob))
+    account.archive_blob = connected.archive_blob
+    account.sample = connected.sample
+    account.needs_login = False
+    account.updated_at = datetime.now(UTC)
+    await db.flush()
+    return account
+
+
+async def _new_account(db: AsyncSession, library: OpenLibrary, connected: Connected, identity_hash: bytes) -> Account:
+    id_ = uuid4()
+    details = {
+        "provider_account_id": connected.identity.provider_account_id,
+        "display_name": connected.identity.display_name,
+    }
+    account = Account(
+        library_id=library.id,
+        id=id_,
+        number=await next_account_number(db, library.id),
+        public_id=f"{connected.source.service_type}_{new_id()}",
+        reference=new_id(),
+        source_id=connected.source.id,
+        service_type=connected.source.service_type,
+        service_group=connected.source.service_group,
+        type=connected.identity.type,
+        identity_hash=identity_hash,
+        sealed_details=library.seal(DETAILS, id_, orjson.dumps(details)),
+    )
+    db.add(account)
+    return account
+
+
+def account_identity(account: Account, library: OpenLibrary) -> Identity:
+    """Whose account it is."""
+    details = orjson.loads(library.open(DETAILS, account.id, account.sealed_details))
+    return Identity(details["provider_account_id"], details["display_name"], account.type)
+
+
+async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[Account]:
+    """The accounts that a consent lets its contract see, oldest first."""
+    query = (
+        select(Account)
+        .join(
+            ConsentAccount,
+            (ConsentAccount.library_id == Account.library_id) & (ConsentAccount.account_id == Account.id),
+        )
+        .where(ConsentAccount.consent_id == consent_id)
+        .order_by(Account.number)
+    )
+    return list(await db.scalars(query))
+
+
+async def library_accounts(db: AsyncSession, library_id: UUID) -> list[Account]:
+    """All accounts of a library, oldest first."""
+    return list(await db.scalars(select(Account).where(Account.library_id == library_id).order_by(Account.number)))
+
+
+def account_view(account: Account, library: OpenLibrary) -> messages.Account:
+    """An account as the wire tells of it. Protocol 7.1."""
+    entries = catalogue()
+    group = entries.service_groups[account.service_group]
+    service = entries.service_types[account.service_type]
+    source = entries.sources[account.source_id]
+    return messages.Account(
+        id=account.public_id,
+        reference=account.reference,
+        type=account.type,
+        created_date=_milliseconds(account.created_at),
+        updated_date=_milliseconds(account.updated_at),
+        service_group_id=group.id,
+        service_group_name=group.name,
+        service_type_id=service.id,
+        service_type_name=service.name,
+        service_type_reference=service.reference,
+        source_id=source.id,
+        access_token_status=messages.AccessTokenStatus(authorized=not account.needs_login),
+        service_provider_id=source.id,
+        service_provider_name=source.name,
+        service_provider_reference=source.reference,
+        username=account_identity(account, library).display_name,
+        sample=True if account.sample else None,
+    )
+
+
+def _identity_hash(library: OpenLibrary, connected: Connected) -> bytes:
+    """Recognises an account again without telling whose it is: it takes the library's key to make."""
+    told = f"{connected.source.id} {connected.identity.provider_account_id}"
+    return hmac.digest(library.key.value, f"account identity {told}".encode(), sha256)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

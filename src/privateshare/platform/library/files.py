@@ -1,0 +1,111 @@
+"""Mapped files: objects merged into whole files, each of one type, one account, one month. Protocol 6.6."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.blobs.sealed import put_sealed, read_sealed
+from privateshare.platform.blobs.store import BlobStore
+from privateshare.platform.db.tables import Account, DoomedBlob, File
+from privateshare.platform.library.encoding import array_objects, at_rest, fingerprint, json_array, plain
+from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.spool import Entry, Slot, entry_of
+from privateshare.sources.contract import ObjectSchema
+
+MAX_OBJECTS = 20_000  # in one file; a slot with more has several
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file whose new content is in the blob store, and not yet in the database."""
+
+    part: int
+    object_count: int
+    blob: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where an account's files are written."""
+
+    blobs: BlobStore
+    library: OpenLibrary
+    schema: ObjectSchema
+
+    def write_slot(self, existing: Sequence[File], entries: Iterable[Entry]) -> list[WrittenFile]:
+        """Merges objects into a slot's files; gives those whose content changed. Blocks. Later objects win."""
+        merged = {entry.entity_id: entry for file in existing for entry in self._entries(file)}
+        merged.update((entry.entity_id, entry) for entry in entries)
+        ordered = sorted(merged.values(), key=lambda entry: (entry.moment, entry.entity_id))
+        parts = [ordered[start : start + MAX_OBJECTS] for start in range(0, len(ordered), MAX_OBJECTS)]
+        known = {file.part: file.sha256 for file in existing}
+        return [
+            self._write(part, data, len(entries))
+            for part, entries in enumerate(parts, start=1)
+            if fingerprint(data := json_array(entry.data for entry in entries)) != known.get(part)
+        ]
+
+    def kept(self, file: File) -> Iterator[bytes]:
+        """A file's bytes as they are kept: zstd. Raises BlobNotFound, SealBroken."""
+        return read_sealed(self.blobs, file.blob, self.library.key.value, self.library.blob_context(file.blob))
+
+    def _entries(self, file: File) -> Iterator[Entry]:
+        for thing in array_objects(b"".join(plain(self.kept(file)))):
+            yield entry_of(self.schema, thing)
+
+    def _write(self, part: int, data: bytes, object_count: int) -> WrittenFile:
+        blob = self.library.blob(f"file/{uuid4()}")
+        put_sealed(self.blobs, blob, self.library.key.value, self.library.blob_context(blob), [at_rest(data)])
+        return WrittenFile(part, object_count, blob, len(data), fingerprint(data))
+
+
+async def slot_files(db: AsyncSession, account: Account, slot: Slot) -> list[File]:
+    """The files of a slot, first part first."""
+    query = select(File).where(
+        File.library_id == account.library_id,
+        File.account_id == account.id,
+        File.object_type == slot.object_type,
+        File.month == (slot.month or None),
+    )
+    return list(await db.scalars(query.order_by(File.part)))
+
+
+async def record_files(
+    db: AsyncSession, account: Account, slot: Slot, schema: ObjectSchema, written: Sequence[WrittenFile]
+) -> None:
+    """Makes written files the current ones; `updated_at` grows. What they replace is doomed."""
+    current = {file.part: file for file in await slot_files(db, account, slot)}
+    for new in written:
+        file = current.get(new.part)
+        if file is None:
+            file = _new_file(account, slot, schema, new.part)
+            db.add(file)
+        else:
+            db.add(DoomedBlob(key=file.blob))
+        file.updated_at = max(int(time.time() * 1000), (file.updated_at or 0) + 1)
+        file.object_count, file.blob, file.size, file.sha256 = new.object_count, new.blob, new.size, new.sha256
+    await db.flush()
+
+
+def _new_file(account: Account, slot: Slot, schema: ObjectSchema, part: int) -> File:
+    dated = f"_D{slot.month}" if slot.month else ""
+    name = f"18_{account.service_group}_{account.service_type}_{account.number}_{slot.object_type}{dated}_{part}.json"
+    return File(
+        library_id=account.library_id,
+        account_id=account.id,
+        name=name,
+        service_group=account.service_group,
+        service_type=account.service_type,
+        object_type=slot.object_type,
+        month=slot.month or None,
+        part=part,
+        schema_standard=schema.standard,
+        schema_version=schema.version,
+        updated_at=0,
+    )

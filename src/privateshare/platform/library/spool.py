@@ -1,0 +1,96 @@
+"""Objects on their way into files: kept by slot in bounded memory; what is too much waits sealed in a nameless file."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+import orjson
+import zstandard
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from privateshare.protocol.object_time import month_of, object_time
+from privateshare.sources.contract import JsonObject, ObjectSchema
+
+MAX_MEMORY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Slot:
+    """Which file an object goes into: its type, and its month (yyyymm) if it has one, else 0."""
+
+    object_type: int
+    month: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object, serialised, with what it is merged and sorted by."""
+
+    entity_id: str
+    moment: int
+    data: bytes
+
+
+def entry_of(schema: ObjectSchema, thing: JsonObject) -> Entry:
+    """An object as an entry."""
+    return Entry(schema.entity_id(thing), object_time(schema.standard, thing) or 0, orjson.dumps(thing))
+
+
+class Spool:
+    """Collects objects, then gives them back slot by slot. Use it with `with`."""
+
+    def __init__(self, schema: ObjectSchema, max_memory: int = MAX_MEMORY_BYTES) -> None:
+        self._schema, self._max_memory = schema, max_memory
+        self._waiting: dict[Slot, list[Entry]] = {}
+        self._bytes = 0
+        self._blocks: dict[Slot, list[tuple[int, int]]] = {}
+        self._file: IO[bytes] | None = None
+        # zero-based numbers are nonces enough: this key lives and dies with this file
+        self._cipher = AESGCM(os.urandom(32))
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, object_type: int, thing: JsonObject) -> None:
+        """Takes one object."""
+        moment = object_time(self._schema.standard, thing)
+        slot = Slot(object_type, month_of(moment) or 0)
+        entry = Entry(self._schema.entity_id(thing), moment or 0, orjson.dumps(thing))
+        self._waiting.setdefault(slot, []).append(entry)
+        self._bytes += len(entry.data) + 200  # the entry's own weight
+        if self._bytes > self._max_memory:
+            self._spill()
+
+    def slots(self) -> list[Slot]:
+        """Every slot that something waits for, in order."""
+        return sorted(self._waiting.keys() | self._blocks.keys())
+
+    def entries(self, slot: Slot) -> Iterator[Entry]:
+        """The objects of a slot, in the order they came."""
+        for offset, length in self._blocks.get(slot, ()):
+            yield from self._read(offset, length)
+        yield from self._waiting.get(slot, ())
+
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        for slot, entries in self._waiting.items():
+            packed = zstandard.compress(orjson.dumps([(e.entity_id, e.moment, e.data.decode()) for e in entries]))
+            offset = self._file.seek(0, os.SEEK_END)
+            sealed = self._cipher.encrypt(offset.to_bytes(12, "big"), packed, None)
+            self._file.write(sealed)
+            self._blocks.setdefault(slot, []).append((offset, len(sealed)))
+        self._waiting, self._bytes = {}, 0
+
+    def _read(self, offset: int, length: int) -> Iterator[Entry]:
+        assert self._file is not None
+        self._file.seek(offset)
+        packed = self._cipher.decrypt(offset.to_bytes(12, "big"), self._file.read(length), None)
+        for entity_id, moment, data in orjson.loads(zstandard.decompress(packed)):
+            yield Entry(entity_id, moment, data.encode())

@@ -1,0 +1,166 @@
+"""One sync: one account's data, from its source into the library's files.
+
+It may die at any point: what it wrote is merged again by the next run, and the cursors move only with the last rows.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BufferedReader
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.blobs.sealed import SealedReader
+from privateshare.platform.db.tables import Account, Consent, DoomedBlob, Session, SessionSync, Sync
+from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.files import Shelf, record_files, slot_files
+from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
+from privateshare.platform.library.spool import Spool
+from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.outcomes import outcome_of
+from privateshare.sources.contract import Broken, Connection, NeedsLogin, Page, Skipped, Source, TryLater
+from privateshare.sources.registry import all_sources
+
+CURSORS = "cursors"
+ARCHIVE_BUFFER_BYTES = 1024 * 1024
+
+log = structlog.get_logger()
+
+
+class Stopped(Exception):
+    """Nobody waits for this sync any more: the account is gone, or every consent to it was withdrawn."""
+
+
+@dataclass
+class Run:
+    """What one sync works on."""
+
+    platform: Platform
+    library: OpenLibrary
+    sync_id: UUID
+    account: Account
+    source: Source
+    skipped: list[Skipped] = field(default_factory=list)
+    cursors: dict[int, str | None] = field(default_factory=dict)
+
+
+async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID) -> None:
+    """Runs one sync to its outcome, which is recorded; does nothing if it has one or nobody waits for it."""
+    try:
+        run = await _begin(platform, library_id, sync_id)
+        if run is None:
+            return
+        try:
+            await _fetch(run)
+        except (TryLater, NeedsLogin, Broken) as failure:
+            await _finish(run, failure)
+        else:
+            await _finish(run, None)
+    except (Stopped, LibraryGone):
+        log.info("sync stopped: nobody waits for it", sync=str(sync_id))
+
+
+async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | None:
+    async with platform.database.transaction() as db:
+        library = await open_library(db, platform.master_key, library_id)
+        sync = await db.get(Sync, (library_id, sync_id))
+        if sync is None or sync.finished_at is not None:
+            return None
+        account = await db.get(Account, (library_id, sync.account_id))
+        if account is None:
+            return None
+        sync.started_at = datetime.now(UTC)
+        source = all_sources()[account.source_id]
+        run = Run(platform, library, sync_id, account, source)
+        run.cursors = dict.fromkeys(source.info.object_types)
+        if account.sealed_cursors is not None:
+            known: dict[str, str] = orjson.loads(library.open(CURSORS, account.id, account.sealed_cursors))
+            run.cursors |= {int(object_type): cursor for object_type, cursor in known.items()}
+        return run
+
+
+async def _fetch(run: Run) -> None:
+    with ExitStack() as stack:
+        spool = stack.enter_context(Spool(run.source.info.schema))
+        connection = await asyncio.to_thread(_connection, run, stack)
+        async for page in _pages(run.source.fetch(connection, run.cursors)):
+            await _check_wanted(run)
+            await asyncio.to_thread(_spool_page, run, spool, page)
+        await _write_files(run, spool)
+
+
+def _connection(run: Run, stack: ExitStack) -> Connection:
+    identity = account_identity(run.account, run.library)
+    blob = run.account.archive_blob
+    if blob is None:
+        return Connection(sample=run.account.sample, provider_account_id=identity.provider_account_id)
+    reader = SealedReader(run.platform.blobs, blob, run.library.key.value, run.library.blob_context(blob))
+    archive = stack.enter_context(BufferedReader(reader, ARCHIVE_BUFFER_BYTES))
+    return Connection(archive=archive, provider_account_id=identity.provider_account_id)
+
+
+async def _pages(pages: Iterator[Page | Skipped]) -> AsyncIterator[Page | Skipped]:
+    """The source's pages; it works on a thread, one page at a time and only when asked."""
+    while (page := await asyncio.to_thread(next, pages, None)) is not None:
+        yield page
+
+
+def _spool_page(run: Run, spool: Spool, page: Page | Skipped) -> None:
+    if isinstance(page, Skipped):
+        run.skipped.append(page)
+        return
+    for thing in page.objects:
+        spool.add(page.object_type, thing)
+    run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)
+
+
+async def _check_wanted(run: Run) -> None:
+    async with run.platform.database.transaction() as db:
+        await _require_wanted(db, run)
+
+
+async def _require_wanted(db: AsyncSession, run: Run) -> None:
+    """Raises Stopped unless a session with a live consent still waits for this sync."""
+    waiting = (
+        select(Consent.id)
+        .join(Session, Session.consent_id == Consent.id)
+        .join(SessionSync, SessionSync.session_id == Session.id)
+        .join(Sync, (Sync.library_id == SessionSync.library_id) & (Sync.id == SessionSync.sync_id))
+        .where(Sync.library_id == run.library.id, Sync.id == run.sync_id, Consent.revoked_at.is_(None))
+    )
+    if await db.scalar(waiting.limit(1).with_for_update(read=True, of=Sync)) is None:
+        raise Stopped
+
+
+async def _write_files(run: Run, spool: Spool) -> None:
+    """Writes slot by slot, so that readers see each file as soon as it is whole."""
+    shelf = Shelf(run.platform.blobs, run.library, run.source.info.schema)
+    for slot in spool.slots():
+        async with run.platform.database.transaction() as db:
+            await _require_wanted(db, run)
+            existing = await slot_files(db, run.account, slot)
+            written = await asyncio.to_thread(shelf.write_slot, existing, spool.entries(slot))
+            await record_files(db, run.account, slot, run.source.info.schema, written)
+
+
+async def _finish(run: Run, failure: TryLater | NeedsLogin | Broken | None) -> None:
+    async with run.platform.database.transaction() as db:
+        await _require_wanted(db, run)
+        sync = await db.get_one(Sync, (run.library.id, run.sync_id))
+        account = await db.get_one(Account, (run.library.id, run.account.id))
+        sync.outcome, sync.error = outcome_of(failure, run.skipped)
+        sync.finished_at = account.updated_at = datetime.now(UTC)
+        account.needs_login = isinstance(failure, NeedsLogin)
+        if failure is None:
+            cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
+            account.sealed_cursors = run.library.seal(CURSORS, account.id, orjson.dumps(cursors))
+        if failure is None and account.archive_blob is not None and account.archive_blob == run.account.archive_blob:
+            db.add(DoomedBlob(key=account.archive_blob))  # all of it is in the library now
+            account.archive_blob = None

@@ -1,0 +1,64 @@
+"""Taking out what is over: doomed blobs, and rows that have expired."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from privateshare.platform.db.tables import (
+    AuthorizationCode,
+    DoomedBlob,
+    Journey,
+    Nonce,
+    Reference,
+    Session,
+    Token,
+)
+from privateshare.platform.library.erasure import erase_library
+from privateshare.platform.runtime import Platform
+
+BATCH = 1000
+KEPT_AFTER_EXPIRY = timedelta(days=1)  # so that "is expired" can be told apart from "is invalid" for a while
+
+
+async def sweep(platform: Platform) -> None:
+    """One round."""
+    await _sweep_rows(platform)
+    await _sweep_journeys(platform)
+    while await sweep_blobs(platform) == BATCH:
+        pass
+
+
+async def sweep_blobs(platform: Platform) -> int:
+    """Deletes some doomed blobs; how many rows that took. A row goes after its blobs, so a crash loses none."""
+    async with platform.database.transaction() as db:
+        keys = list(await db.scalars(select(DoomedBlob.key).limit(BATCH).with_for_update(skip_locked=True)))
+        await asyncio.to_thread(_delete_blobs, platform, keys)
+        await db.execute(delete(DoomedBlob).where(DoomedBlob.key.in_(keys)))
+    return len(keys)
+
+
+def _delete_blobs(platform: Platform, keys: list[str]) -> None:
+    platform.blobs.delete(key for key in keys if not key.endswith("/"))
+    for prefix in keys:
+        if prefix.endswith("/"):
+            platform.blobs.delete_prefix(prefix)
+
+
+async def _sweep_rows(platform: Platform) -> None:
+    now = datetime.now(UTC)
+    async with platform.database.transaction() as db:
+        await db.execute(delete(Nonce).where(Nonce.expires_at < now))
+        for table in (AuthorizationCode, Token, Reference, Session):
+            await db.execute(delete(table).where(table.expires_at < now - KEPT_AFTER_EXPIRY))
+
+
+async def _sweep_journeys(platform: Platform) -> None:
+    """A journey that nobody finished takes the library that it made with it."""
+    now = datetime.now(UTC)
+    async with platform.database.transaction() as db:
+        over = list(await db.scalars(select(Journey).where(Journey.expires_at < now).with_for_update(skip_locked=True)))
+        for journey in over:
+            if journey.provisional and journey.library_id is not None:
+                await erase_library(db, platform, journey.library_id)
+            await db.delete(journey)
