@@ -5,7 +5,7 @@ Each is made by the checks below in this order; the first that fails answers. Ch
 
 import hashlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -64,7 +64,7 @@ class Caller:
             raise InvalidRequest(f"The claim {name} is missing from the JWT")
         return value
 
-    def sign(self, claims: dict[str, object]) -> str:
+    def sign(self, claims: Mapping[str, object]) -> str:
         """The `token` of an answer to this caller. Protocol 3.1."""
         return self.platform.signer.sign(claims, self.api)
 

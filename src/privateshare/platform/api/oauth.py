@@ -1,6 +1,7 @@
 """OAuth calls: pre-authorization, tokens, references. Protocol 4."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Body
 from starlette.responses import Response
@@ -10,7 +11,7 @@ from privateshare.platform.api.callers import Caller, ContractCaller, Once
 from privateshare.platform.db.tables import Token
 from privateshare.platform.grants import consents, journeys, references, tokens
 from privateshare.platform.grants.contracts import check_redirect_uri
-from privateshare.platform.sync import sessions
+from privateshare.platform.sync.sessions import NewSession, new_session
 from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions, Wire
 
@@ -52,7 +53,7 @@ async def authorize(caller: ContractCaller, once: Once, body: OptionalBody = Non
     redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
     challenge = _read_challenge(caller)
     library_id = await _linked_library(caller)
-    key, session = await _pending_session(caller, body)
+    session = await _pending_session(caller, body)
     code = await journeys.begin_journey(
         caller.db,
         journeys.Start(
@@ -60,13 +61,13 @@ async def authorize(caller: ContractCaller, once: Once, body: OptionalBody = Non
             redirect_uri,
             state=_optional(caller, "state"),
             challenge=challenge,
-            session_id=session.id,
+            session_id=session.row.id,
             library_id=library_id,
         ),
         caller.now,
         caller.platform.settings.preauthorization_lifetime,
     )
-    return await once.answer(_with_session(caller, {"preauthorization_code": code}, key, session), 201)
+    return await once.answer(_with_session(caller, {"preauthorization_code": code}, session), 201)
 
 
 @router.post("/oauth/token", response_model=TokenAnswer)
@@ -107,21 +108,21 @@ async def token_reference(caller: ContractCaller, once: Once, body: OptionalBody
     redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
     access = await _known_user(caller)
     challenge = _read_challenge(caller) if "code_challenge" in caller.claims else None
-    key, session = await _pending_session(caller, body)
+    session = await _pending_session(caller, body)
     lifetime = caller.platform.settings.preauthorization_lifetime
     start = journeys.Start(
         caller.contract,
         redirect_uri,
         state=_optional(caller, "state"),
         challenge=challenge,
-        session_id=session.id,
+        session_id=session.row.id,
         library_id=access.consent.library_id,
         consent_id=access.consent_id,
     )
     code = await journeys.begin_journey(caller.db, start, caller.now, lifetime)
     expires_on = int((caller.now + lifetime).timestamp())
     claims = {"reference_code": code, "token_type": "Bearer", "expires_on": expires_on}
-    return await once.answer(_with_session(caller, claims, key, session), 201)
+    return await once.answer(_with_session(caller, claims, session), 201)
 
 
 class ReferenceBody(Wire):
@@ -158,7 +159,7 @@ async def _known_user(caller: Caller) -> Token:
     return access
 
 
-async def _linked_library(caller: Caller) -> Any:
+async def _linked_library(caller: Caller) -> UUID | None:
     """The library that the new grant joins, if the caller brings an access token of it. Protocol 4.1."""
     value = _optional(caller, "access_token")
     if value is None:
@@ -167,14 +168,13 @@ async def _linked_library(caller: Caller) -> Any:
     return access.consent.library_id
 
 
-async def _pending_session(caller: Caller, body: AuthorizeBody | None) -> tuple[str, sessions.SessionRow]:
+async def _pending_session(caller: Caller, body: AuthorizeBody | None) -> NewSession:
     options = body.actions.pull if body and body.actions else None
-    return await sessions.new_session(caller.db, caller.platform, caller.contract, options or SessionOptions())
+    return await new_session(caller.db, caller.platform, caller.contract, options or SessionOptions(), caller.now)
 
 
-def _with_session(caller: Caller, claims: dict[str, object], key: str, session: sessions.SessionRow) -> dict[str, Any]:
-    expiry = int(session.expires_at.timestamp() * 1000)
-    return {"token": caller.sign(claims), "session": {"key": key, "expiry": expiry}}
+def _with_session(caller: Caller, claims: dict[str, object], session: NewSession) -> dict[str, Any]:
+    return {"token": caller.sign(claims), "session": session.to_message().to_wire()}
 
 
 def _read_challenge(caller: Caller) -> str:

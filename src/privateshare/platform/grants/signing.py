@@ -1,5 +1,7 @@
 """The keys that the platform signs answers with. Protocol 3."""
 
+from collections.abc import Mapping
+
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,7 +25,7 @@ class Signer:
     def __repr__(self) -> str:
         return f"<Signer {self._kid}>"
 
-    def sign(self, claims: dict[str, object], api: str) -> str:
+    def sign(self, claims: Mapping[str, object], api: str) -> str:
         """The `token` of an answer; `api` is the API's address as the client reached it. Protocol 3.1."""
         return jwt.sign(self._key, claims, kid=self._kid, jku=f"{api}jwks/oauth")
 

@@ -14,7 +14,7 @@ from privateshare.platform.db.tables import Account, DoomedBlob, File
 from privateshare.platform.library.encoding import array_objects, at_rest, fingerprint, json_array, plain
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.spool import Entry, Slot, entry_of
-from privateshare.sources.contract import ObjectSchema
+from privateshare.sources.contract import JsonObject, ObjectSchema
 
 MAX_OBJECTS = 20_000  # in one file; a slot with more has several
 
@@ -32,15 +32,14 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Where an account's files are written."""
+    """Where a library's files are written and read."""
 
     blobs: BlobStore
     library: OpenLibrary
-    schema: ObjectSchema
 
-    def write_slot(self, existing: Sequence[File], entries: Iterable[Entry]) -> list[WrittenFile]:
+    def write_slot(self, schema: ObjectSchema, existing: Sequence[File], entries: Iterable[Entry]) -> list[WrittenFile]:
         """Merges objects into a slot's files; gives those whose content changed. Blocks. Later objects win."""
-        merged = {entry.entity_id: entry for file in existing for entry in self._entries(file)}
+        merged = {entry.entity_id: entry for file in existing for entry in self._entries(schema, file)}
         merged.update((entry.entity_id, entry) for entry in entries)
         ordered = sorted(merged.values(), key=lambda entry: (entry.moment, entry.entity_id))
         parts = [ordered[start : start + MAX_OBJECTS] for start in range(0, len(ordered), MAX_OBJECTS)]
@@ -55,9 +54,12 @@ class Shelf:
         """A file's bytes as they are kept: zstd. Raises BlobNotFound, SealBroken."""
         return read_sealed(self.blobs, file.blob, self.library.key.value, self.library.blob_context(file.blob))
 
-    def _entries(self, file: File) -> Iterator[Entry]:
-        for thing in array_objects(b"".join(plain(self.kept(file)))):
-            yield entry_of(self.schema, thing)
+    def objects(self, file: File) -> list[JsonObject]:
+        """A file's objects."""
+        return array_objects(b"".join(plain(self.kept(file))))
+
+    def _entries(self, schema: ObjectSchema, file: File) -> Iterator[Entry]:
+        return (entry_of(schema, thing) for thing in self.objects(file))
 
     def _write(self, part: int, data: bytes, object_count: int) -> WrittenFile:
         blob = self.library.blob(f"file/{uuid4()}")

@@ -67,9 +67,9 @@ def add_tasks(platform: "Platform") -> None:
         await recover_jobs(queue)
 
 
-async def recover_jobs(queue: App) -> None:
-    """Starts again the jobs whose worker died."""
-    for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
+async def recover_jobs(queue: App, silent_seconds: float = DEAD_AFTER_SECONDS) -> None:
+    """Starts again the jobs whose worker died: it has been silent for so long."""
+    for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds):
         log.warning("a job's worker died; it starts again", task=job.task_name)
         await queue.job_manager.retry_job(job)
-    await queue.job_manager.prune_stalled_workers(DEAD_AFTER_SECONDS)
+    await queue.job_manager.prune_stalled_workers(silent_seconds)

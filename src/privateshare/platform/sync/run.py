@@ -141,13 +141,13 @@ async def _require_wanted(db: AsyncSession, run: Run) -> None:
 
 async def _write_files(run: Run, spool: Spool) -> None:
     """Writes slot by slot, so that readers see each file as soon as it is whole."""
-    shelf = Shelf(run.platform.blobs, run.library, run.source.info.schema)
+    shelf, schema = Shelf(run.platform.blobs, run.library), run.source.info.schema
     for slot in spool.slots():
         async with run.platform.database.transaction() as db:
             await _require_wanted(db, run)
             existing = await slot_files(db, run.account, slot)
-            written = await asyncio.to_thread(shelf.write_slot, existing, spool.entries(slot))
-            await record_files(db, run.account, slot, run.source.info.schema, written)
+            written = await asyncio.to_thread(shelf.write_slot, schema, existing, spool.entries(slot))
+            await record_files(db, run.account, slot, schema, written)
 
 
 async def _finish(run: Run, failure: TryLater | NeedsLogin | Broken | None) -> None:

@@ -1,0 +1,34 @@
+"""Starting a reading session. Protocol 5."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from privateshare.platform.api.callers import Once, UserCaller
+from privateshare.platform.sync.sessions import check_reading, new_session, start_session
+from privateshare.protocol.messages import Session, SessionOptions, Wire
+
+router = APIRouter(tags=["sessions"])
+
+
+class TriggerBody(SessionOptions):
+    """Session options, and what the client says of itself."""
+
+    agent: dict[str, Any] | None = None
+
+
+class TriggerAnswer(Wire):
+    """The session that was started."""
+
+    session: Session
+
+
+@router.post("/permission-access/trigger", status_code=202, response_model=TriggerAnswer)
+async def trigger(caller: UserCaller, once: Once, body: TriggerBody | None = None) -> Response:
+    """A new session for a person who consented before; fetching begins at once. Protocol 5.1."""
+    check_reading(caller.contract)
+    options = SessionOptions.model_validate(body.to_wire()) if body else SessionOptions()
+    session = await new_session(caller.db, caller.platform, caller.contract, options, caller.now)
+    await start_session(caller.db, caller.platform, session.row, caller.consent, caller.now)
+    return await once.answer({"session": session.to_message().to_wire()}, 202)

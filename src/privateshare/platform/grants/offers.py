@@ -1,0 +1,31 @@
+"""Which sources a person may be offered for a contract. Protocol 8.2, 9.1."""
+
+from collections.abc import Sequence
+
+from privateshare.platform.db.tables import Contract
+from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.messages import ServiceGroupScope
+from privateshare.sources.registry import all_sources
+
+
+def offered_sources(contract: Contract | None, *, samples_only: bool) -> Sequence[int]:
+    """The ids of the sources that this platform can connect, and that the contract asks for if one is given.
+
+    Sources that have nothing but sample data are among them if `samples_only`.
+    """
+    return [
+        source.info.id
+        for source in all_sources().values()
+        if (samples_only or source.info.upload is not None) and (contract is None or asks_for(contract, source.info.id))
+    ]
+
+
+def asks_for(contract: Contract, source_id: int) -> bool:
+    """Whether a contract asks for anything that this source gives."""
+    source = catalogue().sources[source_id]
+    groups = (contract.document.get("dataRequest") or {}).get("serviceGroups") or []
+    for group in (ServiceGroupScope.model_validate(entry) for entry in groups):
+        services = [service.id for service in group.service_types or ()]
+        if group.id in source.groups and (not services or source.service_type in services):
+            return True
+    return False

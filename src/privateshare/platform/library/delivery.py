@@ -1,0 +1,147 @@
+"""What a session may read, listed and streamed: contract, consent and session decide together. Protocol 5.2, 6."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import Consent, ConsentAccount, Contract, File, Session
+from privateshare.platform.library.encoding import (
+    compressed,
+    delivered,
+    fingerprint,
+    json_array,
+)
+from privateshare.platform.library.files import Shelf
+from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.messages import Compression, FileEntry, Schema, SessionOptions
+from privateshare.protocol.object_time import object_time
+from privateshare.protocol.scope import Kind, Reach, allows, month_window, reach_of_contract, reach_of_scope
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What one session may read."""
+
+    reaches: tuple[Reach, ...]
+    compression: Compression
+
+    def allows_file(self, file: File) -> bool:
+        """Whether anything in this file may be read."""
+        kind = Kind(file.service_group, file.service_type, file.object_type)
+        window = month_window(file.month)
+        return all(reach.allows_kind(kind) and (window is None or reach.touches(window)) for reach in self.reaches)
+
+    def allows_whole(self, file: File) -> bool:
+        """Whether everything in this file may be read, as far as its month tells."""
+        window = month_window(file.month)
+        return window is None or all(reach.covers(window) for reach in self.reaches)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One file as one session gets it: its plain data's size and hash, and its bytes as they were asked for."""
+
+    entry: FileEntry
+    compression: Compression
+    size: int
+    sha256: str
+    chunks: Iterator[bytes]
+
+    def to_header(self) -> dict[str, Any]:
+        """What `X-Metadata` tells of it. Protocol 6.3, 6.4."""
+        entry = self.entry.to_wire()
+        names = ("objectCount", "objectType", "serviceGroup", "serviceName", "schema")
+        header: dict[str, Any] = {
+            "metadata": {name: entry[name] for name in names if name in entry},
+            "size": self.size,
+            "sha256": self.sha256,
+        }
+        return header if self.compression is Compression.NONE else header | {"compression": self.compression.value}
+
+
+def readable(contract: Contract, consent: Consent, session: Session) -> Readable:
+    """What a session may read: the contract as it is, the one that the person saw, and the session's own scope."""
+    options = SessionOptions.model_validate(session.options)
+    now: datetime = session.created_at
+    reaches = (
+        reach_of_contract(contract.document.get("dataRequest") or {}, now),
+        reach_of_contract(consent.document.get("dataRequest") or {}, now),
+        reach_of_scope(options.scope, now),
+    )
+    asked = options.accept.compression if options.accept else None
+    return Readable(reaches, asked or Compression.GZIP)
+
+
+async def readable_files(db: AsyncSession, consent: Consent, may: Readable) -> list[File]:
+    """The files that a session may read, at least in part."""
+    files = await db.scalars(_files_of(consent).order_by(File.name))
+    return [file for file in files if may.allows_file(file)]
+
+
+async def readable_file(db: AsyncSession, consent: Consent, may: Readable, name: str) -> File | None:
+    """The file of this name, if the session may read any of it."""
+    file = await db.scalar(_files_of(consent).where(File.name == name))
+    return file if file is not None and may.allows_file(file) else None
+
+
+def _files_of(consent: Consent) -> Select[File]:
+    shown = (ConsentAccount.library_id == File.library_id) & (ConsentAccount.account_id == File.account_id)
+    of_consent = (ConsentAccount.consent_id == consent.id, File.library_id == consent.library_id)
+    return select(File).join(ConsentAccount, shown).where(*of_consent)
+
+
+def list_files(shelf: Shelf, files: Sequence[File], may: Readable) -> list[FileEntry]:
+    """The entries of the files; those that hold nothing for this session are left out. Blocks. Protocol 6.2."""
+    counted = (
+        entry_of(file, file.object_count if may.allows_whole(file) else _count(shelf, file, may)) for file in files
+    )
+    return [entry for entry in counted if entry.object_count]
+
+
+def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
+    """A file as the session gets it, None if nothing in it is for this session. Blocks.
+
+    When all of it is in scope it is not parsed, else it is filtered object by object.
+    """
+    if may.allows_whole(file):
+        chunks = delivered(shelf.kept(file), may.compression)
+        return Delivery(entry_of(file, file.object_count), may.compression, file.size, file.sha256, chunks)
+    objects = _allowed_objects(shelf, file, may)
+    if not objects:
+        return None
+    data = json_array(objects)
+    chunks = compressed([data], may.compression)
+    return Delivery(entry_of(file, len(objects)), may.compression, len(data), fingerprint(data), chunks)
+
+
+def entry_of(file: File, object_count: int) -> FileEntry:
+    """A file's entry in a list."""
+    entries = catalogue()
+    return FileEntry(
+        name=file.name,
+        updated_date=file.updated_at,
+        object_version=file.schema_version,
+        schema_=Schema(standard=file.schema_standard, version=file.schema_version),
+        service_group=entries.service_groups[file.service_group].reference,
+        service_name=entries.service_types[file.service_type].reference,
+        object_type=entries.object_types[file.object_type].reference,
+        object_count=object_count,
+    )
+
+
+def _count(shelf: Shelf, file: File, may: Readable) -> int:
+    return len(_allowed_objects(shelf, file, may))
+
+
+def _allowed_objects(shelf: Shelf, file: File, may: Readable) -> list[bytes]:
+    kind = Kind(file.service_group, file.service_type, file.object_type)
+    return [
+        orjson.dumps(thing)
+        for thing in shelf.objects(file)
+        if allows(may.reaches, kind, object_time(file.schema_standard, thing))
+    ]

@@ -1,0 +1,174 @@
+"""Reading sessions: opened by an app, started by consent or a trigger, and where they stand. Protocol 5, 6.1."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession
+from privateshare.platform.db.tables import Account, Consent, Contract, Session, SessionSync, Sync
+from privateshare.platform.grants.secrets import digest, new_secret
+from privateshare.platform.library.accounts import consented_accounts
+from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.queue import defer_sync
+from privateshare.protocol.messages import (
+    AccountError,
+    AccountStatus,
+    SessionOptions,
+    SessionState,
+    Status,
+)
+from privateshare.protocol.messages import (
+    Session as SessionMessage,
+)
+from privateshare.protocol.scope import reach_of_contract, reach_of_scope
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session and its key, which only the app has from now on."""
+
+    row: Session
+    key: str
+
+    def to_message(self) -> SessionMessage:
+        """What the app gets. Protocol 5.1."""
+        return SessionMessage(key=self.key, expiry=int(self.row.expires_at.timestamp() * 1000))
+
+
+async def new_session(
+    db: AsyncSession, platform: Platform, contract: Contract, options: SessionOptions, now: datetime
+) -> NewSession:
+    """A session that waits to be started. Raises ScopeOutOfBounds if it asks for more than the contract allows."""
+    check_scope(contract, options, now)
+    key = new_secret()
+    row = Session(
+        key_hash=digest(key),
+        contract_id=contract.id,
+        options=options.to_wire(),
+        created_at=now,
+        expires_at=now + platform.settings.session_lifetime,
+    )
+    db.add(row)
+    await db.flush()
+    return NewSession(row, key)
+
+
+def check_scope(contract: Contract, options: SessionOptions, now: datetime) -> None:
+    """Raises ScopeOutOfBounds if the session's scope reaches outside of the contract. Protocol 5.2."""
+    data_request = contract.document.get("dataRequest") or {}
+    reach_of_contract(data_request, now).check_contains(reach_of_scope(options.scope, now))
+
+
+def check_reading(contract: Contract) -> None:
+    """Raises InvalidContractDataRequest if the contract is for writing. Protocol 5.2."""
+    if contract.kind == "write":
+        raise InvalidContractDataRequest("A write contract cannot read")
+
+
+async def start_session(
+    db: AsyncSession, platform: Platform, session: Session, consent: Consent, now: datetime
+) -> None:
+    """Starts a session under a consent: one sync and one job for each account, all in this transaction. Protocol 5.1.
+
+    An account whose sync is under way is joined; one that has nothing to fetch is complete. Raises InsufficientScope
+    if the contract allows one read only, and that was used.
+    """
+    options = SessionOptions.model_validate(session.options)
+    contract = await db.get_one(Contract, session.contract_id)
+    if contract.once and consent.used_at is not None:
+        raise InsufficientScope("This contract allows one read, and it was used")
+    consent.used_at = now
+    session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
+    await db.flush()
+    if options.source_fetch is False or contract.kind != "read":
+        return
+    chosen = _chosen_accounts(options)
+    for account in await consented_accounts(db, consent.id):
+        if chosen is not None and account.public_id not in chosen:
+            continue
+        if account.sample is None and account.archive_blob is None:
+            continue  # an archive that is already in the library: nothing more will come of it
+        await _wait_for_sync(db, platform, session, account)
+
+
+def _chosen_accounts(options: SessionOptions) -> list[str] | None:
+    accounts = options.source_fetch_filter.account if options.source_fetch_filter else None
+    return accounts.id if accounts else None
+
+
+async def _wait_for_sync(db: AsyncSession, platform: Platform, session: Session, account: Account) -> None:
+    unfinished = select(Sync.id).where(
+        Sync.library_id == account.library_id, Sync.account_id == account.id, Sync.finished_at.is_(None)
+    )
+    new_id = uuid4()
+    new_sync = insert(Sync).values(library_id=account.library_id, id=new_id, account_id=account.id)
+    started = await db.scalar(new_sync.on_conflict_do_nothing().returning(Sync.id))
+    sync_id = started or await db.scalar(unfinished)
+    if sync_id is None:  # it finished between the two statements
+        await _wait_for_sync(db, platform, session, account)
+        return
+    db.add(SessionSync(session_id=session.id, sync_id=sync_id, library_id=account.library_id))
+    await db.flush()
+    if started is not None:
+        await defer_sync(db, platform.queue, account.library_id, sync_id, account.id)
+
+
+async def find_session(db: AsyncSession, key: str, contract_id: str, consent_id: UUID | None, now: datetime) -> Session:
+    """The session with this key, if it is this caller's.
+
+    One that nobody consented to yet is any caller's of its contract. Raises InvalidSession: unknown, expired and
+    another's are told apart by nobody. Protocol 5.3.
+    """
+    session = await db.scalar(select(Session).where(Session.key_hash == digest(key)))
+    live = session is not None and session.expires_at > now and session.contract_id == contract_id
+    if session is None or not live or session.consent_id not in (None, consent_id):
+        raise InvalidSession("The session is invalid")
+    return session
+
+
+async def session_status(db: AsyncSession, session: Session, now: datetime) -> Status:
+    """Where a session stands, from where its accounts stand. Protocol 6.1."""
+    if session.started_at is None or session.consent_id is None:
+        return Status(state=SessionState.PENDING)
+    deadline = _fetch_deadline(session)
+    out_of_time = deadline is not None and now >= deadline
+    rows = await db.execute(
+        select(Account.public_id, Sync.outcome, Sync.error)
+        .join(SessionSync, (SessionSync.library_id == Sync.library_id) & (SessionSync.sync_id == Sync.id))
+        .join(Account, (Account.library_id == Sync.library_id) & (Account.id == Sync.account_id))
+        .where(SessionSync.session_id == session.id)
+    )
+    details = {account: _account_status(outcome, error, out_of_time) for account, outcome, error in rows}
+    return Status(state=_state_of({status.state for status in details.values()}), details=details)
+
+
+def _state_of(states: set[SessionState]) -> SessionState:
+    for state in (SessionState.RUNNING, SessionState.PARTIAL):
+        if state in states:
+            return state
+    return SessionState.COMPLETED
+
+
+def _account_status(outcome: str | None, error: dict[str, object] | None, out_of_time: bool) -> AccountStatus:
+    if outcome is None and out_of_time:
+        quota = AccountError(
+            code="SourceFetchDurationQuotaReached", status_code=408, message="The time for fetching ran out"
+        )
+        return AccountStatus(state=SessionState.PARTIAL, error=quota)
+    if outcome is None:
+        return AccountStatus(state=SessionState.RUNNING)
+    if error is not None:
+        return AccountStatus(state=SessionState.PARTIAL, error=AccountError.model_validate(error))
+    return AccountStatus(state=SessionState.COMPLETED)
+
+
+def _fetch_deadline(session: Session) -> datetime | None:
+    options = SessionOptions.model_validate(session.options)
+    duration = options.limits.duration if options.limits else None
+    if duration is None or duration.source_fetch is None or session.started_at is None:
+        return None
+    return session.started_at + timedelta(seconds=duration.source_fetch)
