@@ -25,7 +25,8 @@ def upgrade(database_url: str) -> None:
 def new_revision(database_url: str, message: str) -> None:
     """Writes the migration from a migrated database to the tables as the code describes them: for developers."""
     with _connection(database_url) as connection:
-        command.revision(_config(connection), message, autogenerate=True)
+        number = len(list((MIGRATIONS / "versions").glob("*.py"))) + 1
+        command.revision(_config(connection), message, autogenerate=True, rev_id=f"{number:04}")
 
 
 @contextmanager

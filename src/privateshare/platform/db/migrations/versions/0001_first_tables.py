@@ -1,0 +1,416 @@
+"""First tables."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision: str = "0001"
+down_revision: str | None = None
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    """What this step changes."""
+    op.create_table(
+        "doomed_blobs",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("doomed_blobs_pkey")),
+    )
+    op.create_table(
+        "libraries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
+        sa.Column("last_account_number", sa.Integer(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("libraries_pkey")),
+    )
+    op.create_table(
+        "nonces",
+        sa.Column("client_id", sa.String(), nullable=False),
+        sa.Column("nonce", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("sealed_answer", sa.LargeBinary(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("client_id", "nonce", name=op.f("nonces_pkey")),
+    )
+    op.create_index(op.f("nonces_expires_at_idx"), "nonces", ["expires_at"], unique=False)
+    op.create_table(
+        "partners",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("partners_pkey")),
+    )
+    op.create_table(
+        "signing_keys",
+        sa.Column("kid", sa.String(), nullable=False),
+        sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.String(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("kid", name=op.f("signing_keys_pkey")),
+    )
+    op.create_table(
+        "accounts",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("source_id", sa.Integer(), nullable=False),
+        sa.Column("service_type", sa.Integer(), nullable=False),
+        sa.Column("service_group", sa.Integer(), nullable=False),
+        sa.Column("type", sa.String(), nullable=False),
+        sa.Column("sample", sa.String(), nullable=True),
+        sa.Column("identity_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_details", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_credentials", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_cursors", sa.LargeBinary(), nullable=True),
+        sa.Column("archive_blob", sa.String(), nullable=True),
+        sa.Column("needs_login", sa.Boolean(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("accounts_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("accounts_pkey")),
+        sa.UniqueConstraint(
+            "library_id", "source_id", "identity_hash", name=op.f("accounts_library_id_source_id_identity_hash_key")
+        ),
+        sa.UniqueConstraint("public_id", name=op.f("accounts_public_id_key")),
+        sa.UniqueConstraint("reference", name=op.f("accounts_reference_key")),
+    )
+    op.create_table(
+        "applications",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("partner_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["partner_id"], ["partners.id"], name=op.f("applications_partner_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("applications_pkey")),
+    )
+    op.create_table(
+        "library_partners",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("partner_id", sa.String(), nullable=False),
+        sa.Column("sub", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("library_partners_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["partner_id"], ["partners.id"], name=op.f("library_partners_partner_id_fkey")),
+        sa.PrimaryKeyConstraint("library_id", "partner_id", name=op.f("library_partners_pkey")),
+        sa.UniqueConstraint("sub", name=op.f("library_partners_sub_key")),
+    )
+    op.create_table(
+        "contracts",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("application_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("public_key", sa.String(), nullable=False),
+        sa.Column("redirect_uris", sa.ARRAY(sa.String()), nullable=False),
+        sa.Column("once", sa.Boolean(), nullable=False),
+        sa.Column("legacy", sa.Boolean(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("contracts_application_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("contracts_pkey")),
+    )
+    op.create_index(op.f("contracts_application_id_idx"), "contracts", ["application_id"], unique=False)
+    op.create_table(
+        "files",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("service_group", sa.Integer(), nullable=False),
+        sa.Column("service_type", sa.Integer(), nullable=False),
+        sa.Column("object_type", sa.Integer(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=True),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("schema_standard", sa.String(), nullable=False),
+        sa.Column("schema_version", sa.String(), nullable=False),
+        sa.Column("object_count", sa.Integer(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["library_id", "account_id"],
+            ["accounts.library_id", "accounts.id"],
+            name=op.f("files_library_id_account_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("files_pkey")),
+        sa.UniqueConstraint("library_id", "name", name=op.f("files_library_id_name_key")),
+    )
+    op.create_index(
+        op.f("files_library_id_account_id_object_type_idx"),
+        "files",
+        ["library_id", "account_id", "object_type"],
+        unique=False,
+    )
+    op.create_table(
+        "syncs",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=True),
+        sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["library_id", "account_id"],
+            ["accounts.library_id", "accounts.id"],
+            name=op.f("syncs_library_id_account_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("syncs_pkey")),
+    )
+    op.create_index(
+        "syncs_unfinished_key",
+        "syncs",
+        ["library_id", "account_id"],
+        unique=True,
+        postgresql_where="finished_at IS NULL",
+    )
+    op.create_table(
+        "consents",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("consents_contract_id_fkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("consents_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("consents_pkey")),
+    )
+    op.create_index(op.f("consents_contract_id_idx"), "consents", ["contract_id"], unique=False)
+    op.create_index(op.f("consents_library_id_idx"), "consents", ["library_id"], unique=False)
+    op.create_table(
+        "pushed_files",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Uuid(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("sealed_metadata", sa.LargeBinary(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("pushed_files_contract_id_fkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("pushed_files_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", "name", name=op.f("pushed_files_pkey")),
+    )
+    op.create_table(
+        "references",
+        sa.Column("handle_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("references_contract_id_fkey")),
+        sa.PrimaryKeyConstraint("handle_hash", name=op.f("references_pkey")),
+    )
+    op.create_index(op.f("references_expires_at_idx"), "references", ["expires_at"], unique=False)
+    op.create_table(
+        "authorization_codes",
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("consent_id", sa.Uuid(), nullable=False),
+        sa.Column("challenge", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("family_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consents.id"], name=op.f("authorization_codes_consent_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("authorization_codes_pkey")),
+    )
+    op.create_index(op.f("authorization_codes_expires_at_idx"), "authorization_codes", ["expires_at"], unique=False)
+    op.create_table(
+        "consent_accounts",
+        sa.Column("consent_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consents.id"], name=op.f("consent_accounts_consent_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["library_id", "account_id"],
+            ["accounts.library_id", "accounts.id"],
+            name=op.f("consent_accounts_library_id_account_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("consent_id", "account_id", name=op.f("consent_accounts_pkey")),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("key_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("consent_id", sa.Uuid(), nullable=True),
+        sa.Column("library_id", sa.Uuid(), nullable=True),
+        sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consents.id"], name=op.f("sessions_consent_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("sessions_contract_id_fkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("sessions_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("sessions_pkey")),
+        sa.UniqueConstraint("key_hash", name=op.f("sessions_key_hash_key")),
+    )
+    op.create_index(op.f("sessions_consent_id_idx"), "sessions", ["consent_id"], unique=False)
+    op.create_index(op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False)
+    op.create_index(op.f("sessions_library_id_idx"), "sessions", ["library_id"], unique=False)
+    op.create_table(
+        "tokens",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("use", sa.String(), nullable=False),
+        sa.Column("consent_id", sa.Uuid(), nullable=False),
+        sa.Column("family_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consents.id"], name=op.f("tokens_consent_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("tokens_pkey")),
+    )
+    op.create_index(op.f("tokens_consent_id_idx"), "tokens", ["consent_id"], unique=False)
+    op.create_index(op.f("tokens_expires_at_idx"), "tokens", ["expires_at"], unique=False)
+    op.create_index(op.f("tokens_family_id_idx"), "tokens", ["family_id"], unique=False)
+    op.create_table(
+        "journeys",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("browser_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=True),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=True),
+        sa.Column("consent_id", sa.Uuid(), nullable=True),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("redirect_uri", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=True),
+        sa.Column("challenge", sa.String(), nullable=True),
+        sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("account_ids", sa.ARRAY(sa.String()), nullable=False),
+        sa.Column("provisional", sa.Boolean(), nullable=False),
+        sa.Column("sealed_outcome", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consents.id"], name=op.f("journeys_consent_id_fkey"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("journeys_contract_id_fkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("journeys_library_id_fkey"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("journeys_session_id_fkey"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("journeys_pkey")),
+        sa.UniqueConstraint("browser_hash", name=op.f("journeys_browser_hash_key")),
+        sa.UniqueConstraint("code_hash", name=op.f("journeys_code_hash_key")),
+    )
+    op.create_index(op.f("journeys_expires_at_idx"), "journeys", ["expires_at"], unique=False)
+    op.create_table(
+        "session_syncs",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("sync_id", sa.Uuid(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["library_id", "sync_id"],
+            ["syncs.library_id", "syncs.id"],
+            name=op.f("session_syncs_library_id_sync_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name=op.f("session_syncs_session_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", "sync_id", name=op.f("session_syncs_pkey")),
+    )
+
+
+def downgrade() -> None:
+    """How to take it back."""
+    op.drop_table("session_syncs")
+    op.drop_index(op.f("journeys_expires_at_idx"), table_name="journeys")
+    op.drop_table("journeys")
+    op.drop_index(op.f("tokens_family_id_idx"), table_name="tokens")
+    op.drop_index(op.f("tokens_expires_at_idx"), table_name="tokens")
+    op.drop_index(op.f("tokens_consent_id_idx"), table_name="tokens")
+    op.drop_table("tokens")
+    op.drop_index(op.f("sessions_library_id_idx"), table_name="sessions")
+    op.drop_index(op.f("sessions_expires_at_idx"), table_name="sessions")
+    op.drop_index(op.f("sessions_consent_id_idx"), table_name="sessions")
+    op.drop_table("sessions")
+    op.drop_table("consent_accounts")
+    op.drop_index(op.f("authorization_codes_expires_at_idx"), table_name="authorization_codes")
+    op.drop_table("authorization_codes")
+    op.drop_index(op.f("references_expires_at_idx"), table_name="references")
+    op.drop_table("references")
+    op.drop_table("pushed_files")
+    op.drop_index(op.f("consents_library_id_idx"), table_name="consents")
+    op.drop_index(op.f("consents_contract_id_idx"), table_name="consents")
+    op.drop_table("consents")
+    op.drop_index("syncs_unfinished_key", table_name="syncs", postgresql_where="finished_at IS NULL")
+    op.drop_table("syncs")
+    op.drop_index(op.f("files_library_id_account_id_object_type_idx"), table_name="files")
+    op.drop_table("files")
+    op.drop_index(op.f("contracts_application_id_idx"), table_name="contracts")
+    op.drop_table("contracts")
+    op.drop_table("library_partners")
+    op.drop_table("applications")
+    op.drop_table("accounts")
+    op.drop_table("signing_keys")
+    op.drop_table("partners")
+    op.drop_index(op.f("nonces_expires_at_idx"), table_name="nonces")
+    op.drop_table("nonces")
+    op.drop_table("libraries")
+    op.drop_table("doomed_blobs")
