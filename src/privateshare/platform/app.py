@@ -1,7 +1,7 @@
 """The ASGI application: an open platform in, every route out."""
 
 from fastapi import APIRouter, FastAPI, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from privateshare.platform.api import accounts, discovery, keys, oauth, query, samples, sessions
 from privateshare.platform.api.callers import Repeated
@@ -22,7 +22,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(health)
     app.include_router(consent_app(), prefix="/apps/saas")
-    add_error_handlers(app, renderers={"/apps/": render_page_error})
+    add_error_handlers(app, renderers={})
     app.add_exception_handler(Repeated, _repeat)
     return app
 

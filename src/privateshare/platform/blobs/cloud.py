@@ -1,13 +1,15 @@
 """Blobs in S3, Google Cloud Storage or Azure, through obstore."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
-from obstore import GetOptions
 from obstore.store import from_url
 
 from privateshare.platform.blobs.store import BlobNotFound, check_key
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
 
 PART_BYTES = 8 * 1024 * 1024
 
@@ -27,7 +29,7 @@ class CloudBlobs:
         try:
             if length is not None:
                 return iter([bytes(obstore.get_range(self._store, check_key(key), start=start, length=length))])
-            options: GetOptions = {"range": {"offset": start}} if start else {}
+            options: "GetOptions" = {"range": {"offset": start}} if start else {}
             return (bytes(piece) for piece in obstore.get(self._store, check_key(key), options=options))
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
