@@ -4,9 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from privateshare.errors import ConfigurationError
 from privateshare.protocol.addresses import DEFAULT_PORT
 
 MEGABYTE = 1024 * 1024
@@ -15,7 +16,9 @@ MEGABYTE = 1024 * 1024
 class Settings(BaseSettings):
     """How one platform runs. With nothing set it keeps everything in one folder and serves this machine."""
 
-    model_config = SettingsConfigDict(env_prefix="PRIVATESHARE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PRIVATESHARE_", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     data: Path = Field(default=Path("privateshare-data"), description="The folder that holds everything.")
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
@@ -63,3 +66,15 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings: those given and not None, else the environment's, else the defaults.
+
+    Raises ConfigurationError naming each that is wrong, but not its value.
+    """
+    try:
+        return Settings.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        wrong = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        raise ConfigurationError("wrong settings: " + "; ".join(wrong)) from None

@@ -1,0 +1,51 @@
+"""`privateshare app …`: who may ask people for data."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from privateshare.cli.operating import AsJson, Data, in_transaction, show, show_table
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from privateshare.platform.db.tables import Application
+
+tree = typer.Typer(help="Applications: who may ask people for data.", no_args_is_help=True)
+
+Partner = Annotated[str | None, typer.Option(help="The organisation it belongs to. [default: NAME]")]
+ApplicationId = Annotated[str | None, typer.Option("--id", help="Its id, if it has one. [default: a fresh one]")]
+
+
+@tree.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What people see.")],
+    partner: Partner = None,
+    id_: ApplicationId = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register an application."""
+    from privateshare.platform.grants.contracts import create_application
+
+    async def work(db: "AsyncSession") -> dict[str, Any]:
+        return _facts(await create_application(db, name, partner=partner, application_id=id_))
+
+    show(in_transaction(data, work), as_json)
+
+
+@tree.command("list")
+def list_(data: Data = None, as_json: AsJson = False) -> None:
+    """List the applications."""
+    from sqlalchemy import select
+
+    from privateshare.platform.db.tables import Application
+
+    async def work(db: "AsyncSession") -> list[dict[str, Any]]:
+        return [_facts(found) for found in await db.scalars(select(Application).order_by(Application.created_at))]
+
+    show_table(in_transaction(data, work), as_json)
+
+
+def _facts(application: "Application") -> dict[str, Any]:
+    return {"application_id": application.id, "name": application.name, "partner": application.partner.name}
