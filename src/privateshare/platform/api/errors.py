@@ -6,6 +6,7 @@ from http import HTTPStatus
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -58,6 +59,10 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
         response.headers.update({k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"})
         return response
 
+    async def refuse_text(request: Request, error: Exception) -> Response:
+        assert isinstance(error, DataError)
+        return answer(request, InvalidRequest("A text holds a character that cannot be stored", detail=type(error.orig).__name__))
+
     async def refuse_unknown(request: Request, error: Exception) -> Response:
         log.error("failed", path=_route(request), exc_info=error)
         return answer(request, InternalError("Something went wrong here"))
@@ -65,6 +70,7 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
     app.add_exception_handler(PrivateShareError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_form)
     app.add_exception_handler(HTTPException, refuse_http)
+    app.add_exception_handler(DataError, refuse_text)
     app.add_exception_handler(Exception, refuse_unknown)
 
 

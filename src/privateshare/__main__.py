@@ -1,0 +1,5 @@
+"""`python -m privateshare`: the command line."""
+
+from privateshare.cli import main
+
+main()

@@ -1,0 +1,31 @@
+"""A running platform for the tests of whole flows: `privateshare serve` on a folder and a port of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from tests.flow.people import People
+from tests.flow.served import Served, serving
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A platform that serves while the tests run."""
+    with serving(tmp_path_factory.mktemp("platform") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def platform(served: Served) -> AsyncIterator[Platform]:
+    """The same platform from the inside, as an operator's command reaches it."""
+    async with operator_platform(Settings(data=served.data, database_pool_size=5)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def people(served: Served, platform: Platform) -> People:
+    """Makes apps, contracts and consents on it."""
+    return People(platform, served.origin)

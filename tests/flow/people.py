@@ -1,0 +1,96 @@
+"""Apps, contracts and people's consents for tests, made where the operator's commands make them: in the database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from sqlalchemy import select
+
+from privateshare.platform.db.tables import Consent, Contract, Journey, Session
+from privateshare.platform.grants import consents, tokens
+from privateshare.platform.grants.contracts import ContractKind, ContractTerms, create_application, create_contract
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.library.accounts import Connected, connect_account
+from privateshare.platform.library.libraries import create_library, open_library
+from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.sessions import start_session
+from privateshare.protocol import jwt
+from privateshare.sources.contract import Connection
+from privateshare.sources.registry import all_sources
+from tests.flow.wire import REDIRECT_URI, Tokens, Wire, verifier
+
+SPOTIFY, FHIR_FILE = 16, 9001
+EVERYTHING = {"serviceGroups": [{"id": 2}, {"id": 5}]}
+
+
+@cache
+def key(number: int) -> RSAPrivateKey:
+    """One of a few keys, so that tests need not wait for new ones."""
+    return generate_private_key(65537, 2048)
+
+
+@dataclass
+class People:
+    """Makes what a test needs on one platform."""
+
+    platform: Platform
+    origin: str
+    made: int = field(default=0)
+
+    async def contract(
+        self,
+        *,
+        application_id: str | None = None,
+        partner: str | None = None,
+        kind: ContractKind = "read",
+        data_request: dict[str, Any] | None = None,
+        redirect_uris: Sequence[str] = (REDIRECT_URI,),
+        **terms: Any,
+    ) -> Wire:
+        """A new contract, of a new application unless one is named, as a client that holds its key."""
+        self.made += 1
+        private = key(self.made % 5)
+        document = {"dataRequest": data_request or EVERYTHING}
+        async with self.platform.database.transaction() as db:
+            if application_id is None:
+                application_id = (await create_application(db, f"App {self.made}", partner=partner)).id
+            wanted = ContractTerms(kind, document, jwt.public_pem(private.public_key()), redirect_uris, **terms)
+            contract = await create_contract(db, application_id, wanted)
+        return Wire(self.origin, application_id, contract.id, private)
+
+    async def consent(
+        self, code: str, *, sources: Sequence[int] = (SPOTIFY,), sample: str = "default", library_id: UUID | None = None
+    ) -> str:
+        """What the consent pages do once a person has connected samples and agreed: the authorization code."""
+        now = datetime.now(UTC)
+        async with self.platform.database.transaction() as db:
+            journey = await db.scalar(select(Journey).where(Journey.code_hash == digest(code)))
+            assert journey is not None
+            master_key = self.platform.master_key
+            known = library_id or journey.library_id
+            library = await (open_library(db, master_key, known) if known else create_library(db, master_key))
+            accounts = []
+            for source in (all_sources()[number] for number in sources):
+                identity = source.identify(Connection(sample=sample))
+                accounts.append(await connect_account(db, library, Connected(source.info, identity, sample=sample)))
+            contract = await db.get_one(Contract, journey.contract_id)
+            consent = await consents.give_consent(db, contract, library.id, [a.id for a in accounts], now)
+            await start_session(db, self.platform, await db.get_one(Session, journey.session_id), consent, now)
+            lifetime = self.platform.settings.code_lifetime
+            return await tokens.issue_code(db, consent, str(journey.challenge), now, lifetime)
+
+    async def user(self, wire: Wire, **options: Any) -> tuple[Tokens, str]:
+        """A person who consented to this contract: the app's tokens, and the key of the session that began."""
+        secret = verifier()
+        answer = wire.authorize(secret)
+        code = await self.consent(wire.signed(answer)["preauthorization_code"], **options)
+        return wire.tokens(wire.exchange(code, secret)), answer.json()["session"]["key"]
+
+    async def library_of(self, tokens_: Tokens) -> UUID:
+        """The library that these tokens open."""
+        async with self.platform.database.transaction() as db:
+            return (await db.get_one(Consent, UUID(tokens_.claims["consentid"]))).library_id

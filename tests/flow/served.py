@@ -1,0 +1,53 @@
+"""`privateshare serve` as a process of its own, started and stopped by a test."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+READY = re.compile(r"https?://[^\s]+")
+READY_SECONDS = 60  # only so that a broken server fails the test; it takes about one
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that answers."""
+
+    origin: str
+    data: Path
+    process: "subprocess.Popen[str]"
+    log: Path
+
+
+@contextmanager
+def serving(data: Path, *, port: int = 0, environment: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """A platform on this data folder, stopped at the end."""
+    log = data.with_suffix(".log")
+    command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", str(port)]
+    with log.open("a") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, text=True, env={**os.environ, **(environment or {})}
+        )
+    try:
+        yield Served(_address(process, log), data, process, log)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def _address(process: "subprocess.Popen[str]", log: Path) -> str:
+    give_up = time.monotonic() + READY_SECONDS
+    while time.monotonic() < give_up:
+        if found := READY.search(log.read_text()):
+            return found[0].rstrip("/.")
+        if process.poll() is not None:
+            raise AssertionError(f"the server ended with {process.returncode}: {log.read_text()}")
+        time.sleep(0.05)
+    raise AssertionError(f"the server is not ready: {log.read_text()}")

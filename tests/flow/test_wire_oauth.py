@@ -1,0 +1,278 @@
+"""Protocol 4: pre-authorization, tokens, references. No SDK: HTTP and hand-made JWTs."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import update
+
+from privateshare.platform.db.tables import AuthorizationCode, Consent, Token
+from privateshare.platform.grants.consents import revoke_consent
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.runtime import Platform
+from tests.flow.people import People
+from tests.flow.wire import REDIRECT_URI, Wire, b64, check_error, verifier
+
+ACCOUNTS = "permission-access/accounts"
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire):
+    """Protocol 4.1: 201, a signed preauthorization_code, and a session that can be read from then on."""
+    answer = wire.authorize(verifier())
+    assert answer.status_code == 201
+    assert wire.signed(answer)["preauthorization_code"]
+    session = answer.json()["session"]
+    assert len(session["key"]) >= 32
+    assert wire.get(f"permission-access/query/{session['key']}").json() == {"status": {"state": "pending"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {},
+        {"agent": {"sdk": {"name": "js", "version": "16.1.5", "meta": {}}}},
+        {"agent": {"name": "ios", "version": "5.1"}},
+        {"agent": {}, "actions": {"pull": {"limits": {"duration": {"sourceFetch": 60}}}}},
+    ],
+)
+def test_authorize_takes_the_bodies_that_clients_send(wire: Wire, body: object):
+    """Protocol 4.1: `actions` may be absent, iOS sends a flat agent, and old clients no body at all."""
+    assert wire.authorize(verifier(), body=body).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"code_challenge": None},
+        {"code_challenge": "short"},
+        {"code_challenge_method": "plain"},
+        {"response_type": "token"},
+        {"response_mode": "fragment"},
+        {"redirect_uri": 7},
+    ],
+)
+def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, object]):
+    """Protocol 4.1, 13."""
+    name = next(iter(claims))
+    assert name in check_error(wire.authorize(verifier(), **claims), 400, "InvalidRequest")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://app.example/return",
+        "https://app.example/return?kept=1&more=2",
+        "https://app.example/return?kept=1#x",
+        "https://app.example.evil/return?kept=1",
+        "https://app.example:444/return?kept=1",
+        "http://app.example/return?kept=1",
+        "javascript:alert(1)",
+    ],
+)
+def test_an_unregistered_redirect_uri_is_refused(wire: Wire, uri: str):
+    """Protocol 4.1: registered, and exactly."""
+    message = check_error(wire.authorize(verifier(), redirect_uri=uri), 400, "InvalidRedirectUri")
+    assert message == f"The redirect_uri ({uri}) is invalid"
+
+
+async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
+    """Protocol 4.1, RFC 8252 7.3: and nothing else about it may differ."""
+    wire = await people.contract(redirect_uris=["http://127.0.0.1/back"])
+    assert wire.authorize(verifier(), redirect_uri="http://127.0.0.1:49152/back").status_code == 201
+    for uri in (
+        "http://127.0.0.1:49152/other",
+        "http://127.0.0.1@evil.example/back",
+        "https://127.0.0.1:1/back",
+        "http://localhost:1/back",
+    ):
+        check_error(wire.authorize(verifier(), redirect_uri=uri), 400, "InvalidRedirectUri")
+
+
+async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People):
+    """Protocol 4.2: the claims, with their units, and tokens that work."""
+    tokens, _ = await people.user(wire)
+    claims = tokens.claims
+    assert claims["token_type"] == "Bearer"
+    assert claims["identifier"] == {"id": claims["sub"]}
+    now = datetime.now(UTC).timestamp()
+    assert 23 * 3600 < claims["access_token"]["expires_on"] - now <= 24 * 3600
+    assert 59 * 86400 < claims["refresh_token"]["expires_on"] - now <= 60 * 86400
+    assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
+
+
+async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, people: People):
+    """Protocol 4.2: a code works once; the second use ends the first use's tokens."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    tokens = wire.tokens(wire.exchange(code, secret))
+    assert check_error(wire.exchange(code, secret), 401, "InvalidToken") == "The token (code) is invalid"
+    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
+    check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
+
+
+async def test_a_code_needs_its_verifier(wire: Wire, people: People):
+    """Protocol 4.2: another verifier is refused; the right one still works after."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    assert "code_verifier" in check_error(wire.exchange(code, verifier()), 400, "InvalidRequest")
+    assert "code_verifier" in check_error(wire.exchange(code, secret, code_verifier=None), 400, "InvalidRequest")
+    assert wire.exchange(code, secret).status_code == 200
+
+
+async def test_a_code_is_for_its_contract_only(wire: Wire, people: People):
+    """Protocol 4.2: another contract, even of the same application, cannot use it."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    other = await people.contract(application_id=wire.application_id)
+    check_error(other.exchange(code, secret), 401, "InvalidToken")
+
+
+async def test_a_code_expires(wire: Wire, people: People, platform: Platform):
+    """Protocol 4.2: after its ten minutes."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    async with platform.database.transaction() as db:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await db.execute(
+            update(AuthorizationCode).where(AuthorizationCode.code_hash == digest(code)).values(expires_at=past)
+        )
+    assert "expired" in check_error(wire.exchange(code, secret), 401, "InvalidToken")
+
+
+def test_an_unknown_code_and_an_unknown_grant_are_refused(wire: Wire):
+    """Protocol 4.2, 4.3."""
+    check_error(wire.exchange("nothing", verifier()), 401, "InvalidToken")
+    assert "grant_type" in check_error(wire.exchange("x", "y", grant_type="password"), 400, "InvalidRequest")
+
+
+async def test_a_refresh_gives_a_new_pair(wire: Wire, people: People):
+    """Protocol 4.3: rotation; both new tokens differ and work, for the same person."""
+    tokens, _ = await people.user(wire)
+    new = wire.tokens(wire.refresh(tokens.refresh))
+    assert {new.access, new.refresh}.isdisjoint({tokens.access, tokens.refresh})
+    assert new.claims["sub"] == tokens.claims["sub"]
+    assert wire.get(ACCOUNTS, access_token=new.access).status_code == 200
+
+
+async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
+    wire: Wire, people: People, platform: Platform
+):
+    """Protocol 4.3: accepted again for 60 s; after that, every token of the family stops working."""
+    tokens, _ = await people.user(wire)
+    first = wire.tokens(wire.refresh(tokens.refresh))
+    second = wire.tokens(wire.refresh(tokens.refresh))
+    assert wire.get(ACCOUNTS, access_token=first.access).status_code == 200
+    async with platform.database.transaction() as db:
+        earlier = datetime.now(UTC) - timedelta(seconds=61)
+        await db.execute(update(Token).where(Token.token_hash == digest(tokens.refresh)).values(rotated_at=earlier))
+    message = check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
+    assert message == "The token (refresh_token) is invalid"
+    check_error(wire.get(ACCOUNTS, access_token=second.access), 401, "InvalidToken")
+    check_error(wire.refresh(second.refresh), 401, "InvalidToken")
+
+
+@pytest.mark.parametrize("use", ["access", "refresh"])
+async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, platform: Platform, use: str):
+    """Protocol 4.3, 13."""
+    tokens, _ = await people.user(wire)
+    async with platform.database.transaction() as db:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await db.execute(update(Token).where(Token.token_hash == digest(getattr(tokens, use))).values(expires_at=past))
+    answer = wire.refresh(tokens.refresh) if use == "refresh" else wire.get(ACCOUNTS, access_token=tokens.access)
+    assert check_error(answer, 401, "InvalidToken") == f"The token ({use}_token) is expired"
+
+
+async def test_a_token_is_for_its_contract_and_its_use_only(wire: Wire, people: People):
+    """Protocol 5.3, 13: a foreign contract's token, and a refresh token as an access token, are invalid."""
+    tokens, _ = await people.user(wire)
+    other = await people.contract(application_id=wire.application_id)
+    for answer in (
+        other.get(ACCOUNTS, access_token=tokens.access),
+        other.refresh(tokens.refresh),
+        wire.get(ACCOUNTS, access_token=tokens.refresh),
+        wire.refresh(tokens.access),
+        wire.get(ACCOUNTS, access_token="x"),
+    ):
+        check_error(answer, 401, "InvalidToken")
+    assert "access_token" in check_error(wire.get(ACCOUNTS), 400, "InvalidRequest")
+
+
+async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: People, platform: Platform):
+    """Protocol 13: access and refresh tokens of a revoked grant are invalid."""
+    tokens, _ = await people.user(wire)
+    async with platform.database.transaction() as db:
+        await revoke_consent(db, UUID(tokens.claims["consentid"]), datetime.now(UTC))
+    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
+    check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
+
+
+async def test_a_second_contract_of_the_partner_joins_the_library(people: People, platform: Platform):
+    """Protocol 4.1: an access token of the same person links the new grant to the same library."""
+    first = await people.contract(partner="Linking partner")
+    second = await people.contract(partner="Linking partner")
+    stranger = await people.contract(partner="Another partner")
+    tokens, _ = await people.user(first)
+    secret = verifier()
+    linked = second.authorize(secret, access_token=tokens.access)
+    code = await people.consent(second.signed(linked)["preauthorization_code"])
+    joined = second.tokens(second.exchange(code, secret))
+    assert joined.claims["sub"] == tokens.claims["sub"]
+    assert await people.library_of(joined) == await people.library_of(tokens)
+    check_error(stranger.authorize(verifier(), access_token=tokens.access), 401, "InvalidToken")
+
+
+async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: People, platform: Platform):
+    """Protocol 4.4: a signed reference_code and a session, also for an expired access token, not for an invalid one."""
+    tokens, _ = await people.user(wire)
+    claims = {"redirect_uri": REDIRECT_URI, "state": "s"}
+    answer = wire.post("oauth/token/reference", access_token=tokens.access, **claims)
+    signed = wire.signed(answer)
+    assert signed["reference_code"]
+    assert signed["token_type"] == "Bearer"
+    assert signed["expires_on"] > datetime.now(UTC).timestamp()
+    assert answer.json()["session"]["key"]
+    async with platform.database.transaction() as db:
+        past = datetime.now(UTC) - timedelta(days=1)
+        await db.execute(update(Token).where(Token.token_hash == digest(tokens.access)).values(expires_at=past))
+    again = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256"}
+    assert wire.post("oauth/token/reference", access_token=tokens.access, **claims, **again).status_code in (200, 201)
+    check_error(wire.post("oauth/token/reference", access_token="x", **claims), 401, "InvalidToken")
+
+
+def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire):
+    """Protocol 4.5: 201 and an opaque id; other types are refused by name."""
+    answer = wire.post("reference", body={"type": "accountId", "value": "19_x"})
+    assert answer.status_code == 201
+    assert "19_x" not in answer.json()["id"]
+    assert wire.post("reference", body={"type": "cloudId", "value": "x"}).status_code == 201
+    assert "type" in check_error(wire.post("reference", body={"type": "x", "value": "y"}), 400, "InvalidRequest")
+
+
+async def test_lifetimes_are_those_of_the_settings(platform: Platform):
+    """Protocol 4.6: the defaults."""
+    settings = platform.settings
+    assert settings.preauthorization_lifetime == timedelta(minutes=30)
+    assert settings.code_lifetime == timedelta(minutes=10)
+    assert settings.access_token_lifetime == timedelta(hours=24)
+    assert settings.refresh_token_lifetime == timedelta(days=60)
+    assert settings.session_lifetime == timedelta(hours=24)
+
+
+async def test_only_hashes_are_stored(wire: Wire, people: People, platform: Platform):
+    """No token, code or session key is in the database as it is."""
+    tokens, session_key = await people.user(wire)
+    async with platform.database.transaction() as db:
+        dump = [
+            str(row._mapping)
+            for table in (Token, AuthorizationCode, Consent)
+            for row in await db.execute(table.__table__.select())
+        ]
+    assert dump
+    for secret in (tokens.access, tokens.refresh, session_key):
+        assert not any(secret in row for row in dump)

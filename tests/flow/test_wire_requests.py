@@ -1,0 +1,186 @@
+"""Protocol 2, 3, 13: how a request is authenticated, and how it is refused. No SDK: HTTP and hand-made JWTs."""
+
+import hmac
+import json
+import time
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from privateshare.protocol import jwt
+from tests.flow.people import People
+from tests.flow.wire import Wire, b64, check_error, nonce, verifier
+
+OTHER_KEY = generate_private_key(65537, 2048)
+DATASETS = "permission-access/sample/datasets/16"  # any call that takes a contract's JWT will do
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+def signed_with(wire: Wire, algorithm: str) -> str:
+    """A JWT of the right key under another algorithm."""
+    head = b64(json.dumps({"alg": algorithm, "typ": "JWT"}).encode())
+    claims = {"client_id": wire.client_id, "nonce": nonce(), "timestamp": time.time() * 1000}
+    signing_input = f"{head}.{b64(json.dumps(claims).encode())}".encode()
+    if algorithm == "none":
+        return f"{signing_input.decode()}."
+    if algorithm == "HS256":  # with the public key as the secret: the old trick of algorithm confusion
+        pem = jwt.public_pem(wire.key.public_key()).encode()
+        return f"{signing_input.decode()}.{b64(hmac.digest(pem, signing_input, 'sha256'))}"
+    if algorithm == "RS256":
+        signature = wire.key.sign(signing_input, padding.PKCS1v15(), hashes.SHA256())
+    else:
+        pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+        signature = wire.key.sign(signing_input, pss, hashes.SHA256())
+    return f"{signing_input.decode()}.{b64(signature)}"
+
+
+def test_a_well_signed_request_is_answered(wire: Wire):
+    """Protocol 2.1, 2.2: PS512 by the contract's key, with the common claims, is all it takes."""
+    assert wire.get(DATASETS).status_code == 200
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256", "PS256"])
+def test_other_algorithms_are_refused(wire: Wire, algorithm: str):
+    """Protocol 2.1: any other `alg`, and `none`, MUST be refused, even by the right key."""
+    check_error(wire.get(DATASETS, jwt=signed_with(wire, algorithm)), 400, "InvalidJWT")
+
+
+def test_another_key_is_refused(wire: Wire):
+    """Protocol 2.1: only the contract's own key signs for it."""
+    check_error(wire.get(DATASETS, jwt=wire.jwt(key=OTHER_KEY)), 400, "InvalidJWT")
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "e30.e30.e30", "e30.e30.", "...."])
+def test_what_is_no_jwt_is_refused(wire: Wire, token: str):
+    """Protocol 13: InvalidJWT for the form too."""
+    check_error(wire.get(DATASETS, jwt=token), 400, "InvalidJWT")
+
+
+def test_a_request_without_authorization_is_refused(wire: Wire):
+    """Protocol 13: and not with 401, which would make clients refresh."""
+    check_error(wire.http.get(wire.url(DATASETS)), 400, "InvalidJWT")
+
+
+async def test_unknown_and_mismatched_clients_are_refused(wire: Wire, people: People):
+    """Protocol 13: an unknown contract, an unknown application, and two that do not belong together, all alike."""
+    other = await people.contract()
+    strangers = [f"{wire.application_id}_{other.contract_id}", f"{wire.application_id}_x", "x", f"x_{wire.contract_id}"]
+    for client in strangers:
+        message = check_error(wire.get(DATASETS, client_id=client), 403, "InvalidClient")
+        assert message == f"The client_id ({client}) is invalid"
+
+
+@pytest.mark.parametrize("bad", ["short", "n" * 33, "-" * 32, 7, None])
+def test_a_nonce_has_32_letters_and_digits(wire: Wire, bad: object):
+    """Protocol 2.2."""
+    message = check_error(wire.get(DATASETS, nonce=bad), 400, "InvalidRequest")
+    assert "nonce" in message
+
+
+@pytest.mark.parametrize("minutes", [-6, 6])
+def test_a_stale_timestamp_is_refused_with_its_skew(wire: Wire, minutes: int):
+    """Protocol 2.3: five minutes either way, and the message names the skew."""
+    message = check_error(wire.get(DATASETS, timestamp=(time.time() + minutes * 60) * 1000), 400, "InvalidTimestamp")
+    assert str(-minutes * 60)[:3] in message
+
+
+@pytest.mark.parametrize("seconds_ago", [0, 40, 280])
+def test_timestamps_within_five_minutes_pass_in_either_unit(wire: Wire, seconds_ago: int):
+    """Protocol 2.2, 2.3: downloads signed 30 s ago and more, fractions, and seconds instead of milliseconds."""
+    moment = time.time() - seconds_ago
+    assert wire.get(DATASETS, timestamp=moment * 1000 + 0.25).status_code == 200
+    assert wire.get(DATASETS, timestamp=moment).status_code == 200
+
+
+@pytest.mark.parametrize("bad", ["now", None, True, [1]])
+def test_a_timestamp_is_a_number(wire: Wire, bad: object):
+    """Protocol 2.2: the refusal names the claim."""
+    assert "timestamp" in check_error(wire.get(DATASETS, timestamp=bad), 400, "InvalidRequest")
+
+
+def test_a_read_may_repeat_its_nonce(wire: Wire):
+    """Protocol 2.3: older clients send the same JWT when they retry a read."""
+    token = wire.jwt()
+    assert [wire.get(DATASETS, jwt=token).status_code for _ in range(3)] == [200, 200, 200]
+
+
+def test_a_repeated_nonce_on_a_change_is_refused(wire: Wire):
+    """Protocol 2.3: another request with a nonce that was used."""
+    used = nonce()
+    assert wire.authorize(verifier(), nonce=used).status_code == 201
+    message = check_error(wire.authorize(verifier(), nonce=used), 400, "InvalidRequest")
+    assert message == f"The nonce provided in JWT payload ({used}) has already been used"
+
+
+def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire):
+    """Protocol 2.3: a client whose first answer was lost sends the same again, and nothing happens twice."""
+    challenge = b64(b"c" * 32)
+    claims = {"code_challenge": challenge, "code_challenge_method": "S256", "response_mode": "query"}
+    token = wire.jwt(**claims, response_type="code", state="s", redirect_uri="https://app.example/return?kept=1")
+    first = wire.post("oauth/authorize", jwt=token)
+    again = wire.post("oauth/authorize", jwt=token)
+    assert first.status_code == again.status_code == 201
+    assert first.json() == again.json()
+
+
+def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire):
+    """Protocol 2.3: the stored answer is for the identical request only."""
+    claims = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256", "response_mode": "query"}
+    token = wire.jwt(**claims, response_type="code", state="s", redirect_uri="https://app.example/return?kept=1")
+    assert wire.post("oauth/authorize", jwt=token, body={}).status_code == 201
+    other = {"actions": {"pull": {"sourceFetch": False}}}
+    check_error(wire.post("oauth/authorize", jwt=token, body=other), 400, "InvalidRequest")
+
+
+def test_the_key_set_is_public_and_cacheable(wire: Wire):
+    """Protocol 3.2: no JWT, PKCS#1 in `pem`, an hour in caches."""
+    answer = wire.http.get(wire.url("jwks/oauth"))
+    assert answer.headers["cache-control"] == "public, max-age=3600"
+    entry = answer.json()["keys"][0]
+    assert entry["pem"].startswith("-----BEGIN RSA PUBLIC KEY-----")
+    assert set(entry) == {"kty", "kid", "alg", "use", "n", "e", "pem"}
+    assert "d" not in entry
+
+
+def test_answers_are_signed_with_a_listed_key(wire: Wire):
+    """Protocol 3.1: PS512, `kid`, and a `jku` that is the API's own, absolute."""
+    answer = wire.authorize(verifier())
+    wire.signed(answer)
+    header = json.loads(jwt_header(answer.json()["token"]))
+    assert header["jku"] == wire.url("jwks/oauth")
+
+
+def jwt_header(token: str) -> bytes:
+    """The decoded header of a JWT."""
+    from tests.flow.wire import unb64
+
+    return unb64(token.split(".")[0])
+
+
+def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire):
+    """Protocol 13: body, headers, statuses; no stack trace."""
+    check_error(wire.get("no/such/call"), 404, "NotFound")
+    check_error(wire.call("PATCH", "oauth/token"), 405, "MethodNotAllowed")
+    check_error(wire.get("permission-access/sample/datasets/424242"), 404, "NotFound")
+
+
+def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire):
+    """Protocol 13: InvalidRequest names the field, and does not repeat what was in it."""
+    message = check_error(
+        wire.authorize(verifier(), body={"actions": {"pull": {"sourceFetch": "secret!"}}}), 400, "InvalidRequest"
+    )
+    assert "sourceFetch" in message
+    assert "secret!" not in message
+
+
+def test_a_body_that_is_no_json_is_refused(wire: Wire):
+    """Protocol 13."""
+    token = wire.jwt(code_challenge=b64(b"c" * 32))
+    headers = {"Content-Type": "application/json"}
+    check_error(wire.post("oauth/authorize", jwt=token, content=b"{", headers=headers), 400, "InvalidRequest")

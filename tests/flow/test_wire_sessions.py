@@ -1,0 +1,328 @@
+"""Protocol 5, 6, 7.1, 9.1, 12.2: reading. No SDK: HTTP and hand-made JWTs."""
+
+import gzip
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import brotli
+import pytest
+import zstandard
+from sqlalchemy import update
+
+from privateshare.platform.db.tables import Session
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.runtime import Platform
+from privateshare.protocol.envelope import opened
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.wire import Tokens, Wire, check_error, unb64
+
+QUERY = "permission-access/query"
+TRIGGER = "permission-access/trigger"
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+@pytest.fixture(scope="module")
+async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
+    tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
+    wait_until_over(wire, tokens, session)
+    return tokens, session
+
+
+def wait_until_over(wire: Wire, tokens: Tokens, session: str) -> dict[str, Any]:
+    """The file list of a session once nothing runs any more."""
+    for _ in range(300):
+        answer = wire.get(f"{QUERY}/{session}", access_token=tokens.access)
+        assert answer.status_code == 200, answer.text
+        listed: dict[str, Any] = answer.json()
+        if listed["status"]["state"] not in ("running", "pending"):
+            return listed
+        time.sleep(0.1)
+    raise AssertionError("the session did not end")
+
+
+def triggered(wire: Wire, tokens: Tokens, **options: Any) -> str:
+    """The key of a new session with these options."""
+    answer = wire.post(TRIGGER, access_token=tokens.access, body=options)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["session"]["expiry"] > time.time() * 1000
+    return str(answer.json()["session"]["key"])
+
+
+def read(wire: Wire, tokens: Tokens, session: str, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A file's objects and its X-Metadata."""
+    answer = wire.get(
+        f"{QUERY}/{session}/{name}", access_token=tokens.access, headers={"Accept": "application/octet-stream"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/octet-stream"
+    header = json.loads(unb64(answer.headers["x-metadata"]))
+    data = b"".join(opened([answer.content], wire.key))
+    decompress = {"gzip": gzip.decompress, "brotli": brotli.decompress, "zstd": unzstd, None: bytes}
+    plain = decompress[header.get("compression")](data)
+    assert header["size"] == len(plain)
+    return json.loads(plain), header
+
+
+def unzstd(data: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+
+
+def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 6.1, 6.2: the session's state, each account's by id, and entries as clients read them."""
+    tokens, session = user
+    listed = wait_until_over(wire, tokens, session)
+    assert listed["status"]["state"] == "completed"
+    accounts = wire.get("permission-access/accounts", access_token=tokens.access).json()
+    assert listed["status"]["details"] == {account["id"]: {"state": "completed"} for account in accounts}
+    entry = next(entry for entry in listed["fileList"] if entry["objectType"] == "playhistory")
+    assert entry["schema"]["standard"] == "digime"
+    assert (entry["serviceGroup"], entry["serviceName"]) == ("entertainment", "spotify")
+    assert entry["updatedDate"] > 0
+    assert entry["objectCount"] > 0
+    assert entry["name"].startswith("18_5_19_")
+    assert {entry["schema"]["standard"] for entry in listed["fileList"]} == {"digime", "fhir"}
+
+
+def test_each_file_opens_to_what_its_entry_says(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 6.3 to 6.6: envelope, compression, metadata, one type, one account, one month."""
+    tokens, session = user
+    for entry in wait_until_over(wire, tokens, session)["fileList"]:
+        objects, header = read(wire, tokens, session, entry["name"])
+        assert len(objects) == entry["objectCount"] == header["metadata"]["objectCount"]
+        assert header["metadata"]["objectType"] == entry["objectType"]
+        assert header["compression"] == "gzip"
+        if entry["objectType"] == "playhistory":
+            month = entry["name"].split("_D")[1][:6]
+            assert {f"{datetime.fromtimestamp(o['createddate'] / 1000, UTC):%Y%m}" for o in objects} == {month}
+            assert all(artist["name"] for thing in objects for artist in thing["track"]["artists"])
+
+
+def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 6.4."""
+    tokens, session = user
+    name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
+    path = f"{QUERY}/{session}/{name}"
+    head = wire.call("HEAD", path, access_token=tokens.access)
+    whole = wire.get(path, access_token=tokens.access)
+    assert head.content == b""
+    assert head.headers["x-metadata"] == whole.headers["x-metadata"]
+    assert head.headers["last-modified"] == whole.headers["last-modified"]
+
+
+@pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd", "none"])
+def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str], compression: str):
+    """Protocol 5.1, 6.3: `none` is told by leaving it out."""
+    tokens, _ = user
+    session = triggered(wire, tokens, accept={"compression": compression}, sourceFetch=False)
+    name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
+    _, header = read(wire, tokens, session, name)
+    assert header.get("compression", "none") == compression
+
+
+def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 5.1: nothing is fetched, and all files are listed at once."""
+    tokens, first = user
+    session = triggered(wire, tokens, sourceFetch=False)
+    listed = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()
+    assert listed["status"] == {"state": "completed", "details": {}}
+    assert listed["fileList"] == wait_until_over(wire, tokens, first)["fileList"]
+
+
+def test_only_the_chosen_accounts_are_fetched(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 5.1: sourceFetchFilter.account.id."""
+    tokens, _ = user
+    chosen = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
+    session = triggered(wire, tokens, sourceFetchFilter={"account": {"id": [chosen]}})
+    assert set(wait_until_over(wire, tokens, session)["status"]["details"]) == {chosen}
+
+
+def test_a_fetch_that_runs_out_of_time_is_partial(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 5.1, 6.1: limits.duration.sourceFetch, and its error by name."""
+    tokens, _ = user
+    session = triggered(wire, tokens, limits={"duration": {"sourceFetch": 0}})
+    listed = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()
+    errors = {detail.get("error", {}).get("code") for detail in listed["status"]["details"].values()}
+    assert listed["status"]["state"] in ("partial", "completed")
+    assert listed["status"]["state"] == "completed" or errors >= {"SourceFetchDurationQuotaReached"}
+
+
+def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 5.2: one object type of one service."""
+    tokens, _ = user
+    group = {"id": 5, "serviceTypes": [{"id": 19, "serviceObjectTypes": [{"id": 407}]}]}
+    session = triggered(wire, tokens, scope={"serviceGroups": [group]}, sourceFetch=False)
+    listed = wait_until_over(wire, tokens, session)
+    assert {entry["objectType"] for entry in listed["fileList"]} == {"followedartist"}
+
+
+def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 5.2: the file comes with only the objects inside, and its metadata counts just these."""
+    tokens, _ = user
+    middle = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=16)
+    scope = {"timeRanges": [{"from": int(middle.timestamp()) - 86_400 * 4, "to": int(middle.timestamp())}]}
+    session = triggered(wire, tokens, scope=scope, sourceFetch=False)
+    seen = 0
+    for entry in wait_until_over(wire, tokens, session)["fileList"]:
+        objects, _ = read(wire, tokens, session, entry["name"])
+        assert len(objects) == entry["objectCount"]
+        if entry["objectType"] == "playhistory":
+            seen += len(objects)
+            ends = scope["timeRanges"][0]
+            assert all(ends["from"] * 1000 <= o["createddate"] < (ends["to"] + 1) * 1000 for o in objects)
+    assert seen
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"serviceGroups": [{"id": 1}]},
+        {"serviceGroups": [{"id": 5}, {"id": 3, "serviceTypes": [{"id": 17}]}]},
+    ],
+)
+def test_a_scope_outside_the_contract_is_refused(wire: Wire, user: tuple[Tokens, str], scope: dict[str, Any]):
+    """Protocol 5.2: ScopeOutOfBounds, in a trigger and in an authorization alike."""
+    tokens, _ = user
+    check_error(wire.post(TRIGGER, access_token=tokens.access, body={"scope": scope}), 400, "ScopeOutOfBounds")
+    check_error(wire.authorize("v" * 43, body={"actions": {"pull": {"scope": scope}}}), 400, "ScopeOutOfBounds")
+
+
+async def test_a_contracts_time_range_binds_every_session(people: People):
+    """Protocol 5.2: what is older than the contract allows is never read."""
+    wire = await people.contract(data_request={"serviceGroups": [{"id": 5}], "timeRanges": [{"last": "2m"}]})
+    tokens, session = await people.user(wire)
+    listed = wait_until_over(wire, tokens, session)
+    names = [entry["name"] for entry in listed["fileList"] if entry["objectType"] == "playhistory"]
+    assert 1 <= len(names) <= 3
+    earliest = min(o["createddate"] for name in names for o in read(wire, tokens, session, name)[0])
+    assert earliest > (time.time() - 63 * 86_400) * 1000
+    check_error(
+        wire.post(TRIGGER, access_token=tokens.access, body={"scope": {"timeRanges": [{"last": "3m"}]}}),
+        400,
+        "ScopeOutOfBounds",
+    )
+
+
+async def test_another_users_and_another_contracts_session_do_not_exist(
+    wire: Wire, user: tuple[Tokens, str], people: People
+):
+    """Protocol 5.3: unknown, expired, and not this caller's: the same answer, for the list and for files."""
+    tokens, session = user
+    name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
+    neighbour, _ = await people.user(wire)
+    other = await people.contract(application_id=wire.application_id)
+    foreign, _ = await people.user(other)
+    for client, access, key in (
+        (wire, neighbour.access, session),
+        (other, foreign.access, session),
+        (wire, tokens.access, "x" * 43),
+    ):
+        for path in (f"{QUERY}/{key}", f"{QUERY}/{key}/{name}"):
+            check_error(client.get(path, access_token=access), 404, "InvalidSession")
+    check_error(wire.get(f"{QUERY}/{session}"), 404, "InvalidSession")
+
+
+async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], platform: Platform):
+    """Protocol 5.3."""
+    tokens, _ = user
+    session = triggered(wire, tokens, sourceFetch=False)
+    async with platform.database.transaction() as db:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await db.execute(update(Session).where(Session.key_hash == digest(session)).values(expires_at=past))
+    check_error(wire.get(f"{QUERY}/{session}", access_token=tokens.access), 404, "InvalidSession")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nothing.json",
+        "..%2F..%2Fmaster.key",
+        "%2e%2e%2fmaster.key",
+        "18_5_19_1_406_D202604_1.json%00",
+        "..%5c..%5cmaster.key",
+        "' OR 1=1 --",
+    ],
+)
+def test_tricks_in_file_names_find_nothing(wire: Wire, user: tuple[Tokens, str], name: str):
+    """Protocol 6.3: FileNotFound or no such path, and never anything else."""
+    tokens, session = user
+    answer = wire.get(f"{QUERY}/{session}/{name}", access_token=tokens.access)
+    assert answer.status_code in (400, 404)
+    assert answer.json()["error"]["code"] in ("FileNotFound", "NotFound", "InvalidRequest")
+
+
+def test_accounts_json_holds_what_the_accounts_call_answers(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 6.6, 7.1: readable like any other file."""
+    tokens, session = user
+    objects, header = read(wire, tokens, session, "accounts.json")
+    assert objects == wire.get("permission-access/accounts", access_token=tokens.access).json()
+    assert header["compression"] == "gzip"
+
+
+def test_accounts_have_the_fields_that_clients_read(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 7.1: ids, references, names, sample; `id` begins with the service type."""
+    tokens, _ = user
+    spotify, health = wire.get("permission-access/accounts", access_token=tokens.access).json()
+    assert spotify["id"].startswith("19_")
+    assert spotify["serviceTypeName"] == "Spotify"
+    assert (spotify["sourceId"], health["sourceId"]) == (SPOTIFY, FHIR_FILE)
+    assert spotify["accessTokenStatus"] == {"authorized": True}
+    assert spotify["sample"] is True
+    assert spotify["reference"] != spotify["id"]
+
+
+def test_updated_dates_grow_only_with_the_content(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 6.2: a second sync of the same data changes nothing."""
+    tokens, session = user
+    before = {e["name"]: e["updatedDate"] for e in wait_until_over(wire, tokens, session)["fileList"]}
+    again = triggered(wire, tokens)
+    after = {e["name"]: e["updatedDate"] for e in wait_until_over(wire, tokens, again)["fileList"]}
+    assert after == before
+
+
+def test_a_waiting_query_answers_at_once_when_something_is_new(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 6.7: with an etag that is not the current one there is nothing to wait for; the same etag gives 304."""
+    tokens, session = user
+    first = wire.get(f"{QUERY}/{session}?wait=20", access_token=tokens.access, headers={"If-None-Match": '"old"'})
+    assert first.status_code == 200
+    etag = first.headers["etag"]
+    same = wire.get(f"{QUERY}/{session}?wait=1", access_token=tokens.access, headers={"If-None-Match": etag})
+    assert same.status_code == 304
+
+
+async def test_a_write_contract_cannot_read(people: People):
+    """Protocol 5.2: InvalidContractDataRequest."""
+    wire = await people.contract(kind="write")
+    tokens, _ = await people.user(wire)
+    check_error(wire.post(TRIGGER, access_token=tokens.access, body={}), 400, "InvalidContractDataRequest")
+
+
+async def test_a_one_off_contract_reads_once(people: People):
+    """Protocol 13: InsufficientScope for the second session."""
+    wire = await people.contract(once=True)
+    tokens, session = await people.user(wire)
+    assert wait_until_over(wire, tokens, session)["fileList"]
+    check_error(wire.post(TRIGGER, access_token=tokens.access, body={}), 403, "InsufficientScope")
+
+
+async def test_discovery_lists_what_a_contract_may_ask_for(people: People):
+    """Protocol 9.1: without a JWT; with a contract id only its own services."""
+    wire = await people.contract(data_request={"serviceGroups": [{"id": 2}]})
+    everything = wire.http.get(wire.url("discovery/services")).json()["data"]
+    assert {service["id"] for service in everything["services"]} >= {SPOTIFY, FHIR_FILE}
+    assert {"countries", "serviceGroups", "services"} == set(everything)
+    own = wire.http.get(wire.url("discovery/services"), headers={"contractId": wire.contract_id}).json()["data"]
+    assert [service["id"] for service in own["services"]] == [FHIR_FILE]
+    assert [group["id"] for group in own["serviceGroups"]] == [2]
+
+
+def test_sample_data_sets_are_named(wire: Wire):
+    """Protocol 12.2."""
+    sets = wire.get("permission-access/sample/datasets/16").json()
+    assert set(sets) == {"default", "large"}
+    assert all(set(entry) == {"name", "description"} for entry in sets.values())
