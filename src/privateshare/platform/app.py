@@ -8,7 +8,7 @@ from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.requests import RequestIds
-from privateshare.platform.consent.routes import consent_app
+from privateshare.platform.consent.routes import consent_app, render_page_error
 from privateshare.platform.runtime import Platform
 
 API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, samples)
@@ -22,7 +22,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(health)
     app.include_router(consent_app(), prefix="/apps/saas")
-    add_error_handlers(app, renderers={})
+    add_error_handlers(app, renderers={"/apps/": render_page_error})
     app.add_exception_handler(Repeated, _repeat)
     return app
 

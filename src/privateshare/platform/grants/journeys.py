@@ -48,29 +48,39 @@ async def begin_journey(db: AsyncSession, start: Start, now: datetime, lifetime:
     return code
 
 
-async def enter_journey(
-    db: AsyncSession, code: str, kind: JourneyKind, browser: str | None, now: datetime
-) -> tuple[Journey, str]:
-    """The journey that a code opens, and the secret that the browser keeps to go on with it.
+async def find_journey(db: AsyncSession, code: str) -> Journey | None:
+    """The journey of a code, whatever has become of it; locked until the transaction ends."""
+    return await db.scalar(select(Journey).where(Journey.code_hash == digest(code)).with_for_update())
+
+
+def enter_journey(journey: Journey, kind: JourneyKind, browser: str | None, now: datetime) -> str:
+    """Opens a journey to the browser that came with its code; the secret that the browser keeps to go on with it.
 
     The first browser to come gets it; the same one may come again. Raises InvalidToken for anyone else, and for a
-    code that is unknown, expired or finished: the page tells INVALID_CODE (protocol 8.3).
+    code that is expired or whose journey is over: the page tells INVALID_CODE (protocol 8.3).
     """
-    journey = await db.scalar(select(Journey).where(Journey.code_hash == digest(code)).with_for_update())
-    if journey is None or journey.expires_at <= now or journey.finished_at is not None:
+    if journey.expires_at <= now or journey.finished_at is not None:
         raise InvalidToken("The token (code) is invalid")
     if journey.browser_hash is None:
         secret = new_secret()
         journey.browser_hash, journey.kind = digest(secret), kind
-        return journey, secret
-    if browser is None or digest(browser) != journey.browser_hash or journey.kind != kind:
+        return secret
+    if browser is None or not holds(journey, browser) or journey.kind != kind:
         raise InvalidToken("The token (code) is invalid", detail="the journey is another browser's")
-    return journey, browser
+    return browser
 
 
 async def resume_journey(db: AsyncSession, browser: str, now: datetime) -> Journey:
-    """The journey that this browser is on; locked until the transaction ends. Raises InvalidToken if there is none."""
+    """The journey that this browser is on or has finished; locked until the transaction ends.
+
+    Raises InvalidToken if there is none, or it has expired.
+    """
     journey = await db.scalar(select(Journey).where(Journey.browser_hash == digest(browser)).with_for_update())
-    if journey is None or journey.expires_at <= now or journey.finished_at is not None:
+    if journey is None or journey.expires_at <= now:
         raise InvalidToken("The token (code) is invalid")
     return journey
+
+
+def holds(journey: Journey, browser: str) -> bool:
+    """Whether a journey is in the hands of the browser with this secret."""
+    return journey.browser_hash == digest(browser)

@@ -1,0 +1,76 @@
+"""What a person may share: their accounts, and what of each the contract would get."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from privateshare.platform.consent.choices import contract_reach, shared_kinds
+from privateshare.platform.consent.connecting import connected_here
+from privateshare.platform.consent.walk import Walk
+from privateshare.platform.db.tables import Account, ConsentAccount
+from privateshare.platform.grants.consents import live_consent
+from privateshare.platform.library.accounts import account_identity, library_accounts
+from privateshare.platform.library.libraries import open_library
+from privateshare.sources.registry import all_sources
+
+
+@dataclass(frozen=True, slots=True)
+class Shareable:
+    """An account on the consent page. `kinds` are those that the app would get of it."""
+
+    account: Account
+    source: str
+    owner: str
+    kinds: str
+    sample: bool
+    ticked: bool
+
+
+async def shareable_accounts(walk: Walk) -> list[Shareable]:
+    """The person's accounts that hold something the contract asks for, oldest first."""
+    if walk.journey.library_id is None or walk.contract.kind != "read":
+        return []
+    library = await open_library(walk.db, walk.platform.master_key, walk.journey.library_id)
+    ticked = await _ticked(walk)
+    reach = contract_reach(walk.contract, walk.now)
+    found = []
+    for account in await library_accounts(walk.db, library.id):
+        kinds = shared_kinds(reach, all_sources()[account.source_id].info)
+        if not kinds:
+            continue
+        owner = account_identity(account, library).display_name
+        named = walk.words.both([walk.words.object_type(kind) for kind in kinds[:MAX_KINDS]])
+        found.append(
+            Shareable(
+                account,
+                walk.words.source(account.source_id),
+                owner,
+                named,
+                account.sample is not None,
+                ticked is None or account.id in ticked,
+            )
+        )
+    return found
+
+
+MAX_KINDS = 6  # of those named beside an account; all are named above
+
+
+async def _ticked(walk: Walk) -> set[UUID] | None:
+    """Which accounts are ticked at first: those shared so far and those connected now; None for all.
+
+    A person who left one out before is not asked to notice that it came back.
+    """
+    assert walk.journey.library_id is not None
+    consent = await live_consent(walk.db, walk.contract.id, walk.journey.library_id, walk.now)
+    if consent is None:
+        return None
+    shared = await walk.db.scalars(select(ConsentAccount.account_id).where(ConsentAccount.consent_id == consent.id))
+    return set(shared) | connected_here(walk)
+
+
+def chosen_accounts(shareable: Sequence[Shareable], chosen: Sequence[str]) -> list[Account]:
+    """The accounts that the person ticked: of theirs, and of those the contract may see."""
+    return [entry.account for entry in shareable if str(entry.account.id) in chosen]

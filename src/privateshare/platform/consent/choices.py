@@ -1,0 +1,89 @@
+"""The sources that a person may connect for a contract."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from privateshare.platform.consent.parameters import Parameters
+from privateshare.platform.consent.wording import Words
+from privateshare.platform.db.tables import Contract
+from privateshare.protocol.catalogue import SourceType, catalogue
+from privateshare.protocol.scope import Kind, Reach, reach_of_contract
+from privateshare.sources.contract import Source, SourceInfo
+from privateshare.sources.registry import all_sources
+
+MAX_SHOWN = 60  # of a picker's tiles; more are found by searching
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A source in the picker."""
+
+    id: int
+    name: str
+    only_samples: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TileGroup:
+    """The sources of one service group."""
+
+    name: str
+    tiles: Sequence[Tile]
+
+
+@dataclass(frozen=True, slots=True)
+class Picker:
+    """What the picker shows; `left_out` more would be found by searching."""
+
+    groups: Sequence[TileGroup]
+    left_out: int
+
+
+def contract_reach(contract: Contract, now: datetime) -> Reach:
+    """What a contract may read."""
+    return reach_of_contract(contract.document.get("dataRequest") or {}, now)
+
+
+def shared_kinds(reach: Reach, info: SourceInfo) -> list[int]:
+    """The object types of a source that lie within reach."""
+    kinds = (Kind(info.service_group, info.service_type, int(object_type)) for object_type in info.object_types)
+    return [kind.object_type for kind in kinds if kind.object_type is not None and reach.allows_kind(kind)]
+
+
+def allowed_sources(contract: Contract, parameters: Parameters, now: datetime) -> dict[int, Source]:
+    """The sources, by id, that this contract may ask for and this link offers. Protocol 8.2."""
+    reach = contract_reach(contract, now)
+    wanted = SourceType[parameters.source_type.upper()]
+    samples_do = (
+        parameters.include_sample_data_only_sources
+        or parameters.sample_data_auto_onboard
+        or parameters.sample_data_set is not None
+    )
+    return {
+        id_: source
+        for id_, source in all_sources().items()
+        if wanted in catalogue().sources[id_].types
+        and shared_kinds(reach, source.info)
+        and (source.info.upload is not None or samples_do)
+    }
+
+
+def picker(sources: dict[int, Source], search: str, words: Words) -> Picker:
+    """The tiles of these sources whose names hold what is searched for, by group and name."""
+    found = sorted(_matching(sources, search, words), key=lambda pair: (pair[0], pair[1].name.casefold()))
+    shown = found[:MAX_SHOWN]
+    groups = dict.fromkeys(group for group, _ in shown)
+    return Picker(
+        [TileGroup(words.group(group), [tile for owner, tile in shown if owner == group]) for group in groups],
+        len(found) - len(shown),
+    )
+
+
+def _matching(sources: dict[int, Source], search: str, words: Words) -> Iterator[tuple[int, Tile]]:
+    wanted = search.casefold().split()
+    for id_, source in sources.items():
+        name = words.source(id_)
+        told = f"{name} {words.group(source.info.service_group)}".casefold()
+        if all(word in told for word in wanted):
+            yield source.info.service_group, Tile(id_, name, source.info.upload is None)

@@ -1,0 +1,133 @@
+"""The page where a person connects a source: with a sample data set, or with the export archive they upload."""
+
+from fastapi import APIRouter, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from privateshare.errors import NotFound, RequestTooLarge
+from privateshare.platform.api.requests import platform_of
+from privateshare.platform.blobs.temporary import SealedTemporary
+from privateshare.platform.consent import connecting, ending, steps
+from privateshare.platform.consent.choices import allowed_sources, contract_reach, shared_kinds
+from privateshare.platform.consent.pages import PageRoute, redirect
+from privateshare.platform.consent.uploads import Form, read_form
+from privateshare.platform.consent.walk import (
+    TOKEN_FIELD,
+    OpenWalk,
+    Walk,
+    check_form_token,
+    check_open,
+    check_sent_from_here,
+    journey_page,
+    open_walk,
+)
+from privateshare.platform.consent.wording import N_
+from privateshare.sources.contract import Broken, Source
+
+WAY, UPLOAD, SAMPLE = "way", "upload", "sample:"
+UNPROCESSABLE, TOO_LARGE = 422, 413
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/journey/{tag}/connect/{source_id}")
+async def show_connect(walk: OpenWalk, source_id: int) -> Response:
+    """The ways to connect a source."""
+    return _ways(walk, _offered(walk, source_id))
+
+
+@router.post("/journey/{tag}/connect/{source_id}")
+async def connect(request: Request, source_id: int) -> Response:
+    """Connects a source in the way that was chosen; nothing stays unless all of it is good."""
+    check_sent_from_here(request)
+    settings = platform_of(request).settings
+    walk, source = await _current(request, source_id)
+
+    def admit(fields: dict[str, str]) -> None:
+        check_form_token(walk.browser, fields.get(TOKEN_FIELD))
+
+    try:
+        form = await read_form(request, settings.data, settings.max_upload_bytes, admit)
+    except RequestTooLarge:
+        limit = walk.words.megabytes(settings.max_upload_bytes)
+        problem = walk.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
+        return _ways(walk, source, problem, TOO_LARGE)
+    try:
+        return await _connect_chosen(request, walk, source, form)
+    finally:
+        form.close()
+
+
+async def _connect_chosen(request: Request, walk: Walk, source: Source, form: Form) -> Response:
+    way = form.fields.get(WAY) or (UPLOAD if form.file is not None else "")
+    sample = way.removeprefix(SAMPLE) if way.startswith(SAMPLE) else None
+    if sample in {offered.id for offered in source.info.samples}:
+        return await _connect_sample(request, source, sample)
+    if way != UPLOAD or source.info.upload is None:
+        return _ways(walk, source, walk.words.say(N_("Choose one of these first.")))
+    if form.file is None:
+        return _ways(walk, source, walk.words.say(N_("Choose the file to upload.")))
+    return await _connect_archive(request, walk, source, form.file)
+
+
+async def _connect_sample(request: Request, source: Source, sample: str) -> Response:
+    async with platform_of(request).database.transaction() as db:
+        walk = await _open(request, db)
+        account = await connecting.connect_sample(walk, source, sample)
+        return redirect(await steps.after_connecting(walk, account))
+
+
+async def _connect_archive(request: Request, walk: Walk, source: Source, archive: SealedTemporary) -> Response:
+    platform = platform_of(request)
+    try:
+        identity = await connecting.identify_archive(source, archive)
+    except Broken as error:
+        return _ways(walk, source, walk.words.say(str(error)))
+    async with platform.database.transaction() as db:
+        library = await ending.journey_library(await _open(request, db))
+    blob = await connecting.keep_archive(platform, library, archive)
+    try:
+        async with platform.database.transaction() as db:
+            walk = await _open(request, db)
+            account = await connecting.connect_archive(walk, source, identity, blob)
+            return redirect(await steps.after_connecting(walk, account))
+    except BaseException:  # whatever it was: an archive that no account has must not stay
+        await connecting.discard_archive(platform, blob)
+        raise
+
+
+async def _current(request: Request, source_id: int) -> tuple[Walk, Source]:
+    """The journey and the source, in a transaction that is over: none is held while an upload arrives."""
+    async with platform_of(request).database.transaction() as db:
+        walk = await _open(request, db)
+        return walk, _offered(walk, source_id)
+
+
+async def _open(request: Request, db: AsyncSession) -> Walk:
+    walk = await open_walk(request, db)
+    check_open(walk)
+    return walk
+
+
+def _offered(walk: Walk, source_id: int) -> Source:
+    source = allowed_sources(walk.contract, walk.parameters, walk.now).get(source_id)
+    if source is None:
+        raise NotFound("The app does not ask for this source")
+    return source
+
+
+def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESSABLE) -> Response:
+    kinds = shared_kinds(contract_reach(walk.contract, walk.now), source.info)
+    values = {
+        "source": walk.words.source(source.info.id),
+        "source_id": source.info.id,
+        "samples": source.info.samples,
+        "upload": source.info.upload,
+        "kinds": [walk.words.object_type(kind) for kind in kinds],
+        "chosen": f"{SAMPLE}{walk.parameters.sample_data_set}" if walk.parameters.sample_data_set else "",
+        "max_bytes": walk.platform.settings.max_upload_bytes,
+        "max_size": walk.words.megabytes(walk.platform.settings.max_upload_bytes),
+        "picked": walk.parameters.service is not None,
+        "problem": problem,
+    }
+    return journey_page(walk, "connect.html", values, status=status if problem else 200)

@@ -1,0 +1,113 @@
+"""How a journey ends: with consent, with a refusal, or with an error; and back to the app. Protocol 8.3, 8.4."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.consent.returning import Failure, failure_address, success_address
+from privateshare.platform.consent.walk import Walk
+from privateshare.platform.db.tables import Account, AuthorizationCode, Consent, Session
+from privateshare.platform.grants.consents import add_consent_accounts, give_consent
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.grants.tokens import issue_code
+from privateshare.platform.library.erasure import erase_library
+from privateshare.platform.library.keys import DataKey, open_value, seal_value
+from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
+from privateshare.platform.sync.sessions import start_session
+
+OUTCOME = "journey outcome"
+
+
+async def journey_library(walk: Walk) -> OpenLibrary:
+    """The library of the person on this journey; a person who is new gets one, which is theirs once they consent."""
+    if walk.journey.library_id is not None:
+        return await open_library(walk.db, walk.platform.master_key, walk.journey.library_id)
+    library = await create_library(walk.db, walk.platform.master_key)
+    walk.journey.library_id, walk.journey.provisional = library.id, True
+    return library
+
+
+async def accept(walk: Walk, accounts: Sequence[Account]) -> str:
+    """Records that the person agrees, for these accounts, and starts the app's session; where the browser goes."""
+    library = await journey_library(walk)
+    consent = await give_consent(walk.db, walk.contract, library.id, [account.id for account in accounts], walk.now)
+    await _start_reading(walk, consent)
+    lifetime = walk.platform.settings.code_lifetime
+    code = await issue_code(walk.db, consent, walk.journey.challenge or "", walk.now, lifetime)
+    reference = _new_reference(walk, accounts)
+    walk.journey.provisional, walk.journey.consent_id = False, consent.id
+    return _finish(walk, success_address(walk.journey, code=code, account_reference=reference))
+
+
+async def add_account(walk: Walk, account: Account) -> str:
+    """Lets the app see one more account, as the person agreed before; where the browser goes. No code: protocol 8.3."""
+    consent = await walk.db.get_one(Consent, walk.journey.consent_id)
+    await add_consent_accounts(walk.db, consent, [account.id])
+    await _start_reading(walk, consent)
+    return _finish(walk, success_address(walk.journey, account_reference=account.reference))
+
+
+async def decline(walk: Walk) -> str:
+    """Ends the journey as if it had not been; where the browser goes. Protocol 8.4."""
+    if walk.journey.provisional and walk.journey.library_id is not None:
+        await walk.db.flush()
+        await erase_library(walk.db, walk.platform, walk.journey.library_id)
+        walk.journey.library_id, walk.journey.provisional = None, False
+    return fail(walk, Failure.USER_CANCEL)
+
+
+def fail(walk: Walk, failure: Failure) -> str:
+    """Ends the journey; where the browser goes to tell the app why."""
+    return _finish(walk, failure_address(walk.journey, walk.parameters, failure))
+
+
+async def usable_outcome(walk: Walk) -> str | None:
+    """Where this journey's browser went when it ended, to go there once more; None if its code was used meanwhile.
+
+    It is for a person who pressed twice. The same code must not reach the app again after it was used: a second use
+    revokes what the first issued (protocol 4.2).
+    """
+    if walk.journey.sealed_outcome is None:
+        return None
+    key = _outcome_key(walk.browser)
+    address = open_value(key, OUTCOME, walk.journey.id, walk.journey.sealed_outcome).decode()
+    code = parse_qs(urlsplit(address).query).get("code", [""])[-1]
+    return address if not code or await _is_unused(walk.db, code, walk.now) else None
+
+
+async def _start_reading(walk: Walk, consent: Consent) -> None:
+    """Starts the session that waited for this consent; with `triggerQuery=false` it stays for the app to trigger."""
+    session = await walk.db.get(Session, walk.journey.session_id) if walk.journey.session_id else None
+    if session is None or session.expires_at <= walk.now or walk.contract.kind == "write":
+        return
+    if not walk.parameters.trigger_query:
+        session.options = session.options | {"sourceFetch": False}
+    await start_session(walk.db, walk.platform, session, consent, walk.now)
+
+
+def _new_reference(walk: Walk, accounts: Sequence[Account]) -> str | None:
+    """The account connected last on this journey, if the person shares it."""
+    references = {str(account.id): account.reference for account in accounts}
+    connected = [references[id_] for id_ in walk.journey.account_ids if id_ in references]
+    return connected[-1] if connected else None
+
+
+def _finish(walk: Walk, address: str) -> str:
+    walk.journey.finished_at = walk.now
+    walk.journey.sealed_outcome = seal_value(_outcome_key(walk.browser), OUTCOME, walk.journey.id, address.encode())
+    return address
+
+
+def _outcome_key(browser: str) -> DataKey:
+    """Only the browser of the journey can have it made: the platform keeps a hash of its secret."""
+    return DataKey(HKDF(SHA256(), 32, salt=None, info=OUTCOME.encode()).derive(browser.encode()))
+
+
+async def _is_unused(db: AsyncSession, code: str, now: datetime) -> bool:
+    row = await db.scalar(select(AuthorizationCode).where(AuthorizationCode.code_hash == digest(code)))
+    return row is not None and row.used_at is None and row.expires_at > now

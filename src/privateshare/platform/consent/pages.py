@@ -1,0 +1,129 @@
+"""HTML out: templates, the headers that protect them, and their static files."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from privateshare.platform.consent.locales import display_name, languages, translations
+from privateshare.platform.consent.wording import Words
+from privateshare.protocol.addresses import ONBOARD_PATH
+
+STATIC_TYPES = {"style.css": "text/css", "upload.js": "text/javascript", "icon.svg": "image/svg+xml"}
+YEAR_SECONDS = 365 * 24 * 3600
+SAFE_HEADERS = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+def page(
+    template: str, words: Words, values: Mapping[str, object], *, status: int = 200, leads_to: tuple[str, ...] = ()
+) -> Response:
+    """A page. Its forms may lead nowhere but to this platform and, by redirection, to the addresses of `leads_to`."""
+    body = _environment(words.language).get_template(template).render(words=words, languages=_languages(), **values)
+    return HTMLResponse(body, status, headers=SAFE_HEADERS | {"content-security-policy": _policy(leads_to)})
+
+
+def redirect(address: str) -> Response:
+    """Sends the browser on with GET; addresses of private schemes too."""
+    response = RedirectResponse("/", 303, SAFE_HEADERS)
+    response.headers["location"] = address  # as it is: Starlette would quote it once more
+    return response
+
+
+def static_file(name: str) -> Response | None:
+    """A static file, cacheable for good: its address changes with its content. None if there is none."""
+    if name not in STATIC_TYPES:
+        return None
+    headers = {"cache-control": f"public, max-age={YEAR_SECONDS}, immutable", "x-content-type-options": "nosniff"}
+    return Response(_static(name), media_type=STATIC_TYPES[name], headers=headers)
+
+
+class Detour(Exception):  # not an error: it carries the answer that is given instead
+    """The page that was asked for is not the one to show; this answer is."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+class PageRoute(APIRoute):
+    """A route whose page may turn out to be another one."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, which answers a Detour with where it leads."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Detour as detour:
+                return detour.response
+
+        return handle
+
+
+@cache
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("privateshare.platform.consent"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    texts = translations(language)
+    environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["home"] = ONBOARD_PATH
+    environment.globals["static"] = _static_address
+    return environment
+
+
+@cache
+def _languages() -> list[tuple[str, str]]:
+    return [(language.replace("_", "-"), display_name(language)) for language in languages()]
+
+
+@cache
+def _static(name: str) -> bytes:
+    return files("privateshare.platform.consent").joinpath("static", name).read_bytes()
+
+
+@cache
+def _static_address(name: str) -> str:
+    return f"{ONBOARD_PATH}static/{name}?{sha256(_static(name)).hexdigest()[:12]}"
+
+
+def _policy(leads_to: tuple[str, ...]) -> str:
+    targets = dict.fromkeys(["'self'", *map(_target, leads_to)])
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            "connect-src 'self'",
+            f"form-action {' '.join(targets)}",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _target(address: str) -> str:
+    """An address as a source of a content security policy: browsers check redirections after a form against it."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or "[" in parts.netloc:  # a policy cannot name an IPv6 address
+        return f"{parts.scheme}:"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,0 +1,59 @@
+"""What an app says in the query of a consent page's URL. Protocol 8.2."""
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
+from starlette.datastructures import QueryParams
+
+from privateshare.errors import InvalidRequest
+
+
+class SourcesScope(BaseModel):
+    """Which kind of source to offer, where the sources of a service differ in it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    data_type: list[str] = []
+    organization_type: str | None = None
+
+
+class Parameters(BaseModel):
+    """The query of protocol 8.2. What is missing has the default, and what is unknown is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    service: int | None = None
+    source_type: str = Field(default="pull", pattern="^(pull|push)$")
+    sample_data_set: str | None = Field(default=None, max_length=100)
+    sample_data_auto_onboard: bool = False
+    lng: str | None = Field(default=None, max_length=35)
+    include_sample_data_only_sources: bool = False
+    storage_ref: str | None = Field(default=None, max_length=200)
+    account_ref: str | None = Field(default=None, max_length=200)
+    trigger_query: bool = True
+    sources_scope: SourcesScope | None = None
+    callback: str | None = Field(default=None, max_length=2000)
+
+    @field_validator("sources_scope", mode="before")
+    @classmethod
+    def _decode(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        text = unquote(value) if value.startswith("%") else value  # encoded twice, decoded once so far
+        return json.loads(text)
+
+    def to_row(self) -> dict[str, Any]:
+        """What a journey keeps of them; `Parameters.model_validate` reads it back."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def read_parameters(query: QueryParams) -> Parameters:
+    """The parameters of a query. Raises InvalidRequest, naming those that make no sense."""
+    try:
+        return Parameters.model_validate({name: value for name, value in query.items() if value != ""})
+    except ValidationError as error:
+        names = {str(item["loc"][0]) for item in error.errors()}
+        raise InvalidRequest(f"The link has a wrong value in {', '.join(sorted(names))}") from error

@@ -1,0 +1,87 @@
+"""The consent web client: pages, forms, and the way through them. Protocol 8.
+
+    authorize   -> (pick a source -> connect it)* -> consent -> back to the app
+    onboard     ->  pick a source -> connect it              -> back to the app
+    user-reauth ->                                   consent -> back to the app
+
+Every form leads on by redirection, so that reloading repeats nothing.
+"""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from privateshare.errors import ApiError, InvalidToken, NotFound
+from privateshare.platform.api.callers import Transaction
+from privateshare.platform.api.errors import request_id
+from privateshare.platform.consent import connect_page, consent_page, ending, source_page, steps
+from privateshare.platform.consent.entering import enter, entered
+from privateshare.platform.consent.pages import PageRoute, page, redirect, static_file
+from privateshare.platform.consent.returning import Failure
+from privateshare.platform.consent.walk import AnyWalk, PostedForm, journey_page, request_words
+
+GONE = 410
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def consent_app() -> APIRouter:
+    """Everything under the address of the consent web client. Protocol 1."""
+    whole = APIRouter(include_in_schema=False)
+    for part in (router, source_page.router, connect_page.router, consent_page.router):
+        whole.include_router(part)
+    return whole
+
+
+def render_page_error(request: Request, error: ApiError) -> Response:
+    """The page for a person whose request failed; it tells them what to do, and support what to look for."""
+    failure = Failure.INVALID_CODE if isinstance(error, InvalidToken) else Failure.SERVER_ERROR
+    status = GONE if isinstance(error, InvalidToken) else error.status
+    values = {"failure": failure, "status": status, "reference": request_id(request)}
+    return page("error.html", request_words(request, None), values, status=status)
+
+
+@router.get("/authorize")
+async def authorize(request: Request, db: Transaction) -> Response:
+    """The link for a person who is to let an app in."""
+    walk = await enter(request, db, "authorize")
+    return entered(request, walk, await steps.first_page(walk))
+
+
+@router.get("/onboard")
+async def onboard(request: Request, db: Transaction) -> Response:
+    """The link that adds a source to what an app may see."""
+    walk = await enter(request, db, "onboard")
+    return entered(request, walk, await steps.first_page(walk))
+
+
+@router.get("/user-reauth")
+async def user_reauth(request: Request, db: Transaction) -> Response:
+    """The link that renews what a person allowed."""
+    walk = await enter(request, db, "user-reauth")
+    return entered(request, walk, await steps.first_page(walk))
+
+
+@router.post("/journey/{tag}/decline")
+async def decline(form: PostedForm) -> Response:
+    """Back to the app, and nothing stays. Protocol 8.4."""
+    walk = form.walk
+    if walk.journey.finished_at is not None:
+        return redirect(await ending.usable_outcome(walk) or walk.address("done"))
+    return redirect(await ending.decline(walk))
+
+
+@router.get("/journey/{tag}/done")
+async def done(walk: AnyWalk) -> Response:
+    """The last page: for a person who comes back, and for apps that do not open by themselves."""
+    if walk.journey.finished_at is None:
+        return redirect(await steps.first_page(walk))
+    return journey_page(walk, "done.html", {"onward": await ending.usable_outcome(walk)})
+
+
+@router.get("/static/{name}")
+async def static(name: str) -> Response:
+    """Styles and scripts of the pages."""
+    found = static_file(name)
+    if found is None:
+        raise NotFound("There is no such file")
+    return found

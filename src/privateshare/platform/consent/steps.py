@@ -1,0 +1,59 @@
+"""Which page comes next on a journey."""
+
+from privateshare.platform.consent import agreeing, connecting, ending
+from privateshare.platform.consent.choices import allowed_sources
+from privateshare.platform.consent.returning import Failure
+from privateshare.platform.consent.walk import Walk
+from privateshare.platform.db.tables import Account
+from privateshare.platform.library.accounts import library_accounts
+from privateshare.sources.contract import Source
+
+DEFAULT_SAMPLE = "default"
+
+
+async def first_page(walk: Walk) -> str:
+    """Where a journey that was just entered begins. Protocol 8.1, 8.2."""
+    if walk.contract.kind != "read" or walk.journey.kind == "user-reauth":
+        return walk.address("consent")
+    sources = allowed_sources(walk.contract, walk.parameters, walk.now)
+    service = walk.parameters.service
+    if not sources or (service is not None and service not in sources):
+        return ending.fail(walk, Failure.INITIALIZE_CHECK_FAIL)
+    if service is not None and await connects_samples_alone(walk):
+        return await onboard_sample(walk, sources[service])
+    if walk.journey.kind == "authorize" and await _has_what_is_asked_for(walk, service):
+        return walk.address("consent")
+    return walk.address("source" if service is None else f"connect/{service}")
+
+
+async def after_connecting(walk: Walk, account: Account) -> str:
+    """Where a person goes who has connected an account."""
+    if walk.journey.kind == "authorize":
+        return walk.address("consent")
+    return await ending.add_account(walk, account)
+
+
+async def connects_samples_alone(walk: Walk) -> bool:
+    """Whether sample data is connected without asking: the app wants it, and no real data is in the library."""
+    if not walk.parameters.sample_data_auto_onboard:
+        return False
+    if walk.journey.library_id is None:
+        return True
+    accounts = await library_accounts(walk.db, walk.journey.library_id)
+    return all(account.sample is not None for account in accounts)
+
+
+async def onboard_sample(walk: Walk, source: Source) -> str:
+    """Connects and shares sample data at once; where the browser goes. Protocol 8.2, `sampleDataAutoOnboard`."""
+    wanted = walk.parameters.sample_data_set or DEFAULT_SAMPLE
+    if wanted not in {sample.id for sample in source.info.samples}:
+        return ending.fail(walk, Failure.ONBOARD_ERROR)
+    account = await connecting.connect_sample(walk, source, wanted)
+    if walk.journey.kind == "authorize":
+        return await ending.accept(walk, [account])
+    return await ending.add_account(walk, account)
+
+
+async def _has_what_is_asked_for(walk: Walk, service: int | None) -> bool:
+    shareable = await agreeing.shareable_accounts(walk)
+    return any(service in (None, entry.account.source_id) for entry in shareable)

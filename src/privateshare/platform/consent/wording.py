@@ -1,0 +1,112 @@
+"""The words of one language: translated texts, dates, and plain names for what can be shared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from babel import Locale
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.units import format_unit
+
+from privateshare.platform.consent.locales import translations
+from privateshare.protocol.catalogue import ObjectType, catalogue
+
+MEGABYTE = 1024 * 1024
+
+
+def N_(text: str) -> str:  # noqa: N802 - the customary name: it marks a text for translation
+    """The text itself, to be translated where it is shown."""
+    return text
+
+
+PLAIN_NAMES = {
+    ObjectType.ALLERGY_INTOLERANCE: N_("Allergies and intolerances"),
+    ObjectType.CONDITION: N_("Conditions and diagnoses"),
+    ObjectType.IMMUNIZATION: N_("Vaccinations"),
+    ObjectType.MEDICATION_REQUEST: N_("Prescriptions"),
+    ObjectType.FAMILY_MEMBER_HISTORY: N_("Illnesses in your family"),
+    ObjectType.OBSERVATION: N_("Measurements and lab results"),
+    ObjectType.PROCEDURE: N_("Procedures and operations"),
+    ObjectType.DIAGNOSTIC_REPORT: N_("Diagnostic reports"),
+    ObjectType.DEVICE: N_("Implants and medical devices"),
+    ObjectType.ENCOUNTER: N_("Visits and hospital stays"),
+    ObjectType.MEDICATION_DISPENSE: N_("Medication handed out to you"),
+    ObjectType.MEDICATION_STATEMENT: N_("Medication you take"),
+    ObjectType.PATIENT: N_("Your name, birth date, address and contacts"),
+    ObjectType.TRANSACTION: N_("Payments and other transactions"),
+    ObjectType.ACTIVITY: N_("Workouts and other activities"),
+    ObjectType.DAILY_ACTIVITY_SUMMARY: N_("Daily activity: steps, calories, distance"),
+    ObjectType.SLEEP: N_("Sleep"),
+    ObjectType.BODY_COMPOSITION_SUMMARY: N_("Weight and body composition"),
+    ObjectType.PLAYLIST: N_("Your playlists"),
+    ObjectType.SAVED_ALBUM: N_("Albums you saved"),
+    ObjectType.SAVED_TRACK: N_("Tracks you saved"),
+    ObjectType.PLAY_HISTORY: N_("What you listened to, and when"),
+    ObjectType.FOLLOWED_ARTIST: N_("Artists you follow"),
+    ObjectType.MEDIA: N_("Photos and videos"),
+    ObjectType.POST: N_("Your posts"),
+    ObjectType.COMMENT: N_("Comments"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Everything that is said in one language."""
+
+    language: str
+
+    @property
+    def tag(self) -> str:
+        """The language as HTML names it."""
+        return self.language.replace("_", "-")
+
+    @property
+    def direction(self) -> str:
+        """Which way it is written: ltr or rtl."""
+        return self._locale.text_direction
+
+    def say(self, text: str, **values: object) -> str:
+        """A text, translated, with the values in its gaps such as %(app)s."""
+        said = translations(self.language).gettext(text) if text else ""
+        return said % values if values else said
+
+    def count(self, one: str, many: str, number: int, **values: object) -> str:
+        """A text that depends on a number, which fills the gap %(num)d."""
+        return translations(self.language).ngettext(one, many, number) % ({"num": number} | values)
+
+    def date(self, moment: datetime) -> str:
+        """A day, such as 24 November 2025."""
+        return format_date(moment, "long", locale=self._locale)
+
+    def megabytes(self, size: int) -> str:
+        """A size in megabytes, such as 1,024 MB."""
+        return format_unit(size // MEGABYTE, "digital-megabyte", "short", locale=self._locale)
+
+    def both(self, items: Sequence[str]) -> str:
+        """A list in a sentence, such as `a, b and c`."""
+        return format_list(items, locale=self._locale)
+
+    def group(self, group: int) -> str:
+        """A service group's name."""
+        named = catalogue().service_groups.get(group)
+        return self.say(named.name) if named else self.say(N_("Other"))
+
+    def source(self, source: int) -> str:
+        """A source's name."""
+        return self.say(catalogue().sources[source].name)
+
+    def service_type(self, service_type: int) -> str:
+        """A service's name."""
+        named = catalogue().service_types.get(service_type)
+        return self.say(named.name) if named else self.say(N_("Other"))
+
+    def object_type(self, object_type: int) -> str:
+        """What objects of a type are, in plain words; else the catalogue's name."""
+        plain = PLAIN_NAMES.get(ObjectType(object_type)) if object_type in set(ObjectType) else None
+        named = catalogue().object_types.get(object_type)
+        return self.say(plain or (named.name if named else N_("Other")))
+
+    @property
+    def _locale(self) -> Locale:
+        return Locale.parse(self.language)
