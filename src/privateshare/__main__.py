@@ -1,4 +1,4 @@
-"""`python -m privateshare`: the command line."""
+"""`python -m privateshare` is `privateshare`."""
 
 from privateshare.cli import main
 
