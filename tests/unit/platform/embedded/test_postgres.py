@@ -1,0 +1,230 @@
+"""The supervisor against the real PostgreSQL: first starts, deaths of every kind, and the next start."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from privateshare.errors import ConfigurationError
+from privateshare.platform.embedded.locks import FileLock, Locked
+from privateshare.platform.embedded.postgres import SYSTEM_USER, EmbeddedPostgres
+
+ROOT = os.geteuid() == 0
+NAMESPACES = ROOT and subprocess.run(["unshare", "--mount", "true"]).returncode == 0
+SOCKET_LOCK = ".s.PGSQL.5432.lock"
+HOLDER = (sys.executable, "-m", "tests.unit.platform.embedded.holder")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a cluster may be made; its parents are closed to others, as pytest makes them."""
+    return tmp_path / "postgres"
+
+
+async def write(url: str, text: str) -> None:
+    """Commits a row."""
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        await connection.execute("CREATE TABLE IF NOT EXISTS notes (text text)")
+        await connection.execute("INSERT INTO notes VALUES (%s)", [text])
+
+
+async def read(url: str) -> list[str]:
+    """Every row."""
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        return [row[0] for row in await (await connection.execute("SELECT text FROM notes")).fetchall()]
+
+
+async def setting(url: str, name: str) -> str:
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        row = await (await connection.execute("SELECT current_setting(%s)", [name])).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def server_pid(folder: Path) -> int:
+    return int((folder / "cluster" / "postmaster.pid").read_text().split()[0])
+
+
+def is_running(pid: int) -> bool:
+    """Whether it lives; a dead child that nobody asked about yet has no command line."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def held(folder: Path, *before: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that runs PostgreSQL on the folder, started by the command `before`, and the database's URL."""
+    process = subprocess.Popen([*before, *HOLDER, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        assert url, (folder.parent / "postgres.log").read_text()
+        yield process, url
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+async def test_keeps_what_was_committed(folder: Path) -> None:
+    """A server started again on its folder has what was committed before."""
+    async with EmbeddedPostgres(folder) as url:
+        await write(url, "kept")
+    async with EmbeddedPostgres(folder) as url:
+        assert await read(url) == ["kept"]
+
+
+async def test_nobody_else_can_enter(folder: Path) -> None:
+    """The server listens on no network, and its folders are closed to other users."""
+    async with EmbeddedPostgres(folder) as url:
+        assert await setting(url, "listen_addresses") == ""
+        assert await setting(url, "fsync") == "on"
+        for closed in (folder, folder / "cluster"):
+            assert closed.stat().st_mode & 0o777 == 0o700
+        assert (folder.parent / "postgres.log").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(not NAMESPACES, reason="not root, or the system allows no mount namespace")
+async def test_root_starts_it_unprivileged(folder: Path) -> None:
+    """Started by root below a folder that only root can enter, the server is another user's, and has no rights."""
+    folder.parent.chmod(0o700)
+    async with EmbeddedPostgres(folder):
+        status = Path(f"/proc/{server_pid(folder)}/status").read_text()
+        assert Path(f"/proc/{server_pid(folder)}").owner() == SYSTEM_USER
+        assert "CapPrm:\t0000000000000000" in status
+    assert folder.parent.stat().st_mode & 0o777 == 0o700
+    assert folder.parent.stat().st_uid == 0
+
+
+@pytest.mark.skipif(not ROOT, reason="only root has a right to lose")
+async def test_root_without_mount_namespaces(folder: Path) -> None:
+    """Where the system allows no mount namespace, as in most containers, root's server starts too."""
+    with held(folder, "setpriv", "--bounding-set=-sys_admin") as (_, url):
+        await write(url, "here")
+        assert Path(f"/proc/{server_pid(folder)}").owner() == SYSTEM_USER
+
+
+@pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
+async def test_ordinary_user(folder: Path) -> None:
+    """An ordinary user's server is that user's, and root is told so rather than taking the folder over."""
+    shutil.chown(folder.parent, "daemon", "daemon")
+    folder.parent.parent.chmod(0o755)
+    reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # it may be below /root
+    with held(folder, "setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", *reach_python) as (_, url):
+        await write(url, "mine")
+        assert Path(f"/proc/{server_pid(folder)}").owner() == "daemon"
+    with pytest.raises(ConfigurationError, match="belongs to daemon"):
+        await EmbeddedPostgres(folder).start()
+
+
+async def test_dies_with_its_parent(folder: Path) -> None:
+    """When its parent is killed the server ends by itself, and a start meanwhile waits for that."""
+    with held(folder) as (process, url):
+        await write(url, "acknowledged")
+        old = server_pid(folder)
+        process.kill()
+    async with EmbeddedPostgres(folder) as url:
+        assert not is_running(old)
+        assert await read(url) == ["acknowledged"]
+
+
+async def test_recovers_when_all_is_killed(folder: Path) -> None:
+    """After parent and server were killed together, the next start recovers what was committed."""
+    with held(folder) as (process, url):
+        await write(url, "acknowledged")
+        process.kill()
+        os.kill(server_pid(folder), signal.SIGKILL)
+    async with EmbeddedPostgres(folder) as url:
+        assert await read(url) == ["acknowledged"]
+
+
+async def test_stale_pid_of_a_living_stranger(folder: Path) -> None:
+    """Files of a dead server whose process id now is another program's do not stop a start, nor that program."""
+    with held(folder) as (process, url):
+        await write(url, "acknowledged")
+        left = {name: (folder / "cluster" / name).read_text() for name in ("postmaster.pid", SOCKET_LOCK)}
+        process.kill()
+        os.kill(server_pid(folder), signal.SIGKILL)
+    user = SYSTEM_USER if ROOT else None
+    with subprocess.Popen(["sleep", "600"], user=user) as stranger:
+        for name, text in left.items():
+            _, *rest = text.splitlines(keepends=True)
+            path = folder / "cluster" / name
+            path.write_text("".join([f"{stranger.pid}\n", *rest]))
+            shutil.chown(path, user) if user else None
+        async with EmbeddedPostgres(folder) as url:
+            assert await read(url) == ["acknowledged"]
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+async def test_killed_while_it_makes_its_cluster(folder: Path) -> None:
+    """A first start that was killed half-way leaves nothing that the next one trips over."""
+    process = subprocess.Popen([*HOLDER, str(folder)], stdout=subprocess.DEVNULL)
+    while not (folder / "cluster.new" / "base").exists():
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert not (folder / "cluster").exists()
+    async with EmbeddedPostgres(folder) as url:
+        await write(url, "fine")
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "blank é,comma%20&+?#'{folder}"])
+async def test_any_path(tmp_path: Path, name: str) -> None:
+    """The folder may have a path longer than a socket's, or any characters."""
+    async with EmbeddedPostgres(tmp_path / name / "postgres") as url:
+        await write(url, "here")
+        assert await read(url) == ["here"]
+
+
+@pytest.mark.parametrize("seen", ["cluster.new/base", "cluster/postmaster.pid"])
+async def test_cancelled_start_leaves_no_server(folder: Path, seen: str) -> None:
+    """A start that is cancelled, whether it makes the cluster or waits for the server, leaves no process behind."""
+    start = asyncio.create_task(EmbeddedPostgres(folder).start())
+    while not (folder / seen).exists():
+        await asyncio.sleep(0.001)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    with FileLock(folder / "lock") as lock:
+        lock.acquire()
+
+
+async def test_says_why_the_server_ended(folder: Path) -> None:
+    """A server that cannot start gives an error with what it wrote, not an endless wait."""
+    async with EmbeddedPostgres(folder):
+        pass
+    (folder / "cluster" / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(ConfigurationError, match="incompatible"):
+        await EmbeddedPostgres(folder).start()
+
+
+async def test_tells_of_a_server_that_ends(folder: Path) -> None:
+    """Whoever watches the server learns that it died."""
+    postgres = EmbeddedPostgres(folder)
+    async with postgres:
+        os.kill(server_pid(folder), signal.SIGKILL)
+        with pytest.raises(ConfigurationError, match="ended with status -9"):
+            await postgres.ended()
+
+
+def test_lock_is_held_once(tmp_path: Path) -> None:
+    """A lock that one holds another does not get, until it is let go."""
+    with FileLock(tmp_path / "lock") as first, FileLock(tmp_path / "lock") as second:
+        first.acquire()
+        with pytest.raises(Locked):
+            second.acquire()
+    with FileLock(tmp_path / "lock") as third:
+        third.acquire()
