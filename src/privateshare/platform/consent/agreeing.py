@@ -12,8 +12,10 @@ from privateshare.platform.consent.walk import Walk
 from privateshare.platform.db.tables import Account, ConsentAccount
 from privateshare.platform.grants.consents import live_consent
 from privateshare.platform.library.accounts import account_identity, library_accounts
-from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.sources.registry import all_sources
+
+MAX_KINDS = 6  # of those named beside an account; all are named above
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,12 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
         kinds = shared_kinds(reach, all_sources()[account.source_id].info)
         if not kinds:
             continue
-        owner = account_identity(account, library).display_name
-        named = walk.words.both([walk.words.object_type(kind) for kind in kinds[:MAX_KINDS]])
+        named = " · ".join(walk.words.object_type(kind) for kind in kinds[:MAX_KINDS])
         found.append(
             Shareable(
                 account,
                 walk.words.source(account.source_id),
-                owner,
+                _owner(walk, account, library),
                 named,
                 account.sample is not None,
                 ticked is None or account.id in ticked,
@@ -55,7 +56,12 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
     return found
 
 
-MAX_KINDS = 6  # of those named beside an account; all are named above
+def _owner(walk: Walk, account: Account, library: OpenLibrary) -> str:
+    """Whose account it is, or which sample data set."""
+    samples = {sample.id: sample.name for sample in all_sources()[account.source_id].info.samples}
+    if account.sample is not None:
+        return walk.words.say(samples.get(account.sample, account.sample))
+    return account_identity(account, library).display_name
 
 
 async def _ticked(walk: Walk) -> set[UUID] | None:

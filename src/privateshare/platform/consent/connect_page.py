@@ -49,7 +49,7 @@ async def connect(request: Request, source_id: int) -> Response:
     try:
         form = await read_form(request, settings.data, settings.max_upload_bytes, admit)
     except RequestTooLarge:
-        limit = walk.words.megabytes(settings.max_upload_bytes)
+        limit = walk.words.size(settings.max_upload_bytes)
         problem = walk.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
         return _ways(walk, source, problem, TOO_LARGE)
     try:
@@ -126,7 +126,7 @@ def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESS
         "kinds": [walk.words.object_type(kind) for kind in kinds],
         "chosen": f"{SAMPLE}{walk.parameters.sample_data_set}" if walk.parameters.sample_data_set else "",
         "max_bytes": walk.platform.settings.max_upload_bytes,
-        "max_size": walk.words.megabytes(walk.platform.settings.max_upload_bytes),
+        "max_size": walk.words.size(walk.platform.settings.max_upload_bytes),
         "picked": walk.parameters.service is not None,
         "problem": problem,
     }

@@ -172,7 +172,7 @@ def _rolling(last: str, words: Words, now: datetime) -> str:
         "m": lambda: words.count("The last month", "The last %(num)d months", number),
         "y": lambda: words.count("The last year", "The last %(num)d years", number),
     }[last[-1]]()
-    return words.say(N_("%(period)s, today back to %(start)s"), period=told, start=words.date(start_of_last(last, now)))
+    return words.say(N_("%(period)s, from %(start)s to today"), period=told, start=words.date(start_of_last(last, now)))
 
 
 def _moment(seconds: float) -> datetime:

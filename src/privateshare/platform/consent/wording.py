@@ -13,6 +13,7 @@ from privateshare.platform.consent.locales import translations
 from privateshare.protocol.catalogue import ObjectType, catalogue
 
 MEGABYTE = 1024 * 1024
+GIGABYTE = 1024 * MEGABYTE
 
 
 def N_(text: str) -> str:  # noqa: N802 - the customary name: it marks a text for translation
@@ -42,7 +43,7 @@ PLAIN_NAMES = {
     ObjectType.PLAYLIST: N_("Your playlists"),
     ObjectType.SAVED_ALBUM: N_("Albums you saved"),
     ObjectType.SAVED_TRACK: N_("Tracks you saved"),
-    ObjectType.PLAY_HISTORY: N_("What you listened to, and when"),
+    ObjectType.PLAY_HISTORY: N_("What you listened to and when"),
     ObjectType.FOLLOWED_ARTIST: N_("Artists you follow"),
     ObjectType.MEDIA: N_("Photos and videos"),
     ObjectType.POST: N_("Your posts"),
@@ -79,9 +80,11 @@ class Words:
         """A day, such as 24 November 2025."""
         return format_date(moment, "long", locale=self._locale)
 
-    def megabytes(self, size: int) -> str:
-        """A size in megabytes, such as 1,024 MB."""
-        return format_unit(size // MEGABYTE, "digital-megabyte", "short", locale=self._locale)
+    def size(self, number: int) -> str:
+        """A number of bytes, such as 200 MB or 1.5 GB."""
+        if number >= GIGABYTE:
+            return format_unit(round(number / GIGABYTE, 1), "digital-gigabyte", "short", locale=self._locale)
+        return format_unit(number // MEGABYTE, "digital-megabyte", "short", locale=self._locale)
 
     def both(self, items: Sequence[str]) -> str:
         """A list in a sentence, such as `a, b and c`."""

@@ -1,0 +1,62 @@
+"""Brings the texts of every language up to date with the pages and sources: for translators.
+
+Run `python -m privateshare.platform.consent.locales.update`, then translate what is empty in the `.po` files. A new
+language is a folder with an empty `consent.po` in `LC_MESSAGES`.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+import privateshare.sources
+from privateshare.platform.consent.locales import FALLBACK, FOLDER, catalogue_path, languages
+from privateshare.protocol.catalogue import catalogue
+from privateshare.sources.registry import all_sources
+
+KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "count": (1, 2), "Broken": None}
+METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+
+
+def texts() -> Catalog:
+    """Everything that a page can say."""
+    found = Catalog(project="PrivateShare", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC))
+    for folder in (FOLDER.parent, Path(privateshare.sources.__path__[0])):
+        for file, _, message, comments, _ in extract_from_dir(folder, METHODS, keywords=KEYWORDS):
+            found.add(message, locations=[(f"{folder.name}/{file}", 0)], auto_comments=comments)
+    for text in _declared():
+        found.add(text)
+    return found
+
+
+def _declared() -> Iterator[str]:
+    """What the catalogue and the sources say as data."""
+    known = catalogue()
+    for entries in (known.service_groups, known.service_types, known.object_types, known.sources):
+        yield from (entry.name for entry in entries.values())
+    for source in all_sources().values():
+        for sample in source.info.samples:
+            yield from (sample.name, sample.description)
+        if source.info.upload is not None:
+            yield from source.info.upload.instructions
+
+
+def main() -> None:
+    """Writes every language's file."""
+    for language in languages():
+        if language == FALLBACK:
+            continue
+        path = catalogue_path(language)
+        with path.open("rb") as file:
+            known = read_po(file, locale=language)
+        known.update(texts(), no_fuzzy_matching=True)
+        known.obsolete.clear()
+        with path.open("wb") as file:
+            write_po(file, known, width=120, no_location=True, omit_header=False, sort_output=True)
+
+
+if __name__ == "__main__":
+    main()
