@@ -1,0 +1,162 @@
+"""A browser without JavaScript: follows links, fills in forms, keeps cookies. It walks the consent pages over HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+
+Attributes = Mapping[str, str | None]
+
+
+@dataclass
+class Input:
+    """A field of a form. `marks` are the data- attributes of the element or of the label around it."""
+
+    name: str
+    kind: str
+    value: str
+    chosen: bool
+    marks: dict[str, str]
+
+
+@dataclass
+class Form:
+    """A form with its fields and the data-action of its button."""
+
+    action: str
+    method: str
+    enctype: str
+    inputs: list[Input] = field(default_factory=list)
+    button: str = ""
+
+
+class Page(HTMLParser):
+    """A page as a person without JavaScript has it."""
+
+    def __init__(self, url: str, status: int, html: str) -> None:
+        super().__init__()
+        self.url, self.status, self.html = url, status, html
+        self.name = ""
+        self.forms: list[Form] = []
+        self.links: dict[str, str] = {}
+        self._form: Form | None = None
+        self._label: dict[str, str] = {}
+        self._link: str | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        if tag == "body":
+            self.name = told.get("data-page") or ""
+        elif tag == "a":
+            self._link = urljoin(self.url, told.get("href") or "")
+        elif tag == "form":
+            address = urljoin(self.url, told.get("action") or self.url)
+            self._form = Form(address, (told.get("method") or "get").upper(), told.get("enctype") or "")
+            self.forms.append(self._form)
+        elif tag == "label":
+            self._label = _marks(told)
+        elif self._form is not None:
+            self._take_field(self._form, tag, told)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._form = None
+        elif tag == "label":
+            self._label = {}
+        elif tag == "a":
+            self._link = None
+
+    def handle_data(self, data: str) -> None:
+        if self._link is not None and data.strip():
+            self.links[data.strip()] = self._link
+
+    def _take_field(self, form: Form, tag: str, told: Attributes) -> None:
+        if tag == "button":
+            form.button = told.get("data-action") or form.button
+        elif tag == "input" and told.get("name"):
+            kind, value = told.get("type") or "text", told.get("value") or ""
+            chosen = "checked" in told or kind not in {"radio", "checkbox", "file"}
+            form.inputs.append(Input(str(told["name"]), kind, value, chosen, self._label | _marks(told)))
+
+    def form(self, action: str) -> Form:
+        """The form whose button does this: `continue` or `decline`."""
+        return next(form for form in self.forms if form.button == action)
+
+    def choose(self, mark: str, value: str) -> None:
+        """Ticks what carries a mark, such as data-source-id="16"; of radio buttons, only this one."""
+        form, chosen = next(
+            (form, entry) for form in self.forms for entry in form.inputs if entry.marks.get(f"data-{mark}") == value
+        )
+        for entry in form.inputs:
+            if chosen.kind == entry.kind == "radio" and entry.name == chosen.name:
+                entry.chosen = False
+        chosen.chosen = True
+
+
+def _marks(attributes: Attributes) -> dict[str, str]:
+    return {name: value or "" for name, value in attributes.items() if name.startswith("data-")}
+
+
+class Browser:
+    """Goes from page to page of one site. `page` is where it is; `left_to` the other site's address it was sent to."""
+
+    def __init__(self, http: httpx2.Client | None = None, language: str = "en") -> None:
+        self._http = http or httpx2.Client(timeout=60)
+        self._headers = {"Accept-Language": language}
+        self._site = ""
+        self.page: Page | None = None
+        self.left_to: str | None = None
+
+    def open(self, url: str) -> None:
+        """Goes to an address."""
+        self._site = urlsplit(url).netloc
+        self._follow(self._http.get(url, headers=self._headers))
+
+    def submit(self, action: str, *, file: Path | None = None, extra: Mapping[str, str] | None = None) -> None:
+        """Presses the button with this data-action; `file` goes into the form's file field."""
+        assert self.page is not None
+        form = self.page.form(action)
+        fields: dict[str, list[str]] = {}
+        for entry in form.inputs:
+            if entry.chosen:
+                fields.setdefault(entry.name, []).append(entry.value)
+        fields |= {name: [value] for name, value in (extra or {}).items()}
+        headers = self._headers | {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+        if form.enctype != "multipart/form-data":
+            self._follow(self._http.request(form.method, form.action, data=fields, headers=headers))
+            return
+        field_name = next((entry.name for entry in form.inputs if entry.kind == "file"), "file")
+        if file is None:
+            self._follow(self._http.post(form.action, data=fields, files={field_name: ("", b"")}, headers=headers))
+            return
+        with file.open("rb") as content:
+            sent = {field_name: (file.name, content)}
+            self._follow(self._http.post(form.action, data=fields, files=sent, headers=headers))
+
+    def _follow(self, response: httpx2.Response) -> None:
+        while response.is_redirect:
+            target = urljoin(str(response.url), response.headers["location"])
+            if urlsplit(target).netloc != self._site:
+                self.page, self.left_to = None, target
+                return
+            response = self._http.get(target, headers=self._headers)
+        self.page = Page(str(response.url), response.status_code, response.text)
+
+
+def consent(browser: Browser, url: str, *, source: int, dataset: str = "default", archive: Path | None = None) -> str:
+    """Walks from an app's link to the end: picks the source, connects it, agrees; the address that leads back."""
+    browser.open(url)
+    for _ in range(10):
+        if browser.left_to is not None or browser.page is None:
+            break
+        if browser.page.name == "pick-source":
+            browser.page.choose("source-id", str(source))
+        elif browser.page.name == "connect" and archive is None:
+            browser.page.choose("dataset", dataset)
+        browser.submit("continue", file=archive if browser.page.name == "connect" else None)
+    assert browser.left_to is not None, "the pages lead nowhere"
+    return browser.left_to

@@ -1,0 +1,114 @@
+"""What a person reads of a contract."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from privateshare.platform.consent.terms import Terms, read_terms
+from privateshare.platform.consent.wording import Words
+from privateshare.platform.db.tables import Application, Contract, Partner
+
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+
+
+def terms(document: dict[str, Any], language: str = "en", **fields: Any) -> Terms:
+    application = Application(id="a", name="App", partner=Partner(id="p", name="Partner"))
+    given = {"kind": "read", "once": False, "expires_at": None} | fields
+    return read_terms(Contract(id="c", application=application, document=document, **given), Words(language), NOW)
+
+
+def asking(**request: Any) -> Terms:
+    return terms({"dataRequest": request})
+
+
+@pytest.mark.parametrize(
+    ("ranges", "expected"),
+    [
+        (None, ["Data of any date, however old"]),
+        ([{"type": "all"}], ["Data of any date, however old"]),
+        ([{"last": "12m"}], ["The last 12 months, from May 20, 2025 to today"]),
+        ([{"last": "1d"}], ["The last day, from May 20, 2026 to today"]),
+        ([{"last": "2y"}], ["The last 2 years, from May 20, 2024 to today"]),
+        ([{"from": 1735689600, "to": 1767225599}], ["From January 1, 2025 to December 31, 2025"]),
+        ([{"from": 1735689600}], ["Since January 1, 2025, and what is added later"]),
+        ([{"to": 1735689600}, {"last": "1h"}], ["Until January 1, 2025", "The last hour, from May 20, 2026 to today"]),
+    ],
+)
+def test_dates_are_told(ranges: Any, expected: list[str]) -> None:
+    """Each form of a time range is a sentence with its dates."""
+    assert asking(timeRanges=ranges).dates == expected
+
+
+def test_a_whole_group_names_what_its_sources_hold() -> None:
+    """A contract that asks for a group asks for everything in it, and the page says what that is."""
+    (asked,) = asking(serviceGroups=[{"id": 5}]).asked
+    assert (asked.group, asked.services) == ("Entertainment", "")
+    assert "What you listened to and when" in asked.kinds
+
+
+def test_services_with_equal_kinds_are_told_together() -> None:
+    """Kinds that are asked for from several services are listed once, with the services."""
+    kinds = [{"id": 127}, {"id": 128}]
+    services = [{"id": number, "serviceObjectTypes": kinds} for number in (20, 22)]
+    other = {"id": 9001, "serviceObjectTypes": [{"id": 132}]}
+    found = asking(serviceGroups=[{"id": 2, "serviceTypes": [*services, other]}]).asked
+    assert [(entry.services, list(entry.kinds)) for entry in found] == [
+        ("Open Epic and Cerner", ["Allergies and intolerances", "Conditions and diagnoses"]),
+        ("Health record (FHIR file)", ["Measurements and lab results"]),
+    ]
+
+
+def test_statements_say_what_the_app_says() -> None:
+    """Each policy is told as yes, no or open, with the app's own words."""
+    found = asking(
+        dataRetention={"dataRetained": True, "description": "for a year"},
+        externalSharePolicy={"sharedExternally": False},
+    ).statements
+    assert [(entry.told, entry.words, entry.known) for entry in found] == [
+        ("The app keeps a copy of your data.", "for a year", True),
+        ("The app does not pass your data on to others.", "", True),
+        ("The app does not say.", "", False),
+        ("The app does not say.", "", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "JAVASCRIPT:alert(1)",
+        " javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.example",
+        "/relative",
+        "https:",
+        "https://[broken",
+        7,
+        None,
+    ],
+)
+def test_links_that_are_not_of_the_web_are_left_out(url: Any) -> None:
+    """A link that could run something, or leads nowhere, is not shown."""
+    assert terms({"resources": {"privacyPolicy": url}}).links == []
+
+
+def test_links_of_the_web_are_shown() -> None:
+    """Links to policies carry names that a person understands, in their language."""
+    document = {"resources": {"privacyPolicy": "https://app.example/p", "homePage": "http://app.example/"}}
+    expected = [("Website", "http://app.example/"), ("Datenschutzerklärung", "https://app.example/p")]
+    assert terms(document, "de").links == expected
+
+
+@pytest.mark.parametrize("document", [{}, {"dataRequest": None}, {"dataRequest": {"dataRetention": "x", "purpose": 3}}])
+def test_odd_documents_are_read(document: dict[str, Any]) -> None:
+    """A document that lacks parts, or has them in another form, leaves them open."""
+    found = terms(document)
+    assert found.purpose == ""
+    assert found.asked == []
+
+
+def test_a_write_contract_tells_its_own_purpose() -> None:
+    """A contract that writes tells why it does, and asks for no data."""
+    found = terms({"dataPush": {"purpose": "To file your results"}}, kind="write")
+    assert (found.purpose, found.asked, found.dates) == ("To file your results", (), ())
