@@ -1,0 +1,1 @@
+"""What an app imports: the same flows, driven by a blocking client and by an asyncio one."""

@@ -1,0 +1,299 @@
+"""The blocking client."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from privateshare.errors import PrivateShareError
+from privateshare.protocol.messages import (
+    Account,
+    AvailableServices,
+    FileHeader,
+    FileList,
+    SampleDataSet,
+    Session,
+    SessionOptions,
+)
+from privateshare.sdk.aclient import AsyncPrivateShare, _key
+from privateshare.sdk.core import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS, OnToken, make_core, new_state
+from privateshare.sdk.flow import Effect, Flow, Newest, Refresh, Request, Sleep
+from privateshare.sdk.flows import accounts, discovery, oauth, reading
+from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, Returned
+from privateshare.sdk.loop import LoopThread
+from privateshare.sdk.reading import PARALLEL, OnError, OnFile, OnStatus, Reading, ReadResult
+from privateshare.sdk.sinks import File
+from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.transport import HttpxTransport
+
+T = TypeVar("T")
+
+
+class PrivateShare:
+    """One application with one contract, on one platform. It may be used from many threads.
+
+    `base_url` is the API's address, by default that of a platform on this machine; `onboard_url` and `storage_url`
+    follow from it. `private_key` is the contract's, a PEM text. `timeout` in seconds, for connecting and between two
+    pieces of an answer. `retries`: how often a call that failed for want of a connection or with a passing error is
+    repeated (protocol 13). `on_access_token_change` is told every refreshed token, so that you can keep it.
+
+    Every call raises an `ApiError` when the platform refuses it and `NetworkError` when no answer comes.
+    """
+
+    def __init__(
+        self,
+        application_id: str,
+        *,
+        contract_id: str,
+        private_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        onboard_url: str | None = None,
+        storage_url: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        on_access_token_change: OnToken | None = None,
+    ) -> None:
+        self._core = make_core(
+            application_id,
+            contract_id,
+            private_key,
+            base_url=base_url,
+            onboard_url=onboard_url,
+            storage_url=storage_url,
+            timeout=timeout,
+            retries=retries,
+            on_access_token_change=on_access_token_change,
+        )
+        self._transport = HttpxTransport(timeout)
+        self._loop: LoopThread | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._core.configuration.client_id} at {self._core.configuration.api}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._transport.close()
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
+    def get_available_services(
+        self, *, all_contracts: bool = False, include_sample_data_only_sources: bool = False
+    ) -> AvailableServices:
+        """The services that a person can connect for this contract, or for any with `all_contracts`. Protocol 9.1."""
+        flow = discovery.available_services(
+            self._core.configuration,
+            all_contracts=all_contracts,
+            include_sample_only=include_sample_data_only_sources,
+        )
+        return self._drive(flow)
+
+    def get_service_sample_data_sets(self, source_id: int) -> dict[str, SampleDataSet]:
+        """The sample data sets of a source, by the id that `sample_data_set` takes. Protocol 12.2."""
+        return self._drive(discovery.sample_data_sets(self._core.configuration, source_id))
+
+    def get_authorize_url(
+        self,
+        redirect_uri: str,
+        *,
+        state: str | None = None,
+        options: PageOptions | None = None,
+        session_options: SessionOptions | None = None,
+        user_access_token: UserAccessToken | None = None,
+    ) -> AuthorizeUrl:
+        """Where to send a person for their consent, and what to keep until they are back.
+
+        `redirect_uri` must be registered with the contract; the person comes back to it (see `read_return`).
+        `state` is made if not given. `session_options` are for the session that consent starts. A `user_access_token`
+        of the same person, from this or another contract of yours, joins the new grant to the same library.
+        Protocol 4.1, 8.
+
+        Raises InvalidRedirectUri, ScopeOutOfBounds, InvalidClient.
+        """
+        flow = oauth.authorize(
+            self._core.configuration,
+            self._core.keys,
+            redirect_uri,
+            state or new_state(),
+            options or PageOptions(),
+            reading.with_our_compression(session_options),
+            user_access_token.access_token.value if user_access_token else None,
+        )
+        return self._drive(flow)
+
+    def read_return(self, url: str, *, state: str | None = None) -> Returned:
+        """What the address says that a person came back to: the `code`, or which account they connected.
+
+        Give the `state` that was sent, unless your framework checked it. Raises AuthorizationFailed with the
+        platform's `errorCode` (USER_CANCEL if they declined). Protocol 8.3.
+        """
+        return oauth.read_return(url, state)
+
+    def exchange_code_for_token(self, code: str, code_verifier: str) -> UserAccessToken:
+        """The user's tokens for this contract, in exchange for the code their browser brought back.
+
+        Raises InvalidToken if the code was used, expired (10 minutes) or belongs to another contract. Protocol 4.2.
+        """
+        return self._drive(oauth.exchange_code(self._core.configuration, self._core.keys, code, code_verifier))
+
+    def refresh_token(self, user_access_token: UserAccessToken) -> UserAccessToken:
+        """A new pair of tokens. Calls do this by themselves when they need to.
+
+        Raises InvalidToken if the person has to consent again. Protocol 4.3.
+        """
+        return self._refresh(user_access_token)
+
+    def read_session(self, user_access_token: UserAccessToken, options: SessionOptions | None = None) -> Session:
+        """A new session; the platform begins to fetch what the person's sources have new.
+
+        Raises InvalidToken, ScopeOutOfBounds, InsufficientScope, InvalidContractDataRequest. Protocol 5.1.
+        """
+        ready = reading.with_our_compression(options)
+        return self._drive(reading.read_session(self._core.configuration, user_access_token, ready))
+
+    def read_file_list(self, session: Session | str, user_access_token: UserAccessToken) -> FileList:
+        """Where a session stands and the files it has so far. Raises InvalidSession. Protocol 6.1."""
+        flow = reading.read_file_list(self._core.configuration, user_access_token, _key(session))
+        return self._drive(flow).files
+
+    def read_file(
+        self,
+        session: Session | str,
+        name: str,
+        user_access_token: UserAccessToken,
+        *,
+        to: str | os.PathLike[str] | None = None,
+    ) -> File:
+        """One file, opened and checked; in memory, or written to `to` in constant memory, whole or not at all.
+
+        Raises FileNotFound, FileDecryptionError (another contract's key), FileIntegrityError (cut or changed on the
+        way). Protocol 6.3, 6.5.
+        """
+        path = Path(to) if to is not None else None
+        flow = reading.read_file(self._core.configuration, user_access_token, _key(session), name, path)
+        return self._drive(flow)
+
+    def read_file_metadata(self, session: Session | str, name: str, user_access_token: UserAccessToken) -> FileHeader:
+        """What there is to know of a file without reading it. Raises FileNotFound. Protocol 6.4."""
+        flow = reading.read_file_metadata(self._core.configuration, user_access_token, _key(session), name)
+        return self._drive(flow)
+
+    def read_all_files(
+        self,
+        session: Session | str,
+        user_access_token: UserAccessToken,
+        *,
+        into: str | os.PathLike[str] | None = None,
+        on_file_data: OnFile | None = None,
+        on_file_error: OnError | None = None,
+        on_status_change: OnStatus | None = None,
+        parallel: int = PARALLEL,
+    ) -> "FilesReading":
+        """Begins to read all files of a session, each as soon as it is there, several at a time.
+
+        Iterate over the handle for the files, or give `on_file_data`, and call `result()` to wait for the end. With
+        `into` files are written to that folder, and a later run fetches only what is missing or newer. A file that
+        cannot be read goes to `on_file_error` and into the result; the others are read all the same. Callbacks run on
+        other threads. Protocol 5, 6.
+        """
+        if self._loop is None:
+            self._loop = LoopThread()
+        client = AsyncPrivateShare._sharing(self._core)
+
+        async def begin() -> Reading:
+            return client.read_all_files(
+                session,
+                user_access_token,
+                into=into,
+                on_file_data=on_file_data,
+                on_file_error=on_file_error,
+                on_status_change=on_status_change,
+                parallel=parallel,
+            )
+
+        return FilesReading(self._loop, self._loop.run(begin()), client)
+
+    def read_accounts(self, user_access_token: UserAccessToken) -> list[Account]:
+        """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
+        return self._drive(accounts.read_accounts(self._core.configuration, user_access_token))
+
+    def _drive(self, flow: Flow[T]) -> T:
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    outcome = self._perform(effect)
+                except PrivateShareError as error:
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(outcome)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            flow.close()
+
+    def _perform(self, effect: Effect) -> Any:
+        if isinstance(effect, Request):
+            return self._transport.send(effect)
+        if isinstance(effect, Newest):
+            return self._core.tokens.newest(effect.token)
+        if isinstance(effect, Refresh):
+            return self._refresh(effect.token)
+        if isinstance(effect, Sleep):
+            return time.sleep(effect.seconds)
+        raise TypeError(effect)
+
+    def _refresh(self, token: UserAccessToken) -> UserAccessToken:
+        future, ours = self._core.tokens.begin(token)
+        if not ours:
+            return future.result()
+        try:
+            new = self._drive(oauth.refresh(self._core.configuration, self._core.keys, token))
+        except BaseException as error:
+            self._core.tokens.end(token, error)
+            raise
+        self._core.tokens.end(token, new)
+        if self._core.on_access_token_change is not None:
+            self._core.on_access_token_change(new)
+        return new
+
+
+class FilesReading:
+    """A run of `read_all_files`: iterate over it for the files as they become ready, or wait for its `result`."""
+
+    def __init__(self, loop: LoopThread, run: Reading, client: AsyncPrivateShare) -> None:
+        self._loop, self._run, self._client = loop, run, client
+
+    def stop_polling(self) -> None:
+        """Ends it soon: no further file is begun, those under way are finished."""
+        self._loop.call(self._run.stop_polling)
+
+    def result(self) -> ReadResult:
+        """How it ended, once it has; files that nobody took are let go. Raises what ended it early."""
+        try:
+            return self._loop.run(self._run.result())
+        finally:
+            self._loop.run(self._client.close())
+
+    def close(self) -> None:
+        """Stops, and waits until nothing runs any more; safe to call at any time."""
+        self.stop_polling()
+        self.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[File]:
+        while files := self._loop.run(self._run.next_files()):
+            yield from files

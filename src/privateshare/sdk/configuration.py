@@ -1,0 +1,78 @@
+"""What a client knows: who it is, where the platform is, and how patient to be."""
+
+import secrets
+import string
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from privateshare.errors import ConfigurationError
+from privateshare.protocol import jwt
+from privateshare.protocol.addresses import ONBOARD_PATH, STORAGE_PATH
+
+NONCE_CHARACTERS = string.ascii_letters + string.digits
+NONCE_LENGTH = 32  # protocol 2.2
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One application with one contract, on one platform. Addresses end with a slash."""
+
+    application_id: str
+    contract_id: str
+    private_key: RSAPrivateKey = field(repr=False)
+    api: str
+    onboard: str
+    storage: str
+    timeout: float
+    retries: int
+
+    @property
+    def client_id(self) -> str:
+        """Who signs. Protocol 1."""
+        return f"{self.application_id}_{self.contract_id}"
+
+    def bearer(self, access_token: str | None = None, **claims: object) -> dict[str, str]:
+        """The header that authenticates one call, freshly signed. Protocol 2."""
+        nonce = "".join(secrets.choice(NONCE_CHARACTERS) for _ in range(NONCE_LENGTH))
+        common = jwt.request_claims(
+            self.client_id, nonce=nonce, timestamp=int(time.time() * 1000), access_token=access_token, **claims
+        )
+        return {"authorization": f"Bearer {jwt.sign(self.private_key, common)}"}
+
+
+def configured(
+    application_id: str,
+    contract_id: str,
+    private_key: str,
+    addresses: Mapping[str, str | None],
+    timeout: float,
+    retries: int,
+) -> Configuration:
+    """The configuration of these settings. Raises ConfigurationError naming what is wrong."""
+    if not application_id or "_" in application_id:
+        raise ConfigurationError("application_id must be the id that the platform gave you")
+    if not contract_id:
+        raise ConfigurationError("contract_id must be the id that the platform gave you")
+    api = _address("base_url", addresses["base_url"] or "")
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(api))
+    return Configuration(
+        application_id,
+        contract_id,
+        jwt.load_private_key(private_key),
+        api,
+        _address("onboard_url", addresses["onboard_url"] or f"{origin}{ONBOARD_PATH}"),
+        _address("storage_url", addresses["storage_url"] or f"{origin}{STORAGE_PATH}"),
+        timeout,
+        retries,
+    )
+
+
+def _address(name: str, text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(f"{name} must be an address such as https://share.example.org/v1.7/, not {text!r}")
+    return text if text.endswith("/") else f"{text}/"

@@ -1,0 +1,1 @@
+"""Every call of the protocol as a flow, by chapter."""

@@ -1,0 +1,108 @@
+"""What most calls have in common: a signed request, a refresh when the token is refused, an answer that is checked."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from privateshare.errors import ConfigurationError, InvalidAnswer, InvalidJWT, InvalidToken, PrivateShareError
+from privateshare.protocol import jwt
+from privateshare.sdk.configuration import Configuration
+from privateshare.sdk.flow import Flow, Newest, Refresh, Request, Response, sent
+from privateshare.sdk.tokens import UserAccessToken
+
+T = TypeVar("T")
+Keys = dict[tuple[str, str], RSAPublicKey]
+UNAUTHORIZED = 401
+
+
+def as_user(
+    token: UserAccessToken,
+    call: Callable[[str], Flow[Response]],
+    *,
+    refreshes: Callable[[PrivateShareError], bool] = lambda error: isinstance(error, InvalidToken),
+) -> Flow[Response]:
+    """A call made for a person: with the newest token, and once more with a new one if that is refused. Protocol 13."""
+    newest: UserAccessToken = yield Newest(token)
+    if newest.is_expired():
+        newest = yield Refresh(newest)
+    try:
+        return (yield from call(newest.access_token.value))
+    except PrivateShareError as error:
+        if not refreshes(error):
+            raise
+    newest = yield Refresh(newest)
+    return (yield from call(newest.access_token.value))
+
+
+def json_request(configuration: Configuration, method: str, path: str, body: object = None, **claims: Any) -> Request:
+    """A signed request with a JSON body, if any."""
+    headers = configuration.bearer(**claims)
+    if body is None:
+        return Request(method=method, url=configuration.api + path, headers=headers)
+    headers["content-type"] = "application/json"
+    return Request(method=method, url=configuration.api + path, headers=headers, body=json.dumps(body).encode())
+
+
+def called(configuration: Configuration, method: str, path: str, body: object = None, **claims: Any) -> Flow[Response]:
+    """The answer to a signed call. All may be repeated: a change happens once by its nonce (protocol 2.3)."""
+    request = json_request(configuration, method, path, body, **claims)
+    return (yield from sent(request, configuration.retries, repeatable=True))
+
+
+def parsed(response: Response) -> Any:
+    """The JSON of an answer. Raises InvalidAnswer."""
+    try:
+        return json.loads(response.body)
+    except ValueError as error:
+        raise InvalidAnswer("the platform answered something that is not JSON") from error
+
+
+def read_as(kind: type[T], raw: object) -> T:
+    """A value of the wire as its type. Raises InvalidAnswer, naming the field."""
+    try:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind.model_validate(raw)
+        return TypeAdapter(kind).validate_python(raw)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise InvalidAnswer(f"the platform's answer has something wrong at {where}") from error
+
+
+def signed_claims(configuration: Configuration, keys: Keys, answer: Mapping[str, Any]) -> Flow[dict[str, Any]]:
+    """The claims of an answer's `token`, once its signature holds. Protocol 3.3.
+
+    Raises InvalidAnswer if it does not, or names a key set that is not the platform's own.
+    """
+    token = answer.get("token")
+    if not isinstance(token, str):
+        raise InvalidAnswer("the answer holds no token")
+    try:
+        header = jwt.read_header(token)
+        jku, kid = str(header.get("jku")), str(header.get("kid"))
+        if _origin(jku) != _origin(configuration.api):
+            raise InvalidAnswer(f"the answer is signed with keys of {_origin(jku)}, not of the platform")
+        if (jku, kid) not in keys:
+            yield from _fetch_keys(configuration, keys, jku)
+        if (jku, kid) not in keys:
+            raise InvalidAnswer("the answer is signed with a key that the platform does not list")
+        return jwt.verify(token, keys[jku, kid])
+    except InvalidJWT as error:
+        raise InvalidAnswer(f"the answer's token is not good: {error.message}") from error
+
+
+def _fetch_keys(configuration: Configuration, keys: Keys, jku: str) -> Flow[None]:
+    response = yield from sent(Request(method="GET", url=jku), configuration.retries)
+    for entry in parsed(response).get("keys", []):
+        try:
+            keys[jku, str(entry["kid"])] = jwt.load_public_key(entry["pem"])
+        except (KeyError, ConfigurationError) as error:
+            raise InvalidAnswer("the platform's key set holds something that is no RSA key") from error
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,155 @@
+"""Where the body of a file goes: opened, decompressed and checked as it arrives, into memory or onto disk."""
+
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, Protocol, cast
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from privateshare.errors import FileIntegrityError, InvalidAnswer
+from privateshare.protocol.envelope import EnvelopeReader, decode_metadata
+from privateshare.protocol.messages import FileHeader, FileMetadata
+
+MAX_UNDECLARED_BYTES = 1 << 34  # of a file whose header does not tell its size
+GZIP_WINDOW = 31
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was read: its bytes in `data`, or on disk at `path`. `updated_date` in milliseconds, if told."""
+
+    name: str
+    metadata: FileMetadata
+    size: int
+    updated_date: int | None = None
+    data: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+
+    def read_bytes(self) -> bytes:
+        """The plain content."""
+        if self.data is not None:
+            return self.data
+        assert self.path is not None
+        return self.path.read_bytes()
+
+    def json(self) -> Any:
+        """The content as JSON: a list of objects for a mapped file. Raises InvalidAnswer if it is none."""
+        try:
+            return json.loads(self.read_bytes())
+        except ValueError as error:
+            raise InvalidAnswer(f"{self.name} does not hold JSON") from error
+
+
+class _Decompressor(Protocol):
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class _Plain:
+    def decompress(self, data: bytes, /) -> bytes:
+        return data
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        import brotli
+
+        self._decompressor = brotli.Decompressor()
+
+    def decompress(self, data: bytes, /) -> bytes:
+        return bytes(self._decompressor.process(data))
+
+
+class FileSink:
+    """Makes a `File` of an answer. What goes to disk is written aside and renamed once it is whole and checked."""
+
+    def __init__(self, name: str, key: RSAPrivateKey, to: Path | None = None, *, legacy: bool = False) -> None:
+        self._name, self._key, self._to, self._legacy = name, key, to, legacy
+        self._aside = to.with_name(f".{to.name}.{uuid4().hex}.part") if to else None
+        self._out: IO[bytes] | None = None
+        self.file: File | None = None
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Reads the headers. Raises FileIntegrityError if they cannot be read."""
+        self.abort()
+        raw = decode_metadata(headers["x-metadata"]) if "x-metadata" in headers else {}
+        self._header = FileHeader.model_validate(raw)
+        self._updated = _milliseconds(headers.get("last-modified"))
+        self._envelope = EnvelopeReader(self._key, legacy=self._legacy)
+        self._decompressor = _decompressor(self._header.compression or "none")
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._limit = self._header.size if self._header.size is not None else MAX_UNDECLARED_BYTES
+        self._out = self._aside.open("xb") if self._aside else BytesIO()
+
+    def write(self, data: bytes) -> None:
+        """Takes the next bytes. Raises FileDecryptionError, FileIntegrityError."""
+        self._take(self._envelope.update(data))
+
+    def finish(self) -> None:
+        """Checks the whole, and makes `file`. Raises FileDecryptionError, FileIntegrityError."""
+        self._take(self._envelope.finish())
+        if self._header.size is not None and self._size != self._header.size:
+            raise FileIntegrityError(f"{self._name} has {self._size} bytes instead of {self._header.size}")
+        if self._header.sha256 is not None and self._hash.hexdigest() != self._header.sha256:
+            raise FileIntegrityError(f"{self._name} is not what the platform stored: its SHA-256 differs")
+        self.file = File(self._name, self._header.metadata, self._size, self._updated, *self._close())
+
+    def abort(self) -> None:
+        """Leaves nothing behind."""
+        if self._out is not None:
+            self._out.close()
+            self._out = None
+        if self._aside is not None:
+            self._aside.unlink(missing_ok=True)
+
+    def _take(self, data: bytes) -> None:
+        try:
+            plain = self._decompressor.decompress(data) if data else b""
+        except Exception as error:  # each of four libraries raises an error of its own for damaged data
+            raise FileIntegrityError(f"{self._name} does not decompress") from error
+        self._size += len(plain)
+        if self._size > self._limit:
+            raise FileIntegrityError(f"{self._name} unpacks to more than the {self._limit} bytes it should have")
+        self._hash.update(plain)
+        assert self._out is not None
+        self._out.write(plain)
+
+    def _close(self) -> tuple[bytes | None, Path | None]:
+        out, self._out = self._out, None
+        assert out is not None
+        if self._aside is None or self._to is None:
+            return cast(BytesIO, out).getvalue(), None
+        out.flush()
+        os.fsync(out.fileno())
+        out.close()
+        self._aside.replace(self._to)
+        return None, self._to
+
+
+def _decompressor(compression: str) -> _Decompressor:
+    if compression == "gzip":
+        return zlib.decompressobj(GZIP_WINDOW)
+    if compression == "zstd":
+        import zstandard
+
+        return zstandard.ZstdDecompressor().decompressobj()
+    if compression == "brotli":
+        return _Brotli()
+    if compression in ("none", ""):
+        return _Plain()
+    raise FileIntegrityError(f"the file is compressed with {compression}, which is not known here")
+
+
+def _milliseconds(date: str | None) -> int | None:
+    try:
+        return int(parsedate_to_datetime(date).timestamp() * 1000) if date else None
+    except ValueError:
+        return None

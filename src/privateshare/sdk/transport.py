@@ -1,0 +1,182 @@
+"""HTTP under the clients: an adapter has two methods, `send` and `close`.
+
+httpx2 is always there; for reading many files pyreqwest is used where `privateshare[fast]` is installed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+from privateshare.errors import NetworkError
+from privateshare.sdk.flow import Request, Response, Sink
+
+PIECE_BYTES = 256 * 1024
+CONNECTIONS = 64
+
+
+class Transport(Protocol):
+    """Sends one request at a time, from any thread."""
+
+    def send(self, request: Request) -> Response:
+        """The answer, its body fed to the sink if it is a good one. Raises NetworkError, and what the sink raises."""
+
+    def close(self) -> None:
+        """Ends all connections."""
+
+
+class AsyncTransport(Protocol):
+    """Sends requests from one event loop."""
+
+    async def send(self, request: Request) -> Response:
+        """The answer, its body fed to the sink if it is a good one. Raises NetworkError, and what the sink raises."""
+
+    async def close(self) -> None:
+        """Ends all connections."""
+
+
+class HttpxTransport:
+    """httpx2, blocking."""
+
+    def __init__(self, timeout: float) -> None:
+        import httpx2
+
+        self._errors = (httpx2.TransportError, httpx2.InvalidURL)
+        limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        self._client = httpx2.Client(timeout=timeout, limits=limits)
+
+    def send(self, request: Request) -> Response:
+        """The answer."""
+        try:
+            body = request.body() if callable(request.body) else request.body
+            call = self._client.build_request(request.method, request.url, headers=request.headers, content=body)
+            answer = self._client.send(call, stream=True)
+            try:
+                headers = _lower(answer.headers.items())
+                if request.sink is None or answer.status_code >= 300:
+                    return Response(answer.status_code, headers, answer.read())
+                request.sink.begin(headers)
+                for piece in answer.iter_raw(PIECE_BYTES):
+                    request.sink.write(piece)
+                request.sink.finish()
+                return Response(answer.status_code, headers)
+            finally:
+                answer.close()
+        except self._errors as error:
+            raise _network_error(request, error) from error
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._client.close()
+
+
+class AsyncHttpxTransport:
+    """httpx2, on asyncio; what a sink does with large bodies runs on a worker thread."""
+
+    def __init__(self, timeout: float) -> None:
+        import httpx2
+
+        self._errors = (httpx2.TransportError, httpx2.InvalidURL)
+        limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        self._client = httpx2.AsyncClient(timeout=timeout, limits=limits)
+
+    async def send(self, request: Request) -> Response:
+        """The answer."""
+        try:
+            body = _pieces(request.body) if callable(request.body) else request.body
+            call = self._client.build_request(request.method, request.url, headers=request.headers, content=body)
+            answer = await self._client.send(call, stream=True)
+            try:
+                headers = _lower(answer.headers.items())
+                if request.sink is None or answer.status_code >= 300:
+                    return Response(answer.status_code, headers, await answer.aread())
+                await feed(request.sink, headers, answer.aiter_raw(PIECE_BYTES))
+                return Response(answer.status_code, headers)
+            finally:
+                await answer.aclose()
+        except self._errors as error:
+            raise _network_error(request, error) from error
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._client.aclose()
+
+
+class PyreqwestTransport:
+    """pyreqwest, on asyncio: a twelfth of the work a request costs otherwise."""
+
+    def __init__(self, timeout: float) -> None:
+        from pyreqwest.client import ClientBuilder
+        from pyreqwest.exceptions import PyreqwestError
+
+        self._error: type[Exception] = PyreqwestError
+        self._client = ClientBuilder().read_timeout(timedelta(seconds=timeout)).follow_redirects(False).build()
+
+    async def send(self, request: Request) -> Response:
+        """The answer."""
+        builder = self._client.request(request.method, request.url).headers(dict(request.headers))
+        if callable(request.body):
+            builder = builder.body_stream(_pieces(request.body))
+        elif request.body is not None:
+            builder = builder.body_bytes(request.body)
+        try:
+            async with builder.build_streamed() as answer:
+                headers = _lower(answer.headers.items())
+                if request.sink is None or answer.status >= 300:
+                    return Response(answer.status, headers, bytes(await answer.bytes()))
+                await feed(request.sink, headers, _read(answer.body_reader))
+                return Response(answer.status, headers)
+        except self._error as error:
+            raise _network_error(request, error) from error
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._client.close()
+
+
+async def _read(reader: Any) -> AsyncIterator[bytes]:
+    while (piece := await reader.read(PIECE_BYTES)) is not None:
+        yield bytes(piece)
+
+
+async def feed(sink: Sink, headers: Mapping[str, str], pieces: AsyncIterator[bytes]) -> None:
+    """Gives a body to a sink on a worker thread: all at once if it is small, else piece by piece."""
+    first = await anext(pieces, b"")
+    second = await anext(pieces, None)
+
+    def whole() -> None:
+        sink.begin(headers)
+        sink.write(first)
+        if second is None:
+            sink.finish()
+
+    await asyncio.to_thread(whole)
+    piece = second
+    while piece is not None:
+        await asyncio.to_thread(sink.write, piece)
+        piece = await anext(pieces, None)
+    if second is not None:
+        await asyncio.to_thread(sink.finish)
+
+
+def bulk_transport(timeout: float) -> AsyncTransport:
+    """The fastest transport that is installed."""
+    try:
+        return PyreqwestTransport(timeout)
+    except ModuleNotFoundError:
+        return AsyncHttpxTransport(timeout)
+
+
+async def _pieces(body: Callable[[], Iterable[bytes]]) -> AsyncIterator[bytes]:
+    pieces = iter(body())
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
+
+
+def _lower(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers}
+
+
+def _network_error(request: Request, error: Exception) -> NetworkError:
+    address = request.url.split("?", 1)[0].split("/query/", 1)[0]  # a session's key is a secret
+    return NetworkError(f"no answer from {address}: {type(error).__name__} {str(error)[:100]}".strip())
