@@ -1,0 +1,304 @@
+"""The SDK against a running platform: the five steps, blocking and on asyncio."""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from privateshare import (
+    AsyncPrivateShare,
+    AuthorizationFailed,
+    ConfigurationError,
+    FileDecryptionError,
+    FileNotFound,
+    InvalidSession,
+    InvalidToken,
+    PageOptions,
+    PrivateShare,
+    ScopeOutOfBounds,
+    Session,
+    SessionOptions,
+    SessionState,
+    UserAccessToken,
+)
+from privateshare.protocol import jwt
+from privateshare.protocol.messages import Scope, TimeRange
+from tests.flow.people import FHIR_FILE, SPOTIFY, People, key
+from tests.flow.wire import REDIRECT_URI, Wire, query_of
+
+
+def client_of(wire: Wire, **options: object) -> PrivateShare:
+    """The SDK as this contract."""
+    return PrivateShare(
+        wire.application_id,
+        contract_id=wire.contract_id,
+        private_key=jwt.private_pem(wire.key),
+        base_url=wire.url(""),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def async_client_of(wire: Wire) -> AsyncPrivateShare:
+    """The asyncio SDK as this contract."""
+    return AsyncPrivateShare(
+        wire.application_id,
+        contract_id=wire.contract_id,
+        private_key=jwt.private_pem(wire.key),
+        base_url=wire.url(""),
+    )
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+@pytest.fixture(scope="module")
+async def consented(wire: Wire, people: People) -> tuple[Session, UserAccessToken]:
+    """A person who lends both samples to the app: the session and the token."""
+    with client_of(wire) as app:
+        asked = app.get_authorize_url(REDIRECT_URI)
+        code = await people.consent(query_of(asked.url)["code"], sources=(SPOTIFY, FHIR_FILE))
+        return asked.session, app.exchange_code_for_token(code, asked.code_verifier)
+
+
+def test_services_and_samples_are_listed(wire: Wire):
+    """Step one: what can be connected."""
+    with client_of(wire) as app:
+        services = app.get_available_services()
+        assert {service.name for service in services.services} >= {"Spotify"}
+        assert set(app.get_service_sample_data_sets(SPOTIFY)) == {"default", "large"}
+
+
+def test_an_authorize_url_holds_what_the_page_needs(wire: Wire):
+    """Step two: the address, with the options of protocol 8.2, and what to keep."""
+    with client_of(wire) as app:
+        options = PageOptions(service_id=16, sample_data_set="default", locale="de", sources_scope={"dataType": [1]})
+        asked = app.get_authorize_url(REDIRECT_URI, state="mine", options=options)
+    query = query_of(asked.url)
+    assert asked.url.startswith(wire.origin + "/apps/saas/authorize?")
+    assert query["service"] == "16"
+    assert query["lng"] == "de"
+    assert asked.state == "mine"
+    assert len(asked.code_verifier) == 43
+    assert query["code"] not in repr(asked)
+    assert asked.session.key not in repr(asked)
+
+
+def test_coming_back_is_read_and_a_foreign_state_refused(wire: Wire):
+    """Step three: what the person came back with."""
+    with client_of(wire) as app:
+        back = app.read_return(
+            "https://app.example/return?kept=1&success=true&code=c&state=s&accountReference=r", state="s"
+        )
+        assert (back.code, back.state, back.account_reference) == ("c", "s", "r")
+        with pytest.raises(AuthorizationFailed, match="USER_CANCEL") as declined:
+            app.read_return("https://app.example/return?success=false&errorCode=USER_CANCEL&state=s", state="s")
+        assert declined.value.code == "USER_CANCEL"
+        with pytest.raises(AuthorizationFailed, match="state"):
+            app.read_return("https://app.example/return?success=true&code=c&state=other", state="s")
+
+
+def test_all_files_are_read_by_iterating(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """Step five: every file once, opened and checked, with its objects."""
+    session, token = consented
+    with client_of(wire) as app, app.read_all_files(session, token) as reading:
+        files = list(reading)
+        result = reading.result()
+    assert result.status is not None
+    assert result.status.state is SessionState.COMPLETED
+    assert {file.name for file in files} == {entry.name for entry in result.file_list}
+    assert max(Counter(file.name for file in files).values()) == 1
+    assert result.files == len(files)
+    assert not result.errors
+    for file in files:
+        assert len(file.json()) == file.metadata.object_count
+        assert file.updated_date
+
+
+def test_all_files_are_read_by_callbacks(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """The same with callbacks: a file, a status, and the result at the end."""
+    _, token = consented
+    files, states = [], []
+    with client_of(wire) as app:
+        session = app.read_session(token)
+        reading = app.read_all_files(
+            session, token, on_file_data=files.append, on_status_change=lambda status: states.append(status.state)
+        )
+        result = reading.result()
+    assert len(files) == result.files > 10
+    assert states[-1] is SessionState.COMPLETED
+
+
+async def test_all_files_are_read_on_asyncio(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """The asyncio client drives the same flows."""
+    _, token = consented
+    async with async_client_of(wire) as app:
+        session = await app.read_session(token)
+        names = []
+
+        async def note(file: object) -> None:
+            names.append(file)
+
+        async with app.read_all_files(session, token) as reading:
+            async for file in reading:
+                await note(file)
+            result = await reading.result()
+        listed = await app.read_file_list(session, token)
+        accounts = await app.read_accounts(token)
+    assert len(names) == result.files == len(listed.file_list or [])
+    assert {account.service_type_name for account in accounts} == {"Spotify", "Health record (FHIR file)"}
+
+
+async def test_stop_polling_ends_a_run(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """A run on a session that nobody consents to waits, until it is stopped."""
+    _, token = consented
+    with client_of(wire) as app:
+        asked = app.get_authorize_url(REDIRECT_URI)
+        reading = app.read_all_files(asked.session, token)
+        threading.Timer(0.3, reading.stop_polling).start()
+        result = reading.result()
+    assert result.stopped
+    assert result.files == 0
+    assert result.status is not None
+    assert result.status.state is SessionState.PENDING
+
+
+async def test_leaving_a_loop_early_stops_the_run(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """Breaking out of the iteration leaves nothing running."""
+    session, token = consented
+    before = set(asyncio.all_tasks())
+    async with async_client_of(wire) as app, app.read_all_files(session, token) as reading:
+        async for _ in reading:
+            break
+    assert {task for task in asyncio.all_tasks() if not task.done()} <= before
+
+
+def test_a_folder_is_filled_and_a_second_run_fetches_nothing(
+    wire: Wire, consented: tuple[Session, UserAccessToken], tmp_path: Path
+):
+    """`into`: files on disk under their names; what is there and not older is not read again; what is gone is."""
+    session, token = consented
+    with client_of(wire) as app:
+        first = app.read_all_files(session, token, into=tmp_path).result()
+        assert {path.name for path in tmp_path.glob("*.json")} == {entry.name for entry in first.file_list}
+        assert all(json.loads(path.read_bytes()) for path in tmp_path.glob("*.json"))
+        second = app.read_all_files(session, token, into=tmp_path).result()
+        assert (second.files, second.skipped) == (0, first.files)
+        lost = next(iter(tmp_path.glob("*.json")))
+        lost.unlink()
+        third = app.read_all_files(session, token, into=tmp_path).result()
+        assert (third.files, third.skipped) == (1, first.files - 1)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_one_file_is_read_to_memory_or_to_disk(wire: Wire, consented: tuple[Session, UserAccessToken], tmp_path: Path):
+    """And its metadata without reading it."""
+    session, token = consented
+    with client_of(wire) as app:
+        listed = app.read_file_list(session, token).file_list
+        assert listed
+        in_memory = app.read_file(session, listed[0].name, token)
+        on_disk = app.read_file(session, listed[0].name, token, to=tmp_path / "one.json")
+        assert on_disk.path == tmp_path / "one.json"
+        assert on_disk.path.read_bytes() == in_memory.data
+        header = app.read_file_metadata(session, listed[0].name, token)
+        assert header.size == in_memory.size
+        with pytest.raises(FileNotFound):
+            app.read_file(session, "nothing.json", token, to=tmp_path / "two.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
+
+
+def test_a_refused_token_is_refreshed_once_for_many_threads(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """Protocol 13: on InvalidToken the call is repeated with a new token, and the app is told it."""
+    _, token = consented
+    told: list[UserAccessToken] = []
+    broken = token.with_access_token("refused")
+    with client_of(wire, on_access_token_change=told.append) as app:
+        threads = [threading.Thread(target=app.read_accounts, args=(broken,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(told) == 1
+        assert app.read_accounts(broken)
+        assert len(told) == 1
+    assert UserAccessToken.from_json(told[0].to_json()) == told[0]
+
+
+def test_an_expired_token_is_refreshed_before_it_is_used(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """Its end is known, so no call is wasted on it."""
+    _, token = consented
+    told: list[UserAccessToken] = []
+    expired = replace(token, access_token=replace(token.access_token, expires_on=1))
+    with client_of(wire, on_access_token_change=told.append) as app:
+        assert app.read_accounts(expired)
+    assert len(told) == 1
+
+
+def test_an_invalid_refresh_token_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """The person has to consent again, and the error says so."""
+    _, token = consented
+    dead = replace(token, refresh_token=replace(token.refresh_token, value="dead")).with_access_token("dead")
+    with client_of(wire) as app, pytest.raises(InvalidToken, match="consent") as refused:
+        app.read_accounts(dead)
+    assert refused.value.reference
+
+
+def test_another_private_key_does_not_get_in(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """The platform refuses its signature; and a file would not open."""
+    session, token = consented
+    with client_of(wire) as app:
+        name = (app.read_file_list(session, token).file_list or [])[0].name
+        other = next(key(number) for number in range(5) if key(number) is not wire.key)
+        object.__setattr__(app._core.configuration, "private_key", other)
+        with pytest.raises(Exception, match="InvalidJWT"):
+            app.read_accounts(token)
+    from privateshare.sdk.sinks import FileSink
+
+    sink = FileSink(name, other)
+    answer = wire.get(f"permission-access/query/{session.key}/{name}", access_token=token.access_token.value)
+    sink.begin(dict(answer.headers))
+    with pytest.raises(FileDecryptionError):
+        sink.write(answer.content)
+
+
+def test_scopes_and_sessions_are_checked_by_the_platform(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """Errors arrive as their own types, with message, hint and reference."""
+    _, token = consented
+    with client_of(wire) as app:
+        app.read_session(token, SessionOptions(scope=Scope(time_ranges=[TimeRange(last="1m")])))
+        from privateshare import ServiceGroup, ServiceGroupScope
+
+        scope = Scope(service_groups=[ServiceGroupScope(id=ServiceGroup.SOCIAL)])
+        with pytest.raises(ScopeOutOfBounds) as refused:
+            app.read_session(token, SessionOptions(scope=scope))
+        assert refused.value.status == 400
+        assert refused.value.reference
+        with pytest.raises(InvalidSession):
+            app.read_file_list("x" * 43, token)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("base_url", "share.example.org"), ("private_key", "nothing"), ("onboard_url", "ftp://x"), ("contract_id", "")],
+)
+def test_wrong_settings_are_named(wire: Wire, setting: str, value: str):
+    """A ConfigurationError says which one and what it should be, and shows no key."""
+    settings = {"contract_id": "c", "private_key": jwt.private_pem(wire.key), "base_url": wire.url("")}
+    with pytest.raises(ConfigurationError, match=setting.replace("private_key", "private key")) as refused:
+        PrivateShare("app", **(settings | {setting: value}))  # type: ignore[arg-type]
+    assert "BEGIN" not in str(refused.value)
+
+
+def test_secrets_stay_out_of_repr(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """Of clients, tokens and sessions."""
+    session, token = consented
+    with client_of(wire) as app:
+        shown = repr((app, token, session, app._core.configuration))
+    for secret in (token.access_token.value, token.refresh_token.value, session.key, "PRIVATE KEY"):
+        assert secret not in shown
