@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,20 @@ class Served:
 
 
 @contextmanager
-def serving(data: Path, *, port: int = 0, environment: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """A platform on this data folder, stopped at the end."""
+def serving(
+    data: Path, *, port: int = 0, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+) -> Iterator[Served]:
+    """A platform on this data folder, in a process group of its own, stopped at the end; `before` starts it."""
     log = data.with_suffix(".log")
-    command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", str(port)]
-    with log.open("a") as output:
+    command = [*before, sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", str(port)]
+    with log.open("w") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, text=True, env={**os.environ, **(environment or {})}
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
         )
     try:
         yield Served(_address(process, log), data, process, log)

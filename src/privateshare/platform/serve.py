@@ -9,11 +9,9 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import psycopg
 import structlog
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from procrastinate.exceptions import ConnectorException
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
@@ -22,7 +20,8 @@ from privateshare.platform.settings import Settings
 from privateshare.platform.startup import PATIENCE_SECONDS, running_platform
 from privateshare.platform.sync.queue import DEAD_AFTER_SECONDS, add_tasks, recover_jobs
 
-STOP_SECONDS = 8  # what requests and syncs under way get to end: containers are killed after ten
+STOP_SECONDS = 6  # what requests and syncs under way get to end: containers are killed after ten
+ABORT_SECONDS = 2  # what a sync that was cut off gets to put its job back
 RESTART_SECONDS = 1.0
 POLL_SECONDS = 0.02
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach one who listens everywhere
@@ -96,17 +95,21 @@ async def _work(platform: Platform) -> None:
     alone = platform.settings.database_url is None  # whoever worked before us is dead
     await recover_jobs(platform.queue, silent_seconds=0 if alone else DEAD_AFTER_SECONDS)
     while True:
-        try:
-            await platform.queue.run_worker_async(
+        worker = asyncio.create_task(
+            platform.queue.run_worker_async(
                 concurrency=platform.settings.workers,
                 install_signal_handlers=False,
                 shutdown_graceful_timeout=STOP_SECONDS,
                 delete_jobs="successful",
             )
-        except (ConnectorException, psycopg.Error) as error:
-            log.warning("the worker lost its database", error=str(error))
+        )
+        try:
+            await asyncio.wait([worker])
+        finally:  # when cancelled: a worker without a database would try for long
+            worker.cancel()
+            await asyncio.wait([worker], timeout=STOP_SECONDS + ABORT_SECONDS)
+        log.warning("the worker lost its database, and starts again", error=repr(worker.exception()))
         await asyncio.sleep(RESTART_SECONDS)
-        log.warning("the worker starts again")
 
 
 async def _listen(platform: Platform, port: int, ready: Callable[[str], None]) -> None:

@@ -1,0 +1,135 @@
+"""The operator's commands, beside a running server and without one."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from tests.flow.served import Served
+from tests.flow.wire import Wire, check_error, verifier
+
+CREATE = ("--purpose", "To test", "--redirect-uri", "https://app.example/return?kept=1")
+
+
+@pytest.fixture
+def command(served: Served) -> "Command":
+    """The command line on the running server's folder."""
+    return Command(served.data)
+
+
+class Command:
+    """Runs `privateshare` on one data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+
+    def __call__(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "privateshare", *map(str, arguments), "--data", str(self.data)]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    def json(self, *arguments: object) -> Any:
+        """What a command that works prints with --json."""
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def error(self, *arguments: object) -> str:
+        """What a command that fails says."""
+        done = self(*arguments)
+        assert done.returncode == 1, done.stdout
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+
+def test_contract_that_an_app_can_use(command: Command, served: Served, tmp_path: Path) -> None:
+    """An app and a contract made at the command line are all that a client needs to call the platform."""
+    app = command.json("app", "create", "Genrefy", "--partner", "Example Ltd")["application_id"]
+    key = tmp_path / "key.pem"
+    read = ("--read", "entertainment", "--read", "medical:127,128", "--last", "12m")
+    made = command.json("contract", "create", "--app", app, *read, "--key-out", key, *CREATE)
+
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.read_text().startswith("-----BEGIN RSA PRIVATE KEY-----")
+    private = load_pem_private_key(key.read_bytes(), None)
+    wire = Wire(served.origin, app, made["contract_id"], private)  # type: ignore[arg-type]
+    assert wire.authorize(verifier()).status_code == 201
+
+    told = command.json("contract", "show", made["contract_id"])
+    assert told["redirect_uris"] == ["https://app.example/return?kept=1"]
+    assert told["document"]["dataRequest"]["purpose"] == "To test"
+    assert told["document"]["dataRequest"]["timeRanges"] == [{"last": "12m"}]
+    assert [group["id"] for group in told["document"]["dataRequest"]["serviceGroups"]] == [5, 2]
+    assert {"application_id": app, "name": "Genrefy", "partner": "Example Ltd"} in command.json("app", "list")
+    assert made["contract_id"] in command("contract", "list").stdout
+
+
+def test_key_of_the_apps_own(command: Command, served: Served, tmp_path: Path) -> None:
+    """An app that has a key gives its public part, and the operator never sees the private one."""
+    app = command.json("app", "create", "Own key")["application_id"]
+    first, public = tmp_path / "key.pem", tmp_path / "public.pem"
+    command.json("contract", "create", "--app", app, "--read", "5", "--key-out", first, *CREATE)
+    private = load_pem_private_key(first.read_bytes(), None)
+    public.write_bytes(private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+    made = command.json("contract", "create", "--app", app, "--read-raw", "--public-key", public, *CREATE)
+    assert made["kind"] == "read-raw"
+    wire = Wire(served.origin, app, made["contract_id"], private)  # type: ignore[arg-type]
+    assert wire.authorize(verifier()).status_code == 201
+
+
+def test_wrong_key_is_no_key(command: Command, served: Served, tmp_path: Path) -> None:
+    """A contract's key opens no other contract."""
+    app = command.json("app", "create", "Two contracts")["application_id"]
+    contracts = []
+    for name in ("one.pem", "two.pem"):
+        options = ("--app", app, "--read", "5", "--key-out", tmp_path / name)
+        contracts.append(command.json("contract", "create", *options, *CREATE)["contract_id"])
+    private = load_pem_private_key((tmp_path / "two.pem").read_bytes(), None)
+    wire = Wire(served.origin, app, contracts[0], private)  # type: ignore[arg-type]
+    check_error(wire.authorize(verifier()), 400, "InvalidJWT")
+
+
+def test_existing_key_is_kept(command: Command, tmp_path: Path) -> None:
+    """A file that is already there is never replaced by a new key."""
+    key = tmp_path / "key.pem"
+    key.write_text("precious")
+    told = command.error("contract", "create", "--app", "any", "--read", "5", "--key-out", key, *CREATE)
+    assert "File exists" in told
+    assert key.read_text() == "precious"
+
+
+def test_failed_contract_leaves_no_key(command: Command, tmp_path: Path) -> None:
+    """A contract that cannot be made leaves no key behind."""
+    key = tmp_path / "key.pem"
+    told = command.error("contract", "create", "--app", "unknown", "--read", "5", "--key-out", key, *CREATE)
+    assert "there is no application unknown" in told
+    assert not key.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "what may it read?"),
+        (("--read", "music"), "there is no service group 'music'; there are social (1)"),
+        (("--read", "medical:999"), "there is no object type '999'"),
+        (("--read", "5", "--last", "12x"), "--last '12x' must be a number and one of h, d, m, y"),
+        (("--read", "5", "--write"), "leave --read out"),
+        (("--write", "--read-raw"), "not two of them"),
+        (("--read", "5"), "--key-out FILE to make a key, or --public-key FILE"),
+    ],
+)
+def test_wrong_words_are_named(command: Command, options: tuple[str, ...], told: str) -> None:
+    """A wrong option is answered with what is wrong and what there is."""
+    assert told in command.error("contract", "create", "--app", "any", *options, *CREATE)
+
+
+def test_without_a_server(tmp_path: Path) -> None:
+    """Where no server runs, a command starts the database for its moment, and makes the folder if need be."""
+    command = Command(tmp_path / "data")
+    made = command.json("app", "create", "Early")
+    assert command.json("app", "list") == [made]
+    assert not (tmp_path / "data" / "postgres" / "cluster" / "postmaster.pid").exists()

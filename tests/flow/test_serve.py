@@ -1,0 +1,160 @@
+"""`privateshare serve` as its operator sees it: start, stop, die, start again."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from privateshare.platform.embedded.postgres import EmbeddedPostgres
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import FolderInUse, running_platform
+from tests.flow.served import Served, serving
+
+ROOT = os.geteuid() == 0
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """One command that ends by itself."""
+    return subprocess.run([sys.executable, "-m", "privateshare", *arguments], capture_output=True, text=True)
+
+
+def key_ids(served: Served) -> list[str]:
+    """What a platform signs with: made on its first start, and kept."""
+    keys = httpx2.get(f"{served.origin}/v1.7/jwks/oauth").json()["keys"]
+    return [key["kid"] for key in keys]
+
+
+def postgres_pid(data: Path) -> int:
+    return int((data / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+
+
+def test_is_healthy_and_ready(served: Served) -> None:
+    """The address it prints answers that it lives and that it can serve."""
+    assert httpx2.get(f"{served.origin}/healthz").json() == {"status": "ok"}
+    assert httpx2.get(f"{served.origin}/readyz").json() == {"status": "ok"}
+
+
+def test_nothing_is_open_to_others(served: Served) -> None:
+    """No file or folder of the data folder can be read by another user."""
+    found = [served.data, *served.data.rglob("*")]
+    assert len(found) > 100
+    assert [path for path in found if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stops_cleanly_and_carries_on(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end it with status 0 and its PostgreSQL with it; a new start has everything."""
+    data = tmp_path / "data"
+    with serving(data) as first:
+        before = key_ids(first)
+        first.process.send_signal(number)
+        assert first.process.wait(30) == 0
+        assert "Traceback" not in first.log.read_text()
+        assert not (data / "postgres" / "cluster" / "postmaster.pid").exists()
+    with serving(data) as second:
+        assert key_ids(second) == before
+
+
+def test_killed_as_a_group(tmp_path: Path) -> None:
+    """After the whole process group and PostgreSQL are killed, the next start at once has everything."""
+    data = tmp_path / "data"
+    with serving(data) as first:
+        before = key_ids(first)
+        os.kill(postgres_pid(data), signal.SIGKILL)
+        os.killpg(first.process.pid, signal.SIGKILL)
+        first.process.wait()
+    with serving(data) as second:
+        assert key_ids(second) == before
+
+
+def test_killed_alone(tmp_path: Path) -> None:
+    """After a kill of the process alone its PostgreSQL goes too, and the next start at once has everything."""
+    data = tmp_path / "data"
+    with serving(data) as first:
+        before, orphan = key_ids(first), postgres_pid(data)
+        first.process.kill()
+        first.process.wait()
+    with serving(data) as second:
+        assert key_ids(second) == before
+        assert postgres_pid(data) != orphan
+
+
+def test_request_under_way_is_answered(tmp_path: Path) -> None:
+    """A request that was being read when the stop came gets its answer; a new connection is refused."""
+    with serving(tmp_path / "data") as served:
+        host, port = served.origin.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            start = f"POST /v1.7/oauth/authorize HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nConnection: close\r\n"
+            connection.sendall(f"{start}Expect: 100-continue\r\n\r\n".encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 100")
+            served.process.send_signal(signal.SIGTERM)
+            while True:
+                try:
+                    socket.create_connection((host, int(port))).close()
+                except ConnectionError:
+                    break
+            connection.sendall(b"{}")
+            assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+        assert served.process.wait(30) == 0
+
+
+def test_ends_when_its_postgres_dies(tmp_path: Path) -> None:
+    """Without its PostgreSQL it ends with status 1 and says so, for whoever supervises it."""
+    data = tmp_path / "data"
+    with serving(data) as served:
+        os.kill(postgres_pid(data), signal.SIGKILL)
+        assert served.process.wait(30) == 1
+        assert "PostgreSQL ended with status -9" in served.log.read_text()
+
+
+async def test_second_on_one_folder(served: Served) -> None:
+    """A second platform on a folder in use is refused, and the first goes on."""
+    with pytest.raises(FolderInUse, match="another PrivateShare runs on"):
+        async with running_platform(Settings(data=served.data)):
+            pass
+    assert httpx2.get(f"{served.origin}/readyz").status_code == 200
+
+
+def test_second_on_one_port(served: Served, tmp_path: Path) -> None:
+    """A port in use is refused before anything is made."""
+    port = served.origin.rsplit(":", 1)[1]
+    ended = run("serve", "--data", str(tmp_path / "data"), "--port", port)
+    assert ended.returncode == 1
+    assert "choose another with --port" in ended.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_folder_of_other_things(tmp_path: Path) -> None:
+    """A folder that holds other things is not taken, and stays as open as it was."""
+    (tmp_path / "letters.txt").write_text("private")
+    tmp_path.chmod(0o755)
+    ended = run("serve", "--data", str(tmp_path), "--port", "0")
+    assert ended.returncode == 1
+    assert "holds other things" in ended.stderr
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
+def test_ordinary_user(tmp_path: Path) -> None:
+    """An ordinary user can run it."""
+    shutil.chown(tmp_path, "daemon", "daemon")
+    tmp_path.parent.chmod(0o755)
+    reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # it may be below /root
+    before = ("setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", *reach_python)
+    with serving(tmp_path / "data", before=before) as served:
+        assert httpx2.get(f"{served.origin}/readyz").status_code == 200
+        assert (served.data / "master.key").owner() == "daemon"
+
+
+async def test_database_of_ones_own(tmp_path: Path) -> None:
+    """With DATABASE_URL it uses that database and starts none."""
+    async with EmbeddedPostgres(tmp_path / "elsewhere" / "postgres") as url:
+        with serving(tmp_path / "data", environment={"DATABASE_URL": url}) as served:
+            assert len(key_ids(served)) == 1
+            assert not (served.data / "postgres").exists()

@@ -1,0 +1,81 @@
+"""The words of `--read`, `--last`, `--from` and `--to`, as a contract document has them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from privateshare.cli.asking import data_request, service_group, time_ranges
+from privateshare.errors import ConfigurationError
+from privateshare.protocol.scope import Kind, reach_of_contract
+
+SPOTIFY, FHIR_FILE = 19, 9001
+
+
+@pytest.mark.parametrize("words", ["5", "entertainment", "Entertainment"])
+def test_whole_group(words: str) -> None:
+    """A group by id or name is the whole group."""
+    assert service_group(words) == {"id": 5}
+
+
+@pytest.mark.parametrize("words", ["healthandfitness", "Health & Fitness", "4"])
+def test_names_as_people_write_them(words: str) -> None:
+    """Capitals, blanks and signs in a name do not matter."""
+    assert service_group(words) == {"id": 4}
+
+
+@pytest.mark.parametrize("words", ["medical:127,128", "2:allergyintolerance,Condition"])
+def test_object_types_of_every_service(words: str) -> None:
+    """Object types without a service are asked from every service of the group, and nothing else is."""
+    reach = reach_of_contract({"serviceGroups": [service_group(words)]}, datetime.now(UTC))
+    assert reach.allows_kind(Kind(2, FHIR_FILE, 127))
+    assert reach.allows_kind(Kind(2, FHIR_FILE, 128))
+    assert not reach.allows_kind(Kind(2, FHIR_FILE, 129))
+    assert not reach.allows_kind(Kind(5, SPOTIFY, 406))
+
+
+def test_object_type_of_one_service() -> None:
+    """A service and an object type are asked together."""
+    assert service_group("entertainment/spotify:playhistory") == {
+        "id": 5,
+        "serviceTypes": [{"id": SPOTIFY, "serviceObjectTypes": [{"id": 406}]}],
+    }
+
+
+def test_service_of_another_group() -> None:
+    """A service of another group is refused, with those of this one."""
+    with pytest.raises(ConfigurationError, match=r"there is no service type 'spotify'; there are .*fhirfile"):
+        service_group("medical/spotify")
+
+
+@pytest.mark.parametrize("words", ["", ":127", "medical:", "medical:127:128", "medical/", "5:406,"])
+def test_broken_words(words: str) -> None:
+    """Words of another form are refused."""
+    with pytest.raises(ConfigurationError):
+        service_group(words)
+
+
+def test_time_ranges() -> None:
+    """No dates are all dates; dates are seconds since the epoch; a period is kept as it is."""
+    assert time_ranges(None, None, None) == [{"type": "all"}]
+    assert time_ranges("12m", None, None) == [{"last": "12m"}]
+    assert time_ranges(None, datetime(1970, 1, 2), None) == [{"from": 86400}]
+    assert time_ranges(None, datetime(1970, 1, 2), datetime(1970, 1, 3)) == [{"from": 86400, "to": 172800}]
+
+
+@pytest.mark.parametrize(
+    ("last", "since", "until"),
+    [("12", None, None), ("1m", datetime(2020, 1, 1), None), (None, datetime(2020, 1, 2), datetime(2020, 1, 1))],
+)
+def test_wrong_time_ranges(last: str | None, since: datetime | None, until: datetime | None) -> None:
+    """Dates that make no sense are refused."""
+    with pytest.raises(ConfigurationError):
+        time_ranges(last, since, until)
+
+
+def test_data_request() -> None:
+    """The purpose, the data and the dates make the request that a person reads."""
+    assert data_request(["5", "1"], [{"last": "1y"}], "To try") == {
+        "purpose": "To try",
+        "serviceGroups": [{"id": 5}, {"id": 1}],
+        "timeRanges": [{"last": "1y"}],
+    }
