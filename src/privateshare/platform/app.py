@@ -8,6 +8,7 @@ from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.requests import RequestIds
+from privateshare.platform.consent.pages import Detour
 from privateshare.platform.consent.routes import consent_app, render_page_error
 from privateshare.platform.runtime import Platform
 
@@ -23,7 +24,8 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(health)
     app.include_router(consent_app(), prefix="/apps/saas")
     add_error_handlers(app, renderers={"/apps/": render_page_error})
-    app.add_exception_handler(Repeated, _repeat)
+    app.add_exception_handler(Repeated, _carried)
+    app.add_exception_handler(Detour, _carried)
     return app
 
 
@@ -34,6 +36,6 @@ def _api() -> APIRouter:
     return api
 
 
-async def _repeat(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Repeated)
+async def _carried(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Repeated | Detour)
     return error.response

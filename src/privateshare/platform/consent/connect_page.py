@@ -9,7 +9,7 @@ from privateshare.platform.api.requests import platform_of
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent import connecting, ending, steps
 from privateshare.platform.consent.choices import allowed_sources, contract_reach, shared_kinds
-from privateshare.platform.consent.pages import PageRoute, redirect
+from privateshare.platform.consent.pages import redirect
 from privateshare.platform.consent.uploads import Form, read_form
 from privateshare.platform.consent.walk import (
     TOKEN_FIELD,
@@ -27,7 +27,7 @@ from privateshare.sources.contract import Broken, Source
 WAY, UPLOAD, SAMPLE = "way", "upload", "sample:"
 UNPROCESSABLE, TOO_LARGE = 422, 413
 
-router = APIRouter(route_class=PageRoute)
+router = APIRouter()
 
 
 @router.get("/journey/{tag}/connect/{source_id}")

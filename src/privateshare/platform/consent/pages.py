@@ -1,14 +1,11 @@
 """HTML out: templates, the headers that protect them, and their static files."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Request
-from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -51,26 +48,10 @@ def static_file(name: str) -> Response | None:
 
 
 class Detour(Exception):  # not an error: it carries the answer that is given instead
-    """The page that was asked for is not the one to show; this answer is."""
+    """The page that was asked for is not the one to show, this answer is; and what was changed for it is undone."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
-
-
-class PageRoute(APIRoute):
-    """A route whose page may turn out to be another one."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler, which answers a Detour with where it leads."""
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except Detour as detour:
-                return detour.response
-
-        return handle
 
 
 @cache

@@ -15,13 +15,13 @@ from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.errors import request_id
 from privateshare.platform.consent import connect_page, consent_page, ending, source_page, steps
 from privateshare.platform.consent.entering import enter, entered
-from privateshare.platform.consent.pages import PageRoute, page, redirect, static_file
+from privateshare.platform.consent.pages import page, redirect, static_file
 from privateshare.platform.consent.returning import Failure
 from privateshare.platform.consent.walk import AnyWalk, PostedForm, journey_page, request_words
 
 GONE = 410
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = APIRouter()
 
 
 def consent_app() -> APIRouter:

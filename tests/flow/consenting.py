@@ -1,0 +1,116 @@
+"""What the tests of the consent pages share: contracts with all their words, links, archives."""
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from examples.walking import Browser
+
+from privateshare.platform.grants.contracts import ContractTerms, create_application, create_contract
+from privateshare.protocol import jwt
+from tests.flow.people import EVERYTHING, People, key
+from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of, verifier
+
+PAGES = "apps/saas"
+DOCUMENT: dict[str, Any] = {"dataRequest": EVERYTHING | {"purpose": "To test", "timeRanges": [{"last": "12m"}]}}
+
+
+async def asking_contract(
+    people: People,
+    *,
+    name: str = "Genrefy",
+    partner: str = "Example Ltd",
+    document: dict[str, Any] = DOCUMENT,
+    redirect_uris: tuple[str, ...] = (REDIRECT_URI,),
+    **terms: Any,
+) -> Wire:
+    """A contract with its own application name and document."""
+    private = key(0)
+    wanted = ContractTerms(
+        **({"kind": "read"} | terms),
+        document=document,
+        public_key=jwt.public_pem(private.public_key()),
+        redirect_uris=redirect_uris,
+    )
+    async with people.platform.database.transaction() as db:
+        application = await create_application(db, name, partner=partner)
+        contract = await create_contract(db, application.id, wanted)
+    return Wire(people.origin, application.id, contract.id, private)
+
+
+@dataclass
+class Asking:
+    """An app that sends a person to the pages, and then exchanges what they bring back."""
+
+    wire: Wire
+    url: str
+    code: str
+    verifier: str = field(repr=False)
+    session: str = field(repr=False)
+
+    def tokens(self, returned: str) -> Tokens:
+        """The tokens for what a person came back with."""
+        return self.wire.tokens(self.wire.exchange(query_of(returned)["code"], self.verifier))
+
+
+def ask(wire: Wire, query: str = "", page: str = "authorize", **claims: Any) -> Asking:
+    """A link to the pages. `query` is added to it, `claims` to the pre-authorization."""
+    secret = verifier()
+    answer = wire.authorize(secret, **claims)
+    assert answer.status_code == 201, answer.text
+    code = wire.signed(answer)["preauthorization_code"]
+    return Asking(wire, link(wire, page, code, query), code, secret, answer.json()["session"]["key"])
+
+
+def refer(wire: Wire, page: str, access: str, query: str = "", **claims: Any) -> Asking:
+    """A link to a page for a person whom the app knows. Protocol 4.4."""
+    secret = verifier()
+    fixed = {"access_token": access, "redirect_uri": REDIRECT_URI, "state": "the state"}
+    answer = wire.post("oauth/token/reference", **(fixed | claims))
+    assert answer.status_code == 201, answer.text
+    code = wire.signed(answer)["reference_code"]
+    return Asking(wire, link(wire, page, code, query), code, secret, answer.json()["session"]["key"])
+
+
+def link(wire: Wire, page: str, code: str, query: str = "") -> str:
+    """The address of a page."""
+    return f"{wire.origin}/{PAGES}/{page}?code={code}{query}"
+
+
+def opened(url: str, **options: Any) -> Browser:
+    """A fresh browser at an address."""
+    browser = Browser(**options)
+    browser.open(url)
+    return browser
+
+
+def spotify_archive(path: Path, *, artist: str = "The Testers", username: str = "listener-1", plays: int = 40) -> Path:
+    """An extended streaming history as Spotify hands it out."""
+    told = [
+        {
+            "ts": f"2026-{1 + number % 9:02}-{1 + number % 28:02}T10:{number % 60:02}:00Z",
+            "username": username,
+            "platform": "web",
+            "ms_played": 200_000 + number,
+            "conn_country": "AT",
+            "master_metadata_track_name": f"Song {number % 7}",
+            "master_metadata_album_artist_name": artist if number % 3 else "Second Fiddle",
+            "master_metadata_album_album_name": "An Album",
+            "spotify_track_uri": f"spotify:track:{number % 7:022}",
+            "reason_start": "clickrow",
+            "reason_end": "trackdone",
+            "shuffle": False,
+            "skipped": False,
+            "offline": False,
+            "incognito_mode": False,
+        }
+        for number in range(plays)
+    ]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Spotify Extended Streaming History/Streaming_History_Audio_2026_0.json", json.dumps(told))
+    path.write_bytes(packed.getvalue())
+    return path
