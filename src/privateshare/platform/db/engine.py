@@ -13,7 +13,11 @@ class Database:
 
     def __init__(self, url: str, pool_size: int) -> None:
         self.engine: AsyncEngine = create_async_engine(
-            make_url(url).set(drivername="postgresql+psycopg"), pool_size=pool_size, max_overflow=0, pool_pre_ping=True
+            make_url(url).set(drivername="postgresql+psycopg"),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged, and what is stored must not be
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
