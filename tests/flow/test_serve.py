@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from privateshare.platform.embedded.locks import FileLock
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import FolderInUse, running_platform
@@ -59,6 +61,21 @@ def test_stops_cleanly_and_carries_on(tmp_path: Path, number: signal.Signals) ->
         assert not (data / "postgres" / "cluster" / "postmaster.pid").exists()
     with serving(data) as second:
         assert key_ids(second) == before
+
+
+def test_stopped_while_it_starts(tmp_path: Path) -> None:
+    """A stop in the midst of the first start ends it with status 0, and leaves no process behind."""
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        while not (data / "postgres" / "cluster.new").exists():
+            time.sleep(0.001)
+        process.send_signal(signal.SIGTERM)
+        told, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert told == ""
+    with FileLock(data / "postgres" / "lock") as lock:
+        lock.acquire()
 
 
 def test_killed_as_a_group(tmp_path: Path) -> None:

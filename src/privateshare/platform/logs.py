@@ -1,18 +1,23 @@
 """What the platform writes about its own work: to standard error, as text or JSON lines, the libraries' lines too."""
 
 import logging
+import re
 import sys
+import traceback
+from typing import TextIO
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
 from privateshare.platform.settings import Settings
 
+_ROW_DETAIL = re.compile(r"^DETAIL: .*$", re.MULTILINE)
+
 
 def configure_logging(settings: Settings) -> None:
     """Sends all log lines through one format. Ours from the level of the settings up, other libraries' warnings.
 
-    A traceback never shows the values of variables: they may be secrets.
+    A traceback never shows the values of variables, nor of a row that PostgreSQL refused: they may be secrets.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -38,9 +43,14 @@ def configure_logging(settings: Settings) -> None:
 
 def _renderers(settings: Settings) -> list[structlog.typing.Processor]:
     if settings.log_format == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
-        )
-    ]
+        return [structlog.processors.ExceptionRenderer(_traceback), structlog.processors.JSONRenderer()]
+    colors = sys.stderr.isatty()
+    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=_print_traceback, pad_event_to=0)]
+
+
+def _print_traceback(output: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    output.write(_traceback(exc_info))
+
+
+def _traceback(exc_info: structlog.typing.ExcInfo) -> str:
+    return _ROW_DETAIL.sub("DETAIL: hidden", "".join(traceback.format_exception(*exc_info)))

@@ -20,6 +20,7 @@ from privateshare.platform.settings import Settings
 from privateshare.platform.startup import PATIENCE_SECONDS, running_platform
 from privateshare.platform.sync.queue import DEAD_AFTER_SECONDS, add_tasks, recover_jobs
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP_SECONDS = 6  # what requests and syncs under way get to end: containers are killed after ten
 ABORT_SECONDS = 2  # what a sync that was cut off gets to put its job back
 RESTART_SECONDS = 1.0
@@ -52,18 +53,22 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 
 @contextmanager
 def _until_told_to_stop() -> Iterator[None]:
-    """Cancels what is inside at the first SIGINT or SIGTERM, and its orderly end at the second."""
+    """Cancels what is inside at the first SIGINT or SIGTERM; the second kills, as if nobody handled it."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     assert task is not None
     told = asyncio.Event()
 
+    def let_go() -> None:
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+
     def stop() -> None:
+        let_go()
         told.set()
         task.cancel()
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop)
     try:
         yield
@@ -71,8 +76,7 @@ def _until_told_to_stop() -> Iterator[None]:
         if not told.is_set():
             raise
     finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
+        let_go()
 
 
 def _free_port(settings: Settings) -> int:

@@ -15,7 +15,7 @@ structlog.get_logger("privateshare.part").info("ours", number=1)
 structlog.get_logger("privateshare.part").debug("too small")
 logging.getLogger("library").info("too small, too")
 def fail(secret):
-    raise ValueError("failed")
+    raise ValueError("failed\\nDETAIL:  Key (name)=(" + secret + ") already exists.")
 try:
     fail("hunter" + "2")
 except ValueError:

@@ -29,6 +29,12 @@ def new_revision(database_url: str, message: str) -> None:
         command.revision(_config(connection), message, autogenerate=True, rev_id=f"{number:04}")
 
 
+def check(database_url: str) -> None:
+    """Raises CommandError if a migrated database is not what the code's tables describe: a migration is missing."""
+    with _connection(database_url) as connection:
+        command.check(_config(connection))
+
+
 @contextmanager
 def _connection(database_url: str) -> Iterator[Connection]:
     engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"))

@@ -1,0 +1,29 @@
+"""Migrations against the real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from privateshare.platform.db.migrate import check, upgrade
+from privateshare.platform.embedded.postgres import EmbeddedPostgres
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[str]:
+    """An empty database."""
+    async with EmbeddedPostgres(tmp_path / "postgres") as url:
+        yield url
+
+
+async def test_migrations_make_the_tables_of_the_code(database: str) -> None:
+    """A migrated database is what the code describes, and migrating again changes nothing."""
+    await asyncio.to_thread(upgrade, database)
+    await asyncio.to_thread(upgrade, database)
+    await asyncio.to_thread(check, database)
+
+
+async def test_several_at_once(database: str) -> None:
+    """Processes that start together migrate one after the other, and none fails."""
+    await asyncio.gather(*(asyncio.to_thread(upgrade, database) for _ in range(3)))
