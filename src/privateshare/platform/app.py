@@ -3,7 +3,18 @@
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from privateshare.platform.api import accounts, discovery, keys, oauth, query, samples, sessions
+from privateshare.platform.api import (
+    accounts,
+    contract,
+    discovery,
+    keys,
+    oauth,
+    push,
+    query,
+    samples,
+    sessions,
+    storage,
+)
 from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
@@ -12,7 +23,7 @@ from privateshare.platform.consent.pages import Detour
 from privateshare.platform.consent.routes import consent_app, render_page_error
 from privateshare.platform.runtime import Platform
 
-API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, samples)
+API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, push, storage, contract, samples)
 
 
 def create_app(platform: Platform) -> FastAPI:
@@ -22,8 +33,9 @@ def create_app(platform: Platform) -> FastAPI:
     app.add_middleware(RequestIds)
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(health)
+    app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas")
-    add_error_handlers(app, renderers={"/apps/": render_page_error})
+    add_error_handlers(app, renderers={"/apps/": render_page_error, "/cloud/": storage.render_storage_error})
     app.add_exception_handler(Repeated, _carried)
     app.add_exception_handler(Detour, _carried)
     return app

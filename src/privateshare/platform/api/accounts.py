@@ -1,13 +1,35 @@
-"""The accounts that a contract can see. Protocol 7."""
+"""The accounts that a contract can see, and the person's end of it all. Protocol 7."""
 
-from fastapi import APIRouter
+from typing import Annotated
+from urllib.parse import urlencode
 
-from privateshare.platform.api.callers import UserCaller
+from fastapi import APIRouter, Header
+from starlette.responses import Response
+
+from privateshare.errors import NotFound
+from privateshare.platform.api.callers import Once, User, UserCaller
+from privateshare.platform.db.tables import Account as AccountRow
+from privateshare.platform.grants.contracts import check_redirect_uri
+from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.library.accounts import account_view, consented_accounts
+from privateshare.platform.library.erasure import erase_account, forget_user
 from privateshare.platform.library.libraries import open_library
-from privateshare.protocol.messages import Account
+from privateshare.protocol.addresses import ONBOARD_PATH
+from privateshare.protocol.messages import Account, Wire
 
 router = APIRouter(tags=["accounts"])
+
+AccountId = Annotated[str, Header(alias="accountId")]
+
+
+class Done(Wire):
+    """It is done: an object without fields, since some clients need a body (protocol 13)."""
+
+
+class Location(Wire):
+    """Where to send the person's browser."""
+
+    location: str
 
 
 @router.get("/permission-access/accounts", response_model_exclude_none=True)
@@ -15,3 +37,43 @@ async def accounts(caller: UserCaller) -> list[Account]:
     """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
     library = await open_library(caller.db, caller.platform.master_key, caller.consent.library_id)
     return [account_view(account, library) for account in await consented_accounts(caller.db, caller.consent.id)]
+
+
+@router.delete("/permission-access/service/h:accountId", response_model=Done)
+async def delete_account(caller: UserCaller, once: Once, account_id: AccountId) -> Response:
+    """Removes an account, its credentials and every file that came from it. Protocol 7.2."""
+    await erase_account(caller.db, caller.platform, await _visible_account(caller, account_id))
+    return await once.answer({})
+
+
+@router.get("/permission-access/revoke/h:accountId")
+async def revoke_account_permission(
+    caller: UserCaller, account_id: AccountId, redirect_uri: Annotated[str, Header(alias="redirectUri")]
+) -> Location:
+    """Where the person can withdraw what they granted at the source. Protocol 7.4."""
+    account = await _visible_account(caller, account_id)
+    start = Start(
+        caller.contract,
+        check_redirect_uri(caller.contract, redirect_uri),
+        library_id=account.library_id,
+        consent_id=caller.consent.id,
+        account_id=account.id,
+    )
+    lifetime = caller.platform.settings.preauthorization_lifetime
+    code = await begin_journey(caller.db, start, caller.now, lifetime)
+    origin = caller.api.rsplit("/", 2)[0]
+    return Location(location=f"{origin}{ONBOARD_PATH}revoke?{urlencode({'code': code})}")
+
+
+@router.delete("/user", response_model=Done)
+async def delete_user(caller: UserCaller, once: Once) -> Response:
+    """Deletes the person as far as this app's partner is concerned; its tokens stop working at once. Protocol 7.5."""
+    await forget_user(caller.db, caller.platform, caller.consent, caller.contract.application.partner_id, caller.now)
+    return await once.answer({})
+
+
+async def _visible_account(caller: User, account_id: str) -> AccountRow:
+    for account in await consented_accounts(caller.db, caller.consent.id):
+        if account.public_id == account_id:
+            return account
+    raise NotFound("There is no such account here")

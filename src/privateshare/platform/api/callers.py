@@ -159,6 +159,10 @@ class OnceOnly:
 
 
 async def _once(request: Request, caller: ContractCaller) -> OnceOnly:
+    return await begin_once(request, caller)
+
+
+async def begin_once(request: Request, caller: Caller) -> OnceOnly:
     """Records the nonce. Raises InvalidRequest if another request used it, Repeated if this one did."""
     nonce = str(caller.claims["nonce"])
     key = answer_key(caller.token)

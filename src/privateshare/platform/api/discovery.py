@@ -1,12 +1,14 @@
 """What can be connected. Protocol 9."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
+from pydantic import Field
 
 from privateshare.errors import InvalidRequest
-from privateshare.platform.api.callers import Transaction
+from privateshare.platform import discovery
+from privateshare.platform.api.callers import ContractCaller, Transaction
 from privateshare.platform.db.tables import Contract
 from privateshare.platform.grants.offers import offered_sources
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
@@ -14,7 +16,8 @@ from privateshare.protocol.messages import AvailableServices, Country, IdRef, Se
 
 router = APIRouter(tags=["discovery"])
 
-PUBLISHED = int(datetime(2026, 11, 24, tzinfo=UTC).timestamp() * 1000)
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 20
 
 
 class ServicesAnswer(Wire):
@@ -49,13 +52,83 @@ async def services(
     )
 
 
+class SourceQuery(Wire):
+    """Which records (`filter`, `search`, any of the values of each field), and which of their fields (`include`)."""
+
+    search: dict[str, list[str]] = {}
+    query_string: str | None = Field(default=None, max_length=200)
+    include: list[str] = []
+    filter: dict[str, Any] = {}
+
+
+class SourceRequest(Wire):
+    """A page of sources."""
+
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+    offset: int = Field(default=0, ge=0)
+    sort: dict[Literal["name"], Literal["asc", "desc"]] = {}
+    query: SourceQuery = SourceQuery()
+
+
+class SourcesAnswer(Wire):
+    """A page of sources; `total` counts those on all pages."""
+
+    data: list[dict[str, Any]]
+    limit: int
+    offset: int
+    total: int
+
+
+class RecordsAnswer(Wire):
+    """Records of one kind."""
+
+    data: list[dict[str, Any]]
+
+
+@router.post("/discovery/sources")
+async def sources(caller: ContractCaller, body: SourceRequest | None = None) -> SourcesAnswer:
+    """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
+    del caller  # any contract may ask
+    asked = body or SourceRequest()
+    found = discovery.find(discovery.source_records(), _query(asked.query, dict(asked.sort)))
+    page = found[asked.offset : asked.offset + asked.limit]
+    data = [discovery.project(record, asked.query.include) for record in page]
+    return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
+
+
+@router.post("/discovery/{kind}")
+async def records(
+    caller: ContractCaller,
+    kind: Literal["categories", "countries", "platforms", "sourceTypes"],
+    body: SourceRequest | None = None,
+) -> RecordsAnswer:
+    """Categories, countries, platforms or source types. Protocol 9.3."""
+    del caller  # any contract may ask
+    asked = (body or SourceRequest()).query
+    found = discovery.find(discovery.other_records()[kind], _query(asked, {}))
+    return RecordsAnswer(data=[discovery.project(record, asked.include) for record in found])
+
+
+def _query(asked: SourceQuery, sort: dict[str, str]) -> discovery.Query:
+    return discovery.Query(asked.search, asked.query_string or "", dict(_flat(asked.filter)), asked.include, sort)
+
+
+def _flat(filters: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Filters by dotted field: clients write `{"service": {"id": [1]}}` as well as `{"service.id": [1]}`."""
+    for name, value in filters.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{field}", values) for field, values in _flat(value))
+        else:
+            yield name, value if isinstance(value, list) else [value]
+
+
 def _service(source: CatalogueSource) -> Service:
     return Service(
         id=source.id,
         name=source.name,
         service_groups=[IdRef(id=group) for group in source.groups],
-        published_status="approved",
-        published_date=PUBLISHED,
+        published_status=discovery.published_status(source.id),
+        published_date=discovery.PUBLISHED,
         countries=[IdRef(id=country) for country in source.countries] or None,
         service_id=source.service_type,
         reference=source.reference,

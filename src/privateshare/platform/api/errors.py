@@ -61,7 +61,9 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
 
     async def refuse_text(request: Request, error: Exception) -> Response:
         assert isinstance(error, DataError)
-        return answer(request, InvalidRequest("A text holds a character that cannot be stored", detail=type(error.orig).__name__))
+        return answer(
+            request, InvalidRequest("A text holds a character that cannot be stored", detail=type(error.orig).__name__)
+        )
 
     async def refuse_unknown(request: Request, error: Exception) -> Response:
         log.error("failed", path=_route(request), exc_info=error)

@@ -15,7 +15,7 @@ from privateshare.errors import FileNotFound
 from privateshare.platform.api.callers import Caller, User, authenticate, require_user
 from privateshare.platform.api.requests import platform_of
 from privateshare.platform.blobs.store import BlobNotFound
-from privateshare.platform.db.tables import Session
+from privateshare.platform.db.tables import PushedFile, Session
 from privateshare.platform.library.accounts import account_view, consented_accounts
 from privateshare.platform.library.delivery import (
     Delivery,
@@ -29,10 +29,11 @@ from privateshare.platform.library.delivery import (
 from privateshare.platform.library.encoding import compressed, fingerprint
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.libraries import OpenLibrary, open_library
+from privateshare.platform.library.pushed import content, pushed_entry, readable_pushed
 from privateshare.platform.sync.sessions import find_session, session_status
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypted
-from privateshare.protocol.messages import FileEntry, FileList, SessionState
+from privateshare.protocol.messages import FileEntry, FileList, FileMetadata, SessionOptions, SessionState
 
 router = APIRouter(tags=["query"])
 
@@ -69,10 +70,13 @@ async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, SessionSt
     status = await session_status(caller.db, session, caller.now)
     if user is None or status.state is SessionState.PENDING:
         return orjson.dumps(FileList(status=status).to_wire()), status.state
-    may = readable(user.contract, user.consent, session)
-    files = await readable_files(user.db, user.consent, may)
-    shelf = Shelf(user.platform.blobs, await _library(user))
-    entries = await asyncio.to_thread(list_files, shelf, files, may)
+    library = await _library(user)
+    if user.contract.kind == "read-raw":
+        entries = [pushed_entry(file) for file, _ in await _pushed(user, session, library)]
+    else:
+        may = readable(user.contract, user.consent, session)
+        files = await readable_files(user.db, user.consent, may)
+        entries = await asyncio.to_thread(list_files, Shelf(user.platform.blobs, library), files, may)
     return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status.state
 
 
@@ -114,6 +118,8 @@ async def _delivery(user: User, session: Session, name: str) -> Delivery:
     may = readable(user.contract, user.consent, session)
     if name == ACCOUNTS_FILE:
         return await _accounts_delivery(user, may)
+    if user.contract.kind == "read-raw":
+        return await _pushed_delivery(user, session, name, may)
     file = await readable_file(user.db, user.consent, may, name)
     shelf = Shelf(user.platform.blobs, await _library(user))
     try:
@@ -133,6 +139,23 @@ async def _accounts_delivery(user: User, may: Readable) -> Delivery:
     updated = max((int(account.updated_at.timestamp() * 1000) for account in accounts), default=1)
     entry = FileEntry(name=ACCOUNTS_FILE, updated_date=updated)
     return Delivery(entry, may.compression, len(data), fingerprint(data), compressed([data], may.compression))
+
+
+async def _pushed(user: User, session: Session, library: OpenLibrary) -> list[tuple[PushedFile, FileMetadata]]:
+    options = SessionOptions.model_validate(session.options)
+    asked = (options.scope.criteria if options.scope else None) or []
+    return await readable_pushed(user.db, library, user.contract, user.consent, asked, session.created_at)
+
+
+async def _pushed_delivery(user: User, session: Session, name: str, may: Readable) -> Delivery:
+    """A pushed file as it came. Protocol 10.3."""
+    library = await _library(user)
+    for file, metadata in await _pushed(user, session, library):
+        if str(file.name) == name:
+            chunks = compressed(content(user.platform.blobs, library, file), may.compression)
+            entry, told = pushed_entry(file), metadata.model_dump(by_alias=True, exclude_none=True)
+            return Delivery(entry, may.compression, file.size, file.sha256, chunks, told)
+    raise FileNotFound("There is no such file in this session")
 
 
 async def _library(user: User) -> OpenLibrary:

@@ -29,7 +29,7 @@ class CloudBlobs:
         try:
             if length is not None:
                 return iter([bytes(obstore.get_range(self._store, check_key(key), start=start, length=length))])
-            options: "GetOptions" = {"range": {"offset": start}} if start else {}
+            options: GetOptions = {"range": {"offset": start}} if start else {}
             return (bytes(piece) for piece in obstore.get(self._store, check_key(key), options=options))
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error

@@ -4,7 +4,8 @@ Big things are sealed in chunks (the STREAM construction over AES-256-GCM): each
 whether it is the last, under a key made for this one stream from the owner's key and a random salt. So a stream of
 any size is written and read in constant memory, and no nonce is used twice.
 
-    header: version (1 byte), salt (32 bytes)      chunk: 64 KiB of data + 16 bytes tag; the last one is shorter or equal
+    header: version (1 byte), salt (32 bytes)
+    chunk:  64 KiB of data, or less in the last one, and 16 bytes of tag
 """
 
 import os

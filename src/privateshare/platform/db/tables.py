@@ -104,6 +104,16 @@ class SigningKey(Table):
     created_at: Mapped[datetime] = _created()
 
 
+class CertificateAuthority(Table):
+    """What signs the certificates of contracts; the private part is sealed. Protocol 12.1."""
+
+    __tablename__ = "certificate_authorities"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sealed_private_key: Mapped[bytes]
+    certificate: Mapped[str]
+    created_at: Mapped[datetime] = _created()
+
+
 class Library(Table):
     """A person's library. Destroying `wrapped_key` makes everything sealed with it unreadable, backups included."""
 
@@ -190,6 +200,30 @@ class PushedFile(Table):
     blob: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
+
+
+class Storage(Table):
+    """A place for an application's own encrypted files, tied to a person once one consents with it. Protocol 11."""
+
+    __tablename__ = "storages"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey(Application.id))
+    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = _created()
+
+
+class StoredFile(Table):
+    """A file of a storage, as the client encrypted it. `key` is its path in lower case: paths compare without case."""
+
+    __tablename__ = "stored_files"
+    storage_id: Mapped[str] = mapped_column(ForeignKey(Storage.id, ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(default=uuid4)
+    path: Mapped[str]
+    blob: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = _created()
 
 
 class Sync(Table):
@@ -286,6 +320,7 @@ class Journey(Table):
     challenge: Mapped[str | None]
     parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     account_ids: Mapped[list[str]] = mapped_column(default=list)
+    account_id: Mapped[UUID | None]
     provisional: Mapped[bool] = mapped_column(default=False)
     sealed_outcome: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()

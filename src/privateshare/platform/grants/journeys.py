@@ -26,6 +26,7 @@ class Start:
     session_id: UUID | None = None
     library_id: UUID | None = None
     consent_id: UUID | None = None
+    account_id: UUID | None = None
 
 
 async def begin_journey(db: AsyncSession, start: Start, now: datetime, lifetime: timedelta) -> str:
@@ -41,6 +42,7 @@ async def begin_journey(db: AsyncSession, start: Start, now: datetime, lifetime:
             session_id=start.session_id,
             library_id=start.library_id,
             consent_id=start.consent_id,
+            account_id=start.account_id,
             expires_at=now + lifetime,
         )
     )

@@ -51,13 +51,14 @@ class Delivery:
     size: int
     sha256: str
     chunks: Iterator[bytes]
+    pushed: dict[str, Any] | None = None
 
     def to_header(self) -> dict[str, Any]:
-        """What `X-Metadata` tells of it. Protocol 6.3, 6.4."""
+        """What `X-Metadata` tells of it: of mapped objects, or of a pushed file. Protocol 6.3, 6.4."""
         entry = self.entry.to_wire()
         names = ("objectCount", "objectType", "serviceGroup", "serviceName", "schema")
         header: dict[str, Any] = {
-            "metadata": {name: entry[name] for name in names if name in entry},
+            "metadata": self.pushed or {name: entry[name] for name in names if name in entry},
             "size": self.size,
             "sha256": self.sha256,
         }

@@ -1,21 +1,35 @@
 """Erasing: the key first, which reaches every copy; rows with it; blobs by a job that a crash does not lose."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import Account, DoomedBlob, File, Library
+from privateshare.platform.db.tables import (
+    Account,
+    Application,
+    Consent,
+    Contract,
+    DoomedBlob,
+    File,
+    Library,
+    LibraryPartner,
+    PushedFile,
+    Storage,
+)
 from privateshare.platform.library.libraries import blob_prefix
+from privateshare.platform.library.storages import blob_prefix as storage_prefix
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.queue import defer_sweep
 
 
 async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) -> None:
     """Removes a person's library: when the transaction commits its key is gone and with it everything sealed."""
+    storages = list(await db.scalars(select(Storage.id).where(Storage.library_id == library_id)))
     await db.execute(delete(Library).where(Library.id == library_id))
-    await _doom(db, platform, [blob_prefix(library_id)])
+    await _doom(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
 
 
 async def erase_account(db: AsyncSession, platform: Platform, account: Account) -> None:
@@ -33,3 +47,42 @@ async def _doom(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:
         await db.execute(insert(DoomedBlob).values([{"key": key} for key in blobs]).on_conflict_do_nothing())
         await db.flush()
         await defer_sweep(db, platform.queue)
+
+
+async def forget_user(db: AsyncSession, platform: Platform, consent: Consent, partner_id: str, now: datetime) -> None:
+    """Deletes a person at a partner's wish. Protocol 7.5.
+
+    The library is theirs: it is erased when no other partner has a live consent to it. Else what is this partner's
+    goes: its consents with their tokens and sessions, what it pushed, its storages, and the name it knew them by.
+    """
+    library_id = consent.library_id
+    consents = list(await db.execute(_consents_with_partners(library_id)))
+    others = [found for found, partner in consents if partner != partner_id and _is_live(found, now)]
+    if not others:
+        await erase_library(db, platform, library_id)
+        return
+    for found, partner in consents:
+        if partner == partner_id:
+            await db.delete(found)
+    contracts = select(Contract.id).join(Application).where(Application.partner_id == partner_id)
+    pushed = delete(PushedFile).where(PushedFile.library_id == library_id, PushedFile.contract_id.in_(contracts))
+    blobs = list(await db.scalars(pushed.returning(PushedFile.blob)))
+    storages = delete(Storage).where(Storage.library_id == library_id, Storage.contract_id.in_(contracts))
+    blobs += [storage_prefix(id_) for id_ in await db.scalars(storages.returning(Storage.id))]
+    await db.execute(
+        delete(LibraryPartner).where(LibraryPartner.library_id == library_id, LibraryPartner.partner_id == partner_id)
+    )
+    await _doom(db, platform, blobs)
+
+
+def _consents_with_partners(library_id: UUID) -> Select[Consent, str]:
+    return (
+        select(Consent, Application.partner_id)
+        .join(Contract, Contract.id == Consent.contract_id)
+        .join(Application, Application.id == Contract.application_id)
+        .where(Consent.library_id == library_id)
+    )
+
+
+def _is_live(consent: Consent, now: datetime) -> bool:
+    return consent.revoked_at is None and (consent.expires_at is None or consent.expires_at > now)

@@ -15,6 +15,16 @@ depends_on: Sequence[str] | None = None
 def upgrade() -> None:
     """What this step changes."""
     op.create_table(
+        "certificate_authorities",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
+        sa.Column("certificate", sa.String(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("certificate_authorities_pkey")),
+    )
+    op.create_table(
         "doomed_blobs",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column(
@@ -247,6 +257,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("references_expires_at_idx"), "references", ["expires_at"], unique=False)
     op.create_table(
+        "storages",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("application_id", sa.String(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["application_id"], ["applications.id"], name=op.f("storages_application_id_fkey")),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("storages_contract_id_fkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("storages_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("storages_pkey")),
+    )
+    op.create_index(op.f("storages_library_id_idx"), "storages", ["library_id"], unique=False)
+    op.create_table(
         "authorization_codes",
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
         sa.Column("consent_id", sa.Uuid(), nullable=False),
@@ -303,6 +330,22 @@ def upgrade() -> None:
     op.create_index(op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False)
     op.create_index(op.f("sessions_library_id_idx"), "sessions", ["library_id"], unique=False)
     op.create_table(
+        "stored_files",
+        sa.Column("storage_id", sa.String(), nullable=False),
+        sa.Column("key", sa.String(collation="C"), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["storage_id"], ["storages.id"], name=op.f("stored_files_storage_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("storage_id", "key", name=op.f("stored_files_pkey")),
+    )
+    op.create_table(
         "tokens",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("use", sa.String(), nullable=False),
@@ -337,6 +380,7 @@ def upgrade() -> None:
         sa.Column("challenge", sa.String(), nullable=True),
         sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("account_ids", sa.ARRAY(sa.String()), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("provisional", sa.Boolean(), nullable=False),
         sa.Column("sealed_outcome", sa.LargeBinary(), nullable=True),
         sa.Column(
@@ -386,6 +430,7 @@ def downgrade() -> None:
     op.drop_index(op.f("tokens_expires_at_idx"), table_name="tokens")
     op.drop_index(op.f("tokens_consent_id_idx"), table_name="tokens")
     op.drop_table("tokens")
+    op.drop_table("stored_files")
     op.drop_index(op.f("sessions_library_id_idx"), table_name="sessions")
     op.drop_index(op.f("sessions_expires_at_idx"), table_name="sessions")
     op.drop_index(op.f("sessions_consent_id_idx"), table_name="sessions")
@@ -393,6 +438,8 @@ def downgrade() -> None:
     op.drop_table("consent_accounts")
     op.drop_index(op.f("authorization_codes_expires_at_idx"), table_name="authorization_codes")
     op.drop_table("authorization_codes")
+    op.drop_index(op.f("storages_library_id_idx"), table_name="storages")
+    op.drop_table("storages")
     op.drop_index(op.f("references_expires_at_idx"), table_name="references")
     op.drop_table("references")
     op.drop_table("pushed_files")
@@ -414,3 +461,4 @@ def downgrade() -> None:
     op.drop_table("nonces")
     op.drop_table("libraries")
     op.drop_table("doomed_blobs")
+    op.drop_table("certificate_authorities")

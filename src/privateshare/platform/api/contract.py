@@ -1,0 +1,139 @@
+"""The contract itself, the portability report, tracking. Protocol 12."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from privateshare.errors import InvalidRequest, NotFound
+from privateshare.platform.api.callers import ContractCaller, Transaction, UserCaller
+from privateshare.platform.api.requests import platform_of
+from privateshare.platform.db.tables import Contract, Session
+from privateshare.platform.grants.certificates import expiration, load_authority
+from privateshare.platform.grants.contracts import SCHEMA_VERSION, load_contract
+from privateshare.platform.library.delivery import readable, readable_files
+from privateshare.platform.library.files import Shelf
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.report import MEDIA_TYPES, Report, ReportFormat, make_report
+from privateshare.protocol.catalogue import Named, catalogue
+from privateshare.protocol.messages import TimeRange, Wire
+from privateshare.protocol.scope import Reach, window
+
+router = APIRouter(tags=["contract"])
+
+CertificateType = Literal["x509", "json"]
+NOT_GIVEN = ("", "undefined", "null")  # what clients send for a parameter that they have not
+
+
+class ContractApplication(Wire):
+    """The application that a contract belongs to."""
+
+    id: str
+    name: str
+    resources: dict[str, Any]
+    status: int
+
+
+class ContractDetails(Wire):
+    """A contract; `certificate` is an X.509 certificate (base64 of DER) or the document, as `type` says."""
+
+    access_type: Literal["r", "w"]
+    application: ContractApplication
+    certificate: str
+    certificate_contract_schema_version: str
+    expiration_date: int
+    id: str
+    partner_id: str
+    type: CertificateType
+
+
+@router.get("/permission-access/contract")
+async def own_contract(caller: ContractCaller, type: CertificateType = "x509") -> ContractDetails:
+    """The caller's contract. Protocol 12.1."""
+    return await _details(caller, caller.contract, type)
+
+
+@router.get("/permission-access/contract/{contract_id}/{application_id}")
+async def public_contract(
+    request: Request,
+    db: Transaction,
+    contract_id: str,
+    application_id: str,
+    schema_version: Annotated[str, Query(alias="schemaVersion")] = SCHEMA_VERSION,
+) -> ContractDetails:
+    """A contract by its two ids, as iOS asks for it, without a JWT. Protocol 12.1."""
+    if schema_version != SCHEMA_VERSION:
+        raise InvalidRequest(f"schemaVersion must be {SCHEMA_VERSION}")
+    now = datetime.now(UTC)
+    contract = await load_contract(db, f"{application_id}_{contract_id}", now)
+    authority = await load_authority(db, platform_of(request).master_key, now)
+    return _view(contract, authority.certify(contract), "x509")
+
+
+async def _details(caller: ContractCaller, contract: Contract, kind: CertificateType) -> ContractDetails:
+    if kind == "json":
+        return _view(contract, json.dumps(contract.document, ensure_ascii=False), kind)
+    authority = await load_authority(caller.db, caller.platform.master_key, caller.now)
+    return _view(contract, authority.certify(contract), kind)
+
+
+def _view(contract: Contract, certificate: str, kind: CertificateType) -> ContractDetails:
+    application = contract.application
+    return ContractDetails(
+        access_type="w" if contract.kind == "write" else "r",
+        application=ContractApplication(id=application.id, name=application.name, resources={}, status=1),
+        certificate=certificate,
+        certificate_contract_schema_version=SCHEMA_VERSION,
+        expiration_date=int(expiration(contract).timestamp() * 1000),
+        id=contract.id,
+        partner_id=application.partner_id,
+        type=kind,
+    )
+
+
+@router.get(
+    "/export/{service_type}/report",
+    response_class=Response,
+    responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
+)
+async def portability_report(
+    caller: UserCaller,
+    service_type: str,
+    format: ReportFormat = "xml",
+    from_: Annotated[str, Query(alias="from")] = "",
+    to: str = "",
+) -> Response:
+    """What the library holds of a service type, as far as this contract may read it. Protocol 12.3."""
+    service = _service(service_type)
+    session = Session(options={}, created_at=caller.now)  # a reading without a scope of its own
+    may = readable(caller.contract, caller.consent, session)
+    asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
+    files = [file for file in await readable_files(caller.db, caller.consent, may) if file.service_type == service.id]
+    library = await open_library(caller.db, caller.platform.master_key, caller.consent.library_id)
+    report = Report(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
+    pieces = make_report(report, Shelf(caller.platform.blobs, library), format)
+    return StreamingResponse(pieces, media_type=MEDIA_TYPES[format])
+
+
+def _service(reference: str) -> Named:
+    for service in catalogue().service_types.values():
+        if reference.lower() == service.reference:
+            return service
+    raise NotFound(f"There is no service type {reference}")
+
+
+def _seconds(name: str, text: str) -> int | None:
+    if text in NOT_GIVEN:
+        return None
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest(f"{name} must be seconds since the epoch") from error
+
+
+@router.post("/tracking/sdk", status_code=204)
+async def tracking() -> Response:
+    """Accepted, and nothing is kept. Protocol 12.4."""
+    return Response(status_code=204)

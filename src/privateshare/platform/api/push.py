@@ -1,0 +1,99 @@
+"""Pushing into a person's library. Protocol 10."""
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Header, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
+from privateshare.platform.api.callers import User, UserCaller, authenticate, begin_once, require_user
+from privateshare.platform.api.requests import platform_of
+from privateshare.platform.blobs.incoming import receive
+from privateshare.platform.blobs.sealing import Sealer
+from privateshare.platform.db.tables import PushedFile
+from privateshare.platform.library.accounts import consented_accounts
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.pushed import metadata_of, read_descriptor, seal_metadata
+from privateshare.protocol import jwt
+from privateshare.protocol.messages import Wire
+
+router = APIRouter(tags=["push"])
+
+STANDARDS = {("fhir", "stu3"), ("fhir", "3.0.2")}
+
+
+class Empty(Wire):
+    """Nothing to tell: it worked."""
+
+
+@router.post(
+    "/permission-access/import",
+    response_model=Empty,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def push_to_library(
+    request: Request,
+    file_descriptor: Annotated[str, Header(alias="FileDescriptor", description="PS512 JWT with the claim metadata")],
+) -> Response:
+    """Keeps a file in the person's library, once all of it has arrived. Needs a write contract. Protocol 10.1."""
+    platform = platform_of(request)
+    async with platform.database.transaction() as db:
+        user = await _writer(await require_user(await authenticate(request, db)))
+        library = await open_library(db, platform.master_key, user.consent.library_id)
+    key = jwt.load_public_key(user.contract.public_key)
+    metadata = metadata_of(read_descriptor(jwt.verify(file_descriptor, key)), user.contract, user.now)
+    name = uuid4()
+    blob = library.blob(f"pushed/{name}")
+    sealer = Sealer(library.key.value, library.blob_context(blob))
+    try:
+        received = await receive(platform.blobs, blob, request.stream(), platform.settings.max_push_bytes, sealer)
+    except ClientDisconnect as error:
+        raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
+    async with platform.database.transaction() as db:
+        user = await require_user(await authenticate(request, db))  # it may have been revoked while the file came
+        once = await begin_once(request, user)
+        db.add(
+            PushedFile(
+                library_id=library.id,
+                name=name,
+                contract_id=user.contract.id,
+                created_at=user.now,
+                sealed_metadata=seal_metadata(library, name, metadata),
+                blob=blob,
+                size=received.size,
+                sha256=received.sha256,
+            )
+        )
+        return await once.answer({})
+
+
+async def _writer(user: User) -> User:
+    if user.contract.kind != "write":
+        raise InvalidContractDataRequest("Only a write contract can push")
+    return user
+
+
+@router.post("/permission-access/import/h:accountId/{standard}/{version}", response_model=Empty)
+async def push_to_provider(
+    caller: UserCaller,
+    standard: str,
+    version: str,
+    body: dict[str, Any],
+    account_id: Annotated[str, Header(alias="accountId")],
+) -> Response:
+    """Hands a resource on to the source of an account, and answers what the source said. Protocol 10.2."""
+    del body
+    await _writer(caller)
+    if (standard, version) not in STANDARDS:
+        raise InvalidRequest(f"{standard} {version} cannot be pushed; fhir stu3 or 3.0.2 can")
+    accounts = await consented_accounts(caller.db, caller.consent.id)
+    if account_id not in {account.public_id for account in accounts}:
+        raise NotFound("There is no such account here")
+    raise InvalidContractDataRequest("The source of this account takes no data")

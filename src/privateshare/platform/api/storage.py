@@ -1,0 +1,220 @@
+"""Storage: making one (in the API), and its files (under {cloud}). Protocol 11."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Header, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
+
+from privateshare.errors import ApiError, InvalidJWT, InvalidRequest, NotFound
+from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, read_bearer
+from privateshare.platform.api.errors import request_id
+from privateshare.platform.api.requests import platform_of
+from privateshare.platform.blobs.incoming import receive
+from privateshare.platform.blobs.store import BlobNotFound
+from privateshare.platform.db.tables import Contract, Storage, StoredFile
+from privateshare.platform.grants.contracts import load_contract
+from privateshare.platform.library import storages
+from privateshare.platform.library.storages import StoragePath
+from privateshare.protocol import jwt
+from privateshare.protocol.messages import Wire
+
+router = APIRouter(tags=["storage"])
+files = APIRouter(tags=["storage files"])
+
+MAX_SKEW_SECONDS = 300
+OCTETS = "application/octet-stream"
+FILE_PATH = "/clouds/{storage_id}/files/apps/{application_id}/{path:path}"
+BYTES = {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class StorageAnswer(Wire):
+    """A storage, and the name of the key that the app encrypts with."""
+
+    id: str
+    kid: str
+
+
+@router.post("/storage", status_code=200, response_model=StorageAnswer)
+async def create_storage(caller: ContractCaller, once: Once) -> Response:
+    """A storage that is tied to no person yet. Protocol 11.1."""
+    storage = await storages.create_storage(caller.db, caller.contract)
+    return await once.answer(_view(storage, caller.contract).to_wire())
+
+
+@router.get("/storage")
+async def user_storage(caller: UserCaller) -> StorageAnswer:
+    """The storage that this application has for the person. Protocol 11.1."""
+    storage = await storages.user_storage(caller.db, caller.contract, caller.consent.library_id)
+    if storage is None:
+        raise NotFound("This person has no storage with this application")
+    return _view(storage, caller.contract)
+
+
+def _view(storage: Storage, contract: Contract) -> StorageAnswer:
+    return StorageAnswer(id=storage.id, kid=f"{contract.id}_{contract.application_id}_0")
+
+
+def render_storage_error(_request: Request, error: ApiError) -> Response:
+    """The form of protocol 11.5."""
+    body = orjson.dumps({"error": error.code, "message": error.message})
+    return Response(body, error.status, {"x-error-reference": request_id(_request)}, "application/json")
+
+
+class ListedFile(Wire):
+    """A file of a storage; `path` in lower case, the originals as they were written."""
+
+    id: str
+    name: str
+    original_name: str
+    original_path: str
+    path: str
+
+
+class Listing(Wire):
+    """The files of a folder."""
+
+    files: list[ListedFile]
+    total: int
+
+
+class Uploaded(Wire):
+    """The file's id."""
+
+    id: str
+
+
+@files.get(
+    FILE_PATH, response_class=Response, responses={200: BYTES | {"description": "A file's bytes, or a folder's list"}}
+)
+async def read(
+    request: Request,
+    storage_id: str,
+    application_id: str,
+    path: str,
+    recursive: bool = False,
+    byte_range: Annotated[str | None, Header(alias="range")] = None,
+) -> Response:
+    """A file's bytes as they were stored, in whole or a range; or, for a path ending in "/", a list. Protocol 11.3."""
+    platform = platform_of(request)
+    async with platform.database.transaction() as db:
+        storage, at = await _authorized(request, db, storage_id, application_id, path)
+        if at.is_folder:
+            return await _listing(db, storage, at, recursive=recursive)
+        file = await storages.find_file(db, storage.id, at)
+        if file is None:
+            raise NotFound("There is no such file")
+    return _file_answer(request, file, byte_range)
+
+
+async def _listing(db: AsyncSession, storage: Storage, folder: StoragePath, *, recursive: bool) -> Response:
+    top = f"/apps/{storage.application_id}"
+    listed = [
+        {
+            "id": str(file.id),
+            "name": file.key.rsplit("/", 1)[1],
+            "originalName": file.path.rsplit("/", 1)[1],
+            "originalPath": f"{top}{file.path}",
+            "path": f"{top}{file.path}".lower(),
+        }
+        async for file in storages.list_files(db, storage.id, folder, recursive=recursive)
+    ]
+    return Response(orjson.dumps({"files": listed, "total": len(listed)}), media_type="application/json")
+
+
+def _file_answer(request: Request, file: StoredFile, byte_range: str | None) -> Response:
+    start, length = _read_range(byte_range, file.size)
+    headers = {"content-length": str(length), "accept-ranges": "bytes"}
+    if length != file.size:
+        headers["content-range"] = f"bytes {start}-{start + length - 1}/{file.size}"
+    status = 206 if "content-range" in headers else 200
+    return StreamingResponse(_stored(request, file, start, length), status, headers, OCTETS)
+
+
+def _stored(request: Request, file: StoredFile, start: int, length: int) -> Iterator[bytes]:
+    try:
+        return platform_of(request).blobs.read(file.blob, start, length)
+    except BlobNotFound as error:
+        raise NotFound("There is no such file") from error
+
+
+def _read_range(text: str | None, size: int) -> tuple[int, int]:
+    """Where to start and how much to send; the whole for no range, or for one of a form that is not ours to honour."""
+    match = _RANGE.fullmatch(text or "")
+    if match is None or not any(match.groups()):
+        return 0, size
+    first, last = match.groups()
+    start = int(first) if first else max(0, size - int(last))
+    end = min(int(last), size - 1) if first and last else size - 1
+    if start >= size or end < start:
+        raise InvalidRequest(f"The range reaches outside of the file's {size} bytes", status=416)
+    return start, end - start + 1
+
+
+@files.post(
+    FILE_PATH,
+    status_code=201,
+    response_model=Uploaded,
+    openapi_extra={"requestBody": {"required": True, **BYTES}},
+)
+async def upload(request: Request, storage_id: str, application_id: str, path: str) -> Response:
+    """Stores the body as it comes under a path, once all of it has arrived. Protocol 11.3."""
+    platform = platform_of(request)
+    async with platform.database.transaction() as db:
+        storage, at = await _authorized(request, db, storage_id, application_id, path)
+    if at.is_folder:
+        raise InvalidRequest("A file's path must not end in /")
+    blob = storages.new_blob(storage.id)
+    try:
+        received = await receive(platform.blobs, blob, request.stream(), platform.settings.max_push_bytes)
+    except ClientDisconnect as error:
+        raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
+    async with platform.database.transaction() as db:
+        file_id = await storages.put_file(db, storage.id, at, blob, received.size)
+    return Response(orjson.dumps({"id": str(file_id)}), 201, media_type="application/json")
+
+
+@files.delete(FILE_PATH)
+async def remove(request: Request, storage_id: str, application_id: str, path: str) -> dict[str, int]:
+    """Removes the file, or for a path ending in "/" the folder with all that is in it. Protocol 11.3."""
+    platform = platform_of(request)
+    async with platform.database.transaction() as db:
+        storage, at = await _authorized(request, db, storage_id, application_id, path)
+        removed = await storages.delete_files(db, platform, storage.id, at)
+        if not removed and not at.is_folder:
+            raise NotFound("There is no such file")
+    return {"deleted": removed}
+
+
+async def _authorized(
+    request: Request, db: AsyncSession, storage_id: str, application_id: str, path: str
+) -> tuple[Storage, StoragePath]:
+    """The storage and the path, if the caller is a contract of the storage's application. Protocol 11.2."""
+    token = read_bearer(request)
+    claimed = jwt.read_unverified(token)
+    now = datetime.now(UTC)
+    contract = await load_contract(db, f"{claimed.get('sub')}_{claimed.get('iss')}", now)
+    claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
+    _check_storage_claims(claims, now)
+    storage = await storages.find_storage(db, storage_id, contract.application_id)
+    if storage is None or application_id != contract.application_id:
+        raise NotFound("There is no such storage")
+    return storage, storages.storage_path(path)
+
+
+def _check_storage_claims(claims: jwt.Claims, now: datetime) -> None:
+    if claims.get("aud") != "cloud":
+        raise InvalidJWT("The claim aud must be cloud")
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if not isinstance(issued, int | float) or not isinstance(expires, int | float):
+        raise InvalidJWT("The claims iat and exp must be seconds since the epoch")
+    moment = now.timestamp()
+    if not issued - MAX_SKEW_SECONDS <= moment <= expires + MAX_SKEW_SECONDS or expires - issued > MAX_SKEW_SECONDS:
+        raise InvalidJWT("The JWT has expired, or is not valid yet, or for too long")

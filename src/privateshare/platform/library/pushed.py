@@ -1,0 +1,133 @@
+"""Files that apps pushed to a person's library. Protocol 10.1, 10.3."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.errors import InvalidRequest
+from privateshare.platform.blobs.sealed import read_sealed
+from privateshare.platform.blobs.store import BlobStore
+from privateshare.platform.db.tables import Application, Consent, Contract, PushedFile
+from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.protocol.messages import CriteriaMetadata, Criterion, FileMetadata, TimeRange, Wire
+from privateshare.protocol.scope import window
+
+METADATA = "pushed metadata"
+
+
+class Descriptor(Wire):
+    """What the app says of the file: the claim `metadata` of the header FileDescriptor."""
+
+    mime_type: str
+    accounts: list[dict[str, str]]
+    reference: list[str] | None = None
+    tags: list[str] | None = None
+
+
+def read_descriptor(claims: Mapping[str, Any]) -> Descriptor:
+    """The descriptor in a JWT's claims. Raises InvalidRequest, naming the field that is wrong."""
+    try:
+        return Descriptor.model_validate(claims.get("metadata"))
+    except ValidationError as error:
+        fields = {".".join(str(part) for part in item["loc"]) for item in error.errors()}
+        raise InvalidRequest(
+            f"FileDescriptor: metadata is wrong in {', '.join(sorted(fields)) or 'its form'}"
+        ) from error
+
+
+def metadata_of(descriptor: Descriptor, contract: Contract, now: datetime) -> FileMetadata:
+    """What a reader is told of a pushed file. Protocol 6.4."""
+    return FileMetadata.model_validate(
+        {
+            "mimetype": descriptor.mime_type,
+            "accounts": [{"accountid": account.get("accountId", "")} for account in descriptor.accounts],
+            "reference": descriptor.reference,
+            "tags": descriptor.tags,
+            "appid": contract.application_id,
+            "contractid": contract.id,
+            "partnerid": contract.application.partner_id,
+            "created": int(now.timestamp() * 1000),
+        }
+    )
+
+
+def seal_metadata(library: OpenLibrary, name: UUID, metadata: FileMetadata) -> bytes:
+    """The metadata as it is kept."""
+    return library.seal(METADATA, name, orjson.dumps(metadata.model_dump(by_alias=True, exclude_none=True)))
+
+
+def open_metadata(library: OpenLibrary, file: PushedFile) -> FileMetadata:
+    """The metadata of a pushed file."""
+    return FileMetadata.model_validate(orjson.loads(library.open(METADATA, file.name, file.sealed_metadata)))
+
+
+def pushed_entry(file: PushedFile) -> FileEntry:
+    """A pushed file's entry in a list: its name is opaque, and it never changes."""
+    return FileEntry(name=str(file.name), updated_date=int(file.created_at.timestamp() * 1000))
+
+
+def content(blobs: BlobStore, library: OpenLibrary, file: PushedFile) -> Iterator[bytes]:
+    """The bytes as they were pushed. Raises BlobNotFound, SealBroken."""
+    return read_sealed(blobs, file.blob, library.key.value, library.blob_context(file.blob))
+
+
+async def readable_pushed(
+    db: AsyncSession,
+    library: OpenLibrary,
+    contract: Contract,
+    consent: Consent,
+    asked: Sequence[Criterion],
+    now: datetime,
+) -> list[tuple[PushedFile, FileMetadata]]:
+    """The pushed files that a read-raw contract may read: those of its partner, or those that its criteria name.
+
+    The contract as it is, as the person saw it, and the session must all agree. Protocol 5.2, 10.3.
+    """
+    layers = [_criteria(contract.document), _criteria(consent.document), list(asked)]
+    query = (
+        select(PushedFile, Application.partner_id)
+        .join(Contract, Contract.id == PushedFile.contract_id)
+        .join(Application, Application.id == Contract.application_id)
+        .where(PushedFile.library_id == library.id)
+        .order_by(PushedFile.created_at, PushedFile.name)
+    )
+    found = []
+    for file, partner in await db.execute(query):
+        if not layers[0] and partner != contract.application.partner_id:
+            continue
+        metadata = open_metadata(library, file)
+        if all(not layer or any(_matches(criterion, file, metadata, now) for criterion in layer) for layer in layers):
+            found.append((file, metadata))
+    return found
+
+
+def _criteria(document: Mapping[str, Any]) -> list[Criterion]:
+    criteria = (document.get("dataRequest") or {}).get("criteria") or []
+    return [Criterion.model_validate(entry) for entry in criteria]
+
+
+def _matches(criterion: Criterion, file: PushedFile, metadata: FileMetadata, now: datetime) -> bool:
+    since = window(TimeRange(from_=criterion.from_, last=criterion.last), now)
+    if since.start is not None and file.created_at.timestamp() * 1000 < since.start:
+        return False
+    return criterion.metadata is None or _matches_metadata(criterion.metadata, metadata)
+
+
+def _matches_metadata(wanted: CriteriaMetadata, metadata: FileMetadata) -> bool:
+    """Every field that is named must hold one of its values."""
+    accounts = [account.get("accountId", account.get("accountid", "")) for account in wanted.accounts or []]
+    pairs = (
+        (wanted.app_id, [metadata.appid]),
+        (wanted.contract_id, [metadata.contractid]),
+        (wanted.mime_type, [metadata.mimetype]),
+        (wanted.reference, metadata.reference or []),
+        (wanted.tags, metadata.tags or []),
+        (accounts, [account.accountid for account in metadata.accounts or []]),
+    )
+    return all(not values or not set(values).isdisjoint(held) for values, held in pairs)
