@@ -28,7 +28,7 @@ API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, push, storage
 
 def create_app(platform: Platform) -> FastAPI:
     """The whole site of a platform: API, consent pages, health."""
-    app = FastAPI(title="PrivateShare", version="1.7", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title="PrivateShare", version="1.7", redoc_url=None, redirect_slashes=False)
     app.state.platform = platform
     app.add_middleware(RequestIds)
     app.include_router(_api(), prefix="/v1.7")

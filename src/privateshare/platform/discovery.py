@@ -140,7 +140,8 @@ def project(record: Record, include: Sequence[str]) -> Record:
     """Only the fields asked for, by dotted path; the whole record if none is."""
     if not include:
         return record
-    return _projected(record, [path.split(".") for path in include])
+    projected: Record = _projected(record, [path.split(".") for path in include])
+    return projected
 
 
 def _projected(value: Any, paths: Sequence[Sequence[str]]) -> Any:

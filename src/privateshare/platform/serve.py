@@ -59,14 +59,12 @@ def _until_told_to_stop() -> Iterator[None]:
     assert task is not None
     told = asyncio.Event()
 
-    def let_go() -> None:
-        for number in STOP_SIGNALS:
-            loop.remove_signal_handler(number)
-
     def stop() -> None:
-        let_go()
         told.set()
         task.cancel()
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
 
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop)
@@ -76,7 +74,8 @@ def _until_told_to_stop() -> Iterator[None]:
         if not told.is_set():
             raise
     finally:
-        let_go()
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
 
 
 def _free_port(settings: Settings) -> int:

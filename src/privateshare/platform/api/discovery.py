@@ -1,6 +1,6 @@
 """What can be connected. Protocol 9."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
@@ -90,7 +90,7 @@ async def sources(caller: ContractCaller, body: SourceRequest | None = None) -> 
     """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
     del caller  # any contract may ask
     asked = body or SourceRequest()
-    found = discovery.find(discovery.source_records(), _query(asked.query, dict(asked.sort)))
+    found = discovery.find(discovery.source_records(), _query(asked.query, asked.sort))
     page = found[asked.offset : asked.offset + asked.limit]
     data = [discovery.project(record, asked.query.include) for record in page]
     return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
@@ -109,7 +109,7 @@ async def records(
     return RecordsAnswer(data=[discovery.project(record, asked.include) for record in found])
 
 
-def _query(asked: SourceQuery, sort: dict[str, str]) -> discovery.Query:
+def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> discovery.Query:
     return discovery.Query(asked.search, asked.query_string or "", dict(_flat(asked.filter)), asked.include, sort)
 
 

@@ -44,7 +44,7 @@ class Table(DeclarativeBase):
     """What all tables share: names of constraints, and the SQL types of Python's."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+    type_annotation_map = {
         datetime: DateTime(timezone=True),
         bytes: LargeBinary,
         str: String,

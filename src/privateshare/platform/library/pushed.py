@@ -15,7 +15,7 @@ from privateshare.platform.blobs.sealed import read_sealed
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Application, Consent, Contract, PushedFile
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.protocol.messages import CriteriaMetadata, Criterion, FileMetadata, TimeRange, Wire
+from privateshare.protocol.messages import CriteriaMetadata, Criterion, FileEntry, FileMetadata, TimeRange, Wire
 from privateshare.protocol.scope import window
 
 METADATA = "pushed metadata"

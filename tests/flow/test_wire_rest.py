@@ -1,0 +1,439 @@
+"""Protocol 7, 9 to 12: deleting, discovery, pushing, storage, contracts. No SDK: HTTP and hand-made JWTs."""
+
+import json
+import os
+import subprocess
+import time
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from xml.etree import ElementTree
+
+import pytest
+from cryptography import x509
+
+from privateshare.platform.db.tables import CertificateAuthority, DoomedBlob, Library
+from privateshare.platform.grants.certificates import DOCUMENT_EXTENSION
+from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.runtime import Platform
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
+from tests.flow.wire import Tokens, Wire, check_error, ps512
+
+IMPORT = "permission-access/import"
+SERVICE = "permission-access/service/h:accountId"
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+# --- deleting: protocol 7 ---
+
+
+async def test_a_deleted_account_is_gone_with_its_files(people: People, platform: Platform):
+    """Protocol 7.2: the account, and every file that came from it; the other account stays. A repeat finds nothing."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
+    before = wait_until_over(wire, tokens, session)["fileList"]
+    spotify, health = wire.get("permission-access/accounts", access_token=tokens.access).json()
+    answer = wire.call("DELETE", SERVICE, access_token=tokens.access, headers={"accountId": spotify["id"]})
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert [a["id"] for a in wire.get("permission-access/accounts", access_token=tokens.access).json()] == [
+        health["id"]
+    ]
+    after = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()["fileList"]
+    assert {entry["serviceName"] for entry in after} == {"fhirfile"}
+    gone = next(entry["name"] for entry in before if entry["serviceName"] == "spotify")
+    check_error(wire.get(f"{QUERY}/{session}/{gone}", access_token=tokens.access), 404, "FileNotFound")
+    again = wire.call("DELETE", SERVICE, access_token=tokens.access, headers={"accountId": spotify["id"]})
+    check_error(again, 404, "NotFound")
+    await wait_until_swept(platform)
+
+
+async def wait_until_swept(platform: Platform) -> None:
+    """Until the job that deletes blobs has done so."""
+    from sqlalchemy import func, select
+
+    for _ in range(200):
+        async with platform.database.transaction() as db:
+            if not await db.scalar(select(func.count()).select_from(DoomedBlob)):
+                return
+        time.sleep(0.1)
+    raise AssertionError("doomed blobs stay")
+
+
+async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: People):
+    """Protocol 7.2: only accounts that the contract can see exist for it."""
+    tokens, _ = await people.user(wire)
+    neighbour, _ = await people.user(wire)
+    theirs = wire.get("permission-access/accounts", access_token=neighbour.access).json()[0]["id"]
+    for method, path in (("DELETE", SERVICE), ("GET", "permission-access/revoke/h:accountId")):
+        headers = {"accountId": theirs, "redirectUri": "https://app.example/return?kept=1"}
+        check_error(wire.call(method, path, access_token=tokens.access, headers=headers), 404, "NotFound")
+
+
+async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people: People):
+    """Protocol 7.4: a location under the consent pages; the redirect URI must be registered."""
+    tokens, _ = await people.user(wire)
+    account = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
+    headers = {"accountId": account, "redirectUri": "https://app.example/return?kept=1"}
+    answer = wire.get("permission-access/revoke/h:accountId", access_token=tokens.access, headers=headers)
+    assert answer.json()["location"].startswith(f"{wire.origin}/apps/saas/revoke?code=")
+    refused = wire.get(
+        "permission-access/revoke/h:accountId",
+        access_token=tokens.access,
+        headers=headers | {"redirectUri": "https://evil.example"},
+    )
+    check_error(refused, 400, "InvalidRedirectUri")
+
+
+async def test_a_deleted_user_is_erased_key_first(people: People, platform: Platform):
+    """Protocol 7.5: tokens stop at once; library, wrapped key and blobs are gone when nobody else has a consent."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire)
+    wait_until_over(wire, tokens, session)
+    library = await people.library_of(tokens)
+    folder = platform.settings.data / "blobs" / "library" / str(library)
+    assert folder.exists()
+    answer = wire.call("DELETE", "user", access_token=tokens.access)
+    assert (answer.status_code, answer.json()) == (200, {})
+    check_error(wire.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
+    check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
+    async with platform.database.transaction() as db:
+        assert await db.get(Library, library) is None
+    await wait_until_swept(platform)
+    assert not folder.exists()
+
+
+async def test_deleting_a_user_leaves_what_other_partners_may_read(people: People, platform: Platform):
+    """Protocol 7.5: the library is the person's, so it stays while another partner has a live consent."""
+    first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
+    tokens, session = await people.user(first)
+    wait_until_over(first, tokens, session)
+    other, other_session = await people.user(second, library_id=await people.library_of(tokens))
+    assert other.claims["sub"] != tokens.claims["sub"]
+    assert first.call("DELETE", "user", access_token=tokens.access).status_code == 200
+    check_error(first.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
+    assert wait_until_over(second, other, other_session)["fileList"]
+
+
+# --- discovery: protocol 9.2, 9.3 ---
+
+
+def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire):
+    """Protocol 9.2: `total` counts all; filters are dotted or nested; search is by any of the texts."""
+    everything = wire.post("discovery/sources", body={"limit": 1000, "sort": {"name": "asc"}}).json()
+    names = [source["name"].casefold() for source in everything["data"]]
+    assert names == sorted(names)
+    assert everything["total"] == len(names) > 20
+    page = wire.post("discovery/sources", body={"limit": 5, "offset": 5, "sort": {"name": "asc"}}).json()
+    assert [source["id"] for source in page["data"]] == [source["id"] for source in everything["data"][5:10]]
+    assert (page["limit"], page["offset"], page["total"]) == (5, 5, everything["total"])
+    for filters in ({"service.id": [19]}, {"service": {"id": [19]}}, {"id": 16}, {"reference": ["spotify"]}):
+        found = wire.post("discovery/sources", body={"query": {"filter": filters}}).json()["data"]
+        assert [source["id"] for source in found] == [SPOTIFY]
+    found = wire.post("discovery/sources", body={"query": {"search": {"name": ["SPOT", "fitb"]}}}).json()
+    assert {source["name"] for source in found["data"]} == {"Spotify", "Fitbit"}
+
+
+def test_include_projects_sources(wire: Wire):
+    """Protocol 9.2: dotted fields, and nothing else."""
+    body = {"query": {"include": ["id", "service.name", "category.id"], "filter": {"id": [16]}}}
+    assert wire.post("discovery/sources", body=body).json()["data"] == [
+        {"id": 16, "service": {"name": "Spotify"}, "category": [{"id": 5}]}
+    ]
+
+
+def test_unknown_fields_of_a_query_are_named(wire: Wire):
+    """Protocol 13."""
+    assert "colour" in check_error(
+        wire.post("discovery/sources", body={"query": {"filter": {"colour": 1}}}), 400, "InvalidRequest"
+    )
+    assert "limit" in check_error(wire.post("discovery/sources", body={"limit": 0}), 400, "InvalidRequest")
+
+
+@pytest.mark.parametrize("kind", ["categories", "countries", "platforms", "sourceTypes"])
+def test_the_other_records_are_listed_and_filtered(wire: Wire, kind: str):
+    """Protocol 9.3."""
+    everything = wire.post(f"discovery/{kind}").json()["data"]
+    first = everything[0]
+    found = wire.post(f"discovery/{kind}", body={"query": {"filter": {"id": [first["id"]]}, "include": ["id"]}}).json()
+    assert found["data"] == [{"id": first["id"]}]
+
+
+# --- pushing: protocol 10 ---
+
+
+def descriptor(wire: Wire, **metadata: Any) -> dict[str, str]:
+    """The header FileDescriptor of protocol 10.1."""
+    told = {"mimeType": "text/plain", "accounts": [{"accountId": "my account"}]} | metadata
+    return {"FileDescriptor": ps512({"alg": "PS512", "typ": "JWT"}, {"metadata": told}, wire.key)}
+
+
+@pytest.fixture(scope="module")
+async def writer(people: People) -> tuple[Wire, Tokens, Wire, Tokens]:
+    """A write and a read-raw contract of one partner, and one person who agreed to both."""
+    write = await people.contract(kind="write", partner="Raw partner")
+    raw = await people.contract(kind="read-raw", partner="Raw partner")
+    tokens, _ = await people.user(write, sources=())
+    raw_tokens, _ = await people.user(raw, sources=(), library_id=await people.library_of(tokens))
+    return write, tokens, raw, raw_tokens
+
+
+def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]):
+    """Protocol 10.1, 10.3, 6.4: byte for byte, with its metadata in lower case."""
+    write, tokens, raw, raw_tokens = writer
+    content = os.urandom(300_000)
+    headers = descriptor(write, reference=["r1"], tags=["t1", "t2"]) | {"Content-Type": "application/octet-stream"}
+    answer = write.post(IMPORT, access_token=tokens.access, content=content, headers=headers)
+    assert answer.status_code == 200, answer.text
+    session = triggered(raw, raw_tokens, accept={"compression": "none"})
+    listed = raw.get(f"{QUERY}/{session}", access_token=raw_tokens.access).json()
+    assert listed["status"]["state"] == "completed"
+    name = listed["fileList"][-1]["name"]
+    UUID(name)
+    answer = raw.get(f"{QUERY}/{session}/{name}", access_token=raw_tokens.access)
+    from privateshare.protocol.envelope import opened
+    from tests.flow.wire import unb64
+
+    assert b"".join(opened([answer.content], raw.key)) == content
+    metadata = json.loads(unb64(answer.headers["x-metadata"]))["metadata"]
+    assert metadata["mimetype"] == "text/plain"
+    assert metadata["accounts"] == [{"accountid": "my account"}]
+    assert (metadata["reference"], metadata["tags"]) == (["r1"], ["t1", "t2"])
+    assert (metadata["appid"], metadata["contractid"]) == (write.application_id, write.contract_id)
+
+
+def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens]):
+    """Protocol 5.2: by tag, by type, by when."""
+    write, tokens, raw, raw_tokens = writer
+    write.post(IMPORT, access_token=tokens.access, content=b"one", headers=descriptor(write, tags=["only"]))
+    for criteria, expected in (
+        ([{"metadata": {"tags": ["only"]}}], 1),
+        ([{"metadata": {"tags": ["nothing"]}}], 0),
+        ([{"metadata": {"tags": ["only"], "mimeType": ["text/html"]}}], 0),
+        ([{"last": "1d", "metadata": {"tags": ["only"]}}], 1),
+        ([{"from": int(time.time()) + 3600}], 0),
+    ):
+        session = triggered(raw, raw_tokens, scope={"criteria": criteria})
+        files = raw.get(f"{QUERY}/{session}", access_token=raw_tokens.access).json()["fileList"]
+        assert len(files) == expected, criteria
+
+
+def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Tokens, Wire, Tokens], wire: Wire):
+    """Protocol 10.1, 5.2: each refusal by name, and nothing is kept."""
+    write, tokens, raw, raw_tokens = writer
+    refused = raw.post(IMPORT, access_token=raw_tokens.access, content=b"x", headers=descriptor(raw))
+    check_error(refused, 400, "InvalidContractDataRequest")
+    no_header = write.post(IMPORT, access_token=tokens.access, content=b"x")
+    assert "FileDescriptor" in check_error(no_header, 400, "InvalidRequest")
+    foreign = write.post(IMPORT, access_token=tokens.access, content=b"x", headers=descriptor(wire))
+    if wire.key is not write.key:
+        check_error(foreign, 400, "InvalidJWT")
+    bad = descriptor(write, accounts="no list")
+    assert "accounts" in check_error(
+        write.post(IMPORT, access_token=tokens.access, content=b"x", headers=bad), 400, "InvalidRequest"
+    )
+
+
+def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens], platform: Platform):
+    """Protocol 10.1: nothing is stored unless all of it arrived."""
+    import socket
+    from urllib.parse import urlsplit
+
+    write, tokens, raw, raw_tokens = writer
+
+    def names() -> set[str]:
+        session = triggered(raw, raw_tokens)
+        listed = raw.get(f"{QUERY}/{session}", access_token=raw_tokens.access).json()
+        return {entry["name"] for entry in listed["fileList"]}
+
+    def blobs() -> set[Path]:
+        return {path for path in (platform.settings.data / "blobs").rglob("*") if path.is_file()}
+
+    before, stored = names(), blobs()
+    address = urlsplit(write.origin)
+    head = (
+        f"POST /v1.7/{IMPORT} HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n"
+        f"Authorization: Bearer {write.jwt(access_token=tokens.access)}\r\n"
+        f"FileDescriptor: {descriptor(write)['FileDescriptor']}\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(head.encode() + b"x" * 3_000_000)
+        time.sleep(0.5)
+    for _ in range(50):
+        if blobs() == stored:
+            break
+        time.sleep(0.1)
+    assert names() == before
+    assert blobs() == stored
+
+
+async def test_a_push_to_a_provider_needs_an_account(writer: tuple[Wire, Tokens, Wire, Tokens]):
+    """Protocol 10.2."""
+    write, tokens, _, _ = writer
+    path = "permission-access/import/h:accountId/fhir/stu3"
+    headers = {"accountId": "9001_nothing"}
+    check_error(write.post(path, access_token=tokens.access, body={}, headers=headers), 404, "NotFound")
+    other = "permission-access/import/h:accountId/fhir/r9"
+    check_error(write.post(other, access_token=tokens.access, body={}, headers=headers), 400, "InvalidRequest")
+
+
+# --- storage: protocol 11 ---
+
+
+@pytest.fixture(scope="module")
+def storage(wire: Wire) -> str:
+    answer = wire.post("storage")
+    assert answer.status_code == 200
+    assert answer.json()["kid"] == f"{wire.contract_id}_{wire.application_id}_0"
+    return str(answer.json()["id"])
+
+
+def cloud(wire: Wire, method: str, storage: str, path: str, *, content: bytes | None = None, **more: Any) -> Any:
+    """A storage call of protocol 11.2."""
+    now = int(time.time())
+    claims = {"sub": wire.application_id, "iss": wire.contract_id, "aud": "cloud", "iat": now, "exp": now + 60}
+    header = {"typ": "at+jwt", "alg": "PS512", "kid": f"{wire.contract_id}_{wire.application_id}_0"}
+    token = ps512(header, claims | more.pop("claims", {}), more.pop("key", wire.key))
+    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{more.pop('application', wire.application_id)}{path}"
+    headers = {"Authorization": f"Bearer {token}"} | more.pop("headers", {})
+    return wire.http.request(method, url, headers=headers, content=content)
+
+
+def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str):
+    """Protocol 11.3: any bytes, whatever the Content-Type says, in whole and in part; paths compare without case."""
+    content = os.urandom(100_000)
+    stray = {"Content-Type": "application/json", "contentType": "multipart/form-data"}
+    answer = cloud(wire, "POST", storage, "/Folder//Notes.bin", content=content, headers=stray)
+    assert answer.status_code == 201
+    UUID(answer.json()["id"])
+    assert cloud(wire, "GET", storage, "/folder/notes.BIN").content == content
+    part = cloud(wire, "GET", storage, "/Folder/Notes.bin", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, content[10:20])
+    assert part.headers["content-range"] == "bytes 10-19/100000"
+    tail = cloud(wire, "GET", storage, "/Folder/Notes.bin", headers={"Range": "bytes=-5"})
+    assert tail.content == content[-5:]
+
+
+def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str):
+    """Protocol 11.3: with the paths as clients cut them; names in any script."""
+    for path in ("/list/a.txt", "/list/Ünï/日本.txt", "/list/sub/c.txt"):
+        assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
+    flat = cloud(wire, "GET", storage, "/list/?recursive=false").json()
+    deep = cloud(wire, "GET", storage, "/list/?recursive=true").json()
+    assert [file["name"] for file in flat["files"]] == ["a.txt"]
+    assert deep["total"] == 3
+    japanese = next(file for file in deep["files"] if file["name"] == "日本.txt")
+    assert japanese["originalPath"] == f"/apps/{wire.application_id}/list/Ünï/日本.txt"
+    assert japanese["path"] == f"/apps/{wire.application_id}/list/Ünï/日本.txt".lower()
+
+
+def test_files_and_folders_are_deleted(wire: Wire, storage: str):
+    """Protocol 11.3: a path ending in / removes the folder, else the file."""
+    for path in ("/gone/a", "/gone/b/c", "/gonex"):
+        cloud(wire, "POST", storage, path, content=b"x")
+    assert cloud(wire, "DELETE", storage, "/gone/a").status_code == 200
+    assert cloud(wire, "GET", storage, "/gone/a").status_code == 404
+    assert cloud(wire, "DELETE", storage, "/gone/").status_code == 200
+    assert cloud(wire, "GET", storage, "/gone/b/c").status_code == 404
+    assert cloud(wire, "GET", storage, "/gonex").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/a/%2e%2e/b", "/a/%2E%2E%2Fb", "/a/%00b", "/" + "x" * 1025, "/a/%2e/b"])
+def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str):
+    """Protocol 11.5: in the error form of storage."""
+    answer = cloud(wire, "POST", storage, path, content=b"x")
+    assert answer.status_code in (400, 404)
+    assert set(answer.json()) == {"error", "message"}
+
+
+async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, people: People):
+    """Protocol 11.2: another application, another key, a stale or foreign JWT: refused, and alike for what exists."""
+    other = await people.contract()
+    cloud(wire, "POST", storage, "/mine", content=b"secret")
+    for answer in (
+        cloud(other, "GET", storage, "/mine"),
+        cloud(other, "GET", storage, "/mine", application=wire.application_id),
+        cloud(wire, "GET", "0" * 36, "/mine"),
+        cloud(other, "DELETE", storage, "/mine"),
+        cloud(other, "POST", storage, "/mine", content=b"x"),
+    ):
+        assert (answer.status_code, answer.json()["error"]) == (404, "NotFound")
+    now = int(time.time())
+    for claims in ({"exp": now - 400, "iat": now - 460}, {"aud": "api"}, {"exp": now + 86_400}, {"iat": "x"}):
+        assert cloud(wire, "GET", storage, "/mine", claims=claims).status_code == 400
+    assert cloud(wire, "GET", storage, "/mine").content == b"secret"
+
+
+async def test_a_storage_is_tied_to_the_person_who_consents(people: People, platform: Platform):
+    """Protocol 11.1: GET storage finds it then, and not before."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    check_error(wire.get("storage", access_token=tokens.access), 404, "NotFound")
+    storage = wire.post("storage").json()
+    from privateshare.platform.db.tables import Contract
+
+    async with platform.database.transaction() as db:
+        contract = await db.get_one(Contract, wire.contract_id)
+        assert await tie_storage(db, contract, storage["id"], await people.library_of(tokens))
+    assert wire.get("storage", access_token=tokens.access).json() == storage
+
+
+# --- the rest: protocol 12 ---
+
+
+async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path: Path):
+    """Protocol 12.1: OpenSSL verifies the certificate against the platform's own; the document is in its extension."""
+    answer = wire.get("permission-access/contract").json()
+    assert (answer["type"], answer["accessType"]) == ("x509", "r")
+    assert answer["certificateContractSchemaVersion"] == "5.0.0"
+    assert answer["application"]["id"] == wire.application_id
+    from sqlalchemy import select
+
+    async with platform.database.transaction() as db:
+        authority = (await db.scalars(select(CertificateAuthority.certificate))).one()
+    (tmp_path / "ca.pem").write_text(authority)
+    (tmp_path / "contract.der").write_bytes(b64decode(answer["certificate"]))
+    command = ["openssl", "verify", "-CAfile", tmp_path / "ca.pem", tmp_path / "contract.der"]
+    subprocess.run(command, check=True, capture_output=True)
+    certificate = x509.load_der_x509_certificate(b64decode(answer["certificate"]))
+    extension = certificate.extensions.get_extension_for_oid(DOCUMENT_EXTENSION).value
+    assert isinstance(extension, x509.UnrecognizedExtension)
+    document = extension.value
+    as_json = wire.get("permission-access/contract?type=json").json()
+    assert document.endswith(as_json["certificate"].encode())
+    assert document[0] == 0x0C
+    ios = f"permission-access/contract/{wire.contract_id}/{wire.application_id}?schemaVersion=5.0.0"
+    assert wire.http.get(wire.url(ios)).json()["id"] == wire.contract_id
+
+
+async def test_a_report_holds_what_the_contract_may_read(people: People):
+    """Protocol 12.3: well-formed XML, JSON and a FHIR Bundle; `undefined` bounds nothing."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
+    wait_until_over(wire, tokens, session)
+    path = "export/fhirfile/report?format=xml&from=undefined&to=undefined"
+    root = ElementTree.fromstring(wire.get(path, access_token=tokens.access).text)
+    assert root.tag.endswith("portabilityReport")
+    assert len(root.findall(".//{*}object")) > 20
+    bundle = wire.get("export/fhirfile/report?format=fhir", access_token=tokens.access).json()
+    assert bundle["resourceType"] == "Bundle"
+    assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} >= {"Condition", "Patient"}
+    plays = wire.get(
+        f"export/spotify/report?format=json&from={int(time.time()) - 86_400 * 40}", access_token=tokens.access
+    )
+    assert any(entry["objectType"] == "playhistory" for entry in plays.json()["objects"])
+    empty = wire.get("export/medmij/report?format=xml", access_token=tokens.access)
+    assert not list(ElementTree.fromstring(empty.text))
+    check_error(wire.get("export/nothing/report", access_token=tokens.access), 404, "NotFound")
+    bad = wire.get("export/spotify/report?from=yesterday", access_token=tokens.access)
+    assert "from" in check_error(bad, 400, "InvalidRequest")
+
+
+def test_tracking_is_accepted_and_kept_nowhere(wire: Wire):
+    """Protocol 12.4."""
+    assert wire.post("tracking/sdk", body={"anything": 1}).status_code == 204
