@@ -147,16 +147,32 @@ class Browser:
         self.page = Page(str(response.url), response.status_code, response.text)
 
 
-def consent(browser: Browser, url: str, *, source: int, dataset: str = "default", archive: Path | None = None) -> str:
-    """Walks from an app's link to the end: picks the source, connects it, agrees; the address that leads back."""
+def consent(browser: Browser, url: str, sources: Mapping[int, str | Path]) -> str:
+    """Walks from an app's link to the end: connects each source, agrees; the address that leads back to the app.
+
+    `sources`: by id, a sample data set's id or the path of an export archive. Raises RuntimeError if a page refuses.
+    """
     browser.open(url)
-    for _ in range(10):
-        if browser.left_to is not None or browser.page is None:
-            break
-        if browser.page.name == "pick-source":
-            browser.page.choose("source-id", str(source))
-        elif browser.page.name == "connect" and archive is None:
-            browser.page.choose("dataset", dataset)
-        browser.submit("continue", file=archive if browser.page.name == "connect" else None)
-    assert browser.left_to is not None, "the pages lead nowhere"
+    waiting = list(sources.items())
+    while browser.left_to is None:
+        page = browser.page
+        if page is None or page.status >= 400:
+            raise RuntimeError(f"the consent pages do not go on: {page and page.url}")
+        if page.name == "pick-source":
+            page.choose("source-id", str(waiting[0][0]))
+            browser.submit("continue")
+        elif page.name == "connect":
+            _connect(browser, page, waiting.pop(0)[1])
+        elif waiting:
+            browser.open(next(link for link in page.links.values() if link.endswith("/source")))
+        else:
+            browser.submit("continue")
     return browser.left_to
+
+
+def _connect(browser: Browser, page: Page, what: str | Path) -> None:
+    if isinstance(what, Path):
+        browser.submit("continue", file=what)
+    else:
+        page.choose("dataset", what)
+        browser.submit("continue")

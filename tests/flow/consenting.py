@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from examples.walking import Browser
+from sqlalchemy import select
 
+from privateshare.platform.db.tables import Journey
 from privateshare.platform.grants.contracts import ContractTerms, create_application, create_contract
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 from tests.flow.people import EVERYTHING, People, key
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of, verifier
@@ -85,6 +89,14 @@ def opened(url: str, **options: Any) -> Browser:
     browser = Browser(**options)
     browser.open(url)
     return browser
+
+
+async def journey_of(platform: Platform, asking: Asking) -> Journey:
+    """The journey that a link began."""
+    async with platform.database.session() as db:
+        found = await db.scalar(select(Journey).where(Journey.code_hash == digest(asking.code)))
+        assert found is not None
+        return found
 
 
 def spotify_archive(path: Path, *, artist: str = "The Testers", username: str = "listener-1", plays: int = 40) -> Path:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from privateshare.platform.db.tables import Account, Contract, Journey, Library
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.runtime import Platform
-from tests.flow.consenting import Asking, ask, asking_contract, opened, refer
+from tests.flow.consenting import Asking, ask, asking_contract, journey_of, opened, refer
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, b64, query_of, verifier
 
@@ -40,13 +40,6 @@ def at_consent(asking: Asking, source: int = SPOTIFY) -> Browser:
     browser.submit("continue")
     assert page_of(browser) == "consent"
     return browser
-
-
-async def journey_of(platform: Platform, asking: Asking) -> Journey:
-    async with platform.database.session() as db:
-        found = await db.scalar(select(Journey).where(Journey.code_hash == digest(asking.code)))
-        assert found is not None
-        return found
 
 
 def accounts(wire: Wire, access: str) -> list[dict[str, Any]]:
@@ -240,7 +233,7 @@ def test_failures_go_to_a_registered_callback(wire: Wire) -> None:
     failure(browser, "USER_CANCEL")
     assert browser.left_to is not None
     assert browser.left_to.startswith(OTHER_URI + "?")
-    returned = consent(Browser(), ask(wire, f"&callback={OTHER_URI}").url, source=SPOTIFY)
+    returned = consent(Browser(), ask(wire, f"&callback={OTHER_URI}").url, {SPOTIFY: "default"})
     assert returned.startswith(REDIRECT_URI)
 
 
@@ -352,7 +345,7 @@ def test_an_unknown_sample_fails_to_onboard(wire: Wire) -> None:
 def test_trigger_query_false_fetches_nothing(wire: Wire) -> None:
     """With `triggerQuery=false` the session is complete at once, with what is there: nothing."""
     asking = ask(wire, "&triggerQuery=false")
-    tokens = asking.tokens(consent(Browser(), asking.url, source=SPOTIFY))
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
     listed = wire.get(f"permission-access/query/{asking.session}", access_token=tokens.access).json()
     assert listed["status"]["state"] == "completed"
     assert [entry for entry in listed["fileList"] if entry["name"] != "accounts.json"] == []
@@ -427,7 +420,7 @@ def test_searching_the_picker(wire: Wire) -> None:
 def known_person(wire: Wire) -> Tokens:
     """The tokens of a person who shared a sample with this contract."""
     asking = ask(wire)
-    return asking.tokens(consent(Browser(), asking.url, source=SPOTIFY))
+    return asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
 
 
 async def test_a_second_contract_joins_the_library(wire: Wire, people: People) -> None:
@@ -530,7 +523,7 @@ async def test_a_contract_for_one_read_says_so(people: People) -> None:
 async def test_many_people_at_once(wire: Wire) -> None:
     """Twenty people who walk at the same time each get their own library."""
     askings = [ask(wire) for _ in range(20)]
-    walks = [asyncio.to_thread(consent, Browser(), asking.url, source=SPOTIFY) for asking in askings]
+    walks = [asyncio.to_thread(consent, Browser(), asking.url, {SPOTIFY: "default"}) for asking in askings]
     returned = await asyncio.gather(*walks)
     subjects = {asking.tokens(url).claims["sub"] for asking, url in zip(askings, returned, strict=True)}
     assert len(subjects) == 20

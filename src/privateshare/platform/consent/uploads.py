@@ -24,6 +24,7 @@ class Form:
     def __init__(self, folder: Path, max_bytes: int, admit: Callable[[dict[str, str]], None]) -> None:
         self.fields: dict[str, str] = {}
         self.file: SealedTemporary | None = None
+        self.has_file = False
         self.size = 0
         self._folder, self.max_bytes, self._admit = folder, max_bytes, admit
         self._headers: dict[bytes, bytes] = {}
@@ -63,11 +64,10 @@ class Form:
 
     def write_pending(self) -> None:
         """Writes what has arrived of the file; blocks."""
-        pieces, self._pending = self._pending, []
-        if not pieces:
+        if not self.has_file:
             return
-        if self.file is None:
-            self.file = SealedTemporary(self._folder)
+        pieces, self._pending = self._pending, []
+        self.file = self.file or SealedTemporary(self._folder)
         self.file.write(b"".join(pieces))
 
     def _take_header_name(self, data: bytes, start: int, end: int) -> None:
@@ -85,6 +85,7 @@ class Form:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         self._is_file = self._name == FILE_FIELD and bool(options.get(b"filename"))
         if self._is_file:
+            self.has_file = True
             self._admit(self.fields)
         elif len(self.fields) >= MAX_FIELDS:
             raise InvalidRequest("The form has too many fields")

@@ -68,6 +68,14 @@ async def test_no_file_chosen_is_no_file(tmp_path: Path) -> None:
     assert form.fields == {"way": "sample:default"}
 
 
+async def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
+    """A file without content is one, so that the person can be told that it is empty."""
+    form = await read(tmp_path, body(part("archive", b"", "export.zip")))
+    assert form.file is not None
+    assert form.size == 0
+    form.close()
+
+
 async def test_a_file_is_admitted_before_it_is_read(tmp_path: Path) -> None:
     """Fields before the file are checked before a byte of it is kept."""
     seen: list[dict[str, str]] = []

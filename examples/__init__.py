@@ -1,0 +1,1 @@
+"""Examples of what one does with Private Share."""

@@ -1,0 +1,224 @@
+"""`make demo`: a platform, an app, a person who consents, and what the app then reads.
+
+    DEMO_BROWSER=0   the demo walks the consent pages itself, form by form, as a browser without JavaScript would;
+                     so it does where there is no terminal
+    DEMO_FOLDER      where the demo's platform keeps everything, by default `demo-data`
+
+The platform is left running in the background for you to look at.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import webbrowser
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from examples.fastapi_app.insights import Insights
+from examples.returning import ReturnAddress
+from examples.walking import Browser, consent
+from privateshare import File, PrivateShare, Session, Status, UserAccessToken
+
+FOLDER = Path(os.environ.get("DEMO_FOLDER", "demo-data")).absolute()
+RUNNING = FOLDER / "running.json"
+READY_SECONDS = 60
+SAMPLES = {16: "large", 9001: "default"}  # Spotify, health record
+ROWS = 5
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class Running:
+    """The demo's platform."""
+
+    address: str
+    pid: int
+
+
+def main() -> None:
+    """The whole demo; ends the process with 0, or with a message."""
+    began = time.monotonic()
+    platform = running_platform()
+    console.print(f"[green]✓[/] platform at [bold]{platform.address}[/]")
+    with contract_client(platform) as app:
+        token, session = ask_person(app)
+        console.print("[green]✓[/] consent given, code exchanged for tokens")
+        reading = read_everything(app, session, token)
+    show(reading)
+    console.print(f"\nRead in {reading.seconds:.1f} s; {time.monotonic() - began:.1f} s in all.")
+    console.print(f"The platform still runs at [bold]{platform.address}[/].")
+    console.print(f"Stop it with [bold]kill {platform.pid}[/]; everything it keeps is in {FOLDER}.")
+
+
+# --- the platform ---
+
+
+def running_platform() -> Running:
+    """The platform of an earlier demo if it still runs, else a new one."""
+    if RUNNING.exists():
+        found = Running(**json.loads(RUNNING.read_text()))
+        if answers(found):
+            return found
+    with console.status("starting the platform"):
+        return start_platform()
+
+
+def answers(platform: Running) -> bool:
+    """Whether it still runs."""
+    import httpx2
+
+    try:
+        os.kill(platform.pid, 0)
+        return httpx2.get(f"{platform.address}/readyz", timeout=5).status_code == 200
+    except (OSError, httpx2.HTTPError):
+        return False
+
+
+def start_platform() -> Running:
+    """A platform in the background, which outlives this process."""
+    FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = FOLDER / "platform.log"
+    command = [sys.executable, "-m", "privateshare", "serve", "--data", str(FOLDER / "data"), "--port", "0"]
+    with log.open("w") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    give_up = time.monotonic() + READY_SECONDS
+    while "ready at" not in (told := log.read_text()):
+        if process.poll() is not None or time.monotonic() > give_up:
+            sys.exit(f"the platform did not start:\n{told}")
+        time.sleep(0.05)
+    running = Running(told.split("ready at ", 1)[1].split()[0], process.pid)
+    RUNNING.write_text(json.dumps(running.__dict__))
+    return running
+
+
+def contract_client(platform: Running) -> PrivateShare:
+    """A new application with a contract, as an operator registers them, and the client that an app makes of that."""
+    key = FOLDER / f"contract-{uuid4().hex}.pem"
+    with console.status("registering an app and its contract"):
+        app = operate("app", "create", "Genrefy", "--partner", "Genrefy Ltd")
+        contract = operate(
+            "contract", "create", "--app", app["application_id"], "--key-out", str(key),
+            "--read", "entertainment", "--read", "medical", "--last", "10y",
+            "--purpose", "To show you your top artists and your conditions", "--redirect-uri", ReturnAddress.REGISTERED,
+        )  # fmt: skip
+    console.print(f"[green]✓[/] app [bold]Genrefy[/] with contract {contract['contract_id']}")
+    return PrivateShare(
+        app["application_id"],
+        contract_id=contract["contract_id"],
+        private_key=key.read_text(),
+        base_url=f"{platform.address}/v1.7/",
+    )
+
+
+def operate(*arguments: str) -> dict[str, str]:
+    """What one of the operator's commands says."""
+    command = [sys.executable, "-m", "privateshare", *arguments, "--json", "--data", str(FOLDER / "data")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    if done.returncode:
+        sys.exit(done.stderr)
+    told: dict[str, str] = json.loads(done.stdout)
+    return told
+
+
+# --- the person ---
+
+
+def ask_person(app: PrivateShare) -> tuple[UserAccessToken, Session]:
+    """The tokens of a person who consents, in a browser or as this program; and the session that consent began."""
+    with ReturnAddress() as back:
+        asked = app.get_authorize_url(back.address)
+        if os.environ.get("DEMO_BROWSER") == "0" or not sys.stdin.isatty() or not sys.stdout.isatty():
+            with console.status("walking the consent pages, form by form"):
+                returned = consent(Browser(), asked.url, SAMPLES)
+        else:
+            console.print(f"\nOpen this page and share some sample data:\n\n  [bold]{asked.url}[/]\n", soft_wrap=True)
+            console.print("No browser here? Press Ctrl-C and run it as [bold]DEMO_BROWSER=0 make demo[/].")
+            webbrowser.open(asked.url)
+            with console.status("waiting for you to come back"):
+                returned = back.wait()
+        code = app.read_return(returned, state=asked.state).code
+        assert code is not None
+        return app.exchange_code_for_token(code, asked.code_verifier), asked.session
+
+
+# --- the data ---
+
+
+@dataclass
+class WhatWasRead:
+    """Counts by kind of file, and what they tell."""
+
+    files: Counter[str] = field(default_factory=Counter)
+    objects: Counter[str] = field(default_factory=Counter)
+    size: Counter[str] = field(default_factory=Counter)
+    insights: Insights = field(default_factory=Insights)
+    seconds: float = 0.0
+
+    def add(self, file: File) -> None:
+        """Takes one file."""
+        kind = " ".join(filter(None, (file.metadata.service_name, file.metadata.object_type))) or file.name
+        self.files[kind] += 1
+        self.objects[kind] += file.metadata.object_count or 0
+        self.size[kind] += file.size
+        self.insights.add(file)
+
+
+def read_everything(app: PrivateShare, session: Session, token: UserAccessToken) -> WhatWasRead:
+    """All files, each as soon as the platform has it, under a progress bar."""
+    began, read = time.monotonic(), WhatWasRead()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("reading", total=None)
+
+        def on_status_change(status: Status) -> None:
+            progress.update(bar, description=f"reading ({status.state})")
+
+        with app.read_all_files(session, token, on_status_change=on_status_change) as files:
+            for file in files:
+                read.add(file)
+                progress.advance(bar)
+            result = files.result()
+        progress.update(bar, total=sum(read.files.values()), description="read everything")
+    if result.errors:
+        sys.exit(f"{len(result.errors)} files could not be read: {result.errors[0].error}")
+    read.seconds = time.monotonic() - began
+    return read
+
+
+def show(read: WhatWasRead) -> None:
+    """Tables of what was read."""
+    table = Table("data", title="What was read", title_justify="left")
+    for name in ("files", "objects", "bytes"):
+        table.add_column(name, justify="right")
+    for kind in sorted(read.files):
+        table.add_row(kind, f"{read.files[kind]:,}", f"{read.objects[kind]:,}", f"{read.size[kind]:,}")
+    table.add_section()
+    totals = (sum(counter.values()) for counter in (read.files, read.objects, read.size))
+    table.add_row("all", *(f"{total:,}" for total in totals))
+    console.print(table)
+    show_rows("Top artists", ("artist", "plays"), [(a, f"{n:,}") for a, n in read.insights.top_artists])
+    show_rows("Conditions", ("condition", "since"), read.insights.latest_conditions)
+
+
+def show_rows(title: str, names: tuple[str, str], rows: list[tuple[str, str]]) -> None:
+    """The first few rows."""
+    table = Table(names[0], title=title, title_justify="left")
+    table.add_column(names[1], justify="right")
+    for row in rows[:ROWS]:
+        table.add_row(*row)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""What can be learned from a person's files."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from privateshare import File
+
+
+@dataclass
+class Insights:
+    """Top artists and conditions, counted file by file."""
+
+    plays: int = 0
+    artists: Counter[str] = field(default_factory=Counter)
+    conditions: dict[str, str] = field(default_factory=dict)
+
+    def add(self, file: File) -> None:
+        """Takes a file; kinds that it knows nothing of are let go."""
+        if file.metadata.object_type == "playhistory":
+            for play in file.json():
+                self.plays += 1
+                self.artists.update(artist["name"] for artist in play["track"]["artists"])
+        elif file.metadata.object_type == "condition":
+            for condition in file.json():
+                self.conditions[_name(condition["code"])] = str(condition.get("onsetDateTime", ""))[:10]
+
+    @property
+    def top_artists(self) -> list[tuple[str, int]]:
+        """The ten artists played most, with how often."""
+        return self.artists.most_common(10)
+
+    @property
+    def latest_conditions(self) -> list[tuple[str, str]]:
+        """Conditions with the day they began, the latest first."""
+        return sorted(self.conditions.items(), key=lambda pair: pair[1], reverse=True)
+
+
+def _name(concept: dict[str, Any]) -> str:
+    codings = concept.get("coding") or [{}]
+    return str(concept.get("text") or codings[0].get("display") or "unnamed")

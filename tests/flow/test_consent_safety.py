@@ -1,0 +1,266 @@
+"""What the consent pages withstand: other sites, other browsers, hostile texts."""
+
+import re
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from examples.walking import Browser
+
+from privateshare.platform.db.tables import Contract
+from privateshare.platform.grants.journeys import Start, begin_journey
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from tests.flow.consenting import ask, asking_contract, opened, spotify_archive
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.served import serving
+from tests.flow.wire import REDIRECT_URI, Wire, query_of
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, redirect_uris=(REDIRECT_URI, "digime-ca-x://auth"))
+
+
+@pytest.fixture
+def begun(wire: Wire) -> tuple[httpx2.Client, str, str]:
+    """A browser's cookies, the address of its picker, and the token of its forms."""
+    http = httpx2.Client()
+    browser = opened(ask(wire).url, http=http)
+    assert browser.page is not None
+    token = next(entry.value for entry in browser.page.form("continue").inputs if entry.name == "token")
+    return http, browser.page.url, token
+
+
+def post(http: httpx2.Client, url: str, fields: dict[str, Any], **headers: str) -> httpx2.Response:
+    return http.post(url, data=fields, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def test_a_form_needs_its_token(begun: tuple[httpx2.Client, str, str], wire: Wire) -> None:
+    """Without the token of this journey in this browser a form is refused; with it, it is taken."""
+    http, url, token = begun
+    other = opened(ask(wire).url).page
+    assert other is not None
+    foreign = next(entry.value for entry in other.form("continue").inputs if entry.name == "token")
+    for wrong in ("", "x", foreign, token[:-1], token + "x", "ü"):
+        refused = post(http, url, {"source": "16", "token": wrong})
+        assert (refused.status_code, 'data-page="error"' in refused.text) == (403, True)
+    assert post(http, url, {"source": "16"}).status_code == 403
+    assert post(http, url, {"source": "16", "token": token}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://127.0.0.1:1"},
+    ],
+)
+@pytest.mark.parametrize("page", ["source", "consent", "decline", "connect/16"])
+def test_a_form_of_another_site_is_refused(
+    begun: tuple[httpx2.Client, str, str], page: str, headers: dict[str, str]
+) -> None:
+    """A browser tells where a form comes from, and one from elsewhere is refused even with the right token."""
+    http, url, token = begun
+    address = url.removesuffix("source") + page
+    assert post(http, address, {"source": "16", "token": token}, **headers).status_code == 403
+
+
+def test_an_upload_needs_its_token(begun: tuple[httpx2.Client, str, str], tmp_path: Path) -> None:
+    """A form with a file is refused without its token, before the file is looked at."""
+    http, url, _ = begun
+    archive = spotify_archive(tmp_path / "export.zip")
+    with archive.open("rb") as content:
+        refused = http.post(
+            url.removesuffix("source") + "connect/16", data={"way": "upload"}, files={"archive": content}
+        )
+    assert refused.status_code == 403
+
+
+def test_a_token_after_the_file_is_too_late(begun: tuple[httpx2.Client, str, str]) -> None:
+    """The token must come before the file, so that nothing is kept for a form that has none."""
+    http, url, token = begun
+    parts = (
+        '--b\r\nContent-Disposition: form-data; name="archive"; filename="a.zip"\r\n\r\nPK\r\n'
+        f'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\n{token}\r\n--b--\r\n'
+    )
+    address = url.removesuffix("source") + "connect/16"
+    refused = http.post(address, content=parts, headers={"Content-Type": "multipart/form-data; boundary=b"})
+    assert refused.status_code == 403
+
+
+def test_another_browser_has_no_part_in_a_journey(begun: tuple[httpx2.Client, str, str]) -> None:
+    """The address of a page, and even its token, are worth nothing without the cookie."""
+    _, url, token = begun
+    stranger = httpx2.Client()
+    assert stranger.get(url).status_code == 410
+    assert post(stranger, url, {"source": "16", "token": token}).status_code == 410
+    stranger.cookies.set(f"journey-{url.split('/')[-2]}", "guessed")
+    assert stranger.get(url).status_code == 410
+
+
+def test_two_journeys_of_one_browser_do_not_mix(wire: Wire) -> None:
+    """A person may have two apps' pages open at once, and each form acts for its own."""
+    http = httpx2.Client()
+    first, second = ask(wire, state="first"), ask(wire, state="second")
+    one, two = opened(first.url, http=http), opened(second.url, http=http)
+    one.submit("decline")
+    assert query_of(str(one.left_to))["state"] == "first"
+    two.submit("decline")
+    assert query_of(str(two.left_to))["state"] == "second"
+
+
+def test_cookies_are_out_of_reach(wire: Wire) -> None:
+    """The cookie that holds a journey is hidden from scripts and from other sites' forms."""
+    answer = httpx2.get(ask(wire).url)
+    cookie = answer.headers["set-cookie"].lower()
+    assert answer.status_code == 303
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert "domain" not in cookie
+    assert "code=" not in answer.headers["location"]
+
+
+async def test_over_https_cookies_stay_there(tmp_path: Path) -> None:
+    """Where the platform is reached over https, the cookie is for https and can be planted by no other host."""
+    port = free_port()
+    with serving(tmp_path / "data", port=port, environment={"PRIVATESHARE_ORIGIN": "https://share.example"}) as running:
+        async with operator_platform(Settings(data=running.data, database_pool_size=2)) as platform:
+            client = await asking_contract(People(platform, running.origin))
+            async with platform.database.transaction() as db:
+                contract = await db.get_one(Contract, client.contract_id)
+                start = Start(contract, REDIRECT_URI, challenge="c" * 43)
+                code = await begin_journey(db, start, datetime.now(UTC), timedelta(minutes=1))
+        url = f"http://127.0.0.1:{port}/apps/saas/authorize?code={code}"
+        cookie = httpx2.get(url).headers["set-cookie"]
+    assert cookie.startswith("__Host-")
+    assert "Secure" in cookie
+    assert "Path=/;" in cookie
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def test_pages_have_safe_headers(begun: tuple[httpx2.Client, str, str], wire: Wire) -> None:
+    """No page may be framed, kept, run foreign scripts, or tell other sites where the person was."""
+    http, url, _ = begun
+    for address in (url, f"{wire.origin}/apps/saas/authorize?code=unknown", f"{wire.origin}/apps/saas/nowhere"):
+        headers = http.get(address).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_pages_carry_nothing_that_the_policy_forbids(begun: tuple[httpx2.Client, str, str]) -> None:
+    """No inline script, style or handler is in the pages, and nothing comes from elsewhere."""
+    http, url, _ = begun
+    for address in (url, url.removesuffix("source") + "connect/16"):
+        html = http.get(address).text
+        assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", html)
+        assert all(source.startswith("/apps/saas/") for source in re.findall(r'(?:src|<link[^>]*href)="([^"]*)"', html))
+        for asset in re.findall(r'(?:src|<link[^>]*href)="([^"]*)"', html):
+            found = http.get(httpx2.URL(url).join(asset))
+            assert found.status_code == 200
+            assert "immutable" in found.headers["cache-control"]
+
+
+async def test_hostile_texts_are_only_text(people: People) -> None:
+    """Names, purposes, policies and links that try to be code are shown as they are, or not at all."""
+    words = {"description": HOSTILE}
+    document = {
+        "resources": {"privacyPolicy": "javascript:alert(1)", "homePage": f"https://app.example/{HOSTILE}"},
+        "dataRequest": {
+            "serviceGroups": [{"id": 5}],
+            "purpose": HOSTILE,
+            "disclaimer": HOSTILE,
+            "consentPolicy": words,
+            "dataRetention": words,
+            "gdpr": words,
+        },
+    }
+    hostile = await asking_contract(people, name=f"App {HOSTILE}", partner=f"Partner {HOSTILE}", document=document)
+    browser = opened(ask(hostile, state=HOSTILE).url)
+    pages = []
+    for choice in (("source-id", str(SPOTIFY)), ("dataset", "default"), None):
+        assert browser.page is not None
+        pages.append(browser.page.html)
+        if choice:
+            browser.page.choose(*choice)
+            browser.submit("continue")
+    assert browser.page is not None
+    assert browser.page.name == "consent"
+    for html in pages:
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+    assert "javascript:" not in pages[2]
+    assert pages[2].count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 7
+    browser.submit("continue")
+    assert query_of(str(browser.left_to))["state"] == HOSTILE
+
+
+def test_a_hostile_archive_is_only_text(wire: Wire, tmp_path: Path) -> None:
+    """What an archive says of its owner is text on the page."""
+    archive = spotify_archive(tmp_path / "export.zip", username=HOSTILE)
+    browser = opened(ask(wire, f"&service={SPOTIFY}").url)
+    browser.submit("continue", file=archive)
+    assert browser.page is not None
+    assert browser.page.name == "consent"
+    assert "<script>alert" not in browser.page.html
+    assert "&lt;script&gt;alert(1)" in browser.page.html
+
+
+@pytest.mark.parametrize("path", ["nowhere", "journey/x/source", "static/nothing.css", "static/..%2fpages.py"])
+def test_wrong_addresses_give_pages(wire: Wire, path: str) -> None:
+    """A wrong address gives an error page with a reference, and never a trace of the inside."""
+    answer = httpx2.get(f"{wire.origin}/apps/saas/{path}")
+    assert answer.status_code in {404, 410}
+    assert 'data-page="error"' in answer.text
+    assert answer.headers["x-request-id"] in answer.text
+    assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("source", [15, 999999, FHIR_FILE])
+async def test_a_source_outside_of_the_contract_cannot_be_connected(people: People, source: int) -> None:
+    """Sources that the contract does not ask for are not connected, whatever address is asked."""
+    music = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 5}]}})
+    http = httpx2.Client()
+    browser = opened(ask(music).url, http=http)
+    assert browser.page is not None
+    token = next(entry.value for entry in browser.page.form("continue").inputs if entry.name == "token")
+    address = browser.page.url.removesuffix("source") + f"connect/{source}"
+    assert http.get(address).status_code == 404
+    sent = {"token": (None, token), "way": (None, "sample:default")}
+    assert http.post(address, files=sent).status_code == 404  # type: ignore[arg-type]
+
+
+def test_no_secret_is_logged(wire: Wire, people: People, served: Any) -> None:
+    """Codes, cookies and what a person uploads are not in the log."""
+    http = httpx2.Client()
+    asking = ask(wire)
+    browser = Browser(http)
+    browser.open(asking.url)
+    assert browser.page is not None
+    browser.page.choose("source-id", str(SPOTIFY))
+    browser.submit("continue")
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    browser.submit("continue")
+    opened(asking.url)
+    log = served.log.read_text()
+    assert asking.code not in log
+    assert query_of(str(browser.left_to))["code"] not in log
+    assert all(cookie.value not in log for cookie in http.cookies.jar if cookie.value)

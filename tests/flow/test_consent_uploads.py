@@ -1,0 +1,170 @@
+"""Connecting a source with an export archive: whole and checked, or not at all."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from examples.walking import Browser, consent
+from sqlalchemy import func, select
+
+from privateshare.platform.db.tables import Account, Library
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from privateshare.platform.sync.sweep import sweep
+from tests.flow.consenting import ask, asking_contract, journey_of, opened, spotify_archive
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.served import Served, serving
+from tests.flow.test_wire_sessions import read, wait_until_over
+from tests.flow.wire import Wire
+
+SYNTHEA = Path(__file__).parent.parent / "data" / "synthea" / "patient-1.json.gz"
+HISTORY = "Streaming_History_Audio_2026_0.json"
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 2}, {"id": 5}]}})
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def good(folder: Path) -> bytes:
+    return spotify_archive(folder / "good.zip").read_bytes()
+
+
+BROKEN: dict[str, tuple[Callable[[Path], bytes], str]] = {
+    "empty": (lambda folder: b"", "The file is empty"),
+    "not a zip": (lambda folder: b"%PDF-1.7 something else", "not a zip"),
+    "truncated": (lambda folder: good(folder)[:-200], "damaged"),
+    "wrong JSON": (lambda folder: zipped(HISTORY, b'[{"ts": "2026-01-0'), "Streaming_History_Audio"),
+    "another export": (lambda folder: zipped("photos/1.jpg", b"\xff\xd8"), ""),
+    "bomb": (lambda folder: zipped(HISTORY, b"[" + b" " * 80_000_000 + b"]"), "unpack"),
+    "nothing in it": (lambda folder: zipped(HISTORY, b"[]"), "no music"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_a_broken_archive_leaves_nothing(
+    wire: Wire, served: Served, platform: Platform, tmp_path: Path, kind: str
+) -> None:
+    """A broken archive is answered with what is wrong; nothing of it stays, and a good one can follow."""
+    make, word = BROKEN[kind]
+    archive = tmp_path / "export.zip"
+    archive.write_bytes(make(tmp_path))
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    before = {path.name for path in served.data.iterdir()}
+    browser.submit("continue", file=archive)
+    assert browser.page is not None
+    assert (browser.page.name, browser.page.status) == ("connect", 422)
+    assert word in browser.page.html
+    assert 'role="alert"' in browser.page.html
+    assert (await journey_of(platform, asking)).library_id is None
+    assert {path.name for path in served.data.iterdir()} == before
+    browser.submit("continue", file=spotify_archive(tmp_path / "good.zip"))
+    assert browser.page.name == "consent"
+
+
+async def test_a_persons_own_history_is_read(wire: Wire, tmp_path: Path) -> None:
+    """What a person uploads is what the app reads."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    archive = spotify_archive(tmp_path / "export.zip", artist="The Unmistakables", plays=60)
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: archive}))
+    listed = wait_until_over(wire, tokens, asking.session)
+    assert listed["status"]["state"] == "completed"
+    names = [entry["name"] for entry in listed["fileList"] if entry.get("objectType") == "playhistory"]
+    plays = [play for name in names for play in read(wire, tokens, asking.session, name)[0]]
+    assert len(plays) == 60
+    assert {artist["name"] for play in plays for artist in play["track"]["artists"]} == {
+        "The Unmistakables",
+        "Second Fiddle",
+    }
+
+
+async def test_a_health_record_is_read(wire: Wire) -> None:
+    """A FHIR record is taken as it is, gzip and all."""
+    asking = ask(wire, f"&service={FHIR_FILE}")
+    tokens = asking.tokens(consent(Browser(), asking.url, {FHIR_FILE: SYNTHEA}))
+    listed = wait_until_over(wire, tokens, asking.session)
+    assert listed["status"]["state"] == "completed"
+    assert "condition" in {entry["objectType"] for entry in listed["fileList"] if entry.get("objectType")}
+
+
+async def test_an_upload_is_nowhere_readable(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """After an upload no file of the data folder holds its words, nor while it waits for the person to agree."""
+    canary = "Canaria Unmistakable"
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    browser.submit("continue", file=spotify_archive(tmp_path / "export.zip", artist=canary, username="canary-user-77"))
+    assert browser.page is not None
+    assert browser.page.name == "consent"
+    for path in served.data.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert canary.encode() not in content, path
+            assert b"canary-user-77" not in content, path
+
+
+async def test_the_same_archive_twice_is_one_account(wire: Wire, tmp_path: Path) -> None:
+    """Connecting the same account again renews it."""
+    archive = spotify_archive(tmp_path / "export.zip")
+    asking = ask(wire)
+    browser = opened(asking.url)
+    for _ in range(2):
+        assert browser.page is not None
+        if browser.page.name == "consent":
+            browser.open(browser.page.links["Connect another source"])
+        browser.page.choose("source-id", str(SPOTIFY))
+        browser.submit("continue")
+        browser.submit("continue", file=archive)
+    browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    assert len(wire.get("permission-access/accounts", access_token=tokens.access).json()) == 1
+
+
+async def test_declining_removes_an_upload(wire: Wire, served: Served, platform: Platform, tmp_path: Path) -> None:
+    """Declining after an upload takes the archive away, key first."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    browser.submit("continue", file=spotify_archive(tmp_path / "export.zip"))
+    library = (await journey_of(platform, asking)).library_id
+    folder = served.data / "blobs" / "library" / str(library)
+    assert len(list(folder.iterdir())) == 1
+    browser.submit("decline")
+    async with platform.database.session() as db:
+        assert await db.get(Library, library) is None
+        assert await db.scalar(select(func.count()).select_from(Account).where(Account.library_id == library)) == 0
+    await sweep(platform)
+    assert not folder.exists()
+
+
+async def test_too_large_a_file_is_told(tmp_path: Path) -> None:
+    """A file above the limit is answered with a page that names the limit, and nothing of it stays."""
+    with serving(tmp_path / "data", environment={"PRIVATESHARE_MAX_UPLOAD_BYTES": str(2 * 1024 * 1024)}) as running:
+        async with operator_platform(Settings(data=running.data, database_pool_size=2)) as platform:
+            wire = await asking_contract(People(platform, running.origin))
+        browser = opened(ask(wire, f"&service={SPOTIFY}").url)
+        archive = tmp_path / "export.zip"
+        archive.write_bytes(b"PK\x03\x04" + b"x" * (3 * 1024 * 1024))
+        browser.submit("continue", file=archive)
+        assert browser.page is not None
+        assert (browser.page.name, browser.page.status) == ("connect", 413)
+        assert "at most 2 MB" in browser.page.html
+        assert not [path for path in (running.data / "blobs").rglob("*") if path.is_file()]
+
+
+def test_histories_are_json(tmp_path: Path) -> None:
+    """The archive of these tests is what Spotify hands out: a zip of JSON."""
+    with zipfile.ZipFile(spotify_archive(tmp_path / "export.zip")) as archive:
+        (name,) = archive.namelist()
+        assert name.endswith(HISTORY)
+        assert len(json.loads(archive.read(name))) == 40
