@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Protocol
 
 import ijson
+import orjson
 
 from privateshare.sources.contract import Broken, JsonObject
 
@@ -18,9 +21,13 @@ MAX_ENTRIES = 10_000
 MAX_PLAIN_BYTES = 16 * 1024 * MEGABYTE  # of all that is read from one archive
 MAX_RATIO = 200  # JSON of histories and records packs 10 to 40 times smaller; a bomb, over 1000
 MIN_BOMB_BYTES = 50 * MEGABYTE  # below this no ratio matters
+MAX_ITEM_BYTES = 64 * MEGABYTE  # of one object with all its text and attachments
+MAX_DEPTH = 64  # of nested objects and arrays
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK"
 BOM = b"\xef\xbb\xbf"
+# what the unpackers of the standard library raise over bytes that are not theirs
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError)
 
 
 def begins_with(archive: BinaryIO, length: int = 4) -> bytes:
@@ -49,7 +56,7 @@ def opened_zip(archive: BinaryIO) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(archive) as found:
             _check_entries(found.infolist())
             yield found
-    except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, OSError) as error:
+    except DAMAGE as error:
         raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
 
 
@@ -104,27 +111,79 @@ def plain_gzip(stream: BinaryIO, packed_bytes: int) -> Iterator[io.BufferedReade
     try:
         with gzip.GzipFile(fileobj=stream) as unpacked:
             yield io.BufferedReader(Metered(unpacked, packed_bytes), BUFFER_BYTES)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except DAMAGE as error:
         raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
+
+
+class Guarded:
+    """A JSON document on its way to the parser, which holds one item and the names of all that it is nested in.
+
+    Raises Broken where that would be too much to hold.
+    """
+
+    _ESCAPED = re.compile(rb"\\.", re.DOTALL)
+    _OTHER_BYTES = bytes(set(range(256)) - set(b'[]{}"'))
+
+    def __init__(self, stream: _Readable, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._item_bytes = 0
+        self._open = self._escape = b""
+        self._in_string = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self._stream.read(size)
+        self._item_bytes += len(data)
+        if self._item_bytes > MAX_ITEM_BYTES:
+            raise Broken(f"{self._name} holds an entry that is larger than those of any export that is known here.")
+        self._check_depth(data)
+        return data
+
+    def next_item(self) -> None:
+        """Called when an item is done with."""
+        self._item_bytes = 0
+
+    def _check_depth(self, data: bytes) -> None:
+        """Keeps the brackets that are still open: every pass takes out the innermost pairs, outside of strings."""
+        text = self._ESCAPED.sub(b"", self._escape + data)
+        self._escape = b"\\" if text.endswith(b"\\") else b""
+        parts = text.translate(None, self._OTHER_BYTES).split(b'"')
+        brackets = self._open + b"".join(parts[self._in_string :: 2])
+        self._in_string ^= (len(parts) - 1) % 2
+        for _ in range(MAX_DEPTH):
+            inner = brackets.replace(b"{}", b"").replace(b"[]", b"")
+            if inner == brackets:
+                break
+            brackets = inner
+        if len(brackets) > MAX_DEPTH:
+            raise Broken(f"{self._name} is damaged: it is nested more deeply than any export. Download it again.")
+        self._open = brackets
 
 
 def json_items(stream: io.BufferedReader, path: str, name: str) -> Iterator[JsonObject]:
     """The objects at a path of a JSON document, one by one. Raises Broken if it is not JSON."""
     skip_byte_order_mark(stream)
+    guarded = Guarded(stream, name)
     try:
-        for item in ijson.items(stream, path, use_float=True):
-            if not isinstance(item, dict):
-                raise Broken(f"{name} does not hold what this export should hold: its entries are not objects.")
-            yield item
+        for item in ijson.items(guarded, path, use_float=True):
+            yield json_object(item, name)
+            guarded.next_item()
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise Broken(f"{name} is not readable JSON: {_first_line(error)}. Download the export again.") from error
+        raise Broken(f"{name} is not JSON, or was cut off. Download the export again.") from error
+
+
+def json_object(item: Any, name: str) -> JsonObject:
+    """The item, if it is an object that can be written as JSON again. Raises Broken."""
+    if not isinstance(item, dict):
+        raise Broken(f"{name} does not hold what this export should hold: its entries are not objects.")
+    try:
+        orjson.dumps(item)
+    except TypeError as error:
+        raise Broken(f"{name} holds an entry that is nested too deeply to be read.") from error
+    return item
 
 
 def skip_byte_order_mark(stream: io.BufferedReader) -> None:
     """Leaves out the mark that some systems put before UTF-8."""
     if stream.peek(len(BOM)).startswith(BOM):
         stream.read(len(BOM))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:80] if str(error) else "it ends too early"

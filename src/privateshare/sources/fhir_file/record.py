@@ -1,10 +1,11 @@
 """A health record as a file: a FHIR R4 Bundle or NDJSON, as it is, gzipped or in a zip."""
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
+
+import orjson
 
 from privateshare.sources.archive import (
     BUFFER_BYTES,
@@ -12,6 +13,7 @@ from privateshare.sources.archive import (
     ZIP_MAGIC,
     begins_with,
     json_items,
+    json_object,
     opened_zip,
     plain_entry,
     plain_gzip,
@@ -87,7 +89,7 @@ def _read_lines(stream: io.BufferedReader, name: str) -> Iterator[JsonObject]:
         resource = _parsed(line)
         if not isinstance(resource, dict):
             raise Broken(f"Line {number} of {name} is not a JSON object. The file may be cut off; export it again.")
-        yield resource
+        yield json_object(resource, name)
 
 
 def _read_bundle(stream: io.BufferedReader, name: str) -> Iterator[JsonObject]:
@@ -101,6 +103,6 @@ def _read_bundle(stream: io.BufferedReader, name: str) -> Iterator[JsonObject]:
 
 def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return orjson.loads(text)
+    except ValueError:
         return None

@@ -30,8 +30,8 @@ def map_play(play: JsonObject, account: str) -> JsonObject | None:
     """One play as play history (406), or None if it was no music. Raises Broken if it is not in Spotify's form."""
     try:
         return play_history(play, account)
-    except (KeyError, ValueError, TypeError) as error:
-        raise Broken(f"The archive holds a play that is not in Spotify's form ({error}). {_WANTED}") from error
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise Broken(f"The archive holds a play that is not in Spotify's form. {_WANTED}") from error
 
 
 def _missing(entries: list[ZipInfo]) -> str:

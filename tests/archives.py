@@ -1,0 +1,72 @@
+"""Export archives that tests upload: real in form, invented in content."""
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SYNTHEA = Path(__file__).parent / "data" / "synthea"
+HISTORY = "Spotify Extended Streaming History/Streaming_History_Audio_2026_0.json"
+
+
+def zipped(entries: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip of these files."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", compression) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+def play(number: int = 0, **changes: Any) -> dict[str, Any]:
+    """One line of Spotify's extended streaming history."""
+    return {
+        "ts": f"2026-{1 + number % 9:02}-{1 + number % 28:02}T10:{number % 60:02}:00Z",
+        "platform": "web_player linux",
+        "ms_played": 200_000 + number,
+        "conn_country": "AT",
+        "ip_addr": "192.0.2.1",
+        "master_metadata_track_name": f"Song {number % 7}",
+        "master_metadata_album_artist_name": "Die Ärzte 🎸",
+        "master_metadata_album_album_name": "An Album",
+        "spotify_track_uri": f"spotify:track:{number % 7:022}",
+        "episode_name": None,
+        "episode_show_name": None,
+        "spotify_episode_uri": None,
+        "reason_start": "clickrow",
+        "reason_end": "trackdone",
+        "shuffle": False,
+        "skipped": False,
+        "offline": False,
+        "offline_timestamp": None,
+        "incognito_mode": False,
+    } | changes
+
+
+def spotify_zip(plays: Sequence[Mapping[str, Any]]) -> bytes:
+    """An extended streaming history with one file of these plays."""
+    return zipped({"Spotify Extended Streaming History/ReadMe.pdf": b"%PDF-1.7", HISTORY: json.dumps(plays).encode()})
+
+
+def synthea(number: int) -> bytes:
+    """The health record of an invented patient: a FHIR R4 Bundle."""
+    return gzip.decompress((SYNTHEA / f"patient-{number}.json.gz").read_bytes())
+
+
+def bundle(resources: Sequence[Mapping[str, Any]]) -> bytes:
+    """A FHIR Bundle of these resources."""
+    entries = [{"fullUrl": f"urn:uuid:{n}", "resource": resource} for n, resource in enumerate(resources)]
+    return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
+
+
+def small_record() -> bytes:
+    """A short FHIR Bundle."""
+    patient = {"resourceType": "Patient", "id": "p1", "name": [{"given": ["Ada"], "family": "Björk"}]}
+    values = [
+        {"resourceType": "Observation", "id": f"o{n}", "effectiveDateTime": f"2026-0{1 + n % 9}-01", "valueInteger": n}
+        for n in range(30)
+    ]
+    return bundle([patient, *values])

@@ -1,0 +1,325 @@
+"""What every source must keep to: the contract of sources/contract.py."""
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.archives import play, small_record, spotify_zip, zipped
+
+from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.object_time import object_time
+from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Sample, Source
+from privateshare.sources.registry import all_sources
+
+Archive = Callable[[], bytes]
+
+SOURCES = [pytest.param(source, id=catalogue().sources[id_].reference) for id_, source in all_sources().items()]
+SAMPLES = [
+    pytest.param(source, sample, id=f"{catalogue().sources[id_].reference}-{sample.id}")
+    for id_, source in all_sources().items()
+    for sample in source.info.samples
+]
+GOOD_ARCHIVES: dict[int, Archive] = {
+    16: lambda: spotify_zip([play(number) for number in range(40)]),
+    9001: lambda: zipped({"record.json": small_record()}),
+}
+UPLOADS = [
+    pytest.param(source, GOOD_ARCHIVES.get(id_), id=catalogue().sources[id_].reference)
+    for id_, source in all_sources().items()
+    if source.info.upload is not None
+]
+
+
+def fetched(source: Source, connection: Connection) -> list[Page]:
+    """Every page of every type; a sample and an archive skip none."""
+    given_pages = list(source.fetch(connection, dict.fromkeys(source.info.object_types)))
+    assert all(isinstance(page, Page) for page in given_pages)
+    return [page for page in given_pages if isinstance(page, Page)]
+
+
+def of_archive(data: bytes) -> Connection:
+    return Connection(archive=io.BytesIO(data), provider_account_id="someone")
+
+
+def uploaded(source: Source, data: bytes) -> int:
+    """Lets an archive in as the platform does, and imports it; how many objects it gave."""
+    source.identify(of_archive(data))
+    return sum(len(page.objects) for page in fetched(source, of_archive(data)))
+
+
+# --- what it declares ---
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_declared_ids_are_in_the_catalogue(source: Source) -> None:
+    """Its source, service type, group and object types exist, and belong together."""
+    entries, info = catalogue(), source.info
+    listed = entries.sources[info.id]
+    assert listed.service_type == info.service_type
+    assert info.service_group in listed.groups
+    assert entries.service_types[info.service_type].group == info.service_group
+    assert len(set(info.object_types)) == len(info.object_types) > 0
+    for object_type in info.object_types:
+        assert entries.object_types[object_type].group == info.service_group
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_says_how_to_connect(source: Source) -> None:
+    """A person can connect it: by a sample, or an upload whose steps are told in sentences."""
+    assert source.info.samples or source.info.upload
+    for sample in source.info.samples:
+        assert sample.name
+        assert sample.description.endswith(".")
+    if source.info.upload:
+        assert all(ending.startswith(".") for ending in source.info.upload.accept.split(","))
+        assert len(source.info.upload.instructions) >= 2
+        assert all(step.endswith(".") for step in source.info.upload.instructions)
+
+
+def test_every_upload_has_an_archive_to_test_it_with() -> None:
+    """A source with an upload names a good archive above."""
+    assert GOOD_ARCHIVES.keys() == {id_ for id_, source in all_sources().items() if source.info.upload}
+
+
+# --- samples ---
+
+
+@pytest.mark.parametrize(("source", "sample"), SAMPLES)
+def test_samples_give_declared_types_in_bounded_pages(source: Source, sample: Sample) -> None:
+    """Every page is of a declared type, not empty, and not too large; every object can be written as JSON."""
+    given_pages = fetched(source, Connection(sample=sample.id))
+    assert given_pages
+    for page in given_pages:
+        assert page.object_type in source.info.object_types
+        assert 0 < len(page.objects) <= PAGE_OBJECTS
+        assert json.loads(json.dumps(page.objects, allow_nan=False)) == page.objects
+
+
+@pytest.mark.parametrize(("source", "sample"), SAMPLES)
+def test_samples_have_unique_entity_ids(source: Source, sample: Sample) -> None:
+    """No two objects of a type have the same entity id, or one would replace the other."""
+    for object_type, objects in by_type(fetched(source, Connection(sample=sample.id))).items():
+        ids = [source.info.schema.entity_id(thing) for thing in objects]
+        assert len(set(ids)) == len(ids), f"object type {object_type}"
+
+
+@pytest.mark.parametrize(("source", "sample"), SAMPLES)
+def test_samples_are_the_same_all_day(source: Source, sample: Sample) -> None:
+    """Fetched again on the same day, a sample gives the same."""
+    first, day = by_type(fetched(source, Connection(sample=sample.id))), datetime.now(UTC).date()
+    again = by_type(fetched(source, Connection(sample=sample.id)))
+    assert again == first or datetime.now(UTC).date() != day
+
+
+@pytest.mark.parametrize(("source", "sample"), SAMPLES)
+def test_samples_have_something_recent_and_nothing_to_come(source: Source, sample: Sample) -> None:
+    """There is something of the last twelve months, and nothing of the future."""
+    now = datetime.now(UTC)
+    standard = source.info.schema.standard
+    objects = [thing for page in fetched(source, Connection(sample=sample.id)) for thing in page.objects]
+    moments = [moment for thing in objects if (moment := object_time(standard, thing)) is not None]
+    assert max(moments) >= (now - timedelta(days=365)).timestamp() * 1000
+    assert max(moments) <= now.timestamp() * 1000
+
+
+@pytest.mark.parametrize(("source", "sample"), SAMPLES)
+def test_only_what_was_asked_for_is_fetched(source: Source, sample: Sample) -> None:
+    """Object types that nobody asked for are not fetched."""
+    wanted = source.info.object_types[0]
+    assert {page.object_type for page in source.fetch(Connection(sample=sample.id), {wanted: None})} <= {wanted}
+
+
+@pytest.mark.parametrize(("source", "sample"), SAMPLES)
+def test_samples_say_whose_they_are(source: Source, sample: Sample) -> None:
+    """Different samples are different accounts, with a name for people."""
+    identity = source.identify(Connection(sample=sample.id))
+    others = [source.identify(Connection(sample=other.id)) for other in source.info.samples if other.id != sample.id]
+    assert identity.display_name
+    assert identity.provider_account_id not in {other.provider_account_id for other in others}
+
+
+def by_type(given_pages: Sequence[Page]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for page in given_pages:
+        found.setdefault(page.object_type, []).extend(page.objects)
+    return found
+
+
+# --- uploads ---
+
+
+@pytest.mark.parametrize(("source", "archive"), UPLOADS)
+def test_a_good_archive_is_let_in_and_imported(source: Source, archive: Archive) -> None:
+    """Its owner is named without being shown in `repr`, and it can be read as often as needed."""
+    connection = of_archive(archive())
+    identity = source.identify(connection)
+    assert identity.provider_account_id
+    assert identity.display_name
+    assert identity.provider_account_id not in repr(identity)
+    first = fetched(source, connection)
+    assert first == fetched(source, connection)
+    assert json.loads(json.dumps(first[0].objects, allow_nan=False)) == first[0].objects
+
+
+def encrypted_flag(data: bytes) -> bytes:
+    """The zip with the mark of encryption at each of its entries."""
+    changed = bytearray(data)
+    for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = changed.find(magic)
+        while at >= 0:
+            changed[at + flags] |= 1
+            at = changed.find(magic, at + 1)
+    return bytes(changed)
+
+
+def emptied(data: bytes, content: bytes) -> bytes:
+    """The archive with the same names, and this instead of what its files held."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return zipped(dict.fromkeys(archive.namelist(), content))
+
+
+def flipped(data: bytes) -> bytes:
+    """The archive with a damaged byte in the middle of what it holds."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+
+
+BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda _: b"", "is empty"),
+    "no archive": (lambda _: b"\x89PNG\r\n\x1a\n" + bytes(100), "not a zip|not JSON"),
+    "truncated": (lambda data: data[: len(data) * 2 // 3], "damaged or was not downloaded"),
+    "beginning only": (lambda data: data[:3], "damaged|not a zip"),
+    "changed": (flipped, "damaged|not JSON"),
+    "empty zip": (lambda _: zipped({}), "zip archive is empty"),
+    "encrypted": (encrypted_flag, "password"),
+    "bomb": (lambda data: emptied(data, bytes(60_000_000)), "far more than an export"),
+    "wrong JSON": (lambda data: emptied(data, b"[nonsense"), "not JSON"),
+    "cut JSON": (lambda data: emptied(data, b'[{"ts": "2026'), "not JSON, or was cut off"),
+    "wrong shape": (lambda data: emptied(data, b'{"hello": ["world"]}'), "holds no"),
+    "list of numbers": (lambda data: emptied(data, b"[1, 2, 3]"), "not objects|holds no"),
+    "other objects": (lambda data: emptied(data, b'[{"a": 1}]'), "not in Spotify's form|holds no"),
+    "deep": (lambda data: emptied(data, b"[" * 1_000_000), "nested more deeply"),
+    "deep behind quotes": (lambda data: emptied(data, rb'[{"\"]]]]":[' * 100_000), "nested more deeply"),
+    "zip in zip": (lambda data: zipped({"export.zip": data}), "another zip|no .json"),
+    "many files": (lambda _: zipped({f"{n}.txt": b"" for n in range(10_001)}), "10001 files"),
+    "foreign export": (
+        lambda _: zipped({"Wiedergabeverlauf/Hörverlauf_0.csv": "Künstler;Titel\n".encode("latin-1")}),
+        "holds no",
+    ),
+    "path tricks without data": (lambda _: zipped({"../../../etc/passwd": b"root", "/abs.txt": b""}), "holds no"),
+}
+
+
+@pytest.mark.parametrize("breaking", BREAKINGS)
+@pytest.mark.parametrize(("source", "archive"), UPLOADS)
+def test_broken_uploads_are_told_in_plain_words(source: Source, archive: Archive, breaking: str) -> None:
+    """What is wrong is said in sentences that say what to do, with nothing technical in them."""
+    broken, words = BREAKINGS[breaking]
+    with pytest.raises(Broken, match=words) as told:
+        source.identify(of_archive(broken(archive())))
+    message = str(told.value)
+    assert message.endswith(".")
+    for technical in ("Error", "Exception", "Traceback", "b'", "0x", "Errno"):
+        assert technical not in message
+
+
+@pytest.mark.parametrize(("source", "archive"), UPLOADS)
+def test_names_in_archives_lead_nowhere(
+    source: Source, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names that climb out of a folder are names like others: the data is read, and no file is written."""
+    inner = tmp_path / "one" / "two"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner)
+    with zipfile.ZipFile(io.BytesIO(archive())) as plain:
+        tricky = {f"../../{name.rsplit('/', 1)[-1]}": plain.read(name) for name in plain.namelist()}
+    assert uploaded(source, zipped(tricky)) == uploaded(source, archive())
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize(("source", "archive"), UPLOADS)
+def test_other_compressions_are_read_and_their_damage_noticed(
+    source: Source, archive: Archive, compression: int
+) -> None:
+    """A zip may be packed in any way that zips are; damage in it is Broken as well."""
+    with zipfile.ZipFile(io.BytesIO(archive())) as plain:
+        packed = zipped({name: plain.read(name) for name in plain.namelist()}, compression)
+    assert uploaded(source, packed) == uploaded(source, archive())
+    with pytest.raises(Broken):
+        uploaded(source, flipped(packed))
+
+
+@pytest.mark.parametrize(("source", "archive"), UPLOADS)
+def test_a_byte_order_mark_is_left_out(source: Source, archive: Archive) -> None:
+    """Files that begin with the mark that some systems put before UTF-8 are read like those without."""
+    with zipfile.ZipFile(io.BytesIO(archive())) as plain:
+        marked = {name: b"\xef\xbb\xbf" + plain.read(name) for name in plain.namelist()}
+    assert uploaded(source, zipped(marked)) == uploaded(source, archive())
+
+
+def only_broken(source: Source, data: bytes) -> None:
+    """Imports it, or raises Broken; anything else fails the test."""
+    with suppress(Broken):
+        uploaded(source, data)
+
+
+@pytest.mark.parametrize(("source", "archive"), UPLOADS)
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damage_is_broken_and_nothing_else(source: Source, archive: Archive, data: st.DataObject) -> None:
+    """A real archive with bytes cut off, put in or changed is imported or Broken."""
+    good = archive()
+    start = data.draw(st.integers(0, len(good)))
+    end = data.draw(st.integers(start, min(len(good), start + 50)) | st.just(len(good)))
+    only_broken(source, good[:start] + data.draw(st.binary(max_size=50)) + good[end:])
+
+
+def beginnings() -> Iterator[bytes]:
+    yield from (b"", b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b\x08", b"\xef\xbb\xbf", b"[", b'{"resourceType":"')
+
+
+@pytest.mark.parametrize("source", [entry.values[0] for entry in UPLOADS], ids=[entry.id for entry in UPLOADS])
+@given(start=st.sampled_from(list(beginnings())), rest=st.binary(max_size=300))
+@settings(max_examples=200, deadline=None)
+def test_random_bytes_are_broken_and_nothing_else(source: Source, start: bytes, rest: bytes) -> None:
+    """Whatever is uploaded: nothing but Broken comes out."""
+    only_broken(source, start + rest)
+
+
+@pytest.mark.parametrize("source", [entry.values[0] for entry in UPLOADS], ids=[entry.id for entry in UPLOADS])
+@given(
+    thing=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
+    ),
+    name=st.sampled_from(["Streaming_History_Audio_0.json", "record.json", "record.ndjson"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_json_is_broken_and_nothing_else(source: Source, thing: Any, name: str) -> None:
+    """Any JSON in an archive, fit or not: nothing but Broken comes out."""
+    only_broken(source, zipped({name: json.dumps(thing).encode()}))
+
+
+@pytest.mark.parametrize(("source", "archive"), UPLOADS)
+def test_objects_with_odd_values_are_broken_or_serialisable(source: Source, archive: Archive) -> None:
+    """Values that JSON can say and databases cannot hold do not get through: huge numbers, halves of characters."""
+    with zipfile.ZipFile(io.BytesIO(archive())) as plain:
+        entries = {name: plain.read(name) for name in plain.namelist()}
+    for odd in (b"1e999", b"-1e999", b"9" * 40, b"NaN", rb'"\ud800"', b"[" * 300 + b"]" * 300, os.urandom(8)):
+        for old in (b"200000", b'"An Album"', b'"p1"', b'"valueInteger": 0'):
+            new = b'"valueInteger": ' + odd if b":" in old else odd
+            changed = {name: data.replace(old, new) for name, data in entries.items()}
+            with suppress(Broken):
+                source.identify(of_archive(zipped(changed)))
+                for page in fetched(source, of_archive(zipped(changed))):
+                    json.dumps(page.objects, allow_nan=False).encode()
