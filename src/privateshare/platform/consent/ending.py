@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -13,11 +14,13 @@ from privateshare.platform.consent.returning import Failure, failure_address, su
 from privateshare.platform.consent.walk import Walk
 from privateshare.platform.db.tables import Account, AuthorizationCode, Consent, Session
 from privateshare.platform.grants.consents import add_consent_accounts, give_consent
+from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import issue_code
 from privateshare.platform.library.erasure import erase_library
 from privateshare.platform.library.keys import DataKey, open_value, seal_value
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
+from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.sync.sessions import start_session
 
 OUTCOME = "journey outcome"
@@ -36,12 +39,23 @@ async def accept(walk: Walk, accounts: Sequence[Account]) -> str:
     """Records that the person agrees, for these accounts, and starts the app's session; where the browser goes."""
     library = await journey_library(walk)
     consent = await give_consent(walk.db, walk.contract, library.id, [account.id for account in accounts], walk.now)
+    await _tie_storage(walk, library.id)
     await _start_reading(walk, consent)
     lifetime = walk.platform.settings.code_lifetime
     code = await issue_code(walk.db, consent, walk.journey.challenge or "", walk.now, lifetime)
     reference = _new_reference(walk, accounts)
     walk.journey.provisional, walk.journey.consent_id = False, consent.id
     return _finish(walk, success_address(walk.journey, code=code, account_reference=reference))
+
+
+async def _tie_storage(walk: Walk, library_id: UUID) -> None:
+    """Makes the storage that the app prepared this person's. Protocol 11.1."""
+    handle = walk.parameters.storage_ref
+    if handle is None:
+        return
+    storage_id = await take_reference(walk.db, walk.contract.id, "cloudId", handle, walk.now)
+    if storage_id is not None:
+        await tie_storage(walk.db, walk.contract, storage_id, library_id)
 
 
 async def add_account(walk: Walk, account: Account) -> str:
