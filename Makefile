@@ -11,7 +11,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## start a platform, share sample data with an app, read it with the SDK
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 test: check ## check, then run all tests but the slow ones
 	@scripts/setup browser
