@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -68,7 +70,7 @@ def test_stopped_while_it_starts(tmp_path: Path) -> None:
     data = tmp_path / "data"
     command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        while not (data / "postgres" / "cluster.new").exists():
+        while process.poll() is None and not (data / "postgres" / "cluster.new").exists():
             time.sleep(0.001)
         process.send_signal(signal.SIGTERM)
         told, _ = process.communicate(timeout=30)
@@ -102,23 +104,49 @@ def test_killed_alone(tmp_path: Path) -> None:
         assert postgres_pid(data) != orphan
 
 
+@contextmanager
+def request_under_way(served: Served) -> Iterator[socket.socket]:
+    """A connection on which the server waits for the two bytes of a request's body."""
+    with socket.create_connection(address(served), timeout=30) as connection:
+        start = "POST /v1.7/oauth/authorize HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nConnection: close\r\n"
+        connection.sendall(f"{start}Expect: 100-continue\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 100")
+        yield connection
+
+
+def address(served: Served) -> tuple[str, int]:
+    host, port = served.origin.removeprefix("http://").split(":")
+    return host, int(port)
+
+
+def is_listening(served: Served) -> bool:
+    try:
+        socket.create_connection(address(served)).close()
+    except ConnectionError:
+        return False
+    return True
+
+
 def test_request_under_way_is_answered(tmp_path: Path) -> None:
     """A request that was being read when the stop came gets its answer; a new connection is refused."""
     with serving(tmp_path / "data") as served:
-        host, port = served.origin.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=30) as connection:
-            start = f"POST /v1.7/oauth/authorize HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nConnection: close\r\n"
-            connection.sendall(f"{start}Expect: 100-continue\r\n\r\n".encode())
-            assert connection.recv(1000).startswith(b"HTTP/1.1 100")
+        with request_under_way(served) as connection:
             served.process.send_signal(signal.SIGTERM)
-            while True:
-                try:
-                    socket.create_connection((host, int(port))).close()
-                except ConnectionError:
-                    break
+            while is_listening(served):
+                time.sleep(0.001)
             connection.sendall(b"{}")
             assert connection.recv(1000).startswith(b"HTTP/1.1 400")
         assert served.process.wait(30) == 0
+
+
+def test_second_signal_kills(tmp_path: Path) -> None:
+    """A second Ctrl-C does not wait for the requests under way."""
+    with serving(tmp_path / "data") as served, request_under_way(served):
+        served.process.send_signal(signal.SIGINT)
+        while is_listening(served):
+            time.sleep(0.001)
+        served.process.send_signal(signal.SIGINT)
+        assert served.process.wait(30) == -signal.SIGINT
 
 
 def test_ends_when_its_postgres_dies(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ async def test_stale_pid_of_a_living_stranger(folder: Path) -> None:
 async def test_killed_while_it_makes_its_cluster(folder: Path) -> None:
     """A first start that was killed half-way leaves nothing that the next one trips over."""
     process = subprocess.Popen([*HOLDER, str(folder)], stdout=subprocess.DEVNULL)
-    while not (folder / "cluster.new" / "base").exists():
+    while process.poll() is None and not (folder / "cluster.new" / "base").exists():
         time.sleep(0.001)
     process.kill()
     process.wait()
@@ -205,7 +205,7 @@ async def test_any_path(tmp_path: Path, name: str) -> None:
 async def test_cancelled_start_leaves_no_server(folder: Path, seen: str) -> None:
     """A start that is cancelled, whether it makes the cluster or waits for the server, leaves no process behind."""
     start = asyncio.create_task(EmbeddedPostgres(folder).start())
-    while not (folder / seen).exists():
+    while not start.done() and not (folder / seen).exists():
         await asyncio.sleep(0.001)
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
