@@ -104,7 +104,8 @@ def _at(resource: Mapping[str, Any], path: str) -> Any:
 
 def _fhir_moment(value: Any) -> int | None:
     if isinstance(value, Mapping):
-        return _fhir_moment(value.get("start")) or _fhir_moment(value.get("end"))
+        start = _fhir_moment(value.get("start"))
+        return start if start is not None else _fhir_moment(value.get("end"))
     if not isinstance(value, str):
         return None
     match = _MOMENT.fullmatch(value)

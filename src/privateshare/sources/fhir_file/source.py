@@ -21,6 +21,8 @@ from privateshare.sources.contract import (
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
 from privateshare.sources.fhir_file.record import read_resources
 
+UNNAMED = "Health record"
+
 
 class FhirFile:
     """Source 9001, service type 9001: ours."""
@@ -55,7 +57,7 @@ class FhirFile:
             raise Broken("The file holds no part of a health record that is known here. Export it as FHIR R4.")
         if len(patients) > 1:
             raise Broken(f"The file holds the records of {len(patients)} people. Upload the record of one person.")
-        patient_id, name = next(iter(patients.items()), ("record", "Health record"))
+        patient_id, name = next(iter(patients.items()), ("record", UNNAMED))
         return Identity(patient_id, name)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
@@ -79,6 +81,7 @@ def _name(patient: JsonObject) -> str:
     """The person's name as FHIR has it; archives vary, so anything unexpected gives a plain word instead."""
     try:
         name = patient["name"][0]
-        return str(name.get("text") or " ".join([*name.get("given", []), name.get("family", "")]).strip())
+        words = name.get("text") or " ".join([*name.get("given", []), name.get("family", "")])
+        return str(words).strip() or UNNAMED
     except (KeyError, IndexError, AttributeError, TypeError):
-        return "Health record"
+        return UNNAMED

@@ -1,0 +1,54 @@
+"""The catalogue: ids, names, and how they belong together."""
+
+from enum import IntEnum
+
+import pytest
+
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue
+
+
+@pytest.mark.parametrize(
+    ("enumeration", "entries"),
+    [
+        (ServiceGroup, catalogue().service_groups),
+        (ServiceType, catalogue().service_types),
+        (ObjectType, catalogue().object_types),
+    ],
+)
+def test_enumerations_and_catalogue_agree(enumeration: type[IntEnum], entries: dict[int, object]) -> None:
+    """What code can name, the wire can: the same ids, all of them."""
+    assert {int(entry) for entry in enumeration} == set(entries)
+
+
+def test_references_are_names_for_the_wire() -> None:
+    """References are lower-case without spaces; within a kind, those of ours are unique."""
+    entries = catalogue()
+    for named in (entries.service_groups, entries.service_types, entries.object_types):
+        for entry in named.values():
+            assert entry.reference == entry.reference.lower().replace(" ", "")
+            assert entry.name
+
+
+def test_everything_points_to_what_exists() -> None:
+    """Groups of types, and the service types, groups, countries, kinds and platforms of sources, are all there."""
+    entries = catalogue()
+    for named in (*entries.service_types.values(), *entries.object_types.values()):
+        assert named.group in entries.service_groups
+    for source in entries.sources.values():
+        assert source.service_type in entries.service_types
+        assert set(source.groups) <= set(entries.service_groups)
+        assert set(source.countries) <= set(entries.countries)
+        assert set(source.types) <= set(entries.source_types)
+        assert set(source.platforms) <= set(entries.platforms)
+
+
+def test_object_types_of_a_group() -> None:
+    """A group's object types are those that name it, and every group of a source has some."""
+    entertainment = catalogue().object_types_of_group(ServiceGroup.ENTERTAINMENT)
+    assert ObjectType.PLAY_HISTORY in {entry.id for entry in entertainment}
+    assert all(entry.group == ServiceGroup.ENTERTAINMENT for entry in entertainment)
+
+
+def test_it_is_read_once() -> None:
+    """Asking again costs nothing."""
+    assert catalogue() is catalogue()

@@ -1,0 +1,143 @@
+"""Health records as FHIR files."""
+
+import gzip
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from tests.archives import bundle, synthea, zipped
+
+from privateshare.sources.contract import Broken, Connection, Identity, Page
+from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
+from privateshare.sources.fhir_file.source import FhirFile
+
+PATIENT: dict[str, Any] = {
+    "resourceType": "Patient",
+    "id": "p1",
+    "name": [{"given": ["Ada", "Maria"], "family": "Björk"}],
+}
+OBSERVATION: dict[str, Any] = {
+    "resourceType": "Observation",
+    "id": "o1",
+    "effectiveDateTime": "2026-02-03",
+    "valueInteger": 7,
+}
+
+
+def delivered(data: bytes) -> list[dict[str, Any]]:
+    """The resources of a file, let in first as the platform does, each under its type."""
+    FhirFile().identify(Connection(archive=io.BytesIO(data)))
+    found = FhirFile().fetch(Connection(archive=io.BytesIO(data)), dict.fromkeys(FhirFile.info.object_types))
+    pages = [page for page in found if isinstance(page, Page)]
+    for page in pages:
+        assert all(OBJECT_TYPES[thing["resourceType"]] == page.object_type for thing in page.objects)
+    return [thing for page in pages for thing in page.objects]
+
+
+def identity(data: bytes) -> Identity:
+    return FhirFile().identify(Connection(archive=io.BytesIO(data)))
+
+
+def ndjson(resources: Sequence[dict[str, Any]], newline: str = "\n") -> bytes:
+    return "".join(json.dumps(resource, ensure_ascii=False) + newline for resource in resources).encode()
+
+
+def sorted_texts(resources: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(resource, sort_keys=True) for resource in resources)
+
+
+@pytest.mark.parametrize(("number", "count"), [(1, 2361), (2, 1929)])
+@pytest.mark.parametrize("form", ["bundle", "gzip", "zip", "ndjson"])
+def test_a_whole_record_comes_through_unchanged(number: int, count: int, form: str) -> None:
+    """Every resource of a record of an independent generator is delivered as it was, in whatever file it came."""
+    data = synthea(number)
+    resources = [entry["resource"] for entry in json.loads(data)["entry"]]
+    forms = {
+        "bundle": lambda: data,
+        "gzip": lambda: gzip.compress(data, 1),
+        "zip": lambda: zipped({"a folder/my record.json": data}),
+        "ndjson": lambda: ndjson(resources),
+    }
+    found = delivered(forms[form]())
+    assert len(found) == count
+    assert sorted_texts(found) == sorted_texts(resources)
+
+
+def test_a_record_has_the_name_of_its_patient() -> None:
+    """The account is the patient's, by id and name."""
+    told = identity(bundle([OBSERVATION, PATIENT]))
+    assert (told.provider_account_id, told.display_name, told.type) == ("p1", "Ada Maria Björk", "IMPORTED")
+
+
+@pytest.mark.parametrize("name", [None, [], "Ada", [{}], [{"given": "Ada"}], [7], [{"family": 3, "given": [4]}]])
+def test_a_patient_with_an_odd_name_is_let_in(name: Any) -> None:
+    """However the name is written, the record is one."""
+    assert identity(bundle([PATIENT | {"name": name}])).display_name
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\n\n"])
+def test_ndjson_in_a_zip_of_many_files(newline: str) -> None:
+    """A bulk export, one file per type, is read whole; what systems add to zips is left out."""
+    resources: list[dict[str, Any]] = [PATIENT, OBSERVATION, OBSERVATION | {"id": "o2"}]
+    entries = {
+        "Patient.ndjson": ndjson(resources[:1], newline),
+        "deep/er/Observation.NDJSON": ndjson(resources[1:], newline).rstrip(),
+        "__MACOSX/._Patient.ndjson": b"\x00\x05\x16\x07",
+        "README.txt": b"hello",
+    }
+    assert sorted_texts(delivered(zipped(entries))) == sorted_texts(resources)
+
+
+@pytest.mark.parametrize("data", [bundle([PATIENT, OBSERVATION]), ndjson([PATIENT, OBSERVATION])])
+def test_a_byte_order_mark_is_left_out(data: bytes) -> None:
+    """A file with the mark is the same record, gzipped or not."""
+    marked = b"\xef\xbb\xbf" + data
+    assert delivered(marked) == delivered(gzip.compress(marked)) == [PATIENT, OBSERVATION]
+
+
+def test_types_that_are_not_known_are_left_out() -> None:
+    """A record may hold what has no object type here; the rest is delivered."""
+    assert delivered(bundle([PATIENT, {"resourceType": "Parameters"}, OBSERVATION])) == [PATIENT, OBSERVATION]
+
+
+def test_entity_ids_tell_resources_apart() -> None:
+    """A resource is known by type and id; one without id, by what it says."""
+    entity_id = FhirFile.info.schema.entity_id
+    nameless = {"resourceType": "Observation", "valueInteger": 1}
+    assert entity_id(PATIENT) == "Patient/p1"
+    assert entity_id(OBSERVATION) == "Observation/o1"
+    assert entity_id(nameless) == entity_id(dict(reversed(nameless.items()))) != entity_id(nameless | {"status": "x"})
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (bundle([PATIENT, PATIENT | {"id": "p2"}]), "records of 2 people"),
+        (b'<?xml version="1.0"?><Bundle xmlns="http://hl7.org/fhir"/>', "is XML"),
+        (b"\xef\xbb\xbf\n <ClinicalDocument/>", "is XML"),
+        (bundle([PATIENT, {"resourceType": "MedicationOrder", "id": "m"}]), "older version of FHIR"),
+        (bundle([]), "no entry in it"),
+        (bundle([{"resourceType": "Parameters"}]), "no part of a health record"),
+        (bundle([{"id": "x"}]), "no resourceType"),
+        (bundle([{"resourceType": 5}]), "no resourceType"),
+        (ndjson([PATIENT, OBSERVATION])[:-9], "Line 2 of .* cut off"),
+        (bundle([PATIENT, OBSERVATION])[:-9], "was cut off"),
+        (gzip.compress(bundle([PATIENT]))[:-9], "damaged or was not downloaded"),
+        (gzip.compress(bytes(60_000_000)), "far more than an export|not JSON"),
+        (bundle([PATIENT]).decode().encode("utf-16"), "not JSON"),
+    ],
+)
+def test_what_is_no_record_of_one_person_is_refused(data: bytes, words: str) -> None:
+    """What cannot be imported is told apart, and said in words."""
+    with pytest.raises(Broken, match=words):
+        identity(data)
+
+
+def test_a_bomb_in_gzip_is_stopped() -> None:
+    """A small file that unpacks to very much is not unpacked to its end."""
+    head = b'{"resourceType":"Bundle","entry":['
+    entry = json.dumps({"resource": OBSERVATION}).encode() + b","
+    with pytest.raises(Broken, match="far more than an export"):
+        identity(gzip.compress(head + entry * 700_000))

@@ -1,0 +1,140 @@
+"""Spotify's extended streaming history, mapped to play history."""
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.archives import HISTORY, play, spotify_zip, zipped
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.contract import Broken, Connection, Page
+from privateshare.sources.spotify.sample import songs
+from privateshare.sources.spotify.source import Spotify
+
+VIDEO = "Spotify Extended Streaming History/Streaming_History_Video_2025.json"
+PODCAST = {
+    "master_metadata_track_name": None,
+    "master_metadata_album_artist_name": None,
+    "master_metadata_album_album_name": None,
+    "spotify_track_uri": None,
+    "episode_name": "Episode 7",
+    "episode_show_name": "A podcast",
+    "spotify_episode_uri": "spotify:episode:7",
+}
+
+
+def mapped(archive: bytes) -> list[dict[str, Any]]:
+    """The play history of an archive, let in first as the platform does."""
+    identity = Spotify().identify(Connection(archive=io.BytesIO(archive)))
+    connection = Connection(archive=io.BytesIO(archive), provider_account_id=identity.provider_account_id)
+    found = Spotify().fetch(connection, dict.fromkeys(Spotify.info.object_types))
+    pages = [page for page in found if isinstance(page, Page)]
+    assert {page.object_type for page in pages} <= {ObjectType.PLAY_HISTORY}
+    return [thing for page in pages for thing in page.objects]
+
+
+def test_maps_a_play() -> None:
+    """A play has when it began, how long it was heard, and the track with its artist and album."""
+    line = play(
+        ts="2026-03-04T05:06:07Z",
+        username="björn",
+        ms_played=61_001,
+        master_metadata_track_name="Größe ☂",
+        master_metadata_album_artist_name="夢",
+        spotify_track_uri="spotify:track:4uLU6hMCjMI75M1A2tKUQC",
+    )
+    (found,) = mapped(spotify_zip([line]))
+    began = int(datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC).timestamp() * 1000) - 61_001
+    assert found["createddate"] == began
+    assert found["msplayed"] == 61_001
+    assert found["accountentityid"] == "19_björn"
+    assert found["entityid"] == f"19_björn_{began}_4uLU6hMCjMI75M1A2tKUQC"
+    track = found["track"]
+    assert (track["name"], track["id"]) == ("Größe ☂", "4uLU6hMCjMI75M1A2tKUQC")
+    assert track["link"] == "https://open.spotify.com/track/4uLU6hMCjMI75M1A2tKUQC"
+    assert [artist["name"] for artist in track["artists"]] == ["夢"]
+    assert track["album"]["name"] == "An Album"
+    for part in (track, track["album"], *track["artists"]):
+        assert part["accountentityid"] == "19_björn"
+        assert part["entityid"] == f"19_björn_{part['id']}"
+
+
+def test_nothing_else_of_a_line_is_kept() -> None:
+    """Where and with what someone listened is nobody's business: neither is in the objects."""
+    text = json.dumps(mapped(spotify_zip([play(platform="Android OS 14", ip_addr="192.0.2.77", conn_country="XX")])))
+    assert "192.0.2.77" not in text
+    assert "Android" not in text
+
+
+def test_podcasts_and_videos_are_left_out() -> None:
+    """Only music is play history."""
+    music = [play(0), play(1, **PODCAST), play(2)]
+    entries = {HISTORY: json.dumps(music).encode(), VIDEO: json.dumps([play(3)]).encode()}
+    assert [thing["msplayed"] for thing in mapped(zipped(entries))] == [200_000, 200_002]
+
+
+def test_an_archive_of_podcasts_only_is_refused() -> None:
+    """An archive without music says so."""
+    with pytest.raises(Broken, match="no music"):
+        mapped(spotify_zip([play(0, **PODCAST)]))
+
+
+def test_all_files_are_read() -> None:
+    """Spotify splits long histories; older archives call their files otherwise."""
+    names = ["Streaming_History_Audio_2015-2019_0.json", "a/Streaming_History_Audio_2020_1.json", "My/endsong_2.json"]
+    archive = zipped({name: json.dumps([play(number)]).encode() for number, name in enumerate(names)})
+    assert [thing["msplayed"] for thing in mapped(archive)] == [200_000, 200_001, 200_002]
+
+
+def test_a_play_that_is_there_twice_is_one() -> None:
+    """The same play in two files has one entity id, and another play at the same time another."""
+    again, other = play(0), play(0, spotify_track_uri="spotify:track:otherotherotherother12")
+    first, second, third = (thing["entityid"] for thing in mapped(spotify_zip([play(0), again, other])))
+    assert first == second != third
+
+
+def test_two_archives_without_a_name_are_one_account() -> None:
+    """Newer archives do not say whose they are: a later one continues the earlier."""
+    identify = Spotify().identify
+    first, later = (identify(Connection(archive=io.BytesIO(spotify_zip([play(n)])))) for n in (0, 1))
+    assert first == later
+
+
+def test_a_track_without_address_gets_an_id_of_its_names() -> None:
+    """Local files have no track id; the same names give the same id."""
+    lines = [play(n, spotify_track_uri=None, master_metadata_track_name=name) for n, name in enumerate("aab")]
+    first, again, other = (thing["track"]["id"] for thing in mapped(spotify_zip(lines)))
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ts": "04.03.2026 05:06"},
+        {"ts": None},
+        {"ms_played": "long"},
+        {"ms_played": None},
+        {"master_metadata_track_name": 5, "spotify_track_uri": None},
+    ],
+)
+def test_a_line_in_another_form_is_refused(change: dict[str, Any]) -> None:
+    """A line that is not Spotify's refuses the archive, and says what to ask Spotify for."""
+    with pytest.raises(Broken, match=r"not in Spotify's form.*Extended streaming history"):
+        mapped(spotify_zip([play(0), play(1, **change)]))
+
+
+@pytest.mark.parametrize("name", ["StreamingHistory_music_0.json", "StreamingHistory0.json", "Userdata.json"])
+def test_the_other_export_is_told_apart(name: str) -> None:
+    """Who sends the short export learns which one to ask for."""
+    with pytest.raises(Broken, match=r"Account data.*Extended streaming history"):
+        mapped(zipped({f"MyData/{name}": b"[]"}))
+
+
+def test_sample_plays_have_genres() -> None:
+    """The samples' artists have genres, which the history lacks."""
+    (page, *_) = Spotify().fetch(Connection(sample="default"), {ObjectType.PLAY_HISTORY: None})
+    assert isinstance(page, Page)
+    assert all(artist["genres"] for thing in page.objects for artist in thing["track"]["artists"])
+    assert all(song.genres for song in songs())
