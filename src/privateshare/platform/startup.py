@@ -18,6 +18,7 @@ from privateshare.platform.runtime import Platform, open_platform
 from privateshare.platform.settings import Settings
 
 LOCK_NAME = "privateshare.lock"
+OURS = {LOCK_NAME, "master.key", "postgres"}  # by which a data folder is known
 PATIENCE_SECONDS = 10.0  # for one that is stopping, or for an operator's command, to let go of the folder
 POLL_SECONDS = 0.05
 
@@ -44,7 +45,8 @@ async def running_platform(
             prepare_folder(settings.data)
             lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
             await _acquire(lock, settings.data, patience_seconds)
-            LocalBlobs(settings.data / "blobs").clear_aside()
+            if settings.blob_url is None:
+                LocalBlobs(settings.data / "blobs").clear_aside()
             postgres = EmbeddedPostgres(settings.data / "postgres")
             url = await stack.enter_async_context(postgres)
         await asyncio.to_thread(upgrade, url)
@@ -71,7 +73,7 @@ def prepare_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = {entry.name for entry in folder.iterdir()} - {"lost+found"}
-        if found and LOCK_NAME not in found:
+        if found and not found & OURS:
             raise ConfigurationError(f"{folder} holds other things; choose a new or empty folder with --data")
         folder.chmod(0o700)
     except OSError as error:
