@@ -31,7 +31,10 @@ class BlobStore(Protocol):
         """A writer that puts a blob whole and durably, or not at all."""
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` on, `length` at most, in pieces. Raises BlobNotFound, before the first piece."""
+        """The bytes from `start` on, `length` at most, in pieces. Raises BlobNotFound, before the first piece.
+
+        `start` lies within the blob, and `length` is above 0: what stores do otherwise differs.
+        """
 
     def size(self, key: str) -> int:
         """How many bytes it has. Raises BlobNotFound."""

@@ -1,0 +1,198 @@
+"""What every store of blobs must keep to: the contract of platform/blobs/store.py."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from privateshare.errors import ConfigurationError
+from privateshare.platform.blobs.cloud import PART_BYTES, CloudBlobs
+from privateshare.platform.blobs.local import LocalBlobs
+from privateshare.platform.blobs.opening import open_blobs
+from privateshare.platform.blobs.store import BlobNotFound, BlobStore, put
+
+KEY = "library/4f2a/file/one-1"
+DATA = os.urandom(700_000)
+
+
+@pytest.fixture(params=["local", "cloud"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    """One store of each kind."""
+    return LocalBlobs(tmp_path / "blobs") if request.param == "local" else CloudBlobs("memory:///")
+
+
+def content(store: BlobStore, key: str = KEY) -> bytes:
+    return b"".join(store.read(key))
+
+
+def absent(store: BlobStore, key: str = KEY) -> bool:
+    with pytest.raises(BlobNotFound):
+        store.read(key)
+    with pytest.raises(BlobNotFound):
+        store.read(key, 0, 10)
+    with pytest.raises(BlobNotFound):
+        store.size(key)
+    return list(store.keys("library/")) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"x", DATA, bytes(PART_BYTES), os.urandom(2 * PART_BYTES + 1)])
+def test_what_was_put_is_read(store: BlobStore, data: bytes) -> None:
+    """A blob of any size comes back as it was, in whatever pieces it went in."""
+    pieces = [data[start : start + 100_000] for start in range(0, len(data), 100_000)]
+    assert put(store, KEY, pieces) == len(data)
+    assert content(store) == data
+    assert store.size(KEY) == len(data)
+
+
+def test_nothing_is_there_before_commit(store: BlobStore) -> None:
+    """A blob that is still being written is not there, in none of the ways to look; then all of it is."""
+    writer = store.writer(KEY)
+    for _ in range(20):
+        writer.write(DATA)
+    assert absent(store)
+    writer.commit()
+    assert content(store) == DATA * 20
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 20])
+def test_an_abandoned_blob_was_never_there(store: BlobStore, pieces: int) -> None:
+    """After `abort` there is nothing, and aborting twice, or after commit, does no harm."""
+    writer = store.writer(KEY)
+    for _ in range(pieces):
+        writer.write(DATA)
+    writer.abort()
+    writer.abort()
+    assert absent(store)
+    later = store.writer(KEY)
+    later.write(b"kept")
+    later.commit()
+    later.abort()
+    assert content(store) == b"kept"
+
+
+def test_a_put_that_fails_leaves_what_was_there(store: BlobStore) -> None:
+    """If the data ends in an error, the error comes out and an earlier blob stays whole."""
+
+    def failing() -> Iterator[bytes]:
+        yield DATA
+        raise OSError("the source went away")
+
+    put(store, KEY, [b"earlier"])
+    with pytest.raises(OSError, match="went away"):
+        put(store, KEY, failing())
+    assert content(store) == b"earlier"
+
+
+def test_a_later_blob_replaces_an_earlier_one(store: BlobStore) -> None:
+    """The same key put again holds the later data."""
+    put(store, KEY, [DATA])
+    put(store, KEY, [b"later"])
+    assert content(store) == b"later"
+
+
+@pytest.mark.parametrize(
+    ("start", "length"),
+    [(0, 10), (5, 1), (300_000, 300_000), (699_999, 1), (699_990, 100), (0, 700_000), (0, None), (650_000, None)],
+)
+def test_a_range_is_read(store: BlobStore, start: int, length: int | None) -> None:
+    """From a byte on, and no more bytes than were asked for; at the end there may be fewer."""
+    put(store, KEY, [DATA])
+    end = None if length is None else start + length
+    assert b"".join(store.read(KEY, start, length)) == DATA[start:end]
+
+
+def test_deleting(store: BlobStore) -> None:
+    """Deleted blobs are gone; those that are not there are no error."""
+    other = KEY.replace("one", "two")
+    put(store, KEY, [b"1"])
+    put(store, other, [b"2"])
+    store.delete([KEY, "library/none", KEY])
+    assert list(store.keys("library/")) == [other]
+
+
+def test_keys_and_prefixes(store: BlobStore) -> None:
+    """A prefix is a folder: names that only begin alike are not in it, and deleting it leaves them."""
+    keys = ["library/a/1", "library/a/b/2", "library/ab/3", "other/a/4"]
+    for key in keys:
+        put(store, key, [key.encode()])
+    assert sorted(store.keys("library/a/")) == keys[:2]
+    assert sorted(store.keys("library/")) == keys[:3]
+    store.delete_prefix("library/a/")
+    store.delete_prefix("library/a/")
+    store.delete_prefix("never/there/")
+    assert sorted(store.keys("library/")) == [keys[2]]
+    assert content(store, "other/a/4") == b"other/a/4"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/", "/etc/passwd", "../up", "a/../b", "a/./b", "a//b", "a/", ".aside/x", "a/.b", "A", "a b", "a\n", "ä"],
+)
+def test_bad_keys_are_refused(store: BlobStore, key: str) -> None:
+    """What is not a plain lower-case path is no key, for reading and for writing."""
+    for refused in (lambda: store.writer(key), lambda: store.read(key), lambda: store.size(key)):
+        with pytest.raises(ValueError, match="not a blob key"):
+            refused()
+    with pytest.raises(ValueError, match="not a blob key"):
+        store.delete([key])
+
+
+# --- on local disk ---
+
+WRITE_FOREVER = """
+import sys
+from pathlib import Path
+from privateshare.platform.blobs.local import LocalBlobs
+
+writer = LocalBlobs(Path(sys.argv[1])).writer(sys.argv[2])
+for number in range(1_000_000):
+    writer.write(bytes(100_000))
+    if number == 20:
+        print("writing", flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_killed_while_writing(tmp_path: Path) -> None:
+    """A process that is killed while it writes leaves nothing to be seen, and the next start clears it up."""
+    store = LocalBlobs(tmp_path)
+    put(store, KEY, [b"earlier"])
+    command = [sys.executable, "-c", WRITE_FOREVER, str(tmp_path), KEY]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writing:
+        assert writing.stdout is not None
+        assert writing.stdout.readline() == b"writing\n"
+        writing.send_signal(signal.SIGKILL)
+    store = LocalBlobs(tmp_path)
+    assert list(store.keys("library/")) == [KEY]
+    assert content(store) == b"earlier"
+    store.clear_aside()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["one-1"]
+
+
+def test_only_the_owner_can_read(tmp_path: Path) -> None:
+    """The folder and every file in it are for their owner alone, whatever the umask."""
+    old = os.umask(0)
+    try:
+        put(LocalBlobs(tmp_path / "blobs"), KEY, [b"x"])
+    finally:
+        os.umask(old)
+    assert (tmp_path / "blobs").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "blobs" / KEY).stat().st_mode & 0o777 == 0o600
+
+
+# --- by URL ---
+
+
+def test_stores_are_opened_by_url(tmp_path: Path) -> None:
+    """A file URL is a folder, spaces and all; a memory URL an object store; another scheme says what is known."""
+    folder = tmp_path / "a folder"
+    store = open_blobs(folder.as_uri())
+    put(store, "a", [b"x"])
+    assert (folder / "a").read_bytes() == b"x"
+    assert isinstance(open_blobs("memory:///"), CloudBlobs)
+    with pytest.raises(ConfigurationError, match=r"'ftp'.*s3"):
+        open_blobs("ftp://host/folder")
