@@ -1,43 +1,44 @@
 // Shows how far an upload is, and says before it starts that a file is too large. Everything works without it.
 "use strict";
+{
+  const form = document.querySelector("form[data-max-bytes]");
+  const file = form.querySelector("input[type=file]");
+  const button = form.querySelector("[data-action=continue]");
 
-const form = document.querySelector("form[data-max-bytes]");
-const file = form.querySelector("input[type=file]");
-const button = form.querySelector("[data-action=continue]");
+  file?.addEventListener("change", () => {
+    const tooLarge = file.files[0]?.size > Number(form.dataset.maxBytes);
+    file.setCustomValidity(tooLarge ? form.dataset.tooLarge : "");
+    file.reportValidity();
+    if (file.files.length) form.querySelector("[value=upload]").checked = true;
+  });
 
-file?.addEventListener("change", () => {
-  const tooLarge = file.files[0]?.size > Number(form.dataset.maxBytes);
-  file.setCustomValidity(tooLarge ? form.dataset.tooLarge : "");
-  file.reportValidity();
-  if (file.files.length) form.querySelector("[value=upload]").checked = true;
-});
+  form.addEventListener("submit", (event) => {
+    const way = form.querySelector("[name=way]:checked")?.value;
+    button.disabled = true;
+    // only where the answer is a page of ours: one that leads to the app is for the browser to follow
+    if (way !== "upload" || !file.files.length || !("stays" in form.dataset)) return;
+    event.preventDefault();
+    send(new FormData(form));
+  });
 
-form.addEventListener("submit", (event) => {
-  const way = form.querySelector("[name=way]:checked")?.value ?? "upload";
-  button.disabled = true;
-  // only where the answer is a page of ours: an answer that leads to the app is for the browser to follow
-  if (way !== "upload" || !file?.files.length || !("stays" in form.dataset)) return;
-  event.preventDefault();
-  send(new FormData(form));
-});
+  addEventListener("pageshow", () => { button.disabled = false; });
 
-addEventListener("pageshow", () => { button.disabled = false; });
-
-function send(data) {
-  const shown = form.querySelector(".progress");
-  const [label, bar] = [shown.querySelector("label"), shown.querySelector("progress")];
-  const request = new XMLHttpRequest();
-  label.textContent = form.dataset.uploading;
-  shown.hidden = false;
-  request.upload.onprogress = (event) => { bar.value = event.loaded / event.total; };
-  request.upload.onload = () => { bar.removeAttribute("value"); label.textContent = form.dataset.checking; };
-  request.onload = () => {
-    if (request.responseURL.split("?")[0] !== form.action) return location.assign(request.responseURL);
-    document.open();
-    document.write(request.responseText);
-    document.close();
-  };
-  request.onerror = () => { label.textContent = form.dataset.failed; bar.value = 0; button.disabled = false; };
-  request.open("POST", form.action);
-  request.send(data);
+  function send(data) {
+    const shown = form.querySelector(".progress");
+    const [label, bar] = [shown.querySelector("label"), shown.querySelector("progress")];
+    const request = new XMLHttpRequest();
+    label.textContent = form.dataset.uploading;
+    shown.hidden = false;
+    request.upload.onprogress = (event) => { bar.value = event.loaded / event.total; };
+    request.upload.onload = () => { bar.removeAttribute("value"); label.textContent = form.dataset.checking; };
+    request.onload = () => {
+      if (request.responseURL.split("?")[0] !== form.action) return location.assign(request.responseURL);
+      document.open();
+      document.write(request.responseText);
+      document.close();
+    };
+    request.onerror = () => { label.textContent = form.dataset.failed; bar.value = 0; button.disabled = false; };
+    request.open("POST", form.action);
+    request.send(data);
+  }
 }

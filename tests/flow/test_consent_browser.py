@@ -1,0 +1,328 @@
+"""The consent pages in a real browser, from an app and back into it. Protocol 8."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from examples.fastapi_app.app import create_app
+from playwright.async_api import Browser, Page, expect
+
+from privateshare import AsyncPrivateShare
+from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.consenting import Asking, ask, asking_contract, spotify_archive
+from tests.flow.people import People
+from tests.flow.wire import Wire
+
+CONTINUE, DECLINE = '[data-action="continue"]', '[data-action="decline"]'
+SPOTIFY_TILE, FHIR_TILE = '[data-source-id="16"]', '[data-source-id="9001"]'
+SAMPLE = '[data-dataset="default"]'
+PHONE = {"width": 360, "height": 740}
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, redirect_uris=("http://127.0.0.1/back",))
+
+
+@pytest.fixture(scope="module")
+def running_landing() -> Iterator[Landing]:
+    landing = Landing()
+    with web_server(landing.app) as address:
+        landing.address = address
+        yield landing
+
+
+@pytest.fixture
+def landing(running_landing: Landing) -> Landing:
+    running_landing.came.clear()
+    return running_landing
+
+
+@pytest.fixture(scope="module")
+async def app(people: People) -> AsyncIterator[str]:
+    """The address of the example app, which holds a contract of the platform."""
+    contract = await asking_contract(people, redirect_uris=("http://127.0.0.1/return",))
+    pem = contract.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+    address = f"{contract.origin}/v1.7/"
+    client = AsyncPrivateShare(
+        contract.application_id, contract_id=contract.contract_id, private_key=pem, base_url=address
+    )
+    with web_server(create_app(client)) as url:
+        yield url
+
+
+def link(wire: Wire, landing: Landing, query: str = "", **claims: str) -> Asking:
+    """A link to the pages that leads back to the landing."""
+    return ask(wire, query, redirect_uri=f"{landing.address}/back", **claims)
+
+
+async def at(page: Page, name: str) -> None:
+    """Waits until the browser is on a page of this name."""
+    await expect(page.locator("body")).to_have_attribute("data-page", name)
+
+
+async def to_consent(page: Page, url: str) -> None:
+    """Goes from a link to the consent page, with a sample."""
+    await page.goto(url)
+    await page.click(SPOTIFY_TILE)
+    await page.click(CONTINUE)
+    await page.click(SAMPLE)
+    await page.click(CONTINUE)
+    await at(page, "consent")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+async def test_a_person_shares_their_own_history(browser: Browser, app: str, tmp_path: Path, scripts: bool) -> None:
+    """From the app to the picker, an upload, consent, and back in the app, which shows what was in the archive."""
+    archive = spotify_archive(tmp_path / "my_spotify_data.zip", artist="The Unmistakables", plays=50)
+    async with visiting(browser, java_script_enabled=scripts) as page:
+        await page.goto(app)
+        await page.click("button")
+        await at(page, "pick-source")
+        await page.click(SPOTIFY_TILE)
+        await page.click(CONTINUE)
+        await at(page, "connect")
+        await page.set_input_files("input[type=file]", archive)
+        await page.click(CONTINUE)
+        await at(page, "consent")
+        await expect(page.locator("main")).to_contain_text("The last 12 months")
+        await page.click(CONTINUE)
+        await at(page, "you")
+        await expect(page.locator("#artists")).to_contain_text("The Unmistakables")
+        assert page.url == f"{app}/you"
+
+
+async def test_a_person_shares_two_sources(browser: Browser, app: str) -> None:
+    """Music and a health record are shared together, and the app shows both."""
+    async with visiting(browser) as page:
+        await page.goto(app)
+        await page.click("button")
+        for tile in (SPOTIFY_TILE, FHIR_TILE):
+            await page.click(tile)
+            await page.click(CONTINUE)
+            await page.click(SAMPLE)
+            await page.click(CONTINUE)
+            await at(page, "consent")
+            if tile == SPOTIFY_TILE:
+                await page.click("text=Connect another source")
+        await page.click(CONTINUE)
+        await at(page, "you")
+        assert await page.locator("#artists tr").count() > 0
+        assert await page.locator("#conditions tr").count() > 0
+
+
+async def test_a_person_declines(browser: Browser, app: str) -> None:
+    """One click, and the app knows that nothing was shared."""
+    async with visiting(browser) as page:
+        await page.goto(app)
+        await page.click("button")
+        await page.click(DECLINE)
+        await at(page, "start")
+        await expect(page.locator("[role=alert]")).to_contain_text("declined")
+        await page.goto(f"{app}/you")
+        await at(page, "start")
+
+
+async def test_reloading_and_going_back_repeat_nothing(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """Reload and the back button show pages, never a question to send a form again, and nothing happens twice."""
+    async with visiting(browser) as page:
+        await to_consent(page, link(wire, landing).url)
+        await page.reload()
+        await at(page, "consent")
+        await page.go_back()
+        await at(page, "connect")
+        await page.go_forward()
+        await at(page, "consent")
+        await expect(page.locator("input[name=account]")).to_have_count(1)
+        await page.click(CONTINUE)
+        await at(page, "app")
+        await page.go_back()
+        await at(page, "done")
+        assert len(landing.came) == 1
+
+
+async def test_a_double_click_comes_back_once(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """Two clicks on the button lead into the app with one and the same code."""
+    async with visiting(browser) as page:
+        await to_consent(page, link(wire, landing).url)
+        await page.dblclick(CONTINUE)
+        await at(page, "app")
+        assert len(set(landing.came)) == 1
+
+
+async def test_a_link_works_in_one_browser(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A link that was opened is worth nothing to another browser, and stays good for the first."""
+    asking = link(wire, landing)
+    async with visiting(browser) as first, visiting(browser) as second:
+        await first.goto(asking.url)
+        await second.goto(asking.url)
+        await at(second, "app")
+        assert "errorCode=INVALID_CODE" in landing.came[0]
+        await second.goto(first.url)
+        await at(second, "error")
+        await first.goto(asking.url)
+        await at(first, "pick-source")
+
+
+async def test_another_site_cannot_act_for_the_person(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A page elsewhere that sends a form to the platform, with the address known, changes nothing."""
+    async with visiting(browser) as page:
+        await to_consent(page, link(wire, landing).url)
+        address = page.url
+        for action in ("consent", "decline"):
+            target = address.removesuffix("consent") + action
+            form = f'<form method=post action="{target}"><input name=token value=guess><button>win</button></form>'
+            await page.goto(landing.evil(form))
+            await page.click("button")
+            await at(page, "error")
+        await page.goto(address)
+        await at(page, "consent")
+        assert landing.came == []
+
+
+async def test_pages_cannot_be_framed(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A page elsewhere cannot show the consent pages inside itself, to trick a person into clicking there."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    refused: list[str] = []
+    page.on("console", lambda told: refused.append(told.text))
+    await page.goto(landing.evil(f'<iframe src="{link(wire, landing).url}"></iframe>'))
+    assert any("frame-ancestors" in text for text in refused), refused
+    assert await page.frame_locator("iframe").locator("body[data-page]").count() == 0
+    await context.close()
+
+
+async def test_hostile_words_do_nothing(browser: Browser, people: People, landing: Landing) -> None:
+    """Names, purposes and policies that try to be code are read as text; no script of theirs runs."""
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(2)><a href=javascript:alert(3)>x</a>"
+    words = {"description": hostile}
+    request = {"serviceGroups": [{"id": 5}], "purpose": hostile, "dataRetention": words, "consentPolicy": words}
+    document = {"dataRequest": request, "resources": {"privacyPolicy": "javascript:alert(4)"}}
+    back = ("http://127.0.0.1/back",)
+    contract = await asking_contract(people, name=hostile, partner=hostile, document=document, redirect_uris=back)
+    async with visiting(browser) as page:
+        await to_consent(page, link(contract, landing, state=hostile).url)
+        await expect(page.locator("h1")).to_contain_text("<script>alert(1)</script>")
+        assert await page.locator("main script, main img, main a[href^=javascript]").count() == 0
+        await page.click(DECLINE)
+        await at(page, "app")
+        assert "<script>" not in landing.came[0]
+
+
+async def test_german(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A browser that prefers German gets German, and the person can switch."""
+    async with visiting(browser, locale="de-DE") as page:
+        await to_consent(page, link(wire, landing).url)
+        await expect(page.locator("h1")).to_have_text("Ihre Daten mit Genrefy teilen?")
+        await expect(page.locator("html")).to_have_attribute("lang", "de")
+        await page.click("nav >> text=English")
+        await expect(page.locator("h1")).to_have_text("Share your data with Genrefy?")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_pages_fit_a_phone_and_can_be_read(browser: Browser, wire: Wire, landing: Landing, scheme: str) -> None:
+    """At 360 pixels nothing sticks out, buttons are large enough, and every text stands out from its ground (AA)."""
+    async with visiting(browser, viewport=PHONE, color_scheme=scheme) as page:
+        await page.goto(link(wire, landing).url)
+        for name, choice in (("pick-source", SPOTIFY_TILE), ("connect", SAMPLE), ("consent", None)):
+            await at(page, name)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+            for button in await page.locator("button:visible").all():
+                box = await button.bounding_box()
+                assert box is not None
+                assert box["height"] >= 44
+            assert await page.evaluate(FAINT_TEXTS) == []
+            assert await page.evaluate(NAMELESS_FIELDS) == []
+            assert await page.locator("h1").count() == await page.locator("main").count() == 1
+            if choice:
+                await page.click(choice)
+                await page.click(CONTINUE)
+
+
+FAINT_TEXTS = """() => {
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * x + .7152 * y + .0722 * z;
+  };
+  const colour = text => text.match(/[\\d.]+/g).map(Number);
+  const ground = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const found = colour(getComputedStyle(e).backgroundColor);
+      if (found.length < 4 || found[3] > 0) return found;
+    }
+    return [255, 255, 255];
+  };
+  const faint = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const [a, b] = [colour(getComputedStyle(element).color), ground(element)].map(luminance).sort((x, y) => y - x);
+    const contrast = (a + .05) / (b + .05);
+    if (contrast < 4.5) faint.push([walker.currentNode.data.trim(), contrast]);
+  }
+  return faint;
+}"""
+
+NAMELESS_FIELDS = """() => [...document.querySelectorAll("input:not([type=hidden]), progress")]
+  .filter(field => !field.labels.length && !field.ariaLabel).map(field => field.outerHTML)"""
+
+
+async def test_the_keyboard_is_enough(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A person without a mouse gets through, and sees where they are."""
+    async with visiting(browser) as page:
+        await page.goto(link(wire, landing).url)
+        for name, field in (("pick-source", "source"), ("connect", "way"), ("consent", "account")):
+            await at(page, name)
+            while await page.evaluate("document.activeElement.name") != field:
+                await page.keyboard.press("Tab")
+            outline = await page.evaluate("getComputedStyle(document.activeElement.closest('label')).outlineStyle")
+            assert outline == "solid"
+            if name == "connect":
+                await page.keyboard.press("ArrowDown")
+            if name != "consent":
+                await page.keyboard.press("Space")
+            await page.keyboard.press("Enter")
+        await at(page, "app")
+
+
+async def test_a_broken_upload_is_told_in_place(browser: Browser, wire: Wire, landing: Landing, tmp_path: Path) -> None:
+    """With scripts, too, a broken archive is answered on the same page, and a good one can follow."""
+    broken = tmp_path / "export.zip"
+    broken.write_bytes(b"not a zip")
+    async with visiting(browser) as page:
+        await page.goto(link(wire, landing, "&service=16").url)
+        await page.set_input_files("input[type=file]", broken)
+        await page.click(CONTINUE)
+        await expect(page.locator("[role=alert]")).to_contain_text("not a zip")
+        await page.set_input_files("input[type=file]", spotify_archive(tmp_path / "good.zip"))
+        await page.click(CONTINUE)
+        await at(page, "consent")
+
+
+async def test_nothing_is_loaded_from_elsewhere(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """All that the pages load comes from the platform, and no address after the first holds the code."""
+    asking = link(wire, landing)
+    async with visiting(browser) as page:
+        loaded: list[str] = []
+        page.on("request", lambda request: loaded.append(request.url))
+        await to_consent(page, asking.url)
+        assert all(url.startswith(wire.origin) for url in loaded)
+        assert [url for url in loaded if asking.code in url] == [asking.url]
+        assert not re.search("code=", page.url)
+
+
+async def test_failures_of_the_link_lead_back(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A link that cannot be started leads back into the app, and not into a dead end."""
+    async with visiting(browser) as page:
+        await page.goto(link(wire, landing, "&service=424242").url)
+        await at(page, "app")
+        assert "errorCode=INITIALIZE_CHECK_FAIL" in landing.came[0]
