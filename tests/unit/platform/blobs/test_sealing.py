@@ -1,0 +1,219 @@
+"""Sealing: what was changed, cut, reordered, or is another's, does not open."""
+
+import io
+import os
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privateshare.platform.blobs.cloud import CloudBlobs
+from privateshare.platform.blobs.sealed import SealedReader, put_sealed, read_sealed
+from privateshare.platform.blobs.sealing import (
+    CHUNK_BYTES,
+    HEADER_BYTES,
+    KEY_BYTES,
+    SEALED_CHUNK_BYTES,
+    TAG_BYTES,
+    Opener,
+    SealBroken,
+    opened_stream,
+    seal,
+    sealed_offset,
+    sealed_size,
+    sealed_stream,
+    unseal,
+)
+from privateshare.platform.blobs.store import put
+
+KEY = bytes(range(32))
+CONTEXT = b"file of a library"
+CHUNKS = 3
+
+# around the edges of chunks, where mistakes live
+sizes = st.builds(lambda chunks, more: max(0, chunks * CHUNK_BYTES + more), st.integers(0, 3), st.integers(-3, 3))
+
+
+@cache
+def plain(size: int) -> bytes:
+    return os.urandom(size)
+
+
+@cache
+def sealed(size: int) -> bytes:
+    return b"".join(sealed_stream(KEY, CONTEXT, [plain(size)]))
+
+
+def opened(data: bytes, key: bytes = KEY, context: bytes = CONTEXT) -> bytes:
+    return b"".join(opened_stream(key, context, [data]))
+
+
+def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
+    """The data in pieces, cut at these places."""
+    places = [0, *sorted(min(place, len(data)) for place in at), len(data)]
+    return [data[start:end] for start, end in pairwise(places)]
+
+
+# --- streams ---
+
+
+@given(size=sizes, cuts=st.lists(st.integers(0, 4 * SEALED_CHUNK_BYTES), max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_a_stream_opens_as_it_was(size: int, cuts: list[int]) -> None:
+    """A stream of any size, sealed and opened in any pieces, is the same, and as long as foretold."""
+    data = b"".join(sealed_stream(KEY, CONTEXT, cut(plain(size), cuts)))
+    assert len(data) == sealed_size(size)
+    assert b"".join(opened_stream(KEY, CONTEXT, cut(data, cuts))) == plain(size)
+
+
+def test_no_two_seals_are_alike() -> None:
+    """The same data sealed twice shares nothing but the version byte."""
+    one, other = (b"".join(sealed_stream(KEY, CONTEXT, [bytes(1000)])) for _ in range(2))
+    assert one[1:17] != other[1:17]
+    assert one[HEADER_BYTES : HEADER_BYTES + 16] != other[HEADER_BYTES : HEADER_BYTES + 16]
+
+
+@pytest.mark.parametrize("chunks", range(CHUNKS + 1))
+@pytest.mark.parametrize("last", [0, 1, CHUNK_BYTES - 1])
+def test_a_stream_cut_at_a_chunk_is_noticed(chunks: int, last: int) -> None:
+    """A stream that ends too early does not open, even where a chunk ends."""
+    data = sealed(CHUNKS * CHUNK_BYTES + last)
+    boundary = sealed_offset(chunks)
+    ends = {boundary - 1, boundary, boundary + 1, len(data) - TAG_BYTES, len(data) - 1}
+    for end in (end for end in ends if end < len(data)):
+        with pytest.raises(SealBroken):
+            opened(data[:end])
+
+
+@given(size=sizes, more=st.binary(min_size=1, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_bytes_after_the_end_are_noticed(size: int, more: bytes) -> None:
+    """Nothing can be added behind the last chunk."""
+    with pytest.raises(SealBroken):
+        opened(sealed(size) + more)
+
+
+@given(size=sizes, data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_one_changed_bit_is_noticed(size: int, data: st.DataObject) -> None:
+    """Whichever bit changes, in the header, in data or in a tag: it does not open."""
+    changed = bytearray(sealed(size))
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(SealBroken):
+        opened(bytes(changed))
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (0, 2, 1), (0, 1, 1, 2), (0, 2), (1, 2), (0, 1, 2, 2)])
+def test_chunks_in_another_order_are_noticed(order: tuple[int, ...]) -> None:
+    """Chunks that are swapped, doubled or left out do not open."""
+    data = sealed(CHUNKS * CHUNK_BYTES)
+    chunks = [data[sealed_offset(number) : sealed_offset(number + 1)] for number in range(CHUNKS)]
+    with pytest.raises(SealBroken):
+        opened(data[:HEADER_BYTES] + b"".join(chunks[number] for number in order))
+
+
+def test_a_chunk_of_another_stream_is_noticed() -> None:
+    """Two streams under one key: neither takes the other's chunk at the same place."""
+    one, other = (b"".join(sealed_stream(KEY, CONTEXT, [bytes(2 * CHUNK_BYTES)])) for _ in range(2))
+    with pytest.raises(SealBroken):
+        opened(one[: sealed_offset(1)] + other[sealed_offset(1) :])
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES + 1])
+def test_another_key_or_context_does_not_open(size: int) -> None:
+    """A seal opens under its own key, for its own purpose, and no other."""
+    for key, context in ((bytes(KEY_BYTES), CONTEXT), (KEY, CONTEXT + b"!"), (KEY, b"")):
+        with pytest.raises(SealBroken):
+            opened(sealed(size), key, context)
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_do_not_open(data: bytes) -> None:
+    """Whatever is given: SealBroken, and nothing else."""
+    with pytest.raises(SealBroken):
+        opened(data)
+    with pytest.raises(SealBroken):
+        opened(b"\x01" + data)
+
+
+def test_data_comes_out_before_the_end() -> None:
+    """A stream is opened in constant memory: a chunk comes out once the next has begun."""
+    data = sealed(CHUNKS * CHUNK_BYTES)
+    opener = Opener(KEY, CONTEXT)
+    assert opener.update(data[: sealed_offset(1) + 1]) == plain(CHUNKS * CHUNK_BYTES)[:CHUNK_BYTES]
+
+
+# --- small values ---
+
+
+@given(value=st.binary(max_size=300), data=st.data())
+def test_small_values(value: bytes, data: st.DataObject) -> None:
+    """A value opens as it was, and not under another key or context, nor changed, nor cut."""
+    box = seal(KEY, CONTEXT, value)
+    assert unseal(KEY, CONTEXT, box) == value
+    changed = bytearray(box)
+    changed[data.draw(st.integers(0, len(box) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    others = [bytes(changed), box[: data.draw(st.integers(0, len(box) - 1))], box + b"\0"]
+    for key, context, bad in [(KEY, CONTEXT, other) for other in others] + [
+        (bytes(KEY_BYTES), CONTEXT, box),
+        (KEY, b"another", box),
+    ]:
+        with pytest.raises(SealBroken):
+            unseal(key, context, bad)
+
+
+# --- sealed blobs ---
+
+
+def reader(size: int) -> SealedReader:
+    store = CloudBlobs("memory:///")
+    put(store, "blob", [sealed(size)])
+    return SealedReader(store, "blob", KEY, CONTEXT)
+
+
+@given(
+    size=sizes,
+    moves=st.lists(st.tuples(st.integers(0, 3 * CHUNK_BYTES + 9), st.integers(0, CHUNK_BYTES + 5)), max_size=5),
+)
+@settings(max_examples=80, deadline=None)
+def test_a_sealed_blob_reads_like_a_file(size: int, moves: list[tuple[int, int]]) -> None:
+    """Read from anywhere, in any order, through a buffer or not, it gives what the plain bytes would."""
+    raw, buffered, known = reader(size), io.BufferedReader(reader(size), 1000), io.BytesIO(plain(size))
+    assert raw.size == size
+    for offset, length in moves:
+        known.seek(offset)
+        buffered.seek(offset)
+        raw.seek(offset)
+        expected = known.read(length)
+        assert buffered.read(length) == expected
+        got = raw.read(length)
+        assert got is not None
+        assert expected.startswith(got)
+        assert bool(got) == bool(expected)
+    for file in (raw, buffered):
+        assert file.seek(0, io.SEEK_END) == size
+        assert file.seek(0) == 0
+        assert file.read() == plain(size)
+
+
+@pytest.mark.parametrize("end", [0, HEADER_BYTES, HEADER_BYTES + TAG_BYTES - 1, *map(sealed_offset, (1, 2)), -1])
+def test_a_cut_blob_is_noticed_by_who_reads_to_its_end(end: int) -> None:
+    """A sealed blob that lost its end does not read to a shorter end."""
+    store = CloudBlobs("memory:///")
+    put(store, "blob", [sealed(3 * CHUNK_BYTES)[:end]])
+    with pytest.raises(SealBroken):
+        SealedReader(store, "blob", KEY, CONTEXT).read()
+
+
+def test_blobs_are_stored_sealed() -> None:
+    """What is stored opens as a stream for its key and context only, and holds nothing plain."""
+    store = CloudBlobs("memory:///")
+    data = b"a very private line\n" * 10_000
+    assert put_sealed(store, "blob", KEY, CONTEXT, [data]) == sealed_size(len(data)) == store.size("blob")
+    assert b"".join(read_sealed(store, "blob", KEY, CONTEXT)) == data
+    assert b"private" not in b"".join(store.read("blob"))
+    with pytest.raises(SealBroken):
+        b"".join(read_sealed(store, "blob", KEY, b"another blob"))
