@@ -284,7 +284,9 @@ async def test_the_keyboard_is_enough(browser: Browser, wire: Wire, landing: Lan
             await at(page, name)
             while await page.evaluate("document.activeElement.name") != field:
                 await page.keyboard.press("Tab")
-            outline = await page.evaluate("getComputedStyle(document.activeElement.closest('label')).outlineStyle")
+            outline = await page.evaluate(
+                "getComputedStyle(document.activeElement.closest('.tile, .choice')).outlineStyle"
+            )
             assert outline == "solid"
             if name == "connect":
                 await page.keyboard.press("ArrowDown")
