@@ -8,7 +8,9 @@ from privateshare.platform.api import (
     contract,
     discovery,
     keys,
+    legacy,
     oauth,
+    postbox,
     push,
     query,
     samples,
@@ -32,6 +34,8 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.platform = platform
     app.add_middleware(RequestIds)
     app.include_router(_api(), prefix="/v1.7")
+    app.include_router(_legacy_api(), prefix="/v1.6")
+    app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android (protocol 14 (f))
     app.include_router(health)
     app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas")
@@ -45,6 +49,17 @@ def _api() -> APIRouter:
     api = APIRouter()
     for chapter in API_CHAPTERS:
         api.include_router(chapter.router)
+    return api
+
+
+def _legacy_api() -> APIRouter:
+    """Version 1.6: what differs first, so that it is found before what is the same. Protocol 14."""
+    api = APIRouter()
+    for chapter in (legacy, postbox):
+        api.include_router(chapter.router)
+    for chapter in API_CHAPTERS:
+        if chapter is not query:
+            api.include_router(chapter.router, include_in_schema=False)
     return api
 
 

@@ -14,6 +14,7 @@ from privateshare.platform.consent.returning import Failure, failure_address, su
 from privateshare.platform.consent.walk import Walk
 from privateshare.platform.db.tables import Account, AuthorizationCode, Consent, Session
 from privateshare.platform.grants.consents import add_consent_accounts, give_consent
+from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import issue_code
@@ -45,7 +46,8 @@ async def accept(walk: Walk, accounts: Sequence[Account]) -> str:
     code = await issue_code(walk.db, consent, walk.journey.challenge or "", walk.now, lifetime)
     reference = _new_reference(walk, accounts)
     walk.journey.provisional, walk.journey.consent_id = False, consent.id
-    return _finish(walk, success_address(walk.journey, code=code, account_reference=reference))
+    postbox = await create_postbox(walk.db, library, consent) if wants_postbox(walk.contract) else None
+    return _finish(walk, success_address(walk.journey, code=code, account_reference=reference, postbox=postbox))
 
 
 async def _tie_storage(walk: Walk, library_id: UUID) -> None:

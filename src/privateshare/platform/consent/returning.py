@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from privateshare.errors import InvalidRedirectUri
 from privateshare.platform.consent.parameters import Parameters
-from privateshare.platform.db.tables import Contract, Journey
+from privateshare.platform.db.tables import Contract, Journey, Postbox
 from privateshare.platform.grants.contracts import check_redirect_uri
 
 
@@ -27,9 +27,17 @@ def with_query(address: str, parameters: Mapping[str, str | None]) -> str:
     return f"{address}{separator}{added}"
 
 
-def success_address(journey: Journey, *, code: str | None = None, account_reference: str | None = None) -> str:
+def success_address(
+    journey: Journey,
+    *,
+    code: str | None = None,
+    account_reference: str | None = None,
+    postbox: Postbox | None = None,
+) -> str:
     """Where a person who did what the app asked for goes."""
     told = {"success": "true", "code": code, "state": journey.state, "accountReference": account_reference}
+    if postbox is not None:
+        told |= {"postboxId": postbox.id, "publicKey": postbox.public_key}
     return with_query(journey.redirect_uri, told)
 
 

@@ -21,12 +21,15 @@ WRITE_BYTES = 1024 * 1024  # collected before a thread writes them
 class Form:
     """The fields of a form, and its file if the person chose one. Close it, and the file is gone."""
 
-    def __init__(self, folder: Path, max_bytes: int, admit: Callable[[dict[str, str]], None]) -> None:
+    def __init__(
+        self, folder: Path, max_bytes: int, admit: Callable[[dict[str, str]], None], file_field: str = FILE_FIELD
+    ) -> None:
         self.fields: dict[str, str] = {}
         self.file: SealedTemporary | None = None
         self.has_file = False
         self.size = 0
         self._folder, self.max_bytes, self._admit = folder, max_bytes, admit
+        self._file_field = file_field
         self._headers: dict[bytes, bytes] = {}
         self._header_name = self._header_value = b""
         self._name = ""
@@ -83,7 +86,7 @@ class Form:
     def _begin_part(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        self._is_file = self._name == FILE_FIELD and bool(options.get(b"filename"))
+        self._is_file = self._name == self._file_field and bool(options.get(b"filename"))
         if self._is_file:
             self.has_file = True
             self._admit(self.fields)
@@ -104,7 +107,7 @@ class Form:
             self._pending.append(data[start:end])
 
     def _end_part(self) -> None:
-        if not self._is_file and self._name != FILE_FIELD:
+        if not self._is_file and self._name != self._file_field:
             self.fields[self._name] = self._value.decode("utf-8", "replace")
         self._value.clear()
 
@@ -112,7 +115,13 @@ class Form:
         self.whole = True
 
 
-async def read_form(request: Request, folder: Path, max_bytes: int, admit: Callable[[dict[str, str]], None]) -> Form:
+async def read_form(
+    request: Request,
+    folder: Path,
+    max_bytes: int,
+    admit: Callable[[dict[str, str]], None],
+    file_field: str = FILE_FIELD,
+) -> Form:
     """The form of a request; the caller closes it. `admit` sees the fields that came before the file and may raise.
 
     Raises InvalidRequest if it is no form or breaks off, RequestTooLarge if the file has more than `max_bytes`.
@@ -120,7 +129,7 @@ async def read_form(request: Request, folder: Path, max_bytes: int, admit: Calla
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise InvalidRequest("The form did not arrive as one")
-    form = Form(folder, max_bytes, admit)
+    form = Form(folder, max_bytes, admit, file_field)
     try:
         await _feed(request, form, form.parser(options[b"boundary"]))
         if form.size > max_bytes:

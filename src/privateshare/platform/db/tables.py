@@ -202,6 +202,19 @@ class PushedFile(Table):
     sha256: Mapped[str]
 
 
+class Postbox(Table):
+    """Where clients of v1.6 put files for a person; the private key is sealed with their library's. Protocol 14 (d)."""
+
+    __tablename__ = "postboxes"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey("consents.id", ondelete="CASCADE"), index=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    sealed_private_key: Mapped[bytes]
+    public_key: Mapped[str]
+    created_at: Mapped[datetime] = _created()
+
+
 class Storage(Table):
     """A place for an application's own encrypted files, tied to a person once one consents with it. Protocol 11."""
 
@@ -229,7 +242,7 @@ class StoredFile(Table):
 class Sync(Table):
     """One run that fetches one account. At most one is unfinished per account; later sessions join it.
 
-    `outcome`: None while it runs, else done, later, needs-login or broken; `error` as protocol 6.1 words it.
+    `outcome`: None while it runs, else one of sync/outcomes.py; `error` as protocol 6.1 words it.
     """
 
     __tablename__ = "syncs"

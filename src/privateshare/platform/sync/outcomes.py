@@ -7,6 +7,7 @@ from privateshare.protocol.messages import AccountError, ErrorSummary, ObjectTyp
 from privateshare.sources.contract import Broken, NeedsLogin, Skipped, SourceFailure, TryLater
 
 DONE, LATER, NEEDS_LOGIN, BROKEN = "done", "later", "needs-login", "broken"
+STOPPED, FAILED = "stopped", "failed"  # nobody waited any more; the platform itself failed
 
 
 def outcome_of(failure: SourceFailure | None, skipped: Sequence[Skipped]) -> tuple[str, dict[str, Any] | None]:
@@ -47,3 +48,6 @@ def _error(
         object_type_errors=failed or None,
     )
     return error.to_wire()
+
+
+FAILURE = _error("InternalServerError", 500, "The platform failed; try again")

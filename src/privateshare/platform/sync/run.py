@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import SealedReader
@@ -24,8 +24,9 @@ from privateshare.platform.library.files import Shelf, record_files, slot_files
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
 from privateshare.platform.library.spool import Spool
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.outcomes import outcome_of
-from privateshare.sources.contract import Broken, Connection, NeedsLogin, Page, Skipped, Source, TryLater
+from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, outcome_of
+from privateshare.platform.sync.queue import defer_sync
+from privateshare.sources.contract import Broken, Connection, NeedsLogin, Page, Skipped, Source, SourceFailure, TryLater
 from privateshare.sources.registry import all_sources
 
 CURSORS = "cursors"
@@ -55,16 +56,28 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID) -> N
     """Runs one sync to its outcome, which is recorded; does nothing if it has one or nobody waits for it."""
     try:
         run = await _begin(platform, library_id, sync_id)
-        if run is None:
-            return
-        try:
-            await _fetch(run)
-        except (TryLater, NeedsLogin, Broken) as failure:
-            await _finish(run, failure)
-        else:
-            await _finish(run, None)
+        if run is not None:
+            await _finish(run, await _fetch(run))
     except (Stopped, LibraryGone):
         log.info("sync stopped: nobody waits for it", sync=str(sync_id))
+        await _end(platform, library_id, sync_id, STOPPED)
+    except Exception:  # a defect, or a part of the platform that is down: who waits must not wait for ever
+        await _end(platform, library_id, sync_id, FAILED)
+        raise
+
+
+async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str) -> None:
+    """Ends a sync that came to nothing, so that the next session starts a new one."""
+    async with platform.database.transaction() as db:
+        sync = await db.get(Sync, (library_id, sync_id), with_for_update=True)
+        if sync is None or sync.finished_at is not None:
+            return
+        if outcome == STOPPED and await db.scalar(_waiting(library_id, sync_id)) is not None:
+            # a session joined it after it stopped
+            await defer_sync(db, platform.queue, library_id, sync_id, sync.account_id)
+            return
+        sync.outcome, sync.error = outcome, FAILURE if outcome == FAILED else None
+        sync.finished_at = datetime.now(UTC)
 
 
 async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | None:
@@ -86,14 +99,19 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | N
         return run
 
 
-async def _fetch(run: Run) -> None:
+async def _fetch(run: Run) -> SourceFailure | None:
+    """Fetches and writes everything, or nothing if the source fails, and then gives its failure."""
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(run.source.info.schema))
-        connection = await asyncio.to_thread(_connection, run, stack)
-        async for page in _pages(run.source.fetch(connection, run.cursors)):
-            await _check_wanted(run)
-            await asyncio.to_thread(_spool_page, run, spool, page)
+        try:
+            connection = await asyncio.to_thread(_connection, run, stack)
+            async for page in _pages(run.source.fetch(connection, run.cursors)):
+                await _check_wanted(run)
+                await asyncio.to_thread(_spool_page, run, spool, page)
+        except (TryLater, NeedsLogin, Broken) as failure:
+            return failure
         await _write_files(run, spool)
+    return None
 
 
 def _connection(run: Run, stack: ExitStack) -> Connection:
@@ -128,15 +146,21 @@ async def _check_wanted(run: Run) -> None:
 
 async def _require_wanted(db: AsyncSession, run: Run) -> None:
     """Raises Stopped unless a session with a live consent still waits for this sync."""
-    waiting = (
+    waiting = _waiting(run.library.id, run.sync_id)
+    if await db.scalar(waiting.with_for_update(read=True, of=Sync)) is None:
+        raise Stopped
+
+
+def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
+    """A live consent of a session that waits for a sync."""
+    return (
         select(Consent.id)
         .join(Session, Session.consent_id == Consent.id)
         .join(SessionSync, SessionSync.session_id == Session.id)
         .join(Sync, (Sync.library_id == SessionSync.library_id) & (Sync.id == SessionSync.sync_id))
-        .where(Sync.library_id == run.library.id, Sync.id == run.sync_id, Consent.revoked_at.is_(None))
+        .where(Sync.library_id == library_id, Sync.id == sync_id, Consent.revoked_at.is_(None))
+        .limit(1)
     )
-    if await db.scalar(waiting.limit(1).with_for_update(read=True, of=Sync)) is None:
-        raise Stopped
 
 
 async def _write_files(run: Run, spool: Spool) -> None:
@@ -150,7 +174,7 @@ async def _write_files(run: Run, spool: Spool) -> None:
             await record_files(db, run.account, slot, schema, written)
 
 
-async def _finish(run: Run, failure: TryLater | NeedsLogin | Broken | None) -> None:
+async def _finish(run: Run, failure: SourceFailure | None) -> None:
     async with run.platform.database.transaction() as db:
         await _require_wanted(db, run)
         sync = await db.get_one(Sync, (run.library.id, run.sync_id))

@@ -101,8 +101,10 @@ def _chosen_accounts(options: SessionOptions) -> list[str] | None:
 
 
 async def _wait_for_sync(db: AsyncSession, platform: Platform, session: Session, account: Account) -> None:
-    unfinished = select(Sync.id).where(
-        Sync.library_id == account.library_id, Sync.account_id == account.id, Sync.finished_at.is_(None)
+    unfinished = (
+        select(Sync.id)
+        .where(Sync.library_id == account.library_id, Sync.account_id == account.id, Sync.finished_at.is_(None))
+        .with_for_update(read=True, key_share=True)  # one that is just being given up is not joined
     )
     new_id = uuid4()
     new_sync = insert(Sync).values(library_id=account.library_id, id=new_id, account_id=account.id)

@@ -304,6 +304,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("consent_id", "account_id", name=op.f("consent_accounts_pkey")),
     )
     op.create_table(
+        "postboxes",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("consent_id", sa.Uuid(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.String(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["consent_id"], ["consents.id"], name=op.f("postboxes_consent_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("postboxes_contract_id_fkey")),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("postboxes_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("postboxes_pkey")),
+    )
+    op.create_index(op.f("postboxes_consent_id_idx"), "postboxes", ["consent_id"], unique=False)
+    op.create_index(op.f("postboxes_library_id_idx"), "postboxes", ["library_id"], unique=False)
+    op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("key_hash", sa.LargeBinary(), nullable=False),
@@ -435,6 +457,9 @@ def downgrade() -> None:
     op.drop_index(op.f("sessions_expires_at_idx"), table_name="sessions")
     op.drop_index(op.f("sessions_consent_id_idx"), table_name="sessions")
     op.drop_table("sessions")
+    op.drop_index(op.f("postboxes_library_id_idx"), table_name="postboxes")
+    op.drop_index(op.f("postboxes_consent_id_idx"), table_name="postboxes")
+    op.drop_table("postboxes")
     op.drop_table("consent_accounts")
     op.drop_index(op.f("authorization_codes_expires_at_idx"), table_name="authorization_codes")
     op.drop_table("authorization_codes")

@@ -1,0 +1,142 @@
+"""What version 1.6 does differently when reading. Protocol 14. Everything else is answered as in 1.7.
+
+It is off unless a contract turns it on: here a session's key alone opens its files.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response, StreamingResponse
+
+from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession
+from privateshare.platform.api.callers import Transaction
+from privateshare.platform.api.query import OCTETS
+from privateshare.platform.api.requests import platform_of
+from privateshare.platform.blobs.temporary import SealedTemporary
+from privateshare.platform.db.tables import Consent, Contract, Session
+from privateshare.platform.grants.contracts import load_contract
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.delivery import Delivery
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
+from privateshare.platform.sync.sessions import new_session, session_status
+from privateshare.protocol import jwt
+from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.messages import Accept, Compression, FileList, Scope, SessionOptions, SessionState, Wire
+
+router = APIRouter(tags=["version 1.6"])
+
+PIECE_BYTES = 256 * 1024
+
+
+class LegacySessionBody(Wire):
+    """What the Android client asks for. Protocol 14 (f)."""
+
+    app_id: str
+    contract_id: str
+    accept: Accept | None = None
+    scope: Scope | None = None
+    sdk_agent: dict[str, Any] | None = None
+
+
+class LegacySession(Wire):
+    """A session as the Android client reads it."""
+
+    session_key: str
+    expiry: int
+    session_exchange_token: str
+
+
+@router.post("/permission-access/session")
+async def create_session(request: Request, db: Transaction, body: LegacySessionBody) -> LegacySession:
+    """A session that waits for consent. Protocol 14 (f)."""
+    now = datetime.now(UTC)
+    contract = await load_contract(db, f"{body.app_id}_{body.contract_id}", now)
+    if not contract.legacy:
+        raise InvalidRequest("This contract does not allow version 1.6")
+    options = SessionOptions(accept=body.accept, scope=body.scope)
+    session = await new_session(db, platform_of(request), contract, options, now)
+    expiry = session.to_message().expiry
+    return LegacySession(session_key=session.key, expiry=expiry, session_exchange_token=session.key)
+
+
+@router.get("/permission-access/query/{session_key}", response_model=FileList)
+async def query(request: Request, db: Transaction, session_key: str) -> Response:
+    """Where the session stands, and its files so far; its key is all it takes. Protocol 6.1, 14 (a)."""
+    session, reading = await _session(request, db, session_key)
+    status = await session_status(db, session, datetime.now(UTC))
+    if reading is None or status.state is SessionState.PENDING:
+        listed = FileList(status=status)
+    else:
+        listed = FileList(status=status, file_list=await reading.entries())
+    return Response(orjson.dumps(listed.to_wire()), media_type="application/json")
+
+
+@router.get(
+    "/permission-access/query/{session_key}/{file_name}",
+    response_class=Response,
+    responses={200: {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def read_file(request: Request, session_key: str, file_name: str) -> Response:
+    """One file in the older envelope; its session's key is all it takes. Protocol 14 (a), (b)."""
+    platform = platform_of(request)
+    async with platform.database.transaction() as db:
+        _, reading = await _session(request, db, session_key)
+        if reading is None:
+            raise FileNotFound(NO_FILE)
+        delivery = await (_accounts(reading) if file_name == ACCOUNTS_FILE else reading.delivery(file_name))
+        key = jwt.load_public_key(reading.contract.public_key)
+    header = {"compression": "", **delivery.to_header()}
+    pieces = _with_digest(delivery, platform, key)
+    return StreamingResponse(pieces, headers={"x-metadata": encode_metadata(header)}, media_type=OCTETS)
+
+
+def _with_digest(delivery: Delivery, platform: Any, key: Any) -> Iterator[bytes]:
+    """The older envelope: its hash comes first, so the data waits sealed on disk until it is known."""
+    with closing(SealedTemporary(platform.settings.data)) as waiting:
+        digest_ = hashlib.sha512()
+        for chunk in delivery.chunks:
+            digest_.update(chunk)
+            waiting.write(chunk)
+        waiting.seek(0)
+        yield from encrypted(iter(lambda: waiting.read(PIECE_BYTES), b""), key, digest_.digest())
+
+
+async def _session(request: Request, db: AsyncSession, session_key: str) -> tuple[Session, Reading | None]:
+    """The session, and what it reads once a person consented. Raises InvalidSession. Protocol 14 (a)."""
+    now = datetime.now(UTC)
+    session = await db.scalar(select(Session).where(Session.key_hash == digest(session_key)))
+    contract = await db.get(Contract, session.contract_id) if session is not None else None
+    if session is None or contract is None or not contract.legacy or session.expires_at <= now:
+        raise InvalidSession("The session is invalid")
+    if session.consent_id is None or session.started_at is None:
+        return session, None
+    consent = await db.get_one(Consent, session.consent_id)
+    if consent.revoked_at is not None or (consent.expires_at is not None and consent.expires_at <= now):
+        raise InvalidSession("The session is invalid")
+    return session, Reading(platform_of(request), db, contract, consent, session)
+
+
+async def _accounts(reading: Reading) -> Delivery:
+    """accounts.json as it was then, and uncompressed. Protocol 14 (c), (f)."""
+    library = await open_library(reading.db, reading.platform.master_key, reading.consent.library_id)
+    accounts = [
+        {
+            "id": account.public_id,
+            "name": account_identity(account, library).display_name,
+            "service": {"name": catalogue().sources[account.source_id].name},
+        }
+        for account in await reading.accounts()
+    ]
+    data = orjson.dumps({"accounts": accounts, "consentid": str(reading.consent.id)})
+    entry = (await reading.delivery(ACCOUNTS_FILE)).entry
+    return Delivery(entry, Compression.NONE, len(data), hashlib.sha256(data).hexdigest(), iter([data]))

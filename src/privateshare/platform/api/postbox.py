@@ -1,0 +1,153 @@
+"""Pushing as clients of v1.6 do it: encrypted to a postbox's key. Protocol 14 (d)."""
+
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import uuid4
+
+import orjson
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import padding as block_padding
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from privateshare.errors import InvalidRequest, InvalidToken, NotFound
+from privateshare.platform.api.callers import Caller, authenticate, begin_once, require_user
+from privateshare.platform.api.requests import platform_of
+from privateshare.platform.blobs.incoming import receive
+from privateshare.platform.blobs.sealing import Sealer
+from privateshare.platform.consent.uploads import read_form
+from privateshare.platform.db.tables import Consent, Postbox, PushedFile
+from privateshare.platform.grants.postboxes import postbox_key
+from privateshare.platform.grants.tokens import check_live
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.pushed import metadata_of, read_descriptor, seal_metadata
+from privateshare.protocol.messages import Wire
+
+router = APIRouter(tags=["version 1.6"])
+
+BLOCK_BITS = 128
+KEY_BYTES = 32
+PIECE_BYTES = 1024 * 1024
+FILE_FIELD = "file"
+
+
+class PushStatus(Wire):
+    """`delivered`, or `pending` if the app has to refresh its token; `expires` in milliseconds."""
+
+    status: Literal["delivered", "pending"]
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How the app encrypted the file and its metadata."""
+
+    key: bytes = field(repr=False)
+    iv: bytes
+
+    def open(self, data: bytes) -> bytes:
+        """What it encrypted. Raises InvalidRequest if it does not open."""
+        opener = Cipher(AES256(self.key), CBC(self.iv)).decryptor()
+        unpadder = block_padding.PKCS7(BLOCK_BITS).unpadder()
+        try:
+            return unpadder.update(opener.update(data) + opener.finalize()) + unpadder.finalize()
+        except ValueError as error:
+            raise InvalidRequest("What was pushed does not open with its symmetrical_key and iv") from error
+
+
+@router.post("/permission-access/postbox/{postbox_id}", response_model=PushStatus)
+async def push_to_postbox(request: Request, postbox_id: str) -> Response:
+    """Keeps a file that was encrypted to the postbox's key. Protocol 14 (d)."""
+    platform = platform_of(request)
+    async with platform.database.transaction() as db:
+        caller = await authenticate(request, db)
+        postbox = await db.get(Postbox, postbox_id)
+        if postbox is None or postbox.contract_id != caller.contract.id or not caller.contract.legacy:
+            raise NotFound("There is no such postbox")
+        consent = await db.get_one(Consent, postbox.consent_id)
+        expires = int(caller.now.timestamp() * 1000) + 1000 * int(platform.settings.session_lifetime.total_seconds())
+        if not await _may_push(caller, consent):
+            return _answer("pending", expires)
+        library = await open_library(db, platform.master_key, postbox.library_id)
+        sealing = _sealing(caller, postbox_key(postbox, library))
+        descriptor = read_descriptor({"metadata": _metadata(caller, sealing)})
+    name = uuid4()
+    blob = library.blob(f"pushed/{name}")
+    form = await read_form(
+        request, platform.settings.data, platform.settings.max_push_bytes, lambda _: None, FILE_FIELD
+    )
+    with closing(form):
+        if form.file is None:
+            raise InvalidRequest("The form has no field file with a file in it")
+        form.file.seek(0)
+        sealer = Sealer(library.key.value, library.blob_context(blob))
+        pieces = _opened(iter(lambda: form.file.read(PIECE_BYTES), b""), sealing)  # type: ignore[union-attr]
+        received = await receive(platform.blobs, blob, pieces, platform.settings.max_push_bytes, sealer)
+    async with platform.database.transaction() as db:
+        caller = await authenticate(request, db)
+        once = await begin_once(request, caller)
+        metadata = metadata_of(descriptor, caller.contract, caller.now)
+        db.add(
+            PushedFile(
+                library_id=library.id,
+                name=name,
+                contract_id=caller.contract.id,
+                created_at=caller.now,
+                sealed_metadata=seal_metadata(library, name, metadata),
+                blob=blob,
+                size=received.size,
+                sha256=received.sha256,
+            )
+        )
+        return await once.answer({"status": "delivered", "expires": expires})
+
+
+async def _may_push(caller: Caller, consent: Consent) -> bool:
+    """Whether the consent is live, and so is the access token if one was sent: else the client refreshes it."""
+    try:
+        check_live(consent, caller.now, "access_token")
+        return "access_token" not in caller.claims or (await require_user(caller)).consent.id == consent.id
+    except InvalidToken:
+        return False
+
+
+def _answer(status: str, expires: int) -> Response:
+    return Response(orjson.dumps({"status": status, "expires": expires}), media_type="application/json")
+
+
+def _sealing(caller: Caller, key: RSAPrivateKey) -> Sealing:
+    oaep = OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - the protocol's
+    try:
+        sealing = Sealing(
+            key.decrypt(b64decode(caller.claim("symmetrical_key")), oaep), bytes.fromhex(caller.claim("iv"))
+        )
+        Cipher(AES256(sealing.key), CBC(sealing.iv))
+    except ValueError as error:
+        raise InvalidRequest("symmetrical_key or iv is not as the postbox needs it") from error
+    return sealing
+
+
+def _metadata(caller: Caller, sealing: Sealing) -> Any:
+    try:
+        return orjson.loads(sealing.open(b64decode(caller.claim("metadata"))))
+    except ValueError as error:
+        raise InvalidRequest("metadata is not JSON in base64") from error
+
+
+async def _opened(pieces: Any, sealing: Sealing) -> AsyncIterator[bytes]:
+    opener = Cipher(AES256(sealing.key), CBC(sealing.iv)).decryptor()
+    unpadder = block_padding.PKCS7(BLOCK_BITS).unpadder()
+    for piece in pieces:
+        yield unpadder.update(opener.update(piece))
+    try:
+        yield unpadder.update(opener.finalize()) + unpadder.finalize()
+    except ValueError as error:
+        raise InvalidRequest("The file does not open with its symmetrical_key and iv") from error

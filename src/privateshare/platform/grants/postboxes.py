@@ -1,0 +1,39 @@
+"""Postboxes: how clients of v1.6 push. Protocol 14 (d)."""
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import Consent, Contract, Postbox
+from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.protocol import jwt
+
+PURPOSE = "postbox key"
+KEY_BITS = 2048
+
+
+def wants_postbox(contract: Contract) -> bool:
+    """Whether a consent to this contract comes with a postbox."""
+    return contract.legacy and contract.kind == "write"
+
+
+async def create_postbox(db: AsyncSession, library: OpenLibrary, consent: Consent) -> Postbox:
+    """A postbox with a key of its own."""
+    key = generate_private_key(65537, KEY_BITS)
+    id_ = new_id()
+    postbox = Postbox(
+        id=id_,
+        library_id=library.id,
+        consent_id=consent.id,
+        contract_id=consent.contract_id,
+        sealed_private_key=library.seal(PURPOSE, id_, jwt.private_pem(key).encode()),
+        public_key=jwt.public_pem(key.public_key()),
+    )
+    db.add(postbox)
+    await db.flush()
+    return postbox
+
+
+def postbox_key(postbox: Postbox, library: OpenLibrary) -> RSAPrivateKey:
+    """The key that opens what was put into it."""
+    return jwt.load_private_key(library.open(PURPOSE, postbox.id, postbox.sealed_private_key))

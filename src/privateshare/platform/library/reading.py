@@ -1,0 +1,101 @@
+"""One session's view of a library: what it lists and delivers. Protocol 6."""
+
+import asyncio
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.errors import FileNotFound
+from privateshare.platform.blobs.store import BlobNotFound
+from privateshare.platform.db.tables import Account, Consent, Contract, PushedFile, Session
+from privateshare.platform.library.accounts import account_view, consented_accounts
+from privateshare.platform.library.delivery import (
+    Delivery,
+    Readable,
+    deliver,
+    list_files,
+    readable,
+    readable_file,
+    readable_files,
+)
+from privateshare.platform.library.encoding import compressed, fingerprint
+from privateshare.platform.library.files import Shelf
+from privateshare.platform.library.libraries import OpenLibrary, open_library
+from privateshare.platform.library.pushed import content, pushed_entry, readable_pushed
+from privateshare.platform.runtime import Platform
+from privateshare.protocol.messages import FileEntry, FileMetadata, SessionOptions
+
+ACCOUNTS_FILE = "accounts.json"
+NO_FILE = "There is no such file in this session"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A session that a person consented to, and what its contract may read of their library."""
+
+    platform: Platform
+    db: AsyncSession
+    contract: Contract
+    consent: Consent
+    session: Session
+
+    async def entries(self) -> list[FileEntry]:
+        """The files of the session as they are now. Protocol 6.2."""
+        library = await self._library()
+        if self.contract.kind == "read-raw":
+            return [pushed_entry(file) for file, _ in await self._pushed(library)]
+        may = self._may()
+        files = await readable_files(self.db, self.consent, may)
+        return await asyncio.to_thread(list_files, Shelf(self.platform.blobs, library), files, may)
+
+    async def delivery(self, name: str) -> Delivery:
+        """One file. Raises FileNotFound, also for what exists and is not for this session. Protocol 6.3."""
+        library, may = await self._library(), self._may()
+        if name == ACCOUNTS_FILE:
+            return await self._accounts(library, may)
+        if self.contract.kind == "read-raw":
+            return await self._pushed_file(library, name, may)
+        file = await readable_file(self.db, self.consent, may, name)
+        if file is None:
+            raise FileNotFound(NO_FILE)
+        try:
+            delivery = await asyncio.to_thread(deliver, Shelf(self.platform.blobs, library), file, may)
+        except BlobNotFound as error:
+            raise FileNotFound(NO_FILE) from error
+        if delivery is None:
+            raise FileNotFound(NO_FILE)
+        return delivery
+
+    async def accounts(self) -> list[Account]:
+        """The accounts that the contract may see."""
+        return await consented_accounts(self.db, self.consent.id)
+
+    def _may(self) -> Readable:
+        return readable(self.contract, self.consent, self.session)
+
+    async def _library(self) -> OpenLibrary:
+        return await open_library(self.db, self.platform.master_key, self.consent.library_id)
+
+    async def _accounts(self, library: OpenLibrary, may: Readable) -> Delivery:
+        """What 7.1 answers, as a file. Protocol 6.6."""
+        accounts = await self.accounts()
+        data = orjson.dumps([account_view(account, library).to_wire() for account in accounts])
+        updated = max((int(account.updated_at.timestamp() * 1000) for account in accounts), default=1)
+        entry = FileEntry(name=ACCOUNTS_FILE, updated_date=updated)
+        chunks = compressed([data], may.compression)
+        return Delivery(entry, may.compression, len(data), fingerprint(data), chunks)
+
+    async def _pushed(self, library: OpenLibrary) -> list[tuple[PushedFile, FileMetadata]]:
+        options = SessionOptions.model_validate(self.session.options)
+        asked = (options.scope.criteria if options.scope else None) or []
+        return await readable_pushed(self.db, library, self.contract, self.consent, asked, self.session.created_at)
+
+    async def _pushed_file(self, library: OpenLibrary, name: str, may: Readable) -> Delivery:
+        """A pushed file as it came. Protocol 10.3."""
+        for file, metadata in await self._pushed(library):
+            if str(file.name) == name:
+                chunks = compressed(content(self.platform.blobs, library, file), may.compression)
+                told = metadata.model_dump(by_alias=True, exclude_none=True)
+                return Delivery(pushed_entry(file), may.compression, file.size, file.sha256, chunks, told)
+        raise FileNotFound(NO_FILE)

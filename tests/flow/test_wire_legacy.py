@@ -1,0 +1,148 @@
+"""Protocol 14: version 1.6. No SDK: HTTP and hand-made JWTs."""
+
+import gzip
+import json
+import os
+from base64 import b64encode
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import padding as block_padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from sqlalchemy import select
+
+from privateshare.platform.db.tables import Consent
+from privateshare.platform.grants.postboxes import create_postbox
+from privateshare.platform.library.libraries import open_library
+from privateshare.protocol.envelope import opened
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
+from tests.flow.wire import Tokens, Wire, check_error, unb64
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return replace(await people.contract(legacy=True), version="v1.6")
+
+
+@pytest.fixture(scope="module")
+async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
+    tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
+    wait_until_over(replace(wire, version="v1.7"), tokens, session)
+    return tokens, session
+
+
+def test_a_session_key_alone_reads(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 14 (a), (b): no Authorization; SHA-512 before the data; 352 bytes at least."""
+    _, session = user
+    listed = wire.http.get(wire.url(f"{QUERY}/{session}")).json()
+    assert listed["status"]["state"] == "completed"
+    for entry in listed["fileList"][:5]:
+        answer = wire.http.get(wire.url(f"{QUERY}/{session}/{entry['name']}"))
+        assert len(answer.content) >= 352
+        header = json.loads(unb64(answer.headers["x-metadata"]))
+        data = b"".join(opened([answer.content], wire.key, legacy=True))
+        assert header["compression"] == "gzip"
+        assert len(json.loads(gzip.decompress(data))) == entry["objectCount"]
+
+
+def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 14 (c), (f): accounts.json, uncompressed, in its older shape; `compression` is there and empty."""
+    _, session = user
+    answer = wire.http.get(wire.url(f"{QUERY}/{session}/accounts.json"))
+    assert json.loads(unb64(answer.headers["x-metadata"]))["compression"] == ""
+    told = json.loads(b"".join(opened([answer.content], wire.key, legacy=True)))
+    assert {account["service"]["name"] for account in told["accounts"]} == {"Spotify", "Health record (FHIR file)"}
+
+
+async def test_it_is_off_unless_the_contract_turns_it_on(people: People):
+    """Protocol 14 (a): the same answer as for a session that does not exist."""
+    wire = await people.contract()
+    _, session = await people.user(wire)
+    old = replace(wire, version="v1.6")
+    check_error(old.http.get(old.url(f"{QUERY}/{session}")), 404, "InvalidSession")
+    check_error(old.http.get(old.url(f"{QUERY}/{session}/accounts.json")), 404, "InvalidSession")
+    body = {"appId": wire.application_id, "contractId": wire.contract_id}
+    check_error(old.post("permission-access/session", body=body), 400, "InvalidRequest")
+
+
+def test_a_withdrawn_or_unknown_session_opens_nothing(wire: Wire):
+    """Protocol 14 (a), 5.3."""
+    check_error(wire.http.get(wire.url(f"{QUERY}/{'x' * 43}")), 404, "InvalidSession")
+
+
+def test_android_opens_a_session(wire: Wire):
+    """Protocol 14 (f): without a JWT, pending until consent; and discovery under v1.5."""
+    body = {
+        "appId": wire.application_id,
+        "contractId": wire.contract_id,
+        "accept": {"compression": "gzip"},
+        "sdkAgent": {"name": "android", "version": "3"},
+    }
+    told = wire.http.post(wire.url("permission-access/session"), json=body).json()
+    assert set(told) == {"sessionKey", "expiry", "sessionExchangeToken"}
+    assert wire.http.get(wire.url(f"{QUERY}/{told['sessionKey']}")).json() == {"status": {"state": "pending"}}
+    assert wire.http.get(f"{wire.origin}/v1.5/discovery/services").json()["data"]["services"]
+
+
+def test_the_other_calls_are_those_of_version_1_7(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 14: trigger (with Android's query), refresh, key set: the same under /v1.6/."""
+    tokens, _ = user
+    assert triggered(wire, tokens, sourceFetch=False)
+    path = "permission-access/trigger?schemaVersion=5.0.0&prefetch=false"
+    assert wire.post(path, access_token=tokens.access, body={}).status_code == 202
+    assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
+    assert wire.tokens(wire.refresh(tokens.refresh)).access
+
+
+def sealed(key: bytes, iv: bytes, data: bytes) -> bytes:
+    """AES-256-CBC as the older clients do it."""
+    padder = block_padding.PKCS7(128).padder()
+    encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
+    return encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
+
+
+async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People):
+    """Protocol 14 (d): multipart field `file`, the key and the metadata in the JWT; read back as it was."""
+    writer = replace(await people.contract(kind="write", legacy=True, partner="Old partner"), version="v1.6")
+    tokens, _ = await people.user(writer, sources=())
+    library_id = await people.library_of(tokens)
+    async with people.platform.database.transaction() as db:
+        library = await open_library(db, people.platform.master_key, library_id)
+        consent = (await db.scalars(select(Consent).where(Consent.library_id == library_id))).one()
+        postbox = await create_postbox(db, library, consent)
+    public = serialization.load_pem_public_key(postbox.public_key.encode())
+    assert isinstance(public, rsa.RSAPublicKey)
+    key, iv, content = os.urandom(32), os.urandom(16), os.urandom(100_001)
+    oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
+    told = {"mimeType": "text/plain", "accounts": [{"accountId": "a"}], "reference": ["r"]}
+    claims: dict[str, Any] = {
+        "access_token": tokens.access,
+        "iv": iv.hex(),
+        "metadata": b64encode(sealed(key, iv, json.dumps(told).encode())).decode(),
+        "symmetrical_key": b64encode(public.encrypt(key, oaep)).decode(),
+        "redirect_uri": "https://app.example/return?kept=1",
+    }
+    headers = {"Authorization": f"Bearer {writer.jwt(**claims)}"}
+    url = writer.url(f"permission-access/postbox/{postbox.id}")
+    answer = writer.http.post(url, headers=headers, files={"file": ("x.bin", sealed(key, iv, content))})
+    assert answer.json()["status"] == "delivered", answer.text
+    raw = await people.contract(kind="read-raw", partner="Old partner")
+    raw_tokens, _ = await people.user(raw, sources=(), library_id=library_id)
+    session = triggered(raw, raw_tokens, accept={"compression": "none"})
+    name = raw.get(f"{QUERY}/{session}", access_token=raw_tokens.access).json()["fileList"][0]["name"]
+    read = raw.get(f"{QUERY}/{session}/{name}", access_token=raw_tokens.access)
+    assert b"".join(opened([read.content], raw.key)) == content
+    for wrong in ({"symmetrical_key": "eA=="}, {"iv": "00"}, {"metadata": "!"}):
+        headers = {"Authorization": f"Bearer {writer.jwt(**(claims | wrong))}"}
+        check_error(writer.http.post(url, headers=headers, files={"file": ("x", b"x" * 16)}), 400, "InvalidRequest")
+    headers = {"Authorization": f"Bearer {writer.jwt(**(claims | {'access_token': 'old'}))}"}
+    pending = writer.http.post(url, headers=headers, files={"file": ("x", b"x" * 16)})
+    assert pending.json()["status"] == "pending"
+    other = await people.contract(kind="write", legacy=True)
+    check_error(replace(other, version="v1.6").post(f"permission-access/postbox/{postbox.id}"), 404, "NotFound")
