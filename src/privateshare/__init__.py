@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         AccountIds,
         AvailableServices,
         Compression,
+        ContractDetails,
         Criterion,
         DurationLimit,
         FileEntry,
@@ -68,12 +69,20 @@ if TYPE_CHECKING:
     )
     from privateshare.sdk.aclient import AsyncPrivateShare
     from privateshare.sdk.client import FilesReading, PrivateShare
-    from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, Returned
+    from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl, Returned
     from privateshare.sdk.reading import FileError, Reading, ReadResult
     from privateshare.sdk.sinks import File
     from privateshare.sdk.tokens import FileTokenStore, MemoryTokenStore, TokenStore, UserAccessToken
 
 _HOME = {
+    "PageUrl": "privateshare.sdk.flows.oauth",
+    "StorageFile": "privateshare.protocol.messages",
+    "Storage": "privateshare.protocol.messages",
+    "SourcesPage": "privateshare.protocol.messages",
+    "SourceQuery": "privateshare.protocol.messages",
+    "AccountRef": "privateshare.protocol.messages",
+    "PushDescriptor": "privateshare.protocol.messages",
+    "ContractDetails": "privateshare.protocol.messages",
     "ApiError": "privateshare.errors",
     "AuthorizationFailed": "privateshare.errors",
     "ConfigurationError": "privateshare.errors",
@@ -148,6 +157,7 @@ __all__ = [
     "Accept",
     "Account",
     "AccountIds",
+    "AccountRef",
     "ApiError",
     "AsyncPrivateShare",
     "AuthorizationFailed",
@@ -155,6 +165,7 @@ __all__ = [
     "AvailableServices",
     "Compression",
     "ConfigurationError",
+    "ContractDetails",
     "Criterion",
     "DurationLimit",
     "File",
@@ -186,8 +197,10 @@ __all__ = [
     "NotFound",
     "ObjectType",
     "PageOptions",
+    "PageUrl",
     "PrivateShare",
     "PrivateShareError",
+    "PushDescriptor",
     "ReadResult",
     "Reading",
     "RequestTooLarge",
@@ -206,8 +219,12 @@ __all__ = [
     "SessionOptions",
     "SessionState",
     "SourceFetchFilter",
+    "SourceQuery",
     "SourceType",
+    "SourcesPage",
     "Status",
+    "Storage",
+    "StorageFile",
     "TimeRange",
     "TokenStore",
     "TooManyRequests",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from privateshare import (
+    AccountRef,
     AsyncPrivateShare,
     AuthorizationFailed,
     ConfigurationError,
@@ -17,12 +18,15 @@ from privateshare import (
     FileNotFound,
     InvalidSession,
     InvalidToken,
+    NotFound,
     PageOptions,
     PrivateShare,
+    PushDescriptor,
     ScopeOutOfBounds,
     Session,
     SessionOptions,
     SessionState,
+    SourceQuery,
     UserAccessToken,
 )
 from privateshare.protocol import jwt
@@ -302,3 +306,63 @@ def test_secrets_stay_out_of_repr(wire: Wire, consented: tuple[Session, UserAcce
         shown = repr((app, token, session, app._core.configuration))
     for secret in (token.access_token.value, token.refresh_token.value, session.key, "PRIVATE KEY"):
         assert secret not in shown
+
+
+async def test_storage_and_pushing_work_from_any_kind_of_content(people: People, tmp_path: Path):
+    """Bytes, a path, an open file and an iterator are streamed; what was stored comes back, and is listed."""
+    app_wire = await people.contract(kind="write")
+    tokens, _ = await people.user(app_wire, sources=())
+    token = UserAccessToken.from_claims(tokens.claims)
+    content = b"some bytes" * 100_000
+    (tmp_path / "in.bin").write_bytes(content)
+    with client_of(app_wire) as app:
+        storage = app.create_provisional_storage()
+        kinds = [content, tmp_path / "in.bin", (tmp_path / "in.bin").open("rb"), iter([content[:7], content[7:]])]
+        for number, kind in enumerate(kinds):
+            app.upload_file_to_storage(storage.id, f"/Docs/{number}.bin", kind)
+            assert app.download_storage_file(storage.id, f"/docs/{number}.bin").data == content
+        listed = app.list_storage_files(storage.id, "/", recursive=True)
+        assert [file.original_path for file in listed] == [f"/Docs/{number}.bin" for number in range(4)]
+        on_disk = app.download_storage_file(storage.id, "/Docs/0.bin", to=tmp_path / "out.bin")
+        assert on_disk.read_bytes() == content
+        app.delete_storage_files(storage.id, "/Docs/")
+        assert app.list_storage_files(storage.id, recursive=True) == []
+        with pytest.raises(NotFound):
+            app.get_user_storage(token)
+        descriptor = PushDescriptor(mime_type="text/plain", accounts=[AccountRef(account_id="a")], tags=["t"])
+        for kind in (content, tmp_path / "in.bin", iter([content])):
+            app.push_data(token, kind, descriptor)
+
+
+def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """The catalogue's records, the contract, the report."""
+    _, token = consented
+    with client_of(wire) as app:
+        page = app.query_sources(SourceQuery(filter={"service.id": [19]}, include=["id", "name"]), sort="asc")
+        assert page.data == [{"id": 16, "name": "Spotify"}]
+        assert {entry["code"] for entry in app.query_countries()} >= {"nl", "uk"}
+        assert app.query_categories()
+        assert app.query_platforms()
+        assert len(app.query_source_types()) == 2
+        assert app.get_contract_details().id == wire.contract_id
+        assert app.get_portability_report(token, "fhirfile", format="fhir").startswith('{"resourceType": "Bundle"')
+
+
+async def test_pages_for_people_who_consented_before(wire: Wire, people: People):
+    """One more source, signing in again, renewing, withdrawing: each an address under the consent pages."""
+    tokens, _ = await people.user(wire)
+    token = UserAccessToken.from_claims(tokens.claims)
+    async with async_client_of(wire) as app:
+        account = (await app.read_accounts(token))[0]
+        onboard = await app.get_onboard_service_url(token, REDIRECT_URI, options=PageOptions(service_id=9001))
+        again = await app.get_reauthorize_account_url(token, REDIRECT_URI, account.id)
+        renew = await app.get_reauthorize_url(token, REDIRECT_URI)
+        revoke = await app.get_revoke_account_permission_url(token, account.id, REDIRECT_URI)
+        pages = [url.rsplit("?", 1)[0].rsplit("/", 1)[1] for url in (onboard.url, again.url, renew.url, revoke)]
+        assert pages == ["onboard", "reauthorize", "user-reauth", "revoke"]
+        assert account.id not in again.url
+        await app.delete_account(token, account.id)
+        assert await app.read_accounts(token) == []
+        await app.delete_user(token)
+        with pytest.raises(InvalidToken):
+            await app.read_accounts(token)

@@ -347,3 +347,97 @@ class SampleDataSet(Wire):
 
     name: str
     description: str
+
+
+class SourceQuery(Wire):
+    """Which sources: `filter` and `search` by field, any of the values of each; `include` names dotted fields.
+
+    Protocol 9.2.
+    """
+
+    search: dict[str, list[str]] | None = None
+    query_string: str | None = None
+    include: list[str] | None = None
+    filter: dict[str, Any] | None = None
+
+
+class SourcesPage(Wire):
+    """A page of sources as the catalogue has them; `total` counts those of all pages. Protocol 9.2."""
+
+    data: list[dict[str, Any]]
+    limit: int
+    offset: int
+    total: int
+
+
+class Records(Wire):
+    """Records of one kind. Protocol 9.3."""
+
+    data: list[dict[str, Any]]
+
+
+# --- pushing and storage: protocol 10, 11 ---
+
+
+class AccountRef(Wire):
+    """An account that a pushed file belongs to, by an id of the app's own."""
+
+    account_id: str
+
+
+class PushDescriptor(Wire):
+    """What the app says of a file that it pushes. Protocol 10.1."""
+
+    mime_type: str
+    accounts: list[AccountRef]
+    reference: list[str] | None = None
+    tags: list[str] | None = None
+
+
+class Storage(Wire):
+    """A storage, and the name of the key that its files are encrypted with. Protocol 11.1."""
+
+    id: str
+    kid: str
+
+
+class StorageFile(Wire):
+    """A file of a storage; `path` in lower case, the originals as they were written. Protocol 11.3."""
+
+    id: str
+    name: str
+    original_name: str
+    original_path: str
+    path: str
+
+
+class StorageListing(Wire):
+    """The files of a folder."""
+
+    files: list[StorageFile]
+    total: int
+
+
+# --- contracts: protocol 12.1 ---
+
+
+class ContractApplication(Wire):
+    """The application that a contract belongs to."""
+
+    id: str
+    name: str
+    resources: dict[str, Any] = {}
+    status: int
+
+
+class ContractDetails(Wire):
+    """A contract; `certificate` holds its document, `expiration_date` is in milliseconds. Protocol 12.1."""
+
+    access_type: str
+    application: ContractApplication
+    certificate: str
+    certificate_contract_schema_version: str
+    expiration_date: int
+    id: str
+    partner_id: str
+    type: str

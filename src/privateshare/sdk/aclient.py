@@ -15,6 +15,7 @@ from privateshare.protocol.messages import (
     Session,
     SessionOptions,
 )
+from privateshare.sdk.acalls import AsyncCalls
 from privateshare.sdk.core import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS, Core, OnToken, make_core, new_state
 from privateshare.sdk.flow import Effect, Flow, Newest, Refresh, Request, Sleep
 from privateshare.sdk.flows import accounts, discovery, oauth, reading
@@ -28,7 +29,7 @@ from privateshare.sdk.transport import AsyncHttpxTransport, AsyncTransport, bulk
 T = TypeVar("T")
 
 
-class AsyncPrivateShare:
+class AsyncPrivateShare(AsyncCalls):
     """One application with one contract, on one platform; for asyncio. The calls are those of `PrivateShare`.
 
     `base_url` is the API's address, by default that of a platform on this machine; `onboard_url` and `storage_url`

@@ -17,6 +17,7 @@ from privateshare.protocol.messages import (
     SessionOptions,
 )
 from privateshare.sdk.aclient import AsyncPrivateShare, _key
+from privateshare.sdk.calls import Calls
 from privateshare.sdk.core import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS, OnToken, make_core, new_state
 from privateshare.sdk.flow import Effect, Flow, Newest, Refresh, Request, Sleep
 from privateshare.sdk.flows import accounts, discovery, oauth, reading
@@ -30,7 +31,7 @@ from privateshare.sdk.transport import HttpxTransport
 T = TypeVar("T")
 
 
-class PrivateShare:
+class PrivateShare(Calls):
     """One application with one contract, on one platform. It may be used from many threads.
 
     `base_url` is the API's address, by default that of a platform on this machine; `onboard_url` and `storage_url`

@@ -1,4 +1,4 @@
-"""The sources that a person connected. Protocol 7."""
+"""The sources that a person connected, and the end of it all. Protocol 7."""
 
 from privateshare.protocol.messages import Account
 from privateshare.sdk.configuration import Configuration
@@ -12,3 +12,16 @@ def read_accounts(configuration: Configuration, token: UserAccessToken) -> Flow[
     path = "permission-access/accounts"
     response = yield from as_user(token, lambda access: called(configuration, "GET", path, access_token=access))
     return read_as(list[Account], parsed(response))
+
+
+def delete_account(configuration: Configuration, token: UserAccessToken, account_id: str) -> Flow[None]:
+    """Removes an account and every file that came from it. Protocol 7.2."""
+    path, headers = "permission-access/service/h:accountId", {"accountId": account_id}
+    yield from as_user(
+        token, lambda access: called(configuration, "DELETE", path, headers=headers, access_token=access)
+    )
+
+
+def delete_user(configuration: Configuration, token: UserAccessToken) -> Flow[None]:
+    """Deletes the person as far as this app's partner is concerned. Protocol 7.5."""
+    yield from as_user(token, lambda access: called(configuration, "DELETE", "user", access_token=access))

@@ -38,18 +38,34 @@ def as_user(
     return (yield from call(newest.access_token.value))
 
 
-def json_request(configuration: Configuration, method: str, path: str, body: object = None, **claims: Any) -> Request:
+def json_request(
+    configuration: Configuration,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **claims: Any,
+) -> Request:
     """A signed request with a JSON body, if any."""
-    headers = configuration.bearer(**claims)
+    headers = configuration.bearer(**claims) | dict(headers or {})
     if body is None:
         return Request(method=method, url=configuration.api + path, headers=headers)
     headers["content-type"] = "application/json"
     return Request(method=method, url=configuration.api + path, headers=headers, body=json.dumps(body).encode())
 
 
-def called(configuration: Configuration, method: str, path: str, body: object = None, **claims: Any) -> Flow[Response]:
+def called(
+    configuration: Configuration,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **claims: Any,
+) -> Flow[Response]:
     """The answer to a signed call. All may be repeated: a change happens once by its nonce (protocol 2.3)."""
-    request = json_request(configuration, method, path, body, **claims)
+    request = json_request(configuration, method, path, body, headers=headers, **claims)
     return (yield from sent(request, configuration.retries, repeatable=True))
 
 

@@ -1,9 +1,20 @@
-"""What can be connected, and sample data. Protocol 9, 12.2."""
+"""What can be connected, sample data, contracts, reports. Protocol 9, 12."""
 
-from privateshare.protocol.messages import AvailableServices, SampleDataSet
+from typing import Any
+from urllib.parse import urlencode
+
+from privateshare.protocol.messages import (
+    AvailableServices,
+    ContractDetails,
+    Records,
+    SampleDataSet,
+    SourceQuery,
+    SourcesPage,
+)
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, sent
-from privateshare.sdk.flows.calls import called, parsed, read_as
+from privateshare.sdk.flows.calls import as_user, called, parsed, read_as
+from privateshare.sdk.tokens import UserAccessToken
 
 
 def available_services(
@@ -21,3 +32,42 @@ def sample_data_sets(configuration: Configuration, source_id: int) -> Flow[dict[
     """The sample data sets of a source. Protocol 12.2."""
     response = yield from called(configuration, "GET", f"permission-access/sample/datasets/{source_id}")
     return read_as(dict[str, SampleDataSet], parsed(response))
+
+
+def query_sources(
+    configuration: Configuration, query: SourceQuery, limit: int, offset: int, sort: str | None
+) -> Flow[SourcesPage]:
+    """A page of sources. Protocol 9.2."""
+    body: dict[str, Any] = {"limit": limit, "offset": offset, "query": query.to_wire()}
+    if sort is not None:
+        body["sort"] = {"name": sort}
+    response = yield from called(configuration, "POST", "discovery/sources", body)
+    return read_as(SourcesPage, parsed(response))
+
+
+def query_records(configuration: Configuration, kind: str, query: SourceQuery) -> Flow[list[dict[str, Any]]]:
+    """Categories, countries, platforms or source types. Protocol 9.3."""
+    response = yield from called(configuration, "POST", f"discovery/{kind}", {"query": query.to_wire()})
+    return read_as(Records, parsed(response)).data
+
+
+def contract_details(configuration: Configuration) -> Flow[ContractDetails]:
+    """This contract. Protocol 12.1."""
+    response = yield from called(configuration, "GET", "permission-access/contract")
+    return read_as(ContractDetails, parsed(response))
+
+
+def portability_report(
+    configuration: Configuration,
+    token: UserAccessToken,
+    service_type: str,
+    format_: str,
+    from_: int | None,
+    to: int | None,
+) -> Flow[str]:
+    """What the library holds of a service type, as one text. Protocol 12.3."""
+    given = {"format": format_, "from": from_, "to": to}
+    query = urlencode({name: value for name, value in given.items() if value is not None})
+    path = f"export/{service_type}/report?{query}"
+    response = yield from as_user(token, lambda access: called(configuration, "GET", path, access_token=access))
+    return response.body.decode()

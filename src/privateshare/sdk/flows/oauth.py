@@ -91,7 +91,7 @@ def authorize(
 ) -> Flow[AuthorizeUrl]:
     """A pre-authorization, and the consent page's address made of it. Protocol 4.1."""
     verifier = pkce.new_verifier()
-    claims = {
+    claims: dict[str, Any] = {
         "code_challenge": pkce.challenge(verifier),
         "code_challenge_method": "S256",
         "redirect_uri": redirect_uri,
@@ -119,7 +119,7 @@ def refresh(configuration: Configuration, keys: Keys, token: UserAccessToken) ->
     return (yield from _tokens(configuration, keys, grant_type="refresh_token", refresh_token=value))
 
 
-def _tokens(configuration: Configuration, keys: Keys, **claims: str) -> Flow[UserAccessToken]:
+def _tokens(configuration: Configuration, keys: Keys, **claims: Any) -> Flow[UserAccessToken]:
     response = yield from called(configuration, "POST", "oauth/token", **claims)
     return UserAccessToken.from_claims((yield from signed_claims(configuration, keys, parsed(response))))
 

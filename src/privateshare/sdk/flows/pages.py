@@ -1,0 +1,114 @@
+"""Pages for a person who consented before: one more source, signing in again, renewing. Protocol 4.4, 8."""
+
+from typing import Any
+
+from privateshare.errors import InvalidAnswer
+from privateshare.protocol import pkce
+from privateshare.protocol.messages import Session, SessionOptions
+from privateshare.sdk.configuration import Configuration
+from privateshare.sdk.flow import Flow
+from privateshare.sdk.flows.calls import Keys, as_user, called, parsed, read_as, signed_claims
+from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl, agent_body, page_url
+from privateshare.sdk.tokens import UserAccessToken
+
+
+def onboard(
+    configuration: Configuration,
+    keys: Keys,
+    token: UserAccessToken,
+    redirect_uri: str,
+    state: str,
+    options: PageOptions,
+    session_options: SessionOptions,
+) -> Flow[PageUrl]:
+    """Where a person connects one more source. Protocol 4.4, 8.1."""
+    claims = {"redirect_uri": redirect_uri, "state": state}
+    code, session = yield from _reference(configuration, keys, token, session_options, claims)
+    return PageUrl(page_url(configuration, "onboard", code, options), session)
+
+
+def reauthorize_account(
+    configuration: Configuration,
+    keys: Keys,
+    token: UserAccessToken,
+    redirect_uri: str,
+    state: str,
+    account_id: str,
+    options: PageOptions,
+) -> Flow[PageUrl]:
+    """Where a person signs in to one source again. Protocol 7.3."""
+    claims = {"redirect_uri": redirect_uri, "state": state}
+    code, session = yield from _reference(configuration, keys, token, SessionOptions(), claims)
+    account_ref = yield from reference(configuration, "accountId", account_id)
+    url = page_url(configuration, "reauthorize", code, options, accountRef=account_ref)
+    return PageUrl(url, session)
+
+
+def reauthorize(
+    configuration: Configuration,
+    keys: Keys,
+    token: UserAccessToken,
+    redirect_uri: str,
+    state: str,
+    options: PageOptions,
+    session_options: SessionOptions,
+) -> Flow[AuthorizeUrl]:
+    """Where a person renews a grant that lapsed; they come back with a code. Protocol 4.4, 8.1."""
+    verifier = pkce.new_verifier()
+    claims = {
+        "redirect_uri": redirect_uri,
+        "state": state,
+        "code_challenge": pkce.challenge(verifier),
+        "code_challenge_method": "S256",
+    }
+    code, session = yield from _reference(configuration, keys, token, session_options, claims, refreshed=False)
+    return AuthorizeUrl(page_url(configuration, "user-reauth", code, options), verifier, state, session)
+
+
+def revoke_account_permission(
+    configuration: Configuration, token: UserAccessToken, account_id: str, redirect_uri: str
+) -> Flow[str]:
+    """Where a person withdraws what they granted at a source. Protocol 7.4."""
+    headers = {"accountId": account_id, "redirectUri": redirect_uri}
+    path = "permission-access/revoke/h:accountId"
+    response = yield from as_user(
+        token, lambda access: called(configuration, "GET", path, headers=headers, access_token=access)
+    )
+    location = parsed(response).get("location")
+    if not isinstance(location, str):
+        raise InvalidAnswer("the answer holds no location")
+    return location
+
+
+def reference(configuration: Configuration, kind: str, value: str) -> Flow[str]:
+    """An opaque handle for a storage or an account. Protocol 4.5."""
+    response = yield from called(configuration, "POST", "reference", {"type": kind, "value": value})
+    handle = parsed(response).get("id")
+    if not isinstance(handle, str):
+        raise InvalidAnswer("the answer holds no id")
+    return handle
+
+
+def _reference(
+    configuration: Configuration,
+    keys: Keys,
+    token: UserAccessToken,
+    options: SessionOptions,
+    claims: dict[str, Any],
+    *,
+    refreshed: bool = True,
+) -> Flow[tuple[str, Session]]:
+    path, body = "oauth/token/reference", agent_body(options)
+    if refreshed:
+        response = yield from as_user(
+            token, lambda access: called(configuration, "POST", path, body, access_token=access, **claims)
+        )
+    else:  # an expired token is what this is for, and refreshing it would fail
+        access_token = token.access_token.value
+        response = yield from called(configuration, "POST", path, body, access_token=access_token, **claims)
+    answer = parsed(response)
+    signed = yield from signed_claims(configuration, keys, answer)
+    code = signed.get("reference_code")
+    if not isinstance(code, str):
+        raise InvalidAnswer("the answer holds no reference_code")
+    return code, read_as(Session, answer.get("session"))
