@@ -173,7 +173,7 @@ class AsyncCalls:
         from_: int | None = None,
         to: int | None = None,
     ) -> str:
-        """What the library holds of a service type (such as "spotify"), as far as this contract may read it, as one text.
+        """What the library holds of a service type (such as "spotify"), for this contract, as one text.
 
         See `PrivateShare`.
         """
@@ -215,7 +215,7 @@ class AsyncCalls:
         return await self._drive(storage.list_files(self._core.configuration, storage_id, path, recursive=recursive))
 
     async def upload_file_to_storage(self, storage_id: str, path: str, content: Content) -> str:
-        """The id of a file that was encrypted under this contract's key and stored; the platform never sees what it holds.
+        """The id of a file that was encrypted under this contract's key and stored.
 
         See `PrivateShare`.
         """
