@@ -349,7 +349,7 @@ def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Se
 
 
 async def test_pages_for_people_who_consented_before(wire: Wire, people: People):
-    """One more source, signing in again, renewing, withdrawing: each an address under the consent pages."""
+    """Protocol 4.4, 7.3, 7.4: one more source, signing in again, renewing, withdrawing: each has its page."""
     tokens, _ = await people.user(wire)
     token = UserAccessToken.from_claims(tokens.claims)
     async with async_client_of(wire) as app:
@@ -366,3 +366,33 @@ async def test_pages_for_people_who_consented_before(wire: Wire, people: People)
         await app.delete_user(token)
         with pytest.raises(InvalidToken):
             await app.read_accounts(token)
+
+
+async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
+    """Protocol 11.4: what the platform keeps opens with the contract's key alone."""
+    from privateshare.protocol.envelope import opened
+    from tests.flow.test_wire_rest import cloud
+
+    wire = await people.contract()
+    with client_of(wire) as app:
+        storage = app.create_provisional_storage()
+        app.upload_file_to_storage(storage.id, "/secret.txt", b"a very secret text")
+    kept = cloud(wire, "GET", storage.id, "/secret.txt").content
+    assert len(kept) == 256 + 16 + 32
+    assert b"secret" not in kept
+    assert b"".join(opened([kept], wire.key)) == b"a very secret text"
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_addresses_come_with_and_without_a_slash(wire: Wire, slash: str):
+    """Protocol 1: any base URL, with or without a trailing slash; ids are 32 letters and digits."""
+    with PrivateShare(
+        wire.application_id,
+        contract_id=wire.contract_id,
+        private_key=jwt.private_pem(wire.key),
+        base_url=f"{wire.origin}/v1.7{slash}",
+        onboard_url=f"{wire.origin}/apps/saas{slash}",
+    ) as app:
+        asked = app.get_authorize_url(REDIRECT_URI)
+    assert asked.url.startswith(f"{wire.origin}/apps/saas/authorize?")
+    assert all(len(id_) == 32 and id_.isalnum() for id_ in (wire.application_id, wire.contract_id))

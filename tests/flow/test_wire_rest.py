@@ -369,6 +369,17 @@ async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, peop
     assert cloud(wire, "GET", storage, "/mine").content == b"secret"
 
 
+def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: str):
+    """Protocol 2.4, 11.2: neither accepts the other's."""
+    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/x"
+    answer = wire.http.get(url, headers={"Authorization": f"Bearer {wire.jwt()}"})
+    assert answer.status_code in (400, 403)
+    now = int(time.time())
+    claims = {"sub": wire.application_id, "iss": wire.contract_id, "aud": "cloud", "iat": now, "exp": now + 60}
+    token = ps512({"typ": "at+jwt", "alg": "PS512"}, claims, wire.key)
+    check_error(wire.get("permission-access/contract", jwt=token), 403, "InvalidClient")
+
+
 async def test_a_storage_is_tied_to_the_person_who_consents(people: People, platform: Platform):
     """Protocol 11.1: GET storage finds it then, and not before."""
     wire = await people.contract()

@@ -1,0 +1,78 @@
+"""Protocol 3.3: what the SDK checks of a signed answer, step by step."""
+
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+
+from privateshare.errors import InvalidAnswer
+from privateshare.protocol import jwt
+from privateshare.sdk.configuration import configured
+from privateshare.sdk.flow import Request, Response
+from privateshare.sdk.flows.calls import Keys, signed_claims
+
+KEY = generate_private_key(65537, 2048)
+OTHER = generate_private_key(65537, 2048)
+API = "https://share.example/v1.7/"
+CONFIGURATION = configured(
+    "app",
+    "contract",
+    jwt.private_pem(KEY),
+    {"base_url": API, "onboard_url": None, "storage_url": None},
+    timeout=1,
+    retries=0,
+)
+
+
+def answer(key: RSAPrivateKey = KEY, kid: str = "one", jku: str = f"{API}jwks/oauth") -> dict[str, Any]:
+    """What the platform would send."""
+    return {"token": jwt.sign(key, {"told": 1}, kid=kid, jku=jku)}
+
+
+def checked(sent: dict[str, Any], keys: Keys, listed: dict[str, RSAPrivateKey]) -> tuple[dict[str, Any], int]:
+    """The claims, and how often the key set was asked for: the test stands in for the network."""
+    flow = signed_claims(CONFIGURATION, keys, sent)
+    asked = 0
+    body = {"keys": [jwt.key_set_entry(key.public_key(), kid) for kid, key in listed.items()]}
+    try:
+        request = next(flow)
+        while True:
+            assert isinstance(request, Request)
+            asked += 1
+            request = flow.send(Response(200, {}, json.dumps(body).encode()))
+    except StopIteration as stop:
+        return stop.value, asked
+
+
+def test_a_good_answer_is_checked_and_its_keys_are_kept():
+    """Protocol 3.3: the key set is asked for once, by its address."""
+    keys: Keys = {}
+    assert checked(answer(), keys, {"one": KEY}) == ({"told": 1}, 1)
+    assert checked(answer(), keys, {}) == ({"told": 1}, 0)
+
+
+def test_an_unknown_key_is_looked_for_once_more():
+    """Protocol 3.3: after a rotation the new key is found; one that is not listed is refused after one look."""
+    keys: Keys = {}
+    checked(answer(), keys, {"one": KEY})
+    assert checked(answer(OTHER, "two"), keys, {"one": KEY, "two": OTHER}) == ({"told": 1}, 1)
+    with pytest.raises(InvalidAnswer, match="list"):
+        checked(answer(OTHER, "three"), keys, {"one": KEY})
+
+
+def test_keys_of_another_origin_are_refused_unseen():
+    """Protocol 3.3: whoever can write an answer could name keys of their own."""
+    for jku in ("https://evil.example/jwks", "http://share.example/v1.7/jwks/oauth", "https://share.example:444/x"):
+        with pytest.raises(InvalidAnswer, match="not of the platform"):
+            checked(answer(jku=jku), {}, {"one": KEY})
+
+
+def test_a_signature_that_does_not_hold_is_refused():
+    """Protocol 3.3: another key under a listed name, another algorithm, no token at all."""
+    with pytest.raises(InvalidAnswer):
+        checked(answer(OTHER), {}, {"one": KEY})
+    with pytest.raises(InvalidAnswer):
+        checked({"token": "e30.e30.e30"}, {}, {"one": KEY})
+    with pytest.raises(InvalidAnswer):
+        checked({}, {}, {"one": KEY})
