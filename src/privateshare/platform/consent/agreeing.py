@@ -47,7 +47,7 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
             Shareable(
                 account,
                 walk.words.source(account.source_id),
-                _owner(walk, account, library),
+                owner_of(walk, account, library),
                 named,
                 account.sample is not None,
                 ticked is None or account.id in ticked,
@@ -56,7 +56,7 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
     return found
 
 
-def _owner(walk: Walk, account: Account, library: OpenLibrary) -> str:
+def owner_of(walk: Walk, account: Account, library: OpenLibrary) -> str:
     """Whose account it is, or which sample data set."""
     samples = {sample.id: sample.name for sample in all_sources()[account.source_id].info.samples}
     if account.sample is not None:

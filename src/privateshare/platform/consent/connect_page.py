@@ -12,6 +12,7 @@ from privateshare.platform.consent.choices import allowed_sources, contract_reac
 from privateshare.platform.consent.pages import redirect
 from privateshare.platform.consent.uploads import Form, read_form
 from privateshare.platform.consent.walk import (
+    REVIEWED,
     TOKEN_FIELD,
     OpenWalk,
     Walk,
@@ -20,6 +21,7 @@ from privateshare.platform.consent.walk import (
     check_sent_from_here,
     journey_page,
     open_walk,
+    require_kind,
 )
 from privateshare.platform.consent.wording import N_
 from privateshare.sources.contract import Broken, Source
@@ -33,7 +35,7 @@ router = APIRouter()
 @router.get("/journey/{tag}/connect/{source_id}")
 async def show_connect(walk: OpenWalk, source_id: int) -> Response:
     """The ways to connect a source."""
-    return _ways(walk, _offered(walk, source_id))
+    return _ways(walk, await _offered(walk, source_id))
 
 
 @router.post("/journey/{tag}/connect/{source_id}")
@@ -71,9 +73,12 @@ async def _connect_chosen(request: Request, walk: Walk, source: Source, form: Fo
 
 
 async def _connect_sample(request: Request, source: Source, sample: str) -> Response:
+    identity = await connecting.identify_sample(source, sample)
     async with platform_of(request).database.transaction() as db:
         walk = await _open(request, db)
-        account = await connecting.connect_sample(walk, source, sample)
+        if not await connecting.is_expected(walk, identity):
+            return _another_account(walk, source)
+        account = await connecting.connect_sample(walk, source, identity, sample)
         return redirect(await steps.after_connecting(walk, account))
 
 
@@ -84,7 +89,10 @@ async def _connect_archive(request: Request, walk: Walk, source: Source, archive
     except Broken as error:
         return _ways(walk, source, walk.words.say(str(error)))
     async with platform.database.transaction() as db:
-        library = await ending.journey_library(await _open(request, db))
+        walk = await _open(request, db)
+        if not await connecting.is_expected(walk, identity):
+            return _another_account(walk, source)
+        library = await ending.journey_library(walk)
     blob = await connecting.keep_archive(platform, library, archive)
     try:
         async with platform.database.transaction() as db:
@@ -100,7 +108,7 @@ async def _current(request: Request, source_id: int) -> tuple[Walk, Source]:
     """The journey and the source, in a transaction that is over: none is held while an upload arrives."""
     async with platform_of(request).database.transaction() as db:
         walk = await _open(request, db)
-        return walk, _offered(walk, source_id)
+        return walk, await _offered(walk, source_id)
 
 
 async def _open(request: Request, db: AsyncSession) -> Walk:
@@ -109,11 +117,17 @@ async def _open(request: Request, db: AsyncSession) -> Walk:
     return walk
 
 
-def _offered(walk: Walk, source_id: int) -> Source:
+async def _offered(walk: Walk, source_id: int) -> Source:
+    require_kind(walk, *REVIEWED, "onboard", "reauthorize")
     source = allowed_sources(walk.contract, walk.parameters, walk.now).get(source_id)
-    if source is None:
+    account = await steps.the_account(walk)
+    if source is None or (account is not None and account.source_id != source_id):
         raise NotFound("The app does not ask for this source")
     return source
+
+
+def _another_account(walk: Walk, source: Source) -> Response:
+    return _ways(walk, source, walk.words.say(N_("This is another account. Connect the same one as before.")))
 
 
 def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESSABLE) -> Response:
@@ -127,7 +141,7 @@ def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESS
         "chosen": f"{SAMPLE}{walk.parameters.sample_data_set}" if walk.parameters.sample_data_set else "",
         "max_bytes": walk.platform.settings.max_upload_bytes,
         "max_size": walk.words.size(walk.platform.settings.max_upload_bytes),
-        "picked": walk.parameters.service is not None,
+        "picked": walk.parameters.service is not None or walk.journey.kind == "reauthorize",
         "problem": problem,
     }
     return journey_page(walk, "connect.html", values, status=status if problem else 200)

@@ -10,7 +10,7 @@ from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.ending import journey_library
 from privateshare.platform.consent.walk import Walk, extend
 from privateshare.platform.db.tables import Account
-from privateshare.platform.library.accounts import Connected, connect_account
+from privateshare.platform.library.accounts import Connected, account_identity, connect_account
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, Source
@@ -18,9 +18,13 @@ from privateshare.sources.contract import Connection, Identity, Source
 PIECE_BYTES = 256 * 1024
 
 
-async def connect_sample(walk: Walk, source: Source, sample: str) -> Account:
+async def identify_sample(source: Source, sample: str) -> Identity:
+    """Whose account a sample data set is."""
+    return await asyncio.to_thread(source.identify, Connection(sample=sample))
+
+
+async def connect_sample(walk: Walk, source: Source, identity: Identity, sample: str) -> Account:
     """The account of a sample data set, in the person's library."""
-    identity = await asyncio.to_thread(source.identify, Connection(sample=sample))
     return await _connect(walk, Connected(source.info, identity, sample=sample))
 
 
@@ -33,6 +37,15 @@ async def identify_archive(source: Source, archive: SealedTemporary) -> Identity
         return await asyncio.to_thread(source.identify, Connection(archive=reader))
     finally:
         reader.detach()
+
+
+async def is_expected(walk: Walk, identity: Identity) -> bool:
+    """Whether it is the account that the journey is about, if it is about one. Protocol 7.3."""
+    if walk.journey.account_id is None:
+        return True
+    account = await walk.db.get_one(Account, (walk.journey.library_id, walk.journey.account_id))
+    known = account_identity(account, await journey_library(walk))
+    return known.provider_account_id == identity.provider_account_id
 
 
 async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> str:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from privateshare.platform.consent import agreeing, ending
 from privateshare.platform.consent.pages import redirect
 from privateshare.platform.consent.terms import read_terms
-from privateshare.platform.consent.walk import OpenWalk, PostedForm, Walk, journey_page
+from privateshare.platform.consent.walk import REVIEWED, OpenWalk, PostedForm, Walk, journey_page, require_kind
 from privateshare.platform.consent.wording import N_
 
 UNPROCESSABLE = 422
@@ -17,6 +17,7 @@ router = APIRouter()
 @router.get("/journey/{tag}/consent")
 async def show_consent(walk: OpenWalk) -> Response:
     """What the app asks for."""
+    require_kind(walk, *REVIEWED)
     return await _consent(walk)
 
 
@@ -26,6 +27,7 @@ async def give_consent(form: PostedForm) -> Response:
     walk = form.walk
     if walk.journey.finished_at is not None:
         return redirect(await ending.usable_outcome(walk) or walk.address("done"))
+    require_kind(walk, *REVIEWED)
     shareable = await agreeing.shareable_accounts(walk)
     chosen = agreeing.chosen_accounts(shareable, form.fields.get("account", []))
     if walk.contract.kind == "read" and not chosen:

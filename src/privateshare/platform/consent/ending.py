@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.consent.returning import Failure, failure_address, success_address
+from privateshare.platform.consent.returning import Failure, failure_address, success_address, withdrawal_address
 from privateshare.platform.consent.walk import Walk
 from privateshare.platform.db.tables import Account, AuthorizationCode, Consent, Session
 from privateshare.platform.grants.consents import add_consent_accounts, give_consent
@@ -18,7 +18,7 @@ from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import issue_code
-from privateshare.platform.library.erasure import erase_library
+from privateshare.platform.library.erasure import undo_journey, withdraw_access
 from privateshare.platform.library.keys import DataKey, open_value, seal_value
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.library.storages import tie_storage
@@ -62,17 +62,26 @@ async def _tie_storage(walk: Walk, library_id: UUID) -> None:
 
 async def add_account(walk: Walk, account: Account) -> str:
     """Lets the app see one more account, as the person agreed before; where the browser goes. No code: protocol 8.3."""
-    consent = await walk.db.get_one(Consent, walk.journey.consent_id)
+    consent = await walk.db.get(Consent, walk.journey.consent_id) if walk.journey.consent_id else None
+    if consent is None or consent.revoked_at is not None or (consent.expires_at or walk.now) < walk.now:
+        await undo_journey(walk.db, walk.platform, walk.journey)
+        return fail(walk, Failure.ONBOARD_ERROR)
     await add_consent_accounts(walk.db, consent, [account.id])
     await _start_reading(walk, consent)
     return _finish(walk, success_address(walk.journey, account_reference=account.reference))
 
 
+async def withdraw(walk: Walk, account: Account) -> str:
+    """Gives up the platform's access to an account's source; where the browser goes. Protocol 7.4."""
+    await withdraw_access(walk.db, walk.platform, account)
+    return _finish(walk, withdrawal_address(walk.journey))
+
+
 async def decline(walk: Walk) -> str:
     """Ends the journey as if it had not been; where the browser goes. Protocol 8.4."""
-    if walk.journey.provisional and walk.journey.library_id is not None:
-        await walk.db.flush()
-        await erase_library(walk.db, walk.platform, walk.journey.library_id)
+    await walk.db.flush()
+    await undo_journey(walk.db, walk.platform, walk.journey)
+    if walk.journey.provisional:
         walk.journey.library_id, walk.journey.provisional = None, False
     return fail(walk, Failure.USER_CANCEL)
 

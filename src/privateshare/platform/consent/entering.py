@@ -11,19 +11,21 @@ from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.api.requests import platform_of
 from privateshare.platform.consent.pages import Detour, page, redirect
 from privateshare.platform.consent.parameters import Parameters, read_parameters
-from privateshare.platform.consent.returning import Failure, failure_address, with_registered_callback
+from privateshare.platform.consent.returning import Failure, failure_address, is_withdrawal, with_registered_callback
 from privateshare.platform.consent.walk import Walk, cookie_name, journey_tag, keep_cookie, request_words
 from privateshare.platform.db.tables import Contract, Journey
 from privateshare.platform.grants.journeys import JourneyKind, enter_journey, find_journey, holds
+from privateshare.platform.grants.references import take_reference
+from privateshare.platform.library.accounts import consented_accounts
 from privateshare.protocol.addresses import ONBOARD_PATH
 
-# what a journey must have been begun with to open a page: 4.1 gives a challenge, 4.4 a consent and maybe a challenge
+# which code opens which page: that of 4.1 has a challenge, of 4.4 a consent and a session, of 7.4 an account alone
 FITS: Mapping[str, Callable[[Journey], bool]] = {
     "authorize": lambda journey: journey.consent_id is None and journey.challenge is not None,
-    "onboard": lambda journey: journey.consent_id is not None,
-    "reauthorize": lambda journey: journey.consent_id is not None,
+    "onboard": lambda journey: journey.consent_id is not None and journey.session_id is not None,
+    "reauthorize": lambda journey: journey.consent_id is not None and journey.session_id is not None,
     "user-reauth": lambda journey: journey.consent_id is not None and journey.challenge is not None,
-    "revoke": lambda journey: journey.consent_id is not None,
+    "revoke": is_withdrawal,
 }
 
 
@@ -45,7 +47,8 @@ async def enter(request: Request, db: AsyncSession, kind: JourneyKind) -> Walk:
         secret = enter_journey(journey, kind, browser, now)
     except InvalidToken as error:
         raise Detour(_refusal(journey, parameters, browser)) from error
-    _check_startable(journey, contract, parameters, now)
+    if not _is_startable(journey, contract, now) or not await _finds_its_account(db, journey, parameters, now):
+        raise Detour(redirect(failure_address(journey, parameters, Failure.INITIALIZE_CHECK_FAIL)))
     journey.parameters = parameters.to_row()
     words = request_words(request, parameters.lng)
     return Walk(platform_of(request), db, journey, contract, parameters, words, secret, now)
@@ -80,8 +83,20 @@ def _refusal(journey: Journey, parameters: Parameters, browser: str | None) -> R
     return redirect(failure_address(journey, parameters, Failure.INVALID_CODE))
 
 
-def _check_startable(journey: Journey, contract: Contract, parameters: Parameters, now: datetime) -> None:
-    """Leads back to the app if the contract has ended, or the code is for another page than this. Protocol 8.1."""
+def _is_startable(journey: Journey, contract: Contract, now: datetime) -> bool:
+    """Whether the contract has not ended or is spent, and the code is for this page. Protocol 8.1."""
     ended = contract.expires_at is not None and contract.expires_at <= now
-    if ended or not FITS[journey.kind or ""](journey):
-        raise Detour(redirect(failure_address(journey, parameters, Failure.INITIALIZE_CHECK_FAIL)))
+    spent = contract.once and journey.kind in {"onboard", "reauthorize"}
+    return not ended and not spent and FITS[journey.kind or ""](journey)
+
+
+async def _finds_its_account(db: AsyncSession, journey: Journey, parameters: Parameters, now: datetime) -> bool:
+    """Whether a page that is about one account has it, and the app sees it still. A reference is looked up once."""
+    if journey.kind not in {"reauthorize", "revoke"}:
+        return True
+    assert journey.consent_id is not None
+    visible = {account.public_id: account.id for account in await consented_accounts(db, journey.consent_id)}
+    if journey.account_id is None and parameters.account_ref is not None:
+        public_id = await take_reference(db, journey.contract_id, "accountId", parameters.account_ref, now)
+        journey.account_id = visible.get(public_id or "")
+    return journey.account_id in visible.values()

@@ -41,8 +41,20 @@ def success_address(
     return with_query(journey.redirect_uri, told)
 
 
+def is_withdrawal(journey: Journey) -> bool:
+    """Whether a journey was begun to withdraw permission at a source. Protocol 7.4."""
+    return journey.account_id is not None and journey.session_id is None
+
+
+def withdrawal_address(journey: Journey) -> str:
+    """Where a person goes who withdrew permission at a source. Protocol 7.4."""
+    return with_query(journey.redirect_uri, {"result": "success"})
+
+
 def failure_address(journey: Journey, parameters: Parameters, failure: Failure) -> str:
     """Where a person goes who did not; a `callback` has been checked when the journey began."""
+    if is_withdrawal(journey):
+        return with_query(journey.redirect_uri, {"result": "failed", "error_message": failure})
     told = {"success": "false", "errorCode": failure, "state": journey.state}
     return with_query(parameters.callback or journey.redirect_uri, told)
 

@@ -2,10 +2,14 @@
 
     authorize   -> (pick a source -> connect it)* -> consent -> back to the app
     onboard     ->  pick a source -> connect it              -> back to the app
+    reauthorize ->                   connect it again        -> back to the app
     user-reauth ->                                   consent -> back to the app
+    revoke      ->                   withdraw access         -> back to the app
 
 Every form leads on by redirection, so that reloading repeats nothing.
 """
+
+from typing import cast, get_args
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -13,11 +17,12 @@ from starlette.responses import Response
 from privateshare.errors import ApiError, InvalidToken, NotFound
 from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.errors import request_id
-from privateshare.platform.consent import connect_page, consent_page, ending, source_page, steps
+from privateshare.platform.consent import connect_page, consent_page, ending, source_page, steps, withdraw_page
 from privateshare.platform.consent.entering import enter, entered
 from privateshare.platform.consent.pages import page, redirect, static_file
 from privateshare.platform.consent.returning import Failure
 from privateshare.platform.consent.walk import AnyWalk, PostedForm, journey_page, request_words
+from privateshare.platform.grants.journeys import JourneyKind
 
 GONE = 410
 
@@ -27,7 +32,7 @@ router = APIRouter()
 def consent_app() -> APIRouter:
     """Everything under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
-    for part in (router, source_page.router, connect_page.router, consent_page.router):
+    for part in (router, source_page.router, connect_page.router, consent_page.router, withdraw_page.router):
         whole.include_router(part)
     return whole
 
@@ -40,24 +45,12 @@ def render_page_error(request: Request, error: ApiError) -> Response:
     return page("error.html", request_words(request, None), values, status=status)
 
 
-@router.get("/authorize")
-async def authorize(request: Request, db: Transaction) -> Response:
-    """The link for a person who is to let an app in."""
-    walk = await enter(request, db, "authorize")
-    return entered(request, walk, await steps.first_page(walk))
-
-
-@router.get("/onboard")
-async def onboard(request: Request, db: Transaction) -> Response:
-    """The link that adds a source to what an app may see."""
-    walk = await enter(request, db, "onboard")
-    return entered(request, walk, await steps.first_page(walk))
-
-
-@router.get("/user-reauth")
-async def user_reauth(request: Request, db: Transaction) -> Response:
-    """The link that renews what a person allowed."""
-    walk = await enter(request, db, "user-reauth")
+@router.get("/{kind}")
+async def begin(request: Request, db: Transaction, kind: str) -> Response:
+    """The link that an app sent a person to."""
+    if kind not in get_args(JourneyKind):
+        raise NotFound("There is no such page")
+    walk = await enter(request, db, cast(JourneyKind, kind))
     return entered(request, walk, await steps.first_page(walk))
 
 

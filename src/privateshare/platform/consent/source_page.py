@@ -6,7 +6,15 @@ from starlette.responses import Response
 from privateshare.platform.consent import agreeing, steps
 from privateshare.platform.consent.choices import allowed_sources, picker
 from privateshare.platform.consent.pages import redirect
-from privateshare.platform.consent.walk import OpenWalk, PostedForm, Walk, check_open, journey_page
+from privateshare.platform.consent.walk import (
+    REVIEWED,
+    OpenWalk,
+    PostedForm,
+    Walk,
+    check_open,
+    journey_page,
+    require_kind,
+)
 from privateshare.platform.consent.wording import N_
 
 SEARCHABLE_FROM = 7  # fewer tiles are seen at a glance
@@ -18,6 +26,7 @@ router = APIRouter()
 @router.get("/journey/{tag}/source")
 async def show_sources(walk: OpenWalk, q: str = "") -> Response:
     """The sources that the app asks for; with `q` those it names."""
+    require_kind(walk, *REVIEWED, "onboard")
     return await _sources(walk, search=q[:100])
 
 
@@ -26,6 +35,7 @@ async def pick_source(form: PostedForm) -> Response:
     """On to connecting the source that was picked."""
     walk = form.walk
     check_open(walk)
+    require_kind(walk, *REVIEWED, "onboard")
     picked = form.first("source")
     offered = {str(id_): source for id_, source in allowed_sources(walk.contract, walk.parameters, walk.now).items()}
     if picked not in offered:

@@ -3,7 +3,7 @@
 from privateshare.platform.consent import agreeing, connecting, ending
 from privateshare.platform.consent.choices import allowed_sources
 from privateshare.platform.consent.returning import Failure
-from privateshare.platform.consent.walk import Walk
+from privateshare.platform.consent.walk import REVIEWED, Walk
 from privateshare.platform.db.tables import Account
 from privateshare.platform.library.accounts import library_accounts
 from privateshare.sources.contract import Source
@@ -13,7 +13,11 @@ DEFAULT_SAMPLE = "default"
 
 async def first_page(walk: Walk) -> str:
     """Where a journey that was just entered begins. Protocol 8.1, 8.2."""
-    if walk.contract.kind != "read" or walk.journey.kind == "user-reauth":
+    if walk.journey.kind == "revoke":
+        return walk.address("withdraw")
+    if (account := await the_account(walk)) is not None:
+        return walk.address(f"connect/{account.source_id}")
+    if walk.journey.kind == "user-reauth" or (walk.journey.kind == "authorize" and walk.contract.kind != "read"):
         return walk.address("consent")
     sources = allowed_sources(walk.contract, walk.parameters, walk.now)
     service = walk.parameters.service
@@ -28,7 +32,7 @@ async def first_page(walk: Walk) -> str:
 
 async def after_connecting(walk: Walk, account: Account) -> str:
     """Where a person goes who has connected an account."""
-    if walk.journey.kind == "authorize":
+    if walk.journey.kind in REVIEWED:
         return walk.address("consent")
     return await ending.add_account(walk, account)
 
@@ -48,10 +52,18 @@ async def onboard_sample(walk: Walk, source: Source) -> str:
     wanted = walk.parameters.sample_data_set or DEFAULT_SAMPLE
     if wanted not in {sample.id for sample in source.info.samples}:
         return ending.fail(walk, Failure.ONBOARD_ERROR)
-    account = await connecting.connect_sample(walk, source, wanted)
+    identity = await connecting.identify_sample(source, wanted)
+    account = await connecting.connect_sample(walk, source, identity, wanted)
     if walk.journey.kind == "authorize":
         return await ending.accept(walk, [account])
     return await ending.add_account(walk, account)
+
+
+async def the_account(walk: Walk) -> Account | None:
+    """The account that this journey is about, if it is about one. Protocol 7.3, 7.4."""
+    if walk.journey.account_id is None:
+        return None
+    return await walk.db.get(Account, (walk.journey.library_id, walk.journey.account_id))
 
 
 async def _has_what_is_asked_for(walk: Walk, service: int | None) -> bool:

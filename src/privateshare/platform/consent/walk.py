@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from privateshare.errors import InvalidRequest, InvalidToken
+from privateshare.errors import InvalidRequest, InvalidToken, NotFound
 from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.requests import origin, platform_of
 from privateshare.platform.consent.locales import choose_language
@@ -21,12 +21,13 @@ from privateshare.platform.consent.pages import Detour, page, redirect
 from privateshare.platform.consent.parameters import Parameters
 from privateshare.platform.consent.wording import Words
 from privateshare.platform.db.tables import Contract, Journey
-from privateshare.platform.grants.journeys import resume_journey
+from privateshare.platform.grants.journeys import JourneyKind, resume_journey
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
 
 TAG_LENGTH = 16
 COOKIE_SECONDS = 24 * 3600
+REVIEWED: tuple[JourneyKind, ...] = ("authorize", "user-reauth")  # the journeys that end with the person's consent
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form's field
 
 
@@ -58,6 +59,7 @@ def journey_page(walk: Walk, template: str, values: Mapping[str, object], *, sta
     shared = {
         "app": walk.contract.application.name,
         "kind": walk.journey.kind,
+        "reviewed": walk.journey.kind in REVIEWED,
         "token": walk.form_token,
         "address": walk.address,
         "return_host": urlsplit(walk.journey.redirect_uri).netloc,
@@ -138,6 +140,12 @@ def check_open(walk: Walk) -> None:
     """Leads to the last page if the journey is over."""
     if walk.journey.finished_at is not None:
         raise Detour(redirect(walk.address("done")))
+
+
+def require_kind(walk: Walk, *kinds: JourneyKind) -> None:
+    """Raises NotFound if this journey has no such page."""
+    if walk.journey.kind not in kinds:
+        raise NotFound("This journey has no such page")
 
 
 def extend(walk: Walk) -> None:

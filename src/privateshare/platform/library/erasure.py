@@ -14,6 +14,7 @@ from privateshare.platform.db.tables import (
     Contract,
     DoomedBlob,
     File,
+    Journey,
     Library,
     LibraryPartner,
     PushedFile,
@@ -39,6 +40,31 @@ async def erase_account(db: AsyncSession, platform: Platform, account: Account) 
     if account.archive_blob is not None:
         blobs.append(account.archive_blob)
     await db.delete(account)
+    await _doom(db, platform, blobs)
+
+
+async def undo_journey(db: AsyncSession, platform: Platform, journey: Journey) -> None:
+    """Removes what a journey that came to nothing brought about: the library it made, or the accounts it connected."""
+    if journey.library_id is None:
+        return
+    if journey.provisional:
+        await erase_library(db, platform, journey.library_id)
+        return
+    connected = select(Account).where(
+        Account.library_id == journey.library_id,
+        Account.id.in_([UUID(id_) for id_ in journey.account_ids]),
+        Account.created_at >= journey.created_at,  # those that were there before, it only renewed
+    )
+    for account in await db.scalars(connected):
+        await erase_account(db, platform, account)
+
+
+async def withdraw_access(db: AsyncSession, platform: Platform, account: Account) -> None:
+    """Forgets what lets the platform into the source; nothing more is fetched until the person connects it again."""
+    blobs = [account.archive_blob] if account.archive_blob is not None else []
+    account.archive_blob = account.sealed_credentials = None
+    account.needs_login = True
+    await db.flush()
     await _doom(db, platform, blobs)
 
 

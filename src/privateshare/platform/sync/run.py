@@ -101,6 +101,8 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | N
 
 async def _fetch(run: Run) -> SourceFailure | None:
     """Fetches and writes everything, or nothing if the source fails, and then gives its failure."""
+    if run.account.needs_login:
+        return NeedsLogin("the person must connect this source again")
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(run.source.info.schema))
         try:

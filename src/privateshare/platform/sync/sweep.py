@@ -14,7 +14,7 @@ from privateshare.platform.db.tables import (
     Session,
     Token,
 )
-from privateshare.platform.library.erasure import erase_library
+from privateshare.platform.library.erasure import undo_journey
 from privateshare.platform.runtime import Platform
 
 BATCH = 1000
@@ -54,11 +54,11 @@ async def _sweep_rows(platform: Platform) -> None:
 
 
 async def _sweep_journeys(platform: Platform) -> None:
-    """A journey that nobody finished takes the library that it made with it."""
+    """A journey that nobody finished takes with it what it brought about."""
     now = datetime.now(UTC)
     async with platform.database.transaction() as db:
         over = list(await db.scalars(select(Journey).where(Journey.expires_at < now).with_for_update(skip_locked=True)))
         for journey in over:
-            if journey.provisional and journey.library_id is not None:
-                await erase_library(db, platform, journey.library_id)
+            if journey.finished_at is None:
+                await undo_journey(db, platform, journey)
             await db.delete(journey)
