@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealing import SealBroken
@@ -64,6 +64,18 @@ async def open_library(db: AsyncSession, master_key: MasterKey, library_id: UUID
         return OpenLibrary(library_id, master_key.unwrap(library.wrapped_key, library_id))
     except SealBroken as error:
         raise LibraryGone from error
+
+
+async def hold_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = False) -> None:
+    """Keeps a library from being erased until the transaction ends, or, to erase in it, from being written to.
+
+    Comes before anything else that a transaction locks in the library, so that writing and erasing wait for each
+    other and never both ways. Raises LibraryGone if it was erased.
+    """
+    found = select(Library.id).where(Library.id == library_id)
+    locked = found.with_for_update() if to_erase else found.with_for_update(read=True, key_share=True)
+    if await db.scalar(locked) is None:
+        raise LibraryGone
 
 
 async def next_account_number(db: AsyncSession, library_id: UUID) -> int:

@@ -50,4 +50,4 @@ def _error(
     return error.to_wire()
 
 
-FAILURE = _error("InternalServerError", 500, "The platform failed; try again")
+FAILURE = _error("InternalError", 500, "The platform failed; try again")

@@ -21,7 +21,7 @@ from privateshare.platform.blobs.sealed import SealedReader
 from privateshare.platform.db.tables import Account, Consent, DoomedBlob, Session, SessionSync, Sync
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.files import Shelf, record_files, slot_files
-from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
+from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, hold_library, open_library
 from privateshare.platform.library.spool import Spool
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, outcome_of
@@ -58,9 +58,12 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID) -> N
         run = await _begin(platform, library_id, sync_id)
         if run is not None:
             await _finish(run, await _fetch(run))
-    except (Stopped, LibraryGone):
+    except Stopped:
         log.info("sync stopped: nobody waits for it", sync=str(sync_id))
         await _end(platform, library_id, sync_id, STOPPED)
+    except LibraryGone:
+        log.info("sync ended: its library cannot be opened", sync=str(sync_id))
+        await _end(platform, library_id, sync_id, FAILED)
     except Exception:  # a defect, or a part of the platform that is down: who waits must not wait for ever
         await _end(platform, library_id, sync_id, FAILED)
         raise
@@ -147,7 +150,8 @@ async def _check_wanted(run: Run) -> None:
 
 
 async def _require_wanted(db: AsyncSession, run: Run) -> None:
-    """Raises Stopped unless a session with a live consent still waits for this sync."""
+    """Raises Stopped unless a session with a live consent still waits for this sync, LibraryGone if it was erased."""
+    await hold_library(db, run.library.id)
     waiting = _waiting(run.library.id, run.sync_id)
     if await db.scalar(waiting.with_for_update(read=True, of=Sync)) is None:
         raise Stopped

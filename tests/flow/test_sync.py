@@ -1,0 +1,205 @@
+"""Syncs: they survive a death, are joined by later sessions, and stop when nobody waits any more."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import OperationalError
+
+from privateshare.platform.db.tables import Account, Consent, File, Session, SessionSync, Sync
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.library.erasure import erase_account, erase_library
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from privateshare.platform.sync.sweep import sweep
+from tests.flow.people import People
+from tests.flow.served import serving
+from tests.flow.test_wire_sessions import read, triggered, wait_until_over
+from tests.flow.wire import Tokens, Wire
+
+SOME_FILES = 5
+GIVE_UP_SECONDS = 60
+
+
+@asynccontextmanager
+async def held_up(platform: Platform, library_id: UUID) -> AsyncIterator[None]:
+    """While this holds, a sync that has written some files of the library, and not all, cannot write another."""
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while await file_count(platform, library_id) < SOME_FILES:
+            await asyncio.sleep(0.01)
+    async with platform.database.transaction() as db:
+        await db.execute(text("LOCK TABLE files IN SHARE MODE"))
+        yield
+
+
+async def file_count(platform: Platform, library_id: UUID) -> int:
+    async with platform.database.session() as db:
+        return await db.scalar(select(func.count()).select_from(File).where(File.library_id == library_id)) or 0
+
+
+async def syncs(platform: Platform, library_id: UUID) -> list[Sync]:
+    """The library's syncs, once none of them runs."""
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while True:
+            async with platform.database.session() as db:
+                found = list(await db.scalars(select(Sync).where(Sync.library_id == library_id)))
+            if all(sync.finished_at for sync in found):
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def joined(platform: Platform, session: str) -> UUID | None:
+    """The sync that a session waits for."""
+    async with platform.database.session() as db:
+        waiting = select(SessionSync.sync_id).join(Session, Session.id == SessionSync.session_id)
+        return await db.scalar(waiting.where(Session.key_hash == digest(session)))
+
+
+def contents(wire: Wire, tokens: Tokens, session: str) -> dict[str, tuple[int, str]]:
+    """The session's mapped files by name, with how many objects each has and the hash of its data."""
+    listed = wait_until_over(wire, tokens, session)
+    assert listed["status"]["state"] == "completed", listed["status"]
+    found: dict[str, tuple[int, str]] = {}
+    for entry in listed["fileList"]:
+        if entry["name"] != "accounts.json":
+            objects, header = read(wire, tokens, session, entry["name"])
+            assert len(objects) == entry["objectCount"]
+            found[entry["name"]] = (entry["objectCount"], header["sha256"])
+    assert len(found) == len([entry for entry in listed["fileList"] if entry["name"] != "accounts.json"])
+    return found
+
+
+async def test_a_sync_survives_the_death_of_the_server(tmp_path: Path) -> None:
+    """Killed in the midst of writing, it goes on by itself after the start, and ends as if nothing had happened."""
+    data = tmp_path / "data"
+    settings = Settings(data=data, database_pool_size=5)
+    with serving(data) as first:
+        async with operator_platform(settings) as platform:
+            people = People(platform, first.origin)
+            wire = await people.contract()
+            tokens, session = await people.user(wire, sample="large")
+            library_id = await people.library_of(tokens)
+            with suppress(OperationalError):  # its database dies with it
+                async with held_up(platform, library_id):
+                    killed_at = await file_count(platform, library_id)
+                    os.killpg(first.process.pid, signal.SIGKILL)
+                    first.process.wait()
+    with serving(data) as second:
+        wire.origin = second.origin
+        disturbed = contents(wire, tokens, session)
+        async with operator_platform(settings) as platform:
+            people = People(platform, second.origin)
+            other = await people.contract()
+            undisturbed = contents(other, *await people.user(other, sample="large"))
+            (sync,) = await syncs(platform, library_id)
+    assert SOME_FILES <= killed_at < len(disturbed)
+    assert disturbed == undisturbed
+    assert sync.outcome == "done"
+    log = second.log.read_text()
+    assert "its worker" not in log
+    assert "Traceback" not in log
+
+
+async def test_sessions_at_the_same_time_share_a_sync(people: People, platform: Platform) -> None:
+    """A session that begins while its account is fetched joins that sync, one that begins later starts another."""
+    wire = await people.contract()
+    tokens, first = await people.user(wire, sample="large")
+    library_id = await people.library_of(tokens)
+    async with held_up(platform, library_id):
+        others = [triggered(wire, tokens) for _ in range(2)]
+        for session in (first, *others):
+            assert (
+                wire.get(f"permission-access/query/{session}", access_token=tokens.access).json()["status"]["state"]
+                == "running"
+            )
+    expected = contents(wire, tokens, first)
+    assert [contents(wire, tokens, session) for session in others] == [expected, expected]
+    assert len({await joined(platform, session) for session in (first, *others)}) == 1
+    later = triggered(wire, tokens)
+    assert contents(wire, tokens, later) == expected
+    assert await joined(platform, later) != await joined(platform, first)
+
+
+async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Platform) -> None:
+    """Nothing more is fetched once nobody may read it; another consent starts anew and gets everything."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire, sample="large")
+    library_id = await people.library_of(tokens)
+    async with held_up(platform, library_id), platform.database.transaction() as db:
+        stopped_at = await file_count(platform, library_id)
+        await db.execute(update(Consent).where(Consent.library_id == library_id).values(revoked_at=datetime.now(UTC)))
+    (sync,) = await syncs(platform, library_id)
+    assert sync.outcome == "stopped"
+    assert await file_count(platform, library_id) <= stopped_at + 1  # the one that was being written
+    other = await people.contract()
+    everything = contents(other, *await people.user(other, sample="large", library_id=library_id))
+    assert len(everything) > stopped_at + 1
+    assert {one.outcome for one in await syncs(platform, library_id)} == {"stopped", "done"}
+
+
+async def test_a_sync_goes_on_for_the_consent_that_is_left(people: People, platform: Platform) -> None:
+    """Of two apps that wait for one sync, one loses its consent: the other gets everything."""
+    wire, other = await people.contract(), await people.contract()
+    tokens, _ = await people.user(wire, sample="large")
+    library_id = await people.library_of(tokens)
+    async with held_up(platform, library_id):
+        left, session = await people.user(other, sample="large", library_id=library_id)
+        async with platform.database.transaction() as db:
+            gone = update(Consent).where(Consent.id == UUID(tokens.claims["consentid"]))
+            await db.execute(gone.values(revoked_at=datetime.now(UTC)))
+    assert contents(other, left, session)
+    assert [sync.outcome for sync in await syncs(platform, library_id)] == ["done"]
+
+
+async def test_a_failure_of_the_platform_ends_the_sync(people: People, platform: Platform) -> None:
+    """Who waits hears of it, nothing private is told or logged, and the next session starts anew."""
+    wire = await people.contract()
+    tokens, first = await people.user(wire)
+    expected = contents(wire, tokens, first)
+    library_id = await people.library_of(tokens)
+    async with platform.database.transaction() as db:
+        account = await db.scalar(select(Account).where(Account.library_id == library_id))
+        assert account is not None
+        details, account.sealed_details = account.sealed_details, b"damaged"
+    broken = triggered(wire, tokens)
+    status: dict[str, Any] = wait_until_over(wire, tokens, broken)["status"]
+    async with platform.database.transaction() as db:
+        await db.execute(update(Account).where(Account.library_id == library_id).values(sealed_details=details))
+    assert status["state"] == "partial"
+    (told,) = status["details"].values()
+    assert (told["error"]["code"], told["error"]["statusCode"]) == ("InternalError", 500)
+    assert contents(wire, tokens, triggered(wire, tokens)) == expected
+
+
+@pytest.mark.parametrize("what", ["library", "account"])
+async def test_what_is_erased_ends_its_sync(people: People, platform: Platform, what: str) -> None:
+    """A library or an account that is erased while it is filled takes everything with it, and nothing comes after."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire, sample="large")
+    library_id = await people.library_of(tokens)
+    async with held_up(platform, library_id):
+        pass
+    async with platform.database.transaction() as db:
+        if what == "library":
+            await erase_library(db, platform, library_id)
+        else:
+            account = await db.scalar(select(Account).where(Account.library_id == library_id))
+            assert account is not None
+            await erase_account(db, platform, account)
+    assert await syncs(platform, library_id) == []
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while await platform.queue.job_manager.list_jobs_async(task="sync_account", status="doing"):
+            await asyncio.sleep(0.02)
+    await sweep(platform)
+    assert await file_count(platform, library_id) == 0
+    assert list(platform.blobs.keys(f"library/{library_id}/")) == []
+    assert wire.get(f"permission-access/query/{session}", access_token=tokens.access).status_code in {200, 401, 404}
