@@ -20,7 +20,7 @@ from privateshare.platform.db.tables import (
     PushedFile,
     Storage,
 )
-from privateshare.platform.library.libraries import blob_prefix
+from privateshare.platform.library.libraries import blob_prefix, hold_library
 from privateshare.platform.library.storages import blob_prefix as storage_prefix
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.queue import defer_sweep
@@ -35,6 +35,7 @@ async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) 
 
 async def erase_account(db: AsyncSession, platform: Platform, account: Account) -> None:
     """Removes an account, its credentials, and every file that came from it. Protocol 7.2."""
+    await hold_library(db, account.library_id, to_erase=True)
     files = delete(File).where(File.library_id == account.library_id, File.account_id == account.id)
     blobs = list(await db.scalars(files.returning(File.blob)))
     if account.archive_blob is not None:
