@@ -1,5 +1,7 @@
 """The ASGI application: an open platform in, every route out."""
 
+from functools import partial
+
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
@@ -13,6 +15,7 @@ from privateshare.platform.api import (
     postbox,
     push,
     query,
+    reference,
     samples,
     sessions,
     storage,
@@ -20,6 +23,7 @@ from privateshare.platform.api import (
 from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
+from privateshare.platform.api.openapi import describe, operation_id
 from privateshare.platform.api.requests import RequestIds
 from privateshare.platform.consent.pages import Detour
 from privateshare.platform.consent.routes import consent_app, render_page_error
@@ -30,13 +34,22 @@ API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, push, storage
 
 def create_app(platform: Platform) -> FastAPI:
     """The whole site of a platform: API, consent pages, health."""
-    app = FastAPI(title="PrivateShare", version="1.7", redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="PrivateShare",
+        version="1.7",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=operation_id,
+    )
     app.state.platform = platform
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.add_middleware(RequestIds)
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(_legacy_api(), prefix="/v1.6")
     app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android (protocol 14 (f))
     app.include_router(health)
+    app.include_router(reference.router)
     app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas")
     add_error_handlers(app, renderers={"/apps/": render_page_error, "/cloud/": storage.render_storage_error})

@@ -1,9 +1,9 @@
 """OAuth calls: pre-authorization, tokens, references. Protocol 4."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken
@@ -31,9 +31,6 @@ class AuthorizeBody(Wire):
     actions: Actions | None = None
 
 
-OptionalBody = Annotated[AuthorizeBody | None, Body()]
-
-
 class TokenAnswer(Wire):
     """`token` is a JWT that the platform signed. Protocol 3.1."""
 
@@ -47,7 +44,7 @@ class PreauthorizationAnswer(TokenAnswer):
 
 
 @router.post("/oauth/authorize", status_code=201, response_model=PreauthorizationAnswer)
-async def authorize(caller: ContractCaller, once: Once, body: OptionalBody = None) -> Response:
+async def authorize(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
     """A pre-authorization code for the consent page, and the session that consent will start. Protocol 4.1."""
     _check_fixed_claims(caller, response_type="code", response_mode="query")
     redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
@@ -103,7 +100,7 @@ async def _refresh(caller: Caller) -> tokens.TokenPair:
 
 
 @router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationAnswer)
-async def token_reference(caller: ContractCaller, once: Once, body: OptionalBody = None) -> Response:
+async def token_reference(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
     """A reference code for a page of an existing person. Protocol 4.4."""
     redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
     access = await _known_user(caller)

@@ -68,14 +68,19 @@ async def _find_session(caller: Caller, session_key: str) -> tuple[Session, User
     return session, user
 
 
-@router.api_route(
-    "/permission-access/query/{session_key}/{file_name}",
-    methods=["GET", "HEAD"],
-    response_class=Response,
-    responses={200: {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}},
-)
+FILE = "/permission-access/query/{session_key}/{file_name}"
+BYTES = {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
+
+
+@router.head(FILE, response_class=Response)
+async def read_file_metadata(request: Request, session_key: str, file_name: str) -> Response:
+    """The headers of a file alone. Protocol 6.4."""
+    return await read_file(request, session_key, file_name)
+
+
+@router.get(FILE, response_class=Response, responses={200: BYTES})
 async def read_file(request: Request, session_key: str, file_name: str) -> Response:
-    """One file, encrypted to the contract's key; HEAD gives its headers alone. Protocol 6.3, 6.4."""
+    """One file, encrypted to the contract's key; `X-Metadata` tells of it. Protocol 6.3, 6.5."""
     async with platform_of(request).database.transaction() as db:
         caller = await authenticate(request, db)
         session, user = await _find_session(caller, session_key)
