@@ -1,0 +1,232 @@
+"""What people lend is nowhere readable at rest: canaries are planted, and looked for in every byte that is stored.
+
+Looked for in every table as text, in PostgreSQL's own files with its write-ahead log, in the blobs and in the logs.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from examples.walking import Browser, consent
+from sqlalchemy import select, text
+
+from privateshare.platform.db.tables import SigningKey
+from privateshare.platform.grants.signing import PURPOSE
+from privateshare.platform.library.erasure import erase_library
+from privateshare.platform.library.keys import load_master_key
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from privateshare.platform.sync.sweep import sweep
+from privateshare.protocol import jwt
+from tests.archives import bundle, play, spotify_zip
+from tests.flow.consenting import ask, asking_contract
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.served import Served, serving
+from tests.flow.test_wire_sessions import read, triggered, wait_until_over
+from tests.flow.wire import Wire, query_of
+
+CANARIES = {
+    "user name": "canary-listener-4711",
+    "artist": "The Canary Quartet",
+    "track": "Canarian Lullaby",
+    "track id": "CanaryCanaryCanary1234",
+    "patient": "Canaria",
+    "family": "Vögelein-Canary",
+    "note": "sleeps badly since the canary left",
+    "patient id": "canary-patient-0815",
+}
+MASTER_KEY = "master.key"
+
+
+@dataclass
+class Lent:
+    """Two uploads that an app has read, and the secrets that went to and fro on the way."""
+
+    served: Served
+    platform: Platform
+    wire: Wire
+    objects: list[dict[str, Any]]
+    access: str
+    library_id: UUID
+    secrets: dict[str, str] = field(repr=False)
+
+
+def listening() -> bytes:
+    changes = {
+        "username": CANARIES["user name"],
+        "master_metadata_album_artist_name": CANARIES["artist"],
+        "master_metadata_track_name": CANARIES["track"],
+        "spotify_track_uri": f"spotify:track:{CANARIES['track id']}",
+    }
+    return spotify_zip([play(number, **changes) for number in range(300)])
+
+
+def record() -> bytes:
+    name = {"given": [CANARIES["patient"]], "family": CANARIES["family"]}
+    return bundle(
+        [
+            {"resourceType": "Patient", "id": CANARIES["patient id"], "name": [name]},
+            {"resourceType": "Condition", "id": "c1", "recordedDate": "2026-01", "note": [{"text": CANARIES["note"]}]},
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
+    """A platform of its own, on which a person has lent both, through the pages, to an app that has read them."""
+    folder = tmp_path_factory.mktemp("canary")
+    with serving(folder / "data") as served:
+        async with operator_platform(Settings(data=served.data)) as platform:
+            people = People(platform, served.origin)
+            wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 2}, {"id": 5}]}})
+            history, health = folder / "history.zip", folder / "record.json"
+            history.write_bytes(listening())
+            health.write_bytes(record())
+            asking = ask(wire, state="a state")
+            returned = consent(Browser(), asking.url, {SPOTIFY: history, FHIR_FILE: health})
+            tokens = asking.tokens(returned)
+            renewed = wire.tokens(wire.refresh(tokens.refresh))
+            later = triggered(wire, renewed)
+            listed = wait_until_over(wire, renewed, later)
+            names = [entry["name"] for entry in listed["fileList"]]
+            objects = [one for name in names for one in read(wire, renewed, later, name)[0]]
+            secrets = {
+                "pre-authorization code": asking.code,
+                "code verifier": asking.verifier,
+                "authorization code": query_of(returned)["code"],
+                "session key": asking.session,
+                "later session key": later,
+                "access token": tokens.access,
+                "refresh token": tokens.refresh,
+                "renewed access token": renewed.access,
+                "renewed refresh token": renewed.refresh,
+            }
+            library_id = await people.library_of(renewed)
+            yield Lent(served, platform, wire, objects, renewed.access, library_id, secrets)
+
+
+def forms(words: dict[str, str]) -> dict[str, list[bytes]]:
+    """How each could stand in a file: as it is, as JSON escapes it, in base64 at each of its three places."""
+    found = {}
+    for name, word in words.items():
+        plain = word.encode()
+        inner = [b64encode(bytes(shift) + plain)[4:-4] for shift in range(3)] if len(plain) > 12 else []
+        found[name] = [plain, json.dumps(word)[1:-1].encode(), plain.hex().encode(), *inner]
+    return found
+
+
+def found_in(data: bytes, wanted: dict[str, list[bytes]]) -> list[str]:
+    return [name for name, shapes in wanted.items() if any(shape in data for shape in shapes)]
+
+
+def stored_files(served: Served) -> Iterable[Path]:
+    """Every file below the data folder, and the log beside it; the master key, by its nature, is left out."""
+    yield served.log
+    yield from (path for path in served.data.rglob("*") if path.is_file() and path.name != MASTER_KEY)
+
+
+async def flush(platform: Platform) -> None:
+    """Brings everything that PostgreSQL holds in memory into its files."""
+    async with platform.database.engine.connect() as connection:
+        driver = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await driver.execute(text("CHECKPOINT"))
+
+
+async def rows(platform: Platform) -> dict[str, list[str]]:
+    """Every row of every table of ours and of the job queue, as text."""
+    listing = (
+        "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname !~ '^pg_'"
+    )
+    async with platform.database.session() as db:
+        tables = [name for name in await db.scalars(text(listing)) if not name.startswith("information_schema")]
+        return {name: list(await db.scalars(text(f"SELECT t::text FROM {name} t"))) for name in tables}
+
+
+async def private_keys(lent: Lent) -> dict[str, list[bytes]]:
+    """The platform's signing key, whole in each way to write it, and the secret numbers in it."""
+    async with lent.platform.database.session() as db:
+        row = (await db.scalars(select(SigningKey))).one()
+    key = jwt.load_private_key(lent.platform.master_key.open(PURPOSE, row.kid, row.sealed_private_key))
+    numbers = key.private_numbers()
+    written = [
+        key.private_bytes(encoding, form, NoEncryption())
+        for encoding in (Encoding.PEM, Encoding.DER)
+        for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL)
+    ]
+    secret = (numbers.d, numbers.p, numbers.q)
+    written += [number.to_bytes((number.bit_length() + 7) // 8, "big") for number in secret]
+    return {"signing key": [shape for data in written for shape in (data, b64encode(data), data.hex().encode())]}
+
+
+async def test_the_app_gets_what_was_lent(lent: Lent) -> None:
+    """The canaries do arrive where they are meant to; else nothing below would mean anything."""
+    told = json.dumps(lent.objects, ensure_ascii=False)
+    assert len([one for one in lent.objects if "msplayed" in one]) == 300
+    for word in CANARIES.values():
+        assert word in told
+
+
+async def test_no_table_tells_anything(lent: Lent) -> None:
+    """No column of any row holds a word of what was lent, or a secret that opens anything."""
+    wanted = forms(CANARIES | lent.secrets) | await private_keys(lent)
+    tables = await rows(lent.platform)
+    assert {"public.files", "public.tokens", "public.accounts", "public.signing_keys"} <= tables.keys()
+    assert sum(len(found) for found in tables.values()) > 20
+    for name, found in tables.items():
+        for row in found:
+            assert found_in(row.encode(), wanted) == [], name
+
+
+async def test_no_stored_file_tells_anything(lent: Lent) -> None:
+    """No byte below the data folder does: tables and indexes, write-ahead log, blobs, leftovers, logs."""
+    await flush(lent.platform)
+    wanted = forms(CANARIES | lent.secrets) | await private_keys(lent)
+    wanted["master key"] = [load_master_key(Settings(data=lent.served.data)).current.value]
+    searched = 0
+    for path in stored_files(lent.served):
+        data = path.read_bytes()
+        searched += len(data)
+        assert found_in(data, wanted) == [], path
+    assert searched > 20_000_000  # the cluster and its write-ahead log are in it
+
+
+async def test_what_is_stored_can_be_found_at_all(lent: Lent) -> None:
+    """The search reaches everything: what is stored in clear, such as the contract's id, is in rows, files and log."""
+    await flush(lent.platform)
+    wanted = forms({"contract": lent.wire.contract_id})
+    places = {
+        path.relative_to(lent.served.data).parts[0:3]
+        for path in stored_files(lent.served)
+        if path != lent.served.log and found_in(path.read_bytes(), wanted)
+    }
+    assert ("postgres", "cluster", "base") in places
+    assert ("postgres", "cluster", "pg_wal") in places
+    assert any(found_in(row.encode(), wanted) for row in (await rows(lent.platform))["public.contracts"])
+
+
+async def test_secrets_in_urls_are_used_up(lent: Lent) -> None:
+    """What stood in an address of the browser opens nothing any more."""
+    assert lent.wire.exchange(lent.secrets["authorization code"], lent.secrets["code verifier"]).status_code != 200
+
+
+async def test_an_erased_library_is_gone(lent: Lent) -> None:
+    """After erasing, no row of the library is left, its key is destroyed, and its blobs are gone from the disk."""
+    blobs = lent.served.data / "blobs"
+    prefix = f"library/{lent.library_id}/"
+    assert len(list(lent.platform.blobs.keys(prefix))) > 5
+    async with lent.platform.database.transaction() as db:
+        await erase_library(db, lent.platform, lent.library_id)
+    await sweep(lent.platform)
+    assert list(lent.platform.blobs.keys(prefix)) == []
+    assert [path for path in blobs.rglob("*") if str(lent.library_id) in str(path)] == []
+    for name, found in (await rows(lent.platform)).items():
+        if not name.endswith(("procrastinate_jobs", "procrastinate_events")):
+            assert [row for row in found if str(lent.library_id) in row] == [], name
+    assert lent.wire.get("permission-access/accounts", access_token=lent.access).status_code == 401
