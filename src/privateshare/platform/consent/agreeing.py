@@ -42,13 +42,13 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
         kinds = shared_kinds(reach, all_sources()[account.source_id].info)
         if not kinds:
             continue
-        named = " · ".join(walk.words.object_type(kind) for kind in kinds[:MAX_KINDS])
+        named = [walk.words.object_type(kind) for kind in kinds[:MAX_KINDS]] + ["…"] * (len(kinds) > MAX_KINDS)
         found.append(
             Shareable(
                 account,
                 walk.words.source(account.source_id),
                 owner_of(walk, account, library),
-                named,
+                " · ".join(named),
                 account.sample is not None,
                 ticked is None or account.id in ticked,
             )

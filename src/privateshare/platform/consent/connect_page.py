@@ -53,7 +53,7 @@ async def connect(request: Request, source_id: int) -> Response:
     except RequestTooLarge:
         limit = walk.words.size(settings.max_upload_bytes)
         problem = walk.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
-        return _ways(walk, source, problem, TOO_LARGE)
+        return _ways(walk, source, problem, TOO_LARGE, chosen=UPLOAD)
     try:
         return await _connect_chosen(request, walk, source, form)
     finally:
@@ -68,7 +68,7 @@ async def _connect_chosen(request: Request, walk: Walk, source: Source, form: Fo
     if way != UPLOAD or source.info.upload is None:
         return _ways(walk, source, walk.words.say(N_("Choose one of these first.")))
     if form.file is None:
-        return _ways(walk, source, walk.words.say(N_("Choose the file to upload.")))
+        return _ways(walk, source, walk.words.say(N_("Choose the file to upload.")), chosen=UPLOAD)
     return await _connect_archive(request, walk, source, form.file)
 
 
@@ -87,7 +87,7 @@ async def _connect_archive(request: Request, walk: Walk, source: Source, archive
     try:
         identity = await connecting.identify_archive(source, archive)
     except Broken as error:
-        return _ways(walk, source, walk.words.say(str(error)))
+        return _ways(walk, source, walk.words.say(str(error)), chosen=UPLOAD)
     async with platform.database.transaction() as db:
         walk = await _open(request, db)
         if not await connecting.is_expected(walk, identity):
@@ -130,15 +130,15 @@ def _another_account(walk: Walk, source: Source) -> Response:
     return _ways(walk, source, walk.words.say(N_("This is another account. Connect the same one as before.")))
 
 
-def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESSABLE) -> Response:
-    kinds = shared_kinds(contract_reach(walk.contract, walk.now), source.info)
+def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESSABLE, *, chosen: str = "") -> Response:
+    reach = contract_reach(walk.contract, walk.now)
     values = {
         "source": walk.words.source(source.info.id),
         "source_id": source.info.id,
         "samples": source.info.samples,
         "upload": source.info.upload,
-        "kinds": [walk.words.object_type(kind) for kind in kinds],
-        "chosen": f"{SAMPLE}{walk.parameters.sample_data_set}" if walk.parameters.sample_data_set else "",
+        "kinds": walk.words.kinds(shared_kinds(reach, source.info)),
+        "chosen": chosen or (f"{SAMPLE}{walk.parameters.sample_data_set}" if walk.parameters.sample_data_set else ""),
         "max_bytes": walk.platform.settings.max_upload_bytes,
         "max_size": walk.words.size(walk.platform.settings.max_upload_bytes),
         "picked": walk.parameters.service is not None or walk.journey.kind == "reauthorize",

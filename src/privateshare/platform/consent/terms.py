@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from privateshare.platform.consent.wording import N_, Words
+from privateshare.platform.consent.wording import N_, Kinds, Words
 from privateshare.platform.db.tables import Contract
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.messages import ServiceGroupScope
@@ -29,7 +29,7 @@ class Asked:
 
     group: str
     services: str
-    kinds: Sequence[str]
+    kinds: Kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _asked_of_group(group: ServiceGroupScope, words: Words) -> Iterator[Asked]:
     every = {entry.id for entry in catalogue().service_types.values() if entry.group == group.id}
     for kinds, services in (services_by_kinds or {_kinds_of_group(group.id): sorted(every)}).items():
         named = [] if every <= set(services) else [words.service_type(service) for service in services]
-        yield Asked(words.group(group.id), words.both(named), [words.object_type(kind) for kind in kinds])
+        yield Asked(words.group(group.id), words.both(named), words.kinds(kinds))
 
 
 def _kinds_of_service(group: int, service_type: int) -> tuple[int, ...]:

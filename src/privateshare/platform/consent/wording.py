@@ -1,6 +1,6 @@
 """The words of one language: translated texts, dates, and plain names for what can be shared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from privateshare.protocol.catalogue import ObjectType, catalogue
 
 MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
+FEW = 3  # so many kinds are not worth folding away
 
 
 def N_(text: str) -> str:  # noqa: N802 - the customary name: it marks a text for translation
@@ -21,7 +22,7 @@ def N_(text: str) -> str:  # noqa: N802 - the customary name: it marks a text fo
     return text
 
 
-PLAIN_NAMES = {
+PLAIN_NAMES: Mapping[int, str] = {
     ObjectType.ALLERGY_INTOLERANCE: N_("Allergies and intolerances"),
     ObjectType.CONDITION: N_("Conditions and diagnoses"),
     ObjectType.IMMUNIZATION: N_("Vaccinations"),
@@ -49,6 +50,14 @@ PLAIN_NAMES = {
     ObjectType.POST: N_("Your posts"),
     ObjectType.COMMENT: N_("Comments"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Kinds of data in words: those that people have a word for, and the others, which a page may fold away."""
+
+    plain: Sequence[str]
+    other: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +115,16 @@ class Words:
 
     def object_type(self, object_type: int) -> str:
         """What objects of a type are, in plain words; else the catalogue's name."""
-        plain = PLAIN_NAMES.get(ObjectType(object_type)) if object_type in set(ObjectType) else None
         named = catalogue().object_types.get(object_type)
-        return self.say(plain or (named.name if named else N_("Other")))
+        return self.say(PLAIN_NAMES.get(object_type) or (named.name if named else N_("Other")))
+
+    def kinds(self, object_types: Sequence[int]) -> Kinds:
+        """Several object types."""
+        plain = [kind for kind in object_types if kind in PLAIN_NAMES]
+        other = [kind for kind in object_types if kind not in PLAIN_NAMES]
+        if len(other) <= FEW or not plain:
+            plain, other = [*plain, *other], []
+        return Kinds([self.object_type(kind) for kind in plain], [self.object_type(kind) for kind in other])
 
     @property
     def _locale(self) -> Locale:

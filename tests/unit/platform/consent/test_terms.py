@@ -44,7 +44,15 @@ def test_a_whole_group_names_what_its_sources_hold() -> None:
     """A contract that asks for a group asks for everything in it, and the page says what that is."""
     (asked,) = asking(serviceGroups=[{"id": 5}]).asked
     assert (asked.group, asked.services) == ("Entertainment", "")
-    assert "What you listened to and when" in asked.kinds
+    assert "What you listened to and when" in asked.kinds.plain
+
+
+def test_what_has_no_plain_name_is_folded_away() -> None:
+    """Of a whole health record the kinds that people have words for are named first, who they are among them."""
+    (asked,) = asking(serviceGroups=[{"id": 2}]).asked
+    assert "Your name, birth date, address and contacts" in asked.kinds.plain
+    assert "Conditions and diagnoses" in asked.kinds.plain
+    assert "Audit Event" in asked.kinds.other
 
 
 def test_services_with_equal_kinds_are_told_together() -> None:
@@ -53,7 +61,7 @@ def test_services_with_equal_kinds_are_told_together() -> None:
     services = [{"id": number, "serviceObjectTypes": kinds} for number in (20, 22)]
     other = {"id": 9001, "serviceObjectTypes": [{"id": 132}]}
     found = asking(serviceGroups=[{"id": 2, "serviceTypes": [*services, other]}]).asked
-    assert [(entry.services, list(entry.kinds)) for entry in found] == [
+    assert [(entry.services, entry.kinds.plain) for entry in found] == [
         ("Open Epic and Cerner", ["Allergies and intolerances", "Conditions and diagnoses"]),
         ("Health record (FHIR file)", ["Measurements and lab results"]),
     ]
