@@ -23,7 +23,7 @@ from tests.flow.test_wire_sessions import wait_until_over
 from tests.flow.wire import Tokens, Wire, ps512
 
 CHECKS = (not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance)
-QUICK, THOROUGH = 6, 60  # cases for each operation
+QUICK, THOROUGH = 6, 100  # cases for each operation
 UNSAFE = {"v1_7_delete_user"}  # it would end the person that the other calls are made for
 
 

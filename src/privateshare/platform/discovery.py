@@ -1,13 +1,13 @@
 """The catalogue that discovery answers from, as plain records. Protocol 9.2, 9.3.
 
-Records are built once; a query filters, searches, sorts and projects them in memory.
+Records are laid out once; a query filters, searches, sorts and projects them in memory.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, overload
 
 from privateshare.errors import InvalidRequest
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
@@ -69,27 +69,12 @@ def _named(entry: Any) -> Record:
     return {"id": entry.id, "name": entry.name, "reference": entry.reference}
 
 
-@cache
-def source_records() -> Sequence[Record]:
-    """Every source of the catalogue."""
-    return [source_record(source) for source in catalogue().sources.values()]
-
-
-@cache
-def other_records() -> Mapping[str, Sequence[Record]]:
-    """Categories, countries, platforms and source types."""
-    entries = catalogue()
-    return {
-        "categories": [_named(entry) for entry in entries.service_groups.values()],
-        "countries": [{"id": c.id, "code": c.code, "name": c.name} for c in entries.countries.values()],
-        "platforms": [_named(entry) for entry in entries.platforms.values()],
-        "sourceTypes": [_named(entry) for entry in entries.source_types.values()],
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is wanted: `search` and `filter` by field, any of the values each; `include` projects the answer."""
+    """What is wanted: `search` and `filters` by field, any of the values of each; `text` anywhere in the name.
+
+    `include` projects the answer; `sort` says in which direction of the name.
+    """
 
     search: Mapping[str, Sequence[str]]
     text: str
@@ -98,34 +83,92 @@ class Query:
     sort: Mapping[str, str]
 
 
-def find(records: Iterable[Record], query: Query) -> list[Record]:
-    """The records that match, sorted, not yet projected. Raises InvalidRequest for a field that is not known."""
-    for name in query.filters:
-        if name not in FILTERED:
-            raise InvalidRequest(f"query.filter: {name} is not known; known are {', '.join(FILTERED)}")
-    for name in query.search:
-        if name not in SEARCHED:
-            raise InvalidRequest(f"query.search: {name} is not known; known are {', '.join(SEARCHED)}")
-    filters = [(FILTERED[name].split("."), {str(value) for value in values}) for name, values in query.filters.items()]
-    searches = [(name, [text.casefold() for text in texts]) for name, texts in query.search.items()]
-    words = query.text.casefold()
-    found = [record for record in records if _matches(record, filters, searches, words)]
-    for name, direction in query.sort.items():
-        found.sort(key=lambda record: str(record.get(name) or "").casefold(), reverse=direction == "desc")
-    return found
+class Index:
+    """Records by name, with what each filter and search needs laid out beforehand: a query never walks a record."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._records = sorted(records, key=lambda record: str(record["name"]).casefold())
+        self._holding: dict[str, dict[str, set[int]]] = {name: {} for name in FILTERED}
+        for name, path in FILTERED.items():
+            for position, record in enumerate(self._records):
+                for value in _values(record, path.split(".")):
+                    self._holding[name].setdefault(str(value), set()).add(position)
+        self._texts = {name: [_text(record, name) for record in self._records] for name in SEARCHED}
+
+    def find(self, query: Query) -> Sequence[Record]:
+        """The records that match, by name, not yet projected. Raises InvalidRequest for a field that is not known."""
+        _check_known("query.filter", query.filters, FILTERED)
+        _check_known("query.search", query.search, SEARCHED)
+        positions = self._filtered(query.filters)
+        for name, texts in query.search.items():
+            positions = self._searched(positions, self._texts[name], texts)
+        if query.text:
+            positions = self._searched(positions, self._texts["name"], [query.text])
+        if query.sort.get("name") == "desc":
+            positions = positions[::-1]
+        return _Found(self._records, positions)
+
+    def _filtered(self, filters: Mapping[str, Sequence[Any]]) -> Sequence[int]:
+        if not filters:
+            return range(len(self._records))
+        chosen = [
+            set[int]().union(*(self._holding[name].get(str(value), set()) for value in values))
+            for name, values in filters.items()
+        ]
+        return sorted(set.intersection(*chosen))
+
+    def _searched(self, positions: Sequence[int], column: Sequence[str], texts: Sequence[str]) -> Sequence[int]:
+        wanted = [text.casefold() for text in texts]
+        return [position for position in positions if any(text in column[position] for text in wanted)]
 
 
-def _matches(
-    record: Record, filters: list[tuple[list[str], set[str]]], searches: list[tuple[str, list[str]]], words: str
-) -> bool:
-    for path, wanted in filters:
-        if wanted.isdisjoint(str(value) for value in _values(record, path)):
-            return False
-    for name, texts in searches:
-        held = " ".join(str(value) for value in _values(record, [name])).casefold()
-        if not any(text in held for text in texts):
-            return False
-    return not words or words in str(record["name"]).casefold()
+class _Found(Sequence[Record]):
+    """Records at positions, taken out only when asked for."""
+
+    def __init__(self, records: Sequence[Record], positions: Sequence[int]) -> None:
+        self._records, self._positions = records, positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Record]: ...
+
+    def __getitem__(self, at: int | slice) -> Record | list[Record]:
+        if isinstance(at, int):
+            return self._records[self._positions[at]]
+        return [self._records[position] for position in self._positions[at]]
+
+
+@cache
+def sources() -> Index:
+    """Every source of the catalogue."""
+    return Index(source_record(source) for source in catalogue().sources.values())
+
+
+@cache
+def others() -> Mapping[str, Index]:
+    """Categories, countries, platforms and source types."""
+    entries = catalogue()
+    return {
+        "categories": Index(_named(entry) for entry in entries.service_groups.values()),
+        "countries": Index({"id": c.id, "code": c.code, "name": c.name} for c in entries.countries.values()),
+        "platforms": Index(_named(entry) for entry in entries.platforms.values()),
+        "sourceTypes": Index(_named(entry) for entry in entries.source_types.values()),
+    }
+
+
+def _check_known(where: str, asked: Iterable[str], known: Iterable[str]) -> None:
+    for name in asked:
+        if name not in known:
+            raise InvalidRequest(f"{where}: {name} is not known; known are {', '.join(known)}")
+
+
+def _text(record: Record, name: str) -> str:
+    return " ".join(str(value) for value in _values(record, [name])).casefold()
 
 
 def _values(value: Any, path: Sequence[str]) -> list[Any]:

@@ -90,7 +90,7 @@ async def sources(caller: ContractCaller, body: SourceRequest | None = None) -> 
     """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
     del caller  # any contract may ask
     asked = body or SourceRequest()
-    found = discovery.find(discovery.source_records(), _query(asked.query, asked.sort))
+    found = discovery.sources().find(_query(asked.query, asked.sort))
     page = found[asked.offset : asked.offset + asked.limit]
     data = [discovery.project(record, asked.query.include) for record in page]
     return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
@@ -105,7 +105,7 @@ async def records(
     """Categories, countries, platforms or source types. Protocol 9.3."""
     del caller  # any contract may ask
     asked = (body or SourceRequest()).query
-    found = discovery.find(discovery.other_records()[kind], _query(asked, {}))
+    found = discovery.others()[kind].find(_query(asked, {}))
     return RecordsAnswer(data=[discovery.project(record, asked.include) for record in found])
 
 

@@ -149,7 +149,8 @@ def _dates(request: Mapping[str, Any], words: Words, now: datetime) -> list[str]
     ranges = [item for item in request.get("timeRanges") or [] if isinstance(item, Mapping)]
     if not ranges or any(item.get("type") == "all" for item in ranges):
         return [words.say(N_("Data of any date, however old"))]
-    return [_range(item, words, now) for item in ranges]
+    # an object without a date is within every range: protocol 5.2 bounds times, and it has none
+    return [*(_range(item, words, now) for item in ranges), words.say(N_("What has no date is included."))]
 
 
 def _range(item: Mapping[str, Any], words: Words, now: datetime) -> str:

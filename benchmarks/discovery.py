@@ -1,0 +1,64 @@
+"""What a discovery query costs with 1,000 and 100,000 sources in the catalogue. Protocol 9.2.
+
+Prints milliseconds a query, and the ratio to only walking over the records.
+"""
+
+import time
+from collections.abc import Callable
+
+from privateshare.platform.discovery import Index, Query, project, source_record
+from privateshare.protocol.catalogue import CatalogueSource
+
+QUERIES = {
+    "page sorted by name": Query({}, "", {}, [], {"name": "asc"}),
+    "search by name": Query({"name": ["hospital 77"]}, "", {}, ["id", "name"], {"name": "asc"}),
+    "filter by service and country": Query({}, "", {"service.id": [19], "country.id": [3]}, ["id", "service.name"], {}),
+    "filter by id": Query({}, "", {"id": [1500]}, [], {}),
+}
+PAGE = 20
+RUNS = 20
+
+
+def made_up(number: int) -> CatalogueSource:
+    """One of many sources."""
+    service = (19, 22, 37, 31)[number % 4]
+    group = {19: 5, 22: 2, 37: 2, 31: 5}[service]
+    return CatalogueSource(
+        number,
+        f"Hospital {number * 7919 % 100_003}",
+        f"source{number}",
+        service,
+        (group,),
+        (number % 11 + 1,),
+        (1,),
+        (5,),
+    )
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """The median of some runs."""
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - began) * 1000)
+    return sorted(times)[RUNS // 2]
+
+
+def main() -> None:
+    """Prints one line for each query and size."""
+    for size in (1_000, 100_000):
+        records = [source_record(made_up(number)) for number in range(1, size + 1)]
+        index = Index(records)
+        walk = milliseconds(lambda records=records: sum(1 for _ in records))
+        for name, query in QUERIES.items():
+
+            def ask(index: Index = index, query: Query = query) -> object:
+                return [project(record, query.include) for record in index.find(query)[:PAGE]]
+
+            took = milliseconds(ask)
+            print(f"{size:>7} sources  {name:<30} {took:8.3f} ms  {took / walk:8.1f} times walking over them")
+
+
+if __name__ == "__main__":
+    main()
