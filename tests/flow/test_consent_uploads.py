@@ -1,11 +1,16 @@
 """Connecting a source with an export archive: whole and checked, or not at all."""
 
+import asyncio
 import io
 import json
+import socket
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import func, select
@@ -22,6 +27,7 @@ from tests.flow.test_wire_sessions import read, wait_until_over
 from tests.flow.wire import Wire
 
 SYNTHEA = Path(__file__).parent.parent / "data" / "synthea" / "patient-1.json.gz"
+MEGABYTE = 1024 * 1024
 HISTORY = "Streaming_History_Audio_2026_0.json"
 
 
@@ -160,6 +166,41 @@ async def test_too_large_a_file_is_told(tmp_path: Path) -> None:
         assert (browser.page.name, browser.page.status) == ("connect", 413)
         assert "at most 2 MB" in browser.page.html
         assert not [path for path in (running.data / "blobs").rglob("*") if path.is_file()]
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """A person who closes the page while a file is on its way leaves nothing behind, not even an open file."""
+    http = httpx2.Client()
+    browser = opened(ask(wire, f"&service={SPOTIFY}").url, http=http)
+    assert browser.page is not None
+    token = next(entry.value for entry in browser.page.form("continue").inputs if entry.name == "token")
+    (cookie,) = http.cookies.jar
+    target = urlsplit(browser.page.url)
+    head = (
+        f"POST {target.path} HTTP/1.1\r\nHost: {target.netloc}\r\nCookie: {cookie.name}={cookie.value}\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {64 * MEGABYTE}\r\n\r\n"
+        f'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\n{token}\r\n'
+        '--b\r\nContent-Disposition: form-data; name="archive"; filename="a.zip"\r\n\r\n'
+    )
+    with socket.create_connection((str(target.hostname), target.port or 80)) as connection:
+        connection.sendall(head.encode() + b"x" * (4 * MEGABYTE))
+        await until(lambda: nameless_files(served))
+    await until(lambda: not nameless_files(served))
+
+
+def nameless_files(served: Served) -> list[str]:
+    """The files without a name that the server holds open in its data folder."""
+    found = []
+    for descriptor in Path(f"/proc/{served.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(descriptor.readlink()))
+    return [path for path in found if path.startswith(str(served.data)) and path.endswith("(deleted)")]
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Waits until something is so; the test's time limit ends it otherwise."""
+    while not true():
+        await asyncio.sleep(0.02)
 
 
 def test_histories_are_json(tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def error_page(request: Request, failure: Failure) -> Response:
     """The page for a person whom no app is known to send back to."""
     words = request_words(request, request.query_params.get("lng"))
     status = 410 if failure is Failure.INVALID_CODE else 400
-    return page("error.html", words, {"failure": failure, "status": status, "reference": None}, status=status)
+    return page(
+        "error.html", words, {"failure": failure, "status": status, "reference": None, "languages": ()}, status=status
+    )
 
 
 def _read_parameters(request: Request, contract: Contract, journey: Journey) -> Parameters:

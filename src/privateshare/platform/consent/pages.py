@@ -28,7 +28,8 @@ def page(
     template: str, words: Words, values: Mapping[str, object], *, status: int = 200, leads_to: tuple[str, ...] = ()
 ) -> Response:
     """A page. Its forms may lead nowhere but to this platform and, by redirection, to the addresses of `leads_to`."""
-    body = _environment(words.language).get_template(template).render(words=words, languages=_languages(), **values)
+    shared = {"words": words, "languages": _languages()}
+    body = _environment(words.language).get_template(template).render(shared | dict(values))
     return HTMLResponse(body, status, headers=SAFE_HEADERS | {"content-security-policy": _policy(leads_to)})
 
 

@@ -41,7 +41,7 @@ def render_page_error(request: Request, error: ApiError) -> Response:
     """The page for a person whose request failed; it tells them what to do, and support what to look for."""
     failure = Failure.INVALID_CODE if isinstance(error, InvalidToken) else Failure.SERVER_ERROR
     status = GONE if isinstance(error, InvalidToken) else error.status
-    values = {"failure": failure, "status": status, "reference": request_id(request)}
+    values = {"failure": failure, "status": status, "reference": request_id(request), "languages": ()}
     return page("error.html", request_words(request, None), values, status=status)
 
 
