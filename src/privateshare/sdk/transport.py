@@ -6,10 +6,12 @@ httpx2 is always there; for reading many files pyreqwest is used where `privates
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from privateshare.errors import NetworkError
 from privateshare.sdk.flow import Request, Response, Sink
+from privateshare.sdk.workers import on_worker
 
 PIECE_BYTES = 256 * 1024
 CONNECTIONS = 64
@@ -150,13 +152,13 @@ async def feed(sink: Sink, headers: Mapping[str, str], pieces: AsyncIterator[byt
         if second is None:
             sink.finish()
 
-    await asyncio.to_thread(whole)
+    await on_worker(whole)
     piece = second
     while piece is not None:
-        await asyncio.to_thread(sink.write, piece)
+        await on_worker(partial(sink.write, piece))
         piece = await anext(pieces, None)
     if second is not None:
-        await asyncio.to_thread(sink.finish)
+        await on_worker(sink.finish)
 
 
 def bulk_transport(timeout: float) -> AsyncTransport:
