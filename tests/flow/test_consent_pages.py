@@ -289,6 +289,28 @@ def test_the_last_page_leads_back_while_the_code_is_good(wire: Wire) -> None:
     assert returned in browser.page.links.values()
 
 
+async def test_a_failure_here_is_told_to_the_app(wire: Wire, platform: Platform) -> None:
+    """Where the platform itself fails, the person has a way back, and the app learns SERVER_ERROR."""
+    asking = ask(wire)
+    browser = opened(asking.url)
+    assert browser.page is not None
+    at = browser.page.url
+    await set_parameters(platform, asking, {"service": "broken"})
+    browser.open(at)
+    assert (page_of(browser), browser.page.status) == ("error", 500)
+    await set_parameters(platform, asking, {})
+    browser.submit("continue")
+    assert page_of(browser) == "done"
+    (onward,) = (query_of(link) for link in browser.page.links.values() if link.startswith(REDIRECT_URI))
+    assert (onward["success"], onward["errorCode"], onward["state"]) == ("false", "SERVER_ERROR", "the state")
+
+
+async def set_parameters(platform: Platform, asking: Asking, parameters: dict[str, Any]) -> None:
+    async with platform.database.transaction() as db:
+        found = update(Journey).where(Journey.code_hash == digest(asking.code))
+        await db.execute(found.values(parameters=parameters))
+
+
 # --- parameters of 8.2 ---
 
 

@@ -64,8 +64,7 @@ async def add_account(walk: Walk, account: Account) -> str:
     """Lets the app see one more account, as the person agreed before; where the browser goes. No code: protocol 8.3."""
     consent = await walk.db.get(Consent, walk.journey.consent_id) if walk.journey.consent_id else None
     if consent is None or consent.revoked_at is not None or (consent.expires_at or walk.now) < walk.now:
-        await undo_journey(walk.db, walk.platform, walk.journey)
-        return fail(walk, Failure.ONBOARD_ERROR)
+        return await abandon(walk, Failure.ONBOARD_ERROR)
     await add_consent_accounts(walk.db, consent, [account.id])
     await _start_reading(walk, consent)
     return _finish(walk, success_address(walk.journey, account_reference=account.reference))
@@ -77,13 +76,13 @@ async def withdraw(walk: Walk, account: Account) -> str:
     return _finish(walk, withdrawal_address(walk.journey))
 
 
-async def decline(walk: Walk) -> str:
+async def abandon(walk: Walk, failure: Failure) -> str:
     """Ends the journey as if it had not been; where the browser goes. Protocol 8.4."""
     await walk.db.flush()
     await undo_journey(walk.db, walk.platform, walk.journey)
     if walk.journey.provisional:
         walk.journey.library_id, walk.journey.provisional = None, False
-    return fail(walk, Failure.USER_CANCEL)
+    return fail(walk, failure)
 
 
 def fail(walk: Walk, failure: Failure) -> str:

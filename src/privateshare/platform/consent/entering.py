@@ -12,7 +12,7 @@ from privateshare.platform.api.requests import platform_of
 from privateshare.platform.consent.pages import Detour, page, redirect
 from privateshare.platform.consent.parameters import Parameters, read_parameters
 from privateshare.platform.consent.returning import Failure, failure_address, is_withdrawal, with_registered_callback
-from privateshare.platform.consent.walk import Walk, cookie_name, journey_tag, keep_cookie, request_words
+from privateshare.platform.consent.walk import Walk, cookie_name, extend, journey_tag, keep_cookie, request_words
 from privateshare.platform.db.tables import Contract, Journey
 from privateshare.platform.grants.journeys import JourneyKind, enter_journey, find_journey, holds
 from privateshare.platform.grants.references import take_reference
@@ -51,7 +51,9 @@ async def enter(request: Request, db: AsyncSession, kind: JourneyKind) -> Walk:
         raise Detour(redirect(failure_address(journey, parameters, Failure.INITIALIZE_CHECK_FAIL)))
     journey.parameters = parameters.to_row()
     words = request_words(request, parameters.lng)
-    return Walk(platform_of(request), db, journey, contract, parameters, words, secret, now)
+    walk = Walk(platform_of(request), db, journey, contract, parameters, words, secret, now)
+    extend(walk)
+    return walk
 
 
 def entered(request: Request, walk: Walk, address: str) -> Response:
@@ -66,7 +68,10 @@ def error_page(request: Request, failure: Failure) -> Response:
     words = request_words(request, request.query_params.get("lng"))
     status = 410 if failure is Failure.INVALID_CODE else 400
     return page(
-        "error.html", words, {"failure": failure, "status": status, "reference": None, "languages": ()}, status=status
+        "error.html",
+        words,
+        {"failure": failure, "status": status, "reference": None, "way_out": None, "languages": ()},
+        status=status,
     )
 
 

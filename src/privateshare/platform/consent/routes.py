@@ -21,10 +21,10 @@ from privateshare.platform.consent import connect_page, consent_page, ending, so
 from privateshare.platform.consent.entering import enter, entered
 from privateshare.platform.consent.pages import page, redirect, static_file
 from privateshare.platform.consent.returning import Failure
-from privateshare.platform.consent.walk import AnyWalk, PostedForm, journey_page, request_words
+from privateshare.platform.consent.walk import AnyWalk, PostedForm, journey_page, request_words, way_out
 from privateshare.platform.grants.journeys import JourneyKind
 
-GONE = 410
+GONE, SERVER_ERROR = 410, 500
 
 router = APIRouter()
 
@@ -41,7 +41,13 @@ def render_page_error(request: Request, error: ApiError) -> Response:
     """The page for a person whose request failed; it tells them what to do, and support what to look for."""
     failure = Failure.INVALID_CODE if isinstance(error, InvalidToken) else Failure.SERVER_ERROR
     status = GONE if isinstance(error, InvalidToken) else error.status
-    values = {"failure": failure, "status": status, "reference": request_id(request), "languages": ()}
+    values = {
+        "failure": failure,
+        "status": status,
+        "reference": request_id(request),
+        "way_out": way_out(request) if status >= SERVER_ERROR else None,
+        "languages": (),
+    }
     return page("error.html", request_words(request, None), values, status=status)
 
 
@@ -60,7 +66,15 @@ async def decline(form: PostedForm) -> Response:
     walk = form.walk
     if walk.journey.finished_at is not None:
         return redirect(await ending.usable_outcome(walk) or walk.address("done"))
-    return redirect(await ending.decline(walk))
+    return redirect(await ending.abandon(walk, Failure.USER_CANCEL))
+
+
+@router.post("/journey/{tag}/failed")
+async def give_up(form: PostedForm) -> Response:
+    """The person goes back to the app because something failed here; the app learns SERVER_ERROR."""
+    if form.walk.journey.finished_at is None:
+        await ending.abandon(form.walk, Failure.SERVER_ERROR)
+    return redirect(form.walk.address("done"))
 
 
 @router.get("/journey/{tag}/done")

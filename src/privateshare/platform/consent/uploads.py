@@ -35,7 +35,7 @@ class Form:
         self._name = ""
         self._is_file = False
         self._value = bytearray()
-        self._field_bytes = 0
+        self._field_bytes = self._parts = 0
         self._pending: list[bytes] = []
         self.whole = False
 
@@ -90,7 +90,8 @@ class Form:
         if self._is_file:
             self.has_file = True
             self._admit(self.fields)
-        elif len(self.fields) >= MAX_FIELDS:
+        self._parts += 1
+        if self._parts > MAX_FIELDS:
             raise InvalidRequest("The form has too many fields")
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:

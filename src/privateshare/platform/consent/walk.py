@@ -181,6 +181,13 @@ def _foreign(detail: str) -> InvalidRequest:
     return InvalidRequest("This form was not sent by its own page", status=403, detail=detail)
 
 
+def way_out(request: Request) -> tuple[str, str] | None:
+    """The address and the token of the form that ends this request's journey; made without a database."""
+    tag = request.path_params.get("tag")
+    browser = request.cookies.get(cookie_name(request, tag)) if isinstance(tag, str) else None
+    return (f"{ONBOARD_PATH}journey/{tag}/failed", form_token(browser)) if browser else None
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     """A form that a page of this journey sent."""

@@ -5,7 +5,7 @@ import pytest
 from privateshare.platform.consent.pages import page, redirect, static_file
 from privateshare.platform.consent.wording import Words
 
-VALUES = {"failure": "INVALID_CODE", "status": 410, "reference": None}
+VALUES = {"failure": "INVALID_CODE", "status": 410, "reference": None, "way_out": None}
 
 
 @pytest.mark.parametrize(
