@@ -16,6 +16,7 @@ import webbrowser
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from select import select
 from uuid import uuid4
 
 from rich.console import Console
@@ -138,18 +139,32 @@ def ask_person(app: PrivateShare) -> tuple[UserAccessToken, Session]:
     """The tokens of a person who consents, in a browser or as this program; and the session that consent began."""
     with ReturnAddress() as back:
         asked = app.get_authorize_url(back.address)
-        if os.environ.get("DEMO_BROWSER") == "0" or not sys.stdin.isatty() or not sys.stdout.isatty():
+        returned = ask_in_browser(asked.url, back) if has_person() else None
+        if returned is None:
+            asked = app.get_authorize_url(back.address)  # the person may have opened the other link
             with console.status("walking the consent pages, form by form"):
                 returned = consent(Browser(), asked.url, SAMPLES)
-        else:
-            console.print(f"\nOpen this page and share some sample data:\n\n  [bold]{asked.url}[/]\n", soft_wrap=True)
-            console.print("No browser here? Press Ctrl-C and run it as [bold]DEMO_BROWSER=0 make demo[/].")
-            webbrowser.open(asked.url)
-            with console.status("waiting for you to come back"):
-                returned = back.wait()
-        code = app.read_return(returned, state=asked.state).code
-        assert code is not None
-        return app.exchange_code_for_token(code, asked.code_verifier), asked.session
+    code = app.read_return(returned, state=asked.state).code
+    assert code is not None
+    return app.exchange_code_for_token(code, asked.code_verifier), asked.session
+
+
+def has_person() -> bool:
+    """Whether somebody sits at a terminal and wants to click."""
+    return os.environ.get("DEMO_BROWSER") != "0" and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def ask_in_browser(url: str, back: ReturnAddress) -> str | None:
+    """The address that the person came back to; None if they leave it to the demo."""
+    console.print(f"\nOpen this page and share some sample data:\n\n  [bold]{url}[/]\n", soft_wrap=True)
+    if sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
+        webbrowser.open(url)
+    with console.status("waiting for you to come back; press Enter to let the demo walk the pages itself"):
+        while (returned := back.wait(0.2)) is None:
+            if select([sys.stdin], [], [], 0)[0]:
+                sys.stdin.readline()
+                return None
+    return returned
 
 
 # --- the data ---

@@ -1,7 +1,7 @@
 """Where a person comes back to, when the app is a program at a terminal: a web server for one visit."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Self
 
@@ -45,6 +45,9 @@ class ReturnAddress:
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self) -> str:
-        """The address that the person came back to, once they do."""
-        return self.address.removesuffix("/return") + self._came.get()
+    def wait(self, seconds: float | None = None) -> str | None:
+        """The address that the person came back to, once they do; None if they do not within these seconds."""
+        try:
+            return self.address.removesuffix("/return") + self._came.get(timeout=seconds)
+        except Empty:
+            return None

@@ -87,6 +87,8 @@ class Form:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         self._is_file = self._name == self._file_field and bool(options.get(b"filename"))
+        if self._is_file and self.has_file:
+            raise InvalidRequest("The form has more than one file")
         if self._is_file:
             self.has_file = True
             self._admit(self.fields)

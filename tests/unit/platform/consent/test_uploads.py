@@ -111,9 +111,10 @@ async def test_the_largest_file_is_taken(tmp_path: Path) -> None:
         body(part("archive", b"x" * 200, "a"))[:150],
         part("archive", b"x" * 200, "a"),
         body(part("way", b"x" * 20_000)),
+        body(part("archive", b"x", "a"), part("archive", b"y", "b")),
         body(*[part(f"field{number}", b"") for number in range(200)]),
     ],
-    ids=["empty", "garbage", "cut", "without an end", "long field", "many fields"],
+    ids=["empty", "garbage", "cut", "without an end", "long field", "two files", "many fields"],
 )
 async def test_a_broken_form_is_refused(tmp_path: Path, sent: bytes) -> None:
     """A form that is broken, cut or excessive is refused as a whole."""
