@@ -159,7 +159,7 @@ def ask_in_browser(url: str, back: ReturnAddress) -> str | None:
     console.print(f"\nOpen this page and share some sample data:\n\n  [bold]{url}[/]\n", soft_wrap=True)
     if sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
         webbrowser.open(url)
-    with console.status("waiting for you to come back; press Enter to let the demo walk the pages itself"):
+    with console.status("waiting for you; press Enter to let the demo click"):
         while (returned := back.wait(0.2)) is None:
             if select([sys.stdin], [], [], 0)[0]:
                 sys.stdin.readline()
