@@ -6,6 +6,7 @@ One engine on asyncio; the blocking client runs it in a thread of its own.
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,7 +38,7 @@ OnStatus = Callable[[Status], object]
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Who wants to know. Plain functions run on a worker thread, coroutine functions on the event loop."""
+    """Who wants to know. Plain functions run one by one on a thread of their own, coroutine functions on the loop."""
 
     on_file_data: OnFile | None = None
     on_file_error: OnError | None = None
@@ -82,6 +83,7 @@ class Reading:
         self._errors: list[FileError] = []
         self._files = self._skipped = self._size = 0
         self._discard = callbacks.on_file_data is not None
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="privateshare-callbacks")
         self._task = asyncio.create_task(self._run())
 
     def stop_polling(self) -> None:
@@ -138,6 +140,7 @@ class Reading:
             for _ in workers:
                 self._queue.put_nowait(None)
             outcomes = await asyncio.gather(*workers, return_exceptions=True)
+            self._teller.shutdown(wait=False)
             if self._manifest is not None:
                 self._manifest.close()
             if not self._discard:
@@ -180,7 +183,7 @@ class Reading:
 
     async def _take(self, files: FileList) -> None:
         if files.status != self._list.status:
-            await _tell(self._callbacks.on_status_change, files.status)
+            await self._tell(self._callbacks.on_status_change, files.status)
         self._list = files
         for entry in files.file_list or []:
             if self._seen.get(entry.name, -1) < entry.updated_date:
@@ -213,20 +216,19 @@ class Reading:
             await asyncio.to_thread(self._manifest.add, entry, file)
         self._files += 1
         self._size += file.size
-        await _tell(self._callbacks.on_file_data, file)
+        await self._tell(self._callbacks.on_file_data, file)
         if not self._discard:
             await self._ready.put(file)
 
+    async def _tell(self, callback: Callable[[Any], object] | None, value: object) -> None:
+        if callback is None:
+            return
+        if inspect.iscoroutinefunction(callback):
+            waiting: Awaitable[object] = callback(value)
+            await waiting
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._teller, callback, value)
+
     async def _fail(self, failed: FileError) -> None:
         self._errors.append(failed)
-        await _tell(self._callbacks.on_file_error, failed)
-
-
-async def _tell(callback: Callable[[Any], object] | None, value: object) -> None:
-    if callback is None:
-        return
-    if inspect.iscoroutinefunction(callback):
-        waiting: Awaitable[object] = callback(value)
-        await waiting
-    else:
-        await asyncio.to_thread(callback, value)
+        await self._tell(self._callbacks.on_file_error, failed)

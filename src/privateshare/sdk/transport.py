@@ -13,7 +13,7 @@ from privateshare.errors import NetworkError
 from privateshare.sdk.flow import Request, Response, Sink
 from privateshare.sdk.workers import on_worker
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 128 * 1024
 CONNECTIONS = 64
 
 
@@ -92,7 +92,11 @@ class AsyncHttpxTransport:
                 headers = _lower(answer.headers.items())
                 if request.sink is None or answer.status_code >= 300:
                     return Response(answer.status_code, headers, await answer.aread())
-                await feed(request.sink, headers, answer.aiter_raw(PIECE_BYTES))
+                if _is_small(headers):
+                    body = b"".join([piece async for piece in answer.aiter_raw()])
+                    await on_worker(partial(take_whole, request.sink, headers, body))
+                else:
+                    await feed(request.sink, headers, answer.aiter_raw(PIECE_BYTES))
                 return Response(answer.status_code, headers)
             finally:
                 await answer.aclose()
@@ -122,11 +126,14 @@ class PyreqwestTransport:
         elif request.body is not None:
             builder = builder.body_bytes(request.body)
         try:
-            async with builder.build_streamed() as answer:
+            async with builder.streamed_read_buffer_limit(PIECE_BYTES).build_streamed() as answer:
                 headers = _lower(answer.headers.items())
                 if request.sink is None or answer.status >= 300:
                     return Response(answer.status, headers, bytes(await answer.bytes()))
-                await feed(request.sink, headers, _read(answer.body_reader))
+                if _is_small(headers):
+                    await on_worker(partial(take_whole, request.sink, headers, bytes(await answer.bytes())))
+                else:
+                    await feed(request.sink, headers, _read(answer.body_reader))
                 return Response(answer.status, headers)
         except self._error as error:
             raise _network_error(request, error) from error
@@ -142,23 +149,24 @@ async def _read(reader: Any) -> AsyncIterator[bytes]:
 
 
 async def feed(sink: Sink, headers: Mapping[str, str], pieces: AsyncIterator[bytes]) -> None:
-    """Gives a body to a sink on a worker thread: all at once if it is small, else piece by piece."""
-    first = await anext(pieces, b"")
-    second = await anext(pieces, None)
-
-    def whole() -> None:
-        sink.begin(headers)
-        sink.write(first)
-        if second is None:
-            sink.finish()
-
-    await on_worker(whole)
-    piece = second
-    while piece is not None:
+    """Gives a body to a sink, piece by piece, on a worker thread."""
+    await on_worker(partial(sink.begin, headers))
+    async for piece in pieces:
         await on_worker(partial(sink.write, piece))
-        piece = await anext(pieces, None)
-    if second is not None:
-        await on_worker(sink.finish)
+    await on_worker(sink.finish)
+
+
+def take_whole(sink: Sink, headers: Mapping[str, str], body: bytes) -> None:
+    """Gives a whole body to a sink."""
+    sink.begin(headers)
+    sink.write(body)
+    sink.finish()
+
+
+def _is_small(headers: Mapping[str, str]) -> bool:
+    """Whether a body is best taken in one piece."""
+    length = headers.get("content-length", "")
+    return length.isascii() and length.isdigit() and int(length) <= PIECE_BYTES
 
 
 def bulk_transport(timeout: float) -> AsyncTransport:
