@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from examples.walking import Browser
+from examples.walking import Browser, consent
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import Journey
@@ -15,7 +15,7 @@ from privateshare.platform.grants.contracts import ContractTerms, create_applica
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
-from tests.flow.people import EVERYTHING, People, key
+from tests.flow.people import EVERYTHING, SPOTIFY, People, key
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of, verifier
 
 PAGES = "apps/saas"
@@ -97,6 +97,47 @@ async def journey_of(platform: Platform, asking: Asking) -> Journey:
         found = await db.scalar(select(Journey).where(Journey.code_hash == digest(asking.code)))
         assert found is not None
         return found
+
+
+def page_of(browser: Browser) -> str:
+    """The name of the page that a browser is on. Protocol 8.5."""
+    assert browser.page is not None, browser.left_to
+    return browser.page.name
+
+
+def at_consent(asking: Asking, source: int = SPOTIFY) -> Browser:
+    """A browser on the consent page, a sample connected."""
+    browser = opened(asking.url)
+    assert browser.page is not None
+    browser.page.choose("source-id", str(source))
+    browser.submit("continue")
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    assert page_of(browser) == "consent"
+    return browser
+
+
+def accounts(wire: Wire, access: str) -> list[dict[str, Any]]:
+    """What protocol 7.1 answers."""
+    answer = wire.get("permission-access/accounts", access_token=access)
+    assert answer.status_code == 200, answer.text
+    listed: list[dict[str, Any]] = answer.json()
+    return listed
+
+
+def failure(browser: Browser, code: str, state: str | None = "the state") -> dict[str, str]:
+    """Checks that a browser was sent back to the app with a failure. Protocol 8.3."""
+    assert browser.left_to is not None, browser.page and browser.page.html
+    told = query_of(browser.left_to)
+    assert (told["success"], told["errorCode"], told.get("state")) == ("false", code, state)
+    assert "code" not in told
+    return told
+
+
+def known_person(wire: Wire) -> Tokens:
+    """The tokens of a person who shared a sample with this contract."""
+    asking = ask(wire)
+    return asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
 
 
 def spotify_archive(path: Path, *, artist: str = "The Testers", username: str = "listener-1", plays: int = 40) -> Path:

@@ -1,0 +1,261 @@
+"""Protocol 8.1: people whom the app knows, who come for more, again, or to withdraw; and other kinds of contract."""
+
+import asyncio
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from examples.walking import Browser, consent
+from sqlalchemy import select, update
+
+from privateshare.platform.db.tables import Account
+from privateshare.platform.runtime import Platform
+from tests.flow.consenting import (
+    Asking,
+    accounts,
+    ask,
+    asking_contract,
+    at_consent,
+    failure,
+    journey_of,
+    known_person,
+    opened,
+    page_of,
+    refer,
+)
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.test_wire_sessions import triggered, wait_until_over
+from tests.flow.wire import REDIRECT_URI, Tokens, Wire, b64, query_of, verifier
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people)
+
+
+async def test_a_second_contract_joins_the_library(wire: Wire, people: People) -> None:
+    """With an access token of another contract the person's accounts are there to be ticked. Protocol 4.1."""
+    tokens = known_person(wire)
+    partner = await asking_contract(people)
+    second = await people.contract(application_id=partner.application_id, data_request={"serviceGroups": [{"id": 5}]})
+    asking = ask(second, access_token=tokens.access)
+    browser = opened(asking.url)
+    assert page_of(browser) == "consent"
+    browser.submit("continue")
+    assert browser.left_to is not None
+    assert "accountReference" not in query_of(browser.left_to)
+    mine, theirs = accounts(wire, tokens.access), accounts(second, asking.tokens(browser.left_to).access)
+    assert [entry["id"] for entry in mine] == [entry["id"] for entry in theirs]
+
+
+async def test_an_account_left_out_stays_out(wire: Wire, people: People) -> None:
+    """What a person unticks is not shared, and is not ticked when they come again."""
+    asking = ask(wire)
+    browser = at_consent(asking)
+    assert browser.page is not None
+    browser.open(browser.page.links["Connect another source"])
+    browser.page.choose("source-id", str(FHIR_FILE))
+    browser.submit("continue")
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    ticked = [entry for entry in browser.page.form("continue").inputs if entry.kind == "checkbox"]
+    ticked[0].chosen = False
+    browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    (shared,) = accounts(wire, tokens.access)
+    assert shared["sourceId"] == FHIR_FILE
+    again = opened(ask(wire, access_token=tokens.access).url).page
+    assert again is not None
+    boxes = [entry for entry in again.form("continue").inputs if entry.kind == "checkbox"]
+    assert [box.chosen for box in boxes] == [False, True]
+
+
+async def test_declining_leaves_a_known_persons_library(wire: Wire, people: People) -> None:
+    """Declining a later wish takes nothing from a library that was there before."""
+    tokens = known_person(wire)
+    browser = opened(ask(wire, access_token=tokens.access).url)
+    browser.submit("decline")
+    failure(browser, "USER_CANCEL")
+    assert len(accounts(wire, tokens.access)) == 1
+
+
+def test_onboarding_adds_a_source_without_a_code(wire: Wire) -> None:
+    """`onboard` connects one more source, which the app sees at once; no code comes back. Protocol 8.1, 8.3."""
+    tokens = known_person(wire)
+    browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
+    assert browser.page is not None
+    assert "Conditions and diagnoses" in browser.page.html
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    told = query_of(str(browser.left_to))
+    assert (told["success"], told["state"], "code" in told) == ("true", "the state", False)
+    listed = accounts(wire, tokens.access)
+    assert [entry["sourceId"] for entry in listed] == [SPOTIFY, FHIR_FILE]
+    assert told["accountReference"] == listed[1]["reference"]
+
+
+def test_renewing_gives_a_new_code(wire: Wire) -> None:
+    """`user-reauth` shows again what was agreed and brings a code. Protocol 8.1."""
+    tokens = known_person(wire)
+    secret = verifier()
+    claims = {"code_challenge": b64(sha256(secret.encode()).digest()), "code_challenge_method": "S256"}
+    browser = opened(refer(wire, "user-reauth", tokens.access, **claims).url)
+    assert page_of(browser) == "consent"
+    browser.submit("continue")
+    renewed = wire.tokens(wire.exchange(query_of(str(browser.left_to))["code"], secret))
+    assert renewed.claims["sub"] == tokens.claims["sub"]
+    assert renewed.claims["consentid"] == tokens.claims["consentid"]
+
+
+async def again(wire: Wire, tokens: Tokens, account: dict[str, Any], page: str = "reauthorize") -> Asking:
+    """A link to connect one account again. Protocol 4.5, 7.3."""
+    handle = wire.post("reference", body={"type": "accountId", "value": account["id"]}).json()["id"]
+    return refer(wire, page, tokens.access, f"&accountRef={handle}")
+
+
+async def test_one_account_is_connected_again(wire: Wire, platform: Platform) -> None:
+    """`reauthorize` leads to the one account, takes nothing but that account again, and returns no code."""
+    tokens = known_person(wire)
+    (account,) = accounts(wire, tokens.access)
+    async with platform.database.transaction() as db:
+        changed = update(Account).where(Account.public_id == account["id"]).values(needs_login=True)
+        await db.execute(changed)
+    browser = opened((await again(wire, tokens, account)).url)
+    assert browser.page is not None
+    assert page_of(browser) == "connect"
+    browser.page.choose("dataset", "large")
+    browser.submit("continue")
+    assert (page_of(browser), browser.page.status) == ("connect", 422)
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    told = query_of(str(browser.left_to))
+    assert (told["success"], told["state"], "code" in told) == ("true", "the state", False)
+    (renewed,) = accounts(wire, tokens.access)
+    assert told["accountReference"] == account["reference"] == renewed["reference"]
+    assert renewed["accessTokenStatus"]["authorized"] is True
+
+
+async def test_an_account_handle_is_needed_once(wire: Wire) -> None:
+    """Without a handle, with a used one, or with another person's account there is nothing to connect again."""
+    tokens, other = known_person(wire), known_person(wire)
+    failure(opened(refer(wire, "reauthorize", tokens.access).url), "INITIALIZE_CHECK_FAIL")
+    failure(opened(refer(wire, "reauthorize", tokens.access, "&accountRef=x").url), "INITIALIZE_CHECK_FAIL")
+    (foreign,) = accounts(wire, other.access)
+    failure(opened((await again(wire, tokens, foreign)).url), "INITIALIZE_CHECK_FAIL")
+    (mine,) = accounts(wire, tokens.access)
+    asking = await again(wire, tokens, mine)
+    assert page_of(opened(asking.url)) == "connect"
+    used = asking.url.split("accountRef=")[1]
+    failure(opened(refer(wire, "reauthorize", tokens.access, f"&accountRef={used}").url), "INITIALIZE_CHECK_FAIL")
+
+
+def withdrawal(wire: Wire, tokens: Tokens) -> str:
+    """The address of 7.4 for a person's first account."""
+    (account,) = accounts(wire, tokens.access)
+    headers = {"accountId": account["id"], "redirectUri": REDIRECT_URI}
+    answer = wire.get("permission-access/revoke/h:accountId", access_token=tokens.access, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["location"])
+
+
+def test_a_person_withdraws_access_to_a_source(wire: Wire) -> None:
+    """`revoke` gives up the platform's access: nothing more is fetched, and the app is told so. Protocol 7.4."""
+    tokens = known_person(wire)
+    browser = opened(withdrawal(wire, tokens))
+    assert browser.page is not None
+    assert "Spotify" in browser.page.html
+    browser.submit("continue")
+    assert browser.left_to == f"{REDIRECT_URI}&result=success"
+    (account,) = accounts(wire, tokens.access)
+    assert account["accessTokenStatus"]["authorized"] is False
+    session = triggered(wire, tokens)
+    listed = wait_until_over(wire, tokens, session)
+    assert listed["status"]["state"] == "partial"
+    error = listed["status"]["details"][account["id"]]["error"]
+    assert (error["code"], error["statusCode"], error["reauth"]) == ("ServiceAuthorizationError", 511, True)
+
+
+def test_a_person_keeps_access_to_a_source(wire: Wire) -> None:
+    """Declining to withdraw changes nothing, and the app is told in the words of 7.4."""
+    tokens = known_person(wire)
+    browser = opened(withdrawal(wire, tokens))
+    browser.submit("decline")
+    assert browser.left_to == f"{REDIRECT_URI}&result=failed&error_message=USER_CANCEL"
+    (account,) = accounts(wire, tokens.access)
+    assert account["accessTokenStatus"]["authorized"] is True
+
+
+@pytest.mark.parametrize("page", ["source", "connect/16", "consent"])
+async def test_a_journey_has_its_own_pages_only(wire: Wire, page: str) -> None:
+    """Pages of other journeys are not to be had: no consent, and so no code, comes of withdrawing."""
+    browser = opened(withdrawal(wire, known_person(wire)))
+    assert browser.page is not None
+    at = browser.page.url.removesuffix("withdraw")
+    form = browser.page.form("continue")
+    form.action = at + page
+    browser.submit("continue")
+    assert (page_of(browser), browser.page.status) in {("error", 404), ("error", 400)}
+    browser.open(at + page)
+    assert (page_of(browser), browser.page.status) == ("error", 404)
+
+
+async def test_declining_takes_back_what_was_connected(wire: Wire, platform: Platform) -> None:
+    """An account that a known person connected on the way to declining goes; those from before stay."""
+    tokens = known_person(wire)
+    asking = ask(wire, access_token=tokens.access)
+    browser = opened(asking.url)
+    assert browser.page is not None
+    browser.open(browser.page.links["Connect another source"])
+    browser.page.choose("source-id", str(FHIR_FILE))
+    browser.submit("continue")
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    browser.submit("decline")
+    failure(browser, "USER_CANCEL")
+    library = (await journey_of(platform, asking)).library_id
+    async with platform.database.session() as db:
+        left = list(await db.scalars(select(Account.source_id).where(Account.library_id == library)))
+    assert left == [SPOTIFY]
+
+
+def test_onboarding_needs_a_live_consent(wire: Wire) -> None:
+    """A consent that ended while the person was connecting takes nothing more. Protocol 8.3."""
+    tokens = known_person(wire)
+    browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
+    assert browser.page is not None
+    assert wire.call("DELETE", "user", access_token=tokens.access).status_code == 200
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    failure(browser, "ONBOARD_ERROR")
+
+
+# --- other contracts ---
+
+
+async def test_a_write_contract_asks_for_no_source(people: People) -> None:
+    """A contract that writes shows what it would do, and agreeing gives the person a library."""
+    document = {"dataPush": {"purpose": "To file your results"}}
+    writing = await asking_contract(people, kind="write", document=document)
+    asking = ask(writing)
+    browser = opened(asking.url)
+    assert browser.page is not None
+    assert page_of(browser) == "consent"
+    assert "To file your results" in browser.page.html
+    browser.submit("continue")
+    assert asking.tokens(str(browser.left_to)).claims["sub"]
+
+
+async def test_a_contract_for_one_read_says_so(people: People) -> None:
+    """A one-off contract tells the person that it is for once."""
+    page = at_consent(ask(await asking_contract(people, once=True))).page
+    assert page is not None
+    assert "one time" in page.html
+
+
+async def test_many_people_at_once(wire: Wire) -> None:
+    """Twenty people who walk at the same time each get their own library."""
+    askings = [ask(wire) for _ in range(20)]
+    walks = [asyncio.to_thread(consent, Browser(), asking.url, {SPOTIFY: "default"}) for asking in askings]
+    returned = await asyncio.gather(*walks)
+    subjects = {asking.tokens(url).claims["sub"] for asking, url in zip(askings, returned, strict=True)}
+    assert len(subjects) == 20

@@ -1,0 +1,216 @@
+"""Protocol 8.1, 8.2: what a link to the consent pages says: its code, and its parameters."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from examples.walking import Browser, consent
+from sqlalchemy import update
+
+from privateshare.platform.db.tables import Contract, Journey
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.runtime import Platform
+from tests.flow.consenting import accounts, ask, asking_contract, at_consent, failure, opened, page_of
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.wire import Wire, query_of
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people)
+
+
+# --- codes ---
+
+
+def test_unknown_code_is_told(wire: Wire) -> None:
+    """A code that nobody issued leads nowhere but to a page, whatever callback it brings."""
+    url = f"{wire.origin}/apps/saas/authorize?code=unknown&callback=https://evil.example/"
+    page = opened(url).page
+    assert page is not None
+    assert (page.name, page.status) == ("error", 410)
+    assert "INVALID_CODE" in page.html
+
+
+def test_missing_code_is_told(wire: Wire) -> None:
+    """A link without a code could not be started."""
+    page = opened(f"{wire.origin}/apps/saas/authorize").page
+    assert page is not None
+    assert (page.name, page.status) == ("error", 400)
+    assert "INITIALIZE_CHECK_FAIL" in page.html
+
+
+def test_a_code_opens_in_one_browser(wire: Wire) -> None:
+    """Whoever comes second with a code is sent away, and the first goes on undisturbed."""
+    asking = ask(wire)
+    first = opened(asking.url)
+    failure(opened(asking.url), "INVALID_CODE")
+    first.open(asking.url)
+    assert page_of(first) == "pick-source"
+
+
+def test_a_used_code_is_used_up(wire: Wire) -> None:
+    """After the end the link shows its own browser that it is done, and others that the code is invalid."""
+    asking = ask(wire)
+    browser = at_consent(asking)
+    browser.submit("continue")
+    browser.open(asking.url)
+    assert page_of(browser) == "done"
+    failure(opened(asking.url), "INVALID_CODE")
+
+
+async def test_an_expired_code_is_invalid(wire: Wire, platform: Platform) -> None:
+    """A code is no longer taken once its time is over, nor is what it opened."""
+    asking, begun = ask(wire), ask(wire)
+    browser = opened(begun.url)
+    async with platform.database.transaction() as db:
+        hashes = [digest(asking.code), digest(begun.code)]
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await db.execute(update(Journey).where(Journey.code_hash.in_(hashes)).values(expires_at=past))
+    failure(opened(asking.url), "INVALID_CODE")
+    assert browser.page is not None
+    browser.page.choose("source-id", str(SPOTIFY))
+    browser.submit("continue")
+    assert (page_of(browser), browser.page.status) == ("error", 410)
+
+
+async def test_an_ended_contract_starts_nothing(people: People) -> None:
+    """A link of a contract that has ended meanwhile could not be started."""
+    ended = await asking_contract(people)
+    asking = ask(ended)
+    async with people.platform.database.transaction() as db:
+        await db.execute(update(Contract).where(Contract.id == ended.contract_id).values(expires_at=datetime.now(UTC)))
+    failure(opened(asking.url), "INITIALIZE_CHECK_FAIL")
+
+
+@pytest.mark.parametrize("page", ["onboard", "reauthorize", "user-reauth", "revoke"])
+def test_a_code_is_for_its_own_page(wire: Wire, page: str) -> None:
+    """A code of 4.1 opens no page for people whom the app knows, and stays good for its own. Protocol 8.1."""
+    asking = ask(wire)
+    failure(opened(asking.url.replace("/authorize?", f"/{page}?")), "INITIALIZE_CHECK_FAIL")
+    assert page_of(opened(asking.url)) == "pick-source"
+
+
+# --- parameters of 8.2 ---
+
+
+def test_service_skips_the_picker(wire: Wire) -> None:
+    """`service` leads straight to connecting that source, and `sampleDataSet` is chosen there already."""
+    browser = opened(ask(wire, f"&service={FHIR_FILE}&sampleDataSet=default").url)
+    assert page_of(browser) == "connect"
+    browser.submit("continue")
+    assert page_of(browser) == "consent"
+
+
+@pytest.mark.parametrize(
+    "query", ["&service=999999", "&service=15", "&sourceType=push", "&sourcesScope=%7Bx", "&service=x"]
+)
+def test_links_that_ask_for_the_impossible_do_not_start(wire: Wire, query: str) -> None:
+    """A source that there is not, or that the contract does not ask for, and broken values: INITIALIZE_CHECK_FAIL."""
+    failure(opened(ask(wire, query).url), "INITIALIZE_CHECK_FAIL")
+
+
+async def test_only_what_the_contract_asks_for_is_offered(people: People) -> None:
+    """The picker shows the sources that hold something the contract may read, and takes no other."""
+    medical = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 2}]}})
+    browser = opened(ask(medical).url)
+    assert browser.page is not None
+    assert f'data-source-id="{FHIR_FILE}"' in browser.page.html
+    assert f'data-source-id="{SPOTIFY}"' not in browser.page.html
+    browser.submit("continue", extra={"source": str(SPOTIFY)})
+    assert (page_of(browser), browser.page.status) == ("pick-source", 422)
+
+
+def test_sample_data_onboards_by_itself(wire: Wire) -> None:
+    """With `sampleDataAutoOnboard` the link leads straight back with a code, and sample data alone is shared."""
+    asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=large&sampleDataAutoOnboard=true")
+    browser = opened(asking.url)
+    assert browser.left_to is not None
+    (account,) = accounts(wire, asking.tokens(browser.left_to).access)
+    assert account["sample"] is True
+
+
+def test_sample_data_onboards_after_picking(wire: Wire) -> None:
+    """Where the link names no source, picking one is all that the person does."""
+    browser = opened(ask(wire, "&sampleDataAutoOnboard=true").url)
+    assert browser.page is not None
+    browser.page.choose("source-id", str(SPOTIFY))
+    browser.submit("continue")
+    assert query_of(str(browser.left_to))["success"] == "true"
+
+
+def test_an_unknown_sample_fails_to_onboard(wire: Wire) -> None:
+    """A sample data set that there is not is an error in onboarding."""
+    query = f"&service={SPOTIFY}&sampleDataSet=none&sampleDataAutoOnboard=true"
+    failure(opened(ask(wire, query).url), "ONBOARD_ERROR")
+
+
+def test_trigger_query_false_fetches_nothing(wire: Wire) -> None:
+    """With `triggerQuery=false` the session is complete at once, with what is there: nothing."""
+    asking = ask(wire, "&triggerQuery=false")
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    listed = wire.get(f"permission-access/query/{asking.session}", access_token=tokens.access).json()
+    assert listed["status"]["state"] == "completed"
+    assert [entry for entry in listed["fileList"] if entry["name"] != "accounts.json"] == []
+
+
+def test_pages_speak_the_language_of_the_link(wire: Wire) -> None:
+    """`lng` decides, then the browser, then English; a person can change it and it stays."""
+    german = opened(ask(wire, "&lng=de-AT").url, language="en").page
+    assert german is not None
+    assert 'lang="de"' in german.html
+    browser = opened(ask(wire, "&lng=tlh").url, language="fr, de;q=0.5")
+    assert browser.page is not None
+    assert 'lang="de"' in browser.page.html
+    browser.open(browser.page.links["English"])
+    browser.page.choose("source-id", str(SPOTIFY))
+    browser.submit("continue")
+    assert 'lang="en"' in browser.page.html
+
+
+# --- forms ---
+
+
+def test_nothing_chosen_is_said(wire: Wire) -> None:
+    """A form without a choice comes back with a word about it, and nothing happens."""
+    browser = opened(ask(wire).url)
+    assert browser.page is not None
+    browser.submit("continue")
+    assert (page_of(browser), browser.page.status) == ("pick-source", 422)
+    assert 'role="alert"' in browser.page.html
+    browser.page.choose("source-id", str(SPOTIFY))
+    browser.submit("continue")
+    browser.submit("continue")
+    assert (page_of(browser), browser.page.status) == ("connect", 422)
+
+
+def test_sharing_no_account_is_not_agreeing(wire: Wire) -> None:
+    """Agreeing with every account unticked is asked about, not taken."""
+    browser = at_consent(ask(wire))
+    assert browser.page is not None
+    for entry in browser.page.form("continue").inputs:
+        entry.chosen = entry.kind == "hidden"
+    browser.submit("continue")
+    assert (page_of(browser), browser.page.status) == ("consent", 422)
+
+
+def test_another_persons_account_cannot_be_named(wire: Wire) -> None:
+    """An account id from elsewhere is not shared, even if a form names it."""
+    other = at_consent(ask(wire)).page
+    assert other is not None
+    foreign = next(entry.value for entry in other.form("continue").inputs if entry.name == "account")
+    browser = at_consent(ask(wire))
+    browser.submit("continue", extra={"account": foreign})
+    assert (page_of(browser), browser.page and browser.page.status) == ("consent", 422)
+
+
+def test_searching_the_picker(wire: Wire) -> None:
+    """The picker finds sources by name and group, and says so when there is none."""
+    browser = opened(ask(wire).url)
+    assert browser.page is not None
+    at = browser.page.url
+    browser.open(f"{at}?q=spot")
+    assert 'data-source-id="16"' in browser.page.html
+    assert f'data-source-id="{FHIR_FILE}"' not in browser.page.html
+    browser.open(f"{at}?q=<b>nothing")
+    assert "&lt;b&gt;nothing" in browser.page.html
+    assert "data-source-id" not in browser.page.html
