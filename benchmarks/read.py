@@ -95,7 +95,7 @@ def serve(folder: Path) -> None:
     small = envelope.read_bytes() if envelope.stat().st_size < MEGABYTE else None
     length = str(envelope.stat().st_size).encode()
 
-    async def app(scope: dict, receive: Callable, send: Callable) -> None:  # type: ignore[type-arg]
+    async def app(scope: dict, _: Callable, send: Callable) -> None:  # type: ignore[type-arg]
         if scope["type"] != "http":
             return
         if scope["path"].rsplit("/", 1)[1].startswith("file-"):
