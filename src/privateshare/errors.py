@@ -39,9 +39,9 @@ class PrivateShareError(Exception):
     request id, `retry_after` the seconds to wait before the call may work, `hint` what to do about it.
     """
 
-    code = "PrivateShareError"
+    code: str = "PrivateShareError"
     status: int | None = None
-    hint = ""
+    hint: str = ""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class PrivateShareError(Exception):
         retry_after: float | None = None,
         hint: str | None = None,
     ) -> None:
-        self.message = message or self.code
-        self.reference = reference
-        self.retry_after = retry_after
+        self.message: str = message or self.code
+        self.reference: str | None = reference
+        self.retry_after: float | None = retry_after
         if hint is not None:
             self.hint = hint
         super().__init__(self.message)
@@ -71,7 +71,7 @@ class ApiError(PrivateShareError):
     On the platform, `detail` is for its log alone and never leaves it.
     """
 
-    code = "ApiError"
+    code: str = "ApiError"
     status: int = 400
 
     def __init__(
@@ -85,7 +85,7 @@ class ApiError(PrivateShareError):
         retry_after: float | None = None,
         hint: str | None = None,
     ) -> None:
-        self.detail = detail
+        self.detail: str | None = detail
         if code is not None:
             self.code = code
         if status is not None:
@@ -94,125 +94,182 @@ class ApiError(PrivateShareError):
 
 
 class InvalidToken(ApiError):
-    code, status = "InvalidToken", 401
-    hint = "Ask the person for consent again"
+    """A token is unknown, revoked, expired, or another contract's."""
+
+    code: str = "InvalidToken"
+    status: int = 401
+    hint: str = "Ask the person for consent again"
 
 
 class InvalidClient(ApiError):
-    code, status = "InvalidClient", 403
-    hint = "Check the application id and the contract id"
+    """The application or the contract is unknown, or they do not belong together."""
+
+    code: str = "InvalidClient"
+    status: int = 403
+    hint: str = "Check the application id and the contract id"
 
 
 class InvalidJWT(ApiError):
-    code, status = "InvalidJWT", 400
-    hint = "Sign with PS512 and the private key of this contract"
+    """A JWT's signature, algorithm or form is wrong."""
+
+    code: str = "InvalidJWT"
+    status: int = 400
+    hint: str = "Sign with PS512 and the private key of this contract"
 
 
 class InvalidTimestamp(ApiError):
-    code, status = "InvalidTimestamp", 400
-    hint = "Set the clock of this machine"
+    """The caller's clock is too far off. Protocol 2.3."""
+
+    code: str = "InvalidTimestamp"
+    status: int = 400
+    hint: str = "Set the clock of this machine"
 
 
 class InvalidRedirectUri(ApiError):
-    code, status = "InvalidRedirectUri", 400
-    hint = "Register it with the contract, letter for letter"
+    """A redirect URI is not registered with the contract. Protocol 4.1."""
+
+    code: str = "InvalidRedirectUri"
+    status: int = 400
+    hint: str = "Register it with the contract, letter for letter"
 
 
 class InvalidRequest(ApiError):
-    code, status = "InvalidRequest", 400
+    """A claim or a field is missing or of the wrong form; the message names it."""
+
+    code: str = "InvalidRequest"
+    status: int = 400
 
 
 class InvalidSession(ApiError):
-    code, status = "InvalidSession", 404
-    hint = "Start a new session with read_session"
+    """A session is unknown, has expired, or is another caller's. Protocol 5.3."""
+
+    code: str = "InvalidSession"
+    status: int = 404
+    hint: str = "Start a new session with read_session"
 
 
 class InsufficientScope(ApiError):
-    code, status = "InsufficientScope", 403
-    hint = "This contract allows one read only; ask the person for consent again"
+    """The contract was for one read only, and that was used."""
+
+    code: str = "InsufficientScope"
+    status: int = 403
+    hint: str = "This contract allows one read only; ask the person for consent again"
 
 
 class InvalidContractDataRequest(ApiError):
-    code, status = "InvalidContractDataRequest", 400
-    hint = "Use a contract of the right kind: read to read, write to push"
+    """The contract is of the wrong kind for this call. Protocol 5.2."""
+
+    code: str = "InvalidContractDataRequest"
+    status: int = 400
+    hint: str = "Use a contract of the right kind: read to read, write to push"
 
 
 class ScopeOutOfBounds(ApiError):
-    code, status = "ScopeOutOfBounds", 400
-    hint = "Ask for no more than the contract names"
+    """More was asked for than the contract allows. Protocol 5.2."""
+
+    code: str = "ScopeOutOfBounds"
+    status: int = 400
+    hint: str = "Ask for no more than the contract names"
 
 
 class FileNotFound(ApiError):
-    code, status = "FileNotFound", 404
+    """There is no such file in this session."""
+
+    code: str = "FileNotFound"
+    status: int = 404
 
 
 class NotFound(ApiError):
-    code, status = "NotFound", 404
+    """There is no such path or thing, or it is not for this caller."""
+
+    code: str = "NotFound"
+    status: int = 404
 
 
 class MethodNotAllowed(ApiError):
-    code, status = "MethodNotAllowed", 405
+    """The path is there, and does not take this method."""
+
+    code: str = "MethodNotAllowed"
+    status: int = 405
 
 
 class SDKInvalid(ApiError):
-    code, status = "SDKInvalid", 400
+    """The operator of the platform blocked this SDK."""
+
+    code: str = "SDKInvalid"
+    status: int = 400
 
 
 class SDKVersionInvalid(ApiError):
-    code, status = "SDKVersionInvalid", 403
-    hint = "Install a newer version of the SDK"
+    """The operator of the platform blocked this version of the SDK."""
+
+    code: str = "SDKVersionInvalid"
+    status: int = 403
+    hint: str = "Install a newer version of the SDK"
 
 
 class TooManyRequests(ApiError):
-    code, status = "TooManyRequests", 429
-    hint = "Wait and try again"
+    """Too many calls; `retry_after` says how many seconds to wait."""
+
+    code: str = "TooManyRequests"
+    status: int = 429
+    hint: str = "Wait and try again"
 
 
 class RequestTooLarge(ApiError):
-    code, status = "RequestTooLarge", 413
+    """The body is larger than the platform takes."""
+
+    code: str = "RequestTooLarge"
+    status: int = 413
 
 
 class Unavailable(ApiError):
-    code, status = "Unavailable", 503
-    hint = "Try again in a moment"
+    """The platform cannot serve now; `retry_after` may say for how long."""
+
+    code: str = "Unavailable"
+    status: int = 503
+    hint: str = "Try again in a moment"
 
 
 class InternalError(ApiError):
-    code, status = "InternalError", 500
+    """The platform failed; nothing of the cause is told."""
+
+    code: str = "InternalError"
+    status: int = 500
 
 
 class NetworkError(PrivateShareError):
     """No answer arrived: the platform is unreachable, or the connection broke and retries did not help."""
 
-    code = "NetworkError"
-    hint = "Check the network and base_url"
+    code: str = "NetworkError"
+    hint: str = "Check the network and base_url"
 
 
 class InvalidAnswer(PrivateShareError):
     """An answer arrived that is not of the protocol, or whose signature does not hold (protocol 3.3)."""
 
-    code = "InvalidAnswer"
-    hint = "Check that base_url is the address of a Private Share platform"
+    code: str = "InvalidAnswer"
+    hint: str = "Check that base_url is the address of a Private Share platform"
 
 
 class FileDecryptionError(PrivateShareError):
     """A file does not open with this private key. Protocol 6.5."""
 
-    code = "FileDecryptionError"
-    hint = "Use the private key of the contract that the session belongs to"
+    code: str = "FileDecryptionError"
+    hint: str = "Use the private key of the contract that the session belongs to"
 
 
 class FileIntegrityError(PrivateShareError):
     """A file opened but is truncated, or its content is not what the platform stored. Protocol 6.5."""
 
-    code = "FileIntegrityError"
-    hint = "Read the file again"
+    code: str = "FileIntegrityError"
+    hint: str = "Read the file again"
 
 
 class AuthorizationFailed(PrivateShareError):
     """The person came back without consent. `code` is the `errorCode` of protocol 8.3, such as USER_CANCEL."""
 
-    code = "AuthorizationFailed"
+    code: str = "AuthorizationFailed"
 
     def __init__(self, code: str, message: str = "") -> None:
         self.code = code
@@ -222,7 +279,7 @@ class AuthorizationFailed(PrivateShareError):
 class ConfigurationError(PrivateShareError):
     """A setting or an argument is wrong; the message names it."""
 
-    code = "ConfigurationError"
+    code: str = "ConfigurationError"
 
 
 def _api_errors() -> dict[str, type[ApiError]]:

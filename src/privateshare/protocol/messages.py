@@ -1,7 +1,7 @@
 """The values on the wire, as the SDK gives them and the platform sends them. New fields go last and have defaults."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -14,7 +14,7 @@ def _wire_name(field: str) -> str:
 class Wire(BaseModel):
     """A frozen value whose fields are camelCase on the wire; unknown fields of an answer are ignored (protocol 9.3)."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="ignore", defer_build=True, alias_generator=_wire_name, populate_by_name=True
     )
 
@@ -222,7 +222,9 @@ class RawAccount(Wire):
 class FileMetadata(BaseModel):
     """What `X-Metadata` says of the content: mapped objects, or a pushed file (`mimetype` set). Protocol 6.4."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, populate_by_name=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="ignore", defer_build=True, populate_by_name=True
+    )
 
     object_count: int | None = Field(default=None, alias="objectCount")
     object_type: str | None = Field(default=None, alias="objectType")
@@ -244,7 +246,7 @@ class FileMetadata(BaseModel):
 class FileHeader(BaseModel):
     """The whole of `X-Metadata`: `size` and `sha256` are of the plain data. Protocol 6.3."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     metadata: FileMetadata = FileMetadata()
     compression: str | None = None
