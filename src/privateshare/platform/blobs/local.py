@@ -105,12 +105,12 @@ def _pieces(file: RawIOBase, start: int, length: int | None) -> Iterator[bytes]:
 
 
 def _make_folders(folder: Path) -> list[Path]:
-    """The folders whose entries changed: this one, and the parents of those that had to be made."""
+    """Makes a folder with its parents, for the owner alone; gives those whose entries change with a new file in it."""
     changed = [folder]
-    while not folder.is_dir():
-        folder = folder.parent
-        changed.append(folder)
-    changed[0].mkdir(parents=True, exist_ok=True, mode=0o700)
+    while not changed[-1].is_dir():
+        changed.append(changed[-1].parent)
+    for missing in reversed(changed[:-1]):
+        missing.mkdir(mode=0o700, exist_ok=True)
     return changed
 
 
