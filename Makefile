@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format setup lock
+.PHONY: help demo test test-slow check bench bench-read format setup lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,14 @@ check: $(READY) ## formatting, lint, types, and which module may import which
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-read: $(READY) ## how fast many files are read, next to what the machine can do
+	$(BIN)/python benchmarks/read.py
+
+bench: bench-read ## all benchmarks: each prints a ratio against a peer or a limit
+	$(BIN)/python benchmarks/discovery.py
+	$(BIN)/python benchmarks/sealing.py
+	$(BIN)/python -m benchmarks.push
 
 format: $(READY) ## format the code, and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -3,13 +3,12 @@
 import hashlib
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -17,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from privateshare.errors import FileIntegrityError, InvalidAnswer
 from privateshare.protocol.envelope import EnvelopeReader, decode_metadata
 from privateshare.protocol.messages import FileHeader, FileMetadata
+from privateshare.sdk.decompression import decompressor
 
 MAX_UNDECLARED_BYTES = 1 << 34  # of a file whose header does not tell its size
-GZIP_WINDOW = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +47,6 @@ class File:
             raise InvalidAnswer(f"{self.name} does not hold JSON") from error
 
 
-class _Decompressor(Protocol):
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
-class _Plain:
-    def decompress(self, data: bytes, /) -> bytes:
-        return data
-
-
-class _Brotli:
-    def __init__(self) -> None:
-        import brotli
-
-        self._decompressor = brotli.Decompressor()
-
-    def decompress(self, data: bytes, /) -> bytes:
-        return bytes(self._decompressor.process(data))
-
-
 class FileSink:
     """Makes a `File` of an answer. What goes to disk is written aside and renamed once it is whole and checked."""
 
@@ -83,7 +63,7 @@ class FileSink:
         self._header = FileHeader.model_validate(raw)
         self._updated = _milliseconds(headers.get("last-modified"))
         self._envelope = EnvelopeReader(self._key, legacy=self._legacy)
-        self._decompressor = _decompressor(self._header.compression or "none")
+        self._decompress = decompressor(self._header.compression or "none", self._take)
         self._hash = hashlib.sha256()
         self._size = 0
         self._limit = self._header.size if self._header.size is not None else MAX_UNDECLARED_BYTES
@@ -91,11 +71,11 @@ class FileSink:
 
     def write(self, data: bytes) -> None:
         """Takes the next bytes. Raises FileDecryptionError, FileIntegrityError."""
-        self._take(self._envelope.update(data))
+        self._decompress(self._envelope.update(data))
 
     def finish(self) -> None:
         """Checks the whole, and makes `file`. Raises FileDecryptionError, FileIntegrityError."""
-        self._take(self._envelope.finish())
+        self._decompress(self._envelope.finish())
         if self._header.size is not None and self._size != self._header.size:
             raise FileIntegrityError(f"{self._name} has {self._size} bytes instead of {self._header.size}")
         if self._header.sha256 is not None and self._hash.hexdigest() != self._header.sha256:
@@ -110,11 +90,7 @@ class FileSink:
         if self._aside is not None:
             self._aside.unlink(missing_ok=True)
 
-    def _take(self, data: bytes) -> None:
-        try:
-            plain = self._decompressor.decompress(data) if data else b""
-        except Exception as error:  # each of four libraries raises an error of its own for damaged data
-            raise FileIntegrityError(f"{self._name} does not decompress") from error
+    def _take(self, plain: bytes) -> None:
         self._size += len(plain)
         if self._size > self._limit:
             raise FileIntegrityError(f"{self._name} unpacks to more than the {self._limit} bytes it should have")
@@ -132,20 +108,6 @@ class FileSink:
         out.close()
         self._aside.replace(self._to)
         return None, self._to
-
-
-def _decompressor(compression: str) -> _Decompressor:
-    if compression == "gzip":
-        return zlib.decompressobj(GZIP_WINDOW)
-    if compression == "zstd":
-        import zstandard
-
-        return zstandard.ZstdDecompressor().decompressobj()
-    if compression == "brotli":
-        return _Brotli()
-    if compression in ("none", ""):
-        return _Plain()
-    raise FileIntegrityError(f"the file is compressed with {compression}, which is not known here")
 
 
 def _milliseconds(date: str | None) -> int | None:

@@ -46,6 +46,11 @@ def check_untorn(folder: Path) -> int:
     return whole
 
 
+def count(folder: Path) -> int:
+    """How many files are there under their names."""
+    return sum(1 for _ in folder.glob("*.json"))
+
+
 def kill_often(folder: Path, key_file: Path, kills: int) -> None:
     """Kills the reader at random moments, so often; then lets it end, and compares."""
     key_file.write_text(jwt.private_pem(KEY))
@@ -54,7 +59,10 @@ def kill_often(folder: Path, key_file: Path, kills: int) -> None:
         survived = 0
         for _ in range(kills):
             reader = start(api, key_file, folder)
-            time.sleep(chance.uniform(0, 0.4))
+            enough = survived + chance.randint(0, (FILES - survived) // 2)
+            while reader.poll() is None and count(folder) < enough:
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.05))
             reader.kill()
             reader.wait()
             kept = check_untorn(folder)

@@ -1,0 +1,56 @@
+"""What the SDK unpacks, it unpacks piece by piece."""
+
+import gzip
+import os
+
+import brotli
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from privateshare.errors import FileIntegrityError
+from privateshare.sdk.decompression import PIECE_BYTES, decompressor
+
+PACK = {
+    "gzip": lambda data: gzip.compress(data, mtime=0),
+    "brotli": brotli.compress,
+    "zstd": zstandard.compress,
+    "none": bytes,
+}
+
+
+@pytest.mark.parametrize("compression", PACK)
+@given(data=st.binary(max_size=3000), cut=st.integers(1, 500))
+def test_any_data_in_any_pieces_is_unpacked(compression: str, data: bytes, cut: int):
+    """However the packed bytes are cut."""
+    packed = PACK[compression](data)
+    plain: list[bytes] = []
+    unpack = decompressor(compression, plain.append)
+    for start in range(0, len(packed), cut):
+        unpack(packed[start : start + cut])
+    assert b"".join(plain) == data
+
+
+@pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd"])
+def test_a_little_that_unpacks_to_much_comes_in_pieces(compression: str):
+    """200 MB of zeros in a few bytes never are in memory at once."""
+    packed = PACK[compression](bytes(200 * 1024 * 1024))
+    sizes: list[int] = []
+    decompressor(compression, lambda plain: sizes.append(len(plain)))(packed)
+    assert sum(sizes) == 200 * 1024 * 1024
+    assert max(sizes) <= 2 * PIECE_BYTES
+
+
+@pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd"])
+def test_damage_is_told_as_such(compression: str):
+    """Whatever the library calls it."""
+    unpack = decompressor(compression, lambda _: None)
+    with pytest.raises(FileIntegrityError):
+        unpack(b"\x00" + os.urandom(64))
+
+
+def test_an_unknown_compression_is_named():
+    """From a newer platform, say."""
+    with pytest.raises(FileIntegrityError, match="lzma"):
+        decompressor("lzma", print)
