@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 
@@ -173,6 +172,19 @@ class ObjectType(IntEnum):
     COVERAGE_ELIGIBILITY_RESPONSE = 9166
     AUDIT_EVENT = 9167
     LINKAGE = 9168
+    ENROLLMENT_REQUEST = 9169
+    ENROLLMENT_RESPONSE = 9170
+    INSURANCE_PLAN = 9171
+    CONTRACT = 9172
+    MEASURE_REPORT = 9173
+    REQUEST_GROUP = 9174
+    GUIDANCE_RESPONSE = 9175
+    RESEARCH_STUDY = 9176
+    ORGANIZATION_AFFILIATION = 9177
+    DEVICE_DEFINITION = 9178
+    BIOLOGICALLY_DERIVED_PRODUCT = 9179
+    MEDICATION_KNOWLEDGE = 9180
+    VERIFICATION_RESULT = 9181
 
 
 class SourceType(IntEnum):
@@ -235,6 +247,8 @@ class Catalogue:
 @cache
 def catalogue() -> Catalogue:
     """The catalogue that comes with this version; read once."""
+    from importlib.resources import files  # costs as much as all else here: only for those who need names
+
     raw = json.loads(files("privateshare.protocol").joinpath("catalogue.json").read_text("utf-8"))
     return Catalogue(
         service_groups=_named(raw["serviceGroups"]),

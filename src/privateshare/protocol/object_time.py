@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 DIGIME = "digime"
@@ -11,11 +11,13 @@ FHIR = "fhir"
 # What each FHIR R4 resource type calls the moment that it is about, best first. Types that are not here are about no
 # moment: a patient, a practitioner, a device.
 FHIR_TIMES: Mapping[str, tuple[str, ...]] = {
+    "Account": ("servicePeriod",),
     "AdverseEvent": ("date", "detected", "recordedDate"),
     "AllergyIntolerance": ("onsetDateTime", "onsetPeriod", "recordedDate"),
     "Appointment": ("start", "created"),
     "AppointmentResponse": ("start",),
     "AuditEvent": ("recorded",),
+    "Basic": ("created",),
     "CarePlan": ("period", "created"),
     "CareTeam": ("period",),
     "ChargeItem": ("occurrenceDateTime", "occurrencePeriod", "enteredDate"),
@@ -27,6 +29,7 @@ FHIR_TIMES: Mapping[str, tuple[str, ...]] = {
     "Composition": ("date",),
     "Condition": ("onsetDateTime", "onsetPeriod", "recordedDate"),
     "Consent": ("dateTime",),
+    "Contract": ("issued", "applies"),
     "Coverage": ("period",),
     "CoverageEligibilityRequest": ("created",),
     "CoverageEligibilityResponse": ("created",),
@@ -37,17 +40,21 @@ FHIR_TIMES: Mapping[str, tuple[str, ...]] = {
     "DocumentManifest": ("created",),
     "DocumentReference": ("date", "context.period"),
     "Encounter": ("period",),
+    "EnrollmentRequest": ("created",),
+    "EnrollmentResponse": ("created",),
     "EpisodeOfCare": ("period",),
     "ExplanationOfBenefit": ("billablePeriod", "created"),
     "FamilyMemberHistory": ("date",),
     "Flag": ("period",),
     "Goal": ("startDate", "statusDate"),
+    "GuidanceResponse": ("occurrenceDateTime",),
     "ImagingStudy": ("started",),
     "Immunization": ("occurrenceDateTime", "recorded"),
     "ImmunizationEvaluation": ("date",),
     "ImmunizationRecommendation": ("date",),
     "Invoice": ("date",),
     "List": ("date",),
+    "MeasureReport": ("date", "period"),
     "Media": ("createdDateTime", "createdPeriod", "issued"),
     "MedicationAdministration": ("effectiveDateTime", "effectivePeriod"),
     "MedicationDispense": ("whenHandedOver", "whenPrepared"),
@@ -60,19 +67,28 @@ FHIR_TIMES: Mapping[str, tuple[str, ...]] = {
     "Procedure": ("performedDateTime", "performedPeriod"),
     "Provenance": ("occurredDateTime", "occurredPeriod", "recorded"),
     "QuestionnaireResponse": ("authored",),
+    "RequestGroup": ("authoredOn",),
+    "ResearchStudy": ("period",),
+    "ResearchSubject": ("period",),
     "RiskAssessment": ("occurrenceDateTime", "occurrencePeriod"),
+    "Schedule": ("planningHorizon",),
     "ServiceRequest": ("occurrenceDateTime", "occurrencePeriod", "authoredOn"),
     "Slot": ("start",),
     "Specimen": ("collection.collectedDateTime", "receivedTime"),
     "SupplyDelivery": ("occurrenceDateTime", "occurrencePeriod"),
     "SupplyRequest": ("occurrenceDateTime", "occurrencePeriod", "authoredOn"),
     "Task": ("authoredOn", "lastModified"),
+    "VerificationResult": ("statusDate", "lastPerformed"),
     "VisionPrescription": ("dateWritten", "created"),
 }
 
+_PLACES = {kind: tuple(path.split(".") for path in paths) for kind, paths in FHIR_TIMES.items()}
 _MOMENT = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d:\d\d)?)?)?)?", re.ASCII
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(0\d|1[0-4]):([0-5]\d))?)?)?)?",
+    re.ASCII,
 )
+_EPOCH = datetime(1970, 1, 1)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def object_time(standard: str, thing: Mapping[str, Any]) -> int | None:
@@ -88,45 +104,36 @@ def object_time(standard: str, thing: Mapping[str, Any]) -> int | None:
 
 
 def _fhir_time(resource: Mapping[str, Any]) -> int | None:
-    for path in FHIR_TIMES.get(str(resource.get("resourceType")), ()):
-        moment = _fhir_moment(_at(resource, path))
-        if moment is not None:
+    kind = resource.get("resourceType")
+    for place in _PLACES.get(kind, ()) if isinstance(kind, str) else ():
+        value: Any = resource
+        for name in place:
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None and (moment := _fhir_moment(value)) is not None:
             return moment
     return None
 
 
-def _at(resource: Mapping[str, Any], path: str) -> Any:
-    value: Any = resource
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
 def _fhir_moment(value: Any) -> int | None:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         start = _fhir_moment(value.get("start"))
         return start if start is not None else _fhir_moment(value.get("end"))
-    if not isinstance(value, str):
-        return None
-    match = _MOMENT.fullmatch(value)
+    match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    year, month, day, hour, minute, second, fraction, sign, zone_hours, zone_minutes = match.groups()
     try:
+        # a leap second counts as the one before it
         moment = datetime(
-            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), min(int(second or 0), 59),
-            tzinfo=_zone(zone),
+            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), min(int(second or 0), 59)
         )  # fmt: skip
-        return int(moment.timestamp()) * 1000 + int((fraction or "0").ljust(3, "0")[:3])
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
-
-
-def _zone(text: str | None) -> timezone:
-    if text is None or text == "Z":
-        return UTC
-    offset = timedelta(hours=int(text[1:3]), minutes=int(text[4:6]))
-    return timezone(-offset if text[0] == "-" else offset)
+    found = (moment - _EPOCH) // _MILLISECOND + int((fraction or "0").ljust(3, "0")[:3])
+    if sign is None:
+        return found
+    offset = (int(zone_hours) * 60 + int(zone_minutes)) * 60_000
+    return found + offset if sign == "-" else found - offset
 
 
 def month_of(moment: int | None) -> int | None:
