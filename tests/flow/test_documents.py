@@ -1,0 +1,94 @@
+"""What the documents show works: every block of Python is run, every link leads somewhere."""
+
+import builtins
+import re
+from pathlib import Path
+
+import pytest
+
+from privateshare import AsyncPrivateShare, PrivateShare
+from privateshare.protocol import jwt
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.wire import REDIRECT_URI, Wire, query_of
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+_BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
+_SECOND_COLUMN = re.compile(r"^\| `\w.*? \| (.*) \|$", re.MULTILINE)
+
+
+def blocks(document: str) -> list[str]:
+    """The blocks of Python of a document."""
+    return _BLOCK.findall((ROOT / document).read_text("utf-8"))
+
+
+@pytest.fixture
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+async def returned(people: People, url: str, state: str) -> str:
+    """The address that a person comes back to after agreeing."""
+    code = await people.consent(query_of(url)["code"], sources=(SPOTIFY, FHIR_FILE))
+    return f"{REDIRECT_URI}&success=true&code={code}&state={state}"
+
+
+async def test_the_sdk_document_runs(wire: Wire, people: People, tmp_path: Path):
+    """docs/sdk.md, block after block, as one program; the person agrees before the third step."""
+    names = {
+        "APPLICATION_ID": wire.application_id,
+        "CONTRACT_ID": wire.contract_id,
+        "PRIVATE_KEY": jwt.private_pem(wire.key),
+        "BASE_URL": wire.url(""),
+        "REDIRECT_URI": REDIRECT_URI,
+        "FOLDER": tmp_path,
+    }
+    for block in blocks("docs/sdk.md"):
+        if "ADDRESS_THEY_CAME_BACK_TO" in block:
+            asked = names["asked"]
+            names["ADDRESS_THEY_CAME_BACK_TO"] = await returned(people, asked.url, asked.state)  # type: ignore[attr-defined]
+        exec(compile(block, "docs/sdk.md", "exec"), names)
+    await names["read"]()  # type: ignore[operator]
+    assert (tmp_path / "one.json").exists()
+
+
+async def test_the_readme_runs(
+    wire: Wire,
+    people: People,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    """The first screen of the README, as it stands: only the ids and the address are filled in."""
+    (tmp_path / "contract.pem").write_text(jwt.private_pem(wire.key))
+    monkeypatch.chdir(tmp_path)
+    before, after = blocks("README.md")[0].split("code = ")
+    names: dict[str, object] = {}
+    before = before.replace("APPLICATION_ID", wire.application_id).replace("CONTRACT_ID", wire.contract_id)
+    before = before.replace("private_key=", f"base_url={wire.url('')!r}, private_key=")
+    before = before.replace("http://127.0.0.1:8000/return", REDIRECT_URI)
+    exec(before, names)
+    asked = names["asked"]
+    address = await returned(people, asked.url, asked.state)  # type: ignore[attr-defined]
+    monkeypatch.setattr(builtins, "input", lambda _: address)
+    exec("code = " + after, names)
+    assert "18_5_19_1_406_" in capsys.readouterr().out
+
+
+def test_the_table_of_names_is_true():
+    """Every call that docs/sdk.md names exists in both clients."""
+    text = (ROOT / "docs" / "sdk.md").read_text("utf-8").split("## From the Node.js SDK")[1]
+    names = [name for cell in _SECOND_COLUMN.findall(text) for name in re.findall(r"`(\w+)`", cell)]
+    assert len(names) > 25
+    for name in names:
+        assert callable(getattr(PrivateShare, name)), name
+        assert callable(getattr(AsyncPrivateShare, name)), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path):
+    """Every relative link of a document is a file."""
+    for link in _LINK.findall(document.read_text("utf-8")):
+        assert (document.parent / link).exists(), link
