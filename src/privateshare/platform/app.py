@@ -24,7 +24,7 @@ from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.openapi import describe, operation_id
-from privateshare.platform.api.requests import RequestIds
+from privateshare.platform.api.requests import BodyLimit, RequestIds
 from privateshare.platform.consent.pages import Detour
 from privateshare.platform.consent.routes import consent_app, render_page_error
 from privateshare.platform.runtime import Platform
@@ -44,6 +44,7 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.platform = platform
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(_legacy_api(), prefix="/v1.6")

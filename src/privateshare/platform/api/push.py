@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
 from privateshare.platform.api.callers import User, UserCaller, authenticate, begin_once, require_user
-from privateshare.platform.api.requests import platform_of
+from privateshare.platform.api.requests import body_stream, platform_of
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.db.tables import PushedFile
@@ -53,7 +53,7 @@ async def push_to_library(
     blob = library.blob(f"pushed/{name}")
     sealer = Sealer(library.key.value, library.blob_context(blob))
     try:
-        received = await receive(platform.blobs, blob, request.stream(), platform.settings.max_push_bytes, sealer)
+        received = await receive(platform.blobs, blob, body_stream(request), platform.settings.max_push_bytes, sealer)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
     async with platform.database.transaction() as db:

@@ -1,13 +1,17 @@
-"""What surrounds every request: an id, safe headers, and the platform's own address."""
+"""What surrounds every request: an id, safe headers, a bound on its body, and the platform's own address."""
 
+from collections.abc import AsyncIterator
 from secrets import token_hex
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.platform.runtime import Platform
+
+MAX_BODY_BYTES = 1 << 20  # of a body that is read into memory; what `body_stream` gives is not
 
 
 class RequestIds:
@@ -25,14 +29,45 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                headers.setdefault("x-content-type-options", "nosniff")
-                headers.setdefault("cache-control", "no-store")
+                add_safe_headers(MutableHeaders(scope=message), request_id)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_with_id)
+
+
+def add_safe_headers(headers: MutableHeaders, request_id: str) -> None:
+    """What every answer carries: its id, and unless it says otherwise that nobody keeps it or guesses at its type."""
+    headers["x-request-id"] = request_id
+    headers.setdefault("x-content-type-options", "nosniff")
+    headers.setdefault("cache-control", "no-store")
+
+
+class BodyLimit:
+    """ASGI middleware: refuses a body of more than MAX_BODY_BYTES, but for those that are taken as a stream."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = scope.setdefault("state", {})
+        received = 0
+
+        async def receive_some() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES and not state.get("streamed"):
+                raise HTTPException(413, f"The body is larger than the {MAX_BODY_BYTES} bytes that are allowed")
+            return message
+
+        await self._app(scope, receive_some, send)
+
+
+def body_stream(request: Request) -> AsyncIterator[bytes]:
+    """The body of any size, in pieces: for who counts them, and keeps none in memory."""
+    request.state.streamed = True
+    return request.stream()
 
 
 def platform_of(request: Request) -> Platform:

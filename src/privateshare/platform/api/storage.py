@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from privateshare.errors import ApiError, InvalidJWT, InvalidRequest, NotFound
 from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, read_bearer
 from privateshare.platform.api.errors import request_id
-from privateshare.platform.api.requests import platform_of
+from privateshare.platform.api.requests import body_stream, platform_of
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.blobs.store import BlobNotFound
 from privateshare.platform.db.tables import Contract, Storage, StoredFile
@@ -173,7 +173,7 @@ async def upload(request: Request, storage_id: str, application_id: str, path: s
         raise InvalidRequest("A file's path must not end in /")
     blob = storages.new_blob(storage.id)
     try:
-        received = await receive(platform.blobs, blob, request.stream(), platform.settings.max_push_bytes)
+        received = await receive(platform.blobs, blob, body_stream(request), platform.settings.max_push_bytes)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
     async with platform.database.transaction() as db:

@@ -9,6 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from privateshare.errors import InvalidRequest, RequestTooLarge
+from privateshare.platform.api.requests import body_stream
 from privateshare.platform.blobs.temporary import SealedTemporary
 
 FILE_FIELD = "archive"
@@ -150,7 +151,7 @@ async def read_form(
 
 
 async def _feed(request: Request, form: Form, parser: MultipartParser) -> None:
-    async for chunk in request.stream():
+    async for chunk in body_stream(request):
         parser.write(chunk)
         if form.size > PATIENCE * form.max_bytes:
             raise RequestTooLarge(f"The file has more than {form.max_bytes} bytes")
