@@ -117,6 +117,7 @@ def _parts(token: str) -> tuple[Claims, Claims]:
 def _claims(payload: bytes) -> Claims:
     try:
         claims = json.loads(payload)
+        json.dumps(claims, ensure_ascii=False).encode()  # a lone surrogate is JSON, and no text
     except (ValueError, RecursionError) as error:
         raise InvalidJWT("The JWT payload is not JSON") from error
     if not isinstance(claims, dict):

@@ -4,6 +4,7 @@ Each is made by the checks below in this order; the first that fails answers. Ch
 """
 
 import hashlib
+import math
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +31,6 @@ from privateshare.protocol import jwt
 
 MAX_SKEW = timedelta(minutes=5)  # protocol 2.3
 SECONDS_BELOW = 10**11  # a timestamp below this is in seconds, not milliseconds
-MAX_BODY_BYTES = 1 << 20  # of a JSON body; pushes and uploads are streamed and do not pass here
 ANSWER = "repeated answer"
 
 _NONCE = re.compile(r"[A-Za-z0-9]{32}")
@@ -128,8 +128,10 @@ def check_timestamp(claims: jwt.Claims, now: datetime) -> None:
     timestamp = claims.get("timestamp")
     if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
         raise InvalidRequest("The claim timestamp must be a number of milliseconds")
-    seconds = timestamp if abs(timestamp) < SECONDS_BELOW else timestamp / 1000
-    skew = now.timestamp() - seconds
+    try:
+        skew = now.timestamp() - (timestamp if abs(timestamp) < SECONDS_BELOW else timestamp / 1000)
+    except OverflowError:
+        skew = math.inf
     if not abs(skew) <= MAX_SKEW.total_seconds():
         raise InvalidTimestamp(f"The timestamp is {skew:.0f} s from the platform's clock; 300 s are allowed")
 

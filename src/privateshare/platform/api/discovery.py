@@ -18,6 +18,8 @@ router = APIRouter(tags=["discovery"])
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
+MAX_FILTERED = 1000  # values of one field
+MAX_SEARCHED = MAX_INCLUDED = 100
 
 
 class ServicesAnswer(Wire):
@@ -55,9 +57,9 @@ async def services(
 class SourceQuery(Wire):
     """Which records (`filter`, `search`, any of the values of each field), and which of their fields (`include`)."""
 
-    search: dict[str, list[str]] = {}
+    search: dict[str, Annotated[list[str], Field(max_length=MAX_SEARCHED)]] = {}
     query_string: str | None = Field(default=None, max_length=200)
-    include: list[str] = []
+    include: list[str] = Field(default=[], max_length=MAX_INCLUDED)
     filter: dict[str, Any] = {}
 
 
@@ -116,10 +118,14 @@ def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> discovery.Query:
 def _flat(filters: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     """Filters by dotted field: clients write `{"service": {"id": [1]}}` as well as `{"service.id": [1]}`."""
     for name, value in filters.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}.{field}", values) for field, values in _flat(value))
-        else:
-            yield name, value if isinstance(value, list) else [value]
+        fields = (
+            {f"{name}.{field}": values for field, values in value.items()} if isinstance(value, dict) else {name: value}
+        )
+        for field, values in fields.items():
+            listed = values if isinstance(values, list) else [values]
+            if len(listed) > MAX_FILTERED or not all(isinstance(item, str | int | None) for item in listed):
+                raise InvalidRequest(f"query.filter: {field} must be at most {MAX_FILTERED} texts or numbers")
+            yield field, listed
 
 
 def _service(source: CatalogueSource) -> Service:

@@ -20,6 +20,7 @@ from privateshare.errors import (
     RequestTooLarge,
     Unavailable,
 )
+from privateshare.platform.api.requests import add_safe_headers
 
 log = structlog.get_logger()
 
@@ -60,19 +61,20 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
         return response
 
     async def refuse_text(request: Request, error: Exception) -> Response:
-        assert isinstance(error, DataError)
-        return answer(
-            request, InvalidRequest("A text holds a character that cannot be stored", detail=type(error.orig).__name__)
-        )
+        message = "A text holds a character that cannot be stored"
+        return answer(request, InvalidRequest(message, detail=type(error).__name__))
 
     async def refuse_unknown(request: Request, error: Exception) -> Response:
         log.error("failed", path=_route(request), exc_info=error)
-        return answer(request, InternalError("Something went wrong here"))
+        response = answer(request, InternalError("Something went wrong here"))
+        add_safe_headers(response.headers, request_id(request))  # this answer passes no middleware
+        return response
 
     app.add_exception_handler(PrivateShareError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_form)
     app.add_exception_handler(HTTPException, refuse_http)
     app.add_exception_handler(DataError, refuse_text)
+    app.add_exception_handler(UnicodeEncodeError, refuse_text)  # a lone surrogate
     app.add_exception_handler(Exception, refuse_unknown)
 
 

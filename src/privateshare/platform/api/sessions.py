@@ -28,7 +28,7 @@ class TriggerAnswer(Wire):
 async def trigger(caller: UserCaller, once: Once, body: TriggerBody | None = None) -> Response:
     """A new session for a person who consented before; fetching begins at once. Protocol 5.1."""
     check_reading(caller.contract)
-    options = SessionOptions.model_validate(body.to_wire()) if body else SessionOptions()
+    options = SessionOptions.model_validate(dict(body)) if body else SessionOptions()
     session = await new_session(caller.db, caller.platform, caller.contract, options, caller.now)
     await start_session(caller.db, caller.platform, session.row, caller.consent, caller.now)
     return await once.answer({"session": session.to_message().to_wire()}, 202)

@@ -173,4 +173,5 @@ def _fetch_deadline(session: Session) -> datetime | None:
     duration = options.limits.duration if options.limits else None
     if duration is None or duration.source_fetch is None or session.started_at is None:
         return None
-    return session.started_at + timedelta(seconds=duration.source_fetch)
+    lifetime = session.expires_at - session.started_at
+    return session.started_at + timedelta(seconds=min(duration.source_fetch, lifetime.total_seconds()))
