@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 CHARACTERS = string.ascii_letters + string.digits
@@ -107,8 +107,9 @@ class Wire:
         keys = self.http.get(fields["jku"]).json()["keys"]
         pem = next(entry["pem"] for entry in keys if entry["kid"] == fields["kid"])
         public = load_pem_public_key(pem.encode())
+        assert isinstance(public, RSAPublicKey)
         pss = padding.PSS(padding.MGF1(hashes.SHA512()), 64)
-        public.verify(unb64(signature), f"{header}.{payload}".encode(), pss, hashes.SHA512())  # type: ignore[union-attr, call-arg]
+        public.verify(unb64(signature), f"{header}.{payload}".encode(), pss, hashes.SHA512())
         claims: dict[str, Any] = json.loads(unb64(payload))
         return claims
 
