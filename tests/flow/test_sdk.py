@@ -244,6 +244,18 @@ def test_an_expired_token_is_refreshed_before_it_is_used(wire: Wire, consented: 
     assert len(told) == 1
 
 
+def test_a_token_refreshed_while_reading_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]):
+    """To the callback of the run rather than to the client's."""
+    session, token = consented
+    own: list[UserAccessToken] = []
+    told: list[UserAccessToken] = []
+    with client_of(wire, on_access_token_change=own.append) as app:
+        refused = token.with_access_token("refused")
+        reading = app.read_all_files(session, refused, on_access_token_change=told.append)
+        assert not reading.result().errors
+    assert (len(told), own) == (1, [])
+
+
 def test_an_invalid_refresh_token_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]):
     """The person has to consent again, and the error says so."""
     _, token = consented

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -72,6 +73,12 @@ class AsyncPrivateShare(AsyncCalls):
         client = cls.__new__(cls)
         client._core, client._transport, client._bulk = core, None, None
         return client
+
+    def _telling(self, on_access_token_change: OnToken | None) -> Self:
+        """A client with the same keys and tokens that tells a refreshed token to someone else; this one if nobody."""
+        if on_access_token_change is None:
+            return self
+        return self._sharing(replace(self._core, on_access_token_change=on_access_token_change))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._core.configuration.client_id} at {self._core.configuration.api}>"
@@ -176,6 +183,7 @@ class AsyncPrivateShare(AsyncCalls):
         on_file_data: OnFile | None = None,
         on_file_error: OnError | None = None,
         on_status_change: OnStatus | None = None,
+        on_access_token_change: OnToken | None = None,
         parallel: int = PARALLEL,
     ) -> Reading:
         """Begins to read all files of a session, each as soon as it is there. See `PrivateShare`.
@@ -184,7 +192,8 @@ class AsyncPrivateShare(AsyncCalls):
         coroutine functions. Use it in `async with`, or call `close`, if you may leave it early.
         """
         callbacks = Callbacks(on_file_data, on_file_error, on_status_change)
-        reader = _Reader(self, _key(session), user_access_token)
+        client = self._telling(on_access_token_change)
+        reader = _Reader(client, _key(session), user_access_token, closes=client is not self)
         return Reading(reader, callbacks, Path(into) if into is not None else None, parallel)
 
     async def read_accounts(self, user_access_token: UserAccessToken) -> list[Account]:
@@ -255,8 +264,12 @@ class AsyncPrivateShare(AsyncCalls):
 class _Reader:
     """The calls that `Reading` needs, on the transport for many files."""
 
-    def __init__(self, client: AsyncPrivateShare, session_key: str, token: UserAccessToken) -> None:
-        self._client, self._session_key, self._token = client, session_key, token
+    def __init__(self, client: AsyncPrivateShare, session_key: str, token: UserAccessToken, *, closes: bool) -> None:
+        self._client, self._session_key, self._token, self._closes = client, session_key, token, closes
+
+    async def close(self) -> None:
+        if self._closes:
+            await self._client.close()
 
     async def list_files(self, wait: int, known: Listed | None) -> Listed:
         configuration = self._client._core.configuration

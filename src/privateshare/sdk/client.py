@@ -195,14 +195,16 @@ class PrivateShare(Calls):
         on_file_data: OnFile | None = None,
         on_file_error: OnError | None = None,
         on_status_change: OnStatus | None = None,
+        on_access_token_change: OnToken | None = None,
         parallel: int = PARALLEL,
     ) -> "FilesReading":
         """Begins to read all files of a session, each as soon as it is there, several at a time.
 
         Iterate over the handle for the files, or give `on_file_data`, and call `result()` to wait for the end. With
         `into` files are written to that folder, and a later run fetches only what is missing or newer. A file that
-        cannot be read goes to `on_file_error` and into the result; the others are read all the same. Callbacks run on
-        other threads. Protocol 5, 6.
+        cannot be read goes to `on_file_error` and into the result; the others are read all the same. A token that is
+        refreshed meanwhile goes to `on_access_token_change`, or if it is not given to the client's own. Callbacks run
+        on other threads. Protocol 5, 6.
         """
         if self._loop is None:
             self._loop = LoopThread()
@@ -216,6 +218,7 @@ class PrivateShare(Calls):
                 on_file_data=on_file_data,
                 on_file_error=on_file_error,
                 on_status_change=on_status_change,
+                on_access_token_change=on_access_token_change,
                 parallel=parallel,
             )
 

@@ -67,6 +67,9 @@ class Reader(Protocol):
     async def read(self, name: str, to: Path | None) -> File:
         """One file."""
 
+    async def close(self) -> None:
+        """Nothing more will be read."""
+
 
 class Reading:
     """One run over a session's files. Iterate over it for the files as they become ready, or wait for `result`."""
@@ -141,6 +144,7 @@ class Reading:
                 self._queue.put_nowait(None)
             outcomes = await asyncio.gather(*workers, return_exceptions=True)
             self._teller.shutdown(wait=False)
+            await self._reader.close()
             if self._manifest is not None:
                 self._manifest.close()
             if not self._discard:
