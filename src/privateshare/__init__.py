@@ -72,9 +72,13 @@ if TYPE_CHECKING:
     from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl, Returned
     from privateshare.sdk.reading import FileError, Reading, ReadResult
     from privateshare.sdk.sinks import File
+    from privateshare.sdk.tables import Table, Tables, tables
     from privateshare.sdk.tokens import FileTokenStore, MemoryTokenStore, TokenStore, UserAccessToken
 
 _HOME = {
+    "tables": "privateshare.sdk.tables",
+    "Tables": "privateshare.sdk.tables",
+    "Table": "privateshare.sdk.tables",
     "PageUrl": "privateshare.sdk.flows.oauth",
     "StorageFile": "privateshare.protocol.messages",
     "Storage": "privateshare.protocol.messages",
@@ -225,11 +229,14 @@ __all__ = [
     "Status",
     "Storage",
     "StorageFile",
+    "Table",
+    "Tables",
     "TimeRange",
     "TokenStore",
     "TooManyRequests",
     "Unavailable",
     "UserAccessToken",
+    "tables",
 ]
 
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from privateshare.errors import FileIntegrityError, InvalidAnswer
+from privateshare.errors import ConfigurationError, FileIntegrityError, InvalidAnswer
 from privateshare.protocol.envelope import EnvelopeReader, decode_metadata
 from privateshare.protocol.messages import FileHeader, FileMetadata
 from privateshare.sdk.decompression import decompressor
@@ -45,6 +45,20 @@ class File:
             return json.loads(self.read_bytes())
         except ValueError as error:
             raise InvalidAnswer(f"{self.name} does not hold JSON") from error
+
+    def fhir(self) -> list[Any]:
+        """The content as models of `fhir.resources`, R4B, for a file of FHIR resources.
+
+        Raises ConfigurationError without the extra `privateshare[fhir]`, InvalidAnswer if it is no such file.
+        """
+        try:
+            from fhir.resources.R4B import get_fhir_model_class
+        except ModuleNotFoundError as error:
+            raise ConfigurationError("this needs fhir.resources: pip install 'privateshare[fhir]'") from error
+        try:
+            return [get_fhir_model_class(thing["resourceType"]).model_validate(thing) for thing in self.json()]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidAnswer(f"{self.name} does not hold FHIR resources") from error
 
 
 class FileSink:
