@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
 
 from privateshare.platform.api import (
@@ -24,11 +24,12 @@ from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.openapi import describe, operation_id
-from privateshare.platform.api.requests import BodyLimit, RequestIds
+from privateshare.platform.api.requests import BodyLimit, RequestIds, count_unsigned
 from privateshare.platform.consent.pages import Detour
 from privateshare.platform.consent.routes import consent_app, render_page_error
 from privateshare.platform.runtime import Platform
 
+UNSIGNED = [Depends(count_unsigned)]
 API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, push, storage, contract, samples)
 
 
@@ -52,7 +53,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(health)
     app.include_router(reference.router)
     app.include_router(storage.files, prefix="/cloud/v1")
-    app.include_router(consent_app(), prefix="/apps/saas")
+    app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED)
     add_error_handlers(app, renderers={"/apps/": render_page_error, "/cloud/": storage.render_storage_error})
     app.add_exception_handler(Repeated, _carried)
     app.add_exception_handler(Detour, _carried)
@@ -69,8 +70,8 @@ def _api() -> APIRouter:
 def _legacy_api() -> APIRouter:
     """Version 1.6: what differs first, so that it is found before what is the same. Protocol 14."""
     api = APIRouter()
-    for chapter in (legacy, postbox):
-        api.include_router(chapter.router)
+    api.include_router(legacy.router, dependencies=UNSIGNED)
+    api.include_router(postbox.router)
     for chapter in API_CHAPTERS:
         if chapter is not query:
             api.include_router(chapter.router, include_in_schema=False)

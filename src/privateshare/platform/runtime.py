@@ -11,6 +11,7 @@ from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.engine import Database
 from privateshare.platform.grants.signing import Signer, load_signer
 from privateshare.platform.library.keys import MasterKey, load_master_key
+from privateshare.platform.limits import CallLimits
 from privateshare.platform.settings import Settings
 from privateshare.platform.sync.queue import make_queue
 
@@ -25,6 +26,7 @@ class Platform:
     master_key: MasterKey
     signer: Signer
     queue: App
+    limits: CallLimits
 
 
 @asynccontextmanager
@@ -38,6 +40,6 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
         async with database.transaction() as db:
             signer = await load_signer(db, master_key)
         async with queue.open_async():
-            yield Platform(settings, database, open_blobs(blob_url), master_key, signer, queue)
+            yield Platform(settings, database, open_blobs(blob_url), master_key, signer, queue, CallLimits(settings))
     finally:
         await database.close()

@@ -47,6 +47,13 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=0, description="Syncs that this process runs at once; 0 leaves them to others.")
     max_upload_bytes: int = Field(default=1024 * MEGABYTE, ge=1, description="The largest archive a person can upload.")
     max_push_bytes: int = Field(default=8192 * MEGABYTE, ge=1, description="The largest file an app can push or store.")
+    signed_calls_per_minute: int = Field(default=30_000, ge=1, description="Signed calls, for each contract.")
+    unsigned_calls_per_minute: int = Field(
+        default=6_000, ge=1, description="Unsigned calls and consent pages, for each address they come from."
+    )
+    blocked_sdks: tuple[str, ...] = Field(
+        default=(), description='SDKs that may not call, as a JSON list such as ["js<16.0", "old-sdk"].'
+    )
     preauthorization_lifetime: timedelta = Field(default=timedelta(minutes=30), description="Protocol 4.6.")
     code_lifetime: timedelta = Field(default=timedelta(minutes=10), description="Of an authorization code.")
     access_token_lifetime: timedelta = Field(default=timedelta(hours=24), description="Protocol 4.6.")

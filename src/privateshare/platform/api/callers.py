@@ -89,7 +89,13 @@ async def authenticate(request: Request, db: AsyncSession) -> Caller:
     claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
     check_nonce(claims)
     check_timestamp(claims, now)
+    platform_of(request).limits.check_contract(contract.id)
     return Caller(platform_of(request), db, contract, claims, token, api_address(request), now)
+
+
+def later(caller: Caller, db: AsyncSession) -> Caller:
+    """The same caller in another transaction, after a body that may have taken longer to arrive than a JWT is good."""
+    return Caller(caller.platform, db, caller.contract, caller.claims, caller.token, caller.api, datetime.now(UTC))
 
 
 async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> User:

@@ -4,12 +4,12 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from privateshare.errors import InvalidRequest, NotFound
 from privateshare.platform.api.callers import ContractCaller, Transaction, UserCaller
-from privateshare.platform.api.requests import platform_of
+from privateshare.platform.api.requests import count_unsigned, platform_of
 from privateshare.platform.db.tables import Contract, Session
 from privateshare.platform.grants.certificates import expiration, load_authority
 from privateshare.platform.grants.contracts import SCHEMA_VERSION, load_contract
@@ -17,6 +17,7 @@ from privateshare.platform.library.delivery import readable, readable_files
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.report import MEDIA_TYPES, Report, ReportFormat, make_report
+from privateshare.platform.sync.sessions import use_consent
 from privateshare.protocol.catalogue import Named, catalogue
 from privateshare.protocol.messages import TimeRange, Wire
 from privateshare.protocol.scope import Reach, window
@@ -55,7 +56,7 @@ async def own_contract(caller: ContractCaller, type: CertificateType = "x509") -
     return await _details(caller, caller.contract, type)
 
 
-@router.get("/permission-access/contract/{contract_id}/{application_id}")
+@router.get("/permission-access/contract/{contract_id}/{application_id}", dependencies=[Depends(count_unsigned)])
 async def public_contract(
     request: Request,
     db: Transaction,
@@ -107,6 +108,8 @@ async def portability_report(
 ) -> Response:
     """What the library holds of a service type, as far as this contract may read it. Protocol 12.3."""
     service = _service(service_type)
+    if caller.contract.once:
+        await use_consent(caller.db, caller.contract, caller.consent, caller.now)
     session = Session(options={}, created_at=caller.now)  # a reading without a scope of its own
     may = readable(caller.contract, caller.consent, session)
     asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)

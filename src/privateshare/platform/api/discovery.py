@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 from pydantic import Field
 
 from privateshare.errors import InvalidRequest
 from privateshare.platform import discovery
 from privateshare.platform.api.callers import ContractCaller, Transaction
+from privateshare.platform.api.requests import count_unsigned
 from privateshare.platform.db.tables import Contract
 from privateshare.platform.grants.offers import offered_sources
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
@@ -28,7 +29,7 @@ class ServicesAnswer(Wire):
     data: AvailableServices
 
 
-@router.get("/discovery/services", response_model_exclude_none=True)
+@router.get("/discovery/services", response_model_exclude_none=True, dependencies=[Depends(count_unsigned)])
 async def services(
     db: Transaction,
     contract_id: Annotated[str | None, Header(alias="contractId")] = None,

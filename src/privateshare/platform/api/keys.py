@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from privateshare.platform.api.callers import Transaction
+from privateshare.platform.api.requests import count_unsigned
 from privateshare.platform.grants.signing import key_set
 from privateshare.protocol.messages import Wire
 
@@ -29,7 +30,7 @@ class KeySet(Wire):
     keys: list[Key]
 
 
-@router.get("/jwks/oauth", response_model=KeySet)
+@router.get("/jwks/oauth", response_model=KeySet, dependencies=[Depends(count_unsigned)])
 async def oauth_keys(response: Response, db: Transaction) -> dict[str, Any]:
     """The keys to check the platform's signatures with. Protocol 3.2."""
     response.headers["cache-control"] = "public, max-age=3600"

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken
+from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Caller, ContractCaller, Once
 from privateshare.platform.db.tables import Token
 from privateshare.platform.grants import consents, journeys, references, tokens
@@ -166,6 +167,7 @@ async def _linked_library(caller: Caller) -> UUID | None:
 
 
 async def _pending_session(caller: Caller, body: AuthorizeBody | None) -> NewSession:
+    check_agent(caller.platform.settings.blocked_sdks, body.agent if body else None)
     options = body.actions.pull if body and body.actions else None
     return await new_session(caller.db, caller.platform, caller.contract, options or SessionOptions(), caller.now)
 

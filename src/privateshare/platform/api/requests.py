@@ -90,3 +90,8 @@ def api_address(request: Request) -> str:
     """The API's address as this client reached it, with a slash at the end. Protocol 1."""
     version = request.url.path.split("/", 2)[1]
     return f"{origin(request)}/{version}/"
+
+
+def count_unsigned(request: Request) -> None:
+    """Counts a call that nobody signed. Raises TooManyRequests. For `dependencies=[Depends(count_unsigned)]`."""
+    platform_of(request).limits.check_address(request.client.host if request.client else "unknown")

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Once, UserCaller
 from privateshare.platform.sync.sessions import check_reading, new_session, start_session
 from privateshare.protocol.messages import Session, SessionOptions, Wire
@@ -27,6 +28,7 @@ class TriggerAnswer(Wire):
 @router.post("/permission-access/trigger", status_code=202, response_model=TriggerAnswer)
 async def trigger(caller: UserCaller, once: Once, body: TriggerBody | None = None) -> Response:
     """A new session for a person who consented before; fetching begins at once. Protocol 5.1."""
+    check_agent(caller.platform.settings.blocked_sdks, body.agent if body else None)
     check_reading(caller.contract)
     options = SessionOptions.model_validate(dict(body)) if body else SessionOptions()
     session = await new_session(caller.db, caller.platform, caller.contract, options, caller.now)
