@@ -35,7 +35,9 @@ class Entry:
 
 def entry_of(schema: ObjectSchema, thing: JsonObject) -> Entry:
     """An object as an entry."""
-    return Entry(schema.entity_id(thing), object_time(schema.standard, thing) or 0, orjson.dumps(thing))
+    # copied: what orjson gives holds on to 4 KiB and more, however short it is
+    data = bytes(memoryview(orjson.dumps(thing)))
+    return Entry(schema.entity_id(thing), object_time(schema.standard, thing) or 0, data)
 
 
 class Spool:
@@ -59,9 +61,8 @@ class Spool:
 
     def add(self, object_type: int, thing: JsonObject) -> None:
         """Takes one object."""
-        moment = object_time(self._schema.standard, thing)
-        slot = Slot(object_type, month_of(moment) or 0)
-        entry = Entry(self._schema.entity_id(thing), moment or 0, orjson.dumps(thing))
+        slot = Slot(object_type, month_of(object_time(self._schema.standard, thing)) or 0)
+        entry = entry_of(self._schema, thing)
         self._waiting.setdefault(slot, []).append(entry)
         self._bytes += len(entry.data) + 200  # the entry's own weight
         if self._bytes > self._max_memory:

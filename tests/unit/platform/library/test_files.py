@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import tracemalloc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -97,6 +98,19 @@ def test_what_is_spilled_is_not_readable() -> None:
         assert b"private" not in on_disk
         with pytest.raises(zstandard.ZstdError):
             zstandard.decompress(on_disk)
+
+
+def test_what_waits_takes_the_memory_that_it_is_counted_with() -> None:
+    """The spool's bound on memory is one on real memory."""
+    things = [thing(number, note="x" * 300) for number in range(3000)]
+    tracemalloc.start()
+    try:
+        with Spool(DIGIME) as spool:
+            for one in things:
+                spool.add(PLAYS, one)
+            assert tracemalloc.get_traced_memory()[0] < 1.5 * spool._bytes
+    finally:
+        tracemalloc.stop()
 
 
 # --- the shelf ---
