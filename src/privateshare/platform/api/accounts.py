@@ -66,8 +66,11 @@ async def revoke_account_permission(
 
 
 @router.delete("/user", response_model=Done)
-async def delete_user(caller: UserCaller, once: Once) -> Response:
-    """Deletes the person as far as this app's partner is concerned; its tokens stop working at once. Protocol 7.5."""
+async def delete_user(once: Once, caller: UserCaller) -> Response:
+    """Deletes the person as far as this app's partner is concerned; its tokens stop working at once. Protocol 7.5.
+
+    A repeat is known by `once`, before the token is looked at: it no longer exists.
+    """
     await forget_user(caller.db, caller.platform, caller.consent, caller.contract.application.partner_id, caller.now)
     return await once.answer({})
 

@@ -20,7 +20,7 @@ from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import issue_code
 from privateshare.platform.library.erasure import undo_journey, withdraw_access
 from privateshare.platform.library.keys import DataKey, open_value, seal_value
-from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
+from privateshare.platform.library.libraries import OpenLibrary, create_library, hold_library, open_library
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.sync.sessions import start_session
 
@@ -28,8 +28,12 @@ OUTCOME = "journey outcome"
 
 
 async def journey_library(walk: Walk) -> OpenLibrary:
-    """The library of the person on this journey; a person who is new gets one, which is theirs once they consent."""
+    """The library of the person on this journey; a person who is new gets one, which is theirs once they consent.
+
+    It is kept from being erased until the transaction ends.
+    """
     if walk.journey.library_id is not None:
+        await hold_library(walk.db, walk.journey.library_id)
         return await open_library(walk.db, walk.platform.master_key, walk.journey.library_id)
     library = await create_library(walk.db, walk.platform.master_key)
     walk.journey.library_id, walk.journey.provisional = library.id, True

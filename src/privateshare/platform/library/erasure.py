@@ -28,6 +28,7 @@ from privateshare.platform.sync.queue import defer_sweep
 
 async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) -> None:
     """Removes a person's library: when the transaction commits its key is gone and with it everything sealed."""
+    await _hold_to_erase(db, library_id)
     storages = list(await db.scalars(select(Storage.id).where(Storage.library_id == library_id)))
     await db.execute(delete(Library).where(Library.id == library_id))
     await _doom(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
@@ -69,10 +70,17 @@ async def withdraw_access(db: AsyncSession, platform: Platform, account: Account
     await _doom(db, platform, blobs)
 
 
+async def _hold_to_erase(db: AsyncSession, library_id: UUID) -> None:
+    """Waits for whoever works in the library. Journeys come first: on its pages a person holds theirs, then this."""
+    journeys = select(Journey.id).where(Journey.library_id == library_id).order_by(Journey.id)
+    await db.execute(journeys.with_for_update())
+    await hold_library(db, library_id, to_erase=True)
+
+
 async def _doom(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:
     if blobs:
-        await db.execute(insert(DoomedBlob).values([{"key": key} for key in blobs]).on_conflict_do_nothing())
-        await db.flush()
+        doomed = [{"key": key} for key in blobs]  # as rows of one statement they could be too many
+        await db.execute(insert(DoomedBlob).on_conflict_do_nothing(), doomed)
         await defer_sweep(db, platform.queue)
 
 
@@ -83,6 +91,7 @@ async def forget_user(db: AsyncSession, platform: Platform, consent: Consent, pa
     goes: its consents with their tokens and sessions, what it pushed, its storages, and the name it knew them by.
     """
     library_id = consent.library_id
+    await _hold_to_erase(db, library_id)
     consents = list(await db.execute(_consents_with_partners(library_id)))
     others = [found for found, partner in consents if partner != partner_id and _is_live(found, now)]
     if not others:

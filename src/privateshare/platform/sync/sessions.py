@@ -1,6 +1,6 @@
 """Reading sessions: opened by an app, started by consent or a trigger, and where they stand. Protocol 5, 6.1."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -8,10 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession
+from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession, InvalidToken
 from privateshare.platform.db.tables import Account, Consent, Contract, Session, SessionSync, Sync
 from privateshare.platform.grants.secrets import digest, new_secret
+from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.library.accounts import consented_accounts
+from privateshare.platform.library.libraries import hold_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.queue import defer_sync
 from privateshare.protocol.messages import (
@@ -32,7 +34,7 @@ class NewSession:
     """A session and its key, which only the app has from now on."""
 
     row: Session
-    key: str
+    key: str = field(repr=False)
 
     def to_message(self) -> SessionMessage:
         """What the app gets. Protocol 5.1."""
@@ -74,14 +76,11 @@ async def start_session(
 ) -> None:
     """Starts a session under a consent: one sync and one job for each account, all in this transaction. Protocol 5.1.
 
-    An account whose sync is under way is joined; one that has nothing to fetch is complete. Raises InsufficientScope
-    if the contract allows one read only, and that was used.
+    An account whose sync is under way is joined; one that has nothing to fetch is complete. Raises as `use_consent`.
     """
     options = SessionOptions.model_validate(session.options)
     contract = await db.get_one(Contract, session.contract_id)
-    if contract.once and consent.used_at is not None:
-        raise InsufficientScope("This contract allows one read, and it was used")
-    consent.used_at = now
+    await use_consent(db, contract, consent, now)
     session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
     await db.flush()
     if options.source_fetch is False or contract.kind != "read":
@@ -93,6 +92,22 @@ async def start_session(
         if account.sample is None and account.archive_blob is None and not account.needs_login:
             continue  # an archive that is already in the library: nothing more will come of it
         await _wait_for_sync(db, platform, session, account)
+
+
+async def use_consent(db: AsyncSession, contract: Contract, consent: Consent, now: datetime) -> None:
+    """Keeps a consent from being withdrawn, erased or used by another until the transaction ends, and marks it used.
+
+    Raises InsufficientScope if the contract allows one read only, and that was used; InvalidToken if the consent
+    ended meanwhile, LibraryGone if the library was erased.
+    """
+    await hold_library(db, consent.library_id)
+    current = select(Consent).where(Consent.id == consent.id).execution_options(populate_existing=True)
+    if await db.scalar(current.with_for_update(key_share=True)) is None:
+        raise InvalidToken("The token (access_token) is invalid")
+    check_live(consent, now, "access_token")
+    if contract.once and consent.used_at is not None:
+        raise InsufficientScope("This contract allows one read, and it was used")
+    consent.used_at = now
 
 
 def _chosen_accounts(options: SessionOptions) -> list[str] | None:

@@ -1,0 +1,229 @@
+"""Two things at once, in the order that hurts: each waits for the other, and neither fails or is done twice."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import Application, Consent, DoomedBlob, Library
+from privateshare.platform.grants.consents import revoke_consent
+from privateshare.platform.library import storages
+from privateshare.platform.library.erasure import erase_library, forget_user
+from privateshare.platform.library.storages import storage_path
+from privateshare.platform.runtime import Platform
+from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
+from tests.flow.people import People
+from tests.flow.test_wire_rest import IMPORT, cloud, descriptor
+from tests.flow.wire import Tokens, Wire, b64, check_error
+
+GIVE_UP_SECONDS = 30
+TRIGGER = "permission-access/trigger"
+
+
+async def waiting_for_locks(platform: Platform, number: int) -> None:
+    """Until so many transactions wait for another."""
+    waiting = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while True:
+            async with platform.database.session() as db:
+                if (await db.scalar(waiting) or 0) >= number:
+                    return
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def held(platform: Platform, *locks: Any) -> AsyncIterator[AsyncSession]:
+    """A transaction that has taken some locks."""
+    async with platform.database.transaction() as db:
+        for lock in locks:
+            await db.execute(lock)
+        yield db
+
+
+async def consent_of(db: AsyncSession, tokens: Tokens) -> Consent:
+    return (await db.scalars(select(Consent).where(Consent.id == tokens.claims["consentid"]))).one()
+
+
+async def test_a_read_that_begins_while_the_library_is_erased(people: People, platform: Platform) -> None:
+    """The erasing goes on, and the read is told that the token is no more."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire, sources=())
+    library = await people.library_of(tokens)
+    async with held(platform, select(Library.id).where(Library.id == library).with_for_update()) as db:
+        reading = asyncio.create_task(asyncio.to_thread(wire.post, TRIGGER, access_token=tokens.access))
+        await waiting_for_locks(platform, 1)
+        await erase_library(db, platform, library)
+    check_error(await reading, 401, "InvalidToken")
+
+
+async def test_a_read_that_begins_while_the_partner_is_forgotten(people: People, platform: Platform) -> None:
+    """The same where the library stays, for another partner."""
+    wire, other = await people.contract(partner="Forgotten"), await people.contract(partner="Kept")
+    tokens, _ = await people.user(wire)
+    library = await people.library_of(tokens)
+    await people.user(other, library_id=library)
+    async with held(platform, select(Library.id).where(Library.id == library).with_for_update()) as db:
+        reading = asyncio.create_task(asyncio.to_thread(wire.post, TRIGGER, access_token=tokens.access))
+        await waiting_for_locks(platform, 1)
+        consent = await consent_of(db, tokens)
+        partner = (await db.get_one(Application, wire.application_id)).partner_id
+        await forget_user(db, platform, consent, partner, consent.created_at)
+    check_error(await reading, 401, "InvalidToken")
+
+
+async def test_two_reads_at_once_of_a_one_off_contract(people: People, platform: Platform) -> None:
+    """One read means one, however fast the second comes."""
+    wire = await people.contract(once=True)
+    tokens, _ = await people.user(wire, sources=())
+    this = Consent.id == tokens.claims["consentid"]
+    async with platform.database.transaction() as db:
+        await db.execute(update(Consent).where(this).values(used_at=None))
+    async with held(platform, select(Consent.id).where(this).with_for_update()):
+        both = [asyncio.create_task(asyncio.to_thread(wire.post, TRIGGER, access_token=tokens.access)) for _ in "ab"]
+        await waiting_for_locks(platform, 2)
+    assert sorted([(await answer).status_code for answer in both]) == [202, 403]
+
+
+async def test_consent_given_while_the_person_is_erased(people: People, platform: Platform) -> None:
+    """The one waits for the other; the person comes back to the app, and then everything is gone."""
+    wire = await asking_contract(people)
+    tokens = await asyncio.to_thread(known_person, wire)
+    library = await people.library_of(tokens)
+    again = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256"}
+    asking = refer(wire, "user-reauth", tokens.access, **again)
+    browser = await asyncio.to_thread(opened, asking.url)
+    assert page_of(browser) == "consent"
+    async with held(platform, text("LOCK TABLE authorization_codes IN SHARE MODE")):
+        agreeing = asyncio.create_task(asyncio.to_thread(browser.submit, "continue"))
+        await waiting_for_locks(platform, 1)
+        erasing = asyncio.create_task(asyncio.to_thread(wire.call, "DELETE", "user", access_token=tokens.access))
+        await waiting_for_locks(platform, 2)
+    await agreeing
+    assert browser.left_to is not None, browser.page and browser.page.html
+    assert (await erasing).status_code == 200
+    async with platform.database.session() as db:
+        assert await db.get(Library, library) is None
+
+
+async def test_a_person_is_erased_once_however_often_it_is_asked(people: People) -> None:
+    """Protocol 2.3: a client that lost the answer sends the same request again, and gets the same answer."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire, sources=())
+    jwt = wire.jwt(access_token=tokens.access)
+    for _ in "ab":
+        answer = wire.call("DELETE", "user", jwt=jwt)
+        assert (answer.status_code, answer.json()) == (200, {})
+    check_error(wire.call("DELETE", "user", access_token=tokens.access), 401, "InvalidToken")
+
+
+async def test_a_person_with_very_many_files_is_erased(people: People, platform: Platform) -> None:
+    """More of a partner's files than one statement can name."""
+    wire, other = await people.contract(kind="write", partner="Diligent"), await people.contract(partner="Other")
+    tokens, _ = await people.user(wire, sources=())
+    library = await people.library_of(tokens)
+    await people.user(other, library_id=library)
+    pushed = text(
+        "INSERT INTO pushed_files (library_id, name, contract_id, sealed_metadata, blob, size, sha256) SELECT "
+        "CAST(:library AS uuid), gen_random_uuid(), :contract, '', "
+        "'library/' || CAST(:library AS text) || '/pushed/' || n, 0, '' "
+        "FROM generate_series(1, 70000) AS n"
+    )
+    async with platform.database.transaction() as db:
+        await db.execute(pushed, {"library": str(library), "contract": wire.contract_id})
+    answer = await asyncio.to_thread(wire.call, "DELETE", "user", access_token=tokens.access)
+    assert answer.status_code == 200, answer.text
+
+
+# --- files that arrive ---
+
+
+def blobs(platform: Platform, below: str) -> set[Path]:
+    return {path for path in (platform.settings.data / "blobs" / below).rglob("*") if path.is_file()}
+
+
+async def pushing(people: People) -> tuple[Wire, Tokens]:
+    wire = await people.contract(kind="write")
+    return wire, (await people.user(wire, sources=()))[0]
+
+
+async def test_a_push_that_is_repeated_is_kept_once(people: People, platform: Platform) -> None:
+    """Protocol 2.3: the repeat gets the first answer, and its bytes do not stay either."""
+    wire, tokens = await pushing(people)
+    jwt, headers = wire.jwt(access_token=tokens.access), descriptor(wire)
+    for _ in "ab":
+        assert wire.post(IMPORT, jwt=jwt, content=b"once", headers=headers).status_code == 200
+    assert len(blobs(platform, f"library/{await people.library_of(tokens)}")) == 1
+
+
+async def test_a_push_without_consent_leaves_nothing(people: People, platform: Platform) -> None:
+    """A consent that is withdrawn while the file arrives: it is refused, and its bytes are gone."""
+    wire, tokens = await pushing(people)
+    library, loop = await people.library_of(tokens), asyncio.get_running_loop()
+
+    async def withdraw() -> None:
+        async with platform.database.transaction() as db:
+            consent = await consent_of(db, tokens)
+            await revoke_consent(db, consent.id, consent.created_at)
+
+    def content() -> Iterator[bytes]:
+        yield b"x" * 100_000
+        asyncio.run_coroutine_threadsafe(withdraw(), loop).result()
+        yield b"y" * 100_000
+
+    options: dict[str, Any] = {"content": content(), "headers": descriptor(wire)}
+    answer = await asyncio.to_thread(wire.post, IMPORT, access_token=tokens.access, **options)
+    check_error(answer, 401, "InvalidToken")
+    assert not blobs(platform, f"library/{library}")
+
+
+async def test_a_push_may_take_longer_than_its_jwt_is_good(people: People) -> None:
+    """Protocol 2.3 bounds when a request begins, not how long its body takes."""
+    wire, tokens = await pushing(people)
+
+    def content() -> Iterator[bytes]:
+        yield b"x"
+        time.sleep(3)
+        yield b"y"
+
+    options: dict[str, Any] = {"content": content(), "headers": descriptor(wire)}
+    stamped = (time.time() - 298) * 1000
+    answer = await asyncio.to_thread(wire.post, IMPORT, access_token=tokens.access, timestamp=stamped, **options)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_two_files_at_once_for_one_path(people: People, platform: Platform) -> None:
+    """The later one stays, and the other's bytes are on the list of what goes."""
+    wire = await people.contract()
+    storage = str(wire.post("storage").json()["id"])
+    first, second = storages.new_blob(storage), storages.new_blob(storage)
+
+    async def put(blob: str) -> None:
+        async with platform.database.transaction() as db:
+            await storages.put_file(db, storage, storage_path("a.txt"), blob, 1)
+
+    async with platform.database.transaction() as db:
+        await storages.put_file(db, storage, storage_path("a.txt"), first, 1)
+        later = asyncio.create_task(put(second))
+        await waiting_for_locks(platform, 1)
+    await later
+    async with platform.database.session() as db:
+        assert await db.get(DoomedBlob, first) is not None
+        file = await storages.find_file(db, storage, storage_path("A.txt"))
+        assert file is not None
+        assert file.blob == second
+
+
+@pytest.mark.parametrize("name", ["empty", "full"])
+async def test_a_stored_file_of_any_size_comes_back(people: People, name: str) -> None:
+    """A file without a byte in it is a file."""
+    wire = await people.contract()
+    storage = str(wire.post("storage").json()["id"])
+    content = b"" if name == "empty" else b"x" * 300_000
+    assert cloud(wire, "POST", storage, f"/{name}", content=content).status_code == 201
+    assert cloud(wire, "GET", storage, f"/{name}").content == content
