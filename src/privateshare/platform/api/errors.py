@@ -6,7 +6,8 @@ from http import HTTPStatus
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, TimeoutError
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -14,6 +15,7 @@ from privateshare.errors import (
     ApiError,
     InternalError,
     InvalidRequest,
+    InvalidToken,
     MethodNotAllowed,
     NotFound,
     PrivateShareError,
@@ -21,6 +23,7 @@ from privateshare.errors import (
     Unavailable,
 )
 from privateshare.platform.api.requests import add_safe_headers
+from privateshare.platform.library.libraries import LibraryGone
 
 log = structlog.get_logger()
 
@@ -30,6 +33,10 @@ _HTTP_ERRORS: dict[int, type[ApiError]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: RequestTooLarge,
     HTTPStatus.SERVICE_UNAVAILABLE: Unavailable,
 }
+
+# the database is away or has no connection left, or someone else changed or deleted what this was about
+PASSING = (OperationalError, TimeoutError, IntegrityError, StaleDataError)
+RETRY_SECONDS = 1
 
 Render = Callable[[Request, ApiError], Response]
 
@@ -64,6 +71,13 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
         message = "A text holds a character that cannot be stored"
         return answer(request, InvalidRequest(message, detail=type(error).__name__))
 
+    async def refuse_erased(request: Request, error: Exception) -> Response:
+        return answer(request, InvalidToken("The token (access_token) is invalid", detail=repr(error)))
+
+    async def refuse_for_now(request: Request, error: Exception) -> Response:
+        log.error("unavailable", path=_route(request), exc_info=error)
+        return answer(request, Unavailable("The platform could not do this now", retry_after=RETRY_SECONDS))
+
     async def refuse_unknown(request: Request, error: Exception) -> Response:
         log.error("failed", path=_route(request), exc_info=error)
         response = answer(request, InternalError("Something went wrong here"))
@@ -75,6 +89,9 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
     app.add_exception_handler(HTTPException, refuse_http)
     app.add_exception_handler(DataError, refuse_text)
     app.add_exception_handler(UnicodeEncodeError, refuse_text)  # a lone surrogate
+    app.add_exception_handler(LibraryGone, refuse_erased)
+    for passing in PASSING:
+        app.add_exception_handler(passing, refuse_for_now)
     app.add_exception_handler(Exception, refuse_unknown)
 
 
