@@ -1,11 +1,11 @@
 """Pushing as clients of v1.6 do it: encrypted to a postbox's key. Protocol 14 (d)."""
 
+import asyncio
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from uuid import uuid4
 
 import orjson
 from cryptography.hazmat.primitives import hashes
@@ -19,16 +19,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken, NotFound
-from privateshare.platform.api.callers import Caller, authenticate, begin_once, require_user
+from privateshare.platform.api.callers import Caller, authenticate, begin_once, later, require_user
 from privateshare.platform.api.requests import platform_of
-from privateshare.platform.blobs.incoming import receive
-from privateshare.platform.blobs.sealing import Sealer
+from privateshare.platform.blobs.incoming import deleted_on_failure, receive
+from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.uploads import read_form
-from privateshare.platform.db.tables import Consent, Postbox, PushedFile
+from privateshare.platform.db.tables import Consent, Postbox
 from privateshare.platform.grants.postboxes import postbox_key
 from privateshare.platform.grants.tokens import check_live
-from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.pushed import metadata_of, read_descriptor, seal_metadata
+from privateshare.platform.library.libraries import hold_library, open_library
+from privateshare.platform.library.pushed import Arrival, read_descriptor
 from privateshare.protocol.messages import Wire
 
 router = APIRouter(tags=["version 1.6"])
@@ -69,49 +69,42 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
     platform = platform_of(request)
     async with platform.database.transaction() as db:
         caller = await authenticate(request, db)
-        postbox = await db.get(Postbox, postbox_id)
-        if postbox is None or postbox.contract_id != caller.contract.id or not caller.contract.legacy:
-            raise NotFound("There is no such postbox")
-        consent = await db.get_one(Consent, postbox.consent_id)
+        postbox = await _find_postbox(caller, postbox_id)
         expires = int(caller.now.timestamp() * 1000) + 1000 * int(platform.settings.session_lifetime.total_seconds())
-        if not await _may_push(caller, consent):
+        if not await _may_push(caller, postbox):
             return _answer("pending", expires)
         library = await open_library(db, platform.master_key, postbox.library_id)
         sealing = _sealing(caller, postbox_key(postbox, library))
-        descriptor = read_descriptor({"metadata": _metadata(caller, sealing)})
-    name = uuid4()
-    blob = library.blob(f"pushed/{name}")
+        arrival = Arrival(library, read_descriptor({"metadata": _metadata(caller, sealing)}))
     form = await read_form(
         request, platform.settings.data, platform.settings.max_push_bytes, lambda _: None, FILE_FIELD
     )
     with closing(form):
         if form.file is None:
             raise InvalidRequest("The form has no field file with a file in it")
-        form.file.seek(0)
-        sealer = Sealer(library.key.value, library.blob_context(blob))
-        pieces = _opened(iter(lambda: form.file.read(PIECE_BYTES), b""), sealing)  # type: ignore[union-attr]
-        received = await receive(platform.blobs, blob, pieces, platform.settings.max_push_bytes, sealer)
-    async with platform.database.transaction() as db:
-        caller = await authenticate(request, db)
+        pieces, max_bytes = _opened(form.file, sealing), platform.settings.max_push_bytes
+        received = await receive(platform.blobs, arrival.blob, pieces, max_bytes, arrival.sealer())
+    async with deleted_on_failure(platform.blobs, arrival.blob), platform.database.transaction() as db:
+        await hold_library(db, library.id)
+        caller = later(caller, db)
+        postbox = await _find_postbox(caller, postbox_id)  # consent may have been withdrawn while the file came
+        if not await _may_push(caller, postbox):
+            raise InvalidToken("The token (access_token) is invalid")
         once = await begin_once(request, caller)
-        metadata = metadata_of(descriptor, caller.contract, caller.now)
-        db.add(
-            PushedFile(
-                library_id=library.id,
-                name=name,
-                contract_id=caller.contract.id,
-                created_at=caller.now,
-                sealed_metadata=seal_metadata(library, name, metadata),
-                blob=blob,
-                size=received.size,
-                sha256=received.sha256,
-            )
-        )
+        db.add(arrival.to_row(caller.contract, received, caller.now))
         return await once.answer({"status": "delivered", "expires": expires})
 
 
-async def _may_push(caller: Caller, consent: Consent) -> bool:
+async def _find_postbox(caller: Caller, postbox_id: str) -> Postbox:
+    postbox = await caller.db.get(Postbox, postbox_id)
+    if postbox is None or postbox.contract_id != caller.contract.id or not caller.contract.legacy:
+        raise NotFound("There is no such postbox")
+    return postbox
+
+
+async def _may_push(caller: Caller, postbox: Postbox) -> bool:
     """Whether the consent is live, and so is the access token if one was sent: else the client refreshes it."""
+    consent = await caller.db.get_one(Consent, postbox.consent_id)
     try:
         check_live(consent, caller.now, "access_token")
         return "access_token" not in caller.claims or (await require_user(caller)).consent.id == consent.id
@@ -142,10 +135,11 @@ def _metadata(caller: Caller, sealing: Sealing) -> Any:
         raise InvalidRequest("metadata is not JSON in base64") from error
 
 
-async def _opened(pieces: Any, sealing: Sealing) -> AsyncIterator[bytes]:
+async def _opened(file: SealedTemporary, sealing: Sealing) -> AsyncIterator[bytes]:
+    file.seek(0)
     opener = Cipher(AES256(sealing.key), CBC(sealing.iv)).decryptor()
     unpadder = block_padding.PKCS7(BLOCK_BITS).unpadder()
-    for piece in pieces:
+    while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
         yield unpadder.update(opener.update(piece))
     try:
         yield unpadder.update(opener.finalize()) + unpadder.finalize()

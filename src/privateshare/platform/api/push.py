@@ -1,21 +1,18 @@
 """Pushing into a person's library. Protocol 10."""
 
 from typing import Annotated, Any
-from uuid import uuid4
 
 from fastapi import APIRouter, Header, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
-from privateshare.platform.api.callers import User, UserCaller, authenticate, begin_once, require_user
+from privateshare.platform.api.callers import User, UserCaller, authenticate, begin_once, later, require_user
 from privateshare.platform.api.requests import body_stream, platform_of
-from privateshare.platform.blobs.incoming import receive
-from privateshare.platform.blobs.sealing import Sealer
-from privateshare.platform.db.tables import PushedFile
+from privateshare.platform.blobs.incoming import deleted_on_failure, receive
 from privateshare.platform.library.accounts import consented_accounts
-from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.pushed import metadata_of, read_descriptor, seal_metadata
+from privateshare.platform.library.libraries import hold_library, open_library
+from privateshare.platform.library.pushed import Arrival, read_descriptor
 from privateshare.protocol import jwt
 from privateshare.protocol.messages import Wire
 
@@ -45,36 +42,24 @@ async def push_to_library(
     """Keeps a file in the person's library, once all of it has arrived. Needs a write contract. Protocol 10.1."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        user = await _writer(await require_user(await authenticate(request, db)))
+        user = _writer(await require_user(await authenticate(request, db)))
         library = await open_library(db, platform.master_key, user.consent.library_id)
     key = jwt.load_public_key(user.contract.public_key)
-    metadata = metadata_of(read_descriptor(jwt.verify(file_descriptor, key)), user.contract, user.now)
-    name = uuid4()
-    blob = library.blob(f"pushed/{name}")
-    sealer = Sealer(library.key.value, library.blob_context(blob))
+    arrival = Arrival(library, read_descriptor(jwt.verify(file_descriptor, key)))
+    max_bytes, sealer = platform.settings.max_push_bytes, arrival.sealer()
     try:
-        received = await receive(platform.blobs, blob, body_stream(request), platform.settings.max_push_bytes, sealer)
+        received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
-    async with platform.database.transaction() as db:
-        user = await require_user(await authenticate(request, db))  # it may have been revoked while the file came
+    async with deleted_on_failure(platform.blobs, arrival.blob), platform.database.transaction() as db:
+        await hold_library(db, library.id)
+        user = await require_user(later(user, db))  # consent may have been withdrawn while the file came
         once = await begin_once(request, user)
-        db.add(
-            PushedFile(
-                library_id=library.id,
-                name=name,
-                contract_id=user.contract.id,
-                created_at=user.now,
-                sealed_metadata=seal_metadata(library, name, metadata),
-                blob=blob,
-                size=received.size,
-                sha256=received.sha256,
-            )
-        )
+        db.add(arrival.to_row(user.contract, received, user.now))
         return await once.answer({})
 
 
-async def _writer(user: User) -> User:
+def _writer(user: User) -> User:
     if user.contract.kind != "write":
         raise InvalidContractDataRequest("Only a write contract can push")
     return user
@@ -90,7 +75,7 @@ async def push_to_provider(
 ) -> Response:
     """Hands a resource on to the source of an account, and answers what the source said. Protocol 10.2."""
     del body
-    await _writer(caller)
+    _writer(caller)
     if (standard, version) not in STANDARDS:
         raise InvalidRequest(f"{standard} {version} cannot be pushed; fhir stu3 or 3.0.2 can")
     accounts = await consented_accounts(caller.db, caller.consent.id)

@@ -15,7 +15,7 @@ from privateshare.errors import ApiError, InvalidJWT, InvalidRequest, NotFound
 from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, read_bearer
 from privateshare.platform.api.errors import request_id
 from privateshare.platform.api.requests import body_stream, platform_of
-from privateshare.platform.blobs.incoming import receive
+from privateshare.platform.blobs.incoming import deleted_on_failure, receive
 from privateshare.platform.blobs.store import BlobNotFound
 from privateshare.platform.db.tables import Contract, Storage, StoredFile
 from privateshare.platform.grants.contracts import load_contract
@@ -176,7 +176,9 @@ async def upload(request: Request, storage_id: str, application_id: str, path: s
         received = await receive(platform.blobs, blob, body_stream(request), platform.settings.max_push_bytes)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
-    async with platform.database.transaction() as db:
+    async with deleted_on_failure(platform.blobs, blob), platform.database.transaction() as db:
+        if await storages.find_storage(db, storage.id, storage.application_id) is None:  # erased while the file came
+            raise NotFound("There is no such storage")
         file_id = await storages.put_file(db, storage.id, at, blob, received.size)
     return Response(orjson.dumps({"id": str(file_id)}), 201, media_type="application/json")
 

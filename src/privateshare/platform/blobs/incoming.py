@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,16 @@ class Received:
 
     size: int
     sha256: str
+
+
+@asynccontextmanager
+async def deleted_on_failure(store: BlobStore, blob: str) -> AsyncIterator[None]:
+    """Deletes a blob if what follows its arrival fails, so that none stays that nothing names."""
+    try:
+        yield
+    except BaseException:  # whatever it was, a cancellation too
+        await asyncio.to_thread(store.delete, [blob])
+        raise
 
 
 class _Coat(Protocol):

@@ -1,9 +1,10 @@
 """Files that apps pushed to a person's library. Protocol 10.1, 10.3."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from pydantic import ValidationError
@@ -11,7 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
+from privateshare.platform.blobs.incoming import Received
 from privateshare.platform.blobs.sealed import read_sealed
+from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Application, Consent, Contract, PushedFile
 from privateshare.platform.library.libraries import OpenLibrary
@@ -57,9 +60,36 @@ def metadata_of(descriptor: Descriptor, contract: Contract, now: datetime) -> Fi
     )
 
 
-def seal_metadata(library: OpenLibrary, name: UUID, metadata: FileMetadata) -> bytes:
-    """The metadata as it is kept."""
-    return library.seal(METADATA, name, orjson.dumps(metadata.model_dump(by_alias=True, exclude_none=True)))
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file on its way into a person's library, and what the app says of it."""
+
+    library: OpenLibrary
+    descriptor: Descriptor
+    name: UUID = field(default_factory=uuid4)
+
+    @property
+    def blob(self) -> str:
+        """Where its bytes go."""
+        return self.library.blob(f"pushed/{self.name}")
+
+    def sealer(self) -> Sealer:
+        """What seals them."""
+        return Sealer(self.library.key.value, self.library.blob_context(self.blob))
+
+    def to_row(self, contract: Contract, received: Received, now: datetime) -> PushedFile:
+        """The file, once all of it has arrived; its metadata is sealed too."""
+        metadata = metadata_of(self.descriptor, contract, now).model_dump(by_alias=True, exclude_none=True)
+        return PushedFile(
+            library_id=self.library.id,
+            name=self.name,
+            contract_id=contract.id,
+            created_at=now,
+            sealed_metadata=self.library.seal(METADATA, self.name, orjson.dumps(metadata)),
+            blob=self.blob,
+            size=received.size,
+            sha256=received.sha256,
+        )
 
 
 def open_metadata(library: OpenLibrary, file: PushedFile) -> FileMetadata:

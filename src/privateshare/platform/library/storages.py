@@ -92,17 +92,16 @@ async def find_file(db: AsyncSession, storage_id: str, path: StoragePath) -> Sto
 
 async def put_file(db: AsyncSession, storage_id: str, path: StoragePath, blob: str, size: int) -> UUID:
     """Makes a stored blob the file at a path; what was there is doomed. The file's id."""
-    old = await db.get(StoredFile, (storage_id, path.key), with_for_update=True)
-    if old is not None:
-        db.add(DoomedBlob(key=old.blob))
-        old.path, old.blob, old.size = path.written, blob, size
-        await db.flush()
-        return old.id
     values = {"storage_id": storage_id, "key": path.key, "path": path.written, "blob": blob, "size": size}
-    new = insert(StoredFile).values(id=uuid4(), **values)
-    replaced = {name: values[name] for name in ("path", "blob", "size")}
-    query = new.on_conflict_do_update(index_elements=["storage_id", "key"], set_=replaced)
-    return (await db.scalars(query.returning(StoredFile.id))).one()
+    new = insert(StoredFile).values(id=uuid4(), **values).on_conflict_do_nothing().returning(StoredFile.id)
+    while (added := await db.scalar(new)) is None:
+        old = await db.get(StoredFile, (storage_id, path.key), with_for_update=True)
+        if old is not None:  # else it was deleted between the two statements
+            db.add(DoomedBlob(key=old.blob))
+            old.path, old.blob, old.size = path.written, blob, size
+            await db.flush()
+            return old.id
+    return added
 
 
 async def delete_files(db: AsyncSession, platform: Platform, storage_id: str, path: StoragePath) -> int:
