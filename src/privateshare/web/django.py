@@ -1,0 +1,69 @@
+"""Consent views for Django. Needs `privateshare[django]`.
+
+urlpatterns = [path("consent/", include(consent_urls(private_share, secret=SECRET, on_token=remember)))]
+"""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+
+from privateshare.errors import PrivateShareError
+from privateshare.sdk.client import PrivateShare
+from privateshare.sdk.flows.oauth import PageOptions
+from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper
+
+OnToken = Callable[[HttpRequest, Arrived], HttpResponse]
+OnFailure = Callable[[HttpRequest, PrivateShareError], HttpResponse]
+
+
+def tell_failure(_request: HttpRequest, error: PrivateShareError) -> HttpResponse:
+    """What a person sees by default when it did not work."""
+    return HttpResponse(f"The data was not shared ({error.code}).", status=400, content_type="text/plain")
+
+
+def consent_urls(
+    client: PrivateShare,
+    *,
+    secret: str,
+    on_token: OnToken,
+    on_failure: OnFailure = tell_failure,
+    options: PageOptions | None = None,
+) -> list[URLPattern]:
+    """URL patterns: `start` sends the person's browser to the consent page, and it comes back to `return`.
+
+    Register the address of `return` with the contract. `on_token` keeps the token and answers the person; `on_failure`
+    answers one who declined, or whose browser was not the one that was asked.
+    """
+    keeper = Keeper(secret)
+
+    def start(request: HttpRequest) -> HttpResponse:
+        address = request.build_absolute_uri(reverse("privateshare_return"))
+        asked = client.get_authorize_url(address, options=options)
+        response = HttpResponseRedirect(asked.url)
+        response.set_cookie(
+            COOKIE,
+            keeper.keep(asked),
+            max_age=LIFETIME_SECONDS,
+            secure=request.is_secure(),
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+    def come_back(request: HttpRequest) -> HttpResponse:
+        try:
+            response = on_token(request, _arrived(client, keeper, request))
+        except PrivateShareError as error:
+            response = on_failure(request, error)
+        response.delete_cookie(COOKIE, samesite="Lax")
+        return response
+
+    return [path("start", start, name="privateshare_start"), path("return", come_back, name="privateshare_return")]
+
+
+def _arrived(client: PrivateShare, keeper: Keeper, request: HttpRequest) -> Arrived:
+    kept = keeper.kept(request.COOKIES.get(COOKIE))
+    returned = client.read_return(request.build_absolute_uri(), state=kept.state)
+    token = client.exchange_code_for_token(returned.code or "", kept.verifier)
+    return Arrived(token, kept.session, returned.account_reference)

@@ -1,0 +1,71 @@
+"""Consent routes for Flask. Needs `privateshare[flask]`.
+
+app.register_blueprint(consent_blueprint(private_share, secret=SECRET, on_token=remember), url_prefix="/consent")
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, make_response, redirect, request, url_for
+
+from privateshare.errors import PrivateShareError
+from privateshare.sdk.client import PrivateShare
+from privateshare.sdk.flows.oauth import PageOptions
+from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper
+
+OnToken = Callable[[Arrived], Any]
+OnFailure = Callable[[PrivateShareError], Any]
+
+
+def tell_failure(error: PrivateShareError) -> Any:
+    """What a person sees by default when it did not work."""
+    return f"The data was not shared ({error.code}).", 400
+
+
+def consent_blueprint(
+    client: PrivateShare,
+    *,
+    secret: str,
+    on_token: OnToken,
+    on_failure: OnFailure = tell_failure,
+    options: PageOptions | None = None,
+) -> Blueprint:
+    """A blueprint: `start` sends the person's browser to the consent page, and it comes back to `return`.
+
+    Register the address of `return` with the contract. `on_token` keeps the token and answers the person; `on_failure`
+    answers one who declined, or whose browser was not the one that was asked.
+    """
+    keeper = Keeper(secret)
+    blueprint = Blueprint("privateshare", __name__)
+
+    @blueprint.get("/start")
+    def start() -> Response:
+        asked = client.get_authorize_url(url_for("privateshare.come_back", _external=True), options=options)
+        response = make_response(redirect(asked.url, 303))
+        response.set_cookie(
+            COOKIE,
+            keeper.keep(asked),
+            max_age=LIFETIME_SECONDS,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+    @blueprint.get("/return")
+    def come_back() -> Response:
+        try:
+            response = make_response(on_token(_arrived(client, keeper)))
+        except PrivateShareError as error:
+            response = make_response(on_failure(error))
+        response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Lax")
+        return response
+
+    return blueprint
+
+
+def _arrived(client: PrivateShare, keeper: Keeper) -> Arrived:
+    kept = keeper.kept(request.cookies.get(COOKIE))
+    returned = client.read_return(request.url, state=kept.state)
+    token = client.exchange_code_for_token(returned.code or "", kept.verifier)
+    return Arrived(token, kept.session, returned.account_reference)

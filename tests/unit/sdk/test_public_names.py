@@ -1,0 +1,43 @@
+"""What `from privateshare import …` offers: a name that goes or comes is seen here."""
+
+import subprocess
+import sys
+
+import privateshare
+
+NAMES = """
+Accept Account AccountIds AccountRef ApiError AsyncPrivateShare AuthorizationFailed AuthorizeUrl AvailableServices
+Compression ConfigurationError ContractDetails Criterion DurationLimit File FileDecryptionError FileEntry FileError
+FileHeader FileIntegrityError FileList FileMetadata FileNotFound FileTokenStore FilesReading InsufficientScope
+InternalError InvalidAnswer InvalidClient InvalidContractDataRequest InvalidJWT InvalidRedirectUri InvalidRequest
+InvalidSession InvalidTimestamp InvalidToken Limits MemoryTokenStore MethodNotAllowed NetworkError NotFound ObjectType
+PageOptions PageUrl PrivateShare PrivateShareError PushDescriptor ReadResult Reading RequestTooLarge Returned
+SDKInvalid SDKVersionInvalid SampleDataSet Scope ScopeOutOfBounds ServiceGroup ServiceGroupScope
+ServiceObjectTypeScope ServiceType ServiceTypeScope Session SessionOptions SessionState SourceFetchFilter SourceQuery
+SourceType SourcesPage Status Storage StorageFile Table Tables TimeRange TokenStore TooManyRequests Unavailable
+UserAccessToken tables
+"""
+
+
+def test_the_public_names_are_these():
+    """All of them, each there."""
+    assert sorted(privateshare.__all__) == sorted(NAMES.split())
+    for name in privateshare.__all__:
+        assert getattr(privateshare, name) is not None
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    """An app that only names it in passing does not wait for an HTTP client, crypto or pydantic."""
+    script = "import sys, privateshare; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert {"httpx2", "joserfc", "cryptography", "pydantic", "zstandard", "brotli"}.isdisjoint(loaded)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    """As with every module."""
+    try:
+        privateshare.nothing  # noqa: B018
+    except AttributeError as error:
+        assert "nothing" in str(error)
+    else:
+        raise AssertionError
