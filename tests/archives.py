@@ -62,11 +62,11 @@ def bundle(resources: Sequence[Mapping[str, Any]]) -> bytes:
     return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
 
 
-def small_record() -> bytes:
-    """A short FHIR Bundle."""
+def small_record(values: int = 30) -> bytes:
+    """A FHIR Bundle of a patient with so many values."""
     patient = {"resourceType": "Patient", "id": "p1", "name": [{"given": ["Ada"], "family": "Björk"}]}
-    values = [
+    observations = [
         {"resourceType": "Observation", "id": f"o{n}", "effectiveDateTime": f"2026-0{1 + n % 9}-01", "valueInteger": n}
-        for n in range(30)
+        for n in range(values)
     ]
-    return bundle([patient, *values])
+    return bundle([patient, *observations])

@@ -3,10 +3,13 @@
 import io
 import json
 import os
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.archives import play, small_record, spotify_zip, zipped
 
+from privateshare.platform.consent.locales.update import texts
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.object_time import object_time
 from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Sample, Source
 from privateshare.sources.registry import all_sources
 
-Archive = Callable[[], bytes]
+Archive = Callable[..., bytes]
 
 SOURCES = [pytest.param(source, id=catalogue().sources[id_].reference) for id_, source in all_sources().items()]
 SAMPLES = [
@@ -29,8 +33,8 @@ SAMPLES = [
     for sample in source.info.samples
 ]
 GOOD_ARCHIVES: dict[int, Archive] = {
-    16: lambda: spotify_zip([play(number) for number in range(40)]),
-    9001: lambda: zipped({"record.json": small_record()}),
+    16: lambda objects=40: spotify_zip([play(number) for number in range(objects)]),
+    9001: lambda objects=40: zipped({"record.json": small_record(objects)}),
 }
 UPLOADS = [
     pytest.param(source, GOOD_ARCHIVES.get(id_), id=catalogue().sources[id_].reference)
@@ -170,6 +174,24 @@ def test_a_good_archive_is_let_in_and_imported(source: Source, archive: Archive)
     assert json.loads(json.dumps(first[0].objects, allow_nan=False)) == first[0].objects
 
 
+def peak(source: Source, data: bytes) -> int:
+    """The most memory, in bytes, that importing an archive takes beside the archive itself."""
+    tracemalloc.start()
+    try:
+        source.identify(of_archive(data))
+        for _ in source.fetch(of_archive(data), dict.fromkeys(source.info.object_types)):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("source", "archive"), UPLOADS)
+def test_memory_does_not_grow_with_the_archive(source: Source, archive: Archive) -> None:
+    """An archive of any size is read as a stream."""
+    assert peak(source, archive(6_000)) < 1.5 * peak(source, archive(2_000))
+
+
 def encrypted_flag(data: bytes) -> bytes:
     """The zip with the mark of encryption at each of its entries."""
     changed = bytearray(data)
@@ -193,6 +215,18 @@ def flipped(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
 
 
+def overlapping(content: bytes) -> bytes:
+    """A zip whose thousands of files are all the same few bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.json", content)
+        for number in range(1, 3000):
+            entry = copy(archive.filelist[0])
+            entry.filename = f"{number}.json"
+            archive.filelist.append(entry)
+    return packed.getvalue()
+
+
 BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda _: b"", "is empty"),
     "no archive": (lambda _: b"\x89PNG\r\n\x1a\n" + bytes(100), "not a zip|not JSON"),
@@ -202,10 +236,11 @@ BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty zip": (lambda _: zipped({}), "zip archive is empty"),
     "encrypted": (encrypted_flag, "password"),
     "bomb": (lambda data: emptied(data, bytes(60_000_000)), "far more than an export"),
+    "overlapping bomb": (lambda _: overlapping(b"[" + bytes(b" " * 9_999 + b"\0") * 100), "far more than an export"),
     "wrong JSON": (lambda data: emptied(data, b"[nonsense"), "not JSON"),
     "cut JSON": (lambda data: emptied(data, b'[{"ts": "2026'), "not JSON, or was cut off"),
     "wrong shape": (lambda data: emptied(data, b'{"hello": ["world"]}'), "holds no"),
-    "list of numbers": (lambda data: emptied(data, b"[1, 2, 3]"), "not objects|holds no"),
+    "list of numbers": (lambda data: emptied(data, b"[1, 2, 3]"), "does not hold what|holds no"),
     "other objects": (lambda data: emptied(data, b'[{"a": 1}]'), "not in Spotify's form|holds no"),
     "deep": (lambda data: emptied(data, b"[" * 1_000_000), "nested more deeply"),
     "deep behind quotes": (lambda data: emptied(data, rb'[{"\"]]]]":[' * 100_000), "nested more deeply"),
@@ -219,14 +254,22 @@ BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 }
 
 
+@cache
+def translatable() -> set[str]:
+    """The texts that translators are given."""
+    return {message.id for message in texts() if isinstance(message.id, str)}
+
+
 @pytest.mark.parametrize("breaking", BREAKINGS)
 @pytest.mark.parametrize(("source", "archive"), UPLOADS)
 def test_broken_uploads_are_told_in_plain_words(source: Source, archive: Archive, breaking: str) -> None:
-    """What is wrong is said in sentences that say what to do, with nothing technical in them."""
+    """What is wrong is said in sentences that say what to do, with nothing technical in them, in every language."""
     broken, words = BREAKINGS[breaking]
     with pytest.raises(Broken, match=words) as told:
         source.identify(of_archive(broken(archive())))
+    assert told.value.text in translatable()
     message = str(told.value)
+    assert ". " in message  # what is wrong, and what to do
     assert message.endswith(".")
     for technical in ("Error", "Exception", "Traceback", "b'", "0x", "Errno"):
         assert technical not in message

@@ -48,29 +48,33 @@ def size_of(archive: BinaryIO) -> int:
 @contextmanager
 def opened_zip(archive: BinaryIO) -> Iterator[zipfile.ZipFile]:
     """The archive as a zip. Raises Broken if it is none, is cut off, encrypted, empty, or would unpack to too much."""
-    if size_of(archive) == 0:
+    packed_bytes = size_of(archive)
+    if packed_bytes == 0:
         raise Broken("The file is empty. Download the archive again and upload that.")
     if not begins_with(archive).startswith(ZIP_MAGIC):
         raise Broken("The file is not a zip archive. Upload the .zip as you received it, without unpacking it.")
     try:
         with zipfile.ZipFile(archive) as found:
-            _check_entries(found.infolist())
+            _check_entries(found.infolist(), packed_bytes)
             yield found
     except DAMAGE as error:
         raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
 
 
-def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
+def _check_entries(entries: list[zipfile.ZipInfo], packed_bytes: int) -> None:
     if not entries:
         raise Broken("The zip archive is empty. Request the export again.")
     if len(entries) > MAX_ENTRIES:
-        raise Broken(f"The zip archive holds {len(entries)} files; no export that is known here has so many.")
+        raise Broken(
+            "The zip archive holds %(count)d files, more than any export. Upload the archive as you received it.",
+            count=len(entries),
+        )
     if any(entry.flag_bits & 1 for entry in entries):
         raise Broken("The zip archive is protected with a password. Upload it without one.")
-    packed = sum(entry.compress_size for entry in entries)
-    plain = sum(entry.file_size for entry in entries)
-    if plain > MAX_PLAIN_BYTES or (plain > MIN_BOMB_BYTES and plain > packed * MAX_RATIO):
-        raise Broken("The zip archive would unpack to far more than an export holds, so it was not opened.")
+    plain_bytes = sum(entry.file_size for entry in entries)
+    # against the archive itself: what its entries say of themselves can overlap
+    if plain_bytes > MAX_PLAIN_BYTES or plain_bytes > max(MIN_BOMB_BYTES, packed_bytes * MAX_RATIO):
+        raise Broken("The zip archive would unpack to far more than an export holds. Download the export again.")
 
 
 class _Readable(Protocol):
@@ -93,7 +97,7 @@ class Metered(io.RawIOBase):
         data = self._stream.read(len(buffer))
         self._left -= len(data)
         if self._left < 0:
-            raise Broken("The file unpacks to far more than an export holds, so reading it was stopped.")
+            raise Broken("The file unpacks to far more than an export holds. Download the export again.")
         buffer[: len(data)] = data
         return len(data)
 
@@ -135,7 +139,10 @@ class Guarded:
         data = self._stream.read(size)
         self._item_bytes += len(data)
         if self._item_bytes > MAX_ITEM_BYTES:
-            raise Broken(f"{self._name} holds an entry that is larger than those of any export that is known here.")
+            raise Broken(
+                "%(name)s holds an entry that is larger than any export has. Download the export again.",
+                name=self._name,
+            )
         self._check_depth(data)
         return data
 
@@ -156,30 +163,36 @@ class Guarded:
                 break
             brackets = inner
         if len(brackets) > MAX_DEPTH:
-            raise Broken(f"{self._name} is damaged: it is nested more deeply than any export. Download it again.")
+            raise Broken(
+                "%(name)s is damaged: it is nested more deeply than any export. Download the export again.",
+                name=self._name,
+            )
         self._open = brackets
 
 
 def json_items(stream: io.BufferedReader, path: str, name: str) -> Iterator[JsonObject]:
-    """The objects at a path of a JSON document, one by one. Raises Broken if it is not JSON."""
+    """The objects at a path of one JSON document, or of several in a row, one by one.
+
+    Raises Broken if it is not JSON, or if what is there is no object.
+    """
     skip_byte_order_mark(stream)
     guarded = Guarded(stream, name)
     try:
-        for item in ijson.items(guarded, path, use_float=True):
+        for item in ijson.items(guarded, path, use_float=True, multiple_values=True):
             yield json_object(item, name)
             guarded.next_item()
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise Broken(f"{name} is not JSON, or was cut off. Download the export again.") from error
+        raise Broken("%(name)s is not JSON, or was cut off. Download the export again.", name=name) from error
 
 
 def json_object(item: Any, name: str) -> JsonObject:
     """The item, if it is an object that can be written as JSON again. Raises Broken."""
     if not isinstance(item, dict):
-        raise Broken(f"{name} does not hold what this export should hold: its entries are not objects.")
+        raise Broken("%(name)s does not hold what an export holds. Download the export again.", name=name)
     try:
         orjson.dumps(item)
     except TypeError as error:
-        raise Broken(f"{name} holds an entry that is nested too deeply to be read.") from error
+        raise Broken("%(name)s holds an entry that cannot be read. Download the export again.", name=name) from error
     return item
 
 

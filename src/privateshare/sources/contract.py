@@ -6,12 +6,17 @@ shows how to add one.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, BinaryIO, Protocol
 
-PAGE_OBJECTS = 2000
+import orjson
+
+PAGE_OBJECTS = 1000
+PAGE_BYTES = 8 * 1024 * 1024  # as JSON; objects with attachments have megabytes each
+THE_FILE = "The file"  # in the place of a name, where the upload is all there is
 
 JsonObject = dict[str, Any]
 
@@ -33,10 +38,15 @@ class NeedsLogin(SourceFailure):
 
 
 class Broken(SourceFailure):
-    """It will never work: an archive that is damaged or something else. The message is for the person.
+    """It will never work: an archive that is damaged, or that is something else.
 
-    It says in plain words what is wrong and what to do.
+    `text` is for the person, in the words of a page: what is wrong, then what to do. `values` fill its gaps, such as
+    %(name)s, so that it can be translated before they do.
     """
+
+    def __init__(self, text: str, **values: object) -> None:
+        self.text, self.values = text, values
+        super().__init__(text % values if values else text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some mapped objects of one object type, at most a few thousand. `cursor`: where a later sync may go on."""
+    """Some mapped objects of one object type, at most PAGE_OBJECTS. `cursor`: where a later sync may go on."""
 
     object_type: int
     objects: Sequence[JsonObject]
@@ -128,15 +138,24 @@ class Skipped:
 
 
 def pages(objects: Iterable[tuple[int, JsonObject]]) -> Iterator[Page]:
-    """Objects with their types in pages of a fair size, for sources that have no pages of their own."""
+    """Objects with their types in pages of a fair size, for sources that have no pages of their own.
+
+    However many types there are, no more than PAGE_OBJECTS objects and about PAGE_BYTES wait at a time.
+    """
     waiting: dict[int, list[JsonObject]] = {}
+    sizes: Counter[int] = Counter()
+    count = 0
     for object_type, thing in objects:
-        page = waiting.setdefault(object_type, [])
-        page.append(thing)
-        if len(page) == PAGE_OBJECTS:
-            yield Page(object_type, waiting.pop(object_type))
-    for object_type, page in waiting.items():
-        yield Page(object_type, page)
+        waiting.setdefault(object_type, []).append(thing)
+        sizes[object_type] += len(orjson.dumps(thing))
+        count += 1
+        if count == PAGE_OBJECTS or sizes.total() >= PAGE_BYTES:
+            largest = max(sizes, key=lambda kind: sizes[kind])
+            del sizes[largest]
+            page = waiting.pop(largest)
+            count -= len(page)
+            yield Page(largest, page)
+    yield from (Page(object_type, page) for object_type, page in waiting.items())
 
 
 class Source(Protocol):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,7 +117,10 @@ def test_a_track_without_address_gets_an_id_of_its_names() -> None:
         {"ts": None},
         {"ms_played": "long"},
         {"ms_played": None},
-        {"master_metadata_track_name": 5, "spotify_track_uri": None},
+        {"ts": "2026-03-04T05:06:07"},
+        {"master_metadata_track_name": 5},
+        {"master_metadata_album_artist_name": 5},
+        {"master_metadata_album_album_name": 5},
     ],
 )
 def test_a_line_in_another_form_is_refused(change: dict[str, Any]) -> None:
@@ -130,6 +134,33 @@ def test_the_other_export_is_told_apart(name: str) -> None:
     """Who sends the short export learns which one to ask for."""
     with pytest.raises(Broken, match=r"Account data.*Extended streaming history"):
         mapped(zipped({f"MyData/{name}": b"[]"}))
+
+
+def test_samples_name_their_objects_as_samples_do() -> None:
+    """Sample data belongs to a sample account, whatever is embedded in it; entity ids begin alike in every sample."""
+    wanted = dict.fromkeys(Spotify.info.object_types)
+    for page in Spotify().fetch(Connection(sample="default"), wanted):
+        assert isinstance(page, Page)
+        for thing in page.objects:
+            for part in parts(thing):
+                assert part["accountentityid"] == "19_sampleDataSet-default"
+                assert part["entityid"].startswith("19_123456789_")
+
+
+def parts(thing: Any) -> Iterator[dict[str, Any]]:
+    """An object and all that is embedded in it."""
+    if isinstance(thing, dict) and "entityid" in thing:
+        yield thing
+    for inner in thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ():
+        yield from parts(inner)
+
+
+def test_the_large_sample_is_large() -> None:
+    """There are more than 20,000 plays, over more than nine years."""
+    found = Spotify().fetch(Connection(sample="large"), {ObjectType.PLAY_HISTORY: None})
+    moments = [thing["createddate"] for page in found if isinstance(page, Page) for thing in page.objects]
+    assert len(moments) > 20_000
+    assert max(moments) - min(moments) > 9 * 365 * 86_400_000
 
 
 def test_sample_plays_have_genres() -> None:

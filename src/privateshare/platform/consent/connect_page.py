@@ -87,7 +87,7 @@ async def _connect_archive(request: Request, walk: Walk, source: Source, archive
     try:
         identity = await connecting.identify_archive(source, archive)
     except Broken as error:
-        return _ways(walk, source, walk.words.say(str(error)), chosen=UPLOAD)
+        return _ways(walk, source, _reason(walk, error), chosen=UPLOAD)
     async with platform.database.transaction() as db:
         walk = await _open(request, db)
         if not await connecting.is_expected(walk, identity):
@@ -124,6 +124,11 @@ async def _offered(walk: Walk, source_id: int) -> Source:
     if source is None or (account is not None and account.source_id != source_id):
         raise NotFound("The app does not ask for this source")
     return source
+
+
+def _reason(walk: Walk, error: Broken) -> str:
+    values = {gap: walk.words.say(value) if isinstance(value, str) else value for gap, value in error.values.items()}
+    return walk.words.say(error.text, **values)
 
 
 def _another_account(walk: Walk, source: Source) -> Response:

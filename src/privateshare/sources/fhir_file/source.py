@@ -1,9 +1,7 @@
 """A person's health record as a FHIR R4 file. Its resources are kept and delivered as they are."""
 
 from collections.abc import Collection, Iterator, Mapping
-from importlib.resources import files
-from io import BytesIO
-from typing import BinaryIO
+from datetime import UTC, datetime
 
 from privateshare.protocol.catalogue import ServiceGroup, ServiceType
 from privateshare.sources.contract import (
@@ -20,8 +18,9 @@ from privateshare.sources.contract import (
 )
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
 from privateshare.sources.fhir_file.record import read_resources
+from privateshare.sources.fhir_file.sample import sample_resources
 
-UNNAMED = "Health record"
+UNKNOWN, UNNAMED = "record", "Health record"  # a record need not say whose it is
 
 
 class FhirFile:
@@ -33,7 +32,10 @@ class FhirFile:
         service_group=ServiceGroup.MEDICAL,
         object_types=tuple(OBJECT_TYPES.values()),
         schema=ObjectSchema("fhir", SCHEMA_VERSION),
-        samples=(Sample("default", "A patient", "An invented person with asthma, some visits, values and vaccines."),),
+        samples=(
+            Sample("default", "A patient", "An invented person with asthma, some visits, values and vaccines."),
+            Sample("large", "A long record", "More than twenty years of an invented person with diabetes."),
+        ),
         upload=Upload(
             accept=".json,.ndjson,.gz,.zip",
             instructions=(
@@ -48,33 +50,34 @@ class FhirFile:
         """Whose record it is; the file is read to its end. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
-        known, patients = 0, {}
+        known, patients = False, {}
         for resource in read_resources(connection.archive):
-            known += resource["resourceType"] in OBJECT_TYPES
+            known = known or resource["resourceType"] in OBJECT_TYPES
             if resource["resourceType"] == "Patient":
-                patients[str(resource.get("id"))] = _name(resource)
+                patients[str(resource.get("id") or UNKNOWN)] = _name(resource)
+            if len(patients) > 1:
+                raise Broken("The file holds the records of several people. Upload the record of one person.")
         if not known:
-            raise Broken("The file holds no part of a health record that is known here. Export it as FHIR R4.")
-        if len(patients) > 1:
-            raise Broken(f"The file holds the records of {len(patients)} people. Upload the record of one person.")
-        patient_id, name = next(iter(patients.items()), ("record", UNNAMED))
+            raise Broken(
+                "The file holds no health record in FHIR. Export the record as FHIR R4 in JSON and upload that."
+            )
+        patient_id, name = next(iter(patients.items()), (UNKNOWN, UNNAMED))
         return Identity(patient_id, name)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """The resources of these object types. Raises Broken."""
-        archive = connection.archive or _sample(str(connection.sample))
-        return pages(_resources(archive, cursors))
+        if connection.archive is None:
+            resources = sample_resources(str(connection.sample), datetime.now(UTC))
+        else:
+            resources = read_resources(connection.archive)
+        return pages(_typed(resources, cursors))
 
 
-def _resources(archive: BinaryIO, wanted: Collection[int]) -> Iterator[tuple[int, JsonObject]]:
-    for resource in read_resources(archive):
+def _typed(resources: Iterator[JsonObject], wanted: Collection[int]) -> Iterator[tuple[int, JsonObject]]:
+    for resource in resources:
         object_type = OBJECT_TYPES.get(resource["resourceType"])
         if object_type in wanted and object_type is not None:
             yield object_type, resource
-
-
-def _sample(name: str) -> BinaryIO:
-    return BytesIO(files(__package__).joinpath("sample", f"{name}.json").read_bytes())
 
 
 def _name(patient: JsonObject) -> str:

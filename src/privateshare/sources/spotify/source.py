@@ -17,10 +17,10 @@ from privateshare.sources.contract import (
     pages,
 )
 from privateshare.sources.spotify.history import map_play, read_plays
-from privateshare.sources.spotify.mapping import account_entity_id
+from privateshare.sources.spotify.mapping import account_of
 from privateshare.sources.spotify.sample import sample_objects
 
-UNNAMED = "listener"  # older archives name nobody
+UNNAMED = "listener"  # many archives name nobody
 
 
 class Spotify:
@@ -56,10 +56,10 @@ class Spotify:
         """Whose listening it is; an archive is read to its end. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        username, music = "", 0
+        username, music, nobody = "", False, account_of("")
         for play in read_plays(connection.archive):
             username = username or str(play.get("username") or "")
-            music += map_play(play, "") is not None
+            music = map_play(play, nobody) is not None or music
         if not music:
             raise Broken("The archive holds no music that was played. Ask Spotify for a new one later.")
         return Identity(username or UNNAMED, username or "Spotify archive")
@@ -74,7 +74,7 @@ class Spotify:
             for object_type in wanted:
                 yield from ((object_type, thing) for thing in sample_objects(connection.sample, object_type, now))
         elif connection.archive is not None and ObjectType.PLAY_HISTORY in wanted:
-            account = account_entity_id(connection.provider_account_id)
+            account = account_of(connection.provider_account_id)
             for play in read_plays(connection.archive):
                 if (mapped := map_play(play, account)) is not None:
                     yield ObjectType.PLAY_HISTORY, mapped

@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po, write_po
 import privateshare.sources
 from privateshare.platform.consent.locales import FALLBACK, FOLDER, catalogue_path, languages
 from privateshare.protocol.catalogue import catalogue
+from privateshare.sources.contract import THE_FILE
 from privateshare.sources.registry import all_sources
 
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "count": (1, 2), "Broken": None}
@@ -34,6 +35,7 @@ def texts() -> Catalog:
 
 def _declared() -> Iterator[str]:
     """What the catalogue and the sources say as data."""
+    yield THE_FILE
     known = catalogue()
     for entries in (known.service_groups, known.service_types, known.object_types, known.sources):
         yield from (entry.name for entry in entries.values())

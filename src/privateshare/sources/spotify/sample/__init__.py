@@ -11,10 +11,9 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.spotify.mapping import album_object, artist_object, stable_id, track
+from privateshare.sources.spotify.mapping import SERVICE_TYPE, Account, album_object, artist_object, stable_id, track
 
 PROVIDER_ID = "123456789"
-PREFIX = f"19_{PROVIDER_ID}"  # of every entityid in sample data, as objects.md has it
 EVERY_SAVED_TRACK = 7
 EVERY_FOLLOWED_ARTIST = 3
 PLAYLISTS = ("Sunday morning", "On the train", "Kitchen")
@@ -41,13 +40,13 @@ class Song:
     title: str
     genres: tuple[str, ...]
 
-    def as_track(self, account: str) -> JsonObject:
+    def as_track(self, account: Account) -> JsonObject:
         """The embedded track."""
         track_id = stable_id(self.artist, self.album, self.title)
         artist = artist_object(account, self.artist, list(self.genres))
         found = track(account, track_id, self.title, [artist], album_object(account, self.artist, self.album))
         length = 120_000 + int(track_id[:3], 16) * 50
-        return found | {"entityid": f"{PREFIX}_{track_id}", "duration": length, "explicit": False}
+        return found | {"duration": length, "explicit": False}
 
 
 @cache
@@ -64,7 +63,7 @@ def songs() -> tuple[Song, ...]:
 
 def sample_objects(sample: str, object_type: int, now: datetime) -> Iterator[JsonObject]:
     """The objects of one type of a sample data set; a day's plays are the same whenever they are asked for."""
-    account = f"19_sampleDataSet-{sample}"
+    account = Account(f"{SERVICE_TYPE}_sampleDataSet-{sample}", f"{SERVICE_TYPE}_{PROVIDER_ID}")
     if object_type == ObjectType.PLAY_HISTORY:
         yield from _plays(SETS[sample], account, now)
     elif object_type == ObjectType.SAVED_TRACK:
@@ -77,7 +76,7 @@ def sample_objects(sample: str, object_type: int, now: datetime) -> Iterator[Jso
         yield from _followed_artists(account)
 
 
-def _plays(listening: Listening, account: str, now: datetime) -> Iterator[JsonObject]:
+def _plays(listening: Listening, account: Account, now: datetime) -> Iterator[JsonObject]:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     for back in range(listening.days, 0, -1):
         day = midnight - timedelta(days=back)
@@ -89,13 +88,13 @@ def _plays(listening: Listening, account: str, now: datetime) -> Iterator[JsonOb
             yield _dated(account, f"{started}_{played['id']}", started, track=played)
 
 
-def _saved_tracks(account: str, now: datetime) -> Iterator[JsonObject]:
+def _saved_tracks(account: Account, now: datetime) -> Iterator[JsonObject]:
     for number, song in enumerate(songs()[::EVERY_SAVED_TRACK]):
         saved = song.as_track(account)
         yield _dated(account, f"saved_{saved['id']}", _before_this_year(now, 20 * number), track=saved)
 
 
-def _saved_albums(account: str, now: datetime) -> Iterator[JsonObject]:
+def _saved_albums(account: Account, now: datetime) -> Iterator[JsonObject]:
     albums = list(dict.fromkeys((song.artist, song.album, song.genres) for song in songs()))
     for number, (artist, name, genres) in enumerate(albums[::EVERY_FOLLOWED_ARTIST]):
         album = album_object(account, artist, name) or {}
@@ -103,8 +102,8 @@ def _saved_albums(account: str, now: datetime) -> Iterator[JsonObject]:
         yield _dated(account, f"saved_{album['id']}", _before_this_year(now, 30 * number), album=album)
 
 
-def _playlists(account: str, now: datetime) -> Iterator[JsonObject]:
-    owner = {"accountentityid": account, "entityid": PREFIX, "id": PROVIDER_ID, "isuser": True, "name": "Sample person"}
+def _playlists(account: Account, now: datetime) -> Iterator[JsonObject]:
+    owner = account.owns(PROVIDER_ID) | {"id": PROVIDER_ID, "isuser": True, "name": "Sample person"}
     for number, name in enumerate(PLAYLISTS):
         created = _before_this_year(now, 90 * number)
         chosen = songs()[number :: len(songs()) // PLAYLIST_TRACKS][:PLAYLIST_TRACKS]
@@ -121,20 +120,19 @@ def _playlists(account: str, now: datetime) -> Iterator[JsonObject]:
         }
 
 
-def _playlist_track(song: Song, account: str, created: int) -> JsonObject:
+def _playlist_track(song: Song, account: Account, created: int) -> JsonObject:
     added = song.as_track(account)
     return _dated(account, f"added_{added['id']}", created, id=added["id"], addedby=None, track=added)
 
 
-def _followed_artists(account: str) -> Iterator[JsonObject]:
+def _followed_artists(account: Account) -> Iterator[JsonObject]:
     artists = list(dict.fromkeys((song.artist, song.genres) for song in songs()))
     for name, genres in artists[::EVERY_FOLLOWED_ARTIST]:
-        artist = artist_object(account, name, list(genres))
-        yield artist | {"entityid": f"{PREFIX}_{artist['id']}", "popularity": 40 + len(name)}
+        yield artist_object(account, name, list(genres)) | {"popularity": 40 + len(name)}
 
 
-def _dated(account: str, own_id: str, created: int, **more: object) -> JsonObject:
-    return {"accountentityid": account, "entityid": f"{PREFIX}_{own_id}", "createddate": created, **more}
+def _dated(account: Account, own_id: str, created: int, **more: object) -> JsonObject:
+    return account.owns(own_id) | {"createddate": created, **more}
 
 
 def _before_this_year(now: datetime, days: int) -> int:
