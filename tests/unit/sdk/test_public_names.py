@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import privateshare
 
 NAMES = """
@@ -35,9 +37,5 @@ def test_importing_the_package_imports_nothing_heavy():
 
 def test_an_unknown_name_is_an_attribute_error():
     """As with every module."""
-    try:
+    with pytest.raises(AttributeError, match="nothing"):
         privateshare.nothing  # noqa: B018
-    except AttributeError as error:
-        assert "nothing" in str(error)
-    else:
-        raise AssertionError
