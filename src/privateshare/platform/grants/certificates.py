@@ -1,5 +1,6 @@
 """Contracts as X.509 certificates, signed by the platform's own authority. Protocol 12.1."""
 
+import asyncio
 import json
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -75,15 +76,17 @@ def der_utf8_string(value: str) -> bytes:
 
 async def load_authority(db: AsyncSession, master_key: MasterKey, now: datetime) -> Authority:
     """The platform's authority; made when it is first needed."""
-    await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    row = await db.scalar(select(CertificateAuthority).order_by(CertificateAuthority.created_at.desc()).limit(1))
-    row = row or await _new_authority(db, master_key, now)
+    newest = select(CertificateAuthority).order_by(CertificateAuthority.created_at.desc()).limit(1)
+    row = await db.scalar(newest)
+    if row is None:
+        await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        row = await db.scalar(newest) or await _new_authority(db, master_key, now)
     pem = master_key.open(PURPOSE, row.id, row.sealed_private_key)
-    return Authority(x509.load_pem_x509_certificate(row.certificate.encode()), jwt.load_private_key(pem))
+    return Authority(x509.load_pem_x509_certificate(row.certificate.encode()), jwt.load_private_key(pem, ours=True))
 
 
 async def _new_authority(db: AsyncSession, master_key: MasterKey, now: datetime) -> CertificateAuthority:
-    key = generate_private_key(65537, KEY_BITS)
+    key = await asyncio.to_thread(generate_private_key, 65537, KEY_BITS)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, AUTHORITY_NAME)])
     certificate = (
         x509.CertificateBuilder()

@@ -1,5 +1,7 @@
 """Postboxes: how clients of v1.6 push. Protocol 14 (d)."""
 
+import asyncio
+
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +21,7 @@ def wants_postbox(contract: Contract) -> bool:
 
 async def create_postbox(db: AsyncSession, library: OpenLibrary, consent: Consent) -> Postbox:
     """A postbox with a key of its own."""
-    key = generate_private_key(65537, KEY_BITS)
+    key = await asyncio.to_thread(generate_private_key, 65537, KEY_BITS)
     id_ = new_id()
     postbox = Postbox(
         id=id_,
@@ -36,4 +38,4 @@ async def create_postbox(db: AsyncSession, library: OpenLibrary, consent: Consen
 
 def postbox_key(postbox: Postbox, library: OpenLibrary) -> RSAPrivateKey:
     """The key that opens what was put into it."""
-    return jwt.load_private_key(library.open(PURPOSE, postbox.id, postbox.sealed_private_key))
+    return jwt.load_private_key(library.open(PURPOSE, postbox.id, postbox.sealed_private_key), ours=True)

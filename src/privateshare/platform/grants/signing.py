@@ -42,7 +42,7 @@ async def load_signer(db: AsyncSession, master_key: MasterKey) -> Signer:
     newest = select(SigningKey).order_by(SigningKey.created_at.desc()).limit(1)
     current = await db.scalar(newest) or await rotate_signing_key(db, master_key)
     pem = master_key.open(PURPOSE, current.kid, current.sealed_private_key)
-    return Signer(current.kid, jwt.load_private_key(pem))
+    return Signer(current.kid, jwt.load_private_key(pem, ours=True))
 
 
 async def rotate_signing_key(db: AsyncSession, master_key: MasterKey) -> SigningKey:
