@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -103,6 +103,16 @@ def test_a_range_is_read(store: BlobStore, start: int, length: int | None) -> No
     put(store, KEY, [DATA])
     end = None if length is None else start + length
     assert b"".join(store.read(KEY, start, length)) == DATA[start:end]
+
+
+@pytest.mark.parametrize("kind", [LocalBlobs, lambda folder: CloudBlobs(folder.as_uri())])
+def test_a_long_range_comes_in_pieces(kind: Callable[[Path], BlobStore], tmp_path: Path) -> None:
+    """However much is asked for, no more than a part of it is in memory."""
+    store, size = kind(tmp_path), 4 * PART_BYTES
+    put(store, KEY, [bytes(size)])
+    pieces = [len(piece) for piece in store.read(KEY, 1, size - 1)]
+    assert sum(pieces) == size - 1
+    assert max(pieces) <= 2 * PART_BYTES
 
 
 def test_deleting(store: BlobStore) -> None:

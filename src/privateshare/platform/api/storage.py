@@ -1,7 +1,7 @@
 """Storage: making one (in the API), and its files (under {cloud}). Protocol 11."""
 
+import asyncio
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -111,7 +111,7 @@ async def read(
         file = await storages.find_file(db, storage.id, at)
         if file is None:
             raise NotFound("There is no such file")
-    return _file_answer(request, file, byte_range)
+    return await _file_answer(request, file, byte_range)
 
 
 async def _listing(db: AsyncSession, storage: Storage, folder: StoragePath, *, recursive: bool) -> Response:
@@ -129,20 +129,19 @@ async def _listing(db: AsyncSession, storage: Storage, folder: StoragePath, *, r
     return Response(orjson.dumps({"files": listed, "total": len(listed)}), media_type="application/json")
 
 
-def _file_answer(request: Request, file: StoredFile, byte_range: str | None) -> Response:
+async def _file_answer(request: Request, file: StoredFile, byte_range: str | None) -> Response:
     start, length = _read_range(byte_range, file.size)
     headers = {"content-length": str(length), "accept-ranges": "bytes"}
     if length != file.size:
         headers["content-range"] = f"bytes {start}-{start + length - 1}/{file.size}"
     status = 206 if "content-range" in headers else 200
-    return StreamingResponse(_stored(request, file, start, length), status, headers, OCTETS)
-
-
-def _stored(request: Request, file: StoredFile, start: int, length: int) -> Iterator[bytes]:
+    if not length:
+        return Response(status_code=status, headers=headers, media_type=OCTETS)
     try:
-        return platform_of(request).blobs.read(file.blob, start, length)
+        pieces = await asyncio.to_thread(platform_of(request).blobs.read, file.blob, start, length)
     except BlobNotFound as error:
         raise NotFound("There is no such file") from error
+    return StreamingResponse(pieces, status, headers, OCTETS)
 
 
 def _read_range(text: str | None, size: int) -> tuple[int, int]:

@@ -27,9 +27,9 @@ class CloudBlobs:
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes from `start` on, `length` at most, in pieces. Raises BlobNotFound, before the first piece."""
         try:
-            if length is not None:
-                return iter([bytes(obstore.get_range(self._store, check_key(key), start=start, length=length))])
             options: GetOptions = {"range": {"offset": start}} if start else {}
+            if length is not None:
+                options = {"range": (start, start + length)}
             return (bytes(piece) for piece in obstore.get(self._store, check_key(key), options=options))
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error

@@ -95,7 +95,11 @@ class Reading:
         """A pushed file as it came. Protocol 10.3."""
         for file, metadata in await self._pushed(library):
             if str(file.name) == name:
-                chunks = compressed(content(self.platform.blobs, library, file), may.compression)
+                try:
+                    data = await asyncio.to_thread(content, self.platform.blobs, library, file)
+                except BlobNotFound as error:
+                    raise FileNotFound(NO_FILE) from error
+                chunks = compressed(data, may.compression)
                 told = metadata.model_dump(by_alias=True, exclude_none=True)
                 return Delivery(pushed_entry(file), may.compression, file.size, file.sha256, chunks, told)
         raise FileNotFound(NO_FILE)
