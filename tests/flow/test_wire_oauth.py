@@ -92,6 +92,9 @@ async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
         "http://localhost:1/back",
     ):
         check_error(wire.authorize(verifier(), redirect_uri=uri), 400, "InvalidRedirectUri")
+    for split in ("http://127.0.0.1:1\r\n/back", " http://127.0.0.1:1/back", "http://127.0.0.1:1/ba\tck"):
+        refused = wire.authorize(verifier(), redirect_uri=split)
+        assert refused.json()["error"]["code"] == "InvalidRedirectUri", split
 
 
 async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People):

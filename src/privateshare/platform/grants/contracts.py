@@ -162,7 +162,7 @@ def _without_port(uri: str) -> tuple[str, ...] | None:
         _ = parts.port
     except ValueError:
         return None
-    if "@" in parts.netloc or "\\" in uri:
+    if "@" in parts.netloc or "\\" in uri or " " in uri or not uri.isprintable():  # urlsplit drops line ends
         return None
     return (parts.scheme, parts.hostname or "", parts.path, parts.query, parts.fragment)
 
