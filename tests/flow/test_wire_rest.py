@@ -252,7 +252,7 @@ def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens
         return {entry["name"] for entry in listed["fileList"]}
 
     def blobs() -> set[Path]:
-        return {path for path in (platform.settings.data / "blobs").rglob("*") if path.is_file()}
+        return {path for path in (platform.settings.data / "blobs").rglob("pushed/*") if path.is_file()}
 
     before, stored = names(), blobs()
     address = urlsplit(write.origin)
@@ -443,6 +443,13 @@ async def test_a_report_holds_what_the_contract_may_read(people: People):
     check_error(wire.get("export/nothing/report", access_token=tokens.access), 404, "NotFound")
     bad = wire.get("export/spotify/report?from=yesterday", access_token=tokens.access)
     assert "from" in check_error(bad, 400, "InvalidRequest")
+
+
+async def test_a_report_is_a_read_to_a_one_off_contract(people: People):
+    """Protocol 13: what may be read once is not read again as a report."""
+    wire = await people.contract(once=True)
+    tokens, _ = await people.user(wire)
+    check_error(wire.get("export/spotify/report", access_token=tokens.access), 403, "InsufficientScope")
 
 
 def test_tracking_is_accepted_and_kept_nowhere(wire: Wire):
