@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from privateshare.cli import applications, contracts
+from privateshare.cli import applications, contracts, reading
+from privateshare.cli.login import login
 from privateshare.cli.serving import serve
 from privateshare.errors import PrivateShareError
 
@@ -13,9 +14,11 @@ tree = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # they show the values of variables
-    add_completion=False,
 )
 tree.command()(serve)
+for command in (login, reading.sources, reading.accounts, reading.read, reading.whoami, reading.push, reading.revoke):
+    tree.command()(command)
+tree.add_typer(reading.storage_tree, name="storage")
 tree.add_typer(applications.tree, name="app")
 tree.add_typer(contracts.tree, name="contract")
 
