@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession
 from privateshare.platform.api.callers import Transaction
-from privateshare.platform.api.query import OCTETS
+from privateshare.platform.api.query import OCTETS, while_lent
 from privateshare.platform.api.requests import platform_of
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.db.tables import Consent, Contract, Session
@@ -96,7 +96,7 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
         delivery = await (_accounts(reading) if file_name == ACCOUNTS_FILE else reading.delivery(file_name))
         key = jwt.load_public_key(reading.contract.public_key)
     header = {"compression": "", **delivery.to_header()}
-    pieces = _with_digest(delivery, platform, key)
+    pieces = while_lent(platform, reading.consent.id, _with_digest(delivery, platform, key))
     return StreamingResponse(pieces, headers={"x-metadata": encode_metadata(header)}, media_type=OCTETS)
 
 

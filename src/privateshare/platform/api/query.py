@@ -2,21 +2,25 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from time import monotonic
 from typing import Annotated
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request
+from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from privateshare.errors import FileNotFound
+from privateshare.errors import FileNotFound, InvalidToken
 from privateshare.platform.api.callers import Caller, User, authenticate, require_user
 from privateshare.platform.api.requests import platform_of
-from privateshare.platform.db.tables import Contract, Session
+from privateshare.platform.db.tables import Consent, Session
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.reading import NO_FILE, Reading
+from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import find_session, session_status
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypted
@@ -27,6 +31,7 @@ router = APIRouter(tags=["query"])
 MAX_WAIT_SECONDS = 30
 POLL_SECONDS = 0.25  # how often a waiting answer looks again
 WHOLE_BYTES = 1024 * 1024  # a file up to this size is answered in one piece
+LOOK_SECONDS = 2.0  # how often an answer that takes long looks whether the consent is still live
 OCTETS = "application/octet-stream"
 
 
@@ -88,10 +93,10 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
             raise FileNotFound(NO_FILE)
         reading = Reading(caller.platform, db, caller.contract, user.consent, session)
         delivery = await reading.delivery(file_name)
-    return await file_answer(request, delivery, user.contract)
+    return await _file_answer(request, delivery, user)
 
 
-async def file_answer(request: Request, delivery: Delivery, contract: Contract) -> Response:
+async def _file_answer(request: Request, delivery: Delivery, user: User) -> Response:
     """A file on its way, encrypted to the contract's key: in one piece if it is small, else as a stream."""
     headers = {
         "x-metadata": encode_metadata(delivery.to_header()),
@@ -99,10 +104,27 @@ async def file_answer(request: Request, delivery: Delivery, contract: Contract) 
     }
     if request.method == "HEAD":
         return Response(headers=headers, media_type=OCTETS)
-    chunks = encrypted(delivery.chunks, jwt.load_public_key(contract.public_key))
+    chunks = encrypted(delivery.chunks, jwt.load_public_key(user.contract.public_key))
     if delivery.size > WHOLE_BYTES:
-        return StreamingResponse(chunks, headers=headers, media_type=OCTETS)
+        lent = while_lent(user.platform, user.consent.id, chunks)
+        return StreamingResponse(lent, headers=headers, media_type=OCTETS)
     return Response(await asyncio.to_thread(b"".join, chunks), headers=headers, media_type=OCTETS)
+
+
+async def while_lent(platform: Platform, consent_id: UUID, chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """A file's bytes for as long as the consent is live: it may end, or the library, while a slow reader reads.
+
+    Raises InvalidToken, which breaks the answer off.
+    """
+    looked = monotonic()
+    async for chunk in iterate_in_threadpool(chunks):
+        if monotonic() - looked > LOOK_SECONDS:
+            async with platform.database.transaction() as db:
+                consent = await db.get(Consent, consent_id)
+            if consent is None or consent.revoked_at is not None:
+                raise InvalidToken("The token (access_token) is invalid")
+            looked = monotonic()
+        yield chunk
 
 
 def _moment(milliseconds: int) -> datetime:
