@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from examples.fastapi_app.insights import Insights
+from examples.genrefy.insights import Insights
 from examples.returning import ReturnAddress
 from examples.walking import Browser, consent
 from privateshare import File, PrivateShare, Session, Status, UserAccessToken

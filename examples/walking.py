@@ -108,6 +108,7 @@ class Browser:
         self._http = http or httpx2.Client(timeout=60)
         self._headers = {"Accept-Language": language}
         self._site = ""
+        self._origin = "null"
         self.page: Page | None = None
         self.left_to: str | None = None
 
@@ -125,7 +126,7 @@ class Browser:
             if entry.chosen:
                 fields.setdefault(entry.name, []).append(entry.value)
         fields |= {name: [value] for name, value in (extra or {}).items()}
-        headers = self._headers | {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+        headers = self._headers | {"Sec-Fetch-Site": "same-origin", "Origin": self._origin}
         if form.enctype != "multipart/form-data":
             self._follow(self._http.request(form.method, form.action, data=fields, headers=headers))
             return
@@ -144,6 +145,8 @@ class Browser:
                 self.page, self.left_to = None, target
                 return
             response = self._http.get(target, headers=self._headers)
+        private = response.headers.get("referrer-policy") == "no-referrer"
+        self._origin = "null" if private else str(response.url.join("/")).rstrip("/")
         self.page = Page(str(response.url), response.status_code, response.text)
 
 

@@ -1,1 +1,1 @@
-"""A web app whose visitors lend it their data."""
+"""The app in FastAPI."""

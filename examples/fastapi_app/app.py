@@ -1,88 +1,104 @@
-"""A web app that asks its visitors for their music and their health record, and shows each what it read.
+"""A FastAPI app that asks its visitors for their music and their health record, and shows each what it read.
 
-Start page -> consent pages of the platform -> `/return` -> `/you`. README.md says how to run it.
+Start page -> `/consent/start` -> consent pages of the platform -> `/consent/return` -> `/you`.
 """
 
-import os
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
+from starlette.middleware.sessions import SessionMiddleware
 
-from examples.fastapi_app.insights import Insights
-from privateshare import AsyncPrivateShare, AuthorizationFailed, AuthorizeUrl, UserAccessToken
+from examples.genrefy.insights import Insights
+from examples.genrefy.pages import STOPPED, TEMPLATES, notice
+from examples.genrefy.settings import Settings, from_environment
+from privateshare import AsyncPrivateShare, InvalidToken, PrivateShareError, UserAccessToken
+from privateshare.web import Arrived
+from privateshare.web.fastapi import consent_router
 
-COOKIE = "visitor"
-pages = Jinja2Templates(Path(__file__).with_name("templates"))
-
-
-@dataclass
-class Visitor:
-    """What the app remembers of one browser. A real app keeps this in its database, the token like a password."""
-
-    asked: AuthorizeUrl
-    token: UserAccessToken | None = None
+pages = Jinja2Templates(TEMPLATES)
 
 
-def create_app(client: AsyncPrivateShare) -> FastAPI:
-    """The app, for one contract."""
-    visitors: dict[str, Visitor] = {}
+def create_app() -> FastAPI:
+    """The app of the contract that the environment names."""
+    settings = from_environment()
+    client = AsyncPrivateShare(
+        settings.application_id,
+        contract_id=settings.contract_id,
+        private_key=settings.private_key,
+        base_url=settings.base_url,
+        on_access_token_change=settings.keep,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with client:
             yield
 
-    app = FastAPI(lifespan=lifespan)
-
-    @app.get("/")
-    async def start(request: Request) -> Response:
-        return pages.TemplateResponse(request, "start.html")
-
-    @app.post("/connect")
-    async def connect(request: Request) -> Response:
-        asked = await client.get_authorize_url(str(request.url_for("come_back")))
-        visitor = secrets.token_urlsafe()
-        visitors[visitor] = Visitor(asked)
-        response = RedirectResponse(asked.url, 303)
-        response.set_cookie(COOKIE, visitor, httponly=True, samesite="lax", secure=request.url.scheme == "https")
-        return response
-
-    @app.get("/return")
-    async def come_back(request: Request) -> Response:
-        visitor = visitors.get(request.cookies.get(COOKIE, ""))
-        if visitor is None:
-            return RedirectResponse("/", 303)
-        try:
-            returned = client.read_return(str(request.url), state=visitor.asked.state)
-        except AuthorizationFailed as failed:
-            return pages.TemplateResponse(request, "start.html", {"failed": failed.code})
-        if visitor.token is None and returned.code is not None:
-            visitor.token = await client.exchange_code_for_token(returned.code, visitor.asked.code_verifier)
-        return RedirectResponse("/you", 303)
-
-    @app.get("/you")
-    async def you(request: Request) -> Response:
-        visitor = visitors.get(request.cookies.get(COOKIE, ""))
-        if visitor is None or visitor.token is None:
-            return RedirectResponse("/", 303)
-        insights = Insights()
-        async with client.read_all_files(visitor.asked.session, visitor.token) as files:
-            async for file in files:
-                insights.add(file)
-        return pages.TemplateResponse(request, "you.html", {"insights": insights})
-
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    app.add_middleware(SessionMiddleware, secret_key=settings.secret, https_only=settings.secure, same_site="lax")
+    add_consent(app, client, settings)
+    add_pages(app, client, settings)
     return app
 
 
-def from_environment() -> FastAPI:
-    """The app of the contract that the environment names."""
-    key = Path(os.environ["PRIVATESHARE_PRIVATE_KEY"]).read_text()
-    base_url = os.environ.get("PRIVATESHARE_BASE_URL", "http://127.0.0.1:8790/v1.7/")
-    application, contract = os.environ["PRIVATESHARE_APPLICATION_ID"], os.environ["PRIVATESHARE_CONTRACT_ID"]
-    return create_app(AsyncPrivateShare(application, contract_id=contract, private_key=key, base_url=base_url))
+def add_consent(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> None:
+    """How people come to lend their data, and what they are told when it does not work."""
+
+    async def remember(request: Request, arrived: Arrived) -> Response:
+        await run_in_threadpool(settings.keep, arrived.token)
+        request.session["person"] = arrived.token.user_id
+        return RedirectResponse("/you", 303)
+
+    @app.exception_handler(PrivateShareError)
+    async def explain(request: Request, error: PrivateShareError) -> Response:
+        request.session["notice"] = notice(error)
+        return RedirectResponse("/", 303)
+
+    @app.exception_handler(InvalidToken)
+    async def forget(request: Request, error: InvalidToken) -> Response:
+        await run_in_threadpool(settings.tokens.delete, request.session.pop("person", ""))
+        return await explain(request, error)
+
+    consent = consent_router(
+        client, secret=settings.secret, redirect_uri=settings.redirect_uri, on_token=remember, on_failure=explain
+    )
+    app.include_router(consent, prefix="/consent")
+
+
+def add_pages(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> None:
+    """The start page, what a person lends, and the end of that."""
+
+    async def token_of(request: Request) -> UserAccessToken | None:
+        return await run_in_threadpool(settings.tokens.get, request.session.get("person", ""))
+
+    @app.get("/")
+    async def start(request: Request) -> Response:
+        told = {"notice": request.session.pop("notice", None), "lends": await token_of(request) is not None}
+        return pages.TemplateResponse(request, "start.html", told)
+
+    @app.get("/you")
+    async def you(request: Request) -> Response:
+        token = await token_of(request)
+        if token is None:
+            return RedirectResponse("/", 303)
+        insights = Insights()
+        async with client.read_all_files(await client.read_session(token), token) as files:
+            async for file in files:
+                insights.add(file)
+            insights.unread = len((await files.result()).errors)
+        never = {"Cache-Control": "no-store"}
+        return pages.TemplateResponse(request, "you.html", {"insights": insights}, headers=never)
+
+    @app.post("/stop")
+    async def stop(request: Request) -> Response:
+        token = await token_of(request)
+        if token is not None:
+            await client.delete_user(token)
+            await run_in_threadpool(settings.tokens.delete, token.user_id)
+            request.session.clear()
+            request.session["notice"] = STOPPED
+        return RedirectResponse("/", 303)

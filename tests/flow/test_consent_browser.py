@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from examples.fastapi_app.app import create_app
 from playwright.async_api import Browser, Page, expect
 
-from privateshare import AsyncPrivateShare
 from tests.flow.browsing import Landing, chromium, visiting, web_server
 from tests.flow.consenting import Asking, ask, asking_contract, spotify_archive
+from tests.flow.example_apps import register, running
 from tests.flow.people import People
+from tests.flow.served import Served
 from tests.flow.wire import Wire
 
 CONTINUE, DECLINE = '[data-action="continue"]', '[data-action="decline"]'
@@ -47,16 +46,11 @@ def landing(running_landing: Landing) -> Landing:
 
 
 @pytest.fixture(scope="module")
-async def app(people: People) -> AsyncIterator[str]:
-    """The address of the example app, which holds a contract of the platform."""
-    contract = await asking_contract(people, redirect_uris=("http://127.0.0.1/return",))
-    pem = contract.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
-    address = f"{contract.origin}/v1.7/"
-    client = AsyncPrivateShare(
-        contract.application_id, contract_id=contract.contract_id, private_key=pem, base_url=address
-    )
-    with web_server(create_app(client)) as url:
-        yield url
+def app(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an example app, which holds a contract of the platform."""
+    folder = tmp_path_factory.mktemp("genrefy")
+    with running("fastapi_app", register(served, folder), folder) as started:
+        yield started.address
 
 
 def link(wire: Wire, landing: Landing, query: str = "", **claims: str) -> Asking:

@@ -11,14 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from examples.fastapi_app.app import from_environment
 from examples.returning import ReturnAddress
-from examples.walking import Browser, consent
-from fastapi.testclient import TestClient
-
-from tests.flow.consenting import asking_contract
-from tests.flow.people import FHIR_FILE, SPOTIFY, People
 
 
 @pytest.fixture
@@ -47,31 +40,6 @@ def test_the_demo_shows_what_was_read(demo_folder: Path) -> None:
     assert httpx2.get(f"{address}/readyz").status_code == 200
     second = run_demo(demo_folder)
     assert address in second
-
-
-async def test_the_web_app_shows_a_visitors_data(
-    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A visitor of the example app lends it their data, and it shows what is in it; a stranger sees nothing."""
-    contract = await asking_contract(people, redirect_uris=("http://127.0.0.1/return",))
-    key = tmp_path / "contract.pem"
-    key.write_bytes(contract.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    monkeypatch.setenv("PRIVATESHARE_APPLICATION_ID", contract.application_id)
-    monkeypatch.setenv("PRIVATESHARE_CONTRACT_ID", contract.contract_id)
-    monkeypatch.setenv("PRIVATESHARE_PRIVATE_KEY", str(key))
-    monkeypatch.setenv("PRIVATESHARE_BASE_URL", f"{contract.origin}/v1.7/")
-    app = from_environment()
-    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as visitor:
-        asked = visitor.post("/connect").headers["location"]
-        returned = consent(Browser(), asked, {SPOTIFY: "default", FHIR_FILE: "default"})
-        assert visitor.get(returned).headers["location"] == "/you"
-        assert visitor.get(returned).headers["location"] == "/you"
-        shown = visitor.get("/you").text
-        assert "Your top artists" in shown
-        assert "Your conditions" in shown
-    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as stranger:
-        assert stranger.get("/you").headers["location"] == "/"
-        assert stranger.get(returned).headers["location"] == "/"
 
 
 def test_a_program_hears_who_came_back() -> None:

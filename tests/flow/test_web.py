@@ -116,7 +116,7 @@ def django_app(wire: Wire) -> Iterator[str]:
     urls = type(
         "Urls", (), {"urlpatterns": [path("consent/", include(consent_urls(client, secret=SECRET, on_token=remember)))]}
     )
-    django_settings.configure(ROOT_URLCONF=urls, ALLOWED_HOSTS=["127.0.0.1"], SECRET_KEY=SECRET)
+    django_settings.configure(ROOT_URLCONF=urls, ALLOWED_HOSTS=["127.0.0.1", "elsewhere.example"], SECRET_KEY=SECRET)
     django.setup()
     with wsgi(get_wsgi_application()) as address, client:
         yield address
@@ -124,7 +124,7 @@ def django_app(wire: Wire) -> Iterator[str]:
 
 @pytest.mark.parametrize("serve", [fastapi_app, flask_app, django_app])
 async def test_a_person_is_sent_off_and_comes_back(serve: Callable[[Wire], Iterator[str]], wire: Wire, people: People):
-    """With their own data in the end; another browser, a foreign state, a second return and a refusal get nothing."""
+    """With their own data; another browser, a foreign state, a repeat, a refusal and an unknown address get none."""
     with serve(wire) as address, httpx2.Client(timeout=60) as browser, httpx2.Client() as other:  # type: ignore[attr-defined]
         sent = browser.get(f"{address}/consent/start")
         assert sent.status_code in (302, 303)
@@ -150,6 +150,8 @@ async def test_a_person_is_sent_off_and_comes_back(serve: Callable[[Wire], Itera
         browser.get(f"{address}/consent/start")
         declined = browser.get(f"{address}{PATH}?success=false&errorCode=USER_CANCEL")
         assert declined.status_code == 400
+        unknown = browser.get(f"{address}/consent/start", headers={"Host": "elsewhere.example"})
+        assert (unknown.status_code, "InvalidRedirectUri" in unknown.text) == (400, True)
 
 
 async def state_of(people: People, code: str) -> str:

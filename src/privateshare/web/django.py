@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.flows.oauth import PageOptions
-from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper
+from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper, cookie_flags
 
 OnToken = Callable[[HttpRequest, Arrived], HttpResponse]
 OnFailure = Callable[[HttpRequest, PrivateShareError], HttpResponse]
@@ -26,29 +26,27 @@ def consent_urls(
     client: PrivateShare,
     *,
     secret: str,
+    redirect_uri: str | None = None,
     on_token: OnToken,
     on_failure: OnFailure = tell_failure,
     options: PageOptions | None = None,
 ) -> list[URLPattern]:
     """URL patterns: `start` sends the person's browser to the consent page, and it comes back to `return`.
 
-    Register the address of `return` with the contract. `on_token` keeps the token and answers the person; `on_failure`
-    answers one who declined, or whose browser was not the one that was asked.
+    `redirect_uri`: the address of `return` as it is registered with the contract; by default what the request says,
+    which behind a proxy may not be what people's browsers see. `on_token` keeps the token and answers the person;
+    `on_failure` answers one who declined, whose browser was not the one that was asked, or whom the platform failed.
     """
     keeper = Keeper(secret)
 
     def start(request: HttpRequest) -> HttpResponse:
-        address = request.build_absolute_uri(reverse("privateshare_return"))
-        asked = client.get_authorize_url(address, options=options)
+        address = redirect_uri or request.build_absolute_uri(reverse("privateshare_return"))
+        try:
+            asked = client.get_authorize_url(address, options=options)
+        except PrivateShareError as error:
+            return on_failure(request, error)
         response = HttpResponseRedirect(asked.url)
-        response.set_cookie(
-            COOKIE,
-            keeper.keep(asked),
-            max_age=LIFETIME_SECONDS,
-            secure=request.is_secure(),
-            httponly=True,
-            samesite="Lax",
-        )
+        response.set_cookie(COOKIE, keeper.keep(asked), max_age=LIFETIME_SECONDS, **cookie_flags(address))
         return response
 
     def come_back(request: HttpRequest) -> HttpResponse:
@@ -56,7 +54,7 @@ def consent_urls(
             response = on_token(request, _arrived(client, keeper, request))
         except PrivateShareError as error:
             response = on_failure(request, error)
-        response.delete_cookie(COOKIE, samesite="Lax")
+        response.delete_cookie(COOKIE, samesite="lax")
         return response
 
     return [path("start", start, name="privateshare_start"), path("return", come_back, name="privateshare_return")]

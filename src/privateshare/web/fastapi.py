@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.aclient import AsyncPrivateShare
 from privateshare.sdk.flows.oauth import PageOptions
-from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper
+from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper, cookie_flags
 
 OnToken = Callable[[Request, Arrived], Awaitable[Response]]
 OnFailure = Callable[[Request, PrivateShareError], Awaitable[Response]]
@@ -26,30 +26,32 @@ def consent_router(
     client: AsyncPrivateShare,
     *,
     secret: str,
+    redirect_uri: str | None = None,
     on_token: OnToken,
     on_failure: OnFailure = tell_failure,
     options: PageOptions | None = None,
 ) -> APIRouter:
     """A router with `start`, which sends the person's browser to the consent page, and `return`, where it comes back.
 
-    Register the address of `return` with the contract. `on_token` keeps the token and answers the person; `on_failure`
-    answers one who declined, or whose browser was not the one that was asked.
+    `redirect_uri`: the address of `return` as it is registered with the contract; by default what the request says,
+    which behind a proxy may not be what people's browsers see. `on_token` keeps the token and answers the person;
+    `on_failure` answers one who declined, whose browser was not the one that was asked, or whom the platform failed.
     """
     keeper = Keeper(secret)
     router = APIRouter(include_in_schema=False)
 
+    def return_address(request: Request) -> str:
+        return redirect_uri or str(request.url_for("privateshare_return"))
+
     @router.get("/start", name="privateshare_start")
     async def start(request: Request) -> Response:
-        asked = await client.get_authorize_url(str(request.url_for("privateshare_return")), options=options)
+        address = return_address(request)
+        try:
+            asked = await client.get_authorize_url(address, options=options)
+        except PrivateShareError as error:
+            return await on_failure(request, error)
         response = RedirectResponse(asked.url, 303)
-        response.set_cookie(
-            COOKIE,
-            keeper.keep(asked),
-            max_age=LIFETIME_SECONDS,
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
+        response.set_cookie(COOKIE, keeper.keep(asked), max_age=LIFETIME_SECONDS, **cookie_flags(address))
         return response
 
     @router.get("/return", name="privateshare_return")
@@ -58,7 +60,7 @@ def consent_router(
             response = await on_token(request, await _arrived(client, keeper, request))
         except PrivateShareError as error:
             response = await on_failure(request, error)
-        response.delete_cookie(COOKIE, secure=request.url.scheme == "https", httponly=True, samesite="lax")
+        response.delete_cookie(COOKIE, **cookie_flags(return_address(request)))
         return response
 
     return router

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, make_response, redirect, request, url_for
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.flows.oauth import PageOptions
-from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper
+from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper, cookie_flags
 
 OnToken = Callable[[Arrived], Any]
 OnFailure = Callable[[PrivateShareError], Any]
@@ -26,30 +26,32 @@ def consent_blueprint(
     client: PrivateShare,
     *,
     secret: str,
+    redirect_uri: str | None = None,
     on_token: OnToken,
     on_failure: OnFailure = tell_failure,
     options: PageOptions | None = None,
 ) -> Blueprint:
     """A blueprint: `start` sends the person's browser to the consent page, and it comes back to `return`.
 
-    Register the address of `return` with the contract. `on_token` keeps the token and answers the person; `on_failure`
-    answers one who declined, or whose browser was not the one that was asked.
+    `redirect_uri`: the address of `return` as it is registered with the contract; by default what the request says,
+    which behind a proxy may not be what people's browsers see. `on_token` keeps the token and answers the person;
+    `on_failure` answers one who declined, whose browser was not the one that was asked, or whom the platform failed.
     """
     keeper = Keeper(secret)
     blueprint = Blueprint("privateshare", __name__)
 
+    def return_address() -> str:
+        return redirect_uri or url_for(".come_back", _external=True)
+
     @blueprint.get("/start")
     def start() -> Response:
-        asked = client.get_authorize_url(url_for("privateshare.come_back", _external=True), options=options)
+        address = return_address()
+        try:
+            asked = client.get_authorize_url(address, options=options)
+        except PrivateShareError as error:
+            return make_response(on_failure(error))
         response = make_response(redirect(asked.url, 303))
-        response.set_cookie(
-            COOKIE,
-            keeper.keep(asked),
-            max_age=LIFETIME_SECONDS,
-            secure=request.is_secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        response.set_cookie(COOKIE, keeper.keep(asked), max_age=LIFETIME_SECONDS, **cookie_flags(address))
         return response
 
     @blueprint.get("/return")
@@ -58,7 +60,7 @@ def consent_blueprint(
             response = make_response(on_token(_arrived(client, keeper)))
         except PrivateShareError as error:
             response = make_response(on_failure(error))
-        response.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Lax")
+        response.delete_cookie(COOKIE, **cookie_flags(return_address()))
         return response
 
     return blueprint

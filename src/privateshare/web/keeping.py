@@ -5,6 +5,7 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from os import urandom
+from typing import Literal, TypedDict
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -39,6 +40,19 @@ class Kept:
     state: str
     verifier: str = field(repr=False)
     session: Session
+
+
+class Flags(TypedDict):
+    """Who gets the cookie: no script, no request that another site makes, and nobody on the way where there is TLS."""
+
+    secure: bool
+    httponly: bool
+    samesite: Literal["lax"]
+
+
+def cookie_flags(return_address: str) -> Flags:
+    """The flags of the cookie of a person who comes back to this address."""
+    return Flags(secure=return_address.startswith("https:"), httponly=True, samesite="lax")
 
 
 class Keeper:

@@ -9,9 +9,10 @@ from privateshare import File
 
 @dataclass
 class Insights:
-    """Top artists and conditions, counted file by file."""
+    """Top artists and conditions, counted file by file; `unread` is how many files could not be read."""
 
     plays: int = 0
+    unread: int = 0
     artists: Counter[str] = field(default_factory=Counter)
     conditions: dict[str, str] = field(default_factory=dict)
 

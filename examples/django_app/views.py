@@ -1,0 +1,98 @@
+"""A Django app that asks its visitors for their music and their health record, and shows each what it read.
+
+Start page -> `/consent/start` -> consent pages of the platform -> `/consent/return` -> `/you`.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from examples.genrefy.insights import Insights
+from examples.genrefy.pages import STOPPED, notice
+from examples.genrefy.settings import Settings
+from privateshare import InvalidToken, PrivateShare, PrivateShareError, UserAccessToken
+from privateshare.web import Arrived
+
+genrefy: Settings = settings.GENREFY
+client = PrivateShare(
+    genrefy.application_id,
+    contract_id=genrefy.contract_id,
+    private_key=genrefy.private_key,
+    base_url=genrefy.base_url,
+    on_access_token_change=genrefy.keep,
+)
+
+
+def remember(request: HttpRequest, arrived: Arrived) -> HttpResponse:
+    """Somebody came back and agreed."""
+    genrefy.keep(arrived.token)
+    request.session["person"] = arrived.token.user_id
+    return redirect("/you")
+
+
+def explain(request: HttpRequest, error: PrivateShareError) -> HttpResponse:
+    """Something did not work."""
+    request.session["notice"] = notice(error)
+    return redirect("/")
+
+
+def explained(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A view whose failures are explained; a person who said stop elsewhere is forgotten."""
+
+    @wraps(view)
+    def trying(request: HttpRequest) -> HttpResponse:
+        try:
+            return view(request)
+        except InvalidToken as error:
+            genrefy.tokens.delete(request.session.pop("person", ""))
+            return explain(request, error)
+        except PrivateShareError as error:
+            return explain(request, error)
+
+    return trying
+
+
+@require_GET
+def start(request: HttpRequest) -> HttpResponse:
+    """The start page."""
+    told = {"notice": request.session.pop("notice", None), "lends": token_of(request) is not None}
+    return render(request, "start.html", told)
+
+
+@require_GET
+@never_cache
+@explained
+def you(request: HttpRequest) -> HttpResponse:
+    """What a person lends."""
+    token = token_of(request)
+    if token is None:
+        return redirect("/")
+    insights = Insights()
+    with client.read_all_files(client.read_session(token), token) as files:
+        for file in files:
+            insights.add(file)
+        insights.unread = len(files.result().errors)
+    return render(request, "you.html", {"insights": insights})
+
+
+@require_POST
+@explained
+def stop(request: HttpRequest) -> HttpResponse:
+    """The end of lending."""
+    token = token_of(request)
+    if token is not None:
+        client.delete_user(token)
+        genrefy.tokens.delete(token.user_id)
+        request.session.flush()
+        request.session["notice"] = STOPPED
+    return redirect("/")
+
+
+def token_of(request: HttpRequest) -> UserAccessToken | None:
+    """The token of whoever asks, if they lend something."""
+    return genrefy.tokens.get(request.session.get("person", ""))

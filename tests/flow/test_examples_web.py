@@ -1,0 +1,323 @@
+"""The example web apps, each a process of its own, and people who visit them."""
+
+import os
+import re
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from examples.walking import Browser, consent
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import expect
+
+from privateshare import FileTokenStore, InvalidToken, PrivateShare, UserAccessToken
+from privateshare.protocol import jwt
+from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.consenting import spotify_archive
+from tests.flow.example_apps import APPS, Registered, RunningApp, command_of, on_path, register, running
+from tests.flow.people import SPOTIFY, People
+from tests.flow.served import Served
+from tests.flow.wire import query_of
+
+
+@pytest.fixture(scope="module")
+def registered(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Registered:
+    return register(served, tmp_path_factory.mktemp("genrefy"))
+
+
+@pytest.fixture(scope="module", params=APPS)
+def app(
+    request: pytest.FixtureRequest, registered: Registered, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApp]:
+    with running(request.param, registered, tmp_path_factory.mktemp(request.param)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(registered: Registered) -> Iterator[PrivateShare]:
+    """Acts for the app at the platform, beside it."""
+    with PrivateShare(
+        registered.application_id,
+        contract_id=registered.contract_id,
+        private_key=registered.private_key,
+        base_url=registered.base_url,
+    ) as made:
+        yield made
+
+
+class Visitor(Browser):
+    """A person with a browser of their own, on the app's pages; on the platform's they have another."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self.http = httpx2.Client(timeout=60)
+        super().__init__(self.http)
+        self.app = app
+        self.go("/")
+
+    def go(self, path: str) -> None:
+        """Opens one of the app's pages."""
+        self.open(self.app.address + path)
+
+    def press_connect(self) -> str:
+        """The consent page's address that the app sends this person to."""
+        self.go("/")
+        self.submit("connect")
+        assert self.left_to is not None, self.text
+        return self.left_to
+
+    def agree(self, archive: Path) -> str:
+        """Shares an archive; the address that leads back into the app."""
+        return consent(Browser(), self.press_connect(), {SPOTIFY: archive})
+
+    @property
+    def text(self) -> str:
+        """The page that this person sees."""
+        assert self.page is not None
+        return self.page.html
+
+    @property
+    def where(self) -> str:
+        """The path and query of the address in the address bar."""
+        assert self.page is not None
+        split = urlsplit(self.page.url)
+        return f"{split.path}?{split.query}".rstrip("?")
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What this browser keeps."""
+        return {cookie.name: cookie.value or "" for cookie in self.http.cookies.jar}
+
+
+def archive_of(folder: Path, artist: str) -> Path:
+    """A history with plays of one artist, exported by somebody of their own."""
+    return spotify_archive(folder / f"{artist}.zip", artist=artist, username=artist)
+
+
+def lending(app: RunningApp, folder: Path, artist: str) -> Visitor:
+    """A person who has just lent a history to the app, and sees it."""
+    visitor = Visitor(app)
+    visitor.open(visitor.agree(archive_of(folder, artist)))
+    assert artist in visitor.text
+    return visitor
+
+
+def latest_token(app: RunningApp) -> UserAccessToken:
+    """The token of the person who came last."""
+    return list(app.tokens.values())[-1]
+
+
+def test_a_person_lends_and_stops(app: RunningApp, client: PrivateShare, tmp_path: Path) -> None:
+    """They see what is in their data, again at any later visit, until they stop: then no token of theirs works."""
+    visitor = lending(app, tmp_path, "The Unmistakables")
+    assert visitor.where == "/you"
+    visitor.go("/")
+    visitor.submit("you")
+    assert "The Unmistakables" in visitor.text
+    token = latest_token(app)
+    visitor.submit("stop")
+    assert visitor.where == "/"
+    assert "You stopped lending" in visitor.text
+    assert token.user_id not in app.tokens
+    with pytest.raises(InvalidToken):
+        client.read_session(token)
+    visitor.go("/you")
+    assert visitor.where == "/"
+    assert "Unmistakables" not in visitor.text
+
+
+def test_a_person_declines(app: RunningApp) -> None:
+    """They are back on the start page, which says that nothing was shared; a second look no longer says so."""
+    before = app.tokens
+    visitor = Visitor(app)
+    elsewhere = Browser()
+    elsewhere.open(visitor.press_connect())
+    elsewhere.submit("decline")
+    assert elsewhere.left_to is not None
+    visitor.open(elsewhere.left_to)
+    assert visitor.where == "/"
+    assert "You declined, and nothing was shared." in visitor.text
+    visitor.go("/")
+    assert "declined" not in visitor.text
+    assert app.tokens == before
+
+
+def test_an_answer_to_another_question_is_refused(app: RunningApp, tmp_path: Path) -> None:
+    """A foreign state, another person's browser, a second return: none of them lends or shows anything."""
+    visitor, other = Visitor(app), Visitor(app)
+    returned = visitor.agree(archive_of(tmp_path, "The Coveted"))
+    before = app.tokens
+    other.press_connect()
+    other.open(returned)
+    assert "not meant for this browser" in other.text
+    stranger = Visitor(app)
+    stranger.open(returned)
+    assert "not meant for this browser" in stranger.text
+    assert app.tokens == before
+    visitor.open(returned)
+    assert "The Coveted" in visitor.text
+    visitor.open(returned)
+    assert "not meant for this browser" in visitor.text
+    visitor.go("/consent/start")
+    visitor.open(f"{app.address}/consent/return?success=true&state=foreign&code={query_of(returned)['code']}")
+    assert "not meant for this browser" in visitor.text
+    visitor.go("/you")
+    assert "The Coveted" in visitor.text
+
+
+def test_people_see_their_own(app: RunningApp, tmp_path: Path) -> None:
+    """Two people at once: each sees their own data and not the other's, and one who stops stops for themselves."""
+    first, second = lending(app, tmp_path, "The Firsts"), lending(app, tmp_path, "The Seconds")
+    for visitor, mine, theirs in ((first, "The Firsts", "The Seconds"), (second, "The Seconds", "The Firsts")):
+        visitor.go("/you")
+        assert mine in visitor.text
+        assert theirs not in visitor.text
+    first.submit("stop")
+    second.go("/you")
+    assert "The Seconds" in second.text
+    stranger = Visitor(app)
+    stranger.go("/you")
+    assert stranger.where == "/"
+
+
+def test_a_session_cannot_be_forged(app: RunningApp, tmp_path: Path) -> None:
+    """A cookie that names a person, unsigned or changed, shows nothing of theirs."""
+    visitor = lending(app, tmp_path, "The Guarded")
+    person = latest_token(app).user_id
+    for name, value in visitor.cookies.items():
+        for forged in (person, f"{value[:-4]}AAAA", f"A{value[1:]}", ""):
+            with httpx2.Client(cookies=visitor.cookies | {name: forged}) as thief:
+                shown = thief.get(f"{app.address}/you")
+            if "csrf" not in name:
+                assert shown.headers["location"] == "/"
+    assert "The Guarded" in visitor.text
+
+
+def test_someone_who_stopped_elsewhere_is_told(app: RunningApp, client: PrivateShare, tmp_path: Path) -> None:
+    """The app forgets the token of a person who ended it at the platform, and tells them on their next visit."""
+    visitor = lending(app, tmp_path, "The Departed")
+    token = latest_token(app)
+    client.delete_user(token)
+    visitor.go("/you")
+    assert visitor.where == "/"
+    assert "You lend us nothing now" in visitor.text
+    assert token.user_id not in app.tokens
+    visitor.go("/")
+    assert "Connect your data" in visitor.text
+
+
+def test_a_refreshed_token_is_kept(app: RunningApp, tmp_path: Path) -> None:
+    """A person whose token has ended in the meantime notices nothing, and the app keeps the one that took its place."""
+    visitor = lending(app, tmp_path, "The Returning")
+    token = latest_token(app)
+    ended = replace(token, access_token=replace(token.access_token, expires_on=0.0))
+    FileTokenStore(app.store).put(token.user_id, ended)
+    visitor.go("/you")
+    assert "The Returning" in visitor.text
+    assert not latest_token(app).is_expired()
+    assert latest_token(app).access_token.value != token.access_token.value
+
+
+def test_secrets_stay_where_they_belong(app: RunningApp, tmp_path: Path) -> None:
+    """Tokens are in a file for the app alone; none is in a page, a cookie, an address or the log, nor is a code."""
+    visitor = Visitor(app)
+    returned = visitor.agree(archive_of(tmp_path, "The Discreet"))
+    visitor.open(returned)
+    token = latest_token(app)
+    told = [visitor.text, visitor.where, str(visitor.cookies), app.log.read_text()]
+    for secret in (token.access_token.value, token.refresh_token.value, query_of(returned)["code"]):
+        assert not any(secret in text for text in told)
+    assert app.store.stat().st_mode & 0o777 == 0o600
+
+
+def test_pages_and_cookies_are_private(app: RunningApp, tmp_path: Path) -> None:
+    """No script and no other site's request gets a cookie that counts, and no cache keeps what a person lends."""
+    visitor = lending(app, tmp_path, "The Uncached")
+    assert "no-store" in visitor.http.get(f"{app.address}/you").headers["cache-control"]
+    with httpx2.Client() as fresh:
+        sent = [fresh.get(f"{app.address}{path}") for path in ("/consent/start", "/consent/return")]
+    for cookie in cookies_set(sent):
+        assert {"httponly", "samesite=lax"} <= cookie
+        assert "secure" not in cookie
+
+
+@pytest.mark.parametrize("name", APPS)
+async def test_cookies_of_a_site_with_tls_stay_on_tls(name: str, people: People, tmp_path: Path) -> None:
+    """An app that people reach by https sends every cookie as Secure, and people back to that address."""
+    wire = await people.contract(redirect_uris=["https://genrefy.example/consent/return"])
+    (tmp_path / "genrefy.pem").write_text(jwt.private_pem(wire.key))
+    registered = Registered(wire.origin, tmp_path, wire.application_id, wire.contract_id)
+    with (
+        running(name, registered, tmp_path, APP_ADDRESS="https://genrefy.example") as app,
+        httpx2.Client(headers={"Host": "genrefy.example"}) as browser,
+    ):
+        sent = [browser.get(f"{app.address}{path}") for path in ("/consent/start", "/consent/return")]
+    assert sent[0].headers["location"].startswith(wire.origin)
+    assert all({"secure", "httponly", "samesite=lax"} <= cookie for cookie in cookies_set(sent))
+
+
+def cookies_set(sent: list[httpx2.Response]) -> list[set[str]]:
+    """The flags of every cookie that answers set, not of those that they delete."""
+    found = [cookie for response in sent for cookie in response.headers.get_list("set-cookie")]
+    found = [cookie for cookie in found if not re.search("max-age=0", cookie, re.IGNORECASE)]
+    assert found
+    return [{part.strip().lower() for part in cookie.split(";")[1:]} for cookie in found]
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_a_missing_setting_is_named(name: str, registered: Registered, tmp_path: Path) -> None:
+    """An app that was not told everything ends at once and names what it misses, and no more."""
+    given = {"PRIVATESHARE_APPLICATION_ID": registered.application_id, "APP_SECRET": "s" * 40}
+    environment = {"PATH": os.environ["PATH"]} | on_path() | given
+    done = subprocess.run(
+        [*command_of(name).split(), "--port", "0"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "missing in the environment: PRIVATESHARE_CONTRACT_ID, PRIVATESHARE_PRIVATE_KEY;" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Chromium]:
+    async with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def landing() -> Iterator[Landing]:
+    page = Landing()
+    with web_server(page.app) as address:
+        page.address = address
+        yield page
+
+
+async def test_another_site_cannot_stop_it(
+    browser: Chromium, app: RunningApp, landing: Landing, tmp_path: Path
+) -> None:
+    """In a real browser: a person lends, a page elsewhere sends the form that stops, and they lend as before."""
+    archive = archive_of(tmp_path, "The Persistent")
+    async with visiting(browser) as page:
+        await page.goto(app.address)
+        await page.click('[data-action="connect"]')
+        await page.click('[data-source-id="16"]')
+        await page.click('[data-action="continue"]')
+        await page.set_input_files("input[type=file]", archive)
+        await page.click('[data-action="continue"]')
+        await expect(page.locator("body")).to_have_attribute("data-page", "consent")
+        await page.click('[data-action="continue"]')
+        await expect(page.locator("#artists")).to_contain_text("The Persistent")
+        await page.goto(landing.evil(f'<form method=post action="{app.address}/stop"><button>win</button></form>'))
+        await page.click("button")
+        await page.wait_for_url(f"{app.address}/**")
+        await page.goto(f"{app.address}/you")
+        await expect(page.locator("#artists")).to_contain_text("The Persistent")
+        await page.click('[data-action="stop"]')
+        await expect(page.locator("[role=alert]")).to_contain_text("You stopped lending")
