@@ -43,7 +43,7 @@ class Kept:
 
 
 class Flags(TypedDict):
-    """Who gets the cookie: no script, no request that another site makes, and nobody on the way where there is TLS."""
+    """Who gets the cookie: no script, no form or frame of another site, and nobody on the way where there is TLS."""
 
     secure: bool
     httponly: bool
