@@ -151,7 +151,7 @@ class Account(Table):
     sealed_details: Mapped[bytes]
     sealed_credentials: Mapped[bytes | None]
     sealed_cursors: Mapped[bytes | None]
-    archive_blob: Mapped[str | None]
+    archive_blob: Mapped[str | None] = mapped_column(index=True)
     needs_login: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = _created()
     updated_at: Mapped[datetime] = _created()
@@ -178,7 +178,7 @@ class File(Table):
     schema_version: Mapped[str]
     object_count: Mapped[int]
     updated_at: Mapped[int] = mapped_column(BigInteger)
-    blob: Mapped[str]
+    blob: Mapped[str] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
     __table_args__ = (
@@ -197,7 +197,7 @@ class PushedFile(Table):
     contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
     created_at: Mapped[datetime] = _created()
     sealed_metadata: Mapped[bytes]
-    blob: Mapped[str]
+    blob: Mapped[str] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
 
@@ -234,7 +234,7 @@ class StoredFile(Table):
     key: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
     id: Mapped[UUID] = mapped_column(default=uuid4)
     path: Mapped[str]
-    blob: Mapped[str]
+    blob: Mapped[str] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = _created()
 
@@ -283,6 +283,7 @@ class ConsentAccount(Table):
     library_id: Mapped[UUID]
     __table_args__ = (
         ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+        Index(None, "library_id", "account_id"),
     )
 
 
@@ -308,7 +309,10 @@ class SessionSync(Table):
     session_id: Mapped[UUID] = mapped_column(ForeignKey(Session.id, ondelete="CASCADE"), primary_key=True)
     sync_id: Mapped[UUID] = mapped_column(primary_key=True)
     library_id: Mapped[UUID]
-    __table_args__ = (ForeignKeyConstraint(["library_id", "sync_id"], [Sync.library_id, Sync.id], ondelete="CASCADE"),)
+    __table_args__ = (
+        ForeignKeyConstraint(["library_id", "sync_id"], [Sync.library_id, Sync.id], ondelete="CASCADE"),
+        Index(None, "library_id", "sync_id"),
+    )
 
 
 class Journey(Table):

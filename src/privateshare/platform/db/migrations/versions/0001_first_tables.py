@@ -106,6 +106,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("accounts_public_id_key")),
         sa.UniqueConstraint("reference", name=op.f("accounts_reference_key")),
     )
+    op.create_index(op.f("accounts_archive_blob_idx"), "accounts", ["archive_blob"], unique=False)
     op.create_table(
         "applications",
         sa.Column("id", sa.String(), nullable=False),
@@ -174,6 +175,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("library_id", "id", name=op.f("files_pkey")),
         sa.UniqueConstraint("library_id", "name", name=op.f("files_library_id_name_key")),
     )
+    op.create_index(op.f("files_blob_idx"), "files", ["blob"], unique=False)
     op.create_index(
         op.f("files_library_id_account_id_object_type_idx"),
         "files",
@@ -245,6 +247,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("library_id", "name", name=op.f("pushed_files_pkey")),
     )
+    op.create_index(op.f("pushed_files_blob_idx"), "pushed_files", ["blob"], unique=False)
     op.create_table(
         "references",
         sa.Column("handle_hash", sa.LargeBinary(), nullable=False),
@@ -302,6 +305,12 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("consent_id", "account_id", name=op.f("consent_accounts_pkey")),
+    )
+    op.create_index(
+        op.f("consent_accounts_library_id_account_id_idx"),
+        "consent_accounts",
+        ["library_id", "account_id"],
+        unique=False,
     )
     op.create_table(
         "postboxes",
@@ -367,6 +376,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("storage_id", "key", name=op.f("stored_files_pkey")),
     )
+    op.create_index(op.f("stored_files_blob_idx"), "stored_files", ["blob"], unique=False)
     op.create_table(
         "tokens",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
@@ -441,10 +451,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("session_id", "sync_id", name=op.f("session_syncs_pkey")),
     )
+    op.create_index(
+        op.f("session_syncs_library_id_sync_id_idx"), "session_syncs", ["library_id", "sync_id"], unique=False
+    )
 
 
 def downgrade() -> None:
     """How to take it back."""
+    op.drop_index(op.f("session_syncs_library_id_sync_id_idx"), table_name="session_syncs")
     op.drop_table("session_syncs")
     op.drop_index(op.f("journeys_expires_at_idx"), table_name="journeys")
     op.drop_table("journeys")
@@ -452,6 +466,7 @@ def downgrade() -> None:
     op.drop_index(op.f("tokens_expires_at_idx"), table_name="tokens")
     op.drop_index(op.f("tokens_consent_id_idx"), table_name="tokens")
     op.drop_table("tokens")
+    op.drop_index(op.f("stored_files_blob_idx"), table_name="stored_files")
     op.drop_table("stored_files")
     op.drop_index(op.f("sessions_library_id_idx"), table_name="sessions")
     op.drop_index(op.f("sessions_expires_at_idx"), table_name="sessions")
@@ -460,6 +475,7 @@ def downgrade() -> None:
     op.drop_index(op.f("postboxes_library_id_idx"), table_name="postboxes")
     op.drop_index(op.f("postboxes_consent_id_idx"), table_name="postboxes")
     op.drop_table("postboxes")
+    op.drop_index(op.f("consent_accounts_library_id_account_id_idx"), table_name="consent_accounts")
     op.drop_table("consent_accounts")
     op.drop_index(op.f("authorization_codes_expires_at_idx"), table_name="authorization_codes")
     op.drop_table("authorization_codes")
@@ -467,6 +483,7 @@ def downgrade() -> None:
     op.drop_table("storages")
     op.drop_index(op.f("references_expires_at_idx"), table_name="references")
     op.drop_table("references")
+    op.drop_index(op.f("pushed_files_blob_idx"), table_name="pushed_files")
     op.drop_table("pushed_files")
     op.drop_index(op.f("consents_library_id_idx"), table_name="consents")
     op.drop_index(op.f("consents_contract_id_idx"), table_name="consents")
@@ -474,11 +491,13 @@ def downgrade() -> None:
     op.drop_index("syncs_unfinished_key", table_name="syncs", postgresql_where="finished_at IS NULL")
     op.drop_table("syncs")
     op.drop_index(op.f("files_library_id_account_id_object_type_idx"), table_name="files")
+    op.drop_index(op.f("files_blob_idx"), table_name="files")
     op.drop_table("files")
     op.drop_index(op.f("contracts_application_id_idx"), table_name="contracts")
     op.drop_table("contracts")
     op.drop_table("library_partners")
     op.drop_table("applications")
+    op.drop_index(op.f("accounts_archive_blob_idx"), table_name="accounts")
     op.drop_table("accounts")
     op.drop_table("signing_keys")
     op.drop_table("partners")
