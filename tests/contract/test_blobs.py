@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -206,3 +207,26 @@ def test_stores_are_opened_by_url(tmp_path: Path) -> None:
     assert isinstance(open_blobs("memory:///"), CloudBlobs)
     with pytest.raises(ConfigurationError, match=r"'ftp'.*s3"):
         open_blobs("ftp://host/folder")
+
+
+def test_blobs_are_listed_by_when_they_were_written(store: BlobStore) -> None:
+    """From a moment on and before another, those below a prefix only."""
+    put(store, KEY, [b"x"])
+    put(store, "storage/1/a", [b"x"])
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    assert list(store.keys_between("library/", now - hour, now + hour)) == [KEY]
+    assert list(store.keys_between("library/", now - 2 * hour, now - hour)) == []
+    assert list(store.keys_between("library/", now + hour, now + 2 * hour)) == []
+    assert list(store.keys_between("none/", now - hour, now + hour)) == []
+
+
+def test_what_is_written_is_not_unfinished(store: BlobStore) -> None:
+    """What writers that died left behind can be removed; one that lives goes on, and what is whole stays."""
+    put(store, KEY, [b"x"])
+    writer = store.writer("library/4f2a/file/two")
+    writer.write(b"y")
+    store.discard_unfinished(datetime.now(UTC) - timedelta(hours=1))
+    writer.commit()
+    assert content(store, "library/4f2a/file/two") == b"y"
+    store.discard_unfinished(datetime.now(UTC) + timedelta(hours=1))
+    assert content(store) == b"x"

@@ -96,7 +96,7 @@ def _free_port(settings: Settings) -> int:
 async def _work(platform: Platform) -> None:
     add_tasks(platform)
     alone = platform.settings.database_url is None  # whoever worked before us is dead
-    await recover_jobs(platform.queue, silent_seconds=0 if alone else DEAD_AFTER_SECONDS)
+    await recover_jobs(platform, silent_seconds=0 if alone else DEAD_AFTER_SECONDS)
     while True:
         worker = asyncio.create_task(
             platform.queue.run_worker_async(

@@ -6,7 +6,8 @@ from http import HTTPStatus
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError, IntegrityError, OperationalError, TimeoutError
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -35,7 +36,7 @@ _HTTP_ERRORS: dict[int, type[ApiError]] = {
 }
 
 # the database is away or has no connection left, or someone else changed or deleted what this was about
-PASSING = (OperationalError, TimeoutError, IntegrityError, StaleDataError)
+PASSING = (OperationalError, InterfaceError, TimeoutError, IntegrityError, StaleDataError, ConnectorException)
 RETRY_SECONDS = 1
 
 Render = Callable[[Request, ApiError], Response]

@@ -21,10 +21,10 @@ from privateshare.platform.db.tables import Consent, Session
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.reading import NO_FILE, Reading
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.sessions import find_session, session_status
+from privateshare.platform.sync.sessions import find_session, session_status, session_version
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypted
-from privateshare.protocol.messages import FileList, SessionState
+from privateshare.protocol.messages import FileList, SessionState, Status
 
 router = APIRouter(tags=["query"])
 
@@ -46,23 +46,35 @@ async def query(
     give_up = monotonic() + wait
     while True:
         async with platform_of(request).database.transaction() as db:
-            answer, state = await _file_list(await authenticate(request, db), session_key)
+            caller = await authenticate(request, db)
+            version = await session_version(
+                db, session_key, caller.now
+            )  # before the list: a change between the two is seen
+            answer, status = await _file_list(caller, session_key)
         etag = f'"{hashlib.sha256(answer).hexdigest()[:32]}"'
-        over = monotonic() >= give_up or state in (SessionState.COMPLETED, SessionState.PARTIAL)
         if if_none_match != etag or not wait:
             return Response(answer, media_type="application/json", headers={"etag": etag})
-        if over:
+        if monotonic() >= give_up or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
             return Response(status_code=304, headers={"etag": etag})
-        await asyncio.sleep(POLL_SECONDS)
+        await _wait_for_change(platform_of(request), session_key, version, give_up)
 
 
-async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, SessionState]:
+async def _wait_for_change(platform: Platform, session_key: str, version: object, give_up: float) -> None:
+    """Returns when the file list may have changed; looking costs one small query."""
+    while (left := give_up - monotonic()) > 0:
+        await asyncio.sleep(min(POLL_SECONDS, left))
+        async with platform.database.transaction() as db:
+            if await session_version(db, session_key, datetime.now(UTC)) != version:
+                return
+
+
+async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
     session, user = await _find_session(caller, session_key)
     status = await session_status(caller.db, session, caller.now)
     if user is None or status.state is SessionState.PENDING:
-        return orjson.dumps(FileList(status=status).to_wire()), status.state
+        return orjson.dumps(FileList(status=status).to_wire()), status
     entries = await Reading(caller.platform, caller.db, caller.contract, user.consent, session).entries()
-    return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status.state
+    return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
 
 
 async def _find_session(caller: Caller, session_key: str) -> tuple[Session, User | None]:

@@ -1,12 +1,13 @@
 """Blobs in S3, Google Cloud Storage or Azure, through obstore."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore.store import from_url
 
-from privateshare.platform.blobs.store import BlobNotFound, check_key
+from privateshare.platform.blobs.store import BlobNotFound, check_key, is_key
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -57,6 +58,20 @@ class CloudBlobs:
         """The keys that begin with `prefix`, which ends in "/"."""
         for page in obstore.list(self._store, prefix=prefix.rstrip("/")):
             yield from (str(entry["path"]) for entry in page)
+
+    def keys_between(self, prefix: str, start: datetime, end: datetime) -> Iterator[str]:
+        """The keys that begin with `prefix`, of blobs last written in this time by the store's clock.
+
+        Some stores date an upload in parts from its start.
+        """
+        for page in obstore.list(self._store, prefix=prefix.rstrip("/")):
+            for entry in page:
+                key = str(entry["path"])
+                if start <= entry["last_modified"] < end and is_key(key):
+                    yield key
+
+    def discard_unfinished(self, end: datetime) -> None:
+        """Nothing: it is a rule of the bucket's lifecycle."""
 
 
 class CloudWriter:

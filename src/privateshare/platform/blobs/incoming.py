@@ -5,13 +5,16 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from time import monotonic
 from typing import Protocol
 
-from privateshare.errors import RequestTooLarge
+from privateshare.errors import InvalidRequest, RequestTooLarge
 from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.blobs.store import BlobStore
 
 PIECE_BYTES = 1024 * 1024  # what is gathered before a thread writes it
+LONGEST_ARRIVAL = timedelta(days=1)  # an upload that takes longer would look like one that nobody recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,12 @@ async def receive(
 ) -> Received:
     """Stores a stream under a key, sealed if there is a sealer.
 
-    Raises RequestTooLarge, and whatever the stream raises when it breaks off; then nothing is stored.
+    Raises RequestTooLarge, InvalidRequest if it takes longer than LONGEST_ARRIVAL, and whatever the stream raises
+    when it breaks off; then nothing is stored.
     """
     coat: _Coat = sealer or _NoCoat()
     writer = await asyncio.to_thread(store.writer, blob)
-    seen, size = hashlib.sha256(), 0
+    seen, size, give_up = hashlib.sha256(), 0, monotonic() + LONGEST_ARRIVAL.total_seconds()
 
     def write(data: bytes) -> None:
         seen.update(data)
@@ -70,6 +74,8 @@ async def receive(
             size += len(piece)
             if size > max_bytes:
                 raise RequestTooLarge(f"The file is larger than the {max_bytes} bytes that are allowed")
+            if monotonic() > give_up:
+                raise InvalidRequest("The file took too long to arrive; nothing was kept", status=408)
             await asyncio.to_thread(write, piece)
         await asyncio.to_thread(end)
     finally:

@@ -5,11 +5,12 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from io import RawIOBase
 from pathlib import Path
 from uuid import uuid4
 
-from privateshare.platform.blobs.store import BlobNotFound, check_key
+from privateshare.platform.blobs.store import BlobNotFound, check_key, is_key
 
 READ_BYTES = 256 * 1024
 _ASIDE = ".aside"
@@ -64,6 +65,19 @@ class LocalBlobs:
             if path.is_file():
                 yield path.relative_to(self._folder).as_posix()
 
+    def keys_between(self, prefix: str, start: datetime, end: datetime) -> Iterator[str]:
+        """The keys that begin with `prefix`, of blobs last written in this time by the store's clock."""
+        for path, written in _files(self._path(prefix.rstrip("/"))):
+            key = path.relative_to(self._folder).as_posix()
+            if start.timestamp() <= written < end.timestamp() and is_key(key):
+                yield key
+
+    def discard_unfinished(self, end: datetime) -> None:
+        """Removes what writers that died before `end` left half-written: one that lives writes now and then."""
+        for path, written in _files(self._aside):
+            if written < end.timestamp():
+                path.unlink(missing_ok=True)
+
     def _path(self, key: str) -> Path:
         return self._folder / check_key(key)
 
@@ -93,6 +107,17 @@ class LocalWriter:
         """Leaves nothing behind; safe to call at any time."""
         self._file.close()
         self._aside.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, float]]:
+    """Every file below a folder and when it was last written; those that go meanwhile are left out."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+                continue
+            with suppress(FileNotFoundError):
+                yield Path(entry.path), entry.stat(follow_symlinks=False).st_mtime
 
 
 def _pieces(file: RawIOBase, start: int, length: int | None) -> Iterator[bytes]:

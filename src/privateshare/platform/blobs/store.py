@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Protocol
 
 _KEY = re.compile(r"[a-z0-9_-]+(/[a-z0-9_.-]+)*")
@@ -48,6 +49,15 @@ class BlobStore(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys that begin with `prefix`, which ends in "/"."""
 
+    def keys_between(self, prefix: str, start: datetime, end: datetime) -> Iterator[str]:
+        """The keys that begin with `prefix`, of blobs last written in this time by the store's clock.
+
+        In constant memory, however many there are. What is deleted meanwhile may be among them or not.
+        """
+
+    def discard_unfinished(self, end: datetime) -> None:
+        """Removes what writers that died before `end` left half-written, where the store does not do so itself."""
+
 
 def put(store: BlobStore, key: str, chunks: Iterable[bytes]) -> int:
     """Stores a blob whole, or if anything fails not at all; the number of bytes stored."""
@@ -65,6 +75,11 @@ def put(store: BlobStore, key: str, chunks: Iterable[bytes]) -> int:
 
 def check_key(key: str) -> str:
     """The key, if it has the form of one. Raises ValueError otherwise."""
-    if not _KEY.fullmatch(key) or "/." in key:
+    if not is_key(key):
         raise ValueError(f"not a blob key: {key!r}")
     return key
+
+
+def is_key(key: str) -> bool:
+    """Whether it has the form of a key: other things may lie where blobs do."""
+    return _KEY.fullmatch(key) is not None and "/." not in key

@@ -4,8 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from psycopg import AsyncConnection
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+POOL_PATIENCE_SECONDS = 5  # for a connection that others use; then the answer is that it may work later
+CONNECTION_DEFAULTS = {  # libpq's own are minutes: who asks must learn soon that the database is away
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "5000",  # milliseconds
+}
 
 
 class Database:
@@ -13,9 +22,10 @@ class Database:
 
     def __init__(self, url: str, pool_size: int) -> None:
         self.engine: AsyncEngine = create_async_engine(
-            make_url(url).set(drivername="postgresql+psycopg"),
+            _with_defaults(url),
             pool_size=pool_size,
             max_overflow=0,
+            pool_timeout=POOL_PATIENCE_SECONDS,
             pool_pre_ping=True,
             hide_parameters=True,  # errors are logged, and what is stored must not be
         )
@@ -45,3 +55,8 @@ async def driver_connection(session: AsyncSession) -> AsyncConnection:
     driver = raw.driver_connection
     assert isinstance(driver, AsyncConnection)
     return driver
+
+
+def _with_defaults(url: str) -> URL:
+    given = make_url(url).set(drivername="postgresql+psycopg")
+    return given.update_query_dict({name: v for name, v in CONNECTION_DEFAULTS.items() if name not in given.query})

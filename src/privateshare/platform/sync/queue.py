@@ -1,6 +1,8 @@
 """The job queue: procrastinate, in the same database as everything else, so that a job and its rows commit together.
 
-A sync is one job. A job whose worker died is found by its missing heartbeat and started again.
+A sync is one job. It is put back while tries are left (`retries.py`); a job whose worker died is found by the missing
+heartbeat and started again; a sync that lost its job, because the database was away when it should have ended, gets
+another.
 """
 
 from datetime import UTC, datetime
@@ -8,7 +10,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
-from procrastinate import App, PsycopgConnector
+from procrastinate import App, JobContext, PsycopgConnector
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.engine import driver_connection
@@ -18,8 +21,19 @@ if TYPE_CHECKING:
 
 SYNC = "sync_account"
 SWEEP = "sweep"
+ORPHANS = "sweep_orphans"
 RECOVER = "recover_jobs"
 DEAD_AFTER_SECONDS = 30  # three missed heartbeats
+
+_LOST_SYNCS = text("""
+SELECT library_id, id, account_id
+  FROM syncs
+ WHERE finished_at IS NULL
+   AND NOT EXISTS (
+       SELECT FROM procrastinate_jobs
+        WHERE task_name = :task AND status IN ('todo', 'doing') AND args ->> 'sync_id' = syncs.id::text)
+   FOR UPDATE SKIP LOCKED
+""")
 
 log = structlog.get_logger()
 
@@ -45,14 +59,16 @@ async def defer_sweep(db: AsyncSession, queue: App) -> None:
 
 def add_tasks(platform: "Platform") -> None:
     """Teaches the platform's queue what its jobs do: for processes that work."""
+    from privateshare.platform.sync.orphans import sweep_orphans
+    from privateshare.platform.sync.retries import SyncTries
     from privateshare.platform.sync.run import sync_account
     from privateshare.platform.sync.sweep import sweep
 
     queue = platform.queue
 
-    @queue.task(name=SYNC)
-    async def _sync(library_id: str, sync_id: str) -> None:
-        await sync_account(platform, UUID(library_id), UUID(sync_id))
+    @queue.task(name=SYNC, retry=SyncTries(), pass_context=True)
+    async def _sync(context: JobContext, library_id: str, sync_id: str) -> None:
+        await sync_account(platform, UUID(library_id), UUID(sync_id), context.job.attempts + 1)
 
     @queue.periodic(cron="*/10 * * * *")
     @queue.task(name=SWEEP)
@@ -60,16 +76,27 @@ def add_tasks(platform: "Platform") -> None:
         del timestamp
         await sweep(platform)
 
+    @queue.periodic(cron="17 3 * * *")
+    @queue.task(name=ORPHANS, queueing_lock=ORPHANS, lock=ORPHANS)
+    async def _orphans(timestamp: int) -> None:
+        del timestamp
+        await sweep_orphans(platform)
+
     @queue.periodic(cron="* * * * * */15")
     @queue.task(name=RECOVER)
     async def _recover(timestamp: int) -> None:
         del timestamp
-        await recover_jobs(queue)
+        await recover_jobs(platform)
 
 
-async def recover_jobs(queue: App, silent_seconds: float = DEAD_AFTER_SECONDS) -> None:
-    """Starts again the jobs whose worker died: it has been silent for so long."""
+async def recover_jobs(platform: "Platform", silent_seconds: float = DEAD_AFTER_SECONDS) -> None:
+    """Starts again the jobs whose worker died, silent for so long, and gives a job to the syncs that lost theirs."""
+    queue = platform.queue
     for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds):
         log.warning("a job's worker died; it starts again", task=job.task_name)
         await queue.job_manager.retry_job(job)
     await queue.job_manager.prune_stalled_workers(silent_seconds)
+    async with platform.database.transaction() as db:
+        for library_id, sync_id, account_id in await db.execute(_LOST_SYNCS, {"task": SYNC}):
+            log.warning("a sync lost its job; it gets another", sync=str(sync_id))
+            await defer_sync(db, queue, library_id, sync_id, account_id)

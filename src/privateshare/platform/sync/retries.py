@@ -10,10 +10,19 @@ from procrastinate.jobs import Job
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, TimeoutError
 
 PAUSES = (2, 10, 30, 60)  # seconds: apps give up after five minutes (protocol 6.1)
+MAX_TRIES = len(PAUSES) + 1
 LONGEST_PAUSE = 90  # a source that asks for more is not waited for: the app is told when to come back
 
 # the database or the blob store is away, or another worker, thought dead, writes the same
-PASSING = (OperationalError, InterfaceError, TimeoutError, IntegrityError, psycopg.OperationalError, StoreError, OSError)
+PASSING = (
+    OperationalError,
+    InterfaceError,
+    TimeoutError,
+    IntegrityError,
+    psycopg.OperationalError,
+    StoreError,
+    OSError,
+)
 
 
 class TryAgain(Exception):
@@ -29,7 +38,7 @@ def pause_after(tries: int, asked: int = 0) -> int | None:
 
     None if there is none: the sync is given up.
     """
-    if tries > len(PAUSES) or asked > LONGEST_PAUSE:
+    if tries >= MAX_TRIES or asked > LONGEST_PAUSE:
         return None
     return max(PAUSES[tries - 1], asked)
 

@@ -26,6 +26,7 @@ from privateshare.platform.library.spool import Spool
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, outcome_of
 from privateshare.platform.sync.queue import defer_sync
+from privateshare.platform.sync.retries import MAX_TRIES, PASSING, TryAgain, pause_after
 from privateshare.sources.contract import Broken, Connection, NeedsLogin, Page, Skipped, Source, SourceFailure, TryLater
 from privateshare.sources.registry import all_sources
 
@@ -52,21 +53,47 @@ class Run:
     cursors: dict[int, str | None] = field(default_factory=dict)
 
 
-async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID) -> None:
-    """Runs one sync to its outcome, which is recorded; does nothing if it has one or nobody waits for it."""
+async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, tries: int) -> None:
+    """The `tries`th try of a sync, to its outcome, which is recorded; nothing if it has one or nobody waits for it.
+
+    Raises TryAgain if it failed in passing and tries are left.
+    """
     try:
+        if tries > MAX_TRIES:  # its worker died each time
+            log.error("sync given up: it never came to an end", sync=str(sync_id))
+            return await _end(platform, library_id, sync_id, FAILED)
         run = await _begin(platform, library_id, sync_id)
         if run is not None:
-            await _finish(run, await _fetch(run))
+            await _try(run, tries)
     except Stopped:
         log.info("sync stopped: nobody waits for it", sync=str(sync_id))
         await _end(platform, library_id, sync_id, STOPPED)
     except LibraryGone:
         log.info("sync ended: its library cannot be opened", sync=str(sync_id))
         await _end(platform, library_id, sync_id, FAILED)
-    except Exception:  # a defect, or a part of the platform that is down: who waits must not wait for ever
+    except PASSING as error:
+        pause = pause_after(tries)
+        log.warning("sync failed in passing", sync=str(sync_id), error=type(error).__name__, again_in=pause)
+        if pause is not None:
+            raise TryAgain(pause) from error
         await _end(platform, library_id, sync_id, FAILED)
         raise
+    except TryAgain:
+        raise
+    except Exception:  # a defect: who waits must not wait for ever
+        await _end(platform, library_id, sync_id, FAILED)
+        raise
+
+
+async def _try(run: Run, tries: int) -> None:
+    failure = await _fetch(run)
+    if isinstance(failure, TryLater):
+        pause = pause_after(tries, failure.retry_after)
+        log.info("sync: the source is not available", sync=str(run.sync_id), again_in=pause)
+        if pause is not None:
+            await _check_wanted(run)
+            raise TryAgain(pause)
+    await _finish(run, failure)
 
 
 async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str) -> None:

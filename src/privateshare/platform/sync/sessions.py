@@ -1,15 +1,26 @@
 """Reading sessions: opened by an app, started by consent or a trigger, and where they stand. Protocol 5, 6.1."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession, InvalidToken
-from privateshare.platform.db.tables import Account, Consent, Contract, Session, SessionSync, Sync
+from privateshare.platform.db.tables import (
+    Account,
+    Consent,
+    ConsentAccount,
+    Contract,
+    File,
+    PushedFile,
+    Session,
+    SessionSync,
+    Sync,
+)
 from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.library.accounts import consented_accounts
@@ -161,6 +172,26 @@ async def session_status(db: AsyncSession, session: Session, now: datetime) -> S
     )
     details = {account: _account_status(outcome, error, out_of_time) for account, outcome, error in rows}
     return Status(state=_state_of({status.state for status in details.values()}), details=details)
+
+
+async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence[object]:
+    """What changes whenever the answer of protocol 6.1 may have: cheap to ask for, and to compare. Protocol 6.7."""
+    files = select(func.sum(File.updated_at)).where(File.library_id == Session.library_id)  # each change adds to it
+    pushed = select(func.count()).select_from(PushedFile).where(PushedFile.library_id == Session.library_id)
+    accounts = select(func.count()).select_from(ConsentAccount).where(ConsentAccount.consent_id == Session.consent_id)
+    ended = (
+        select(func.count(Sync.finished_at))
+        .join(SessionSync, (SessionSync.library_id == Sync.library_id) & (SessionSync.sync_id == Sync.id))
+        .where(SessionSync.session_id == Session.id)
+    )
+    parts = (part.scalar_subquery() for part in (files, pushed, accounts, ended))
+    query = select(Session, Consent.revoked_at, *parts).outerjoin(Consent, Consent.id == Session.consent_id)
+    found = (await db.execute(query.where(Session.key_hash == digest(key)))).one_or_none()
+    if found is None:
+        return ()
+    session, *rest = found
+    deadline = _fetch_deadline(session)
+    return (session.started_at, deadline is not None and now >= deadline, *rest)
 
 
 def _state_of(states: set[SessionState]) -> SessionState:

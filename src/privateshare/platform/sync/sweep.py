@@ -1,9 +1,9 @@
-"""Taking out what is over: doomed blobs, and rows that have expired."""
+"""Taking out what is over: doomed blobs, rows that have expired, jobs and syncs that ended."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 
 from privateshare.platform.db.tables import (
     AuthorizationCode,
@@ -12,6 +12,8 @@ from privateshare.platform.db.tables import (
     Nonce,
     Reference,
     Session,
+    SessionSync,
+    Sync,
     Token,
 )
 from privateshare.platform.library.erasure import undo_journey
@@ -19,12 +21,19 @@ from privateshare.platform.runtime import Platform
 
 BATCH = 1000
 KEPT_AFTER_EXPIRY = timedelta(days=1)  # so that "is expired" can be told apart from "is invalid" for a while
+KEPT_AFTER_END = timedelta(days=1)  # syncs and jobs; a session that just joined a sync has long been recorded
 
 
 async def sweep(platform: Platform) -> None:
     """One round."""
     await _sweep_rows(platform)
     await _sweep_journeys(platform)
+    await platform.queue.job_manager.delete_old_jobs(
+        nb_hours=KEPT_AFTER_END // timedelta(hours=1),
+        include_failed=True,
+        include_cancelled=True,
+        include_aborted=True,
+    )
     while await sweep_blobs(platform) == BATCH:
         pass
 
@@ -51,6 +60,9 @@ async def _sweep_rows(platform: Platform) -> None:
         await db.execute(delete(Nonce).where(Nonce.expires_at < now))
         for table in (AuthorizationCode, Token, Reference, Session):
             await db.execute(delete(table).where(table.expires_at < now - KEPT_AFTER_EXPIRY))
+        of_sync = (SessionSync.library_id == Sync.library_id, SessionSync.sync_id == Sync.id)
+        ended = delete(Sync).where(Sync.finished_at < now - KEPT_AFTER_END)
+        await db.execute(ended.where(~exists().where(*of_sync)))  # what a session shows of it goes with the session
 
 
 async def _sweep_journeys(platform: Platform) -> None:

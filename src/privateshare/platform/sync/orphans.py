@@ -1,0 +1,49 @@
+"""Blobs that nothing names: their writer was killed after it wrote them, and before it recorded them."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
+
+import structlog
+from sqlalchemy import func, select, union_all
+
+from privateshare.platform.blobs.incoming import LONGEST_ARRIVAL
+from privateshare.platform.db.tables import Account, File, PushedFile, SigningKey, StoredFile
+from privateshare.platform.runtime import Platform
+
+PAGE = 1000
+AGE = LONGEST_ARRIVAL + timedelta(days=1)  # whoever writes a blob has recorded it by then, or never will
+PREFIXES = ("library/", "storage/")
+BLOBS = (File.blob, PushedFile.blob, StoredFile.blob, Account.archive_blob)
+
+log = structlog.get_logger()
+
+
+async def sweep_orphans(platform: Platform, age: timedelta = AGE) -> int:
+    """Deletes the blobs of this age that no row names; how many.
+
+    Blobs from before the database was made are left alone: an operator who started on the wrong database, or an empty
+    one, must not lose what another one names.
+    """
+    end = datetime.now(UTC) - age
+    async with platform.database.transaction() as db:
+        start = await db.scalar(select(func.min(SigningKey.created_at)))
+    if start is None:
+        return 0
+    found = 0
+    keys = chain.from_iterable(platform.blobs.keys_between(prefix, start, end) for prefix in PREFIXES)
+    while page := await asyncio.to_thread(lambda: list(islice(keys, PAGE))):
+        orphans = await _unnamed(platform, page)
+        await asyncio.to_thread(platform.blobs.delete, orphans)
+        found += len(orphans)
+    await asyncio.to_thread(platform.blobs.discard_unfinished, end)
+    if found:
+        log.warning("blobs that nothing names were removed", count=found)
+    return found
+
+
+async def _unnamed(platform: Platform, keys: Sequence[str]) -> list[str]:
+    named = union_all(*(select(blob).where(blob.in_(keys)) for blob in BLOBS))
+    async with platform.database.transaction() as db:
+        return sorted(set(keys) - set(await db.scalars(named)))

@@ -1,0 +1,52 @@
+"""The platform while its PostgreSQL is away, and after it is back."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import httpx2
+from pydantic import SecretStr
+
+from privateshare.platform.embedded.postgres import EmbeddedPostgres
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from tests.flow.people import People
+from tests.flow.served import serving
+from tests.flow.test_sync import GIVE_UP_SECONDS, SOME_FILES, contents, file_count
+from tests.flow.wire import check_error
+
+TIMEOUT_SECONDS = 20  # less than pools and drivers wait by themselves
+
+
+async def test_a_database_that_dies_in_the_midst_of_a_sync(tmp_path: Path) -> None:
+    """Protocol 13: calls are refused at once with when to come back; once it is back they work, and the sync ends."""
+    folder = tmp_path / "elsewhere" / "postgres"
+    data = tmp_path / "data"
+    first = EmbeddedPostgres(folder)
+    url = await first.start()
+    second = EmbeddedPostgres(folder)
+    try:
+        with serving(data, environment={"DATABASE_URL": url}) as served:
+            async with operator_platform(Settings(data=data, database_url=SecretStr(url), database_pool_size=5)) as platform:
+                people = People(platform, served.origin)
+                wire = await people.contract()
+                wire.http = httpx2.Client(timeout=TIMEOUT_SECONDS)
+                tokens, session = await people.user(wire, sample="large")
+                library_id = await people.library_of(tokens)
+                async with asyncio.timeout(GIVE_UP_SECONDS):
+                    while await file_count(platform, library_id) < SOME_FILES:
+                        await asyncio.sleep(0.01)
+                os.kill(int((folder / "cluster" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+                for path in ("permission-access/accounts", f"permission-access/query/{session}", "jwks/oauth"):
+                    refused = wire.get(path, access_token=tokens.access)
+                    check_error(refused, 503, "Unavailable")
+                    assert int(refused.headers["retry-after"]) > 0
+                assert wire.http.get(f"{served.origin}/readyz").status_code == 503
+                assert wire.http.get(f"{served.origin}/healthz").status_code == 200
+                assert await second.start() == url
+                assert wire.http.get(f"{served.origin}/readyz").status_code == 200
+                assert len(contents(wire, tokens, session)) > SOME_FILES
+    finally:
+        await first.stop()
+        await second.stop()

@@ -1,0 +1,319 @@
+"""What the platform does for itself: it tries syncs again, and takes out what is over."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import OperationalError
+
+from privateshare.platform.blobs.store import put
+from privateshare.platform.db.tables import Contract, File, Session, SigningKey
+from privateshare.platform.grants.consents import give_consent
+from privateshare.platform.library.accounts import Connected, connect_account
+from privateshare.platform.library.libraries import create_library
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform, running_platform
+from privateshare.platform.sync.orphans import sweep_orphans
+from privateshare.platform.sync.queue import add_tasks, recover_jobs
+from privateshare.platform.sync.retries import LONGEST_PAUSE, MAX_TRIES, PAUSES, pause_after
+from privateshare.platform.sync.sessions import new_session, session_status, start_session
+from privateshare.platform.sync.sweep import sweep
+from privateshare.protocol.messages import SessionOptions
+from privateshare.sources.contract import Connection, Page, TryLater
+from privateshare.sources.registry import all_sources
+from privateshare.sources.spotify.source import Spotify
+from tests.flow.people import SPOTIFY, People
+from tests.flow.served import serving
+from tests.flow.wire import ps512
+
+DAYS = timedelta(days=2)
+GIVE_UP_SECONDS = 60
+SYNC_JOB = "task_name = 'sync_account'"
+
+
+class Unreliable(Spotify):
+    """A source that fails some times before it works."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.fetching, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        self.fetching.set()
+        self.go_on.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        yield from super().fetch(connection, cursors)
+
+
+@pytest.fixture
+async def alone(tmp_path: Path) -> AsyncIterator[Platform]:
+    """A platform that serves nobody, and whose jobs run when the test says so."""
+    async with running_platform(Settings(data=tmp_path / "data", database_pool_size=5)) as (platform, _):
+        add_tasks(platform)
+        yield platform
+
+
+@pytest.fixture
+def source(monkeypatch: pytest.MonkeyPatch) -> Unreliable:
+    """It stands where Spotify did."""
+    unreliable = Unreliable()
+    monkeypatch.setitem(dict_of_sources(), SPOTIFY, unreliable)
+    return unreliable
+
+
+def dict_of_sources() -> dict[int, Any]:
+    sources = all_sources()
+    assert isinstance(sources, dict)
+    return sources
+
+
+async def begun(platform: Platform) -> Session:
+    """A session that waits for the sync of one account."""
+    wire, now = await People(platform, "").contract(), datetime.now(UTC)
+    source = all_sources()[SPOTIFY]
+    async with platform.database.transaction() as db:
+        library = await create_library(db, platform.master_key)
+        identity = source.identify(Connection(sample="default"))
+        account = await connect_account(db, library, Connected(source.info, identity, sample="default"))
+        contract = await db.get_one(Contract, wire.contract_id)
+        consent = await give_consent(db, contract, library.id, [account.id], now)
+        session = (await new_session(db, platform, contract, SessionOptions(), now)).row
+        await start_session(db, platform, session, consent, now)
+    return session
+
+
+async def work(platform: Platform) -> None:
+    """Runs the jobs that are due."""
+    await platform.queue.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
+
+
+async def execute(platform: Platform, statement: str) -> int:
+    """The rows that it was about."""
+    async with platform.database.transaction() as db:
+        return int((await db.execute(text(statement))).rowcount)  # type: ignore[attr-defined]
+
+
+async def change_job(platform: Platform, change: str) -> None:
+    """Changes the one sync job that waits."""
+    waiting = f"UPDATE procrastinate_jobs SET {change} WHERE {SYNC_JOB} AND status = 'todo'"
+    assert await execute(platform, waiting) == 1
+
+
+async def hurry(platform: Platform) -> None:
+    """Lets the pauses be over."""
+    await change_job(platform, "scheduled_at = now()")
+
+
+async def status(platform: Platform, session: Session) -> dict[str, Any]:
+    """What an app is told. Protocol 6.1."""
+    async with platform.database.transaction() as db:
+        told = await session_status(db, await db.get_one(Session, session.id), datetime.now(UTC))
+    return told.to_wire()
+
+
+async def error(platform: Platform, session: Session) -> dict[str, Any]:
+    """The error of the one account of a session that is over."""
+    told = await status(platform, session)
+    assert told["state"] == "partial"
+    (account,) = told["details"].values()
+    assert account["state"] == "partial"
+    found: dict[str, Any] = account["error"]
+    return found
+
+
+def test_pauses_grow_up_to_a_limit() -> None:
+    """Each pause is longer than the one before, and none is shorter than what the source asked for."""
+    pauses = [pause_after(tries) for tries in range(1, MAX_TRIES)]
+    assert pauses == sorted(set(PAUSES))
+    assert pause_after(MAX_TRIES) is None
+    assert [pause_after(tries, 45) for tries in range(1, MAX_TRIES)] == [max(pause, 45) for pause in PAUSES]
+    assert pause_after(1, LONGEST_PAUSE) == LONGEST_PAUSE
+    assert pause_after(1, LONGEST_PAUSE + 1) is None
+
+
+async def test_a_source_that_is_away_is_asked_again(alone: Platform, source: Unreliable) -> None:
+    """Protocol 6.1: the session runs on until the source answers; not before the time that the source named."""
+    source.failures = [TryLater("busy", 45), TryLater("busy", 1)]
+    session, before = await begun(alone), datetime.now(UTC)
+    for waits in (45, PAUSES[1]):
+        await work(alone)
+        assert (await status(alone, session))["state"] == "running"
+        async with alone.database.session() as db:
+            again = await db.scalar(text(f"SELECT scheduled_at FROM procrastinate_jobs WHERE {SYNC_JOB}"))
+        assert again is not None
+        assert again >= before + timedelta(seconds=waits)
+        await work(alone)  # nothing is due
+        await hurry(alone)
+    assert source.failures == []
+    await work(alone)
+    assert (await status(alone, session))["state"] == "completed"
+
+
+@pytest.mark.parametrize(("asked", "tries"), [(1, MAX_TRIES), (LONGEST_PAUSE + 1, 1)])
+async def test_a_source_that_stays_away_is_given_up(
+    alone: Platform, source: Unreliable, asked: int, tries: int
+) -> None:
+    """Protocol 6.1: after the last try, or if it asks for too much patience, the account tells when to come back."""
+    source.failures = [TryLater("busy", asked)] * (tries + 1)
+    session = await begun(alone)
+    for _ in range(tries - 1):
+        await work(alone)
+        await hurry(alone)
+    await work(alone)
+    told = await error(alone, session)
+    assert (told["code"], told["statusCode"], told["retryAfter"]) == ("ServiceUnavailable", 503, asked)
+    assert len(source.failures) == 1
+    assert await execute(alone, f"SELECT FROM procrastinate_jobs WHERE {SYNC_JOB} AND status <> 'succeeded'") == 0
+
+
+async def test_a_blob_store_that_is_away_is_waited_for(alone: Platform) -> None:
+    """What could not be written is written by the next try, and the session is complete."""
+    session = await begun(alone)
+    folder = alone.settings.data / "blobs" / ".aside"
+    folder.rename(folder.with_name("away"))
+    await work(alone)
+    assert (await status(alone, session))["state"] == "running"
+    folder.with_name("away").rename(folder)
+    await hurry(alone)
+    await work(alone)
+    assert (await status(alone, session))["state"] == "completed"
+
+
+async def test_a_sync_that_kills_its_workers_is_given_up(alone: Platform) -> None:
+    """Each death counts as a try; in the end the account says that the platform failed."""
+    session = await begun(alone)
+    for _ in range(MAX_TRIES):
+        await change_job(alone, "status = 'doing'")
+        await recover_jobs(alone, 0)
+    await work(alone)
+    told = await error(alone, session)
+    assert (told["code"], told["statusCode"]) == ("InternalError", 500)
+
+
+async def test_a_sync_that_is_cut_off_goes_on_elsewhere(alone: Platform, source: Unreliable) -> None:
+    """A worker that is stopped in the midst of a sync puts the job back for another."""
+    source.go_on.clear()
+    session = await begun(alone)
+    worker = asyncio.create_task(
+        alone.queue.run_worker_async(install_signal_handlers=False, shutdown_graceful_timeout=0.1)
+    )
+    await asyncio.to_thread(source.fetching.wait)
+    worker.cancel()
+    await asyncio.wait([worker])
+    source.go_on.set()
+    await work(alone)
+    assert (await status(alone, session))["state"] == "completed"
+
+
+async def test_a_sync_that_lost_its_job_gets_another(alone: Platform) -> None:
+    """No session waits for a sync that nobody runs; one that has a job gets none."""
+    session = await begun(alone)
+    await recover_jobs(alone, 0)
+    await change_job(alone, "status = 'failed'")
+    await recover_jobs(alone, 0)
+    await work(alone)
+    assert (await status(alone, session))["state"] == "completed"
+
+
+async def test_ended_syncs_and_jobs_are_swept(alone: Platform) -> None:
+    """Jobs go a day after they ended, however that was; syncs too, but not before the last session that shows them."""
+    session = await begun(alone)
+    await work(alone)
+    await begun(alone)
+    await change_job(alone, "status = 'failed'")
+    await execute(alone, "UPDATE syncs SET finished_at = now()")
+    await sweep(alone)
+    jobs = f"SELECT FROM procrastinate_jobs WHERE {SYNC_JOB} AND status IN ('succeeded', 'failed')"
+    assert await execute(alone, jobs) == 2
+    await execute(alone, "UPDATE syncs SET finished_at = now() - interval '2 days'")
+    await execute(alone, "UPDATE procrastinate_events SET at = now() - interval '2 days'")
+    await sweep(alone)
+    assert await execute(alone, jobs) == 0
+    assert await execute(alone, "SELECT FROM syncs") == 2
+    async with alone.database.transaction() as db:
+        await db.execute(update(Session).where(Session.id == session.id).values(expires_at=datetime.now(UTC) - DAYS))
+    await sweep(alone)
+    assert await execute(alone, "SELECT FROM sessions") == 1
+    assert await execute(alone, "SELECT FROM syncs") == 1
+
+
+def aged(platform: Platform, key: str, age: timedelta) -> str:
+    """A blob as old as that by the store's clock."""
+    moment = (datetime.now(UTC) - age).timestamp()
+    os.utime(platform.settings.data / "blobs" / key, (moment, moment))
+    return key
+
+
+async def test_orphans_are_swept_and_nothing_else(alone: Platform) -> None:
+    """Gone is what is old and named by no row: not what is named, young, or older than the database."""
+    await begun(alone)
+    await work(alone)
+    orphan, young, foreign = (f"library/4f2a/file/{name}" for name in ("orphan", "young", "foreign"))
+    for key in (orphan, young, foreign):
+        put(alone.blobs, key, [b"x"])
+    half_written = alone.settings.data / "blobs" / ".aside" / "dead"
+    half_written.touch()
+    async with alone.database.transaction() as db:
+        await db.execute(update(SigningKey).values(created_at=datetime.now(UTC) - 4 * DAYS))
+        named = set(await db.scalars(select(File.blob)))
+    assert named
+    for key in (*named, orphan, ".aside/dead"):
+        aged(alone, key, 2 * DAYS)
+    aged(alone, foreign, 5 * DAYS)
+    assert await sweep_orphans(alone) == 1
+    assert set(alone.blobs.keys("library/")) == named | {young, foreign}
+    assert not half_written.exists()
+    assert await sweep_orphans(alone) == 0
+
+
+async def test_a_blob_whose_writer_was_killed_is_swept(tmp_path: Path) -> None:
+    """A server that is killed when a file has arrived, and is not recorded yet, leaves a blob that goes."""
+    data = tmp_path / "data"
+    settings = Settings(data=data, database_pool_size=5)
+    with serving(data) as served:
+        async with operator_platform(settings) as platform:
+            push = await pushing(platform, served.origin)
+            assert (await asyncio.to_thread(push)).status_code == 200
+            (kept,) = pushed(platform)
+            with suppress(OperationalError):  # its database dies with it
+                async with platform.database.transaction() as db, asyncio.timeout(GIVE_UP_SECONDS):
+                    await db.execute(text("LOCK TABLE pushed_files IN SHARE MODE"))
+                    call = asyncio.create_task(asyncio.to_thread(push))
+                    while len(pushed(platform)) < 2:
+                        await asyncio.sleep(0.01)
+                    os.killpg(served.process.pid, signal.SIGKILL)
+                    served.process.wait()
+    with pytest.raises(httpx2.TransportError):
+        await call
+    async with running_platform(settings, GIVE_UP_SECONDS) as (platform, _):
+        assert len(pushed(platform)) == 2
+        assert await sweep_orphans(platform) == 0  # it is too young
+        assert await sweep_orphans(platform, timedelta(0)) == 1
+        assert pushed(platform) == [kept]
+
+
+def pushed(platform: Platform) -> list[str]:
+    """The blobs of pushed files."""
+    return [key for key in platform.blobs.keys("library/") if "/pushed/" in key]
+
+
+async def pushing(platform: Platform, origin: str) -> Callable[[], httpx2.Response]:
+    """A call that pushes a file. Protocol 10.1."""
+    people = People(platform, origin)
+    wire = await people.contract(kind="write")
+    tokens, _ = await people.user(wire, sources=())
+    told = {"metadata": {"mimeType": "text/plain", "accounts": [{"accountId": "mine"}]}}
+    headers = {"FileDescriptor": ps512({"alg": "PS512", "typ": "JWT"}, told, wire.key)}
+    return lambda: wire.post("permission-access/import", access_token=tokens.access, content=b"x", headers=headers)

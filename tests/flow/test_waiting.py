@@ -1,0 +1,167 @@
+"""Protocol 6.7: an answer that is held until something changed, and what it costs meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from sqlalchemy import event, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.app import create_app
+from privateshare.platform.db.tables import Account, Consent, Session, Sync
+from privateshare.platform.library.files import WrittenFile, record_files
+from privateshare.platform.library.spool import Slot
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from privateshare.sources.registry import all_sources
+from tests.flow.people import SPOTIFY, People
+from tests.flow.served import serving
+from tests.flow.wire import Tokens, Wire
+
+PLAYS = 406
+
+
+@dataclass
+class Held:
+    """A session whose sync never comes to an end, since nobody works; and the app of its platform in this process."""
+
+    platform: Platform
+    http: httpx2.AsyncClient
+    wire: Wire
+    tokens: Tokens
+    session: str
+    library_id: UUID
+
+    async def ask(self, wait: int, etag: str) -> httpx2.Response:
+        """The file list, once it is another than that of the etag."""
+        path = f"/v1.7/permission-access/query/{self.session}?wait={wait}"
+        bearer = f"Bearer {self.wire.jwt(access_token=self.tokens.access)}"
+        return await self.http.get(path, headers={"Authorization": bearer, "If-None-Match": etag})
+
+
+@pytest.fixture(scope="module")
+async def idle(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People]:
+    """A platform without workers."""
+    data = tmp_path_factory.mktemp("idle") / "data"
+    with serving(data, environment={"PRIVATESHARE_WORKERS": "0"}) as served:
+        async with operator_platform(Settings(data=data, database_pool_size=5)) as platform:
+            yield People(platform, served.origin)
+
+
+@pytest.fixture
+async def held(idle: People) -> AsyncIterator[Held]:
+    """A new person on it."""
+    wire = await idle.contract()
+    tokens, session = await idle.user(wire)
+    transport = httpx2.ASGITransport(create_app(idle.platform))
+    async with httpx2.AsyncClient(transport=transport, base_url=idle.origin, timeout=60) as http:
+        yield Held(idle.platform, http, wire, tokens, session, await idle.library_of(tokens))
+
+
+async def new_file(db: AsyncSession, library_id: UUID) -> None:
+    account = await db.scalar(select(Account).where(Account.library_id == library_id))
+    assert account is not None
+    schema = all_sources()[SPOTIFY].info.schema
+    await record_files(db, account, Slot(PLAYS, 202610), schema, [WrittenFile(1, 1, "library/none", 1, "")])
+
+
+async def changed_file(db: AsyncSession, library_id: UUID) -> None:
+    await new_file(db, library_id)
+
+
+async def sync_ended(db: AsyncSession, library_id: UUID) -> None:
+    now = datetime.now(UTC)
+    await db.execute(update(Sync).where(Sync.library_id == library_id).values(outcome="done", finished_at=now))
+
+
+async def consent_withdrawn(db: AsyncSession, library_id: UUID) -> None:
+    await db.execute(update(Consent).where(Consent.library_id == library_id).values(revoked_at=datetime.now(UTC)))
+
+
+async def account_erased(db: AsyncSession, library_id: UUID) -> None:
+    account = await db.scalar(select(Account).where(Account.library_id == library_id))
+    await db.delete(account)
+
+
+async def session_ended(db: AsyncSession, library_id: UUID) -> None:
+    session = await db.scalar(select(Session).where(Session.library_id == library_id))
+    await db.delete(session)
+
+
+async def time_for_fetching_ends(db: AsyncSession, library_id: UUID) -> None:
+    options = {"limits": {"duration": {"sourceFetch": 0}}}
+    await db.execute(update(Session).where(Session.library_id == library_id).values(options=options))
+
+
+Change = Callable[[AsyncSession, UUID], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "state"),
+    [
+        (new_file, 200, "running"),
+        (changed_file, 200, "running"),
+        (sync_ended, 200, "completed"),
+        (time_for_fetching_ends, 200, "partial"),
+        (account_erased, 200, "completed"),
+        (consent_withdrawn, 401, None),
+        (session_ended, 404, None),
+    ],
+)
+async def test_a_change_ends_the_wait(held: Held, change: Change, status: int, state: str | None) -> None:
+    """Protocol 6.7: whatever would change the answer lets it come, long before the time is over."""
+    if change is changed_file:
+        async with held.platform.database.transaction() as db:
+            await new_file(db, held.library_id)
+    etag = (await held.ask(0, "")).headers["etag"]
+    async with asyncio.timeout(20), looking(held.platform) as looked:
+        call = asyncio.create_task(held.ask(30, etag))
+        await looked.wait()
+        async with held.platform.database.transaction() as db:
+            await change(db, held.library_id)
+        answer = await call
+    assert answer.status_code == status, answer.text
+    if state is not None:
+        assert answer.json()["status"]["state"] == state
+        assert answer.headers["etag"] != etag
+
+
+@asynccontextmanager
+async def looking(platform: Platform) -> AsyncIterator[asyncio.Event]:
+    """An event that comes once the platform has looked whether something changed."""
+    looked = asyncio.Event()
+    async with statements(platform, lambda text: looked.set() if "sum(files.updated_at)" in text else None):
+        yield looked
+
+
+@asynccontextmanager
+async def statements(platform: Platform, heard: Callable[[str], Any]) -> AsyncIterator[None]:
+    """Hears of every statement that the platform sends to its database."""
+
+    def hear(*said: Any) -> None:
+        heard(said[2])
+
+    event.listen(platform.database.engine.sync_engine, "before_cursor_execute", hear)
+    try:
+        yield
+    finally:
+        event.remove(platform.database.engine.sync_engine, "before_cursor_execute", hear)
+
+
+async def test_waiting_is_cheap(held: Held) -> None:
+    """Protocol 6.7: while nothing changes the list is not made again, nor the caller checked again: a look is cheap."""
+    etag = (await held.ask(0, "")).headers["etag"]
+    sent: list[str] = []
+    async with statements(held.platform, sent.append):
+        assert (await held.ask(2, etag)).status_code == 304
+    looks = [text for text in sent if "sum(files.updated_at)" in text]
+    whole = [text for text in sent if "FROM tokens" in text]
+    assert len(looks) > 4
+    assert len(whole) <= 2  # at the beginning and at the end

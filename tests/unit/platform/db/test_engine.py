@@ -1,0 +1,32 @@
+"""Connections to a database that does not answer."""
+
+import asyncio
+import socket
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from privateshare.platform.db import engine
+from privateshare.platform.db.engine import Database
+
+GIVE_UP_SECONDS = 25  # less than the defaults of the driver and of the pool
+
+
+@pytest.mark.parametrize("timeout", ["", "?connect_timeout=2"])
+async def test_a_database_that_is_silent(timeout: str) -> None:
+    """Whoever asks learns soon that it is away, unless the URL says how long to wait."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = Database(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none{timeout}", 2)
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            with pytest.raises(OperationalError, match="timeout"):
+                async with database.transaction() as db:
+                    await db.execute(text("SELECT 1"))
+        await database.close()
+
+
+def test_the_url_has_the_last_word() -> None:
+    """What an operator writes into DATABASE_URL is not replaced."""
+    url = Database("postgresql://host/name?connect_timeout=60", 2).engine.url
+    assert url.query["connect_timeout"] == "60"
+    assert url.query["tcp_user_timeout"] == engine.CONNECTION_DEFAULTS["tcp_user_timeout"]
