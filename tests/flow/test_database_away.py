@@ -28,7 +28,8 @@ async def test_a_database_that_dies_in_the_midst_of_a_sync(tmp_path: Path) -> No
     second = EmbeddedPostgres(folder)
     try:
         with serving(data, environment={"DATABASE_URL": url}) as served:
-            async with operator_platform(Settings(data=data, database_url=SecretStr(url), database_pool_size=5)) as platform:
+            settings = Settings(data=data, database_url=SecretStr(url), database_pool_size=5)
+            async with operator_platform(settings) as platform:
                 people = People(platform, served.origin)
                 wire = await people.contract()
                 wire.http = httpx2.Client(timeout=TIMEOUT_SECONDS)
