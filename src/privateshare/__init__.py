@@ -68,7 +68,8 @@ if TYPE_CHECKING:
         TimeRange,
     )
     from privateshare.sdk.aclient import AsyncPrivateShare
-    from privateshare.sdk.client import FilesReading, PrivateShare
+    from privateshare.sdk.areading import AsyncReading
+    from privateshare.sdk.client import PrivateShare
     from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl, Returned
     from privateshare.sdk.reading import FileError, Reading, ReadResult
     from privateshare.sdk.sinks import File
@@ -142,7 +143,7 @@ _HOME = {
     "Status": "privateshare.protocol.messages",
     "TimeRange": "privateshare.protocol.messages",
     "AsyncPrivateShare": "privateshare.sdk.aclient",
-    "FilesReading": "privateshare.sdk.client",
+    "AsyncReading": "privateshare.sdk.areading",
     "PrivateShare": "privateshare.sdk.client",
     "AuthorizeUrl": "privateshare.sdk.flows.oauth",
     "PageOptions": "privateshare.sdk.flows.oauth",
@@ -164,6 +165,7 @@ __all__ = [
     "AccountRef",
     "ApiError",
     "AsyncPrivateShare",
+    "AsyncReading",
     "AuthorizationFailed",
     "AuthorizeUrl",
     "AvailableServices",
@@ -182,7 +184,6 @@ __all__ = [
     "FileMetadata",
     "FileNotFound",
     "FileTokenStore",
-    "FilesReading",
     "InsufficientScope",
     "InternalError",
     "InvalidAnswer",

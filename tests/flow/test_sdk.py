@@ -11,6 +11,7 @@ import pytest
 
 from privateshare import (
     AccountRef,
+    ApiError,
     AsyncPrivateShare,
     AuthorizationFailed,
     ConfigurationError,
@@ -270,10 +271,9 @@ def test_another_private_key_does_not_get_in(wire: Wire, consented: tuple[Sessio
     session, token = consented
     with client_of(wire) as app:
         name = (app.read_file_list(session, token).file_list or [])[0].name
-        other = next(key(number) for number in range(5) if key(number) is not wire.key)
-        object.__setattr__(app._core.configuration, "private_key", other)
-        with pytest.raises(Exception, match="InvalidJWT"):
-            app.read_accounts(token)
+    other = next(key(number) for number in range(5) if key(number) is not wire.key)
+    with client_of(replace(wire, key=other)) as stranger, pytest.raises(ApiError, match="InvalidJWT"):
+        stranger.read_accounts(token)
     from privateshare.sdk.sinks import FileSink
 
     sink = FileSink(name, other)

@@ -18,6 +18,7 @@ MIN_KEY_BITS = 2048  # protocol 2.1
 MAX_TOKEN_CHARACTERS = 32_768  # a client's JWT holds a few hundred
 
 Claims = dict[str, Any]
+SigningKey = RSAKey
 
 
 def load_private_key(pem: str | bytes, *, ours: bool = False) -> RSAPrivateKey:
@@ -67,11 +68,19 @@ def request_claims(
     return {name: value for name, value in claims.items() if value is not None}
 
 
-def sign(key: RSAPrivateKey, claims: Mapping[str, object], **header: str) -> str:
+def signing_key(key: RSAPrivateKey) -> SigningKey:
+    """A private key in the form that signs many tokens fast."""
+    return _jose(key)
+
+
+def sign(key: RSAPrivateKey | SigningKey, claims: Mapping[str, object], **header: str) -> str:
     """A compact JWT, PS512, with `typ` JWT unless `header` says otherwise. Protocol 2.1, 3.1, 11.2."""
     payload = json.dumps(claims, separators=(",", ":")).encode()
     return jws.serialize_compact(
-        {"alg": ALGORITHM, "typ": "JWT", **header}, payload, _jose(key), algorithms=[ALGORITHM]
+        {"alg": ALGORITHM, "typ": "JWT", **header},
+        payload,
+        key if isinstance(key, RSAKey) else _jose(key),
+        algorithms=[ALGORITHM],
     )
 
 

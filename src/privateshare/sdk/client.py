@@ -1,12 +1,10 @@
 """The blocking client."""
 
 import os
-import time
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
-from privateshare.errors import PrivateShareError
 from privateshare.protocol.messages import (
     Account,
     AvailableServices,
@@ -16,14 +14,13 @@ from privateshare.protocol.messages import (
     Session,
     SessionOptions,
 )
-from privateshare.sdk.aclient import AsyncPrivateShare, _key
 from privateshare.sdk.calls import Calls
 from privateshare.sdk.core import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS, OnToken, make_core, new_state
-from privateshare.sdk.flow import Effect, Flow, Newest, Refresh, Request, Sleep
+from privateshare.sdk.driver import Driver
+from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows import accounts, discovery, oauth, reading
 from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, Returned
-from privateshare.sdk.loop import LoopThread
-from privateshare.sdk.reading import PARALLEL, OnError, OnFile, OnStatus, Reading, ReadResult
+from privateshare.sdk.reading import PARALLEL, Callbacks, OnError, OnFile, OnStatus, Reading
 from privateshare.sdk.sinks import File
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.transport import HttpxTransport
@@ -66,8 +63,7 @@ class PrivateShare(Calls):
             retries=retries,
             on_access_token_change=on_access_token_change,
         )
-        self._transport = HttpxTransport(timeout)
-        self._loop: LoopThread | None = None
+        self._driver = Driver(self._core, HttpxTransport(timeout))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._core.configuration.client_id} at {self._core.configuration.api}>"
@@ -80,10 +76,7 @@ class PrivateShare(Calls):
 
     def close(self) -> None:
         """Ends all connections."""
-        self._transport.close()
-        if self._loop is not None:
-            self._loop.close()
-            self._loop = None
+        self._driver.close()
 
     def get_available_services(
         self, *, all_contracts: bool = False, include_sample_data_only_sources: bool = False
@@ -149,7 +142,7 @@ class PrivateShare(Calls):
 
         Raises InvalidToken if the person has to consent again. Protocol 4.3.
         """
-        return self._refresh(user_access_token)
+        return self._driver.refresh(user_access_token)
 
     def read_session(self, user_access_token: UserAccessToken, options: SessionOptions | None = None) -> Session:
         """A new session; the platform begins to fetch what the person's sources have new.
@@ -161,7 +154,7 @@ class PrivateShare(Calls):
 
     def read_file_list(self, session: Session | str, user_access_token: UserAccessToken) -> FileList:
         """Where a session stands and the files it has so far. Raises InvalidSession. Protocol 6.1."""
-        flow = reading.read_file_list(self._core.configuration, user_access_token, _key(session))
+        flow = reading.read_file_list(self._core.configuration, user_access_token, reading.key_of(session))
         return self._drive(flow).files
 
     def read_file(
@@ -178,12 +171,12 @@ class PrivateShare(Calls):
         way). Protocol 6.3, 6.5.
         """
         path = Path(to) if to is not None else None
-        flow = reading.read_file(self._core.configuration, user_access_token, _key(session), name, path)
+        flow = reading.read_file(self._core.configuration, user_access_token, reading.key_of(session), name, path)
         return self._drive(flow)
 
     def read_file_metadata(self, session: Session | str, name: str, user_access_token: UserAccessToken) -> FileHeader:
         """What there is to know of a file without reading it. Raises FileNotFound. Protocol 6.4."""
-        flow = reading.read_file_metadata(self._core.configuration, user_access_token, _key(session), name)
+        flow = reading.read_file_metadata(self._core.configuration, user_access_token, reading.key_of(session), name)
         return self._drive(flow)
 
     def read_all_files(
@@ -197,7 +190,7 @@ class PrivateShare(Calls):
         on_status_change: OnStatus | None = None,
         on_access_token_change: OnToken | None = None,
         parallel: int = PARALLEL,
-    ) -> "FilesReading":
+    ) -> Reading:
         """Begins to read all files of a session, each as soon as it is there, several at a time.
 
         Iterate over the handle for the files, or give `on_file_data`, and call `result()` to wait for the end. With
@@ -206,98 +199,18 @@ class PrivateShare(Calls):
         refreshed meanwhile goes to `on_access_token_change`, or if it is not given to the client's own. Callbacks run
         on other threads. Protocol 5, 6.
         """
-        if self._loop is None:
-            self._loop = LoopThread()
-        client = AsyncPrivateShare._sharing(self._core)
-
-        async def begin() -> Reading:
-            return client.read_all_files(
-                session,
-                user_access_token,
-                into=into,
-                on_file_data=on_file_data,
-                on_file_error=on_file_error,
-                on_status_change=on_status_change,
-                on_access_token_change=on_access_token_change,
-                parallel=parallel,
-            )
-
-        return FilesReading(self._loop, self._loop.run(begin()), client)
+        return Reading(
+            replace(self._core, on_access_token_change=on_access_token_change or self._core.on_access_token_change),
+            reading.key_of(session),
+            user_access_token,
+            Callbacks(on_file_data, on_file_error, on_status_change),
+            Path(into) if into is not None else None,
+            parallel,
+        )
 
     def read_accounts(self, user_access_token: UserAccessToken) -> list[Account]:
         """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
         return self._drive(accounts.read_accounts(self._core.configuration, user_access_token))
 
     def _drive(self, flow: Flow[T]) -> T:
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    outcome = self._perform(effect)
-                except PrivateShareError as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(outcome)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        finally:
-            flow.close()
-
-    def _perform(self, effect: Effect) -> Any:
-        if isinstance(effect, Request):
-            return self._transport.send(effect)
-        if isinstance(effect, Newest):
-            return self._core.tokens.newest(effect.token)
-        if isinstance(effect, Refresh):
-            return self._refresh(effect.token)
-        if isinstance(effect, Sleep):
-            return time.sleep(effect.seconds)
-        raise TypeError(effect)
-
-    def _refresh(self, token: UserAccessToken) -> UserAccessToken:
-        future, ours = self._core.tokens.begin(token)
-        if not ours:
-            return future.result()
-        try:
-            new = self._drive(oauth.refresh(self._core.configuration, self._core.keys, token))
-        except BaseException as error:
-            self._core.tokens.end(token, error)
-            raise
-        self._core.tokens.end(token, new)
-        if self._core.on_access_token_change is not None:
-            self._core.on_access_token_change(new)
-        return new
-
-
-class FilesReading:
-    """A run of `read_all_files`: iterate over it for the files as they become ready, or wait for its `result`."""
-
-    def __init__(self, loop: LoopThread, run: Reading, client: AsyncPrivateShare) -> None:
-        self._loop, self._run, self._client = loop, run, client
-
-    def stop_polling(self) -> None:
-        """Ends it soon: no further file is begun, those under way are finished."""
-        self._loop.call(self._run.stop_polling)
-
-    def result(self) -> ReadResult:
-        """How it ended, once it has; files that nobody took are let go. Raises what ended it early."""
-        try:
-            return self._loop.run(self._run.result())
-        finally:
-            self._loop.run(self._client.close())
-
-    def close(self) -> None:
-        """Stops, and waits until nothing runs any more; safe to call at any time."""
-        self.stop_polling()
-        self.result()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[File]:
-        while files := self._loop.run(self._run.next_files()):
-            yield from files
+        return self._driver.drive(flow)

@@ -1,7 +1,6 @@
 """What a client knows: who it is, where the platform is, and how patient to be."""
 
 import secrets
-import string
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,7 @@ from privateshare.errors import ConfigurationError
 from privateshare.protocol import jwt
 from privateshare.protocol.addresses import ONBOARD_PATH, STORAGE_PATH
 
-NONCE_CHARACTERS = string.ascii_letters + string.digits
-NONCE_LENGTH = 32  # protocol 2.2
+NONCE_BYTES = 16  # 32 characters; protocol 2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,7 @@ class Configuration:
     application_id: str
     contract_id: str
     private_key: RSAPrivateKey = field(repr=False)
+    signing_key: jwt.SigningKey = field(repr=False)
     api: str
     onboard: str
     storage: str
@@ -37,11 +36,9 @@ class Configuration:
 
     def bearer(self, access_token: str | None = None, **claims: object) -> dict[str, str]:
         """The header that authenticates one call, freshly signed. Protocol 2."""
-        nonce = "".join(secrets.choice(NONCE_CHARACTERS) for _ in range(NONCE_LENGTH))
-        common = jwt.request_claims(
-            self.client_id, nonce=nonce, timestamp=int(time.time() * 1000), access_token=access_token, **claims
-        )
-        return {"authorization": f"Bearer {jwt.sign(self.private_key, common)}"}
+        nonce, now = secrets.token_hex(NONCE_BYTES), int(time.time() * 1000)
+        common = jwt.request_claims(self.client_id, nonce=nonce, timestamp=now, access_token=access_token, **claims)
+        return {"authorization": f"Bearer {jwt.sign(self.signing_key, common)}"}
 
 
 def configured(
@@ -59,10 +56,12 @@ def configured(
         raise ConfigurationError("contract_id must be the id that the platform gave you")
     api = _address("base_url", addresses["base_url"] or "")
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(api))
+    key = jwt.load_private_key(private_key)
     return Configuration(
         application_id,
         contract_id,
-        jwt.load_private_key(private_key),
+        key,
+        jwt.signing_key(key),
         api,
         _address("onboard_url", addresses["onboard_url"] or f"{origin}{ONBOARD_PATH}"),
         _address("storage_url", addresses["storage_url"] or f"{origin}{STORAGE_PATH}"),

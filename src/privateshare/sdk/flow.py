@@ -78,13 +78,6 @@ class Newest:
     token: UserAccessToken
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The flow has ended with this value."""
-
-    value: Any
-
-
 Effect = Request | Sleep | Refresh | Newest
 Flow = Generator[Effect, Any, T]
 

@@ -1,23 +1,33 @@
-"""Reading all files of a session: bounded, in parallel, each as soon as it is there, none twice.
+"""Reading all files of a session: several at a time, each as soon as it is there, none twice.
 
-One engine on asyncio; the blocking client runs it in a thread of its own.
+One thread asks what there is; lanes, threads of their own, read. Signing, opening and unpacking happen on the lanes.
 """
 
-import asyncio
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from time import monotonic
+from typing import Self, TypeVar
 
 from privateshare.errors import PrivateShareError
 from privateshare.protocol.messages import FileEntry, FileList, SessionState, Status
-from privateshare.sdk.flows.reading import Listed
+from privateshare.sdk.bulk import bulks
+from privateshare.sdk.core import Core
+from privateshare.sdk.driver import Abandoned, Driver
+from privateshare.sdk.flow import Flow
+from privateshare.sdk.flows.reading import Listed, read_file, read_file_list
+from privateshare.sdk.lanes import start_lane
 from privateshare.sdk.manifest import Manifest
 from privateshare.sdk.sinks import File
+from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.transport import HttpxTransport
 
-PARALLEL = 8
+T = TypeVar("T")
+
+PARALLEL = 16
 WAIT_SECONDS = 20  # protocol 6.7
 POLL_SECONDS = 3.0  # of platforms that do not hold an answer; protocol 6.7
 OVER = frozenset({SessionState.COMPLETED, SessionState.PARTIAL})
@@ -38,7 +48,7 @@ OnStatus = Callable[[Status], object]
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Who wants to know. Plain functions run one by one on a thread of their own, coroutine functions on the loop."""
+    """Who wants to know. They are called one at a time, on other threads."""
 
     on_file_data: OnFile | None = None
     on_file_error: OnError | None = None
@@ -58,100 +68,227 @@ class ReadResult:
     stopped: bool = False
 
 
-class Reader(Protocol):
-    """The two calls that reading is made of."""
-
-    async def list_files(self, wait: int, known: Listed | None) -> Listed:
-        """The file list."""
-
-    async def read(self, name: str, to: Path | None) -> File:
-        """One file."""
-
-    async def close(self) -> None:
-        """Nothing more will be read."""
-
-
 class Reading:
-    """One run over a session's files. Iterate over it for the files as they become ready, or wait for `result`."""
+    """A run of `read_all_files`: iterate over it for the files as they become ready, or wait for its `result`."""
 
-    def __init__(self, reader: Reader, callbacks: Callbacks, into: Path | None, parallel: int) -> None:
-        self._reader, self._callbacks = reader, callbacks
+    def __init__(
+        self,
+        core: Core,
+        session_key: str,
+        token: UserAccessToken,
+        callbacks: Callbacks,
+        into: Path | None,
+        parallel: int,
+        on_change: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._core, self._session_key, self._token = core, session_key, token
+        self._callbacks, self._on_change = callbacks, on_change
         self._manifest = Manifest(into) if into else None
-        self._queue: asyncio.Queue[FileEntry | None] = asyncio.Queue()
-        self._ready: asyncio.Queue[File | None] = asyncio.Queue(maxsize=2 * parallel)
-        self._parallel = parallel
-        self._stopping = asyncio.Event()
-        self._seen: dict[str, int] = {}
+        self._changed = threading.Condition()  # its lock guards all that follows
+        self._waiting: deque[str] = deque()  # names of files to read
+        self._claimed: set[str] = set()  # those, and the files that are being read
+        self._newest: dict[str, FileEntry] = {}
         self._list = FileList(status=Status(state=SessionState.PENDING))
+        self._listed_all = self._stopping = False
+        self._ready: deque[File] = deque()
+        self._room = 2 * parallel  # for files that are being read, or are ready and not yet taken
+        self._discard = callbacks.on_file_data is not None
         self._errors: list[FileError] = []
         self._files = self._skipped = self._size = 0
-        self._discard = callbacks.on_file_data is not None
-        self._teller = ThreadPoolExecutor(1, thread_name_prefix="privateshare-callbacks")
-        self._task = asyncio.create_task(self._run())
+        self._failure: BaseException | None = None
+        self._telling = threading.Lock()
+        self.ended: Future[ReadResult] = Future()
+        self.ended.set_running_or_notify_cancel()  # whoever stops waiting for it does not end it
+        self._start(parallel)
 
     def stop_polling(self) -> None:
         """Ends it soon: no further file is begun, those under way are finished."""
-        self._stopping.set()
+        with self._changed:
+            self._stopping = True
+            self._notify()
 
-    async def result(self) -> ReadResult:
+    def abandon(self) -> None:
+        """Ends it at once: what is being read is dropped."""
+        self._driver.abandoned.set()
+        self.stop_polling()
+
+    def result(self) -> ReadResult:
         """How it ended, once it has; files that nobody took are let go. Raises what ended it early."""
-        self._discard = True
-        while not self._task.done():
-            taken = asyncio.ensure_future(self._ready.get())
-            await asyncio.wait([taken, self._task], return_when=asyncio.FIRST_COMPLETED)
-            taken.cancel()
-        return await self._task
+        self.discard()
+        try:
+            return self.ended.result()
+        except KeyboardInterrupt:
+            self.abandon()
+            raise
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stops, and waits until nothing runs any more; safe to call at any time."""
         self.stop_polling()
-        await self.result()
+        self.result()
 
-    async def __aenter__(self) -> "Reading":
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    async def __aiter__(self) -> AsyncIterator[File]:
-        while (file := await self._ready.get()) is not None:
-            yield file
-        await self._task
+    def __iter__(self) -> Iterator[File]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ready or self.ended.done())
+            files = self.take()
+            yield from files
+            if not files and self.ended.done():
+                self.ended.result()
+                return
 
-    async def next_files(self) -> list[File]:
-        """All files that are ready, at least one; none at the end."""
-        file = await self._ready.get()
-        if file is None:
-            await self._task
-            return []
-        files = [file]
-        while not self._ready.empty():
-            more = self._ready.get_nowait()
-            if more is None:
-                self._ready.put_nowait(None)
-                break
-            files.append(more)
-        return files
+    def take(self) -> list[File]:
+        """The files that are ready now; nobody else gets them."""
+        with self._changed:
+            files = list(self._ready)
+            self._drop_ready()
+            return files
 
-    async def _run(self) -> ReadResult:
-        workers = [asyncio.create_task(self._work()) for _ in range(self._parallel)]
+    def discard(self) -> None:
+        """Lets go of the files that are ready, and of all that follow."""
+        with self._changed:
+            self._discard = True
+            self._drop_ready()
+
+    def next_entry(self, *, wait: bool) -> FileEntry | None:
+        """For a lane: what to read next; None if there is nothing now, or with `wait`, if nothing will be."""
+        with self._changed:
+            while not self._stopping:
+                if self._waiting and self._room > 0:
+                    entry = self._newest[self._waiting.popleft()]
+                    if self._manifest is None or not self._manifest.has(entry):
+                        self._room -= 1
+                        return entry
+                    self._skipped += 1
+                    self._claimed.discard(entry.name)
+                elif not wait or (self._listed_all and not self._waiting):
+                    return None
+                else:
+                    self._changed.wait()
+            return None
+
+    def flow(self, entry: FileEntry) -> Flow[File]:
+        """For a lane: the calls that read a file."""
+        to = self._manifest.path(entry.name) if self._manifest else None
+        return read_file(self._core.configuration, self._token, self._session_key, entry.name, to)
+
+    def deliver(self, entry: FileEntry, outcome: File | PrivateShareError) -> None:
+        """For a lane: a file that was read, or why it could not be."""
+        if isinstance(outcome, File):
+            if self._manifest is not None:
+                self._manifest.add(entry, outcome)
+            self._tell(self._callbacks.on_file_data, outcome)
+        else:
+            self._tell(self._callbacks.on_file_error, FileError(entry.name, outcome))
+        with self._changed:
+            if isinstance(outcome, File):
+                self._files += 1
+                self._size += outcome.size
+            else:
+                self._errors.append(FileError(entry.name, outcome))
+            if isinstance(outcome, File) and not self._discard:
+                self._ready.append(outcome)
+            else:
+                self._room += 1
+            self._claimed.discard(entry.name)
+            self._claim(entry.name, entry.updated_date)
+            self._notify()
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the whole run, which raises this."""
+        with self._changed:
+            if not isinstance(error, Abandoned):
+                self._failure = self._failure or error
+            self.stop_polling()
+
+    def leave(self) -> None:
+        """For a lane: it has ended. With the last one the run has."""
+        with self._changed:
+            self._lanes -= 1
+            if self._lanes:
+                return
+        self._driver.close()
+        if self._manifest is not None:
+            self._manifest.close()
+        with self._changed:
+            if self._failure is not None:
+                self.ended.set_exception(self._failure)
+            else:
+                self.ended.set_result(self._result())
+            self._notify()
+
+    def _start(self, parallel: int) -> None:
+        timeout = self._core.configuration.timeout
+        self._driver = Driver(self._core, HttpxTransport(timeout))
+        lanes = bulks(timeout, parallel)
+        self._lanes = len(lanes)
+        for bulk in lanes:
+            start_lane(self, self._driver, bulk)
+        threading.Thread(target=self._poll, name="privateshare-poll", daemon=True).start()
+
+    def _poll(self) -> None:
         try:
             if self._manifest is not None:
-                await asyncio.to_thread(self._manifest.open)
-            await self._poll()
-        finally:
-            for _ in workers:
-                self._queue.put_nowait(None)
-            outcomes = await asyncio.gather(*workers, return_exceptions=True)
-            self._teller.shutdown(wait=False)
-            await self._reader.close()
-            if self._manifest is not None:
-                self._manifest.close()
-            if not self._discard:
-                await self._ready.put(None)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+                self._manifest.open()
+            self._list_all()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the run raises it
+            self.fail(error)
+
+    def _list_all(self) -> None:
+        listed: Listed | None = None
+        while not self._stopping:
+            began = monotonic()
+            configuration = self._core.configuration
+            newer = self._driver.drive(
+                read_file_list(configuration, self._token, self._session_key, WAIT_SECONDS, listed)
+            )
+            self._learn(newer.files)
+            if newer.files.status.state in OVER:
+                return
+            if newer.etag is None or newer == listed:  # the platform does not wait, or not long
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopping, POLL_SECONDS - (monotonic() - began))
+            listed = newer
+
+    def _learn(self, files: FileList) -> None:
+        if files.status != self._list.status and not self._stopping:
+            self._tell(self._callbacks.on_status_change, files.status)
+        with self._changed:
+            self._list = files
+            for entry in files.file_list or []:
+                known = self._newest.get(entry.name)
+                if known is None or known.updated_date < entry.updated_date:
+                    self._newest[entry.name] = entry
+                    self._claim(entry.name, known.updated_date if known else -1)
+            self._listed_all = files.status.state in OVER
+            self._notify()
+
+    def _claim(self, name: str, read: int) -> None:
+        """Queues a file of which there is something newer than what was read, unless a lane is at it."""
+        if name not in self._claimed and self._newest[name].updated_date > read:
+            self._claimed.add(name)
+            self._waiting.append(name)
+
+    def _tell(self, callback: Callable[[T], object] | None, value: T) -> None:
+        if callback is not None:
+            with self._telling:
+                callback(value)
+
+    def _drop_ready(self) -> None:
+        self._room += len(self._ready)
+        self._ready.clear()
+        self._notify()
+
+    def _notify(self) -> None:
+        self._changed.notify_all()
+        self._on_change()
+
+    def _result(self) -> ReadResult:
         return ReadResult(
             self._list.status,
             self._files,
@@ -159,80 +296,5 @@ class Reading:
             self._size,
             self._errors,
             list(self._list.file_list or []),
-            self._stopping.is_set(),
+            self._stopping,
         )
-
-    async def _poll(self) -> None:
-        listed: Listed | None = None
-        while not self._stopping.is_set():
-            call = asyncio.ensure_future(self._reader.list_files(WAIT_SECONDS, listed))
-            stop = asyncio.ensure_future(self._stopping.wait())
-            await asyncio.wait([call, stop], return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
-            if not call.done():
-                call.cancel()
-                return
-            listed = await call
-            await self._take(listed.files)
-            if listed.files.status.state in OVER:
-                return
-            if listed.etag is None:
-                await self._pause(POLL_SECONDS)
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
-
-    async def _take(self, files: FileList) -> None:
-        if files.status != self._list.status:
-            await self._tell(self._callbacks.on_status_change, files.status)
-        self._list = files
-        for entry in files.file_list or []:
-            if self._seen.get(entry.name, -1) < entry.updated_date:
-                self._seen[entry.name] = entry.updated_date
-                self._queue.put_nowait(entry)
-
-    async def _work(self) -> None:
-        try:
-            await self._read_queued()
-        except BaseException:
-            self._stopping.set()  # a callback that raises ends the whole run
-            raise
-
-    async def _read_queued(self) -> None:
-        while (entry := await self._queue.get()) is not None:
-            if self._stopping.is_set() or entry.updated_date < self._seen[entry.name]:
-                continue
-            if self._manifest is not None and self._manifest.has(entry):
-                self._skipped += 1
-                continue
-            try:
-                await self._read(entry)
-            except PrivateShareError as error:
-                await self._fail(FileError(entry.name, error))
-
-    async def _read(self, entry: FileEntry) -> None:
-        to = self._manifest.path(entry.name) if self._manifest else None
-        file = await self._reader.read(entry.name, to)
-        if self._manifest is not None:
-            await asyncio.to_thread(self._manifest.add, entry, file)
-        self._files += 1
-        self._size += file.size
-        await self._tell(self._callbacks.on_file_data, file)
-        if not self._discard:
-            await self._ready.put(file)
-
-    async def _tell(self, callback: Callable[[Any], object] | None, value: object) -> None:
-        if callback is None:
-            return
-        if inspect.iscoroutinefunction(callback):
-            waiting: Awaitable[object] = callback(value)
-            await waiting
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._teller, callback, value)
-
-    async def _fail(self, failed: FileError) -> None:
-        self._errors.append(failed)
-        await self._tell(self._callbacks.on_file_error, failed)

@@ -1,13 +1,12 @@
 """HTTP under the clients: an adapter has two methods, `send` and `close`.
 
-httpx2 is always there; for reading many files pyreqwest is used where `privateshare[fast]` is installed.
+For reading many files see `bulk.py`.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from privateshare.errors import NetworkError
 from privateshare.sdk.flow import Request, Response, Sink
@@ -65,7 +64,7 @@ class HttpxTransport:
             finally:
                 answer.close()
         except self._errors as error:
-            raise _network_error(request, error) from error
+            raise network_error(request, f"{type(error).__name__} {error}") from error
 
     def close(self) -> None:
         """Ends all connections."""
@@ -101,51 +100,11 @@ class AsyncHttpxTransport:
             finally:
                 await answer.aclose()
         except self._errors as error:
-            raise _network_error(request, error) from error
+            raise network_error(request, f"{type(error).__name__} {error}") from error
 
     async def close(self) -> None:
         """Ends all connections."""
         await self._client.aclose()
-
-
-class PyreqwestTransport:
-    """pyreqwest, on asyncio: a twelfth of the work a request costs otherwise."""
-
-    def __init__(self, timeout: float) -> None:
-        from pyreqwest.client import ClientBuilder
-        from pyreqwest.exceptions import PyreqwestError
-
-        self._error: type[Exception] = PyreqwestError
-        self._client = ClientBuilder().read_timeout(timedelta(seconds=timeout)).follow_redirects(False).build()
-
-    async def send(self, request: Request) -> Response:
-        """The answer."""
-        builder = self._client.request(request.method, request.url).headers(dict(request.headers))
-        if callable(request.body):
-            builder = builder.body_stream(_pieces(request.body))
-        elif request.body is not None:
-            builder = builder.body_bytes(request.body)
-        try:
-            async with builder.streamed_read_buffer_limit(PIECE_BYTES).build_streamed() as answer:
-                headers = _lower(answer.headers.items())
-                if request.sink is None or answer.status >= 300:
-                    return Response(answer.status, headers, bytes(await answer.bytes()))
-                if _is_small(headers):
-                    await on_worker(partial(take_whole, request.sink, headers, bytes(await answer.bytes())))
-                else:
-                    await feed(request.sink, headers, _read(answer.body_reader))
-                return Response(answer.status, headers)
-        except self._error as error:
-            raise _network_error(request, error) from error
-
-    async def close(self) -> None:
-        """Ends all connections."""
-        await self._client.close()
-
-
-async def _read(reader: Any) -> AsyncIterator[bytes]:
-    while (piece := await reader.read(PIECE_BYTES)) is not None:
-        yield bytes(piece)
 
 
 async def feed(sink: Sink, headers: Mapping[str, str], pieces: AsyncIterator[bytes]) -> None:
@@ -169,14 +128,6 @@ def _is_small(headers: Mapping[str, str]) -> bool:
     return length.isascii() and length.isdigit() and int(length) <= PIECE_BYTES
 
 
-def bulk_transport(timeout: float) -> AsyncTransport:
-    """The fastest transport that is installed."""
-    try:
-        return PyreqwestTransport(timeout)
-    except ModuleNotFoundError:
-        return AsyncHttpxTransport(timeout)
-
-
 async def _pieces(body: Callable[[], Iterable[bytes]]) -> AsyncIterator[bytes]:
     pieces = iter(body())
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
@@ -187,6 +138,7 @@ def _lower(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers}
 
 
-def _network_error(request: Request, error: Exception) -> NetworkError:
+def network_error(request: Request, reason: str) -> NetworkError:
+    """That no answer came, and why."""
     address = request.url.split("?", 1)[0].split("/query/", 1)[0]  # a session's key is a secret
-    return NetworkError(f"no answer from {address}: {type(error).__name__} {str(error)[:100]}".strip())
+    return NetworkError(f"no answer from {address}: {reason[:120]}".strip())

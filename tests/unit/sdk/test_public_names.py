@@ -8,9 +8,9 @@ import pytest
 import privateshare
 
 NAMES = """
-Accept Account AccountIds AccountRef ApiError AsyncPrivateShare AuthorizationFailed AuthorizeUrl AvailableServices
-Compression ConfigurationError ContractDetails Criterion DurationLimit File FileDecryptionError FileEntry FileError
-FileHeader FileIntegrityError FileList FileMetadata FileNotFound FileTokenStore FilesReading InsufficientScope
+Accept Account AccountIds AccountRef ApiError AsyncPrivateShare AsyncReading AuthorizationFailed AuthorizeUrl
+AvailableServices Compression ConfigurationError ContractDetails Criterion DurationLimit File FileDecryptionError
+FileEntry FileError FileHeader FileIntegrityError FileList FileMetadata FileNotFound FileTokenStore InsufficientScope
 InternalError InvalidAnswer InvalidClient InvalidContractDataRequest InvalidJWT InvalidRedirectUri InvalidRequest
 InvalidSession InvalidTimestamp InvalidToken Limits MemoryTokenStore MethodNotAllowed NetworkError NotFound ObjectType
 PageOptions PageUrl PrivateShare PrivateShareError PushDescriptor ReadResult Reading RequestTooLarge Returned

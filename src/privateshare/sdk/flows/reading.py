@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from privateshare.errors import InvalidToken
+from privateshare.errors import InvalidAnswer, InvalidToken
 from privateshare.protocol.envelope import decode_metadata
 from privateshare.protocol.messages import Accept, Compression, FileHeader, FileList, Session, SessionOptions
 from privateshare.sdk.configuration import Configuration
@@ -24,6 +24,11 @@ class Listed:
 
     files: FileList
     etag: str | None
+
+
+def key_of(session: Session | str) -> str:
+    """The key of a session that is given as one or by its key."""
+    return session if isinstance(session, str) else session.key
 
 
 def with_our_compression(options: SessionOptions | None) -> SessionOptions:
@@ -70,7 +75,8 @@ def read_file(
         yield from _file(configuration, token, session_key, name, "GET", sink)
     finally:
         sink.abort()
-    assert sink.file is not None
+    if sink.file is None:
+        raise InvalidAnswer(f"the platform answered something else than the file {name}")
     return sink.file
 
 

@@ -1,0 +1,163 @@
+"""What drives flows: one on the thread that calls, one on asyncio. Nothing else differs between the clients."""
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from privateshare.errors import PrivateShareError
+from privateshare.sdk.core import Core
+from privateshare.sdk.flow import Flow, Newest, Refresh, Request, Response, Sleep
+from privateshare.sdk.flows import oauth
+from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.transport import AsyncHttpxTransport, AsyncTransport, Transport
+from privateshare.sdk.workers import finish
+
+T = TypeVar("T")
+
+
+class Abandoned(Exception):
+    """Nobody wants the outcome any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A flow has ended with this value."""
+
+    value: Any
+
+
+class Driver:
+    """Does what flows ask for on the thread that calls; any number of threads may."""
+
+    def __init__(self, core: Core, transport: Transport) -> None:
+        self._core, self._transport = core, transport
+        self.abandoned = threading.Event()
+
+    def drive(self, flow: Flow[T]) -> T:
+        """What the flow comes to. Raises what it raises, and Abandoned."""
+        try:
+            step = self.advance(flow, None)
+            while isinstance(step, Request):
+                step = self.advance(flow, self._send(step))
+            value: T = step.value
+            return value
+        finally:
+            flow.close()
+
+    def advance(self, flow: Flow[Any], outcome: Response | PrivateShareError | None) -> Request | Done:
+        """Goes on with a flow after its last request, up to its next one or its end. Raises what the flow raises."""
+        sent: Any = outcome
+        try:
+            while True:
+                effect = flow.throw(sent) if isinstance(sent, PrivateShareError) else flow.send(sent)
+                if isinstance(effect, Request):
+                    return effect
+                sent = self._perform(effect)
+        except StopIteration as stop:
+            return Done(stop.value)
+
+    def refresh(self, token: UserAccessToken) -> UserAccessToken:
+        """The newest token of a grant; the app is told before anyone uses it."""
+        future, ours = self._core.tokens.begin(token)
+        if not ours:
+            return future.result()
+        try:
+            new = self.drive(oauth.refresh(self._core.configuration, self._core.keys, token))
+        except BaseException as error:
+            self._core.tokens.end(token, error)
+            raise
+        try:
+            if self._core.on_access_token_change is not None:
+                self._core.on_access_token_change(new)
+        finally:
+            self._core.tokens.end(token, new)
+        return new
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._transport.close()
+
+    def _send(self, request: Request) -> Response | PrivateShareError:
+        try:
+            return self._transport.send(request)
+        except PrivateShareError as error:
+            return error
+
+    def _perform(self, effect: Newest | Refresh | Sleep) -> UserAccessToken | PrivateShareError | None:
+        if isinstance(effect, Newest):
+            return self._core.tokens.newest(effect.token)
+        if isinstance(effect, Sleep):
+            if self.abandoned.wait(effect.seconds):
+                raise Abandoned
+            return None
+        try:
+            return self.refresh(effect.token)
+        except PrivateShareError as error:
+            return error
+
+
+class AsyncDriver:
+    """Does what flows ask for, on asyncio."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._transport: AsyncTransport | None = None
+        self._renewals: set[asyncio.Task[UserAccessToken]] = set()
+
+    async def drive(self, flow: Flow[T]) -> T:
+        """What the flow comes to. Raises what it raises."""
+        outcome: Any = None
+        try:
+            while True:
+                effect = flow.throw(outcome) if isinstance(outcome, PrivateShareError) else flow.send(outcome)
+                try:
+                    outcome = await self._perform(effect)
+                except PrivateShareError as error:
+                    outcome = error
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        finally:
+            flow.close()
+
+    async def close(self) -> None:
+        """Ends all connections, once no token is being refreshed."""
+        if self._renewals:
+            await asyncio.wait(self._renewals)
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.close()
+
+    async def refresh(self, token: UserAccessToken) -> UserAccessToken:
+        """The newest token of a grant. One that has begun is finished, even if its caller is cancelled."""
+        future, ours = self._core.tokens.begin(token)
+        if not ours:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        task = asyncio.create_task(self._renew(token))
+        self._renewals.add(task)
+        task.add_done_callback(self._renewals.discard)
+        return await asyncio.shield(task)
+
+    async def _renew(self, token: UserAccessToken) -> UserAccessToken:
+        try:
+            new = await self.drive(oauth.refresh(self._core.configuration, self._core.keys, token))
+        except BaseException as error:
+            self._core.tokens.end(token, error)
+            raise
+        try:
+            if self._core.on_access_token_change is not None:
+                await finish(await asyncio.to_thread(self._core.on_access_token_change, new))
+        finally:
+            self._core.tokens.end(token, new)
+        return new
+
+    async def _perform(self, effect: Request | Newest | Refresh | Sleep) -> Any:
+        if isinstance(effect, Request):
+            self._transport = self._transport or AsyncHttpxTransport(self._core.configuration.timeout)
+            return await self._transport.send(effect)
+        if isinstance(effect, Newest):
+            return self._core.tokens.newest(effect.token)
+        if isinstance(effect, Refresh):
+            return await self.refresh(effect.token)
+        return await asyncio.sleep(effect.seconds)
