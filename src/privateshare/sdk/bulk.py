@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from privateshare.errors import NetworkError, PrivateShareError
 from privateshare.sdk.flow import Request, Response
-from privateshare.sdk.transport import PIECE_BYTES, HttpxTransport, Transport, network_error
+from privateshare.sdk.transport import PIECE_BYTES, Transport, network_error
 
 T = TypeVar("T")
 Outcome = Response | PrivateShareError | Exception
@@ -34,19 +34,18 @@ class Bulk(Protocol[T]):
         """Ends all connections."""
 
 
-def bulks(timeout: float, parallel: int) -> "list[Bulk[Any]]":
-    """One for each thread that is worth having, `parallel` requests in all."""
+def bulks(timeout: float, parallel: int, transport: Transport) -> "list[Bulk[Any]]":
+    """One for each thread that is worth having, `parallel` requests in all; without libcurl, through `transport`."""
     try:
         import pycurl  # noqa: F401
     except ModuleNotFoundError:
-        shared = HttpxTransport(timeout)
-        return [OneByOne(shared) for _ in range(parallel)]
+        return [OneByOne(transport) for _ in range(parallel)]
     threads = min(cpu_count() or 1, parallel)
     return [CurlBulk(timeout, -(-parallel // threads)) for _ in range(threads)]
 
 
 class OneByOne(Generic[T]):
-    """One request at a time."""
+    """One request at a time, through a transport that others use too and whose owner closes it."""
 
     at_once = 1
 
@@ -68,8 +67,7 @@ class OneByOne(Generic[T]):
         return finished
 
     def close(self) -> None:
-        """Ends all connections."""
-        self._transport.close()
+        """Nothing: the transport goes on."""
 
 
 class CurlBulk(Generic[T]):

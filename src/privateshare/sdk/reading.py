@@ -224,8 +224,9 @@ class Reading:
 
     def _start(self, parallel: int) -> None:
         timeout = self._core.configuration.timeout
-        self._driver = Driver(self._core, HttpxTransport(timeout))
-        lanes = bulks(timeout, parallel)
+        transport = HttpxTransport(timeout)
+        self._driver = Driver(self._core, transport)
+        lanes = bulks(timeout, parallel, transport)
         self._lanes = len(lanes)
         for bulk in lanes:
             start_lane(self, self._driver, bulk)
@@ -237,7 +238,8 @@ class Reading:
                 self._manifest.open()
             self._list_all()
         except BaseException as error:  # noqa: BLE001 - whatever it is, the run raises it
-            self.fail(error)
+            if not self._stopping:  # else it is only that connections were ended under it
+                self.fail(error)
 
     def _list_all(self) -> None:
         listed: Listed | None = None
