@@ -38,20 +38,20 @@ class Driver:
         """What the flow comes to. Raises what it raises, and Abandoned."""
         try:
             step = self.advance(flow, None)
-            while isinstance(step, Request):
-                step = self.advance(flow, self._send(step))
+            while not isinstance(step, Done):
+                step = self.advance(flow, self._done(step))
             value: T = step.value
             return value
         finally:
             flow.close()
 
-    def advance(self, flow: Flow[Any], outcome: Response | PrivateShareError | None) -> Request | Done:
-        """Goes on with a flow after its last request, up to its next one or its end. Raises what the flow raises."""
+    def advance(self, flow: Flow[Any], outcome: Response | PrivateShareError | None) -> Request | Sleep | Done:
+        """Goes on with a flow after its last step, up to its next one or its end. Raises what the flow raises."""
         sent: Any = outcome
         try:
             while True:
                 effect = flow.throw(sent) if isinstance(sent, PrivateShareError) else flow.send(sent)
-                if isinstance(effect, Request):
+                if isinstance(effect, Request | Sleep):
                     return effect
                 sent = self._perform(effect)
         except StopIteration as stop:
@@ -78,19 +78,19 @@ class Driver:
         """Ends all connections."""
         self._transport.close()
 
-    def _send(self, request: Request) -> Response | PrivateShareError:
+    def _done(self, step: Request | Sleep) -> Response | PrivateShareError | None:
+        if isinstance(step, Sleep):
+            if self.abandoned.wait(step.seconds):
+                raise Abandoned
+            return None
         try:
-            return self._transport.send(request)
+            return self._transport.send(step)
         except PrivateShareError as error:
             return error
 
-    def _perform(self, effect: Newest | Refresh | Sleep) -> UserAccessToken | PrivateShareError | None:
+    def _perform(self, effect: Newest | Refresh) -> UserAccessToken | PrivateShareError:
         if isinstance(effect, Newest):
             return self._core.tokens.newest(effect.token)
-        if isinstance(effect, Sleep):
-            if self.abandoned.wait(effect.seconds):
-                raise Abandoned
-            return None
         try:
             return self.refresh(effect.token)
         except PrivateShareError as error:

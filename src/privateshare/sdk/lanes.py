@@ -1,15 +1,16 @@
 """A lane: a thread that reads files of a run, as many at once as its connections can."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from privateshare.errors import PrivateShareError
 from privateshare.protocol.messages import FileEntry
 from privateshare.sdk.bulk import Bulk, Outcome
 from privateshare.sdk.driver import Abandoned, Done, Driver
-from privateshare.sdk.flow import Flow, Sink
+from privateshare.sdk.flow import Flow, Sink, Sleep
 from privateshare.sdk.sinks import File
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class _Lane:
     def __init__(self, run: "Reading", driver: Driver, bulk: Bulk[Task]) -> None:
         self._run, self._driver, self._bulk = run, driver, bulk
         self._tasks: set[Task] = set()
+        self._resting: dict[Task, float] = {}  # those that wait before they are tried again, and until when
 
     def run(self) -> None:
         """Reads until there is nothing left, or the run ends."""
@@ -57,10 +59,24 @@ class _Lane:
                 self._go_on(Task(entry, self._run.flow(entry)), None)
             if not self._tasks:
                 return
-            for task, outcome in self._bulk.finished(PATIENCE_SECONDS):
+            for task, outcome in self._finished():
                 self._go_on(task, outcome)
             if self._driver.abandoned.is_set():
                 return
+
+    def _finished(self) -> Sequence[tuple[Task, Outcome | None]]:
+        """What has been answered, and what has rested long enough before it is tried again."""
+        now = monotonic()
+        rested = [task for task, until in self._resting.items() if until <= now]
+        for task in rested:
+            del self._resting[task]
+        if rested:
+            return [(task, None) for task in rested]
+        patience = min([PATIENCE_SECONDS, *(until - now for until in self._resting.values())])
+        if len(self._resting) == len(self._tasks):
+            self._driver.abandoned.wait(patience)
+            return []
+        return self._bulk.finished(patience)
 
     def _go_on(self, task: Task, outcome: Outcome | None) -> None:
         if isinstance(outcome, Exception) and not isinstance(outcome, PrivateShareError):
@@ -75,6 +91,9 @@ class _Lane:
         if isinstance(step, Done):
             self._tasks.discard(task)
             self._run.deliver(task.entry, step.value)
+            return
+        if isinstance(step, Sleep):
+            self._resting[task] = monotonic() + step.seconds
             return
         if step.sink is not None:
             step = replace(step, sink=_Abandonable(step.sink, self._driver.abandoned))

@@ -16,6 +16,7 @@ from privateshare.protocol.envelope import encode_metadata, encrypted
 
 KEY = generate_private_key(65537, 2048)
 ENVELOPE_START = 272
+PATIENCE = {"busy": "0", "patience": "1"}  # as `retry-after`
 HOLD_SECONDS = 2.0  # protocol 6.7
 
 
@@ -92,8 +93,8 @@ def _handler(platform: Scripted) -> type[BaseHTTPRequestHandler]:
 
         def _file(self, name: str) -> None:
             step = platform.next_step(name)
-            if step == "busy":
-                return self._answer(503, b"{}", **{"retry-after": "0"})
+            if step in PATIENCE:
+                return self._answer(503, b"{}", **{"retry-after": PATIENCE[step]})
             if step == "slow":
                 sleep(0.4)
             plain = content(name)

@@ -74,6 +74,20 @@ def test_a_file_that_cannot_be_read_leaves_the_others_alone():
         assert result.errors == told
 
 
+def test_a_file_that_must_be_waited_for_holds_up_no_other():
+    """The platform asks for patience with one file; the others are read meanwhile."""
+    names: list[str] = []
+    with (
+        scripted(Scripted(lambda _: file_list(NAMES), {NAMES[0]: ["patience"]})) as platform,
+        client_of(platform) as app,
+    ):
+        began = time.monotonic()
+        reading = app.read_all_files("session", TOKEN, on_file_data=lambda file: names.append(file.name))
+        assert reading.result().files == len(NAMES)
+        assert time.monotonic() - began > 1
+    assert names[-1] == NAMES[0]
+
+
 def test_nothing_is_read_ahead_without_bound():
     """Who takes no files is sent no more than twice as many as are read at once."""
     with (
