@@ -1,6 +1,8 @@
 """A running platform for the tests of whole flows: `privateshare serve` on a folder and a port of its own."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -16,6 +18,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A platform that serves while the tests run."""
     with serving(tmp_path_factory.mktemp("platform") / "data") as running:
         yield running
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for that of a socket which other processes are to reach."""
+    with TemporaryDirectory(prefix="ps-") as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")

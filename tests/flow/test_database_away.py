@@ -19,9 +19,9 @@ from tests.flow.wire import check_error
 TIMEOUT_SECONDS = 20  # less than pools and drivers wait by themselves
 
 
-async def test_a_database_that_dies_in_the_midst_of_a_sync(tmp_path: Path) -> None:
+async def test_a_database_that_dies_in_the_midst_of_a_sync(short_path: Path, tmp_path: Path) -> None:
     """Protocol 13: calls are refused at once with when to come back; once it is back they work, and the sync ends."""
-    folder = tmp_path / "elsewhere" / "postgres"
+    folder = short_path / "postgres"
     data = tmp_path / "data"
     first = EmbeddedPostgres(folder)
     url = await first.start()

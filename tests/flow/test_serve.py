@@ -197,9 +197,24 @@ def test_ordinary_user(tmp_path: Path) -> None:
         assert (served.data / "master.key").owner() == "daemon"
 
 
-async def test_database_of_ones_own(tmp_path: Path) -> None:
+async def test_database_of_ones_own(short_path: Path, tmp_path: Path) -> None:
     """With DATABASE_URL it uses that database and starts none."""
-    async with EmbeddedPostgres(tmp_path / "elsewhere" / "postgres") as url:
+    async with EmbeddedPostgres(short_path / "postgres") as url:
         with serving(tmp_path / "data", environment={"DATABASE_URL": url}) as served:
             assert len(key_ids(served)) == 1
             assert not (served.data / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [("postgresql://me:hidden@127.0.0.1:1/mine", "127.0.0.1"), ("hidden", "DATABASE_URL must be like")],
+)
+def test_a_database_that_cannot_be_reached_is_told_in_a_line(tmp_path: Path, url: str, named: str) -> None:
+    """With what to look at, and without its password."""
+    command = [sys.executable, "-m", "privateshare", "serve", "--data", str(tmp_path / "data"), "--port", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "DATABASE_URL": url})
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert named in line
+    assert "DATABASE_URL" in line
+    assert "hidden" not in line

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import structlog
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.local import LocalBlobs
@@ -49,7 +50,7 @@ async def running_platform(
                 LocalBlobs(settings.data / "blobs").clear_aside()
             postgres = EmbeddedPostgres(settings.data / "postgres")
             url = await stack.enter_async_context(postgres)
-        await asyncio.to_thread(upgrade, url)
+        await _migrate(url)
         yield await stack.enter_async_context(open_platform(settings, url)), postgres
 
 
@@ -63,6 +64,16 @@ async def operator_platform(settings: Settings) -> AsyncIterator[Platform]:
             url = await _url_of_running_server(settings.data / "postgres")
             platform = await stack.enter_async_context(open_platform(settings, url))
         yield platform
+
+
+async def _migrate(url: str) -> None:
+    try:
+        await asyncio.to_thread(upgrade, url)
+    except ArgumentError as error:
+        raise ConfigurationError("DATABASE_URL must be like postgresql://user:password@host/database") from error
+    except OperationalError as error:  # its own words name host, user and database, and never the password
+        reason = str(error.orig).splitlines()[0]
+        raise ConfigurationError(f"cannot use the database: {reason}", hint="Look at DATABASE_URL") from error
 
 
 def prepare_folder(folder: Path) -> None:

@@ -16,7 +16,7 @@ from privateshare.protocol.envelope import encode_metadata, encrypted
 
 KEY = generate_private_key(65537, 2048)
 ENVELOPE_START = 272
-PATIENCE = {"busy": "0", "patience": "1"}  # as `retry-after`
+PATIENCE = {"busy": "0", "patience": "3"}  # as `retry-after`
 HOLD_SECONDS = 2.0  # protocol 6.7
 
 
