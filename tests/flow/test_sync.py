@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from privateshare.platform.db.tables import Account, Consent, File, Session, SessionSync, Sync
 from privateshare.platform.grants.secrets import digest
-from privateshare.platform.library.erasure import erase_account, erase_library
+from privateshare.platform.library.erasure import erase_account, erase_library, withdraw_access
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
@@ -144,6 +144,25 @@ async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Plat
     everything = contents(other, *await people.user(other, sample="large", library_id=library_id))
     assert len(everything) > stopped_at + 1
     assert {one.outcome for one in await syncs(platform, library_id)} == {"stopped", "done"}
+
+
+async def test_withdrawn_access_stops_a_sync_under_way(people: People, platform: Platform) -> None:
+    """Nothing more is fetched from the source, the app is told why, and it stays withdrawn. Protocol 6.1, 7.4."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire, sample="large")
+    library_id = await people.library_of(tokens)
+    async with held_up(platform, library_id), platform.database.transaction() as db:
+        stopped_at = await file_count(platform, library_id)
+        account = await db.scalar(select(Account).where(Account.library_id == library_id))
+        assert account is not None
+        await withdraw_access(db, platform, account)
+    status = wait_until_over(wire, tokens, session)["status"]
+    assert status["state"] == "partial"
+    (told,) = status["details"].values()
+    assert (told["error"]["code"], told["error"]["reauth"]) == ("ServiceAuthorizationError", True)
+    assert await file_count(platform, library_id) <= stopped_at + 1  # the one that was being written
+    (listed,) = wire.get("permission-access/accounts", access_token=tokens.access).json()
+    assert listed["accessTokenStatus"]["authorized"] is False
 
 
 async def test_a_sync_goes_on_for_the_consent_that_is_left(people: People, platform: Platform) -> None:

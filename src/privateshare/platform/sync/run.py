@@ -177,11 +177,21 @@ async def _check_wanted(run: Run) -> None:
 
 
 async def _require_wanted(db: AsyncSession, run: Run) -> None:
-    """Raises Stopped unless a session with a live consent still waits for this sync, LibraryGone if it was erased."""
+    """Raises Stopped unless a session with a live consent still waits for this sync, LibraryGone if it was erased.
+
+    Raises TryAgain if the person withdrew access to the source, or connected it again, since the sync began.
+    """
     await hold_library(db, run.library.id)
     waiting = _waiting(run.library.id, run.sync_id)
     if await db.scalar(waiting.with_for_update(read=True, of=Sync)) is None:
         raise Stopped
+    account = await db.get_one(Account, (run.library.id, run.account.id))
+    _require_same_access(run, account)
+
+
+def _require_same_access(run: Run, account: Account) -> None:
+    if account.needs_login != run.account.needs_login:
+        raise TryAgain(0)
 
 
 def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
@@ -211,7 +221,9 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
     async with run.platform.database.transaction() as db:
         await _require_wanted(db, run)
         sync = await db.get_one(Sync, (run.library.id, run.sync_id))
-        account = await db.get_one(Account, (run.library.id, run.account.id))
+        ours = (run.library.id, run.account.id)
+        account = await db.get_one(Account, ours, with_for_update=True, populate_existing=True)
+        _require_same_access(run, account)  # once nobody else can change it
         sync.outcome, sync.error = outcome_of(failure, run.skipped)
         sync.finished_at = account.updated_at = datetime.now(UTC)
         account.needs_login = isinstance(failure, NeedsLogin)
