@@ -261,6 +261,24 @@ def catalogue() -> Catalogue:
     )
 
 
+def object_type_of(reference: str | None, file_name: str) -> int | None:
+    """A file's object type by its name on the wire, such as "playhistory", or else by the name of the file.
+
+    None if neither names a known one. Protocol 6.2, 6.6.
+    """
+    known = _object_types_by_reference().get(reference or "")
+    if known is not None:
+        return known
+    parts = file_name.removesuffix(".json").split("_")  # 18_group_service_account_type, and more
+    number = parts[4] if len(parts) > 4 and parts[0] == "18" else ""
+    return int(number) if number.isdecimal() and int(number) in catalogue().object_types else None
+
+
+@cache
+def _object_types_by_reference() -> Mapping[str, int]:
+    return {entry.reference: entry.id for entry in catalogue().object_types.values()}
+
+
 def _named(entries: Sequence[Mapping[str, Any]]) -> dict[int, Named]:
     return {entry["id"]: Named(**entry) for entry in entries}
 

@@ -178,9 +178,7 @@ class Calls:
         from_: int | None = None,
         to: int | None = None,
     ) -> str:
-        """
-
-        hat the library holds of a service type (such as "spotify"), as far as this contract may read it, as one text.
+        """What the library holds of a service type (such as "spotify"), for this contract, as one text.
 
         `from_` and `to` in seconds since the epoch. Protocol 12.3.
         """
@@ -224,9 +222,7 @@ class Calls:
         return self._drive(storage.list_files(self._core.configuration, storage_id, path, recursive=recursive))
 
     def upload_file_to_storage(self, storage_id: str, path: str, content: Content) -> str:
-        """
-
-        he id of a file that was encrypted under this contract's key and stored; the platform never sees what it holds.
+        """The id of a file that was encrypted under this contract's key and stored: the platform cannot read it.
 
         `content`: bytes, a path, an open binary file, or an iterator of pieces; it is streamed, whatever its size.
         Raises RequestTooLarge, NotFound. Protocol 11.3, 11.4.
@@ -237,8 +233,7 @@ class Calls:
         """A stored file, opened; in memory, or written to `to` in constant memory.
 
         It carries no checksum: a change that leaves its padding whole is not noticed. Raises NotFound,
-        FileDecryptionError,
-        FileIntegrityError. Protocol 11.3, 11.4.
+        FileDecryptionError, FileIntegrityError. Protocol 11.3, 11.4.
         """
         return self._drive(
             storage.download(self._core.configuration, storage_id, path, Path(to) if to is not None else None)

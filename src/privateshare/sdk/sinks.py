@@ -8,15 +8,22 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast, overload
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from privateshare.errors import ConfigurationError, FileIntegrityError, InvalidAnswer
+from privateshare.protocol.catalogue import object_type_of
 from privateshare.protocol.envelope import EnvelopeReader, decode_metadata
 from privateshare.protocol.messages import FileHeader, FileMetadata
+from privateshare.protocol.object_time import FHIR
 from privateshare.sdk.decompression import decompressor
+
+if TYPE_CHECKING:
+    from privateshare.objects import DataObject
+
+Kind = TypeVar("Kind", bound="DataObject")
 
 MAX_UNDECLARED_BYTES = 1 << 34  # of a file whose header does not tell its size
 
@@ -45,6 +52,31 @@ class File:
             return json.loads(self.read_bytes())
         except ValueError as error:
             raise InvalidAnswer(f"{self.name} does not hold JSON") from error
+
+    @overload
+    def objects(self) -> "list[DataObject]": ...
+
+    @overload
+    def objects(self, kind: "type[Kind]") -> "list[Kind]": ...
+
+    def objects(self, kind: "type[DataObject] | None" = None) -> "list[Any]":
+        """The content as typed objects, for a mapped file; see `privateshare.objects`.
+
+        With a `kind`, such as `PlayHistory`, only objects of it: none, if the file holds others. Without, those of a
+        type that has no model, and FHIR resources, are `OtherObject`s. Raises InvalidAnswer if it is no such file.
+        """
+        from privateshare.objects import OtherObject, model_of, parsed_objects
+
+        model = OtherObject if self._is_fhir() else model_of(object_type_of(self.metadata.object_type, self.name))
+        if kind is not None and not issubclass(model, kind):
+            return []
+        content = self.json()
+        if not isinstance(content, list):
+            raise InvalidAnswer(f"{self.name} does not hold a list of objects: it was pushed; read it with json()")
+        return parsed_objects(model, content)
+
+    def _is_fhir(self) -> bool:
+        return self.metadata.schema_ is not None and self.metadata.schema_.standard == FHIR
 
     def fhir(self) -> list[Any]:
         """The content as models of `fhir.resources`, R4B, for a file of FHIR resources.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privateshare.errors import ConfigurationError
+from privateshare.protocol.catalogue import catalogue, object_type_of
 from privateshare.protocol.object_time import FHIR, object_time
 from privateshare.sdk.sinks import File
 
@@ -112,10 +113,10 @@ def tables(files: Iterable[File] | str | Path) -> Tables:
 def _contents(files: Iterable[File] | str | Path) -> Iterator[tuple[str, list[Record]]]:
     if isinstance(files, str | Path):
         for path in sorted(Path(files).glob("*.json")):
-            yield from _objects(_type_of(path.name), path.read_bytes())
+            yield from _objects(_type_of(None, path.name), path.read_bytes())
         return
     for file in sorted(files, key=lambda file: file.updated_date or 0):
-        yield from _objects(file.metadata.object_type or _type_of(file.name), file.read_bytes())
+        yield from _objects(_type_of(file.metadata.object_type, file.name), file.read_bytes())
 
 
 def _objects(name: str, data: bytes) -> Iterator[tuple[str, list[Record]]]:
@@ -127,14 +128,10 @@ def _objects(name: str, data: bytes) -> Iterator[tuple[str, list[Record]]]:
         yield name, content
 
 
-def _type_of(file_name: str) -> str:
-    """The object type in a file's name, as `objects.md` builds it; `other` for a name of another form."""
-    from privateshare.protocol.catalogue import catalogue
-
-    parts = file_name.split("_")
-    number = parts[4].removesuffix(".json") if len(parts) > 4 else ""
-    known = catalogue().object_types.get(int(number)) if number.isdigit() else None
-    return known.reference if known else "other"
+def _type_of(reference: str | None, file_name: str) -> str:
+    """The name of a file's object type, `other` if it tells none."""
+    number = object_type_of(reference, file_name)
+    return catalogue().object_types[number].reference if number is not None else reference or "other"
 
 
 def _identity(thing: Record) -> str:

@@ -1,0 +1,108 @@
+"""What is inside a mapped file, as typed objects: `file.objects()` gives them, `file.objects(PlayHistory)` one type.
+
+A file of Python for each service group. Object types without a model, and FHIR resources, are `OtherObject`s.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from privateshare.errors import InvalidAnswer
+from privateshare.objects.entertainment import (
+    Actor,
+    Album,
+    Artist,
+    Copyright,
+    FollowedArtist,
+    PlayHistory,
+    Playlist,
+    PlaylistTrack,
+    SavedAlbum,
+    SavedTrack,
+    Track,
+)
+from privateshare.objects.finance import Transaction
+from privateshare.objects.government import VehicleRegistration, VehicleTest
+from privateshare.objects.health import (
+    Achievement,
+    Activity,
+    ActivityDistance,
+    ActivityLevel,
+    ActivitySource,
+    BodyComposition,
+    DailyActivity,
+    Durations,
+    Goals,
+    ManualValues,
+)
+from privateshare.objects.model import DataObject, Moment, OtherObject
+from privateshare.objects.parts import HeartRateZone, Link, Resource
+from privateshare.objects.social import Authored, Comment, Media, MediaAlbum, Post, Profile
+from privateshare.protocol.catalogue import ObjectType
+
+__all__ = [
+    "Achievement",
+    "Activity",
+    "ActivityDistance",
+    "ActivityLevel",
+    "ActivitySource",
+    "Actor",
+    "Album",
+    "Artist",
+    "Authored",
+    "BodyComposition",
+    "Comment",
+    "Copyright",
+    "DailyActivity",
+    "DataObject",
+    "Durations",
+    "FollowedArtist",
+    "Goals",
+    "HeartRateZone",
+    "Link",
+    "ManualValues",
+    "Media",
+    "MediaAlbum",
+    "Moment",
+    "OtherObject",
+    "PlayHistory",
+    "Playlist",
+    "PlaylistTrack",
+    "Post",
+    "Profile",
+    "Resource",
+    "SavedAlbum",
+    "SavedTrack",
+    "Track",
+    "Transaction",
+    "VehicleRegistration",
+    "VehicleTest",
+    "model_of",
+    "parsed_objects",
+]
+
+_MODELS: Mapping[int, type[DataObject]] = {
+    kind.object_type: kind
+    for kind in (
+        *(Media, Post, Comment, MediaAlbum, Profile),
+        *(Transaction,),
+        *(Activity, DailyActivity, Achievement, BodyComposition),
+        *(Track, Album, Playlist, SavedAlbum, SavedTrack, PlayHistory, FollowedArtist),
+        *(VehicleTest, VehicleRegistration),
+    )
+    if kind.object_type is not None
+}
+
+
+def model_of(object_type: ObjectType | int | None) -> type[DataObject]:
+    """The model of an object type: `OtherObject` for one that has none of its own."""
+    return OtherObject if object_type is None else _MODELS.get(object_type, OtherObject)
+
+
+def parsed_objects(model: type[DataObject], contents: Iterable[Any]) -> list[DataObject]:
+    """The objects of a file. Raises InvalidAnswer if one is no JSON object."""
+    try:
+        return [model.model_validate(thing) for thing in contents]
+    except ValidationError as error:
+        raise InvalidAnswer("the file holds something that is not an object") from error

@@ -1,0 +1,132 @@
+"""Entertainment, service group 5."""
+
+from typing import ClassVar
+
+from privateshare.objects.model import DataObject, Moment
+from privateshare.objects.parts import Resource
+from privateshare.protocol.catalogue import ObjectType
+
+
+class Artist(DataObject):
+    """An artist, as part of a track or an album."""
+
+    id: str | None = None
+    name: str | None = None
+    link: str | None = None
+    followers_count: int | None = None
+    popularity: int | None = None
+    genres: tuple[str, ...] = ()
+    resources: tuple[Resource, ...] = ()
+
+
+class FollowedArtist(Artist):
+    """An artist that the person follows; it has no date."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.FOLLOWED_ARTIST
+
+
+class Actor(DataObject):
+    """Who owns a playlist, or added a track to it."""
+
+    id: str | None = None
+    name: str | None = None
+    link: str | None = None
+    is_user: bool | None = None
+    resources: tuple[Resource, ...] = ()
+
+
+class Copyright(DataObject):
+    """A copyright of an album; `type` is C, or P for that of the recording."""
+
+    text: str | None = None
+    type: str | None = None
+
+
+class Track(DataObject):
+    """A track; `duration` in milliseconds."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.TRACK
+
+    id: str | None = None
+    name: str | None = None
+    duration: int | None = None
+    disc_number: int | None = None
+    number: int | None = None
+    link: str | None = None
+    explicit: bool | None = None
+    popularity: int | None = None
+    artists: tuple[Artist, ...] = ()
+    album: "Album | None" = None
+
+
+class Album(DataObject):
+    """An album."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.ALBUM
+
+    id: str | None = None
+    base_id: str | None = None
+    name: str | None = None
+    type: str | None = None
+    link: str | None = None
+    label: str | None = None
+    popularity: int | None = None
+    release_date: Moment | None = None
+    artists: tuple[Artist, ...] = ()
+    available_markets: tuple[str, ...] = ()
+    copyrights: tuple[Copyright, ...] = ()
+    genres: tuple[str, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    tracks: tuple[Track, ...] = ()
+
+
+class PlaylistTrack(DataObject):
+    """A track in a playlist; `created_date` is when it was added, `added_by` who did, if known."""
+
+    id: str | None = None
+    added_by: Actor | None = None
+    track: Track | None = None
+
+
+class Playlist(DataObject):
+    """A playlist."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.PLAYLIST
+
+    id: str | None = None
+    base_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    embed_html: str | None = None
+    link: str | None = None
+    collaborative: bool | None = None
+    public: bool | None = None
+    is_following: bool | None = None
+    followers_count: int | None = None
+    owner: Actor | None = None
+    resources: tuple[Resource, ...] = ()
+    tracks: tuple[PlaylistTrack, ...] = ()
+
+
+class SavedAlbum(DataObject):
+    """An album that the person saved."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.SAVED_ALBUM
+
+    album: Album | None = None
+
+
+class SavedTrack(DataObject):
+    """A track that the person saved."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.SAVED_TRACK
+
+    track: Track | None = None
+
+
+class PlayHistory(DataObject):
+    """A track that the person played; `created_date` is when."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.PLAY_HISTORY
+
+    track: Track | None = None

@@ -1,0 +1,47 @@
+"""Finance, service group 3."""
+
+from typing import ClassVar
+
+from privateshare.objects.model import DataObject, Moment
+from privateshare.protocol.catalogue import ObjectType
+
+
+class Transaction(DataObject):
+    """A transaction. `amount` is never negative: `base_type` says whether it is a CREDIT or a DEBIT.
+
+    `created_date` is the day it was posted, or else made. `currency` is a code of ISO 4217. `category_type` is EXPENSE,
+    INCOME, TRANSFER, DEFERRED_COMPENSATION or UNCATEGORIZE, `status` POSTED, PENDING, SCHEDULED or FAILED.
+    """
+
+    object_type: ClassVar[ObjectType] = ObjectType.TRANSACTION
+
+    id: str | None = None
+    container: str | None = None
+    amount: float | None = None
+    base_type: str | None = None
+    currency: str | None = None
+    category: str | None = None
+    category_id: str | None = None
+    high_level_category_id: str | None = None
+    category_source: str | None = None
+    category_type: str | None = None
+    check_number: str | None = None
+    consumer_ref: str | None = None
+    original_ref: str | None = None
+    simple_ref: str | None = None
+    post_date: Moment | None = None
+    transaction_date: Moment | None = None
+    is_manual: bool | None = None
+    status: str | None = None
+    type: str | None = None
+    sub_type: str | None = None
+    running_balance: float | None = None
+    running_balance_currency: str | None = None
+    merchant_id: str | None = None
+    merchant_name: str | None = None
+    merchant_address1: str | None = None
+    merchant_address2: str | None = None
+    merchant_city: str | None = None
+    merchant_state: str | None = None
+    merchant_zip: str | None = None
+    merchant_country: str | None = None

@@ -1,0 +1,163 @@
+"""Health and fitness, service group 4."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from privateshare.objects.model import DataObject, Moment
+from privateshare.objects.parts import HeartRateZone, Resource
+from privateshare.protocol.catalogue import ObjectType
+
+
+class ActivityLevel(DataObject):
+    """How long a person was how active."""
+
+    name: str | None = None
+    minutes: float | None = None
+
+
+class Durations(DataObject):
+    """How long an activity lasted."""
+
+    active: float | None = None
+    original: float | None = None
+    total: float | None = None
+
+
+class ActivitySource(DataObject):
+    """The device or app that recorded an activity."""
+
+    id: str | None = None
+    name: str | None = None
+    type: str | None = None
+    url: str | None = None
+
+
+class ManualValues(DataObject):
+    """Which values of an activity the person entered themselves."""
+
+    calories: bool | None = None
+    distance: bool | None = None
+    steps: bool | None = None
+
+
+class Activity(DataObject):
+    """A walk, a run, a swim; units are the provider's."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.ACTIVITY
+
+    id: str | None = None
+    activity_name: str | None = None
+    activity_type_id: str | None = None
+    original_start_date: Moment | None = None
+    activity_level: tuple[ActivityLevel, ...] = ()
+    average_heart_rate: float | None = None
+    max_heart_rate: float | None = None
+    calories: float | None = None
+    distance: float | None = None
+    duration: float | None = None
+    durations: Durations | None = None
+    elevation_gain: float | None = None
+    total_elevation_loss: float | None = None
+    speed: float | None = None
+    max_speed: float | None = None
+    pace: float | None = None
+    max_pace: float | None = None
+    steps: int | None = None
+    heart_rate_zones: tuple[HeartRateZone, ...] = ()
+    log_type: str | None = None
+    manual_values_specified: ManualValues | None = None
+    source: ActivitySource | None = None
+    bike_cadence: float | None = None
+    max_bike_cadence: float | None = None
+    run_cadence: float | None = None
+    max_run_cadence: float | None = None
+    swim_cadence: float | None = None
+    number_of_active_lengths: int | None = None
+    starting_latitude: float | None = None
+    starting_longitude: float | None = None
+    start_time_offset: float | None = None
+
+
+class ActivityDistance(DataObject):
+    """How far a person came by one kind of activity."""
+
+    activity: str | None = None
+    distance: float | None = None
+
+
+class Goals(DataObject):
+    """What a person wants to reach in a day."""
+
+    active_minutes: float | None = None
+    calories_out: float | None = None
+    distance: float | None = None
+    floors: float | None = None
+    steps: int | None = None
+
+
+class DailyActivity(DataObject):
+    """A person's day: steps, distances, minutes of activity, heart rate; units are the provider's."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.DAILY_ACTIVITY_SUMMARY
+
+    id: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    original_start_date: Moment | None = None
+    active_score: float | None = None
+    sedentary_minutes: float | None = None
+    lightly_active_minutes: float | None = None
+    fairly_active_minutes: float | None = None
+    very_active_minutes: float | None = None
+    activity_calories: float | None = None
+    calories_bmr: float | None = None
+    marginal_calories: float | None = None
+    calories_out: float | None = None
+    elevation: float | None = None
+    floors: float | None = None
+    steps: int | None = None
+    resting_heart_rate: float | None = None
+    heart_rate: float | None = None
+    min_heart_rate: float | None = None
+    max_heart_rate: float | None = None
+    duration: float | None = None
+    distances: tuple[ActivityDistance, ...] = ()
+    goals: Goals | None = None
+    heart_rate_zones: tuple[HeartRateZone, ...] = ()
+
+
+class Achievement(DataObject):
+    """A badge that the person earned."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.ACHIEVEMENT
+
+    id: str | None = None
+    base_id: str | None = None
+    category: str | None = None
+    name: str | None = None
+    short_name: str | None = None
+    description: str | None = None
+    short_description: str | None = None
+    earned_message: str | None = None
+    marketing_description: str | None = None
+    mobile_description: str | None = None
+    share_text: str | None = None
+    times_achieved: int | None = None
+    value: float | None = None
+    gradient_start_color: str | None = None
+    gradient_end_color: str | None = None
+    resources: tuple[Resource, ...] = ()
+
+
+class BodyComposition(DataObject):
+    """A weighing; units are the provider's. On the wire these fields are camelCase, as nowhere else."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.BODY_COMPOSITION_SUMMARY
+
+    body_water: float | None = Field(default=None, alias="bodyWater")
+    body_fat: float | None = Field(default=None, alias="bodyFat")
+    body_mass_index: float | None = Field(default=None, alias="bodyMassIndex")
+    bone_mass: float | None = Field(default=None, alias="boneMass")
+    muscle_mass: float | None = Field(default=None, alias="muscleMass")
+    weight: float | None = None

@@ -1,0 +1,140 @@
+"""Social, service group 1."""
+
+from typing import ClassVar
+
+from privateshare.objects.model import DataObject
+from privateshare.objects.parts import Link, Resource
+from privateshare.protocol.catalogue import ObjectType
+
+
+class Authored(DataObject):
+    """What posts, comments and media have in common: who made it, and how it was received."""
+
+    base_id: str | None = None
+    social_network_user_entity_id: str | None = None
+    person_entity_id: str | None = None
+    person_full_name: str | None = None
+    person_user_name: str | None = None
+    person_file_url: str | None = None
+    comment_count: int | None = None
+    like_count: int | None = None
+    reference_entity_id: str | None = None
+    reference_entity_type: int | None = None
+
+
+class Media(Authored):
+    """A picture (`type` 0) or a film (1)."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.MEDIA
+
+    media_id: str | None = None
+    media_object_id: str | None = None
+    media_album_name: str | None = None
+    media_album_entity_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    link: str | None = None
+    type: int | None = None
+    tag_count: int | None = None
+    tagged_people_count: int | None = None
+    interest_score: float | None = None
+    filter: str | None = None
+    display_short_url: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    image_file_url: str | None = None
+    video_file_url: str | None = None
+    post_entity_id: str | None = None
+    comment_entity_id: str | None = None
+    resources: tuple[Resource, ...] = ()
+
+
+class Post(Authored):
+    """A post; `type` is a number that says of which kind."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.POST
+
+    post_id: str | None = None
+    post_entity_id: str | None = None
+    post_url: str | None = None
+    title: str | None = None
+    text: str | None = None
+    raw_text: str | None = None
+    description: str | None = None
+    type: int | None = None
+    source: str | None = None
+    annotation: str | None = None
+    visibility: str | None = None
+    share_count: int | None = None
+    favourite_count: int | None = None
+    view_count: int | None = None
+    post_reply_count: int | None = None
+    is_commentable: bool | None = None
+    is_favourited: bool | None = None
+    is_likeable: bool | None = None
+    is_likes: bool | None = None
+    is_shared: bool | None = None
+    is_truncated: bool | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    original_post_id: str | None = None
+    original_post_url: str | None = None
+    original_cross_post_id: str | None = None
+    links: tuple[Link, ...] = ()
+
+
+class Comment(Authored):
+    """A comment; `reference_entity_id` is the post that it is about."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.COMMENT
+
+    comment_id: str | None = None
+    comment_reply_id: str | None = None
+    text: str | None = None
+    link: str | None = None
+    privacy: str | None = None
+    app_id: str | None = None
+
+
+class MediaAlbum(DataObject):
+    """An album of media."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.MEDIA_ALBUM
+
+    base_id: str | None = None
+    media_album_id: str | None = None
+    media_album_object_id: str | None = None
+    social_network_user_entity_id: str | None = None
+    media_entity_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    item_count: int | None = None
+    link: str | None = None
+    location: str | None = None
+    location_entity_id: str | None = None
+
+
+class Profile(DataObject):
+    """A person's profile at a social network."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.PROFILE
+
+    person_entity_id: str | None = None
+    profile_id: str | None = None
+    profile_url: str | None = None
+    profile_protected: bool | None = None
+    user_name: str | None = None
+    display_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    bio: str | None = None
+    additional_url: str | None = None
+    locale: str | None = None
+    timezone: str | None = None
+    is_verified: bool | None = None
+    post_count: int | None = None
+    followers_count: int | None = None
+    following_count: int | None = None
+    reference_entity_id: str | None = None
+    reference_entity_type: int | None = None
+    social_network_user_entity_id: str | None = None
