@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 DIGIME = "digime"
@@ -100,7 +101,9 @@ def object_time(standard: str, thing: Mapping[str, Any]) -> int | None:
     if standard == FHIR:
         return _fhir_time(thing)
     created = thing.get("createddate")
-    return int(created) if isinstance(created, int | float) and not isinstance(created, bool) else None
+    if isinstance(created, float):
+        return int(created) if isfinite(created) else None
+    return created if isinstance(created, int) and not isinstance(created, bool) else None
 
 
 def _fhir_time(resource: Mapping[str, Any]) -> int | None:

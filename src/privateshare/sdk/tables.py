@@ -1,14 +1,18 @@
-"""Files as tables, one for each object type: for data frames. Needs `privateshare[data]` beyond plain records."""
+"""Files as tables, one for each object type: for data frames. Needs `privateshare[data]` beyond plain records.
+
+Of any number of objects: one file at a time is unpacked, and what is kept of each object is where its newest form is.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from privateshare.errors import ConfigurationError
 from privateshare.protocol.catalogue import catalogue, object_type_of
-from privateshare.protocol.object_time import FHIR, object_time
+from privateshare.protocol.object_time import DIGIME, FHIR
+from privateshare.sdk.columns import Columns, Record
 from privateshare.sdk.sinks import File
 
 if TYPE_CHECKING:
@@ -16,10 +20,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-Record = dict[str, Any]
-
-TIME = "time"  # the column that says when each object happened
-DATES = frozenset({"createddate", "updateddate", "startdate", "enddate", "postdate", "transactiondate", "releasedate"})
+BATCH = 20_000  # objects that become rows at a time
 
 
 class Tables(Mapping[str, "Table"]):
@@ -48,32 +49,40 @@ class Tables(Mapping[str, "Table"]):
 class Table:
     """The objects of one type, across files. `standard` is the schema they follow: `digime` or `fhir`."""
 
-    def __init__(self, name: str, standard: str, objects: list[Record]) -> None:
-        self.name, self.standard, self._objects = name, standard, objects
+    def __init__(self, name: str, standard: str) -> None:
+        self.name, self.standard = name, standard
+        self._columns = Columns(standard)
+        self._contents: dict[int, _Content] = {}  # files that hold some of it, by number, oldest first
+        self._newest: dict[int, int] = {}  # by an object's identity, the number of the newest file that holds it
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return len(self._newest)
 
     def __repr__(self) -> str:
         return f"<Table {self.name} of {len(self)} objects>"
 
     def to_records(self) -> list[Record]:
         """The objects as dictionaries: dates as datetimes (UTC), and one more field, `time`: when each happened."""
-        return [self._record(thing) for thing in self._objects]
+        return list(self.records())
+
+    def records(self) -> Iterator[Record]:
+        """The same, one by one: for more than fit into memory."""
+        return map(self._columns.record, self._objects())
 
     def to_arrow(self) -> "pyarrow.Table":
-        """The objects as an Arrow table; what is nested is a column of JSON text. Raises ConfigurationError."""
+        """The objects as an Arrow table; what is nested is a column of JSON text. Raises ConfigurationError.
+
+        Whole numbers stay whole, unless others are among them; a column of mixed kinds is text.
+        """
         arrow = _needed("pyarrow")
-        columns: dict[str, list[Any]] = {}
-        records = [self._record(thing) for thing in self._objects]
-        for name in dict.fromkeys(name for record in records for name in record):
-            columns[name] = _column([record.get(name) for record in records])
-        return arrow.table(columns)
+        return arrow.Table.from_batches(self._batches(), self._columns.schema())
 
     def to_pandas(self) -> "pandas.DataFrame":
         """The objects as a pandas data frame, as `to_arrow` lays them out. Raises ConfigurationError."""
-        _needed("pandas")
-        frame: pandas.DataFrame = self.to_arrow().to_pandas()
+        library = _needed("pandas")
+        arrow = self.to_arrow()
+        nullable = {"int64": library.Int64Dtype(), "bool": library.BooleanDtype()}
+        frame: pandas.DataFrame = arrow.to_pandas(types_mapper=lambda kind: nullable.get(str(kind)))
         return frame
 
     def to_polars(self) -> "polars.DataFrame":
@@ -86,46 +95,82 @@ class Table:
         """Writes the objects to a Parquet file, as `to_arrow` lays them out; its path. Raises ConfigurationError."""
         parquet = _needed("pyarrow.parquet")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(self.to_arrow(), path)
+        with parquet.ParquetWriter(path, self._columns.schema()) as writer:
+            for batch in self._batches():
+                writer.write_batch(batch)
         return Path(path)
 
-    def _record(self, thing: Record) -> Record:
-        moment = object_time(self.standard, thing)
-        dated = {name: _date(name, value) for name, value in thing.items()} if self.standard != FHIR else dict(thing)
-        return {TIME: _moment(moment), **dated}
+    def _add(self, number: int, content: "_Content", things: Iterable[Record]) -> None:
+        self._contents[number] = content
+        for thing in things:
+            self._newest[_identity(thing)] = number
+            self._columns.note(thing)
+
+    def _objects(self) -> Iterator[Record]:
+        for number, content in self._contents.items():
+            mine = (
+                thing
+                for thing in content.objects() or ()
+                if _table_of(content.name, thing) == (self.name, self.standard)
+            )
+            yield from {key: thing for thing in mine if self._newest.get(key := _identity(thing)) == number}.values()
+
+    def _batches(self) -> Iterator["pyarrow.RecordBatch"]:
+        waiting: list[Record] = []
+        for thing in self._objects():
+            waiting.append(thing)
+            if len(waiting) == BATCH:
+                yield self._columns.batch(waiting)
+                waiting = []
+        if waiting:
+            yield self._columns.batch(waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A file, and the name of what it holds."""
+
+    name: str
+    file: File | Path
+
+    def objects(self) -> list[Record] | None:
+        """Its objects; None if it is no list of objects."""
+        try:
+            content = json.loads(self.file.read_bytes())
+        except ValueError:
+            return None
+        return content if isinstance(content, list) and all(isinstance(thing, dict) for thing in content) else None
 
 
 def tables(files: Iterable[File] | str | Path) -> Tables:
     """The tables of files that were read, or of a folder that `read_all_files(into=…)` filled.
 
     An object that is in several files, as after an update, is there once: as the newest file has it. Pushed files,
-    which are not lists of objects, are left out.
+    which are not lists of objects, are left out. Files are unpacked again when a table is made use of.
     """
-    found: dict[tuple[str, str], dict[str, Record]] = {}
-    for name, objects in _contents(files):
-        for thing in objects:
-            standard = FHIR if "resourceType" in thing else "digime"
-            kind = str(thing["resourceType"]).lower() if standard == FHIR else name
-            found.setdefault((kind, standard), {})[_identity(thing)] = thing
-    return Tables({kind: Table(kind, standard, list(held.values())) for (kind, standard), held in found.items()})
+    found: dict[tuple[str, str], Table] = {}
+    empty: set[str] = set()
+    for number, content in enumerate(_contents(files)):
+        objects = content.objects()
+        if objects == []:
+            empty.add(content.name)
+        by_table: dict[tuple[str, str], list[Record]] = {}
+        for thing in objects or ():
+            by_table.setdefault(_table_of(content.name, thing), []).append(thing)
+        for key, things in by_table.items():
+            found.setdefault(key, Table(*key))._add(number, content, things)
+    for name in empty.difference(name for name, _ in found):
+        found[name, DIGIME] = Table(name, DIGIME)
+    return Tables({_told(key, found): table for key, table in found.items()})
 
 
-def _contents(files: Iterable[File] | str | Path) -> Iterator[tuple[str, list[Record]]]:
+def _contents(files: Iterable[File] | str | Path) -> Iterator[_Content]:
     if isinstance(files, str | Path):
         for path in sorted(Path(files).glob("*.json")):
-            yield from _objects(_type_of(None, path.name), path.read_bytes())
+            yield _Content(_type_of(None, path.name), path)
         return
     for file in sorted(files, key=lambda file: file.updated_date or 0):
-        yield from _objects(_type_of(file.metadata.object_type, file.name), file.read_bytes())
-
-
-def _objects(name: str, data: bytes) -> Iterator[tuple[str, list[Record]]]:
-    try:
-        content = json.loads(data)
-    except ValueError:
-        return
-    if isinstance(content, list) and all(isinstance(thing, dict) for thing in content):
-        yield name, content
+        yield _Content(_type_of(file.metadata.object_type, file.name), file)
 
 
 def _type_of(reference: str | None, file_name: str) -> str:
@@ -134,33 +179,24 @@ def _type_of(reference: str | None, file_name: str) -> str:
     return catalogue().object_types[number].reference if number is not None else reference or "other"
 
 
-def _identity(thing: Record) -> str:
+def _table_of(name: str, thing: Record) -> tuple[str, str]:
+    """The name and the schema of the table that an object belongs to."""
+    kind = thing.get("resourceType")
+    return (kind.lower(), FHIR) if isinstance(kind, str) else (name, DIGIME)
+
+
+def _told(key: tuple[str, str], found: Mapping[tuple[str, str], object]) -> str:
+    """A table's name; with its schema if there are two of that name."""
+    name, standard = key
+    return f"{name}_{FHIR}" if standard == FHIR and (name, DIGIME) in found else name
+
+
+def _identity(thing: Record) -> int:
     if "entityid" in thing:
-        return str(thing["entityid"])
+        return hash(str(thing["entityid"]))
     if "resourceType" in thing and "id" in thing:
-        return f"{thing['resourceType']}/{thing['id']}"
-    return json.dumps(thing, sort_keys=True)
-
-
-def _date(name: str, value: Any) -> Any:
-    return _moment(value) if name in DATES and isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _moment(milliseconds: int | None) -> datetime | None:
-    try:
-        return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _column(values: list[Any]) -> list[Any]:
-    """Values that one column can hold: nested ones as JSON, and where kinds are mixed all as text."""
-    flat = [json.dumps(value) if isinstance(value, dict | list) else value for value in values]
-    kinds = {float if isinstance(value, int | float) and not isinstance(value, bool) else type(value) for value in flat}
-    kinds.discard(type(None))
-    if len(kinds) > 1:
-        return [value if value is None or isinstance(value, str) else json.dumps(value) for value in flat]
-    return flat
+        return hash((str(thing["resourceType"]), str(thing["id"])))
+    return hash(json.dumps(thing, sort_keys=True))
 
 
 def _needed(module: str) -> Any:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -108,3 +109,105 @@ def test_fhir_files_become_models(files: list[File]):
     assert {type(model).__name__ for model in models} == {"Condition"}
     with pytest.raises(InvalidAnswer, match="FHIR"):
         files[0].fhir()
+
+
+def test_whole_numbers_stay_whole():
+    """Also where an object lacks the field; and large ones to the last digit. Among others they are numbers."""
+    large = 2**60 + 1
+    things = [
+        {"entityid": "1", "id": large, "flag": True, "mixed": 1, "huge": 10**30},
+        {"entityid": "2", "mixed": 2.5, "huge": 1},
+    ]
+    table = tables([file("18_5_19_1_406_1.json", things)])["playhistory"]
+    assert table.to_pandas()["id"].tolist()[0] == large
+    assert str(table.to_pandas()["id"].dtype) == "Int64"
+    assert table.to_polars()["id"].to_list() == [large, None]
+    assert table.to_arrow()["flag"].to_pylist() == [True, None]
+    assert table.to_arrow()["mixed"].to_pylist() == [1.0, 2.5]
+    assert table.to_arrow()["huge"].to_pylist() == [str(10**30), "1"]
+
+
+def test_mixed_kinds_across_files_and_batches_share_a_column(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """A number in one file, text in another, a list in a third: text; and a field that a later file brings is there."""
+    monkeypatch.setattr("privateshare.sdk.tables.BATCH", 1)
+    made = [
+        file("18_5_19_1_406_D202601_1.json", [{"entityid": "1", "x": 7}]),
+        file("18_5_19_1_406_D202602_1.json", [{"entityid": "2", "x": "seven", "late": 1}]),
+        file("18_5_19_1_406_D202603_1.json", [{"entityid": "3", "x": ["é"], "late": None}]),
+    ]
+    found = tables(made)
+    assert found["playhistory"].to_arrow()["x"].to_pylist() == ["7", "seven", '["é"]']
+    assert found["playhistory"].to_arrow()["late"].to_pylist() == [None, 1, None]
+    import polars
+
+    (written,) = found.to_parquet(tmp_path)
+    assert polars.read_parquet(written)["x"].to_list() == ["7", "seven", '["é"]']
+
+
+def test_dates_are_moments_whatever_their_form():
+    """Fractions, dates before 1970, and numbers that are no date; a column where some are text is text."""
+    things = [
+        {"entityid": "1", "createddate": 1.5e12, "expirydate": 0, "startdate": 0},
+        {"entityid": "2", "createddate": -1, "expirydate": 10**18, "startdate": "2026-01-01"},
+        {"entityid": "3", "createddate": float("nan")},
+        {"entityid": "4", "createddate": 10**400},
+    ]
+    table = tables([file("18_6_25_1_500_1.json", things)])["vehicletest"]
+    before = datetime(1969, 12, 31, 23, 59, 59, 999_000, UTC)
+    assert table.to_arrow()["time"].to_pylist() == [datetime(2017, 7, 14, 2, 40, tzinfo=UTC), before, None, None]
+    assert [record["createddate"] for record in table.to_records()][1:] == [before, None, None]
+    assert table.to_arrow()["expirydate"].to_pylist() == [datetime(1970, 1, 1, tzinfo=UTC), None, None, None]
+    assert table.to_arrow()["startdate"].to_pylist() == ["0", "2026-01-01", None, None]
+    assert str(table.to_pandas()["time"].dtype) == "datetime64[ms, UTC]"
+
+
+def test_no_objects_are_an_empty_table(tmp_path: Path):
+    """With its date column; no files are no tables."""
+    empty = tables([file("18_5_19_1_406_1.json", [])])
+    assert {name: len(table) for name, table in empty.items()} == {"playhistory": 0}
+    assert len(empty["playhistory"].to_pandas()) == empty["playhistory"].to_polars().height == 0
+    assert empty["playhistory"].to_records() == []
+    assert [path.name for path in empty.to_parquet(tmp_path)] == ["playhistory.parquet"]
+    assert tables([]).to_parquet(tmp_path) == []
+
+
+def test_a_type_in_two_schemas_is_two_tables():
+    """A condition of an old source, and FHIR's."""
+    found = tables(
+        [
+            file("18_2_20_1_128_1.json", [{"entityid": "1", "createddate": 1}]),
+            file("18_2_9001_1_128_1.json", [{"resourceType": "Condition", "id": "1", "recordedDate": "2026-03"}]),
+        ]
+    )
+    assert {name: len(table) for name, table in found.items()} == {"condition": 1, "condition_fhir": 1}
+    assert found["condition_fhir"].to_arrow()["time"].to_pylist() == [datetime(2026, 3, 1, tzinfo=UTC)]
+    assert found["condition_fhir"].to_arrow()["recordedDate"].to_pylist() == ["2026-03"]
+
+
+def test_text_that_no_file_can_hold_is_mended():
+    """Half of a surrogate pair is JSON all the same."""
+    half = File("18_5_19_1_406_1.json", FileMetadata(), 0, 1, b'[{"entityid": "1", "name": "a\\ud800b"}]')
+    assert tables([half])["playhistory"].to_arrow()["name"].to_pylist() == ["a?b"]
+
+
+def test_memory_is_bounded_by_files_not_by_objects(tmp_path: Path):
+    """Only where each object's newest form is, is kept: a fraction of what the objects take."""
+    for month in range(20):
+        things = [
+            {
+                "entityid": f"19_1_{month}_{n}",
+                "createddate": n,
+                "track": {"name": f"{month}-{n}", "artists": [{"name": "x" * 50}]},
+            }
+            for n in range(2000)
+        ]
+        (tmp_path / f"18_5_19_1_406_D2024{month:02}_1.json").write_text(json.dumps(things))
+    tracemalloc.start()
+    try:
+        table = tables(tmp_path)["playhistory"]
+        kept, peak = tracemalloc.get_traced_memory()
+        assert sum(1 for _ in table.records()) == len(table) == 40_000
+        assert kept / 40_000 < 250  # bytes an object; as dictionaries they take 1,000 and more
+        assert peak < 12_000_000
+    finally:
+        tracemalloc.stop()
