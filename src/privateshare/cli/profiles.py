@@ -1,14 +1,13 @@
 """Who the person's commands act as: contracts and tokens by profile, in a file that only its owner can read."""
 
-import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from privateshare.errors import ConfigurationError
 from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.core import DEFAULT_BASE_URL
+from privateshare.sdk.private_file import PrivateFile
 from privateshare.sdk.tokens import UserAccessToken
 
 FILE_NAME = "profiles.json"
@@ -40,21 +39,15 @@ def profiles_file() -> Path:
 
 def load_profile(name: str) -> Profile:
     """A profile by name. Raises ConfigurationError if there is none."""
-    found = _read().get(name)
+    found = _file().read().get(name)
     if found is None:
         raise ConfigurationError(f"there is no profile {name}; run: privateshare login --app … --contract … --key …")
     return Profile(**found)
 
 
 def save_profile(name: str, profile: Profile) -> None:
-    """Keeps a profile; the file is written aside and renamed, readable by its owner alone."""
-    path = profiles_file()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(_read() | {name: asdict(profile)}, file, indent=1)
-    aside.replace(path)
+    """Keeps a profile, in place of one of that name. Raises ConfigurationError if it cannot be written."""
+    _file().change(lambda profiles: profiles | {name: asdict(profile)})
 
 
 def open_client(name: str, profile: Profile) -> PrivateShare:
@@ -76,11 +69,5 @@ def open_client(name: str, profile: Profile) -> PrivateShare:
     )
 
 
-def _read() -> dict[str, dict[str, Any]]:
-    try:
-        found: dict[str, dict[str, Any]] = json.loads(profiles_file().read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise ConfigurationError(f"{profiles_file()} is not a file of profiles") from error
-    return found
+def _file() -> PrivateFile:
+    return PrivateFile(profiles_file(), "profiles")

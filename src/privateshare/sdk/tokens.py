@@ -1,17 +1,20 @@
 """What an app keeps of a person's consent, and where. Protocol 4.2."""
 
 import json
+import math
 import os
 import threading
 import time
+from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 from privateshare.errors import ConfigurationError, InvalidAnswer
+from privateshare.sdk.private_file import PrivateFile
 
 EARLY_SECONDS = 30  # a token this close to its end is refreshed before it is used
+REMEMBERED = 50_000  # refreshed tokens whose successors a client knows; those used longest ago are forgotten first
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,12 @@ class Token:
 
     value: str = field(repr=False)
     expires_on: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, str) or isinstance(self.expires_on, bool | str):
+            raise TypeError("a token is a text with an end in seconds")
+        if not math.isfinite(self.expires_on):
+            raise ValueError("the end of a token is a moment")
 
     def __repr__(self) -> str:
         return f"<Token …{self.value[-3:]}>"
@@ -46,7 +55,8 @@ class UserAccessToken:
         """The token of `to_json`. Raises ConfigurationError if the text is none."""
         try:
             raw = json.loads(text)
-            return cls(Token(**raw.pop("access_token")), Token(**raw.pop("refresh_token")), **raw)
+            tokens = Token(**raw["access_token"]), Token(**raw["refresh_token"])
+            return cls(*tokens, str(raw["user_id"]), str(raw["consent_id"]))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigurationError("the text is not a UserAccessToken as to_json writes it") from error
 
@@ -60,7 +70,7 @@ class UserAccessToken:
                 str(claims.get("sub") or claims["identifier"]["id"]),
                 str(claims.get("consentid", "")),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise InvalidAnswer("the answer holds no tokens") from error
 
     def is_expired(self) -> bool:
@@ -105,63 +115,43 @@ class MemoryTokenStore:
 
 
 class FileTokenStore:
-    """Tokens in a file that only its owner can read (0600), written aside and renamed, so that it is always whole."""
+    """Tokens in a file that only its owner can read (0600), always whole; threads and processes may share it."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
-        self._lock = threading.Lock()
+        self._file = PrivateFile(path, "tokens")
 
     def get(self, key: str) -> UserAccessToken | None:
         """The token kept under this key, if there is one. Raises ConfigurationError if the file is not ours."""
-        text = self._read().get(key)
+        text = self._file.read().get(key)
         return UserAccessToken.from_json(text) if text is not None else None
 
     def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there."""
-        with self._lock:
-            self._write(self._read() | {key: token.to_json()})
+        """Keeps a token, in place of what was there. Raises ConfigurationError if it cannot be written."""
+        self._file.change(lambda tokens: tokens | {key: token.to_json()})
 
     def delete(self, key: str) -> None:
         """Forgets a token; one that is not there is no error."""
-        with self._lock:
-            self._write({name: text for name, text in self._read().items() if name != key})
-
-    def _read(self) -> dict[str, str]:
-        try:
-            tokens: dict[str, str] = json.loads(self._path.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            raise ConfigurationError(f"{self._path} is not a file of tokens") from error
-        return tokens
-
-    def _write(self, tokens: dict[str, str]) -> None:
-        aside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(tokens, file)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(self._path)
+        self._file.change(lambda tokens: {name: text for name, text in tokens.items() if name != key})
 
 
 class TokenKeeper:
-    """Knows the newest token of every grant that this client used, and lets one caller at a time refresh it."""
+    """Knows the newest token of the grants that this client used, and lets one caller at a time refresh it."""
 
     def __init__(self) -> None:
-        self._newest: dict[str, UserAccessToken] = {}
+        self._newer: OrderedDict[str, UserAccessToken] = OrderedDict()  # by refresh token: what took its place
         self._refreshing: dict[str, Future[UserAccessToken]] = {}
         self._lock = threading.Lock()
 
     def newest(self, token: UserAccessToken) -> UserAccessToken:
         """The newest token of this one's grant."""
-        return self._newest.get(token.refresh_token.value, token)
+        with self._lock:
+            return self._newest(token)
 
     def begin(self, token: UserAccessToken) -> tuple[Future[UserAccessToken], bool]:
         """The refresh of this token, and whether the caller is the one to do it."""
         with self._lock:
-            known = self._newest.get(token.refresh_token.value)
-            if known is not None and known.access_token.value != token.access_token.value:
+            known = self._newest(token)
+            if known.access_token.value != token.access_token.value:
                 done: Future[UserAccessToken] = Future()
                 done.set_result(known)
                 return done, False
@@ -175,12 +165,18 @@ class TokenKeeper:
         with self._lock:
             future = self._refreshing.pop(old.refresh_token.value)
             if isinstance(outcome, UserAccessToken):
-                for value, token in list(self._newest.items()):
-                    if token.refresh_token.value == old.refresh_token.value:
-                        self._newest[value] = outcome
-                self._newest[old.refresh_token.value] = outcome
-                self._newest[outcome.refresh_token.value] = outcome
+                self._newer[old.refresh_token.value] = outcome
+                if len(self._newer) > REMEMBERED:
+                    self._newer.popitem(last=False)
         if isinstance(outcome, UserAccessToken):
             future.set_result(outcome)
         else:
             future.set_exception(outcome)
+
+    def _newest(self, token: UserAccessToken) -> UserAccessToken:
+        passed: set[str] = set()
+        while (value := token.refresh_token.value) in self._newer and value not in passed:
+            passed.add(value)
+            self._newer.move_to_end(value)
+            token = self._newer[value]
+        return token

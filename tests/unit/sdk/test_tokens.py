@@ -1,0 +1,220 @@
+"""What an app keeps of a person's consent: its JSON, its stores, and who refreshes it."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from privateshare import (
+    ConfigurationError,
+    FileTokenStore,
+    InvalidAnswer,
+    MemoryTokenStore,
+    TokenStore,
+    UserAccessToken,
+)
+from privateshare.sdk import tokens
+from privateshare.sdk.tokens import Token, TokenKeeper
+
+TOKEN = UserAccessToken(Token("access-secret", 2e9), Token("refresh-secret", 3e9), "person", "consent")
+
+
+def renewed(token: UserAccessToken, name: str) -> UserAccessToken:
+    """What a refresh gives."""
+    return UserAccessToken(Token(f"access {name}", 2e9), Token(f"refresh {name}", 3e9), token.user_id, token.consent_id)
+
+
+def test_a_token_goes_to_json_and_back():
+    """Whole; what a later version adds is no hindrance."""
+    assert UserAccessToken.from_json(TOKEN.to_json()) == TOKEN
+    later = json.loads(TOKEN.to_json()) | {"scope": "all"}
+    assert UserAccessToken.from_json(json.dumps(later)) == TOKEN
+    assert "secret" not in repr(TOKEN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "null", "[]", "{}", '"text"', '{"access_token": "x"}'),
+        TOKEN.to_json().replace("2000000000.0", '"soon"'),
+        TOKEN.to_json().replace("2000000000.0", "NaN"),
+        TOKEN.to_json().replace('"access-secret"', "7"),
+        TOKEN.to_json().replace('"user_id"', '"user"'),
+    ],
+)
+def test_what_is_no_token_is_refused_without_telling_it(text: str):
+    """ConfigurationError, and no secret in it."""
+    with pytest.raises(ConfigurationError) as refused:
+        UserAccessToken.from_json(text)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("claims", [{}, {"access_token": {"value": "x", "expires_on": "soon"}, "refresh_token": {}}])
+def test_an_answer_without_tokens_is_no_answer(claims: dict[str, object]):
+    """InvalidAnswer."""
+    with pytest.raises(InvalidAnswer):
+        UserAccessToken.from_claims(claims)
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
+    return MemoryTokenStore() if request.param == "memory" else FileTokenStore(tmp_path / "new" / "tokens.json")
+
+
+def test_a_store_keeps_gives_and_forgets(store: TokenStore):
+    """By a key of the app's own, whatever its characters."""
+    assert store.get("ann") is None
+    store.put("ann", TOKEN)
+    store.put("ü/../☃", renewed(TOKEN, "2"))
+    store.put("ann", renewed(TOKEN, "3"))
+    assert store.get("ann") == renewed(TOKEN, "3")
+    assert store.get("ü/../☃") == renewed(TOKEN, "2")
+    store.delete("ann")
+    store.delete("ann")
+    assert store.get("ann") is None
+
+
+def test_a_stores_threads_lose_nothing(store: TokenStore):
+    """Each keeps a token of its own."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: store.put(str(number), TOKEN), range(64)))
+    assert all(store.get(str(number)) == TOKEN for number in range(64))
+
+
+def test_a_file_is_its_owners_alone(tmp_path: Path):
+    """0600, also in place of one that others could read; nothing else is left beside it."""
+    path = tmp_path / "tokens.json"
+    path.write_text("{}")
+    path.chmod(0o644)
+    FileTokenStore(path).put("ann", TOKEN)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".tokens.json.lock", "tokens.json"]
+
+
+@pytest.mark.parametrize("content", ["[]", "torn {", '"text"'])
+def test_a_file_of_something_else_is_neither_read_nor_replaced(tmp_path: Path, content: str):
+    """It says so, and keeps it."""
+    path = tmp_path / "tokens.json"
+    path.write_text(content)
+    for use in (lambda: FileTokenStore(path).get("ann"), lambda: FileTokenStore(path).put("ann", TOKEN)):
+        with pytest.raises(ConfigurationError, match="not a file of tokens"):
+            use()
+    assert path.read_text() == content
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
+    """ConfigurationError with the reason."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="cannot write"):
+        FileTokenStore(tmp_path / "file" / "tokens.json").put("ann", TOKEN)
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        FileTokenStore(tmp_path).get("ann")
+
+
+WRITER = """
+import sys
+from privateshare import FileTokenStore, UserAccessToken
+store, token = FileTokenStore(sys.argv[1]), UserAccessToken.from_json(sys.argv[2])
+for number in range(25):
+    store.put(f"{sys.argv[3]} {number}", token)
+    assert store.get(f"{sys.argv[3]} {number}") == token
+"""
+
+
+def test_two_processes_share_a_file(tmp_path: Path):
+    """Neither loses what the other keeps."""
+    path = tmp_path / "tokens.json"
+    command = [sys.executable, "-c", WRITER, str(path), TOKEN.to_json()]
+    writers = [subprocess.Popen([*command, str(number)]) for number in range(3)]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert len(json.loads(path.read_text())) == 75
+
+
+def test_a_process_that_is_killed_leaves_the_file_whole(tmp_path: Path):
+    """And nobody waits for it."""
+    path = tmp_path / "tokens.json"
+    endless = WRITER.replace("range(25)", "range(10**9)")
+    writer = subprocess.Popen([sys.executable, "-c", endless, str(path), TOKEN.to_json(), "x"])
+    store = FileTokenStore(path)
+    while store.get("x 20") is None:
+        pass
+    writer.kill()
+    writer.wait()
+    store.put("ann", TOKEN)
+    assert store.get("ann") == store.get("x 20") == TOKEN
+
+
+def test_one_of_many_refreshes_and_all_get_what_it_got():
+    """Those who ask while it runs, and those who come later with the old one."""
+    keeper = TokenKeeper()
+    future, ours = keeper.begin(TOKEN)
+    others = [keeper.begin(TOKEN) for _ in range(5)]
+    assert (ours, [mine for _, mine in others]) == (True, [False] * 5)
+    new = renewed(TOKEN, "new")
+    waiting = threading.Thread(target=future.result)
+    waiting.start()
+    keeper.end(TOKEN, new)
+    waiting.join(5)
+    assert {other.result() for other, _ in others} == {new}
+    late, ours = keeper.begin(TOKEN)
+    assert (late.result(), ours) == (new, False)
+    assert keeper.newest(TOKEN) == keeper.newest(new) == new
+
+
+def test_the_newest_token_is_found_from_any_that_came_before():
+    """However often it was refreshed since; also where the refresh token stays the same."""
+    keeper, token = TokenKeeper(), TOKEN
+    for number in range(5):
+        keeper.begin(token)
+        keeper.end(token, renewed(token, str(number)))
+        token = renewed(token, str(number))
+    assert keeper.newest(TOKEN) == token
+    same = UserAccessToken(Token("another access", 2e9), token.refresh_token, "person", "consent")
+    assert keeper.begin(token)[1]
+    keeper.end(token, same)
+    assert keeper.newest(TOKEN) == same
+    assert keeper.begin(same)[1]
+
+
+def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again():
+    """Nobody waits for ever."""
+    keeper = TokenKeeper()
+    keeper.begin(TOKEN)
+    other, _ = keeper.begin(TOKEN)
+    keeper.end(TOKEN, ConfigurationError("no"))
+    with pytest.raises(ConfigurationError):
+        other.result(5)
+    assert keeper.begin(TOKEN)[1]
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    """Successors that are asked for stay, those of long ago go."""
+    monkeypatch.setattr(tokens, "REMEMBERED", 10)
+    keeper = TokenKeeper()
+    keeper.begin(TOKEN)
+    keeper.end(TOKEN, renewed(TOKEN, "new"))
+    for number in range(50):
+        other = renewed(TOKEN, str(number))
+        keeper.begin(other)
+        keeper.end(other, renewed(other, f"after {number}"))
+        assert keeper.newest(TOKEN) == renewed(TOKEN, "new")
+    assert len(keeper._newer) == 10
+
+
+def test_a_locked_file_does_not_hold_up_readers(tmp_path: Path):
+    """A reader needs no lock, nor the right to write where the file is."""
+    path = tmp_path / "tokens.json"
+    store = FileTokenStore(path)
+    store.put("ann", TOKEN)
+    descriptor = os.open(tmp_path / ".tokens.json.lock", os.O_RDWR)
+    fcntl = pytest.importorskip("fcntl")
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        assert FileTokenStore(path).get("ann") == TOKEN
+    finally:
+        os.close(descriptor)
