@@ -292,6 +292,8 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: object) -> 
     `headers` must be readable by lower-case names. An unknown code gives a plain `ApiError` that carries it.
     """
     told = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(told, str) and isinstance(body, Mapping):  # protocol 11.5
+        told = {"code": told, "message": body.get("message")}
     if not isinstance(told, Mapping):
         told = {name: headers.get(f"x-error-{name}") for name in ("code", "message", "reference")}
     code = str(told.get("code") or _code_of_status(status))

@@ -2,17 +2,22 @@
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx2
 import pytest
+from examples.walking import Browser
 from sqlalchemy import select
 
+from privateshare import UserAccessToken
 from privateshare.platform.db.tables import Journey
 from privateshare.platform.grants.secrets import digest
 from privateshare.protocol import jwt
+from privateshare.version import VERSION
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import Wire, query_of
 
@@ -85,7 +90,7 @@ def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path):
     assert first["state"] == "completed"
     assert first["read"] == len(list(tmp_path.glob("*.json"))) > 10
     second = json.loads(run(signed_in, "read", "--into", str(tmp_path), "--format", "parquet", "--json"))
-    assert (second["read"], second["there before"]) == (0, first["read"])
+    assert (second["read"], second["there_before"]) == (0, first["read"])
     assert (tmp_path / "parquet" / "playhistory.parquet").exists()
 
 
@@ -101,6 +106,90 @@ def test_storage_keeps_files(signed_in: Path, tmp_path: Path):
     assert run(signed_in, "storage", "ls", "--storage", storage, "-r").strip() == "none"
 
 
+def test_storage_takes_the_names_of_files(signed_in: Path, tmp_path: Path):
+    """Where a folder is named instead of a file; with --json each command prints one object."""
+    (tmp_path / "note.txt").write_text("a note")
+    (tmp_path / "into").mkdir()
+    storage = json.loads(run(signed_in, "storage", "new", "--json"))["storage_id"]
+    to = ("--storage", storage, "--json")
+    put = json.loads(run(signed_in, "storage", "put", str(tmp_path / "note.txt"), "/Notes/", *to))
+    assert (put["stored"], put["size"]) == ("/Notes/note.txt", 6)
+    got = json.loads(run(signed_in, "storage", "get", put["stored"], str(tmp_path / "into"), *to))
+    assert Path(got["into"]).read_text() == "a note"
+    assert json.loads(run(signed_in, "storage", "ls", "-r", *to)) == [{"path": "/Notes/note.txt", "id": put["id"]}]
+    assert json.loads(run(signed_in, "storage", "rm", "/Notes/", *to)) == {"removed": "/Notes/"}
+    assert "no folder" in run(signed_in, "storage", "get", "/x", str(tmp_path / "nowhere" / "x"), *to, code=2)
+    assert "storage new" in run(signed_in, "storage", "ls", code=1)
+
+
+async def test_a_file_is_pushed(people: People, tmp_path: Path):
+    """With a write contract, by a person who came from a consent page without sources."""
+    wire = await people.contract(kind="write")
+    tokens, _ = await people.user(wire, sources=())
+    token = UserAccessToken.from_claims(tokens.claims)
+    (tmp_path / "key.pem").write_text(jwt.private_pem(wire.key))
+    (tmp_path / "config").mkdir()
+    profile = {"application_id": wire.application_id, "contract_id": wire.contract_id, "base_url": wire.url("")}
+    profile |= {"key_file": str(tmp_path / "key.pem"), "token": token.to_json()}
+    (tmp_path / "config" / "profiles.json").write_text(json.dumps({"work": profile}))
+    (tmp_path / "receipt.json").write_text("{}")
+    command = ("push", str(tmp_path / "receipt.json"), "--mime-type", "application/json", "--profile", "work", "--json")
+    assert json.loads(run(tmp_path, *command)) == {"pushed": "receipt.json", "size": 2}
+    assert "there are: work" in run(tmp_path, "whoami", code=1)
+
+
+def test_errors_are_objects_where_json_is_asked_for(signed_in: Path, tmp_path: Path):
+    """On standard error, with what a program may act upon."""
+    told = json.loads(run(signed_in, "storage", "ls", "--storage", "nothing", "--json", code=1))["error"]
+    assert (told["code"], told["status"], bool(told["reference"])) == ("NotFound", 404, True)
+    assert json.loads(run(tmp_path, "whoami", "--json", code=1))["error"]["code"] == "ConfigurationError"
+
+
+@pytest.mark.parametrize("what", ["login", "read"])
+async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, what: str, wire: Wire):
+    """Exit code 130, no traceback, and nothing half-written is left."""
+    commands = {"login": ["login", "--no-browser"], "read": ["read", "--into", str(tmp_path)]}
+    process = subprocess.Popen(
+        [*COMMAND, *commands[what]],
+        env=environment(signed_in),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    (process.stdout if what == "login" else process.stderr).readline()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode in ({130} if what == "login" else {130, 0})  # all may have been read by then
+    assert "Traceback" not in told
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_declining_is_told_and_a_foreign_answer_passed_over(signed_in: Path):
+    """What comes with another state is not about this question; another path is not found."""
+    command = [*COMMAND, "login", "--no-browser", "--json"]
+    process = subprocess.Popen(
+        command, env=environment(signed_in), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    url = process.stderr.readline().removeprefix("The consent page: ").strip()
+    browser = Browser()
+    browser.open(url)
+    browser.submit("decline")
+    assert browser.left_to is not None
+    back = httpx2.URL(browser.left_to)
+    idle = socket.create_connection((back.host, back.port))  # as browsers open, in case they need one
+    assert httpx2.get(back.copy_with(path="/favicon.ico", query=None)).status_code == 404
+    assert httpx2.get(back.copy_set_param("state", "foreign")).status_code == 200
+    assert process.poll() is None
+    assert "Nothing was shared" in httpx2.get(back).text
+    _, told = process.communicate(timeout=30)
+    idle.close()
+    assert process.returncode == 1
+    assert json.loads(told)["error"]["code"] == "USER_CANCEL"
+
+
 def test_what_is_wrong_is_said_in_one_line(signed_in: Path, tmp_path: Path):
     """A read contract cannot push; nobody is signed in elsewhere."""
     (tmp_path / "x").write_text("x")
@@ -108,9 +197,19 @@ def test_what_is_wrong_is_said_in_one_line(signed_in: Path, tmp_path: Path):
     assert "write contract" in told
     assert "Traceback" not in told
     assert "login" in run(tmp_path, "accounts", code=1)
+    assert "is a file" in run(signed_in, "read", "--into", str(tmp_path / "x"), code=2)
+    assert run(signed_in, "read", "--into", "/proc/nothing", code=1).startswith("privateshare: ")
+    assert run(signed_in, "--version", code=0).strip() == VERSION
 
 
 def test_revoking_ends_it(signed_in: Path):
-    """Runs last in this file: the token stops working."""
-    assert "deleted" in run(signed_in, "revoke", "--yes")
-    assert "consent" in run(signed_in, "accounts", code=1)
+    """Runs last in this file: the token stops working, and is forgotten."""
+    token = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]["token"]
+    assert "deleted" in json.loads(run(signed_in, "revoke", "--yes", "--json"))
+    assert "privateshare login" in run(signed_in, "accounts", code=1)
+    profiles = json.loads((signed_in / "config" / "profiles.json").read_text())
+    assert profiles["default"]["token"] is None
+    profiles["default"]["token"] = token
+    (signed_in / "config" / "profiles.json").write_text(json.dumps(profiles))
+    told = run(signed_in, "accounts", code=1)
+    assert "is invalid. Run: privateshare login (reference " in told

@@ -2,6 +2,8 @@
 
 import sys
 
+INTERRUPTED = 130  # by Ctrl-C, as shells have it
+
 
 def main() -> None:
     """Runs the command line; an error is one line on standard error, and exit code 1."""
@@ -9,8 +11,12 @@ def main() -> None:
         from privateshare.cli.commands import run
     except ModuleNotFoundError as error:
         _end_for_missing(error, "cli")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     try:
         run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         _end_for_missing(error, "server")
 

@@ -23,7 +23,7 @@ from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows import accounts, discovery, oauth, reading
 from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, Returned
 from privateshare.sdk.reading import PARALLEL, Callbacks, OnError, OnFile, OnStatus, Reading
-from privateshare.sdk.sinks import File
+from privateshare.sdk.sinks import File, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.workers import on_loop
 
@@ -143,10 +143,16 @@ class AsyncPrivateShare(AsyncCalls):
         user_access_token: UserAccessToken,
         *,
         to: str | os.PathLike[str] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> File:
-        """One file, opened and checked; at `to` if given, whatever its size. See `PrivateShare`."""
+        """One file, opened and checked; at `to` if given, whatever its size. See `PrivateShare`.
+
+        `on_progress` is called on a worker thread.
+        """
         path = Path(to) if to is not None else None
-        flow = reading.read_file(self._core.configuration, user_access_token, reading.key_of(session), name, path)
+        flow = reading.read_file(
+            self._core.configuration, user_access_token, reading.key_of(session), name, path, on_progress
+        )
         return await self._drive(flow)
 
     async def read_file_metadata(

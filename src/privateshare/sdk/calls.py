@@ -18,7 +18,7 @@ from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows import accounts, discovery, pages, push, storage
 from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl
 from privateshare.sdk.flows.reading import with_our_compression
-from privateshare.sdk.sinks import File
+from privateshare.sdk.sinks import File, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.uploads import Content
 
@@ -229,14 +229,23 @@ class Calls:
         """
         return self._drive(storage.upload(self._core.configuration, storage_id, path, content))
 
-    def download_storage_file(self, storage_id: str, path: str, *, to: str | os.PathLike[str] | None = None) -> File:
-        """A stored file, opened; in memory, or written to `to` in constant memory.
+    def download_storage_file(
+        self,
+        storage_id: str,
+        path: str,
+        *,
+        to: str | os.PathLike[str] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> File:
+        """A stored file, opened; in memory, or written to `to` in constant memory, `on_progress` being told how far.
 
         It carries no checksum: a change that leaves its padding whole is not noticed. Raises NotFound,
         FileDecryptionError, FileIntegrityError. Protocol 11.3, 11.4.
         """
         return self._drive(
-            storage.download(self._core.configuration, storage_id, path, Path(to) if to is not None else None)
+            storage.download(
+                self._core.configuration, storage_id, path, Path(to) if to is not None else None, on_progress
+            )
         )
 
     def delete_storage_files(self, storage_id: str, path: str) -> None:

@@ -21,7 +21,7 @@ from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows import accounts, discovery, oauth, reading
 from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, Returned
 from privateshare.sdk.reading import PARALLEL, Callbacks, OnError, OnFile, OnStatus, Reading
-from privateshare.sdk.sinks import File
+from privateshare.sdk.sinks import File, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.transport import HttpxTransport
 
@@ -164,14 +164,18 @@ class PrivateShare(Calls):
         user_access_token: UserAccessToken,
         *,
         to: str | os.PathLike[str] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> File:
         """One file, opened and checked; in memory, or written to `to` in constant memory, whole or not at all.
 
+        `on_progress` is told how many bytes of the encrypted file have arrived, and of how many if that is known.
         Raises FileNotFound, FileDecryptionError (another contract's key), FileIntegrityError (cut or changed on the
         way). Protocol 6.3, 6.5.
         """
         path = Path(to) if to is not None else None
-        flow = reading.read_file(self._core.configuration, user_access_token, reading.key_of(session), name, path)
+        flow = reading.read_file(
+            self._core.configuration, user_access_token, reading.key_of(session), name, path, on_progress
+        )
         return self._drive(flow)
 
     def read_file_metadata(self, session: Session | str, name: str, user_access_token: UserAccessToken) -> FileHeader:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from privateshare.objects import DataObject
 
 Kind = TypeVar("Kind", bound="DataObject")
+
+OnProgress = Callable[[int, int | None], object]
+"""Is told how many bytes have arrived, and of how many if that is known: of the file as it is encrypted."""
 
 MAX_UNDECLARED_BYTES = 1 << 34  # of a file whose header does not tell its size
 
@@ -96,8 +99,18 @@ class File:
 class FileSink:
     """Makes a `File` of an answer. What goes to disk is written aside and renamed once it is whole and checked."""
 
-    def __init__(self, name: str, key: RSAPrivateKey, to: Path | None = None, *, legacy: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        key: RSAPrivateKey,
+        to: Path | None = None,
+        *,
+        legacy: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> None:
         self._name, self._key, self._to, self._legacy = name, key, to, legacy
+        self._on_progress, self._arrived = on_progress, 0
+        self._length: int | None = None
         self._aside = to.with_name(f".{to.name}.{uuid4().hex}.part") if to else None
         self._out: IO[bytes] | None = None
         self.file: File | None = None
@@ -111,13 +124,17 @@ class FileSink:
         self._envelope = EnvelopeReader(self._key, legacy=self._legacy)
         self._decompress = decompressor(self._header.compression or "none", self._take)
         self._hash = hashlib.sha256()
-        self._size = 0
+        self._size = self._arrived = 0
+        self._length = _number(headers.get("content-length"))
         self._limit = self._header.size if self._header.size is not None else MAX_UNDECLARED_BYTES
         self._out = self._aside.open("xb") if self._aside else BytesIO()
 
     def write(self, data: bytes) -> None:
         """Takes the next bytes. Raises FileDecryptionError, FileIntegrityError."""
         self._decompress(self._envelope.update(data))
+        self._arrived += len(data)
+        if self._on_progress is not None:
+            self._on_progress(self._arrived, self._length)
 
     def finish(self) -> None:
         """Checks the whole, and makes `file`. Raises FileDecryptionError, FileIntegrityError."""
@@ -154,6 +171,10 @@ class FileSink:
         out.close()
         self._aside.replace(self._to)
         return None, self._to
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 def _milliseconds(date: str | None) -> int | None:

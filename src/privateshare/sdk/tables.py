@@ -199,6 +199,11 @@ def _identity(thing: Record) -> int:
     return hash(json.dumps(thing, sort_keys=True))
 
 
+def needs_data() -> None:
+    """Raises ConfigurationError without the extra, before work that would be for nothing."""
+    _needed("pyarrow.parquet")
+
+
 def _needed(module: str) -> Any:
     from importlib import import_module
 

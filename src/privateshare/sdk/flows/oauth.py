@@ -14,8 +14,7 @@ from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows.calls import Keys, called, parsed, read_as, signed_claims
 from privateshare.sdk.tokens import UserAccessToken
-
-VERSION = "0.1.0"
+from privateshare.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, parsed, read_as
 from privateshare.sdk.flows.oauth import agent_body
-from privateshare.sdk.sinks import File, FileSink
+from privateshare.sdk.sinks import File, FileSink, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
 
 NOT_MODIFIED = 304
@@ -67,10 +67,15 @@ def read_file_list(
 
 
 def read_file(
-    configuration: Configuration, token: UserAccessToken, session_key: str, name: str, to: Path | None
+    configuration: Configuration,
+    token: UserAccessToken,
+    session_key: str,
+    name: str,
+    to: Path | None,
+    on_progress: OnProgress | None = None,
 ) -> Flow[File]:
     """One file, opened and checked, in memory or at `to`. Protocol 6.3, 6.5."""
-    sink = FileSink(name, configuration.private_key, to)
+    sink = FileSink(name, configuration.private_key, to, on_progress=on_progress)
     try:
         yield from _file(configuration, token, session_key, name, "GET", sink)
     finally:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from privateshare.errors import InvalidAnswer
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encrypted
 from privateshare.protocol.messages import Storage, StorageFile, StorageListing
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import as_user, called, parsed, read_as
-from privateshare.sdk.sinks import File, FileSink
+from privateshare.sdk.sinks import File, FileSink, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.uploads import Content, pieces_of
 
@@ -59,15 +60,18 @@ def upload(configuration: Configuration, storage_id: str, path: str, content: Co
     return str(parsed(response).get("id"))
 
 
-def download(configuration: Configuration, storage_id: str, path: str, to: Path | None) -> Flow[File]:
+def download(
+    configuration: Configuration, storage_id: str, path: str, to: Path | None, on_progress: OnProgress | None
+) -> Flow[File]:
     """A stored file, opened with this contract's key. Protocol 11.3, 11.4."""
-    sink = FileSink(path.rsplit("/", 1)[-1], configuration.private_key, to)
+    sink = FileSink(path.rsplit("/", 1)[-1], configuration.private_key, to, on_progress=on_progress)
     request = _request(configuration, "GET", storage_id, _file(path), sink=sink)
     try:
         yield from sent(request, configuration.retries)
     finally:
         sink.abort()
-    assert sink.file is not None
+    if sink.file is None:
+        raise InvalidAnswer(f"the platform answered something else than the file {path}")
     return sink.file
 
 

@@ -1,0 +1,73 @@
+"""What can be sent: read in pieces, and again where that is possible."""
+
+import io
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from privateshare import ConfigurationError
+from privateshare.sdk.uploads import PIECE_BYTES, Content, pieces_of
+from privateshare.version import VERSION
+
+DATA = bytes(range(256)) * 3000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "data").write_bytes(DATA)
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("kind", ["bytes", "bytearray", "memoryview", "path", "text path", "file", "memory", "list"])
+def test_content_that_is_there_can_be_read_again(path: Path, kind: str):
+    """In pieces of a bounded size, and not all at once."""
+    made: dict[str, Content] = {
+        "bytes": DATA,
+        "bytearray": bytearray(DATA),
+        "memoryview": memoryview(DATA),
+        "path": path,
+        "text path": str(path),
+        "file": path.open("rb"),
+        "memory": io.BytesIO(DATA),
+        "list": [DATA[:9], DATA[9:]],
+    }
+    pieces, again = pieces_of(made[kind])
+    assert again
+    assert b"".join(pieces()) == b"".join(pieces()) == DATA
+    if "path" in kind or kind in ("file", "memory"):
+        assert max(map(len, pieces())) == PIECE_BYTES
+
+
+def test_a_file_is_read_from_where_it_stands(path: Path):
+    """Each time."""
+    with path.open("rb") as file:
+        file.seek(1000)
+        pieces, _ = pieces_of(file)
+        assert b"".join(pieces()) == b"".join(pieces()) == DATA[1000:]
+
+
+def test_a_stream_gives_its_bytes_once():
+    """An iterator, and a pipe."""
+    assert pieces_of(iter([b"x"]))[1] is False
+    read, write = os.pipe()
+    os.write(write, b"piped")
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        pieces, again = pieces_of(pipe)
+        assert (b"".join(pieces()), again) == (b"piped", False)
+
+
+@pytest.mark.parametrize("content", [["text"], io.StringIO("text")])
+def test_text_is_refused_with_what_to_do(content: object):
+    """ConfigurationError rather than a failure deep in the HTTP client."""
+    pieces, _ = pieces_of(content)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="binary mode"):
+        list(pieces())
+
+
+def test_the_version_is_that_of_the_distribution():
+    """Platforms are told it, and may refuse a version."""
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == VERSION
