@@ -1,19 +1,29 @@
 """`privateshare.testing`: the platform in memory, as an app's tests use it; and the SDK where a platform fails."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from privateshare import (
+    AccountRef,
     AuthorizationFailed,
     FileNotFound,
     InvalidToken,
     NetworkError,
+    NotFound,
+    PageOptions,
     PrivateShare,
+    PushDescriptor,
+    ServiceType,
+    SessionState,
     TooManyRequests,
     Unavailable,
     UserAccessToken,
+    tables,
 )
+from privateshare.objects import PlayHistory
 from privateshare.testing import InMemoryPlatform
 
 REDIRECT_URI = "http://127.0.0.1/return"
@@ -110,7 +120,7 @@ def test_a_platform_that_is_not_there_is_told_so(platform: InMemoryPlatform):
     gone = PrivateShare(
         "app",
         contract_id="c",
-        private_key=platform._settings()["private_key"],
+        private_key=platform.settings()["private_key"],
         base_url="http://127.0.0.1:1/v1.7/",
         retries=0,
     )
@@ -131,3 +141,110 @@ def test_a_file_that_grew_newer_is_read_again(platform: InMemoryPlatform):
         platform.lend("playhistory", OBJECTS, name)
         second = list(app.read_all_files(session, token))
     assert [len(file.json()) for file in (*first, *second)] == [1, 2]
+
+
+def test_accounts_come_and_go(platform: InMemoryPlatform):
+    """One more source, signing in again, the end of one: as an app with several sources has to handle them."""
+    with platform.client() as app:
+        token = sign_in(platform, app)
+        assert app.read_accounts(token) == []
+        spotify = platform.connect(ServiceType.SPOTIFY)
+        page = app.get_onboard_service_url(token, REDIRECT_URI + "?kept=1", options=PageOptions(service_id=16))
+        returned = app.read_return(platform.consent(page.url))
+        assert returned.code is None
+        accounts = app.read_accounts(token)
+        assert accounts[1].reference == returned.account_reference
+        assert {account.service_type_id for account in accounts} == {ServiceType.SPOTIFY}
+        platform.require_sign_in(spotify)
+        status = app.read_file_list(app.read_session(token), token).status
+        assert status.state is SessionState.PARTIAL
+        assert status.details is not None
+        error = status.details[spotify].error
+        assert error is not None
+        assert (error.code, error.status_code, error.reauth) == ("ServiceAuthorizationError", 511, True)
+        again = app.get_reauthorize_account_url(token, REDIRECT_URI, spotify)
+        assert app.read_return(platform.consent(again.url)).account_reference == accounts[0].reference
+        assert app.read_file_list(app.read_session(token), token).status.state is SessionState.COMPLETED
+        assert "revoke?code=" in app.get_revoke_account_permission_url(token, spotify, REDIRECT_URI)
+        app.delete_account(token, spotify)
+        assert [account.id for account in app.read_accounts(token)] == [accounts[1].id]
+        with pytest.raises(NotFound):
+            app.delete_account(token, spotify)
+
+
+def test_a_lapsed_grant_is_renewed(platform: InMemoryPlatform):
+    """With a code, as at first."""
+    with platform.client() as app:
+        token = sign_in(platform, app)
+        platform.stop()
+        asked = app.get_reauthorize_url(token, REDIRECT_URI)
+        returned = app.read_return(platform.consent(asked.url), state=asked.state)
+        renewed = app.exchange_code_for_token(returned.code or "", asked.code_verifier)
+        assert app.read_accounts(renewed) == []
+
+
+def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform):
+    """Bytes and a stream, with what was said of them; and a resource for a source."""
+    with platform.client() as app:
+        token = sign_in(platform, app)
+        descriptor = PushDescriptor(mime_type="text/plain", accounts=[AccountRef(account_id="a")], tags=["t"])
+        app.push_data(token, b"receipt", descriptor)
+        app.push_data(token, iter([b"a", b"stream"]), descriptor)
+        account = platform.connect(ServiceType.MEDMIJ)
+        app.push_data_to_provider(token, account, "fhir", "stu3", {"resourceType": "Patient"})
+        assert [pushed.data for pushed in platform.pushed[:2]] == [b"receipt", b"astream"]
+        assert platform.pushed[0].descriptor == descriptor
+        assert platform.pushed[2].account_id == account
+        assert json.loads(platform.pushed[2].data) == {"resourceType": "Patient"}
+        platform.stop()
+        with pytest.raises(InvalidToken):
+            app.push_data(token, b"late", descriptor)
+
+
+async def test_storage_keeps_an_apps_files(platform: InMemoryPlatform, tmp_path: Path):
+    """Put, listed, got, removed, by both clients; tied to the person who consents with it."""
+    with platform.client() as app:
+        storage = app.create_provisional_storage()
+        asked = app.get_authorize_url(
+            REDIRECT_URI, options=PageOptions(storage_ref=app.get_storage_reference(storage.id))
+        )
+        code = app.read_return(platform.consent(asked.url)).code
+        token = app.exchange_code_for_token(code or "", asked.code_verifier)
+        assert app.get_user_storage(token) == storage
+        app.upload_file_to_storage(storage.id, "/Docs/One.txt", iter([b"so", b"me"]))
+        app.upload_file_to_storage(storage.id, "/two.txt", b"two")
+        assert [file.original_path for file in app.list_storage_files(storage.id)] == ["/two.txt"]
+        assert len(app.list_storage_files(storage.id, recursive=True)) == 2
+        told: list[tuple[int, int | None]] = []
+        got = app.download_storage_file(
+            storage.id, "/docs/one.txt", to=tmp_path / "one", on_progress=lambda *far: told.append(far)
+        )
+        assert (got.read_bytes(), told[-1]) == (b"some", (288, 288))
+        app.delete_storage_files(storage.id, "/Docs/")
+        for missing in ("/Docs/One.txt", "/nothing"):
+            with pytest.raises(NotFound, match="no such file"):
+                app.download_storage_file(storage.id, missing, to=tmp_path / "two")
+        with pytest.raises(NotFound, match="no such storage"):
+            app.list_storage_files("another")
+    async with platform.async_client() as client:
+        seen: list[int] = []
+        assert (
+            await client.download_storage_file(storage.id, "/two.txt", on_progress=lambda done, _: seen.append(done))
+        ).data == b"two"
+        assert seen[-1] == 288
+
+
+def test_objects_of_either_schema_come_typed(platform: InMemoryPlatform, tmp_path: Path):
+    """What a test lends is named and described as on a platform."""
+    platform.lend("playhistory", [{"entityid": "1", "createddate": 0, "track": {"name": "Song"}}])
+    platform.lend("observation", [{"resourceType": "Observation", "id": "1", "status": "final"}])
+    with platform.client() as app:
+        token = sign_in(platform, app)
+        files = list(app.read_all_files(app.read_session(token), token))
+        plays = [play.track.name for file in files for play in file.objects(PlayHistory) if play.track]
+        assert plays == ["Song"]
+        assert {thing.raw.get("status") for file in files for thing in file.objects()} == {None, "final"}
+        app.read_all_files(app.read_session(token), token, into=tmp_path).result()
+        assert set(tables(tmp_path)) == {"playhistory", "observation"}
+        assert {service.service_id for service in app.get_available_services().services} >= {ServiceType.SPOTIFY}
+        assert app.get_service_sample_data_sets(16)

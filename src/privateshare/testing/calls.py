@@ -1,0 +1,286 @@
+"""The calls that the platform in memory answers, by chapter of the protocol."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from privateshare.errors import FileNotFound, InvalidClient, InvalidRequest, InvalidSession, InvalidToken, NotFound
+from privateshare.protocol import jwt, pkce
+from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH
+from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.messages import PushDescriptor
+from privateshare.testing.state import (
+    APPLICATION,
+    CONSENT,
+    CONTRACT,
+    PERSON,
+    Journey,
+    LentFile,
+    Pushed,
+    State,
+    services,
+    status_of,
+)
+
+HOUR_SECONDS = 3600
+QUERY = "permission-access/query/"
+IMPORT = "permission-access/import"
+
+
+@dataclass
+class Call:
+    """A request. Header names in lower case; `claims` are those of its JWT, once that is checked."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The path, unquoted, below the API."""
+        return unquote(urlsplit(self.target).path.removeprefix(API_PATH))
+
+    @property
+    def query(self) -> Mapping[str, list[str]]:
+        """The query's values by name."""
+        return parse_qs(urlsplit(self.target).query)
+
+    @property
+    def token(self) -> str:
+        """The bearer token."""
+        return self.headers.get("authorization", "").removeprefix("Bearer ")
+
+    @property
+    def origin(self) -> str:
+        """The platform's origin, as the caller sees it."""
+        return f"http://{self.headers.get('host', '')}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def json_answer(body: object, status: int = 200) -> Answer:
+    """An answer of JSON."""
+    return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+def answer(state: State, call: Call) -> Answer:
+    """What the platform says. Raises ApiErrors, as it does."""
+    if call.path == "jwks/oauth":
+        return json_answer({"keys": [jwt.key_set_entry(state.signing_key.public_key(), "test")]})
+    if call.path == "discovery/services":
+        return json_answer({"data": services()})
+    call.claims = jwt.verify(call.token, state.contract_key.public_key())
+    if call.claims.get("client_id") != f"{APPLICATION}_{CONTRACT}":
+        raise InvalidClient(f"The client_id ({call.claims.get('client_id')}) is invalid")
+    route = _ROUTES.get((call.method, call.path)) or _by_beginning(call)
+    if route is None:
+        raise NotFound("Not Found")
+    if route in _FOR_A_PERSON and call.claims.get("access_token") not in state.access:
+        raise InvalidToken("The token (access_token) is invalid")
+    return route(state, call)
+
+
+def _by_beginning(call: Call) -> "Route | None":
+    if call.path.startswith(QUERY) and call.method in ("GET", "HEAD"):
+        return _query
+    if call.path.startswith("permission-access/sample/datasets/"):
+        return _samples
+    return _push_to_provider if call.path.startswith(f"{IMPORT}/") and call.method == "POST" else None
+
+
+# --- consent and tokens: protocol 4 ---
+
+
+def _authorize(state: State, call: Call) -> Answer:
+    code, claims = secrets.token_urlsafe(32), call.claims
+    state.journeys[code] = Journey(claims["redirect_uri"], claims.get("state", ""), claims["code_challenge"])
+    token = _signed(state, call, {"preauthorization_code": code})
+    return json_answer({"token": token, "session": _new_session(state)}, 201)
+
+
+def _reference_token(state: State, call: Call) -> Answer:
+    code, claims = secrets.token_urlsafe(32), call.claims
+    state.journeys[code] = Journey(claims["redirect_uri"], claims.get("state", ""), claims.get("code_challenge"))
+    signed = {"reference_code": code, "token_type": "Bearer", "expires_on": int(time.time()) + HOUR_SECONDS}
+    return json_answer({"token": _signed(state, call, signed), "session": _new_session(state)}, 201)
+
+
+def _reference(state: State, call: Call) -> Answer:
+    handle = secrets.token_hex(8)
+    state.references[handle] = str(json.loads(call.body)["value"])
+    return json_answer({"id": handle}, 201)
+
+
+def _token(state: State, call: Call) -> Answer:
+    if call.claims.get("grant_type") == "refresh_token":
+        if call.claims.get("refresh_token") not in state.refresh:
+            raise InvalidToken("The token (refresh_token) is invalid")
+    else:
+        _use_code(state, call)
+    access, refresh, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), int(time.time())
+    state.access.add(access)
+    state.refresh.add(refresh)
+    claims = {
+        "access_token": {"value": access, "expires_on": now + 24 * HOUR_SECONDS},
+        "refresh_token": {"value": refresh, "expires_on": now + 60 * 24 * HOUR_SECONDS},
+        "sub": PERSON,
+        "identifier": {"id": PERSON},
+        "consentid": CONSENT,
+        "token_type": "Bearer",
+    }
+    return json_answer({"token": _signed(state, call, claims)})
+
+
+def _use_code(state: State, call: Call) -> None:
+    journeys = {journey.code: journey for journey in state.journeys.values() if journey.challenge is not None}
+    journey = journeys.get(str(call.claims.get("code")))
+    if journey is None or journey.challenge is None:
+        raise InvalidToken("The token (code) is invalid")
+    if not pkce.verifies(str(call.claims.get("code_verifier")), journey.challenge):
+        raise InvalidRequest("The code_verifier does not match the code_challenge")
+    journey.code = secrets.token_hex()  # it works once
+
+
+def _signed(state: State, call: Call, claims: Mapping[str, object]) -> str:
+    return jwt.sign(state.signing_key, claims, kid="test", jku=f"{call.origin}{API_PATH}jwks/oauth")
+
+
+# --- sessions and files: protocol 5, 6 ---
+
+
+def _trigger(state: State, _: Call) -> Answer:
+    return json_answer({"session": _new_session(state)}, 202)
+
+
+def _new_session(state: State) -> dict[str, object]:
+    key = secrets.token_urlsafe(32)
+    state.sessions.add(key)
+    return {"key": key, "expiry": int((time.time() + 24 * HOUR_SECONDS) * 1000)}
+
+
+def _query(state: State, call: Call) -> Answer:
+    session, _, name = call.path.removeprefix(QUERY).partition("/")
+    if session not in state.sessions:
+        raise InvalidSession("The session is invalid")
+    if not name:
+        entries = [{"name": name, "updatedDate": file.updated} | _facts(file) for name, file in state.files.items()]
+        return json_answer({"status": status_of(state), "fileList": entries})
+    if name not in state.files:
+        raise FileNotFound("There is no such file in this session")
+    file = state.files[name]
+    header = {"metadata": _facts(file), "size": len(file.data), "sha256": sha256(file.data).hexdigest()}
+    body = b"".join(encrypted([file.data], state.contract_key.public_key()))
+    return Answer(200, {"x-metadata": encode_metadata(header), "content-type": "application/octet-stream"}, body)
+
+
+def _facts(file: LentFile) -> dict[str, object]:
+    return {
+        "objectType": file.object_type,
+        "objectCount": file.count,
+        "serviceGroup": file.group,
+        "serviceName": "test",
+        "schema": {"standard": file.standard, "version": "4.0.1" if file.standard == "fhir" else "1.0.0"},
+    }
+
+
+# --- accounts: protocol 7 ---
+
+
+def _accounts(state: State, _: Call) -> Answer:
+    return json_answer(list(state.accounts.values()))
+
+
+def _delete_account(state: State, call: Call) -> Answer:
+    _known_account(state, call)
+    state.to_sign_in.discard(call.headers["accountid"])
+    del state.accounts[call.headers["accountid"]]
+    return json_answer({})
+
+
+def _revoke_account(state: State, call: Call) -> Answer:
+    _known_account(state, call)
+    return json_answer({"location": f"{call.origin}{ONBOARD_PATH}revoke?code={secrets.token_hex()}"})
+
+
+def _known_account(state: State, call: Call) -> None:
+    if call.headers.get("accountid") not in state.accounts:
+        raise NotFound("There is no such account")
+
+
+def _delete_user(state: State, _: Call) -> Answer:
+    state.access.clear()
+    state.refresh.clear()
+    return json_answer({})
+
+
+# --- pushing, storage, samples: protocol 10, 11.1, 12.2 ---
+
+
+def _push(state: State, call: Call) -> Answer:
+    described = jwt.verify(call.headers.get("filedescriptor", ""), state.contract_key.public_key())
+    state.pushed.append(Pushed(call.body, PushDescriptor.model_validate(described["metadata"])))
+    return json_answer({})
+
+
+def _push_to_provider(state: State, call: Call) -> Answer:
+    _known_account(state, call)
+    state.pushed.append(Pushed(call.body, account_id=call.headers["accountid"]))
+    return json_answer({})
+
+
+def _new_storage(state: State, _: Call) -> Answer:
+    id_ = secrets.token_hex(16)
+    state.storages[id_] = {}
+    return _storage(id_)
+
+
+def _person_storage(state: State, _: Call) -> Answer:
+    if state.person_storage is None:
+        raise NotFound("There is no such storage")
+    return _storage(state.person_storage)
+
+
+def _storage(id_: str) -> Answer:
+    return json_answer({"id": id_, "kid": f"{CONTRACT}_{APPLICATION}_0"})
+
+
+def _samples(_: State, __: Call) -> Answer:
+    return json_answer({"default": {"name": "Default", "description": "What a test lends"}})
+
+
+Route = Callable[[State, Call], Answer]
+
+_ROUTES: Mapping[tuple[str, str], Route] = {
+    ("POST", "oauth/authorize"): _authorize,
+    ("POST", "oauth/token"): _token,
+    ("POST", "oauth/token/reference"): _reference_token,
+    ("POST", "reference"): _reference,
+    ("POST", "permission-access/trigger"): _trigger,
+    ("GET", "permission-access/accounts"): _accounts,
+    ("DELETE", "permission-access/service/h:accountId"): _delete_account,
+    ("GET", "permission-access/revoke/h:accountId"): _revoke_account,
+    ("DELETE", "user"): _delete_user,
+    ("POST", IMPORT): _push,
+    ("POST", "storage"): _new_storage,
+    ("GET", "storage"): _person_storage,
+}
+_FOR_A_PERSON = frozenset(
+    {
+        *(_trigger, _query, _accounts, _delete_account, _revoke_account, _delete_user),
+        *(_push, _push_to_provider, _person_storage),
+    }
+)

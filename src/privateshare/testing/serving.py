@@ -1,0 +1,64 @@
+"""HTTP for the platform in memory."""
+
+import json
+import secrets
+from http.server import BaseHTTPRequestHandler
+
+from privateshare.errors import ApiError
+from privateshare.testing.calls import Answer, Call, answer
+from privateshare.testing.state import State
+from privateshare.testing.storing import STORAGE_PATH, answer_storage
+
+
+def handler(state: State) -> type[BaseHTTPRequestHandler]:
+    """What answers requests from this state."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            call = Call(self.command, self.path, headers, self._body(headers))
+            storage = call.path.startswith(STORAGE_PATH)
+            try:
+                if state.failures:
+                    raise state.failures.pop(0)
+                answered = answer_storage(state, call) if storage else answer(state, call)
+            except ApiError as error:
+                answered = _refusal(error, storage=storage)
+            self._send(answered)
+
+        do_GET = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - the names that the standard library calls
+
+        def _body(self, headers: dict[str, str]) -> bytes:
+            if headers.get("transfer-encoding", "").lower() != "chunked":
+                return self.rfile.read(int(headers.get("content-length") or 0))
+            body = bytearray()
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return bytes(body)
+
+        def _send(self, answered: Answer) -> None:
+            self.send_response(answered.status)
+            for name, value in answered.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(answered.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answered.body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: requests hold secrets."""
+
+    return Handler
+
+
+def _refusal(error: ApiError, *, storage: bool) -> Answer:
+    told = {"code": error.code, "message": error.message, "reference": secrets.token_hex(8)}
+    body = {"error": error.code, "message": error.message} if storage else {"error": told}  # protocol 11.5, 13
+    headers = {f"x-error-{name}": value for name, value in told.items()} | {"content-type": "application/json"}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    return Answer(error.status, headers, json.dumps(body).encode())

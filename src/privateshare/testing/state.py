@@ -1,0 +1,122 @@
+"""What the platform in memory remembers: one contract, one person."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+
+from privateshare.errors import ApiError
+from privateshare.protocol.catalogue import ServiceType, catalogue
+from privateshare.protocol.messages import PushDescriptor
+
+KEY_BITS = 2048
+APPLICATION, CONTRACT = "testapplication", "testcontract"
+PERSON, CONSENT = "testperson", "testconsent"
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A file that an app pushed: to the library, or with `account_id` to the source of an account."""
+
+    data: bytes = field(repr=False)
+    descriptor: PushDescriptor | None = None
+    account_id: str | None = None
+
+
+@dataclass
+class LentFile:
+    """A file of the library. `updated` in milliseconds since the epoch."""
+
+    object_type: str
+    standard: str
+    data: bytes
+    count: int
+    updated: int
+    group: str
+
+
+@dataclass
+class Journey:
+    """A person on their way through the consent pages."""
+
+    redirect_uri: str
+    state: str
+    challenge: str | None  # with which they bring back a code
+    code: str = field(default_factory=secrets.token_hex)
+
+
+@dataclass
+class State:
+    """Everything."""
+
+    contract_key: RSAPrivateKey = field(default_factory=lambda: generate_private_key(65537, KEY_BITS))
+    signing_key: RSAPrivateKey = field(default_factory=lambda: generate_private_key(65537, KEY_BITS))
+    files: dict[str, LentFile] = field(default_factory=dict)
+    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    to_sign_in: set[str] = field(default_factory=set)  # accounts whose source wants the person to sign in again
+    journeys: dict[str, Journey] = field(default_factory=dict)
+    access: set[str] = field(default_factory=set)
+    refresh: set[str] = field(default_factory=set)
+    sessions: set[str] = field(default_factory=set)
+    failures: list[ApiError] = field(default_factory=list)
+    pushed: list[Pushed] = field(default_factory=list)
+    references: dict[str, str] = field(default_factory=dict)  # protocol 4.5
+    storages: dict[str, dict[str, tuple[str, str, bytes]]] = field(default_factory=dict)
+    person_storage: str | None = None
+
+
+def account(service_type: ServiceType, username: str) -> dict[str, Any]:
+    """A fresh account of a service. Protocol 7.1."""
+    service = catalogue().service_types[service_type]
+    sources = [entry.id for entry in catalogue().sources.values() if entry.service_type == service_type]
+    group = catalogue().service_groups[service.group or 1]
+    now = int(time.time() * 1000)
+    return {
+        "id": f"{service.id}_{secrets.token_hex(8)}",
+        "reference": secrets.token_hex(8),
+        "type": "USER",
+        "createdDate": now,
+        "updatedDate": now,
+        "serviceGroupId": group.id,
+        "serviceGroupName": group.name,
+        "serviceTypeId": service.id,
+        "serviceTypeName": service.name,
+        "serviceTypeReference": service.reference,
+        "sourceId": sources[0] if sources else 0,
+        "accessTokenStatus": {"authorized": True},
+        "username": username,
+    }
+
+
+def status_of(state: State) -> dict[str, Any]:
+    """Where a session stands. Protocol 6.1."""
+    reauth = {"code": "ServiceAuthorizationError", "statusCode": 511, "message": "Sign in again", "reauth": True}
+    details: dict[str, Any] = {
+        id_: {"state": "partial", "error": reauth} if id_ in state.to_sign_in else {"state": "completed"}
+        for id_ in state.accounts
+    }
+    return {"state": "partial" if state.to_sign_in else "completed", "details": details}
+
+
+def services() -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """What the catalogue knows, as something to connect. Protocol 9.1."""
+    known = catalogue()
+    return {
+        "countries": [{"id": entry.id, "code": entry.code, "name": entry.name} for entry in known.countries.values()],
+        "serviceGroups": [{"id": entry.id, "name": entry.name} for entry in known.service_groups.values()],
+        "services": [
+            {
+                "id": entry.id,
+                "name": entry.name,
+                "serviceGroups": [{"id": group} for group in entry.groups],
+                "publishedStatus": "approved",
+                "publishedDate": 1,
+                "serviceId": entry.service_type,
+                "reference": entry.reference,
+            }
+            for entry in known.sources.values()
+        ],
+    }

@@ -1,0 +1,56 @@
+"""Storage for the platform in memory: it keeps the bytes that it gets, which are encrypted. Protocol 11."""
+
+import re
+import secrets
+
+from privateshare.errors import InvalidRequest, NotFound
+from privateshare.protocol import addresses, jwt
+from privateshare.testing.calls import Answer, Call, json_answer
+from privateshare.testing.state import APPLICATION, CONTRACT, State
+
+STORAGE_PATH = addresses.STORAGE_PATH
+_FILE = re.compile(rf"{STORAGE_PATH}clouds/(?P<storage>[^/]+)/files(?P<path>/apps/{APPLICATION}/.*)")
+
+
+def answer_storage(state: State, call: Call) -> Answer:
+    """What the storage says. Raises ApiErrors, as it does."""
+    claims = jwt.verify(call.token, state.contract_key.public_key())
+    match = _FILE.fullmatch(call.path)
+    files = state.storages.get(match["storage"]) if match else None
+    if match is None or files is None or (claims.get("sub"), claims.get("iss")) != (APPLICATION, CONTRACT):
+        raise NotFound("There is no such storage")
+    path = re.sub("/+", "/", match["path"])
+    if ".." in path.split("/"):
+        raise InvalidRequest("The path is invalid")
+    key = path.lower()
+    if call.method == "POST":
+        id_ = secrets.token_hex(16)
+        files[key] = (id_, path, call.body)
+        return json_answer({"id": id_}, 201)
+    if call.method == "DELETE":
+        removed = [name for name in files if name == key or (key.endswith("/") and name.startswith(key))]
+        if not removed and not key.endswith("/"):
+            raise NotFound("There is no such file")
+        for name in removed:
+            del files[name]
+        return json_answer({"deleted": len(removed)})
+    if key.endswith("/"):
+        return _listing(files, key, recursive=call.query.get("recursive") == ["true"])
+    if key not in files:
+        raise NotFound("There is no such file")
+    return Answer(200, {"content-type": "application/octet-stream"}, files[key][2])
+
+
+def _listing(files: dict[str, tuple[str, str, bytes]], folder: str, *, recursive: bool) -> Answer:
+    found = [
+        {
+            "id": id_,
+            "name": key.rsplit("/", 1)[1],
+            "originalName": original.rsplit("/", 1)[1],
+            "originalPath": original,
+            "path": key,
+        }
+        for key, (id_, original, _) in files.items()
+        if key.startswith(folder) and (recursive or "/" not in key.removeprefix(folder))
+    ]
+    return json_answer({"files": found, "total": len(found)})
