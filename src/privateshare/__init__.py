@@ -44,10 +44,14 @@ if TYPE_CHECKING:
     from privateshare.protocol.messages import (
         Accept,
         Account,
+        AccountError,
         AccountIds,
+        AccountRef,
+        AccountStatus,
         AvailableServices,
         Compression,
         ContractDetails,
+        CriteriaMetadata,
         Criterion,
         DurationLimit,
         FileEntry,
@@ -55,8 +59,10 @@ if TYPE_CHECKING:
         FileList,
         FileMetadata,
         Limits,
+        PushDescriptor,
         SampleDataSet,
         Scope,
+        Service,
         ServiceGroupScope,
         ServiceObjectTypeScope,
         ServiceTypeScope,
@@ -64,7 +70,11 @@ if TYPE_CHECKING:
         SessionOptions,
         SessionState,
         SourceFetchFilter,
+        SourceQuery,
+        SourcesPage,
         Status,
+        Storage,
+        StorageFile,
         TimeRange,
     )
     from privateshare.sdk.aclient import AsyncPrivateShare
@@ -77,17 +87,6 @@ if TYPE_CHECKING:
     from privateshare.sdk.tokens import FileTokenStore, MemoryTokenStore, TokenStore, UserAccessToken
 
 _HOME = {
-    "tables": "privateshare.sdk.tables",
-    "Tables": "privateshare.sdk.tables",
-    "Table": "privateshare.sdk.tables",
-    "PageUrl": "privateshare.sdk.flows.oauth",
-    "StorageFile": "privateshare.protocol.messages",
-    "Storage": "privateshare.protocol.messages",
-    "SourcesPage": "privateshare.protocol.messages",
-    "SourceQuery": "privateshare.protocol.messages",
-    "AccountRef": "privateshare.protocol.messages",
-    "PushDescriptor": "privateshare.protocol.messages",
-    "ContractDetails": "privateshare.protocol.messages",
     "ApiError": "privateshare.errors",
     "AuthorizationFailed": "privateshare.errors",
     "ConfigurationError": "privateshare.errors",
@@ -121,9 +120,14 @@ _HOME = {
     "SourceType": "privateshare.protocol.catalogue",
     "Accept": "privateshare.protocol.messages",
     "Account": "privateshare.protocol.messages",
+    "AccountError": "privateshare.protocol.messages",
     "AccountIds": "privateshare.protocol.messages",
+    "AccountRef": "privateshare.protocol.messages",
+    "AccountStatus": "privateshare.protocol.messages",
     "AvailableServices": "privateshare.protocol.messages",
     "Compression": "privateshare.protocol.messages",
+    "ContractDetails": "privateshare.protocol.messages",
+    "CriteriaMetadata": "privateshare.protocol.messages",
     "Criterion": "privateshare.protocol.messages",
     "DurationLimit": "privateshare.protocol.messages",
     "FileEntry": "privateshare.protocol.messages",
@@ -131,8 +135,10 @@ _HOME = {
     "FileList": "privateshare.protocol.messages",
     "FileMetadata": "privateshare.protocol.messages",
     "Limits": "privateshare.protocol.messages",
+    "PushDescriptor": "privateshare.protocol.messages",
     "SampleDataSet": "privateshare.protocol.messages",
     "Scope": "privateshare.protocol.messages",
+    "Service": "privateshare.protocol.messages",
     "ServiceGroupScope": "privateshare.protocol.messages",
     "ServiceObjectTypeScope": "privateshare.protocol.messages",
     "ServiceTypeScope": "privateshare.protocol.messages",
@@ -140,18 +146,26 @@ _HOME = {
     "SessionOptions": "privateshare.protocol.messages",
     "SessionState": "privateshare.protocol.messages",
     "SourceFetchFilter": "privateshare.protocol.messages",
+    "SourceQuery": "privateshare.protocol.messages",
+    "SourcesPage": "privateshare.protocol.messages",
     "Status": "privateshare.protocol.messages",
+    "Storage": "privateshare.protocol.messages",
+    "StorageFile": "privateshare.protocol.messages",
     "TimeRange": "privateshare.protocol.messages",
     "AsyncPrivateShare": "privateshare.sdk.aclient",
     "AsyncReading": "privateshare.sdk.areading",
     "PrivateShare": "privateshare.sdk.client",
     "AuthorizeUrl": "privateshare.sdk.flows.oauth",
     "PageOptions": "privateshare.sdk.flows.oauth",
+    "PageUrl": "privateshare.sdk.flows.oauth",
     "Returned": "privateshare.sdk.flows.oauth",
     "FileError": "privateshare.sdk.reading",
     "ReadResult": "privateshare.sdk.reading",
     "Reading": "privateshare.sdk.reading",
     "File": "privateshare.sdk.sinks",
+    "Table": "privateshare.sdk.tables",
+    "Tables": "privateshare.sdk.tables",
+    "tables": "privateshare.sdk.tables",
     "FileTokenStore": "privateshare.sdk.tokens",
     "MemoryTokenStore": "privateshare.sdk.tokens",
     "TokenStore": "privateshare.sdk.tokens",
@@ -161,8 +175,10 @@ _HOME = {
 __all__ = [
     "Accept",
     "Account",
+    "AccountError",
     "AccountIds",
     "AccountRef",
+    "AccountStatus",
     "ApiError",
     "AsyncPrivateShare",
     "AsyncReading",
@@ -172,6 +188,7 @@ __all__ = [
     "Compression",
     "ConfigurationError",
     "ContractDetails",
+    "CriteriaMetadata",
     "Criterion",
     "DurationLimit",
     "File",
@@ -215,6 +232,7 @@ __all__ = [
     "SampleDataSet",
     "Scope",
     "ScopeOutOfBounds",
+    "Service",
     "ServiceGroup",
     "ServiceGroupScope",
     "ServiceObjectTypeScope",
@@ -241,12 +259,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # else a misspelt name would pass type checkers
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -50,7 +50,8 @@ class Table:
     """The objects of one type, across files. `standard` is the schema they follow: `digime` or `fhir`."""
 
     def __init__(self, name: str, standard: str) -> None:
-        self.name, self.standard = name, standard
+        self.name: str = name
+        self.standard: str = standard
         self._columns = Columns(standard)
         self._contents: dict[int, _Content] = {}  # files that hold some of it, by number, oldest first
         self._newest: dict[int, int] = {}  # by an object's identity, the number of the newest file that holds it

@@ -23,6 +23,7 @@ class InMemoryPlatform:
 
     def __init__(self) -> None:
         self._state = State()
+        self.base_url: str = ""
 
     def __enter__(self) -> "InMemoryPlatform":
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self._state))
