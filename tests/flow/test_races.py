@@ -1,19 +1,16 @@
 """Two things at once, in the order that hurts: each waits for the other, and neither fails or is done twice."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.api.query import LOOK_SECONDS
 from privateshare.platform.db.tables import Application, Consent, DoomedBlob, Library
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.library import storages
@@ -22,7 +19,8 @@ from privateshare.platform.library.storages import storage_path
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
 from tests.flow.people import People
-from tests.flow.test_wire_rest import IMPORT, cloud, descriptor
+from tests.flow.test_wire_rest import IMPORT, descriptor
+from tests.flow.test_wire_storage import cloud
 from tests.flow.wire import Tokens, Wire, b64, check_error
 
 GIVE_UP_SECONDS = 30
@@ -183,33 +181,6 @@ async def test_a_push_without_consent_leaves_nothing(people: People, platform: P
     answer = await asyncio.to_thread(wire.post, IMPORT, access_token=tokens.access, **options)
     check_error(answer, 401, "InvalidToken")
     assert not blobs(platform, f"library/{library}")
-
-
-async def test_a_download_ends_with_the_consent(people: People, platform: Platform) -> None:
-    """A reader who takes its time gets no more of a file once the consent to it was withdrawn."""
-    size = 64 * 1024 * 1024
-    write, raw = (
-        await people.contract(kind="write", partner="Slow"),
-        await people.contract(kind="read-raw", partner="Slow"),
-    )
-    tokens, _ = await people.user(write, sources=())
-    reader, session = await people.user(raw, sources=(), library_id=await people.library_of(tokens))
-    pushed = write.post(IMPORT, access_token=tokens.access, content=os.urandom(size), headers=descriptor(write))
-    assert pushed.status_code == 200, pushed.text
-    query = f"permission-access/query/{session}"
-    name = raw.get(query, access_token=reader.access).json()["fileList"][0]["name"]
-    headers = {"Authorization": f"Bearer {raw.jwt(access_token=reader.access)}"}
-    with raw.http.stream("GET", raw.url(f"{query}/{name}"), headers=headers) as answer:
-        assert answer.status_code == 200
-        pieces = answer.iter_raw()
-        received = [len(next(pieces))]
-        async with platform.database.transaction() as db:
-            consent = await consent_of(db, reader)
-            await revoke_consent(db, consent.id, consent.created_at)
-        await asyncio.sleep(LOOK_SECONDS + 1)
-        with pytest.raises(httpx2.RemoteProtocolError):
-            received.extend(map(len, pieces))
-    assert sum(received) < size
 
 
 async def test_a_push_may_take_longer_than_its_jwt_is_good(people: People) -> None:

@@ -383,7 +383,7 @@ async def test_pages_for_people_who_consented_before(wire: Wire, people: People)
 async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
     """Protocol 11.4: what the platform keeps opens with the contract's key alone."""
     from privateshare.protocol.envelope import opened
-    from tests.flow.test_wire_rest import cloud
+    from tests.flow.test_wire_storage import cloud
 
     wire = await people.contract()
     with client_of(wire) as app:

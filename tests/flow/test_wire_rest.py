@@ -15,7 +15,6 @@ from cryptography import x509
 
 from privateshare.platform.db.tables import CertificateAuthority, DoomedBlob, Library
 from privateshare.platform.grants.certificates import DOCUMENT_EXTENSION
-from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
@@ -280,118 +279,6 @@ async def test_a_push_to_a_provider_needs_an_account(writer: tuple[Wire, Tokens,
     check_error(write.post(path, access_token=tokens.access, body={}, headers=headers), 404, "NotFound")
     other = "permission-access/import/h:accountId/fhir/r9"
     check_error(write.post(other, access_token=tokens.access, body={}, headers=headers), 400, "InvalidRequest")
-
-
-# --- storage: protocol 11 ---
-
-
-@pytest.fixture(scope="module")
-def storage(wire: Wire) -> str:
-    answer = wire.post("storage")
-    assert answer.status_code == 200
-    assert answer.json()["kid"] == f"{wire.contract_id}_{wire.application_id}_0"
-    return str(answer.json()["id"])
-
-
-def cloud(wire: Wire, method: str, storage: str, path: str, *, content: bytes | None = None, **more: Any) -> Any:
-    """A storage call of protocol 11.2."""
-    now = int(time.time())
-    claims = {"sub": wire.application_id, "iss": wire.contract_id, "aud": "cloud", "iat": now, "exp": now + 60}
-    header = {"typ": "at+jwt", "alg": "PS512", "kid": f"{wire.contract_id}_{wire.application_id}_0"}
-    token = ps512(header, claims | more.pop("claims", {}), more.pop("key", wire.key))
-    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{more.pop('application', wire.application_id)}{path}"
-    headers = {"Authorization": f"Bearer {token}"} | more.pop("headers", {})
-    return wire.http.request(method, url, headers=headers, content=content)
-
-
-def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str):
-    """Protocol 11.3: any bytes, whatever the Content-Type says, in whole and in part; paths compare without case."""
-    content = os.urandom(100_000)
-    stray = {"Content-Type": "application/json", "contentType": "multipart/form-data"}
-    answer = cloud(wire, "POST", storage, "/Folder//Notes.bin", content=content, headers=stray)
-    assert answer.status_code == 201
-    UUID(answer.json()["id"])
-    assert cloud(wire, "GET", storage, "/folder/notes.BIN").content == content
-    part = cloud(wire, "GET", storage, "/Folder/Notes.bin", headers={"Range": "bytes=10-19"})
-    assert (part.status_code, part.content) == (206, content[10:20])
-    assert part.headers["content-range"] == "bytes 10-19/100000"
-    tail = cloud(wire, "GET", storage, "/Folder/Notes.bin", headers={"Range": "bytes=-5"})
-    assert tail.content == content[-5:]
-
-
-def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str):
-    """Protocol 11.3: with the paths as clients cut them; names in any script."""
-    for path in ("/list/a.txt", "/list/Ünï/日本.txt", "/list/sub/c.txt"):
-        assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
-    flat = cloud(wire, "GET", storage, "/list/?recursive=false").json()
-    deep = cloud(wire, "GET", storage, "/list/?recursive=true").json()
-    assert [file["name"] for file in flat["files"]] == ["a.txt"]
-    assert deep["total"] == 3
-    japanese = next(file for file in deep["files"] if file["name"] == "日本.txt")
-    assert japanese["originalPath"] == f"/apps/{wire.application_id}/list/Ünï/日本.txt"
-    assert japanese["path"] == f"/apps/{wire.application_id}/list/Ünï/日本.txt".lower()
-
-
-def test_files_and_folders_are_deleted(wire: Wire, storage: str):
-    """Protocol 11.3: a path ending in / removes the folder, else the file."""
-    for path in ("/gone/a", "/gone/b/c", "/gonex"):
-        cloud(wire, "POST", storage, path, content=b"x")
-    assert cloud(wire, "DELETE", storage, "/gone/a").status_code == 200
-    assert cloud(wire, "GET", storage, "/gone/a").status_code == 404
-    assert cloud(wire, "DELETE", storage, "/gone/").status_code == 200
-    assert cloud(wire, "GET", storage, "/gone/b/c").status_code == 404
-    assert cloud(wire, "GET", storage, "/gonex").status_code == 200
-
-
-@pytest.mark.parametrize("path", ["/a/%2e%2e/b", "/a/%2E%2E%2Fb", "/a/%00b", "/" + "x" * 1025, "/a/%2e/b"])
-def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str):
-    """Protocol 11.5: in the error form of storage."""
-    answer = cloud(wire, "POST", storage, path, content=b"x")
-    assert answer.status_code in (400, 404)
-    assert set(answer.json()) == {"error", "message"}
-
-
-async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, people: People):
-    """Protocol 11.2: another application, another key, a stale or foreign JWT: refused, and alike for what exists."""
-    other = await people.contract()
-    cloud(wire, "POST", storage, "/mine", content=b"secret")
-    for answer in (
-        cloud(other, "GET", storage, "/mine"),
-        cloud(other, "GET", storage, "/mine", application=wire.application_id),
-        cloud(wire, "GET", "0" * 36, "/mine"),
-        cloud(other, "DELETE", storage, "/mine"),
-        cloud(other, "POST", storage, "/mine", content=b"x"),
-    ):
-        assert (answer.status_code, answer.json()["error"]) == (404, "NotFound")
-    now = int(time.time())
-    for claims in ({"exp": now - 400, "iat": now - 460}, {"aud": "api"}, {"exp": now + 86_400}, {"iat": "x"}):
-        assert cloud(wire, "GET", storage, "/mine", claims=claims).status_code == 400
-    assert cloud(wire, "GET", storage, "/mine").content == b"secret"
-
-
-def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: str):
-    """Protocol 2.4, 11.2: neither accepts the other's."""
-    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/x"
-    answer = wire.http.get(url, headers={"Authorization": f"Bearer {wire.jwt()}"})
-    assert answer.status_code in (400, 403)
-    now = int(time.time())
-    claims = {"sub": wire.application_id, "iss": wire.contract_id, "aud": "cloud", "iat": now, "exp": now + 60}
-    token = ps512({"typ": "at+jwt", "alg": "PS512"}, claims, wire.key)
-    check_error(wire.get("permission-access/contract", jwt=token), 403, "InvalidClient")
-
-
-async def test_a_storage_is_tied_to_the_person_who_consents(people: People, platform: Platform):
-    """Protocol 11.1: GET storage finds it then, and not before."""
-    wire = await people.contract()
-    tokens, _ = await people.user(wire)
-    check_error(wire.get("storage", access_token=tokens.access), 404, "NotFound")
-    storage = wire.post("storage").json()
-    from privateshare.platform.db.tables import Contract
-
-    async with platform.database.transaction() as db:
-        contract = await db.get_one(Contract, wire.contract_id)
-        assert await tie_storage(db, contract, storage["id"], await people.library_of(tokens))
-    assert wire.get("storage", access_token=tokens.access).json() == storage
 
 
 # --- the rest: protocol 12 ---

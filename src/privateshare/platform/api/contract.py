@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from privateshare.errors import InvalidRequest, NotFound
+from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
 from privateshare.platform.api.callers import ContractCaller, Transaction, UserCaller
 from privateshare.platform.api.requests import count_unsigned, platform_of
+from privateshare.platform.api.streams import Lent, while_allowed
 from privateshare.platform.db.tables import Contract, Session
 from privateshare.platform.grants.certificates import expiration, load_authority
 from privateshare.platform.grants.contracts import SCHEMA_VERSION, load_contract
@@ -108,6 +109,7 @@ async def portability_report(
 ) -> Response:
     """What the library holds of a service type, as far as this contract may read it. Protocol 12.3."""
     service = _service(service_type)
+    _check_reads_mapped(caller.contract)
     if caller.contract.once:
         await use_consent(caller.db, caller.contract, caller.consent, caller.now)
     session = Session(options={}, created_at=caller.now)  # a reading without a scope of its own
@@ -117,7 +119,13 @@ async def portability_report(
     library = await open_library(caller.db, caller.platform.master_key, caller.consent.library_id)
     report = Report(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
     pieces = make_report(report, Shelf(caller.platform.blobs, library), format)
-    return StreamingResponse(pieces, media_type=MEDIA_TYPES[format])
+    lent = Lent(caller.consent.id, frozenset(file.account_id for file in files))
+    return StreamingResponse(while_allowed(caller.platform, lent, pieces), media_type=MEDIA_TYPES[format])
+
+
+def _check_reads_mapped(contract: Contract) -> None:
+    if contract.kind != "read":
+        raise InvalidContractDataRequest("Only a contract that reads what sources gave can have a report")
 
 
 def _service(reference: str) -> Named:

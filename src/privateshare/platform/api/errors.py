@@ -38,6 +38,7 @@ _HTTP_ERRORS: dict[int, type[ApiError]] = {
 # the database is away or has no connection left, or someone else changed or deleted what this was about
 PASSING = (OperationalError, InterfaceError, TimeoutError, IntegrityError, StaleDataError, ConnectorException)
 RETRY_SECONDS = 1
+MAX_MESSAGE = 1000  # characters: a message repeats names that the caller made up, and stands in a header
 
 Render = Callable[[Request, ApiError], Response]
 
@@ -46,7 +47,7 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
     """Answers every error as its part of the site does: `renderers` by path prefix, and else as JSON."""
 
     def answer(request: Request, error: ApiError) -> Response:
-        error.reference = request_id(request)
+        error.reference, error.message = request_id(request), error.message[:MAX_MESSAGE]
         log.info("refused", code=error.code, status=error.status, path=_route(request), detail=error.detail)
         path = request.url.path
         render = next((render for prefix, render in renderers.items() if path.startswith(prefix)), render_error)
@@ -80,7 +81,10 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
         return answer(request, Unavailable("The platform could not do this now", retry_after=RETRY_SECONDS))
 
     async def refuse_unknown(request: Request, error: Exception) -> Response:
-        log.error("failed", path=_route(request), exc_info=error)
+        if isinstance(error.__cause__, ApiError):  # Starlette's word for a refusal in the middle of an answer
+            log.info("broken off", path=_route(request), code=error.__cause__.code)
+        else:
+            log.error("failed", path=_route(request), exc_info=error)
         response = answer(request, InternalError("Something went wrong here"))
         add_safe_headers(response.headers, request_id(request))  # this answer passes no middleware
         return response
@@ -99,10 +103,19 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
 def render_error(request: Request, error: ApiError) -> Response:
     """Body and headers of protocol 13."""
     told = {"code": error.code, "message": error.message, "reference": request_id(request)}
-    headers = {f"x-error-{name}": _header_safe(value) for name, value in told.items()}
+    return JSONResponse({"error": told}, error.status, error_headers(request, error))
+
+
+def error_headers(request: Request, error: ApiError) -> dict[str, str]:
+    """What every refusal tells in its headers: clients read them where the answer is octets. Protocol 13."""
+    headers = {
+        "x-error-code": error.code,
+        "x-error-message": _header_safe(error.message),
+        "x-error-reference": request_id(request),
+    }
     if error.retry_after is not None:
         headers["retry-after"] = str(int(error.retry_after))
-    return JSONResponse({"error": told}, error.status, headers)
+    return headers
 
 
 def invalid_form(error: RequestValidationError) -> InvalidRequest:

@@ -17,8 +17,9 @@ from starlette.responses import Response, StreamingResponse
 
 from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession
 from privateshare.platform.api.callers import Transaction
-from privateshare.platform.api.query import OCTETS, while_lent
+from privateshare.platform.api.query import OCTETS
 from privateshare.platform.api.requests import platform_of
+from privateshare.platform.api.streams import Lent, while_allowed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.db.tables import Consent, Contract, Session
 from privateshare.platform.grants.contracts import load_contract
@@ -96,7 +97,8 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
         delivery = await (_accounts(reading) if file_name == ACCOUNTS_FILE else reading.delivery(file_name))
         key = jwt.load_public_key(reading.contract.public_key)
     header = {"compression": "", **delivery.to_header()}
-    pieces = while_lent(platform, reading.consent.id, _with_digest(delivery, platform, key))
+    lent = Lent(reading.consent.id, delivery.account_ids)
+    pieces = while_allowed(platform, lent, _with_digest(delivery, platform, key))
     return StreamingResponse(pieces, headers={"x-metadata": encode_metadata(header)}, media_type=OCTETS)
 
 
@@ -117,6 +119,8 @@ async def _session(request: Request, db: AsyncSession, session_key: str) -> tupl
     session = await db.scalar(select(Session).where(Session.key_hash == digest(session_key)))
     contract = await db.get(Contract, session.contract_id) if session is not None else None
     if session is None or contract is None or not contract.legacy or session.expires_at <= now:
+        raise InvalidSession("The session is invalid")
+    if contract.expires_at is not None and contract.expires_at <= now:
         raise InvalidSession("The session is invalid")
     if session.consent_id is None or session.started_at is None:
         return session, None

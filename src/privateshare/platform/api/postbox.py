@@ -1,9 +1,7 @@
 """Pushing as clients of v1.6 do it: encrypted to a postbox's key. Protocol 14 (d)."""
 
-import asyncio
 from base64 import b64decode
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,10 +18,9 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken, NotFound
 from privateshare.platform.api.callers import Caller, authenticate, begin_once, later, require_user
-from privateshare.platform.api.requests import platform_of
+from privateshare.platform.api.requests import body_stream, platform_of
 from privateshare.platform.blobs.incoming import deleted_on_failure, receive
-from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.consent.uploads import read_form
+from privateshare.platform.consent.uploads import file_in_form, multipart_boundary
 from privateshare.platform.db.tables import Consent, Postbox
 from privateshare.platform.grants.postboxes import postbox_key
 from privateshare.platform.grants.tokens import check_live
@@ -35,7 +32,6 @@ router = APIRouter(tags=["version 1.6"])
 
 BLOCK_BITS = 128
 KEY_BYTES = 32
-PIECE_BYTES = 1024 * 1024
 FILE_FIELD = "file"
 
 
@@ -76,14 +72,11 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         library = await open_library(db, platform.master_key, postbox.library_id)
         sealing = _sealing(caller, postbox_key(postbox, library))
         arrival = Arrival(library, read_descriptor({"metadata": _metadata(caller, sealing)}))
-    form = await read_form(
-        request, platform.settings.data, platform.settings.max_push_bytes, lambda _: None, FILE_FIELD
-    )
-    with closing(form):
-        if form.file is None:
-            raise InvalidRequest("The form has no field file with a file in it")
-        pieces, max_bytes = _opened(form.file, sealing), platform.settings.max_push_bytes
-        received = await receive(platform.blobs, arrival.blob, pieces, max_bytes, arrival.sealer())
+    boundary, max_bytes = multipart_boundary(request.headers.get("content-type", "")), platform.settings.max_push_bytes
+    if boundary is None:
+        raise InvalidRequest("The file must come in a multipart form")
+    file = file_in_form(body_stream(request), boundary, max_bytes, FILE_FIELD)
+    received = await receive(platform.blobs, arrival.blob, _opened(file, sealing), max_bytes, arrival.sealer())
     async with deleted_on_failure(platform.blobs, arrival.blob), platform.database.transaction() as db:
         await hold_library(db, library.id)
         caller = later(caller, db)
@@ -135,11 +128,10 @@ def _metadata(caller: Caller, sealing: Sealing) -> Any:
         raise InvalidRequest("metadata is not JSON in base64") from error
 
 
-async def _opened(file: SealedTemporary, sealing: Sealing) -> AsyncIterator[bytes]:
-    file.seek(0)
+async def _opened(file: AsyncIterator[bytes], sealing: Sealing) -> AsyncIterator[bytes]:
     opener = Cipher(AES256(sealing.key), CBC(sealing.iv)).decryptor()
     unpadder = block_padding.PKCS7(BLOCK_BITS).unpadder()
-    while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+    async for piece in file:
         yield unpadder.update(opener.update(piece))
     try:
         yield unpadder.update(opener.finalize()) + unpadder.finalize()

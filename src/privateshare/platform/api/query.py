@@ -2,22 +2,20 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from time import monotonic
 from typing import Annotated
-from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request
-from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from privateshare.errors import FileNotFound, InvalidToken
+from privateshare.errors import FileNotFound
 from privateshare.platform.api.callers import Caller, User, authenticate, require_user
 from privateshare.platform.api.requests import platform_of
-from privateshare.platform.db.tables import Consent, Session
+from privateshare.platform.api.streams import Lent, while_allowed
+from privateshare.platform.db.tables import Session
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.reading import NO_FILE, Reading
 from privateshare.platform.runtime import Platform
@@ -31,7 +29,6 @@ router = APIRouter(tags=["query"])
 MAX_WAIT_SECONDS = 30
 POLL_SECONDS = 0.25  # how often a waiting answer looks again
 WHOLE_BYTES = 1024 * 1024  # a file up to this size is answered in one piece
-LOOK_SECONDS = 2.0  # how often an answer that takes long looks whether the consent is still live
 OCTETS = "application/octet-stream"
 
 
@@ -118,25 +115,9 @@ async def _file_answer(request: Request, delivery: Delivery, user: User) -> Resp
         return Response(headers=headers, media_type=OCTETS)
     chunks = encrypted(delivery.chunks, jwt.load_public_key(user.contract.public_key))
     if delivery.size > WHOLE_BYTES:
-        lent = while_lent(user.platform, user.consent.id, chunks)
-        return StreamingResponse(lent, headers=headers, media_type=OCTETS)
+        pieces = while_allowed(user.platform, Lent(user.consent.id, delivery.account_ids), chunks)
+        return StreamingResponse(pieces, headers=headers, media_type=OCTETS)
     return Response(await asyncio.to_thread(b"".join, chunks), headers=headers, media_type=OCTETS)
-
-
-async def while_lent(platform: Platform, consent_id: UUID, chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """A file's bytes for as long as the consent is live: it may end, or the library, while a slow reader reads.
-
-    Raises InvalidToken, which breaks the answer off.
-    """
-    looked = monotonic()
-    async for chunk in iterate_in_threadpool(chunks):
-        if monotonic() - looked > LOOK_SECONDS:
-            async with platform.database.transaction() as db:
-                consent = await db.get(Consent, consent_id)
-            if consent is None or consent.revoked_at is not None:
-                raise InvalidToken("The token (access_token) is invalid")
-            looked = monotonic()
-        yield chunk
 
 
 def _moment(milliseconds: int) -> datetime:

@@ -2,37 +2,60 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from privateshare.errors import ApiError, InvalidJWT, InvalidRequest, NotFound
 from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, read_bearer
-from privateshare.platform.api.errors import request_id
+from privateshare.platform.api.errors import error_headers
 from privateshare.platform.api.requests import body_stream, platform_of
+from privateshare.platform.api.streams import Allowed, Stored, while_allowed
 from privateshare.platform.blobs.incoming import deleted_on_failure, receive
 from privateshare.platform.blobs.store import BlobNotFound
+from privateshare.platform.consent.uploads import file_in_form, multipart_boundary, peek
 from privateshare.platform.db.tables import Contract, Storage, StoredFile
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.library import storages
 from privateshare.platform.library.storages import StoragePath
+from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 from privateshare.protocol.messages import Wire
+
+
+class _Anything(Convertor[str]):
+    """The rest of an address, line ends too: what is wrong with a path is told as protocol 11.5 says."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _Anything())
 
 router = APIRouter(tags=["storage"])
 files = APIRouter(tags=["storage files"])
 
 MAX_SKEW_SECONDS = 300
 OCTETS = "application/octet-stream"
-FILE_PATH = "/clouds/{storage_id}/files/apps/{application_id}/{path:path}"
-BYTES = {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
+FILE_PATH = "/clouds/{storage_id}/files/apps/{application_id}/{path:anything}"
+BINARY = {"type": "string", "format": "binary"}
+BYTES = {"content": {OCTETS: {"schema": BINARY}}}
+FORM = {"type": "object", "properties": {"file": BINARY}, "required": ["file"]}
+UPLOADS = {OCTETS: {"schema": BINARY}, "multipart/form-data": {"schema": FORM}}
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
 
 
 class StorageAnswer(Wire):
@@ -62,10 +85,10 @@ def _view(storage: Storage, contract: Contract) -> StorageAnswer:
     return StorageAnswer(id=storage.id, kid=f"{contract.id}_{contract.application_id}_0")
 
 
-def render_storage_error(_request: Request, error: ApiError) -> Response:
-    """The form of protocol 11.5."""
+def render_storage_error(request: Request, error: ApiError) -> Response:
+    """The form of protocol 11.5, and the headers of all errors."""
     body = orjson.dumps({"error": error.code, "message": error.message})
-    return Response(body, error.status, {"x-error-reference": request_id(_request)}, "application/json")
+    return Response(body, error.status, error_headers(request, error), "application/json")
 
 
 class ListedFile(Wire):
@@ -105,13 +128,13 @@ async def read(
     """A file's bytes as they were stored, in whole or a range; or, for a path ending in "/", a list. Protocol 11.3."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        storage, at = await _authorized(request, db, storage_id, application_id, path)
+        contract, storage, at = await _authorized(request, db, storage_id, application_id, path)
         if at.is_folder:
             return await _listing(db, storage, at, recursive=recursive)
         file = await storages.find_file(db, storage.id, at)
         if file is None:
             raise NotFound("There is no such file")
-    return await _file_answer(request, file, byte_range)
+    return await _file_answer(platform, file, byte_range, Stored(storage.id, contract.id))
 
 
 async def _listing(db: AsyncSession, storage: Storage, folder: StoragePath, *, recursive: bool) -> Response:
@@ -119,7 +142,7 @@ async def _listing(db: AsyncSession, storage: Storage, folder: StoragePath, *, r
     listed = [
         {
             "id": str(file.id),
-            "name": file.key.rsplit("/", 1)[1],
+            "name": file.path.rsplit("/", 1)[1].lower(),
             "originalName": file.path.rsplit("/", 1)[1],
             "originalPath": f"{top}{file.path}",
             "path": f"{top}{file.path}".lower(),
@@ -129,30 +152,33 @@ async def _listing(db: AsyncSession, storage: Storage, folder: StoragePath, *, r
     return Response(orjson.dumps({"files": listed, "total": len(listed)}), media_type="application/json")
 
 
-async def _file_answer(request: Request, file: StoredFile, byte_range: str | None) -> Response:
-    start, length = _read_range(byte_range, file.size)
+async def _file_answer(platform: Platform, file: StoredFile, byte_range: str | None, allowed: Allowed) -> Response:
+    found = _read_range(byte_range, file.size)
+    start, length = found or (0, file.size)
     headers = {"content-length": str(length), "accept-ranges": "bytes"}
-    if length != file.size:
+    if found is not None:
         headers["content-range"] = f"bytes {start}-{start + length - 1}/{file.size}"
-    status = 206 if "content-range" in headers else 200
+    status = 200 if found is None else 206
     if not length:
         return Response(status_code=status, headers=headers, media_type=OCTETS)
     try:
-        pieces = await asyncio.to_thread(platform_of(request).blobs.read, file.blob, start, length)
+        pieces = await asyncio.to_thread(platform.blobs.read, file.blob, start, length)
     except BlobNotFound as error:
         raise NotFound("There is no such file") from error
-    return StreamingResponse(pieces, status, headers, OCTETS)
+    return StreamingResponse(while_allowed(platform, allowed, pieces), status, headers, OCTETS)
 
 
-def _read_range(text: str | None, size: int) -> tuple[int, int]:
-    """Where to start and how much to send; the whole for no range, or for one of a form that is not ours to honour."""
-    match = _RANGE.fullmatch(text or "")
+def _read_range(text: str | None, size: int) -> tuple[int, int] | None:
+    """Where to start and how much to send; None, which is the whole, for no range or one of a form that is not ours."""
+    match = _RANGE.fullmatch((text or "").strip())
     if match is None or not any(match.groups()):
-        return 0, size
+        return None
     first, last = match.groups()
+    if first and last and int(last) < int(first):
+        return None
     start = int(first) if first else max(0, size - int(last))
     end = min(int(last), size - 1) if first and last else size - 1
-    if start >= size or end < start:
+    if start >= size:
         raise InvalidRequest(f"The range reaches outside of the file's {size} bytes", status=416)
     return start, end - start + 1
 
@@ -161,18 +187,22 @@ def _read_range(text: str | None, size: int) -> tuple[int, int]:
     FILE_PATH,
     status_code=201,
     response_model=Uploaded,
-    openapi_extra={"requestBody": {"required": True, **BYTES}},
+    openapi_extra={"requestBody": {"required": True, "content": UPLOADS}},
 )
 async def upload(request: Request, storage_id: str, application_id: str, path: str) -> Response:
-    """Stores the body as it comes under a path, once all of it has arrived. Protocol 11.3."""
+    """Stores a file under a path, once all of it has arrived. Protocol 11.3.
+
+    It is the body as it comes, whatever the Content-Type; but of a true multipart form it is the file in the form.
+    """
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        storage, at = await _authorized(request, db, storage_id, application_id, path)
+        _, storage, at = await _authorized(request, db, storage_id, application_id, path)
     if at.is_folder:
         raise InvalidRequest("A file's path must not end in /")
-    blob = storages.new_blob(storage.id)
+    blob, max_bytes = storages.new_blob(storage.id), platform.settings.max_push_bytes
     try:
-        received = await receive(platform.blobs, blob, body_stream(request), platform.settings.max_push_bytes)
+        content = await _uploaded(request, max_bytes)
+        received = await receive(platform.blobs, blob, content, max_bytes)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
     async with deleted_on_failure(platform.blobs, blob), platform.database.transaction() as db:
@@ -182,12 +212,24 @@ async def upload(request: Request, storage_id: str, application_id: str, path: s
     return Response(orjson.dumps({"id": str(file_id)}), 201, media_type="application/json")
 
 
+async def _uploaded(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """The file of a body that says it is a multipart form and begins as one; of any other body, all of it."""
+    boundary, body = multipart_boundary(request.headers.get("content-type", "")), body_stream(request)
+    if boundary is None:
+        return body
+    opening = b"--" + boundary
+    seen, body = await peek(body, len(opening) + 2)
+    if seen not in (opening + b"\r\n", opening + b"--"):
+        return body
+    return file_in_form(body, boundary, max_bytes)
+
+
 @files.delete(FILE_PATH)
 async def remove(request: Request, storage_id: str, application_id: str, path: str) -> dict[str, int]:
     """Removes the file, or for a path ending in "/" the folder with all that is in it. Protocol 11.3."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        storage, at = await _authorized(request, db, storage_id, application_id, path)
+        _, storage, at = await _authorized(request, db, storage_id, application_id, path)
         removed = await storages.delete_files(db, platform, storage.id, at)
         if not removed and not at.is_folder:
             raise NotFound("There is no such file")
@@ -196,18 +238,19 @@ async def remove(request: Request, storage_id: str, application_id: str, path: s
 
 async def _authorized(
     request: Request, db: AsyncSession, storage_id: str, application_id: str, path: str
-) -> tuple[Storage, StoragePath]:
-    """The storage and the path, if the caller is a contract of the storage's application. Protocol 11.2."""
+) -> tuple[Contract, Storage, StoragePath]:
+    """The contract that calls, if it is one of the storage's application; the storage, the path. Protocol 11.2."""
     token = read_bearer(request)
     claimed = jwt.read_unverified(token)
     now = datetime.now(UTC)
     contract = await load_contract(db, f"{claimed.get('sub')}_{claimed.get('iss')}", now)
     claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
     _check_storage_claims(claims, now)
+    platform_of(request).limits.check_contract(contract.id)
     storage = await storages.find_storage(db, storage_id, contract.application_id)
     if storage is None or application_id != contract.application_id:
         raise NotFound("There is no such storage")
-    return storage, storages.storage_path(path)
+    return contract, storage, storages.storage_path(path)
 
 
 def _check_storage_claims(claims: jwt.Claims, now: datetime) -> None:

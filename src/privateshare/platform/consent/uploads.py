@@ -1,7 +1,8 @@
-"""A form with a file in it, taken apart while it arrives: the file goes to a sealed temporary, never to memory."""
+"""A form with a file in it, taken apart while it arrives: the file goes to disk, sealed, or on, never to memory."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from python_multipart.exceptions import MultipartParseError
@@ -19,17 +20,33 @@ PATIENCE = 4  # how many times too large a file may be and is still read to its 
 WRITE_BYTES = 1024 * 1024  # collected before a thread writes them
 
 
+@dataclass
 class Form:
     """The fields of a form, and its file if the person chose one. Close it, and the file is gone."""
 
+    fields: dict[str, str]
+    file: SealedTemporary | None = None
+    size: int = 0
+
+    def close(self) -> None:
+        """Gives the file's space back."""
+        if self.file is not None:
+            self.file.close()
+
+
+class Parts:
+    """The parts of a multipart body, as they arrive: the fields, and what there is of the file since the last look.
+
+    The file is the part of the name `file_field`, or with None the one that has a file's name.
+    """
+
     def __init__(
-        self, folder: Path, max_bytes: int, admit: Callable[[dict[str, str]], None], file_field: str = FILE_FIELD
+        self, max_bytes: int, admit: Callable[[dict[str, str]], None] = lambda _: None, file_field: str | None = None
     ) -> None:
         self.fields: dict[str, str] = {}
-        self.file: SealedTemporary | None = None
-        self.has_file = False
+        self.has_file = self.whole = False
         self.size = 0
-        self._folder, self.max_bytes, self._admit = folder, max_bytes, admit
+        self.max_bytes, self.admit = max_bytes, admit
         self._file_field = file_field
         self._headers: dict[bytes, bytes] = {}
         self._header_name = self._header_value = b""
@@ -38,15 +55,9 @@ class Form:
         self._value = bytearray()
         self._field_bytes = self._parts = 0
         self._pending: list[bytes] = []
-        self.whole = False
-
-    def close(self) -> None:
-        """Gives the file's space back."""
-        if self.file is not None:
-            self.file.close()
 
     def parser(self, boundary: bytes) -> MultipartParser:
-        """What feeds this form."""
+        """What feeds these parts."""
         return MultipartParser(
             boundary,
             {
@@ -63,16 +74,13 @@ class Form:
 
     @property
     def pending_bytes(self) -> int:
-        """What waits to be written."""
+        """What arrived of the file since the last look."""
         return sum(map(len, self._pending))
 
-    def write_pending(self) -> None:
-        """Writes what has arrived of the file; blocks."""
-        if not self.has_file:
-            return
+    def take(self) -> bytes:
+        """What arrived of the file since the last look."""
         pieces, self._pending = self._pending, []
-        self.file = self.file or SealedTemporary(self._folder)
-        self.file.write(b"".join(pieces))
+        return b"".join(pieces)
 
     def _take_header_name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -87,12 +95,12 @@ class Form:
     def _begin_part(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
-        self._is_file = self._name == self._file_field and bool(options.get(b"filename"))
+        self._is_file = self._file_field in (None, self._name) and bool(options.get(b"filename"))
         if self._is_file and self.has_file:
             raise InvalidRequest("The form has more than one file")
         if self._is_file:
             self.has_file = True
-            self._admit(self.fields)
+            self.admit(self.fields)
         self._parts += 1
         if self._parts > MAX_FIELDS:
             raise InvalidRequest("The form has too many fields")
@@ -119,6 +127,12 @@ class Form:
         self.whole = True
 
 
+def multipart_boundary(content_type: str) -> bytes | None:
+    """The boundary of a multipart form; None if it says to be none, or has no boundary."""
+    kind, options = parse_options_header(content_type)
+    return options.get(b"boundary") or None if kind == b"multipart/form-data" else None
+
+
 async def read_form(
     request: Request,
     folder: Path,
@@ -130,31 +144,70 @@ async def read_form(
 
     Raises InvalidRequest if it is no form or breaks off, RequestTooLarge if the file has more than `max_bytes`.
     """
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+    boundary = multipart_boundary(request.headers.get("content-type", ""))
+    if boundary is None:
         raise InvalidRequest("The form did not arrive as one")
-    form = Form(folder, max_bytes, admit, file_field)
+    parts = Parts(max_bytes, admit, file_field)
+    form = Form(parts.fields)
     try:
-        await _feed(request, form, form.parser(options[b"boundary"]))
-        if form.size > max_bytes:
-            raise RequestTooLarge(f"The file has more than {max_bytes} bytes")
-        if not form.whole:
-            raise InvalidRequest("The form broke off before its end")
-        admit(form.fields)
-    except (MultipartParseError, ClientDisconnect) as error:
-        form.close()
-        raise InvalidRequest("The form broke off before its end") from error
+        async for piece in _file_pieces(body_stream(request), boundary, parts, PATIENCE):
+            form.file = form.file or SealedTemporary(folder)
+            form.size += await asyncio.to_thread(form.file.write, piece)
+        if parts.has_file:
+            form.file = form.file or SealedTemporary(folder)
     except BaseException:
         form.close()
         raise
     return form
 
 
-async def _feed(request: Request, form: Form, parser: MultipartParser) -> None:
-    async for chunk in body_stream(request):
-        parser.write(chunk)
-        if form.size > PATIENCE * form.max_bytes:
-            raise RequestTooLarge(f"The file has more than {form.max_bytes} bytes")
-        if form.pending_bytes >= WRITE_BYTES:
-            await asyncio.to_thread(form.write_pending)
-    await asyncio.to_thread(form.write_pending)
+async def file_in_form(
+    body: AsyncIterator[bytes], boundary: bytes, max_bytes: int, file_field: str | None = None
+) -> AsyncIterator[bytes]:
+    """The file in a multipart body while it arrives: for who keeps nothing unless it comes to its end.
+
+    Raises InvalidRequest if there is none or the body breaks off, RequestTooLarge if it has more than `max_bytes`.
+    """
+    parts = Parts(max_bytes, file_field=file_field)
+    async for piece in _file_pieces(body, boundary, parts):
+        yield piece
+    if not parts.has_file:
+        raise InvalidRequest(f"The form has no {f'field {file_field} with a ' if file_field else ''}file in it")
+
+
+async def _file_pieces(
+    body: AsyncIterator[bytes], boundary: bytes, parts: Parts, patience: int = 1
+) -> AsyncIterator[bytes]:
+    parser = parts.parser(boundary)
+    try:
+        async for chunk in body:
+            parser.write(chunk)
+            if parts.size > patience * parts.max_bytes:
+                break
+            if parts.pending_bytes >= WRITE_BYTES:
+                yield parts.take()
+        if parts.pending_bytes:
+            yield parts.take()
+    except (MultipartParseError, ClientDisconnect) as error:
+        raise InvalidRequest("The form broke off before its end") from error
+    if parts.size > parts.max_bytes:
+        raise RequestTooLarge(f"The file has more than {parts.max_bytes} bytes")
+    if not parts.whole:
+        raise InvalidRequest("The form broke off before its end")
+    parts.admit(parts.fields)
+
+
+async def peek(body: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first bytes of a body, and all of it."""
+    seen = bytearray()
+    async for chunk in body:
+        seen += chunk
+        if len(seen) >= size:
+            break
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield bytes(seen)
+        async for chunk in body:
+            yield chunk
+
+    return bytes(seen[:size]), whole()

@@ -227,7 +227,7 @@ class Storage(Table):
 
 
 class StoredFile(Table):
-    """A file of a storage, as the client encrypted it. `key` is its path in lower case: paths compare without case."""
+    """A file of a storage, as the client encrypted it. `key` is its path without case, as paths compare."""
 
     __tablename__ = "stored_files"
     storage_id: Mapped[str] = mapped_column(ForeignKey(Storage.id, ondelete="CASCADE"), primary_key=True)

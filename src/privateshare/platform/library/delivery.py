@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import Select, select
@@ -52,6 +53,7 @@ class Delivery:
     sha256: str
     chunks: Iterator[bytes]
     pushed: dict[str, Any] | None = None
+    account_ids: frozenset[UUID] = frozenset()  # whose data it is
 
     def to_header(self) -> dict[str, Any]:
         """What `X-Metadata` tells of it: of mapped objects, or of a pushed file. Protocol 6.3, 6.4."""
@@ -109,15 +111,18 @@ def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
 
     When all of it is in scope it is not parsed, else it is filtered object by object.
     """
+    whose = frozenset({file.account_id})
     if may.allows_whole(file):
         chunks = delivered(shelf.kept(file), may.compression)
-        return Delivery(entry_of(file, file.object_count), may.compression, file.size, file.sha256, chunks)
+        entry = entry_of(file, file.object_count)
+        return Delivery(entry, may.compression, file.size, file.sha256, chunks, account_ids=whose)
     objects = _allowed_objects(shelf, file, may)
     if not objects:
         return None
     data = json_array(objects)
     chunks = compressed([data], may.compression)
-    return Delivery(entry_of(file, len(objects)), may.compression, len(data), fingerprint(data), chunks)
+    entry = entry_of(file, len(objects))
+    return Delivery(entry, may.compression, len(data), fingerprint(data), chunks, account_ids=whose)
 
 
 def entry_of(file: File, object_count: int) -> FileEntry:

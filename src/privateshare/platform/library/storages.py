@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from unicodedata import normalize
 from uuid import UUID, uuid4
 
 from sqlalchemy import delete, func, select
@@ -19,7 +20,7 @@ MAX_PATH_BYTES = 1024
 LIST_BATCH = 5000
 
 _SLASHES = re.compile(r"/{2,}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class StoragePath:
 
     @property
     def key(self) -> str:
-        """The path in lower case."""
-        return self.written.lower()
+        """The path without case: what is the same to whoever reads it in any script compares as the same."""
+        return normalize("NFC", normalize("NFC", self.written).casefold())
 
     @property
     def is_folder(self) -> bool:
@@ -42,11 +43,12 @@ class StoragePath:
 def storage_path(text: str) -> StoragePath:
     """The path of a request. Raises InvalidRequest if a rule of protocol 11.5 forbids it."""
     path = _SLASHES.sub("/", f"/{text}")
-    if len(path.encode()) > MAX_PATH_BYTES:
+    found = StoragePath(path)
+    if max(len(path.encode()), len(found.key.encode())) > MAX_PATH_BYTES:
         raise InvalidRequest(f"The path is longer than {MAX_PATH_BYTES} bytes")
     if _CONTROL.search(path) or any(part in (".", "..") for part in path.split("/")):
         raise InvalidRequest("The path must have no . or .. segments and no control characters")
-    return StoragePath(path)
+    return found
 
 
 def blob_prefix(storage_id: str) -> str:

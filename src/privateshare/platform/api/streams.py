@@ -1,0 +1,83 @@
+"""Answers that take long: they go on only for as long as the same call would be allowed to begin."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.concurrency import iterate_in_threadpool
+
+from privateshare.errors import InvalidToken
+from privateshare.platform.db.tables import Consent, ConsentAccount, Contract, Storage
+from privateshare.platform.runtime import Platform
+
+LOOK_SECONDS = 2.0  # how often an answer that takes long looks whether it may go on
+PIECE_BYTES = 256 * 1024  # between two looks
+
+Allowed = Callable[[AsyncSession], Awaitable[bool]]
+
+
+async def while_allowed(platform: Platform, allowed: Allowed, chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """The bytes for as long as they may be read: what allows it may end, while a slow reader reads.
+
+    Raises InvalidToken, which breaks the answer off.
+    """
+    looked = monotonic()
+    async for chunk in iterate_in_threadpool(_cut(chunks)):
+        if monotonic() - looked > LOOK_SECONDS:
+            async with platform.database.transaction() as db:
+                if not await allowed(db):
+                    raise InvalidToken("The token (access_token) is invalid")
+            looked = monotonic()
+        yield chunk
+
+
+def _cut(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces that are not large: what was compressed well comes in very large ones."""
+    for chunk in chunks:
+        for start in range(0, len(chunk), PIECE_BYTES):
+            yield chunk[start : start + PIECE_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """Whether a consent still lends these accounts. Its contract must not have ended either."""
+
+    consent_id: UUID
+    account_ids: frozenset[UUID] = frozenset()
+
+    async def __call__(self, db: AsyncSession) -> bool:
+        now = datetime.now(UTC)
+        live = (
+            select(Consent.id)
+            .join(Contract, Contract.id == Consent.contract_id)
+            .where(
+                Consent.id == self.consent_id,
+                Consent.revoked_at.is_(None),
+                Consent.expires_at.is_(None) | (Consent.expires_at > now),
+                Contract.expires_at.is_(None) | (Contract.expires_at > now),
+            )
+        )
+        accounts = select(func.count()).where(
+            ConsentAccount.consent_id == self.consent_id, ConsentAccount.account_id.in_(self.account_ids)
+        )
+        return await db.scalar(live) is not None and await db.scalar(accounts) == len(self.account_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Whether a storage is still there, and the contract that reads it has not ended."""
+
+    storage_id: str
+    contract_id: str
+
+    async def __call__(self, db: AsyncSession) -> bool:
+        now = datetime.now(UTC)
+        live = select(Contract.id).where(
+            Contract.id == self.contract_id, Contract.expires_at.is_(None) | (Contract.expires_at > now)
+        )
+        there = select(Storage.id).where(Storage.id == self.storage_id)
+        return await db.scalar(live) is not None and await db.scalar(there) is not None

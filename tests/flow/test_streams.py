@@ -1,0 +1,176 @@
+"""Answers that take long end when the same call would no longer be allowed: to a slow reader no more is sent."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import orjson
+import pytest
+from sqlalchemy import select, update
+
+from privateshare.platform.api.streams import LOOK_SECONDS
+from privateshare.platform.db.tables import Account, Consent, Contract
+from privateshare.platform.grants.consents import revoke_consent
+from privateshare.platform.library.erasure import erase_account, erase_library
+from privateshare.platform.library.files import Shelf, record_files
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.spool import Entry, Slot
+from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.runtime import Platform
+from privateshare.sources.registry import all_sources
+from tests.flow.people import SPOTIFY, People
+from tests.flow.test_wire_rest import IMPORT, descriptor
+from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
+from tests.flow.test_wire_storage import bearer, cloud
+from tests.flow.wire import Tokens, Wire
+
+SIZE = 48 * 1024 * 1024
+PLAYS = 406
+
+
+@dataclass
+class Reader:
+    """An app that may read something large, and where that is."""
+
+    platform: Platform
+    wire: Wire
+    tokens: Tokens
+    library: UUID
+    url: str
+    authorization: str
+
+
+Change = Callable[[Reader], Awaitable[None]]
+
+
+async def consent_withdrawn(reader: Reader) -> None:
+    async with reader.platform.database.transaction() as db:
+        await revoke_consent(db, UUID(reader.tokens.claims["consentid"]), datetime.now(UTC))
+
+
+async def consent_ended(reader: Reader) -> None:
+    async with reader.platform.database.transaction() as db:
+        this = Consent.id == UUID(reader.tokens.claims["consentid"])
+        await db.execute(update(Consent).where(this).values(expires_at=datetime.now(UTC)))
+
+
+async def contract_ended(reader: Reader) -> None:
+    async with reader.platform.database.transaction() as db:
+        this = Contract.id == reader.wire.contract_id
+        await db.execute(update(Contract).where(this).values(expires_at=datetime.now(UTC)))
+
+
+async def account_deleted(reader: Reader) -> None:
+    async with reader.platform.database.transaction() as db:
+        account = (await db.scalars(select(Account).where(Account.library_id == reader.library))).one()
+        await erase_account(db, reader.platform, account)
+
+
+async def person_deleted(reader: Reader) -> None:
+    async with reader.platform.database.transaction() as db:
+        await erase_library(db, reader.platform, reader.library)
+
+
+async def a_file(people: People) -> Reader:
+    """A mapped file of a month with much in it."""
+    wire, tokens, library = await with_much(people)
+    session = triggered(wire, tokens, sourceFetch=False, accept={"compression": "none"})
+    listed = wait_until_over(wire, tokens, session)["fileList"]
+    name = max(listed, key=lambda entry: entry["objectCount"])["name"]
+    url = wire.url(f"{QUERY}/{session}/{name}")
+    return Reader(people.platform, wire, tokens, library, url, f"Bearer {wire.jwt(access_token=tokens.access)}")
+
+
+async def a_report(people: People) -> Reader:
+    """The report of the same."""
+    wire, tokens, library = await with_much(people)
+    url = wire.url("export/spotify/report?format=xml")
+    return Reader(people.platform, wire, tokens, library, url, f"Bearer {wire.jwt(access_token=tokens.access)}")
+
+
+async def a_pushed_file(people: People) -> Reader:
+    """A raw file that another contract pushed."""
+    write = await people.contract(kind="write", partner="Slow")
+    raw = await people.contract(kind="read-raw", partner="Slow")
+    pusher, _ = await people.user(write, sources=())
+    library = await people.library_of(pusher)
+    tokens, session = await people.user(raw, sources=(), library_id=library)
+    pushed = write.post(IMPORT, access_token=pusher.access, content=os.urandom(SIZE), headers=descriptor(write))
+    assert pushed.status_code == 200, pushed.text
+    name = raw.get(f"{QUERY}/{session}", access_token=tokens.access).json()["fileList"][0]["name"]
+    url = raw.url(f"{QUERY}/{session}/{name}")
+    return Reader(people.platform, raw, tokens, library, url, f"Bearer {raw.jwt(access_token=tokens.access)}")
+
+
+async def a_stored_file(people: People) -> Reader:
+    """A file in the storage that the app has for a person."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    library = await people.library_of(tokens)
+    storage = str(wire.post("storage").json()["id"])
+    async with people.platform.database.transaction() as db:
+        assert await tie_storage(db, await db.get_one(Contract, wire.contract_id), storage, library)
+    assert cloud(wire, "POST", storage, "/large", content=os.urandom(SIZE)).status_code == 201
+    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/large"
+    return Reader(people.platform, wire, tokens, library, url, bearer(wire))
+
+
+async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
+    """A person with SIZE bytes of one month."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire, sources=(SPOTIFY,))
+    wait_until_over(wire, tokens, session)
+    library = await people.library_of(tokens)
+    schema, slot = all_sources()[SPOTIFY].info.schema, Slot(PLAYS, 199901)
+    async with people.platform.database.transaction() as db:
+        account = (await db.scalars(select(Account).where(Account.library_id == library))).one()
+        shelf = Shelf(people.platform.blobs, await open_library(db, people.platform.master_key, library))
+        things = [{"entityid": f"19_{n:06}", "createddate": 916_000_000_000, "text": "x" * 4096} for n in range(13_000)]
+        entries = [Entry(thing["entityid"], thing["createddate"], orjson.dumps(thing)) for thing in things]
+        await record_files(db, account, slot, schema, shelf.write_slot(schema, [], entries))
+    return wire, tokens, library
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        (a_file, consent_withdrawn),
+        (a_file, account_deleted),
+        (a_file, contract_ended),
+        (a_report, consent_withdrawn),
+        (a_report, account_deleted),
+        (a_report, person_deleted),
+        (a_pushed_file, consent_ended),
+        (a_pushed_file, person_deleted),
+        (a_stored_file, person_deleted),
+        (a_stored_file, contract_ended),
+    ],
+)
+async def test_a_stream_ends_when_it_would_no_longer_begin(
+    people: People, what: Callable[[People], Awaitable[Reader]], change: Change
+) -> None:
+    """Protocol 7.2, 7.5, 11.3, 12.3: a reader who takes its time gets no more once what allowed it has ended."""
+    reader = await what(people)
+    whole = sum(await received(reader, None))
+    assert whole >= SIZE
+    with pytest.raises(httpx2.RemoteProtocolError):
+        await received(reader, change)
+
+
+async def received(reader: Reader, change: Change | None) -> list[int]:
+    """The sizes of the pieces that arrived; after the first the change is made and the reader takes its time."""
+    sizes = []
+    with reader.wire.http.stream("GET", reader.url, headers={"Authorization": reader.authorization}) as answer:
+        assert answer.status_code == 200, answer.read()
+        pieces: Any = answer.iter_raw()
+        sizes.append(len(next(pieces)))
+        if change is not None:
+            await change(reader)
+            await asyncio.sleep(LOOK_SECONDS + 1)
+        sizes.extend(map(len, pieces))
+    return sizes

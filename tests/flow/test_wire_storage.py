@@ -1,0 +1,328 @@
+"""Protocol 11: storage. No SDK: HTTP and hand-made JWTs."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from uuid import UUID
+
+import httpx2
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from sqlalchemy import text
+
+from privateshare.platform.db.tables import Contract
+from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.runtime import Platform
+from tests.flow.people import People
+from tests.flow.wire import Wire, check_error, ps512
+
+FORM_TYPE = "multipart/form-data; boundary=the-boundary"
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+@pytest.fixture(scope="module")
+def storage(wire: Wire) -> str:
+    answer = wire.post("storage")
+    assert answer.status_code == 200
+    assert answer.json()["kid"] == f"{wire.contract_id}_{wire.application_id}_0"
+    return str(answer.json()["id"])
+
+
+def bearer(wire: Wire, key: RSAPrivateKey | None = None, **claims: Any) -> str:
+    """The header Authorization of a storage call. Protocol 11.2."""
+    now = int(time.time())
+    fixed = {"sub": wire.application_id, "iss": wire.contract_id, "aud": "cloud", "iat": now, "exp": now + 60}
+    header = {"typ": "at+jwt", "alg": "PS512", "kid": f"{wire.contract_id}_{wire.application_id}_0"}
+    return f"Bearer {ps512(header, fixed | claims, key or wire.key)}"
+
+
+def cloud(wire: Wire, method: str, storage: str, path: str, *, content: Any = None, **more: Any) -> httpx2.Response:
+    """A storage call of protocol 11.2; content that comes in pieces goes out in chunks."""
+    authorization = bearer(wire, more.pop("key", None), **more.pop("claims", {}))
+    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{more.pop('application', wire.application_id)}{path}"
+    headers = {"Authorization": authorization} | more.pop("headers", {})
+    return wire.http.request(method, url, headers=headers, content=content)
+
+
+def pieces(content: bytes, step: int = 50_000) -> Iterator[bytes]:
+    """A body that is sent in chunks."""
+    return (content[start : start + step] for start in range(0, len(content), step))
+
+
+@contextmanager
+def raw_upload(wire: Wire, storage: str, path: str, headers: dict[str, str]) -> Iterator[socket.socket]:
+    """A connection on which the head of an upload was sent, letter for letter."""
+    address = urlsplit(wire.origin)
+    target = f"/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}{path}"
+    sent = {"Host": "x", "Authorization": bearer(wire), "Connection": "close"} | headers
+    head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(f"POST {target} HTTP/1.1\r\n{head}\r\n".encode())
+        yield connection
+
+
+def blobs(platform: Platform, storage: str) -> set[Path]:
+    """What is kept of a storage, and what is half-written."""
+    folder = platform.settings.data / "blobs"
+    kept = (folder / "storage" / storage).rglob("*")
+    return {path for path in [*kept, *(folder / ".aside").iterdir()] if path.is_file()}
+
+
+def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str):
+    """Protocol 11.3: any bytes, whatever the Content-Type says, in whole and in part; paths compare without case."""
+    content = os.urandom(100_000)
+    stray = {"Content-Type": "application/json", "contentType": "multipart/form-data"}
+    answer = cloud(wire, "POST", storage, "/Folder//Notes.bin", content=content, headers=stray)
+    assert answer.status_code == 201
+    UUID(answer.json()["id"])
+    assert cloud(wire, "GET", storage, "/folder/notes.BIN").content == content
+    part = cloud(wire, "GET", storage, "/Folder/Notes.bin", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, content[10:20])
+    assert part.headers["content-range"] == "bytes 10-19/100000"
+    tail = cloud(wire, "GET", storage, "/Folder/Notes.bin", headers={"Range": "bytes=-5"})
+    assert tail.content == content[-5:]
+
+
+def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str):
+    """Protocol 11.3: with the paths as clients cut them; names in any script."""
+    for path in ("/list/a.txt", "/list/Ünï/日本.txt", "/list/sub/c.txt"):
+        assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
+    flat = cloud(wire, "GET", storage, "/list/?recursive=false").json()
+    deep = cloud(wire, "GET", storage, "/list/?recursive=true").json()
+    assert [file["name"] for file in flat["files"]] == ["a.txt"]
+    assert deep["total"] == 3
+    japanese = next(file for file in deep["files"] if file["name"] == "日本.txt")
+    assert japanese["originalPath"] == f"/apps/{wire.application_id}/list/Ünï/日本.txt"
+    assert japanese["path"] == f"/apps/{wire.application_id}/list/Ünï/日本.txt".lower()
+
+
+def test_files_and_folders_are_deleted(wire: Wire, storage: str):
+    """Protocol 11.3: a path ending in / removes the folder, else the file."""
+    for path in ("/gone/a", "/gone/b/c", "/gonex"):
+        cloud(wire, "POST", storage, path, content=b"x")
+    assert cloud(wire, "DELETE", storage, "/gone/a").status_code == 200
+    assert cloud(wire, "GET", storage, "/gone/a").status_code == 404
+    assert cloud(wire, "DELETE", storage, "/gone/").status_code == 200
+    assert cloud(wire, "GET", storage, "/gone/b/c").status_code == 404
+    assert cloud(wire, "GET", storage, "/gonex").status_code == 200
+
+
+def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str):
+    """Protocol 11.3: in part with 206, what is no range in whole, what lies outside with 416."""
+    cloud(wire, "POST", storage, "/range", content=b"0123456789")
+    for asked, told, content in (
+        ("bytes=0-", "bytes 0-9/10", b"0123456789"),
+        ("bytes=0-99", "bytes 0-9/10", b"0123456789"),
+        ("bytes=9-9", "bytes 9-9/10", b"9"),
+        ("bytes=-3", "bytes 7-9/10", b"789"),
+        ("Bytes=-30", "bytes 0-9/10", b"0123456789"),
+    ):
+        answer = cloud(wire, "GET", storage, "/range", headers={"Range": asked})
+        assert (answer.status_code, answer.headers["content-range"], answer.content) == (206, told, content), asked
+        assert int(answer.headers["content-length"]) == len(content)
+    for ignored in ("bytes=5-2", "bytes=-", "bytes=0-1,3-4", "items=0-1", "bytes=x", f"bytes={'1' * 5000}-"):
+        answer = cloud(wire, "GET", storage, "/range", headers={"Range": ignored})
+        assert (answer.status_code, answer.content) == (200, b"0123456789"), ignored
+    for outside in ("bytes=10-", "bytes=-0", "bytes=99-100"):
+        answer = cloud(wire, "GET", storage, "/range", headers={"Range": outside})
+        assert answer.status_code == 416, outside
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunked: bool):
+    """Protocol 11.3: a true form gives its file, byte for byte, and nothing of what is around it."""
+    content = b"\r\n--no-boundary\r\n" + os.urandom(3_000_000)
+    form = multipart([("note", None, b"a field"), ("any name", "a.bin", content)])
+    headers = {"Content-Type": FORM_TYPE}
+    body = pieces(form) if chunked else form
+    answer = cloud(wire, "POST", storage, "/form.bin", content=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    assert cloud(wire, "GET", storage, "/form.bin").content == content
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("kind", ["multipart/form-data", FORM_TYPE, "application/json", ""])
+def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, chunked: bool):
+    """Protocol 11.3: whatever its Content-Type claims, if the body does not begin with its boundary."""
+    content = b"--the-bound" + os.urandom(120_000)
+    body = pieces(content, 7) if chunked else content
+    headers = {"Content-Type": kind} if kind else {}
+    assert cloud(wire, "POST", storage, "/claimed", content=body, headers=headers).status_code == 201
+    assert cloud(wire, "GET", storage, "/claimed").content == content
+
+
+def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platform: Platform):
+    """Protocol 11.3, 11.5: no file, two files, or broken off: 400 in the error form of storage, and nothing is kept."""
+    before = blobs(platform, storage)
+    file = ("file", "a", b"x" * 100_000)
+    for body in (
+        multipart([("note", None, b"x")]),
+        multipart([file, file]),
+        multipart([file])[:90_000],
+        b"--the-boundary--\r\n",
+    ):
+        answer = cloud(wire, "POST", storage, "/broken", content=body, headers={"Content-Type": FORM_TYPE})
+        assert (answer.status_code, answer.json()["error"]) == (400, "InvalidRequest"), body[:200]
+    assert cloud(wire, "GET", storage, "/broken").status_code == 404
+    assert blobs(platform, storage) == before
+
+
+@pytest.mark.parametrize("form", [False, True])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_aborted_upload_leaves_nothing(wire: Wire, storage: str, platform: Platform, chunked: bool, form: bool):
+    """Protocol 11.3: a file whose end never came is not there, and its bytes do not stay; what was there stays."""
+    path = f"/aborted-{chunked}-{form}"
+    cloud(wire, "POST", storage, path, content=b"before")
+    before = blobs(platform, storage)
+    content = multipart([("file", "a", b"x" * 3_000_000)])[:2_500_000] if form else b"x" * 2_500_000
+    headers = {"Content-Type": FORM_TYPE} if form else {}
+    headers |= {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": "5000000"}
+    with raw_upload(wire, storage, path, headers) as connection:
+        connection.sendall(f"{len(content):x}\r\n".encode() + content + b"\r\n" if chunked else content)
+        wait_for(lambda: blobs(platform, storage) != before)  # it is arriving
+    wait_for(lambda: blobs(platform, storage) == before)
+    assert cloud(wire, "GET", storage, path).content == b"before"
+
+
+def multipart(parts: list[tuple[str, str | None, bytes]]) -> bytes:
+    """A form by RFC 7578: name, file name, content of each part."""
+    body = b""
+    for name, filename, content in parts:
+        named = f'name="{name}"' + (f'; filename="{filename}"' if filename else "")
+        body += f"--the-boundary\r\nContent-Disposition: form-data; {named}\r\n\r\n".encode() + content + b"\r\n"
+    return body + b"--the-boundary--\r\n"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it is so."""
+    give_up = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str):
+    """Protocol 11.3: the letters of every script, composed or not; listed as they were written first or last."""
+    for written, asked in (
+        ("/Straße/ΟΔΟΣ.txt", "/STRASSE/οδοσ.TXT"),
+        ("/e\u0301t\u00e9", "/\u00c9TE\u0301"),
+        ("/ДОКУМЕНТ", "/документ"),
+        ("/a//b///c", "/A/B/C"),
+    ):
+        assert cloud(wire, "POST", storage, quote(written), content=written.encode()).status_code == 201
+        assert cloud(wire, "GET", storage, quote(asked)).content == written.encode(), asked
+    listed = cloud(wire, "GET", storage, quote("/STRASSE/")).json()["files"]
+    assert [file["originalName"] for file in listed] == ["ΟΔΟΣ.txt"]
+    cloud(wire, "POST", storage, quote("/strasse/Οδος.TXT"), content=b"again")
+    listed = cloud(wire, "GET", storage, quote("/STRASSE/")).json()["files"]
+    assert [file["originalName"] for file in listed] == ["Οδος.TXT"]
+    assert cloud(wire, "DELETE", storage, quote("/STRASSE/")).json() == {"deleted": 1}
+
+
+async def test_a_folder_of_100_000_files_is_listed_and_deleted(people: People, platform: Platform):
+    """Protocol 11.3: all of them, in one answer, each once; and nothing but them goes."""
+    wire = await people.contract()
+    storage = str(wire.post("storage").json()["id"])
+    cloud(wire, "POST", storage, "/kept", content=b"x")
+    filled = text(
+        "INSERT INTO stored_files (storage_id, key, id, path, blob, size) "
+        "SELECT CAST(:storage AS text), '/many/' || n, gen_random_uuid(), '/Many/' || n, "
+        "'storage/' || CAST(:storage AS text) || '/' || n, 0 FROM generate_series(1, 100000) AS n"
+    )
+    async with platform.database.transaction() as db:
+        await db.execute(filled, {"storage": storage})
+    listed = cloud(wire, "GET", storage, "/MANY/").json()
+    assert listed["total"] == len({file["path"] for file in listed["files"]}) == 100_000
+    assert cloud(wire, "GET", storage, "/?recursive=false").json()["total"] == 1
+    assert cloud(wire, "DELETE", storage, "/many/").json() == {"deleted": 100_000}
+    assert cloud(wire, "GET", storage, "/?recursive=true").json()["total"] == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/a/../b",
+        "/a/%2e%2e/b",
+        "/a/%2E%2E%2Fb",
+        "/..",
+        "/a/%00b",
+        "/a/%0ab",
+        "/a/%c2%85b",
+        "/a/%2e/b",
+        "/" + "x" * 1024,
+    ],
+)
+def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str):
+    """Protocol 11.5: 400, in the error form of storage, whatever the client's library would have made of the path."""
+    with raw_upload(wire, storage, path, {"Content-Length": "1"}) as connection:
+        connection.sendall(b"x")
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400"), head
+    assert set(json.loads(body)) == {"error", "message"}
+
+
+def test_the_longest_path_is_taken(wire: Wire, storage: str):
+    """Protocol 11.5: 1024 bytes, the slash that it begins with among them."""
+    path = "/" + "x" * 1023
+    assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
+    assert cloud(wire, "GET", storage, path).content == b"x"
+
+
+def test_a_refusal_of_storage_tells_in_its_headers_too(wire: Wire, storage: str):
+    """Protocol 13: code, message and reference, where the answer would have been octets."""
+    answer = cloud(wire, "GET", storage, "/nothing-here")
+    assert answer.headers["x-error-code"] == answer.json()["error"] == "NotFound"
+    assert answer.headers["x-error-message"] == answer.json()["message"]
+    assert answer.headers["x-error-reference"] == answer.headers["x-request-id"]
+
+
+async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, people: People):
+    """Protocol 11.2: another application, another key, a stale or foreign JWT: refused, and alike for what exists."""
+    other = await people.contract()
+    cloud(wire, "POST", storage, "/mine", content=b"secret")
+    for answer in (
+        cloud(other, "GET", storage, "/mine"),
+        cloud(other, "GET", storage, "/mine", application=wire.application_id),
+        cloud(wire, "GET", "0" * 36, "/mine"),
+        cloud(other, "DELETE", storage, "/mine"),
+        cloud(other, "POST", storage, "/mine", content=b"x"),
+    ):
+        assert (answer.status_code, answer.json()["error"]) == (404, "NotFound")
+    now = int(time.time())
+    for claims in ({"exp": now - 400, "iat": now - 460}, {"aud": "api"}, {"exp": now + 86_400}, {"iat": "x"}):
+        assert cloud(wire, "GET", storage, "/mine", claims=claims).status_code == 400
+    assert cloud(wire, "GET", storage, "/mine").content == b"secret"
+
+
+def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: str):
+    """Protocol 2.4, 11.2: neither accepts the other's."""
+    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/x"
+    answer = wire.http.get(url, headers={"Authorization": f"Bearer {wire.jwt()}"})
+    assert answer.status_code in (400, 403)
+    now = int(time.time())
+    claims = {"sub": wire.application_id, "iss": wire.contract_id, "aud": "cloud", "iat": now, "exp": now + 60}
+    token = ps512({"typ": "at+jwt", "alg": "PS512"}, claims, wire.key)
+    check_error(wire.get("permission-access/contract", jwt=token), 403, "InvalidClient")
+
+
+async def test_a_storage_is_tied_to_the_person_who_consents(people: People, platform: Platform):
+    """Protocol 11.1: GET storage finds it then, and not before."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    check_error(wire.get("storage", access_token=tokens.access), 404, "NotFound")
+    storage = wire.post("storage").json()
+    async with platform.database.transaction() as db:
+        contract = await db.get_one(Contract, wire.contract_id)
+        assert await tie_storage(db, contract, storage["id"], await people.library_of(tokens))
+    assert wire.get("storage", access_token=tokens.access).json() == storage
