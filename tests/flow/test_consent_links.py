@@ -1,6 +1,8 @@
 """Protocol 8.1, 8.2: what a link to the consent pages says: its code, and its parameters."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from examples.walking import Browser, consent
@@ -118,6 +120,39 @@ async def test_only_what_the_contract_asks_for_is_offered(people: People) -> Non
     assert f'data-source-id="{SPOTIFY}"' not in browser.page.html
     browser.submit("continue", extra={"source": str(SPOTIFY)})
     assert (page_of(browser), browser.page.status) == ("pick-source", 422)
+
+
+@pytest.mark.parametrize(
+    ("scope", "offered"),
+    [
+        ({}, {SPOTIFY, FHIR_FILE}),
+        ({"dataType": ["vaccinations", "images"]}, {FHIR_FILE}),
+        ({"organizationType": "hospital"}, {FHIR_FILE}),
+        ({"dataType": ["gp-data", "never heard of"], "organizationType": "pharmacy"}, {FHIR_FILE}),
+    ],
+)
+def test_a_sources_scope_narrows_the_picker(wire: Wire, scope: dict[str, object], offered: set[int]) -> None:
+    """`sourcesScope`, encoded twice as clients send it: only sources that hold any of these data types are offered."""
+    encoded = quote(quote(json.dumps(scope), safe=""), safe="")
+    browser = opened(ask(wire, f"&sourcesScope={encoded}").url)
+    assert browser.page is not None
+    for source in (SPOTIFY, FHIR_FILE):
+        assert (f'data-source-id="{source}"' in browser.page.html) is (source in offered)
+    if SPOTIFY not in offered:
+        browser.submit("continue", extra={"source": str(SPOTIFY)})
+        assert (page_of(browser), browser.page.status) == ("pick-source", 422)
+        failure(opened(ask(wire, f"&service={SPOTIFY}&sourcesScope={encoded}").url), "INITIALIZE_CHECK_FAIL")
+
+
+async def test_a_sources_scope_never_widens(people: People) -> None:
+    """A data type that the contract may not read, or that nobody knows, brings no source in."""
+    allergies = {"id": 2, "serviceTypes": [{"id": 9001, "serviceObjectTypes": [{"id": 127}]}]}
+    wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": [allergies]}})
+    for data_types in (["vaccinations"], ["never heard of"]):
+        encoded = quote(quote(json.dumps({"dataType": data_types}), safe=""), safe="")
+        failure(opened(ask(wire, f"&sourcesScope={encoded}").url), "INITIALIZE_CHECK_FAIL")
+    encoded = quote(quote(json.dumps({"dataType": ["allergy-intolerances"]}), safe=""), safe="")
+    assert page_of(opened(ask(wire, f"&sourcesScope={encoded}").url)) == "pick-source"
 
 
 def test_sample_data_onboards_by_itself(wire: Wire) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from privateshare.platform.consent.data_types import in_sources_scope
 from privateshare.platform.consent.parameters import Parameters
 from privateshare.platform.consent.wording import Words
 from privateshare.platform.db.tables import Contract
@@ -64,7 +65,8 @@ def allowed_sources(contract: Contract, parameters: Parameters, now: datetime) -
         id_: source
         for id_, source in all_sources().items()
         if wanted in catalogue().sources[id_].types
-        and shared_kinds(reach, source.info)
+        and (kinds := shared_kinds(reach, source.info))
+        and in_sources_scope(parameters.sources_scope, source.info.service_group, kinds)
         and (source.info.upload is not None or samples_do)
     }
 

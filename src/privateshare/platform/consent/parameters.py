@@ -12,12 +12,12 @@ from privateshare.errors import InvalidRequest
 
 
 class SourcesScope(BaseModel):
-    """Which kind of source to offer, where the sources of a service differ in it."""
+    """Which sources to offer: those that hold any of these data types, of this type of organization."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
-    data_type: list[str] = []
-    organization_type: str | None = None
+    data_type: list[str] = Field(default=[], max_length=100)
+    organization_type: str | None = Field(default=None, max_length=100)
 
 
 class Parameters(BaseModel):
@@ -43,7 +43,10 @@ class Parameters(BaseModel):
         if not isinstance(value, str):
             return value
         text = unquote(value) if value.startswith("%") else value  # encoded twice, decoded once so far
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
 
     def to_row(self) -> dict[str, Any]:
         """What a journey keeps of them; `Parameters.model_validate` reads it back."""

@@ -54,6 +54,8 @@ def test_sources_scope_arrives_encoded_once_or_twice(times: int) -> None:
         ("service=sixteen", "service"),
         ("sourceType=pall", "sourceType"),
         ("sourcesScope=%7Bbroken", "sourcesScope"),
+        ("sourcesScope=" + "[" * 100_000, "sourcesScope"),
+        ("sourcesScope=[]", "sourcesScope"),
         ("triggerQuery=perhaps", "triggerQuery"),
     ],
 )
