@@ -11,6 +11,7 @@ from privateshare.platform.api import (
     discovery,
     keys,
     legacy,
+    metrics,
     oauth,
     postbox,
     push,
@@ -27,6 +28,7 @@ from privateshare.platform.api.openapi import describe, operation_id
 from privateshare.platform.api.requests import BodyLimit, RequestIds, count_unsigned
 from privateshare.platform.consent.pages import Detour
 from privateshare.platform.consent.routes import consent_app, render_page_error
+from privateshare.platform.metrics import CountCalls
 from privateshare.platform.runtime import Platform
 
 UNSIGNED = [Depends(count_unsigned)]
@@ -47,10 +49,12 @@ def create_app(platform: Platform) -> FastAPI:
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
+    app.add_middleware(CountCalls, metrics=platform.metrics)
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(_legacy_api(), prefix="/v1.6")
     app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android (protocol 14 (f))
     app.include_router(health)
+    app.include_router(metrics.router)
     app.include_router(reference.router)
     app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED)

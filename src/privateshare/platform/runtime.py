@@ -12,6 +12,7 @@ from privateshare.platform.db.engine import Database
 from privateshare.platform.grants.signing import Signer, load_signer
 from privateshare.platform.library.keys import MasterKey, load_master_key
 from privateshare.platform.limits import CallLimits
+from privateshare.platform.metrics import Metrics
 from privateshare.platform.settings import Settings
 from privateshare.platform.sync.queue import make_queue
 
@@ -27,6 +28,7 @@ class Platform:
     signer: Signer
     queue: App
     limits: CallLimits
+    metrics: Metrics
 
 
 @asynccontextmanager
@@ -40,6 +42,7 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
         async with database.transaction() as db:
             signer = await load_signer(db, master_key)
         async with queue.open_async():
-            yield Platform(settings, database, open_blobs(blob_url), master_key, signer, queue, CallLimits(settings))
+            blobs, limits = open_blobs(blob_url), CallLimits(settings)
+            yield Platform(settings, database, blobs, master_key, signer, queue, limits, Metrics())
     finally:
         await database.close()

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
         default=timedelta(days=60), description="Sliding: each refresh renews it."
     )
     session_lifetime: timedelta = Field(default=timedelta(hours=24), description="Protocol 4.6.")
+    metrics_token: SecretStr | None = Field(
+        default=None, min_length=16, description="Who sends it as a bearer token may read /metrics; if not set, nobody."
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="How log lines are written.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
 

@@ -25,6 +25,7 @@ from privateshare.errors import (
 )
 from privateshare.platform.api.requests import add_safe_headers
 from privateshare.platform.library.libraries import LibraryGone
+from privateshare.platform.metrics import route_of
 
 log = structlog.get_logger()
 
@@ -48,7 +49,7 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
 
     def answer(request: Request, error: ApiError) -> Response:
         error.reference, error.message = request_id(request), error.message[:MAX_MESSAGE]
-        log.info("refused", code=error.code, status=error.status, path=_route(request), detail=error.detail)
+        log.info("refused", code=error.code, status=error.status, path=route_of(request.scope), detail=error.detail)
         path = request.url.path
         render = next((render for prefix, render in renderers.items() if path.startswith(prefix)), render_error)
         return render(request, error)
@@ -77,14 +78,14 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
         return answer(request, InvalidToken("The token (access_token) is invalid", detail=repr(error)))
 
     async def refuse_for_now(request: Request, error: Exception) -> Response:
-        log.error("unavailable", path=_route(request), exc_info=error)
+        log.error("unavailable", path=route_of(request.scope), exc_info=error)
         return answer(request, Unavailable("The platform could not do this now", retry_after=RETRY_SECONDS))
 
     async def refuse_unknown(request: Request, error: Exception) -> Response:
         if isinstance(error.__cause__, ApiError):  # Starlette's word for a refusal in the middle of an answer
-            log.info("broken off", path=_route(request), code=error.__cause__.code)
+            log.info("broken off", path=route_of(request.scope), code=error.__cause__.code)
         else:
-            log.error("failed", path=_route(request), exc_info=error)
+            log.error("failed", path=route_of(request.scope), exc_info=error)
         response = answer(request, InternalError("Something went wrong here"))
         add_safe_headers(response.headers, request_id(request))  # this answer passes no middleware
         return response
@@ -129,12 +130,6 @@ def invalid_form(error: RequestValidationError) -> InvalidRequest:
 def request_id(request: Request) -> str:
     """The id of this request: `reference` of protocol 13, and the header X-Request-Id."""
     return str(request.state.request_id)
-
-
-def _route(request: Request) -> str:
-    """The path without what may be secret in it: session keys and file names."""
-    route = request.scope.get("route")
-    return str(getattr(route, "path", "unknown"))
 
 
 def _told(error: HTTPException) -> str:

@@ -108,6 +108,8 @@ async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str
             return
         sync.outcome, sync.error = outcome, FAILURE if outcome == FAILED else None
         sync.finished_at = datetime.now(UTC)
+        account = await db.get_one(Account, (library_id, sync.account_id))
+    platform.metrics.count_sync(account.source_id, outcome)
 
 
 async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | None:
@@ -233,3 +235,5 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
         if failure is None and account.archive_blob is not None and account.archive_blob == run.account.archive_blob:
             db.add(DoomedBlob(key=account.archive_blob))  # all of it is in the library now
             account.archive_blob = None
+        outcome = sync.outcome
+    run.platform.metrics.count_sync(run.account.source_id, outcome)

@@ -1,0 +1,91 @@
+"""What an operator may watch: numbers about calls, syncs and the queue, and nothing about anybody. For Prometheus."""
+
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+PREFIXES = ("/v1.7", "/v1.6", "/v1.5", "/cloud/v1", "/apps/saas")
+OTHER = "other"  # what a caller could make up is never a label
+
+_QUEUE = text("""
+SELECT task_name, status::text, count(*)
+  FROM procrastinate_jobs
+ WHERE status IN ('todo', 'doing')
+ GROUP BY 1, 2
+""")
+
+
+class Metrics:
+    """The numbers of one process; but the queue is everybody's."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._calls = Counter(
+            "privateshare_calls", "Calls answered.", ("method", "route", "status"), registry=self._registry
+        )
+        self._duration = Histogram(
+            "privateshare_call_seconds",
+            "From a call's arrival to the end of its answer.",
+            ("method", "route"),
+            registry=self._registry,
+            buckets=SECONDS,
+        )
+        self._syncs = Counter(
+            "privateshare_syncs", "Syncs that ended, by how.", ("source", "outcome"), registry=self._registry
+        )
+        self._jobs = Gauge("privateshare_jobs", "Jobs in the queue.", ("task", "status"), registry=self._registry)
+
+    def count_call(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts a call; `route` is the pattern of its address, not the address."""
+        known = method if method in METHODS else OTHER
+        self._calls.labels(known, route, str(status)).inc()
+        self._duration.labels(known, route).observe(seconds)
+
+    def count_sync(self, source_id: int, outcome: str) -> None:
+        """Counts a sync that ended, by one of the outcomes of sync/outcomes.py."""
+        self._syncs.labels(str(source_id), outcome).inc()
+
+    async def expose(self, db: AsyncSession) -> bytes:
+        """All numbers in Prometheus' text format."""
+        self._jobs.clear()
+        for task, status, number in await db.execute(_QUEUE):
+            self._jobs.labels(task, status).set(number)
+        return generate_latest(self._registry)
+
+
+class CountCalls:
+    """ASGI middleware: counts every call by its route and status, and times it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = perf_counter(), 500
+
+        async def send_counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_counted)
+        finally:
+            self._metrics.count_call(scope["method"], route_of(scope), status, perf_counter() - begun)
+
+
+def route_of(scope: Scope) -> str:
+    """The pattern of the address that a request came to: it has no session key, name or id in it."""
+    route = getattr(scope.get("route"), "path", None)
+    if route is None:
+        return OTHER
+    prefix = next((part for part in PREFIXES if scope["path"].startswith(f"{part}/")), "")
+    return f"{prefix}{route}"  # a route does not know what the router that it is in was included under

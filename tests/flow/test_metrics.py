@@ -1,0 +1,66 @@
+"""What an operator may watch: numbers by route, status and outcome; nothing of anybody; nobody else sees them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from tests.flow.people import People
+from tests.flow.served import serving
+from tests.flow.test_wire_sessions import QUERY, wait_until_over
+from tests.flow.wire import Wire, check_error
+
+TOKEN = "a token of the operator"
+
+
+@pytest.fixture(scope="module")
+async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People]:
+    """A platform whose operator watches it."""
+    folder: Path = tmp_path_factory.mktemp("watched") / "data"
+    with serving(folder, environment={"PRIVATESHARE_METRICS_TOKEN": TOKEN}) as served:
+        async with operator_platform(Settings(data=folder, database_pool_size=2)) as platform:
+            yield People(platform, served.origin)
+
+
+def scraped(origin: str) -> str:
+    answer = httpx2.get(f"{origin}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain")
+    return answer.text
+
+
+async def test_calls_syncs_and_jobs_are_counted_and_nobody_is_named(watched: People) -> None:
+    """Calls by the pattern of their route, syncs by outcome; no key, id or name is in any label."""
+    wire = await watched.contract()
+    tokens, session = await watched.user(wire)
+    listed = wait_until_over(wire, tokens, session)
+    name = listed["fileList"][0]["name"]
+    assert wire.get(f"{QUERY}/{session}/{name}", access_token=tokens.access).status_code == 200
+    wire.get(f"{QUERY}/{'x' * 43}", access_token=tokens.access)
+    wire.http.request("MADEUP", f"{wire.origin}/made/up")
+    text = scraped(wire.origin)
+    route = "/v1.7/permission-access/query/{session_key}"
+    assert f'privateshare_calls_total{{method="GET",route="{route}/{{file_name}}",status="200"}} 1.0' in text
+    assert f'privateshare_calls_total{{method="GET",route="{route}",status="404"}} 1.0' in text
+    assert f'privateshare_call_seconds_count{{method="GET",route="{route}/{{file_name}}"}} 1.0' in text
+    assert 'privateshare_syncs_total{outcome="done",source="16"} 1.0' in text
+    assert 'route="other",status="404"' in text
+    for secret in (session, name, wire.contract_id, wire.application_id, tokens.claims["sub"], "made", "MADEUP"):
+        assert secret not in text, secret
+
+
+@pytest.mark.parametrize("sent", ["", "Bearer wrong", "Bearer", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}"])
+async def test_nobody_else_sees_them(watched: People, sent: str) -> None:
+    """Without the operator's token there is no such page."""
+    answer = httpx2.get(f"{watched.origin}/metrics", headers={"Authorization": sent} if sent else {})
+    check_error(answer, 404, "NotFound")
+
+
+async def test_they_are_off_unless_a_token_is_set(people: People) -> None:
+    """By default there is no such page for anybody."""
+    wire: Wire = await people.contract()
+    for headers in ({}, {"Authorization": "Bearer"}, {"Authorization": "Bearer None"}):
+        check_error(wire.http.get(f"{wire.origin}/metrics", headers=headers), 404, "NotFound")
