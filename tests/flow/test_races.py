@@ -162,6 +162,16 @@ async def test_a_push_that_is_repeated_is_kept_once(people: People, platform: Pl
     assert len(blobs(platform, f"library/{await people.library_of(tokens)}")) == 1
 
 
+async def test_another_file_under_the_same_jwt_is_a_replay(people: People, platform: Platform) -> None:
+    """Protocol 2.3, 10.1: it is not answered as if it had been kept, and nothing of it stays."""
+    wire, tokens = await pushing(people)
+    jwt, headers = wire.jwt(access_token=tokens.access), descriptor(wire)
+    assert wire.post(IMPORT, jwt=jwt, content=b"one", headers=headers).status_code == 200
+    check_error(wire.post(IMPORT, jwt=jwt, content=b"two", headers=headers), 400, "InvalidRequest")
+    check_error(wire.post(IMPORT, jwt=jwt, content=b"one", headers=descriptor(wire)), 400, "InvalidRequest")
+    assert len(blobs(platform, f"library/{await people.library_of(tokens)}")) == 1
+
+
 async def test_a_push_without_consent_leaves_nothing(people: People, platform: Platform) -> None:
     """A consent that is withdrawn while the file arrives: it is refused, and its bytes are gone."""
     wire, tokens = await pushing(people)

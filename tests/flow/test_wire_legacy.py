@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import time
 from base64 import b64encode
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,11 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from privateshare.platform.db.tables import Consent
+from privateshare.platform.db.tables import Consent, Contract
 from privateshare.platform.grants.postboxes import create_postbox
 from privateshare.platform.library.libraries import open_library
+from privateshare.platform.runtime import Platform
 from privateshare.protocol.envelope import opened
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
@@ -90,6 +93,19 @@ def test_android_opens_a_session(wire: Wire):
     assert wire.http.get(f"{wire.origin}/v1.5/discovery/services").json()["data"]["services"]
 
 
+async def test_a_contract_that_ended_is_read_no_more(people: People, platform: Platform):
+    """Protocol 14 (a), 5.3: its session's key opens nothing then, and a session that is not there is the same."""
+    ending = replace(await people.contract(legacy=True), version="v1.6")
+    _, session = await people.user(ending)
+    path = ending.url(f"{QUERY}/{session}")
+    assert ending.http.get(path).status_code == 200
+    async with platform.database.transaction() as db:
+        this = Contract.id == ending.contract_id
+        await db.execute(update(Contract).where(this).values(expires_at=datetime.now(UTC)))
+    for ended in (path, f"{path}/accounts.json"):
+        check_error(ending.http.get(ended), 404, "InvalidSession")
+
+
 def test_the_other_calls_are_those_of_version_1_7(wire: Wire, user: tuple[Tokens, str]):
     """Protocol 14: trigger (with Android's query), refresh, key set: the same under /v1.6/."""
     tokens, _ = user
@@ -132,6 +148,8 @@ async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People):
     url = writer.url(f"permission-access/postbox/{postbox.id}")
     answer = writer.http.post(url, headers=headers, files={"file": ("x.bin", sealed(key, iv, content))})
     assert answer.json()["status"] == "delivered", answer.text
+    assert time.time() < answer.json()["expires"] < 2**31  # Android reads 32 bits
+    assert set(answer.json()["session"]) == {"key", "expiry"}  # iOS reads nothing else
     raw = await people.contract(kind="read-raw", partner="Old partner")
     raw_tokens, _ = await people.user(raw, sources=(), library_id=library_id)
     session = triggered(raw, raw_tokens, accept={"compression": "none"})

@@ -1,5 +1,6 @@
 """Protocol 4: pre-authorization, tokens, references. No SDK: HTTP and hand-made JWTs."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from privateshare.platform.db.tables import AuthorizationCode, Consent, Token
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.sweep import sweep
 from tests.flow.people import People
 from tests.flow.wire import REDIRECT_URI, Wire, b64, check_error, verifier
 
@@ -92,9 +94,24 @@ async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
         "http://localhost:1/back",
     ):
         check_error(wire.authorize(verifier(), redirect_uri=uri), 400, "InvalidRedirectUri")
+    for almost in (
+        "http://127.0.0.1:1/back#",
+        "http://127.0.0.1:1/back?",
+        "HTTP://127.0.0.1:1/back",
+        "http://127.0.0.1:1/BACK",
+    ):
+        check_error(wire.authorize(verifier(), redirect_uri=almost), 400, "InvalidRedirectUri")
     for split in ("http://127.0.0.1:1\r\n/back", " http://127.0.0.1:1/back", "http://127.0.0.1:1/ba\tck"):
         refused = wire.authorize(verifier(), redirect_uri=split)
         assert refused.json()["error"]["code"] == "InvalidRedirectUri", split
+
+
+@pytest.mark.parametrize("registered", ["http://[::1]/back?a=1", "http://localhost:3000"])
+async def test_every_loopback_address_may_have_any_port(people: People, registered: str):
+    """Protocol 4.1: the two IP addresses and the name, registered with a port or without."""
+    wire = await people.contract(redirect_uris=[registered])
+    asked = registered.replace(":3000", "").replace("]", "]:49152")
+    assert wire.authorize(verifier(), redirect_uri=asked).status_code == 201
 
 
 async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People):
@@ -117,6 +134,26 @@ async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, peo
     assert check_error(wire.exchange(code, secret), 401, "InvalidToken") == "The token (code) is invalid"
     check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
     check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
+
+
+async def test_a_code_that_two_bring_at_once_is_used_once(wire: Wire, people: People):
+    """Protocol 4.2: one gets tokens, the other's use ends them, whichever comes first."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    answers = await asyncio.gather(*(asyncio.to_thread(wire.exchange, code, secret) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
+    tokens = wire.tokens(next(answer for answer in answers if answer.status_code == 200))
+    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
+
+
+async def test_another_contract_cannot_have_a_codes_tokens_revoked(wire: Wire, people: People):
+    """Protocol 4.2: a second use counts only from the contract that the code was issued to."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    tokens = wire.tokens(wire.exchange(code, secret))
+    other = await people.contract(application_id=wire.application_id)
+    check_error(other.exchange(code, secret), 401, "InvalidToken")
+    assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
 
 
 async def test_a_code_needs_its_verifier(wire: Wire, people: People):
@@ -178,6 +215,29 @@ async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
     assert message == "The token (refresh_token) is invalid"
     check_error(wire.get(ACCOUNTS, access_token=second.access), 401, "InvalidToken")
     check_error(wire.refresh(second.refresh), 401, "InvalidToken")
+
+
+async def test_many_refreshes_at_once_all_work(wire: Wire, people: People):
+    """Protocol 4.3: a client whose downloads all meet a 401 refreshes once for each, with one refresh token."""
+    tokens, _ = await people.user(wire)
+    answers = await asyncio.gather(*(asyncio.to_thread(wire.refresh, tokens.refresh) for _ in range(6)))
+    pairs = [wire.tokens(answer) for answer in answers]
+    assert len({pair.refresh for pair in pairs}) == 6
+    for pair in pairs:
+        assert wire.get(ACCOUNTS, access_token=pair.access).status_code == 200
+        wire.tokens(wire.refresh(pair.refresh))
+
+
+async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, platform: Platform):
+    """Protocol 2.3, 4.3: who sends a refused refresh again is told the same, not that its nonce was used."""
+    tokens, _ = await people.user(wire)
+    wire.tokens(wire.refresh(tokens.refresh))
+    async with platform.database.transaction() as db:
+        earlier = datetime.now(UTC) - timedelta(seconds=61)
+        await db.execute(update(Token).where(Token.token_hash == digest(tokens.refresh)).values(rotated_at=earlier))
+    token = wire.jwt(refresh_token=tokens.refresh, grant_type="refresh_token")
+    for _ in "ab":
+        check_error(wire.post("oauth/token", jwt=token), 401, "InvalidToken")
 
 
 @pytest.mark.parametrize("use", ["access", "refresh"])
@@ -248,12 +308,35 @@ async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: Peo
     check_error(wire.post("oauth/token/reference", access_token="x", **claims), 401, "InvalidToken")
 
 
+async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people: People, platform: Platform):
+    """Protocol 4.4: the last access token of a grant is good for that for as long as the grant is; older ones go."""
+    tokens, _ = await people.user(wire)
+    newer = wire.tokens(wire.refresh(tokens.refresh))
+    long_ago = datetime.now(UTC) - timedelta(days=200)
+    async with platform.database.transaction() as db:
+        for pair, age in ((tokens, timedelta(hours=1)), (newer, timedelta())):
+            hashes = [digest(pair.access), digest(pair.refresh)]
+            dates = {"created_at": long_ago - age, "expires_at": long_ago}
+            await db.execute(update(Token).where(Token.token_hash.in_(hashes)).values(dates))
+    await sweep(platform)
+    asked = {"redirect_uri": REDIRECT_URI, "state": "s"}
+    check_error(wire.get(ACCOUNTS, access_token=newer.access), 401, "InvalidToken")
+    assert wire.post("oauth/token/reference", access_token=newer.access, **asked).status_code == 201
+    check_error(wire.post("oauth/token/reference", access_token=tokens.access, **asked), 401, "InvalidToken")
+    async with platform.database.transaction() as db:
+        await revoke_consent(db, UUID(tokens.claims["consentid"]), datetime.now(UTC))
+    check_error(wire.post("oauth/token/reference", access_token=newer.access, **asked), 401, "InvalidToken")
+
+
 def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire):
     """Protocol 4.5: 201 and an opaque id; other types are refused by name."""
     answer = wire.post("reference", body={"type": "accountId", "value": "19_x"})
     assert answer.status_code == 201
     assert "19_x" not in answer.json()["id"]
     assert wire.post("reference", body={"type": "cloudId", "value": "x"}).status_code == 201
+    assert "value" in check_error(
+        wire.post("reference", body={"type": "cloudId", "value": "x" * 201}), 400, "InvalidRequest"
+    )
     assert "type" in check_error(wire.post("reference", body={"type": "x", "value": "y"}), 400, "InvalidRequest")
 
 

@@ -1,17 +1,22 @@
 """Protocol 2, 3, 13: how a request is authenticated, and how it is refused. No SDK: HTTP and hand-made JWTs."""
 
+import asyncio
 import hmac
 import json
 import time
+from functools import partial
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from privateshare.platform.grants.signing import load_signer, rotate_signing_key
+from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
-from tests.flow.people import People
-from tests.flow.wire import Wire, b64, check_error, nonce, verifier
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.wire import REDIRECT_URI, Wire, b64, check_error, nonce, verifier
 
 OTHER_KEY = generate_private_key(65537, 2048)
 DATASETS = "permission-access/sample/datasets/16"  # any call that takes a contract's JWT will do
@@ -129,6 +134,83 @@ def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire):
     assert first.json() == again.json()
 
 
+async def test_every_change_is_made_once_however_often_it_is_sent(wire: Wire, people: People):
+    """Protocol 2.3: each call that changes something answers a repeat as it did at first, also several at once."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    tokens = wire.tokens(exchanged := wire.exchange(code, secret))
+    assert exchanged.status_code == 200
+    account = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
+    access, uri = {"access_token": tokens.access}, {"redirect_uri": REDIRECT_URI}
+    body = {"type": "cloudId", "value": "x"}
+    calls: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+        ("POST", "oauth/token", {"refresh_token": tokens.refresh, "grant_type": "refresh_token"}, {}),
+        ("POST", "oauth/token/reference", access | uri, {}),
+        ("POST", "reference", {}, {"body": body}),
+        ("POST", "storage", {}, {}),
+        ("POST", "permission-access/trigger", access, {"body": {"sourceFetch": False}}),
+        ("DELETE", "permission-access/service/h:accountId", access, {"headers": {"accountId": account}}),
+        ("DELETE", "user", access, {}),
+    ]
+    for method, path, claims, options in calls:
+        token = wire.jwt(**claims)
+        sent = partial(wire.call, method, path, jwt=token, **options)
+        answers = await asyncio.gather(*(asyncio.to_thread(sent) for _ in range(3)))
+        assert answers[0].status_code < 300, (path, answers[0].text)
+        assert len({(answer.status_code, answer.text) for answer in answers}) == 1, path
+
+
+async def test_an_exchange_that_is_repeated_revokes_nothing(wire: Wire, people: People):
+    """Protocol 2.3, 4.2: the same request is no second use of the code: it gets the tokens that were issued."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    token = wire.jwt(code=code, code_verifier=secret, grant_type="authorization_code")
+    first, again = (wire.tokens(wire.post("oauth/token", jwt=token)) for _ in "ab")
+    assert first == again
+    assert wire.get("permission-access/accounts", access_token=again.access).status_code == 200
+
+
+async def test_the_same_jwt_for_another_account_is_a_replay(wire: Wire, people: People):
+    """Protocol 2.3, 7.2: what is deleted is said in a header, which is part of what makes requests the same."""
+    tokens, _ = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
+    first, second = wire.get("permission-access/accounts", access_token=tokens.access).json()
+    token = wire.jwt(access_token=tokens.access)
+    path = "permission-access/service/h:accountId"
+    assert wire.call("DELETE", path, jwt=token, headers={"accountId": first["id"]}).status_code == 200
+    check_error(wire.call("DELETE", path, jwt=token, headers={"accountId": second["id"]}), 400, "InvalidRequest")
+    left = wire.get("permission-access/accounts", access_token=tokens.access).json()
+    assert [account["id"] for account in left] == [second["id"]]
+
+
+def test_a_pss_salt_of_another_length_is_refused(wire: Wire):
+    """Protocol 2.1: the salt has 64 bytes."""
+    head, payload, _ = wire.jwt().split(".")
+    pss = padding.PSS(padding.MGF1(hashes.SHA512()), 32)
+    signature = wire.key.sign(f"{head}.{payload}".encode(), pss, hashes.SHA512())
+    check_error(wire.get(DATASETS, jwt=f"{head}.{payload}.{b64(signature)}"), 400, "InvalidJWT")
+
+
+def test_a_long_refusal_is_cut(wire: Wire):
+    """Protocol 13: a message repeats names that the caller made up, and still fits into a header."""
+    message = check_error(
+        wire.post("discovery/sources", body={"query": {"filter": {"x" * 100_000: 1}}}), 400, "InvalidRequest"
+    )
+    assert len(message) == 1000
+
+
+async def test_rotated_keys_stay_listed(people: People, platform: Platform, wire: Wire):
+    """Protocol 3.2: what was signed with an older key is verified still, and the newest is listed first."""
+    signed = wire.authorize(verifier())
+    async with platform.database.transaction() as db:
+        new = (await rotate_signing_key(db, platform.master_key)).kid
+    listed = [entry["kid"] for entry in wire.http.get(wire.url("jwks/oauth")).json()["keys"]]
+    assert listed[0] == new
+    assert len(listed) >= 2
+    assert wire.signed(signed)["preauthorization_code"]
+    async with platform.database.transaction() as db:
+        assert new in repr(await load_signer(db, platform.master_key))
+
+
 def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire):
     """Protocol 2.3: the stored answer is for the identical request only."""
     claims = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256", "response_mode": "query"}
@@ -168,6 +250,25 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire):
     check_error(wire.get("no/such/call"), 404, "NotFound")
     check_error(wire.call("PATCH", "oauth/token"), 405, "MethodNotAllowed")
     check_error(wire.get("permission-access/sample/datasets/424242"), 404, "NotFound")
+    check_error(wire.post("discovery/nothing"), 404, "NotFound")
+    assert wire.call("PATCH", "oauth/token").headers["allow"] == "POST"
+    for path in ("/", "/v1.8/oauth/token", "/v1.7", "/cloud", "/metrics", "/v1.7/oauth/token/"):
+        check_error(wire.http.get(f"{wire.origin}{path}"), 404, "NotFound")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded", ""])
+def test_a_body_of_another_type_is_refused(wire: Wire, kind: str):
+    """Protocol 13: InvalidRequest, and never a guess at what it could mean."""
+    headers = {"Content-Type": kind} if kind else {}
+    answer = wire.post("reference", content=b'{"type": "cloudId", "value": "x"}', headers=headers)
+    check_error(answer, 400, "InvalidRequest")
+
+
+def test_head_tells_a_refusal_in_its_headers(wire: Wire):
+    """Protocol 13, 6.4: where there is no body, code and message are in the headers."""
+    answer = wire.call("HEAD", f"permission-access/query/{'x' * 43}/y", access_token="x")
+    assert (answer.status_code, answer.headers["x-error-code"], answer.content) == (401, "InvalidToken", b"")
+    assert answer.headers["x-error-message"] == "The token (access_token) is invalid"
 
 
 def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire):

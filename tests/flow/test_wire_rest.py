@@ -332,6 +332,14 @@ async def test_a_report_holds_what_the_contract_may_read(people: People):
     assert "from" in check_error(bad, 400, "InvalidRequest")
 
 
+@pytest.mark.parametrize("kind", ["write", "read-raw"])
+async def test_a_report_needs_a_contract_that_reads(people: People, kind: Any):
+    """Protocol 5.2, 12.3: reading with a contract of another kind is refused, also as a report."""
+    wire = await people.contract(kind=kind)
+    tokens, _ = await people.user(wire)
+    check_error(wire.get("export/spotify/report", access_token=tokens.access), 400, "InvalidContractDataRequest")
+
+
 async def test_a_report_is_a_read_to_a_one_off_contract(people: People):
     """Protocol 13: what may be read once is not read again as a report."""
     wire = await people.contract(once=True)

@@ -150,16 +150,19 @@ def _kinds_of_group(group: ServiceGroupScope) -> Iterable[Kind]:
 
 
 def window(time_range: TimeRange, now: datetime) -> Window:
-    """The stretch of a time range: `from_` and `to` in seconds, or `last` counted back from `now`. Protocol 5.2.
+    """The stretch of a time range: `from_` and `to` in seconds, `last` counted back from `now`. Protocol 5.2.
+
+    Of one that says several of them it is what lies within all.
 
     Raises InvalidRequest if `last` has another form than a number and h, d, m or y, or the end is before the start.
     """
+    starts = [] if time_range.from_ is None else [time_range.from_ * MILLISECONDS]
     if time_range.last is not None:
-        return Window(start=_milliseconds(start_of_last(time_range.last, now)))
-    start = None if time_range.from_ is None else time_range.from_ * MILLISECONDS
+        starts.append(_milliseconds(start_of_last(time_range.last, now)))
+    start = max(starts, default=None)
     end = None if time_range.to is None else time_range.to * MILLISECONDS + MILLISECONDS - 1  # the whole second
     if start is not None and end is not None and end < start:
-        raise InvalidRequest("timeRanges: to is before from")
+        raise InvalidRequest("timeRanges: to is before from or last")
     return Window(start, end)
 
 

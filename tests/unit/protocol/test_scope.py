@@ -61,6 +61,17 @@ def test_from_and_to_are_seconds_and_the_last_second_counts_whole():
     assert window(TimeRange(from_=10, to=20), NOW) == Window(10_000, 20_999)
 
 
+def test_a_range_that_says_several_things_is_what_lies_within_all():
+    """Protocol 5.2: neither `last` nor `from` and `to` is forgotten for the other."""
+    begin = start_of_last("1d", NOW)
+    seconds = int(begin.timestamp())
+    assert window(TimeRange(last="1d", to=seconds + 60), NOW) == Window(seconds * 1000, seconds * 1000 + 60_999)
+    assert window(TimeRange(last="1d", from_=seconds + 60), NOW).start == (seconds + 60) * 1000
+    assert window(TimeRange(last="1d", from_=0), NOW).start == seconds * 1000
+    with pytest.raises(InvalidRequest, match="before"):
+        window(TimeRange(last="1d", to=1), NOW)
+
+
 def test_an_end_before_the_start_is_refused():
     """Such a range would silently read nothing."""
     with pytest.raises(InvalidRequest, match="before"):

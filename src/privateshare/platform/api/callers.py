@@ -32,6 +32,7 @@ from privateshare.protocol import jwt
 MAX_SKEW = timedelta(minutes=5)  # protocol 2.3
 SECONDS_BELOW = 10**11  # a timestamp below this is in seconds, not milliseconds
 ANSWER = "repeated answer"
+TELLING_HEADERS = ("accountid", "redirecturi", "filedescriptor")  # those that say what a request is about
 
 _NONCE = re.compile(r"[A-Za-z0-9]{32}")
 
@@ -80,15 +81,18 @@ async def _contract_caller(request: Request, db: Transaction) -> Caller:
     return await authenticate(request, db)
 
 
-async def authenticate(request: Request, db: AsyncSession) -> Caller:
-    """The contract that signed this request. Raises InvalidJWT, InvalidClient, InvalidRequest, InvalidTimestamp."""
+async def authenticate(request: Request, db: AsyncSession, arrived: datetime | None = None) -> Caller:
+    """The contract that signed this request, which may have arrived a while ago.
+
+    Raises InvalidJWT, InvalidClient, InvalidRequest, InvalidTimestamp.
+    """
     token = read_bearer(request)
     now = datetime.now(UTC)
     claimed = jwt.read_unverified(token).get("client_id")
     contract = await load_contract(db, claimed, now)
     claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
     check_nonce(claims)
-    check_timestamp(claims, now)
+    check_timestamp(claims, arrived or now)
     platform_of(request).limits.check_contract(contract.id)
     return Caller(platform_of(request), db, contract, claims, token, api_address(request), now)
 
@@ -170,11 +174,14 @@ async def _once(request: Request, caller: ContractCaller) -> OnceOnly:
     return await begin_once(request, caller)
 
 
-async def begin_once(request: Request, caller: Caller) -> OnceOnly:
-    """Records the nonce. Raises InvalidRequest if another request used it, Repeated if this one did."""
+async def begin_once(request: Request, caller: Caller, content: str = "") -> OnceOnly:
+    """Records the nonce. Raises InvalidRequest if another request used it, Repeated if this one did.
+
+    `content` is the hash of a body that was taken as a stream.
+    """
     nonce = str(caller.claims["nonce"])
     key = answer_key(caller.token)
-    fingerprint = await _fingerprint(request, caller.token)
+    fingerprint = await _fingerprint(request, caller.token, content)
     values = {
         "client_id": client_id(caller.contract),
         "nonce": nonce,
@@ -183,12 +190,12 @@ async def begin_once(request: Request, caller: Caller) -> OnceOnly:
     }
     fresh = await caller.db.scalar(insert(Nonce).values(values).on_conflict_do_nothing().returning(Nonce.nonce))
     query = select(Nonce).where(Nonce.client_id == values["client_id"], Nonce.nonce == nonce)
-    row = (await caller.db.scalars(query)).one()
-    if fresh is not None:
-        return OnceOnly(caller.db, row, key)
-    if row.fingerprint != fingerprint or row.status is None or row.sealed_answer is None:
+    row = (await caller.db.scalars(query.with_for_update())).one()
+    if row.fingerprint != fingerprint:
         raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
-    raise Repeated(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
+    if fresh is None and row.status is not None and row.sealed_answer is not None:
+        raise Repeated(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
+    return OnceOnly(caller.db, row, key)  # also for one that was refused, and is so again
 
 
 Once = Annotated[OnceOnly, Depends(_once, scope="function")]
@@ -199,10 +206,11 @@ def answer_key(token: str) -> DataKey:
     return DataKey(HKDF(SHA256(), 32, salt=None, info=ANSWER.encode()).derive(token.encode()))
 
 
-async def _fingerprint(request: Request, token: str) -> bytes:
-    parts = (token.encode(), request.method.encode(), request.url.path.encode(), request.url.query.encode())
-    seen = hashlib.sha256(b"\0".join(parts))
-    if request.headers.get("content-type", "").startswith("application/json"):
+async def _fingerprint(request: Request, token: str, content: str) -> bytes:
+    sent = (request.method, request.url.path, request.url.query, content)
+    headers = (request.headers.get(name, "") for name in TELLING_HEADERS)
+    seen = hashlib.sha256(b"\0".join(part.encode() for part in (token, *sent, *headers)))
+    if not getattr(request.state, "streamed", False):
         seen.update(await request.body())
     return seen.digest()
 

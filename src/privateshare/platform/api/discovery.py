@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query
 from pydantic import Field
 
-from privateshare.errors import InvalidRequest
+from privateshare.errors import InvalidRequest, NotFound
 from privateshare.platform import discovery
 from privateshare.platform.api.callers import ContractCaller, Transaction
 from privateshare.platform.api.requests import count_unsigned
@@ -102,11 +102,13 @@ async def sources(caller: ContractCaller, body: SourceRequest | None = None) -> 
 @router.post("/discovery/{kind}")
 async def records(
     caller: ContractCaller,
-    kind: Literal["categories", "countries", "platforms", "sourceTypes"],
+    kind: str,
     body: SourceRequest | None = None,
 ) -> RecordsAnswer:
-    """Categories, countries, platforms or source types. Protocol 9.3."""
+    """Categories, countries, platforms or source types (`sourceTypes`). Protocol 9.3."""
     del caller  # any contract may ask
+    if kind not in discovery.others():
+        raise NotFound("Not Found")
     asked = (body or SourceRequest()).query
     found = discovery.others()[kind].find(_query(asked, {}))
     return RecordsAnswer(data=[discovery.project(record, asked.include) for record in found])

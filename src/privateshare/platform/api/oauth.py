@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken
@@ -127,7 +128,7 @@ class ReferenceBody(Wire):
     """What a reference shall stand for: a storage (`cloudId`) or an account (`accountId`)."""
 
     type: str
-    value: str
+    value: str = Field(max_length=200)
 
 
 class ReferenceAnswer(Wire):

@@ -26,7 +26,8 @@ from privateshare.platform.grants.postboxes import postbox_key
 from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.library.libraries import hold_library, open_library
 from privateshare.platform.library.pushed import Arrival, read_descriptor
-from privateshare.protocol.messages import Wire
+from privateshare.platform.sync.sessions import new_session
+from privateshare.protocol.messages import Session, SessionOptions, Wire
 
 router = APIRouter(tags=["version 1.6"])
 
@@ -36,10 +37,14 @@ FILE_FIELD = "file"
 
 
 class PushStatus(Wire):
-    """`delivered`, or `pending` if the app has to refresh its token; `expires` in milliseconds."""
+    """`delivered`, or `pending` if the app has to refresh its token; `expires` in seconds since the epoch.
+
+    Android reads `expires` into 32 bits, and older iOS clients take nothing without a `session`.
+    """
 
     status: Literal["delivered", "pending"]
     expires: int
+    session: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,10 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
     async with platform.database.transaction() as db:
         caller = await authenticate(request, db)
         postbox = await _find_postbox(caller, postbox_id)
-        expires = int(caller.now.timestamp() * 1000) + 1000 * int(platform.settings.session_lifetime.total_seconds())
+        expires = int((caller.now + platform.settings.session_lifetime).timestamp())
         if not await _may_push(caller, postbox):
-            return _answer("pending", expires)
+            pending = PushStatus(status="pending", expires=expires)
+            return Response(orjson.dumps(pending.to_wire()), media_type="application/json")
         library = await open_library(db, platform.master_key, postbox.library_id)
         sealing = _sealing(caller, postbox_key(postbox, library))
         arrival = Arrival(library, read_descriptor({"metadata": _metadata(caller, sealing)}))
@@ -83,9 +89,11 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         postbox = await _find_postbox(caller, postbox_id)  # consent may have been withdrawn while the file came
         if not await _may_push(caller, postbox):
             raise InvalidToken("The token (access_token) is invalid")
-        once = await begin_once(request, caller)
+        once = await begin_once(request, caller, received.sha256)
         db.add(arrival.to_row(caller.contract, received, caller.now))
-        return await once.answer({"status": "delivered", "expires": expires})
+        session = await new_session(db, platform, caller.contract, SessionOptions(), caller.now)
+        delivered = PushStatus(status="delivered", expires=expires, session=session.to_message())
+        return await once.answer(delivered.to_wire())
 
 
 async def _find_postbox(caller: Caller, postbox_id: str) -> Postbox:
@@ -103,10 +111,6 @@ async def _may_push(caller: Caller, postbox: Postbox) -> bool:
         return "access_token" not in caller.claims or (await require_user(caller)).consent.id == consent.id
     except InvalidToken:
         return False
-
-
-def _answer(status: str, expires: int) -> Response:
-    return Response(orjson.dumps({"status": status, "expires": expires}), media_type="application/json")
 
 
 def _sealing(caller: Caller, key: RSAPrivateKey) -> Sealing:

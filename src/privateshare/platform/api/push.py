@@ -54,7 +54,7 @@ async def push_to_library(
     async with deleted_on_failure(platform.blobs, arrival.blob), platform.database.transaction() as db:
         await hold_library(db, library.id)
         user = await require_user(later(user, db))  # consent may have been withdrawn while the file came
-        once = await begin_once(request, user)
+        once = await begin_once(request, user, received.sha256)
         db.add(arrival.to_row(user.contract, received, user.now))
         return await once.answer({})
 

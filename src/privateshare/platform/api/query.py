@@ -40,10 +40,10 @@ async def query(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Where the session stands, and its files so far; with `wait` and an etag, once that changed. Protocol 6.1, 6.7."""
-    give_up = monotonic() + wait
+    arrived, give_up = datetime.now(UTC), monotonic() + wait
     while True:
         async with platform_of(request).database.transaction() as db:
-            caller = await authenticate(request, db)
+            caller = await authenticate(request, db, arrived)
             version = await session_version(
                 db, session_key, caller.now
             )  # before the list: a change between the two is seen

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import aliased
 
 from privateshare.platform.db.tables import (
     AuthorizationCode,
@@ -16,6 +17,7 @@ from privateshare.platform.db.tables import (
     Sync,
     Token,
 )
+from privateshare.platform.grants.tokens import ROTATION_GRACE
 from privateshare.platform.library.erasure import undo_journey
 from privateshare.platform.runtime import Platform
 
@@ -58,11 +60,19 @@ async def _sweep_rows(platform: Platform) -> None:
     now = datetime.now(UTC)
     async with platform.database.transaction() as db:
         await db.execute(delete(Nonce).where(Nonce.expires_at < now))
-        for table in (AuthorizationCode, Token, Reference, Session):
+        for table in (AuthorizationCode, Reference, Session):
             await db.execute(delete(table).where(table.expires_at < now - KEPT_AFTER_EXPIRY))
+        newer = aliased(Token)
+        renewed = exists().where(
+            newer.family_id == Token.family_id,
+            newer.use == Token.use,
+            newer.created_at > Token.created_at + ROTATION_GRACE,
+        )
+        ended = delete(Token).where(Token.expires_at < now - KEPT_AFTER_EXPIRY)
+        await db.execute(ended.where(renewed | Token.revoked_at.is_not(None)))  # the last one asks for a new grant: 4.4
         of_sync = (SessionSync.library_id == Sync.library_id, SessionSync.sync_id == Sync.id)
-        ended = delete(Sync).where(Sync.finished_at < now - KEPT_AFTER_END)
-        await db.execute(ended.where(~exists().where(*of_sync)))  # what a session shows of it goes with the session
+        over = delete(Sync).where(Sync.finished_at < now - KEPT_AFTER_END)
+        await db.execute(over.where(~exists().where(*of_sync)))  # what a session shows of it goes with the session
 
 
 async def _sweep_journeys(platform: Platform) -> None:
