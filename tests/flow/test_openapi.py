@@ -3,9 +3,12 @@
 No answer is a server error, none differs from its schema, and none holds anything of another person.
 """
 
+import json
+import re
 import time
 from typing import Any
 
+import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -17,7 +20,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from privateshare.platform.app import create_app
+from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.routes import PAGES, repeats_newer, routes_of
 from tests.flow.served import Served
 from tests.flow.test_wire_sessions import wait_until_over
 from tests.flow.wire import Tokens, Wire, ps512
@@ -118,36 +124,101 @@ def test_thousands_of_calls_are_answered_as_described(
     assert make_calls(described, caller, stranger, THOROUGH) >= 2000
 
 
-def test_the_description_is_complete(described: Any, served: Served):
-    """Every operation says what it is for, how it is refused, and whether it must be signed."""
-    import httpx2
+UNDESCRIBED = {"GET /openapi.json", "HEAD /openapi.json", "GET /docs", "GET /metrics"}
+UNSIGNED = {
+    "GET /healthz",
+    "GET /readyz",
+    "GET /v1.7/jwks/oauth",
+    "GET /v1.7/discovery/services",
+    "GET /v1.7/permission-access/contract/{contract_id}/{application_id}",
+    "POST /v1.7/tracking/sdk",
+    "POST /v1.6/permission-access/session",
+    "GET /v1.6/permission-access/query/{session_key}",
+    "GET /v1.6/permission-access/query/{session_key}/{file_name}",
+}
+WITHOUT_BODY = {"204", "304"}
 
-    document = httpx2.get(f"{served.origin}/openapi.json").json()
-    assert document["openapi"] == "3.1.0"
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            assert operation["description"], (path, method)
-            assert "default" in operation["responses"], (path, method)
-            assert "422" not in operation["responses"], (path, method)
-    unsigned = {
-        path for path, operations in document["paths"].items() for op in operations.values() if "security" not in op
+
+@pytest.fixture(scope="module")
+def document(served: Served) -> dict[str, Any]:
+    answer = httpx2.get(f"{served.origin}/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    found: dict[str, Any] = answer.json()
+    assert found["openapi"] == "3.1.0"
+    return found
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The operations of a document by method and path."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, found in document["paths"].items()
+        for method, operation in found.items()
     }
-    assert unsigned == {
-        "/healthz",
-        "/readyz",
-        "/v1.7/jwks/oauth",
-        "/v1.7/discovery/services",
-        "/v1.7/permission-access/contract/{contract_id}/{application_id}",
-        "/v1.6/permission-access/session",
-        "/v1.6/permission-access/query/{session_key}",
-        "/v1.6/permission-access/query/{session_key}/{file_name}",
-    }
+
+
+def test_every_route_is_described(document: dict[str, Any], platform: Platform):
+    """Each route of the application: described, or a page, or the same call under an older version; and no others."""
+    routes = routes_of(create_app(platform))
+    described_calls = set(operations(document))
+    assert len(routes) > 60
+    for route in routes:
+        page = route.path.startswith(f"{PAGES}/")
+        assert page or route.call in described_calls | UNDESCRIBED or repeats_newer(route, routes), route.call
+    assert described_calls <= {route.call for route in routes}
+
+
+def test_everything_about_a_call_is_described(document: dict[str, Any]):
+    """Each parameter, body, answer, header and error says what it is; whether the call is signed; and no more."""
+    assert {call for call, operation in operations(document).items() if "security" not in operation} == UNSIGNED
+    for call, operation in operations(document).items():
+        assert operation["description"], call
+        assert "422" not in operation["responses"], call
+        for parameter in operation.get("parameters", []):
+            assert parameter["description"], (call, parameter["name"])
+            assert parameter["schema"], (call, parameter["name"])
+        placed = set(re.findall(r"{(\w+)}", call))
+        told = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "path"}
+        assert placed == told, call
+        for status, answer in operation["responses"].items():
+            assert answer["description"], (call, status)
+            assert "X-Request-Id" in answer["headers"], (call, status)
+            empty = status in WITHOUT_BODY or call.startswith("HEAD ")
+            assert bool(answer.get("content")) is not (empty and status != "default"), (call, status)
+        assert {"X-Error-Code", "X-Error-Message", "X-Error-Reference"} <= set(
+            operation["responses"]["default"]["headers"]
+        )
+        if call.startswith("POST ") and call not in WITHOUT_REQUEST_BODY:
+            assert operation["requestBody"]["content"], call
+    for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
+        found: Any = document
+        for part in reference.split("/"):
+            found = found[part]
+        assert found["description"], reference
+
+
+WITHOUT_REQUEST_BODY = {"POST /v1.7/oauth/token", "POST /v1.7/storage"}  # all they need is in the JWT
+
+
+async def test_answers_carry_the_headers_that_are_described(document: dict[str, Any], caller: tuple[Wire, Tokens, str]):
+    """Protocol 6.3, 6.7, 13: those of a file, of a list, and of a refusal."""
+    wire, tokens, session = caller
+    query = "permission-access/query/{session_key}"
+    listed = wire.get(query.format(session_key=session), access_token=tokens.access)
+    name = listed.json()["fileList"][0]["name"]
+    file = wire.get(f"{query}/{name}".format(session_key=session), access_token=tokens.access)
+    refused = wire.get(f"{query}/x".format(session_key=session), access_token=tokens.access)
+    for answer, call, status in (
+        (listed, f"GET /v1.7/{query}", "200"),
+        (file, f"GET /v1.7/{query}/{{file_name}}", "200"),
+        (refused, f"GET /v1.7/{query}/{{file_name}}", "default"),
+    ):
+        told = set(operations(document)[call]["responses"][status]["headers"]) - {"Retry-After"}
+        assert {header for header in told if header.lower() not in answer.headers} == set()
 
 
 def test_people_can_read_the_description(served: Served):
     """One page without scripts or anything from elsewhere."""
-    import httpx2
-
     page = httpx2.get(f"{served.origin}/docs")
     assert page.status_code == 200
     assert "<script" not in page.text

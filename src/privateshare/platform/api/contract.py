@@ -144,7 +144,12 @@ def _seconds(name: str, text: str) -> int | None:
         raise InvalidRequest(f"{name} must be seconds since the epoch") from error
 
 
-@router.post("/tracking/sdk", status_code=204, dependencies=[Depends(count_unsigned)])
+@router.post(
+    "/tracking/sdk",
+    status_code=204,
+    dependencies=[Depends(count_unsigned)],
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
+)
 async def tracking() -> Response:
-    """Accepted, and nothing is kept. Protocol 12.4."""
+    """Accepted unread, whoever sends it, and nothing is kept. Protocol 12.4."""
     return Response(status_code=204)

@@ -6,10 +6,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from privateshare.errors import ApiError
+
 DESCRIPTION = (
     "People lend their data to apps, for a stated purpose, until they say stop. "
     "Every call but the public ones carries `Authorization: Bearer <JWT>`, signed with the contract's RSA key (PS512), "
-    "with the claims `client_id`, `nonce`, `timestamp` and, where it acts for a person, `access_token`."
+    "with the claims `client_id`, `nonce`, `timestamp` and, where it acts for a person, `access_token`. "
+    "Under `/v1.6/` the same calls are answered, but for those that are described here under it."
 )
 PUBLIC = (
     "/jwks/oauth",
@@ -18,10 +21,12 @@ PUBLIC = (
     "/healthz",
     "/readyz",
     "/{application_id}",
+    "/tracking/sdk",
 )
 JSON = "application/json"
 CONTRACT, STORAGE = "ContractJWT", "StorageJWT"
 TEXT = {"type": "string"}
+CODE = {"type": "string", "enum": sorted(kind.code for kind in ApiError.__subclasses__())}
 
 ERROR_SCHEMAS: dict[str, Any] = {
     "Error": {
@@ -32,7 +37,7 @@ ERROR_SCHEMAS: dict[str, Any] = {
             "error": {
                 "type": "object",
                 "required": ["code", "message", "reference"],
-                "properties": {"code": TEXT, "message": TEXT, "reference": TEXT},
+                "properties": {"code": CODE, "message": TEXT, "reference": TEXT},
             }
         },
     },
@@ -40,7 +45,7 @@ ERROR_SCHEMAS: dict[str, Any] = {
         "type": "object",
         "description": "Why a storage call was refused.",
         "required": ["error", "message"],
-        "properties": {"error": TEXT, "message": TEXT},
+        "properties": {"error": CODE, "message": TEXT},
     },
 }
 SECURITY_SCHEMES: dict[str, Any] = {
@@ -59,6 +64,62 @@ SECURITY_SCHEMES: dict[str, Any] = {
 }
 
 
+PARAMETERS: dict[str, str] = {
+    "session_key": "The key of a session.",
+    "file_name": "The name of a file, as the session lists it; or accounts.json.",
+    "wait": "Seconds that the answer is held for until it differs from that of If-None-Match.",
+    "if-none-match": "The ETag of the list that the caller has.",
+    "accountId": "The id of one of the person's accounts.",
+    "redirectUri": "Where the person goes afterwards: registered with the contract.",
+    "includeSampleDataOnlySources": "Also what has nothing but sample data.",
+    "contractId": "Only what this contract may ask for.",
+    "kind": "categories, countries, platforms or sourceTypes.",
+    "standard": "The standard of the body: fhir.",
+    "version": "Its version: stu3 or 3.0.2.",
+    "type": "The form of the certificate: X.509, or the document as it is.",
+    "contract_id": "The id of a contract.",
+    "application_id": "The id of its application.",
+    "schemaVersion": "The version of the contract document.",
+    "service_type": "The reference of a service type, such as spotify.",
+    "format": "The form of the report; fhir is a Bundle of what is FHIR.",
+    "from": "The first second, since the epoch; `undefined` or nothing for no bound.",
+    "to": "The last second, since the epoch; `undefined` or nothing for no bound.",
+    "source_id": "The id of a source.",
+    "postbox_id": "The id of a postbox.",
+    "storage_id": "The id of a storage.",
+    "path": "The path of a file, or with a slash at its end of a folder.",
+    "recursive": "Of a folder: also what is in its folders.",
+    "range": "Of a file: the bytes that are wanted.",
+}
+CLAIMS: dict[str, str] = {  # beside those of all calls
+    "v1_7_authorize": "redirect_uri, response_type (code), response_mode (query), code_challenge, "
+    "code_challenge_method (S256); state and access_token may be left out",
+    "v1_7_token": "grant_type; for authorization_code also code and code_verifier, for refresh_token refresh_token",
+    "v1_7_token_reference": "redirect_uri; state, code_challenge and code_challenge_method may be left out",
+    "v1_6_push_to_postbox": "iv, metadata, symmetrical_key",
+}
+HEADERS: dict[str, str] = {
+    "X-Request-Id": "The id of this request.",
+    "X-Error-Code": "The error's code.",
+    "X-Error-Message": "The error's message.",
+    "X-Error-Reference": "The id of this request.",
+    "Retry-After": "Seconds to wait before the call may work.",
+    "X-Metadata": "base64url of JSON: metadata, compression, size and sha256 of the plain data.",
+    "Last-Modified": "When the content last changed.",
+    "ETag": "Names this state of the list.",
+    "Accept-Ranges": "bytes",
+    "Content-Range": "Which bytes of the file these are.",
+}
+ERROR_HEADERS = ("X-Error-Code", "X-Error-Message", "X-Error-Reference", "Retry-After")
+ANSWER_HEADERS: dict[str, tuple[str, ...]] = {
+    "v1_7_query": ("ETag",),
+    "v1_7_read_file": ("X-Metadata", "Last-Modified"),
+    "v1_7_read_file_metadata": ("X-Metadata", "Last-Modified"),
+    "v1_6_read_file": ("X-Metadata",),
+    "cloud_read": ("Accept-Ranges", "Content-Range"),
+}
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI 3.1 document of an application; made once."""
     if app.openapi_schema is None:
@@ -70,6 +131,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
             schemas.pop(unused, None)
         schemas.update(ERROR_SCHEMAS)
         document["components"]["securitySchemes"] = SECURITY_SCHEMES
+        document["components"]["headers"] = {
+            name: {"description": told, "schema": TEXT} for name, told in HEADERS.items()
+        }
         for path, operations in document["paths"].items():
             for operation in operations.values():
                 _complete(path, operation)
@@ -78,16 +142,28 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(path: str, operation: dict[str, Any]) -> None:
-    storage = path.startswith("/cloud/")
+    storage, name = path.startswith("/cloud/"), operation["operationId"]
     schema = "StorageError" if storage else "Error"
     operation["responses"].pop("422", None)
+    for answer in operation["responses"].values():
+        answer["headers"] = _headers("X-Request-Id", *ANSWER_HEADERS.get(name, ()))
     operation["responses"]["default"] = {
-        "description": "Refused",
+        "description": "Refused, with the status of protocol 13",
+        "headers": _headers("X-Request-Id", *ERROR_HEADERS),
         "content": {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
     }
+    for parameter in operation.get("parameters", []):
+        if parameter["name"] in PARAMETERS:
+            parameter.setdefault("description", PARAMETERS[parameter["name"]])
+    if name in CLAIMS:
+        operation["description"] += f" The JWT also holds: {CLAIMS[name]}."
     legacy_reading = path.startswith("/v1.6/permission-access/query")
     if not legacy_reading and (storage or not path.endswith(PUBLIC)):
         operation["security"] = [{STORAGE if storage else CONTRACT: []}]
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def operation_id(route: APIRoute) -> str:

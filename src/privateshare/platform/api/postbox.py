@@ -34,6 +34,11 @@ router = APIRouter(tags=["version 1.6"])
 BLOCK_BITS = 128
 KEY_BYTES = 32
 FILE_FIELD = "file"
+FORM = {
+    "type": "object",
+    "properties": {FILE_FIELD: {"type": "string", "format": "binary"}},
+    "required": [FILE_FIELD],
+}
 
 
 class PushStatus(Wire):
@@ -64,7 +69,11 @@ class Sealing:
             raise InvalidRequest("What was pushed does not open with its symmetrical_key and iv") from error
 
 
-@router.post("/permission-access/postbox/{postbox_id}", response_model=PushStatus)
+@router.post(
+    "/permission-access/postbox/{postbox_id}",
+    response_model=PushStatus,
+    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
+)
 async def push_to_postbox(request: Request, postbox_id: str) -> Response:
     """Keeps a file that was encrypted to the postbox's key. Protocol 14 (d)."""
     platform = platform_of(request)

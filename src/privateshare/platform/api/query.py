@@ -32,7 +32,11 @@ WHOLE_BYTES = 1024 * 1024  # a file up to this size is answered in one piece
 OCTETS = "application/octet-stream"
 
 
-@router.get("/permission-access/query/{session_key}", response_model=FileList)
+@router.get(
+    "/permission-access/query/{session_key}",
+    response_model=FileList,
+    responses={304: {"description": "Nothing changed while the answer was held"}},
+)
 async def query(
     request: Request,
     session_key: str,

@@ -115,7 +115,13 @@ class Uploaded(Wire):
 
 
 @files.get(
-    FILE_PATH, response_class=Response, responses={200: BYTES | {"description": "A file's bytes, or a folder's list"}}
+    FILE_PATH,
+    response_class=Response,
+    response_model=None,
+    responses={
+        200: {"description": "A file's bytes, or a folder's list", "model": Listing, **BYTES},
+        206: {"description": "The bytes that the range names", **BYTES},
+    },
 )
 async def read(
     request: Request,
