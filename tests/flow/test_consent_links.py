@@ -173,6 +173,29 @@ def test_sample_data_onboards_after_picking(wire: Wire) -> None:
     assert query_of(str(browser.left_to))["success"] == "true"
 
 
+def test_a_storage_is_tied_to_who_consents_with_it(wire: Wire) -> None:
+    """Protocol 11.1, 4.5: `storageRef` makes the storage that the app prepared this person's, once."""
+    storage = wire.post("storage").json()
+    handle = wire.post("reference", body={"type": "cloudId", "value": storage["id"]}).json()["id"]
+    tokens = []
+    for _ in "ab":
+        asking = ask(wire, f"&storageRef={handle}")
+        tokens.append(asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"})))
+    assert wire.get("storage", access_token=tokens[0].access).json() == storage
+    assert wire.get("storage", access_token=tokens[1].access).status_code == 404
+
+
+async def test_anothers_storage_is_not_tied(wire: Wire, people: People) -> None:
+    """Protocol 11.1: a reference to another application's storage, and another contract's reference, tie nothing."""
+    other = await asking_contract(people, name="Another", partner="Another")
+    theirs = other.post("storage").json()["id"]
+    for maker in (wire, other):
+        handle = maker.post("reference", body={"type": "cloudId", "value": theirs}).json()["id"]
+        asking = ask(wire, f"&storageRef={handle}")
+        tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+        assert wire.get("storage", access_token=tokens.access).status_code == 404
+
+
 def test_an_unknown_sample_fails_to_onboard(wire: Wire) -> None:
     """A sample data set that there is not is an error in onboarding."""
     query = f"&service={SPOTIFY}&sampleDataSet=none&sampleDataAutoOnboard=true"

@@ -155,6 +155,19 @@ async def statements(platform: Platform, heard: Callable[[str], Any]) -> AsyncIt
         event.remove(platform.database.engine.sync_engine, "before_cursor_execute", hear)
 
 
+async def test_a_fetch_that_runs_out_of_time_is_partial(held: Held) -> None:
+    """Protocol 5.1, 6.1: when limits.duration.sourceFetch is over, what is there is published; the error names it."""
+    assert (await held.ask(0, "")).json()["status"]["state"] == "running"
+    async with held.platform.database.transaction() as db:
+        await new_file(db, held.library_id)
+        await time_for_fetching_ends(db, held.library_id)
+    answer = (await held.ask(0, "")).json()
+    (detail,) = answer["status"]["details"].values()
+    assert (answer["status"]["state"], detail["state"]) == ("partial", "partial")
+    assert detail["error"]["code"] == "SourceFetchDurationQuotaReached"
+    assert len(answer["fileList"]) == 1
+
+
 async def test_waiting_is_cheap(held: Held) -> None:
     """Protocol 6.7: while nothing changes the list is not made again, nor the caller checked again: a look is cheap."""
     etag = (await held.ask(0, "")).headers["etag"]

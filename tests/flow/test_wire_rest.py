@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from base64 import b64decode
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from privateshare.platform.grants.certificates import DOCUMENT_EXTENSION
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
-from tests.flow.wire import Tokens, Wire, check_error, ps512
+from tests.flow.wire import Tokens, Wire, check_error, ps512, unsealed
 
 IMPORT = "permission-access/import"
 SERVICE = "permission-access/service/h:accountId"
@@ -138,6 +139,42 @@ def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire):
     assert {source["name"] for source in found["data"]} == {"Spotify", "Fitbit"}
 
 
+def test_a_query_narrows_with_everything_that_it_says(wire: Wire):
+    """Protocol 9.2: each filter and search must hold; `queryString` is looked for in the name; desc turns it round."""
+
+    def found(query: dict[str, Any], **more: Any) -> list[str]:
+        answer = wire.post("discovery/sources", body={"limit": 1000, "query": query} | more)
+        assert answer.status_code == 200, answer.text
+        return [source["name"] for source in answer.json()["data"]]
+
+    everything = found({})
+    assert found({}, sort={"name": "desc"}) == everything[::-1]
+    assert found({"queryString": "BANKS"}) == [name for name in everything if "banks" in name.casefold()] != []
+    assert found({"filter": {"country.id": [3]}, "queryString": "banks"}) == ["UK Banks"]
+    assert found({"filter": {"category": {"id": [5]}, "platform.id": [3]}}) == ["Spotify"]
+    assert found({"filter": {"type.id": [2], "id": [16]}}) == []
+    assert found({"search": {"name": ["spot"], "alias": ["fitbit"]}}) == []
+    assert found({"search": {"medicalCenter": ["anything"]}}) == []
+    assert set(found({"filter": {"publishedStatus": ["approved"]}})) == {"Spotify", "Health record (FHIR file)"}
+    beyond = wire.post("discovery/sources", body={"offset": 10_000}).json()
+    assert (beyond["data"], beyond["total"]) == ([], len(everything))
+
+
+def test_services_have_what_clients_read(wire: Wire):
+    """Protocol 9.1: ids, names, status and date; what the service is in; and each thing it names is listed."""
+    data = wire.http.get(wire.url("discovery/services")).json()["data"]
+    groups, countries = ({entry["id"] for entry in data[name]} for name in ("serviceGroups", "countries"))
+    for service in data["services"]:
+        assert set(service) >= {
+            "id", "name", "serviceGroups", "publishedStatus", "publishedDate", "resources", "serviceId"
+        }  # fmt: skip
+        assert service["publishedDate"] > 10**12
+        assert {group["id"] for group in service["serviceGroups"]} <= groups
+        assert {country["id"] for country in service.get("countries", [])} <= countries
+    unknown = wire.http.get(wire.url("discovery/services"), headers={"contractId": "nothing"})
+    check_error(unknown, 400, "InvalidRequest")
+
+
 def test_include_projects_sources(wire: Wire):
     """Protocol 9.2: dotted fields, and nothing else."""
     body = {"query": {"include": ["id", "service.name", "category.id"], "filter": {"id": [16]}}}
@@ -204,6 +241,23 @@ def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]):
     assert metadata["accounts"] == [{"accountid": "my account"}]
     assert (metadata["reference"], metadata["tags"]) == (["r1"], ["t1", "t2"])
     assert (metadata["appid"], metadata["contractid"]) == (write.application_id, write.contract_id)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], kind: str, chunked: bool):
+    """Protocol 10.1, 11.3: whatever its Content-Type, in one piece or in chunks."""
+    write, tokens, raw, raw_tokens = writer
+    content = b'{"no": JSON' + os.urandom(200_000)
+    tag = f"{kind} {chunked}"
+    headers = descriptor(write, tags=[tag]) | ({"Content-Type": kind} if kind else {})
+    body: Any = (content[start : start + 7000] for start in range(0, len(content), 7000)) if chunked else content
+    assert write.post(IMPORT, access_token=tokens.access, content=body, headers=headers).status_code == 200
+    scope = {"criteria": [{"metadata": {"tags": [tag]}}]}
+    session = triggered(raw, raw_tokens, accept={"compression": "none"}, scope=scope)
+    (entry,) = raw.get(f"{QUERY}/{session}", access_token=raw_tokens.access).json()["fileList"]
+    answer = raw.get(f"{QUERY}/{session}/{entry['name']}", access_token=raw_tokens.access)
+    assert unsealed(answer.content, raw.key) == content
 
 
 def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens]):
@@ -309,6 +363,19 @@ async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path:
     assert wire.http.get(wire.url(ios)).json()["id"] == wire.contract_id
 
 
+async def test_a_contract_tells_its_kind_and_its_end(people: People):
+    """Protocol 12.1: accessType w for a write contract; the end in milliseconds, also in the certificate."""
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+    wire = await people.contract(kind="write", expires_at=ends)
+    told = wire.get("permission-access/contract").json()
+    assert (told["accessType"], told["expirationDate"]) == ("w", int(ends.timestamp() * 1000))
+    certificate = x509.load_der_x509_certificate(b64decode(told["certificate"]))
+    assert certificate.not_valid_after_utc == ends
+    assert certificate.public_key() == wire.key.public_key()
+    path = f"permission-access/contract/{wire.contract_id}/{'x' * 32}"
+    check_error(wire.http.get(wire.url(path)), 403, "InvalidClient")
+
+
 async def test_a_report_holds_what_the_contract_may_read(people: People):
     """Protocol 12.3: well-formed XML, JSON and a FHIR Bundle; `undefined` bounds nothing."""
     wire = await people.contract()
@@ -321,10 +388,21 @@ async def test_a_report_holds_what_the_contract_may_read(people: People):
     bundle = wire.get("export/fhirfile/report?format=fhir", access_token=tokens.access).json()
     assert bundle["resourceType"] == "Bundle"
     assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} >= {"Condition", "Patient"}
-    plays = wire.get(
-        f"export/spotify/report?format=json&from={int(time.time()) - 86_400 * 40}", access_token=tokens.access
+    first, last = int(time.time()) - 86_400 * 40, int(time.time()) - 86_400 * 5
+    path = f"export/spotify/report?format=json&from={first}&to={last}"
+    objects = wire.get(path, access_token=tokens.access).json()["objects"]
+    plays = [entry["object"]["createddate"] for entry in objects if entry["objectType"] == "playhistory"]
+    assert plays
+    assert all(first * 1000 <= moment < (last + 1) * 1000 for moment in plays)
+    types = {"xml": "application/xml", "json": "application/json", "fhir": "application/fhir+json"}
+    for form, media_type in types.items():
+        answer = wire.get(f"export/SPOTIFY/report?format={form}", access_token=tokens.access)
+        assert answer.headers["content-type"].split(";")[0] == media_type
+    assert "format" in check_error(
+        wire.get("export/spotify/report?format=pdf", access_token=tokens.access), 400, "InvalidRequest"
     )
-    assert any(entry["objectType"] == "playhistory" for entry in plays.json()["objects"])
+    turned = f"export/spotify/report?from={last}&to={first}"
+    check_error(wire.get(turned, access_token=tokens.access), 400, "InvalidRequest")
     empty = wire.get("export/medmij/report?format=xml", access_token=tokens.access)
     assert not list(ElementTree.fromstring(empty.text))
     check_error(wire.get("export/nothing/report", access_token=tokens.access), 404, "NotFound")

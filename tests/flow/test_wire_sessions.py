@@ -2,21 +2,24 @@
 
 import gzip
 import json
+import socket
 import time
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
+from urllib.parse import urlsplit
 
 import brotli
 import pytest
 import zstandard
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import Session
+from privateshare.platform.db.tables import Contract, Session
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.runtime import Platform
-from privateshare.protocol.envelope import opened
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.wire import Tokens, Wire, check_error, unb64
+from tests.flow.wire import Tokens, Wire, check_error, unb64, unsealed
 
 QUERY = "permission-access/query"
 TRIGGER = "permission-access/trigger"
@@ -62,10 +65,10 @@ def read(wire: Wire, tokens: Tokens, session: str, name: str) -> tuple[list[dict
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/octet-stream"
     header = json.loads(unb64(answer.headers["x-metadata"]))
-    data = b"".join(opened([answer.content], wire.key))
+    data = unsealed(answer.content, wire.key)
     decompress = {"gzip": gzip.decompress, "brotli": brotli.decompress, "zstd": unzstd, None: bytes}
     plain = decompress[header.get("compression")](data)
-    assert header["size"] == len(plain)
+    assert (header["size"], header["sha256"]) == (len(plain), sha256(plain).hexdigest())
     return json.loads(plain), header
 
 
@@ -125,6 +128,25 @@ def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str]
     assert header.get("compression", "none") == compression
 
 
+def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 6.7: on the wire itself, where iOS reads them so."""
+    tokens, session = user
+    name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
+    address = urlsplit(wire.origin)
+    head = f"GET /v1.7/{QUERY}/{session}/{name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(f"{head}Authorization: Bearer {wire.jwt(access_token=tokens.access)}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b"\r\nx-metadata: " in answer.partition(b"\r\n\r\n")[0]
+
+
+def test_a_session_lives_as_long_as_the_settings_say(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 1, 4.6, 5.1: its expiry is in milliseconds, a day from now."""
+    tokens, _ = user
+    expiry = wire.post(TRIGGER, access_token=tokens.access).json()["session"]["expiry"]
+    assert abs(expiry - (time.time() + 86_400) * 1000) < 60_000
+
+
 def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, str]):
     """Protocol 5.1: nothing is fetched, and all files are listed at once."""
     tokens, first = user
@@ -140,16 +162,6 @@ def test_only_the_chosen_accounts_are_fetched(wire: Wire, user: tuple[Tokens, st
     chosen = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
     session = triggered(wire, tokens, sourceFetchFilter={"account": {"id": [chosen]}})
     assert set(wait_until_over(wire, tokens, session)["status"]["details"]) == {chosen}
-
-
-def test_a_fetch_that_runs_out_of_time_is_partial(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 5.1, 6.1: limits.duration.sourceFetch, and its error by name."""
-    tokens, _ = user
-    session = triggered(wire, tokens, limits={"duration": {"sourceFetch": 0}})
-    listed = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()
-    errors = {detail.get("error", {}).get("code") for detail in listed["status"]["details"].values()}
-    assert listed["status"]["state"] in ("partial", "completed")
-    assert listed["status"]["state"] == "completed" or errors >= {"SourceFetchDurationQuotaReached"}
 
 
 def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]):
@@ -206,6 +218,30 @@ async def test_a_contracts_time_range_binds_every_session(people: People):
         400,
         "ScopeOutOfBounds",
     )
+
+
+async def test_contract_consent_and_session_must_all_allow(people: People, platform: Platform):
+    """Protocol 5.2: a contract that is widened gives no more than the person saw, one that is narrowed gives less."""
+    wire = await people.contract(data_request={"serviceGroups": [{"id": 5}]})
+    tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
+    types = {entry["objectType"] for entry in wait_until_over(wire, tokens, session)["fileList"]}
+    assert types
+    assert {entry["serviceGroup"] for entry in wait_until_over(wire, tokens, session)["fileList"]} == {"entertainment"}
+    other = await people.contract(partner="Other")
+    reader, health = await people.user(other, sources=(FHIR_FILE,), library_id=await people.library_of(tokens))
+    assert wait_until_over(other, reader, health)["fileList"]  # so there is something that must not be seen
+    for groups, expected in (
+        ([{"id": 5}, {"id": 2}], types),
+        ([{"id": 5, "serviceTypes": [{"id": 19, "serviceObjectTypes": [{"id": 407}]}]}], {"followedartist"}),
+        ([], set()),
+    ):
+        async with platform.database.transaction() as db:
+            contract = await db.get_one(Contract, wire.contract_id)
+            contract.document = deepcopy(contract.document) | {"dataRequest": {"serviceGroups": groups}}
+        listed = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()["fileList"]
+        assert {entry["objectType"] for entry in listed} == expected, groups
+    report = wire.get("export/fhirfile/report?format=json", access_token=tokens.access)
+    assert report.json()["objects"] == []
 
 
 async def test_another_users_and_another_contracts_session_do_not_exist(

@@ -6,7 +6,7 @@ import string
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
-from hashlib import sha256
+from hashlib import sha256, sha512
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +14,10 @@ import httpx2
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 CHARACTERS = string.ascii_letters + string.digits
@@ -139,6 +143,21 @@ class Wire:
         assert response.status_code == 200, response.text
         claims = self.signed(response)
         return Tokens(claims["access_token"]["value"], claims["refresh_token"]["value"], claims)
+
+
+def unsealed(sealed: bytes, key: RSAPrivateKey, *, legacy: bool = False) -> bytes:
+    """The data in an envelope, step by step as protocol 6.5 has it; 14 (b) for the older one."""
+    assert len(sealed) >= (352 if legacy else 288)
+    assert len(sealed) % 16 == 0
+    oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
+    content_key, iv = key.decrypt(sealed[:256], oaep), sealed[256:272]
+    decryptor = Cipher(AES256(content_key), CBC(iv)).decryptor()
+    unpadder = PKCS7(128).unpadder()
+    data = unpadder.update(decryptor.update(sealed[272:]) + decryptor.finalize()) + unpadder.finalize()
+    if legacy:
+        assert data[:64] == sha512(data[64:]).digest()
+        return data[64:]
+    return data
 
 
 def verifier() -> str:
