@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from privateshare.platform.blobs.store import put
-from privateshare.platform.db.tables import Contract, File, Session, SigningKey
+from privateshare.platform.db.tables import Consent, Contract, File, Session, SigningKey, Token
 from privateshare.platform.grants.consents import give_consent
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.grants.tokens import exchange_code, find_token, issue_code, rotate_refresh_token
 from privateshare.platform.library.accounts import Connected, connect_account
 from privateshare.platform.library.libraries import create_library
 from privateshare.platform.runtime import Platform
@@ -34,7 +37,7 @@ from privateshare.sources.registry import all_sources
 from privateshare.sources.spotify.source import Spotify
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
-from tests.flow.wire import ps512
+from tests.flow.wire import b64, ps512
 
 DAYS = timedelta(days=2)
 GIVE_UP_SECONDS = 60
@@ -247,6 +250,32 @@ async def test_ended_syncs_and_jobs_are_swept(alone: Platform) -> None:
     await sweep(alone)
     assert await execute(alone, "SELECT FROM sessions") == 1
     assert await execute(alone, "SELECT FROM syncs") == 1
+
+
+async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform) -> None:
+    """Protocol 4.1, 4.4: a year long it renews a grant that lapsed; the tokens before it, and revoked ones, go."""
+    session = await begun(alone)
+    consent_id, settings = session.consent_id, alone.settings
+    now, lapsed = datetime.now(UTC), datetime.now(UTC) - timedelta(days=200)
+    async with alone.database.transaction() as db:
+        consent = await db.get_one(Consent, consent_id)
+        wire_id = consent.contract_id
+        for revoked in (False, True):
+            code = await issue_code(db, consent, b64(sha256(b"v" * 43).digest()), lapsed, timedelta(minutes=10))
+            first = await exchange_code(db, wire_id, code, "v" * 43, lapsed, settings)
+            second = await rotate_refresh_token(db, wire_id, first.refresh.value, lapsed + DAYS, settings)
+            if revoked:
+                of_family = Token.token_hash == digest(second.access.value)
+                await db.execute(update(Token).where(of_family).values(revoked_at=now))
+            else:
+                last = second.access.value
+    await sweep(alone)
+    async with alone.database.session() as db:
+        assert [token.token_hash for token in await db.scalars(select(Token))] == [digest(last)]
+        assert (await find_token(db, wire_id, last, use="access")).consent_id == consent_id
+    await execute(alone, "UPDATE tokens SET expires_at = expires_at - interval '200 days'")
+    await sweep(alone)
+    assert await execute(alone, "SELECT FROM tokens") == 0
 
 
 def aged(platform: Platform, key: str, age: timedelta) -> str:

@@ -119,10 +119,10 @@ async def find_access_token(db: AsyncSession, contract_id: str, value: object, n
     return token
 
 
-async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str, now: datetime) -> Token:
-    """A live access token of any contract of this partner: it links a new grant to the same library. Protocol 4.1.
+async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str) -> Token:
+    """An access token of any contract of this partner: it links a new grant to the same library. Protocol 4.1.
 
-    Raises InvalidToken otherwise.
+    It may have expired: clients renew a lapsed grant with it. Raises InvalidToken if it is unknown or was revoked.
     """
     query = (
         select(Token)
@@ -132,11 +132,8 @@ async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str, n
         .where(Token.token_hash == digest(value), Token.use == "access", Application.partner_id == partner_id)
     )
     token = await db.scalar(query)
-    if token is None or token.revoked_at is not None:
+    if token is None or token.revoked_at is not None or token.consent.revoked_at is not None:
         raise InvalidToken("The token (access_token) is invalid")
-    check_live(token.consent, now, "access_token")
-    if token.expires_at <= now:
-        raise InvalidToken("The token (access_token) is expired")
     return token
 
 

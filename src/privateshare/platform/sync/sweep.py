@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Delete, delete, exists, select
 from sqlalchemy.orm import aliased
 
 from privateshare.platform.db.tables import (
@@ -23,6 +23,7 @@ from privateshare.platform.runtime import Platform
 
 BATCH = 1000
 KEPT_AFTER_EXPIRY = timedelta(days=1)  # so that "is expired" can be told apart from "is invalid" for a while
+KEPT_FOR_RENEWAL = timedelta(days=365)  # an expired access token renews a lapsed grant (protocol 4.1, 4.4)
 KEPT_AFTER_END = timedelta(days=1)  # syncs and jobs; a session that just joined a sync has long been recorded
 
 
@@ -62,17 +63,23 @@ async def _sweep_rows(platform: Platform) -> None:
         await db.execute(delete(Nonce).where(Nonce.expires_at < now))
         for table in (AuthorizationCode, Reference, Session):
             await db.execute(delete(table).where(table.expires_at < now - KEPT_AFTER_EXPIRY))
-        newer = aliased(Token)
-        renewed = exists().where(
-            newer.family_id == Token.family_id,
-            newer.use == Token.use,
-            newer.created_at > Token.created_at + ROTATION_GRACE,
-        )
-        ended = delete(Token).where(Token.expires_at < now - KEPT_AFTER_EXPIRY)
-        await db.execute(ended.where(renewed | Token.revoked_at.is_not(None)))  # the last one asks for a new grant: 4.4
+        await db.execute(_over_tokens(now))
         of_sync = (SessionSync.library_id == Sync.library_id, SessionSync.sync_id == Sync.id)
         over = delete(Sync).where(Sync.finished_at < now - KEPT_AFTER_END)
         await db.execute(over.where(~exists().where(*of_sync)))  # what a session shows of it goes with the session
+
+
+def _over_tokens(now: datetime) -> Delete:
+    """Expired tokens, but for the last access token of each family: with it a person's lapsed grant is renewed.
+
+    Tokens of one refresh that many downloads asked for at once (protocol 4.3) count as one: a client holds any of them.
+    """
+    newer = aliased(Token)
+    followed = exists().where(
+        newer.family_id == Token.family_id, newer.use == Token.use, newer.expires_at > Token.expires_at + ROTATION_GRACE
+    )
+    renews = (Token.use == "access") & Token.revoked_at.is_(None) & (Token.expires_at >= now - KEPT_FOR_RENEWAL)
+    return delete(Token).where(Token.expires_at < now - KEPT_AFTER_EXPIRY, followed | ~renews)
 
 
 async def _sweep_journeys(platform: Platform) -> None:
