@@ -24,11 +24,17 @@ from privateshare.protocol.scope import window
 METADATA = "pushed metadata"
 
 
+class DescribedAccount(Wire):
+    """An account as the app names it; what else Android says of one is not kept."""
+
+    account_id: str = ""
+
+
 class Descriptor(Wire):
     """What the app says of the file: the claim `metadata` of the header FileDescriptor."""
 
     mime_type: str
-    accounts: list[dict[str, str]]
+    accounts: list[DescribedAccount]
     reference: list[str] | None = None
     tags: list[str] | None = None
 
@@ -49,7 +55,7 @@ def metadata_of(descriptor: Descriptor, contract: Contract, now: datetime) -> Fi
     return FileMetadata.model_validate(
         {
             "mimetype": descriptor.mime_type,
-            "accounts": [{"accountid": account.get("accountId", "")} for account in descriptor.accounts],
+            "accounts": [{"accountid": account.account_id} for account in descriptor.accounts],
             "reference": descriptor.reference,
             "tags": descriptor.tags,
             "appid": contract.application_id,
