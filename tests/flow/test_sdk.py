@@ -334,7 +334,9 @@ async def test_storage_and_pushing_work_from_any_kind_of_content(people: People,
             app.upload_file_to_storage(storage.id, f"/Docs/{number}.bin", kind)
             assert app.download_storage_file(storage.id, f"/docs/{number}.bin").data == content
         listed = app.list_storage_files(storage.id, "/", recursive=True)
-        assert [file.original_path for file in listed] == [f"/Docs/{number}.bin" for number in range(4)]
+        assert [file.original_path + file.original_name for file in listed] == [
+            f"/Docs/{number}.bin" for number in range(4)
+        ]
         on_disk = app.download_storage_file(storage.id, "/Docs/0.bin", to=tmp_path / "out.bin")
         assert on_disk.read_bytes() == content
         app.delete_storage_files(storage.id, "/Docs/")

@@ -69,7 +69,7 @@ def storage_list(
 
     with open_client(profile, load_profile(profile)) as client:
         found = client.list_storage_files(_storage_id(client, storage, profile), path, recursive=recursive)
-    show_table([{"path": file.original_path, "id": file.id} for file in found], as_json)
+    show_table([{"path": file.original_path + file.original_name, "id": file.id} for file in found], as_json)
 
 
 @storage_tree.command("get")

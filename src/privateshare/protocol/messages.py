@@ -404,7 +404,10 @@ class Storage(Wire):
 
 
 class StorageFile(Wire):
-    """A file of a storage; `path` in lower case, the originals as they were written. Protocol 11.3."""
+    """A file of a storage: `path`, its folder, with `name` behind it is its address. Protocol 11.3.
+
+    Both are in lower case; the originals are as they were written.
+    """
 
     id: str
     name: str

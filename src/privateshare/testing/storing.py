@@ -47,8 +47,8 @@ def _listing(files: dict[str, tuple[str, str, bytes]], folder: str, *, recursive
             "id": id_,
             "name": key.rsplit("/", 1)[1],
             "originalName": original.rsplit("/", 1)[1],
-            "originalPath": original,
-            "path": key,
+            "originalPath": original.rsplit("/", 1)[0] + "/",
+            "path": key.rsplit("/", 1)[0] + "/",
         }
         for key, (id_, original, _) in files.items()
         if key.startswith(folder) and (recursive or "/" not in key.removeprefix(folder))

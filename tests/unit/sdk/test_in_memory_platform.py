@@ -213,7 +213,7 @@ async def test_storage_keeps_an_apps_files(platform: InMemoryPlatform, tmp_path:
         assert app.get_user_storage(token) == storage
         app.upload_file_to_storage(storage.id, "/Docs/One.txt", iter([b"so", b"me"]))
         app.upload_file_to_storage(storage.id, "/two.txt", b"two")
-        assert [file.original_path for file in app.list_storage_files(storage.id)] == ["/two.txt"]
+        assert [file.path + file.name for file in app.list_storage_files(storage.id)] == ["/two.txt"]
         assert len(app.list_storage_files(storage.id, recursive=True)) == 2
         told: list[tuple[int, int | None]] = []
         got = app.download_storage_file(

@@ -92,7 +92,7 @@ def render_storage_error(request: Request, error: ApiError) -> Response:
 
 
 class ListedFile(Wire):
-    """A file of a storage; `path` in lower case, the originals as they were written."""
+    """A file of a storage: its name, and as `path` its folder, ending in "/"; in lower case, and as it was written."""
 
     id: str
     name: str
@@ -144,18 +144,22 @@ async def read(
 
 
 async def _listing(db: AsyncSession, storage: Storage, folder: StoragePath, *, recursive: bool) -> Response:
-    top = f"/apps/{storage.application_id}"
-    listed = [
-        {
-            "id": str(file.id),
-            "name": file.path.rsplit("/", 1)[1].lower(),
-            "originalName": file.path.rsplit("/", 1)[1],
-            "originalPath": f"{top}{file.path}",
-            "path": f"{top}{file.path}".lower(),
-        }
-        async for file in storages.list_files(db, storage.id, folder, recursive=recursive)
-    ]
+    found = storages.list_files(db, storage.id, folder, recursive=recursive)
+    listed = [_listed(storage, file) async for file in found]
     return Response(orjson.dumps({"files": listed, "total": len(listed)}), media_type="application/json")
+
+
+def _listed(storage: Storage, file: StoredFile) -> dict[str, str]:
+    """Clients address a file by its `path` with its `name` behind it. Protocol 11.3."""
+    at, original_name = file.path.rsplit("/", 1)
+    original_path = f"/apps/{storage.application_id}{at}/"
+    return {
+        "id": str(file.id),
+        "name": file.key.rsplit("/", 1)[1],
+        "originalName": original_name,
+        "originalPath": original_path,
+        "path": original_path.lower(),
+    }
 
 
 async def _file_answer(platform: Platform, file: StoredFile, byte_range: str | None, allowed: Allowed) -> Response:
