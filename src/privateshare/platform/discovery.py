@@ -17,9 +17,10 @@ Record = dict[str, Any]
 
 PUBLISHED = int(datetime(2026, 11, 24, tzinfo=UTC).timestamp() * 1000)
 APPROVED, PENDING, SAMPLE_DATA_ONLY = "approved", "pending", "sampledataonly"
-SEARCHED = ("name", "abbreviation", "alias", "medicalCenter", "practitioner")
+SEARCHED = ("name", "abbreviation", "alias", "medicalCenter", "practitioner", "address.city", "address.zipCode")
 FILTERED = {
     "id": "id",
+    "id.id": "id",  # as iOS writes it
     "sourceId": "id",
     "publishedStatus": "publishedStatus",
     "service.id": "service.id",
@@ -44,15 +45,16 @@ def source_record(source: CatalogueSource) -> Record:
     """A source with everything that can be asked of it."""
     entries = catalogue()
     service = entries.service_types[source.service_type]
+    status = published_status(source.id)
     return {
         "id": source.id,
         "name": source.name,
         "reference": source.reference,
         "alias": [source.reference],
         "abbreviation": None,
-        "publishedStatus": published_status(source.id),
+        "publishedStatus": status,
         "publishedDate": PUBLISHED,
-        "service": {"id": service.id, "name": service.name, "reference": service.reference},
+        "service": _named(service) | {"publishedStatus": status, "publishedDate": PUBLISHED},
         "category": [_named(entries.service_groups[group]) for group in source.groups],
         "country": [
             {"id": entries.countries[id_].id, "code": entries.countries[id_].code, "name": entries.countries[id_].name}
@@ -60,7 +62,6 @@ def source_record(source: CatalogueSource) -> Record:
         ],
         "platform": [_named(entries.platforms[id_]) for id_ in source.platforms],
         "type": [_named(entries.source_types[id_]) for id_ in source.types],
-        "resource": {},
         "json": {},
     }
 

@@ -97,7 +97,7 @@ class Accept(Wire):
 
 
 class DurationLimit(Wire):
-    """`source_fetch`: the seconds that fetching may take."""
+    """`source_fetch`: the seconds that fetching may take; 0 bounds nothing, as iOS has it."""
 
     source_fetch: int | None = Field(default=None, ge=0)
 
@@ -307,6 +307,19 @@ class Resource(Wire):
     width: int | None = None
 
 
+class Availability(Wire):
+    """Whether a service works on some kind of device."""
+
+    availability: str = "production"
+    current_status: str = "available"
+
+
+class ServicePlatform(Wire):
+    """Where a service works: iOS reads it of `windows`."""
+
+    windows: Availability = Availability()
+
+
 class Country(Wire):
     """A country with its two-letter code."""
 
@@ -334,6 +347,7 @@ class Service(Wire):
     countries: list[IdRef] | None = None
     service_id: int
     reference: str | None = None
+    platform: ServicePlatform | None = None
 
 
 class AvailableServices(Wire):

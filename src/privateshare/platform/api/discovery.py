@@ -3,17 +3,27 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import Field
 
 from privateshare.errors import InvalidRequest, NotFound
 from privateshare.platform import discovery
 from privateshare.platform.api.callers import ContractCaller, Transaction
-from privateshare.platform.api.requests import count_unsigned
+from privateshare.platform.api.requests import count_unsigned, origin
+from privateshare.platform.consent.pages import static_address
 from privateshare.platform.db.tables import Contract
 from privateshare.platform.grants.offers import offered_sources
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
-from privateshare.protocol.messages import AvailableServices, Country, IdRef, Service, ServiceGroupInfo, Wire
+from privateshare.protocol.messages import (
+    AvailableServices,
+    Country,
+    IdRef,
+    Resource,
+    Service,
+    ServiceGroupInfo,
+    ServicePlatform,
+    Wire,
+)
 
 router = APIRouter(tags=["discovery"])
 
@@ -21,6 +31,8 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
 MAX_FILTERED = 1000  # values of one field
 MAX_SEARCHED = MAX_INCLUDED = 100
+PICTURE, PICTURE_TYPE, PICTURE_PIXELS = "icon.png", "image/png", 128  # of every source: apps on phones need one
+IMAGE = 0  # the type of a resource that is one
 
 
 class ServicesAnswer(Wire):
@@ -31,6 +43,7 @@ class ServicesAnswer(Wire):
 
 @router.get("/discovery/services", response_model_exclude_none=True, dependencies=[Depends(count_unsigned)])
 async def services(
+    request: Request,
     db: Transaction,
     contract_id: Annotated[str | None, Header(alias="contractId")] = None,
     include_sample_only: Annotated[bool, Query(alias="includeSampleDataOnlySources")] = False,
@@ -50,7 +63,7 @@ async def services(
                 for group in entries.service_groups.values()
                 if group.id in groups
             ],
-            services=[_service(source) for source in found],
+            services=[_service(source, _picture(request)) for source in found],
         )
     )
 
@@ -89,13 +102,14 @@ class RecordsAnswer(Wire):
 
 
 @router.post("/discovery/sources")
-async def sources(caller: ContractCaller, body: SourceRequest | None = None) -> SourcesAnswer:
+async def sources(request: Request, caller: ContractCaller, body: SourceRequest | None = None) -> SourcesAnswer:
     """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
     del caller  # any contract may ask
     asked = body or SourceRequest()
     found = discovery.sources().find(_query(asked.query, asked.sort))
     page = found[asked.offset : asked.offset + asked.limit]
-    data = [discovery.project(record, asked.query.include) for record in page]
+    picture = {"resource": {"url": _picture(request), "mimetype": PICTURE_TYPE}}
+    data = [discovery.project(record | picture, asked.query.include) for record in page]
     return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
 
 
@@ -131,14 +145,22 @@ def _flat(filters: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
             yield field, listed
 
 
-def _service(source: CatalogueSource) -> Service:
+def _picture(request: Request) -> str:
+    return f"{origin(request)}{static_address(PICTURE)}"
+
+
+def _service(source: CatalogueSource, picture: str) -> Service:
     return Service(
         id=source.id,
         name=source.name,
         service_groups=[IdRef(id=group) for group in source.groups],
         published_status=discovery.published_status(source.id),
         published_date=discovery.PUBLISHED,
-        countries=[IdRef(id=country) for country in source.countries] or None,
+        resources=[
+            Resource(url=picture, mimetype=PICTURE_TYPE, type=IMAGE, height=PICTURE_PIXELS, width=PICTURE_PIXELS)
+        ],
+        countries=[IdRef(id=country) for country in source.countries],
         service_id=source.service_type,
         reference=source.reference,
+        platform=ServicePlatform(),
     )

@@ -13,7 +13,12 @@ from privateshare.platform.consent.locales import display_name, languages, trans
 from privateshare.platform.consent.wording import Words
 from privateshare.protocol.addresses import ONBOARD_PATH
 
-STATIC_TYPES = {"style.css": "text/css", "upload.js": "text/javascript", "icon.svg": "image/svg+xml"}
+STATIC_TYPES = {
+    "style.css": "text/css",
+    "upload.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+    "icon.png": "image/png",
+}
 YEAR_SECONDS = 365 * 24 * 3600
 SAFE_HEADERS = {
     "cache-control": "no-store",
@@ -68,7 +73,7 @@ def _environment(language: str) -> Environment:
     texts = translations(language)
     environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.globals["home"] = ONBOARD_PATH
-    environment.globals["static"] = _static_address
+    environment.globals["static"] = static_address
     return environment
 
 
@@ -83,7 +88,8 @@ def _static(name: str) -> bytes:
 
 
 @cache
-def _static_address(name: str) -> str:
+def static_address(name: str) -> str:
+    """Where a static file is, below the platform's origin."""
     return f"{ONBOARD_PATH}static/{name}?{sha256(_static(name)).hexdigest()[:12]}"
 
 
