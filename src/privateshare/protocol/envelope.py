@@ -24,6 +24,7 @@ from privateshare.errors import FileDecryptionError, FileIntegrityError
 
 CONTENT_KEY_BYTES = 32
 BLOCK_BYTES = 16
+ALPHABETS_DIFFER = {ord(character): f"\\u{ord(character):04x}" for character in ">?~\x7f"}
 DIGEST_BYTES = 64  # SHA-512 before the data, v1.6 only
 
 
@@ -139,8 +140,12 @@ def opened(chunks: Iterable[bytes], key: RSAPrivateKey, *, legacy: bool = False)
 
 
 def encode_metadata(metadata: Mapping[str, object]) -> str:
-    """The header `X-Metadata`: base64url of JSON. Protocol 6.3."""
-    text = json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)
+    """The header `X-Metadata`: base64url of JSON. Protocol 6.3.
+
+    Android reads it as plain base64. Only `>`, `?`, `~` and what is not ASCII could make the two differ: so these are
+    escaped in the JSON.
+    """
+    text = json.dumps(metadata, separators=(",", ":")).translate(ALPHABETS_DIFFER)
     return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response, StreamingResponse
@@ -18,23 +18,21 @@ from starlette.responses import Response, StreamingResponse
 from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession
 from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.query import OCTETS
-from privateshare.platform.api.requests import platform_of
+from privateshare.platform.api.requests import count_unsigned, platform_of
 from privateshare.platform.api.streams import Lent, while_allowed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.db.tables import Consent, Contract, Session
 from privateshare.platform.grants.contracts import load_contract
-from privateshare.platform.grants.secrets import digest
-from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.library.delivery import Delivery
-from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
+from privateshare.platform.library.reading import NO_FILE, Reading
 from privateshare.platform.sync.sessions import new_session, session_status
 from privateshare.protocol import jwt
-from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.envelope import encode_metadata, encrypted
-from privateshare.protocol.messages import Accept, Compression, FileList, Scope, SessionOptions, SessionState, Wire
+from privateshare.protocol.messages import Accept, FileList, Scope, SessionOptions, SessionState, Wire
 
 router = APIRouter(tags=["version 1.6"])
+pushing = APIRouter(tags=["sessions"])
 
 PIECE_BYTES = 256 * 1024
 
@@ -70,6 +68,19 @@ async def create_session(request: Request, db: Transaction, body: LegacySessionB
     return LegacySession(session_key=session.key, expiry=expiry, session_exchange_token=session.key)
 
 
+@pushing.post("/permission-access/session", dependencies=[Depends(count_unsigned)])
+async def create_pushing_session(request: Request, db: Transaction, body: LegacySessionBody) -> LegacySession:
+    """What Android asks for in version 1.7 before it pushes, which takes no session. Protocol 14 (f).
+
+    So none is kept: the key opens nothing.
+    """
+    now = datetime.now(UTC)
+    await load_contract(db, f"{body.app_id}_{body.contract_id}", now)
+    expiry = int((now + platform_of(request).settings.session_lifetime).timestamp() * 1000)
+    key = new_secret()
+    return LegacySession(session_key=key, expiry=expiry, session_exchange_token=key)
+
+
 @router.get("/permission-access/query/{session_key}", response_model=FileList)
 async def query(request: Request, db: Transaction, session_key: str) -> Response:
     """Where the session stands, and its files so far; its key is all it takes. Protocol 6.1, 14 (a)."""
@@ -94,7 +105,7 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
         _, reading = await _session(request, db, session_key)
         if reading is None:
             raise FileNotFound(NO_FILE)
-        delivery = await (_accounts(reading) if file_name == ACCOUNTS_FILE else reading.delivery(file_name))
+        delivery = await reading.delivery(file_name)
         key = jwt.load_public_key(reading.contract.public_key)
     header = {"compression": "", **delivery.to_header()}
     lent = Lent(reading.consent.id, delivery.account_ids)
@@ -128,19 +139,3 @@ async def _session(request: Request, db: AsyncSession, session_key: str) -> tupl
     if consent.revoked_at is not None or (consent.expires_at is not None and consent.expires_at <= now):
         raise InvalidSession("The session is invalid")
     return session, Reading(platform_of(request), db, contract, consent, session)
-
-
-async def _accounts(reading: Reading) -> Delivery:
-    """accounts.json as it was then, and uncompressed. Protocol 14 (c), (f)."""
-    library = await open_library(reading.db, reading.platform.master_key, reading.consent.library_id)
-    accounts = [
-        {
-            "id": account.public_id,
-            "name": account_identity(account, library).display_name,
-            "service": {"name": catalogue().sources[account.source_id].name},
-        }
-        for account in await reading.accounts()
-    ]
-    data = orjson.dumps({"accounts": accounts, "consentid": str(reading.consent.id)})
-    entry = (await reading.delivery(ACCOUNTS_FILE)).entry
-    return Delivery(entry, Compression.NONE, len(data), hashlib.sha256(data).hexdigest(), iter([data]))

@@ -12,7 +12,7 @@ from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Caller, ContractCaller, Once
 from privateshare.platform.db.tables import Token
 from privateshare.platform.grants import consents, journeys, references, tokens
-from privateshare.platform.grants.contracts import check_redirect_uri
+from privateshare.platform.grants.contracts import check_redirect_uri, usual_redirect_uri
 from privateshare.platform.sync.sessions import NewSession, new_session
 from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions, Wire
@@ -104,7 +104,8 @@ async def _refresh(caller: Caller) -> tokens.TokenPair:
 @router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationAnswer)
 async def token_reference(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
     """A reference code for a page of an existing person. Protocol 4.4."""
-    redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
+    named = _optional(caller, "redirect_uri") or usual_redirect_uri(caller.contract)
+    redirect_uri = check_redirect_uri(caller.contract, named or caller.claim("redirect_uri"))
     access = await _known_user(caller)
     challenge = _read_challenge(caller) if "code_challenge" in caller.claims else None
     session = await _pending_session(caller, body)
@@ -159,11 +160,11 @@ async def _known_user(caller: Caller) -> Token:
 
 
 async def _linked_library(caller: Caller) -> UUID | None:
-    """The library that the new grant joins, if the caller brings an access token of it. Protocol 4.1."""
+    """The library that the new grant joins: that of the access token, live or expired, if one came. Protocol 4.1."""
     value = _optional(caller, "access_token")
     if value is None:
         return None
-    access = await tokens.find_token_of_partner(caller.db, caller.contract.application.partner_id, value, caller.now)
+    access = await tokens.find_token_of_partner(caller.db, caller.contract.application.partner_id, value)
     return access.consent.library_id
 
 

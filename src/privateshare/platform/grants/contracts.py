@@ -147,6 +147,17 @@ def check_redirect_uri(contract: Contract, uri: object) -> str:
     raise InvalidRedirectUri(f"The redirect_uri ({_shown(uri)}) is invalid")
 
 
+def usual_redirect_uri(contract: Contract) -> str | None:
+    """Where people return to when a client names no URI: Android's own if it is registered, else the only one there is.
+
+    Protocol 4.4.
+    """
+    android = f"digime-ca://callback-{contract.application_id}"
+    if android in contract.redirect_uris:
+        return android
+    return contract.redirect_uris[0] if len(contract.redirect_uris) == 1 else None
+
+
 def _same_uri(uri: str, registered: str) -> bool:
     """Letter for letter; but the port of a loopback address is whatever was free. RFC 8252 7.3."""
     asked, known = _LOOPBACK.fullmatch(uri), _LOOPBACK.fullmatch(registered)
