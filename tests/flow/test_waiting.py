@@ -96,7 +96,7 @@ async def session_ended(db: AsyncSession, library_id: UUID) -> None:
 
 
 async def time_for_fetching_ends(db: AsyncSession, library_id: UUID) -> None:
-    options = {"limits": {"duration": {"sourceFetch": 0}}}
+    options = {"limits": {"duration": {"sourceFetch": 1}}}
     await db.execute(update(Session).where(Session.library_id == library_id).values(options=options))
 
 

@@ -24,9 +24,9 @@ def service_group(words: str) -> dict[str, Any]:
     if match["services"] is None and match["objects"] is None:
         return {"id": group.id}
     services = _find_all("service type", match["services"], catalogue().service_types.values(), group)
-    objects = match["objects"] and _find_all("object type", match["objects"], catalogue().object_types.values(), group)
-    asked = {"serviceObjectTypes": [{"id": entry.id} for entry in objects]} if objects else {}
-    return {"id": group.id, "serviceTypes": [{"id": entry.id, **asked} for entry in services]}
+    objects = _find_all("object type", match["objects"], catalogue().object_types.values(), group)
+    asked = [{"id": entry.id} for entry in objects]  # spelt out also for all of them: iOS reads no contract without
+    return {"id": group.id, "serviceTypes": [{"id": entry.id, "serviceObjectTypes": asked} for entry in services]}
 
 
 def _find_all(what: str, words: str | None, entries: Iterable[Named], group: Named) -> list[Named]:

@@ -121,10 +121,11 @@ def _public_key(key_out: Path | None, public_key: Path | None) -> Iterator[str]:
 
 def _document(start: Path | None, part: str, asked: dict[str, Any]) -> dict[str, Any]:
     """A document of schema 5.0.0: the one to start from, completed."""
-    document: dict[str, Any] = {"schemaVersion": "5.0.0", "revision": 1}
+    document: dict[str, Any] = {"schemaVersion": "5.0.0", "revision": "1"}
     if start is not None:
         try:
             document |= json.loads(_text(start))
+            document["revision"] = str(document["revision"])  # iOS reads a text
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{start} does not hold a JSON object") from error
     return {**document, part: {**document.get(part, {}), **asked}}

@@ -54,7 +54,7 @@ def withdrawal_address(journey: Journey) -> str:
 def failure_address(journey: Journey, parameters: Parameters, failure: Failure) -> str:
     """Where a person goes who did not; a `callback` has been checked when the journey began."""
     if is_withdrawal(journey):
-        return with_query(journey.redirect_uri, {"result": "failed", "error_message": failure})
+        return with_query(journey.redirect_uri, {"result": "failed", "errorCode": failure, "error_message": failure})
     told = {"success": "false", "errorCode": failure, "state": journey.state}
     return with_query(parameters.callback or journey.redirect_uri, told)
 

@@ -217,7 +217,7 @@ def _account_status(outcome: str | None, error: dict[str, object] | None, out_of
 def _fetch_deadline(session: Session) -> datetime | None:
     options = SessionOptions.model_validate(session.options)
     duration = options.limits.duration if options.limits else None
-    if duration is None or duration.source_fetch is None or session.started_at is None:
+    if duration is None or not duration.source_fetch or session.started_at is None:
         return None
     lifetime = session.expires_at - session.started_at
     return session.started_at + timedelta(seconds=min(duration.source_fetch, lifetime.total_seconds()))
