@@ -118,6 +118,7 @@ PUBLIC_CALLS = {
     "v1_7_services",
     "v1_7_public_contract",
     "v1_7_tracking",
+    "v1_7_create_pushing_session",
     "v1_6_create_session",
     "v1_6_query",  # the session's key is who calls: see the last test
     "v1_6_read_file",

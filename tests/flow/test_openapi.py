@@ -132,6 +132,7 @@ UNSIGNED = {
     "GET /v1.7/discovery/services",
     "GET /v1.7/permission-access/contract/{contract_id}/{application_id}",
     "POST /v1.7/tracking/sdk",
+    "POST /v1.7/permission-access/session",
     "POST /v1.6/permission-access/session",
     "GET /v1.6/permission-access/query/{session_key}",
     "GET /v1.6/permission-access/query/{session_key}/{file_name}",

@@ -316,7 +316,7 @@ async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people:
     async with platform.database.transaction() as db:
         for pair, age in ((tokens, timedelta(hours=1)), (newer, timedelta())):
             hashes = [digest(pair.access), digest(pair.refresh)]
-            dates = {"created_at": long_ago - age, "expires_at": long_ago}
+            dates = {"created_at": long_ago - age, "expires_at": long_ago - age}
             await db.execute(update(Token).where(Token.token_hash.in_(hashes)).values(dates))
     await sweep(platform)
     asked = {"redirect_uri": REDIRECT_URI, "state": "s"}

@@ -68,7 +68,7 @@ def _api() -> APIRouter:
     api = APIRouter()
     for chapter in API_CHAPTERS:
         api.include_router(chapter.router)
-    api.include_router(legacy.pushing, include_in_schema=False)
+    api.include_router(legacy.pushing)
     return api
 
 
