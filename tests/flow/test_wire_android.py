@@ -24,7 +24,12 @@ from tests.flow.wire import REDIRECT_URI, Tokens, Wire, check_error, ps512, quer
 
 MAX_INT = 2**31 - 1
 AGENT = {"sdk": {"name": "android", "version": "4.1.0"}}
-HEADERS = {"Content-Type": "application/json", "Accept": "application/json", "Cache-Control": "no-cache"}
+HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Cache-Control": "no-cache",
+    "User-Agent": "okhttp/4.9.3",
+}
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +76,7 @@ def test_a_session_for_pushing_reads_nothing(wire: Wire, user: tuple[Tokens, str
 
 
 def test_android_reads_the_accounts_as_a_file(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 6.6: in version 1.7 as in 1.6, an object, and never compressed; 352 bytes at least."""
+    """Protocol 6.6, 14 (f): in version 1.7 as in 1.6, an object, and never compressed; 352 bytes at least."""
     tokens, session = user
     answer = wire.get(f"{QUERY}/{session}/accounts.json", access_token=tokens.access, headers=HEADERS)
     assert len(answer.content) >= 352

@@ -25,7 +25,7 @@ from privateshare.platform.db.tables import Consent, Contract, Session
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.library.delivery import Delivery
-from privateshare.platform.library.reading import NO_FILE, Reading
+from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
 from privateshare.platform.sync.sessions import new_session, session_status
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypted
@@ -105,7 +105,7 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
         _, reading = await _session(request, db, session_key)
         if reading is None:
             raise FileNotFound(NO_FILE)
-        delivery = await reading.delivery(file_name)
+        delivery = await (reading.older_accounts() if file_name == ACCOUNTS_FILE else reading.delivery(file_name))
         key = jwt.load_public_key(reading.contract.public_key)
     header = {"compression": "", **delivery.to_header()}
     lent = Lent(reading.consent.id, delivery.account_ids)

@@ -17,7 +17,7 @@ from privateshare.platform.api.requests import platform_of
 from privateshare.platform.api.streams import Lent, while_allowed
 from privateshare.platform.db.tables import Session
 from privateshare.platform.library.delivery import Delivery
-from privateshare.platform.library.reading import NO_FILE, Reading
+from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import find_session, session_status, session_version
 from privateshare.protocol import jwt
@@ -87,6 +87,7 @@ async def _find_session(caller: Caller, session_key: str) -> tuple[Session, User
 
 
 FILE = "/permission-access/query/{session_key}/{file_name}"
+ANDROID = "okhttp/"  # its client of 1.7 reads accounts.json as 1.6 has it (protocol 14 (f))
 BYTES = {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
 
 
@@ -105,7 +106,8 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
         if user is None or session.consent_id is None:
             raise FileNotFound(NO_FILE)
         reading = Reading(caller.platform, db, caller.contract, user.consent, session)
-        delivery = await reading.delivery(file_name)
+        older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID)
+        delivery = await (reading.older_accounts() if older else reading.delivery(file_name))
     return await _file_answer(request, delivery, user)
 
 

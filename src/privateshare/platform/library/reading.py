@@ -1,6 +1,7 @@
 """One session's view of a library: what it lists and delivers. Protocol 6."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -8,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import FileNotFound
 from privateshare.platform.blobs.store import BlobNotFound
-from privateshare.platform.db.tables import Consent, Contract, PushedFile, Session
-from privateshare.platform.library.accounts import account_identity, consented_accounts
+from privateshare.platform.db.tables import Account, Consent, Contract, PushedFile, Session
+from privateshare.platform.library.accounts import account_view, consented_accounts
 from privateshare.platform.library.delivery import (
     Delivery,
     Readable,
@@ -24,7 +25,6 @@ from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.library.pushed import content, pushed_entry, readable_pushed
 from privateshare.platform.runtime import Platform
-from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.messages import Compression, FileEntry, FileMetadata, SessionOptions
 
 ACCOUNTS_FILE = "accounts.json"
@@ -54,7 +54,7 @@ class Reading:
         """One file. Raises FileNotFound, also for what exists and is not for this session. Protocol 6.3."""
         library, may = await self._library(), self._may()
         if name == ACCOUNTS_FILE:
-            return await self._accounts(library)
+            return await self._accounts(library, may)
         if self.contract.kind == "read-raw":
             return await self._pushed_file(library, name, may)
         file = await readable_file(self.db, self.consent, may, name)
@@ -68,27 +68,29 @@ class Reading:
             raise FileNotFound(NO_FILE)
         return delivery
 
+    async def older_accounts(self) -> Delivery:
+        """accounts.json in its older shape, and never compressed. Protocol 14 (c), (f)."""
+        library = await self._library()
+        accounts = await consented_accounts(self.db, self.consent.id)
+        told = [
+            {"id": view.id, "name": view.username, "service": {"name": view.service_provider_name}}
+            for view in (account_view(account, library) for account in accounts)
+        ]
+        data = orjson.dumps({"accounts": told, "consentid": str(self.consent.id)})
+        return Delivery(_accounts_entry(accounts), Compression.NONE, len(data), fingerprint(data), iter([data]))
+
     def _may(self) -> Readable:
         return readable(self.contract, self.consent, self.session)
 
     async def _library(self) -> OpenLibrary:
         return await open_library(self.db, self.platform.master_key, self.consent.library_id)
 
-    async def _accounts(self, library: OpenLibrary) -> Delivery:
-        """The accounts as clients read them that do not ask for 7.1, and never compressed. Protocol 6.6, 14 (c)."""
+    async def _accounts(self, library: OpenLibrary, may: Readable) -> Delivery:
+        """What 7.1 answers, as a file. Protocol 6.6."""
         accounts = await consented_accounts(self.db, self.consent.id)
-        told = [
-            {
-                "id": account.public_id,
-                "name": account_identity(account, library).display_name,
-                "service": {"name": catalogue().sources[account.source_id].name},
-            }
-            for account in accounts
-        ]
-        data = orjson.dumps({"accounts": told, "consentid": str(self.consent.id)})
-        updated = max((int(account.updated_at.timestamp() * 1000) for account in accounts), default=1)
-        entry = FileEntry(name=ACCOUNTS_FILE, updated_date=updated)
-        return Delivery(entry, Compression.NONE, len(data), fingerprint(data), iter([data]))
+        data = orjson.dumps([account_view(account, library).to_wire() for account in accounts])
+        chunks = compressed([data], may.compression)
+        return Delivery(_accounts_entry(accounts), may.compression, len(data), fingerprint(data), chunks)
 
     async def _pushed(self, library: OpenLibrary) -> list[tuple[PushedFile, FileMetadata]]:
         options = SessionOptions.model_validate(self.session.options)
@@ -107,3 +109,8 @@ class Reading:
                 told = metadata.model_dump(by_alias=True, exclude_none=True)
                 return Delivery(pushed_entry(file), may.compression, file.size, file.sha256, chunks, told)
         raise FileNotFound(NO_FILE)
+
+
+def _accounts_entry(accounts: Sequence[Account]) -> FileEntry:
+    updated = max((int(account.updated_at.timestamp() * 1000) for account in accounts), default=1)
+    return FileEntry(name=ACCOUNTS_FILE, updated_date=updated)
