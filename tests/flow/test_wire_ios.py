@@ -15,7 +15,16 @@ from sqlalchemy import select, update
 from privateshare.platform.db.tables import PushedFile, Token
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.runtime import Platform
-from tests.flow.consenting import known_person, opened, page_of
+from tests.flow.consenting import (
+    accounts,
+    ask,
+    asking_contract,
+    failure,
+    known_person,
+    opened,
+    page_of,
+    refer,
+)
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.test_cli import CREATE, Command
@@ -208,3 +217,25 @@ async def test_ios_pushes_under_the_type_of_json(people: People) -> None:
     async with people.platform.database.session() as db:
         pushed = await db.scalars(select(PushedFile).where(PushedFile.library_id == library_id))
         assert len(list(pushed)) == 1
+
+
+async def test_ios_reads_apple_health_on_the_phone(people: People) -> None:
+    """Protocol 8: iOS asks for consent with the source 260 and reads it itself: no account is needed, none is made."""
+    wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 4}], "purpose": "To test"}})
+    asking = ask(wire, "&service=260&lng=en_GB")
+    browser = opened(asking.url)
+    assert page_of(browser) == "consent"
+    assert browser.page is not None
+    assert "Apple Health" in browser.page.html
+    browser.submit("continue")
+    tokens = asking.tokens(browser.left_to or "")
+    assert accounts(wire, tokens.access) == []
+    assert wire.get(f"{QUERY}/{asking.session}", access_token=tokens.access).json()["status"]["state"] == "completed"
+    again = opened(refer(wire, "onboard", tokens.access, "&service=260").url)
+    assert query_of(again.left_to or "")["success"] == "true"
+
+
+async def test_apple_health_is_not_for_contracts_that_do_not_ask_for_it(people: People) -> None:
+    """Protocol 8.3: the link could not be started."""
+    wire = await asking_contract(people)
+    failure(opened(ask(wire, "&service=260").url), "INITIALIZE_CHECK_FAIL")

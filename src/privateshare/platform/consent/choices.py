@@ -13,6 +13,7 @@ from privateshare.protocol.scope import Kind, Reach, reach_of_contract
 from privateshare.sources.contract import Source, SourceInfo
 from privateshare.sources.registry import all_sources
 
+ON_DEVICE = frozenset({260})  # Apple Health: iOS apps read it on the person's phone, and nothing of it comes here
 MAX_SHOWN = 60  # of a picker's tiles; more are found by searching
 
 
@@ -69,6 +70,20 @@ def allowed_sources(contract: Contract, parameters: Parameters, now: datetime) -
         and in_sources_scope(parameters.sources_scope, source.info.service_group, kinds)
         and (source.info.upload is not None or samples_do)
     }
+
+
+def source_on_device(contract: Contract, parameters: Parameters, now: datetime) -> int | None:
+    """The link's source, if the app itself reads it on the person's device and the contract allows that; else None."""
+    service = parameters.service
+    if contract.kind != "read" or service is None or service not in ON_DEVICE:
+        return None
+    source, reach = catalogue().sources[service], contract_reach(contract, now)
+    kinds = (
+        Kind(group, source.service_type, entry.id)
+        for group in source.groups
+        for entry in catalogue().object_types_of_group(group)
+    )
+    return service if any(reach.allows_kind(kind) for kind in kinds) else None
 
 
 def picker(sources: dict[int, Source], search: str, words: Words) -> Picker:

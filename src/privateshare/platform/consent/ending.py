@@ -64,14 +64,17 @@ async def _tie_storage(walk: Walk, library_id: UUID) -> None:
         await tie_storage(walk.db, walk.contract, storage_id, library_id)
 
 
-async def add_account(walk: Walk, account: Account) -> str:
-    """Lets the app see one more account, as the person agreed before; where the browser goes. No code: protocol 8.3."""
+async def add_account(walk: Walk, account: Account | None) -> str:
+    """Lets the app see one more account, as the person agreed before; where the browser goes. No code: protocol 8.3.
+
+    None if what was added is on the person's device.
+    """
     consent = await walk.db.get(Consent, walk.journey.consent_id) if walk.journey.consent_id else None
     if consent is None or consent.revoked_at is not None or (consent.expires_at or walk.now) < walk.now:
         return await abandon(walk, Failure.ONBOARD_ERROR)
-    await add_consent_accounts(walk.db, consent, [account.id])
+    await add_consent_accounts(walk.db, consent, [account.id] if account else [])
     await _start_reading(walk, consent)
-    return _finish(walk, success_address(walk.journey, account_reference=account.reference))
+    return _finish(walk, success_address(walk.journey, account_reference=account.reference if account else None))
 
 
 async def withdraw(walk: Walk, account: Account) -> str:

@@ -1,7 +1,7 @@
 """Which page comes next on a journey."""
 
 from privateshare.platform.consent import agreeing, connecting, ending
-from privateshare.platform.consent.choices import allowed_sources
+from privateshare.platform.consent.choices import allowed_sources, source_on_device
 from privateshare.platform.consent.returning import Failure
 from privateshare.platform.consent.walk import REVIEWED, Walk
 from privateshare.platform.db.tables import Account
@@ -19,6 +19,8 @@ async def first_page(walk: Walk) -> str:
         return walk.address(f"connect/{account.source_id}")
     if walk.journey.kind == "user-reauth" or (walk.journey.kind == "authorize" and walk.contract.kind != "read"):
         return walk.address("consent")
+    if source_on_device(walk.contract, walk.parameters, walk.now) is not None:
+        return walk.address("consent") if walk.journey.kind == "authorize" else await ending.add_account(walk, None)
     sources = allowed_sources(walk.contract, walk.parameters, walk.now)
     service = walk.parameters.service
     if not sources or (service is not None and service not in sources):
