@@ -20,6 +20,7 @@ PrivateShareError
 │   ├── TooManyRequests           429  wait `retry_after` seconds
 │   ├── RequestTooLarge           413
 │   ├── Unavailable               503  wait `retry_after` seconds
+│   ├── ServiceAuthorizationError 511  the person must sign in to that source again
 │   └── InternalError             500
 ├── NetworkError                  no answer arrived
 ├── InvalidAnswer                 an answer arrived that is not of the protocol
@@ -229,6 +230,14 @@ class Unavailable(ApiError):
     code: str = "Unavailable"
     status: int = 503
     hint: str = "Try again in a moment"
+
+
+class ServiceAuthorizationError(ApiError):
+    """The person must sign in to the source of this account again. Protocol 6.1, 7.3."""
+
+    code: str = "ServiceAuthorizationError"
+    status: int = 511
+    hint: str = "Send the person to reauthorize this account"
 
 
 class InternalError(ApiError):

@@ -15,6 +15,7 @@ from privateshare.platform.api import (
     oauth,
     postbox,
     push,
+    push_to_provider,
     query,
     reference,
     samples,
@@ -32,7 +33,7 @@ from privateshare.platform.metrics import CountCalls
 from privateshare.platform.runtime import Platform
 
 UNSIGNED = [Depends(count_unsigned)]
-API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, push, storage, contract, samples)
+API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, push, push_to_provider, storage, contract, samples)
 
 
 def create_app(platform: Platform) -> FastAPI:

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 from privateshare.errors import InvalidRequest
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import all_sources, listed_sources
 
 Record = dict[str, Any]
 
@@ -38,7 +38,7 @@ def published_status(source_id: int) -> str:
     source = all_sources().get(source_id)
     if source is None:
         return PENDING
-    return APPROVED if source.info.upload is not None else SAMPLE_DATA_ONLY
+    return APPROVED if source.info.has_own_data else SAMPLE_DATA_ONLY
 
 
 def source_record(source: CatalogueSource) -> Record:
@@ -144,10 +144,14 @@ class _Found(Sequence[Record]):
         return [self._records[position] for position in self._positions[at]]
 
 
-@cache
 def sources() -> Index:
-    """Every source of the catalogue."""
-    return Index(source_record(source) for source in catalogue().sources.values())
+    """Every source of the catalogue and of the settings."""
+    return _index(tuple(listed_sources().values()))
+
+
+@cache
+def _index(sources: tuple[CatalogueSource, ...]) -> Index:
+    return Index(source_record(source) for source in sources)
 
 
 @cache

@@ -15,6 +15,7 @@ from privateshare.platform.limits import CallLimits
 from privateshare.platform.metrics import Metrics
 from privateshare.platform.settings import Settings
 from privateshare.platform.sync.queue import make_queue
+from privateshare.sources.registry import configure_servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Platform:
 @asynccontextmanager
 async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[Platform]:
     """The platform on a migrated database; its connections close at the end."""
+    configure_servers(settings.fhir_servers)
     database = Database(database_url, settings.database_pool_size)
     queue = make_queue(database_url)
     blob_url = settings.blob_url.get_secret_value() if settings.blob_url else (settings.data / "blobs").as_uri()

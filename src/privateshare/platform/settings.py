@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from privateshare.errors import ConfigurationError
 from privateshare.protocol.addresses import DEFAULT_PORT
+from privateshare.sources.fhir_server.configuration import FhirServerSettings
 
 MEGABYTE = 1024 * 1024
 
@@ -54,6 +55,11 @@ class Settings(BaseSettings):
     blocked_sdks: tuple[str, ...] = Field(
         default=(), description='SDKs that may not call, as a JSON list such as ["js<16.0", "old-sdk"].'
     )
+    fhir_servers: tuple[FhirServerSettings, ...] = Field(
+        default=(),
+        description="FHIR servers that people can sign in to, as a JSON list such as "
+        '[{"id": 9100, "name": "City Hospital", "base_url": "https://fhir.example.org/r4", "client_id": "share"}].',
+    )
     preauthorization_lifetime: timedelta = Field(default=timedelta(minutes=30), description="Protocol 4.6.")
     code_lifetime: timedelta = Field(default=timedelta(minutes=10), description="Of an authorization code.")
     access_token_lifetime: timedelta = Field(default=timedelta(hours=24), description="Protocol 4.6.")
@@ -71,6 +77,13 @@ class Settings(BaseSettings):
     @classmethod
     def _without_slash(cls, value: str | None) -> str | None:
         return value.rstrip("/") if value else None
+
+    @field_validator("fhir_servers")
+    @classmethod
+    def _told_apart(cls, value: tuple[FhirServerSettings, ...]) -> tuple[FhirServerSettings, ...]:
+        if len({server.id for server in value}) < len(value):
+            raise ValueError("each server needs an id of its own")
+        return value
 
     @field_validator("data")
     @classmethod

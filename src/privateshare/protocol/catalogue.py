@@ -1,7 +1,7 @@
 """Ids and names of what can be shared: service groups, service types, object types, sources.
 
 The enumerations are for those who write code; `catalogue()` has the names that people and the wire see. Ids from 9000
-up are this project's own: the FHIR file, and FHIR resource types that have no id in 127 to 138.
+up are this project's own: the FHIR file, FHIR servers, and FHIR resource types that have no id in 127 to 138.
 """
 
 import json
@@ -51,6 +51,7 @@ class ServiceType(IntEnum):
     INSTAGRAM = 40
     NHS = 41
     FHIR_FILE = 9001
+    FHIR_SERVER = 9100
 
 
 class ObjectType(IntEnum):

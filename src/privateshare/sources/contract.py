@@ -7,10 +7,10 @@ shows how to add one.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import orjson
 
@@ -86,7 +86,11 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a source declares. Ids are those of `protocol/catalogue.py`."""
+    """What a source declares. Ids are those of `protocol/catalogue.py`, of service types and object types always.
+
+    `signs_in`: it is a `SignInSource`. `takes`: the standards and versions of what can be pushed to it, which makes it
+    a `PushSource`, in the words of protocol 10.2.
+    """
 
     id: int
     service_type: int
@@ -95,6 +99,13 @@ class SourceInfo:
     schema: ObjectSchema
     samples: Sequence[Sample] = ()
     upload: Upload | None = None
+    signs_in: bool = False
+    takes: Collection[tuple[str, str]] = ()
+
+    @property
+    def has_own_data(self) -> bool:
+        """Whether a person can connect data of their own, not only samples."""
+        return self.signs_in or self.upload is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +118,35 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """What the person connected: a sample by id, or an archive that can be read from its start as often as needed.
+class SignIn:
+    """Where and as what a person signs in: OAuth 2 with authorization code and PKCE (RFC 6749, 7636).
 
+    `extra` goes into the authorization request, such as SMART's `aud`. `issuer` is checked against the callback's, if
+    that names one (RFC 9207). Tokens are revoked at `revocation_endpoint`, if there is one (RFC 7009).
+    """
+
+    authorization_endpoint: str
+    token_endpoint: str
+    client_id: str
+    scope: str
+    client_secret: str | None = field(default=None, repr=False)
+    revocation_endpoint: str | None = None
+    issuer: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the person connected: a sample by id, an archive that can be read from its start as often as needed, or
+    the token that the source gave when they signed in.
+
+    `token` is the answer of its token endpoint, with a fresh `access_token` and without the refresh token.
     `provider_account_id` is what `identify` said, once it has.
     """
 
     sample: str | None = None
     archive: BinaryIO | None = field(default=None, repr=False)
+    token: JsonObject | None = field(default=None, repr=False)
     provider_account_id: str = field(default="", repr=False)
 
 
@@ -158,6 +190,15 @@ def pages(objects: Iterable[tuple[int, JsonObject]]) -> Iterator[Page]:
     yield from (Page(object_type, page) for object_type, page in waiting.items())
 
 
+@dataclass(frozen=True, slots=True)
+class PushAnswer:
+    """What a source said to a resource that was pushed. `certain`: whether that tells if it keeps the resource."""
+
+    status: int
+    content: JsonObject
+    certain: bool = True
+
+
 class Source(Protocol):
     """A place where a person's data comes from."""
 
@@ -166,11 +207,30 @@ class Source(Protocol):
     def identify(self, connection: Connection) -> Identity:
         """Whose account this is. An archive is read to its end, so that one that is let in can also be imported.
 
-        Raises Broken, whose message the person reads.
+        Raises Broken, whose message the person reads; a source that is signed in to also TryLater and NeedsLogin.
         """
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
         """The objects of the types that `cursors` names, newer than each cursor as far as the source can tell.
 
         Raises TryLater, NeedsLogin or Broken.
+        """
+
+
+@runtime_checkable
+class SignInSource(Source, Protocol):
+    """A source that a person signs in to; the platform does the signing in, and keeps and refreshes the tokens."""
+
+    def sign_in(self) -> SignIn:
+        """Where to sign in, which may have to be asked for. Raises TryLater or Broken."""
+
+
+@runtime_checkable
+class PushSource(Source, Protocol):
+    """A source that takes resources of the standards that `info.takes` names."""
+
+    def push(self, connection: Connection, resource_type: str, content: bytes) -> PushAnswer:
+        """Hands a resource on, byte by byte as the app sent it, once; what the source said, whatever that was.
+
+        Raises TryLater or NeedsLogin only if the source certainly did not keep it.
         """

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.errors import InvalidJWT, InvalidRequest, InvalidTimestamp
+from privateshare.platform.api.errors import headers_of
 from privateshare.platform.api.requests import api_address, platform_of
 from privateshare.platform.db.tables import Consent, Contract, Nonce
 from privateshare.platform.grants.contracts import client_id, load_contract
@@ -169,6 +171,19 @@ class OnceOnly:
         await self.db.flush()
         return _json(content, status)
 
+    async def resume(self, db: AsyncSession) -> "OnceOnly":
+        """The same in another transaction: for a change elsewhere, which no transaction of ours can hold.
+
+        The nonce is committed before the change and the answer after it. In between, an identical repeat is refused:
+        the change may have happened, and must not happen twice.
+        """
+        row = await db.get_one(Nonce, (self.row.client_id, self.row.nonce), with_for_update=True)
+        return OnceOnly(db, row, self.key)
+
+    async def forget(self) -> None:
+        """Nothing was changed: an identical repeat is a first call."""
+        await self.db.delete(self.row)
+
 
 async def _once(request: Request, caller: ContractCaller) -> OnceOnly:
     return await begin_once(request, caller)
@@ -216,4 +231,5 @@ async def _fingerprint(request: Request, token: str, content: str) -> bytes:
 
 
 def _json(content: bytes, status: int) -> Response:
-    return Response(content, status, media_type="application/json")
+    headers = headers_of(orjson.loads(content)["error"]) if status >= HTTPStatus.BAD_REQUEST else None
+    return Response(content, status, headers, media_type="application/json")

@@ -24,6 +24,7 @@ from privateshare.protocol.messages import (
     ServicePlatform,
     Wire,
 )
+from privateshare.sources.registry import listed_sources
 
 router = APIRouter(tags=["discovery"])
 
@@ -53,7 +54,8 @@ async def services(
     if contract_id and contract is None:
         raise InvalidRequest("contractId names no contract")
     entries = catalogue()
-    found = [entries.sources[id_] for id_ in offered_sources(contract, samples_only=include_sample_only)]
+    listed = listed_sources()
+    found = [listed[id_] for id_ in offered_sources(contract, samples_only=include_sample_only)]
     groups = {group for source in found for group in source.groups}
     return ServicesAnswer(
         data=AvailableServices(

@@ -1,6 +1,6 @@
 """Every refusal, in the one form of protocol 13."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import structlog
@@ -103,20 +103,25 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
 
 def render_error(request: Request, error: ApiError) -> Response:
     """Body and headers of protocol 13."""
-    told = {"code": error.code, "message": error.message, "reference": request_id(request)}
-    return JSONResponse({"error": told}, error.status, error_headers(request, error))
+    return JSONResponse({"error": told_of(request, error)}, error.status, error_headers(request, error))
+
+
+def told_of(request: Request, error: ApiError) -> dict[str, str]:
+    """What a refusal tells. Protocol 13."""
+    return {"code": error.code, "message": error.message, "reference": request_id(request)}
 
 
 def error_headers(request: Request, error: ApiError) -> dict[str, str]:
-    """What every refusal tells in its headers: clients read them where the answer is octets. Protocol 13."""
-    headers = {
-        "x-error-code": error.code,
-        "x-error-message": _header_safe(error.message),
-        "x-error-reference": request_id(request),
-    }
+    """What every refusal tells in its headers too, and when to come back. Protocol 13."""
+    headers = headers_of(told_of(request, error))
     if error.retry_after is not None:
         headers["retry-after"] = str(int(error.retry_after))
     return headers
+
+
+def headers_of(told: Mapping[str, str]) -> dict[str, str]:
+    """What a refusal tells, for clients that read no body: their answer would be octets."""
+    return {f"x-error-{name}": _header_safe(value) for name, value in told.items()}
 
 
 def invalid_form(error: RequestValidationError) -> InvalidRequest:

@@ -1,24 +1,21 @@
-"""Pushing into a person's library. Protocol 10."""
+"""Pushing into a person's library. Protocol 10.1."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
-from privateshare.platform.api.callers import User, UserCaller, authenticate, begin_once, later, require_user
+from privateshare.errors import InvalidContractDataRequest, InvalidRequest
+from privateshare.platform.api.callers import User, authenticate, begin_once, later, require_user
 from privateshare.platform.api.requests import body_stream, platform_of
 from privateshare.platform.blobs.incoming import deleted_on_failure, receive
-from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.libraries import hold_library, open_library
 from privateshare.platform.library.pushed import Arrival, read_descriptor
 from privateshare.protocol import jwt
 from privateshare.protocol.messages import Wire
 
 router = APIRouter(tags=["push"])
-
-STANDARDS = {("fhir", "stu3"), ("fhir", "3.0.2")}
 
 
 class Empty(Wire):
@@ -42,7 +39,7 @@ async def push_to_library(
     """Keeps a file in the person's library, once all of it has arrived. Needs a write contract. Protocol 10.1."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        user = _writer(await require_user(await authenticate(request, db)))
+        user = writer(await require_user(await authenticate(request, db)))
         library = await open_library(db, platform.master_key, user.consent.library_id)
     key = jwt.load_public_key(user.contract.public_key)
     arrival = Arrival(library, read_descriptor(jwt.verify(file_descriptor, key)))
@@ -59,26 +56,8 @@ async def push_to_library(
         return await once.answer({})
 
 
-def _writer(user: User) -> User:
+def writer(user: User) -> User:
+    """The user of a contract that writes. Raises InvalidContractDataRequest if it is of another kind. Protocol 5.2."""
     if user.contract.kind != "write":
         raise InvalidContractDataRequest("Only a write contract can push")
     return user
-
-
-@router.post("/permission-access/import/h:accountId/{standard}/{version}", response_model=Empty)
-async def push_to_provider(
-    caller: UserCaller,
-    standard: str,
-    version: str,
-    body: dict[str, Any],
-    account_id: Annotated[str, Header(alias="accountId")],
-) -> Response:
-    """Hands a resource on to the source of an account, and answers what the source said. Protocol 10.2."""
-    del body
-    _writer(caller)
-    if (standard, version) not in STANDARDS:
-        raise InvalidRequest(f"{standard} {version} cannot be pushed; fhir stu3 or 3.0.2 can")
-    accounts = await consented_accounts(caller.db, caller.consent.id)
-    if account_id not in {account.public_id for account in accounts}:
-        raise NotFound("There is no such account here")
-    raise InvalidContractDataRequest("The source of this account takes no data")

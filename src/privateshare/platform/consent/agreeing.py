@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from privateshare.platform.consent.choices import contract_reach, shared_kinds
+from privateshare.platform.consent.choices import asks_for_sources, contract_reach, shared_kinds
 from privateshare.platform.consent.connecting import connected_here
 from privateshare.platform.consent.walk import Walk
 from privateshare.platform.db.tables import Account, ConsentAccount
@@ -20,7 +20,7 @@ MAX_KINDS = 6  # of those named beside an account; all are named above
 
 @dataclass(frozen=True, slots=True)
 class Shareable:
-    """An account on the consent page. `kinds` are those that the app would get of it."""
+    """An account on the consent page. `kinds` are those that the app would get of it; none if it would write there."""
 
     account: Account
     source: str
@@ -31,16 +31,19 @@ class Shareable:
 
 
 async def shareable_accounts(walk: Walk) -> list[Shareable]:
-    """The person's accounts that hold something the contract asks for, oldest first."""
-    if walk.journey.library_id is None or walk.contract.kind != "read":
+    """The person's accounts that hold something the contract asks for, or take what it sends, oldest first."""
+    if walk.journey.library_id is None or walk.contract.kind == "read-raw":
         return []
     library = await open_library(walk.db, walk.platform.master_key, walk.journey.library_id)
     ticked = await _ticked(walk)
     reach = contract_reach(walk.contract, walk.now)
     found = []
     for account in await library_accounts(walk.db, library.id):
-        kinds = shared_kinds(reach, all_sources()[account.source_id].info)
-        if not kinds:
+        source = all_sources().get(account.source_id)  # None if the operator took it away
+        if source is None:
+            continue
+        kinds = shared_kinds(reach, source.info) if walk.contract.kind == "read" else []
+        if not kinds and not (source.info.takes and _may_be_written_to(walk, account, ticked)):
             continue
         named = [walk.words.object_type(kind) for kind in kinds[:MAX_KINDS]] + ["…"] * (len(kinds) > MAX_KINDS)
         found.append(
@@ -56,10 +59,16 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
     return found
 
 
+def _may_be_written_to(walk: Walk, account: Account, shared: set[UUID] | None) -> bool:
+    """Whether a contract that writes is about this account: the link says so, or the person agreed to it before."""
+    asked = asks_for_sources(walk.contract, walk.parameters)
+    return walk.contract.kind == "write" and (asked or account.id in (shared or ()))
+
+
 def owner_of(walk: Walk, account: Account, library: OpenLibrary) -> str:
     """Whose account it is, or which sample data set."""
-    samples = {sample.id: sample.name for sample in all_sources()[account.source_id].info.samples}
     if account.sample is not None:
+        samples = {sample.id: sample.name for sample in all_sources()[account.source_id].info.samples}
         return walk.words.say(samples.get(account.sample, account.sample))
     return account_identity(account, library).display_name
 

@@ -11,7 +11,7 @@ from privateshare.platform.db.tables import Contract
 from privateshare.protocol.catalogue import SourceType, catalogue
 from privateshare.protocol.scope import Kind, Reach, reach_of_contract
 from privateshare.sources.contract import Source, SourceInfo
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import all_sources, listed_sources
 
 ON_DEVICE = frozenset({260})  # Apple Health: iOS apps read it on the person's phone, and nothing of it comes here
 MAX_SHOWN = 60  # of a picker's tiles; more are found by searching
@@ -53,10 +53,21 @@ def shared_kinds(reach: Reach, info: SourceInfo) -> list[int]:
     return [kind.object_type for kind in kinds if kind.object_type is not None and reach.allows_kind(kind)]
 
 
+def asks_for_sources(contract: Contract, parameters: Parameters) -> bool:
+    """Whether a person is asked to connect sources: to read from, or on a link that says so to push to."""
+    pushes = parameters.source_type == "push" or parameters.service is not None
+    return contract.kind == "read" or (contract.kind == "write" and pushes)
+
+
 def allowed_sources(contract: Contract, parameters: Parameters, now: datetime) -> dict[int, Source]:
-    """The sources, by id, that this contract may ask for and this link offers. Protocol 8.2."""
+    """The sources, by id, that this contract may ask for and this link offers. Protocol 8.2.
+
+    Of those that an app writes to only their taking it matters: what it reads, contracts that read say.
+    """
+    writes = contract.kind == "write"
     reach = contract_reach(contract, now)
-    wanted = SourceType[parameters.source_type.upper()]
+    wanted = SourceType.PUSH if writes else SourceType[parameters.source_type.upper()]
+    listed = listed_sources()
     samples_do = (
         parameters.include_sample_data_only_sources
         or parameters.sample_data_auto_onboard
@@ -65,11 +76,17 @@ def allowed_sources(contract: Contract, parameters: Parameters, now: datetime) -
     return {
         id_: source
         for id_, source in all_sources().items()
-        if wanted in catalogue().sources[id_].types
-        and (kinds := shared_kinds(reach, source.info))
-        and in_sources_scope(parameters.sources_scope, source.info.service_group, kinds)
-        and (source.info.upload is not None or samples_do)
+        if wanted in listed[id_].types
+        and (source.info.has_own_data or samples_do)
+        and _is_asked_for(source.info, reach, parameters, writes=writes)
     }
+
+
+def _is_asked_for(info: SourceInfo, reach: Reach, parameters: Parameters, *, writes: bool) -> bool:
+    if writes:
+        return bool(info.takes)
+    kinds = shared_kinds(reach, info)
+    return bool(kinds) and in_sources_scope(parameters.sources_scope, info.service_group, kinds)
 
 
 def source_on_device(contract: Contract, parameters: Parameters, now: datetime) -> int | None:
@@ -103,4 +120,4 @@ def _matching(sources: dict[int, Source], search: str, words: Words) -> Iterator
         name = words.source(id_)
         told = f"{name} {words.group(source.info.service_group)}".casefold()
         if all(word in told for word in wanted):
-            yield source.info.service_group, Tile(id_, name, source.info.upload is None)
+            yield source.info.service_group, Tile(id_, name, not source.info.has_own_data)

@@ -1,18 +1,19 @@
-"""The page where a person connects a source: with a sample data set, or with the export archive they upload."""
+"""The page where a person connects a source: with a sample data set, the archive they upload, or by signing in."""
+
+import asyncio
 
 from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from privateshare.errors import NotFound, RequestTooLarge
-from privateshare.platform.api.requests import platform_of
+from privateshare.errors import RequestTooLarge
+from privateshare.platform.api.requests import origin, platform_of
 from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.consent import connecting, ending, steps
-from privateshare.platform.consent.choices import allowed_sources, contract_reach, shared_kinds
+from privateshare.platform.consent import connecting, ending, signing_in, steps
+from privateshare.platform.consent.choices import contract_reach, shared_kinds
 from privateshare.platform.consent.pages import redirect
 from privateshare.platform.consent.uploads import Form, read_form
 from privateshare.platform.consent.walk import (
-    REVIEWED,
     TOKEN_FIELD,
     OpenWalk,
     Walk,
@@ -21,21 +22,28 @@ from privateshare.platform.consent.walk import (
     check_sent_from_here,
     journey_page,
     open_walk,
-    require_kind,
 )
 from privateshare.platform.consent.wording import N_
-from privateshare.sources.contract import Broken, Source
+from privateshare.sources.contract import Broken, SignInSource, Source, TryLater
 
-WAY, UPLOAD, SAMPLE = "way", "upload", "sample:"
+WAY, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
+PROBLEMS = {  # with which a sign-in may lead back here
+    "declined": N_("You did not sign in at %(source)s. Try again, or cancel."),
+    "failed": N_("%(source)s could not complete the sign-in. Try again, or choose another source."),
+    "away": N_("%(source)s does not answer. Try again in a moment."),
+    "another": N_("This is another account. Connect the same one as before."),
+}
 UNPROCESSABLE, TOO_LARGE = 422, 413
 
 router = APIRouter()
 
 
 @router.get("/journey/{tag}/connect/{source_id}")
-async def show_connect(walk: OpenWalk, source_id: int) -> Response:
-    """The ways to connect a source."""
-    return _ways(walk, await _offered(walk, source_id))
+async def show_connect(walk: OpenWalk, source_id: int, problem: str = "") -> Response:
+    """The ways to connect a source; with `problem` why it did not work."""
+    source = await steps.offered_source(walk, source_id)
+    told = walk.words.say(PROBLEMS.get(problem, ""), source=walk.words.source(source_id))
+    return _ways(walk, source, told)
 
 
 @router.post("/journey/{tag}/connect/{source_id}")
@@ -65,6 +73,8 @@ async def _connect_chosen(request: Request, walk: Walk, source: Source, form: Fo
     sample = way.removeprefix(SAMPLE) if way.startswith(SAMPLE) else None
     if sample in {offered.id for offered in source.info.samples}:
         return await _connect_sample(request, source, sample)
+    if way == SIGN_IN and isinstance(source, SignInSource):
+        return await _begin_sign_in(request, walk, source)
     if way != UPLOAD or source.info.upload is None:
         return _ways(walk, source, walk.words.say(N_("Choose one of these first.")))
     if form.file is None:
@@ -80,6 +90,19 @@ async def _connect_sample(request: Request, source: Source, sample: str) -> Resp
             return _another_account(walk, source)
         account = await connecting.connect_sample(walk, source, identity, sample)
         return redirect(await steps.after_connecting(walk, account))
+
+
+async def _begin_sign_in(request: Request, walk: Walk, source: SignInSource) -> Response:
+    try:
+        sign_in = await asyncio.to_thread(source.sign_in)
+    except TryLater:
+        return _ways(walk, source, walk.words.say(PROBLEMS["away"], source=walk.words.source(source.info.id)))
+    except Broken as error:
+        return _ways(walk, source, _reason(walk, error))
+    async with platform_of(request).database.transaction() as db:
+        walk = await _open(request, db)
+        signing_in.begin(walk, source.info.id, sign_in, origin(request))
+        return redirect(walk.address(f"sign-in/{source.info.id}"))
 
 
 async def _connect_archive(request: Request, walk: Walk, source: Source, archive: SealedTemporary) -> Response:
@@ -108,22 +131,13 @@ async def _current(request: Request, source_id: int) -> tuple[Walk, Source]:
     """The journey and the source, in a transaction that is over: none is held while an upload arrives."""
     async with platform_of(request).database.transaction() as db:
         walk = await _open(request, db)
-        return walk, await _offered(walk, source_id)
+        return walk, await steps.offered_source(walk, source_id)
 
 
 async def _open(request: Request, db: AsyncSession) -> Walk:
-    walk = await open_walk(request, db)
+    walk = await open_walk(request, db, request.path_params["tag"])
     check_open(walk)
     return walk
-
-
-async def _offered(walk: Walk, source_id: int) -> Source:
-    require_kind(walk, *REVIEWED, "onboard", "reauthorize")
-    source = allowed_sources(walk.contract, walk.parameters, walk.now).get(source_id)
-    account = await steps.the_account(walk)
-    if source is None or (account is not None and account.source_id != source_id):
-        raise NotFound("The app does not ask for this source")
-    return source
 
 
 def _reason(walk: Walk, error: Broken) -> str:
@@ -132,7 +146,7 @@ def _reason(walk: Walk, error: Broken) -> str:
 
 
 def _another_account(walk: Walk, source: Source) -> Response:
-    return _ways(walk, source, walk.words.say(N_("This is another account. Connect the same one as before.")))
+    return _ways(walk, source, walk.words.say(PROBLEMS["another"]))
 
 
 def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESSABLE, *, chosen: str = "") -> Response:
@@ -142,6 +156,7 @@ def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESS
         "source_id": source.info.id,
         "samples": source.info.samples,
         "upload": source.info.upload,
+        "signs_in": source.info.signs_in,
         "kinds": walk.words.kinds(shared_kinds(reach, source.info)),
         "chosen": chosen or (f"{SAMPLE}{walk.parameters.sample_data_set}" if walk.parameters.sample_data_set else ""),
         "max_bytes": walk.platform.settings.max_upload_bytes,

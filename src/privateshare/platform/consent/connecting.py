@@ -1,4 +1,4 @@
-"""Connecting a source: a sample data set, or the export archive that a person uploads."""
+"""Connecting a source: a sample data set, the export archive that a person uploads, or by signing in there."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,9 +11,10 @@ from privateshare.platform.consent.ending import journey_library
 from privateshare.platform.consent.walk import Walk, extend
 from privateshare.platform.db.tables import Account
 from privateshare.platform.library.accounts import Connected, account_identity, connect_account
+from privateshare.platform.library.credentials import for_source
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.runtime import Platform
-from privateshare.sources.contract import Connection, Identity, Source
+from privateshare.sources.contract import Connection, Identity, JsonObject, Source
 
 PIECE_BYTES = 256 * 1024
 
@@ -37,6 +38,16 @@ async def identify_archive(source: Source, archive: SealedTemporary) -> Identity
         return await asyncio.to_thread(source.identify, Connection(archive=reader))
     finally:
         reader.detach()
+
+
+async def identify_signed_in(source: Source, token: JsonObject) -> Identity:
+    """Whose account the person signed in to. Raises TryLater, NeedsLogin or Broken."""
+    return await asyncio.to_thread(source.identify, Connection(token=for_source(token)))
+
+
+async def connect_signed_in(walk: Walk, source: Source, identity: Identity, token: JsonObject) -> Account:
+    """The account that the person signed in to, in their library."""
+    return await _connect(walk, Connected(source.info, identity, token=token))
 
 
 async def is_expected(walk: Walk, identity: Identity) -> bool:

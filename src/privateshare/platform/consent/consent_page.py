@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.platform.consent import agreeing, ending
-from privateshare.platform.consent.choices import source_on_device
+from privateshare.platform.consent.choices import asks_for_sources, source_on_device
 from privateshare.platform.consent.pages import redirect
 from privateshare.platform.consent.terms import read_terms
 from privateshare.platform.consent.walk import REVIEWED, OpenWalk, PostedForm, Walk, journey_page, require_kind
@@ -32,13 +32,14 @@ async def give_consent(form: PostedForm) -> Response:
     shareable = await agreeing.shareable_accounts(walk)
     chosen = agreeing.chosen_accounts(shareable, form.fields.get("account", []))
     if _needs_accounts(walk) and not chosen:
-        return await _consent(walk, walk.words.say(N_("Choose at least one account to share, or decline.")))
+        return await _consent(walk, walk.words.say(N_("Choose at least one account, or decline.")))
     return redirect(await ending.accept(walk, chosen))
 
 
 def _needs_accounts(walk: Walk) -> bool:
     """Whether there is nothing to agree to without an account."""
-    return walk.contract.kind == "read" and source_on_device(walk.contract, walk.parameters, walk.now) is None
+    asks = asks_for_sources(walk.contract, walk.parameters)
+    return asks and source_on_device(walk.contract, walk.parameters, walk.now) is None
 
 
 async def _consent(walk: Walk, problem: str = "") -> Response:
@@ -49,7 +50,6 @@ async def _consent(walk: Walk, problem: str = "") -> Response:
     values = {
         "terms": read_terms(walk.contract, walk.words, walk.now),
         "shareable": shareable,
-        "contract_kind": walk.contract.kind,
         "on_device": walk.words.source(on_device) if on_device else None,
         "problem": problem,
     }

@@ -5,8 +5,6 @@ from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,8 +16,9 @@ from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import issue_code
+from privateshare.platform.library.credentials import open_token, revoke_token
 from privateshare.platform.library.erasure import undo_journey, withdraw_access
-from privateshare.platform.library.keys import DataKey, open_value, seal_value
+from privateshare.platform.library.keys import open_value, seal_value
 from privateshare.platform.library.libraries import OpenLibrary, create_library, hold_library, open_library
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.sync.sessions import start_session
@@ -78,9 +77,17 @@ async def add_account(walk: Walk, account: Account | None) -> str:
 
 
 async def withdraw(walk: Walk, account: Account) -> str:
-    """Gives up the platform's access to an account's source; where the browser goes. Protocol 7.4."""
+    """Gives up the platform's access to an account's source; where the browser goes. Protocol 7.4.
+
+    What lets the platform in is forgotten in any case. The app is told of a failure if the source could not be told:
+    there, the permission may stand until it ends by itself.
+    """
+    told = True
+    if account.sealed_credentials is not None:
+        token = open_token(await journey_library(walk), account)
+        told = await revoke_token(account.source_id, token)
     await withdraw_access(walk.db, walk.platform, account)
-    return _finish(walk, withdrawal_address(walk.journey))
+    return _finish(walk, withdrawal_address(walk.journey, None if told else Failure.SERVER_ERROR))
 
 
 async def abandon(walk: Walk, failure: Failure) -> str:
@@ -105,7 +112,7 @@ async def usable_outcome(walk: Walk) -> str | None:
     """
     if walk.journey.sealed_outcome is None:
         return None
-    key = _outcome_key(walk.browser)
+    key = walk.key(OUTCOME)
     address = open_value(key, OUTCOME, walk.journey.id, walk.journey.sealed_outcome).decode()
     code = parse_qs(urlsplit(address).query).get("code", [""])[-1]
     return address if not code or await _is_unused(walk.db, code, walk.now) else None
@@ -130,13 +137,8 @@ def _new_reference(walk: Walk, accounts: Sequence[Account]) -> str | None:
 
 def _finish(walk: Walk, address: str) -> str:
     walk.journey.finished_at = walk.now
-    walk.journey.sealed_outcome = seal_value(_outcome_key(walk.browser), OUTCOME, walk.journey.id, address.encode())
+    walk.journey.sealed_outcome = seal_value(walk.key(OUTCOME), OUTCOME, walk.journey.id, address.encode())
     return address
-
-
-def _outcome_key(browser: str) -> DataKey:
-    """Only the browser of the journey can have it made: the platform keeps a hash of its secret."""
-    return DataKey(HKDF(SHA256(), 32, salt=None, info=OUTCOME.encode()).derive(browser.encode()))
 
 
 async def _is_unused(db: AsyncSession, code: str, now: datetime) -> bool:

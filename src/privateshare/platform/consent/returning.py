@@ -46,15 +46,16 @@ def is_withdrawal(journey: Journey) -> bool:
     return journey.account_id is not None and journey.session_id is None
 
 
-def withdrawal_address(journey: Journey) -> str:
-    """Where a person goes who withdrew permission at a source. Protocol 7.4."""
-    return with_query(journey.redirect_uri, {"result": "success"})
+def withdrawal_address(journey: Journey, failure: Failure | None = None) -> str:
+    """Where a person goes who withdrew permission at a source, or could not. Protocol 7.4."""
+    failed = {"result": "failed", "errorCode": failure, "error_message": failure}  # iOS reads the first
+    return with_query(journey.redirect_uri, {"result": "success"} if failure is None else failed)
 
 
 def failure_address(journey: Journey, parameters: Parameters, failure: Failure) -> str:
     """Where a person goes who did not; a `callback` has been checked when the journey began."""
     if is_withdrawal(journey):
-        return with_query(journey.redirect_uri, {"result": "failed", "errorCode": failure, "error_message": failure})
+        return withdrawal_address(journey, failure)
     told = {"success": "false", "errorCode": failure, "state": journey.state}
     return with_query(parameters.callback or journey.redirect_uri, told)
 

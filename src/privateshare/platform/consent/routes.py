@@ -17,7 +17,15 @@ from starlette.responses import Response
 from privateshare.errors import ApiError, InvalidToken, NotFound
 from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.errors import request_id
-from privateshare.platform.consent import connect_page, consent_page, ending, source_page, steps, withdraw_page
+from privateshare.platform.consent import (
+    connect_page,
+    consent_page,
+    ending,
+    sign_in_page,
+    source_page,
+    steps,
+    withdraw_page,
+)
 from privateshare.platform.consent.entering import enter, entered
 from privateshare.platform.consent.pages import page, redirect, static_file
 from privateshare.platform.consent.returning import Failure
@@ -32,8 +40,9 @@ router = APIRouter()
 def consent_app() -> APIRouter:
     """Everything under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
-    for part in (router, source_page.router, connect_page.router, consent_page.router, withdraw_page.router):
-        whole.include_router(part)
+    for part in (sign_in_page, source_page, connect_page, consent_page, withdraw_page):
+        whole.include_router(part.router)
+    whole.include_router(router)
     return whole
 
 

@@ -1,9 +1,10 @@
 """Which page comes next on a journey."""
 
+from privateshare.errors import NotFound
 from privateshare.platform.consent import agreeing, connecting, ending
-from privateshare.platform.consent.choices import allowed_sources, source_on_device
+from privateshare.platform.consent.choices import allowed_sources, asks_for_sources, source_on_device
 from privateshare.platform.consent.returning import Failure
-from privateshare.platform.consent.walk import REVIEWED, Walk
+from privateshare.platform.consent.walk import REVIEWED, Walk, require_kind
 from privateshare.platform.db.tables import Account
 from privateshare.platform.library.accounts import library_accounts
 from privateshare.sources.contract import Source
@@ -17,7 +18,8 @@ async def first_page(walk: Walk) -> str:
         return walk.address("withdraw")
     if (account := await the_account(walk)) is not None:
         return walk.address(f"connect/{account.source_id}")
-    if walk.journey.kind == "user-reauth" or (walk.journey.kind == "authorize" and walk.contract.kind != "read"):
+    asks_for_none = not asks_for_sources(walk.contract, walk.parameters)
+    if walk.journey.kind == "user-reauth" or (walk.journey.kind == "authorize" and asks_for_none):
         return walk.address("consent")
     if source_on_device(walk.contract, walk.parameters, walk.now) is not None:
         return walk.address("consent") if walk.journey.kind == "authorize" else await ending.add_account(walk, None)
@@ -59,6 +61,16 @@ async def onboard_sample(walk: Walk, source: Source) -> str:
     if walk.journey.kind == "authorize":
         return await ending.accept(walk, [account])
     return await ending.add_account(walk, account)
+
+
+async def offered_source(walk: Walk, source_id: int) -> Source:
+    """A source that may be connected on this journey. Raises NotFound."""
+    require_kind(walk, *REVIEWED, "onboard", "reauthorize")
+    source = allowed_sources(walk.contract, walk.parameters, walk.now).get(source_id)
+    account = await the_account(walk)
+    if source is None or (account is not None and account.source_id != source_id):
+        raise NotFound("The app does not ask for this source")
+    return source
 
 
 async def the_account(walk: Walk) -> Account | None:

@@ -9,6 +9,8 @@ from hashlib import sha256
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -22,6 +24,7 @@ from privateshare.platform.consent.parameters import Parameters
 from privateshare.platform.consent.wording import Words
 from privateshare.platform.db.tables import Contract, Journey
 from privateshare.platform.grants.journeys import JourneyKind, resume_journey
+from privateshare.platform.library.keys import DataKey
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
 
@@ -49,6 +52,10 @@ class Walk:
         """What every form of this journey carries, and no other site can know."""
         return form_token(self.browser)
 
+    def key(self, purpose: str) -> DataKey:
+        """The key of what only this browser can have opened: the platform keeps a hash of its secret."""
+        return DataKey(HKDF(SHA256(), 32, salt=None, info=purpose.encode()).derive(self.browser.encode()))
+
     def address(self, page: str) -> str:
         """The address of a page of this journey."""
         return f"{ONBOARD_PATH}journey/{journey_tag(self.journey)}/{page}"
@@ -59,6 +66,7 @@ def journey_page(walk: Walk, template: str, values: Mapping[str, object], *, sta
     shared = {
         "app": walk.contract.application.name,
         "kind": walk.journey.kind,
+        "contract_kind": walk.contract.kind,
         "reviewed": walk.journey.kind in REVIEWED,
         "token": walk.form_token,
         "address": walk.address,
@@ -100,12 +108,12 @@ def request_words(request: Request, asked: str | None) -> Words:
     return Words(choose_language(asked, request.headers.get("accept-language", "")))
 
 
-async def open_walk(request: Request, db: AsyncSession) -> Walk:
-    """The journey that the address names and this browser holds, finished or not.
+async def open_walk(request: Request, db: AsyncSession, tag: str) -> Walk:
+    """The journey of this name that this browser holds, finished or not.
 
     Raises InvalidToken if this browser holds none of this name, or it has expired.
     """
-    browser = request.cookies.get(cookie_name(request, request.path_params["tag"]))
+    browser = request.cookies.get(cookie_name(request, tag))
     if browser is None:
         raise InvalidToken("The token (code) is invalid", detail="no cookie of this journey")
     now = datetime.now(UTC)
@@ -119,8 +127,8 @@ async def open_walk(request: Request, db: AsyncSession) -> Walk:
     return Walk(platform_of(request), db, journey, contract, parameters, words, browser, now)
 
 
-async def _walk(request: Request, db: Transaction) -> Walk:
-    return await open_walk(request, db)
+async def _walk(request: Request, db: Transaction, tag: str) -> Walk:
+    return await open_walk(request, db, tag)
 
 
 AnyWalk = Annotated[Walk, Depends(_walk, scope="function")]

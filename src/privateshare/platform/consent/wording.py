@@ -11,6 +11,7 @@ from babel.units import format_unit
 
 from privateshare.platform.consent.locales import translations
 from privateshare.protocol.catalogue import ObjectType, catalogue
+from privateshare.sources.registry import listed_sources
 
 MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
@@ -106,7 +107,8 @@ class Words:
 
     def source(self, source: int) -> str:
         """A source's name."""
-        return self.say(catalogue().sources[source].name)
+        listed = listed_sources().get(source)
+        return self.say(listed.name) if listed else self.say(N_("A source that is no longer here"))
 
     def service_type(self, service_type: int) -> str:
         """A service's name."""

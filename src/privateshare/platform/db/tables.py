@@ -320,7 +320,8 @@ class Journey(Table):
 
     `kind`, known when it is opened: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1).
     `parameters`: those of 8.2. A `provisional` library was made by this journey, and goes if the person declines.
-    `sealed_outcome`: the address it ended with, for a person who pressed twice; only their browser has its key.
+    `sealed_outcome`: the address it ended with, for a person who pressed twice; `sealed_sign_in`: the sign-in at a
+    source that is under way. Only their browser has the keys.
     """
 
     __tablename__ = "journeys"
@@ -340,6 +341,7 @@ class Journey(Table):
     account_id: Mapped[UUID | None]
     provisional: Mapped[bool] = mapped_column(default=False)
     sealed_outcome: Mapped[bytes | None]
+    sealed_sign_in: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime] = mapped_column(index=True)
     finished_at: Mapped[datetime | None]

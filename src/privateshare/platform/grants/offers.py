@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from privateshare.platform.db.tables import Contract
-from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.messages import ServiceGroupScope
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import all_sources, listed_sources
 
 
 def offered_sources(contract: Contract | None, *, samples_only: bool) -> Sequence[int]:
@@ -16,13 +15,15 @@ def offered_sources(contract: Contract | None, *, samples_only: bool) -> Sequenc
     return [
         source.info.id
         for source in all_sources().values()
-        if (samples_only or source.info.upload is not None) and (contract is None or asks_for(contract, source.info.id))
+        if (samples_only or source.info.has_own_data) and (contract is None or asks_for(contract, source.info.id))
     ]
 
 
 def asks_for(contract: Contract, source_id: int) -> bool:
-    """Whether a contract asks for anything that this source gives."""
-    source = catalogue().sources[source_id]
+    """Whether a contract asks for anything that this source gives, or writes what it takes."""
+    if contract.kind == "write":
+        return bool(all_sources()[source_id].info.takes)
+    source = listed_sources()[source_id]
     groups = (contract.document.get("dataRequest") or {}).get("serviceGroups") or []
     for group in (ServiceGroupScope.model_validate(entry) for entry in groups):
         services = [service.id for service in group.service_types or ()]

@@ -1,7 +1,7 @@
 """The sources that a person connected. Protocol 7.1."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID, uuid4
@@ -12,22 +12,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import Account, ConsentAccount, DoomedBlob
 from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.library.credentials import seal_token
 from privateshare.platform.library.libraries import OpenLibrary, next_account_number
 from privateshare.protocol import messages
 from privateshare.protocol.catalogue import catalogue
-from privateshare.sources.contract import Identity, SourceInfo
+from privateshare.sources.contract import Identity, JsonObject, SourceInfo
+from privateshare.sources.registry import listed_sources
 
 DETAILS = "account details"
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """What a person connected: whose it is, and the sample or the sealed archive that it comes from."""
+    """What a person connected: whose it is, and the sample, the sealed archive or the sign-in that it comes from."""
 
     source: SourceInfo
     identity: Identity
     sample: str | None = None
     archive_blob: str | None = None
+    token: JsonObject | None = field(default=None, repr=False)
 
 
 async def connect_account(db: AsyncSession, library: OpenLibrary, connected: Connected) -> Account:
@@ -47,6 +50,7 @@ async def connect_account(db: AsyncSession, library: OpenLibrary, connected: Con
         db.add(DoomedBlob(key=account.archive_blob))
     account.archive_blob = connected.archive_blob
     account.sample = connected.sample
+    account.sealed_credentials = seal_token(library, account.id, connected.token) if connected.token else None
     account.needs_login = False
     account.updated_at = datetime.now(UTC)
     await db.flush()
@@ -106,7 +110,7 @@ def account_view(account: Account, library: OpenLibrary) -> messages.Account:
     entries = catalogue()
     group = entries.service_groups[account.service_group]
     service = entries.service_types[account.service_type]
-    source = entries.sources[account.source_id]
+    source = listed_sources().get(account.source_id)  # None if the operator took it out of the settings
     return messages.Account(
         id=account.public_id,
         reference=account.reference,
@@ -118,11 +122,11 @@ def account_view(account: Account, library: OpenLibrary) -> messages.Account:
         service_type_id=service.id,
         service_type_name=service.name,
         service_type_reference=service.reference,
-        source_id=source.id,
+        source_id=account.source_id,
         access_token_status=messages.AccessTokenStatus(authorized=not account.needs_login),
-        service_provider_id=source.id,
-        service_provider_name=source.name,
-        service_provider_reference=source.reference,
+        service_provider_id=account.source_id,
+        service_provider_name=source.name if source else None,
+        service_provider_reference=source.reference if source else None,
         username=account_identity(account, library).display_name,
         sample=True if account.sample else None,
     )

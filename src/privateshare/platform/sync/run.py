@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.blobs.sealed import SealedReader
 from privateshare.platform.db.tables import Account, Consent, DoomedBlob, Session, SessionSync, Sync
 from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.files import Shelf, record_files, slot_files
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, hold_library, open_library
 from privateshare.platform.library.spool import Spool
@@ -27,7 +28,17 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, outcome_of
 from privateshare.platform.sync.queue import defer_sync
 from privateshare.platform.sync.retries import MAX_TRIES, PASSING, TryAgain, pause_after
-from privateshare.sources.contract import Broken, Connection, NeedsLogin, Page, Skipped, Source, SourceFailure, TryLater
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    JsonObject,
+    NeedsLogin,
+    Page,
+    Skipped,
+    Source,
+    SourceFailure,
+    TryLater,
+)
 from privateshare.sources.registry import all_sources
 
 CURSORS = "cursors"
@@ -40,6 +51,10 @@ class Stopped(Exception):
     """Nobody waits for this sync any more: the account is gone, or every consent to it was withdrawn."""
 
 
+class SourceGone(Exception):
+    """The operator took a source out of the settings that people have accounts of."""
+
+
 @dataclass
 class Run:
     """What one sync works on."""
@@ -49,6 +64,8 @@ class Run:
     sync_id: UUID
     account: Account
     source: Source
+    known_cursors: dict[int, str | None] = field(default_factory=dict)
+    token: JsonObject | None = field(default=None, repr=False)
     skipped: list[Skipped] = field(default_factory=list)
     cursors: dict[int, str | None] = field(default_factory=dict)
 
@@ -68,6 +85,9 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, trie
     except Stopped:
         log.info("sync stopped: nobody waits for it", sync=str(sync_id))
         await _end(platform, library_id, sync_id, STOPPED)
+    except SourceGone as gone:
+        log.error("sync ended: the settings name its source no more", source=gone.args[0])
+        await _end(platform, library_id, sync_id, FAILED)
     except LibraryGone:
         log.info("sync ended: its library cannot be opened", sync=str(sync_id))
         await _end(platform, library_id, sync_id, FAILED)
@@ -122,12 +142,16 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | N
         if account is None:
             return None
         sync.started_at = datetime.now(UTC)
-        source = all_sources()[account.source_id]
+        source = all_sources().get(account.source_id)
+        if source is None:
+            raise SourceGone(account.source_id)
         run = Run(platform, library, sync_id, account, source)
-        run.cursors = dict.fromkeys(source.info.object_types)
+        run.known_cursors = dict.fromkeys(source.info.object_types)
         if account.sealed_cursors is not None:
             known: dict[str, str] = orjson.loads(library.open(CURSORS, account.id, account.sealed_cursors))
-            run.cursors |= {int(object_type): cursor for object_type, cursor in known.items()}
+            run.known_cursors |= {
+                int(type_): cursor for type_, cursor in known.items() if int(type_) in run.known_cursors
+            }
         return run
 
 
@@ -135,24 +159,38 @@ async def _fetch(run: Run) -> SourceFailure | None:
     """Fetches and writes everything, or nothing if the source fails, and then gives its failure."""
     if run.account.needs_login:
         return NeedsLogin("the person must connect this source again")
+    try:
+        if run.account.sealed_credentials is not None:
+            run.token = await fresh_token(run.platform, run.library, run.account.id)
+        try:
+            await _fetch_all(run)
+        except NeedsLogin:
+            if run.token is None:
+                raise
+            # the access token may have ended on the way, or before its time
+            run.token = await fresh_token(run.platform, run.library, run.account.id, refused=run.token)
+            await _fetch_all(run)
+    except (TryLater, NeedsLogin, Broken) as failure:
+        return failure
+    return None
+
+
+async def _fetch_all(run: Run) -> None:
+    run.skipped, run.cursors = [], dict(run.known_cursors)
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(run.source.info.schema))
-        try:
-            connection = await asyncio.to_thread(_connection, run, stack)
-            async for page in _pages(run.source.fetch(connection, run.cursors)):
-                await _check_wanted(run)
-                await asyncio.to_thread(_spool_page, run, spool, page)
-        except (TryLater, NeedsLogin, Broken) as failure:
-            return failure
+        connection = await asyncio.to_thread(_connection, run, stack)
+        async for page in _pages(run.source.fetch(connection, run.known_cursors)):
+            await _check_wanted(run)
+            await asyncio.to_thread(_spool_page, run, spool, page)
         await _write_files(run, spool)
-    return None
 
 
 def _connection(run: Run, stack: ExitStack) -> Connection:
     identity = account_identity(run.account, run.library)
     blob = run.account.archive_blob
     if blob is None:
-        return Connection(sample=run.account.sample, provider_account_id=identity.provider_account_id)
+        return Connection(sample=run.account.sample, token=run.token, provider_account_id=identity.provider_account_id)
     reader = SealedReader(run.platform.blobs, blob, run.library.key.value, run.library.blob_context(blob))
     archive = stack.enter_context(BufferedReader(reader, ARCHIVE_BUFFER_BYTES))
     return Connection(archive=archive, provider_account_id=identity.provider_account_id)
@@ -228,7 +266,6 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
         _require_same_access(run, account)  # once nobody else can change it
         sync.outcome, sync.error = outcome_of(failure, run.skipped)
         sync.finished_at = account.updated_at = datetime.now(UTC)
-        account.needs_login = isinstance(failure, NeedsLogin)
         if failure is None:
             cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
             account.sealed_cursors = run.library.seal(CURSORS, account.id, orjson.dumps(cursors))

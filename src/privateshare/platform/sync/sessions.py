@@ -100,7 +100,8 @@ async def start_session(
     for account in await consented_accounts(db, consent.id):
         if chosen is not None and account.public_id not in chosen:
             continue
-        if account.sample is None and account.archive_blob is None and not account.needs_login:
+        comes_from = (account.sample, account.archive_blob, account.sealed_credentials)
+        if not any(comes_from) and not account.needs_login:
             continue  # an archive that is already in the library: nothing more will come of it
         await _wait_for_sync(db, platform, session, account)
 

@@ -54,7 +54,7 @@ class FhirFile:
         for resource in read_resources(connection.archive):
             known = known or resource["resourceType"] in OBJECT_TYPES
             if resource["resourceType"] == "Patient":
-                patients[str(resource.get("id") or UNKNOWN)] = _name(resource)
+                patients[str(resource.get("id") or UNKNOWN)] = patient_name(resource)
             if len(patients) > 1:
                 raise Broken("The file holds the records of several people. Upload the record of one person.")
         if not known:
@@ -80,7 +80,7 @@ def _typed(resources: Iterator[JsonObject], wanted: Collection[int]) -> Iterator
             yield object_type, resource
 
 
-def _name(patient: JsonObject) -> str:
+def patient_name(patient: JsonObject) -> str:
     """The person's name as FHIR has it; archives vary, so anything unexpected gives a plain word instead."""
     try:
         name = patient["name"][0]

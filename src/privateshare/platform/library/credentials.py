@@ -1,0 +1,121 @@
+"""What lets the platform into a source that a person signed in to: sealed, renewed in time, and revoked in the end."""
+
+import asyncio
+from collections.abc import Iterable
+from uuid import UUID
+
+import orjson
+import structlog
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform import upstream
+from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.db.tables import Account
+from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, hold_library, open_library
+from privateshare.platform.runtime import Platform
+from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure
+from privateshare.sources.registry import all_sources
+
+PURPOSE = "credentials"
+SOON_SECONDS = 120  # an access token that ends sooner is renewed first
+
+log = structlog.get_logger()
+_revocations: set[asyncio.Task[None]] = set()  # the event loop holds tasks weakly
+
+
+def seal_token(library: OpenLibrary, account_id: UUID, token: JsonObject) -> bytes:
+    """A source's token as an account keeps it."""
+    return library.seal(PURPOSE, account_id, orjson.dumps(token))
+
+
+def open_token(library: OpenLibrary, account: Account) -> JsonObject:
+    """The token of an account that has one. Raises SealBroken."""
+    assert account.sealed_credentials is not None
+    token: JsonObject = orjson.loads(library.open(PURPOSE, account.id, account.sealed_credentials))
+    return token
+
+
+async def fresh_token(
+    platform: Platform, library: OpenLibrary, account_id: UUID, refused: JsonObject | None = None
+) -> JsonObject:
+    """An account's token, for its source to use; renewed if it ends soon, or is the one that the source refused.
+
+    The account is locked meanwhile: a refresh token that rotates works once, so only one may renew, and whoever waited
+    gets the new one. A process that dies between the source's answer and the commit loses it: the person must sign in
+    again. Raises NeedsLogin, TryLater or Broken; LibraryGone.
+    """
+    async with platform.database.transaction() as db:
+        await hold_library(db, library.id)
+        account = await db.get(Account, (library.id, account_id), with_for_update={"key_share": True})
+        if account is None or account.sealed_credentials is None:
+            raise NeedsLogin("nobody is signed in")
+        token = open_token(library, account)
+        is_refused = refused is not None and refused["access_token"] == token["access_token"]
+        failure = None
+        if is_refused or upstream.expires_within(token, SOON_SECONDS):
+            try:
+                token = await asyncio.to_thread(_renewed, account.source_id, token)
+                account.sealed_credentials = seal_token(library, account_id, token)
+            except NeedsLogin as error:
+                account.needs_login, failure = True, error
+    if failure is not None:
+        raise failure
+    return for_source(token)
+
+
+def _renewed(source_id: int, token: JsonObject) -> JsonObject:
+    return upstream.refresh(_source(source_id).sign_in(), token)
+
+
+def for_source(token: JsonObject) -> JsonObject:
+    """The token without what its source has no use for."""
+    return {name: value for name, value in token.items() if name != "refresh_token"}
+
+
+async def revoke_token(source_id: int, token: JsonObject) -> bool:
+    """Has a source forget what it granted; whether it did, or cannot be asked to. RFC 7009."""
+    try:
+        sign_in = await asyncio.to_thread(_source(source_id).sign_in)
+        revoked = await asyncio.to_thread(upstream.revoke, sign_in, token)
+    except SourceFailure:
+        revoked = False
+    if not revoked:
+        log.warning("a source was not told that its token is of no more use", source=source_id)
+    return revoked
+
+
+async def revoke_after_commit(
+    db: AsyncSession, platform: Platform, library_id: UUID, accounts: Iterable[Account]
+) -> None:
+    """Has the sources of accounts that are erased forget what they granted, once the erasure is committed.
+
+    It is tried once and nobody waits for it: erasing must not depend on what others do.
+    """
+    signed_in = [account for account in accounts if account.sealed_credentials is not None]
+    if not signed_in:
+        return
+    try:
+        library = await open_library(db, platform.master_key, library_id)
+        tokens = [(account.source_id, open_token(library, account)) for account in signed_in]
+    except (LibraryGone, SealBroken):  # nobody can read them any more
+        return
+
+    def begin(_session: object) -> None:
+        for source_id, token in tokens:
+            task = asyncio.get_running_loop().create_task(_revoke(source_id, token))
+            _revocations.add(task)
+            task.add_done_callback(_revocations.discard)
+
+    event.listen(db.sync_session, "after_commit", begin, once=True)
+
+
+async def _revoke(source_id: int, token: JsonObject) -> None:
+    await revoke_token(source_id, token)
+
+
+def _source(source_id: int) -> SignInSource:
+    source = all_sources().get(source_id)
+    if not isinstance(source, SignInSource):
+        raise NeedsLogin("the operator took this source away")
+    return source

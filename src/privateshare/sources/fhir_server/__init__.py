@@ -1,0 +1,1 @@
+"""A FHIR server that a person signs in to."""

@@ -1,0 +1,55 @@
+"""What an operator says of a FHIR server."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
+from privateshare.sources.web import is_safe
+
+FIRST_ID = 9100
+
+VERSIONS: Mapping[str, str] = {"stu3": "3.0.2", "r4": "4.0.1"}
+
+USUAL_TYPES = (
+    *("Patient", "AllergyIntolerance", "Condition", "Immunization", "MedicationRequest", "FamilyMemberHistory"),
+    *("Observation", "Procedure", "DiagnosticReport", "Device", "Encounter", "MedicationDispense"),
+    *("MedicationStatement", "CarePlan", "CareTeam", "Goal", "DocumentReference"),
+)
+
+
+class FhirServerSettings(BaseModel):
+    """One FHIR server, and this platform as it is registered there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    id: int = Field(ge=FIRST_ID, description="Of the source. It must never change, nor be given to another server.")
+    name: str = Field(min_length=1, max_length=100, description="What people know it by.")
+    base_url: str = Field(description="The address of its FHIR API; https, or on this machine.")
+    client_id: str = Field(min_length=1, description="As the platform is registered there.")
+    client_secret: SecretStr | None = Field(default=None, description="If it is registered as a confidential client.")
+    version: Literal["stu3", "r4"] = Field(default="r4", description="The version of FHIR it speaks.")
+    scope: str | None = Field(default=None, description="Of its access tokens; if not set, what SMART on FHIR names.")
+    resource_types: tuple[str, ...] = Field(default=USUAL_TYPES, description="What is fetched, if it lets us.")
+    push: bool = Field(default=False, description="Whether apps may send resources to it.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        if not is_safe(value):
+            raise ValueError("must begin with https://, or be on this machine")
+        return value.rstrip("/")
+
+    @field_validator("resource_types")
+    @classmethod
+    def _are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not set(value) <= OBJECT_TYPES.keys() or len(set(value)) < len(value):
+            raise ValueError("must name resource types of FHIR R4, each once")
+        return value
+
+    @property
+    def wanted_scope(self) -> str:
+        """What a person is asked to allow there: to read, offline, and to write if apps may send resources."""
+        usual = "launch/patient openid fhirUser offline_access patient/*.read"
+        return self.scope or (f"{usual} patient/*.write" if self.push else usual)

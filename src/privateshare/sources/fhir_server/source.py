@@ -1,0 +1,99 @@
+"""A FHIR server that a person signs in to with SMART on FHIR. Resources are kept and delivered as they are."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from privateshare.protocol.catalogue import CatalogueSource, ServiceGroup, ServiceType, SourceType
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    Identity,
+    ObjectSchema,
+    Page,
+    PushAnswer,
+    SignIn,
+    Skipped,
+    SourceInfo,
+)
+from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
+from privateshare.sources.fhir_file.source import patient_name
+from privateshare.sources.fhir_server.configuration import VERSIONS, FhirServerSettings
+from privateshare.sources.fhir_server.pushing import create
+from privateshare.sources.fhir_server.requests import Refused, get_resource, open_fhir
+from privateshare.sources.fhir_server.search import find_pages
+from privateshare.sources.fhir_server.smart import SmartConfiguration
+
+PLATFORMS = (3, 4, 5)  # iOS, Android, web
+FHIR = "fhir"
+
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+class FhirServer:
+    """A source 9100 and up, service type 9100: ours."""
+
+    def __init__(self, settings: FhirServerSettings) -> None:
+        self._settings = settings
+        self._smart = SmartConfiguration(settings)
+        self._types = {OBJECT_TYPES[name]: name for name in settings.resource_types}
+        version = VERSIONS[settings.version]
+        self.info = SourceInfo(
+            id=settings.id,
+            service_type=ServiceType.FHIR_SERVER,
+            service_group=ServiceGroup.MEDICAL,
+            object_types=tuple(self._types),
+            schema=ObjectSchema(FHIR, version),
+            signs_in=True,
+            takes={(FHIR, settings.version), (FHIR, version)} if settings.push else (),
+        )
+        self.listing = CatalogueSource(
+            id=settings.id,
+            name=settings.name,
+            reference=f"fhirserver{settings.id}",
+            service_type=ServiceType.FHIR_SERVER,
+            groups=(ServiceGroup.MEDICAL,),
+            countries=(),
+            types=(SourceType.PULL, SourceType.PUSH) if settings.push else (SourceType.PULL,),
+            platforms=PLATFORMS,
+        )
+
+    def sign_in(self) -> SignIn:
+        """Where to sign in, as the server's SMART configuration says. Raises TryLater or Broken."""
+        return self._smart.sign_in()
+
+    def identify(self, connection: Connection) -> Identity:
+        """The patient that the token is for. Raises TryLater, NeedsLogin or Broken."""
+        patient = str((connection.token or {}).get("patient") or "")
+        if not _ID.fullmatch(patient):
+            raise Broken(
+                "%(name)s does not say whose record this is. Sign in there as the person it is about.",
+                name=self._settings.name,
+            )
+        with open_fhir(connection.token) as client:
+            try:
+                resource, _ = get_resource(client, f"{self._settings.base_url}/Patient/{patient}")
+            except Refused:  # a server that gives no names still gives the rest
+                resource = {}
+        return Identity(patient, patient_name(resource), "USER")
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
+        """The patient's resources of these types, changed since their cursors. Raises TryLater or NeedsLogin."""
+        patient, base = connection.provider_account_id, self._settings.base_url
+        with open_fhir(connection.token) as client:
+            for object_type, name in self._types.items():
+                if object_type not in cursors:
+                    continue
+                try:
+                    if name == "Patient":
+                        resource, _ = get_resource(client, f"{base}/Patient/{patient}")
+                        yield Page(object_type, [resource])
+                    else:
+                        yield from find_pages(client, base, name, patient, object_type, cursors[object_type])
+                except Refused as refused:
+                    message = f"The source did not give {name} (it answered {refused.status})"
+                    yield Skipped(object_type, refused.code, message, refused.status)
+
+    def push(self, connection: Connection, resource_type: str, content: bytes) -> PushAnswer:
+        """Has the server create a resource. Raises TryLater or NeedsLogin."""
+        with open_fhir(connection.token) as client:
+            return create(client, self._settings.base_url, resource_type, content)

@@ -1,0 +1,109 @@
+"""HTTP for sources: every answer is bounded in size and in time, and no redirection is followed."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import orjson
+
+from privateshare.sources.contract import JsonObject
+
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+MAX_ANSWER_SECONDS = 120  # for all of an answer
+TIMEOUT = httpx2.Timeout(30, connect=5)  # seconds without a sign of life
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+DEFAULT_PORTS = {"https": 443, "http": 80}
+PATIENCE_SECONDS = 60  # for a server that asks for patience and does not say for how long
+
+NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+"""The errors after which the server certainly knows nothing of the request."""
+
+
+class UnfitAnswer(httpx2.TransportError):
+    """An answer that is larger, or takes longer to arrive, than makes sense, or is packed though nobody asked."""
+
+
+class Bounded(httpx2.BaseTransport):
+    """A transport whose answers come to an end. They must not be packed: who counts packed bytes counts nothing."""
+
+    def __init__(self) -> None:
+        self._inner = httpx2.HTTPTransport()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, which is cut off where it exceeds a bound."""
+        request.headers["accept-encoding"] = "identity"
+        response = self._inner.handle_request(request)
+        assert isinstance(response.stream, httpx2.SyncByteStream)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            response.close()
+            raise UnfitAnswer("the answer is packed, and nobody asked for that")
+        response.stream = _BoundedStream(response.stream)
+        return response
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._inner.close()
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    def __init__(self, inner: httpx2.SyncByteStream) -> None:
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        received, give_up_at = 0, time.monotonic() + MAX_ANSWER_SECONDS
+        for piece in self._inner:
+            received += len(piece)
+            if received > MAX_ANSWER_BYTES or time.monotonic() > give_up_at:
+                raise UnfitAnswer("the answer does not end")
+            yield piece
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def open_client(headers: dict[str, str]) -> httpx2.Client:
+    """A client for one source; to be closed."""
+    return httpx2.Client(transport=Bounded(), timeout=TIMEOUT, headers=headers)
+
+
+def read_object(response: httpx2.Response) -> JsonObject | None:
+    """The JSON object that an answer holds, None if it holds none that can be written as JSON again."""
+    try:
+        content: Any = orjson.loads(response.content)
+    except ValueError:  # too deep as well
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def asks_to_wait(response: httpx2.Response) -> int:
+    """The seconds of its Retry-After, which may also be a date."""
+    told = response.headers.get("retry-after", "")
+    try:
+        return max(1, int(told))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(told)
+        return max(1, int((moment - datetime.now(UTC)).total_seconds()))
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return PATIENCE_SECONDS
+
+
+def is_safe(address: str) -> bool:
+    """Whether what goes to an address cannot be read on the way: https, or this machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two addresses are of the same scheme, host and port."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
