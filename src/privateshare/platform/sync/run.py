@@ -111,7 +111,8 @@ async def _try(run: Run, tries: int) -> None:
         pause = pause_after(tries, failure.retry_after)
         log.info("sync: the source is not available", sync=str(run.sync_id), again_in=pause)
         if pause is not None:
-            await _check_wanted(run)
+            async with run.platform.database.transaction() as db:
+                await _require_wanted(db, run)
             raise TryAgain(pause)
     await _finish(run, failure)
 
@@ -181,7 +182,7 @@ async def _fetch_all(run: Run) -> None:
         spool = stack.enter_context(Spool(run.source.info.schema))
         connection = await asyncio.to_thread(_connection, run, stack)
         async for page in _pages(run.source.fetch(connection, run.known_cursors)):
-            await _check_wanted(run)
+            await _check_may_fetch(run)
             await asyncio.to_thread(_spool_page, run, spool, page)
         await _write_files(run, spool)
 
@@ -211,27 +212,25 @@ def _spool_page(run: Run, spool: Spool, page: Page | Skipped) -> None:
     run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)
 
 
-async def _check_wanted(run: Run) -> None:
+async def _check_may_fetch(run: Run) -> None:
     async with run.platform.database.transaction() as db:
         await _require_wanted(db, run)
+        await _require_access(db, run)
 
 
 async def _require_wanted(db: AsyncSession, run: Run) -> None:
-    """Raises Stopped unless a session with a live consent still waits for this sync, LibraryGone if it was erased.
-
-    Raises TryAgain if the person withdrew access to the source, or connected it again, since the sync began.
-    """
+    """Raises Stopped unless a session with a live consent still waits for this sync, LibraryGone if it was erased."""
     await hold_library(db, run.library.id)
     waiting = _waiting(run.library.id, run.sync_id)
     if await db.scalar(waiting.with_for_update(read=True, of=Sync)) is None:
         raise Stopped
+
+
+async def _require_access(db: AsyncSession, run: Run) -> None:
+    """Raises NeedsLogin if the person withdrew access to the source since the sync began."""
     account = await db.get_one(Account, (run.library.id, run.account.id))
-    _require_same_access(run, account)
-
-
-def _require_same_access(run: Run, account: Account) -> None:
-    if account.needs_login != run.account.needs_login:
-        raise TryAgain(0)
+    if account.needs_login:
+        raise NeedsLogin("the person withdrew access")
 
 
 def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
@@ -252,6 +251,7 @@ async def _write_files(run: Run, spool: Spool) -> None:
     for slot in spool.slots():
         async with run.platform.database.transaction() as db:
             await _require_wanted(db, run)
+            await _require_access(db, run)
             existing = await slot_files(db, run.account, slot)
             written = await asyncio.to_thread(shelf.write_slot, schema, existing, spool.entries(slot))
             await record_files(db, run.account, slot, schema, written)
@@ -262,8 +262,12 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
         await _require_wanted(db, run)
         sync = await db.get_one(Sync, (run.library.id, run.sync_id))
         ours = (run.library.id, run.account.id)
-        account = await db.get_one(Account, ours, with_for_update=True, populate_existing=True)
-        _require_same_access(run, account)  # once nobody else can change it
+        account = await db.get_one(Account, ours, with_for_update=True)
+        if run.account.needs_login and not account.needs_login:  # connected again while this was under way
+            raise TryAgain(0)
+        if account.needs_login:
+            failure = failure or NeedsLogin("the person withdrew access")
+        account.needs_login = isinstance(failure, NeedsLogin)
         sync.outcome, sync.error = outcome_of(failure, run.skipped)
         sync.finished_at = account.updated_at = datetime.now(UTC)
         if failure is None:
