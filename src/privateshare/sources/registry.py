@@ -9,20 +9,22 @@ from privateshare.sources.fhir_server.configuration import FhirServerSettings
 from privateshare.sources.fhir_server.source import FhirServer
 from privateshare.sources.spotify.source import Spotify
 
-_BUILT_IN: Mapping[int, Source] = {source.info.id: source for source in (Spotify(), FhirFile())}
-_servers: dict[int, FhirServer] = {}
+_sources: dict[int, Source] = {source.info.id: source for source in (Spotify(), FhirFile())}
+_listings: dict[int, CatalogueSource] = {}
 
 
 def configure_servers(servers: Iterable[FhirServerSettings]) -> None:
     """Makes these FHIR servers sources of this process: when a platform opens."""
-    _servers.update({settings.id: FhirServer(settings) for settings in servers})
+    for settings in servers:
+        server = FhirServer(settings)
+        _sources[settings.id], _listings[settings.id] = server, server.listing
 
 
 def all_sources() -> Mapping[int, Source]:
     """Every source by its id."""
-    return {**_BUILT_IN, **_servers}
+    return _sources
 
 
 def listed_sources() -> Mapping[int, CatalogueSource]:
     """Every source that discovery tells of, connectable or not, by its id."""
-    return {**catalogue().sources, **{id_: server.listing for id_, server in _servers.items()}}
+    return {**catalogue().sources, **_listings}
