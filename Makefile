@@ -43,6 +43,7 @@ setup: $(READY) ## make .venv with exactly what requirements.lock names
 
 lock: $(READY) ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	  --override tests/hospital/overrides.txt \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
 
 $(READY): requirements.lock pyproject.toml scripts/setup

@@ -181,6 +181,7 @@ def authorization_app(desk: Desk) -> Flask:
 
     @app.post("/login")
     def answer() -> Any:
+        grant = server.get_consent_grant(end_user=desk.patient)
         return server.create_authorization_response(
             grant_user=desk.patient if request.form["answer"] == "yes" else None
         )

@@ -1,0 +1,70 @@
+"""A hospital, and a platform that it is a source of."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from tests.flow.consenting import asking_contract
+from tests.flow.live.lending import HOSPITAL, NAME, Patient, observation, patient, shared
+from tests.flow.people import People
+from tests.flow.served import Served, serving
+from tests.flow.wire import Wire
+from tests.hospital.running import Hospital, hospital
+
+MEDICAL = {"dataRequest": {"serviceGroups": [{"id": 2}], "purpose": "To test"}}
+PUSHING = {"dataPush": {"purpose": "To file your results"}}
+
+
+@pytest.fixture(scope="package")
+def city() -> Iterator[Hospital]:
+    """A hospital with the records of two patients."""
+    with hospital("stu3") as running:
+        condition = {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"}}
+        history = [observation(number) for number in range(250)]
+        running.do("keep", patient="p1", resources=[patient("p1", "Ada"), condition, *history])
+        running.do("keep", patient="p2", resources=[patient("p2", "Bob"), observation(1)])
+        yield running
+
+
+@pytest.fixture(scope="package")
+def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A platform that the hospital is a source of."""
+    folder: Path = tmp_path_factory.mktemp("connected")
+    kinds = ["Patient", "Condition", "Observation", "Immunization"]
+    servers = [city.settings(HOSPITAL, NAME, push=True, resource_types=kinds)]
+    with serving(folder / "data", environment={"PRIVATESHARE_FHIR_SERVERS": json.dumps(servers)}) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+async def people(connected: Served) -> AsyncIterator[People]:
+    async with operator_platform(Settings(data=connected.data, database_pool_size=5)) as platform:
+        yield People(platform, connected.origin)
+
+
+@pytest.fixture(scope="package")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, document=MEDICAL)
+
+
+@pytest.fixture
+def person(wire: Wire, city: Hospital) -> Patient:
+    """A person who shares the hospital's record, of which the library has a copy."""
+    found = shared(wire)
+    assert found.state()["state"] == "completed"
+    return found
+
+
+@pytest.fixture(scope="package")
+async def writing(people: People) -> Wire:
+    return await asking_contract(people, kind="write", document=PUSHING, name="Pulse")
+
+
+@pytest.fixture(scope="package")
+def writer(writing: Wire, city: Hospital) -> Patient:
+    """A person who lets an app push to the hospital."""
+    return shared(writing, "&sourceType=push")

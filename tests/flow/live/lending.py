@@ -1,0 +1,136 @@
+"""A person with a record at a hospital, who signs in there in a browser without JavaScript and lends it to an app."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from examples.walking import Browser, Page
+
+from tests.flow.consenting import Asking, accounts, ask, opened, page_of, refer
+from tests.flow.test_wire_sessions import triggered, wait_until_over
+from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of
+from tests.hospital.running import Hospital
+
+PUSH = "permission-access/import/h:accountId/fhir/stu3"
+HOSPITAL = 9100
+NAME = "City Hospital"
+OBSERVATION = {
+    "resourceType": "Observation",
+    "status": "final",
+    "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+    "effectiveDateTime": "2026-11-01T10:00:00Z",
+    "valueQuantity": {"value": 61.50, "unit": "/min"},
+}
+
+
+def observation(number: int) -> dict[str, Any]:
+    day = f"2026-{1 + number % 10:02}-{1 + number % 28:02}T08:00:00Z"
+    return OBSERVATION | {"id": f"o{number}", "effectiveDateTime": day}
+
+
+def patient(id_: str, given: str) -> dict[str, Any]:
+    return {"resourceType": "Patient", "id": id_, "name": [{"given": [given], "family": "Tester"}]}
+
+
+def way_there(browser: Browser) -> str:
+    """From the connect page to the hospital's address, which the page between gives."""
+    assert page_of(browser) == "connect"
+    browser.submit("continue")
+    assert browser.page is not None
+    return browser.page.links[f"Go to {NAME}"]
+
+
+def way_back(there: str, answer: str = "continue") -> str:
+    """What the person does at the hospital; the address that leads back."""
+    elsewhere = opened(there)
+    assert elsewhere.left_to is not None  # the hospital's single sign-on is on another host
+    elsewhere = opened(elsewhere.left_to)
+    elsewhere.submit(answer)
+    assert elsewhere.left_to is not None
+    return elsewhere.left_to
+
+
+def sign_in(browser: Browser, answer: str = "continue") -> None:
+    """From the connect page through the hospital and back."""
+    browser.open(way_back(way_there(browser), answer))
+
+
+def shown(browser: Browser) -> Page:
+    """The page that a browser is on."""
+    assert browser.page is not None, browser.left_to
+    return browser.page
+
+
+@dataclass
+class Patient:
+    """A person who signed in at the hospital and shares it with an app."""
+
+    wire: Wire
+    tokens: Tokens
+    account: dict[str, Any]
+
+    def state(self) -> dict[str, Any]:
+        """Where a new session of the app ends, for the account."""
+        listed = wait_until_over(self.wire, self.tokens, triggered(self.wire, self.tokens))
+        told: dict[str, Any] = listed["status"]["details"][self.account["id"]]
+        return told
+
+    def push(self, resource: Any, **options: Any) -> httpx2.Response:
+        """Pushes a resource to the hospital."""
+        headers = {"accountId": self.account["id"]} | options.pop("headers", {})
+        path = options.pop("path", PUSH)
+        return self.wire.post(path, access_token=self.tokens.access, body=resource, headers=headers, **options)
+
+
+def at_hospital(asking: Asking) -> Browser:
+    """A browser on the page that connects the hospital."""
+    browser = opened(asking.url)
+    shown(browser).choose("source-id", str(HOSPITAL))
+    browser.submit("continue")
+    return browser
+
+
+def shared(wire: Wire, query: str = "", **claims: Any) -> Patient:
+    """A person who shares the hospital's record with an app, or lets it push there."""
+    asking = ask(wire, query, **claims)
+    browser = at_hospital(asking)
+    sign_in(browser)
+    assert page_of(browser) == "consent", shown(browser).html
+    assert NAME in shown(browser).html
+    assert "Ada Tester" in shown(browser).html
+    browser.submit("continue")
+    assert browser.left_to is not None
+    tokens = asking.tokens(browser.left_to)
+    (account,) = accounts(wire, tokens.access)
+    return Patient(wire, tokens, account)
+
+
+def again(patient_: Patient) -> Browser:
+    """A browser on the page that connects the account again. Protocol 7.3."""
+    handle = patient_.wire.post("reference", body={"type": "accountId", "value": patient_.account["id"]}).json()["id"]
+    return opened(refer(patient_.wire, "reauthorize", patient_.tokens.access, f"&accountRef={handle}").url)
+
+
+def withdrawn(person: Patient) -> dict[str, str]:
+    """Withdraws access to the hospital; what the app is told. Protocol 7.4."""
+    headers = {"accountId": person.account["id"], "redirectUri": REDIRECT_URI}
+    answer = person.wire.get("permission-access/revoke/h:accountId", access_token=person.tokens.access, headers=headers)
+    browser = opened(answer.json()["location"])
+    browser.submit("continue")
+    return query_of(str(browser.left_to))
+
+
+def kept(city: Hospital) -> list[dict[str, Any]]:
+    """The observations on record."""
+    found: list[dict[str, Any]] = city.do("kept", patient="p1", type="Observation")
+    return found
+
+
+async def comes_to(happened: Any) -> bool:
+    """Whether it happens within some seconds."""
+    for _ in range(100):
+        if happened():
+            return True
+        await asyncio.sleep(0.05)
+    return False

@@ -1,0 +1,132 @@
+"""Pushing to a provider. Protocol 10.2."""
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.flow.consenting import accounts, ask, opened, page_of, refer
+from tests.flow.live.lending import HOSPITAL, OBSERVATION, PUSH, Patient, again, kept, shared, shown, sign_in
+from tests.flow.people import People
+from tests.flow.wire import Wire, check_error, query_of
+from tests.hospital.running import Hospital
+
+
+def test_a_resource_reaches_the_hospital_once(writer: Patient, city: Hospital) -> None:
+    """Protocol 10.2, 2.3: it is posted as it was, the app gets what the hospital said, also when it asks twice."""
+    before = kept(city)
+    token = writer.wire.jwt(access_token=writer.tokens.access)
+    answer = writer.push(OBSERVATION, jwt=token)
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    assert told["resourceType"] == "Observation"
+    (new,) = [one for one in kept(city) if one not in before]
+    assert new["id"] == told["id"]
+    assert (new["code"], new["valueQuantity"]) == (OBSERVATION["code"], OBSERVATION["valueQuantity"])
+    repeat = writer.push(OBSERVATION, jwt=token)
+    assert (repeat.status_code, repeat.json()) == (201, told)
+    assert len(kept(city)) == len(before) + 1
+    check_error(writer.push(OBSERVATION | {"status": "amended"}, jwt=token), 400, "InvalidRequest")
+
+
+def test_what_the_hospital_refuses_is_told(writer: Patient, city: Hospital) -> None:
+    """A resource that the hospital finds wrong is InvalidRequest, with its own words; the repeat says the same."""
+    token = writer.wire.jwt(access_token=writer.tokens.access)
+    wrong = {name: value for name, value in OBSERVATION.items() if name != "code"}
+    answer = writer.push(wrong, jwt=token)
+    assert "The source refused the resource (400): " in answer.json()["error"]["message"]
+    assert (answer.status_code, answer.headers["x-error-code"]) == (400, "InvalidRequest")
+    assert answer.json()["source"]["status"] == 400
+    assert answer.json()["source"]["content"]["resourceType"] == "OperationOutcome"
+    repeat = writer.push(wrong, jwt=token)
+    assert (repeat.status_code, repeat.json()) == (400, answer.json())
+    assert repeat.headers["x-error-code"] == "InvalidRequest"
+
+
+@pytest.mark.parametrize(
+    ("resource", "path", "said"),
+    [
+        ({"status": "final"}, PUSH, "resourceType"),
+        (OBSERVATION | {"resourceType": "../admin"}, PUSH, "resourceType"),
+        (OBSERVATION | {"resourceType": 7}, PUSH, "resourceType"),
+        (OBSERVATION, PUSH.replace("stu3", "r4"), "3.0.2 or stu3"),
+        (OBSERVATION, PUSH.replace("stu3", "r9"), "r9"),
+    ],
+)
+def test_what_cannot_be_pushed(writer: Patient, city: Hospital, resource: Any, path: str, said: str) -> None:
+    """A resource without a type, or of a version that the hospital does not speak, goes nowhere. Protocol 10.2."""
+    before = city.do("requests")
+    assert said in check_error(writer.push(resource, path=path), 400, "InvalidRequest")
+    assert city.do("requests") == before
+
+
+def test_a_hospital_that_is_busy_took_nothing(writer: Patient, city: Hospital) -> None:
+    """Unavailable with Retry-After; the same request sent again is then posted."""
+    city.do("fail", type="Observation", status=503, headers={"Retry-After": "7"})
+    token = writer.wire.jwt(access_token=writer.tokens.access)
+    busy = writer.push(OBSERVATION, jwt=token)
+    check_error(busy, 503, "Unavailable")
+    assert busy.headers["retry-after"] == "7"
+    before = len(kept(city))
+    assert writer.push(OBSERVATION, jwt=token).status_code == 201
+    assert len(kept(city)) == before + 1
+
+
+def test_a_hospital_that_fails_is_not_asked_twice(writer: Patient, city: Hospital) -> None:
+    """It may have kept the resource: the app is told so, and a repeat posts nothing."""
+    city.do("fail", type="Observation", status=500, text="disk full")
+    token = writer.wire.jwt(access_token=writer.tokens.access)
+    answer = writer.push(OBSERVATION, jwt=token)
+    assert "may have kept" in check_error(answer, 503, "Unavailable")
+    before = city.do("requests")
+    assert writer.push(OBSERVATION, jwt=token).json() == answer.json()
+    assert city.do("requests") == before
+
+
+def test_a_hospital_that_wants_a_new_token_gets_one(writer: Patient, city: Hospital) -> None:
+    """Pushes that meet an ended token renew it once, however many they are, and are each posted once."""
+    before, renewals = len(kept(city)), city.do("told").count("refresh_token")
+    city.do("end", what="access")
+
+    async def push_all() -> list[httpx2.Response]:
+        return await asyncio.gather(*(asyncio.to_thread(writer.push, OBSERVATION) for _ in range(6)))
+
+    assert {answer.status_code for answer in asyncio.run(push_all())} == {201}
+    assert len(kept(city)) == before + 6
+    assert city.do("told").count("refresh_token") == renewals + 1
+
+
+def test_nobody_else_pushes(writer: Patient, person: Patient, writing: Wire) -> None:
+    """A contract that reads cannot push, and nobody can to an account that is not this person's to them."""
+    check_error(person.push(OBSERVATION), 400, "InvalidContractDataRequest")
+    stranger = shared(writing, "&sourceType=push")
+    headers = {"accountId": writer.account["id"]}
+    check_error(stranger.push(OBSERVATION, headers=headers), 404, "NotFound")
+
+
+def test_a_push_without_permission_asks_for_a_sign_in(writing: Wire, city: Hospital) -> None:
+    """Protocol 13: ServiceAuthorizationError, 511, never 401; after signing in again the same request is posted."""
+    writer = shared(writing, "&sourceType=push")
+    city.do("end", what="grants")
+    token = writer.wire.jwt(access_token=writer.tokens.access)
+    check_error(writer.push(OBSERVATION, jwt=token), 511, "ServiceAuthorizationError")
+    sign_in(again(writer))
+    assert writer.push(OBSERVATION, jwt=token).status_code == 201
+
+
+def test_one_more_account_to_push_to(people: People, writing: Wire) -> None:
+    """A person who let an app fill their library adds the hospital later. Protocol 8.1, `onboard`."""
+    asking = ask(writing)
+    browser = opened(asking.url)
+    assert page_of(browser) == "consent"
+    assert "It may send data to the accounts" not in shown(browser).html
+    browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    assert accounts(writing, tokens.access) == []
+    browser = opened(refer(writing, "onboard", tokens.access, f"&service={HOSPITAL}&sourceType=push").url)
+    assert "may send data to what you connect here" in shown(browser).html
+    sign_in(browser)
+    assert query_of(str(browser.left_to))["success"] == "true"
+    (account,) = accounts(writing, tokens.access)
+    assert Patient(writing, tokens, account).push(OBSERVATION).status_code == 201

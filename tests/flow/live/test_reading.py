@@ -1,0 +1,62 @@
+"""What a live source gives: pages, changes, and what cannot be had."""
+
+from tests.flow.live.lending import NAME, Patient, observation, shared
+from tests.flow.test_wire_sessions import read, triggered, wait_until_over
+from tests.flow.wire import Wire
+from tests.hospital.running import Hospital
+
+
+def test_an_app_reads_what_the_hospital_has(person: Patient) -> None:
+    """A person signs in, agrees, and the app reads the record as the hospital has it, page by page."""
+    assert person.account["type"] == "USER"
+    assert person.account["username"] == "Ada Tester"
+    assert person.account["serviceProviderName"] == NAME
+    session = triggered(person.wire, person.tokens)
+    listed = wait_until_over(person.wire, person.tokens, session)
+    objects = [
+        one for entry in listed["fileList"] for one in read(person.wire, person.tokens, session, entry["name"])[0]
+    ]
+    assert {one["resourceType"] for one in objects} == {"Patient", "Condition", "Observation"}
+    assert {one["id"] for one in objects if one["resourceType"] == "Observation"} >= {f"o{n}" for n in range(250)}
+    assert {entry["schema"]["version"] for entry in listed["fileList"]} == {"3.0.2"}
+
+
+def test_later_sessions_ask_for_what_changed(person: Patient, city: Hospital) -> None:
+    """Once a type was fetched whole, only what changed since by the server's clock is asked for, and merged in."""
+    city.do("keep", patient="p1", resources=[observation(3) | {"status": "amended"}])
+    session = triggered(person.wire, person.tokens)
+    listed = wait_until_over(person.wire, person.tokens, session)
+    searches = [asked for asked in city.do("requests") if asked.startswith("GET /Observation")]
+    assert "_lastUpdated=ge20" in searches[-1]
+    names = [entry["name"] for entry in listed["fileList"] if entry["objectType"] == "observation"]
+    found = [one for name in names for one in read(person.wire, person.tokens, session, name)[0]]
+    assert [one["status"] for one in found if one["id"] == "o3"] == ["amended"]
+    assert len({one["id"] for one in found}) == len(found) >= 250
+
+
+def test_a_type_that_is_refused_leaves_the_others(person: Patient, city: Hospital) -> None:
+    """What the hospital does not give is told with its status; the rest is shared. Protocol 6.1."""
+    city.do("fail", type="Condition", status=403)
+    state = person.state()
+    assert state["state"] == "partial"
+    (told,) = state["error"]["objectTypeErrors"]
+    assert (told["objectType"], told["error"]["statusCode"]) == (128, 403)
+
+
+def test_pages_elsewhere_are_not_fetched(wire: Wire, city: Hospital) -> None:
+    """A next page on another host is not asked for: the token would go there. The type is told as failed."""
+    city.do("set", foreign_links=True)
+    try:
+        state = shared(wire).state()
+    finally:
+        city.do("set", foreign_links=False)
+    (told,) = state["error"]["objectTypeErrors"]
+    assert (told["objectType"], told["error"]["code"]) == (132, "ForeignLink")
+
+
+def test_a_hospital_that_asks_for_patience_gets_it(person: Patient, city: Hospital) -> None:
+    """A source that says when to come back, later than one waits, is told to the app with that time. Protocol 6.1."""
+    city.do("fail", type="Condition", status=429, headers={"Retry-After": "120"})
+    error = person.state()["error"]
+    assert (error["code"], error["statusCode"], error["retryAfter"]) == ("ServiceUnavailable", 503, 120)
+    assert person.state()["state"] == "completed"

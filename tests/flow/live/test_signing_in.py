@@ -1,0 +1,74 @@
+"""Signing in at a source: there and back, in the browser that left, once."""
+
+import httpx2
+import pytest
+
+from tests.flow.consenting import ask, failure, opened, page_of
+from tests.flow.live.lending import at_hospital, shown, sign_in, way_back, way_there
+from tests.flow.wire import Wire, query_of
+from tests.hospital.running import Hospital
+
+
+def test_a_person_may_decline_there(wire: Wire) -> None:
+    """Who says no at the hospital is back on the page, told what happened, and can try again or go back to the app."""
+    browser = at_hospital(ask(wire))
+    sign_in(browser, "decline")
+    assert (page_of(browser), shown(browser).status) == ("connect", 422)
+    assert "You did not sign in at City Hospital" in shown(browser).html
+    sign_in(browser)
+    assert page_of(browser) == "consent"
+    browser.submit("decline")
+    failure(browser, "USER_CANCEL")
+
+
+def test_coming_back_works_once(wire: Wire, city: Hospital) -> None:
+    """An address that led back connects nothing more, and asks the hospital for nothing more."""
+    browser = at_hospital(ask(wire))
+    back = way_back(way_there(browser))
+    browser.open(back)
+    before = city.do("told")
+    browser.open(back)
+    assert page_of(browser) == "consent"
+    assert city.do("told") == before
+
+
+def test_coming_back_is_for_the_browser_that_left(wire: Wire, city: Hospital) -> None:
+    """Another browser, with or without a journey of its own, cannot bring in somebody's sign-in."""
+    first, second = at_hospital(ask(wire)), at_hospital(ask(wire))
+    connect_page = shown(second).url
+    back = way_back(way_there(first))
+    before = city.do("told")
+    stranger = opened(back)
+    assert (page_of(stranger), shown(stranger).status) == ("error", 410)
+    second.open(back)
+    assert (page_of(second), shown(second).status) == ("error", 410)
+    second.open(connect_page)
+    mine = query_of(way_back(way_there(second)))
+    mixed = f"{wire.origin}/apps/saas/connected?code={query_of(back)['code']}&state={mine['state']}"
+    second.open(mixed)  # another's code in one's own state fails at the hospital: PKCE
+    assert "City Hospital could not complete the sign-in" in shown(second).html
+    assert city.do("told") == before
+
+
+@pytest.mark.parametrize("change", ["state=x", "state=", "code=wrong", "iss=https://evil.example"])
+def test_a_changed_return_connects_nothing(wire: Wire, change: str) -> None:
+    """A state, code or issuer that is not the one expected leads to a page that says what to do."""
+    browser = at_hospital(ask(wire))
+    back = way_back(way_there(browser))
+    name, _, value = change.partition("=")
+    changed = query_of(back) | {name: value}
+    browser.open(str(httpx2.URL(back).copy_with(params=changed)))
+    assert shown(browser).status in (410, 422)
+    assert page_of(browser) == ("error" if name == "state" else "connect")
+
+
+def test_a_sign_in_that_was_begun_anew_replaces_the_first(wire: Wire) -> None:
+    """Of two sign-ins in one journey the later counts; coming back from the first connects nothing."""
+    browser = at_hospital(ask(wire))
+    first = way_back(way_there(browser))
+    browser.open(shown(browser).url.replace("sign-in", "connect"))
+    second = way_back(way_there(browser))
+    browser.open(first)
+    assert page_of(browser) == "pick-source"
+    browser.open(second)
+    assert page_of(browser) == "consent"

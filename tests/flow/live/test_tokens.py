@@ -1,0 +1,71 @@
+"""What lets the platform into a source: renewed, revoked, given up. Protocol 6.1, 7.2 to 7.5."""
+
+from tests.flow.consenting import accounts, ask
+from tests.flow.live.lending import Patient, again, at_hospital, comes_to, shown, sign_in, withdrawn
+from tests.flow.wire import query_of
+from tests.hospital.running import Hospital
+
+
+def test_a_token_that_ended_is_renewed_once(person: Patient, city: Hospital) -> None:
+    """Whoever needs a token whose time is over waits for the one who renews it: a refresh token works once."""
+    city.do("end", what="access")
+    before = city.do("told").count("refresh_token")
+    assert person.state()["state"] == "completed"
+    assert city.do("told").count("refresh_token") == before + 1
+
+
+def test_permission_withdrawn_at_the_hospital(person: Patient, city: Hospital) -> None:
+    """The app learns that the person must sign in again; they do, as the same person, and all goes on. Protocol 7.3."""
+    city.do("end", what="grants")
+    error = person.state()["error"]
+    assert (error["code"], error["statusCode"], error["reauth"]) == ("ServiceAuthorizationError", 511, True)
+    (account,) = accounts(person.wire, person.tokens.access)
+    assert account["accessTokenStatus"]["authorized"] is False
+    browser = again(person)
+    city.do("set", patient="p2")
+    try:
+        sign_in(browser)
+    finally:
+        city.do("set", patient="p1")
+    assert "This is another account" in shown(browser).html
+    assert person.state()["error"]["code"] == "ServiceAuthorizationError"
+    sign_in(browser)
+    told = query_of(str(browser.left_to))
+    assert (told["success"], told["accountReference"]) == ("true", account["reference"])
+    assert person.state()["state"] == "completed"
+    (account,) = accounts(person.wire, person.tokens.access)
+    assert account["accessTokenStatus"]["authorized"] is True
+
+
+def test_withdrawing_revokes_at_the_hospital(person: Patient, city: Hospital) -> None:
+    """Protocol 7.4: the hospital forgets the grant, the platform its tokens, and the person can come back."""
+    live = city.do("live")
+    assert withdrawn(person)["result"] == "success"
+    assert city.do("live") == live - 1
+    assert person.state()["error"]["reauth"] is True
+    sign_in(again(person))
+    assert person.state()["state"] == "completed"
+
+
+async def test_deleting_an_account_revokes_its_tokens(person: Patient, city: Hospital) -> None:
+    """Protocol 7.2: the row goes with its credentials at once, and soon the hospital forgets the grant."""
+    live = city.do("live")
+    headers = {"accountId": person.account["id"]}
+    answer = person.wire.call(
+        "DELETE", "permission-access/service/h:accountId", access_token=person.tokens.access, headers=headers
+    )
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert accounts(person.wire, person.tokens.access) == []
+    assert await comes_to(lambda: city.do("live") == live - 1)
+
+
+async def test_erasing_a_person_revokes_their_tokens(person: Patient, city: Hospital) -> None:
+    """Protocol 7.5: so does deleting the person, and declining after having signed in."""
+    live = city.do("live")
+    assert person.wire.call("DELETE", "user", access_token=person.tokens.access).status_code == 200
+    assert await comes_to(lambda: city.do("live") == live - 1)
+    browser = at_hospital(ask(person.wire))
+    sign_in(browser)
+    assert city.do("live") == live
+    browser.submit("decline")
+    assert await comes_to(lambda: city.do("live") == live - 1)
