@@ -28,10 +28,12 @@ from privateshare.platform.sync.sweep import sweep
 from privateshare.protocol import jwt
 from tests.archives import bundle, play, spotify_zip
 from tests.flow.consenting import ask, asking_contract
+from tests.flow.live.lending import HOSPITAL, NAME, patient, shared
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served, serving
 from tests.flow.test_wire_sessions import read, triggered, wait_until_over
 from tests.flow.wire import Wire, query_of
+from tests.hospital.running import CLIENT_SECRET, Hospital, hospital
 
 CANARIES = {
     "user name": "canary-listener-4711",
@@ -79,11 +81,18 @@ def record() -> bytes:
     )
 
 
+def connecting(city: Hospital) -> dict[str, str]:
+    return {"PRIVATESHARE_FHIR_SERVERS": json.dumps([city.settings(HOSPITAL, NAME, resource_types=["Patient"])])}
+
+
 @pytest.fixture(scope="module")
 async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
-    """A platform of its own, on which a person has lent both, through the pages, to an app that has read them."""
+    """A platform of its own, on which a person has lent both, through the pages, to an app that has read them.
+
+    Another person has signed in at a hospital, which has given, and once renewed, a token.
+    """
     folder = tmp_path_factory.mktemp("canary")
-    with serving(folder / "data") as served:
+    with hospital("r4") as city, serving(folder / "data", environment=connecting(city)) as served:
         async with operator_platform(Settings(data=served.data)) as platform:
             people = People(platform, served.origin)
             wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 2}, {"id": 5}]}})
@@ -109,6 +118,12 @@ async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
                 "renewed access token": renewed.access,
                 "renewed refresh token": renewed.refresh,
             }
+            city.do("keep", patient="p1", resources=[patient("p1", "Ada")])
+            stay = shared(wire)
+            city.do("end", what="access")
+            assert stay.state()["state"] == "completed"
+            secrets |= {f"hospital's token {number}": token for number, token in enumerate(city.do("tokens"))}
+            secrets["the platform's secret at the hospital"] = CLIENT_SECRET
             library_id = await people.library_of(renewed)
             yield Lent(served, platform, wire, objects, renewed.access, library_id, secrets)
 

@@ -182,9 +182,8 @@ def authorization_app(desk: Desk) -> Flask:
     @app.post("/login")
     def answer() -> Any:
         grant = server.get_consent_grant(end_user=desk.patient)
-        return server.create_authorization_response(
-            grant_user=desk.patient if request.form["answer"] == "yes" else None
-        )
+        patient = desk.patient if request.form["answer"] == "yes" else None
+        return server.create_authorization_response(grant=grant, grant_user=patient)
 
     app.add_url_rule("/token", view_func=server.create_token_response, methods=["POST"])
     app.add_url_rule("/revoke", "revoke", lambda: server.create_endpoint_response("revocation"), methods=["POST"])

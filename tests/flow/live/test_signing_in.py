@@ -2,11 +2,17 @@
 
 import httpx2
 import pytest
+from playwright.async_api import expect
 
-from tests.flow.consenting import ask, failure, opened, page_of
-from tests.flow.live.lending import at_hospital, shown, sign_in, way_back, way_there
+from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.consenting import ask, asking_contract, failure, opened, page_of
+from tests.flow.live.conftest import MEDICAL
+from tests.flow.live.lending import HOSPITAL, at_hospital, shown, sign_in, way_back, way_there
+from tests.flow.people import People
 from tests.flow.wire import Wire, query_of
 from tests.hospital.running import Hospital
+
+CONTINUE = '[data-action="continue"]'
 
 
 def test_a_person_may_decline_there(wire: Wire) -> None:
@@ -72,3 +78,27 @@ def test_a_sign_in_that_was_begun_anew_replaces_the_first(wire: Wire) -> None:
     assert page_of(browser) == "pick-source"
     browser.open(second)
     assert page_of(browser) == "consent"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_signing_in_with_a_real_browser(people: People, city: Hospital, scripts: bool) -> None:
+    """From an app, through the hospital's single sign-on on another host, and back into it; no policy is violated."""
+    wire = await asking_contract(people, redirect_uris=("http://127.0.0.1/back",), document=MEDICAL)
+    landing = Landing()
+    with web_server(landing.app) as address:
+        asking = ask(wire, redirect_uri=f"{address}/back")
+        async with chromium() as browser, visiting(browser, java_script_enabled=scripts) as page:
+            await page.goto(asking.url)
+            await page.click(f'[data-source-id="{HOSPITAL}"]')
+            await page.click(CONTINUE)
+            await page.click(CONTINUE)
+            for answer in ("decline", "continue"):
+                await expect(page.locator("body")).to_have_attribute("data-page", "hospital")
+                await page.click(f'[data-action="{answer}"]')
+                if answer == "decline":
+                    await expect(page.locator("[role=alert]")).to_contain_text("You did not sign in")
+                    await page.click(CONTINUE)
+            await expect(page.locator("body")).to_have_attribute("data-page", "consent")
+            await page.click(CONTINUE)
+            await expect(page.locator("body")).to_have_attribute("data-page", "app")
+        assert asking.tokens(landing.came[-1]).access
