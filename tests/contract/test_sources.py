@@ -1,4 +1,4 @@
-"""What every source must keep to: the contract of sources/contract.py."""
+"""What every source must keep to: the contract of sources/contract.py. For those signed in to: test_live_sources.py."""
 
 import io
 import json
@@ -78,8 +78,8 @@ def test_declared_ids_are_in_the_catalogue(source: Source) -> None:
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_says_how_to_connect(source: Source) -> None:
-    """A person can connect it: by a sample, or an upload whose steps are told in sentences."""
-    assert source.info.samples or source.info.upload
+    """A person can connect it: by a sample, or an upload whose steps are told in sentences; or by signing in there."""
+    assert source.info.samples or source.info.has_own_data
     for sample in source.info.samples:
         assert sample.name
         assert sample.description.endswith(".")

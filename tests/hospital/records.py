@@ -12,12 +12,9 @@ from fhirstarter.resources import Bundle
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from tests.hospital import TYPES
 from tests.hospital.authorization import Desk
 
-TYPES = (
-    *("Patient", "AllergyIntolerance", "Condition", "Immunization", "MedicationRequest", "Observation"),
-    *("Procedure", "DiagnosticReport", "Encounter", "CarePlan", "CareTeam", "Goal", "Device"),
-)
 Records = dict[str, dict[str, dict[str, Any]]]
 """Resources by type and id."""
 

@@ -1,8 +1,10 @@
 """What a FHIR server holds about a patient, type by type, page by page."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import httpx2
@@ -14,43 +16,53 @@ from privateshare.sources.web import same_origin
 ASKED_FOR = 200  # objects on a page; the server may give fewer
 MAX_PAGES = 50_000  # of one type: a server that never comes to an end
 MARGIN = timedelta(minutes=5)  # what was written meanwhile may not be found at once
-BAD_REQUEST = 400
+OK, BAD_REQUEST = 200, 400
 
 
-def find_pages(
-    client: httpx2.Client, base: str, resource_type: str, patient: str, object_type: int, cursor: str | None
-) -> Iterator[Page]:
-    """The resources of one type that are about a patient, changed since the cursor.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """All resources of one type that are about a patient, changed since a moment if one is given."""
 
-    Only the last page has a new cursor, so that what breaks off begins again. Raises as `get_resource`.
+    base: str
+    resource_type: str
+    patient: str
+    since: str | None
+
+    @property
+    def address(self) -> str:
+        """Where its first page is."""
+        since = {} if self.since is None else {"_lastUpdated": f"ge{self.since}"}
+        return f"{self.base}/{self.resource_type}?{urlencode({'patient': self.patient, '_count': ASKED_FOR} | since)}"
+
+
+def find_pages(client: httpx2.Client, search: Search, object_type: int) -> Iterator[Page]:
+    """What a search finds. Only the last page has a new cursor, so that what breaks off begins again.
+
+    Raises as `get_resource`.
     """
     try:
-        yield from _find(client, base, resource_type, {"patient": patient}, object_type, cursor)
+        yield from _find(client, search, object_type)
     except Refused as error:
-        if cursor is None or error.status != BAD_REQUEST:
+        if search.since is None or error.status != BAD_REQUEST:
             raise
         # a server that knows no _lastUpdated: everything, each time
-        yield from _find(client, base, resource_type, {"patient": patient}, object_type, None)
+        yield from _find(client, replace(search, since=None), object_type)
 
 
-def _find(
-    client: httpx2.Client, base: str, resource_type: str, asked: dict[str, str], object_type: int, cursor: str | None
-) -> Iterator[Page]:
-    since = {} if cursor is None else {"_lastUpdated": f"ge{cursor}"}
-    address: str | None = f"{base}/{resource_type}?{urlencode(asked | since | {'_count': str(ASKED_FOR)})}"
-    begun: str | None = None
-    for number in range(MAX_PAGES):
-        assert address is not None
+def _find(client: httpx2.Client, search: Search, object_type: int) -> Iterator[Page]:
+    address: str | None = search.address
+    begun, seen = None, set[str]()
+    while address is not None:
+        if address in seen or len(seen) == MAX_PAGES:
+            raise Refused(OK, "EndlessPages")
         bundle, headers = get_resource(client, address)
-        begun = begun if number else moment_of(headers)
-        address = next_address(bundle, address, base)
-        found = _resources(bundle, resource_type)
+        begun = begun if seen else moment_of(headers)
+        seen.add(address)
+        address = next_address(bundle, address, search.base)
+        found = [one for one in _resources(bundle) if one.get("resourceType") == search.resource_type]
         for start in range(0, len(found), PAGE_OBJECTS):
             yield Page(object_type, found[start : start + PAGE_OBJECTS])
-        if address is None:
-            yield Page(object_type, (), begun)
-            return
-    raise Refused(200, "TooManyPages")
+    yield Page(object_type, (), begun)
 
 
 def next_address(bundle: JsonObject, address: str, base: str) -> str | None:
@@ -58,17 +70,16 @@ def next_address(bundle: JsonObject, address: str, base: str) -> str | None:
 
     The access token goes there: it must go nowhere else, and nothing else may be asked in the platform's name.
     """
-    for link in bundle.get("link") or ():
-        if isinstance(link, dict) and link.get("relation") == "next" and isinstance(link.get("url"), str):
-            try:
-                following = urljoin(address, str(link["url"]))
-                foreign = following == address or not same_origin(following, base)
-            except ValueError as error:
-                raise Refused(200, "ForeignLink") from error
-            if foreign:
-                raise Refused(200, "ForeignLink")
+    links = [link["url"] for link in _objects(bundle.get("link")) if link.get("relation") == "next" and "url" in link]
+    if not links:
+        return None
+    try:
+        following = urljoin(address, str(links[0]))
+        if same_origin(following, base):
             return following
-    return None
+    except ValueError:  # not an address at all
+        pass
+    raise Refused(OK, "ForeignLink")
 
 
 def moment_of(headers: httpx2.Headers) -> str | None:
@@ -80,8 +91,10 @@ def moment_of(headers: httpx2.Headers) -> str | None:
     return (moment.astimezone(UTC) - MARGIN).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _resources(bundle: JsonObject, resource_type: str) -> list[JsonObject]:
-    """The resources of the type asked for; what else a server puts in, such as its remarks, is left out."""
-    entries = bundle.get("entry")
-    found = [entry.get("resource") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    return [one for one in found if isinstance(one, dict) and one.get("resourceType") == resource_type]
+def _resources(bundle: JsonObject) -> list[JsonObject]:
+    return _objects([entry.get("resource") for entry in _objects(bundle.get("entry"))])
+
+
+def _objects(value: Any) -> list[JsonObject]:
+    """The objects of a list; of anything else, none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

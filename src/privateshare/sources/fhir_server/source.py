@@ -20,7 +20,7 @@ from privateshare.sources.fhir_file.source import patient_name
 from privateshare.sources.fhir_server.configuration import VERSIONS, FhirServerSettings
 from privateshare.sources.fhir_server.pushing import create
 from privateshare.sources.fhir_server.requests import Refused, get_resource, open_fhir
-from privateshare.sources.fhir_server.search import find_pages
+from privateshare.sources.fhir_server.search import Search, find_pages
 from privateshare.sources.fhir_server.smart import SmartConfiguration
 
 PLATFORMS = (3, 4, 5)  # iOS, Android, web
@@ -88,7 +88,8 @@ class FhirServer:
                         resource, _ = get_resource(client, f"{base}/Patient/{patient}")
                         yield Page(object_type, [resource])
                     else:
-                        yield from find_pages(client, base, name, patient, object_type, cursors[object_type])
+                        search = Search(base, name, patient, since=cursors[object_type])
+                        yield from find_pages(client, search, object_type)
                 except Refused as refused:
                     message = f"The source did not give {name} (it answered {refused.status})"
                     yield Skipped(object_type, refused.code, message, refused.status)

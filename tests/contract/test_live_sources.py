@@ -1,0 +1,202 @@
+"""What every source that people sign in to must keep to: the live part of sources/contract.py."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from examples.walking import Browser
+from tests.hospital import TYPES
+from tests.hospital.running import CLIENT_SECRET, Hospital, hospital
+
+from privateshare.platform import upstream
+from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.pkce import new_verifier
+from privateshare.sources.contract import (
+    PAGE_OBJECTS,
+    Connection,
+    NeedsLogin,
+    Page,
+    PushSource,
+    SignInSource,
+    Skipped,
+    TryLater,
+)
+from privateshare.sources.fhir_server.configuration import FhirServerSettings
+from privateshare.sources.fhir_server.source import FhirServer
+
+SYNTHEA = Path(__file__).parents[1] / "data" / "synthea" / "patient-1.json.gz"
+CALLBACK = "http://127.0.0.1/apps/saas/connected"
+REFUSED: Mapping[str, Any] = {"access_token": "nonsense", "patient": "p1"}
+
+
+@dataclass
+class Live:
+    """A source, what a person who signed in there connects, and the place behind it."""
+
+    source: FhirServer
+    connection: Connection
+    token: dict[str, Any]
+    city: Hospital
+
+
+def stu3_record() -> list[dict[str, Any]]:
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "pulse"}}
+    return [
+        {"resourceType": "Patient", "id": "p1", "name": [{"text": "Ada Tester"}]},
+        *(observation | {"id": f"o{number}"} for number in range(1234)),
+    ]
+
+
+def r4_record() -> list[dict[str, Any]]:
+    """A record that other software made, as it is but for the patient's id."""
+    entries = json.loads(gzip.decompress(SYNTHEA.read_bytes()))["entry"]
+    found = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] in TYPES]
+    return [one | {"id": "p1"} if one["resourceType"] == "Patient" else one for one in found]
+
+
+RECORDS = {"stu3": stu3_record, "r4": r4_record}
+
+
+@pytest.fixture(scope="module", params=list(RECORDS))
+def live(request: pytest.FixtureRequest) -> Iterator[Live]:
+    """Each live source, at a place that speaks its protocol, with somebody signed in."""
+    with hospital(request.param) as city:
+        city.do("keep", patient="p1", resources=RECORDS[request.param]())
+        kinds = [kind for kind in TYPES if kind != "Device" or request.param == "r4"]
+        settings = city.settings(9100, push=True, resource_types=kinds)
+        source = FhirServer(FhirServerSettings.model_validate(settings))
+        token = signed_in(source)
+        connection = Connection(token=token)
+        account = source.identify(connection).provider_account_id
+        yield Live(source, Connection(token=token, provider_account_id=account), token, city)
+
+
+def signed_in(source: SignInSource) -> dict[str, Any]:
+    """Signs in as the platform and a person do; the token."""
+    sign_in, verifier, browser = source.sign_in(), new_verifier(), Browser()
+    browser.open(upstream.authorization_address(sign_in, CALLBACK, "the state", verifier))
+    browser.open(str(browser.left_to))
+    browser.submit("continue")
+    code = str(browser.left_to).split("code=")[1].split("&")[0]
+    return upstream.exchange_code(sign_in, CALLBACK, code, verifier)
+
+
+def fetched(live: Live, wanted: Mapping[int, str | None] | None = None) -> list[Page | Skipped]:
+    everything = dict.fromkeys(live.source.info.object_types)
+    return list(live.source.fetch(live.connection, everything if wanted is None else wanted))
+
+
+def test_it_declares_what_it_is(live: Live) -> None:
+    """Its service type and object types are in the catalogue, and it is listed under its own name and id."""
+    entries, source = catalogue(), live.source
+    assert source.info.signs_in
+    assert source.info.has_own_data
+    assert isinstance(source, SignInSource)
+    assert entries.service_types[source.info.service_type].group == source.info.service_group
+    assert {entries.object_types[kind].group for kind in source.info.object_types} == {source.info.service_group}
+    assert source.info.id not in entries.sources
+    assert (source.listing.id, source.listing.service_type) == (source.info.id, source.info.service_type)
+    assert isinstance(source, PushSource)
+    assert bool(source.info.takes) == (2 in source.listing.types)
+
+
+def test_nothing_secret_shows_itself(live: Live) -> None:
+    """What lets in is in no `repr`: the client's secret, tokens, whose account it is."""
+    shown = f"{live.source.sign_in()!r} {live.connection!r} {live.source.identify(live.connection)!r}"
+    for secret in (CLIENT_SECRET, live.token["access_token"], "p1'"):
+        assert secret not in shown
+
+
+def test_whose_account_it_is(live: Live) -> None:
+    """Signing in tells whose account it is, with a name for people, the same each time."""
+    identity = live.source.identify(live.connection)
+    assert (identity.provider_account_id, identity.type) == ("p1", "USER")
+    assert identity.display_name
+    assert live.source.identify(live.connection) == identity
+
+
+def test_everything_comes_in_bounded_pages(live: Live) -> None:
+    """All that is there comes once, of declared types, in pages that are not too large and can be written as JSON."""
+    found = fetched(live)
+    pages = [page for page in found if isinstance(page, Page)]
+    assert pages == found
+    counts: Counter[str] = Counter()
+    for page in pages:
+        assert page.object_type in live.source.info.object_types
+        assert len(page.objects) <= PAGE_OBJECTS
+        assert json.loads(json.dumps(page.objects, allow_nan=False)) == page.objects or not page.objects
+        counts.update(one["resourceType"] for one in page.objects)
+    ids = [live.source.info.schema.entity_id(one) for page in pages for one in page.objects]
+    assert len(set(ids)) == len(ids)
+    there = Counter(one["resourceType"] for one in RECORDS[live.city.version]())
+    assert counts == there
+
+
+def test_only_what_was_asked_for_is_fetched(live: Live) -> None:
+    """Of object types that nobody asked for nothing is fetched, nor anything asked of the source."""
+    before = len(live.city.do("requests"))
+    wanted = live.source.info.object_types[1]
+    assert {page.object_type for page in fetched(live, {wanted: None})} <= {wanted}
+    paths = {asked.split("?")[0].split("/")[1] for asked in live.city.do("requests")[before:]}
+    assert len(paths) == 1
+
+
+def test_a_cursor_leads_on(live: Live) -> None:
+    """A later fetch takes the cursor of an earlier one; what came before is not needed to have it go on."""
+    cursors = {page.object_type: page.cursor for page in fetched(live) if isinstance(page, Page) and page.cursor}
+    assert cursors
+    assert all(isinstance(page, Page) for page in fetched(live, cursors))
+
+
+def test_a_token_that_is_refused_needs_a_sign_in(live: Live) -> None:
+    """Whatever it is asked, a source says so in the one way that has the person sign in again."""
+    refused = Connection(token=dict(REFUSED), provider_account_id="p1")
+    with pytest.raises(NeedsLogin):
+        live.source.identify(refused)
+    with pytest.raises(NeedsLogin):
+        list(live.source.fetch(refused, dict.fromkeys(live.source.info.object_types)))
+    with pytest.raises(NeedsLogin):
+        live.source.push(refused, "Observation", b"{}")
+    with pytest.raises(NeedsLogin):
+        list(live.source.fetch(Connection(provider_account_id="p1"), dict.fromkeys(live.source.info.object_types)))
+
+
+@pytest.mark.parametrize(("status", "headers", "seconds"), [(503, {"Retry-After": "17"}, 17), (429, {}, 60)])
+def test_patience_is_told(live: Live, status: int, headers: dict[str, str], seconds: int) -> None:
+    """A source that asks for patience is not available for so long."""
+    live.city.do("fail", type="Observation", status=status, headers=headers)
+    with pytest.raises(TryLater) as told:
+        fetched(live)
+    assert told.value.retry_after == seconds
+    live.city.do("fail", type="Observation", status=status, headers=headers)
+    with pytest.raises(TryLater) as told:
+        live.source.push(live.connection, "Observation", b"{}")
+    assert told.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+def test_one_type_that_cannot_be_had_leaves_the_others(live: Live, status: int) -> None:
+    """It is named, with what the source answered; all others come."""
+    live.city.do("fail", type="Condition", status=status)
+    found = fetched(live)
+    (skipped,) = [one for one in found if isinstance(one, Skipped)]
+    assert (skipped.object_type, skipped.status) == (128, status)
+    assert str(status) in skipped.message
+    last = {one.object_type for one in found if isinstance(one, Page) and one.cursor}
+    assert last == set(live.source.info.object_types) - {128, 9101}
+
+
+def test_what_is_pushed_arrives_as_it_was(live: Live) -> None:
+    """Bytes are handed on as they are, and the answer is the source's."""
+    content = b'{"resourceType":"Observation","status":"final","code":{"text":"pulse"},"valueQuantity":{"value":61.50}}'
+    answer = live.source.push(live.connection, "Observation", content)
+    assert (answer.status, answer.certain) == (201, True)
+    new = live.city.do("kept", patient="p1", type="Observation")[-1]
+    assert new["id"] == answer.content["id"]
+    refused = live.source.push(live.connection, "Observation", b'{"resourceType":"Observation"}')
+    assert (refused.status, refused.content["resourceType"], refused.certain) == (400, "OperationOutcome", True)
