@@ -94,6 +94,7 @@ class Desk:
 
     patient: str = "p1"
     seconds: int = 3600
+    revokes: bool = True
     codes: dict[str, Code] = field(default_factory=dict)
     grants: list[Grant] = field(default_factory=list)
     told: list[str] = field(default_factory=list)  # grant types and revocations, as they happened
@@ -186,5 +187,9 @@ def authorization_app(desk: Desk) -> Flask:
         return server.create_authorization_response(grant=grant, grant_user=patient)
 
     app.add_url_rule("/token", view_func=server.create_token_response, methods=["POST"])
-    app.add_url_rule("/revoke", "revoke", lambda: server.create_endpoint_response("revocation"), methods=["POST"])
+
+    @app.post("/revoke")
+    def revoke() -> Any:
+        return server.create_endpoint_response("revocation") if desk.revokes else ("", 503)
+
     return app

@@ -1,5 +1,6 @@
 """The hospital's FHIR server, on fhirstarter, which speaks the version that FHIR_SEQUENCE names."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -29,6 +30,7 @@ class Hospital:
         self.failures: dict[str, list[tuple[int, dict[str, str], str]]] = {}
         self.page_size = 100
         self.foreign_links = False
+        self.seconds_to_create = 0.0
 
     def keep(self, patient: str, resource: dict[str, Any]) -> str:
         """Puts a resource on record; its id."""
@@ -59,6 +61,8 @@ def fhir_app(hospital: Hospital, configuration: dict[str, Any]) -> FHIRStarter:
             return _outcome(401, "login", "Who are you?")
         if request.method == "POST" and "patient/*.write" not in grant.scope:
             return _outcome(403, "forbidden", "This token may not write")
+        if request.method == "POST":
+            await asyncio.sleep(hospital.seconds_to_create)
         if failures := hospital.failures.get(resource_type):
             status, headers, text = failures.pop(0)
             return _outcome(status, "processing", text, headers)

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
-import orjson
 import structlog
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
 
 from privateshare.sources.contract import Broken, JsonObject, NeedsLogin, SignIn, TryLater
-from privateshare.sources.web import TIMEOUT, Bounded, asks_to_wait
+from privateshare.sources.web import Bounded, asks_to_wait
 
 MAX_TOKEN_BYTES = 64 * 1024  # of a token endpoint's answer
+MAX_SECONDS = 20  # that it may take: an account is locked meanwhile
 PASSING = {"temporarily_unavailable", "server_error", "slow_down"}
 NO_ACCESS = {"invalid_grant", "access_denied"}
 UNKEPT = ("id_token", "expires_in")  # says who they are, which `identify` learns otherwise; and what expires_at says
@@ -50,7 +50,7 @@ def refresh(sign_in: SignIn, known: JsonObject) -> JsonObject:
         # without a scope: that which was granted, of which the source may have granted a part
         told = client.refresh_token(sign_in.token_endpoint, refresh_token=known["refresh_token"], scope=None)
         kept = {name: value for name, value in known.items() if name != "expires_at"}  # such as SMART's patient
-        return _checked(kept | told)
+        return kept | _checked(told)
 
 
 def revoke(sign_in: SignIn, token: JsonObject) -> bool:
@@ -80,8 +80,8 @@ def _client(sign_in: SignIn, redirect_uri: str | None = None) -> Iterator[OAuth2
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
         token={},
-        transport=Bounded(),
-        timeout=TIMEOUT,
+        transport=Bounded(MAX_TOKEN_BYTES, MAX_SECONDS),
+        timeout=MAX_SECONDS / 2,
     ) as client:
         yield client
 
@@ -92,11 +92,12 @@ def _failing_as_sources_do() -> Iterator[None]:
     try:
         yield
     except OAuthError as error:
-        if error.error in NO_ACCESS:
+        code = str(error.error)[:100]
+        if code in NO_ACCESS:
             raise NeedsLogin("the source does not accept what it gave before") from error
-        if error.error in PASSING:
+        if code in PASSING:
             raise TryLater("the source cannot give a token now") from error
-        log.warning("a source refuses to give tokens", error=str(error.error)[:100])
+        log.warning("a source refuses to give tokens", error=code)
         raise _broken() from error
     except httpx2.HTTPStatusError as error:
         status = error.response.status_code
@@ -112,7 +113,7 @@ def _failing_as_sources_do() -> Iterator[None]:
 def _checked(told: JsonObject) -> JsonObject:
     token = {name: value for name, value in told.items() if name not in UNKEPT}
     usable = isinstance(token.get("access_token"), str) and str(token.get("token_type", "bearer")).lower() == "bearer"
-    if not usable or len(orjson.dumps(token)) > MAX_TOKEN_BYTES:
+    if not usable:
         raise _broken()
     return token
 

@@ -30,8 +30,9 @@ class UnfitAnswer(httpx2.TransportError):
 class Bounded(httpx2.BaseTransport):
     """A transport whose answers come to an end. They must not be packed: who counts packed bytes counts nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int, max_seconds: float) -> None:
         self._inner = httpx2.HTTPTransport()
+        self._max_bytes, self._max_seconds = max_bytes, max_seconds
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, which is cut off where it exceeds a bound."""
@@ -41,7 +42,7 @@ class Bounded(httpx2.BaseTransport):
         if response.headers.get("content-encoding", "identity") != "identity":
             response.close()
             raise UnfitAnswer("the answer is packed, and nobody asked for that")
-        response.stream = _BoundedStream(response.stream)
+        response.stream = _BoundedStream(response.stream, self._max_bytes, time.monotonic() + self._max_seconds)
         return response
 
     def close(self) -> None:
@@ -50,14 +51,13 @@ class Bounded(httpx2.BaseTransport):
 
 
 class _BoundedStream(httpx2.SyncByteStream):
-    def __init__(self, inner: httpx2.SyncByteStream) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpx2.SyncByteStream, max_bytes: int, give_up_at: float) -> None:
+        self._inner, self._left, self._give_up_at = inner, max_bytes, give_up_at
 
     def __iter__(self) -> Iterator[bytes]:
-        received, give_up_at = 0, time.monotonic() + MAX_ANSWER_SECONDS
         for piece in self._inner:
-            received += len(piece)
-            if received > MAX_ANSWER_BYTES or time.monotonic() > give_up_at:
+            self._left -= len(piece)
+            if self._left < 0 or time.monotonic() > self._give_up_at:
                 raise UnfitAnswer("the answer does not end")
             yield piece
 
@@ -67,7 +67,7 @@ class _BoundedStream(httpx2.SyncByteStream):
 
 def open_client(headers: dict[str, str]) -> httpx2.Client:
     """A client for one source; to be closed."""
-    return httpx2.Client(transport=Bounded(), timeout=TIMEOUT, headers=headers)
+    return httpx2.Client(transport=Bounded(MAX_ANSWER_BYTES, MAX_ANSWER_SECONDS), timeout=TIMEOUT, headers=headers)
 
 
 def read_object(response: httpx2.Response) -> JsonObject | None:

@@ -73,6 +73,20 @@ def test_a_hospital_that_is_busy_took_nothing(writer: Patient, city: Hospital) -
     assert len(kept(city)) == before + 1
 
 
+async def test_a_repeat_waits_for_the_first(writer: Patient, city: Hospital) -> None:
+    """While the hospital has not answered nobody knows whether it keeps the resource: a repeat is refused till then."""
+    before, token = len(kept(city)), writer.wire.jwt(access_token=writer.tokens.access)
+    city.do("set", seconds_to_create=1.5)
+    first = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
+    await asyncio.sleep(0.7)
+    assert "already been used" in check_error(writer.push(OBSERVATION, jwt=token), 400, "InvalidRequest")
+    answer = await first
+    city.do("set", seconds_to_create=0)
+    assert answer.status_code == 201
+    assert writer.push(OBSERVATION, jwt=token).json() == answer.json()
+    assert len(kept(city)) == before + 1
+
+
 def test_a_hospital_that_fails_is_not_asked_twice(writer: Patient, city: Hospital) -> None:
     """It may have kept the resource: the app is told so, and a repeat posts nothing."""
     city.do("fail", type="Observation", status=500, text="disk full")

@@ -1,6 +1,15 @@
 """What a live source gives: pages, changes, and what cannot be had."""
 
-from tests.flow.live.lending import NAME, Patient, observation, shared
+import json
+from pathlib import Path
+
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of
+from tests.flow.live.conftest import MEDICAL
+from tests.flow.live.lending import HOSPITAL, NAME, Patient, observation, shared
+from tests.flow.people import People
+from tests.flow.served import serving
 from tests.flow.test_wire_sessions import read, triggered, wait_until_over
 from tests.flow.wire import Wire
 from tests.hospital.running import Hospital
@@ -60,3 +69,24 @@ def test_a_hospital_that_asks_for_patience_gets_it(person: Patient, city: Hospit
     error = person.state()["error"]
     assert (error["code"], error["statusCode"], error["retryAfter"]) == ("ServiceUnavailable", 503, 120)
     assert person.state()["state"] == "completed"
+
+
+async def test_a_source_that_the_operator_took_away(city: Hospital, tmp_path: Path) -> None:
+    """Its accounts are still listed, with what was fetched, and can be deleted; nothing more is fetched from it."""
+    settings = json.dumps([city.settings(HOSPITAL, NAME, resource_types=["Patient"])])
+    with serving(tmp_path / "data", environment={"PRIVATESHARE_FHIR_SERVERS": settings}) as before:
+        async with operator_platform(Settings(data=before.data)) as platform:
+            wire = await asking_contract(People(platform, before.origin), document=MEDICAL)
+        person = shared(wire)
+        assert person.state()["state"] == "completed"
+    with serving(tmp_path / "data") as after:
+        wire.origin = after.origin
+        (account,) = accounts(wire, person.tokens.access)
+        assert (account["id"], account["username"]) == (person.account["id"], "Ada Tester")
+        listed = wait_until_over(wire, person.tokens, triggered(wire, person.tokens))
+        assert listed["status"]["details"][account["id"]]["error"]["code"] == "InternalError"
+        assert [entry["objectType"] for entry in listed["fileList"]] == ["patient"]
+        assert page_of(opened(ask(wire, access_token=person.tokens.access).url)) == "pick-source"
+        headers = {"accountId": account["id"]}
+        path = "permission-access/service/h:accountId"
+        assert wire.call("DELETE", path, access_token=person.tokens.access, headers=headers).status_code == 200

@@ -47,6 +47,19 @@ def test_withdrawing_revokes_at_the_hospital(person: Patient, city: Hospital) ->
     assert person.state()["state"] == "completed"
 
 
+def test_a_hospital_that_cannot_be_told(person: Patient, city: Hospital) -> None:
+    """The platform gives up its access all the same, and the app learns that the hospital's grant may stand."""
+    city.do("set", revokes=False)
+    try:
+        told = withdrawn(person)
+    finally:
+        city.do("set", revokes=True)
+    assert (told["result"], told["error_message"]) == ("failed", "SERVER_ERROR")
+    assert person.state()["error"]["reauth"] is True
+    (account,) = accounts(person.wire, person.tokens.access)
+    assert account["accessTokenStatus"]["authorized"] is False
+
+
 async def test_deleting_an_account_revokes_its_tokens(person: Patient, city: Hospital) -> None:
     """Protocol 7.2: the row goes with its credentials at once, and soon the hospital forgets the grant."""
     live = city.do("live")

@@ -1,18 +1,16 @@
 """The quirks of FHIR servers: answers that are odd, hostile, or none, on real sockets."""
 
 import gzip
-import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from tests.scripted import Scripted, dumped, serving
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources import web
@@ -21,67 +19,9 @@ from privateshare.sources.fhir_server.configuration import FhirServerSettings
 from privateshare.sources.fhir_server.smart import KEPT_SECONDS, SmartConfiguration
 from privateshare.sources.fhir_server.source import FhirServer
 
-Answer = tuple[int, dict[str, str], bytes]
 CONNECTION = Connection(token={"access_token": "secret-token", "patient": "p1"}, provider_account_id="p1")
 WANTED = {ObjectType.OBSERVATION: None, ObjectType.CONDITION: None}
 OBSERVATION = {"resourceType": "Observation", "id": "o1"}
-
-
-class Scripted:
-    """A server that answers a path as a test wrote it. `asked` holds what came: path, then the token."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer | Callable[[], Answer]] = {}
-        self.asked: list[tuple[str, str | None]] = []
-        self.address = ""
-
-    def bundle(self, path: str, *resources: Any, link: str | None = None, **headers: str) -> None:
-        """A page of a search at a path."""
-        links = [] if link is None else [{"relation": "next", "url": link}]
-        entries = [{"resource": resource} for resource in resources]
-        self.json(path, {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries}, **headers)
-
-    def json(self, path: str, content: Any, status: int = 200, **headers: str) -> None:
-        """JSON at a path."""
-        self.answers[path] = status, {name.replace("_", "-"): text for name, text in headers.items()}, dumped(content)
-
-
-def dumped(content: Any) -> bytes:
-    return json.dumps(content).encode()
-
-
-@contextmanager
-def serving(scripted: Scripted) -> Iterator[Scripted]:
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
-            path = self.path.split("?")[0]
-            scripted.asked.append((self.path, self.headers.get("authorization")))
-            found = scripted.answers.get(path) or scripted.answers.get(self.path) or (404, {}, b"{}")
-            status, headers, body = found if isinstance(found, tuple) else found()
-            self.send_response_only(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            if "transfer-encoding" not in headers:
-                self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = _answer  # noqa: N815 - the names that the standard library calls
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        scripted.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield scripted
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture
