@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ScopeOutOfBounds,
         SDKInvalid,
         SDKVersionInvalid,
+        ServiceAuthorizationError,
         TooManyRequests,
         Unavailable,
     )
@@ -112,6 +113,7 @@ _HOME = {
     "SDKInvalid": "privateshare.errors",
     "SDKVersionInvalid": "privateshare.errors",
     "ScopeOutOfBounds": "privateshare.errors",
+    "ServiceAuthorizationError": "privateshare.errors",
     "TooManyRequests": "privateshare.errors",
     "Unavailable": "privateshare.errors",
     "ObjectType": "privateshare.protocol.catalogue",
@@ -233,6 +235,7 @@ __all__ = [
     "Scope",
     "ScopeOutOfBounds",
     "Service",
+    "ServiceAuthorizationError",
     "ServiceGroup",
     "ServiceGroupScope",
     "ServiceObjectTypeScope",

@@ -30,7 +30,7 @@ class Hospital:
         self.failures: dict[str, list[tuple[int, dict[str, str], str]]] = {}
         self.page_size = 100
         self.foreign_links = False
-        self.seconds_to_create = 0.0
+        self.seconds_to_answer = 0.0
 
     def keep(self, patient: str, resource: dict[str, Any]) -> str:
         """Puts a resource on record; its id."""
@@ -61,13 +61,14 @@ def fhir_app(hospital: Hospital, configuration: dict[str, Any]) -> FHIRStarter:
             return _outcome(401, "login", "Who are you?")
         if request.method == "POST" and "patient/*.write" not in grant.scope:
             return _outcome(403, "forbidden", "This token may not write")
-        if request.method == "POST":
-            await asyncio.sleep(hospital.seconds_to_create)
         if failures := hospital.failures.get(resource_type):
             status, headers, text = failures.pop(0)
             return _outcome(status, "processing", text, headers)
         request.state.patient = grant.patient
-        return await answer(request)
+        response = await answer(request)
+        if request.method == "POST":
+            await asyncio.sleep(hospital.seconds_to_answer)
+        return response
 
     return app
 

@@ -65,9 +65,10 @@ class _BoundedStream(httpx2.SyncByteStream):
         self._inner.close()
 
 
-def open_client(headers: dict[str, str]) -> httpx2.Client:
-    """A client for one source; to be closed."""
-    return httpx2.Client(transport=Bounded(MAX_ANSWER_BYTES, MAX_ANSWER_SECONDS), timeout=TIMEOUT, headers=headers)
+def open_client(headers: dict[str, str], max_bytes: int | None = None) -> httpx2.Client:
+    """A client for one source, whose answers have at most so many bytes; to be closed."""
+    transport = Bounded(max_bytes or MAX_ANSWER_BYTES, MAX_ANSWER_SECONDS)
+    return httpx2.Client(transport=transport, timeout=TIMEOUT, headers=headers)
 
 
 def read_object(response: httpx2.Response) -> JsonObject | None:

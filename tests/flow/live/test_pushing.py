@@ -1,14 +1,32 @@
 """Pushing to a provider. Protocol 10.2."""
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.flow.consenting import accounts, ask, opened, page_of, refer
-from tests.flow.live.lending import HOSPITAL, OBSERVATION, PUSH, Patient, again, kept, shared, shown, sign_in
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of, refer
+from tests.flow.live.conftest import PUSHING
+from tests.flow.live.lending import (
+    HOSPITAL,
+    NAME,
+    OBSERVATION,
+    PUSH,
+    Patient,
+    again,
+    comes_to,
+    kept,
+    shared,
+    shown,
+    sign_in,
+)
 from tests.flow.people import People
+from tests.flow.served import serving
 from tests.flow.wire import Wire, check_error, query_of
 from tests.hospital.running import Hospital
 
@@ -76,15 +94,37 @@ def test_a_hospital_that_is_busy_took_nothing(writer: Patient, city: Hospital) -
 async def test_a_repeat_waits_for_the_first(writer: Patient, city: Hospital) -> None:
     """While the hospital has not answered nobody knows whether it keeps the resource: a repeat is refused till then."""
     before, token = len(kept(city)), writer.wire.jwt(access_token=writer.tokens.access)
-    city.do("set", seconds_to_create=1.5)
+    city.do("set", seconds_to_answer=1.5)
     first = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
     await asyncio.sleep(0.7)
     assert "already been used" in check_error(writer.push(OBSERVATION, jwt=token), 400, "InvalidRequest")
     answer = await first
-    city.do("set", seconds_to_create=0)
+    city.do("set", seconds_to_answer=0)
     assert answer.status_code == 201
     assert writer.push(OBSERVATION, jwt=token).json() == answer.json()
     assert len(kept(city)) == before + 1
+
+
+async def test_a_platform_that_dies_in_between_pushes_nothing_twice(city: Hospital, tmp_path: Path) -> None:
+    """Killed after the hospital took the resource and before that was recorded, it refuses the repeat."""
+    environment = {"PRIVATESHARE_FHIR_SERVERS": json.dumps([city.settings(HOSPITAL, NAME, push=True)])}
+    with serving(tmp_path / "data", environment=environment) as dying:
+        async with operator_platform(Settings(data=dying.data)) as platform:
+            wire = await asking_contract(People(platform, dying.origin), kind="write", document=PUSHING)
+        writer = shared(wire, "&sourceType=push")
+        before, token = len(kept(city)), wire.jwt(access_token=writer.tokens.access)
+        city.do("set", seconds_to_answer=5)
+        pushing = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
+        assert await comes_to(lambda: len(kept(city)) == before + 1)
+        dying.process.kill()
+        with pytest.raises(httpx2.TransportError):
+            await pushing
+        city.do("set", seconds_to_answer=0)
+    with serving(tmp_path / "data", environment=environment) as again_:
+        wire.origin = again_.origin
+        assert "already been used" in check_error(writer.push(OBSERVATION, jwt=token), 400, "InvalidRequest")
+        assert len(kept(city)) == before + 1
+        assert writer.push(OBSERVATION).status_code == 201
 
 
 def test_a_hospital_that_fails_is_not_asked_twice(writer: Patient, city: Hospital) -> None:

@@ -90,3 +90,14 @@ async def test_a_source_that_the_operator_took_away(city: Hospital, tmp_path: Pa
         headers = {"accountId": account["id"]}
         path = "permission-access/service/h:accountId"
         assert wire.call("DELETE", path, access_token=person.tokens.access, headers=headers).status_code == 200
+
+
+def test_it_is_found_like_any_source(wire: Wire, writing: Wire, city: Hospital) -> None:
+    """Discovery tells of it under the operator's name, to contracts that may ask for it. Protocol 9.1, 9.2."""
+    for contract in (wire, writing):
+        answer = contract.get("discovery/services", headers={"contractId": contract.contract_id})
+        assert HOSPITAL in [service["id"] for service in answer.json()["data"]["services"]]
+    query = {"filter": {"id": [HOSPITAL]}, "include": ["name", "publishedStatus", "type.reference"]}
+    found = wire.post("discovery/sources", body={"query": query}).json()["data"]
+    types = [{"reference": "pull"}, {"reference": "push"}]
+    assert found == [{"name": NAME, "publishedStatus": "approved", "type": types}]

@@ -1,7 +1,11 @@
 """What lets the platform into a source: renewed, revoked, given up. Protocol 6.1, 7.2 to 7.5."""
 
+from sqlalchemy import select
+
+from privateshare.platform.db.tables import Account
 from tests.flow.consenting import accounts, ask
 from tests.flow.live.lending import Patient, again, at_hospital, comes_to, shown, sign_in, withdrawn
+from tests.flow.people import People
 from tests.flow.wire import query_of
 from tests.hospital.running import Hospital
 
@@ -37,11 +41,15 @@ def test_permission_withdrawn_at_the_hospital(person: Patient, city: Hospital) -
     assert account["accessTokenStatus"]["authorized"] is True
 
 
-def test_withdrawing_revokes_at_the_hospital(person: Patient, city: Hospital) -> None:
+async def test_withdrawing_revokes_at_the_hospital(person: Patient, city: Hospital, people: People) -> None:
     """Protocol 7.4: the hospital forgets the grant, the platform its tokens, and the person can come back."""
     live = city.do("live")
     assert withdrawn(person)["result"] == "success"
     assert city.do("live") == live - 1
+    async with people.platform.database.session() as db:
+        row = await db.scalar(select(Account).where(Account.public_id == person.account["id"]))
+        assert row is not None
+        assert row.sealed_credentials is None
     assert person.state()["error"]["reauth"] is True
     sign_in(again(person))
     assert person.state()["state"] == "completed"

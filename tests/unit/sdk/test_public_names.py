@@ -15,9 +15,10 @@ FileMetadata FileNotFound FileTokenStore InsufficientScope InternalError Invalid
 InvalidContractDataRequest InvalidJWT InvalidRedirectUri InvalidRequest InvalidSession InvalidTimestamp InvalidToken
 Limits MemoryTokenStore MethodNotAllowed NetworkError NotFound ObjectType PageOptions PageUrl PrivateShare
 PrivateShareError PushDescriptor ReadResult Reading RequestTooLarge Returned SDKInvalid SDKVersionInvalid
-SampleDataSet Scope ScopeOutOfBounds Service ServiceGroup ServiceGroupScope ServiceObjectTypeScope ServiceType
-ServiceTypeScope Session SessionOptions SessionState SourceFetchFilter SourceQuery SourceType SourcesPage Status
-Storage StorageFile Table Tables TimeRange TokenStore TooManyRequests Unavailable UserAccessToken tables
+SampleDataSet Scope ScopeOutOfBounds Service ServiceAuthorizationError ServiceGroup ServiceGroupScope
+ServiceObjectTypeScope ServiceType ServiceTypeScope Session SessionOptions SessionState SourceFetchFilter SourceQuery
+SourceType SourcesPage Status Storage StorageFile Table Tables TimeRange TokenStore TooManyRequests Unavailable
+UserAccessToken tables
 """
 
 

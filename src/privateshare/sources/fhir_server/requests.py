@@ -17,11 +17,11 @@ class Refused(Exception):
         super().__init__(f"{code} ({status})")
 
 
-def open_fhir(token: JsonObject | None) -> httpx2.Client:
+def open_fhir(token: JsonObject | None, max_bytes: int | None = None) -> httpx2.Client:
     """A client for a FHIR server, as whoever the token is for. Raises NeedsLogin if there is none."""
     if token is None or not isinstance(token.get("access_token"), str):
         raise NeedsLogin("nobody is signed in")
-    return open_client({"accept": FHIR_JSON, "authorization": f"Bearer {token['access_token']}"})
+    return open_client({"accept": FHIR_JSON, "authorization": f"Bearer {token['access_token']}"}, max_bytes)
 
 
 def get_resource(client: httpx2.Client, address: str) -> tuple[JsonObject, httpx2.Headers]:
