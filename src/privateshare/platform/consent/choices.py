@@ -55,8 +55,7 @@ def shared_kinds(reach: Reach, info: SourceInfo) -> list[int]:
 
 def asks_for_sources(contract: Contract, parameters: Parameters) -> bool:
     """Whether a person is asked to connect sources: to read from, or on a link that says so to push to."""
-    pushes = parameters.source_type == "push" or parameters.service is not None
-    return contract.kind == "read" or (contract.kind == "write" and pushes)
+    return contract.kind == "read" or (contract.kind == "write" and parameters.source_type == "push")
 
 
 def allowed_sources(contract: Contract, parameters: Parameters, now: datetime) -> dict[int, Source]:

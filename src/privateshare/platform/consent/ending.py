@@ -82,10 +82,10 @@ async def withdraw(walk: Walk, account: Account) -> str:
     What lets the platform in is forgotten in any case. The app is told of a failure if the source could not be told:
     there, the permission may stand until it ends by itself.
     """
-    told = True
+    told, library = True, await journey_library(walk)
+    await walk.db.refresh(account, with_for_update={"key_share": True})  # whoever renews its token comes first
     if account.sealed_credentials is not None:
-        token = open_token(await journey_library(walk), account)
-        told = await revoke_token(account.source_id, token)
+        told = await revoke_token(account.source_id, open_token(library, account.id, account.sealed_credentials))
     await withdraw_access(walk.db, walk.platform, account)
     return _finish(walk, withdrawal_address(walk.journey, None if told else Failure.SERVER_ERROR))
 

@@ -1,12 +1,11 @@
 """What lets the platform into a source that a person signed in to: sealed, renewed in time, and revoked in the end."""
 
 import asyncio
-from collections.abc import Iterable
 from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform import upstream
@@ -29,10 +28,9 @@ def seal_token(library: OpenLibrary, account_id: UUID, token: JsonObject) -> byt
     return library.seal(PURPOSE, account_id, orjson.dumps(token))
 
 
-def open_token(library: OpenLibrary, account: Account) -> JsonObject:
-    """The token of an account that has one. Raises SealBroken."""
-    assert account.sealed_credentials is not None
-    token: JsonObject = orjson.loads(library.open(PURPOSE, account.id, account.sealed_credentials))
+def open_token(library: OpenLibrary, account_id: UUID, sealed: bytes) -> JsonObject:
+    """The token that `seal_token` sealed for this account. Raises SealBroken."""
+    token: JsonObject = orjson.loads(library.open(PURPOSE, account_id, sealed))
     return token
 
 
@@ -50,7 +48,7 @@ async def fresh_token(
         account = await db.get(Account, (library.id, account_id), with_for_update={"key_share": True})
         if account is None or account.sealed_credentials is None:
             raise NeedsLogin("nobody is signed in")
-        token = open_token(library, account)
+        token = open_token(library, account_id, account.sealed_credentials)
         is_refused = refused is not None and refused["access_token"] == token["access_token"]
         failure = None
         if is_refused or upstream.expires_within(token, SOON_SECONDS):
@@ -86,18 +84,22 @@ async def revoke_token(source_id: int, token: JsonObject) -> bool:
 
 
 async def revoke_after_commit(
-    db: AsyncSession, platform: Platform, library_id: UUID, accounts: Iterable[Account]
+    db: AsyncSession, platform: Platform, library_id: UUID, account_id: UUID | None = None
 ) -> None:
     """Has the sources of accounts that are erased forget what they granted, once the erasure is committed.
 
-    It is tried once and nobody waits for it: erasing must not depend on what others do.
+    Of one account, or of all; the library is held. It is tried once and nobody waits for it: erasing must not depend on
+    what others do.
     """
-    signed_in = [account for account in accounts if account.sealed_credentials is not None]
-    if not signed_in:
+    query = select(Account.id, Account.source_id, Account.sealed_credentials).where(
+        Account.library_id == library_id, Account.sealed_credentials.is_not(None)
+    )
+    found = (await db.execute(query if account_id is None else query.where(Account.id == account_id))).all()
+    if not found:
         return
     try:
         library = await open_library(db, platform.master_key, library_id)
-        tokens = [(account.source_id, open_token(library, account)) for account in signed_in]
+        tokens = [(source_id, open_token(library, id_, sealed)) for id_, source_id, sealed in found if sealed]
     except (LibraryGone, SealBroken):  # nobody can read them any more
         return
 

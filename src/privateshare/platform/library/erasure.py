@@ -20,7 +20,6 @@ from privateshare.platform.db.tables import (
     PushedFile,
     Storage,
 )
-from privateshare.platform.library.accounts import library_accounts
 from privateshare.platform.library.credentials import revoke_after_commit
 from privateshare.platform.library.libraries import blob_prefix, hold_library
 from privateshare.platform.library.storages import blob_prefix as storage_prefix
@@ -32,7 +31,7 @@ async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) 
     """Removes a person's library: when the transaction commits its key is gone and with it everything sealed."""
     await _hold_to_erase(db, library_id)
     storages = list(await db.scalars(select(Storage.id).where(Storage.library_id == library_id)))
-    await revoke_after_commit(db, platform, library_id, await library_accounts(db, library_id))
+    await revoke_after_commit(db, platform, library_id)
     await db.execute(delete(Library).where(Library.id == library_id))
     await _doom(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
 
@@ -44,7 +43,7 @@ async def erase_account(db: AsyncSession, platform: Platform, account: Account) 
     blobs = list(await db.scalars(files.returning(File.blob)))
     if account.archive_blob is not None:
         blobs.append(account.archive_blob)
-    await revoke_after_commit(db, platform, account.library_id, [account])
+    await revoke_after_commit(db, platform, account.library_id, account.id)
     await db.delete(account)
     await _doom(db, platform, blobs)
 
