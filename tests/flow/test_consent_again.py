@@ -180,7 +180,7 @@ def test_a_person_keeps_access_to_a_source(wire: Wire) -> None:
     tokens = known_person(wire)
     browser = opened(withdrawal(wire, tokens))
     browser.submit("decline")
-    assert browser.left_to == f"{REDIRECT_URI}&result=failed&error_message=USER_CANCEL"
+    assert browser.left_to == f"{REDIRECT_URI}&result=failed&errorCode=USER_CANCEL&error_message=USER_CANCEL"
     (account,) = accounts(wire, tokens.access)
     assert account["accessTokenStatus"]["authorized"] is True
 
