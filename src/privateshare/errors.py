@@ -139,6 +139,7 @@ class InvalidRequest(ApiError):
 
     code: str = "InvalidRequest"
     status: int = 400
+    hint: str = "Mend what the message names"
 
 
 class InvalidSession(ApiError):
@@ -178,6 +179,7 @@ class FileNotFound(ApiError):
 
     code: str = "FileNotFound"
     status: int = 404
+    hint: str = "List the files of the session again"
 
 
 class NotFound(ApiError):
@@ -185,6 +187,7 @@ class NotFound(ApiError):
 
     code: str = "NotFound"
     status: int = 404
+    hint: str = "Check its name or id, and base_url"
 
 
 class MethodNotAllowed(ApiError):
@@ -192,6 +195,7 @@ class MethodNotAllowed(ApiError):
 
     code: str = "MethodNotAllowed"
     status: int = 405
+    hint: str = "Check base_url"
 
 
 class SDKInvalid(ApiError):
@@ -199,6 +203,7 @@ class SDKInvalid(ApiError):
 
     code: str = "SDKInvalid"
     status: int = 400
+    hint: str = "Ask the operator of the platform"
 
 
 class SDKVersionInvalid(ApiError):
@@ -222,6 +227,7 @@ class RequestTooLarge(ApiError):
 
     code: str = "RequestTooLarge"
     status: int = 413
+    hint: str = "Send less, or ask the operator of the platform for a larger limit"
 
 
 class Unavailable(ApiError):
@@ -245,6 +251,7 @@ class InternalError(ApiError):
 
     code: str = "InternalError"
     status: int = 500
+    hint: str = "Tell the operator of the platform the reference"
 
 
 class NetworkError(PrivateShareError):
@@ -279,6 +286,7 @@ class AuthorizationFailed(PrivateShareError):
     """The person came back without consent. `code` is the `errorCode` of protocol 8.3, such as USER_CANCEL."""
 
     code: str = "AuthorizationFailed"
+    hint: str = "Ask again, if the person wants to"
 
     def __init__(self, code: str, message: str = "") -> None:
         self.code = code

@@ -8,8 +8,9 @@ import random
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
-from privateshare.errors import NetworkError, PrivateShareError, error_from_answer
+from privateshare.errors import InvalidAnswer, NetworkError, PrivateShareError, error_from_answer
 from privateshare.sdk.tokens import UserAccessToken
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
 TOO_LARGE = 413
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Sink(Protocol):
@@ -92,6 +94,8 @@ def sent(request: Request, retries: int, *, repeatable: bool | None = None) -> F
     while True:
         try:
             response: Response = yield request
+            if response.status in REDIRECTS:
+                raise elsewhere(response)
             if response.status < 400:
                 return response
             error: PrivateShareError = refusal(response)
@@ -103,6 +107,13 @@ def sent(request: Request, retries: int, *, repeatable: bool | None = None) -> F
         wait = error.retry_after if error.retry_after is not None else pause * random.uniform(0.5, 1.5)  # noqa: S311
         yield Sleep(min(wait, LONGEST_PAUSE_SECONDS))
         pause *= 2
+
+
+def elsewhere(response: Response) -> InvalidAnswer:
+    """That an address leads to another; it is not followed, since what is sent is for nobody else."""
+    parts = urlsplit(response.headers.get("location", ""))  # its path may hold a secret
+    to = f" to {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return InvalidAnswer(f"the platform sends its callers on{to}", hint="Give its own address as base_url, with https")
 
 
 def refusal(response: Response) -> PrivateShareError:

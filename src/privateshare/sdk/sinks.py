@@ -19,6 +19,7 @@ from privateshare.protocol.envelope import EnvelopeReader, decode_metadata
 from privateshare.protocol.messages import FileHeader, FileMetadata
 from privateshare.protocol.object_time import FHIR
 from privateshare.sdk.decompression import decompressor
+from privateshare.sdk.flows.calls import read_as
 
 if TYPE_CHECKING:
     from privateshare.objects import DataObject
@@ -116,10 +117,10 @@ class FileSink:
         self.file: File | None = None
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Reads the headers. Raises FileIntegrityError if they cannot be read."""
+        """Reads the headers. Raises FileIntegrityError or InvalidAnswer if they cannot be read."""
         self.abort()
         raw = decode_metadata(headers["x-metadata"]) if "x-metadata" in headers else {}
-        self._header = FileHeader.model_validate(raw)
+        self._header = read_as(FileHeader, raw)
         self._updated = _milliseconds(headers.get("last-modified"))
         self._envelope = EnvelopeReader(self._key, legacy=self._legacy)
         self._decompress = decompressor(self._header.compression or "none", self._take)

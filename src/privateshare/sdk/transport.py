@@ -42,7 +42,7 @@ class HttpxTransport:
     def __init__(self, timeout: float) -> None:
         import httpx2
 
-        self._errors = (httpx2.TransportError, httpx2.InvalidURL)
+        self._errors = (httpx2.RequestError, httpx2.InvalidURL)
         limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         self._client = httpx2.Client(timeout=timeout, limits=limits)
 
@@ -77,7 +77,7 @@ class AsyncHttpxTransport:
     def __init__(self, timeout: float) -> None:
         import httpx2
 
-        self._errors = (httpx2.TransportError, httpx2.InvalidURL)
+        self._errors = (httpx2.RequestError, httpx2.InvalidURL)
         limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         self._client = httpx2.AsyncClient(timeout=timeout, limits=limits)
 

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.flows.oauth import PageOptions
-from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper, cookie_flags
+from privateshare.web.keeping import LIFETIME_SECONDS, NO_STORE, Arrived, Keeper, cookie_flags, cookie_name
 
 OnToken = Callable[[HttpRequest, Arrived], HttpResponse]
 OnFailure = Callable[[HttpRequest, PrivateShareError], HttpResponse]
@@ -39,29 +39,36 @@ def consent_urls(
     """
     keeper = Keeper(secret)
 
+    def return_address(request: HttpRequest) -> str:
+        return redirect_uri or str(request.build_absolute_uri(reverse("privateshare_return")))
+
     def start(request: HttpRequest) -> HttpResponse:
-        address = redirect_uri or request.build_absolute_uri(reverse("privateshare_return"))
+        address = return_address(request)
         try:
             asked = client.get_authorize_url(address, options=options)
         except PrivateShareError as error:
             return on_failure(request, error)
         response = HttpResponseRedirect(asked.url)
-        response.set_cookie(COOKIE, keeper.keep(asked), max_age=LIFETIME_SECONDS, **cookie_flags(address))
+        response.headers["cache-control"] = NO_STORE
+        name, flags = cookie_name(address), cookie_flags(address)
+        response.set_cookie(name, keeper.keep(asked), max_age=LIFETIME_SECONDS, **flags)
         return response
 
     def come_back(request: HttpRequest) -> HttpResponse:
+        address = return_address(request)
         try:
-            response = on_token(request, _arrived(client, keeper, request))
+            response = on_token(request, _arrived(client, keeper, request, cookie_name(address)))
         except PrivateShareError as error:
             response = on_failure(request, error)
-        response.delete_cookie(COOKIE, samesite="lax")
+        response.headers["cache-control"] = NO_STORE
+        response.delete_cookie(cookie_name(address), samesite="lax")
         return response
 
     return [path("start", start, name="privateshare_start"), path("return", come_back, name="privateshare_return")]
 
 
-def _arrived(client: PrivateShare, keeper: Keeper, request: HttpRequest) -> Arrived:
-    kept = keeper.kept(request.COOKIES.get(COOKIE))
+def _arrived(client: PrivateShare, keeper: Keeper, request: HttpRequest, cookie: str) -> Arrived:
+    kept = keeper.kept(request.COOKIES.get(cookie))
     returned = client.read_return(request.build_absolute_uri(), state=kept.state)
     token = client.exchange_code_for_token(returned.code or "", kept.verifier)
     return Arrived(token, kept.session, returned.account_reference)

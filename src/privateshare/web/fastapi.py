@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.aclient import AsyncPrivateShare
 from privateshare.sdk.flows.oauth import PageOptions
-from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper, cookie_flags
+from privateshare.web.keeping import LIFETIME_SECONDS, NO_STORE, Arrived, Keeper, cookie_flags, cookie_name
 
 OnToken = Callable[[Request, Arrived], Awaitable[Response]]
 OnFailure = Callable[[Request, PrivateShareError], Awaitable[Response]]
@@ -51,23 +51,27 @@ def consent_router(
         except PrivateShareError as error:
             return await on_failure(request, error)
         response = RedirectResponse(asked.url, 303)
-        response.set_cookie(COOKIE, keeper.keep(asked), max_age=LIFETIME_SECONDS, **cookie_flags(address))
+        response.headers["cache-control"] = NO_STORE
+        name, flags = cookie_name(address), cookie_flags(address)
+        response.set_cookie(name, keeper.keep(asked), max_age=LIFETIME_SECONDS, **flags)
         return response
 
     @router.get("/return", name="privateshare_return")
     async def come_back(request: Request) -> Response:
+        address = return_address(request)
         try:
-            response = await on_token(request, await _arrived(client, keeper, request))
+            response = await on_token(request, await _arrived(client, keeper, request, cookie_name(address)))
         except PrivateShareError as error:
             response = await on_failure(request, error)
-        response.delete_cookie(COOKIE, **cookie_flags(return_address(request)))
+        response.headers["cache-control"] = NO_STORE
+        response.delete_cookie(cookie_name(address), **cookie_flags(address))
         return response
 
     return router
 
 
-async def _arrived(client: AsyncPrivateShare, keeper: Keeper, request: Request) -> Arrived:
-    kept = keeper.kept(request.cookies.get(COOKIE))
+async def _arrived(client: AsyncPrivateShare, keeper: Keeper, request: Request, cookie: str) -> Arrived:
+    kept = keeper.kept(request.cookies.get(cookie))
     returned = client.read_return(str(request.url), state=kept.state)
     token = await client.exchange_code_for_token(returned.code or "", kept.verifier)
     return Arrived(token, kept.session, returned.account_reference)

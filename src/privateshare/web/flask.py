@@ -11,7 +11,7 @@ from flask import Blueprint, Response, make_response, redirect, request, url_for
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.flows.oauth import PageOptions
-from privateshare.web.keeping import COOKIE, LIFETIME_SECONDS, Arrived, Keeper, cookie_flags
+from privateshare.web.keeping import LIFETIME_SECONDS, NO_STORE, Arrived, Keeper, cookie_flags, cookie_name
 
 OnToken = Callable[[Arrived], Any]
 OnFailure = Callable[[PrivateShareError], Any]
@@ -19,7 +19,7 @@ OnFailure = Callable[[PrivateShareError], Any]
 
 def tell_failure(error: PrivateShareError) -> Any:
     """What a person sees by default when it did not work."""
-    return f"The data was not shared ({error.code}).", 400
+    return f"The data was not shared ({error.code}).", 400, {"content-type": "text/plain; charset=utf-8"}
 
 
 def consent_blueprint(
@@ -51,23 +51,27 @@ def consent_blueprint(
         except PrivateShareError as error:
             return make_response(on_failure(error))
         response = make_response(redirect(asked.url, 303))
-        response.set_cookie(COOKIE, keeper.keep(asked), max_age=LIFETIME_SECONDS, **cookie_flags(address))
+        response.headers["cache-control"] = NO_STORE
+        name, flags = cookie_name(address), cookie_flags(address)
+        response.set_cookie(name, keeper.keep(asked), max_age=LIFETIME_SECONDS, **flags)
         return response
 
     @blueprint.get("/return")
     def come_back() -> Response:
+        address = return_address()
         try:
-            response = make_response(on_token(_arrived(client, keeper)))
+            response = make_response(on_token(_arrived(client, keeper, cookie_name(address))))
         except PrivateShareError as error:
             response = make_response(on_failure(error))
-        response.delete_cookie(COOKIE, **cookie_flags(return_address()))
+        response.headers["cache-control"] = NO_STORE
+        response.delete_cookie(cookie_name(address), **cookie_flags(address))
         return response
 
     return blueprint
 
 
-def _arrived(client: PrivateShare, keeper: Keeper) -> Arrived:
-    kept = keeper.kept(request.cookies.get(COOKIE))
+def _arrived(client: PrivateShare, keeper: Keeper, cookie: str) -> Arrived:
+    kept = keeper.kept(request.cookies.get(cookie))
     returned = client.read_return(request.url, state=kept.state)
     token = client.exchange_code_for_token(returned.code or "", kept.verifier)
     return Arrived(token, kept.session, returned.account_reference)

@@ -17,7 +17,7 @@ from privateshare.protocol.messages import Session
 from privateshare.sdk.flows.oauth import AuthorizeUrl
 from privateshare.sdk.tokens import UserAccessToken
 
-COOKIE = "privateshare_consent"
+NO_STORE = "no-store"  # answers that carry codes
 LIFETIME_SECONDS = 30 * 60  # of a pre-authorization (protocol 4.6)
 MIN_SECRET_CHARACTERS = 32
 NONCE_BYTES = 12
@@ -48,6 +48,11 @@ class Flags(TypedDict):
     secure: bool
     httponly: bool
     samesite: Literal["lax"]
+
+
+def cookie_name(return_address: str) -> str:
+    """The name of the cookie: where there is TLS, one that no other host of the domain can set or see."""
+    return f"{'__Host-' if return_address.startswith('https:') else ''}privateshare_consent"
 
 
 def cookie_flags(return_address: str) -> Flags:

@@ -10,3 +10,25 @@ def test_says_what_to_install() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 1
     assert ended.stderr.strip() == "this command needs the package typer: pip install 'privateshare[cli]'"
+
+
+ABSENT = "fcntl grp pwd resource termios uvloop pty"
+MODULES = (
+    "privateshare.cli.commands privateshare.cli.profiles privateshare.testing privateshare.web privateshare.objects"
+)
+
+
+def test_needs_nothing_that_only_posix_has() -> None:
+    """The SDK and the person's commands are there on Windows too, where these modules are not."""
+    code = f"""
+import importlib, pkgutil, sys
+sys.modules.update(dict.fromkeys({ABSENT!r}.split()))
+import privateshare.sdk, privateshare.sdk.flows
+for package in (privateshare.sdk, privateshare.sdk.flows):
+    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        importlib.import_module(found.name)
+for name in {MODULES!r}.split():
+    importlib.import_module(name)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr

@@ -77,6 +77,22 @@ def parsed(response: Response) -> Any:
         raise InvalidAnswer("the platform answered something that is not JSON") from error
 
 
+def told(response: Response) -> dict[str, Any]:
+    """The JSON object of an answer. Raises InvalidAnswer."""
+    answer = parsed(response)
+    if not isinstance(answer, dict):
+        raise InvalidAnswer("the platform answered something that is not a JSON object")
+    return answer
+
+
+def text_of(answer: Mapping[str, Any], name: str) -> str:
+    """A text of an answer. Raises InvalidAnswer naming it."""
+    value = answer.get(name)
+    if not isinstance(value, str):
+        raise InvalidAnswer(f"the platform's answer holds no {name}")
+    return value
+
+
 def read_as(kind: type[T], raw: object) -> T:
     """A value of the wire as its type. Raises InvalidAnswer, naming the field."""
     try:
@@ -93,9 +109,7 @@ def signed_claims(configuration: Configuration, keys: Keys, answer: Mapping[str,
 
     Raises InvalidAnswer if it does not, or names a key set that is not the platform's own.
     """
-    token = answer.get("token")
-    if not isinstance(token, str):
-        raise InvalidAnswer("the answer holds no token")
+    token = text_of(answer, "token")
     try:
         header = jwt.read_header(token)
         jku, kid = str(header.get("jku")), str(header.get("kid"))
@@ -112,10 +126,10 @@ def signed_claims(configuration: Configuration, keys: Keys, answer: Mapping[str,
 
 def _fetch_keys(configuration: Configuration, keys: Keys, jku: str) -> Flow[None]:
     response = yield from sent(Request(method="GET", url=jku), configuration.retries)
-    for entry in parsed(response).get("keys", []):
+    for entry in read_as(list[Any], told(response).get("keys")):
         try:
             keys[jku, str(entry["kid"])] = jwt.load_public_key(entry["pem"])
-        except (KeyError, ConfigurationError) as error:
+        except (KeyError, TypeError, AttributeError, ConfigurationError) as error:
             raise InvalidAnswer("the platform's key set holds something that is no RSA key") from error
 
 

@@ -13,7 +13,7 @@ from privateshare.protocol.messages import (
 )
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, sent
-from privateshare.sdk.flows.calls import as_user, called, parsed, read_as
+from privateshare.sdk.flows.calls import as_user, called, parsed, read_as, told
 from privateshare.sdk.tokens import UserAccessToken
 
 
@@ -25,7 +25,7 @@ def available_services(
     headers = {} if all_contracts else {"contractId": configuration.contract_id}
     url = f"{configuration.api}discovery/services{query}"
     response = yield from sent(Request(method="GET", url=url, headers=headers), configuration.retries)
-    return read_as(AvailableServices, parsed(response).get("data"))
+    return read_as(AvailableServices, told(response).get("data"))
 
 
 def sample_data_sets(configuration: Configuration, source_id: int) -> Flow[dict[str, SampleDataSet]]:

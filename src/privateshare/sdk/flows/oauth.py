@@ -2,19 +2,22 @@
 
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from privateshare.errors import AuthorizationFailed, InvalidAnswer
+from privateshare.errors import AuthorizationFailed
 from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow
-from privateshare.sdk.flows.calls import Keys, called, parsed, read_as, signed_claims
+from privateshare.sdk.flows.calls import Keys, called, read_as, signed_claims, text_of, told
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.version import VERSION
+
+_ERROR_CODE = re.compile(r"[A-Za-z_]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,9 @@ def authorize(
         "access_token": linked,
     }
     response = yield from called(configuration, "POST", "oauth/authorize", agent_body(session_options), **claims)
-    answer = parsed(response)
+    answer = told(response)
     signed = yield from signed_claims(configuration, keys, answer)
-    code = _claim(signed, "preauthorization_code")
+    code = text_of(signed, "preauthorization_code")
     url = page_url(configuration, "authorize", code, options)
     return AuthorizeUrl(url, verifier, state, read_as(Session, answer.get("session")))
 
@@ -120,7 +123,7 @@ def refresh(configuration: Configuration, keys: Keys, token: UserAccessToken) ->
 
 def _tokens(configuration: Configuration, keys: Keys, **claims: Any) -> Flow[UserAccessToken]:
     response = yield from called(configuration, "POST", "oauth/token", **claims)
-    return UserAccessToken.from_claims((yield from signed_claims(configuration, keys, parsed(response))))
+    return UserAccessToken.from_claims((yield from signed_claims(configuration, keys, told(response))))
 
 
 def page_url(configuration: Configuration, page: str, code: str, options: PageOptions, **more: str) -> str:
@@ -144,12 +147,6 @@ def read_return(url: str, state: str | None) -> Returned:
     if state is not None and query.get("state") != state:
         raise AuthorizationFailed("INVALID_STATE", "the state is not the one this app sent: not its own request")
     if query.get("success") == "false" or "errorCode" in query:
-        raise AuthorizationFailed(query.get("errorCode", "SERVER_ERROR"))
+        code = query.get("errorCode", "")  # which may be shown on a page: a word, and nothing else
+        raise AuthorizationFailed(code if _ERROR_CODE.fullmatch(code) else "SERVER_ERROR")
     return Returned(query.get("state"), query.get("code"), query.get("accountReference"))
-
-
-def _claim(claims: Mapping[str, Any], name: str) -> str:
-    value = claims.get(name)
-    if not isinstance(value, str):
-        raise InvalidAnswer(f"the answer holds no {name}")
-    return value

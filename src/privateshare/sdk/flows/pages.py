@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from privateshare.errors import InvalidAnswer
 from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow
-from privateshare.sdk.flows.calls import Keys, as_user, called, parsed, read_as, signed_claims
+from privateshare.sdk.flows.calls import Keys, as_user, called, read_as, signed_claims, text_of, told
 from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl, agent_body, page_url
 from privateshare.sdk.tokens import UserAccessToken
 
@@ -74,19 +73,13 @@ def revoke_account_permission(
     response = yield from as_user(
         token, lambda access: called(configuration, "GET", path, headers=headers, access_token=access)
     )
-    location = parsed(response).get("location")
-    if not isinstance(location, str):
-        raise InvalidAnswer("the answer holds no location")
-    return location
+    return text_of(told(response), "location")
 
 
 def reference(configuration: Configuration, kind: str, value: str) -> Flow[str]:
     """An opaque handle for a storage or an account. Protocol 4.5."""
     response = yield from called(configuration, "POST", "reference", {"type": kind, "value": value})
-    handle = parsed(response).get("id")
-    if not isinstance(handle, str):
-        raise InvalidAnswer("the answer holds no id")
-    return handle
+    return text_of(told(response), "id")
 
 
 def _reference(
@@ -106,9 +99,6 @@ def _reference(
     else:  # an expired token is what this is for, and refreshing it would fail
         access_token = token.access_token.value
         response = yield from called(configuration, "POST", path, body, access_token=access_token, **claims)
-    answer = parsed(response)
+    answer = told(response)
     signed = yield from signed_claims(configuration, keys, answer)
-    code = signed.get("reference_code")
-    if not isinstance(code, str):
-        raise InvalidAnswer("the answer holds no reference_code")
-    return code, read_as(Session, answer.get("session"))
+    return text_of(signed, "reference_code"), read_as(Session, answer.get("session"))

@@ -9,7 +9,7 @@ from privateshare.protocol.envelope import decode_metadata
 from privateshare.protocol.messages import Accept, Compression, FileHeader, FileList, Session, SessionOptions
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
-from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, parsed, read_as
+from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, parsed, read_as, told
 from privateshare.sdk.flows.oauth import agent_body
 from privateshare.sdk.sinks import File, FileSink, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
@@ -44,7 +44,7 @@ def read_session(configuration: Configuration, token: UserAccessToken, options: 
     body = options.to_wire() | {"agent": agent_body(SessionOptions())["agent"]}
     path = "permission-access/trigger"
     response = yield from as_user(token, lambda access: called(configuration, "POST", path, body, access_token=access))
-    return read_as(Session, parsed(response).get("session"))
+    return read_as(Session, told(response).get("session"))
 
 
 def read_file_list(
@@ -90,7 +90,7 @@ def read_file_metadata(
 ) -> Flow[FileHeader]:
     """What there is to know of a file without reading it. Protocol 6.4."""
     response = yield from _file(configuration, token, session_key, name, "HEAD", None)
-    return FileHeader.model_validate(decode_metadata(response.headers.get("x-metadata", "")))
+    return read_as(FileHeader, decode_metadata(response.headers.get("x-metadata", "")))
 
 
 def _file(

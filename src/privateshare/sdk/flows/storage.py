@@ -11,7 +11,7 @@ from privateshare.protocol.envelope import encrypted
 from privateshare.protocol.messages import Storage, StorageFile, StorageListing
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
-from privateshare.sdk.flows.calls import as_user, called, parsed, read_as
+from privateshare.sdk.flows.calls import as_user, called, parsed, read_as, text_of, told
 from privateshare.sdk.sinks import File, FileSink, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.uploads import Content, pieces_of
@@ -57,7 +57,7 @@ def upload(configuration: Configuration, storage_id: str, path: str, content: Co
 
     request = _request(configuration, "POST", storage_id, _file(path), body=sealed)
     response = yield from sent(request, configuration.retries, repeatable=again)
-    return str(parsed(response).get("id"))
+    return text_of(told(response), "id")
 
 
 def download(

@@ -1,0 +1,210 @@
+"""Answers that are not of the protocol: each call tells so by an error of the tree, and none by another."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from privateshare import (
+    AccountRef,
+    InvalidAnswer,
+    NetworkError,
+    NotFound,
+    PrivateShare,
+    PrivateShareError,
+    PushDescriptor,
+    UserAccessToken,
+)
+from privateshare.protocol import jwt
+from privateshare.sdk.tokens import Token
+
+KEY = generate_private_key(65537, 2048)
+TOKEN = UserAccessToken(Token("access-secret", 4e9), Token("refresh-secret", 4e9), "person", "consent")
+DESCRIPTOR = PushDescriptor(mime_type="x/y", accounts=[AccountRef(account_id="a")])
+
+CALLS: dict[str, Callable[[PrivateShare], Any]] = {
+    "services": lambda app: app.get_available_services(),
+    "samples": lambda app: app.get_service_sample_data_sets(16),
+    "authorize": lambda app: app.get_authorize_url("https://app.example/"),
+    "exchange": lambda app: app.exchange_code_for_token("code", "verifier"),
+    "refresh": lambda app: app.refresh_token(TOKEN),
+    "session": lambda app: app.read_session(TOKEN),
+    "list": lambda app: app.read_file_list("session", TOKEN),
+    "file": lambda app: app.read_file("session", "file", TOKEN),
+    "metadata": lambda app: app.read_file_metadata("session", "file", TOKEN),
+    "all files": lambda app: app.read_all_files("session", TOKEN).result(),
+    "accounts": lambda app: app.read_accounts(TOKEN),
+    "onboard": lambda app: app.get_onboard_service_url(TOKEN, "https://app.example/"),
+    "reauthorize": lambda app: app.get_reauthorize_url(TOKEN, "https://app.example/"),
+    "reauthorize account": lambda app: app.get_reauthorize_account_url(TOKEN, "https://app.example/", "a"),
+    "revoke": lambda app: app.get_revoke_account_permission_url(TOKEN, "a", "https://app.example/"),
+    "sources": lambda app: app.query_sources(),
+    "countries": lambda app: app.query_countries(),
+    "contract": lambda app: app.get_contract_details(),
+    "storage": lambda app: app.create_provisional_storage(),
+    "reference": lambda app: app.get_storage_reference("s"),
+    "person's storage": lambda app: app.get_user_storage(TOKEN),
+    "stored files": lambda app: app.list_storage_files("s"),
+    "upload": lambda app: app.upload_file_to_storage("s", "/x", b"x"),
+    "download": lambda app: app.download_storage_file("s", "/x"),
+}
+BODIES = [
+    b"",
+    b"[]",
+    b"{}",
+    b'"text"',
+    b"null",
+    b"<html>",
+    b"\xff",
+    b'{"token": "a.b.c"}',
+    b'{"data": 7, "session": []}',
+]
+
+
+@dataclass
+class Odd:
+    """A server that answers everything in one way."""
+
+    api: str = ""
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def client(self) -> PrivateShare:
+        """The SDK against it."""
+        return PrivateShare("a", contract_id="c", private_key=jwt.private_pem(KEY), base_url=self.api, retries=0)
+
+
+@pytest.fixture
+def odd() -> Iterator[Odd]:
+    answer = Odd()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            if self.headers.get("transfer-encoding"):
+                while self.rfile.readline().strip() != b"0":
+                    pass
+                self.rfile.readline()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(answer.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+
+        do_GET = do_POST = do_HEAD = do_DELETE = _serve  # noqa: N815 - the names that the standard library calls
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    answer.api = f"http://127.0.0.1:{server.server_port}/v1.7/"
+    yield answer
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def refused(app: PrivateShare, call: str) -> PrivateShareError | None:
+    """The error that a call raises, if it does."""
+    try:
+        CALLS[call](app)
+    except PrivateShareError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_answer_of_another_form_is_told(odd: Odd, call: str):
+    """Whatever it is: InvalidAnswer, or what is wrong with the file; and no secret in it."""
+    with odd.client() as app:
+        for odd.body in BODIES:
+            empty = call == "metadata" or (call == "samples" and odd.body == b"{}")
+            empty = empty or (call == "accounts" and odd.body == b"[]")
+            error = refused(app, call)
+            assert error is not None or empty, odd.body
+            assert error is None or (error.hint and "secret" not in str(error))
+
+
+@pytest.mark.parametrize(
+    "metadata", ["", "%", "e30", "W10", "eyJzaXplIjogIngifQ", "eyJtZXRhZGF0YSI6IDd9", "eyJjb21wcmVzc2lvbiI6IFtdfQ"]
+)
+def test_metadata_of_another_form_is_told(odd: Odd, metadata: str):
+    """Of one file, and in a run that reads all."""
+    odd.headers, odd.body = {"x-metadata": metadata}, b"x" * 400
+    with odd.client() as app, pytest.raises(PrivateShareError):
+        app.read_file("session", "file", TOKEN)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int):
+    """What is sent holds tokens; the error says where it leads, without the path."""
+    odd.status, odd.headers = status, {"location": "https://share.example/v1.7/query/secret"}
+    with (
+        odd.client() as app,
+        pytest.raises(InvalidAnswer, match=r"sends its callers on to https://share\.example\.") as told,
+    ):
+        app.read_accounts(TOKEN)
+    assert "secret" not in str(told.value)
+    assert "base_url" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "code", "message", "reference"),
+    [
+        ({"error": {"code": "FileNotFound", "message": "m", "reference": "r"}}, {}, "FileNotFound", "m", "r"),
+        (
+            {"error": "NotFound", "message": "no such storage"},
+            {"x-request-id": "r"},
+            "NotFound",
+            "no such storage",
+            "r",
+        ),
+        ({}, {"x-error-code": "InvalidSession", "x-error-message": "m"}, "InvalidSession", "m", None),
+        ({"error": {"code": "Unheard", "message": 7}}, {}, "Unheard", "7", None),
+        ("<html>", {}, "NotFound", "the platform answered 404", None),
+    ],
+)
+def test_a_refusal_is_told_whatever_its_form(
+    odd: Odd, body: object, headers: dict[str, str], code: str, message: str, reference: str | None
+):
+    """Protocol 13: in the body, as storage has it (11.5), or in the headers; else by its status."""
+    odd.status, odd.headers, odd.body = 404, headers, json.dumps(body).encode()
+    with odd.client() as app, pytest.raises(PrivateShareError) as told:
+        app.read_accounts(TOKEN)
+    assert (told.value.code, told.value.message, told.value.reference) == (code, message, reference)
+    assert told.value.status == 404
+
+
+def test_an_answer_that_does_not_unpack_is_told(odd: Odd):
+    """As one that did not arrive."""
+    odd.headers, odd.body = {"content-encoding": "gzip"}, b"no gzip"
+    with odd.client() as app, pytest.raises(NetworkError):
+        app.read_accounts(TOKEN)
+
+
+def test_nothing_is_left_on_disk(odd: Odd, tmp_path: Path):
+    """Neither of a file that was no file, nor of one that was not there."""
+    with odd.client() as app:
+        odd.body = b"x" * 1000
+        with pytest.raises(PrivateShareError):
+            app.download_storage_file("s", "/x", to=tmp_path / "x")
+        odd.status = 404
+        with pytest.raises(NotFound):
+            app.read_file("s", "x", TOKEN, to=tmp_path / "x")
+        with pytest.raises(FileNotFoundError):
+            app.push_data(TOKEN, tmp_path / "nothing", DESCRIPTOR)
+    assert list(tmp_path.iterdir()) == []
