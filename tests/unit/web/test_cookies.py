@@ -1,0 +1,109 @@
+"""The cookie that binds a question to a browser, and what a page shows of an answer.
+
+With Flask, against the platform in memory; what is tested here is the same in all frameworks, and
+tests/flow/test_web.py tests each.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from privateshare import AuthorizationFailed
+from privateshare.testing import InMemoryPlatform
+from privateshare.web import Arrived, Keeper, keeping
+from privateshare.web.flask import consent_blueprint
+
+SECRET = "a secret of thirty-two characters, or more"
+HTTPS, HTTP = "https://app.example", "http://app.example"
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[InMemoryPlatform]:
+    with InMemoryPlatform() as running:
+        yield running
+
+
+@pytest.fixture
+def browser(platform: InMemoryPlatform) -> FlaskClient:
+    """A browser of an app with consent routes."""
+
+    def remember(arrived: Arrived) -> str:
+        return f"hello {arrived.token.user_id}"
+
+    app = Flask(__name__)
+    app.register_blueprint(consent_blueprint(platform.client(), secret=SECRET, on_token=remember), url_prefix="/c")
+    return app.test_client()
+
+
+def start(browser: FlaskClient, origin: str) -> TestResponse:
+    """Sends the person off."""
+    return browser.get("/c/start", base_url=origin)
+
+
+def test_where_there_is_tls_the_cookie_is_this_hosts_alone(browser: FlaskClient, platform: InMemoryPlatform):
+    """`__Host-`: no other host of the domain can plant a question of its own; and no answer is stored."""
+    sent = start(browser, HTTPS)
+    (cookie,) = sent.headers.getlist("set-cookie")
+    assert cookie.startswith("__Host-privateshare_consent=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    back = browser.get(platform.consent(sent.headers["location"]), base_url=HTTPS)
+    assert back.text == "hello testperson"
+    assert sent.headers["cache-control"] == back.headers["cache-control"] == "no-store"
+    (gone,) = back.headers.getlist("set-cookie")
+    assert gone.startswith("__Host-privateshare_consent=;")
+    assert {"Secure", "Max-Age=0"} <= set(gone.split("; "))
+
+
+def test_without_tls_the_cookie_is_there_all_the_same(browser: FlaskClient):
+    """On a developer's machine."""
+    (cookie,) = start(browser, HTTP).headers.getlist("set-cookie")
+    assert cookie.startswith("privateshare_consent=")
+    assert "Secure" not in cookie
+
+
+def test_an_answer_works_once_and_in_one_browser(browser: FlaskClient, platform: InMemoryPlatform):
+    """Neither a repeat, nor the same address in a browser with another question, gives anybody a token."""
+    address = platform.consent(start(browser, HTTPS).headers["location"])
+    stranger = browser.application.test_client()
+    start(stranger, HTTPS)
+    assert stranger.get(address, base_url=HTTPS).status_code == 400
+    assert browser.get(address, base_url=HTTPS).status_code == 200
+    assert browser.get(address, base_url=HTTPS).status_code == 400
+
+
+@pytest.mark.parametrize("code", ["<script>alert(1)</script>", "x" * 65, "A\r\nB", ""])
+def test_what_an_address_says_is_not_shown(browser: FlaskClient, platform: InMemoryPlatform, code: str):
+    """An `errorCode` that is no word is SERVER_ERROR; and the page is plain text."""
+    declined = platform.decline(start(browser, HTTPS).headers["location"])
+    query = declined.split("?")[1].replace("errorCode=USER_CANCEL", "")
+    shown = browser.get("/c/return", base_url=HTTPS, query_string=_query(query, code))
+    assert shown.text == "The data was not shared (SERVER_ERROR)."
+    assert shown.content_type.startswith("text/plain")
+
+
+def _query(query: str, code: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in query.split("&") if part) | {"errorCode": code}
+
+
+def test_a_cookie_that_is_old_changed_or_of_another_secret_is_none(
+    platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch
+):
+    """It tells nobody anything, and opens with this app's secret alone."""
+    with platform.client() as client:
+        asked = client.get_authorize_url(f"{HTTPS}/c/return")
+    cookie = Keeper(SECRET).keep(asked)
+    assert asked.state not in cookie
+    assert Keeper(SECRET).kept(cookie).state == asked.state
+    changed = cookie[:-5] + ("A" if cookie[-5] != "A" else "B") + cookie[-4:]
+    for wrong in (None, "", "ü", "AAAA", changed, cookie[:40]):
+        with pytest.raises(AuthorizationFailed):
+            Keeper(SECRET).kept(wrong)
+    with pytest.raises(AuthorizationFailed):
+        Keeper(SECRET[::-1]).kept(cookie)
+    monkeypatch.setattr(keeping, "LIFETIME_SECONDS", -1)
+    with pytest.raises(AuthorizationFailed, match="too long ago"):
+        Keeper(SECRET).kept(Keeper(SECRET).keep(asked))
