@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,22 +10,78 @@ from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
 from tests.flow.served import serving
-from tests.flow.wire import Wire, check_error, verifier
+from tests.flow.test_wire_rest import IMPORT, descriptor
+from tests.flow.test_wire_storage import cloud
+from tests.flow.wire import REDIRECT_URI, Wire, check_error, verifier
 
 
 @pytest.fixture(scope="module")
-async def wires(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Wire, Wire]]:
-    """Two contracts on a strict platform."""
+async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People]:
+    """A strict platform."""
     folder: Path = tmp_path_factory.mktemp("strict") / "data"
     environment = {
         "PRIVATESHARE_SIGNED_CALLS_PER_MINUTE": "20",
         "PRIVATESHARE_UNSIGNED_CALLS_PER_MINUTE": "20",
+        "PRIVATESHARE_MAX_PUSH_BYTES": "100000",
         "PRIVATESHARE_BLOCKED_SDKS": '["old", "js<16.0"]',
     }
     with serving(folder, environment=environment) as served:
         async with operator_platform(Settings(data=folder, database_pool_size=2)) as platform:
-            people = People(platform, served.origin)
-            yield await people.contract(), await people.contract()
+            yield People(platform, served.origin)
+
+
+@pytest.fixture(scope="module")
+async def wires(strict: People) -> tuple[Wire, Wire]:
+    """Two contracts on it."""
+    return await strict.contract(), await strict.contract()
+
+
+async def test_what_is_too_large_is_not_kept(strict: People):
+    """Protocol 10.1, 11.3, 13: the limit exactly is taken, a byte more is refused, told its length or in chunks."""
+    writer = await strict.contract(kind="write")
+    tokens, _ = await strict.user(writer, sources=())
+    storage = str(writer.post("storage").json()["id"])
+    blobs = strict.platform.settings.data / "blobs"
+    for size, status in ((100_000, 200), (100_001, 413)):
+        for chunked in (False, True):
+            kept = {path for path in blobs.rglob("*") if path.is_file()}
+            pushed = writer.post(
+                IMPORT, access_token=tokens.access, content=sent(size, chunked), headers=descriptor(writer)
+            )
+            stored = cloud(writer, "POST", storage, "/x", content=sent(size, chunked))
+            assert (pushed.status_code, stored.status_code) == (status, 201 if status == 200 else 413)
+            if status == 413:
+                check_error(pushed, 413, "RequestTooLarge")
+                assert stored.json()["error"] == "RequestTooLarge"
+                assert {path for path in blobs.rglob("*") if path.is_file()} <= kept
+
+
+def sent(size: int, chunked: bool) -> Any:
+    """So many bytes, in one piece or in chunks."""
+    return (b"x" * min(1000, size - start) for start in range(0, size, 1000)) if chunked else b"x" * size
+
+
+async def test_a_storage_that_is_called_too_often_waits(strict: People):
+    """Protocol 13, 11.5: its calls are those of a contract too, and its refusals say when to come again."""
+    wire = await strict.contract()
+    storage = str(wire.post("storage").json()["id"])
+    answers = [cloud(wire, "GET", storage, "/") for _ in range(25)]
+    assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
+    assert answers[-1].json()["error"] == "TooManyRequests"
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+
+
+async def test_a_blocked_sdk_is_refused_wherever_it_says_what_it_is(strict: People):
+    """Protocol 13, 4.4, 5.1, 14 (f): when it begins a session in any way."""
+    wire = await strict.contract(legacy=True)
+    tokens, _ = await strict.user(wire)
+    agent = {"sdk": {"name": "old", "version": "1"}}
+    trigger = wire.post("permission-access/trigger", access_token=tokens.access, body={"agent": agent})
+    check_error(trigger, 400, "SDKInvalid")
+    claims = {"access_token": tokens.access, "redirect_uri": REDIRECT_URI}
+    check_error(wire.post("oauth/token/reference", body={"agent": agent}, **claims), 400, "SDKInvalid")
+    body = {"appId": wire.application_id, "contractId": wire.contract_id, "sdkAgent": agent["sdk"]}
+    check_error(wire.http.post(f"{wire.origin}/v1.6/permission-access/session", json=body), 400, "SDKInvalid")
 
 
 def test_blocked_sdks_are_refused(wires: tuple[Wire, Wire]):

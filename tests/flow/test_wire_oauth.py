@@ -126,6 +126,14 @@ async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People):
     assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
 
 
+@pytest.mark.parametrize("length", [43, 128])
+async def test_older_clients_send_the_redirect_uri_again(wire: Wire, people: People, length: int):
+    """Protocol 4.1, 4.2: it is ignored in an exchange; a verifier has 43 to 128 characters."""
+    secret = "v" * length
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    assert wire.exchange(code, secret, redirect_uri="https://elsewhere.example/").status_code == 200
+
+
 async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, people: People):
     """Protocol 4.2: a code works once; the second use ends the first use's tokens."""
     secret = verifier()

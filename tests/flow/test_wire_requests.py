@@ -46,8 +46,10 @@ def signed_with(wire: Wire, algorithm: str) -> str:
 
 
 def test_a_well_signed_request_is_answered(wire: Wire):
-    """Protocol 2.1, 2.2: PS512 by the contract's key, with the common claims, is all it takes."""
+    """Protocol 2.1, 2.2, 2.3: PS512 by the contract's key, with the common claims, is all it takes; more is ignored."""
     assert wire.get(DATASETS).status_code == 200
+    more = {"redirect_uri": "x", "session_key": "y", "iat": 1, "exp": 1, "aud": "z", "iss": "nobody"}
+    assert wire.get(DATASETS, **more).status_code == 200
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256", "PS256"])

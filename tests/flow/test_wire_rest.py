@@ -13,12 +13,15 @@ from xml.etree import ElementTree
 
 import pytest
 from cryptography import x509
+from sqlalchemy import func, select
 
-from privateshare.platform.db.tables import CertificateAuthority, DoomedBlob, Library
+from privateshare.platform.db.tables import CertificateAuthority, Contract, DoomedBlob, Library, PushedFile
 from privateshare.platform.grants.certificates import DOCUMENT_EXTENSION
+from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
+from tests.flow.test_wire_storage import cloud
 from tests.flow.wire import Tokens, Wire, check_error, ps512, unsealed
 
 IMPORT = "permission-access/import"
@@ -55,8 +58,6 @@ async def test_a_deleted_account_is_gone_with_its_files(people: People, platform
 
 async def wait_until_swept(platform: Platform) -> None:
     """Until the job that deletes blobs has done so."""
-    from sqlalchemy import func, select
-
     for _ in range(200):
         async with platform.database.transaction() as db:
             if not await db.scalar(select(func.count()).select_from(DoomedBlob)):
@@ -118,6 +119,32 @@ async def test_deleting_a_user_leaves_what_other_partners_may_read(people: Peopl
     assert first.call("DELETE", "user", access_token=tokens.access).status_code == 200
     check_error(first.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
     assert wait_until_over(second, other, other_session)["fileList"]
+
+
+async def test_deleting_a_user_takes_what_the_partner_brought(people: People, platform: Platform):
+    """Protocol 7.5: its pushed files, storages and sessions go, in all its contracts; another partner's stay."""
+    mine, theirs = [await people.contract(kind="write", partner=name) for name in ("Mine", "Theirs")]
+    reader = await people.contract(partner="Mine", legacy=True)
+    tokens, session = await people.user(reader)
+    library = await people.library_of(tokens)
+    storages = {}
+    for writer in (mine, theirs):
+        pushing, _ = await people.user(writer, sources=(), library_id=library)
+        sent = writer.post(IMPORT, access_token=pushing.access, content=b"x", headers=descriptor(writer))
+        assert sent.status_code == 200, sent.text
+        storages[writer.contract_id] = str(writer.post("storage").json()["id"])
+        async with platform.database.transaction() as db:
+            contract = await db.get_one(Contract, writer.contract_id)
+            assert await tie_storage(db, contract, storages[writer.contract_id], library)
+        assert cloud(writer, "POST", storages[writer.contract_id], "/x", content=b"x").status_code == 201
+    assert reader.call("DELETE", "user", access_token=tokens.access).status_code == 200
+    async with platform.database.transaction() as db:
+        left = await db.scalars(select(PushedFile.contract_id).where(PushedFile.library_id == library))
+        assert list(left) == [theirs.contract_id]
+    assert cloud(mine, "GET", storages[mine.contract_id], "/x").status_code == 404
+    assert cloud(theirs, "GET", storages[theirs.contract_id], "/x").content == b"x"
+    old = f"{reader.origin}/v1.6/{QUERY}/{session}"
+    check_error(reader.http.get(old), 404, "InvalidSession")
 
 
 # --- discovery: protocol 9.2, 9.3 ---
@@ -261,7 +288,7 @@ def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], k
 
 
 def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens]):
-    """Protocol 5.2: by tag, by type, by when."""
+    """Protocol 5.2: by tag, type, account, app, contract, reference, by when; any of them, and all that one says."""
     write, tokens, raw, raw_tokens = writer
     write.post(IMPORT, access_token=tokens.access, content=b"one", headers=descriptor(write, tags=["only"]))
     for criteria, expected in (
@@ -270,6 +297,12 @@ def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens])
         ([{"metadata": {"tags": ["only"], "mimeType": ["text/html"]}}], 0),
         ([{"last": "1d", "metadata": {"tags": ["only"]}}], 1),
         ([{"from": int(time.time()) + 3600}], 0),
+        ([{"metadata": {"tags": ["only"], "accounts": [{"accountId": "my account"}]}}], 1),
+        ([{"metadata": {"tags": ["only"], "accounts": [{"accountId": "another"}]}}], 0),
+        ([{"metadata": {"tags": ["only"], "appId": [write.application_id], "contractId": [write.contract_id]}}], 1),
+        ([{"metadata": {"tags": ["only"], "contractId": [raw.contract_id]}}], 0),
+        ([{"metadata": {"tags": ["only"], "reference": ["r1"]}}], 0),
+        ([{"metadata": {"tags": ["nothing"]}}, {"metadata": {"tags": ["only"]}}], 1),
     ):
         session = triggered(raw, raw_tokens, scope={"criteria": criteria})
         files = raw.get(f"{QUERY}/{session}", access_token=raw_tokens.access).json()["fileList"]
@@ -344,8 +377,6 @@ async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path:
     assert (answer["type"], answer["accessType"]) == ("x509", "r")
     assert answer["certificateContractSchemaVersion"] == "5.0.0"
     assert answer["application"]["id"] == wire.application_id
-    from sqlalchemy import select
-
     async with platform.database.transaction() as db:
         authority = (await db.scalars(select(CertificateAuthority.certificate))).one()
     (tmp_path / "ca.pem").write_text(authority)

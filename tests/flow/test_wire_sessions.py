@@ -6,6 +6,7 @@ import socket
 import time
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,8 +115,11 @@ def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]):
     head = wire.call("HEAD", path, access_token=tokens.access)
     whole = wire.get(path, access_token=tokens.access)
     assert head.content == b""
+    assert head.headers.get("content-length", whole.headers["content-length"]) == whole.headers["content-length"]
     assert head.headers["x-metadata"] == whole.headers["x-metadata"]
     assert head.headers["last-modified"] == whole.headers["last-modified"]
+    entry = wait_until_over(wire, tokens, session)["fileList"][0]
+    assert parsedate_to_datetime(head.headers["last-modified"]).timestamp() == entry["updatedDate"] // 1000
 
 
 @pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd", "none"])
@@ -188,6 +192,22 @@ def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user
             ends = scope["timeRanges"][0]
             assert all(ends["from"] * 1000 <= o["createddate"] < (ends["to"] + 1) * 1000 for o in objects)
     assert seen
+
+
+def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, str]):
+    """Protocol 5.2: an object is read if it lies in any of them; `last` and `from` with `to` mix."""
+    tokens, _ = user
+    now = int(time.time())
+    first, second = (now - 86_400 * 40, now - 86_400 * 30), now - 86_400 * 10
+    scope = {"timeRanges": [{"from": first[0], "to": first[1]}, {"last": "240h"}]}
+    session = triggered(wire, tokens, scope=scope, sourceFetch=False)
+    moments = []
+    for entry in wait_until_over(wire, tokens, session)["fileList"]:
+        if entry["objectType"] == "playhistory":
+            moments += [thing["createddate"] / 1000 for thing in read(wire, tokens, session, entry["name"])[0]]
+    assert any(moment < first[1] for moment in moments)
+    assert any(moment > second for moment in moments)
+    assert all(first[0] <= moment < first[1] + 1 or moment >= second - 60 for moment in moments)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response, StreamingResponse
 
 from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession
+from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.query import OCTETS
 from privateshare.platform.api.requests import count_unsigned, platform_of
@@ -62,8 +63,9 @@ async def create_session(request: Request, db: Transaction, body: LegacySessionB
     contract = await load_contract(db, f"{body.app_id}_{body.contract_id}", now)
     if not contract.legacy:
         raise InvalidRequest("This contract does not allow version 1.6")
-    options = SessionOptions(accept=body.accept, scope=body.scope)
-    session = await new_session(db, platform_of(request), contract, options, now)
+    platform, options = platform_of(request), SessionOptions(accept=body.accept, scope=body.scope)
+    check_agent(platform.settings.blocked_sdks, body.sdk_agent)
+    session = await new_session(db, platform, contract, options, now)
     expiry = session.to_message().expiry
     return LegacySession(session_key=session.key, expiry=expiry, session_exchange_token=session.key)
 

@@ -118,7 +118,9 @@ async def _file_answer(request: Request, delivery: Delivery, user: User) -> Resp
         "last-modified": format_datetime(_moment(delivery.entry.updated_date), usegmt=True),
     }
     if request.method == "HEAD":
-        return Response(headers=headers, media_type=OCTETS)
+        head = Response(headers=headers, media_type=OCTETS)
+        del head.headers["content-length"]  # it would be the file's, which is known only once it is encrypted
+        return head
     chunks = encrypted(delivery.chunks, jwt.load_public_key(user.contract.public_key))
     if delivery.size > WHOLE_BYTES:
         pieces = while_allowed(user.platform, Lent(user.consent.id, delivery.account_ids), chunks)
