@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import Application, Consent, DoomedBlob, Library
+from privateshare.platform.db.tables import Application, Consent, DoomedBlob, Library, Token
 from privateshare.platform.grants.consents import revoke_consent
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.grants.tokens import rotate_refresh_token
 from privateshare.platform.library import storages
 from privateshare.platform.library.erasure import erase_library, forget_user
 from privateshare.platform.library.storages import storage_path
@@ -21,7 +25,7 @@ from tests.flow.consenting import asking_contract, known_person, opened, page_of
 from tests.flow.people import People
 from tests.flow.test_wire_rest import IMPORT, descriptor
 from tests.flow.test_wire_storage import cloud
-from tests.flow.wire import Tokens, Wire, b64, check_error
+from tests.flow.wire import Tokens, Wire, b64, check_error, verifier
 
 GIVE_UP_SECONDS = 30
 TRIGGER = "permission-access/trigger"
@@ -89,6 +93,27 @@ async def test_two_reads_at_once_of_a_one_off_contract(people: People, platform:
         both = [asyncio.create_task(asyncio.to_thread(wire.post, TRIGGER, access_token=tokens.access)) for _ in "ab"]
         await waiting_for_locks(platform, 2)
     assert sorted([(await answer).status_code for answer in both]) == [202, 403]
+
+
+@pytest.mark.parametrize("stolen", ["refresh token", "code"])
+async def test_a_refresh_while_its_family_is_revoked(people: People, platform: Platform, stolen: str) -> None:
+    """Protocol 4.2, 4.3: a pair that was being issued when a stolen token or code came back goes with the family."""
+    wire, secret = await people.contract(), verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    first = wire.tokens(wire.exchange(code, secret))
+    second = wire.tokens(wire.refresh(first.refresh))
+    async with platform.database.transaction() as db:
+        earlier = datetime.now(UTC) - timedelta(seconds=61)
+        await db.execute(update(Token).where(Token.token_hash == digest(first.refresh)).values(rotated_at=earlier))
+    replay = partial(wire.exchange, code, secret) if stolen == "code" else partial(wire.refresh, first.refresh)
+    async with platform.database.transaction() as db:
+        now = datetime.now(UTC)
+        issued = await rotate_refresh_token(db, wire.contract_id, second.refresh, now, platform.settings)
+        replaying = asyncio.create_task(asyncio.to_thread(replay))
+        await waiting_for_locks(platform, 1)
+    check_error(await replaying, 401, "InvalidToken")
+    check_error(wire.get("permission-access/accounts", access_token=issued.access.value), 401, "InvalidToken")
+    check_error(wire.refresh(issued.refresh.value), 401, "InvalidToken")
 
 
 async def test_consent_given_while_the_person_is_erased(people: People, platform: Platform) -> None:

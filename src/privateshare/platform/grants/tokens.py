@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest, InvalidToken
@@ -85,7 +85,9 @@ async def rotate_refresh_token(
 
     A rotated token is taken again within its grace, and after that revokes its family. Raises InvalidToken.
     """
-    token = await find_token(db, contract_id, refresh_token, use="refresh", lock=True)
+    family = (await find_token(db, contract_id, refresh_token, use="refresh")).family_id
+    await _hold_family(db, family)
+    token = await find_token(db, contract_id, refresh_token, use="refresh")  # it may have been revoked meanwhile
     if token.expires_at <= now:
         raise InvalidToken("The token (refresh_token) is expired")
     check_live(token.consent, now, "refresh_token")
@@ -96,7 +98,7 @@ async def rotate_refresh_token(
     return _issue_pair(db, token.consent, token.family_id, now, settings)
 
 
-async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: str, lock: bool = False) -> Token:
+async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: str) -> Token:
     """A token that is known, not revoked and this contract's; it may have expired. Raises InvalidToken otherwise."""
     name = f"{use}_token"
     query = (
@@ -104,7 +106,7 @@ async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: 
         .join(Token.consent)
         .where(Token.token_hash == digest(str(value)), Token.use == use, Consent.contract_id == contract_id)
     )
-    token = await db.scalar(query.with_for_update(of=Token) if lock else query)
+    token = await db.scalar(query.execution_options(populate_existing=True))
     if token is None or token.revoked_at is not None:
         raise InvalidToken(f"The token ({name}) is invalid")
     return token
@@ -161,7 +163,16 @@ def _issue_pair(db: AsyncSession, consent: Consent, family: UUID, now: datetime,
     return TokenPair(consent, access, refresh)
 
 
+async def _hold_family(db: AsyncSession, family: UUID) -> None:
+    """Waits for whoever refreshes or revokes this family, until the transaction ends.
+
+    Without it a refresh that is under way would bring a pair into a family that was just revoked.
+    """
+    await db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(family), 0))))
+
+
 async def _revoke_family(db: AsyncSession, family: UUID | None, now: datetime) -> None:
     if family is not None:
+        await _hold_family(db, family)
         await db.execute(update(Token).where(Token.family_id == family).values(revoked_at=now))
     await db.commit()  # the refusal that follows must not roll this back
