@@ -225,4 +225,6 @@ def test_people_can_read_the_description(served: Served):
     assert "<script" not in page.text
     assert "http" not in page.text.replace("httpx", "").split("<body>")[0]
     assert "/v1.7/oauth/authorize" in page.text
+    assert "code_challenge_method" in page.text
+    assert "X-Metadata" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]

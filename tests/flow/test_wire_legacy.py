@@ -16,16 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from privateshare.platform.db.tables import Consent, Contract
-from privateshare.platform.grants.postboxes import create_postbox
-from privateshare.platform.library.libraries import open_library
+from privateshare.platform.db.tables import Contract
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.envelope import opened
+from tests.flow.consenting import ask, asking_contract, page_of
+from tests.flow.consenting import opened as opened_page
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
-from tests.flow.wire import Tokens, Wire, check_error, unb64, unsealed
+from tests.flow.wire import Tokens, Wire, check_error, query_of, unb64, unsealed
 
 
 @pytest.fixture(scope="module")
@@ -123,29 +123,36 @@ def sealed(key: bytes, iv: bytes, data: bytes) -> bytes:
 
 
 async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People):
-    """Protocol 14 (d): multipart field `file`, the key and the metadata in the JWT; read back as it was."""
-    writer = replace(await people.contract(kind="write", legacy=True, partner="Old partner"), version="v1.6")
-    tokens, _ = await people.user(writer, sources=())
+    """Protocol 14 (d), 8.3: the postbox comes with consent; multipart field `file`, the key in the JWT; kept as it was.
+
+    The Android client sends a second part of the same name, without a file name.
+    """
+    asked = await asking_contract(people, kind="write", legacy=True, partner="Old partner")
+    writer = replace(asked, version="v1.6")
+    asking = ask(writer)
+    browser = opened_page(asking.url)
+    assert page_of(browser) == "consent"
+    browser.submit("continue")
+    told = query_of(str(browser.left_to))
+    assert told["success"] == "true"
+    tokens = asking.tokens(str(browser.left_to))
     library_id = await people.library_of(tokens)
-    async with people.platform.database.transaction() as db:
-        library = await open_library(db, people.platform.master_key, library_id)
-        consent = (await db.scalars(select(Consent).where(Consent.library_id == library_id))).one()
-        postbox = await create_postbox(db, library, consent)
-    public = serialization.load_pem_public_key(postbox.public_key.encode())
+    public = serialization.load_pem_public_key(told["publicKey"].encode())
     assert isinstance(public, rsa.RSAPublicKey)
     key, iv, content = os.urandom(32), os.urandom(16), os.urandom(100_001)
     oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
-    told = {"mimeType": "text/plain", "accounts": [{"accountId": "a"}], "reference": ["r"]}
+    metadata = {"mimeType": "text/plain", "accounts": [{"accountId": "a"}], "reference": ["r"]}
     claims: dict[str, Any] = {
         "access_token": tokens.access,
         "iv": iv.hex(),
-        "metadata": b64encode(sealed(key, iv, json.dumps(told).encode())).decode(),
+        "metadata": b64encode(sealed(key, iv, json.dumps(metadata).encode())).decode(),
         "symmetrical_key": b64encode(public.encrypt(key, oaep)).decode(),
         "redirect_uri": "https://app.example/return?kept=1",
     }
     headers = {"Authorization": f"Bearer {writer.jwt(**claims)}"}
-    url = writer.url(f"permission-access/postbox/{postbox.id}")
-    answer = writer.http.post(url, headers=headers, files={"file": ("x.bin", sealed(key, iv, content))})
+    url = writer.url(f"permission-access/postbox/{told['postboxId']}")
+    parts = [("file", ("x.bin", sealed(key, iv, content))), ("file", (None, b"file"))]
+    answer = writer.http.post(url, headers=headers, files=parts)
     assert answer.json()["status"] == "delivered", answer.text
     assert time.time() < answer.json()["expires"] < 2**31  # Android reads 32 bits
     assert set(answer.json()["session"]) == {"key", "expiry"}  # iOS reads nothing else
@@ -162,4 +169,4 @@ async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People):
     pending = writer.http.post(url, headers=headers, files={"file": ("x", b"x" * 16)})
     assert pending.json()["status"] == "pending"
     other = await people.contract(kind="write", legacy=True)
-    check_error(replace(other, version="v1.6").post(f"permission-access/postbox/{postbox.id}"), 404, "NotFound")
+    check_error(replace(other, version="v1.6").post(f"permission-access/postbox/{told['postboxId']}"), 404, "NotFound")

@@ -2,18 +2,18 @@
 
 import hmac
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
 from privateshare.platform.api.callers import Transaction
-from privateshare.platform.api.requests import platform_of
+from privateshare.platform.api.requests import count_unsigned, platform_of
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/metrics")
+@router.get("/metrics", dependencies=[Depends(count_unsigned)])
 async def metrics(request: Request, db: Transaction) -> Response:
     """Calls, syncs and the queue. There is no such page for who does not send `Authorization: Bearer <token>`."""
     platform = platform_of(request)
