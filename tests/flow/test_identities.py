@@ -225,9 +225,9 @@ async def test_every_call_checks_who_signed_it(name: str, crowd: dict[str, Perso
         assert refusal == told(call(wire, access, nothing)), why
     for jwt in ("", "x", mine.jwt(timestamp=1), mine.jwt(nonce="short")):
         unsigned = replace(mine, http=Unsigned(mine.http, jwt))
-        refusal = told(call(unsigned, access, me))
+        refusal = told(call(unsigned, access, me))[:2]  # not the message: it names the skew, which grows meanwhile
         assert refusal[0] == 400, (jwt, refusal)
-        assert refusal == told(call(unsigned, access, nothing))
+        assert refusal == told(call(unsigned, access, nothing))[:2]
 
 
 @dataclass

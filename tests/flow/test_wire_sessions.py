@@ -283,6 +283,16 @@ async def test_another_users_and_another_contracts_session_do_not_exist(
     check_error(wire.get(f"{QUERY}/{session}"), 404, "InvalidSession")
 
 
+async def test_a_session_that_waits_for_consent_is_its_contracts_only(wire: Wire, people: People):
+    """Protocol 5.3: another contract of the application is not even told that it waits."""
+    waiting = wire.authorize("v" * 43).json()["session"]["key"]
+    assert wire.get(f"{QUERY}/{waiting}").json() == {"status": {"state": "pending"}}
+    other = await people.contract(application_id=wire.application_id)
+    check_error(other.get(f"{QUERY}/{waiting}"), 404, "InvalidSession")
+    tokens, _ = await people.user(wire)
+    check_error(wire.get(f"{QUERY}/{waiting}/accounts.json", access_token=tokens.access), 404, "FileNotFound")
+
+
 async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], platform: Platform):
     """Protocol 5.3."""
     tokens, _ = user
