@@ -161,6 +161,15 @@ def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, c
     assert cloud(wire, "GET", storage, "/claimed").content == content
 
 
+def test_a_boundary_that_can_be_none_makes_no_form(wire: Wire, storage: str):
+    """Protocol 11.3: a body that begins with what is longer than any boundary is stored as it comes."""
+    boundary = "b" * 300
+    content = f"--{boundary}\r\n".encode() + os.urandom(1000)
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    assert cloud(wire, "POST", storage, "/long", content=content, headers=headers).status_code == 201
+    assert cloud(wire, "GET", storage, "/long").content == content
+
+
 def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platform: Platform):
     """Protocol 11.3, 11.5: no file, two files, or broken off: 400 in the error form of storage, and nothing is kept."""
     before = blobs(platform, storage)

@@ -15,6 +15,7 @@ from privateshare.platform.blobs.temporary import SealedTemporary
 
 FILE_FIELD = "archive"
 MAX_FIELDS = 100
+MAX_BOUNDARY = 256  # the parser takes no more; RFC 2046 has 70
 MAX_FIELD_BYTES = 16 * 1024  # of all fields together
 PATIENCE = 4  # how many times too large a file may be and is still read to its end, for the answer to arrive
 WRITE_BYTES = 1024 * 1024  # collected before a thread writes them
@@ -128,9 +129,10 @@ class Parts:
 
 
 def multipart_boundary(content_type: str) -> bytes | None:
-    """The boundary of a multipart form; None if it says to be none, or has no boundary."""
+    """The boundary of a multipart form; None if it says to be none, or has no boundary that can be one."""
     kind, options = parse_options_header(content_type)
-    return options.get(b"boundary") or None if kind == b"multipart/form-data" else None
+    boundary = options.get(b"boundary", b"")
+    return boundary if kind == b"multipart/form-data" and 0 < len(boundary) <= MAX_BOUNDARY else None
 
 
 async def read_form(

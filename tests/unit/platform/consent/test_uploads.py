@@ -122,7 +122,17 @@ async def test_a_broken_form_is_refused(tmp_path: Path, sent: bytes) -> None:
         await read(tmp_path, sent, step=1000)
 
 
-async def test_another_content_type_is_refused(tmp_path: Path) -> None:
-    """What is not a multipart form is not read as one."""
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        f"multipart/form-data; boundary={'b' * 257}",
+        "multipart/mixed; boundary=the-boundary",
+    ],
+)
+async def test_another_content_type_is_refused(tmp_path: Path, content_type: str) -> None:
+    """What is not a multipart form is not read as one, nor what has no boundary that can be one."""
     with pytest.raises(InvalidRequest):
-        await read(tmp_path, b"a=b", content_type="application/x-www-form-urlencoded")
+        await read(tmp_path, body(part("archive", b"x", "a")), content_type=content_type)
