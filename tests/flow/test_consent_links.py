@@ -174,15 +174,20 @@ def test_sample_data_onboards_after_picking(wire: Wire) -> None:
 
 
 def test_a_storage_is_tied_to_who_consents_with_it(wire: Wire) -> None:
-    """Protocol 11.1, 4.5: `storageRef` makes the storage that the app prepared this person's, once."""
+    """Protocol 11.1, 4.5: `storageRef` makes the storage that the app prepared this person's; a reference works once.
+
+    Nor does another reference give it to another person.
+    """
     storage = wire.post("storage").json()
-    handle = wire.post("reference", body={"type": "cloudId", "value": storage["id"]}).json()["id"]
+    body = {"type": "cloudId", "value": storage["id"]}
+    first, second = (wire.post("reference", body=body).json()["id"] for _ in "ab")
     tokens = []
-    for _ in "ab":
+    for handle in (first, first, second):
         asking = ask(wire, f"&storageRef={handle}")
         tokens.append(asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"})))
     assert wire.get("storage", access_token=tokens[0].access).json() == storage
-    assert wire.get("storage", access_token=tokens[1].access).status_code == 404
+    for other in tokens[1:]:
+        assert wire.get("storage", access_token=other.access).status_code == 404
 
 
 async def test_anothers_storage_is_not_tied(wire: Wire, people: People) -> None:

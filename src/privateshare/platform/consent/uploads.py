@@ -17,6 +17,7 @@ FILE_FIELD = "archive"
 MAX_FIELDS = 100
 MAX_BOUNDARY = 256  # the parser takes no more; RFC 2046 has 70
 MAX_FIELD_BYTES = 16 * 1024  # of all fields together
+MAX_AROUND = 1024 * 1024  # of all that is in a form and not its file, before it and after it too
 PATIENCE = 4  # how many times too large a file may be and is still read to its end, for the answer to arrive
 WRITE_BYTES = 1024 * 1024  # collected before a thread writes them
 
@@ -180,12 +181,15 @@ async def file_in_form(
 async def _file_pieces(
     body: AsyncIterator[bytes], boundary: bytes, parts: Parts, patience: int = 1
 ) -> AsyncIterator[bytes]:
-    parser = parts.parser(boundary)
+    parser, received = parts.parser(boundary), 0
     try:
         async for chunk in body:
             parser.write(chunk)
-            if parts.size > patience * parts.max_bytes:
-                break
+            received += len(chunk)
+            if received > patience * parts.max_bytes + MAX_AROUND:
+                raise RequestTooLarge(
+                    f"The form has more around its file than {MAX_AROUND} bytes, or the file too many"
+                )
             if parts.pending_bytes >= WRITE_BYTES:
                 yield parts.take()
         if parts.pending_bytes:

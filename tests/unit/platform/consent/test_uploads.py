@@ -96,6 +96,15 @@ async def test_too_large_a_file_is_read_to_its_end(tmp_path: Path, size: int) ->
         await read(tmp_path, body(part("archive", b"x" * size, "a")), step=100)
 
 
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_what_is_around_the_form_is_bounded(tmp_path: Path, where: str) -> None:
+    """Line ends before the form and noise after its end are read, but not without end."""
+    form = body(part("archive", b"x", "a"))
+    noise = b"\r\n" * (1024 * 1024)
+    with pytest.raises(RequestTooLarge):
+        await read(tmp_path, noise + form if where == "before" else form + noise, step=65536)
+
+
 async def test_the_largest_file_is_taken(tmp_path: Path) -> None:
     """A file of exactly the limit is taken."""
     form = await read(tmp_path, body(part("archive", b"x" * 1000, "a")))
