@@ -309,6 +309,25 @@ def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens])
         assert len(files) == expected, criteria
 
 
+async def test_criteria_of_contract_and_consent_bind_every_session(people: People, platform: Platform):
+    """Protocol 5.2, 10.3: what the person saw and what the contract says now must both allow a pushed file."""
+    write = await people.contract(kind="write", partner="Criteria")
+    tagged = {"criteria": [{"metadata": {"tags": ["a"]}}]}
+    raw = await people.contract(kind="read-raw", partner="Criteria", data_request=tagged)
+    tokens, _ = await people.user(write, sources=())
+    reader, session = await people.user(raw, sources=(), library_id=await people.library_of(tokens))
+    for tag in ("a", "b"):
+        sent = write.post(IMPORT, access_token=tokens.access, content=b"x", headers=descriptor(write, tags=[tag]))
+        assert sent.status_code == 200
+    counts = []
+    for criteria in (tagged["criteria"], [], [{"metadata": {"tags": ["a", "b"]}}], [{"metadata": {"tags": ["b"]}}]):
+        async with platform.database.transaction() as db:
+            contract = await db.get_one(Contract, raw.contract_id)
+            contract.document = {"dataRequest": {"criteria": criteria}}
+        counts.append(len(raw.get(f"{QUERY}/{session}", access_token=reader.access).json()["fileList"]))
+    assert counts == [1, 1, 1, 0]
+
+
 def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Tokens, Wire, Tokens], wire: Wire):
     """Protocol 10.1, 5.2: each refusal by name, and nothing is kept."""
     write, tokens, raw, raw_tokens = writer
