@@ -71,19 +71,16 @@ def expires_within(token: JsonObject, seconds: int) -> bool:
     return "expires_at" in token and int(token["expires_at"]) < time.time() + seconds
 
 
-@contextmanager
-def _client(sign_in: SignIn, redirect_uri: str | None = None) -> Iterator[OAuth2Client]:
-    with OAuth2Client(
+def _client(sign_in: SignIn, redirect_uri: str | None = None) -> OAuth2Client:
+    return OAuth2Client(
         sign_in.client_id,
         sign_in.client_secret,
         scope=sign_in.scope,
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
-        token={},
         transport=Bounded(MAX_TOKEN_BYTES, MAX_SECONDS),
         timeout=MAX_SECONDS / 2,
-    ) as client:
-        yield client
+    )
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from privateshare.sources.contract import JsonObject
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_ANSWER_SECONDS = 120  # for all of an answer
-TIMEOUT = httpx2.Timeout(30, connect=5)  # seconds without a sign of life
+SILENT_SECONDS = 30  # between two parts of an answer
+CONNECT_SECONDS = 5
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 PATIENCE_SECONDS = 60  # for a server that asks for patience and does not say for how long
@@ -65,10 +66,12 @@ class _BoundedStream(httpx2.SyncByteStream):
         self._inner.close()
 
 
-def open_client(headers: dict[str, str], max_bytes: int | None = None) -> httpx2.Client:
-    """A client for one source, whose answers have at most so many bytes; to be closed."""
-    transport = Bounded(max_bytes or MAX_ANSWER_BYTES, MAX_ANSWER_SECONDS)
-    return httpx2.Client(transport=transport, timeout=TIMEOUT, headers=headers)
+def open_client(
+    headers: dict[str, str], max_bytes: int = MAX_ANSWER_BYTES, max_seconds: float = MAX_ANSWER_SECONDS
+) -> httpx2.Client:
+    """A client for one source, whose answers have at most so many bytes and seconds; to be closed."""
+    timeout = httpx2.Timeout(min(max_seconds, SILENT_SECONDS), connect=CONNECT_SECONDS)
+    return httpx2.Client(transport=Bounded(max_bytes, max_seconds), timeout=timeout, headers=headers)
 
 
 def read_object(response: httpx2.Response) -> JsonObject | None:

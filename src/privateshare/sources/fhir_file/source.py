@@ -17,10 +17,11 @@ from privateshare.sources.contract import (
     pages,
 )
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
+from privateshare.sources.fhir_file.patient import UNNAMED, patient_name
 from privateshare.sources.fhir_file.record import read_resources
 from privateshare.sources.fhir_file.sample import sample_resources
 
-UNKNOWN, UNNAMED = "record", "Health record"  # a record need not say whose it is
+UNKNOWN = "record"  # one need not say whose it is
 
 
 class FhirFile:
@@ -78,13 +79,3 @@ def _typed(resources: Iterator[JsonObject], wanted: Collection[int]) -> Iterator
         object_type = OBJECT_TYPES.get(resource["resourceType"])
         if object_type in wanted and object_type is not None:
             yield object_type, resource
-
-
-def patient_name(patient: JsonObject) -> str:
-    """The person's name as FHIR has it; archives vary, so anything unexpected gives a plain word instead."""
-    try:
-        name = patient["name"][0]
-        words = name.get("text") or " ".join([*name.get("given", []), name.get("family", "")])
-        return str(words).strip() or UNNAMED
-    except (KeyError, IndexError, AttributeError, TypeError):
-        return UNNAMED

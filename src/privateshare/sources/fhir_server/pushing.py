@@ -8,7 +8,7 @@ from privateshare.sources.contract import JsonObject, PushAnswer, TryLater
 from privateshare.sources.fhir_server.requests import FHIR_JSON, check_access
 from privateshare.sources.web import NOT_SENT, asks_to_wait, read_object
 
-MAX_ANSWER_BYTES = 2 * 1024 * 1024  # the platform keeps it for a repeat
+MAX_CREATED_BYTES = 2 * 1024 * 1024  # the platform keeps it for a repeat
 TIMED_OUT = 504
 NOT_TAKEN = (429, 503)  # statuses by which a server says that it did nothing
 SERVER_ERROR = 500

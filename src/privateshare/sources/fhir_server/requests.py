@@ -3,7 +3,7 @@
 import httpx2
 
 from privateshare.sources.contract import JsonObject, NeedsLogin, TryLater
-from privateshare.sources.web import asks_to_wait, open_client, read_object
+from privateshare.sources.web import MAX_ANSWER_BYTES, asks_to_wait, open_client, read_object
 
 FHIR_JSON = "application/fhir+json"
 WAITING = (429, 502, 503, 504)
@@ -17,7 +17,7 @@ class Refused(Exception):
         super().__init__(f"{code} ({status})")
 
 
-def open_fhir(token: JsonObject | None, max_bytes: int | None = None) -> httpx2.Client:
+def open_fhir(token: JsonObject | None, max_bytes: int = MAX_ANSWER_BYTES) -> httpx2.Client:
     """A client for a FHIR server, as whoever the token is for. Raises NeedsLogin if there is none."""
     if token is None or not isinstance(token.get("access_token"), str):
         raise NeedsLogin("nobody is signed in")

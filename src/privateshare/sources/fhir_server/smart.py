@@ -10,6 +10,7 @@ from privateshare.sources.fhir_server.configuration import FhirServerSettings
 from privateshare.sources.web import asks_to_wait, is_safe, open_client, read_object
 
 KEPT_SECONDS = 3600
+MAX_BYTES, MAX_SECONDS = 256 * 1024, 10  # of the answer: people wait for it
 
 
 class SmartConfiguration:
@@ -29,7 +30,7 @@ class SmartConfiguration:
     def _ask(self) -> JsonObject:
         address = f"{self._settings.base_url}/.well-known/smart-configuration"
         try:
-            with open_client({"accept": "application/json"}) as client:
+            with open_client({"accept": "application/json"}, MAX_BYTES, MAX_SECONDS) as client:
                 response = client.get(address)
         except httpx2.TransportError as error:
             raise TryLater("the server does not answer") from error

@@ -16,9 +16,9 @@ from privateshare.sources.contract import (
     SourceInfo,
 )
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
-from privateshare.sources.fhir_file.source import patient_name
+from privateshare.sources.fhir_file.patient import patient_name
 from privateshare.sources.fhir_server.configuration import VERSIONS, FhirServerSettings
-from privateshare.sources.fhir_server.pushing import MAX_ANSWER_BYTES, create
+from privateshare.sources.fhir_server.pushing import MAX_CREATED_BYTES, create
 from privateshare.sources.fhir_server.requests import Refused, get_resource, open_fhir
 from privateshare.sources.fhir_server.search import Search, find_pages
 from privateshare.sources.fhir_server.smart import SmartConfiguration
@@ -96,5 +96,5 @@ class FhirServer:
 
     def push(self, connection: Connection, resource_type: str, content: bytes) -> PushAnswer:
         """Has the server create a resource. Raises TryLater or NeedsLogin."""
-        with open_fhir(connection.token, MAX_ANSWER_BYTES) as client:
+        with open_fhir(connection.token, MAX_CREATED_BYTES) as client:
             return create(client, self._settings.base_url, resource_type, content)
