@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import update
 
+from privateshare.platform.api.callers import LONGEST_CHANGE
+from privateshare.platform.db.tables import Nonce
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of, refer
@@ -92,12 +95,12 @@ def test_a_hospital_that_is_busy_took_nothing(writer: Patient, city: Hospital) -
 
 
 async def test_a_repeat_waits_for_the_first(writer: Patient, city: Hospital) -> None:
-    """While the hospital has not answered nobody knows whether it keeps the resource: a repeat is refused till then."""
+    """While the hospital has not answered nobody knows whether it keeps the resource: a repeat is told to wait."""
     before, token = len(kept(city)), writer.wire.jwt(access_token=writer.tokens.access)
     city.do("set", seconds_to_answer=1.5)
     first = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
     await asyncio.sleep(0.7)
-    assert "already been used" in check_error(writer.push(OBSERVATION, jwt=token), 400, "InvalidRequest")
+    assert "under way" in check_error(writer.push(OBSERVATION, jwt=token), 503, "Unavailable")
     answer = await first
     city.do("set", seconds_to_answer=0)
     assert answer.status_code == 201
@@ -122,6 +125,9 @@ async def test_a_platform_that_dies_in_between_pushes_nothing_twice(city: Hospit
         city.do("set", seconds_to_answer=0)
     with serving(tmp_path / "data", environment=environment) as again_:
         wire.origin = again_.origin
+        check_error(writer.push(OBSERVATION, jwt=token), 503, "Unavailable")
+        async with operator_platform(Settings(data=dying.data)) as platform, platform.database.transaction() as db:
+            await db.execute(update(Nonce).values(expires_at=Nonce.expires_at - LONGEST_CHANGE))  # time passes
         assert "already been used" in check_error(writer.push(OBSERVATION, jwt=token), 400, "InvalidRequest")
         assert len(kept(city)) == before + 1
         assert writer.push(OBSERVATION).status_code == 201

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from privateshare.errors import InvalidJWT, InvalidRequest, InvalidTimestamp
+from privateshare.errors import InvalidJWT, InvalidRequest, InvalidTimestamp, Unavailable
 from privateshare.platform.api.errors import headers_of
 from privateshare.platform.api.requests import api_address, platform_of
 from privateshare.platform.db.tables import Consent, Contract, Nonce
@@ -33,6 +33,10 @@ from privateshare.protocol import jwt
 
 MAX_SKEW = timedelta(minutes=5)  # protocol 2.3
 SECONDS_BELOW = 10**11  # a timestamp below this is in seconds, not milliseconds
+KEPT = 2 * MAX_SKEW  # what is known of a nonce
+LONGEST_CHANGE = timedelta(minutes=4)  # elsewhere: what is not recorded by then never will be
+RETRY_SECONDS = 5
+UNDER_WAY = HTTPStatus.PROCESSING  # the status of a change elsewhere that has begun
 ANSWER = "repeated answer"
 TELLING_HEADERS = ("accountid", "redirecturi", "filedescriptor")  # those that say what a request is about
 
@@ -171,12 +175,16 @@ class OnceOnly:
         await self.db.flush()
         return _json(content, status)
 
-    async def resume(self, db: AsyncSession) -> "OnceOnly":
-        """The same in another transaction: for a change elsewhere, which no transaction of ours can hold.
+    def begin_elsewhere(self) -> None:
+        """For a change elsewhere, which no transaction of ours can hold: commit this before it, `resume` after it.
 
-        The nonce is committed before the change and the answer after it. In between, an identical repeat is refused:
-        the change may have happened, and must not happen twice.
+        In between, an identical repeat is told to wait, and refused if there never is an answer: the change may have
+        happened, and must not happen twice.
         """
+        self.row.status = UNDER_WAY
+
+    async def resume(self, db: AsyncSession) -> "OnceOnly":
+        """The same in another transaction."""
         row = await db.get_one(Nonce, (self.row.client_id, self.row.nonce), with_for_update=True)
         return OnceOnly(db, row, self.key)
 
@@ -190,9 +198,9 @@ async def _once(request: Request, caller: ContractCaller) -> OnceOnly:
 
 
 async def begin_once(request: Request, caller: Caller, content: str = "") -> OnceOnly:
-    """Records the nonce. Raises InvalidRequest if another request used it, Repeated if this one did.
+    """Records the nonce. `content` is the hash of a body that was taken as a stream.
 
-    `content` is the hash of a body that was taken as a stream.
+    Raises InvalidRequest if another request used it, Repeated if this one did, Unavailable if this one is under way.
     """
     nonce = str(caller.claims["nonce"])
     key = answer_key(caller.token)
@@ -201,16 +209,23 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
         "client_id": client_id(caller.contract),
         "nonce": nonce,
         "fingerprint": fingerprint,
-        "expires_at": caller.now + 2 * MAX_SKEW,
+        "expires_at": caller.now + KEPT,
     }
     fresh = await caller.db.scalar(insert(Nonce).values(values).on_conflict_do_nothing().returning(Nonce.nonce))
     query = select(Nonce).where(Nonce.client_id == values["client_id"], Nonce.nonce == nonce)
     row = (await caller.db.scalars(query.with_for_update())).one()
-    if row.fingerprint != fingerprint:
+    under_way = fresh is None and row.status == UNDER_WAY
+    if under_way and row.fingerprint == fingerprint and caller.now < _begun(row) + LONGEST_CHANGE:
+        raise Unavailable("This request is still under way", retry_after=RETRY_SECONDS)
+    if under_way or row.fingerprint != fingerprint:
         raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
     if fresh is None and row.status is not None and row.sealed_answer is not None:
         raise Repeated(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
     return OnceOnly(caller.db, row, key)  # also for one that was refused, and is so again
+
+
+def _begun(row: Nonce) -> datetime:
+    return row.expires_at - KEPT
 
 
 Once = Annotated[OnceOnly, Depends(_once, scope="function")]

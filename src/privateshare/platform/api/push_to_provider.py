@@ -3,8 +3,8 @@
     nonce, committed -> the source is asked, with no transaction open -> its answer, committed with the nonce
 
 So a resource is handed on at most once for one signed request, however often that is sent (protocol 2.3): a repeat gets
-the answer of the first. If this process dies in between, nobody knows whether the source kept the resource, and a
-repeat is refused: to hand it on once more would be to guess. The app looks at the source, and pushes anew.
+the answer of the first, once there is one. If this process dies in between, nobody knows whether the source kept the
+resource, and repeats are refused: to hand it on once more would be to guess. The app looks there, and pushes anew.
 """
 
 import asyncio
@@ -88,6 +88,7 @@ async def push_to_provider(
     async with platform.database.transaction() as db:
         user = writer(await require_user(await authenticate(request, db)))
         once = await begin_once(request, user)
+        once.begin_elsewhere()
         target = await _target(user, account_id, standard, version)
         resource_type = _resource_type(body)
     content = await request.body()  # as it came: a number read and written again may be another
