@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-READY = re.compile(r"https?://[^\s]+")
+READY = re.compile(r"https?://[^\s]+(?=\s)")  # all of it: it may be read while it is written
 READY_SECONDS = 60  # only so that a broken server fails the test; it takes about one
 
 

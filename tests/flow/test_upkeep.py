@@ -17,11 +17,12 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from privateshare.platform.blobs.store import put
-from privateshare.platform.db.tables import Consent, Contract, File, Session, SigningKey, Token
+from privateshare.platform.db.tables import Account, Consent, Contract, File, Session, SigningKey, Token
 from privateshare.platform.grants.consents import give_consent
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import exchange_code, find_token, issue_code, rotate_refresh_token
 from privateshare.platform.library.accounts import Connected, connect_account
+from privateshare.platform.library.erasure import withdraw_access
 from privateshare.platform.library.libraries import create_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
@@ -218,6 +219,22 @@ async def test_a_sync_that_is_cut_off_goes_on_elsewhere(alone: Platform, source:
     source.go_on.set()
     await work(alone)
     assert (await status(alone, session))["state"] == "completed"
+
+
+async def test_access_that_is_withdrawn_during_a_sync_stays_withdrawn(alone: Platform, source: Unreliable) -> None:
+    """Protocol 7.4: a sync that was under way does not give the platform its access back, and the app is told."""
+    source.go_on.clear()
+    session = await begun(alone)
+    working = asyncio.create_task(work(alone))
+    await asyncio.to_thread(source.fetching.wait, GIVE_UP_SECONDS)
+    async with alone.database.transaction() as db:
+        account = (await db.scalars(select(Account))).one()
+        await withdraw_access(db, alone, account)
+    source.go_on.set()
+    await working
+    assert (await error(alone, session))["code"] == "ServiceAuthorizationError"
+    async with alone.database.session() as db:
+        assert (await db.scalars(select(Account.needs_login))).one()
 
 
 async def test_a_sync_that_lost_its_job_gets_another(alone: Platform) -> None:

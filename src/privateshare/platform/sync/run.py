@@ -261,12 +261,11 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
     async with run.platform.database.transaction() as db:
         await _require_wanted(db, run)
         sync = await db.get_one(Sync, (run.library.id, run.sync_id))
-        ours = (run.library.id, run.account.id)
-        account = await db.get_one(Account, ours, with_for_update=True)
+        account = await db.get_one(Account, (run.library.id, run.account.id), with_for_update=True)
         if run.account.needs_login and not account.needs_login:  # connected again while this was under way
             raise TryAgain(0)
-        if account.needs_login:
-            failure = failure or NeedsLogin("the person withdrew access")
+        if account.needs_login:  # perhaps the person withdrew access meanwhile: then it stays withdrawn
+            failure = NeedsLogin("the person must connect this source again")
         account.needs_login = isinstance(failure, NeedsLogin)
         sync.outcome, sync.error = outcome_of(failure, run.skipped)
         sync.finished_at = account.updated_at = datetime.now(UTC)
