@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -96,8 +96,11 @@ async def session_ended(db: AsyncSession, library_id: UUID) -> None:
 
 
 async def time_for_fetching_ends(db: AsyncSession, library_id: UUID) -> None:
-    options = {"limits": {"duration": {"sourceFetch": 1}}}
-    await db.execute(update(Session).where(Session.library_id == library_id).values(options=options))
+    ended = {
+        "options": {"limits": {"duration": {"sourceFetch": 1}}},
+        "started_at": datetime.now(UTC) - timedelta(minutes=1),
+    }
+    await db.execute(update(Session).where(Session.library_id == library_id).values(ended))
 
 
 Change = Callable[[AsyncSession, UUID], Awaitable[None]]

@@ -65,7 +65,7 @@ async def exchange_code(
     ).one_or_none()
     if found is None:
         raise InvalidToken("The token (code) is invalid")
-    authorization, consent = found.tuple()
+    authorization, consent = found
     if authorization.used_at is not None:
         await _revoke_family(db, authorization.family_id, now)
         raise InvalidToken("The token (code) is invalid", detail="a code was used twice")
