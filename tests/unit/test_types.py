@@ -67,6 +67,7 @@ def test_the_public_types_are_complete(installed: Path):
     assert {name for name in public if not symbols[name]["isTypeKnown"]} == set()
 
 
+@pytest.mark.slow
 def test_pyright_finds_what_is_wrong_in_an_app(installed: Path):
     """And nothing else."""
     found = pyright(installed, "program.py")["generalDiagnostics"]
@@ -74,6 +75,7 @@ def test_pyright_finds_what_is_wrong_in_an_app(installed: Path):
     assert lines == WRONG
 
 
+@pytest.mark.slow
 def test_mypy_finds_what_is_wrong_in_an_app(installed: Path):
     """And nothing else, in its strict mode."""
     command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports", "silent", "program.py"]
