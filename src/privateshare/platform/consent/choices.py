@@ -85,7 +85,8 @@ def _is_asked_for(info: SourceInfo, reach: Reach, parameters: Parameters, *, wri
     if writes:
         return bool(info.takes)
     kinds = shared_kinds(reach, info)
-    return bool(kinds) and in_sources_scope(parameters.sources_scope, info.service_group, kinds)
+    scope = parameters.sources_scope if parameters.service is None else None  # it is about what the picker shows
+    return bool(kinds) and in_sources_scope(scope, info.service_group, kinds)
 
 
 def source_on_device(contract: Contract, parameters: Parameters, now: datetime) -> int | None:
