@@ -17,11 +17,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -89,32 +89,21 @@ def serve(folder: Path) -> None:
     from granian.constants import Interfaces
     from granian.server.embed import Server
 
-    header = (folder / "header").read_bytes()
+    header = (folder / "header").read_text()
     listed = (folder / "list").read_bytes()
     envelope = folder / "envelope"
     small = envelope.read_bytes() if envelope.stat().st_size < MEGABYTE else None
-    length = str(envelope.stat().st_size).encode()
+    headers = [("x-metadata", header), ("content-length", str(envelope.stat().st_size))]
 
-    async def app(scope: dict, _: Callable, send: Callable) -> None:  # type: ignore[type-arg]
-        if scope["type"] != "http":
-            return
-        if scope["path"].rsplit("/", 1)[1].startswith("file-"):
-            headers = [(b"x-metadata", header), (b"content-length", length)]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            if small is not None:
-                await send({"type": "http.response.body", "body": small})
-                return
-            with envelope.open("rb") as file:
-                while piece := file.read(PIECE):
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+    async def app(scope: Any, protocol: Any) -> None:
+        if not scope.path.rsplit("/", 1)[1].startswith("file-"):
+            protocol.response_bytes(200, [("content-type", "application/json")], listed)
+        elif small is not None:
+            protocol.response_bytes(200, headers, small)
         else:
-            await send(
-                {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
-            )
-            await send({"type": "http.response.body", "body": listed})
+            protocol.response_file(200, headers, str(envelope))
 
-    server = Server(app, port=int((folder / "port").read_text()), interface=Interfaces.ASGI, log_enabled=False)
+    server = Server(app, port=int((folder / "port").read_text()), interface=Interfaces.RSGI, log_enabled=False)
     asyncio.run(server.serve())
 
 
