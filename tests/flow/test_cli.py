@@ -3,12 +3,17 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from sqlalchemy import select
 
+from privateshare.platform.db.tables import Consent, Token
+from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.wire import Wire, check_error, verifier
 
@@ -133,3 +138,31 @@ def test_without_a_server(tmp_path: Path) -> None:
     made = command.json("app", "create", "Early")
     assert command.json("app", "list") == [made]
     assert not (tmp_path / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
+
+
+async def test_an_ended_contract_opens_nothing_any_more(command: Command, people: People, tmp_path: Path) -> None:
+    """Neither its key nor what people agreed to with it; others go on. It asks first."""
+    wire, other = await people.contract(), await people.contract()
+    tokens, session = await people.user(wire)
+    others, _ = await people.user(other)
+    assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
+    assert command("contract", "end", wire.contract_id).returncode == 1  # nobody says yes
+    assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
+    ended = command.json("contract", "end", wire.contract_id, "--yes")
+    assert datetime.fromisoformat(ended["expires_at"]) <= datetime.now(UTC)
+    check_error(wire.get("permission-access/accounts", access_token=tokens.access), 403, "InvalidClient")
+    check_error(wire.get(f"permission-access/query/{session}", access_token=tokens.access), 403, "InvalidClient")
+    check_error(wire.authorize(verifier()), 403, "InvalidClient")
+    assert other.get("permission-access/accounts", access_token=others.access).status_code == 200
+    async with people.platform.database.session() as db:
+        assert await db.scalar(select(Token).join(Consent).where(Consent.contract_id == wire.contract_id)) is None
+    assert "there is no contract" in command.error("contract", "end", "none", "--yes")
+
+
+def test_signing_keys_are_rotated(command: Command, served: Served) -> None:
+    """Protocol 3.2: the new one is listed first, the others stay."""
+    before = [key["kid"] for key in command.json("keys", "list")]
+    new = command.json("keys", "rotate")["kid"]
+    assert [key["kid"] for key in command.json("keys", "list")] == [new, *before]
+    listed = httpx2.get(f"{served.origin}/v1.7/jwks/oauth").json()["keys"]
+    assert [key["kid"] for key in listed] == [new, *before]

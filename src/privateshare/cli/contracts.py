@@ -152,6 +152,29 @@ def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_j
     show(in_transaction(data, work), as_json)
 
 
+@tree.command()
+def end(
+    contract_id: Annotated[str, typer.Argument()],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a contract, and every consent to it, for good: because its key was stolen, or its purpose is over."""
+    from privateshare.platform.db.tables import Contract
+    from privateshare.platform.grants.consents import end_contract
+
+    async def work(db: "AsyncSession") -> dict[str, Any]:
+        contract = await db.get(Contract, contract_id)
+        if contract is None:
+            raise ConfigurationError(f"there is no contract {contract_id}")
+        await end_contract(db, contract, datetime.now(UTC))
+        return _facts(contract)
+
+    if not yes:
+        typer.confirm(f"End the contract {contract_id}? Everyone would have to consent anew.", abort=True, err=True)
+    show(in_transaction(data, work), as_json)
+
+
 @tree.command("list")
 def list_(data: Data = None, as_json: AsJson = False) -> None:
     """List the contracts."""

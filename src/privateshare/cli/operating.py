@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from privateshare.platform.runtime import Platform
+
 T = TypeVar("T")
 
 Data = Annotated[
@@ -22,6 +24,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def in_transaction(data: Path | None, work: "Callable[[AsyncSession], Awaitable[T]]") -> T:
     """What `work` gives, on the database of the data folder; committed, unless an error passes."""
+    return on_platform(data, lambda _, db: work(db))
+
+
+def on_platform(data: Path | None, work: "Callable[[Platform, AsyncSession], Awaitable[T]]") -> T:
+    """The same for work that needs more of the platform than its database."""
     from privateshare.platform.logs import configure_logging
     from privateshare.platform.settings import load_settings
     from privateshare.platform.startup import operator_platform
@@ -31,7 +38,7 @@ def in_transaction(data: Path | None, work: "Callable[[AsyncSession], Awaitable[
 
     async def run() -> T:
         async with operator_platform(settings) as platform, platform.database.transaction() as db:
-            return await work(db)
+            return await work(platform, db)
 
     return asyncio.run(run())
 
