@@ -6,15 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
-from privateshare.protocol.messages import (
-    Account,
-    AvailableServices,
-    FileHeader,
-    FileList,
-    SampleDataSet,
-    Session,
-    SessionOptions,
-)
+from privateshare.protocol.discovery import AvailableServices, SampleDataSet
+from privateshare.protocol.messages import Account, FileHeader, FileList, Session, SessionOptions
 from privateshare.sdk.acalls import AsyncCalls
 from privateshare.sdk.areading import AsyncReading
 from privateshare.sdk.core import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS, OnToken, make_core, new_state

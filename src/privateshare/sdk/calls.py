@@ -4,15 +4,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from privateshare.protocol.messages import (
-    ContractDetails,
-    PushDescriptor,
-    SessionOptions,
-    SourceQuery,
-    SourcesPage,
-    Storage,
-    StorageFile,
-)
+from privateshare.protocol.discovery import SourceQuery, SourcesPage
+from privateshare.protocol.messages import ContractDetails, PushDescriptor, SessionOptions, Storage, StorageFile
 from privateshare.sdk.core import Core, new_state
 from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows import accounts, discovery, pages, push, storage

@@ -5,15 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from privateshare.protocol.messages import (
-    Account,
-    AvailableServices,
-    FileHeader,
-    FileList,
-    SampleDataSet,
-    Session,
-    SessionOptions,
-)
+from privateshare.protocol.discovery import AvailableServices, SampleDataSet
+from privateshare.protocol.messages import Account, FileHeader, FileList, Session, SessionOptions
 from privateshare.sdk.calls import Calls
 from privateshare.sdk.core import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS, OnToken, make_core, new_state
 from privateshare.sdk.driver import Driver

@@ -15,7 +15,8 @@ from privateshare.platform.library.accounts import account_view, consented_accou
 from privateshare.platform.library.erasure import erase_account, forget_user
 from privateshare.platform.library.libraries import open_library
 from privateshare.protocol.addresses import ONBOARD_PATH
-from privateshare.protocol.messages import Account, Wire
+from privateshare.protocol.messages import Account
+from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["accounts"])
 

@@ -20,8 +20,9 @@ from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.report import MEDIA_TYPES, Report, ReportFormat, make_report
 from privateshare.platform.sync.sessions import use_consent
 from privateshare.protocol.catalogue import Named, catalogue
-from privateshare.protocol.messages import TimeRange, Wire
+from privateshare.protocol.messages import TimeRange
 from privateshare.protocol.scope import Reach, window
+from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["contract"])
 

@@ -14,7 +14,7 @@ from privateshare.platform.consent.pages import static_address
 from privateshare.platform.db.tables import Contract
 from privateshare.platform.grants.offers import offered_sources
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
-from privateshare.protocol.messages import (
+from privateshare.protocol.discovery import (
     AvailableServices,
     Country,
     IdRef,
@@ -22,8 +22,8 @@ from privateshare.protocol.messages import (
     Service,
     ServiceGroupInfo,
     ServicePlatform,
-    Wire,
 )
+from privateshare.protocol.wire import Wire
 from privateshare.sources.registry import listed_sources
 
 router = APIRouter(tags=["discovery"])

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from sqlalchemy import text
 
 from privateshare.platform.api.callers import Transaction
-from privateshare.protocol.messages import Wire
+from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["health"])
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.requests import count_unsigned
 from privateshare.platform.grants.signing import key_set
-from privateshare.protocol.messages import Wire
+from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["keys"])
 

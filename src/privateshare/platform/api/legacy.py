@@ -30,7 +30,8 @@ from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Readin
 from privateshare.platform.sync.sessions import new_session, session_status
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypted
-from privateshare.protocol.messages import Accept, FileList, Scope, SessionOptions, SessionState, Wire
+from privateshare.protocol.messages import Accept, FileList, Scope, SessionOptions, SessionState
+from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["version 1.6"])
 pushing = APIRouter(tags=["sessions"])

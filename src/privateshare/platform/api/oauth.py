@@ -15,7 +15,8 @@ from privateshare.platform.grants import consents, journeys, references, tokens
 from privateshare.platform.grants.contracts import check_redirect_uri, usual_redirect_uri
 from privateshare.platform.sync.sessions import NewSession, new_session
 from privateshare.protocol import pkce
-from privateshare.protocol.messages import Session, SessionOptions, Wire
+from privateshare.protocol.messages import Session, SessionOptions
+from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["oauth"])
 

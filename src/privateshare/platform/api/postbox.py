@@ -27,7 +27,8 @@ from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.library.libraries import hold_library, open_library
 from privateshare.platform.library.pushed import Arrival, read_descriptor
 from privateshare.platform.sync.sessions import new_session
-from privateshare.protocol.messages import Session, SessionOptions, Wire
+from privateshare.protocol.messages import Session, SessionOptions
+from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["version 1.6"])
 

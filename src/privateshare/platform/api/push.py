@@ -13,7 +13,7 @@ from privateshare.platform.blobs.incoming import deleted_on_failure, receive
 from privateshare.platform.library.libraries import hold_library, open_library
 from privateshare.platform.library.pushed import Arrival, read_descriptor
 from privateshare.protocol import jwt
-from privateshare.protocol.messages import Wire
+from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["push"])
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from privateshare.errors import NotFound
 from privateshare.platform.api.callers import ContractCaller
-from privateshare.protocol.messages import SampleDataSet
+from privateshare.protocol.discovery import SampleDataSet
 from privateshare.sources.registry import all_sources
 
 router = APIRouter(tags=["samples"])

@@ -27,7 +27,7 @@ from privateshare.platform.library import storages
 from privateshare.platform.library.storages import StoragePath
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
-from privateshare.protocol.messages import Wire
+from privateshare.protocol.wire import Wire
 
 
 class _Anything(Convertor[str]):

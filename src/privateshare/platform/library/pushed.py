@@ -18,8 +18,9 @@ from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Application, Consent, Contract, PushedFile
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.protocol.messages import CriteriaMetadata, Criterion, FileEntry, FileMetadata, TimeRange, Wire
+from privateshare.protocol.messages import CriteriaMetadata, Criterion, FileEntry, FileMetadata, TimeRange
 from privateshare.protocol.scope import window
+from privateshare.protocol.wire import Wire
 
 METADATA = "pushed metadata"
 

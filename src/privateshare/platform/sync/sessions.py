@@ -27,16 +27,8 @@ from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.libraries import hold_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.queue import defer_sync
-from privateshare.protocol.messages import (
-    AccountError,
-    AccountStatus,
-    SessionOptions,
-    SessionState,
-    Status,
-)
-from privateshare.protocol.messages import (
-    Session as SessionMessage,
-)
+from privateshare.protocol.messages import AccountError, AccountStatus, SessionOptions, SessionState, Status
+from privateshare.protocol.messages import Session as SessionMessage
 from privateshare.protocol.scope import reach_of_contract, reach_of_scope
 
 

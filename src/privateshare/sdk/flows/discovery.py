@@ -3,14 +3,8 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from privateshare.protocol.messages import (
-    AvailableServices,
-    ContractDetails,
-    Records,
-    SampleDataSet,
-    SourceQuery,
-    SourcesPage,
-)
+from privateshare.protocol.discovery import AvailableServices, Records, SampleDataSet, SourceQuery, SourcesPage
+from privateshare.protocol.messages import ContractDetails
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, sent
 from privateshare.sdk.flows.calls import as_user, called, parsed, read_as, told

@@ -1,0 +1,22 @@
+"""What every value on the wire is."""
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+def _wire_name(field: str) -> str:
+    return to_camel(field.rstrip("_"))
+
+
+class Wire(BaseModel):
+    """A frozen value whose fields are camelCase on the wire; unknown fields of an answer are ignored (protocol 9.3)."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="ignore", defer_build=True, alias_generator=_wire_name, populate_by_name=True
+    )
+
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON object of the wire; what is not set is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
