@@ -145,15 +145,12 @@ def _seconds(name: str, text: str) -> int | None:
         raise InvalidRequest(f"{name} must be seconds since the epoch") from error
 
 
-class Tracked(Wire):
-    """Nothing to tell: an object without fields, since the iOS client reads one."""
-
-
 @router.post(
     "/tracking/sdk",
+    status_code=204,
     dependencies=[Depends(count_unsigned)],
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
 )
-async def tracking() -> Tracked:
+async def tracking() -> Response:
     """Accepted unread, whoever sends it, and nothing is kept. Protocol 12.4."""
-    return Tracked()
+    return Response(status_code=204)
