@@ -18,9 +18,9 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken, NotFound
 from privateshare.platform.api.callers import Caller, authenticate, begin_once, later, require_user
+from privateshare.platform.api.multipart import file_in_form, multipart_boundary
 from privateshare.platform.api.requests import body_stream, platform_of
 from privateshare.platform.blobs.incoming import deleted_on_failure, receive
-from privateshare.platform.consent.uploads import file_in_form, multipart_boundary
 from privateshare.platform.db.tables import Consent, Postbox
 from privateshare.platform.grants.postboxes import postbox_key
 from privateshare.platform.grants.tokens import check_live

@@ -16,11 +16,11 @@ from starlette.responses import Response, StreamingResponse
 from privateshare.errors import ApiError, InvalidJWT, InvalidRequest, NotFound
 from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, read_bearer
 from privateshare.platform.api.errors import error_headers
+from privateshare.platform.api.multipart import file_in_form, multipart_boundary, peek
 from privateshare.platform.api.requests import body_stream, platform_of
 from privateshare.platform.api.streams import Allowed, Stored, while_allowed
 from privateshare.platform.blobs.incoming import deleted_on_failure, receive
 from privateshare.platform.blobs.store import BlobNotFound
-from privateshare.platform.consent.uploads import file_in_form, multipart_boundary, peek
 from privateshare.platform.db.tables import Contract, Storage, StoredFile
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.library import storages
