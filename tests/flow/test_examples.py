@@ -8,10 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from examples.returning import ReturnAddress
+
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.test_sdk import client_of
+from tests.flow.wire import REDIRECT_URI, query_of
+
+NOTEBOOK = Path(__file__).parents[2] / "examples" / "listening.ipynb"
 
 
 @pytest.fixture
@@ -48,3 +55,23 @@ def test_a_program_hears_who_came_back() -> None:
         assert httpx2.get(f"{back.address}?code=x&state=y").status_code == 200
         assert httpx2.get(back.address.replace("return", "else")).status_code == 404
         assert back.wait() == f"{back.address}?code=x&state=y"
+
+
+async def test_the_notebook_runs(people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cell after cell, on a folder that was read into; what it shows is what the sample holds."""
+    wire = await people.contract()
+    with client_of(wire) as app:
+        asked = app.get_authorize_url(REDIRECT_URI)
+        code = await people.consent(query_of(asked.url)["code"], sources=(SPOTIFY, FHIR_FILE))
+        token = app.exchange_code_for_token(code, asked.code_verifier)
+        app.read_all_files(asked.session, token, into=tmp_path / "data").result()
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for cell in json.loads(NOTEBOOK.read_text("utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"]
+            exec(compile("".join(cell["source"]), NOTEBOOK.name, "exec"), names)
+    assert len(names["top"]) == 5
+    assert names["per_month"].sum() == len(names["plays"]) > 1000
+    assert "High blood pressure" in {json.loads(code)["text"] for code in names["conditions"]["code"]}
+    assert {path.name for path in (tmp_path / "tables").iterdir()} >= {"playhistory.parquet", "condition.parquet"}
