@@ -37,6 +37,6 @@ def new_key_file(path: Path) -> Iterator[str]:
             os.fsync(file.fileno())
         public = key.public_key()
         yield public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
-    except BaseException:
+    except BaseException:  # Ctrl-C too: a key that no contract has must not stay
         path.unlink(missing_ok=True)
         raise

@@ -64,7 +64,7 @@ class Driver:
             return future.result()
         try:
             new = self.drive(oauth.refresh(self._core.configuration, self._core.keys, token))
-        except BaseException as error:
+        except BaseException as error:  # whatever it was: others wait for this refresh
             self._core.tokens.end(token, error)
             raise
         try:
@@ -142,7 +142,7 @@ class AsyncDriver:
     async def _renew(self, token: UserAccessToken) -> UserAccessToken:
         try:
             new = await self.drive(oauth.refresh(self._core.configuration, self._core.keys, token))
-        except BaseException as error:
+        except BaseException as error:  # whatever it was: others wait for this refresh
             self._core.tokens.end(token, error)
             raise
         try:

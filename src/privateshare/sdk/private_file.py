@@ -60,7 +60,7 @@ class PrivateFile:
                 file.flush()
                 os.fsync(file.fileno())
             _replace(aside, self._path)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: secrets must not lie about
             aside.unlink(missing_ok=True)
             raise
 

@@ -18,10 +18,12 @@ from privateshare.protocol.discovery import (
     AvailableServices,
     Country,
     IdRef,
+    Records,
     Resource,
     Service,
     ServiceGroupInfo,
     ServicePlatform,
+    SourcesPage,
 )
 from privateshare.protocol.wire import Wire
 from privateshare.sources.registry import listed_sources
@@ -88,23 +90,8 @@ class SourceRequest(Wire):
     query: SourceQuery = SourceQuery()
 
 
-class SourcesAnswer(Wire):
-    """A page of sources; `total` counts those on all pages."""
-
-    data: list[dict[str, Any]]
-    limit: int
-    offset: int
-    total: int
-
-
-class RecordsAnswer(Wire):
-    """Records of one kind."""
-
-    data: list[dict[str, Any]]
-
-
 @router.post("/discovery/sources")
-async def sources(request: Request, caller: ContractCaller, body: SourceRequest | None = None) -> SourcesAnswer:
+async def sources(request: Request, caller: ContractCaller, body: SourceRequest | None = None) -> SourcesPage:
     """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
     del caller  # any contract may ask
     asked = body or SourceRequest()
@@ -112,7 +99,7 @@ async def sources(request: Request, caller: ContractCaller, body: SourceRequest 
     page = found[asked.offset : asked.offset + asked.limit]
     picture = {"resource": {"url": _picture(request), "mimetype": PICTURE_TYPE}}
     data = [discovery.project(record | picture, asked.query.include) for record in page]
-    return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
+    return SourcesPage(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
 
 
 @router.post("/discovery/{kind}")
@@ -120,14 +107,14 @@ async def records(
     caller: ContractCaller,
     kind: str,
     body: SourceRequest | None = None,
-) -> RecordsAnswer:
+) -> Records:
     """Categories, countries, platforms or source types (`sourceTypes`). Protocol 9.3."""
     del caller  # any contract may ask
     if kind not in discovery.others():
         raise NotFound("Not Found")
     asked = (body or SourceRequest()).query
     found = discovery.others()[kind].find(_query(asked, {}))
-    return RecordsAnswer(data=[discovery.project(record, asked.include) for record in found])
+    return Records(data=[discovery.project(record, asked.include) for record in found])
 
 
 def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> discovery.Query:

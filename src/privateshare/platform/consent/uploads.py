@@ -52,7 +52,7 @@ async def read_form(
             form.size += await asyncio.to_thread(form.file.write, piece)
         if parts.has_file:
             form.file = form.file or SealedTemporary(folder)
-    except BaseException:
+    except BaseException:  # whatever it was: the file is of no use to anybody
         form.close()
         raise
     return form

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -63,19 +63,18 @@ async def add_consent_accounts(db: AsyncSession, consent: Consent, account_ids: 
 
 async def revoke_consent(db: AsyncSession, consent_id: UUID, now: datetime) -> None:
     """Ends a consent: its codes and tokens stop working at once, and its sessions with them."""
-    await _revoke(db, select(Consent.id).where(Consent.id == consent_id), now)
+    await _revoke(db, Consent.id == consent_id, now)
 
 
 async def end_contract(db: AsyncSession, contract: Contract, now: datetime) -> None:
     """Ends a contract and every consent to it: no call with it works any more, and syncs and downloads for it stop."""
     contract.expires_at = min(contract.expires_at or now, now)
-    live = select(Consent.id).where(Consent.contract_id == contract.id, Consent.revoked_at.is_(None))
-    await _revoke(db, live.with_for_update(), now)
+    await _revoke(db, Consent.contract_id == contract.id, now)
 
 
-async def _revoke(db: AsyncSession, which: Select[UUID], now: datetime) -> None:
-    ids = list(await db.scalars(which))
-    await db.execute(update(Consent).where(Consent.id.in_(ids)).values(revoked_at=now))
+async def _revoke(db: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:
+    await db.execute(update(Consent).where(which, Consent.revoked_at.is_(None)).values(revoked_at=now))
+    ids = select(Consent.id).where(which)  # not a list of them: a contract may have a million
     await db.execute(delete(Token).where(Token.consent_id.in_(ids)))
     await db.execute(delete(AuthorizationCode).where(AuthorizationCode.consent_id.in_(ids)))
 
