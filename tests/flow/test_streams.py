@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx2
 import orjson
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from privateshare.platform.api.streams import LOOK_SECONDS
 from privateshare.platform.db.tables import Account, Consent, Contract
@@ -26,11 +26,16 @@ from privateshare.sources.registry import all_sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.test_wire_rest import IMPORT, descriptor
 from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
-from tests.flow.test_wire_storage import bearer, cloud
+from tests.flow.test_wire_storage import bearer
 from tests.flow.wire import Tokens, Wire
 
 SIZE = 48 * 1024 * 1024
 PLAYS = 406
+MANY_FILES = text(  # a list of more than SIZE bytes
+    "INSERT INTO stored_files (storage_id, key, id, path, blob, size) "
+    "SELECT CAST(:storage AS text), name, gen_random_uuid(), name, name, 0 "
+    "FROM (SELECT '/many/' || repeat('x', 400) || n AS name FROM generate_series(1, 60000) AS n)"
+)
 
 
 @dataclass
@@ -109,15 +114,30 @@ async def a_pushed_file(people: People) -> Reader:
 
 async def a_stored_file(people: People) -> Reader:
     """A file in the storage that the app has for a person."""
+    stored = await a_storage(people)
+    upload = {"Authorization": stored.authorization}
+    assert stored.wire.http.post(f"{stored.url}large", headers=upload, content=os.urandom(SIZE)).status_code == 201
+    return replace(stored, url=f"{stored.url}large")
+
+
+async def a_storage(people: People) -> Reader:
+    """The storage that the app has for a person."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     library = await people.library_of(tokens)
     storage = str(wire.post("storage").json()["id"])
     async with people.platform.database.transaction() as db:
         assert await tie_storage(db, await db.get_one(Contract, wire.contract_id), storage, library)
-    assert cloud(wire, "POST", storage, "/large", content=os.urandom(SIZE)).status_code == 201
-    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/large"
+    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/"
     return Reader(people.platform, wire, tokens, library, url, bearer(wire))
+
+
+async def a_long_list(people: People) -> Reader:
+    """The list of a folder with very many files."""
+    stored = await a_storage(people)
+    async with people.platform.database.transaction() as db:
+        await db.execute(MANY_FILES, {"storage": stored.url.split("/")[-5]})
+    return replace(stored, url=f"{stored.url}many/?recursive=true")
 
 
 async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
@@ -149,6 +169,8 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
         pytest.param(a_pushed_file, person_deleted, marks=pytest.mark.slow),
         (a_stored_file, person_deleted),
         (a_stored_file, contract_ended),
+        (a_long_list, person_deleted),
+        (a_long_list, contract_ended),
     ],
 )
 async def test_a_stream_ends_when_it_would_no_longer_begin(

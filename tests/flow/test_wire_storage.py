@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from privateshare.platform.db.tables import Contract
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from tests.flow.people import People
+from tests.flow.served import Served
 from tests.flow.wire import Wire, check_error, ps512
 
 FORM_TYPE = "multipart/form-data; boundary=the-boundary"
@@ -238,8 +240,8 @@ def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str):
     assert cloud(wire, "DELETE", storage, quote("/STRASSE/")).json() == {"deleted": 1}
 
 
-async def test_a_folder_of_100_000_files_is_listed_and_deleted(people: People, platform: Platform):
-    """Protocol 11.3: all of them, in one answer, each once; and nothing but them goes."""
+async def test_a_folder_of_100_000_files_is_listed_and_deleted(people: People, platform: Platform, served: Served):
+    """Protocol 11.3: all of them, in one answer, each once, in little memory; and nothing but them goes."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     cloud(wire, "POST", storage, "/kept", content=b"x")
@@ -250,11 +252,57 @@ async def test_a_folder_of_100_000_files_is_listed_and_deleted(people: People, p
     )
     async with platform.database.transaction() as db:
         await db.execute(filled, {"storage": storage})
-    listed = cloud(wire, "GET", storage, "/MANY/").json()
+    with growth_of(served, at_most=20):
+        listed = cloud(wire, "GET", storage, "/MANY/").json()
     assert listed["total"] == len({file["name"] for file in listed["files"]}) == 100_000
     assert cloud(wire, "GET", storage, "/?recursive=false").json()["total"] == 1
-    assert cloud(wire, "DELETE", storage, "/many/").json() == {"deleted": 100_000}
+    with growth_of(served, at_most=20):
+        assert cloud(wire, "DELETE", storage, "/many/").json() == {"deleted": 100_000}
     assert cloud(wire, "GET", storage, "/?recursive=true").json()["total"] == 1
+
+
+@contextmanager
+def growth_of(served: Served, *, at_most: int) -> Iterator[None]:
+    """Checks that the server's memory grows by so many megabytes at most, also in between."""
+    process = Path(f"/proc/{served.process.pid}")
+    if process.exists():  # elsewhere there is nothing to look at
+        (process / "clear_refs").write_text("5")  # the peak begins anew
+    before = peak_megabytes(process)
+    yield
+    assert peak_megabytes(process) - before <= at_most
+
+
+def peak_megabytes(process: Path) -> int:
+    """The most memory that a process had."""
+    found = re.search(r"VmHWM:\s+(\d+)", (process / "status").read_text()) if process.exists() else None
+    return int(found[1]) // 1024 if found else 0
+
+
+@pytest.mark.parametrize("files", [999, 1000, 1001, 2000])
+async def test_a_list_of_whole_pages_is_whole(people: People, platform: Platform, files: int):
+    """Protocol 11.3: what fits a page that is read at once, exactly or by one more or less, is all there."""
+    wire = await people.contract()
+    storage = str(wire.post("storage").json()["id"])
+    filled = text(
+        "INSERT INTO stored_files (storage_id, key, id, path, blob, size) "
+        "SELECT CAST(:storage AS text), '/a/' || n, gen_random_uuid(), '/A/' || n, :storage || n, 0 "
+        "FROM generate_series(1, CAST(:files AS int)) AS n"
+    )
+    async with platform.database.transaction() as db:
+        await db.execute(filled, {"storage": storage, "files": files})
+    listed = cloud(wire, "GET", storage, "/a/").json()
+    assert listed["total"] == len(listed["files"]) == len({file["id"] for file in listed["files"]}) == files
+
+
+def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str):
+    """Protocol 11.3: a folder whose name would match others as a pattern is itself alone, listed and deleted."""
+    for path in ("/p_n/x", "/pan/x", "/p%n/x", "/p/n/x", "/p_n0/x", "/p_n-/x"):
+        assert cloud(wire, "POST", storage, quote(path), content=b"x").status_code == 201
+    for folder in ("/p_n/", "/p%n/"):
+        assert cloud(wire, "GET", storage, quote(folder)).json()["total"] == 1
+        assert cloud(wire, "DELETE", storage, quote(folder)).json() == {"deleted": 1}
+    for path in ("/pan/x", "/p/n/x", "/p_n0/x", "/p_n-/x"):
+        assert cloud(wire, "GET", storage, path).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, 
 from privateshare.platform.api.errors import error_headers
 from privateshare.platform.api.multipart import file_in_form, multipart_boundary, peek
 from privateshare.platform.api.requests import body_stream, platform_of
+from privateshare.platform.api.storage_list import FolderList, Listing
 from privateshare.platform.api.streams import Allowed, Stored, while_allowed
 from privateshare.platform.blobs.incoming import deleted_on_failure, receive
 from privateshare.platform.blobs.store import BlobNotFound
@@ -91,23 +92,6 @@ def render_storage_error(request: Request, error: ApiError) -> Response:
     return Response(body, error.status, error_headers(request, error), "application/json")
 
 
-class ListedFile(Wire):
-    """A file of a storage: its name, and as `path` its folder, ending in "/"; in lower case, and as it was written."""
-
-    id: str
-    name: str
-    original_name: str
-    original_path: str
-    path: str
-
-
-class Listing(Wire):
-    """The files of a folder."""
-
-    files: list[ListedFile]
-    total: int
-
-
 class Uploaded(Wire):
     """The file's id."""
 
@@ -136,30 +120,11 @@ async def read(
     async with platform.database.transaction() as db:
         contract, storage, at = await _authorized(request, db, storage_id, application_id, path)
         if at.is_folder:
-            return await _listing(db, storage, at, recursive=recursive)
+            return await FolderList(platform, storage, contract.id, at, recursive).answer(db)
         file = await storages.find_file(db, storage.id, at)
         if file is None:
             raise NotFound("There is no such file")
     return await _file_answer(platform, file, byte_range, Stored(storage.id, contract.id))
-
-
-async def _listing(db: AsyncSession, storage: Storage, folder: StoragePath, *, recursive: bool) -> Response:
-    found = storages.list_files(db, storage.id, folder, recursive=recursive)
-    listed = [_listed(storage, file) async for file in found]
-    return Response(orjson.dumps({"files": listed, "total": len(listed)}), media_type="application/json")
-
-
-def _listed(storage: Storage, file: StoredFile) -> dict[str, str]:
-    """Clients address a file by its `path` with its `name` behind it. Protocol 11.3."""
-    at, original_name = file.path.rsplit("/", 1)
-    original_path = f"/apps/{storage.application_id}{at}/"
-    return {
-        "id": str(file.id),
-        "name": file.key.rsplit("/", 1)[1],
-        "originalName": original_name,
-        "originalPath": original_path,
-        "path": original_path.lower(),
-    }
 
 
 async def _file_answer(platform: Platform, file: StoredFile, byte_range: str | None, allowed: Allowed) -> Response:

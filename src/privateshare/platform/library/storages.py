@@ -1,12 +1,12 @@
 """An application's own encrypted files. Protocol 11. What they hold only the application can open."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from unicodedata import normalize
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +17,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.queue import defer_sweep
 
 MAX_PATH_BYTES = 1024
-LIST_BATCH = 5000
+LIST_PAGE = 1000  # files that are read from the database at once
 
 _SLASHES = re.compile(r"/{2,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -38,6 +38,15 @@ class StoragePath:
     def is_folder(self) -> bool:
         """Whether it names a folder."""
         return self.written.endswith("/")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """What a list tells of a file: its id, the path it compares by, and the one it was written with."""
+
+    id: UUID
+    key: str
+    path: str
 
 
 def storage_path(text: str) -> StoragePath:
@@ -108,36 +117,33 @@ async def put_file(db: AsyncSession, storage_id: str, path: StoragePath, blob: s
 
 async def delete_files(db: AsyncSession, platform: Platform, storage_id: str, path: StoragePath) -> int:
     """Removes the file at a path, or everything in a folder; how many that were."""
-    found = delete(StoredFile).where(StoredFile.storage_id == storage_id)
-    chosen = found.where(StoredFile.key.startswith(path.key, autoescape=True)) if path.is_folder else None
-    chosen = chosen if chosen is not None else found.where(StoredFile.key == path.key)
-    blobs = list(await db.scalars(chosen.returning(StoredFile.blob)))
-    if blobs:
-        db.add_all(DoomedBlob(key=blob) for blob in blobs)
-        await db.flush()
+    here = _within(path) if path.is_folder else (StoredFile.key == path.key,)
+    gone = delete(StoredFile).where(StoredFile.storage_id == storage_id, *here).returning(StoredFile.blob).cte("gone")
+    doomed = insert(DoomedBlob).from_select(["key"], select(gone.c.blob)).cte("doomed")
+    removed = (await db.scalars(select(func.count()).select_from(gone).add_cte(doomed))).one()
+    if removed:
         await defer_sweep(db, platform.queue)
-    return len(blobs)
+    return removed
 
 
-async def list_files(
-    db: AsyncSession, storage_id: str, folder: StoragePath, *, recursive: bool
-) -> AsyncIterator[StoredFile]:
-    """The files in a folder, by path; with `recursive`, those in its folders too. A batch at a time."""
-    after = ""
-    while True:
-        query = select(StoredFile).where(
-            StoredFile.storage_id == storage_id,
-            StoredFile.key.startswith(folder.key, autoescape=True),
-            StoredFile.key > after,
-        )
-        if not recursive:
-            query = query.where(func.strpos(func.substr(StoredFile.key, len(folder.key) + 1), "/") == 0)
-        batch = list(await db.scalars(query.order_by(StoredFile.key).limit(LIST_BATCH)))
-        for file in batch:
-            yield file
-        if len(batch) < LIST_BATCH:
-            return
-        after = batch[-1].key
+async def list_page(
+    db: AsyncSession, storage_id: str, folder: StoragePath, after: str, *, recursive: bool
+) -> Sequence[ListedFile]:
+    """The next LIST_PAGE files of a folder behind a key ("" to begin with), by key; fewer at its end.
+
+    With `recursive`, those in its folders too.
+    """
+    query = select(StoredFile.id, StoredFile.key, StoredFile.path).where(
+        StoredFile.storage_id == storage_id, *_within(folder), StoredFile.key > after
+    )
+    if not recursive:
+        query = query.where(func.strpos(func.substr(StoredFile.key, len(folder.key) + 1), "/") == 0)
+    return [ListedFile(*row) for row in await db.execute(query.order_by(StoredFile.key).limit(LIST_PAGE))]
+
+
+def _within(folder: StoragePath) -> tuple[ColumnElement[bool], ...]:
+    """What keys in a folder are: from its own, which ends in "/", up to the same with the character after that."""
+    return StoredFile.key > folder.key, StoredFile.key < f"{folder.key[:-1]}0"
 
 
 def new_blob(storage_id: str) -> str:

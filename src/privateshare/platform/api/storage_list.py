@@ -1,0 +1,88 @@
+"""The list of a storage's folder: one JSON answer of any length, written while it is read. Protocol 11.3."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response, StreamingResponse
+
+from privateshare.errors import NotFound
+from privateshare.platform.api.streams import Stored
+from privateshare.platform.db.tables import Storage
+from privateshare.platform.library.storages import LIST_PAGE, ListedFile, StoragePath, list_page
+from privateshare.platform.runtime import Platform
+from privateshare.protocol.wire import Wire
+
+JSON = "application/json"
+
+
+class FileInList(Wire):
+    """A file of a storage: its name, and as `path` its folder, ending in "/"; in lower case, and as it was written."""
+
+    id: str
+    name: str
+    original_name: str
+    original_path: str
+    path: str
+
+
+class Listing(Wire):
+    """The files of a folder."""
+
+    files: list[FileInList]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderList:
+    """What a contract sees of a folder.
+
+    It is read page by page, each in a transaction of its own, so that a slow reader holds none. A file that comes or
+    goes meanwhile may be in the list or not; all others are in it once.
+    """
+
+    platform: Platform
+    storage: Storage
+    contract_id: str
+    folder: StoragePath
+    recursive: bool
+
+    async def answer(self, db: AsyncSession) -> Response:
+        """The list: whole if it fits a page, else as a stream. The first page is read in the caller's transaction."""
+        first = await self._page(db, "")
+        if len(first) == LIST_PAGE:
+            return StreamingResponse(self._pieces(first), media_type=JSON)
+        return Response(b"".join([piece async for piece in self._pieces(first)]), media_type=JSON)
+
+    async def _pieces(self, page: Sequence[ListedFile]) -> AsyncIterator[bytes]:
+        total = 0
+        yield b'{"files":['
+        while page:
+            told = orjson.dumps([self._told(file) for file in page])
+            yield (b"," if total else b"") + told[1:-1]
+            total += len(page)
+            page = await self._next_page(page[-1].key) if len(page) == LIST_PAGE else ()
+        yield b'],"total":%d}' % total
+
+    async def _next_page(self, after: str) -> Sequence[ListedFile]:
+        """Raises NotFound, which breaks the answer off, if storage or contract ended meanwhile."""
+        async with self.platform.database.transaction() as db:
+            if not await Stored(self.storage.id, self.contract_id)(db):
+                raise NotFound("There is no such storage")
+            return await self._page(db, after)
+
+    async def _page(self, db: AsyncSession, after: str) -> Sequence[ListedFile]:
+        return await list_page(db, self.storage.id, self.folder, after, recursive=self.recursive)
+
+    def _told(self, file: ListedFile) -> dict[str, str]:
+        """Clients address a file by its `path` with its `name` behind it. Protocol 11.3."""
+        at, original_name = file.path.rsplit("/", 1)
+        original_path = f"/apps/{self.storage.application_id}{at}/"
+        return {
+            "id": str(file.id),
+            "name": file.key.rsplit("/", 1)[1],
+            "originalName": original_name,
+            "originalPath": original_path,
+            "path": original_path.lower(),
+        }
