@@ -1,10 +1,12 @@
 """What every store of blobs must keep to: the contract of platform/blobs/store.py."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -182,6 +184,26 @@ def test_killed_while_writing(tmp_path: Path) -> None:
     assert content(store) == b"earlier"
     store.clear_aside()
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["one-1"]
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """As if the disk had no room for a file of more bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [0, 1000, 200_000])
+def test_a_full_disk_keeps_nothing(tmp_path: Path, size: int) -> None:
+    """What finds no room is given up and its room is free again, at the latest when it should have been durable."""
+    store = LocalBlobs(tmp_path)
+    with disk_of(size), pytest.raises(OSError, match="File too large"):
+        put(store, KEY, [DATA[:100_000], DATA[:100_001], DATA[:3]])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_only_the_owner_can_read(tmp_path: Path) -> None:

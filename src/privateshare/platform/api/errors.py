@@ -6,6 +6,7 @@ from http import HTTPStatus
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from obstore.exceptions import BaseError as StoreError
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm.exc import StaleDataError
@@ -36,8 +37,18 @@ _HTTP_ERRORS: dict[int, type[ApiError]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: Unavailable,
 }
 
-# the database is away or has no connection left, or someone else changed or deleted what this was about
-PASSING = (OperationalError, InterfaceError, TimeoutError, IntegrityError, StaleDataError, ConnectorException)
+# the database is away or has no connection left, the blob store is away or the disk full, or someone else changed or
+# deleted what this was about
+PASSING = (
+    OperationalError,
+    InterfaceError,
+    TimeoutError,
+    IntegrityError,
+    StaleDataError,
+    ConnectorException,
+    StoreError,
+    OSError,
+)
 RETRY_SECONDS = 1
 MAX_MESSAGE = 1000  # characters: a message repeats names that the caller made up, and stands in a header
 

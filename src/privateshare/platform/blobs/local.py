@@ -105,7 +105,8 @@ class LocalWriter:
 
     def abort(self) -> None:
         """Leaves nothing behind; safe to call at any time."""
-        self._file.close()
+        with suppress(OSError):  # closing writes what is still held back, and the disk may be full
+            self._file.close()
         self._aside.unlink(missing_ok=True)
 
 

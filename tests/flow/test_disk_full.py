@@ -1,0 +1,63 @@
+"""A disk without room: what arrives is refused for now, and nothing of it stays to take more room."""
+
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.flow.people import People
+from tests.flow.served import Served
+from tests.flow.test_wire_rest import IMPORT, descriptor
+from tests.flow.test_wire_storage import cloud
+from tests.flow.wire import check_error
+
+ROOM = 1_500_000
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's to set")
+
+
+@contextmanager
+def no_room(served: Served) -> Iterator[None]:
+    """As if the server's disk had no room for a file of more bytes; PostgreSQL's has."""
+    pid = served.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+def kept(served: Served) -> set[Path]:
+    """Every file of the blob store, half-written ones too."""
+    return {path for path in (served.data / "blobs").rglob("*") if path.is_file()}
+
+
+async def test_a_push_that_finds_no_room_may_come_again(people: People, served: Served) -> None:
+    """Protocol 10.1, 13: 503 with Retry-After and no cause, nothing stays; with room the same file is taken."""
+    wire = await people.contract(kind="write")
+    tokens, _ = await people.user(wire, sources=())
+    before, data = kept(served), os.urandom(2 * ROOM)
+
+    with no_room(served):
+        answer = wire.post(IMPORT, access_token=tokens.access, content=data, headers=descriptor(wire))
+    assert "large" not in check_error(answer, 503, "Unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert kept(served) == before
+    assert wire.post(IMPORT, access_token=tokens.access, content=data, headers=descriptor(wire)).status_code == 200
+
+
+async def test_an_upload_that_finds_no_room_leaves_what_was_there(people: People, served: Served) -> None:
+    """Protocol 11.3, 11.5: 503 in the error form of storage, and the earlier file is still the file."""
+    wire = await people.contract()
+    storage = str(wire.post("storage").json()["id"])
+    assert cloud(wire, "POST", storage, "/file", content=b"earlier").status_code == 201
+    before = kept(served)
+    with no_room(served):
+        answer = cloud(wire, "POST", storage, "/file", content=os.urandom(2 * ROOM))
+    assert (answer.status_code, answer.json()["error"]) == (503, "Unavailable")
+    assert kept(served) == before
+    assert cloud(wire, "GET", storage, "/file").content == b"earlier"
