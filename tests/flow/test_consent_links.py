@@ -8,7 +8,7 @@ import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import Contract, Journey
+from privateshare.platform.db.tables import Contract, Journey, Reference
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import accounts, ask, asking_contract, at_consent, failure, opened, page_of
@@ -202,6 +202,34 @@ async def test_anothers_storage_is_not_tied(wire: Wire, people: People) -> None:
         asking = ask(wire, f"&storageRef={handle}")
         tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
         assert wire.get("storage", access_token=tokens.access).status_code == 404
+
+
+async def test_a_reference_is_for_what_it_was_made_for(wire: Wire, people: People) -> None:
+    """Protocol 4.5: of a sibling contract or for another kind of thing it ties nothing, and it is not used up by that."""
+    sibling = await people.contract(application_id=wire.application_id)
+    storage = wire.post("storage").json()
+    mine = {"type": "cloudId", "value": storage["id"]}
+    siblings = sibling.post("reference", body=mine).json()["id"]
+    other_kind = wire.post("reference", body=mine | {"type": "accountId"}).json()["id"]
+    for handle in (siblings, other_kind):
+        asking = ask(wire, f"&storageRef={handle}")
+        tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+        assert wire.get("storage", access_token=tokens.access).status_code == 404
+    asking = ask(sibling, f"&storageRef={siblings}")
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    assert sibling.get("storage", access_token=tokens.access).json()["id"] == storage["id"]
+
+
+async def test_a_reference_ends_with_its_time(wire: Wire, platform: Platform) -> None:
+    """Protocol 4.5, 4.6: as the code does that it goes with."""
+    storage = wire.post("storage").json()
+    handle = wire.post("reference", body={"type": "cloudId", "value": storage["id"]}).json()["id"]
+    async with platform.database.transaction() as db:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        await db.execute(update(Reference).where(Reference.handle_hash == digest(handle)).values(expires_at=past))
+    asking = ask(wire, f"&storageRef={handle}")
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    assert wire.get("storage", access_token=tokens.access).status_code == 404
 
 
 def test_an_unknown_sample_fails_to_onboard(wire: Wire) -> None:

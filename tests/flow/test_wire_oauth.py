@@ -106,6 +106,14 @@ async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
         assert refused.json()["error"]["code"] == "InvalidRedirectUri", split
 
 
+@pytest.mark.parametrize("host", ["app.example", "127.0.0.2", "127.0.0.1.example", "0.0.0.0", "[::2]"])
+async def test_any_other_address_has_the_port_it_is_registered_with(people: People, host: str):
+    """Protocol 4.1: what is on another machine's port may be another's."""
+    wire = await people.contract(redirect_uris=[f"http://{host}:3000/back"])
+    assert wire.authorize(verifier(), redirect_uri=f"http://{host}:3000/back").status_code == 201
+    check_error(wire.authorize(verifier(), redirect_uri=f"http://{host}:3001/back"), 400, "InvalidRedirectUri")
+
+
 @pytest.mark.parametrize("registered", ["http://[::1]/back?a=1", "http://localhost:3000"])
 async def test_every_loopback_address_may_have_any_port(people: People, registered: str):
     """Protocol 4.1: the two IP addresses and the name, registered with a port or without."""
@@ -281,6 +289,38 @@ async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: P
         await revoke_consent(db, UUID(tokens.claims["consentid"]), datetime.now(UTC))
     check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
     check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
+
+
+@pytest.mark.parametrize(("column", "told"), [("expires_at", "expired"), ("revoked_at", "invalid")])
+async def test_nothing_works_under_a_consent_that_is_over(people: People, platform: Platform, column: str, told: str):
+    """Protocol 4.2, 4.3, 13: codes and tokens that outlive it, issued in the very moment it ended, are of no use."""
+    wire = await people.contract(partner="Linking partner")
+    sibling = await people.contract(partner="Linking partner")
+    tokens, _ = await people.user(wire)
+    secret = verifier()
+    again = wire.signed(wire.authorize(secret, access_token=tokens.access))
+    code = await people.consent(again["preauthorization_code"])
+    async with platform.database.transaction() as db:
+        this = update(Consent).where(Consent.id == UUID(tokens.claims["consentid"]))
+        await db.execute(this.values({column: datetime.now(UTC)}))
+    for name, answer in (
+        ("access_token", wire.get(ACCOUNTS, access_token=tokens.access)),
+        ("refresh_token", wire.refresh(tokens.refresh)),
+        ("code", wire.exchange(code, secret)),
+    ):
+        assert check_error(answer, 401, "InvalidToken") == f"The token ({name}) is {told}"
+    for contract in (wire, sibling):
+        linked = contract.authorize(verifier(), access_token=tokens.access)  # which a lapsed grant is renewed by
+        assert linked.status_code == (201 if column == "expires_at" else 401), linked.text
+
+
+async def test_a_token_that_was_revoked_links_nothing(wire: Wire, people: People):
+    """Protocol 4.1, 4.2: the tokens of a code that came twice open the library to no other grant either."""
+    secret = verifier()
+    code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
+    tokens = wire.tokens(wire.exchange(code, secret))
+    check_error(wire.exchange(code, secret), 401, "InvalidToken")
+    check_error(wire.authorize(verifier(), access_token=tokens.access), 401, "InvalidToken")
 
 
 async def test_a_second_contract_of_the_partner_joins_the_library(people: People, platform: Platform):
