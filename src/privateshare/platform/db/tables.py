@@ -330,9 +330,9 @@ class Journey(Table):
     browser_hash: Mapped[bytes | None] = mapped_column(unique=True)
     kind: Mapped[str | None]
     contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
-    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="SET NULL"))
-    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="SET NULL"))
-    session_id: Mapped[UUID | None] = mapped_column(ForeignKey(Session.id, ondelete="SET NULL"))
+    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="SET NULL"), index=True)
+    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="SET NULL"), index=True)
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey(Session.id, ondelete="SET NULL"), index=True)
     redirect_uri: Mapped[str]
     state: Mapped[str | None]
     challenge: Mapped[str | None]
@@ -363,7 +363,7 @@ class AuthorizationCode(Table):
 
     __tablename__ = "authorization_codes"
     code_hash: Mapped[bytes] = mapped_column(primary_key=True)
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"))
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), index=True)
     challenge: Mapped[str]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from privateshare.platform.db.migrate import check, upgrade
@@ -27,3 +28,20 @@ async def test_migrations_make_the_tables_of_the_code(database: str) -> None:
 async def test_several_at_once(database: str) -> None:
     """Processes that start together migrate one after the other, and none fails."""
     await asyncio.gather(*(asyncio.to_thread(upgrade, database) for _ in range(3)))
+
+
+UNINDEXED = """
+SELECT conrelid::regclass::text || ' ' || conname
+  FROM pg_constraint
+ WHERE contype = 'f' AND confdeltype IN ('c', 'n') AND conrelid::regclass::text NOT LIKE 'procrastinate%'
+   AND NOT EXISTS (
+       SELECT FROM pg_index WHERE indrelid = conrelid AND indpred IS NULL AND indkey[0] = ANY (conkey))
+"""
+
+
+async def test_no_deletion_looks_through_a_whole_table(database: str) -> None:
+    """What goes with a library, a consent or a session is found by an index, however many rows there are."""
+    await asyncio.to_thread(upgrade, database)
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        found = await (await connection.execute(UNINDEXED)).fetchall()
+    assert found == []
