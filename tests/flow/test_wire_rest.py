@@ -309,6 +309,25 @@ def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens])
         assert len(files) == expected, criteria
 
 
+async def test_another_partners_pushed_files_are_not_read(people: People):
+    """Protocol 10.3: a contract without criteria reads what its own partner pushed, listed or by name."""
+    write, raw = await people.contract(kind="write", partner="P1"), await people.contract(kind="read-raw", partner="P1")
+    stranger = await people.contract(kind="read-raw", partner="P2")
+    tokens, _ = await people.user(write, sources=())
+    library = await people.library_of(tokens)
+    reader, session = await people.user(raw, sources=(), library_id=library)
+    other, foreign = await people.user(stranger, sources=(), library_id=library)
+    sent = write.post(IMPORT, access_token=tokens.access, content=b"x", headers=descriptor(write))
+    assert sent.status_code == 200, sent.text
+    (file,) = raw.get(f"{QUERY}/{session}", access_token=reader.access).json()["fileList"]
+    assert stranger.get(f"{QUERY}/{foreign}", access_token=other.access).json()["fileList"] == []
+    for name in (file["name"], file["name"].upper(), f"{{{file['name']}}}", "x"):
+        answer = stranger.get(f"{QUERY}/{foreign}/{name}", access_token=other.access)
+        check_error(answer, 404, "FileNotFound")
+    for name in (file["name"].upper(), file["name"].replace("-", ""), "x"):
+        check_error(raw.get(f"{QUERY}/{session}/{name}", access_token=reader.access), 404, "FileNotFound")
+
+
 async def test_criteria_of_contract_and_consent_bind_every_session(people: People, platform: Platform):
     """Protocol 5.2, 10.3: what the person saw and what the contract says now must both allow a pushed file."""
     write = await people.contract(kind="write", partner="Criteria")

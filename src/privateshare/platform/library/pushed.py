@@ -109,6 +109,15 @@ def pushed_entry(file: PushedFile) -> FileEntry:
     return FileEntry(name=str(file.name), updated_date=int(file.created_at.timestamp() * 1000))
 
 
+def pushed_name(text: str) -> UUID | None:
+    """The name of a pushed file, as a list has it; None for what is none."""
+    try:
+        name = UUID(text)
+    except ValueError:
+        return None
+    return name if str(name) == text else None
+
+
 def content(blobs: BlobStore, library: OpenLibrary, file: PushedFile) -> Iterator[bytes]:
     """The bytes as they were pushed. Raises BlobNotFound, SealBroken."""
     return read_sealed(blobs, file.blob, library.key.value, library.blob_context(file.blob))
@@ -121,10 +130,12 @@ async def readable_pushed(
     consent: Consent,
     asked: Sequence[Criterion],
     now: datetime,
+    name: UUID | None = None,
 ) -> list[tuple[PushedFile, FileMetadata]]:
     """The pushed files that a read-raw contract may read: those of its partner, or those that its criteria name.
 
-    The contract as it is, as the person saw it, and the session must all agree. Protocol 5.2, 10.3.
+    With `name`, the one of this name, if it is among them. The contract as it is, as the person saw it, and the session
+    must all agree. Protocol 5.2, 10.3.
     """
     layers = [_criteria(contract.document), _criteria(consent.document), list(asked)]
     query = (
@@ -134,6 +145,8 @@ async def readable_pushed(
         .where(PushedFile.library_id == library.id)
         .order_by(PushedFile.created_at, PushedFile.name)
     )
+    if name is not None:
+        query = query.where(PushedFile.name == name)
     found = []
     for file, partner in await db.execute(query):
         if not layers[0] and partner != contract.application.partner_id:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,7 +24,7 @@ from privateshare.platform.library.delivery import (
 from privateshare.platform.library.encoding import compressed, fingerprint
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.libraries import OpenLibrary, open_library
-from privateshare.platform.library.pushed import content, pushed_entry, readable_pushed
+from privateshare.platform.library.pushed import content, pushed_entry, pushed_name, readable_pushed
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.messages import Compression, FileEntry, FileMetadata, SessionOptions
 
@@ -92,23 +93,26 @@ class Reading:
         chunks = compressed([data], may.compression)
         return Delivery(_accounts_entry(accounts), may.compression, len(data), fingerprint(data), chunks)
 
-    async def _pushed(self, library: OpenLibrary) -> list[tuple[PushedFile, FileMetadata]]:
+    async def _pushed(self, library: OpenLibrary, name: UUID | None = None) -> list[tuple[PushedFile, FileMetadata]]:
         options = SessionOptions.model_validate(self.session.options)
         asked = (options.scope.criteria if options.scope else None) or []
-        return await readable_pushed(self.db, library, self.contract, self.consent, asked, self.session.created_at)
+        now = self.session.created_at
+        return await readable_pushed(self.db, library, self.contract, self.consent, asked, now, name)
 
     async def _pushed_file(self, library: OpenLibrary, name: str, may: Readable) -> Delivery:
         """A pushed file as it came. Protocol 10.3."""
-        for file, metadata in await self._pushed(library):
-            if str(file.name) == name:
-                try:
-                    data = await asyncio.to_thread(content, self.platform.blobs, library, file)
-                except BlobNotFound as error:
-                    raise FileNotFound(NO_FILE) from error
-                chunks = compressed(data, may.compression)
-                told = metadata.model_dump(by_alias=True, exclude_none=True)
-                return Delivery(pushed_entry(file), may.compression, file.size, file.sha256, chunks, told)
-        raise FileNotFound(NO_FILE)
+        named = pushed_name(name)
+        found = await self._pushed(library, named) if named else []
+        if not found:
+            raise FileNotFound(NO_FILE)
+        file, metadata = found[0]
+        try:
+            data = await asyncio.to_thread(content, self.platform.blobs, library, file)
+        except BlobNotFound as error:
+            raise FileNotFound(NO_FILE) from error
+        chunks = compressed(data, may.compression)
+        told = metadata.model_dump(by_alias=True, exclude_none=True)
+        return Delivery(pushed_entry(file), may.compression, file.size, file.sha256, chunks, told)
 
 
 def _accounts_entry(accounts: Sequence[Account]) -> FileEntry:

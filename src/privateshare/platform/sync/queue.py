@@ -5,7 +5,6 @@ heartbeat and started again; a sync that lost its job, because the database was 
 another.
 """
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 SYNC = "sync_account"
 SWEEP = "sweep"
+SWEEP_BLOBS = "sweep_blobs"
 ORPHANS = "sweep_orphans"
 RECOVER = "recover_jobs"
 DEAD_AFTER_SECONDS = 30  # three missed heartbeats
@@ -53,8 +53,8 @@ async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UU
 
 async def defer_sweep(db: AsyncSession, queue: App) -> None:
     """Has doomed blobs deleted soon after the session's transaction commits."""
-    task = queue.configure_task(SWEEP, connection=await driver_connection(db), allow_unknown=True)
-    await task.defer_async(timestamp=int(datetime.now(UTC).timestamp()))
+    task = queue.configure_task(SWEEP_BLOBS, connection=await driver_connection(db), allow_unknown=True)
+    await task.defer_async()
 
 
 def add_tasks(platform: "Platform") -> None:
@@ -62,7 +62,7 @@ def add_tasks(platform: "Platform") -> None:
     from privateshare.platform.sync.orphans import sweep_orphans
     from privateshare.platform.sync.retries import SyncTries
     from privateshare.platform.sync.run import sync_account
-    from privateshare.platform.sync.sweep import sweep
+    from privateshare.platform.sync.sweep import sweep, sweep_doomed
 
     queue = platform.queue
 
@@ -75,6 +75,10 @@ def add_tasks(platform: "Platform") -> None:
     async def _sweep(timestamp: int) -> None:
         del timestamp
         await sweep(platform)
+
+    @queue.task(name=SWEEP_BLOBS)
+    async def _sweep_blobs() -> None:
+        await sweep_doomed(platform)
 
     @queue.periodic(cron="17 3 * * *")
     @queue.task(name=ORPHANS, queueing_lock=ORPHANS, lock=ORPHANS)

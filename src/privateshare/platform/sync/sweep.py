@@ -37,6 +37,11 @@ async def sweep(platform: Platform) -> None:
         include_cancelled=True,
         include_aborted=True,
     )
+    await sweep_doomed(platform)
+
+
+async def sweep_doomed(platform: Platform) -> None:
+    """Deletes every doomed blob."""
     while await sweep_blobs(platform) == BATCH:
         pass
 
@@ -84,10 +89,13 @@ def _over_tokens(now: datetime) -> Delete:
 
 async def _sweep_journeys(platform: Platform) -> None:
     """A journey that nobody finished takes with it what it brought about."""
-    now = datetime.now(UTC)
-    async with platform.database.transaction() as db:
-        over = list(await db.scalars(select(Journey).where(Journey.expires_at < now).with_for_update(skip_locked=True)))
-        for journey in over:
-            if journey.finished_at is None:
-                await undo_journey(db, platform, journey)
-            await db.delete(journey)
+    now, swept = datetime.now(UTC), BATCH
+    while swept == BATCH:
+        async with platform.database.transaction() as db:
+            over = select(Journey).where(Journey.expires_at < now).limit(BATCH).with_for_update(skip_locked=True)
+            journeys = list(await db.scalars(over))
+            for journey in journeys:
+                if journey.finished_at is None:
+                    await undo_journey(db, platform, journey)
+                await db.delete(journey)
+        swept = len(journeys)
