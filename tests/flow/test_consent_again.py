@@ -1,14 +1,17 @@
 """Protocol 8.1: people whom the app knows, who come for more, again, or to withdraw; and other kinds of contract."""
 
 import asyncio
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import select, update
 
-from privateshare.platform.db.tables import Account
+from privateshare.platform.db.tables import Account, Consent
+from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import (
     Asking,
@@ -135,6 +138,16 @@ async def test_one_account_is_connected_again(wire: Wire, platform: Platform) ->
     assert renewed["accessTokenStatus"]["authorized"] is True
 
 
+async def test_one_account_is_connected_again_at_its_own_source(wire: Wire) -> None:
+    """Protocol 7.3: the journey has no page of another source."""
+    tokens = known_person(wire)
+    browser = opened((await again(wire, tokens, accounts(wire, tokens.access)[0])).url)
+    assert browser.page is not None
+    assert browser.page.url.endswith(f"connect/{SPOTIFY}")
+    browser.open(browser.page.url.replace(f"connect/{SPOTIFY}", f"connect/{FHIR_FILE}"))
+    assert (page_of(browser), browser.page.status) == ("error", 404)
+
+
 async def test_an_account_handle_is_needed_once(wire: Wire) -> None:
     """Without a handle, with a used one, or with another person's account there is nothing to connect again."""
     tokens, other = known_person(wire), known_person(wire)
@@ -173,6 +186,18 @@ def test_a_person_withdraws_access_to_a_source(wire: Wire) -> None:
     assert listed["status"]["state"] == "partial"
     error = listed["status"]["details"][account["id"]]["error"]
     assert (error["code"], error["statusCode"], error["reauth"]) == ("ServiceAuthorizationError", 511, True)
+
+
+async def test_an_account_that_is_lent_no_more_is_not_shown(wire: Wire, platform: Platform) -> None:
+    """Protocol 7.4: an app that no longer sees an account can have its person withdraw nothing of it."""
+    tokens = known_person(wire)
+    address = withdrawal(wire, tokens)
+    async with platform.database.transaction() as db:
+        consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
+        await set_consent_accounts(db, consent, [])
+    left_to = opened(address).left_to
+    assert left_to is not None
+    assert left_to.startswith(f"{REDIRECT_URI}&result=failed")
 
 
 def test_a_person_keeps_access_to_a_source(wire: Wire) -> None:
@@ -229,6 +254,20 @@ def test_onboarding_needs_a_live_consent(wire: Wire) -> None:
     failure(browser, "ONBOARD_ERROR")
 
 
+@pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
+async def test_onboarding_needs_a_consent_that_is_not_over(wire: Wire, platform: Platform, column: str) -> None:
+    """Protocol 8.3: one that was withdrawn or lapsed while the person was connecting takes nothing more either."""
+    tokens = known_person(wire)
+    browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
+    assert browser.page is not None
+    async with platform.database.transaction() as db:
+        this = update(Consent).where(Consent.id == UUID(tokens.claims["consentid"]))
+        await db.execute(this.values({column: datetime.now(UTC)}))
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    failure(browser, "ONBOARD_ERROR")
+
+
 # --- other contracts ---
 
 
@@ -250,6 +289,16 @@ async def test_a_contract_for_one_read_says_so(people: People) -> None:
     page = at_consent(ask(await asking_contract(people, once=True))).page
     assert page is not None
     assert "one time" in page.html
+
+
+@pytest.mark.parametrize("page", ["onboard", "reauthorize"])
+async def test_a_contract_for_one_read_asks_for_no_more(people: People, page: str) -> None:
+    """Protocol 8.1: nothing that is connected later could be read, so nobody is asked to."""
+    once = await asking_contract(people, once=True)
+    tokens = known_person(once)
+    (account,) = accounts(once, tokens.access)
+    handle = once.post("reference", body={"type": "accountId", "value": account["id"]}).json()["id"]
+    failure(opened(refer(once, page, tokens.access, f"&accountRef={handle}").url), "INITIALIZE_CHECK_FAIL")
 
 
 async def test_many_people_at_once(wire: Wire) -> None:

@@ -4,14 +4,25 @@ import json
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+import httpx2
 import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import Contract, Journey, Reference
+from privateshare.platform.db.tables import Account, Contract, Journey, Reference
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.runtime import Platform
-from tests.flow.consenting import accounts, ask, asking_contract, at_consent, failure, opened, page_of
+from tests.flow.consenting import (
+    accounts,
+    ask,
+    asking_contract,
+    at_consent,
+    failure,
+    known_person,
+    opened,
+    page_of,
+    refer,
+)
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import Wire, query_of
 
@@ -167,6 +178,26 @@ def test_sample_data_onboards_by_itself(wire: Wire) -> None:
     assert account["sample"] is True
 
 
+async def test_samples_join_real_data_only_if_the_person_says_so(wire: Wire, platform: Platform) -> None:
+    """Protocol 8.2: whose library holds real data is asked, whatever the link would like."""
+    tokens = known_person(wire)
+    (account,) = accounts(wire, tokens.access)
+    async with platform.database.transaction() as db:
+        await db.execute(update(Account).where(Account.public_id == account["id"]).values(sample=None))
+    query = f"&service={FHIR_FILE}&sampleDataSet=default&sampleDataAutoOnboard=true"
+    assert page_of(opened(ask(wire, query, access_token=tokens.access).url)) == "connect"
+    assert page_of(opened(refer(wire, "onboard", tokens.access, query).url)) == "connect"
+    assert len(accounts(wire, tokens.access)) == 1
+
+
+def test_a_code_stays_with_the_page_that_it_opened(wire: Wire) -> None:
+    """Protocol 8.1: the same browser too cannot make another journey of it, and goes on with the one it is on."""
+    asking, http = refer(wire, "onboard", known_person(wire).access), httpx2.Client()
+    assert page_of(opened(asking.url, http=http)) == "pick-source"
+    failure(opened(asking.url.replace("/onboard?", "/reauthorize?"), http=http), "INVALID_CODE")
+    assert page_of(opened(asking.url, http=http)) == "pick-source"
+
+
 def test_sample_data_onboards_after_picking(wire: Wire) -> None:
     """Where the link names no source, picking one is all that the person does."""
     browser = opened(ask(wire, "&sampleDataAutoOnboard=true").url)
@@ -202,10 +233,14 @@ async def test_anothers_storage_is_not_tied(wire: Wire, people: People) -> None:
         asking = ask(wire, f"&storageRef={handle}")
         tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
         assert wire.get("storage", access_token=tokens.access).status_code == 404
+    handle = other.post("reference", body={"type": "cloudId", "value": theirs}).json()["id"]
+    asking = ask(other, f"&storageRef={handle}")
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    assert other.get("storage", access_token=tokens.access).json()["id"] == theirs  # it was nobody's yet
 
 
 async def test_a_reference_is_for_what_it_was_made_for(wire: Wire, people: People) -> None:
-    """Protocol 4.5: of a sibling contract or for another kind of thing it ties nothing, and it is not used up by that."""
+    """Protocol 4.5: of a sibling contract or for another kind of thing it ties nothing, nor is it used up by that."""
     sibling = await people.contract(application_id=wire.application_id)
     storage = wire.post("storage").json()
     mine = {"type": "cloudId", "value": storage["id"]}

@@ -106,6 +106,19 @@ def test_another_browser_has_no_part_in_a_journey(begun: tuple[httpx2.Client, st
     assert stranger.get(url).status_code == 410
 
 
+def test_a_guessed_cookie_opens_no_link(wire: Wire) -> None:
+    """Protocol 8.3: a link that is in one browser's hands cannot be used, nor changed, with a cookie of its name."""
+    asking, http = ask(wire), httpx2.Client()
+    first = opened(asking.url, http=http)
+    (name,) = http.cookies
+    stranger = httpx2.Client(cookies={name: "guessed"})
+    answer = stranger.get(f"{asking.url}&service={SPOTIFY}&sampleDataAutoOnboard=true")
+    assert query_of(answer.headers["location"])["errorCode"] == "INVALID_CODE"
+    assert "set-cookie" not in answer.headers
+    first.submit("decline")
+    assert query_of(str(first.left_to))["errorCode"] == "USER_CANCEL"
+
+
 def test_two_journeys_of_one_browser_do_not_mix(wire: Wire) -> None:
     """A person may have two apps' pages open at once, and each form acts for its own."""
     http = httpx2.Client()

@@ -264,6 +264,20 @@ async def test_contract_consent_and_session_must_all_allow(people: People, platf
     assert report.json()["objects"] == []
 
 
+async def test_only_the_accounts_that_are_lent_are_read(people: People):
+    """Protocol 5.2: what another contract was lent of the same library is not in the list, nor to be had by name."""
+    first, second = await people.contract(), await people.contract()
+    tokens, session = await people.user(first, sources=(SPOTIFY, FHIR_FILE))
+    every = {entry["name"] for entry in wait_until_over(first, tokens, session)["fileList"]}
+    reader, music = await people.user(second, sources=(SPOTIFY,), library_id=await people.library_of(tokens))
+    listed = wait_until_over(second, reader, music)["fileList"]
+    assert {entry["serviceGroup"] for entry in listed} == {"entertainment"}
+    others = every - {entry["name"] for entry in listed}
+    assert others
+    for name in others:
+        check_error(second.get(f"{QUERY}/{music}/{name}", access_token=reader.access), 404, "FileNotFound")
+
+
 async def test_another_users_and_another_contracts_session_do_not_exist(
     wire: Wire, user: tuple[Tokens, str], people: People
 ):

@@ -317,6 +317,7 @@ def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str):
         "/a/%c2%85b",
         "/a/%2e/b",
         "/" + "x" * 1024,
+        "/" + "%c4%b0" * 511,  # as it compares it is longer
     ],
 )
 def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str):
@@ -357,7 +358,13 @@ async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, peop
     ):
         assert (answer.status_code, answer.json()["error"]) == (404, "NotFound")
     now = int(time.time())
-    for claims in ({"exp": now - 400, "iat": now - 460}, {"aud": "api"}, {"exp": now + 86_400}, {"iat": "x"}):
+    for claims in (
+        {"exp": now - 400, "iat": now - 460},
+        {"exp": now + 460, "iat": now + 400},
+        {"aud": "api"},
+        {"exp": now + 86_400},
+        {"iat": "x"},
+    ):
         assert cloud(wire, "GET", storage, "/mine", claims=claims).status_code == 400
     assert cloud(wire, "GET", storage, "/mine").content == b"secret"
 
@@ -383,3 +390,35 @@ async def test_a_storage_is_tied_to_the_person_who_consents(people: People, plat
         contract = await db.get_one(Contract, wire.contract_id)
         assert await tie_storage(db, contract, storage["id"], await people.library_of(tokens))
     assert wire.get("storage", access_token=tokens.access).json() == storage
+
+
+async def test_a_storage_is_found_by_its_own_application_only(people: People, platform: Platform):
+    """Protocol 11.1: another application of the same partner has none for the same person."""
+    wire, sibling = await people.contract(partner="Two apps"), await people.contract(partner="Two apps")
+    tokens, _ = await people.user(wire)
+    library = await people.library_of(tokens)
+    others, _ = await people.user(sibling, library_id=library)
+    storage = wire.post("storage").json()["id"]
+    async with platform.database.transaction() as db:
+        assert await tie_storage(db, await db.get_one(Contract, wire.contract_id), storage, library)
+    check_error(sibling.get("storage", access_token=others.access), 404, "NotFound")
+
+
+async def test_an_upload_into_a_storage_that_is_erased_meanwhile(people: People, platform: Platform):
+    """Protocol 11.3, 7.5: it is told that there is no such storage, and nothing of the file stays."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    storage = wire.post("storage").json()["id"]
+    async with platform.database.transaction() as db:
+        contract = await db.get_one(Contract, wire.contract_id)
+        assert await tie_storage(db, contract, storage, await people.library_of(tokens))
+    eraser = Wire(wire.origin, wire.application_id, wire.contract_id, wire.key)
+
+    def content() -> Iterator[bytes]:
+        yield b"x" * 100_000
+        assert eraser.call("DELETE", "user", access_token=tokens.access).status_code == 200
+        yield b"y" * 100_000
+
+    answer = cloud(wire, "POST", storage, "/late", content=content())
+    assert (answer.status_code, answer.json()["error"]) == (404, "NotFound")
+    assert not [path for path in blobs(platform, storage) if storage in str(path)]
