@@ -296,16 +296,19 @@ async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, p
     legacy, modern = await people.contract(legacy=True), await people.contract()
     withdrawn, withdrawn_key = await people.user(legacy)
     _, expired_key = await people.user(legacy)
+    lapsed, lapsed_key = await people.user(legacy)
     _, modern_key = await people.user(modern)
     async with platform.database.transaction() as db:
         now = datetime.now(UTC)
         await revoke_consent(db, UUID(withdrawn.claims["consentid"]), now)
         await db.execute(update(Session).where(Session.key_hash == digest(expired_key)).values(expires_at=now))
+        this = Consent.id == UUID(lapsed.claims["consentid"])
+        await db.execute(update(Consent).where(this).values(expires_at=now))
     old = replace(legacy, version="v1.6")
     for suffix in ("", "/accounts.json", "/18_5_19_1_406_D202604_1.json"):
         refusals = {
             told(old.http.get(old.url(f"{QUERY}/{key}{suffix}")))
-            for key in ("x" * 43, withdrawn_key, expired_key, modern_key)
+            for key in ("x" * 43, withdrawn_key, expired_key, lapsed_key, modern_key)
         }
         assert refusals == {(404, "InvalidSession", "The session is invalid")}
 

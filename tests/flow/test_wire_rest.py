@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 
 import pytest
 from cryptography import x509
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from privateshare.platform.db.tables import CertificateAuthority, Contract, DoomedBlob, Library, PushedFile
+from privateshare.platform.db.tables import CertificateAuthority, Consent, Contract, DoomedBlob, Library, PushedFile
 from privateshare.platform.grants.certificates import DOCUMENT_EXTENSION
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
@@ -76,6 +76,19 @@ async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: P
         check_error(wire.call(method, path, access_token=tokens.access, headers=headers), 404, "NotFound")
 
 
+async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people: People):
+    """Protocol 7.2: nor one of the same library that only another contract may see."""
+    tokens, _ = await people.user(wire, sources=(SPOTIFY,))
+    other = await people.contract()
+    more, _ = await people.user(other, sources=(SPOTIFY, FHIR_FILE), library_id=await people.library_of(tokens))
+    listed = other.get("permission-access/accounts", access_token=more.access).json()
+    (health,) = [account["id"] for account in listed if account["sourceId"] == FHIR_FILE]
+    headers = {"accountId": health, "redirectUri": "https://app.example/return?kept=1"}
+    for method, path in (("DELETE", SERVICE), ("GET", "permission-access/revoke/h:accountId")):
+        check_error(wire.call(method, path, access_token=tokens.access, headers=headers), 404, "NotFound")
+    assert other.get("permission-access/accounts", access_token=more.access).json() == listed
+
+
 async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people: People):
     """Protocol 7.4: a location under the consent pages; the redirect URI must be registered."""
     tokens, _ = await people.user(wire)
@@ -119,6 +132,21 @@ async def test_deleting_a_user_leaves_what_other_partners_may_read(people: Peopl
     assert first.call("DELETE", "user", access_token=tokens.access).status_code == 200
     check_error(first.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
     assert wait_until_over(second, other, other_session)["fileList"]
+
+
+@pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
+async def test_a_consent_that_is_over_keeps_no_library(people: People, platform: Platform, column: str):
+    """Protocol 7.5: who deletes the person is the last partner with a live consent, and so all is erased."""
+    first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
+    tokens, _ = await people.user(first)
+    library = await people.library_of(tokens)
+    other, _ = await people.user(second, library_id=library)
+    async with platform.database.transaction() as db:
+        this = update(Consent).where(Consent.id == UUID(other.claims["consentid"]))
+        await db.execute(this.values({column: datetime.now(UTC)}))
+    assert first.call("DELETE", "user", access_token=tokens.access).status_code == 200
+    async with platform.database.transaction() as db:
+        assert await db.get(Library, library) is None
 
 
 async def test_deleting_a_user_takes_what_the_partner_brought(people: People, platform: Platform):

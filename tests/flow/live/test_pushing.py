@@ -4,13 +4,15 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 from sqlalchemy import update
 
 from privateshare.platform.api.callers import LONGEST_CHANGE
-from privateshare.platform.db.tables import Nonce
+from privateshare.platform.db.tables import Consent, Nonce
+from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of, refer
@@ -163,6 +165,16 @@ def test_nobody_else_pushes(writer: Patient, person: Patient, writing: Wire) -> 
     stranger = shared(writing, "&sourceType=push")
     headers = {"accountId": writer.account["id"]}
     check_error(stranger.push(OBSERVATION, headers=headers), 404, "NotFound")
+
+
+async def test_an_account_that_is_lent_no_more_is_not_pushed_to(people: People, writing: Wire, city: Hospital) -> None:
+    """Protocol 10.2: it is still the person's, and no business of the app's."""
+    writer, before = shared(writing, "&sourceType=push"), len(kept(city))
+    async with people.platform.database.transaction() as db:
+        consent = await db.get_one(Consent, UUID(writer.tokens.claims["consentid"]))
+        await set_consent_accounts(db, consent, [])
+    check_error(writer.push(OBSERVATION), 404, "NotFound")
+    assert len(kept(city)) == before
 
 
 def test_a_push_without_permission_asks_for_a_sign_in(writing: Wire, city: Hospital) -> None:

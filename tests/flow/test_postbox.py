@@ -1,0 +1,124 @@
+"""Protocol 14 (d): who may push into a postbox, and for how long."""
+
+import asyncio
+import json
+import os
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from sqlalchemy import func, select, update
+
+from privateshare.platform.db.tables import Consent, Contract, PushedFile
+from privateshare.platform.grants.consents import revoke_consent
+from privateshare.platform.grants.postboxes import create_postbox
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.runtime import Platform
+from privateshare.protocol import jwt
+from tests.flow.people import People
+from tests.flow.test_races import blobs
+from tests.flow.test_wire_legacy import sealed
+from tests.flow.test_wire_storage import multipart, wait_for
+from tests.flow.wire import Tokens, Wire, check_error
+
+FORM = {"Content-Type": "multipart/form-data; boundary=the-boundary"}
+
+
+@dataclass
+class Box:
+    """A postbox, and the app that may push into it."""
+
+    platform: Platform
+    wire: Wire
+    tokens: Tokens
+    library: UUID
+    id: str
+    claims: dict[str, Any]
+    form: bytes
+
+    def push(self, content: Any = None, **claims: Any) -> httpx2.Response:
+        """Pushes a file of 200,000 bytes."""
+        path = f"permission-access/postbox/{self.id}"
+        sent = self.claims | {"access_token": self.tokens.access} | claims
+        return self.wire.post(path, content=content or self.form, headers=FORM, **sent)
+
+    async def kept(self) -> int:
+        """How many files the person has; bytes of others do not stay."""
+        async with self.platform.database.transaction() as db:
+            query = select(func.count()).select_from(PushedFile).where(PushedFile.library_id == self.library)
+            number = await db.scalar(query) or 0
+        assert len(blobs(self.platform, f"library/{self.library}")) == number
+        return number
+
+
+@pytest.fixture
+async def box(people: People) -> Box:
+    """A postbox of a person who consented."""
+    platform, wire = people.platform, replace(await people.contract(kind="write", legacy=True), version="v1.6")
+    tokens, _ = await people.user(replace(wire, version="v1.7"), sources=())
+    library_id = await people.library_of(tokens)
+    async with platform.database.transaction() as db:
+        consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
+        library = await open_library(db, platform.master_key, library_id)
+        postbox = await create_postbox(db, library, consent)
+    key, iv = os.urandom(32), os.urandom(16)
+    oaep = OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
+    metadata = json.dumps({"mimeType": "text/plain", "accounts": [{"accountId": "a"}]}).encode()
+    claims = {
+        "iv": iv.hex(),
+        "metadata": b64encode(sealed(key, iv, metadata)).decode(),
+        "symmetrical_key": b64encode(jwt.load_public_key(postbox.public_key).encrypt(key, oaep)).decode(),
+    }
+    form = multipart([("file", "a", sealed(key, iv, os.urandom(200_000)))])
+    return Box(platform, wire, tokens, library_id, postbox.id, claims, form)
+
+
+async def test_a_postbox_is_for_its_own_person_and_consent(box: Box, people: People) -> None:
+    """Another person's live token delivers nothing into it: the app is told to refresh, and its own token delivers."""
+    other, _ = await people.user(replace(box.wire, version="v1.7"), sources=())
+    assert box.push(access_token=other.access).json()["status"] == "pending"
+    assert await box.kept() == 0
+    assert box.push().json()["status"] == "delivered"
+    assert await box.kept() == 1
+
+
+async def test_a_postbox_closes_with_version_1_6(box: Box) -> None:
+    """Protocol 14 (a): where the contract no longer allows the older version it is like one that does not exist."""
+    async with box.platform.database.transaction() as db:
+        this = Contract.id == box.wire.contract_id
+        await db.execute(update(Contract).where(this).values(legacy=False))
+    check_error(box.push(), 404, "NotFound")
+    assert await box.kept() == 0
+
+
+async def test_a_file_that_comes_too_late_is_not_kept(box: Box) -> None:
+    """A consent that is withdrawn while the file arrives: it is refused, and its bytes are gone."""
+    loop = asyncio.get_running_loop()
+
+    async def withdraw() -> None:
+        async with box.platform.database.transaction() as db:
+            await revoke_consent(db, UUID(box.tokens.claims["consentid"]), datetime.now(UTC))
+
+    def content() -> Iterator[bytes]:
+        yield box.form[:100_000]
+        aside = box.platform.settings.data / "blobs" / ".aside"
+        wait_for(lambda: any(aside.iterdir()))  # it is arriving
+        asyncio.run_coroutine_threadsafe(withdraw(), loop).result()
+        yield box.form[100_000:]
+
+    check_error(await asyncio.to_thread(box.push, content()), 401, "InvalidToken")
+    assert await box.kept() == 0
+
+
+async def test_a_form_that_breaks_off_is_not_kept(box: Box) -> None:
+    """What does not end is no file, and nor is what does not open with its key."""
+    check_error(box.push(box.form[:150_000]), 400, "InvalidRequest")
+    check_error(box.push(multipart([("file", "a", b"x" * 199_999)])), 400, "InvalidRequest")
+    assert await box.kept() == 0
