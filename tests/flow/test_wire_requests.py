@@ -192,6 +192,24 @@ def test_a_pss_salt_of_another_length_is_refused(wire: Wire):
     check_error(wire.get(DATASETS, jwt=f"{head}.{payload}.{b64(signature)}"), 400, "InvalidJWT")
 
 
+def test_a_refusal_names_what_it_was_sent_safely(wire: Wire):
+    """Protocol 13: in the body letter for letter, in a header without what could end it or is not ASCII."""
+    uri = "https://ä.example/\r\nSet-Cookie: a=b\x7f"
+    answer = wire.authorize("v" * 43, redirect_uri=uri)
+    assert answer.json()["error"]["message"] == f"The redirect_uri ({uri}) is invalid"
+    expected = "The redirect_uri (https://?.example/??Set-Cookie: a=b?) is invalid"
+    assert answer.headers["x-error-message"] == expected
+    assert "set-cookie" not in answer.headers
+
+
+def test_nobody_keeps_an_answer(wire: Wire):
+    """What is answered to one caller stays in no cache on the way, refusals neither; the key set alone says it may."""
+    refused = wire.get("permission-access/accounts")
+    answered = wire.get("permission-access/contract")
+    unknown = wire.http.get(wire.url("nothing"))
+    assert [answer.headers["cache-control"] for answer in (refused, answered, unknown)] == ["no-store"] * 3
+
+
 def test_a_long_refusal_is_cut(wire: Wire):
     """Protocol 13: a message repeats names that the caller made up, and still fits into a header."""
     message = check_error(
