@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.blobs.store import put
+from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import Application, Consent, DoomedBlob, Library, Token
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.secrets import digest
@@ -21,6 +25,7 @@ from privateshare.platform.library import storages
 from privateshare.platform.library.erasure import erase_library, forget_user
 from privateshare.platform.library.storages import storage_path
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.orphans import kept_if_recorded
 from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
 from tests.flow.people import People
 from tests.flow.test_wire_rest import IMPORT, descriptor
@@ -263,3 +268,31 @@ async def test_a_stored_file_of_any_size_comes_back(people: People, name: str) -
     content = b"" if name == "empty" else b"x" * 300_000
     assert cloud(wire, "POST", storage, f"/{name}", content=content).status_code == 201
     assert cloud(wire, "GET", storage, f"/{name}").content == content
+
+
+async def test_a_commit_whose_answer_was_lost_keeps_its_file(people: People, platform: Platform) -> None:
+    """Protocol 2.3: whoever asks again is told that the file is kept. One that was not recorded goes at once."""
+    wire = await people.contract()
+    storage = str(wire.post("storage").json()["id"])
+    away = replace(platform, database=Database("postgresql://nobody@127.0.0.1:1/none", 2))
+
+    async def record(database: Platform, name: str, commit: bool) -> str:
+        """Fails, before the commit or after it; the name of the blob."""
+        blob = storages.new_blob(storage)
+        put(platform.blobs, blob, [b"x"])
+        with suppress(ConnectionError, OperationalError):
+            async with kept_if_recorded(database, blob):
+                async with database.database.transaction() as db:
+                    await storages.put_file(db, storage, storage_path(name), blob, 1)
+                    if not commit:
+                        raise ConnectionError
+                raise ConnectionError
+        return blob.rsplit("/", 1)[1]
+
+    lost, _, unknown = (
+        await record(platform, "a", True),
+        await record(platform, "b", False),
+        await record(away, "c", True),
+    )
+    assert {path.name for path in blobs(platform, f"storage/{storage}")} == {lost, unknown}
+    assert cloud(wire, "GET", storage, "/a").content == b"x"

@@ -20,12 +20,13 @@ from privateshare.errors import InvalidRequest, InvalidToken, NotFound
 from privateshare.platform.api.callers import Caller, authenticate, begin_once, later, require_user
 from privateshare.platform.api.multipart import file_in_form, multipart_boundary
 from privateshare.platform.api.requests import body_stream, platform_of
-from privateshare.platform.blobs.incoming import deleted_on_failure, receive
+from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.db.tables import Consent, Postbox
 from privateshare.platform.grants.postboxes import postbox_key
 from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.library.libraries import hold_library, open_library
 from privateshare.platform.library.pushed import Arrival, read_descriptor
+from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.platform.sync.sessions import new_session
 from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.protocol.wire import Wire
@@ -93,7 +94,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         raise InvalidRequest("The file must come in a multipart form")
     file = file_in_form(body_stream(request), boundary, max_bytes, FILE_FIELD)
     received = await receive(platform.blobs, arrival.blob, _opened(file, sealing), max_bytes, arrival.sealer())
-    async with deleted_on_failure(platform.blobs, arrival.blob), platform.database.transaction() as db:
+    async with kept_if_recorded(platform, arrival.blob), platform.database.transaction() as db:
         await hold_library(db, library.id)
         caller = later(caller, db)
         postbox = await _find_postbox(caller, postbox_id)  # consent may have been withdrawn while the file came

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest
 from privateshare.platform.api.callers import User, authenticate, begin_once, later, require_user
 from privateshare.platform.api.requests import body_stream, platform_of
-from privateshare.platform.blobs.incoming import deleted_on_failure, receive
+from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.library.libraries import hold_library, open_library
 from privateshare.platform.library.pushed import Arrival, read_descriptor
+from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol import jwt
 from privateshare.protocol.wire import Wire
 
@@ -48,7 +49,7 @@ async def push_to_library(
         received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
-    async with deleted_on_failure(platform.blobs, arrival.blob), platform.database.transaction() as db:
+    async with kept_if_recorded(platform, arrival.blob), platform.database.transaction() as db:
         await hold_library(db, library.id)
         user = await require_user(later(user, db))  # consent may have been withdrawn while the file came
         once = await begin_once(request, user, received.sha256)

@@ -20,13 +20,14 @@ from privateshare.platform.api.multipart import file_in_form, multipart_boundary
 from privateshare.platform.api.requests import body_stream, platform_of
 from privateshare.platform.api.storage_list import FolderList, Listing
 from privateshare.platform.api.streams import Allowed, Stored, while_allowed
-from privateshare.platform.blobs.incoming import deleted_on_failure, receive
+from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.blobs.store import BlobNotFound
 from privateshare.platform.db.tables import Contract, Storage, StoredFile
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.library import storages
 from privateshare.platform.library.storages import StoragePath
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol import jwt
 from privateshare.protocol.wire import Wire
 
@@ -180,7 +181,7 @@ async def upload(request: Request, storage_id: str, application_id: str, path: s
         received = await receive(platform.blobs, blob, content, max_bytes)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
-    async with deleted_on_failure(platform.blobs, blob), platform.database.transaction() as db:
+    async with kept_if_recorded(platform, blob), platform.database.transaction() as db:
         if await storages.find_storage(db, storage.id, storage.application_id) is None:  # erased while the file came
             raise NotFound("There is no such storage")
         file_id = await storages.put_file(db, storage.id, at, blob, received.size)

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -23,16 +22,6 @@ class Received:
 
     size: int
     sha256: str
-
-
-@asynccontextmanager
-async def deleted_on_failure(store: BlobStore, blob: str) -> AsyncIterator[None]:
-    """Deletes a blob if what follows its arrival fails, so that none stays that nothing names."""
-    try:
-        yield
-    except BaseException:  # whatever it was, a cancellation too
-        await asyncio.to_thread(store.delete, [blob])
-        raise
 
 
 class _Coat(Protocol):

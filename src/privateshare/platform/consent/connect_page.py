@@ -24,6 +24,7 @@ from privateshare.platform.consent.walk import (
     open_walk,
 )
 from privateshare.platform.consent.wording import N_
+from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.sources.contract import Broken, SignInSource, Source, TryLater
 
 WAY, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
@@ -117,14 +118,10 @@ async def _connect_archive(request: Request, walk: Walk, source: Source, archive
             return _another_account(walk, source)
         library = await ending.journey_library(walk)
     blob = await connecting.keep_archive(platform, library, archive)
-    try:
-        async with platform.database.transaction() as db:
-            walk = await _open(request, db)
-            account = await connecting.connect_archive(walk, source, identity, blob)
-            return redirect(await steps.after_connecting(walk, account))
-    except BaseException:  # whatever it was: an archive that no account has must not stay
-        await connecting.discard_archive(platform, blob)
-        raise
+    async with kept_if_recorded(platform, blob), platform.database.transaction() as db:
+        walk = await _open(request, db)
+        account = await connecting.connect_archive(walk, source, identity, blob)
+        return redirect(await steps.after_connecting(walk, account))
 
 
 async def _current(request: Request, source_id: int) -> tuple[Walk, Source]:

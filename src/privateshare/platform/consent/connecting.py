@@ -66,11 +66,6 @@ async def keep_archive(platform: Platform, library: OpenLibrary, archive: Sealed
     return blob
 
 
-async def discard_archive(platform: Platform, blob: str) -> None:
-    """Removes an archive that was kept in vain."""
-    await asyncio.to_thread(platform.blobs.delete, [blob])
-
-
 async def connect_archive(walk: Walk, source: Source, identity: Identity, blob: str) -> Account:
     """The account of an archive that was kept, in the person's library."""
     return await _connect(walk, Connected(source.info, identity, archive_blob=blob))

@@ -1,12 +1,14 @@
-"""Blobs that nothing names: their writer was killed after it wrote them, and before it recorded them."""
+"""Blobs that nothing names: what should have recorded them failed, or their writer was killed before it could."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 
 import structlog
 from sqlalchemy import func, select, union_all
+from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.platform.blobs.incoming import LONGEST_ARRIVAL
 from privateshare.platform.db.tables import Account, File, PushedFile, SigningKey, StoredFile
@@ -18,6 +20,29 @@ PREFIXES = ("library/", "storage/")
 BLOBS = (File.blob, PushedFile.blob, StoredFile.blob, Account.archive_blob)
 
 log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def kept_if_recorded(platform: Platform, blob: str) -> AsyncIterator[None]:
+    """Deletes a blob if what records it fails, so that none stays that nothing names. Around the transaction.
+
+    A commit whose answer was lost may have gone through, and the client that asks again is told so: then the blob
+    stays. If the database cannot tell it stays too, and the nightly sweep decides.
+    """
+    try:
+        yield
+    except BaseException:  # whatever it was, a cancellation too
+        await _discard_unnamed(platform, blob)
+        raise
+
+
+async def _discard_unnamed(platform: Platform, blob: str) -> None:
+    try:
+        orphans = await _unnamed(platform, [blob])
+    except SQLAlchemyError:
+        log.warning("a blob that may be recorded or not is left to the nightly sweep")
+        return
+    await asyncio.to_thread(platform.blobs.delete, orphans)
 
 
 async def sweep_orphans(platform: Platform, age: timedelta = AGE) -> int:
