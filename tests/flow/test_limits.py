@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from privateshare.platform.settings import Settings
@@ -116,6 +117,20 @@ def test_others_cannot_use_up_a_contracts_calls(wires: tuple[Wire, Wire]):
         forged = wire.get("permission-access/sample/datasets/16", jwt=wire.jwt(client_id=other.client_id, key=wire.key))
         assert forged.status_code == 400
     assert other.get("permission-access/sample/datasets/16").status_code == 200
+
+
+async def test_callers_behind_a_trusted_proxy_are_told_apart(tmp_path: Path):
+    """Protocol 13: by what the proxy saw, whatever a caller says of itself; from who is no proxy it is ignored."""
+    limit = {"PRIVATESHARE_UNSIGNED_CALLS_PER_MINUTE": "5"}
+    for trusted, forwarded, statuses in (
+        ('["127.0.0.1/32", "10.0.0.0/8"]', ["{0}, 192.0.2.1, 10.0.0.7"] * 6 + ["192.0.2.2"], [200] * 5 + [429, 200]),
+        ('["10.0.0.0/8"]', ["192.0.2.{0}"] * 6, [200] * 5 + [429]),
+    ):
+        environment = limit | {"PRIVATESHARE_TRUSTED_PROXIES": trusted}
+        with serving(tmp_path / str(len(forwarded)), environment=environment) as served:
+            url = f"{served.origin}/v1.7/jwks/oauth"
+            sent = [{"X-Forwarded-For": text.format(number)} for number, text in enumerate(forwarded)]
+            assert [httpx2.get(url, headers=headers).status_code for headers in sent] == statuses
 
 
 def test_unsigned_calls_are_counted_by_address(wires: tuple[Wire, Wire]):

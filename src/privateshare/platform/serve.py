@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import structlog
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
@@ -118,7 +119,7 @@ async def _work(platform: Platform) -> None:
 async def _listen(platform: Platform, port: int, ready: Callable[[str], None]) -> None:
     settings = platform.settings
     server = Server(
-        create_app(platform),
+        wrap_asgi_with_proxy_headers(create_app(platform), [str(network) for network in settings.trusted_proxies]),
         address=settings.host,
         port=port,
         interface=Interfaces.ASGI,

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from privateshare.errors import ConfigurationError
@@ -28,6 +28,11 @@ class Settings(BaseSettings):
         default=None,
         description="The platform's address as its users reach it, such as https://share.example.org; "
         "if not set, the address each request came to.",
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="The proxies that say by X-Forwarded-For who calls, as a JSON list of addresses and networks such "
+        'as ["10.0.0.0/8"]; of all others the header is ignored.',
     )
     database_url: SecretStr | None = Field(
         default=None,
