@@ -1,4 +1,9 @@
-"""HTTP for sources: every answer is bounded in size and in time, and no redirection is followed."""
+"""HTTP for sources: every answer is bounded in size and in time, and no redirection is followed.
+
+HTTPS goes through the proxy that the environment names (HTTPS_PROXY, but for NO_PROXY), which sees no more than host
+and port. Plain HTTP is for this machine alone (`is_safe`), and never goes to a proxy. Which addresses are asked is
+decided before, by the address: a proxy changes nothing about that.
+"""
 
 import time
 from collections.abc import Iterator
@@ -6,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 import httpx2
 import orjson
@@ -20,7 +26,13 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 PATIENCE_SECONDS = 60  # for a server that asks for patience and does not say for how long
 
-NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+NOT_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+    httpx2.ProxyError,  # it refused to lead there
+)
 """The errors after which the server certainly knows nothing of the request."""
 
 
@@ -32,13 +44,15 @@ class Bounded(httpx2.BaseTransport):
     """A transport whose answers come to an end. They must not be packed: who counts packed bytes counts nothing."""
 
     def __init__(self, max_bytes: int, max_seconds: float) -> None:
-        self._inner = httpx2.HTTPTransport()
+        self._direct = httpx2.HTTPTransport()
+        self._led = httpx2.HTTPTransport(proxy=proxy) if (proxy := environment_proxy()) else self._direct
         self._max_bytes, self._max_seconds = max_bytes, max_seconds
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, which is cut off where it exceeds a bound."""
         request.headers["accept-encoding"] = "identity"
-        response = self._inner.handle_request(request)
+        leads = request.url.scheme == "https" and not proxy_bypass(request.url.host)
+        response = (self._led if leads else self._direct).handle_request(request)
         assert isinstance(response.stream, httpx2.SyncByteStream)
         if response.headers.get("content-encoding", "identity") != "identity":
             response.close()
@@ -48,7 +62,8 @@ class Bounded(httpx2.BaseTransport):
 
     def close(self) -> None:
         """Closes its connections."""
-        self._inner.close()
+        self._direct.close()
+        self._led.close()
 
 
 class _BoundedStream(httpx2.SyncByteStream):
@@ -64,6 +79,12 @@ class _BoundedStream(httpx2.SyncByteStream):
 
     def close(self) -> None:
         self._inner.close()
+
+
+def environment_proxy() -> str | None:
+    """The proxy for HTTPS that the environment names, as an address."""
+    proxy = getproxies_environment().get("https")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
 def open_client(

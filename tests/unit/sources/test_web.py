@@ -1,0 +1,72 @@
+"""The way to sources: through a proxy where the environment names one, and what that changes."""
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx2
+import pytest
+from tests.scripted import Scripted, serving
+
+from privateshare.sources.contract import TryLater
+from privateshare.sources.fhir_server.pushing import create
+from privateshare.sources.web import open_client
+
+
+@dataclass
+class Proxy:
+    """A proxy that leads nowhere, and remembers what it was asked."""
+
+    address: str = ""
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """The proxy of the environment."""
+    told = Proxy()
+
+    class Refusing(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            told.asked.append(self.rfile.readline().decode().strip())
+            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        told.address = f"127.0.0.1:{server.server_address[1]}"
+        for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, told.address)
+        for name in ("https_proxy", "http_proxy", "all_proxy", "NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        yield told
+        server.shutdown()
+
+
+def test_https_goes_through_the_proxy(proxy: Proxy) -> None:
+    """It is asked for a way to host and port, and told nothing else."""
+    with open_client({"authorization": "Bearer secret"}) as client, pytest.raises(httpx2.ProxyError):
+        client.get("https://fhir.example/Patient/1")
+    assert proxy.asked == ["CONNECT fhir.example:443 HTTP/1.1"]
+
+
+def test_what_a_proxy_refuses_was_not_sent(proxy: Proxy) -> None:
+    """Protocol 10.2: so it may be sent again."""
+    with open_client({}) as client, pytest.raises(TryLater):
+        create(client, "https://fhir.example", "Observation", b"{}")
+
+
+def test_what_the_environment_excepts_goes_by_itself(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_PROXY names hosts that are near."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,near.example")
+    with open_client({}) as client, pytest.raises(httpx2.ConnectError):
+        client.get("https://127.0.0.1:1/")
+    assert proxy.asked == []
+
+
+def test_plain_http_never_goes_to_a_proxy(proxy: Proxy) -> None:
+    """It is for this machine, and a proxy could read it."""
+    with serving(Scripted()) as server, open_client({}) as client:
+        server.json("/near", {})
+        assert client.get(f"{server.address}/near").status_code == 200
+    assert proxy.asked == []
