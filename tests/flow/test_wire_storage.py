@@ -119,6 +119,18 @@ def test_files_and_folders_are_deleted(wire: Wire, storage: str):
     assert cloud(wire, "GET", storage, "/gonex").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/gone/one", "/gone/", "/"])
+async def test_what_is_deleted_does_not_stay_on_disk(people: People, platform: Platform, path: str):
+    """Protocol 11.3: the bytes of a file that was deleted, alone or with its folder, or replaced, go soon after."""
+    wire = await people.contract()
+    storage = str(wire.post("storage").json()["id"])
+    for content in (b"first", b"second"):
+        assert cloud(wire, "POST", storage, "/gone/one", content=content).status_code == 201
+    assert len(blobs(platform, storage)) == 2
+    assert cloud(wire, "DELETE", storage, path).json() == {"deleted": 1}
+    wait_for(lambda: not blobs(platform, storage))
+
+
 def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str):
     """Protocol 11.3: in part with 206, what is no range in whole, what lies outside with 416."""
     cloud(wire, "POST", storage, "/range", content=b"0123456789")

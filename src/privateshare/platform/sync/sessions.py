@@ -157,10 +157,12 @@ async def session_status(db: AsyncSession, session: Session, now: datetime) -> S
         return Status(state=SessionState.PENDING)
     deadline = _fetch_deadline(session)
     out_of_time = deadline is not None and now >= deadline
+    this_account = (Account.library_id == Sync.library_id, Account.id == Sync.account_id)
+    # not a third join: by the library's id alone PostgreSQL may join each account with each sync
+    account_id = select(Account.public_id).where(*this_account).scalar_subquery()
     rows = await db.execute(
-        select(Account.public_id, Sync.outcome, Sync.error)
+        select(account_id, Sync.outcome, Sync.error)
         .join(SessionSync, (SessionSync.library_id == Sync.library_id) & (SessionSync.sync_id == Sync.id))
-        .join(Account, (Account.library_id == Sync.library_id) & (Account.id == Sync.account_id))
         .where(SessionSync.session_id == session.id)
     )
     details = {account: _account_status(outcome, error, out_of_time) for account, outcome, error in rows}

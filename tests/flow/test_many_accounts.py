@@ -1,0 +1,44 @@
+"""A person who connected very many accounts."""
+
+import time
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert
+
+from privateshare.platform.db.tables import Consent, Contract, SessionSync, Sync
+from privateshare.platform.grants.consents import set_consent_accounts
+from privateshare.platform.library.accounts import Connected, connect_account
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.sessions import new_session
+from privateshare.protocol.messages import SessionOptions
+from privateshare.sources.contract import Identity
+from privateshare.sources.registry import all_sources
+from tests.flow.people import SPOTIFY, People
+from tests.flow.test_wire_sessions import QUERY
+
+
+async def test_a_person_with_very_many_accounts_is_answered_soon(people: People, platform: Platform):
+    """Protocol 6.1: where a session stands takes time by the account, not by its square or cube."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    now = datetime.now(UTC)
+    source, accounts = all_sources()[SPOTIFY].info, []
+    async with platform.database.transaction() as db:
+        library = await open_library(db, platform.master_key, await people.library_of(tokens))
+        for number in range(300):
+            sample = Connected(source, Identity(f"account-{number}", "x"), sample="default")
+            accounts.append((await connect_account(db, library, sample)).id)
+        consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
+        await set_consent_accounts(db, consent, accounts)
+        session = await new_session(db, platform, await db.get_one(Contract, wire.contract_id), SessionOptions(), now)
+        rows = [{"library_id": library.id, "id": uuid4(), "account_id": id_, "finished_at": now} for id_ in accounts]
+        await db.execute(insert(Sync), rows)
+        waits = [{"session_id": session.row.id, "sync_id": row["id"], "library_id": library.id} for row in rows]
+        await db.execute(insert(SessionSync), waits)
+        session.row.consent_id, session.row.library_id, session.row.started_at = consent.id, library.id, now
+    began = time.monotonic()
+    listed = wire.get(f"{QUERY}/{session.key}", access_token=tokens.access).json()
+    assert len(listed["status"]["details"]) == 300
+    assert time.monotonic() - began < 2
