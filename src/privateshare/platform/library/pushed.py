@@ -1,5 +1,6 @@
 """Files that apps pushed to a person's library. Protocol 10.1, 10.3."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -147,14 +148,21 @@ async def readable_pushed(
     )
     if name is not None:
         query = query.where(PushedFile.name == name)
-    found = []
-    for file, partner in await db.execute(query):
-        if not layers[0] and partner != contract.application.partner_id:
-            continue
-        metadata = open_metadata(library, file)
-        if all(not layer or any(_matches(criterion, file, metadata, now) for criterion in layer) for layer in layers):
-            found.append((file, metadata))
-    return found
+    rows, mine = (await db.execute(query)).all(), contract.application.partner_id
+    files = [file for file, partner in rows if layers[0] or partner == mine]
+    return await asyncio.to_thread(_matching, library, files, layers, now)
+
+
+def _matching(
+    library: OpenLibrary, files: Sequence[PushedFile], layers: Sequence[Sequence[Criterion]], now: datetime
+) -> list[tuple[PushedFile, FileMetadata]]:
+    """The files that every layer with criteria lets through. Blocks: the metadata of each is opened."""
+    told = ((file, open_metadata(library, file)) for file in files)
+    return [
+        (file, metadata)
+        for file, metadata in told
+        if all(not layer or any(_matches(criterion, file, metadata, now) for criterion in layer) for layer in layers)
+    ]
 
 
 def _criteria(document: Mapping[str, Any]) -> list[Criterion]:
