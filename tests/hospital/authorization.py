@@ -97,6 +97,7 @@ class Desk:
     revokes: bool = True
     codes: dict[str, Code] = field(default_factory=dict)
     grants: list[Grant] = field(default_factory=list)
+    seconds_to_give_tokens: float = 0.0
     told: list[str] = field(default_factory=list)  # grant types and revocations, as they happened
 
     def grant_of(self, access_token: str) -> Grant | None:
@@ -112,6 +113,7 @@ def authorization_app(desk: Desk) -> Flask:
     client = Registered()
 
     def save_token(token: dict[str, Any], asked: Any) -> None:
+        time.sleep(desk.seconds_to_give_tokens)
         desk.told.append(asked.payload.grant_type)
         patient = asked.user
         expires_at = time.time() + desk.seconds

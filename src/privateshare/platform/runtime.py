@@ -1,8 +1,11 @@
 """What every part of the running platform shares: settings, database, blobs, keys, queue."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from procrastinate import App
 
@@ -17,6 +20,12 @@ from privateshare.platform.settings import Settings
 from privateshare.platform.sync.queue import make_queue
 from privateshare.sources.registry import configure_servers
 
+RENEWALS_AT_ONCE = 4  # of each source's tokens, in this process: each holds a database connection while it is slow
+
+
+def _renewals() -> Mapping[int, asyncio.Semaphore]:
+    return defaultdict(partial(asyncio.Semaphore, RENEWALS_AT_ONCE))
+
 
 @dataclass(frozen=True, slots=True)
 class Platform:
@@ -30,6 +39,7 @@ class Platform:
     queue: App
     limits: CallLimits
     metrics: Metrics
+    renewals: Mapping[int, asyncio.Semaphore] = field(default_factory=_renewals)  # of tokens, by source
 
 
 @asynccontextmanager

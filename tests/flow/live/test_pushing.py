@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -157,6 +159,23 @@ def test_a_hospital_that_wants_a_new_token_gets_one(writer: Patient, city: Hospi
     assert {answer.status_code for answer in asyncio.run(push_all())} == {201}
     assert len(kept(city)) == before + 6
     assert city.do("told").count("refresh_token") == renewals + 1
+
+
+async def test_a_hospital_that_is_slow_to_give_tokens_slows_nobody_else(writer: Patient, city: Hospital) -> None:
+    """However many wait for its tokens, other calls are answered; and when it gives one, all of them go on."""
+    before = len(kept(city))
+    city.do("end", what="access")
+    city.do("set", seconds_to_give_tokens=4)
+    with ThreadPoolExecutor(40) as threads:
+        pushes = [threads.submit(writer.push, OBSERVATION) for _ in range(40)]
+        await asyncio.sleep(1.5)
+        began = time.monotonic()
+        assert accounts(writer.wire, writer.tokens.access)
+        took = time.monotonic() - began
+    city.do("set", seconds_to_give_tokens=0)
+    assert {push.result().status_code for push in pushes} == {201}
+    assert len(kept(city)) == before + 40
+    assert took < 1.5
 
 
 def test_nobody_else_pushes(writer: Patient, person: Patient, writing: Wire) -> None:

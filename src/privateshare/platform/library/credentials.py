@@ -13,10 +13,11 @@ from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import Account
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, hold_library, open_library
 from privateshare.platform.runtime import Platform
-from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure
+from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure, TryLater
 from privateshare.sources.registry import all_sources
 
 PURPOSE = "credentials"
+LONGEST_TURN_SECONDS = 20  # to wait until fewer others renew
 SOON_SECONDS = 120  # an access token that ends sooner is renewed first
 
 log = structlog.get_logger()
@@ -39,6 +40,31 @@ async def fresh_token(
 ) -> JsonObject:
     """An account's token, for its source to use; renewed if it ends soon, or is the one that the source refused.
 
+    Most need no more than a look. Few may renew at once: a source that takes its time must not keep the database's
+    connections from everybody. Raises NeedsLogin, TryLater or Broken; LibraryGone.
+    """
+    async with platform.database.transaction() as db:
+        await hold_library(db, library.id)
+        account = await db.get(Account, (library.id, account_id))
+        token = _token_of(library, account)
+    if account is None or not _must_renew(token, refused):
+        return for_source(token)
+    try:
+        async with asyncio.timeout(LONGEST_TURN_SECONDS):
+            await platform.renewals[account.source_id].acquire()
+    except TimeoutError as error:
+        raise TryLater("the source is slow to give tokens") from error
+    try:
+        return await _renew_token(platform, library, account_id, refused)
+    finally:
+        platform.renewals[account.source_id].release()
+
+
+async def _renew_token(
+    platform: Platform, library: OpenLibrary, account_id: UUID, refused: JsonObject | None
+) -> JsonObject:
+    """The renewed token.
+
     The account is locked meanwhile: a refresh token that rotates works once, so only one may renew, and whoever waited
     gets the new one. A process that dies between the source's answer and the commit loses it: the person must sign in
     again. Raises NeedsLogin, TryLater or Broken; LibraryGone.
@@ -46,12 +72,8 @@ async def fresh_token(
     async with platform.database.transaction() as db:
         await hold_library(db, library.id)
         account = await db.get(Account, (library.id, account_id), with_for_update={"key_share": True})
-        if account is None or account.sealed_credentials is None:
-            raise NeedsLogin("nobody is signed in")
-        token = open_token(library, account_id, account.sealed_credentials)
-        is_refused = refused is not None and refused["access_token"] == token["access_token"]
-        failure = None
-        if is_refused or upstream.expires_within(token, SOON_SECONDS):
+        token, failure = _token_of(library, account), None
+        if account is not None and _must_renew(token, refused):
             try:
                 token = await asyncio.to_thread(_renewed, account.source_id, token)
                 account.sealed_credentials = seal_token(library, account_id, token)
@@ -60,6 +82,17 @@ async def fresh_token(
     if failure is not None:
         raise failure
     return for_source(token)
+
+
+def _token_of(library: OpenLibrary, account: Account | None) -> JsonObject:
+    if account is None or account.sealed_credentials is None:
+        raise NeedsLogin("nobody is signed in")
+    return open_token(library, account.id, account.sealed_credentials)
+
+
+def _must_renew(token: JsonObject, refused: JsonObject | None) -> bool:
+    is_refused = refused is not None and refused["access_token"] == token["access_token"]
+    return is_refused or upstream.expires_within(token, SOON_SECONDS)
 
 
 def _renewed(source_id: int, token: JsonObject) -> JsonObject:
