@@ -50,6 +50,7 @@ class Unreliable(Spotify):
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
+        self.before_failing: list[Page] = []
         self.fetching, self.go_on = threading.Event(), threading.Event()
         self.go_on.set()
 
@@ -57,6 +58,7 @@ class Unreliable(Spotify):
         self.fetching.set()
         self.go_on.wait()
         if self.failures:
+            yield from self.before_failing
             raise self.failures.pop(0)
         yield from super().fetch(connection, cursors)
 
@@ -180,6 +182,17 @@ async def test_a_source_that_stays_away_is_given_up(
     assert (told["code"], told["statusCode"], told["retryAfter"]) == ("ServiceUnavailable", 503, asked)
     assert len(source.failures) == 1
     assert await execute(alone, f"SELECT FROM procrastinate_jobs WHERE {SYNC_JOB} AND status <> 'succeeded'") == 0
+
+
+async def test_what_broke_off_is_fetched_from_the_start(alone: Platform, source: Unreliable) -> None:
+    """A source that tells how far it came and then fails has given nothing yet: the next sync asks for it again."""
+    source.before_failing = [Page(next(iter(source.info.object_types)), (), "so far")]
+    source.failures = [TryLater("away", LONGEST_PAUSE + 1)]
+    session = await begun(alone)
+    await work(alone)
+    assert (await error(alone, session))["code"] == "ServiceUnavailable"
+    async with alone.database.transaction() as db:
+        assert list(await db.scalars(select(Account.sealed_cursors))) == [None]
 
 
 async def test_a_blob_store_that_is_away_is_waited_for(alone: Platform) -> None:

@@ -507,6 +507,18 @@ async def test_a_report_holds_what_the_contract_may_read(people: People):
     assert "from" in check_error(bad, 400, "InvalidRequest")
 
 
+async def test_a_report_is_bound_by_the_contract_object_by_object(people: People):
+    """Protocol 12.3, 5.2: a file that the contract's time range cuts through gives only what lies inside."""
+    since = int(time.time()) - 86_400 * 40
+    wire = await people.contract(data_request={"serviceGroups": [{"id": 5}], "timeRanges": [{"from": since}]})
+    tokens, session = await people.user(wire)
+    wait_until_over(wire, tokens, session)
+    objects = wire.get("export/spotify/report?format=json", access_token=tokens.access).json()["objects"]
+    plays = [entry["object"]["createddate"] for entry in objects if entry["objectType"] == "playhistory"]
+    assert plays
+    assert min(plays) >= since * 1000
+
+
 @pytest.mark.parametrize("kind", ["write", "read-raw"])
 async def test_a_report_needs_a_contract_that_reads(people: People, kind: Any):
     """Protocol 5.2, 12.3: reading with a contract of another kind is refused, also as a report."""

@@ -32,6 +32,17 @@ def test_the_signature_is_pss_with_a_salt_of_64_bytes():
     KEY.public_key().verify(raw, f"{head}.{payload}".encode(), pss, hashes.SHA512())
 
 
+@pytest.mark.parametrize("critical", [["b64"], ["exp"], [], "x"])
+def test_critical_extensions_are_refused(critical: object):
+    """RFC 7515 4.1.11: who does not know what a header says is critical must not accept the token."""
+    header = {"alg": "PS512", "typ": "JWT", "b64": True, "exp": 1, "crit": critical}
+    signed = ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, CLAIMS))
+    pss = padding.PSS(padding.MGF1(hashes.SHA512()), 64)
+    signature = urlsafe_b64encode(KEY.sign(signed.encode(), pss, hashes.SHA512())).rstrip(b"=").decode()
+    with pytest.raises(InvalidJWT, match="critical"):
+        jwt.verify(f"{signed}.{signature}", KEY.public_key())
+
+
 def test_another_key_is_refused():
     """A signature by any other key does not hold."""
     with pytest.raises(InvalidJWT):
