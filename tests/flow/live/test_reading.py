@@ -71,15 +71,15 @@ def test_a_hospital_that_asks_for_patience_gets_it(person: Patient, city: Hospit
     assert person.state()["state"] == "completed"
 
 
-async def test_a_source_that_the_operator_took_away(city: Hospital, tmp_path: Path) -> None:
+async def test_a_source_that_the_operator_took_away(city: Hospital, short_path: Path) -> None:
     """Its accounts are still listed, with what was fetched, and can be deleted; nothing more is fetched from it."""
     settings = json.dumps([city.settings(HOSPITAL, NAME, resource_types=["Patient"])])
-    with serving(tmp_path / "data", environment={"PRIVATESHARE_FHIR_SERVERS": settings}) as before:
+    with serving(short_path / "data", environment={"PRIVATESHARE_FHIR_SERVERS": settings}) as before:
         async with operator_platform(Settings(data=before.data)) as platform:
             wire = await asking_contract(People(platform, before.origin), document=MEDICAL)
         person = shared(wire)
         assert person.state()["state"] == "completed"
-    with serving(tmp_path / "data") as after:
+    with serving(short_path / "data") as after:
         wire.origin = after.origin
         (account,) = accounts(wire, person.tokens.access)
         assert (account["id"], account["username"]) == (person.account["id"], "Ada Tester")
