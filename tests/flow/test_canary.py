@@ -3,7 +3,6 @@
 Looked for in every table as text, in PostgreSQL's own files with its write-ahead log, in the blobs and in the logs.
 """
 
-import asyncio
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable
@@ -24,13 +23,13 @@ from privateshare.platform.library.keys import load_master_key
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
-from privateshare.platform.sync.sweep import sweep
 from privateshare.protocol import jwt
 from tests.archives import bundle, play, spotify_zip
 from tests.flow.consenting import ask, asking_contract
 from tests.flow.live.lending import HOSPITAL, NAME, patient, shared
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served, serving
+from tests.flow.sweeping import sweep_whole
 from tests.flow.test_wire_sessions import read, triggered, wait_until_over
 from tests.flow.wire import Wire, query_of
 from tests.hospital.running import CLIENT_SECRET, Hospital, hospital
@@ -240,17 +239,9 @@ async def test_an_erased_library_is_gone(lent: Lent) -> None:
     assert len(list(lent.platform.blobs.keys(prefix))) > 5
     async with lent.platform.database.transaction() as db:
         await erase_library(db, lent.platform, lent.library_id)
-    await sweep(lent.platform)
-
-    async def left() -> list[str]:
-        paths = [str(path) for path in blobs.rglob("*") if str(lent.library_id) in str(path)]
-        told = {name: found for name, found in (await rows(lent.platform)).items() if not name.endswith(JOBS)}
-        return paths + [f"{name} {row}" for name, found in told.items() for row in found if str(lent.library_id) in row]
-
-    for _ in range(100):  # the server sweeps too, and whoever comes second does not wait for the first
-        if not await left():
-            break
-        await asyncio.sleep(0.1)
-    assert await left() == []
+    await sweep_whole(lent.platform)
+    assert [path for path in blobs.rglob("*") if str(lent.library_id) in str(path)] == []
+    told = {name: found for name, found in (await rows(lent.platform)).items() if not name.endswith(JOBS)}
+    assert [f"{name} {row}" for name, found in told.items() for row in found if str(lent.library_id) in row] == []
     assert list(lent.platform.blobs.keys(prefix)) == []
     assert lent.wire.get("permission-access/accounts", access_token=lent.access).status_code == 401

@@ -19,10 +19,10 @@ from privateshare.platform.db.tables import Account, Library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
-from privateshare.platform.sync.sweep import sweep
 from tests.flow.consenting import ask, asking_contract, journey_of, opened, spotify_archive
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served, serving
+from tests.flow.sweeping import sweep_whole
 from tests.flow.test_wire_sessions import read, wait_until_over
 from tests.flow.wire import Wire
 
@@ -149,7 +149,7 @@ async def test_declining_removes_an_upload(wire: Wire, served: Served, platform:
     async with platform.database.session() as db:
         assert await db.get(Library, library) is None
         assert await db.scalar(select(func.count()).select_from(Account).where(Account.library_id == library)) == 0
-    await sweep(platform)
+    await sweep_whole(platform)
     assert not folder.exists()
 
 

@@ -20,9 +20,9 @@ from privateshare.platform.library.erasure import erase_account, erase_library, 
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
-from privateshare.platform.sync.sweep import sweep
 from tests.flow.people import People
 from tests.flow.served import serving
+from tests.flow.sweeping import sweep_whole
 from tests.flow.test_wire_sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
 
@@ -218,7 +218,7 @@ async def test_what_is_erased_ends_its_sync(people: People, platform: Platform, 
     async with asyncio.timeout(GIVE_UP_SECONDS):
         while await platform.queue.job_manager.list_jobs_async(task="sync_account", status="doing"):
             await asyncio.sleep(0.02)
-    await sweep(platform)
+    await sweep_whole(platform)
     assert await file_count(platform, library_id) == 0
     assert list(platform.blobs.keys(f"library/{library_id}/")) == []
     assert wire.get(f"permission-access/query/{session}", access_token=tokens.access).status_code in {200, 401, 404}
