@@ -85,11 +85,20 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class MedMijService:
+    """A data service of a care provider, as MedMij's lists name them, such as `umcharderwijk@medmij` and `48`."""
+
+    provider: str
+    data_service: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceInfo:
     """What a source declares. Ids are those of `protocol/catalogue.py`, of service types and object types always.
 
     `signs_in`: it is a `SignInSource`. `takes`: the standards and versions of what can be pushed to it, which makes it
-    a `PushSource`, in the words of protocol 10.2.
+    a `PushSource`, in the words of protocol 10.2. `medmij`: whose data service it is in MedMij; then its pages say what
+    was asked, which MedMij's portability report tells (protocol 12.3).
     """
 
     id: int
@@ -101,6 +110,7 @@ class SourceInfo:
     upload: Upload | None = None
     signs_in: bool = False
     takes: Collection[tuple[str, str]] = ()
+    medmij: MedMijService | None = None
 
     @property
     def has_own_data(self) -> bool:
@@ -152,11 +162,15 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some mapped objects of one object type, at most PAGE_OBJECTS. `cursor`: where a later sync may go on."""
+    """Some mapped objects of one object type, at most PAGE_OBJECTS. `cursor`: where a later sync may go on.
+
+    `asked`: the address whose answer this page ends.
+    """
 
     object_type: int
     objects: Sequence[JsonObject]
     cursor: str | None = None
+    asked: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

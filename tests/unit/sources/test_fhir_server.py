@@ -61,6 +61,9 @@ def skipped(server: Scripted) -> Skipped:
         {"version": "r5"},
         {"name": ""},
         {"unknown": 1},
+        {"medmij": {"provider": "umcharderwijk", "data_service": "48"}},
+        {"medmij": {"provider": "umcharderwijk@medmij", "data_service": ""}},
+        {"medmij": {"provider": "umcharderwijk@medmij"}},
     ],
 )
 def test_wrong_settings_are_refused_without_showing_the_secret(wrong: dict[str, Any]) -> None:

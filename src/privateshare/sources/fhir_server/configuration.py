@@ -19,6 +19,15 @@ USUAL_TYPES = (
 )
 
 
+class MedMijSettings(BaseModel):
+    """Which data service of which care provider a server is, in the words of MedMij's lists."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provider: str = Field(pattern=r"^[a-z0-9.-]{1,50}@medmij$", description="The care provider's name.")
+    data_service: str = Field(pattern=r"^[A-Za-z0-9.-]{1,50}$", description="The data service's id, such as 48.")
+
+
 class FhirServerSettings(BaseModel):
     """One FHIR server, and this platform as it is registered there."""
 
@@ -33,6 +42,7 @@ class FhirServerSettings(BaseModel):
     scope: str | None = Field(default=None, description="Of its access tokens; if not set, what SMART on FHIR names.")
     resource_types: tuple[str, ...] = Field(default=USUAL_TYPES, description="What is fetched, if it lets us.")
     push: bool = Field(default=False, description="Whether apps may send resources to it.")
+    medmij: MedMijSettings | None = Field(default=None, description="If it is a data service of MedMij: which.")
 
     @field_validator("base_url")
     @classmethod

@@ -62,7 +62,7 @@ def _find(client: httpx2.Client, search: Search, object_type: int) -> Iterator[P
         found = [one for one in _resources(bundle) if one.get("resourceType") == search.resource_type]
         for start in range(0, len(found), PAGE_OBJECTS):
             yield Page(object_type, found[start : start + PAGE_OBJECTS])
-    yield Page(object_type, (), begun)
+    yield Page(object_type, (), begun, asked=search.address)
 
 
 def next_address(bundle: JsonObject, address: str, base: str) -> str | None:

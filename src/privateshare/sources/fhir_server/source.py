@@ -8,6 +8,7 @@ from privateshare.sources.contract import (
     Broken,
     Connection,
     Identity,
+    MedMijService,
     ObjectSchema,
     Page,
     PushAnswer,
@@ -30,27 +31,29 @@ _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 class FhirServer:
-    """A source 9100 and up, service type 9100: ours."""
+    """A source 9100 and up: ours. Service type 37 if it is a data service of MedMij, else 9100: ours."""
 
     def __init__(self, settings: FhirServerSettings) -> None:
         self._settings = settings
         self._smart = SmartConfiguration(settings)
         self._types = {OBJECT_TYPES[name]: name for name in settings.resource_types}
-        version = VERSIONS[settings.version]
+        version, known = VERSIONS[settings.version], settings.medmij
+        service_type = ServiceType.MEDMIJ if known else ServiceType.FHIR_SERVER
         self.info = SourceInfo(
             id=settings.id,
-            service_type=ServiceType.FHIR_SERVER,
+            service_type=service_type,
             service_group=ServiceGroup.MEDICAL,
             object_types=tuple(self._types),
             schema=ObjectSchema(FHIR, version),
             signs_in=True,
             takes={(FHIR, settings.version), (FHIR, version)} if settings.push else (),
+            medmij=MedMijService(known.provider, known.data_service) if known else None,
         )
         self.listing = CatalogueSource(
             id=settings.id,
             name=settings.name,
-            reference=f"fhirserver{settings.id}",
-            service_type=ServiceType.FHIR_SERVER,
+            reference=f"{'medmij' if known else 'fhirserver'}{settings.id}",
+            service_type=service_type,
             groups=(ServiceGroup.MEDICAL,),
             countries=(),
             types=(SourceType.PULL, SourceType.PUSH) if settings.push else (SourceType.PULL,),
@@ -85,8 +88,9 @@ class FhirServer:
                     continue
                 try:
                     if name == "Patient":
-                        resource, _ = get_resource(client, f"{base}/Patient/{patient}")
-                        yield Page(object_type, [resource])
+                        address = f"{base}/Patient/{patient}"
+                        resource, _ = get_resource(client, address)
+                        yield Page(object_type, [resource], asked=address)
                     else:
                         search = Search(base, name, patient, since=cursors[object_type])
                         yield from find_pages(client, search, object_type)
