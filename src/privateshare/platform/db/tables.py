@@ -151,6 +151,7 @@ class Account(Table):
     sealed_details: Mapped[bytes]
     sealed_credentials: Mapped[bytes | None]
     sealed_cursors: Mapped[bytes | None]
+    sealed_collected: Mapped[bytes | None]
     archive_blob: Mapped[str | None] = mapped_column(index=True)
     needs_login: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = _created()

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.blobs.sealed import SealedReader
 from privateshare.platform.db.tables import Account, Consent, DoomedBlob, Session, SessionSync, Sync
 from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.collected import Asked, record_collected
 from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.files import Shelf, record_files, slot_files
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, hold_library, open_library
@@ -68,6 +69,7 @@ class Run:
     token: JsonObject | None = field(default=None, repr=False)
     skipped: list[Skipped] = field(default_factory=list)
     cursors: dict[int, str | None] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
 
 
 async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, tries: int) -> None:
@@ -177,7 +179,7 @@ async def _fetch(run: Run) -> SourceFailure | None:
 
 
 async def _fetch_all(run: Run) -> None:
-    run.skipped, run.cursors = [], dict(run.known_cursors)
+    run.skipped, run.cursors, run.asked = [], dict(run.known_cursors), []
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(run.source.info.schema))
         connection = await asyncio.to_thread(_connection, run, stack)
@@ -210,6 +212,9 @@ def _spool_page(run: Run, spool: Spool, page: Page | Skipped) -> None:
     for thing in page.objects:
         spool.add(page.object_type, thing)
     run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)
+    if page.asked is not None:
+        whole = run.known_cursors[page.object_type] is None
+        run.asked.append(Asked(page.object_type, page.asked, datetime.now(UTC), whole))
 
 
 async def _check_may_fetch(run: Run) -> None:
@@ -272,6 +277,8 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
         if failure is None:
             cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
             account.sealed_cursors = run.library.seal(CURSORS, account.id, orjson.dumps(cursors))
+        if failure is None and run.source.info.medmij is not None:
+            record_collected(account, run.library, run.source.info.medmij, run.asked)
         if failure is None and account.archive_blob is not None and account.archive_blob == run.account.archive_blob:
             db.add(DoomedBlob(key=account.archive_blob))  # all of it is in the library now
             account.archive_blob = None
