@@ -474,7 +474,7 @@ async def test_a_contract_tells_its_kind_and_its_end(people: People):
 
 
 async def test_a_report_holds_what_the_contract_may_read(people: People):
-    """Protocol 12.3: well-formed XML, JSON and a FHIR Bundle; `undefined` bounds nothing."""
+    """Protocol 12.3: well-formed XML, JSON and a FHIR Bundle; `undefined` bounds nothing. MedMij's has its own form."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     wait_until_over(wire, tokens, session)
@@ -500,8 +500,11 @@ async def test_a_report_holds_what_the_contract_may_read(people: People):
     )
     turned = f"export/spotify/report?from={last}&to={first}"
     check_error(wire.get(turned, access_token=tokens.access), 400, "InvalidRequest")
-    empty = wire.get("export/medmij/report?format=xml", access_token=tokens.access)
+    empty = wire.get("export/fhirserver/report?format=xml", access_token=tokens.access)
     assert not list(ElementTree.fromstring(empty.text))
+    medmij = ElementTree.fromstring(wire.get("export/medmij/report", access_token=tokens.access).text)
+    assert [len(part) for part in medmij] == [4, 0]
+    assert medmij.findtext(".//{*}Deelnemer") == "127.0.0.1"
     check_error(wire.get("export/nothing/report", access_token=tokens.access), 404, "NotFound")
     bad = wire.get("export/spotify/report?from=yesterday", access_token=tokens.access)
     assert "from" in check_error(bad, 400, "InvalidRequest")

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         description="FHIR servers that people can sign in to, as a JSON list such as "
         '[{"id": 9100, "name": "City Hospital", "base_url": "https://fhir.example.org/r4", "client_id": "share"}].',
     )
+    medmij_participant: str | None = Field(
+        default=None,
+        pattern=r"^[^\x00-\x1f\x7f]{1,200}$",
+        description="Who runs this platform, as MedMij knows them; if not set, the platform's host name.",
+    )
     preauthorization_lifetime: timedelta = Field(default=timedelta(minutes=30), description="Protocol 4.6.")
     code_lifetime: timedelta = Field(default=timedelta(minutes=10), description="Of an authorization code.")
     access_token_lifetime: timedelta = Field(default=timedelta(hours=24), description="Protocol 4.6.")

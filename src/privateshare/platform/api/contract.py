@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
@@ -14,14 +15,17 @@ from privateshare.platform.api.streams import Lent, while_allowed
 from privateshare.platform.db.tables import Contract, Session
 from privateshare.platform.grants.certificates import expiration, load_authority
 from privateshare.platform.grants.contracts import SCHEMA_VERSION, load_contract
-from privateshare.platform.library.delivery import readable, readable_files
+from privateshare.platform.library.accounts import consented_accounts
+from privateshare.platform.library.collected import collected_of
+from privateshare.platform.library.delivery import Readable, readable, readable_files
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.medmij import MedMijReport, make_medmij_report
 from privateshare.platform.library.report import MEDIA_TYPES, Report, ReportFormat, make_report
 from privateshare.platform.sync.sessions import use_consent
-from privateshare.protocol.catalogue import Named, catalogue
+from privateshare.protocol.catalogue import Named, ServiceType, catalogue
 from privateshare.protocol.messages import TimeRange
-from privateshare.protocol.scope import Reach, window
+from privateshare.protocol.scope import Reach, Window, window
 from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["contract"])
@@ -108,7 +112,10 @@ async def portability_report(
     from_: Annotated[str, Query(alias="from")] = "",
     to: str = "",
 ) -> Response:
-    """What the library holds of a service type, as far as this contract may read it. Protocol 12.3."""
+    """What the library holds of a service type, as far as this contract may read it. Protocol 12.3.
+
+    As XML, of `medmij`: what was asked of whom, in MedMij's own form.
+    """
     service = _service(service_type)
     _check_reads_mapped(caller.contract)
     if caller.contract.once:
@@ -116,12 +123,28 @@ async def portability_report(
     session = Session(options={}, created_at=caller.now)  # a reading without a scope of its own
     may = readable(caller.contract, caller.consent, session)
     asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
+    if service.id == ServiceType.MEDMIJ and format == "xml":
+        return await _medmij_report(caller, may, asked)
     files = [file for file in await readable_files(caller.db, caller.consent, may) if file.service_type == service.id]
     library = await open_library(caller.db, caller.platform.master_key, caller.consent.library_id)
     report = Report(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
     pieces = make_report(report, Shelf(caller.platform.blobs, library), format)
     lent = Lent(caller.consent.id, frozenset(file.account_id for file in files))
     return StreamingResponse(while_allowed(caller.platform, lent, pieces), media_type=MEDIA_TYPES[format])
+
+
+async def _medmij_report(caller: UserCaller, may: Readable, period: Window) -> Response:
+    library = await open_library(caller.db, caller.platform.master_key, caller.consent.library_id)
+    lent = await consented_accounts(caller.db, caller.consent.id)
+    collected = [collected_of(account, library) for account in lent if account.service_type == ServiceType.MEDMIJ]
+    report = MedMijReport(
+        participant=caller.platform.settings.medmij_participant or urlsplit(caller.api).hostname or "",
+        created=caller.now,
+        period=period,
+        reaches=may.reaches,
+        collected=[one for one in collected if one is not None],
+    )
+    return Response(make_medmij_report(report), media_type=MEDIA_TYPES["xml"])
 
 
 def _check_reads_mapped(contract: Contract) -> None:

@@ -1,0 +1,147 @@
+"""MedMij's portability report: of a hospital that is a care provider of MedMij, end to end."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from tests.flow.consenting import asking_contract
+from tests.flow.live.conftest import MEDICAL
+from tests.flow.live.lending import HOSPITAL, NAME, Patient, shared
+from tests.flow.people import People
+from tests.flow.served import Served, serving
+from tests.flow.wire import Wire
+from tests.hospital.running import Hospital
+
+NAMESPACE = "{xmlns://afsprakenstelsel.medmij.nl/PortabiliteitsRapport/release1/}"
+PROVIDER, DATA_SERVICE, PARTICIPANT = "umcharderwijk@medmij", "48", "Lending & Co"
+MEDMIJ, OBSERVATION = 37, 132
+REPORT = "export/medmij/report"
+
+META = ("PortabiliteitsRapportMeta", ["Deelnemer", "Van", "Tot", "Tijdstempel"])
+REQUEST = ("ResourceRequest", ["RequestUri", "Tijdstempel"])
+
+
+@pytest.fixture(scope="module")
+def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A platform that the hospital is a source of, as a data service of MedMij."""
+    folder: Path = tmp_path_factory.mktemp("medmij")
+    known = {"provider": PROVIDER, "data_service": DATA_SERVICE}
+    servers = [city.settings(HOSPITAL, NAME, medmij=known, resource_types=["Patient", "Condition", "Observation"])]
+    environment = {"PRIVATESHARE_FHIR_SERVERS": json.dumps(servers), "PRIVATESHARE_MEDMIJ_PARTICIPANT": PARTICIPANT}
+    with serving(folder / "data", environment=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def people(connected: Served) -> AsyncIterator[People]:
+    async with operator_platform(Settings(data=connected.data, database_pool_size=5)) as platform:
+        yield People(platform, connected.origin)
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, document=MEDICAL)
+
+
+def report_of(person: Patient, query: str = "?format=xml") -> ElementTree.Element:
+    answer = person.wire.get(REPORT + query, access_token=person.tokens.access)
+    assert answer.headers["content-type"].split(";")[0] == "application/xml"
+    return ElementTree.fromstring(answer.text)
+
+
+def shape(element: ElementTree.Element) -> Any:
+    """The names of an element and what is in it, in order; all are MedMij's, and none has attributes."""
+    assert element.tag.startswith(NAMESPACE)
+    assert not element.attrib
+    name, parts = element.tag.removeprefix(NAMESPACE), [shape(part) for part in element]
+    return (name, parts) if parts else name
+
+
+def texts(report: ElementTree.Element, name: str) -> list[str]:
+    return [str(found.text) for found in report.iter(NAMESPACE + name)]
+
+
+def seconds(text: str) -> float:
+    """A moment as the report has it: RFC 3339, UTC, whole seconds."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+
+
+def test_a_report_tells_what_was_asked_of_whom(person: Patient, city: Hospital) -> None:
+    """Protocol 12.3: of `medmij`, the provider, its data service and the requests, in the form that MedMij gives."""
+    report = report_of(person)
+    service = ("Gegevensdienst", ["GegevensdienstId", "Tijdstempel", ("ResourceRequests", [REQUEST] * 3)])
+    provider = ("Zorgaanbieder", ["Zorgaanbiedernaam", ("Gegevensdiensten", [service])])
+    assert shape(report) == ("PortabiliteitsRapport", [META, ("Zorgaanbieders", [provider])])
+    assert texts(report, "Deelnemer") == [PARTICIPANT]
+    assert texts(report, "Zorgaanbiedernaam") == [PROVIDER]
+    assert texts(report, "GegevensdienstId") == [DATA_SERVICE]
+    asked = {f"{city.fhir}{line.removeprefix('GET ').rstrip('?')}" for line in city.do("requests")}
+    assert set(texts(report, "RequestUri")) <= asked
+    kinds = [uri.removeprefix(city.fhir).split("?")[0] for uri in texts(report, "RequestUri")]
+    assert sorted(kinds) == ["/Condition", "/Observation", "/Patient/p1"]
+    assert all(time.time() - 600 < seconds(moment) <= time.time() for moment in texts(report, "Tijdstempel"))
+
+
+def test_later_requests_stand_beside_the_first(person: Patient) -> None:
+    """What was asked for whole, and last for what had changed: with both, another has all of it too."""
+    person.state()
+    person.state()
+    observations = [uri for uri in texts(report_of(person), "RequestUri") if "/Observation?" in uri]
+    assert ["_lastUpdated=" in uri for uri in observations] == [False, True]
+    assert len([uri for uri in texts(report_of(person), "RequestUri") if "/Patient/" in uri]) == 1
+
+
+def test_the_period_is_of_the_requests(person: Patient) -> None:
+    """`from` and `to` are told as they were asked, and bound what is listed; without them it is all until now."""
+    whole = report_of(person, "?from=undefined&to=undefined")
+    first = min(seconds(moment) for moment in texts(whole, "Tijdstempel"))
+    assert seconds(texts(whole, "Van")[0]) == first
+    assert texts(whole, "Tot") == texts(whole, "Tijdstempel")[:1]
+    before = report_of(person, f"?from=1000000000&to={int(first) - 60}")
+    assert (texts(before, "Van"), seconds(texts(before, "Tot")[0])) == (["2001-09-09T01:46:40Z"], first - 60)
+    assert shape(before) == ("PortabiliteitsRapport", [META, "Zorgaanbieders"])
+    ever = report_of(person, "?from=-62135769600.0&to=99999999999999")
+    assert (texts(ever, "Van"), texts(ever, "Tot")) == (["0001-01-01T00:00:00Z"], ["9999-12-31T23:59:59Z"])
+    assert texts(ever, "RequestUri") == texts(whole, "RequestUri")
+
+
+async def test_only_what_the_contract_may_read_is_told(people: People) -> None:
+    """A contract for observations learns of no other requests."""
+    types = [{"id": MEDMIJ, "serviceObjectTypes": [{"id": OBSERVATION}]}]
+    document = {"dataRequest": {"serviceGroups": [{"id": 2, "serviceTypes": types}], "purpose": "To test"}}
+    narrow = shared(await asking_contract(people, document=document, name="Pulse"))
+    assert narrow.state()["state"] == "completed"
+    (uri,) = texts(report_of(narrow), "RequestUri")
+    assert "/Observation?" in uri
+
+
+def test_a_type_that_was_refused_is_not_told_as_asked(wire: Wire, city: Hospital) -> None:
+    """Requests that came to nothing collected nothing."""
+    city.do("set", foreign_links=True)  # the observations have a second page
+    try:
+        person = shared(wire)
+        assert person.state()["state"] == "partial"
+        kinds = [uri for uri in texts(report_of(person), "RequestUri") if "/Observation?" in uri]
+    finally:
+        city.do("set", foreign_links=False)
+    assert not kinds
+
+
+def test_the_objects_themselves_come_as_json_or_fhir(person: Patient) -> None:
+    """MedMij's form is XML; as a Bundle the report holds the resources, of whichever service."""
+    bundle = person.wire.get(f"{REPORT}?format=fhir", access_token=person.tokens.access).json()
+    assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} == {"Patient", "Condition", "Observation"}
+
+
+def test_the_account_is_of_medmij(person: Patient) -> None:
+    """Protocol 7.1: what is configured as MedMij's is MedMij's wherever it is told."""
+    assert person.account["serviceTypeReference"] == "medmij"
+    assert person.account["serviceProviderReference"] == f"medmij{HOSPITAL}"
