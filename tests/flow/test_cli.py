@@ -15,6 +15,7 @@ from sqlalchemy import select
 from privateshare.platform.db.tables import Consent, Token
 from tests.flow.people import People
 from tests.flow.served import Served
+from tests.flow.sweeping import sweep_whole
 from tests.flow.wire import Wire, check_error, verifier
 
 CREATE = ("--purpose", "To test", "--redirect-uri", "https://app.example/return?kept=1")
@@ -157,6 +158,36 @@ async def test_an_ended_contract_opens_nothing_any_more(command: Command, people
     async with people.platform.database.session() as db:
         assert await db.scalar(select(Token).join(Consent).where(Consent.contract_id == wire.contract_id)) is None
     assert "there is no contract" in command.error("contract", "end", "none", "--yes")
+
+
+async def test_a_person_writes_to_the_operator(command: Command, people: People, served: Served) -> None:
+    """Consents are found by the id that any app knows them by; withdrawing one leaves the others. It asks first."""
+    wire, other = await people.contract(), await people.contract()
+    tokens, session = await people.user(wire)
+    library = await people.library_of(tokens)
+    others, _ = await people.user(other, library_id=library)
+    nobody = await people.user(wire)
+    listed = command.json("person", "consents", others.claims["sub"])
+    assert [row["contract_id"] for row in listed] == [wire.contract_id, other.contract_id]
+    assert [row["withdrawn_at"] for row in listed] == [None, None]
+
+    consent = tokens.claims["consentid"]
+    assert command("person", "withdraw", consent).returncode == 1  # nobody says yes
+    assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
+    assert command.json("person", "withdraw", consent, "--yes")["withdrawn_at"] is not None
+    check_error(wire.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
+    check_error(wire.get(f"permission-access/query/{session}", access_token=tokens.access), 401, "InvalidToken")
+    assert other.get("permission-access/accounts", access_token=others.access).status_code == 200
+    assert wire.get("permission-access/accounts", access_token=nobody[0].access).status_code == 200
+
+    assert command("person", "erase", tokens.claims["sub"]).returncode == 1
+    assert command.json("person", "erase", tokens.claims["sub"], "--yes") == {"erased": tokens.claims["sub"]}
+    check_error(other.get("permission-access/accounts", access_token=others.access), 401, "InvalidToken")
+    await sweep_whole(people.platform)
+    assert not (served.data / "blobs" / "library" / str(library)).exists()
+    assert "there is no person" in command.error("person", "consents", tokens.claims["sub"])
+    assert "there is no consent" in command.error("person", "withdraw", consent, "--yes")
+    assert wire.get("permission-access/accounts", access_token=nobody[0].access).status_code == 200
 
 
 def test_signing_keys_are_rotated(command: Command, served: Served) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from privateshare.cli import applications, contracts, reading, sending, signing_keys
+from privateshare.cli import applications, contracts, people, reading, sending, signing_keys
 from privateshare.cli.login import login
 from privateshare.cli.serving import serve
 from privateshare.errors import InvalidToken, PrivateShareError
@@ -23,6 +23,7 @@ for command in (login, reading.whoami, reading.sources, reading.accounts, readin
 tree.add_typer(sending.storage_tree, name="storage")
 tree.add_typer(applications.tree, name="app")
 tree.add_typer(contracts.tree, name="contract")
+tree.add_typer(people.tree, name="person")
 tree.add_typer(signing_keys.tree, name="keys")
 
 

@@ -29,6 +29,7 @@ def in_transaction(data: Path | None, work: "Callable[[AsyncSession], Awaitable[
 
 def on_platform(data: Path | None, work: "Callable[[Platform, AsyncSession], Awaitable[T]]") -> T:
     """The same for work that needs more of the platform than its database."""
+    from privateshare.platform.library.credentials import finish_revocations
     from privateshare.platform.logs import configure_logging
     from privateshare.platform.settings import load_settings
     from privateshare.platform.startup import operator_platform
@@ -37,8 +38,11 @@ def on_platform(data: Path | None, work: "Callable[[Platform, AsyncSession], Awa
     configure_logging(settings)
 
     async def run() -> T:
-        async with operator_platform(settings) as platform, platform.database.transaction() as db:
-            return await work(platform, db)
+        async with operator_platform(settings) as platform:
+            async with platform.database.transaction() as db:
+                done = await work(platform, db)
+            await finish_revocations()
+            return done
 
     return asyncio.run(run())
 

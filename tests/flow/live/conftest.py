@@ -1,6 +1,5 @@
 """A hospital, and a platform that it is a source of."""
 
-import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import asking_contract
-from tests.flow.live.lending import HOSPITAL, NAME, Patient, observation, patient, shared
+from tests.flow.live.lending import Patient, fhir_servers, observation, patient, shared
 from tests.flow.people import People
 from tests.flow.served import Served, serving
 from tests.flow.wire import Wire
@@ -34,9 +33,7 @@ def city() -> Iterator[Hospital]:
 def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A platform that the hospital is a source of."""
     folder: Path = tmp_path_factory.mktemp("connected")
-    kinds = ["Patient", "Condition", "Observation", "Immunization"]
-    servers = [city.settings(HOSPITAL, NAME, push=True, resource_types=kinds)]
-    with serving(folder / "data", environment={"PRIVATESHARE_FHIR_SERVERS": json.dumps(servers)}) as running:
+    with serving(folder / "data", environment={"PRIVATESHARE_FHIR_SERVERS": fhir_servers(city)}) as running:
         yield running
 
 

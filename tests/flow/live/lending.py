@@ -1,6 +1,7 @@
 """A person with a record at a hospital, who signs in there in a browser without JavaScript and lends it to an app."""
 
 import asyncio
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,12 @@ OBSERVATION = {
     "effectiveDateTime": "2026-11-01T10:00:00Z",
     "valueQuantity": {"value": 61.50, "unit": "/min"},
 }
+
+
+def fhir_servers(city: Hospital) -> str:
+    """What PRIVATESHARE_FHIR_SERVERS says where the hospital is a source."""
+    kinds = ["Patient", "Condition", "Observation", "Immunization"]
+    return json.dumps([city.settings(HOSPITAL, NAME, push=True, resource_types=kinds)])
 
 
 def observation(number: int) -> dict[str, Any]:

@@ -1,11 +1,16 @@
 """What lets the platform into a source: renewed, revoked, given up. Protocol 6.1, 7.2 to 7.5."""
 
+import os
+import subprocess
+import sys
+
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import Account
 from tests.flow.consenting import accounts, ask
-from tests.flow.live.lending import Patient, again, at_hospital, comes_to, shown, sign_in, withdrawn
+from tests.flow.live.lending import Patient, again, at_hospital, comes_to, fhir_servers, shown, sign_in, withdrawn
 from tests.flow.people import People
+from tests.flow.served import Served
 from tests.flow.wire import query_of
 from tests.hospital.running import Hospital
 
@@ -90,3 +95,14 @@ async def test_erasing_a_person_revokes_their_tokens(person: Patient, city: Hosp
     assert city.do("live") == live
     browser.submit("decline")
     assert await comes_to(lambda: city.do("live") == live - 1)
+
+
+async def test_an_operator_who_erases_a_person_revokes_their_tokens(
+    person: Patient, city: Hospital, connected: Served
+) -> None:
+    """The command waits until the hospital has been told."""
+    live = city.do("live")
+    command = [sys.executable, "-m", "privateshare", "person", "erase", person.tokens.claims["sub"], "--yes"]
+    environment = {**os.environ, "PRIVATESHARE_FHIR_SERVERS": fhir_servers(city)}
+    subprocess.run([*command, "--data", str(connected.data)], env=environment, check=True)
+    assert city.do("live") == live - 1

@@ -145,6 +145,12 @@ async def revoke_after_commit(
     event.listen(db.sync_session, "after_commit", begin, once=True)
 
 
+async def finish_revocations() -> None:
+    """Waits until the sources that are being told have answered, or are given up on."""
+    if _revocations:
+        await asyncio.wait(_revocations)
+
+
 async def _revoke(source_id: int, token: JsonObject) -> None:
     await revoke_token(source_id, token)
 
