@@ -48,9 +48,8 @@ async def query(
     while True:
         async with platform_of(request).database.transaction() as db:
             caller = await authenticate(request, db, arrived)
-            version = await session_version(
-                db, session_key, caller.now
-            )  # before the list: a change between the two is seen
+            # before the list, so that a change between the two is seen
+            version = await session_version(db, session_key, caller.now)
             answer, status = await _file_list(caller, session_key)
         etag = f'"{hashlib.sha256(answer).hexdigest()[:32]}"'
         if if_none_match != etag or not wait:
