@@ -24,6 +24,8 @@ from privateshare import (
     PrivateShare,
     PushDescriptor,
     ScopeOutOfBounds,
+    ServiceGroup,
+    ServiceType,
     Session,
     SessionOptions,
     SessionState,
@@ -353,10 +355,17 @@ def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Se
     _, token = consented
     with client_of(wire) as app:
         page = app.query_sources(SourceQuery(filter={"service.id": [19]}, include=["id", "name"]), sort="asc")
-        assert page.data == [{"id": 16, "name": "Spotify"}]
-        assert {entry["code"] for entry in app.query_countries()} >= {"nl", "uk"}
-        assert app.query_categories()
-        assert app.query_platforms()
+        assert page.data[0].raw == {"id": 16, "name": "Spotify"}
+        assert (page.data[0].name, page.data[0].service, page.total) == ("Spotify", None, 1)
+        whole = app.query_sources(SourceQuery(filter={"id": [16]})).data[0]
+        assert whole.service is not None
+        assert whole.service.id == ServiceType.SPOTIFY
+        assert [category.id for category in whole.category] == [ServiceGroup.ENTERTAINMENT]
+        assert whole.resource is not None
+        assert whole.resource.mimetype == "image/png"
+        assert {country.code for country in app.query_countries()} >= {"nl", "uk"}
+        assert {category.id for category in app.query_categories()} == set(ServiceGroup)
+        assert all(platform.name and platform.reference for platform in app.query_platforms())
         assert len(app.query_source_types()) == 2
         assert app.get_contract_details().id == wire.contract_id
         assert app.get_portability_report(token, "fhirfile", format="fhir").startswith('{"resourceType": "Bundle"')

@@ -1,21 +1,13 @@
 """What every lent object is: a frozen model over the JSON that came."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.protocol.lenient import Lenient
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -41,7 +33,7 @@ Moment = Annotated[datetime, BeforeValidator(_from_milliseconds), AfterValidator
 """A date of the wire, milliseconds since the epoch, as an aware datetime in UTC."""
 
 
-class DataObject(BaseModel):
+class DataObject(Lenient):
     """An object that a person lends, or a part of one.
 
     Fields have the wire's names with the words set apart: `createddate` is `created_date`. One that is absent, or that
@@ -50,13 +42,8 @@ class DataObject(BaseModel):
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        defer_build=True,
         alias_generator=_wire_name,
-        populate_by_name=True,
         coerce_numbers_to_str=True,  # an id that is a number at one provider is text at another
-        hide_input_in_errors=True,
     )
     object_type: ClassVar[ObjectType | None] = None
 
@@ -64,31 +51,6 @@ class DataObject(BaseModel):
     account_entity_id: str | None = None
     created_date: Moment | None = None
     updated_date: Moment | None = None
-    _raw: Mapping[str, Any] = PrivateAttr(default_factory=dict)
-
-    @property
-    def raw(self) -> Mapping[str, Any]:
-        """The JSON object as it came."""
-        return self._raw
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _leniently(cls, raw: Any, handler: ModelWrapValidatorHandler["DataObject"]) -> "DataObject":
-        try:
-            made = handler(raw)
-        except ValidationError as error:
-            if not isinstance(raw, Mapping):
-                raise
-            wrong = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-            made = handler({name: value for name, value in raw.items() if name not in wrong})
-        if isinstance(raw, Mapping):
-            made._raw = raw
-        return made
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        for name, value in super().__repr_args__():
-            if name is None or value != type(self).model_fields[name].default:
-                yield name, value
 
     if not TYPE_CHECKING:  # a misspelt field is to be found by type checkers
 

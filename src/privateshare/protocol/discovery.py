@@ -1,8 +1,11 @@
 """What there is to connect, on the wire. Protocol 9, 12.2. New fields go last and have defaults."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from privateshare.protocol.wire import Wire
+from pydantic import ConfigDict
+
+from privateshare.protocol.lenient import Lenient
+from privateshare.protocol.wire import Wire, wire_name
 
 
 class IdRef(Wire):
@@ -87,20 +90,79 @@ class SourceQuery(Wire):
 
     search: dict[str, list[str]] | None = None
     query_string: str | None = None
-    include: list[str] | None = None
+    include: list[str] = []
     filter: dict[str, Any] | None = None
 
 
-class SourcesPage(Wire):
-    """A page of sources as the catalogue has them; `total` counts those of all pages. Protocol 9.2."""
+class CatalogueRecord(Lenient):
+    """A record of the catalogue, and all there is to know of a platform or a source type.
 
-    data: list[dict[str, Any]]
+    `include` chooses the fields of an answer, so each may be absent: None, or empty for a list. Protocol 9.3.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=wire_name)
+
+    id: int | None = None
+    name: str | None = None
+    reference: str | None = None
+    json_: dict[str, Any] | None = None
+
+
+class PictureRecord(Lenient):
+    """A picture of a record."""
+
+    url: str | None = None
+    mimetype: str | None = None
+
+
+class CategoryRecord(CatalogueRecord):
+    """A service group, and how it is presented to people."""
+
+    category_type_id: int | None = None
+    title: str | None = None
+    sub_title: str | None = None
+    expanded_title: str | None = None
+    expanded_sub_title: str | None = None
+    resource: PictureRecord | None = None
+
+
+class CountryRecord(CatalogueRecord):
+    """A country with its two-letter code."""
+
+    code: str | None = None
+    resource: PictureRecord | None = None
+
+
+class ServiceRecord(CatalogueRecord):
+    """The service type that a source belongs to; `published_date` in milliseconds since the epoch."""
+
+    published_status: str | None = None
+    published_date: int | None = None
+
+
+class SourceRecord(CatalogueRecord):
+    """A source with all that belongs to it; `published_date` in milliseconds since the epoch. Protocol 9.2.
+
+    `published_status`: `approved`, `pending`, `deprecated`, `blocked`, or `sampledataonly`.
+    """
+
+    abbreviation: str | None = None
+    alias: list[str] = []
+    published_status: str | None = None
+    published_date: int | None = None
+    onboardable: bool | None = None
+    service: ServiceRecord | None = None
+    category: list[CategoryRecord] = []
+    country: list[CountryRecord] = []
+    platform: list[CatalogueRecord] = []
+    type: list[CatalogueRecord] = []
+    resource: PictureRecord | None = None
+
+
+class SourcesPage(Wire):
+    """A page of sources; `total` counts those of all pages. Protocol 9.2."""
+
+    data: list[SourceRecord]
     limit: int
     offset: int
     total: int
-
-
-class Records(Wire):
-    """Records of one kind. Protocol 9.3."""
-
-    data: list[dict[str, Any]]

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
-def _wire_name(field: str) -> str:
+def wire_name(field: str) -> str:
+    """A field as the wire has it: camelCase, without the underscore that keeps it apart from a word of Python."""
     return to_camel(field.rstrip("_"))
 
 
@@ -14,7 +15,7 @@ class Wire(BaseModel):
     """A frozen value whose fields are camelCase on the wire; unknown fields of an answer are ignored (protocol 9.3)."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="ignore", defer_build=True, alias_generator=_wire_name, populate_by_name=True
+        frozen=True, extra="ignore", defer_build=True, alias_generator=wire_name, populate_by_name=True
     )
 
     def to_wire(self) -> dict[str, Any]:

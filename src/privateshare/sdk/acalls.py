@@ -4,7 +4,13 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from privateshare.protocol.discovery import SourceQuery, SourcesPage
+from privateshare.protocol.discovery import (
+    CatalogueRecord,
+    CategoryRecord,
+    CountryRecord,
+    SourceQuery,
+    SourcesPage,
+)
 from privateshare.protocol.messages import ContractDetails, PushDescriptor, SessionOptions, Storage, StorageFile
 from privateshare.sdk.core import Core, new_state
 from privateshare.sdk.flow import Flow
@@ -129,29 +135,23 @@ class AsyncCalls:
 
         Raises InvalidRequest naming a field. Protocol 9.2.
         """
-        return await self._drive(
-            discovery.query_sources(self._core.configuration, query or SourceQuery(), limit, offset, sort)
-        )
+        return await self._drive(discovery.query_sources(self._core.configuration, query, limit, offset, sort))
 
-    async def query_categories(self, query: SourceQuery | None = None) -> list[dict[str, Any]]:
+    async def query_categories(self, query: SourceQuery | None = None) -> list[CategoryRecord]:
         """The catalogue's categories; `filter` by id, `include` fields. Protocol 9.3."""
-        return await self._drive(
-            discovery.query_records(self._core.configuration, "categories", query or SourceQuery())
-        )
+        return await self._drive(discovery.query_categories(self._core.configuration, query))
 
-    async def query_countries(self, query: SourceQuery | None = None) -> list[dict[str, Any]]:
+    async def query_countries(self, query: SourceQuery | None = None) -> list[CountryRecord]:
         """The catalogue's countries; `filter` by id, `include` fields. Protocol 9.3."""
-        return await self._drive(discovery.query_records(self._core.configuration, "countries", query or SourceQuery()))
+        return await self._drive(discovery.query_countries(self._core.configuration, query))
 
-    async def query_platforms(self, query: SourceQuery | None = None) -> list[dict[str, Any]]:
+    async def query_platforms(self, query: SourceQuery | None = None) -> list[CatalogueRecord]:
         """The catalogue's platforms; `filter` by id, `include` fields. Protocol 9.3."""
-        return await self._drive(discovery.query_records(self._core.configuration, "platforms", query or SourceQuery()))
+        return await self._drive(discovery.query_platforms(self._core.configuration, query))
 
-    async def query_source_types(self, query: SourceQuery | None = None) -> list[dict[str, Any]]:
+    async def query_source_types(self, query: SourceQuery | None = None) -> list[CatalogueRecord]:
         """The catalogue's source types; `filter` by id, `include` fields. Protocol 9.3."""
-        return await self._drive(
-            discovery.query_records(self._core.configuration, "sourceTypes", query or SourceQuery())
-        )
+        return await self._drive(discovery.query_source_types(self._core.configuration, query))
 
     async def get_contract_details(self) -> ContractDetails:
         """This contract as the platform knows it, with its certificate. Protocol 12.1."""

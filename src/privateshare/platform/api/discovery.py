@@ -18,12 +18,10 @@ from privateshare.protocol.discovery import (
     AvailableServices,
     Country,
     IdRef,
-    Records,
     Resource,
     Service,
     ServiceGroupInfo,
     ServicePlatform,
-    SourcesPage,
 )
 from privateshare.protocol.wire import Wire
 from privateshare.sources.registry import listed_sources
@@ -42,6 +40,21 @@ class ServicesAnswer(Wire):
     """What can be connected, under `data`."""
 
     data: AvailableServices
+
+
+class SourcesAnswer(Wire):
+    """A page of sources, each with the fields that were asked for; `total` counts those of all pages."""
+
+    data: list[dict[str, Any]]
+    limit: int
+    offset: int
+    total: int
+
+
+class RecordsAnswer(Wire):
+    """Records of one kind, each with the fields that were asked for."""
+
+    data: list[dict[str, Any]]
 
 
 @router.get("/discovery/services", response_model_exclude_none=True, dependencies=[Depends(count_unsigned)])
@@ -91,7 +104,7 @@ class SourceRequest(Wire):
 
 
 @router.post("/discovery/sources")
-async def sources(request: Request, caller: ContractCaller, body: SourceRequest | None = None) -> SourcesPage:
+async def sources(request: Request, caller: ContractCaller, body: SourceRequest | None = None) -> SourcesAnswer:
     """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
     del caller  # any contract may ask
     asked = body or SourceRequest()
@@ -99,7 +112,7 @@ async def sources(request: Request, caller: ContractCaller, body: SourceRequest 
     page = found[asked.offset : asked.offset + asked.limit]
     picture = {"resource": {"url": _picture(request), "mimetype": PICTURE_TYPE}}
     data = [discovery.project(record | picture, asked.query.include) for record in page]
-    return SourcesPage(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
+    return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
 
 
 @router.post("/discovery/{kind}")
@@ -107,14 +120,14 @@ async def records(
     caller: ContractCaller,
     kind: str,
     body: SourceRequest | None = None,
-) -> Records:
+) -> RecordsAnswer:
     """Categories, countries, platforms or source types (`sourceTypes`). Protocol 9.3."""
     del caller  # any contract may ask
     if kind not in discovery.others():
         raise NotFound("Not Found")
     asked = (body or SourceRequest()).query
     found = discovery.others()[kind].find(_query(asked, {}))
-    return Records(data=[discovery.project(record, asked.include) for record in found])
+    return RecordsAnswer(data=[discovery.project(record, asked.include) for record in found])
 
 
 def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> discovery.Query:

@@ -1,14 +1,24 @@
 """What can be connected, sample data, contracts, reports. Protocol 9, 12."""
 
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from privateshare.protocol.discovery import AvailableServices, Records, SampleDataSet, SourceQuery, SourcesPage
+from privateshare.protocol.discovery import (
+    AvailableServices,
+    CatalogueRecord,
+    CategoryRecord,
+    CountryRecord,
+    SampleDataSet,
+    SourceQuery,
+    SourcesPage,
+)
 from privateshare.protocol.messages import ContractDetails
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, sent
 from privateshare.sdk.flows.calls import as_user, called, parsed, read_as, told
 from privateshare.sdk.tokens import UserAccessToken
+
+R = TypeVar("R", bound=CatalogueRecord)
 
 
 def available_services(
@@ -29,20 +39,40 @@ def sample_data_sets(configuration: Configuration, source_id: int) -> Flow[dict[
 
 
 def query_sources(
-    configuration: Configuration, query: SourceQuery, limit: int, offset: int, sort: str | None
+    configuration: Configuration, query: SourceQuery | None, limit: int, offset: int, sort: str | None
 ) -> Flow[SourcesPage]:
     """A page of sources. Protocol 9.2."""
-    body: dict[str, Any] = {"limit": limit, "offset": offset, "query": query.to_wire()}
+    body: dict[str, Any] = {"limit": limit, "offset": offset, "query": query.to_wire() if query else {}}
     if sort is not None:
         body["sort"] = {"name": sort}
     response = yield from called(configuration, "POST", "discovery/sources", body)
     return read_as(SourcesPage, parsed(response))
 
 
-def query_records(configuration: Configuration, kind: str, query: SourceQuery) -> Flow[list[dict[str, Any]]]:
-    """Categories, countries, platforms or source types. Protocol 9.3."""
-    response = yield from called(configuration, "POST", f"discovery/{kind}", {"query": query.to_wire()})
-    return read_as(Records, parsed(response)).data
+def query_categories(configuration: Configuration, query: SourceQuery | None) -> Flow[list[CategoryRecord]]:
+    """The categories. Protocol 9.3."""
+    return _records(configuration, "categories", CategoryRecord, query)
+
+
+def query_countries(configuration: Configuration, query: SourceQuery | None) -> Flow[list[CountryRecord]]:
+    """The countries. Protocol 9.3."""
+    return _records(configuration, "countries", CountryRecord, query)
+
+
+def query_platforms(configuration: Configuration, query: SourceQuery | None) -> Flow[list[CatalogueRecord]]:
+    """The platforms. Protocol 9.3."""
+    return _records(configuration, "platforms", CatalogueRecord, query)
+
+
+def query_source_types(configuration: Configuration, query: SourceQuery | None) -> Flow[list[CatalogueRecord]]:
+    """The source types. Protocol 9.3."""
+    return _records(configuration, "sourceTypes", CatalogueRecord, query)
+
+
+def _records(configuration: Configuration, kind: str, of: type[R], query: SourceQuery | None) -> Flow[list[R]]:
+    body = {"query": query.to_wire() if query else {}}
+    response = yield from called(configuration, "POST", f"discovery/{kind}", body)
+    return read_as(list[of], told(response).get("data"))  # type: ignore[valid-type]
 
 
 def contract_details(configuration: Configuration) -> Flow[ContractDetails]:
