@@ -90,7 +90,7 @@ class SourceQuery(Wire):
 
     search: dict[str, list[str]] | None = None
     query_string: str | None = None
-    include: list[str] = []
+    include: list[str] | None = None
     filter: dict[str, Any] | None = None
 
 
