@@ -19,7 +19,7 @@ from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl
 from privateshare.sdk.flows.reading import with_our_compression
 from privateshare.sdk.sinks import File, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
-from privateshare.sdk.uploads import Content
+from privateshare.sdk.uploads import AsyncContent
 
 T = TypeVar("T")
 
@@ -174,8 +174,13 @@ class AsyncCalls:
             discovery.portability_report(self._core.configuration, user_access_token, service_type, format, from_, to)
         )
 
-    async def push_data(self, user_access_token: UserAccessToken, content: Content, descriptor: PushDescriptor) -> None:
-        """Keeps a file in the person's library; whole, or not at all. Needs a write contract. See `PrivateShare`."""
+    async def push_data(
+        self, user_access_token: UserAccessToken, content: AsyncContent, descriptor: PushDescriptor
+    ) -> None:
+        """Keeps a file in the person's library; whole, or not at all. Needs a write contract.
+
+        `content` may be an async iterator of pieces too. See `PrivateShare`.
+        """
         await self._drive(push.push_data(self._core.configuration, user_access_token, content, descriptor))
 
     async def push_data_to_provider(
@@ -207,10 +212,10 @@ class AsyncCalls:
         """The files of a folder; with `recursive`, those in its folders too. Protocol 11.3."""
         return await self._drive(storage.list_files(self._core.configuration, storage_id, path, recursive=recursive))
 
-    async def upload_file_to_storage(self, storage_id: str, path: str, content: Content) -> str:
+    async def upload_file_to_storage(self, storage_id: str, path: str, content: AsyncContent) -> str:
         """The id of a file that was encrypted under this contract's key and stored.
 
-        See `PrivateShare`.
+        `content` may be an async iterator of pieces too. See `PrivateShare`.
         """
         return await self._drive(storage.upload(self._core.configuration, storage_id, path, content))
 

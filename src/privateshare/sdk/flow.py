@@ -5,13 +5,14 @@ the few things that a flow can ask for.
 """
 
 import random
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from privateshare.errors import InvalidAnswer, NetworkError, PrivateShareError, error_from_answer
 from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.uploads import Pieces
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ class Request:
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes | Callable[[], Iterable[bytes]] | None = field(default=None, repr=False)
+    body: bytes | Callable[[], Pieces] | None = field(default=None, repr=False)
     sink: Sink | None = None
 
 

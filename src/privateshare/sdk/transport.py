@@ -4,12 +4,13 @@ For reading many files see `bulk.py`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
-from privateshare.errors import NetworkError
+from privateshare.errors import ConfigurationError, NetworkError
 from privateshare.sdk.flow import Request, Response, Sink
+from privateshare.sdk.uploads import Pieces
 from privateshare.sdk.workers import on_worker
 
 PIECE_BYTES = 128 * 1024
@@ -50,6 +51,8 @@ class HttpxTransport:
         """The answer."""
         try:
             body = request.body() if callable(request.body) else request.body
+            if isinstance(body, AsyncIterator):
+                raise ConfigurationError("an async iterator can be sent with AsyncPrivateShare only")
             call = self._client.build_request(request.method, request.url, headers=request.headers, content=body)
             answer = self._client.send(call, stream=True)
             try:
@@ -84,7 +87,7 @@ class AsyncHttpxTransport:
     async def send(self, request: Request) -> Response:
         """The answer."""
         try:
-            body = _pieces(request.body) if callable(request.body) else request.body
+            body = _pieces(request.body()) if callable(request.body) else request.body
             call = self._client.build_request(request.method, request.url, headers=request.headers, content=body)
             answer = await self._client.send(call, stream=True)
             try:
@@ -128,9 +131,12 @@ def _is_small(headers: Mapping[str, str]) -> bool:
     return length.isascii() and length.isdigit() and int(length) <= PIECE_BYTES
 
 
-async def _pieces(body: Callable[[], Iterable[bytes]]) -> AsyncIterator[bytes]:
-    pieces = iter(body())
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+async def _pieces(pieces: Pieces) -> AsyncIterator[bytes]:
+    if isinstance(pieces, AsyncIterator):
+        async for piece in pieces:
+            yield piece
+        return
+    while (piece := await asyncio.to_thread(partial(next, pieces, None))) is not None:
         yield piece
 
 

@@ -1,7 +1,7 @@
 """What can be sent: bytes, a path, an open file, or an iterator of pieces; read piece by piece."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -18,10 +18,16 @@ class Readable(Protocol):
 
 
 Content = bytes | bytearray | memoryview | str | os.PathLike[str] | Readable | Iterable[bytes]
+AsyncContent = Content | AsyncIterable[bytes]
+"""What the asyncio client can send."""
+
+Pieces = Iterator[bytes] | AsyncIterator[bytes]
 
 
-def pieces_of(content: Content) -> tuple[Callable[[], Iterator[bytes]], bool]:
+def pieces_of(content: AsyncContent) -> tuple[Callable[[], Pieces], bool]:
     """A maker of the pieces, and whether it can be called again: an iterator, or a pipe, gives its bytes once."""
+    if isinstance(content, AsyncIterable):
+        return lambda: _async_pieces(content), False
     if isinstance(content, bytes | bytearray | memoryview):
         return lambda: iter([bytes(content)]), True
     if isinstance(content, str | os.PathLike):
@@ -29,6 +35,11 @@ def pieces_of(content: Content) -> tuple[Callable[[], Iterator[bytes]], bool]:
     if hasattr(content, "read"):
         return _stream_pieces(cast(Readable, content))
     return lambda: map(_checked, content), isinstance(content, list | tuple)
+
+
+async def _async_pieces(content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    async for piece in content:
+        yield _checked(piece)
 
 
 def _file_pieces(path: Path) -> Iterator[bytes]:

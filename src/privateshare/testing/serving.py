@@ -18,7 +18,12 @@ def handler(state: State) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            call = Call(self.command, self.path, headers, self._body(headers))
+            try:
+                body = self._body(headers)
+            except EOFError:
+                self.close_connection = True
+                return
+            call = Call(self.command, self.path, headers, body)
             storage = call.path.startswith(STORAGE_PATH)
             try:
                 if state.failures:
@@ -32,13 +37,25 @@ def handler(state: State) -> type[BaseHTTPRequestHandler]:
 
         def _body(self, headers: dict[str, str]) -> bytes:
             if headers.get("transfer-encoding", "").lower() != "chunked":
-                return self.rfile.read(int(headers.get("content-length") or 0))
+                return self._bytes(int(headers.get("content-length") or 0))
             body = bytearray()
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
+            while size := int(self._line().split(b";")[0], 16):
+                body += self._bytes(size)
+                self._line()
+            self._line()
             return bytes(body)
+
+        def _line(self) -> bytes:
+            line = self.rfile.readline()
+            if not line.endswith(b"\n"):
+                raise EOFError("the caller is gone")
+            return line
+
+        def _bytes(self, count: int) -> bytes:
+            read = self.rfile.read(count)
+            if len(read) < count:
+                raise EOFError("the caller is gone")
+            return read
 
         def _send(self, answered: Answer) -> None:
             self.send_response(answered.status)

@@ -1,7 +1,8 @@
 """`privateshare.testing`: the platform in memory, as an app's tests use it; and the SDK where a platform fails."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from privateshare import (
     AccountRef,
     AuthorizationFailed,
+    ConfigurationError,
     FileNotFound,
     InvalidToken,
     NetworkError,
@@ -199,6 +201,39 @@ def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform):
         platform.stop()
         with pytest.raises(InvalidToken):
             app.push_data(token, b"late", descriptor)
+
+
+async def test_the_asyncio_client_sends_async_iterators(platform: InMemoryPlatform):
+    """Piece by piece, empty ones too; what the app raises on the way ends the call, and nothing is kept."""
+
+    async def pieces(*given: bytes) -> AsyncIterator[bytes]:
+        for piece in given:
+            await asyncio.sleep(0)
+            yield piece
+
+    async def failing() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise LookupError("the rest is gone")
+
+    descriptor = PushDescriptor(mime_type="text/plain", accounts=[AccountRef(account_id="a")])
+    with platform.client() as app:
+        token, storage = sign_in(platform, app), app.create_provisional_storage()
+        with pytest.raises(ConfigurationError, match="AsyncPrivateShare"):
+            app.push_data(token, pieces(b"x"), descriptor)  # type: ignore[arg-type]
+    async with platform.async_client() as client:
+        await client.push_data(token, pieces(b"a", b"", b"stream"), descriptor)
+        await client.upload_file_to_storage(storage.id, "/one", pieces(b"so", b"", b"me"))
+        assert (await client.download_storage_file(storage.id, "/one")).data == b"some"
+        for send in (
+            client.push_data(token, failing(), descriptor),
+            client.upload_file_to_storage(storage.id, "/two", failing()),
+        ):
+            with pytest.raises(LookupError, match="gone"):
+                await send
+        with pytest.raises(ConfigurationError, match="must be bytes"):
+            await client.push_data(token, pieces("text"), descriptor)  # type: ignore[arg-type]
+        assert [file.name for file in await client.list_storage_files(storage.id)] == ["one"]
+    assert [pushed.data for pushed in platform.pushed] == [b"astream"]
 
 
 async def test_storage_keeps_an_apps_files(platform: InMemoryPlatform, tmp_path: Path):

@@ -8,11 +8,11 @@ from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, parsed
 from privateshare.sdk.tokens import UserAccessToken
-from privateshare.sdk.uploads import Content, pieces_of
+from privateshare.sdk.uploads import AsyncContent, pieces_of
 
 
 def push_data(
-    configuration: Configuration, token: UserAccessToken, content: Content, descriptor: PushDescriptor
+    configuration: Configuration, token: UserAccessToken, content: AsyncContent, descriptor: PushDescriptor
 ) -> Flow[None]:
     """Keeps a file in the person's library; it is streamed. Protocol 10.1."""
     pieces, again = pieces_of(content)

@@ -1,20 +1,24 @@
 """Storage: an application's own files, encrypted here and opened here. Protocol 11."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
 from privateshare.errors import InvalidAnswer
 from privateshare.protocol import jwt
-from privateshare.protocol.envelope import encrypted
+from privateshare.protocol.envelope import EnvelopeWriter, encrypted
 from privateshare.protocol.messages import Storage, StorageFile, StorageListing
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import as_user, called, parsed, read_as, text_of, told
 from privateshare.sdk.sinks import File, FileSink, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
-from privateshare.sdk.uploads import Content, pieces_of
+from privateshare.sdk.uploads import AsyncContent, Pieces, pieces_of
+from privateshare.sdk.workers import on_worker
 
 TOKEN_SECONDS = 60  # protocol 11.2
 
@@ -47,17 +51,25 @@ def list_files(configuration: Configuration, storage_id: str, path: str, *, recu
     ]
 
 
-def upload(configuration: Configuration, storage_id: str, path: str, content: Content) -> Flow[str]:
+def upload(configuration: Configuration, storage_id: str, path: str, content: AsyncContent) -> Flow[str]:
     """The id of a file that was encrypted under this contract's key and stored. Protocol 11.3, 11.4."""
     pieces, again = pieces_of(content)
     public = configuration.private_key.public_key()
 
-    def sealed() -> Iterator[bytes]:
-        return encrypted(pieces(), public)
+    def sealed() -> Pieces:
+        plain = pieces()
+        return _encrypted(plain, public) if isinstance(plain, AsyncIterator) else encrypted(plain, public)
 
     request = _request(configuration, "POST", storage_id, _file(path), body=sealed)
     response = yield from sent(request, configuration.retries, repeatable=again)
     return text_of(told(response), "id")
+
+
+async def _encrypted(pieces: AsyncIterator[bytes], key: RSAPublicKey) -> AsyncIterator[bytes]:
+    writer = EnvelopeWriter(key)
+    async for piece in pieces:
+        yield await on_worker(partial(writer.update, piece))
+    yield writer.finish()
 
 
 def download(
@@ -92,7 +104,7 @@ def _request(
     path: str,
     query: str = "",
     *,
-    body: object = None,
+    body: Callable[[], Pieces] | None = None,
     sink: FileSink | None = None,
 ) -> Request:
     application, contract = configuration.application_id, configuration.contract_id
@@ -101,7 +113,7 @@ def _request(
     token = jwt.sign(configuration.private_key, claims, typ="at+jwt", kid=f"{contract}_{application}_0")
     url = f"{configuration.storage}clouds/{quote(storage_id, safe='')}/files/apps/{application}{quote(path)}{query}"
     headers = {"authorization": f"Bearer {token}", "content-type": "application/octet-stream"}
-    return Request(method=method, url=url, headers=headers, body=body, sink=sink)  # type: ignore[arg-type]
+    return Request(method=method, url=url, headers=headers, body=body, sink=sink)
 
 
 def _file(path: str) -> str:
