@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from privateshare.sdk.aclient import AsyncPrivateShare
     from privateshare.sdk.areading import AsyncReading
     from privateshare.sdk.client import PrivateShare
-    from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl, Returned
+    from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, Returned
     from privateshare.sdk.reading import FileError, Reading, ReadResult
     from privateshare.sdk.sinks import File
     from privateshare.sdk.tables import Table, Tables, tables
@@ -171,10 +171,10 @@ _HOME = {
     "AsyncPrivateShare": "privateshare.sdk.aclient",
     "AsyncReading": "privateshare.sdk.areading",
     "PrivateShare": "privateshare.sdk.client",
-    "AuthorizeUrl": "privateshare.sdk.flows.oauth",
-    "PageOptions": "privateshare.sdk.flows.oauth",
-    "PageUrl": "privateshare.sdk.flows.oauth",
-    "Returned": "privateshare.sdk.flows.oauth",
+    "AuthorizeUrl": "privateshare.sdk.consent",
+    "PageOptions": "privateshare.sdk.consent",
+    "PageUrl": "privateshare.sdk.consent",
+    "Returned": "privateshare.sdk.consent",
     "FileError": "privateshare.sdk.reading",
     "ReadResult": "privateshare.sdk.reading",
     "Reading": "privateshare.sdk.reading",

@@ -1,25 +1,29 @@
 """The asyncio client's calls beside the five steps: pages, accounts, discovery, pushing, storage."""
 
-import os
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from __future__ import annotations
 
-from privateshare.protocol.discovery import (
-    CatalogueRecord,
-    CategoryRecord,
-    CountryRecord,
-    SourceQuery,
-    SourcesPage,
-)
-from privateshare.protocol.messages import ContractDetails, PushDescriptor, SessionOptions, Storage, StorageFile
-from privateshare.sdk.core import Core, new_state
-from privateshare.sdk.flow import Flow
-from privateshare.sdk.flows import accounts, discovery, pages, push, storage
-from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl
-from privateshare.sdk.flows.reading import with_our_compression
-from privateshare.sdk.sinks import File, OnProgress
-from privateshare.sdk.tokens import UserAccessToken
-from privateshare.sdk.uploads import AsyncContent
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from privateshare.sdk import flows
+
+if TYPE_CHECKING:
+    import os
+
+    from privateshare.protocol.discovery import (
+        CatalogueRecord,
+        CategoryRecord,
+        CountryRecord,
+        SourceQuery,
+        SourcesPage,
+    )
+    from privateshare.protocol.messages import ContractDetails, PushDescriptor, SessionOptions, Storage, StorageFile
+    from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl
+    from privateshare.sdk.core import Core
+    from privateshare.sdk.flow import Flow
+    from privateshare.sdk.sinks import File, OnProgress
+    from privateshare.sdk.tokens import UserAccessToken
+    from privateshare.sdk.uploads import AsyncContent
 
 T = TypeVar("T")
 
@@ -43,14 +47,14 @@ class AsyncCalls:
     ) -> PageUrl:
         """Where to send a person to connect one more source, and the session that then reads it. See `PrivateShare`."""
         return await self._drive(
-            pages.onboard(
+            flows.pages.onboard(
                 self._core.configuration,
                 self._core.keys,
                 user_access_token,
                 redirect_uri,
-                state or new_state(),
-                options or PageOptions(),
-                with_our_compression(session_options),
+                state,
+                options,
+                session_options,
             )
         )
 
@@ -65,14 +69,14 @@ class AsyncCalls:
     ) -> PageUrl:
         """Where to send a person to sign in to one source again: when its status says `reauth`. See `PrivateShare`."""
         return await self._drive(
-            pages.reauthorize_account(
+            flows.pages.reauthorize_account(
                 self._core.configuration,
                 self._core.keys,
                 user_access_token,
                 redirect_uri,
-                state or new_state(),
+                state,
                 account_id,
-                options or PageOptions(),
+                options,
             )
         )
 
@@ -90,14 +94,14 @@ class AsyncCalls:
         See `PrivateShare`.
         """
         return await self._drive(
-            pages.reauthorize(
+            flows.pages.reauthorize(
                 self._core.configuration,
                 self._core.keys,
                 user_access_token,
                 redirect_uri,
-                state or new_state(),
-                options or PageOptions(),
-                with_our_compression(session_options),
+                state,
+                options,
+                session_options,
             )
         )
 
@@ -106,7 +110,7 @@ class AsyncCalls:
     ) -> str:
         """Where to send a person to withdraw what they granted at a source. See `PrivateShare`."""
         return await self._drive(
-            pages.revoke_account_permission(self._core.configuration, user_access_token, account_id, redirect_uri)
+            flows.pages.revoke_account_permission(self._core.configuration, user_access_token, account_id, redirect_uri)
         )
 
     async def delete_account(self, user_access_token: UserAccessToken, account_id: str) -> None:
@@ -114,14 +118,14 @@ class AsyncCalls:
 
         See `PrivateShare`.
         """
-        await self._drive(accounts.delete_account(self._core.configuration, user_access_token, account_id))
+        await self._drive(flows.accounts.delete_account(self._core.configuration, user_access_token, account_id))
 
     async def delete_user(self, user_access_token: UserAccessToken) -> None:
         """Deletes the person as far as your organisation is concerned; the token stops working at once.
 
         Protocol 7.5.
         """
-        await self._drive(accounts.delete_user(self._core.configuration, user_access_token))
+        await self._drive(flows.accounts.delete_user(self._core.configuration, user_access_token))
 
     async def query_sources(
         self,
@@ -135,27 +139,27 @@ class AsyncCalls:
 
         Raises InvalidRequest naming a field. Protocol 9.2.
         """
-        return await self._drive(discovery.query_sources(self._core.configuration, query, limit, offset, sort))
+        return await self._drive(flows.discovery.query_sources(self._core.configuration, query, limit, offset, sort))
 
     async def query_categories(self, query: SourceQuery | None = None) -> list[CategoryRecord]:
         """The catalogue's categories; `filter` by id, `include` fields. Protocol 9.3."""
-        return await self._drive(discovery.query_categories(self._core.configuration, query))
+        return await self._drive(flows.discovery.query_categories(self._core.configuration, query))
 
     async def query_countries(self, query: SourceQuery | None = None) -> list[CountryRecord]:
         """The catalogue's countries; `filter` by id, `include` fields. Protocol 9.3."""
-        return await self._drive(discovery.query_countries(self._core.configuration, query))
+        return await self._drive(flows.discovery.query_countries(self._core.configuration, query))
 
     async def query_platforms(self, query: SourceQuery | None = None) -> list[CatalogueRecord]:
         """The catalogue's platforms; `filter` by id, `include` fields. Protocol 9.3."""
-        return await self._drive(discovery.query_platforms(self._core.configuration, query))
+        return await self._drive(flows.discovery.query_platforms(self._core.configuration, query))
 
     async def query_source_types(self, query: SourceQuery | None = None) -> list[CatalogueRecord]:
         """The catalogue's source types; `filter` by id, `include` fields. Protocol 9.3."""
-        return await self._drive(discovery.query_source_types(self._core.configuration, query))
+        return await self._drive(flows.discovery.query_source_types(self._core.configuration, query))
 
     async def get_contract_details(self) -> ContractDetails:
         """This contract as the platform knows it, with its certificate. Protocol 12.1."""
-        return await self._drive(discovery.contract_details(self._core.configuration))
+        return await self._drive(flows.discovery.contract_details(self._core.configuration))
 
     async def get_portability_report(
         self,
@@ -171,7 +175,9 @@ class AsyncCalls:
         See `PrivateShare`.
         """
         return await self._drive(
-            discovery.portability_report(self._core.configuration, user_access_token, service_type, format, from_, to)
+            flows.discovery.portability_report(
+                self._core.configuration, user_access_token, service_type, format, from_, to
+            )
         )
 
     async def push_data(
@@ -181,14 +187,16 @@ class AsyncCalls:
 
         `content` may be an async iterator of pieces too. See `PrivateShare`.
         """
-        await self._drive(push.push_data(self._core.configuration, user_access_token, content, descriptor))
+        await self._drive(flows.push.push_data(self._core.configuration, user_access_token, content, descriptor))
 
     async def push_data_to_provider(
         self, user_access_token: UserAccessToken, account_id: str, standard: str, version: str, data: Any
     ) -> Any:
         """Hands a resource (JSON) to the source of an account, and gives what the source answered. Protocol 10.2."""
         return await self._drive(
-            push.push_to_provider(self._core.configuration, user_access_token, account_id, standard, version, data)
+            flows.push.push_to_provider(
+                self._core.configuration, user_access_token, account_id, standard, version, data
+            )
         )
 
     async def create_provisional_storage(self) -> Storage:
@@ -196,28 +204,30 @@ class AsyncCalls:
 
         Protocol 11.1.
         """
-        return await self._drive(storage.create_provisional(self._core.configuration))
+        return await self._drive(flows.storage.create_provisional(self._core.configuration))
 
     async def get_storage_reference(self, storage_id: str) -> str:
         """An opaque handle of a storage for `PageOptions.storage_ref`. Protocol 4.5."""
-        return await self._drive(pages.reference(self._core.configuration, "cloudId", storage_id))
+        return await self._drive(flows.pages.reference(self._core.configuration, "cloudId", storage_id))
 
     async def get_user_storage(self, user_access_token: UserAccessToken) -> Storage:
         """The storage that this application has for the person. Raises NotFound if there is none. Protocol 11.1."""
-        return await self._drive(storage.user_storage(self._core.configuration, user_access_token))
+        return await self._drive(flows.storage.user_storage(self._core.configuration, user_access_token))
 
     async def list_storage_files(
         self, storage_id: str, path: str = "/", *, recursive: bool = False
     ) -> list[StorageFile]:
         """The files of a folder; with `recursive`, those in its folders too. Protocol 11.3."""
-        return await self._drive(storage.list_files(self._core.configuration, storage_id, path, recursive=recursive))
+        return await self._drive(
+            flows.storage.list_files(self._core.configuration, storage_id, path, recursive=recursive)
+        )
 
     async def upload_file_to_storage(self, storage_id: str, path: str, content: AsyncContent) -> str:
         """The id of a file that was encrypted under this contract's key and stored.
 
         `content` may be an async iterator of pieces too. See `PrivateShare`.
         """
-        return await self._drive(storage.upload(self._core.configuration, storage_id, path, content))
+        return await self._drive(flows.storage.upload(self._core.configuration, storage_id, path, content))
 
     async def download_storage_file(
         self,
@@ -229,7 +239,7 @@ class AsyncCalls:
     ) -> File:
         """A stored file, opened; in memory, or written to `to` in constant memory. See `PrivateShare`."""
         return await self._drive(
-            storage.download(
+            flows.storage.download(
                 self._core.configuration, storage_id, path, Path(to) if to is not None else None, on_progress
             )
         )
@@ -239,4 +249,4 @@ class AsyncCalls:
 
         Raises NotFound. Protocol 11.3.
         """
-        await self._drive(storage.delete(self._core.configuration, storage_id, path))
+        await self._drive(flows.storage.delete(self._core.configuration, storage_id, path))

@@ -1,24 +1,31 @@
 """The asyncio client."""
 
-import os
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from privateshare.protocol.discovery import AvailableServices, SampleDataSet
-from privateshare.protocol.messages import Account, FileHeader, FileList, Session, SessionOptions
+from privateshare.sdk import flows
 from privateshare.sdk.acalls import AsyncCalls
-from privateshare.sdk.areading import AsyncReading
-from privateshare.sdk.core import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS, OnToken, make_core, new_state
-from privateshare.sdk.driver import AsyncDriver
-from privateshare.sdk.flow import Flow
-from privateshare.sdk.flows import accounts, discovery, oauth, reading
-from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, Returned
-from privateshare.sdk.reading import PARALLEL, Callbacks, OnError, OnFile, OnStatus, Reading
-from privateshare.sdk.sinks import File, OnProgress
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.adriver import AsyncDriver
+from privateshare.sdk.consent import read_return
+from privateshare.sdk.core import DEFAULT_BASE_URL, PARALLEL, RETRIES, TIMEOUT_SECONDS, make_core
 from privateshare.sdk.workers import on_loop
+
+if TYPE_CHECKING:
+    import os
+
+    from privateshare.protocol.discovery import AvailableServices, SampleDataSet
+    from privateshare.protocol.messages import Account, FileHeader, FileList, Session, SessionOptions
+    from privateshare.sdk.areading import AsyncReading
+    from privateshare.sdk.consent import AuthorizeUrl, PageOptions, Returned
+    from privateshare.sdk.core import OnToken
+    from privateshare.sdk.flow import Flow
+    from privateshare.sdk.reading import OnError, OnFile, OnStatus
+    from privateshare.sdk.sinks import File, OnProgress
+    from privateshare.sdk.tokens import UserAccessToken
 
 T = TypeVar("T")
 
@@ -75,7 +82,7 @@ class AsyncPrivateShare(AsyncCalls):
         self, *, all_contracts: bool = False, include_sample_data_only_sources: bool = False
     ) -> AvailableServices:
         """The services that a person can connect for this contract, or for any with `all_contracts`. Protocol 9.1."""
-        flow = discovery.available_services(
+        flow = flows.discovery.available_services(
             self._core.configuration,
             all_contracts=all_contracts,
             include_sample_only=include_sample_data_only_sources,
@@ -84,7 +91,7 @@ class AsyncPrivateShare(AsyncCalls):
 
     async def get_service_sample_data_sets(self, source_id: int) -> dict[str, SampleDataSet]:
         """The sample data sets of a source, by the id that `sample_data_set` takes. Protocol 12.2."""
-        return await self._drive(discovery.sample_data_sets(self._core.configuration, source_id))
+        return await self._drive(flows.discovery.sample_data_sets(self._core.configuration, source_id))
 
     async def get_authorize_url(
         self,
@@ -96,24 +103,26 @@ class AsyncPrivateShare(AsyncCalls):
         user_access_token: UserAccessToken | None = None,
     ) -> AuthorizeUrl:
         """Where to send a person for their consent, and what to keep until they are back. See `PrivateShare`."""
-        flow = oauth.authorize(
+        flow = flows.oauth.authorize(
             self._core.configuration,
             self._core.keys,
             redirect_uri,
-            state or new_state(),
-            options or PageOptions(),
-            reading.with_our_compression(session_options),
-            user_access_token.access_token.value if user_access_token else None,
+            state,
+            options,
+            session_options,
+            user_access_token,
         )
         return await self._drive(flow)
 
     def read_return(self, url: str, *, state: str | None = None) -> Returned:
         """What the address that a person came back to says. See `PrivateShare`."""
-        return oauth.read_return(url, state)
+        return read_return(url, state)
 
     async def exchange_code_for_token(self, code: str, code_verifier: str) -> UserAccessToken:
         """The user's tokens for this contract, in exchange for the code their browser brought back. Protocol 4.2."""
-        return await self._drive(oauth.exchange_code(self._core.configuration, self._core.keys, code, code_verifier))
+        return await self._drive(
+            flows.oauth.exchange_code(self._core.configuration, self._core.keys, code, code_verifier)
+        )
 
     async def refresh_token(self, user_access_token: UserAccessToken) -> UserAccessToken:
         """A new pair of tokens. Calls do this by themselves when they need to. Protocol 4.3."""
@@ -121,12 +130,11 @@ class AsyncPrivateShare(AsyncCalls):
 
     async def read_session(self, user_access_token: UserAccessToken, options: SessionOptions | None = None) -> Session:
         """A new session; the platform begins to fetch. Protocol 5.1."""
-        ready = reading.with_our_compression(options)
-        return await self._drive(reading.read_session(self._core.configuration, user_access_token, ready))
+        return await self._drive(flows.reading.read_session(self._core.configuration, user_access_token, options))
 
     async def read_file_list(self, session: Session | str, user_access_token: UserAccessToken) -> FileList:
         """Where a session stands and the files it has so far. Protocol 6.1."""
-        flow = reading.read_file_list(self._core.configuration, user_access_token, reading.key_of(session))
+        flow = flows.reading.read_file_list(self._core.configuration, user_access_token, flows.reading.key_of(session))
         return (await self._drive(flow)).files
 
     async def read_file(
@@ -143,8 +151,8 @@ class AsyncPrivateShare(AsyncCalls):
         `on_progress` is called on a worker thread.
         """
         path = Path(to) if to is not None else None
-        flow = reading.read_file(
-            self._core.configuration, user_access_token, reading.key_of(session), name, path, on_progress
+        flow = flows.reading.read_file(
+            self._core.configuration, user_access_token, flows.reading.key_of(session), name, path, on_progress
         )
         return await self._drive(flow)
 
@@ -152,7 +160,9 @@ class AsyncPrivateShare(AsyncCalls):
         self, session: Session | str, name: str, user_access_token: UserAccessToken
     ) -> FileHeader:
         """What there is to know of a file without reading it. Protocol 6.4."""
-        flow = reading.read_file_metadata(self._core.configuration, user_access_token, reading.key_of(session), name)
+        flow = flows.reading.read_file_metadata(
+            self._core.configuration, user_access_token, flows.reading.key_of(session), name
+        )
         return await self._drive(flow)
 
     def read_all_files(
@@ -172,11 +182,14 @@ class AsyncPrivateShare(AsyncCalls):
         The handle is an async iterator over the files; `await handle.result()` waits for the end. Callbacks may be
         coroutine functions. Use it in `async with`, or call `close`, if you may leave it early.
         """
+        from privateshare.sdk.areading import AsyncReading
+        from privateshare.sdk.reading import Callbacks, Reading
+
         tell = on_loop(on_access_token_change or self._core.on_access_token_change)
         begin = partial(
             Reading,
             replace(self._core, on_access_token_change=tell),
-            reading.key_of(session),
+            flows.reading.key_of(session),
             user_access_token,
             Callbacks(on_loop(on_file_data), on_loop(on_file_error), on_loop(on_status_change)),
             Path(into) if into is not None else None,
@@ -186,7 +199,7 @@ class AsyncPrivateShare(AsyncCalls):
 
     async def read_accounts(self, user_access_token: UserAccessToken) -> list[Account]:
         """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
-        return await self._drive(accounts.read_accounts(self._core.configuration, user_access_token))
+        return await self._drive(flows.accounts.read_accounts(self._core.configuration, user_access_token))
 
     async def _drive(self, flow: Flow[T]) -> T:
         return await self._driver.drive(flow)

@@ -1,25 +1,29 @@
 """The blocking client's calls beside the five steps: pages, accounts, discovery, pushing, storage."""
 
-import os
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from __future__ import annotations
 
-from privateshare.protocol.discovery import (
-    CatalogueRecord,
-    CategoryRecord,
-    CountryRecord,
-    SourceQuery,
-    SourcesPage,
-)
-from privateshare.protocol.messages import ContractDetails, PushDescriptor, SessionOptions, Storage, StorageFile
-from privateshare.sdk.core import Core, new_state
-from privateshare.sdk.flow import Flow
-from privateshare.sdk.flows import accounts, discovery, pages, push, storage
-from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl
-from privateshare.sdk.flows.reading import with_our_compression
-from privateshare.sdk.sinks import File, OnProgress
-from privateshare.sdk.tokens import UserAccessToken
-from privateshare.sdk.uploads import Content
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from privateshare.sdk import flows
+
+if TYPE_CHECKING:
+    import os
+
+    from privateshare.protocol.discovery import (
+        CatalogueRecord,
+        CategoryRecord,
+        CountryRecord,
+        SourceQuery,
+        SourcesPage,
+    )
+    from privateshare.protocol.messages import ContractDetails, PushDescriptor, SessionOptions, Storage, StorageFile
+    from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl
+    from privateshare.sdk.core import Core
+    from privateshare.sdk.flow import Flow
+    from privateshare.sdk.sinks import File, OnProgress
+    from privateshare.sdk.tokens import UserAccessToken
+    from privateshare.sdk.uploads import Content
 
 T = TypeVar("T")
 
@@ -46,14 +50,14 @@ class Calls:
         They come back to `redirect_uri` without a code. Raises InvalidToken, InvalidRedirectUri. Protocol 4.4, 8.1.
         """
         return self._drive(
-            pages.onboard(
+            flows.pages.onboard(
                 self._core.configuration,
                 self._core.keys,
                 user_access_token,
                 redirect_uri,
-                state or new_state(),
-                options or PageOptions(),
-                with_our_compression(session_options),
+                state,
+                options,
+                session_options,
             )
         )
 
@@ -71,14 +75,14 @@ class Calls:
         Raises InvalidToken, InvalidRedirectUri. Protocol 6.1, 7.3.
         """
         return self._drive(
-            pages.reauthorize_account(
+            flows.pages.reauthorize_account(
                 self._core.configuration,
                 self._core.keys,
                 user_access_token,
                 redirect_uri,
-                state or new_state(),
+                state,
                 account_id,
-                options or PageOptions(),
+                options,
             )
         )
 
@@ -96,14 +100,14 @@ class Calls:
         The token may be expired, and must be one that was valid. Raises InvalidToken. Protocol 4.4, 8.1.
         """
         return self._drive(
-            pages.reauthorize(
+            flows.pages.reauthorize(
                 self._core.configuration,
                 self._core.keys,
                 user_access_token,
                 redirect_uri,
-                state or new_state(),
-                options or PageOptions(),
-                with_our_compression(session_options),
+                state,
+                options,
+                session_options,
             )
         )
 
@@ -115,7 +119,7 @@ class Calls:
         Raises NotFound for an account that this contract cannot see. Protocol 7.4.
         """
         return self._drive(
-            pages.revoke_account_permission(self._core.configuration, user_access_token, account_id, redirect_uri)
+            flows.pages.revoke_account_permission(self._core.configuration, user_access_token, account_id, redirect_uri)
         )
 
     def delete_account(self, user_access_token: UserAccessToken, account_id: str) -> None:
@@ -123,14 +127,14 @@ class Calls:
 
         Raises NotFound for an account that this contract cannot see. Protocol 7.2.
         """
-        self._drive(accounts.delete_account(self._core.configuration, user_access_token, account_id))
+        self._drive(flows.accounts.delete_account(self._core.configuration, user_access_token, account_id))
 
     def delete_user(self, user_access_token: UserAccessToken) -> None:
         """Deletes the person as far as your organisation is concerned; the token stops working at once.
 
         Protocol 7.5.
         """
-        self._drive(accounts.delete_user(self._core.configuration, user_access_token))
+        self._drive(flows.accounts.delete_user(self._core.configuration, user_access_token))
 
     def query_sources(
         self,
@@ -144,27 +148,27 @@ class Calls:
 
         Raises InvalidRequest naming a field. Protocol 9.2.
         """
-        return self._drive(discovery.query_sources(self._core.configuration, query, limit, offset, sort))
+        return self._drive(flows.discovery.query_sources(self._core.configuration, query, limit, offset, sort))
 
     def query_categories(self, query: SourceQuery | None = None) -> list[CategoryRecord]:
         """The catalogue's categories; `filter` by id, `include` fields. Protocol 9.3."""
-        return self._drive(discovery.query_categories(self._core.configuration, query))
+        return self._drive(flows.discovery.query_categories(self._core.configuration, query))
 
     def query_countries(self, query: SourceQuery | None = None) -> list[CountryRecord]:
         """The catalogue's countries; `filter` by id, `include` fields. Protocol 9.3."""
-        return self._drive(discovery.query_countries(self._core.configuration, query))
+        return self._drive(flows.discovery.query_countries(self._core.configuration, query))
 
     def query_platforms(self, query: SourceQuery | None = None) -> list[CatalogueRecord]:
         """The catalogue's platforms; `filter` by id, `include` fields. Protocol 9.3."""
-        return self._drive(discovery.query_platforms(self._core.configuration, query))
+        return self._drive(flows.discovery.query_platforms(self._core.configuration, query))
 
     def query_source_types(self, query: SourceQuery | None = None) -> list[CatalogueRecord]:
         """The catalogue's source types; `filter` by id, `include` fields. Protocol 9.3."""
-        return self._drive(discovery.query_source_types(self._core.configuration, query))
+        return self._drive(flows.discovery.query_source_types(self._core.configuration, query))
 
     def get_contract_details(self) -> ContractDetails:
         """This contract as the platform knows it, with its certificate. Protocol 12.1."""
-        return self._drive(discovery.contract_details(self._core.configuration))
+        return self._drive(flows.discovery.contract_details(self._core.configuration))
 
     def get_portability_report(
         self,
@@ -180,7 +184,9 @@ class Calls:
         `from_` and `to` in seconds since the epoch. Protocol 12.3.
         """
         return self._drive(
-            discovery.portability_report(self._core.configuration, user_access_token, service_type, format, from_, to)
+            flows.discovery.portability_report(
+                self._core.configuration, user_access_token, service_type, format, from_, to
+            )
         )
 
     def push_data(self, user_access_token: UserAccessToken, content: Content, descriptor: PushDescriptor) -> None:
@@ -189,14 +195,16 @@ class Calls:
         `content`: bytes, a path, an open binary file, or an iterator of pieces; it is streamed, whatever its size.
         Raises InvalidContractDataRequest, RequestTooLarge. Protocol 10.1.
         """
-        self._drive(push.push_data(self._core.configuration, user_access_token, content, descriptor))
+        self._drive(flows.push.push_data(self._core.configuration, user_access_token, content, descriptor))
 
     def push_data_to_provider(
         self, user_access_token: UserAccessToken, account_id: str, standard: str, version: str, data: Any
     ) -> Any:
         """Hands a resource (JSON) to the source of an account, and gives what the source answered. Protocol 10.2."""
         return self._drive(
-            push.push_to_provider(self._core.configuration, user_access_token, account_id, standard, version, data)
+            flows.push.push_to_provider(
+                self._core.configuration, user_access_token, account_id, standard, version, data
+            )
         )
 
     def create_provisional_storage(self) -> Storage:
@@ -204,19 +212,19 @@ class Calls:
 
         Protocol 11.1.
         """
-        return self._drive(storage.create_provisional(self._core.configuration))
+        return self._drive(flows.storage.create_provisional(self._core.configuration))
 
     def get_storage_reference(self, storage_id: str) -> str:
         """An opaque handle of a storage for `PageOptions.storage_ref`. Protocol 4.5."""
-        return self._drive(pages.reference(self._core.configuration, "cloudId", storage_id))
+        return self._drive(flows.pages.reference(self._core.configuration, "cloudId", storage_id))
 
     def get_user_storage(self, user_access_token: UserAccessToken) -> Storage:
         """The storage that this application has for the person. Raises NotFound if there is none. Protocol 11.1."""
-        return self._drive(storage.user_storage(self._core.configuration, user_access_token))
+        return self._drive(flows.storage.user_storage(self._core.configuration, user_access_token))
 
     def list_storage_files(self, storage_id: str, path: str = "/", *, recursive: bool = False) -> list[StorageFile]:
         """The files of a folder; with `recursive`, those in its folders too. Protocol 11.3."""
-        return self._drive(storage.list_files(self._core.configuration, storage_id, path, recursive=recursive))
+        return self._drive(flows.storage.list_files(self._core.configuration, storage_id, path, recursive=recursive))
 
     def upload_file_to_storage(self, storage_id: str, path: str, content: Content) -> str:
         """The id of a file that was encrypted under this contract's key and stored: the platform cannot read it.
@@ -224,7 +232,7 @@ class Calls:
         `content`: bytes, a path, an open binary file, or an iterator of pieces; it is streamed, whatever its size.
         Raises RequestTooLarge, NotFound. Protocol 11.3, 11.4.
         """
-        return self._drive(storage.upload(self._core.configuration, storage_id, path, content))
+        return self._drive(flows.storage.upload(self._core.configuration, storage_id, path, content))
 
     def download_storage_file(
         self,
@@ -240,7 +248,7 @@ class Calls:
         FileDecryptionError, FileIntegrityError. Protocol 11.3, 11.4.
         """
         return self._drive(
-            storage.download(
+            flows.storage.download(
                 self._core.configuration, storage_id, path, Path(to) if to is not None else None, on_progress
             )
         )
@@ -250,4 +258,4 @@ class Calls:
 
         Raises NotFound. Protocol 11.3.
         """
-        self._drive(storage.delete(self._core.configuration, storage_id, path))
+        self._drive(flows.storage.delete(self._core.configuration, storage_id, path))

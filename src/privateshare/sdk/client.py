@@ -1,22 +1,29 @@
 """The blocking client."""
 
-import os
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from privateshare.protocol.discovery import AvailableServices, SampleDataSet
-from privateshare.protocol.messages import Account, FileHeader, FileList, Session, SessionOptions
+from privateshare.sdk import flows
 from privateshare.sdk.calls import Calls
-from privateshare.sdk.core import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS, OnToken, make_core, new_state
+from privateshare.sdk.consent import read_return
+from privateshare.sdk.core import DEFAULT_BASE_URL, PARALLEL, RETRIES, TIMEOUT_SECONDS, make_core
 from privateshare.sdk.driver import Driver
-from privateshare.sdk.flow import Flow
-from privateshare.sdk.flows import accounts, discovery, oauth, reading
-from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, Returned
-from privateshare.sdk.reading import PARALLEL, Callbacks, OnError, OnFile, OnStatus, Reading
-from privateshare.sdk.sinks import File, OnProgress
-from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.transport import HttpxTransport
+
+if TYPE_CHECKING:
+    import os
+
+    from privateshare.protocol.discovery import AvailableServices, SampleDataSet
+    from privateshare.protocol.messages import Account, FileHeader, FileList, Session, SessionOptions
+    from privateshare.sdk.consent import AuthorizeUrl, PageOptions, Returned
+    from privateshare.sdk.core import OnToken
+    from privateshare.sdk.flow import Flow
+    from privateshare.sdk.reading import OnError, OnFile, OnStatus, Reading
+    from privateshare.sdk.sinks import File, OnProgress
+    from privateshare.sdk.tokens import UserAccessToken
 
 T = TypeVar("T")
 
@@ -75,7 +82,7 @@ class PrivateShare(Calls):
         self, *, all_contracts: bool = False, include_sample_data_only_sources: bool = False
     ) -> AvailableServices:
         """The services that a person can connect for this contract, or for any with `all_contracts`. Protocol 9.1."""
-        flow = discovery.available_services(
+        flow = flows.discovery.available_services(
             self._core.configuration,
             all_contracts=all_contracts,
             include_sample_only=include_sample_data_only_sources,
@@ -84,7 +91,7 @@ class PrivateShare(Calls):
 
     def get_service_sample_data_sets(self, source_id: int) -> dict[str, SampleDataSet]:
         """The sample data sets of a source, by the id that `sample_data_set` takes. Protocol 12.2."""
-        return self._drive(discovery.sample_data_sets(self._core.configuration, source_id))
+        return self._drive(flows.discovery.sample_data_sets(self._core.configuration, source_id))
 
     def get_authorize_url(
         self,
@@ -104,14 +111,14 @@ class PrivateShare(Calls):
 
         Raises InvalidRedirectUri, ScopeOutOfBounds, InvalidClient.
         """
-        flow = oauth.authorize(
+        flow = flows.oauth.authorize(
             self._core.configuration,
             self._core.keys,
             redirect_uri,
-            state or new_state(),
-            options or PageOptions(),
-            reading.with_our_compression(session_options),
-            user_access_token.access_token.value if user_access_token else None,
+            state,
+            options,
+            session_options,
+            user_access_token,
         )
         return self._drive(flow)
 
@@ -121,14 +128,14 @@ class PrivateShare(Calls):
         Give the `state` that was sent, unless your framework checked it. Raises AuthorizationFailed with the
         platform's `errorCode` (USER_CANCEL if they declined). Protocol 8.3.
         """
-        return oauth.read_return(url, state)
+        return read_return(url, state)
 
     def exchange_code_for_token(self, code: str, code_verifier: str) -> UserAccessToken:
         """The user's tokens for this contract, in exchange for the code their browser brought back.
 
         Raises InvalidToken if the code was used, expired (10 minutes) or belongs to another contract. Protocol 4.2.
         """
-        return self._drive(oauth.exchange_code(self._core.configuration, self._core.keys, code, code_verifier))
+        return self._drive(flows.oauth.exchange_code(self._core.configuration, self._core.keys, code, code_verifier))
 
     def refresh_token(self, user_access_token: UserAccessToken) -> UserAccessToken:
         """A new pair of tokens. Calls do this by themselves when they need to.
@@ -142,12 +149,11 @@ class PrivateShare(Calls):
 
         Raises InvalidToken, ScopeOutOfBounds, InsufficientScope, InvalidContractDataRequest. Protocol 5.1.
         """
-        ready = reading.with_our_compression(options)
-        return self._drive(reading.read_session(self._core.configuration, user_access_token, ready))
+        return self._drive(flows.reading.read_session(self._core.configuration, user_access_token, options))
 
     def read_file_list(self, session: Session | str, user_access_token: UserAccessToken) -> FileList:
         """Where a session stands and the files it has so far. Raises InvalidSession. Protocol 6.1."""
-        flow = reading.read_file_list(self._core.configuration, user_access_token, reading.key_of(session))
+        flow = flows.reading.read_file_list(self._core.configuration, user_access_token, flows.reading.key_of(session))
         return self._drive(flow).files
 
     def read_file(
@@ -166,14 +172,16 @@ class PrivateShare(Calls):
         way). Protocol 6.3, 6.5.
         """
         path = Path(to) if to is not None else None
-        flow = reading.read_file(
-            self._core.configuration, user_access_token, reading.key_of(session), name, path, on_progress
+        flow = flows.reading.read_file(
+            self._core.configuration, user_access_token, flows.reading.key_of(session), name, path, on_progress
         )
         return self._drive(flow)
 
     def read_file_metadata(self, session: Session | str, name: str, user_access_token: UserAccessToken) -> FileHeader:
         """What there is to know of a file without reading it. Raises FileNotFound. Protocol 6.4."""
-        flow = reading.read_file_metadata(self._core.configuration, user_access_token, reading.key_of(session), name)
+        flow = flows.reading.read_file_metadata(
+            self._core.configuration, user_access_token, flows.reading.key_of(session), name
+        )
         return self._drive(flow)
 
     def read_all_files(
@@ -196,9 +204,11 @@ class PrivateShare(Calls):
         refreshed meanwhile goes to `on_access_token_change`, or if it is not given to the client's own. Callbacks run
         on other threads. Protocol 5, 6.
         """
+        from privateshare.sdk.reading import Callbacks, Reading
+
         return Reading(
             replace(self._core, on_access_token_change=on_access_token_change or self._core.on_access_token_change),
-            reading.key_of(session),
+            flows.reading.key_of(session),
             user_access_token,
             Callbacks(on_file_data, on_file_error, on_status_change),
             Path(into) if into is not None else None,
@@ -207,7 +217,7 @@ class PrivateShare(Calls):
 
     def read_accounts(self, user_access_token: UserAccessToken) -> list[Account]:
         """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
-        return self._drive(accounts.read_accounts(self._core.configuration, user_access_token))
+        return self._drive(flows.accounts.read_accounts(self._core.configuration, user_access_token))
 
     def _drive(self, flow: Flow[T]) -> T:
         return self._driver.drive(flow)

@@ -1,16 +1,21 @@
 """What both clients hold, and do in the same way."""
 
-import secrets
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from privateshare.protocol.addresses import API_PATH, DEFAULT_ORIGIN
-from privateshare.sdk.configuration import Configuration, configured
-from privateshare.sdk.flows.calls import Keys
 from privateshare.sdk.tokens import TokenKeeper, UserAccessToken
+
+if TYPE_CHECKING:
+    from privateshare.sdk.configuration import Configuration
+    from privateshare.sdk.flows.calls import Keys
 
 TIMEOUT_SECONDS = 60.0  # more than a held answer takes (protocol 6.7)
 RETRIES = 2  # protocol 13
+PARALLEL = 16  # files that are read at once
 DEFAULT_BASE_URL = DEFAULT_ORIGIN + API_PATH
 
 OnToken = Callable[[UserAccessToken], object]
@@ -39,12 +44,9 @@ def make_core(
     on_access_token_change: OnToken | None,
 ) -> Core:
     """A core from a client's arguments. Raises ConfigurationError."""
+    from privateshare.sdk.configuration import configured
+
     addresses = {"base_url": base_url, "onboard_url": onboard_url, "storage_url": storage_url}
     return Core(
         configured(application_id, contract_id, private_key, addresses, timeout, retries), on_access_token_change
     )
-
-
-def new_state() -> str:
-    """A state that nobody can guess."""
-    return secrets.token_urlsafe(24)

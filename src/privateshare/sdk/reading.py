@@ -27,7 +27,6 @@ from privateshare.sdk.transport import HttpxTransport
 
 T = TypeVar("T")
 
-PARALLEL = 16
 WAIT_SECONDS = 20  # protocol 6.7
 POLL_SECONDS = 3.0  # of platforms that do not hold an answer; protocol 6.7
 OVER = frozenset({SessionState.COMPLETED, SessionState.PARTIAL})

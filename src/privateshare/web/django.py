@@ -10,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.client import PrivateShare
-from privateshare.sdk.flows.oauth import PageOptions
+from privateshare.sdk.consent import PageOptions
 from privateshare.web.keeping import LIFETIME_SECONDS, NO_STORE, Arrived, Keeper, cookie_flags, cookie_name
 
 OnToken = Callable[[HttpRequest, Arrived], HttpResponse]

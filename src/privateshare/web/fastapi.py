@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.aclient import AsyncPrivateShare
-from privateshare.sdk.flows.oauth import PageOptions
+from privateshare.sdk.consent import PageOptions
 from privateshare.web.keeping import LIFETIME_SECONDS, NO_STORE, Arrived, Keeper, cookie_flags, cookie_name
 
 OnToken = Callable[[Request, Arrived], Awaitable[Response]]

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, make_response, redirect, request, url_for
 
 from privateshare.errors import PrivateShareError
 from privateshare.sdk.client import PrivateShare
-from privateshare.sdk.flows.oauth import PageOptions
+from privateshare.sdk.consent import PageOptions
 from privateshare.web.keeping import LIFETIME_SECONDS, NO_STORE, Arrived, Keeper, cookie_flags, cookie_name
 
 OnToken = Callable[[Arrived], Any]

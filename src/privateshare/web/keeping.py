@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from privateshare.errors import AuthorizationFailed, ConfigurationError
 from privateshare.protocol.messages import Session
-from privateshare.sdk.flows.oauth import AuthorizeUrl
+from privateshare.sdk.consent import AuthorizeUrl
 from privateshare.sdk.tokens import UserAccessToken
 
 NO_STORE = "no-store"  # answers that carry codes

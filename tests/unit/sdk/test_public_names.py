@@ -29,10 +29,22 @@ def test_the_public_names_are_these():
         assert getattr(privateshare, name) is not None
 
 
-def test_importing_the_package_imports_nothing_heavy():
-    """An app that only names it in passing does not wait for an HTTP client, crypto or pydantic."""
-    script = "import sys, privateshare; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+@pytest.mark.parametrize(
+    "names", ["PrivateShare", "PageOptions, UserAccessToken, FileTokenStore, InvalidToken, ObjectType"]
+)
+def test_importing_the_client_imports_nothing_heavy(names: str):
+    """HTTP, crypto, JOSE and pydantic come with the first call, and asyncio with its own client."""
+    script = f"import sys; from privateshare import {names}; print(*{{name.split('.')[0] for name in sys.modules}})"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    heavy = {"httpx2", "joserfc", "cryptography", "pydantic", "zstandard", "brotli", "asyncio", "ssl", "http", "email"}
+    assert heavy.isdisjoint(loaded)
+
+
+def test_the_asyncio_client_needs_no_more_than_asyncio():
+    """Beside what the blocking one needs."""
+    script = "import sys; from privateshare import AsyncPrivateShare; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert "asyncio" in loaded
     assert {"httpx2", "joserfc", "cryptography", "pydantic", "zstandard", "brotli"}.isdisjoint(loaded)
 
 

@@ -5,9 +5,10 @@ from typing import Any
 from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.sdk.configuration import Configuration
+from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, new_state
 from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows.calls import Keys, as_user, called, read_as, signed_claims, text_of, told
-from privateshare.sdk.flows.oauth import AuthorizeUrl, PageOptions, PageUrl, agent_body, page_url
+from privateshare.sdk.flows.oauth import agent_body, page_url
 from privateshare.sdk.tokens import UserAccessToken
 
 
@@ -16,12 +17,12 @@ def onboard(
     keys: Keys,
     token: UserAccessToken,
     redirect_uri: str,
-    state: str,
-    options: PageOptions,
-    session_options: SessionOptions,
+    state: str | None,
+    options: PageOptions | None,
+    session_options: SessionOptions | None,
 ) -> Flow[PageUrl]:
     """Where a person connects one more source. Protocol 4.4, 8.1."""
-    claims = {"redirect_uri": redirect_uri, "state": state}
+    claims = {"redirect_uri": redirect_uri, "state": state or new_state()}
     code, session = yield from _reference(configuration, keys, token, session_options, claims)
     return PageUrl(page_url(configuration, "onboard", code, options), session)
 
@@ -31,13 +32,13 @@ def reauthorize_account(
     keys: Keys,
     token: UserAccessToken,
     redirect_uri: str,
-    state: str,
+    state: str | None,
     account_id: str,
-    options: PageOptions,
+    options: PageOptions | None,
 ) -> Flow[PageUrl]:
     """Where a person signs in to one source again. Protocol 7.3."""
-    claims = {"redirect_uri": redirect_uri, "state": state}
-    code, session = yield from _reference(configuration, keys, token, SessionOptions(), claims)
+    claims = {"redirect_uri": redirect_uri, "state": state or new_state()}
+    code, session = yield from _reference(configuration, keys, token, None, claims)
     account_ref = yield from reference(configuration, "accountId", account_id)
     url = page_url(configuration, "reauthorize", code, options, accountRef=account_ref)
     return PageUrl(url, session)
@@ -48,12 +49,12 @@ def reauthorize(
     keys: Keys,
     token: UserAccessToken,
     redirect_uri: str,
-    state: str,
-    options: PageOptions,
-    session_options: SessionOptions,
+    state: str | None,
+    options: PageOptions | None,
+    session_options: SessionOptions | None,
 ) -> Flow[AuthorizeUrl]:
     """Where a person renews a grant that lapsed; they come back with a code. Protocol 4.4, 8.1."""
-    verifier = pkce.new_verifier()
+    verifier, state = pkce.new_verifier(), state or new_state()
     claims = {
         "redirect_uri": redirect_uri,
         "state": state,
@@ -86,7 +87,7 @@ def _reference(
     configuration: Configuration,
     keys: Keys,
     token: UserAccessToken,
-    options: SessionOptions,
+    options: SessionOptions | None,
     claims: dict[str, Any],
     *,
     refreshed: bool = True,

@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 from privateshare.errors import InvalidAnswer, InvalidToken
 from privateshare.protocol.envelope import decode_metadata
-from privateshare.protocol.messages import Accept, Compression, FileHeader, FileList, Session, SessionOptions
+from privateshare.protocol.messages import FileHeader, FileList, Session, SessionOptions
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, parsed, read_as, told
-from privateshare.sdk.flows.oauth import agent_body
+from privateshare.sdk.flows.oauth import AGENT, session_body
 from privateshare.sdk.sinks import File, FileSink, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
 
@@ -31,17 +31,9 @@ def key_of(session: Session | str) -> str:
     return session if isinstance(session, str) else session.key
 
 
-def with_our_compression(options: SessionOptions | None) -> SessionOptions:
-    """The options; where they leave it open, files come as they are stored, zstd (protocol 5.1)."""
-    options = options or SessionOptions()
-    if options.accept is None or options.accept.compression is None:
-        options = options.model_copy(update={"accept": Accept(compression=Compression.ZSTD)})
-    return options
-
-
-def read_session(configuration: Configuration, token: UserAccessToken, options: SessionOptions) -> Flow[Session]:
+def read_session(configuration: Configuration, token: UserAccessToken, options: SessionOptions | None) -> Flow[Session]:
     """A new session. Protocol 5.1."""
-    body = options.to_wire() | {"agent": agent_body(SessionOptions())["agent"]}
+    body = session_body(options) | {"agent": AGENT}
     path = "permission-access/trigger"
     response = yield from as_user(token, lambda access: called(configuration, "POST", path, body, access_token=access))
     return read_as(Session, told(response).get("session"))
