@@ -6,7 +6,7 @@ from functools import partial
 from typing import Protocol
 
 from privateshare.sdk.flow import Request, Response, Sink
-from privateshare.sdk.transport import CONNECTIONS, PIECE_BYTES, lower, network_error
+from privateshare.sdk.transport import PIECE_BYTES, lower, network_error, opened
 from privateshare.sdk.uploads import Pieces
 from privateshare.sdk.workers import on_worker
 
@@ -28,8 +28,7 @@ class AsyncHttpxTransport:
         import httpx2
 
         self._errors = (httpx2.RequestError, httpx2.InvalidURL)
-        limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        self._client = httpx2.AsyncClient(timeout=timeout, limits=limits)
+        self._client = opened(httpx2.AsyncClient, timeout)
 
     async def send(self, request: Request) -> Response:
         """The answer."""

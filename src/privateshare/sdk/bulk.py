@@ -3,14 +3,16 @@
 With `privateshare[fast]` one thread has many requests on the way, through libcurl; else each has one, through httpx2.
 """
 
-import ssl
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import cpu_count
 from typing import Any, Generic, Protocol, TypeVar
 
 from privateshare.errors import NetworkError, PrivateShareError
+from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Request, Response
+from privateshare.sdk.surroundings import Authorities, Proxy, authorities, proxy_to
 from privateshare.sdk.transport import PIECE_BYTES, Transport, network_error
 
 T = TypeVar("T")
@@ -34,14 +36,15 @@ class Bulk(Protocol[T]):
         """Ends all connections."""
 
 
-def bulks(timeout: float, parallel: int, transport: Transport) -> "list[Bulk[Any]]":
+def bulks(configuration: Configuration, parallel: int, transport: Transport) -> "list[Bulk[Any]]":
     """One for each thread that is worth having, `parallel` requests in all; without libcurl, through `transport`."""
     try:
         import pycurl  # noqa: F401
     except ModuleNotFoundError:
         return [OneByOne(transport) for _ in range(parallel)]
     threads = min(cpu_count() or 1, parallel)
-    return [CurlBulk(timeout, -(-parallel // threads)) for _ in range(threads)]
+    way = _Way(configuration.timeout, proxy_to(configuration.api), authorities())
+    return [CurlBulk(way, -(-parallel // threads)) for _ in range(threads)]
 
 
 class OneByOne(Generic[T]):
@@ -73,18 +76,18 @@ class OneByOne(Generic[T]):
 class CurlBulk(Generic[T]):
     """Many requests at once on one thread, with libcurl."""
 
-    def __init__(self, timeout: float, at_once: int) -> None:
+    def __init__(self, way: "_Way", at_once: int) -> None:
         import pycurl
 
         self.at_once = at_once
-        self._timeout = timeout
+        self._way = way
         self._multi = pycurl.CurlMulti()
         self._idle: list[_Transfer] = []
         self._busy: dict[Any, tuple[_Transfer, T]] = {}
 
     def start(self, request: Request, tag: T) -> None:
         """Sends a GET."""
-        transfer = self._idle.pop() if self._idle else _Transfer(self._timeout)
+        transfer = self._idle.pop() if self._idle else _Transfer(self._way)
         transfer.begin(request)
         self._busy[transfer.handle] = transfer, tag
         self._multi.add_handle(transfer.handle)
@@ -122,10 +125,19 @@ class CurlBulk(Generic[T]):
         return outcomes
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the platform is reached."""
+
+    timeout: float
+    proxy: Proxy
+    trusted: Authorities
+
+
 class _Transfer:
     """One request on its way, and its answer as it arrives. Used again for others."""
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, way: _Way) -> None:
         import pycurl
 
         self.handle = handle = pycurl.Curl()
@@ -133,20 +145,27 @@ class _Transfer:
             (pycurl.NOSIGNAL, 1),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-            (pycurl.CONNECTTIMEOUT, max(1, round(timeout))),
+            (pycurl.CONNECTTIMEOUT, max(1, round(way.timeout))),
             (pycurl.LOW_SPEED_LIMIT, 1),
-            (pycurl.LOW_SPEED_TIME, max(1, round(timeout))),
+            (pycurl.LOW_SPEED_TIME, max(1, round(way.timeout))),
             (pycurl.BUFFERSIZE, PIECE_BYTES),
-            (pycurl.SSL_OPTIONS, pycurl.SSLOPT_NATIVE_CA),
+            (pycurl.PROXY, way.proxy.address),
+            (pycurl.NOPROXY, way.proxy.not_for),
             (pycurl.HEADERFUNCTION, self._take_header),
             (pycurl.WRITEFUNCTION, self._take_body),
         ):
             handle.setopt(option, value)
-        paths = ssl.get_default_verify_paths()
-        if paths.cafile is not None:
-            handle.setopt(pycurl.CAINFO, paths.cafile)
-        if paths.capath is not None:
-            handle.setopt(pycurl.CAPATH, paths.capath)
+        self._trust(way.trusted)
+
+    def _trust(self, trusted: Authorities) -> None:
+        import pycurl
+
+        self.handle.setopt(pycurl.SSL_OPTIONS, pycurl.SSLOPT_NATIVE_CA if trusted.system else 0)
+        for option, path in ((pycurl.CAINFO, trusted.file), (pycurl.CAPATH, trusted.folder)):
+            if path is not None:
+                self.handle.setopt(option, path)
+            elif not trusted.system:  # libcurl has a path of its own
+                self.handle.unsetopt(option)
 
     def begin(self, request: Request) -> None:
         """Makes it ready for a request."""

@@ -222,10 +222,10 @@ class Reading:
             self._notify()
 
     def _start(self, parallel: int) -> None:
-        timeout = self._core.configuration.timeout
-        transport = HttpxTransport(timeout)
+        configuration = self._core.configuration
+        transport = HttpxTransport(configuration.timeout)
         self._driver = Driver(self._core, transport)
-        lanes = bulks(timeout, parallel, transport)
+        lanes = bulks(configuration, parallel, transport)
         self._lanes = len(lanes)
         for bulk in lanes:
             start_lane(self, self._driver, bulk)

@@ -4,10 +4,15 @@ For asyncio see `atransport.py`, for reading many files `bulk.py`.
 """
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from privateshare.errors import ConfigurationError, NetworkError
 from privateshare.sdk.flow import Request, Response
+
+if TYPE_CHECKING:
+    import httpx2
+
+C = TypeVar("C", "httpx2.Client", "httpx2.AsyncClient")
 
 PIECE_BYTES = 128 * 1024
 CONNECTIONS = 64
@@ -30,8 +35,7 @@ class HttpxTransport:
         import httpx2
 
         self._errors = (httpx2.RequestError, httpx2.InvalidURL)
-        limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        self._client = httpx2.Client(timeout=timeout, limits=limits)
+        self._client = opened(httpx2.Client, timeout)
 
     def send(self, request: Request) -> Response:
         """The answer."""
@@ -58,6 +62,21 @@ class HttpxTransport:
     def close(self) -> None:
         """Ends all connections."""
         self._client.close()
+
+
+def opened(kind: type[C], timeout: float) -> C:
+    """An HTTP client, of proxies and certificates as the environment has it. Raises ConfigurationError."""
+    import httpx2
+
+    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    try:
+        return kind(timeout=timeout, limits=limits)
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        hint = "Look at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY; for socks5:// also: pip install 'httpx2[socks]'"
+        raise ConfigurationError("the proxy that the environment names cannot be used", hint=hint) from error
+    except OSError as error:
+        hint = "Look at SSL_CERT_FILE and SSL_CERT_DIR"
+        raise ConfigurationError("the certificates that the environment names cannot be read", hint=hint) from error
 
 
 def lower(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -40,11 +40,11 @@ class InMemoryPlatform:
 
     def client(self, **options: Any) -> PrivateShare:
         """The blocking SDK as this platform's contract; `options` are those of `PrivateShare`."""
-        return PrivateShare(APPLICATION, **self.settings(), **options)
+        return PrivateShare(APPLICATION, **(self.settings() | options))
 
     def async_client(self, **options: Any) -> AsyncPrivateShare:
         """The asyncio SDK as this platform's contract; `options` are those of `AsyncPrivateShare`."""
-        return AsyncPrivateShare(APPLICATION, **self.settings(), **options)
+        return AsyncPrivateShare(APPLICATION, **(self.settings() | options))
 
     def settings(self) -> dict[str, Any]:
         """What a client of the app's own needs beside the application's id, "testapplication"."""
