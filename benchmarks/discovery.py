@@ -6,8 +6,8 @@ Prints milliseconds a query, and the ratio to only walking over the records.
 import time
 from collections.abc import Callable
 
-from privateshare.platform.discovery import Index, Query, project, source_record
 from privateshare.protocol.catalogue import CatalogueSource
+from privateshare.protocol.records import Index, Query, project, source_record
 
 QUERIES = {
     "page sorted by name": Query({}, "", {}, [], {"name": "asc"}),
@@ -48,7 +48,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 def main() -> None:
     """Prints one line for each query and size."""
     for size in (1_000, 100_000):
-        records = [source_record(made_up(number)) for number in range(1, size + 1)]
+        records = [source_record(made_up(number), "approved", 0) for number in range(1, size + 1)]
         index = Index(records)
         walk = milliseconds(lambda records=records: sum(1 for _ in records))
         for name, query in QUERIES.items():

@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,6 +15,7 @@ from privateshare.protocol import jwt, pkce
 from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH
 from privateshare.protocol.envelope import encode_metadata, encrypted
 from privateshare.protocol.messages import PushDescriptor
+from privateshare.testing import discovery
 from privateshare.testing.state import (
     APPLICATION,
     CONSENT,
@@ -23,13 +25,13 @@ from privateshare.testing.state import (
     LentFile,
     Pushed,
     State,
-    services,
     status_of,
 )
 
 HOUR_SECONDS = 3600
 QUERY = "permission-access/query/"
 IMPORT = "permission-access/import"
+DISCOVERY = "discovery/"
 
 
 @dataclass
@@ -82,7 +84,7 @@ def answer(state: State, call: Call) -> Answer:
     if call.path == "jwks/oauth":
         return json_answer({"keys": [jwt.key_set_entry(state.signing_key.public_key(), "test")]})
     if call.path == "discovery/services":
-        return json_answer({"data": services()})
+        return json_answer({"data": discovery.services()})
     call.claims = jwt.verify(call.token, state.contract_key.public_key())
     if call.claims.get("client_id") != f"{APPLICATION}_{CONTRACT}":
         raise InvalidClient(f"The client_id ({call.claims.get('client_id')}) is invalid")
@@ -99,6 +101,8 @@ def _by_beginning(call: Call) -> "Route | None":
         return _query
     if call.path.startswith("permission-access/sample/datasets/"):
         return _samples
+    if call.path.startswith(DISCOVERY) and call.method == "POST":
+        return _discovery
     return _push_to_provider if call.path.startswith(f"{IMPORT}/") and call.method == "POST" else None
 
 
@@ -262,6 +266,27 @@ def _samples(_: State, __: Call) -> Answer:
     return json_answer({"default": {"name": "Default", "description": "What a test lends"}})
 
 
+# --- discovery, the contract: protocol 9, 12.1 ---
+
+
+def _discovery(_: State, call: Call) -> Answer:
+    return json_answer(discovery.found(call.path.removeprefix(DISCOVERY), json.loads(call.body)))
+
+
+def _contract(_: State, __: Call) -> Answer:
+    details = {
+        "id": CONTRACT,
+        "type": "json",
+        "accessType": "r",
+        "application": {"id": APPLICATION, "name": "Test", "resources": {}, "status": 1},
+        "certificate": b64encode(b"{}").decode(),
+        "certificateContractSchemaVersion": "5.0.0",
+        "expirationDate": int(time.time() + 365 * 24 * HOUR_SECONDS) * 1000,
+        "partnerId": "test",
+    }
+    return json_answer(details)
+
+
 Route = Callable[[State, Call], Answer]
 
 _ROUTES: Mapping[tuple[str, str], Route] = {
@@ -275,6 +300,7 @@ _ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "permission-access/revoke/h:accountId"): _revoke_account,
     ("DELETE", "user"): _delete_user,
     ("POST", IMPORT): _push,
+    ("GET", "permission-access/contract"): _contract,
     ("POST", "storage"): _new_storage,
     ("GET", "storage"): _person_storage,
 }

@@ -2,7 +2,6 @@
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,24 +98,3 @@ def status_of(state: State) -> dict[str, Any]:
         for id_ in state.accounts
     }
     return {"state": "partial" if state.to_sign_in else "completed", "details": details}
-
-
-def services() -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """What the catalogue knows, as something to connect. Protocol 9.1."""
-    known = catalogue()
-    return {
-        "countries": [{"id": entry.id, "code": entry.code, "name": entry.name} for entry in known.countries.values()],
-        "serviceGroups": [{"id": entry.id, "name": entry.name} for entry in known.service_groups.values()],
-        "services": [
-            {
-                "id": entry.id,
-                "name": entry.name,
-                "serviceGroups": [{"id": group} for group in entry.groups],
-                "publishedStatus": "approved",
-                "publishedDate": 1,
-                "serviceId": entry.service_type,
-                "reference": entry.reference,
-            }
-            for entry in known.sources.values()
-        ],
-    }

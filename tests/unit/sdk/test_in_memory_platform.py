@@ -12,14 +12,17 @@ from privateshare import (
     AuthorizationFailed,
     ConfigurationError,
     FileNotFound,
+    InvalidRequest,
     InvalidToken,
     NetworkError,
     NotFound,
     PageOptions,
     PrivateShare,
     PushDescriptor,
+    ServiceGroup,
     ServiceType,
     SessionState,
+    SourceQuery,
     TooManyRequests,
     Unavailable,
     UserAccessToken,
@@ -201,6 +204,25 @@ def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform):
         platform.stop()
         with pytest.raises(InvalidToken):
             app.push_data(token, b"late", descriptor)
+
+
+async def test_the_catalogue_is_searched_as_on_a_platform(platform: InMemoryPlatform):
+    """By both clients: filters, projections, pages; and a field that is not known is refused."""
+    query = SourceQuery(filter={"service": {"id": [ServiceType.SPOTIFY]}}, include=["id", "name"])
+    with platform.client() as app:
+        found = app.query_sources(query)
+        assert ([source.raw for source in found.data], found.total) == ([{"id": 16, "name": "Spotify"}], 1)
+        page = app.query_sources(limit=2, offset=1, sort="desc")
+        assert (len(page.data), page.offset, page.total > 20) == (2, 1, True)
+        assert {category.id for category in app.query_categories()} == set(ServiceGroup)
+        assert len(app.query_source_types(SourceQuery(filter={"id": [1]}))) == 1
+        with pytest.raises(InvalidRequest, match="colour"):
+            app.query_countries(SourceQuery(filter={"colour": ["red"]}))
+        assert app.get_contract_details().id == platform.settings()["contract_id"]
+    async with platform.async_client() as client:
+        assert await client.query_sources(query) == found
+        assert {country.code for country in await client.query_countries()} >= {"nl", "uk"}
+        assert all(entry.name for entry in await client.query_platforms())
 
 
 async def test_the_asyncio_client_sends_async_iterators(platform: InMemoryPlatform):

@@ -1,6 +1,6 @@
 """What can be connected. Protocol 9."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -23,6 +23,8 @@ from privateshare.protocol.discovery import (
     ServiceGroupInfo,
     ServicePlatform,
 )
+from privateshare.protocol.records import Query as RecordQuery
+from privateshare.protocol.records import flat_filters, other_records, project
 from privateshare.protocol.wire import Wire
 from privateshare.sources.registry import listed_sources
 
@@ -30,7 +32,6 @@ router = APIRouter(tags=["discovery"])
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
-MAX_FILTERED = 1000  # values of one field
 MAX_SEARCHED = MAX_INCLUDED = 100
 PICTURE, PICTURE_TYPE, PICTURE_PIXELS = "icon.png", "image/png", 128  # of every source: apps on phones need one
 IMAGE = 0  # the type of a resource that is one
@@ -111,7 +112,7 @@ async def sources(request: Request, caller: ContractCaller, body: SourceRequest 
     found = discovery.sources().find(_query(asked.query, asked.sort))
     page = found[asked.offset : asked.offset + asked.limit]
     picture = {"resource": {"url": _picture(request), "mimetype": PICTURE_TYPE}}
-    data = [discovery.project(record | picture, asked.query.include) for record in page]
+    data = [project(record | picture, asked.query.include) for record in page]
     return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
 
 
@@ -123,28 +124,15 @@ async def records(
 ) -> RecordsAnswer:
     """Categories, countries, platforms or source types (`sourceTypes`). Protocol 9.3."""
     del caller  # any contract may ask
-    if kind not in discovery.others():
+    if kind not in other_records():
         raise NotFound("Not Found")
     asked = (body or SourceRequest()).query
-    found = discovery.others()[kind].find(_query(asked, {}))
-    return RecordsAnswer(data=[discovery.project(record, asked.include) for record in found])
+    found = other_records()[kind].find(_query(asked, {}))
+    return RecordsAnswer(data=[project(record, asked.include) for record in found])
 
 
-def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> discovery.Query:
-    return discovery.Query(asked.search, asked.query_string or "", dict(_flat(asked.filter)), asked.include, sort)
-
-
-def _flat(filters: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Filters by dotted field: clients write `{"service": {"id": [1]}}` as well as `{"service.id": [1]}`."""
-    for name, value in filters.items():
-        fields = (
-            {f"{name}.{field}": values for field, values in value.items()} if isinstance(value, dict) else {name: value}
-        )
-        for field, values in fields.items():
-            listed = values if isinstance(values, list) else [values]
-            if len(listed) > MAX_FILTERED or not all(isinstance(item, str | int | None) for item in listed):
-                raise InvalidRequest(f"query.filter: {field} must be at most {MAX_FILTERED} texts or numbers")
-            yield field, listed
+def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> RecordQuery:
+    return RecordQuery(asked.search, asked.query_string or "", dict(flat_filters(asked.filter)), asked.include, sort)
 
 
 def _picture(request: Request) -> str:

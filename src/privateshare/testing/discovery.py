@@ -1,0 +1,55 @@
+"""What the platform in memory says of the catalogue. Protocol 9."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from privateshare.errors import NotFound
+from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.records import Index, Query, flat_filters, other_records, project, source_record
+
+PUBLISHED = 1_700_000_000_000
+LIMIT = 20
+
+
+def services() -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """What the catalogue knows, as something to connect. Protocol 9.1."""
+    known = catalogue()
+    return {
+        "countries": [{"id": entry.id, "code": entry.code, "name": entry.name} for entry in known.countries.values()],
+        "serviceGroups": [{"id": entry.id, "name": entry.name} for entry in known.service_groups.values()],
+        "services": [
+            {
+                "id": entry.id,
+                "name": entry.name,
+                "serviceGroups": [{"id": group} for group in entry.groups],
+                "publishedStatus": "approved",
+                "publishedDate": PUBLISHED,
+                "serviceId": entry.service_type,
+                "reference": entry.reference,
+            }
+            for entry in known.sources.values()
+        ],
+    }
+
+
+def found(kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Sources, categories, countries, platforms or source types, as a query asks. Raises NotFound, InvalidRequest."""
+    index = _sources() if kind == "sources" else other_records().get(kind)
+    if index is None:
+        raise NotFound("Not Found")
+    asked = body.get("query", {})
+    filters, include = dict(flat_filters(asked.get("filter", {}))), asked.get("include", [])
+    records = index.find(
+        Query(asked.get("search", {}), asked.get("queryString", ""), filters, include, body.get("sort", {}))
+    )
+    if kind != "sources":
+        return {"data": [project(record, include) for record in records]}
+    limit, offset = body.get("limit", LIMIT), body.get("offset", 0)
+    page = [project(record, include) for record in records[offset : offset + limit]]
+    return {"data": page, "limit": limit, "offset": offset, "total": len(records)}
+
+
+@cache
+def _sources() -> Index:
+    return Index(source_record(source, "approved", PUBLISHED) for source in catalogue().sources.values())
