@@ -90,7 +90,8 @@ if TYPE_CHECKING:
     from privateshare.sdk.areading import AsyncReading
     from privateshare.sdk.client import PrivateShare
     from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, Returned
-    from privateshare.sdk.reading import FileError, Reading, ReadResult
+    from privateshare.sdk.reading import Reading
+    from privateshare.sdk.run import FileError, ReadResult
     from privateshare.sdk.sinks import File
     from privateshare.sdk.tables import Table, Tables, tables
     from privateshare.sdk.tokens import FileTokenStore, MemoryTokenStore, TokenStore, UserAccessToken
@@ -175,8 +176,8 @@ _HOME = {
     "PageOptions": "privateshare.sdk.consent",
     "PageUrl": "privateshare.sdk.consent",
     "Returned": "privateshare.sdk.consent",
-    "FileError": "privateshare.sdk.reading",
-    "ReadResult": "privateshare.sdk.reading",
+    "FileError": "privateshare.sdk.run",
+    "ReadResult": "privateshare.sdk.run",
     "Reading": "privateshare.sdk.reading",
     "File": "privateshare.sdk.sinks",
     "Table": "privateshare.sdk.tables",

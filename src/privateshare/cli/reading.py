@@ -12,7 +12,7 @@ from privateshare.cli.operating import AsJson, show, show_table
 from privateshare.cli.progress import progress
 
 if TYPE_CHECKING:
-    from privateshare.sdk.reading import FileError
+    from privateshare.sdk.run import FileError
     from privateshare.sdk.sinks import File
 
 SOME_FAILED = 3  # exit code

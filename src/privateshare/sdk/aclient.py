@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from privateshare.sdk.consent import AuthorizeUrl, PageOptions, Returned
     from privateshare.sdk.core import OnToken
     from privateshare.sdk.flow import Flow
-    from privateshare.sdk.reading import OnError, OnFile, OnStatus
+    from privateshare.sdk.run import OnError, OnFile, OnStatus
     from privateshare.sdk.sinks import File, OnProgress
     from privateshare.sdk.tokens import UserAccessToken
 
@@ -183,11 +183,11 @@ class AsyncPrivateShare(AsyncCalls):
         coroutine functions. Use it in `async with`, or call `close`, if you may leave it early.
         """
         from privateshare.sdk.areading import AsyncReading
-        from privateshare.sdk.reading import Callbacks, Reading
+        from privateshare.sdk.run import Callbacks, Run
 
         tell = on_loop(on_access_token_change or self._core.on_access_token_change)
         begin = partial(
-            Reading,
+            Run,
             replace(self._core, on_access_token_change=tell),
             flows.reading.key_of(session),
             user_access_token,

@@ -1,25 +1,25 @@
-"""A run of `read_all_files` for asyncio. The run itself has threads of its own, see `reading.py`."""
+"""A run of `read_all_files` for asyncio. The run itself has threads of its own, see `run.py`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Self
 
-from privateshare.sdk.reading import Reading, ReadResult
+from privateshare.sdk.run import ReadResult, Run
 from privateshare.sdk.sinks import File
 
 
 class AsyncReading:
     """A run of `read_all_files`: iterate over it for the files as they become ready, or wait for its `result`."""
 
-    def __init__(self, begin: Callable[[Callable[[], object]], Reading]) -> None:
+    def __init__(self, begin: Callable[[Callable[[], object]], Run]) -> None:
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._run = begin(self._wake)
 
     def stop_polling(self) -> None:
         """Ends it soon: no further file is begun, those under way are finished."""
-        self._run.stop_polling()
+        self._run.stop()
 
     async def result(self) -> ReadResult:
         """How it ended, once it has; files that nobody took are let go. Raises what ended it early."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from privateshare.sdk.consent import AuthorizeUrl, PageOptions, Returned
     from privateshare.sdk.core import OnToken
     from privateshare.sdk.flow import Flow
-    from privateshare.sdk.reading import OnError, OnFile, OnStatus, Reading
+    from privateshare.sdk.reading import Reading
+    from privateshare.sdk.run import OnError, OnFile, OnStatus
     from privateshare.sdk.sinks import File, OnProgress
     from privateshare.sdk.tokens import UserAccessToken
 
@@ -204,9 +205,10 @@ class PrivateShare(Calls):
         refreshed meanwhile goes to `on_access_token_change`, or if it is not given to the client's own. Callbacks run
         on other threads. Protocol 5, 6.
         """
-        from privateshare.sdk.reading import Callbacks, Reading
+        from privateshare.sdk.reading import Reading
+        from privateshare.sdk.run import Callbacks, Run
 
-        return Reading(
+        run = Run(
             replace(self._core, on_access_token_change=on_access_token_change or self._core.on_access_token_change),
             flows.reading.key_of(session),
             user_access_token,
@@ -214,6 +216,7 @@ class PrivateShare(Calls):
             Path(into) if into is not None else None,
             parallel,
         )
+        return Reading(run)
 
     def read_accounts(self, user_access_token: UserAccessToken) -> list[Account]:
         """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""

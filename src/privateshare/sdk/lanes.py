@@ -14,7 +14,7 @@ from privateshare.sdk.flow import Flow, Sink, Sleep
 from privateshare.sdk.sinks import File
 
 if TYPE_CHECKING:
-    from privateshare.sdk.reading import Reading
+    from privateshare.sdk.run import Run
 
 PATIENCE_SECONDS = 0.5  # until it looks whether it should end
 
@@ -27,13 +27,13 @@ class Task:
     flow: Flow[File]
 
 
-def start_lane(run: "Reading", driver: Driver, bulk: Bulk[Task]) -> None:
+def start_lane(run: "Run", driver: Driver, bulk: Bulk[Task]) -> None:
     """Starts a thread that reads what the run gives it."""
     threading.Thread(target=_Lane(run, driver, bulk).run, name="privateshare-read", daemon=True).start()
 
 
 class _Lane:
-    def __init__(self, run: "Reading", driver: Driver, bulk: Bulk[Task]) -> None:
+    def __init__(self, run: "Run", driver: Driver, bulk: Bulk[Task]) -> None:
         self._run, self._driver, self._bulk = run, driver, bulk
         self._tasks: set[Task] = set()
         self._resting: dict[Task, float] = {}  # those that wait before they are tried again, and until when

@@ -1,6 +1,5 @@
 """`read_all_files` where things go wrong, through libcurl (`privateshare[fast]`) and through httpx2."""
 
-import sys
 import threading
 import time
 from collections import Counter
@@ -16,14 +15,7 @@ END = time.time() + 86_400
 TOKEN = UserAccessToken(Token("access", END), Token("refresh", END), "user", "consent")
 NAMES = [f"file-{number}" for number in range(40)]
 
-
-@pytest.fixture(autouse=True, params=["libcurl", "httpx2"])
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test runs with the extra and without it."""
-    if request.param == "httpx2":
-        monkeypatch.setitem(sys.modules, "pycurl", None)  # as where it is not installed
-    else:
-        pytest.importorskip("pycurl")
+pytestmark = pytest.mark.usefixtures("transport")
 
 
 def client_of(platform: Scripted) -> PrivateShare:

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from tests.unit.sdk.proxy import Proxy, authority, running
 ELSEWHERE = "platform.example"  # a name that nothing but the proxy knows
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,15 +23,6 @@ def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture(autouse=True, params=["libcurl", "httpx2"])
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test runs with the extra `fast` and without it."""
-    if request.param == "httpx2":
-        monkeypatch.setitem(sys.modules, "pycurl", None)  # as where it is not installed
-    else:
-        pytest.importorskip("pycurl")
 
 
 @pytest.fixture
