@@ -205,6 +205,7 @@ def test_what_is_wrong_is_said_in_one_line(signed_in: Path, tmp_path: Path):
 def test_revoking_ends_it(signed_in: Path):
     """Runs last in this file: the token stops working, and is forgotten."""
     token = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]["token"]
+    assert "--yes" in run(signed_in, "revoke", "--json", code=1)
     assert "deleted" in json.loads(run(signed_in, "revoke", "--yes", "--json"))
     assert "privateshare login" in run(signed_in, "accounts", code=1)
     profiles = json.loads((signed_in / "config" / "profiles.json").read_text())

@@ -15,9 +15,11 @@ PACKAGE = Path(privateshare.__file__).parent
 PUBLIC = ("privateshare.errors.", "privateshare.objects.", "privateshare.protocol.", "privateshare.testing.")
 
 PROGRAM = """
+from collections.abc import AsyncIterator
 from typing import assert_type
 
 from privateshare import AsyncPrivateShare, File, Page, PrivateShare, ServiceGroup, UserAccessToken  # wrong: Page
+from privateshare import CategoryRecord, CountryRecord, PushDescriptor
 from privateshare.objects import DataObject, OtherObject, PlayHistory, Track
 
 
@@ -29,6 +31,10 @@ def read(app: PrivateShare, token: UserAccessToken, file: File, other: OtherObje
     PlayHistory(created_date=None)
     play.playd_at  # wrong
     app.read_file("session", "name", token, to=7)  # wrong
+    source = app.query_sources().data[0]
+    assert_type(source.country, list[CountryRecord])
+    source.nmae  # wrong
+    assert_type(app.query_categories(), list[CategoryRecord])
 
 
 async def read_more(app: AsyncPrivateShare, token: UserAccessToken) -> None:
@@ -36,6 +42,17 @@ async def read_more(app: AsyncPrivateShare, token: UserAccessToken) -> None:
         async for file in reading:
             assert_type(file, File)
     app.read_session(token).key  # wrong
+    assert_type((await app.query_sources()).data[0].country, list[CountryRecord])
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b""
+
+
+async def send(app: PrivateShare, client: AsyncPrivateShare, token: UserAccessToken, what: PushDescriptor) -> None:
+    await client.push_data(token, pieces(), what)
+    await client.upload_file_to_storage("storage", "/path", pieces())
+    app.push_data(token, pieces(), what)  # wrong
 """
 WRONG = {number for number, line in enumerate(PROGRAM.splitlines(), 1) if "# wrong" in line}
 

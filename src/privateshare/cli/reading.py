@@ -10,6 +10,7 @@ import typer
 from privateshare.cli.login import ProfileName
 from privateshare.cli.operating import AsJson, show, show_table
 from privateshare.cli.progress import progress
+from privateshare.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from privateshare.sdk.run import FileError
@@ -111,6 +112,8 @@ def revoke(
     """Delete the person as far as this app is concerned; its token stops working at once, and is forgotten here."""
     from privateshare.cli.profiles import load_profile, save_profile, signed_in
 
+    if as_json and not yes:
+        raise ConfigurationError("a program cannot be asked whether it is sure", hint="Say --yes")
     with signed_in(profile) as (client, token):
         if not yes:
             typer.confirm(f"Delete what this app has of {token.user_id}?", abort=True, err=True)
