@@ -4,9 +4,10 @@ httpx2 reads the same variables by itself; here they are for libcurl, which else
 """
 
 import os
-import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+LOOPBACK = ("localhost", "127.0.0.0/8", "::1")  # which no proxy leads to
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ def proxy_to(url: str) -> Proxy:
     known = getproxies()
     not_for = [host.strip() for host in known.get("no", "").split(",")]
     address = known.get(urlsplit(url).scheme) or known.get("all") or ""
-    return Proxy("" if "*" in not_for else address, ",".join(not_for))
+    return Proxy("" if "*" in not_for else address, ",".join([*LOOPBACK, *not_for]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,7 @@ def authorities() -> Authorities:
         return Authorities(file, None)
     if folder := os.environ.get("SSL_CERT_DIR"):
         return Authorities(None, folder)
+    import ssl
+
     paths = ssl.get_default_verify_paths()
     return Authorities(paths.cafile, paths.capath, system=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from privateshare.errors import ConfigurationError, NetworkError
 from privateshare.sdk.flow import Request, Response
+from privateshare.sdk.surroundings import LOOPBACK
 
 if TYPE_CHECKING:
     import httpx2
@@ -16,6 +17,7 @@ C = TypeVar("C", "httpx2.Client", "httpx2.AsyncClient")
 
 PIECE_BYTES = 128 * 1024
 CONNECTIONS = 64
+NOT_PROXIED = {f"all://[{host}]" if ":" in host else f"all://{host}": None for host in LOOPBACK}
 
 
 class Transport(Protocol):
@@ -70,7 +72,7 @@ def opened(kind: type[C], timeout: float) -> C:
 
     limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     try:
-        return kind(timeout=timeout, limits=limits)
+        return kind(timeout=timeout, limits=limits, mounts=NOT_PROXIED)
     except (ImportError, ValueError, httpx2.InvalidURL) as error:
         hint = "Look at HTTP_PROXY, HTTPS_PROXY and ALL_PROXY; for socks5:// also: pip install 'httpx2[socks]'"
         raise ConfigurationError("the proxy that the environment names cannot be used", hint=hint) from error

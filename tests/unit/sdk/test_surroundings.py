@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,15 +115,34 @@ async def test_what_nobody_vouches_for_is_not_talked_to(
     assert proxy.forwarded == []
 
 
-@pytest.mark.parametrize("spared", ["127.0.0.1", "example.org, 127.0.0.0/8", "*", "example.org,*"])
-async def test_no_proxy_spares_hosts(
-    platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, spared: str
+async def test_this_machine_is_reached_without_a_proxy(
+    platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ):
-    """By name, by network, or all of them."""
+    """By its name too: no proxy leads back to it."""
+    monkeypatch.setenv("ALL_PROXY", proxy.address)
+    for base_url in (platform.base_url, platform.base_url.replace("127.0.0.1", "localhost")):
+        assert len(await read_everything(platform, token, base_url)) == 6
+    assert proxy.forwarded == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there, no connection leads to 0.0.0.0")
+@pytest.mark.parametrize(
+    ("spared", "through"), [("", True), ("0.0.0.0", False), ("example.org, 0.0.0.0/8", False), ("x.org,*", False)]
+)
+async def test_no_proxy_spares_addresses(
+    platform: InMemoryPlatform,
+    token: UserAccessToken,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    spared: str,
+    through: bool,
+):
+    """One, a network of them, or all."""
     monkeypatch.setenv("HTTP_PROXY", proxy.address)
     monkeypatch.setenv("NO_PROXY", spared)
-    assert len(await read_everything(platform, token, platform.base_url)) == 6
-    assert proxy.forwarded == []
+    base_url = platform.base_url.replace("127.0.0.1", "0.0.0.0")
+    assert len(await read_everything(platform, token, base_url)) == 6
+    assert bool(proxy.forwarded) is through
 
 
 @pytest.mark.parametrize("spared", [ELSEWHERE, "example", ".example"])
