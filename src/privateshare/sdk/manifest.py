@@ -32,11 +32,8 @@ class Manifest:
         self._folder.mkdir(parents=True, exist_ok=True)
         for torn in self._folder.glob(".*.part"):
             torn.unlink(missing_ok=True)
-        path = self._folder / NAME
-        if path.exists():
-            for line in path.read_text("utf-8", errors="replace").splitlines():
-                self._remember(line)
-        self._file = path.open("a", encoding="utf-8")
+        self._known = _noted(self._folder)
+        self._file = (self._folder / NAME).open("a", encoding="utf-8")
         self._file.write("\n")  # ends a line that may have been torn
 
     def has(self, entry: FileEntry) -> bool:
@@ -71,9 +68,20 @@ class Manifest:
             os.fsync(self._file.fileno())
             self._file.close()
 
-    def _remember(self, line: str) -> None:
+
+def updated_dates(folder: Path) -> dict[str, int]:
+    """How new each file of a folder is, by name, in milliseconds since the epoch; nothing if none were read into it."""
+    return {name: updated for name, (updated, _) in _noted(folder).items()}
+
+
+def _noted(folder: Path) -> dict[str, tuple[int, int]]:
+    """The date and the size of each file that was noted; the last note of a file counts."""
+    noted: dict[str, tuple[int, int]] = {}
+    path = folder / NAME
+    for line in path.read_text("utf-8", errors="replace").splitlines() if path.exists() else ():
         try:
-            noted = json.loads(line)
-            self._known[noted["name"]] = (int(noted["updatedDate"]), int(noted["size"]))
+            note = json.loads(line)
+            noted[note["name"]] = int(note["updatedDate"]), int(note["size"])
         except (ValueError, KeyError, TypeError):
-            return
+            continue
+    return noted

@@ -13,6 +13,7 @@ from privateshare.errors import ConfigurationError
 from privateshare.protocol.catalogue import catalogue, object_type_of
 from privateshare.protocol.object_time import DIGIME, FHIR
 from privateshare.sdk.columns import Columns, Record
+from privateshare.sdk.manifest import updated_dates
 from privateshare.sdk.sinks import File
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ def tables(files: Iterable[File] | str | Path) -> Tables:
 
 def _contents(files: Iterable[File] | str | Path) -> Iterator[_Content]:
     if isinstance(files, str | Path):
-        for path in sorted(Path(files).glob("*.json")):
+        dates = updated_dates(Path(files))
+        for path in sorted(Path(files).glob("*.json"), key=lambda path: (dates.get(path.name, 0), path.name)):
             yield _Content(_type_of(None, path.name), path)
         return
     for file in sorted(files, key=lambda file: file.updated_date or 0):

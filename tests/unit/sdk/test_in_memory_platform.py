@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -204,6 +205,17 @@ def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform):
         platform.stop()
         with pytest.raises(InvalidToken):
             app.push_data(token, b"late", descriptor)
+
+
+def test_of_an_object_in_two_files_of_a_folder_the_newer_counts(platform: InMemoryPlatform, tmp_path: Path):
+    """Whatever the files are called."""
+    with platform.client() as app:
+        token = sign_in(platform, app)
+        for name, title in (("18_5_19_1_403_2.json", "old"), ("18_5_19_1_403_1.json", "new")):
+            platform.lend("playlist", [{"entityid": "1", "name": title}], name)
+            time.sleep(0.002)  # until the next millisecond
+        app.read_all_files(app.read_session(token), token, into=tmp_path).result()
+    assert [record["name"] for record in tables(tmp_path)["playlist"].to_records()] == ["new"]
 
 
 async def test_the_catalogue_is_searched_as_on_a_platform(platform: InMemoryPlatform):
