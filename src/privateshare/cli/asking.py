@@ -7,7 +7,6 @@ from typing import Any
 
 from privateshare.errors import ConfigurationError, InvalidRequest
 from privateshare.protocol.catalogue import Named, catalogue
-from privateshare.protocol.scope import start_of_last
 
 _READ = re.compile(r"(?P<group>[^/:]+)(/(?P<services>[^/:]+))?(:(?P<objects>[^/:]+))?")
 
@@ -50,6 +49,8 @@ def _plain(text: str) -> str:
 
 def time_ranges(last: str | None, since: datetime | None, until: datetime | None) -> list[dict[str, Any]]:
     """The one time range of `--last`, or of `--from` and `--to`, or all. Raises ConfigurationError if they clash."""
+    from privateshare.protocol.scope import start_of_last
+
     if last is not None:
         if since or until:
             raise ConfigurationError("give --last, or --from and --to, not both")
