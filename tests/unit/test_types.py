@@ -12,7 +12,13 @@ import pytest
 import privateshare
 
 PACKAGE = Path(privateshare.__file__).parent
-PUBLIC = ("privateshare.errors.", "privateshare.objects.", "privateshare.protocol.", "privateshare.testing.")
+PUBLIC = (
+    "privateshare.errors.",
+    "privateshare.objects.",
+    "privateshare.protocol.",
+    "privateshare.sdk.",
+    "privateshare.testing.",
+)
 
 PROGRAM = """
 from collections.abc import AsyncIterator

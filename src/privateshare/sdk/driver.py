@@ -30,7 +30,7 @@ class Driver:
 
     def __init__(self, core: Core, transport: Transport) -> None:
         self._core, self._transport = core, transport
-        self.abandoned = threading.Event()
+        self.abandoned: threading.Event = threading.Event()
 
     def drive(self, flow: Flow[T]) -> T:
         """What the flow comes to. Raises what it raises, and Abandoned."""

@@ -13,7 +13,9 @@ from privateshare.sdk.flows.calls import Keys, called, read_as, signed_claims, t
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.version import VERSION
 
-AGENT = {"sdk": {"name": "privateshare-python", "version": VERSION, "meta": {"python": platform.python_version()}}}
+AGENT: dict[str, Any] = {
+    "sdk": {"name": "privateshare-python", "version": VERSION, "meta": {"python": platform.python_version()}}
+}
 
 
 def authorize(
