@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -105,3 +106,27 @@ def test_mypy_finds_what_is_wrong_in_an_app(installed: Path):
     done = subprocess.run(command, cwd=installed, capture_output=True, text=True)
     lines = {int(line.split(":")[1]) for line in done.stdout.splitlines() if line.startswith("program.py:")}
     assert lines == WRONG, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_code_of_the_documents_is_well_typed(installed: Path):
+    """For mypy in its strict mode."""
+    names = dict.fromkeys(["APPLICATION_ID", "CONTRACT_ID", "PRIVATE_KEY", "BASE_URL", "REDIRECT_URI"], "str")
+    names |= {"ADDRESS_THEY_CAME_BACK_TO": "str", "FOLDER": "Path"}
+    given = "".join(f"{name}: {kind}\n" for name, kind in names.items())
+    text = (Path(__file__).parents[2] / "docs" / "sdk.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) > 15
+    (installed / "document.py").write_text("\n".join(["from pathlib import Path", given, *blocks]))
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--no-incremental",
+        "--follow-imports",
+        "silent",
+        "document.py",
+    ]
+    done = subprocess.run(command, cwd=installed, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -52,7 +52,7 @@ def login(
         if browser:
             webbrowser.open(asked.url)
         returned = client.read_return(returns.wait(asked.state), state=asked.state)
-        token = client.exchange_code_for_token(returned.code or "", asked.code_verifier)
+        token = client.exchange_code_for_token(returned.code, asked.code_verifier)
     save_profile(profile, chosen.with_token(token))
     if as_json:
         show({"profile": profile, "user_id": token.user_id, "consent_id": token.consent_id}, as_json)

@@ -91,7 +91,7 @@ def read(
         with reading:  # which after Ctrl-C leaves no file half-written
             result = reading.result()
     facts: dict[str, object] = {
-        "state": result.status.state.value if result.status else "unknown",
+        "state": result.status.state.value,
         "read": result.files,
         "there_before": result.skipped,
         "failed": len(result.errors),

@@ -38,10 +38,10 @@ class PageUrl:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a person came back with: `code` for a first grant, `account_reference` if they connected a source."""
+    """What a person came back with: `code` for a grant, else empty; `account_reference` if they connected a source."""
 
     state: str | None
-    code: str | None = field(default=None, repr=False)
+    code: str = field(default="", repr=False)
     account_reference: str | None = None
 
 
@@ -96,4 +96,4 @@ def read_return(url: str, state: str | None) -> Returned:
     if query.get("success") == "false" or "errorCode" in query:
         code = query.get("errorCode", "")  # which may be shown on a page: a word, and nothing else
         raise AuthorizationFailed(code if _ERROR_CODE.fullmatch(code) else "SERVER_ERROR")
-    return Returned(query.get("state"), query.get("code"), query.get("accountReference"))
+    return Returned(query.get("state"), query.get("code", ""), query.get("accountReference"))

@@ -58,7 +58,7 @@ class Callbacks:
 class ReadResult:
     """How reading all files ended: the session's last status, how many were read or already there, what failed."""
 
-    status: Status | None
+    status: Status
     files: int
     skipped: int
     size: int

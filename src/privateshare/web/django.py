@@ -70,5 +70,5 @@ def consent_urls(
 def _arrived(client: PrivateShare, keeper: Keeper, request: HttpRequest, cookie: str) -> Arrived:
     kept = keeper.kept(request.COOKIES.get(cookie))
     returned = client.read_return(request.build_absolute_uri(), state=kept.state)
-    token = client.exchange_code_for_token(returned.code or "", kept.verifier)
+    token = client.exchange_code_for_token(returned.code, kept.verifier)
     return Arrived(token, kept.session, returned.account_reference)

@@ -73,5 +73,5 @@ def consent_router(
 async def _arrived(client: AsyncPrivateShare, keeper: Keeper, request: Request, cookie: str) -> Arrived:
     kept = keeper.kept(request.cookies.get(cookie))
     returned = client.read_return(str(request.url), state=kept.state)
-    token = await client.exchange_code_for_token(returned.code or "", kept.verifier)
+    token = await client.exchange_code_for_token(returned.code, kept.verifier)
     return Arrived(token, kept.session, returned.account_reference)

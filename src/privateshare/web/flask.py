@@ -73,5 +73,5 @@ def consent_blueprint(
 def _arrived(client: PrivateShare, keeper: Keeper, cookie: str) -> Arrived:
     kept = keeper.kept(request.cookies.get(cookie))
     returned = client.read_return(request.url, state=kept.state)
-    token = client.exchange_code_for_token(returned.code or "", kept.verifier)
+    token = client.exchange_code_for_token(returned.code, kept.verifier)
     return Arrived(token, kept.session, returned.account_reference)

@@ -40,7 +40,7 @@ def token(platform: InMemoryPlatform) -> UserAccessToken:
     with platform.client() as app:
         asked = app.get_authorize_url("http://127.0.0.1/return")
         returned = app.read_return(platform.consent(asked.url), state=asked.state)
-        return app.exchange_code_for_token(returned.code or "", asked.code_verifier)
+        return app.exchange_code_for_token(returned.code, asked.code_verifier)
 
 
 @pytest.fixture
