@@ -44,6 +44,7 @@ def make_core(
     on_access_token_change: OnToken | None,
 ) -> Core:
     """A core from a client's arguments. Raises ConfigurationError."""
+    from privateshare.sdk import run  # noqa: F401 - what calls need comes with the client, not within its first call
     from privateshare.sdk.configuration import configured
 
     addresses = {"base_url": base_url, "onboard_url": onboard_url, "storage_url": storage_url}

@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 import privateshare
+from privateshare.protocol import jwt
 
 NAMES = """
 Accept Account AccountError AccountIds AccountRef AccountStatus ApiError AsyncPrivateShare AsyncReading
@@ -33,11 +35,24 @@ def test_the_public_names_are_these():
     "names", ["PrivateShare", "PageOptions, UserAccessToken, FileTokenStore, InvalidToken, ObjectType"]
 )
 def test_importing_the_client_imports_nothing_heavy(names: str):
-    """HTTP, crypto, JOSE and pydantic come with the first call, and asyncio with its own client."""
+    """HTTP, crypto, JOSE and pydantic come when a client is made, and asyncio with its own."""
     script = f"import sys; from privateshare import {names}; print(*{{name.split('.')[0] for name in sys.modules}})"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     heavy = {"httpx2", "joserfc", "cryptography", "pydantic", "zstandard", "brotli", "asyncio", "ssl", "http", "email"}
     assert heavy.isdisjoint(loaded)
+
+
+def test_making_a_client_imports_what_its_calls_need():
+    """So that no first call waits for it."""
+    pem = jwt.private_pem(generate_private_key(65537, 2048))
+    script = f"""
+import sys
+from privateshare import PrivateShare
+with PrivateShare("a", contract_id="c", private_key={pem!r}):
+    print(*sys.modules)
+"""
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert {"httpx2", "joserfc", "cryptography", "pydantic", "privateshare.sdk.run"}.issubset(loaded)
 
 
 def test_the_asyncio_client_needs_no_more_than_asyncio():
