@@ -121,8 +121,8 @@ async def test_sessions_at_the_same_time_share_a_sync(people: People, platform: 
                 wire.get(f"permission-access/query/{session}", access_token=tokens.access).json()["status"]["state"]
                 == "running"
             )
-    expected = contents(wire, tokens, first)
-    assert [contents(wire, tokens, session) for session in others] == [expected, expected]
+    expected, files = contents(wire, tokens, first), wait_until_over(wire, tokens, first)["fileList"]
+    assert [wait_until_over(wire, tokens, session)["fileList"] for session in others] == [files, files]
     assert len({await joined(platform, session) for session in (first, *others)}) == 1
     later = triggered(wire, tokens)
     assert contents(wire, tokens, later) == expected

@@ -22,6 +22,7 @@ MAX_PLAIN_BYTES = 16 * 1024 * MEGABYTE  # of all that is read from one archive
 MAX_RATIO = 200  # JSON of histories and records packs 10 to 40 times smaller; a bomb, over 1000
 MIN_BOMB_BYTES = 50 * MEGABYTE  # below this no ratio matters
 MAX_ITEM_BYTES = 64 * MEGABYTE  # of one object with all its text and attachments
+PARSE_BYTES = 256 * 1024  # at a time: the parser begins a string that goes on in the next piece again
 MAX_DEPTH = 64  # of nested objects and arrays
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK"
@@ -178,7 +179,7 @@ def json_items(stream: io.BufferedReader, path: str, name: str) -> Iterator[Json
     skip_byte_order_mark(stream)
     guarded = Guarded(stream, name)
     try:
-        for item in ijson.items(guarded, path, use_float=True, multiple_values=True):
+        for item in ijson.items(guarded, path, use_float=True, multiple_values=True, buf_size=PARSE_BYTES):
             yield json_object(item, name)
             guarded.next_item()
     except (ijson.JSONError, UnicodeDecodeError) as error:
