@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import psycopg
 import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -156,6 +157,23 @@ async def statements(platform: Platform, heard: Callable[[str], Any]) -> AsyncIt
         yield
     finally:
         event.remove(platform.database.engine.sync_engine, "before_cursor_execute", hear)
+
+
+async def test_an_answer_is_of_one_moment(held: Held) -> None:
+    """Protocol 6.1: a session that ends while the answer is made is not told to be completed, with nothing in it."""
+    url = held.platform.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    ended = []
+
+    def end(text: str) -> None:
+        if "session_syncs" in text and not ended:
+            with psycopg.connect(url) as connection:
+                ended.append(connection.execute("DELETE FROM sessions WHERE library_id = %s", [held.library_id]))
+
+    async with statements(held.platform, end):
+        answer = await held.ask(0, "")
+    assert ended
+    assert (answer.status_code, answer.json()["status"]["state"]) == (200, "running")
+    assert (await held.ask(0, "")).status_code == 404
 
 
 async def test_a_fetch_that_runs_out_of_time_is_partial(held: Held) -> None:

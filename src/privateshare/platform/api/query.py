@@ -46,9 +46,8 @@ async def query(
     """Where the session stands, and its files so far; with `wait` and an etag, once that changed. Protocol 6.1, 6.7."""
     arrived, give_up = datetime.now(UTC), monotonic() + wait
     while True:
-        async with platform_of(request).database.transaction() as db:
+        async with platform_of(request).database.snapshot() as db:
             caller = await authenticate(request, db, arrived)
-            # before the list, so that a change between the two is seen
             version = await session_version(db, session_key, caller.now)
             answer, status = await _file_list(caller, session_key)
         etag = f'"{hashlib.sha256(answer).hexdigest()[:32]}"'
