@@ -15,7 +15,7 @@ demo: $(READY) ## start a platform, share sample data with an app, read it with 
 
 test: check ## check, then run all tests but the slow ones
 	@scripts/setup browser
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder  # the many short ones last: both end together
 
 test-slow: $(READY) ## the tests that take minutes
 	@scripts/setup browser
