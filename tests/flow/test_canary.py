@@ -26,6 +26,7 @@ from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
 from tests.archives import bundle, play, spotify_zip
 from tests.flow.consenting import ask, asking_contract
+from tests.flow.files import files_below
 from tests.flow.live.lending import HOSPITAL, NAME, patient, shared
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served, serving
@@ -145,7 +146,7 @@ def found_in(data: bytes, wanted: dict[str, list[bytes]]) -> list[str]:
 def stored_files(served: Served) -> Iterable[Path]:
     """Every file below the data folder, and the log beside it; the master key, by its nature, is left out."""
     yield served.log
-    yield from (path for path in served.data.rglob("*") if path.is_file() and path.name != MASTER_KEY)
+    yield from (path for path in files_below(served.data) if path.name != MASTER_KEY)
 
 
 async def flush(platform: Platform) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import Served
-from tests.flow.test_wire_rest import IMPORT, descriptor
-from tests.flow.test_wire_storage import cloud
+from tests.flow.test_wire_pushing import IMPORT, descriptor
+from tests.flow.test_wire_storage import cloud, wait_for
 from tests.flow.wire import check_error
 
 ROOM = 1_500_000
@@ -31,22 +32,26 @@ def no_room(served: Served) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
-def kept(served: Served) -> set[Path]:
-    """Every file of the blob store, half-written ones too."""
-    return {path for path in (served.data / "blobs").rglob("*") if path.is_file()}
+def kept(served: Served, owner: str) -> set[Path]:
+    """Every file of a library or a storage. What is half-written now, of whatever, must come to its end."""
+    blobs = served.data / "blobs"
+    unfinished = set((blobs / ".aside").iterdir())
+    wait_for(lambda: unfinished.isdisjoint((blobs / ".aside").iterdir()))
+    return {path for path in files_below(blobs) if owner in str(path)}
 
 
 async def test_a_push_that_finds_no_room_may_come_again(people: People, served: Served) -> None:
     """Protocol 10.1, 13: 503 with Retry-After and no cause, nothing stays; with room the same file is taken."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())
-    before, data = kept(served), os.urandom(2 * ROOM)
+    library = str(await people.library_of(tokens))
+    before, data = kept(served, library), os.urandom(2 * ROOM)
 
     with no_room(served):
         answer = wire.post(IMPORT, access_token=tokens.access, content=data, headers=descriptor(wire))
     assert "large" not in check_error(answer, 503, "Unavailable")
     assert int(answer.headers["retry-after"]) >= 1
-    assert kept(served) == before
+    assert kept(served, library) == before
     assert wire.post(IMPORT, access_token=tokens.access, content=data, headers=descriptor(wire)).status_code == 200
 
 
@@ -55,9 +60,9 @@ async def test_an_upload_that_finds_no_room_leaves_what_was_there(people: People
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     assert cloud(wire, "POST", storage, "/file", content=b"earlier").status_code == 201
-    before = kept(served)
+    before = kept(served, storage)
     with no_room(served):
         answer = cloud(wire, "POST", storage, "/file", content=os.urandom(2 * ROOM))
     assert (answer.status_code, answer.json()["error"]) == (503, "Unavailable")
-    assert kept(served) == before
+    assert kept(served, storage) == before
     assert cloud(wire, "GET", storage, "/file").content == b"earlier"

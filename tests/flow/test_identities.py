@@ -25,7 +25,7 @@ from privateshare.platform.runtime import Platform
 from tests.flow.people import People
 from tests.flow.routes import repeats_newer, routes_of
 from tests.flow.served import Served
-from tests.flow.test_wire_rest import descriptor
+from tests.flow.test_wire_pushing import descriptor
 from tests.flow.test_wire_sessions import wait_until_over
 from tests.flow.test_wire_storage import cloud
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire

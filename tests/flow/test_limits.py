@@ -9,9 +9,10 @@ import pytest
 
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
+from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import serving
-from tests.flow.test_wire_rest import IMPORT, descriptor
+from tests.flow.test_wire_pushing import IMPORT, descriptor
 from tests.flow.test_wire_storage import cloud
 from tests.flow.wire import REDIRECT_URI, Wire, check_error, verifier
 
@@ -45,7 +46,7 @@ async def test_what_is_too_large_is_not_kept(strict: People):
     blobs = strict.platform.settings.data / "blobs"
     for size, status in ((100_000, 200), (100_001, 413)):
         for chunked in (False, True):
-            kept = {path for path in blobs.rglob("*") if path.is_file()}
+            kept = files_below(blobs)
             pushed = writer.post(
                 IMPORT, access_token=tokens.access, content=sent(size, chunked), headers=descriptor(writer)
             )
@@ -54,7 +55,7 @@ async def test_what_is_too_large_is_not_kept(strict: People):
             if status == 413:
                 check_error(pushed, 413, "RequestTooLarge")
                 assert stored.json()["error"] == "RequestTooLarge"
-                assert {path for path in blobs.rglob("*") if path.is_file()} <= kept
+                assert files_below(blobs) <= kept
 
 
 def sent(size: int, chunked: bool) -> Any:

@@ -27,8 +27,9 @@ from privateshare.platform.library.storages import storage_path
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import kept_if_recorded
 from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
+from tests.flow.files import files_below
 from tests.flow.people import People
-from tests.flow.test_wire_rest import IMPORT, descriptor
+from tests.flow.test_wire_pushing import IMPORT, descriptor
 from tests.flow.test_wire_storage import cloud
 from tests.flow.wire import Tokens, Wire, b64, check_error, verifier
 
@@ -175,7 +176,7 @@ async def test_a_person_with_very_many_files_is_erased(people: People, platform:
 
 
 def blobs(platform: Platform, below: str) -> set[Path]:
-    return {path for path in (platform.settings.data / "blobs" / below).rglob("*") if path.is_file()}
+    return files_below(platform.settings.data / "blobs" / below)
 
 
 async def pushing(people: People) -> tuple[Wire, Tokens]:

@@ -24,7 +24,7 @@ from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from privateshare.sources.registry import all_sources
 from tests.flow.people import SPOTIFY, People
-from tests.flow.test_wire_rest import IMPORT, descriptor
+from tests.flow.test_wire_pushing import IMPORT, descriptor
 from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
 from tests.flow.test_wire_storage import bearer
 from tests.flow.wire import Tokens, Wire

@@ -20,6 +20,7 @@ from sqlalchemy import text
 from privateshare.platform.db.tables import Contract
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
+from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.wire import Wire, check_error, ps512
@@ -75,12 +76,12 @@ def raw_upload(wire: Wire, storage: str, path: str, headers: dict[str, str]) -> 
 
 def blobs(platform: Platform, storage: str) -> set[Path]:
     """What is kept of a storage."""
-    return {path for path in (platform.settings.data / "blobs" / "storage" / storage).rglob("*") if path.is_file()}
+    return files_below(platform.settings.data / "blobs" / "storage" / storage)
 
 
 def written(platform: Platform, storage: str) -> set[Path]:
     """The same, and what is half-written, of whatever."""
-    return blobs(platform, storage) | set((platform.settings.data / "blobs" / ".aside").iterdir())
+    return blobs(platform, storage) | files_below(platform.settings.data / "blobs" / ".aside")
 
 
 def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str):

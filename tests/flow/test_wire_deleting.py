@@ -1,0 +1,153 @@
+"""Protocol 7: accounts and people are deleted, permission is withdrawn. No SDK: HTTP and hand-made JWTs."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, update
+
+from privateshare.platform.db.tables import Consent, Contract, Library, PushedFile
+from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.runtime import Platform
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.sweeping import sweep_whole
+from tests.flow.test_wire_pushing import IMPORT, descriptor
+from tests.flow.test_wire_sessions import QUERY, wait_until_over
+from tests.flow.test_wire_storage import cloud
+from tests.flow.wire import Wire, check_error
+
+SERVICE = "permission-access/service/h:accountId"
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+async def test_a_deleted_account_is_gone_with_its_files(people: People, platform: Platform):
+    """Protocol 7.2: the account, and every file that came from it; the other account stays. A repeat finds nothing."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
+    before = wait_until_over(wire, tokens, session)["fileList"]
+    spotify, health = wire.get("permission-access/accounts", access_token=tokens.access).json()
+    answer = wire.call("DELETE", SERVICE, access_token=tokens.access, headers={"accountId": spotify["id"]})
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert [a["id"] for a in wire.get("permission-access/accounts", access_token=tokens.access).json()] == [
+        health["id"]
+    ]
+    after = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()["fileList"]
+    assert {entry["serviceName"] for entry in after} == {"fhirfile"}
+    gone = next(entry["name"] for entry in before if entry["serviceName"] == "spotify")
+    check_error(wire.get(f"{QUERY}/{session}/{gone}", access_token=tokens.access), 404, "FileNotFound")
+    again = wire.call("DELETE", SERVICE, access_token=tokens.access, headers={"accountId": spotify["id"]})
+    check_error(again, 404, "NotFound")
+    await sweep_whole(platform)
+
+
+async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: People):
+    """Protocol 7.2: only accounts that the contract can see exist for it."""
+    tokens, _ = await people.user(wire)
+    neighbour, _ = await people.user(wire)
+    theirs = wire.get("permission-access/accounts", access_token=neighbour.access).json()[0]["id"]
+    for method, path in (("DELETE", SERVICE), ("GET", "permission-access/revoke/h:accountId")):
+        headers = {"accountId": theirs, "redirectUri": "https://app.example/return?kept=1"}
+        check_error(wire.call(method, path, access_token=tokens.access, headers=headers), 404, "NotFound")
+
+
+async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people: People):
+    """Protocol 7.2: nor one of the same library that only another contract may see."""
+    tokens, _ = await people.user(wire, sources=(SPOTIFY,))
+    other = await people.contract()
+    more, _ = await people.user(other, sources=(SPOTIFY, FHIR_FILE), library_id=await people.library_of(tokens))
+    listed = other.get("permission-access/accounts", access_token=more.access).json()
+    (health,) = [account["id"] for account in listed if account["sourceId"] == FHIR_FILE]
+    headers = {"accountId": health, "redirectUri": "https://app.example/return?kept=1"}
+    for method, path in (("DELETE", SERVICE), ("GET", "permission-access/revoke/h:accountId")):
+        check_error(wire.call(method, path, access_token=tokens.access, headers=headers), 404, "NotFound")
+    assert other.get("permission-access/accounts", access_token=more.access).json() == listed
+
+
+async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people: People):
+    """Protocol 7.4: a location under the consent pages; the redirect URI must be registered."""
+    tokens, _ = await people.user(wire)
+    account = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
+    headers = {"accountId": account, "redirectUri": "https://app.example/return?kept=1"}
+    answer = wire.get("permission-access/revoke/h:accountId", access_token=tokens.access, headers=headers)
+    assert answer.json()["location"].startswith(f"{wire.origin}/apps/saas/revoke?code=")
+    refused = wire.get(
+        "permission-access/revoke/h:accountId",
+        access_token=tokens.access,
+        headers=headers | {"redirectUri": "https://evil.example"},
+    )
+    check_error(refused, 400, "InvalidRedirectUri")
+
+
+async def test_a_deleted_user_is_erased_key_first(people: People, platform: Platform):
+    """Protocol 7.5: tokens stop at once; library, wrapped key and blobs are gone when nobody else has a consent."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire)
+    wait_until_over(wire, tokens, session)
+    library = await people.library_of(tokens)
+    folder = platform.settings.data / "blobs" / "library" / str(library)
+    assert folder.exists()
+    answer = wire.call("DELETE", "user", access_token=tokens.access)
+    assert (answer.status_code, answer.json()) == (200, {})
+    check_error(wire.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
+    check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
+    async with platform.database.transaction() as db:
+        assert await db.get(Library, library) is None
+    await sweep_whole(platform)
+    assert not folder.exists()
+
+
+async def test_deleting_a_user_leaves_what_other_partners_may_read(people: People, platform: Platform):
+    """Protocol 7.5: the library is the person's, so it stays while another partner has a live consent."""
+    first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
+    tokens, session = await people.user(first)
+    wait_until_over(first, tokens, session)
+    other, other_session = await people.user(second, library_id=await people.library_of(tokens))
+    assert other.claims["sub"] != tokens.claims["sub"]
+    assert first.call("DELETE", "user", access_token=tokens.access).status_code == 200
+    check_error(first.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
+    assert wait_until_over(second, other, other_session)["fileList"]
+
+
+@pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
+async def test_a_consent_that_is_over_keeps_no_library(people: People, platform: Platform, column: str):
+    """Protocol 7.5: who deletes the person is the last partner with a live consent, and so all is erased."""
+    first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
+    tokens, _ = await people.user(first)
+    library = await people.library_of(tokens)
+    other, _ = await people.user(second, library_id=library)
+    async with platform.database.transaction() as db:
+        this = update(Consent).where(Consent.id == UUID(other.claims["consentid"]))
+        await db.execute(this.values({column: datetime.now(UTC)}))
+    assert first.call("DELETE", "user", access_token=tokens.access).status_code == 200
+    async with platform.database.transaction() as db:
+        assert await db.get(Library, library) is None
+
+
+async def test_deleting_a_user_takes_what_the_partner_brought(people: People, platform: Platform):
+    """Protocol 7.5: its pushed files, storages and sessions go, in all its contracts; another partner's stay."""
+    mine, theirs = [await people.contract(kind="write", partner=name) for name in ("Mine", "Theirs")]
+    reader = await people.contract(partner="Mine", legacy=True)
+    tokens, session = await people.user(reader)
+    library = await people.library_of(tokens)
+    storages = {}
+    for writer in (mine, theirs):
+        pushing, _ = await people.user(writer, sources=(), library_id=library)
+        sent = writer.post(IMPORT, access_token=pushing.access, content=b"x", headers=descriptor(writer))
+        assert sent.status_code == 200, sent.text
+        storages[writer.contract_id] = str(writer.post("storage").json()["id"])
+        async with platform.database.transaction() as db:
+            contract = await db.get_one(Contract, writer.contract_id)
+            assert await tie_storage(db, contract, storages[writer.contract_id], library)
+        assert cloud(writer, "POST", storages[writer.contract_id], "/x", content=b"x").status_code == 201
+    assert reader.call("DELETE", "user", access_token=tokens.access).status_code == 200
+    async with platform.database.transaction() as db:
+        left = await db.scalars(select(PushedFile.contract_id).where(PushedFile.library_id == library))
+        assert list(left) == [theirs.contract_id]
+    assert cloud(mine, "GET", storages[mine.contract_id], "/x").status_code == 404
+    assert cloud(theirs, "GET", storages[theirs.contract_id], "/x").content == b"x"
+    old = f"{reader.origin}/v1.6/{QUERY}/{session}"
+    check_error(reader.http.get(old), 404, "InvalidSession")

@@ -1,0 +1,90 @@
+"""Protocol 9.2, 9.3: what there is to connect."""
+
+from typing import Any
+
+import pytest
+
+from tests.flow.people import SPOTIFY, People
+from tests.flow.wire import Wire, check_error
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire):
+    """Protocol 9.2: `total` counts all; filters are dotted or nested; search is by any of the texts."""
+    everything = wire.post("discovery/sources", body={"limit": 1000, "sort": {"name": "asc"}}).json()
+    names = [source["name"].casefold() for source in everything["data"]]
+    assert names == sorted(names)
+    assert everything["total"] == len(names) > 20
+    page = wire.post("discovery/sources", body={"limit": 5, "offset": 5, "sort": {"name": "asc"}}).json()
+    assert [source["id"] for source in page["data"]] == [source["id"] for source in everything["data"][5:10]]
+    assert (page["limit"], page["offset"], page["total"]) == (5, 5, everything["total"])
+    for filters in ({"service.id": [19]}, {"service": {"id": [19]}}, {"id": 16}, {"reference": ["spotify"]}):
+        found = wire.post("discovery/sources", body={"query": {"filter": filters}}).json()["data"]
+        assert [source["id"] for source in found] == [SPOTIFY]
+    found = wire.post("discovery/sources", body={"query": {"search": {"name": ["SPOT", "fitb"]}}}).json()
+    assert {source["name"] for source in found["data"]} == {"Spotify", "Fitbit"}
+
+
+def test_a_query_narrows_with_everything_that_it_says(wire: Wire):
+    """Protocol 9.2: each filter and search must hold; `queryString` is looked for in the name; desc turns it round."""
+
+    def found(query: dict[str, Any], **more: Any) -> list[str]:
+        answer = wire.post("discovery/sources", body={"limit": 1000, "query": query} | more)
+        assert answer.status_code == 200, answer.text
+        return [source["name"] for source in answer.json()["data"]]
+
+    everything = found({})
+    assert found({}, sort={"name": "desc"}) == everything[::-1]
+    assert found({"queryString": "BANKS"}) == [name for name in everything if "banks" in name.casefold()] != []
+    assert found({"filter": {"country.id": [3]}, "queryString": "banks"}) == ["UK Banks"]
+    assert found({"filter": {"category": {"id": [5]}, "platform.id": [3]}}) == ["Spotify"]
+    assert found({"filter": {"type.id": [2], "id": [16]}}) == []
+    assert found({"search": {"name": ["spot"], "alias": ["fitbit"]}}) == []
+    assert found({"search": {"medicalCenter": ["anything"]}}) == []
+    assert set(found({"filter": {"publishedStatus": ["approved"]}})) == {"Spotify", "Health record (FHIR file)"}
+    beyond = wire.post("discovery/sources", body={"offset": 10_000}).json()
+    assert (beyond["data"], beyond["total"]) == ([], len(everything))
+
+
+def test_services_have_what_clients_read(wire: Wire):
+    """Protocol 9.1: ids, names, status and date; what the service is in; and each thing it names is listed."""
+    data = wire.http.get(wire.url("discovery/services")).json()["data"]
+    groups, countries = ({entry["id"] for entry in data[name]} for name in ("serviceGroups", "countries"))
+    for service in data["services"]:
+        assert set(service) >= {
+            "id", "name", "serviceGroups", "publishedStatus", "publishedDate", "resources", "serviceId"
+        }  # fmt: skip
+        assert service["publishedDate"] > 10**12
+        assert {group["id"] for group in service["serviceGroups"]} <= groups
+        assert {country["id"] for country in service.get("countries", [])} <= countries
+    unknown = wire.http.get(wire.url("discovery/services"), headers={"contractId": "nothing"})
+    check_error(unknown, 400, "InvalidRequest")
+
+
+def test_include_projects_sources(wire: Wire):
+    """Protocol 9.2: dotted fields, and nothing else."""
+    body = {"query": {"include": ["id", "service.name", "category.id"], "filter": {"id": [16]}}}
+    assert wire.post("discovery/sources", body=body).json()["data"] == [
+        {"id": 16, "service": {"name": "Spotify"}, "category": [{"id": 5}]}
+    ]
+
+
+def test_unknown_fields_of_a_query_are_named(wire: Wire):
+    """Protocol 13."""
+    assert "colour" in check_error(
+        wire.post("discovery/sources", body={"query": {"filter": {"colour": 1}}}), 400, "InvalidRequest"
+    )
+    assert "limit" in check_error(wire.post("discovery/sources", body={"limit": 0}), 400, "InvalidRequest")
+
+
+@pytest.mark.parametrize("kind", ["categories", "countries", "platforms", "sourceTypes"])
+def test_the_other_records_are_listed_and_filtered(wire: Wire, kind: str):
+    """Protocol 9.3."""
+    everything = wire.post(f"discovery/{kind}").json()["data"]
+    first = everything[0]
+    found = wire.post(f"discovery/{kind}", body={"query": {"filter": {"id": [first["id"]]}, "include": ["id"]}}).json()
+    assert found["data"] == [{"id": first["id"]}]
