@@ -12,64 +12,65 @@ from privateshare.testing.storing import STORAGE_PATH, answer_storage
 
 def handler(state: State) -> type[BaseHTTPRequestHandler]:
     """What answers requests from this state."""
+    return type("Handler", (_Handler,), {"state": state})
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
 
-        def _serve(self) -> None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            try:
-                body = self._body(headers)
-            except EOFError:
-                self.close_connection = True
-                return
-            call = Call(self.command, self.path, headers, body)
-            storage = call.path.startswith(STORAGE_PATH)
-            try:
-                if state.failures:
-                    raise state.failures.pop(0)
-                answered = answer_storage(state, call) if storage else answer(state, call)
-            except ApiError as error:
-                answered = _refusal(error, storage=storage)
-            self._send(answered)
+class _Handler(BaseHTTPRequestHandler):
+    state: State
+    protocol_version = "HTTP/1.1"
 
-        do_GET = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - the names that the standard library calls
+    def _serve(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        try:
+            body = self._body(headers)
+        except EOFError:
+            self.close_connection = True
+            return
+        call = Call(self.command, self.path, headers, body)
+        storage = call.path.startswith(STORAGE_PATH)
+        try:
+            if self.state.failures:
+                raise self.state.failures.pop(0)
+            answered = answer_storage(self.state, call) if storage else answer(self.state, call)
+        except ApiError as error:
+            answered = _refusal(error, storage=storage)
+        self._send(answered)
 
-        def _body(self, headers: dict[str, str]) -> bytes:
-            if headers.get("transfer-encoding", "").lower() != "chunked":
-                return self._bytes(int(headers.get("content-length") or 0))
-            body = bytearray()
-            while size := int(self._line().split(b";")[0], 16):
-                body += self._bytes(size)
-                self._line()
+    do_GET = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - the names that the standard library calls
+
+    def _body(self, headers: dict[str, str]) -> bytes:
+        if headers.get("transfer-encoding", "").lower() != "chunked":
+            return self._bytes(int(headers.get("content-length") or 0))
+        body = bytearray()
+        while size := int(self._line().split(b";")[0], 16):
+            body += self._bytes(size)
             self._line()
-            return bytes(body)
+        self._line()
+        return bytes(body)
 
-        def _line(self) -> bytes:
-            line = self.rfile.readline()
-            if not line.endswith(b"\n"):
-                raise EOFError("the caller is gone")
-            return line
+    def _line(self) -> bytes:
+        line = self.rfile.readline()
+        if not line.endswith(b"\n"):
+            raise EOFError("the caller is gone")
+        return line
 
-        def _bytes(self, count: int) -> bytes:
-            read = self.rfile.read(count)
-            if len(read) < count:
-                raise EOFError("the caller is gone")
-            return read
+    def _bytes(self, count: int) -> bytes:
+        read = self.rfile.read(count)
+        if len(read) < count:
+            raise EOFError("the caller is gone")
+        return read
 
-        def _send(self, answered: Answer) -> None:
-            self.send_response(answered.status)
-            for name, value in answered.headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(answered.body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answered.body)
+    def _send(self, answered: Answer) -> None:
+        self.send_response(answered.status)
+        for name, value in answered.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(answered.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answered.body)
 
-        def log_message(self, *_: object) -> None:
-            """Nothing: requests hold secrets."""
-
-    return Handler
+    def log_message(self, *_: object) -> None:
+        """Nothing: requests hold secrets."""
 
 
 def _refusal(error: ApiError, *, storage: bool) -> Answer:
