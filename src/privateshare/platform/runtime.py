@@ -12,8 +12,8 @@ from procrastinate import App
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.engine import Database
-from privateshare.platform.grants.signing import Signer, load_signer
-from privateshare.platform.library.keys import MasterKey, load_master_key
+from privateshare.platform.grants.signing import Signer, load_signer, open_master_key
+from privateshare.platform.library.keys import MasterKey
 from privateshare.platform.limits import CallLimits
 from privateshare.platform.metrics import Metrics
 from privateshare.platform.settings import Settings
@@ -50,8 +50,8 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
     queue = make_queue(database_url)
     blob_url = settings.blob_url.get_secret_value() if settings.blob_url else (settings.data / "blobs").as_uri()
     try:
-        master_key = load_master_key(settings)
         async with database.transaction() as db:
+            master_key = await open_master_key(db, settings)
             signer = await load_signer(db, master_key)
         async with queue.open_async():
             blobs, limits = open_blobs(blob_url), CallLimits(settings)

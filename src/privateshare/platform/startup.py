@@ -12,9 +12,11 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.local import LocalBlobs
+from privateshare.platform.db.engine import Database
 from privateshare.platform.db.migrate import upgrade
 from privateshare.platform.embedded.locks import FileLock, Locked
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
+from privateshare.platform.grants.signing import check_master_key
 from privateshare.platform.runtime import Platform, open_platform
 from privateshare.platform.settings import Settings
 
@@ -50,7 +52,7 @@ async def running_platform(
                 LocalBlobs(settings.data / "blobs").clear_aside()
             postgres = EmbeddedPostgres(settings.data / "postgres")
             url = await stack.enter_async_context(postgres)
-        await _migrate(url)
+        await _prepare_database(settings, url)
         yield await stack.enter_async_context(open_platform(settings, url)), postgres
 
 
@@ -66,8 +68,15 @@ async def operator_platform(settings: Settings) -> AsyncIterator[Platform]:
         yield platform
 
 
-async def _migrate(url: str) -> None:
+async def _prepare_database(settings: Settings, url: str) -> None:
+    """Migrate the database, unless it was sealed with another master key: then nothing in it is touched."""
     try:
+        database = Database(url, pool_size=1)
+        try:
+            async with database.transaction() as db:
+                await check_master_key(db, settings)
+        finally:
+            await database.close()
         await asyncio.to_thread(upgrade, url)
     except ArgumentError as error:
         raise ConfigurationError("DATABASE_URL must be like postgresql://user:password@host/database") from error

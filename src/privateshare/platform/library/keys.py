@@ -77,23 +77,39 @@ def seal_context(purpose: str, owner: object) -> bytes:
     return f"{len(purpose)}:{purpose}:{owner}".encode()
 
 
-def load_master_key(settings: Settings) -> MasterKey:
-    """The master key of the settings: their value, or the file in the data folder, made on first start (0600).
+def load_master_key(settings: Settings, *, create: bool = False) -> MasterKey:
+    """Load the master key of the settings: their value, or the file in the data folder.
 
-    Raises ConfigurationError if the key is not 32 bytes of base64, or others may read its file.
+    Args:
+        settings: Where the key is.
+        create: Make the file (0600) if there is none. Only right while the database holds nothing that is sealed.
+
+    Raises:
+        ConfigurationError: There is no key, it is not 32 bytes of base64, or others may read its file.
     """
     if settings.master_key is not None:
         current, *older = settings.master_key.get_secret_value().split(",")
         return MasterKey(_decoded(current), [_decoded(text) for text in older])
-    return MasterKey(_key_file(settings.data / "master.key"))
+    return MasterKey(_key_file(settings.data / "master.key", create=create))
 
 
-def _key_file(path: Path) -> DataKey:
-    if not path.exists():
-        _create_key_file(path)
-    if path.stat().st_mode & 0o077:
-        raise ConfigurationError(f"others may read the master key; run: chmod 600 {path}")
-    return DataKey(path.read_bytes())
+def _key_file(path: Path, *, create: bool) -> DataKey:
+    try:
+        if create and not path.exists():
+            _create_key_file(path)
+        if path.stat().st_mode & 0o077:
+            raise ConfigurationError(f"others may read the master key; run: chmod 600 {path}")
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"the master key {path} is missing, and the database holds what was sealed with it; nothing was changed",
+            hint="Put the file back, or set PRIVATESHARE_MASTER_KEY",
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"cannot use the master key {path}: {error.strerror}") from error
+    if len(content) != KEY_BYTES:
+        raise ConfigurationError(f"the master key {path} must have {KEY_BYTES} bytes, and has {len(content)}")
+    return DataKey(content)
 
 
 def _create_key_file(path: Path) -> None:

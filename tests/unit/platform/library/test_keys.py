@@ -39,18 +39,19 @@ def settings(folder: Path, *keys: DataKey | str) -> Settings:
 
 def test_the_first_start_makes_a_key_that_stays(tmp_path: Path) -> None:
     """Without settings a random key is made once, in a file that only its owner can read."""
-    made = load_master_key(settings(tmp_path / "data"))
+    made = load_master_key(settings(tmp_path / "data"), create=True)
     file = tmp_path / "data" / "master.key"
     assert file.stat().st_mode & 0o777 == 0o600
+    assert load_master_key(settings(tmp_path / "data"), create=True) == made
     assert load_master_key(settings(tmp_path / "data")) == made
-    assert load_master_key(settings(tmp_path / "other")) != made
+    assert load_master_key(settings(tmp_path / "other"), create=True) != made
     assert list(file.parent.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
     """The error says how to mend it."""
-    load_master_key(settings(tmp_path))
+    load_master_key(settings(tmp_path), create=True)
     file = tmp_path / "master.key"
     file.chmod(mode)
     with pytest.raises(ConfigurationError, match=f"chmod 600 {file}"):
@@ -64,14 +65,30 @@ def test_a_key_file_of_another_size_is_refused(tmp_path: Path, content: bytes) -
     file.write_bytes(content)
     file.chmod(0o600)
     with pytest.raises(ConfigurationError, match="32 bytes"):
-        load_master_key(settings(tmp_path))
+        load_master_key(settings(tmp_path), create=True)
     assert file.read_bytes() == content
+
+
+def test_a_key_that_is_missing_is_not_made_beside_a_database(tmp_path: Path) -> None:
+    """Only the first start makes one; else the error names the file, and not even its folder is made."""
+    folder = tmp_path / "data"
+    with pytest.raises(ConfigurationError, match=r"data/master\.key is missing"):
+        load_master_key(settings(folder))
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_what_is_no_key_file_is_told(tmp_path: Path, create: bool) -> None:
+    """A folder, for example, which Docker makes where a file that is to be mounted does not exist."""
+    (tmp_path / "master.key").mkdir(mode=0o700)
+    with pytest.raises(ConfigurationError, match="cannot use the master key"):
+        load_master_key(settings(tmp_path), create=create)
 
 
 def test_what_a_dead_process_left_aside_does_not_matter(tmp_path: Path) -> None:
     """A key that was half-written when its process died is none, and does not stop the next one."""
     (tmp_path / f"master.key.{os.getpid() + 1}").write_bytes(b"half")
-    assert load_master_key(settings(tmp_path)) == load_master_key(settings(tmp_path))
+    assert load_master_key(settings(tmp_path), create=True) == load_master_key(settings(tmp_path))
 
 
 # --- keys of the settings ---

@@ -1,0 +1,128 @@
+"""A master key that is missing, or another database's: nothing is written, one line says so."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from privateshare.errors import ConfigurationError
+from privateshare.platform.embedded.postgres import EmbeddedPostgres
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform, running_platform
+from tests.flow.files import files_below
+
+OLD, NEW = (b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+STATE = "SELECT (SELECT count(*) FROM signing_keys), (SELECT min(version_num) FROM alembic_version)"
+
+
+@pytest.fixture(scope="module")
+async def postgres() -> AsyncIterator[str]:
+    """A PostgreSQL of these tests."""
+    with TemporaryDirectory(prefix="ps-") as folder:
+        async with EmbeddedPostgres(Path(folder) / "postgres") as address:
+            yield address
+
+
+@pytest.fixture
+async def url(postgres: str) -> str:
+    """An empty database in it."""
+    name = f"test_{uuid4().hex}"
+    async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as connection:
+        await connection.execute(f"CREATE DATABASE {name}")
+    return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+
+
+def settings(data: Path, url: str | None = None, key: str | None = None) -> Settings:
+    return Settings(
+        data=data,
+        database_url=SecretStr(url) if url else None,
+        master_key=SecretStr(key) if key else None,
+        database_pool_size=2,
+    )
+
+
+async def start(wanted: Settings) -> None:
+    """Starts a platform, and stops it."""
+    async with running_platform(wanted):
+        pass
+
+
+def serve(data: Path) -> str:
+    """What `privateshare serve` says that does not start."""
+    command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    (line,) = ended.stderr.splitlines()
+    return line
+
+
+async def test_a_key_file_that_is_gone_or_another_is_told_in_a_line(tmp_path: Path) -> None:
+    """No new key is made, nor the other one replaced; with the old one back everything is there."""
+    data = tmp_path / "data"
+    await start(settings(data))
+    file = data / "master.key"
+    key = file.read_bytes()
+    for content in (None, os.urandom(32)):
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.write_bytes(content)
+            file.chmod(0o600)
+        before = {path for path in files_below(data) if "postgres" not in path.parts}
+        line = await asyncio.to_thread(serve, data)
+        assert "master key" in line
+        assert {path for path in files_below(data) if "postgres" not in path.parts} == before
+        assert not file.exists() if content is None else file.read_bytes() == content
+    file.write_bytes(key)
+    await start(settings(data))
+
+
+async def test_a_command_beside_a_server_makes_no_key(tmp_path: Path) -> None:
+    """Whoever removed the key of a running server is told by the next command."""
+    data = tmp_path / "data"
+    async with running_platform(settings(data)):
+        (data / "master.key").unlink()
+        with pytest.raises(ConfigurationError, match="is missing"):
+            async with operator_platform(settings(data)):
+                pass
+        assert not (data / "master.key").exists()
+
+
+async def test_a_database_that_was_sealed_with_another_key_is_left_alone(url: str, tmp_path: Path) -> None:
+    """Neither the wrong key in the settings nor a folder without one changes anything, not even the tables."""
+    await start(settings(tmp_path / "first", url, OLD))
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute("UPDATE alembic_version SET version_num = '0001'")  # there is something to migrate
+        before = await (await connection.execute(STATE)).fetchone()
+        for key in (NEW, None):
+            with pytest.raises(ConfigurationError, match="nothing was changed"):
+                await start(settings(tmp_path / "second", url, key))
+        assert await (await connection.execute(STATE)).fetchone() == before
+    assert not (tmp_path / "second").exists()
+
+
+async def test_older_keys_must_stay_listed(url: str, tmp_path: Path) -> None:
+    """After a change of keys the new one alone does not open what there is; both together do."""
+    await start(settings(tmp_path, url, OLD))
+    await start(settings(tmp_path, url, f"{NEW},{OLD}"))
+    with pytest.raises(ConfigurationError, match="list the older keys"):
+        await start(settings(tmp_path, url, NEW))
+
+
+async def test_two_first_starts_on_one_database_make_one_key(url: str, tmp_path: Path) -> None:
+    """Each has a folder of its own: one makes the key, the other is told that it needs that one and makes none."""
+    folders = [tmp_path / "first", tmp_path / "second"]
+    ended = await asyncio.gather(*(start(settings(folder, url)) for folder in folders), return_exceptions=True)
+    (failure,) = filter(None, ended)
+    assert isinstance(failure, ConfigurationError)
+    assert "is missing" in str(failure)
+    assert [(folder / "master.key").exists() for folder in folders] == [error is None for error in ended]
