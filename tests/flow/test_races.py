@@ -23,9 +23,9 @@ from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import rotate_refresh_token
 from privateshare.platform.library import storages
 from privateshare.platform.library.erasure import erase_library, forget_user
-from privateshare.platform.library.storages import storage_path
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import kept_if_recorded
+from privateshare.protocol.storage_paths import storage_path
 from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
 from tests.flow.files import files_below
 from tests.flow.people import People

@@ -6,7 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -62,15 +62,20 @@ def pieces(content: bytes, step: int = 50_000) -> Iterator[bytes]:
     return (content[start : start + step] for start in range(0, len(content), step))
 
 
+def raw_upload(wire: Wire, storage: str, path: str, headers: dict[str, str]) -> AbstractContextManager[socket.socket]:
+    """Open a connection on which the head of an upload was sent, letter for letter."""
+    return raw_request(wire, "POST", storage, path, headers)
+
+
 @contextmanager
-def raw_upload(wire: Wire, storage: str, path: str, headers: dict[str, str]) -> Iterator[socket.socket]:
-    """A connection on which the head of an upload was sent, letter for letter."""
+def raw_request(wire: Wire, method: str, storage: str, path: str, headers: dict[str, str]) -> Iterator[socket.socket]:
+    """Open a connection on which the head of a request was sent, letter for letter."""
     address = urlsplit(wire.origin)
     target = f"/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}{path}"
-    sent = {"Host": "x", "Authorization": bearer(wire), "Connection": "close"} | headers
+    sent = {"Host": address.netloc, "Authorization": bearer(wire), "Connection": "close"} | headers
     head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
-        connection.sendall(f"POST {target} HTTP/1.1\r\n{head}\r\n".encode())
+        connection.sendall(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode())
         yield connection
 
 
@@ -241,19 +246,49 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str):
     """Protocol 11.3: the letters of every script, composed or not; listed as they were written first or last."""
     for written, asked in (
-        ("/Straße/ΟΔΟΣ.txt", "/STRASSE/οδοσ.TXT"),
+        ("/Straße/ΟΔΟΣ.txt", "/STRAßE/οδοσ.TXT"),
         ("/e\u0301t\u00e9", "/\u00c9TE\u0301"),
         ("/ДОКУМЕНТ", "/документ"),
         ("/a//b///c", "/A/B/C"),
     ):
         assert cloud(wire, "POST", storage, quote(written), content=written.encode()).status_code == 201
         assert cloud(wire, "GET", storage, quote(asked)).content == written.encode(), asked
-    listed = cloud(wire, "GET", storage, quote("/STRASSE/")).json()["files"]
+    listed = cloud(wire, "GET", storage, quote("/STRAßE/")).json()["files"]
     assert [file["originalName"] for file in listed] == ["ΟΔΟΣ.txt"]
-    cloud(wire, "POST", storage, quote("/strasse/Οδος.TXT"), content=b"again")
-    listed = cloud(wire, "GET", storage, quote("/STRASSE/")).json()["files"]
-    assert [file["originalName"] for file in listed] == ["Οδος.TXT"]
-    assert cloud(wire, "DELETE", storage, quote("/STRASSE/")).json() == {"deleted": 1}
+    cloud(wire, "POST", storage, quote("/straße/Οδοσ.TXT"), content=b"again")
+    listed = cloud(wire, "GET", storage, quote("/STRAßE/")).json()["files"]
+    assert [file["originalName"] for file in listed] == ["Οδοσ.TXT"]
+    assert cloud(wire, "DELETE", storage, quote("/STRAßE/")).json() == {"deleted": 1}
+
+
+def test_no_name_is_written_over_another(wire: Wire, storage: str):
+    """Protocol 11.3: names that are the same only when folded are each kept, listed, found as listed, and deleted."""
+    names = ["Maße", "Masse", "ﬁle", "file", "οδος", "οδοσ", "\u212aelvin", "kelvin", "ırmak", "irmak", "İrmak"]
+    for folder in ("/names/", "/Straße/"):
+        for name in names:
+            path = quote(folder + name)
+            assert cloud(wire, "POST", storage, path, content=name.encode()).status_code == 201
+    assert cloud(wire, "GET", storage, quote("/Strasse/")).json()["total"] == 0
+    listed = cloud(wire, "GET", storage, "/NAMES/?recursive=true").json()["files"]
+    assert {file["originalName"] for file in listed} == set(names)
+    for file in listed:
+        path = file["path"].removeprefix(f"/apps/{wire.application_id.lower()}") + file["name"]
+        assert cloud(wire, "GET", storage, quote(path)).content.decode() == file["originalName"]
+    assert cloud(wire, "DELETE", storage, quote("/names/Maße")).status_code == 200
+    assert cloud(wire, "GET", storage, "/names/MASSE").content == b"Masse"
+    assert cloud(wire, "DELETE", storage, quote("/STRAßE/")).json() == {"deleted": len(names)}
+
+
+@pytest.mark.parametrize(
+    "name", ["caf%E9", "caf%E8", "%C0%AF", "%ED%A0%80", "%F4%90%80%80", "%FF", "a%c3", "%e9/x", "%E9/"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_path_that_is_not_utf8_is_refused(wire: Wire, storage: str, method: str, name: str):
+    """Protocol 11.5: read as text, two such names would be one, and an upload would replace another's file."""
+    with raw_request(wire, method, storage, f"/{name}", {"Content-Length": "0"}) as connection:
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400"), answer
+    assert set(json.loads(answer.partition(b"\r\n\r\n")[2])) == {"error", "message"}
 
 
 async def test_a_folder_of_100_000_files_is_listed_and_deleted(people: People, platform: Platform, served: Served):

@@ -26,7 +26,7 @@ from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.openapi import describe, operation_id
-from privateshare.platform.api.requests import BodyLimit, RequestIds, count_unsigned
+from privateshare.platform.api.requests import BodyLimit, RequestIds, check_address, count_unsigned
 from privateshare.platform.consent.pages import Detour
 from privateshare.platform.consent.routes import consent_app, render_page_error
 from privateshare.platform.metrics import CountCalls
@@ -44,6 +44,7 @@ def create_app(platform: Platform) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(check_address)],
         generate_unique_id_function=operation_id,
     )
     app.state.platform = platform

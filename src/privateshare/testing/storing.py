@@ -3,8 +3,9 @@
 import re
 import secrets
 
-from privateshare.errors import InvalidRequest, NotFound
+from privateshare.errors import NotFound
 from privateshare.protocol import addresses, jwt
+from privateshare.protocol.storage_paths import storage_path
 from privateshare.testing.calls import Answer, Call, json_answer
 from privateshare.testing.state import APPLICATION, CONTRACT, State
 
@@ -19,13 +20,11 @@ def answer_storage(state: State, call: Call) -> Answer:
     files = state.storages.get(match["storage"]) if match else None
     if match is None or files is None or (claims.get("sub"), claims.get("iss")) != (APPLICATION, CONTRACT):
         raise NotFound("There is no such storage")
-    path = re.sub("/+", "/", match["path"])
-    if ".." in path.split("/"):
-        raise InvalidRequest("The path is invalid")
-    key = path.lower()
+    at = storage_path(match["path"])
+    key = at.key
     if call.method == "POST":
         id_ = secrets.token_hex(16)
-        files[key] = (id_, path, call.body)
+        files[key] = (id_, at.written, call.body)
         return json_answer({"id": id_}, 201)
     if call.method == "DELETE":
         removed = [name for name in files if name == key or (key.endswith("/") and name.startswith(key))]

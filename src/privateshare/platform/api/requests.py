@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from secrets import token_hex
+from urllib.parse import unquote_to_bytes
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -9,7 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from privateshare.errors import InvalidRequest
 from privateshare.platform.runtime import Platform
+from privateshare.protocol.addresses import ONBOARD_PATH
 
 MAX_BODY_BYTES = 1 << 20  # of a body that is read into memory; what `body_stream` gives is not
 
@@ -62,6 +65,21 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_some, send)
+
+
+def check_address(request: Request) -> None:
+    """Refuse an address that is not UTF-8: read as text, different addresses would become the same.
+
+    Raises InvalidRequest. The consent pages read their queries themselves, since what is wrong there is for the app.
+    """
+    parts = [request.scope["raw_path"]]
+    if not request.url.path.startswith(ONBOARD_PATH):
+        parts.append(request.scope["query_string"])
+    try:
+        for part in parts:
+            unquote_to_bytes(part).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("The address must be UTF-8, with percent-encoding") from error
 
 
 def body_stream(request: Request) -> AsyncIterator[bytes]:

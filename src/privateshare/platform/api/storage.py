@@ -25,10 +25,10 @@ from privateshare.platform.blobs.store import BlobNotFound
 from privateshare.platform.db.tables import Contract, Storage, StoredFile
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.library import storages
-from privateshare.platform.library.storages import StoragePath
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol import jwt
+from privateshare.protocol.storage_paths import StoragePath, storage_path
 from privateshare.protocol.wire import Wire
 
 
@@ -226,7 +226,7 @@ async def _authorized(
     storage = await storages.find_storage(db, storage_id, contract.application_id)
     if storage is None or application_id != contract.application_id:
         raise NotFound("There is no such storage")
-    return contract, storage, storages.storage_path(path)
+    return contract, storage, storage_path(path)
 
 
 def _check_storage_claims(claims: jwt.Claims, now: datetime) -> None:

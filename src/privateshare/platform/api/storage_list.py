@@ -10,8 +10,9 @@ from starlette.responses import Response, StreamingResponse
 from privateshare.errors import NotFound
 from privateshare.platform.api.streams import Stored
 from privateshare.platform.db.tables import Storage
-from privateshare.platform.library.storages import LIST_PAGE, ListedFile, StoragePath, list_page
+from privateshare.platform.library.storages import LIST_PAGE, ListedFile, list_page
 from privateshare.platform.runtime import Platform
+from privateshare.protocol.storage_paths import StoragePath
 from privateshare.protocol.wire import Wire
 
 JSON = "application/json"
@@ -76,13 +77,14 @@ class FolderList:
         return await list_page(db, self.storage.id, self.folder, after, recursive=self.recursive)
 
     def _told(self, file: ListedFile) -> dict[str, str]:
-        """Clients address a file by its `path` with its `name` behind it. Protocol 11.3."""
-        at, original_name = file.path.rsplit("/", 1)
-        original_path = f"/apps/{self.storage.application_id}{at}/"
+        """Describe a file as clients address it: by its `path` with its `name` behind it. Protocol 11.3."""
+        application = f"/apps/{self.storage.application_id}"
+        folder, name = file.key.rsplit("/", 1)
+        original_folder, original_name = file.path.rsplit("/", 1)
         return {
             "id": str(file.id),
-            "name": file.key.rsplit("/", 1)[1],
+            "name": name,
             "originalName": original_name,
-            "originalPath": original_path,
-            "path": original_path.lower(),
+            "originalPath": f"{application}{original_folder}/",
+            "path": f"{application.lower()}{folder}/",
         }

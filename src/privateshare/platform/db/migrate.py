@@ -13,13 +13,13 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 0x70736D  # two processes that start together migrate one after the other
 
 
-def upgrade(database_url: str) -> None:
-    """Migrates to the newest version; does nothing if it is there. Safe to run from several processes at once."""
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Migrate to a version; do nothing if it is there. Safe to run from several processes at once."""
     with _connection(database_url) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         if not inspect(connection).has_table("procrastinate_jobs"):
             connection.exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), revision)
 
 
 def new_revision(database_url: str, message: str) -> None:

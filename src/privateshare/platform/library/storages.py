@@ -1,43 +1,20 @@
 """An application's own encrypted files. Protocol 11. What they hold only the application can open."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from unicodedata import normalize
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.errors import InvalidRequest
 from privateshare.platform.db.tables import Contract, DoomedBlob, Storage, StoredFile
 from privateshare.platform.grants.contracts import new_id
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.queue import defer_sweep
+from privateshare.protocol.storage_paths import StoragePath
 
-MAX_PATH_BYTES = 1024
 LIST_PAGE = 1000  # files that are read from the database at once
-
-_SLASHES = re.compile(r"/{2,}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-@dataclass(frozen=True, slots=True)
-class StoragePath:
-    """A path inside a storage: as it was written, and as it compares. A folder's ends in "/"."""
-
-    written: str
-
-    @property
-    def key(self) -> str:
-        """The path without case: what is the same to whoever reads it in any script compares as the same."""
-        return normalize("NFC", normalize("NFC", self.written).casefold())
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it names a folder."""
-        return self.written.endswith("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +24,6 @@ class ListedFile:
     id: UUID
     key: str
     path: str
-
-
-def storage_path(text: str) -> StoragePath:
-    """The path of a request. Raises InvalidRequest if a rule of protocol 11.5 forbids it."""
-    path = _SLASHES.sub("/", f"/{text}")
-    found = StoragePath(path)
-    if max(len(path.encode()), len(found.key.encode())) > MAX_PATH_BYTES:
-        raise InvalidRequest(f"The path is longer than {MAX_PATH_BYTES} bytes")
-    if _CONTROL.search(path) or any(part in (".", "..") for part in path.split("/")):
-        raise InvalidRequest("The path must have no . or .. segments and no control characters")
-    return found
 
 
 def blob_prefix(storage_id: str) -> str:

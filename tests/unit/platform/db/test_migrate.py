@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -28,6 +29,26 @@ async def test_migrations_make_the_tables_of_the_code(database: str) -> None:
 async def test_several_at_once(database: str) -> None:
     """Processes that start together migrate one after the other, and none fails."""
     await asyncio.gather(*(asyncio.to_thread(upgrade, database) for _ in range(3)))
+
+
+async def test_stored_files_keep_their_names(database: str) -> None:
+    """A file stored while names were casefolded is found by its own name afterwards, and by no other."""
+    await asyncio.to_thread(upgrade, database, "0004")
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await connection.execute("INSERT INTO partners (id, name) VALUES ('p', 'p')")
+        await connection.execute("INSERT INTO applications (id, partner_id, name) VALUES ('a', 'p', 'a')")
+        contract = "INSERT INTO contracts VALUES ('c', 'a', 'read', '{}', '', '{}', false, false)"
+        await connection.execute(contract)
+        await connection.execute("INSERT INTO storages (id, application_id, contract_id) VALUES ('s', 'a', 'c')")
+        for key, path in (("/masse/οδοσ", "/Maße/ΟΔΟς"), ("/plain", "/Plain"), ("/füße", "/FÜßE")):
+            await connection.execute(
+                "INSERT INTO stored_files (storage_id, key, id, path, blob, size) VALUES ('s', %s, %s, %s, 'b', 0)",
+                (key.casefold(), uuid4(), path),
+            )
+    await asyncio.to_thread(upgrade, database)
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        found = await (await connection.execute("SELECT key FROM stored_files ORDER BY key")).fetchall()
+    assert [key for (key,) in found] == ["/füße", "/maße/οδος", "/plain"]
 
 
 UNINDEXED = """
