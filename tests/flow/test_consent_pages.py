@@ -1,6 +1,7 @@
 """Protocol 8.1, 8.3 to 8.5: the way through the consent pages, over HTTP, form by form."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from examples.walking import Browser, consent
@@ -17,8 +18,10 @@ from tests.flow.consenting import (
     at_consent,
     failure,
     journey_of,
+    known_person,
     opened,
     page_of,
+    refer,
 )
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
@@ -129,27 +132,80 @@ async def test_declining_leaves_nothing(wire: Wire, platform: Platform, steps: i
 # --- back to the app, and nowhere else ---
 
 
+def with_callback(callback: str) -> str:
+    """The query of a link with a callback, as clients encode it."""
+    return "&" + urlencode({"callback": callback})
+
+
 def test_failures_go_to_a_registered_callback(wire: Wire) -> None:
-    """Protocol 14 (e), 8.3: a registered callback takes failures; successes go to the redirect URI all the same."""
-    browser = opened(ask(wire, f"&callback={OTHER_URI}").url)
+    """Protocol 14 (e), 8.3: from `authorize` failures go to the callback, successes to the redirect URI."""
+    callback = with_callback(f"{OTHER_URI}?user=17")
+    browser = opened(ask(wire, callback).url)
     browser.submit("decline")
     failure(browser, "USER_CANCEL")
     assert browser.left_to is not None
-    assert browser.left_to.startswith(OTHER_URI + "?")
-    returned = consent(Browser(), ask(wire, f"&callback={OTHER_URI}").url, {SPOTIFY: "default"})
+    assert browser.left_to.startswith(OTHER_URI + "?user=17&success=false&")
+    returned = consent(Browser(), ask(wire, callback).url, {SPOTIFY: "default"})
     assert returned.startswith(REDIRECT_URI)
 
 
+def test_what_was_added_to_the_redirect_uri_comes_back(wire: Wire) -> None:
+    """Protocol 8.3: an app's own query is kept on success and on failure, and what the platform says is said once."""
+    hostile = "code=x&state=y&success=false&errorCode=z&user=1%267&%63ode=x&accountReference=x"
+    returned = consent(Browser(), ask(wire, redirect_uri=f"{REDIRECT_URI}&{hostile}").url, {SPOTIFY: "default"})
+    told = parse_qs(urlsplit(returned).query)
+    assert {name: len(values) for name, values in told.items()} == dict.fromkeys(told, 1)
+    assert set(told) == {"kept", "user", "success", "code", "state", "accountReference"}
+    assert (told["user"], told["success"], told["state"]) == (["1&7"], ["true"], ["the state"])
+    browser = opened(ask(wire, redirect_uri=f"{APP_URI}?{hostile}").url)
+    browser.submit("decline")
+    assert browser.left_to == f"{APP_URI}?user=1%267&success=false&errorCode=USER_CANCEL&state=the%20state"
+
+
+@pytest.mark.parametrize("query", ["", "?userId=17", "?userId=17&success=false&code=x&state=y"])
+def test_onboarding_comes_back_to_the_callback(wire: Wire, query: str) -> None:
+    """Protocol 8.3: the page `onboard` brings success to its callback too, as clients of 7.1 and 9.0 expect it."""
+    tokens = known_person(wire)
+    callback = with_callback(f"{OTHER_URI}{query}")
+    browser = opened(refer(wire, "onboard", tokens.access, f"{callback}&service={FHIR_FILE}", state=None).url)
+    assert browser.page is not None
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    own = "userId=17&" if query else ""
+    reference = accounts(wire, tokens.access)[1]["reference"]
+    assert browser.left_to == f"{OTHER_URI}?{own}success=true&accountReference={reference}"
+    declined = opened(refer(wire, "onboard", tokens.access, f"{callback}&service={FHIR_FILE}", state=None).url)
+    declined.submit("decline")
+    assert declined.left_to == f"{OTHER_URI}?{own}success=false&errorCode=USER_CANCEL"
+
+
 @pytest.mark.parametrize(
-    "callback", ["https://evil.example/", "https://app.example/failed/../x", "javascript:alert(1)"]
+    "callback",
+    [
+        "https://evil.example/",
+        "https://app.example/failed/../x",
+        "https://app.example/failed?x%23y",
+        "https://app.example/failed%3Fx%5Cy",
+        "https://APP.example/failed",
+        "https://app.example:443/failed",
+        "https://x@app.example/failed",
+        "https://app.example%2Ffailed%25",
+        "javascript:alert(1)",
+    ],
 )
 def test_an_unregistered_callback_is_not_followed(wire: Wire, callback: str) -> None:
-    """A callback that is not registered is no way out: failures go to the redirect URI. Protocol 8.3."""
+    """A callback that is not registered is no way out: the person goes to the redirect URI. Protocol 8.3."""
     browser = opened(ask(wire, f"&callback={callback}").url)
     browser.submit("decline")
     failure(browser, "USER_CANCEL")
     assert browser.left_to is not None
-    assert browser.left_to.startswith(REDIRECT_URI)
+    assert browser.left_to.startswith(f"{REDIRECT_URI}&")
+    tokens = known_person(wire)
+    browser = opened(refer(wire, "onboard", tokens.access, f"&callback={callback}&service={FHIR_FILE}").url)
+    assert browser.page is not None
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    assert str(browser.left_to).startswith(f"{REDIRECT_URI}&success=true")
 
 
 async def test_pressing_twice_leads_to_the_same_place(wire: Wire) -> None:

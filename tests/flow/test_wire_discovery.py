@@ -65,12 +65,31 @@ def test_services_have_what_clients_read(wire: Wire):
     check_error(unknown, 400, "InvalidRequest")
 
 
-def test_include_projects_sources(wire: Wire):
-    """Protocol 9.2: dotted fields, and nothing else."""
-    body = {"query": {"include": ["id", "service.name", "category.id"], "filter": {"id": [16]}}}
-    assert wire.post("discovery/sources", body=body).json()["data"] == [
-        {"id": 16, "service": {"name": "Spotify"}, "category": [{"id": 5}]}
-    ]
+SPOTIFY_SERVICE = {"id": 19, "name": "Spotify"}
+
+
+@pytest.mark.parametrize(
+    ("include", "expected"),
+    [
+        (["id", "service.name", "category.id"], {"id": 16, "service": SPOTIFY_SERVICE, "category": [{"id": 5}]}),
+        (["name"], {"id": 16, "name": "Spotify"}),
+        (["id", "service.name"], {"id": 16, "service": SPOTIFY_SERVICE}),
+        (["service.nothing"], {"id": 16, "service": {"id": 19}}),
+        (["serviceable"], {"id": 16}),
+        (["id.x", "name.y"], {"id": 16, "name": "Spotify"}),
+    ],
+)
+def test_include_projects_sources(wire: Wire, include: list[str], expected: dict[str, Any]):
+    """Protocol 9.2: dotted fields, always `id`, and `service.id` wherever `service` is; nothing else."""
+    body = {"query": {"include": include, "filter": {"id": [16]}}}
+    assert wire.post("discovery/sources", body=body).json()["data"] == [expected]
+
+
+def test_include_of_a_whole_part_gives_all_of_it(wire: Wire):
+    """Protocol 9.2: a field that holds others comes with all of them."""
+    (source,) = wire.post("discovery/sources", body={"query": {"filter": {"id": [16]}}}).json()["data"]
+    body = {"query": {"include": ["service"], "filter": {"id": [16]}}}
+    assert wire.post("discovery/sources", body=body).json()["data"] == [{"id": 16, "service": source["service"]}]
 
 
 def test_unknown_fields_of_a_query_are_named(wire: Wire):
@@ -86,5 +105,6 @@ def test_the_other_records_are_listed_and_filtered(wire: Wire, kind: str):
     """Protocol 9.3."""
     everything = wire.post(f"discovery/{kind}").json()["data"]
     first = everything[0]
-    found = wire.post(f"discovery/{kind}", body={"query": {"filter": {"id": [first["id"]]}, "include": ["id"]}}).json()
-    assert found["data"] == [{"id": first["id"]}]
+    for include in (["id"], ["nothing"]):
+        query = {"filter": {"id": [first["id"]]}, "include": include}
+        assert wire.post(f"discovery/{kind}", body={"query": query}).json()["data"] == [{"id": first["id"]}]

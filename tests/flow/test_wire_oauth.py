@@ -69,8 +69,15 @@ def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, o
     "uri",
     [
         "https://app.example/return",
-        "https://app.example/return?kept=1&more=2",
+        "https://app.example/return?more=2",
+        "https://app.example/return?more=2&kept=1",
+        "https://app.example/return?kept=1&",
         "https://app.example/return?kept=1#x",
+        "https://app.example/return?kept=1&more=2#x",
+        "https://APP.example/return?kept=1&more=2",
+        "https://user@app.example/return?kept=1&more=2",
+        "https://app.example/x/../return?kept=1&more=2",
+        "https://app.example/%72eturn?kept=1&more=2",
         "https://app.example.evil/return?kept=1",
         "https://app.example:444/return?kept=1",
         "http://app.example/return?kept=1",
@@ -81,6 +88,20 @@ def test_an_unregistered_redirect_uri_is_refused(wire: Wire, uri: str):
     """Protocol 4.1: registered, and exactly."""
     message = check_error(wire.authorize(verifier(), redirect_uri=uri), 400, "InvalidRedirectUri")
     assert message == f"The redirect_uri ({uri}) is invalid"
+
+
+@pytest.mark.parametrize("query", ["user=17", "next=https://elsewhere.example/&x", "code=x&state=y&success=false"])
+async def test_an_app_may_add_a_query_of_its_own(wire: Wire, people: People, query: str):
+    """Protocol 8.3: to the redirect URI of every call that names one."""
+    uri = f"{REDIRECT_URI}&{query}"
+    assert wire.authorize(verifier(), redirect_uri=uri).status_code == 201
+    tokens, _ = await people.user(wire)
+    claims = {"access_token": tokens.access, "redirect_uri": uri}
+    assert wire.post("oauth/token/reference", **claims).status_code == 201
+    (account,) = wire.get("permission-access/accounts", access_token=tokens.access).json()
+    headers = {"accountId": account["id"], "redirectUri": uri}
+    told = wire.get("permission-access/revoke/h:accountId", access_token=tokens.access, headers=headers)
+    assert told.status_code == 200, told.text
 
 
 async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
@@ -97,6 +118,9 @@ async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
     for almost in (
         "http://127.0.0.1:1/back#",
         "http://127.0.0.1:1/back?",
+        "http://127.0.0.1:0/back",
+        "http://127.0.0.1:65536/back",
+        "http://127.0.0.1:99999/back",
         "HTTP://127.0.0.1:1/back",
         "http://127.0.0.1:1/BACK",
     ):

@@ -176,10 +176,15 @@ def _values(value: Any, path: Sequence[str]) -> list[Any]:
 
 
 def project(record: Record, include: Sequence[str]) -> Record:
-    """Only the fields asked for, by dotted path; the whole record if none is."""
+    """Keep only the fields asked for, by dotted path, or the whole record if none is.
+
+    `id` is always kept, and `service.id` wherever `service` is: clients refuse an answer without them. Protocol 9.2.
+    """
     if not include:
         return record
-    projected: Record = _projected(record, [path.split(".") for path in include])
+    paths = [path.split(".") for path in include]
+    needed = [["id"]] + [["service", "id"]] * any(path[0] == "service" for path in paths)
+    projected: Record = _projected(record, [*needed, *paths])
     return projected
 
 

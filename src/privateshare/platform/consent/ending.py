@@ -50,7 +50,9 @@ async def accept(walk: Walk, accounts: Sequence[Account]) -> str:
     reference = _new_reference(walk, accounts)
     walk.journey.provisional, walk.journey.consent_id = False, consent.id
     postbox = await create_postbox(walk.db, library, consent) if wants_postbox(walk.contract) else None
-    return _finish(walk, success_address(walk.journey, code=code, account_reference=reference, postbox=postbox))
+    return _finish(
+        walk, success_address(walk.journey, walk.parameters, code=code, account_reference=reference, postbox=postbox)
+    )
 
 
 async def _tie_storage(walk: Walk, library_id: UUID) -> None:
@@ -73,7 +75,9 @@ async def add_account(walk: Walk, account: Account | None) -> str:
         return await abandon(walk, Failure.ONBOARD_ERROR)
     await add_consent_accounts(walk.db, consent, [account.id] if account else [])
     await _start_reading(walk, consent)
-    return _finish(walk, success_address(walk.journey, account_reference=account.reference if account else None))
+    return _finish(
+        walk, success_address(walk.journey, walk.parameters, account_reference=account.reference if account else None)
+    )
 
 
 async def withdraw(walk: Walk, account: Account) -> str:

@@ -1,13 +1,12 @@
 """Back to the app. Protocol 8.3."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from urllib.parse import quote, urlencode, urlsplit
 
 from privateshare.errors import InvalidRedirectUri
 from privateshare.platform.consent.parameters import Parameters
 from privateshare.platform.db.tables import Contract, Journey, Postbox
 from privateshare.platform.grants.contracts import check_redirect_uri
+from privateshare.protocol.return_addresses import RETURNED, RETURNED_BY_REVOKE, with_answer
 
 
 class Failure(StrEnum):
@@ -20,25 +19,20 @@ class Failure(StrEnum):
     SERVER_ERROR = "SERVER_ERROR"
 
 
-def with_query(address: str, parameters: Mapping[str, str | None]) -> str:
-    """An address with parameters added to whatever query it has, which stays as it is; None leaves one out."""
-    added = urlencode({name: value for name, value in parameters.items() if value is not None}, quote_via=quote)
-    separator = "" if address.endswith(("?", "&")) else "&" if urlsplit(address).query else "?"
-    return f"{address}{separator}{added}"
-
-
 def success_address(
     journey: Journey,
+    parameters: Parameters,
     *,
     code: str | None = None,
     account_reference: str | None = None,
     postbox: Postbox | None = None,
 ) -> str:
-    """Where a person who did what the app asked for goes."""
+    """Say where a person goes who did what the app asked for: from the page `onboard` to its `callback`, if any."""
     told = {"success": "true", "code": code, "state": journey.state, "accountReference": account_reference}
     if postbox is not None:
         told |= {"postboxId": postbox.id, "publicKey": postbox.public_key}
-    return with_query(journey.redirect_uri, told)
+    callback = parameters.callback if journey.kind == "onboard" else None  # a code goes nowhere but to the redirect URI
+    return with_answer(callback or journey.redirect_uri, told, RETURNED)
 
 
 def is_withdrawal(journey: Journey) -> bool:
@@ -49,15 +43,15 @@ def is_withdrawal(journey: Journey) -> bool:
 def withdrawal_address(journey: Journey, failure: Failure | None = None) -> str:
     """Where a person goes who withdrew permission at a source, or could not. Protocol 7.4."""
     failed = {"result": "failed", "errorCode": failure, "error_message": failure}  # iOS reads the first
-    return with_query(journey.redirect_uri, {"result": "success"} if failure is None else failed)
+    return with_answer(journey.redirect_uri, {"result": "success"} if failure is None else failed, RETURNED_BY_REVOKE)
 
 
 def failure_address(journey: Journey, parameters: Parameters, failure: Failure) -> str:
-    """Where a person goes who did not; a `callback` has been checked when the journey began."""
+    """Say where a person goes who did not; a `callback` was checked when the link was opened."""
     if is_withdrawal(journey):
         return withdrawal_address(journey, failure)
     told = {"success": "false", "errorCode": failure, "state": journey.state}
-    return with_query(parameters.callback or journey.redirect_uri, told)
+    return with_answer(parameters.callback or journey.redirect_uri, told, RETURNED)
 
 
 def with_registered_callback(contract: Contract, parameters: Parameters) -> Parameters:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedirectUri
 from privateshare.platform.db.tables import Application, Contract, Partner
 from privateshare.protocol import jwt
+from privateshare.protocol.return_addresses import is_registered
 
 ID_CHARACTERS = string.ascii_letters + string.digits
 ID_LENGTH = 32
@@ -22,7 +23,7 @@ SCHEMA_VERSION = "5.0.0"
 
 ContractKind = Literal["read", "write", "read-raw"]
 
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::\d{1,5})?((?:[/?][!-~]*)?)", re.ASCII)
+_ADDRESS_CHARACTERS = re.compile(r"[!-\[\]-~]*")  # ASCII without blanks and backslashes
 _APPLICATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # protocol 1: no "_", which ends it in a client_id
 _CONTRACT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -114,14 +115,22 @@ async def create_contract(
 
 
 def check_registrable(uri: str) -> None:
-    """Raises ConfigurationError if a redirect URI has no scheme, has a fragment, or runs code in the browser."""
-    parts = urlsplit(uri)
+    """Check a redirect URI that is to be registered.
+
+    Raises ConfigurationError if it has no scheme, has a fragment or a user name, names no host, runs code in the
+    browser, or holds characters that must be encoded in an address.
+    """
+    try:
+        parts = urlsplit(uri)
+        host, port, user = parts.hostname, parts.port, parts.username
+    except ValueError as error:
+        raise ConfigurationError(f"the redirect URI {uri!r} is no address: {error}") from error
     if not parts.scheme or parts.scheme.lower() in {"javascript", "data", "vbscript", "file", "blob", "about"}:
         raise ConfigurationError(f"the redirect URI {uri!r} must have a scheme such as https")
-    if parts.fragment or (parts.scheme in {"http", "https"} and not parts.hostname):
-        raise ConfigurationError(f"the redirect URI {uri!r} must name a host and have no fragment")
-    if any(character.isspace() or not character.isprintable() for character in uri):
-        raise ConfigurationError(f"the redirect URI {uri!r} holds blanks or control characters")
+    if "#" in uri or user is not None or port == 0 or (parts.scheme in {"http", "https"} and not host):
+        raise ConfigurationError(f"the redirect URI {uri!r} must name a host, and have no user name and no fragment")
+    if not _ADDRESS_CHARACTERS.fullmatch(uri):
+        raise ConfigurationError(f"the redirect URI {uri!r} holds characters that must be percent-encoded")
 
 
 async def load_contract(db: AsyncSession, client: object, now: datetime) -> Contract:
@@ -138,11 +147,11 @@ async def load_contract(db: AsyncSession, client: object, now: datetime) -> Cont
 
 
 def check_redirect_uri(contract: Contract, uri: object) -> str:
-    """The URI, if it is registered with the contract: letter for letter, loopback with any port. Protocol 4.1.
+    """Return the URI if it is registered with the contract; the app may have added a query. Protocol 4.1, 8.3.
 
     Raises InvalidRedirectUri otherwise.
     """
-    if isinstance(uri, str) and any(_same_uri(uri, registered) for registered in contract.redirect_uris):
+    if isinstance(uri, str) and any(is_registered(uri, registered) for registered in contract.redirect_uris):
         return uri
     raise InvalidRedirectUri(f"The redirect_uri ({_shown(uri)}) is invalid")
 
@@ -156,12 +165,6 @@ def usual_redirect_uri(contract: Contract) -> str | None:
     if android in contract.redirect_uris:
         return android
     return contract.redirect_uris[0] if len(contract.redirect_uris) == 1 else None
-
-
-def _same_uri(uri: str, registered: str) -> bool:
-    """Letter for letter; but the port of a loopback address is whatever was free. RFC 8252 7.3."""
-    asked, known = _LOOPBACK.fullmatch(uri), _LOOPBACK.fullmatch(registered)
-    return uri == registered or (asked is not None and known is not None and asked.groups() == known.groups())
 
 
 def _shown(value: object) -> str:
