@@ -26,7 +26,12 @@ PrivateShareError
 ├── InvalidAnswer                 an answer arrived that is not of the protocol
 ├── FileDecryptionError           a file does not open with this key
 ├── FileIntegrityError            a file opened, and is not what the platform stored
-├── AuthorizationFailed           the person came back without consent (protocol 8.3)
+├── AuthorizationFailed           the person came back without what the app asked for (protocol 8.3)
+│   ├── ConsentDeclined           the person declined: USER_CANCEL
+│   ├── ConsentLinkInvalid        the link could not be started, or was used up: INITIALIZE_CHECK_FAIL, INVALID_CODE
+│   ├── SourceNotConnected        connecting the source failed: ONBOARD_ERROR
+│   ├── ConsentPageFailed         the platform failed: SERVER_ERROR, and codes that are not known here
+│   └── UnexpectedReturn          the address does not answer a request of this app: INVALID_STATE
 └── ConfigurationError            a setting or argument is wrong
 """
 
@@ -283,14 +288,70 @@ class FileIntegrityError(PrivateShareError):
 
 
 class AuthorizationFailed(PrivateShareError):
-    """The person came back without consent. `code` is the `errorCode` of protocol 8.3, such as USER_CANCEL."""
+    """The person came back without what the app asked for. Protocol 8.3.
+
+    `code` is the `errorCode` of the address that they came back to. Only `ConsentDeclined` is the person's decision;
+    the other kinds are failures.
+    """
 
     code: str = "AuthorizationFailed"
-    hint: str = "Ask again, if the person wants to"
+    default_message: str = "The person came back without what the app asked for"
+    hint: str = "Send the person to a new link from get_authorize_url"
 
-    def __init__(self, code: str, message: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str = "",
+        *,
+        reference: str | None = None,
+        retry_after: float | None = None,
+        hint: str | None = None,
+    ) -> None:
         self.code = code
-        super().__init__(message or "the person did not consent")
+        super().__init__(message or self.default_message, reference=reference, retry_after=retry_after, hint=hint)
+
+
+class ConsentDeclined(AuthorizationFailed):
+    """The person declined. Nothing was shared."""
+
+    code: str = "ConsentDeclined"
+    default_message: str = "The person declined"
+    hint: str = "Respect it, and ask again only if the person wants to"
+
+
+class ConsentLinkInvalid(AuthorizationFailed):
+    """The consent link could not be started, was used before, or has expired. The person decided nothing."""
+
+    code: str = "ConsentLinkInvalid"
+    default_message: str = "The consent link could not be started, was used before, or has expired"
+    hint: str = (
+        "A link works once, for 30 minutes: send the person to a new one. If a new link fails too, check "
+        "the page options and the contract"
+    )
+
+
+class SourceNotConnected(AuthorizationFailed):
+    """The source could not be connected. The person decided nothing."""
+
+    code: str = "SourceNotConnected"
+    default_message: str = "The source could not be connected"
+    hint: str = "Send the person to a new link, so that they can try again or choose another source"
+
+
+class ConsentPageFailed(AuthorizationFailed):
+    """The consent pages of the platform failed. The person decided nothing."""
+
+    code: str = "ConsentPageFailed"
+    default_message: str = "The consent pages of the platform failed"
+    hint: str = "Send the person to a new link; if it fails again, tell the operator of the platform"
+
+
+class UnexpectedReturn(AuthorizationFailed):
+    """The address does not answer a request that this app made. Nothing in it was used."""
+
+    code: str = "UnexpectedReturn"
+    default_message: str = "The address does not answer a request of this app"
+    hint: str = "Check that the address and the state are those of one request; otherwise start again with a new link"
 
 
 class ConfigurationError(PrivateShareError):

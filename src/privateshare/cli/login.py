@@ -113,4 +113,4 @@ class _Returns:
                 continue
             if parse_qs(urlsplit(came).query).get("state") == [state]:
                 return self._origin + came
-        raise AuthorizationFailed("TIMEOUT", "nobody came back from the consent page")
+        raise AuthorizationFailed("TIMEOUT", "Nobody came back from the consent page", hint="Run the command again")

@@ -115,7 +115,7 @@ class AsyncPrivateShare(AsyncCalls):
         return await self._drive(flow)
 
     def read_return(self, url: str, *, state: str | None = None) -> Returned:
-        """What the address that a person came back to says. See `PrivateShare`."""
+        """Read the address that a person came back to. See `PrivateShare`."""
         return read_return(url, state)
 
     async def exchange_code_for_token(self, code: str, code_verifier: str) -> UserAccessToken:

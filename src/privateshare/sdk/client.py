@@ -124,10 +124,20 @@ class PrivateShare(Calls):
         return self._drive(flow)
 
     def read_return(self, url: str, *, state: str | None = None) -> Returned:
-        """What the address says that a person came back to: the `code`, or which account they connected.
+        """Read the address that a person came back to: the `code`, or which account they connected.
 
-        Give the `state` that was sent, unless your framework checked it. Raises AuthorizationFailed with the
-        platform's `errorCode` (USER_CANCEL if they declined). Protocol 8.3.
+        Args:
+            url: The whole address, with its query.
+            state: The `state` that was sent. Leave it out only if your framework compared it already.
+
+        Raises:
+            ConsentDeclined: The person declined (USER_CANCEL).
+            ConsentLinkInvalid: The link could not be started, was used before, or has expired.
+            SourceNotConnected: Connecting the source failed.
+            ConsentPageFailed: The platform failed, or names a reason that is not known here.
+            UnexpectedReturn: The state is another, a parameter is there twice, or the address holds no answer.
+
+        All of them are `AuthorizationFailed`, with the platform's `errorCode` as `code`. Protocol 8.3.
         """
         return read_return(url, state)
 

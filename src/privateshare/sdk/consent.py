@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
-from privateshare.errors import AuthorizationFailed
+from privateshare.errors import (
+    AuthorizationFailed,
+    ConsentDeclined,
+    ConsentLinkInvalid,
+    ConsentPageFailed,
+    SourceNotConnected,
+    UnexpectedReturn,
+)
 
 if TYPE_CHECKING:
     from privateshare.protocol.messages import Session
 
+INVALID_STATE = "INVALID_STATE"
+SERVER_ERROR = "SERVER_ERROR"
+MAX_PARAMETERS = 100
+
 _ERROR_CODE = re.compile(r"[A-Za-z_]{1,64}")
+_PARAMETERS = frozenset({"success", "code", "state", "accountReference", "errorCode", "result"})
+_ERRORS: Mapping[str, type[AuthorizationFailed]] = {
+    "USER_CANCEL": ConsentDeclined,
+    "INITIALIZE_CHECK_FAIL": ConsentLinkInvalid,
+    "INVALID_CODE": ConsentLinkInvalid,
+    "ONBOARD_ERROR": SourceNotConnected,
+    SERVER_ERROR: ConsentPageFailed,
+    INVALID_STATE: UnexpectedReturn,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +107,39 @@ def new_state() -> str:
 
 
 def read_return(url: str, state: str | None) -> Returned:
-    """What the address says that a person came back to. Protocol 8.3.
+    """Read the answer in the address that a person came back to. Protocol 8.3, and 7.4 for the page `revoke`.
 
-    Raises AuthorizationFailed if they declined or something failed, or if `state` is not the one that was sent.
+    Raises an AuthorizationFailed: see `authorization_error`, and UnexpectedReturn for an address that is no answer to
+    the request with this `state`.
     """
-    query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-    if state is not None and query.get("state") != state:
-        raise AuthorizationFailed("INVALID_STATE", "the state is not the one this app sent: not its own request")
-    if query.get("success") == "false" or "errorCode" in query:
-        code = query.get("errorCode", "")  # which may be shown on a page: a word, and nothing else
-        raise AuthorizationFailed(code if _ERROR_CODE.fullmatch(code) else "SERVER_ERROR")
-    return Returned(query.get("state"), query.get("code", ""), query.get("accountReference"))
+    answer = _answer(url)
+    if state is not None and not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
+        raise UnexpectedReturn(INVALID_STATE, "The state is not the one that this app sent")
+    if "errorCode" in answer or answer.get("success", "true") != "true" or answer.get("result") == "failed":
+        raise authorization_error(answer.get("errorCode", ""))
+    if not answer.keys() & {"success", "code", "accountReference", "result"}:
+        raise UnexpectedReturn(INVALID_STATE, "The address says neither that the person agreed nor that they did not")
+    return Returned(answer.get("state"), answer.get("code", ""), answer.get("accountReference"))
+
+
+def authorization_error(code: str) -> AuthorizationFailed:
+    """Build the error of an `errorCode` of protocol 8.3.
+
+    Apps show the code on pages, so anything but a plain word becomes SERVER_ERROR. A code that is not known here is a
+    failure and not the person's decision, because only USER_CANCEL says that they declined.
+    """
+    plain = code if _ERROR_CODE.fullmatch(code) else SERVER_ERROR
+    return _ERRORS.get(plain, ConsentPageFailed)(plain)
+
+
+def _answer(url: str) -> dict[str, str]:
+    """The parameters of protocol 8.3 by name. Raises UnexpectedReturn if the address repeats one of them."""
+    try:
+        query = parse_qsl(urlsplit(url).query, max_num_fields=MAX_PARAMETERS)
+    except ValueError as error:
+        raise UnexpectedReturn(INVALID_STATE, "The address cannot be read") from error
+    ours = [(name, value) for name, value in query if name in _PARAMETERS]
+    answer = dict(ours)
+    if len(answer) < len(ours):  # One value may be the platform's and the other an attacker's (RFC 6749 3.1).
+        raise UnexpectedReturn(INVALID_STATE, "The address has a parameter of the protocol twice")
+    return answer

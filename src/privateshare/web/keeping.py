@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from privateshare.errors import AuthorizationFailed, ConfigurationError
+from privateshare.errors import ConfigurationError, UnexpectedReturn
 from privateshare.protocol.messages import Session
-from privateshare.sdk.consent import AuthorizeUrl
+from privateshare.sdk.consent import INVALID_STATE, AuthorizeUrl
 from privateshare.sdk.tokens import UserAccessToken
 
 NO_STORE = "no-store"  # answers that carry codes
@@ -84,12 +84,12 @@ class Keeper:
         return urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, json.dumps(kept).encode(), CONTEXT)).decode()
 
     def kept(self, cookie: str | None) -> Kept:
-        """What a cookie keeps. Raises AuthorizationFailed if there is none, it is too old, or not ours."""
+        """What a cookie keeps. Raises UnexpectedReturn if there is none, it is too old, or not ours."""
         try:
             sealed = urlsafe_b64decode(cookie or "")
             raw = json.loads(self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], CONTEXT))
         except (ValueError, InvalidTag) as error:
-            raise AuthorizationFailed("INVALID_STATE", "this browser was not asked, or too long ago") from error
+            raise UnexpectedReturn(INVALID_STATE, "This browser was not asked, or too long ago") from error
         if raw["until"] < time.time():
-            raise AuthorizationFailed("INVALID_STATE", "the question was asked too long ago")
+            raise UnexpectedReturn(INVALID_STATE, "The question was asked too long ago")
         return Kept(raw["state"], raw["verifier"], Session(key=raw["key"], expiry=raw["expiry"]))
