@@ -32,10 +32,11 @@ T = TypeVar("T")
 class PrivateShare(Calls):
     """One application with one contract, on one platform. It may be used from many threads.
 
-    `base_url` is the API's address, by default that of a platform on this machine; `onboard_url` and `storage_url`
-    follow from it. `private_key` is the contract's, a PEM text. `timeout` in seconds, for connecting and between two
-    pieces of an answer. `retries`: how often a call that failed for want of a connection or with a passing error is
-    repeated (protocol 13). `on_access_token_change` is told every refreshed token, so that you can keep it.
+    `base_url` is the platform's address or its API's, by default that of a platform on this machine, and may be below a
+    path; `onboard_url` and `storage_url` follow from it. `private_key` is the contract's, a PEM text. `timeout` in
+    seconds, for connecting and between two pieces of an answer. `retries`: how often a call that failed for want of a
+    connection or with a passing error is repeated (protocol 13). `on_access_token_change` is told every refreshed
+    token, so that you can keep it.
 
     Every call raises an `ApiError` when the platform refuses it and `NetworkError` when no answer comes.
     """

@@ -1,5 +1,6 @@
 """What a client knows: who it is, where the platform is, and how patient to be."""
 
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -10,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from privateshare.errors import ConfigurationError
 from privateshare.protocol import jwt
-from privateshare.protocol.addresses import ONBOARD_PATH, STORAGE_PATH
+from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH, STORAGE_PATH
 
 NONCE_BYTES = 16  # 32 characters; protocol 2.2
+
+_VERSION = re.compile(r"v\d+(\.\d+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,7 @@ def configured(
         raise ConfigurationError("application_id must be the id that the platform gave you")
     if not contract_id:
         raise ConfigurationError("contract_id must be the id that the platform gave you")
-    api = _address("base_url", addresses["base_url"] or "")
-    origin = "{0.scheme}://{0.netloc}".format(urlsplit(api))
+    api, root = _api_and_root(addresses["base_url"] or "")
     key = jwt.load_private_key(private_key)
     return Configuration(
         application_id,
@@ -63,15 +65,35 @@ def configured(
         key,
         jwt.signing_key(key),
         api,
-        _address("onboard_url", addresses["onboard_url"] or f"{origin}{ONBOARD_PATH}"),
-        _address("storage_url", addresses["storage_url"] or f"{origin}{STORAGE_PATH}"),
+        _address("onboard_url", addresses["onboard_url"] or f"{root}{ONBOARD_PATH}"),
+        _address("storage_url", addresses["storage_url"] or f"{root}{STORAGE_PATH}"),
         timeout,
         retries,
     )
 
 
+def _api_and_root(base_url: str) -> tuple[str, str]:
+    """Split `base_url` into the API's address and the address of the platform, which may be below a path.
+
+    An address that ends in a version, such as `https://host/share/v1.7/`, is the API's own. Any other is the
+    platform's, and its API of the version that the SDK speaks is used. Protocol 1.
+    """
+    address = _address("base_url", base_url).rstrip("/")
+    root, _, last = address.rpartition("/")
+    if _VERSION.fullmatch(last):
+        return f"{address}/", root
+    return f"{address}{API_PATH}", address
+
+
 def _address(name: str, text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    """Return an address with one slash at its end. Raises ConfigurationError if requests cannot be built on it."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # The port is no number, or too large.
+        usable = False
+    if not usable or text != text.strip():
         raise ConfigurationError(f"{name} must be an address such as https://share.example.org/v1.7/, not {text!r}")
-    return text if text.endswith("/") else f"{text}/"
+    if "?" in text or "#" in text or parts.username is not None:  # The text is not repeated: it may hold a password.
+        raise ConfigurationError(f"{name} must have no query, no fragment and no user name")
+    return f"{text.rstrip('/')}/"

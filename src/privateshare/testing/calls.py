@@ -36,12 +36,13 @@ DISCOVERY = "discovery/"
 
 @dataclass
 class Call:
-    """A request. Header names in lower case; `claims` are those of its JWT, once that is checked."""
+    """A request. Header names in lower case; `target` is below `root`; `claims` are those of its JWT, once checked."""
 
     method: str
     target: str
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    root: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -61,8 +62,8 @@ class Call:
 
     @property
     def origin(self) -> str:
-        """The platform's origin, as the caller sees it."""
-        return f"http://{self.headers.get('host', '')}"
+        """The platform's address without a slash at its end, as the caller sees it."""
+        return f"http://{self.headers.get('host', '')}{self.root}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from privateshare.errors import ApiError
 from privateshare.protocol import jwt
+from privateshare.protocol.addresses import API_PATH
 from privateshare.protocol.catalogue import ServiceType, catalogue, object_type_of
 from privateshare.protocol.object_time import DIGIME, FHIR
 from privateshare.sdk.aclient import AsyncPrivateShare
@@ -19,10 +20,13 @@ from privateshare.testing.state import APPLICATION, CONTRACT, Journey, LentFile,
 
 
 class InMemoryPlatform:
-    """One contract, one person, the files that a test lends. Use it with `with`."""
+    """One contract, one person, the files that a test lends. Use it with `with`.
 
-    def __init__(self) -> None:
-        self._state = State()
+    `path` puts it below a path of its host, such as "/share", where platforms behind a proxy may be.
+    """
+
+    def __init__(self, path: str = "") -> None:
+        self._state = State(path=path.rstrip("/"))
         self.base_url: str = ""
 
     def __enter__(self) -> "InMemoryPlatform":
@@ -30,7 +34,7 @@ class InMemoryPlatform:
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
-        self.base_url = f"http://127.0.0.1:{self._server.server_port}/v1.7/"
+        self.base_url = f"http://127.0.0.1:{self._server.server_port}{self._state.path}{API_PATH}"
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,7 +4,7 @@ import json
 import secrets
 from http.server import BaseHTTPRequestHandler
 
-from privateshare.errors import ApiError
+from privateshare.errors import ApiError, NotFound
 from privateshare.testing.calls import Answer, Call, answer
 from privateshare.testing.state import State
 from privateshare.testing.storing import STORAGE_PATH, answer_storage
@@ -26,9 +26,12 @@ class _Handler(BaseHTTPRequestHandler):
         except EOFError:
             self.close_connection = True
             return
-        call = Call(self.command, self.path, headers, body)
+        root = self.state.path
+        call = Call(self.command, self.path.removeprefix(root), headers, body, root)
         storage = call.path.startswith(STORAGE_PATH)
         try:
+            if not self.path.startswith(f"{root}/"):
+                raise NotFound("Not Found")
             if self.state.failures:
                 raise self.state.failures.pop(0)
             answered = answer_storage(self.state, call) if storage else answer(self.state, call)

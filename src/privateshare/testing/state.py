@@ -49,8 +49,9 @@ class Journey:
 
 @dataclass
 class State:
-    """Everything."""
+    """Everything. `path` is where on its host the platform is: "" or such as "/share"."""
 
+    path: str = ""
     contract_key: RSAPrivateKey = field(default_factory=lambda: generate_private_key(65537, KEY_BITS))
     signing_key: RSAPrivateKey = field(default_factory=lambda: generate_private_key(65537, KEY_BITS))
     files: dict[str, LentFile] = field(default_factory=dict)

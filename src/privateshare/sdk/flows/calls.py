@@ -17,6 +17,7 @@ from privateshare.sdk.tokens import UserAccessToken
 T = TypeVar("T")
 Keys = dict[tuple[str, str], RSAPublicKey]
 UNAUTHORIZED = 401
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def as_user(
@@ -134,5 +135,11 @@ def _fetch_keys(configuration: Configuration, keys: Keys, jku: str) -> Flow[None
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    """Return scheme, host and port of an address in one form, so that the same origin always compares equal."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return "an address that cannot be read"
+    user = f"{parts.username}@" if parts.username is not None else ""
+    return f"{parts.scheme}://{user}{parts.hostname}:{port}"
