@@ -35,7 +35,25 @@ PrivateShareError
 └── ConfigurationError            a setting or argument is wrong
 """
 
+import unicodedata
 from collections.abc import Mapping
+
+MAX_MESSAGE_CHARACTERS = 2000
+
+
+def printable(text: str) -> str:
+    """Return text that may have come from elsewhere as one that a terminal or a log shows without acting on it.
+
+    Control characters, line ends, characters that turn the direction of writing, and lone surrogates are replaced.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("\N{REPLACEMENT CHARACTER}" if _acts(character) else character for character in text)
+
+
+def _acts(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category.startswith("C") or category in ("Zl", "Zp")
 
 
 class PrivateShareError(Exception):
@@ -57,7 +75,7 @@ class PrivateShareError(Exception):
         retry_after: float | None = None,
         hint: str | None = None,
     ) -> None:
-        self.message: str = message or self.code
+        self.message: str = printable(message[:MAX_MESSAGE_CHARACTERS]) or self.code
         self.reference: str | None = reference
         self.retry_after: float | None = retry_after
         if hint is not None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from privateshare.errors import printable
+
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,7 +57,7 @@ def show(facts: Mapping[str, Any], as_json: bool) -> None:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
         shown = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-        typer.echo(f"{name:<{width}}  {shown}")
+        typer.echo(f"{name:<{width}}  {printable(shown) if isinstance(value, str) else shown}")
 
 
 def show_table(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
@@ -66,7 +68,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if not rows:
         typer.echo("none")
         return
-    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    lines = [list(rows[0]), *([printable(str(value)) for value in row.values()] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -10,7 +10,7 @@ import typer
 from privateshare.cli.login import ProfileName
 from privateshare.cli.operating import AsJson, show, show_table
 from privateshare.cli.progress import progress
-from privateshare.errors import ConfigurationError
+from privateshare.errors import ConfigurationError, printable
 
 if TYPE_CHECKING:
     from privateshare.sdk.run import FileError
@@ -68,6 +68,7 @@ def read(
 ) -> None:
     """Read everything that the person lends into a folder. Stopped and run again, it goes on where it was."""
     from privateshare.cli.profiles import signed_in
+    from privateshare.sdk.safe_files import TABLES_FOLDER, own_folder
     from privateshare.sdk.tables import needs_data, tables
 
     if format == "parquet":
@@ -80,11 +81,11 @@ def read(
             nonlocal read
             read += file.size
             if not as_json and not sys.stderr.isatty():
-                typer.echo(f"{file.name} {file.size}", err=True)
+                typer.echo(f"{printable(file.name)} {file.size}", err=True)
             told(read, None)
 
         def note_error(failed: "FileError") -> None:
-            typer.echo(f"{failed.name}: {failed.error}", err=True)
+            typer.echo(f"{printable(failed.name)}: {failed.error}", err=True)
 
         session = client.read_session(token)
         reading = client.read_all_files(session, token, into=into, on_file_data=note, on_file_error=note_error)
@@ -98,7 +99,9 @@ def read(
         "into": str(into),
     }
     if format == "parquet":
-        facts["tables"] = [str(path) for path in tables(into).to_parquet(into / "parquet")]
+        found = tables(into)
+        facts["tables"] = [str(path) for path in found.to_parquet(own_folder(into / TABLES_FOLDER))]
+        facts["in_no_table"] = found.left_out
     show(facts, as_json)
     if result.errors:
         raise typer.Exit(SOME_FAILED)

@@ -82,9 +82,10 @@ def storage_get(
 ) -> None:
     """Download a file and open it."""
     from privateshare.cli.profiles import load_profile, open_client
+    from privateshare.sdk.safe_files import portable_name
 
     name = path.rstrip("/").rsplit("/", 1)[-1]
-    target = to / name if to.is_dir() else to
+    target = to / portable_name(name) if to.is_dir() else to
     if not target.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {target.parent}")
     with open_client(profile, load_profile(profile)) as client, progress(name, shown=not as_json) as told:

@@ -11,6 +11,8 @@ from enum import IntEnum
 from functools import cache
 from typing import Any
 
+MAX_ID_DIGITS = 9  # of an object type in the name of a file
+
 
 class ServiceGroup(IntEnum):
     """A group of services."""
@@ -272,7 +274,8 @@ def object_type_of(reference: str | None, file_name: str) -> int | None:
         return known
     parts = file_name.removesuffix(".json").split("_")  # 18_group_service_account_type, and more
     number = parts[4] if len(parts) > 4 and parts[0] == "18" else ""
-    return int(number) if number.isdecimal() and int(number) in catalogue().object_types else None
+    is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_ID_DIGITS
+    return int(number) if is_number and int(number) in catalogue().object_types else None
 
 
 @cache

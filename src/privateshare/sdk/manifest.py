@@ -5,21 +5,21 @@ One line of JSON for each file, written after the file is whole under its name. 
 
 import json
 import os
-import re
+import stat
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-from privateshare.errors import ConfigurationError
 from privateshare.protocol.messages import FileEntry
+from privateshare.sdk.safe_files import open_own_file, safe_name
 from privateshare.sdk.sinks import File
 
 NAME = ".privateshare-manifest.jsonl"
-_FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}")
 
 
 class Manifest:
-    """The files of one folder, by name."""
+    """The files of one folder, by the names that the platform gave them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,29 +28,32 @@ class Manifest:
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Reads what is there, and removes what an interrupted run left half-written."""
+        """Read what is there, and remove what an interrupted run left half-written.
+
+        Raises ConfigurationError if a symbolic link is in the place of the manifest.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        for torn in self._folder.glob(".*.part"):
-            torn.unlink(missing_ok=True)
-        self._known = _noted(self._folder)
-        self._file = (self._folder / NAME).open("a", encoding="utf-8")
+        self._file = open_own_file(self._folder / NAME, append=True)
+        for half_written in self._folder.glob(".*.part"):
+            half_written.unlink(missing_ok=True)
+        self._file.seek(0)
+        self._known = _noted(self._file)
         self._file.write("\n")  # ends a line that may have been torn
 
     def has(self, entry: FileEntry) -> bool:
-        """Whether the folder holds this file, as new as this, in its whole size."""
+        """Whether the folder holds this file, as new as this, in its whole size, and not as a link to another."""
         known = self._known.get(entry.name)
         if known is None or known[0] < entry.updated_date:
             return False
         try:
-            return self.path(entry.name).stat().st_size == known[1]
+            found = self.path(entry.name).lstat()
         except FileNotFoundError:
             return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == known[1]
 
     def path(self, name: str) -> Path:
-        """Where a file goes. Raises ConfigurationError for a name that would lead elsewhere."""
-        if not _FILE_NAME.fullmatch(name):
-            raise ConfigurationError(f"the platform names a file {name!r}, which is no good name on a disk")
-        return self._folder / name
+        """Return where a file goes: into the folder, whatever its name."""
+        return self._folder / safe_name(name)
 
     def add(self, entry: FileEntry, file: File) -> None:
         """Notes a file that is whole."""
@@ -70,18 +73,24 @@ class Manifest:
 
 
 def updated_dates(folder: Path) -> dict[str, int]:
-    """How new each file of a folder is, by name, in milliseconds since the epoch; nothing if none were read into it."""
-    return {name: updated for name, (updated, _) in _noted(folder).items()}
+    """Return how new each file of a folder is, by its name there, in milliseconds since the epoch.
 
-
-def _noted(folder: Path) -> dict[str, tuple[int, int]]:
-    """The date and the size of each file that was noted; the last note of a file counts."""
-    noted: dict[str, tuple[int, int]] = {}
+    Nothing if none were read into it. Raises ConfigurationError if a symbolic link is in the place of the manifest.
+    """
     path = folder / NAME
-    for line in path.read_text("utf-8", errors="replace").splitlines() if path.exists() else ():
+    if not os.path.lexists(path):
+        return {}
+    with open_own_file(path, append=False) as file:
+        return {safe_name(name): updated for name, (updated, _) in _noted(file).items()}
+
+
+def _noted(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Read the date and the size of each file that was noted; the last note of a file counts."""
+    noted: dict[str, tuple[int, int]] = {}
+    for line in lines:
         try:
             note = json.loads(line)
-            noted[note["name"]] = int(note["updatedDate"]), int(note["size"])
-        except (ValueError, KeyError, TypeError):
+            noted[str(note["name"])] = int(note["updatedDate"]), int(note["size"])
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return noted

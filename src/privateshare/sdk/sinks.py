@@ -9,7 +9,6 @@ from email.utils import parsedate_to_datetime
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast, overload
-from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -20,6 +19,7 @@ from privateshare.protocol.messages import FileHeader, FileMetadata
 from privateshare.protocol.object_time import FHIR
 from privateshare.sdk.decompression import decompressor
 from privateshare.sdk.flows.calls import read_as
+from privateshare.sdk.safe_files import aside_path
 
 if TYPE_CHECKING:
     from privateshare.objects import DataObject
@@ -112,7 +112,7 @@ class FileSink:
         self._name, self._key, self._to, self._legacy = name, key, to, legacy
         self._on_progress, self._arrived = on_progress, 0
         self._length: int | None = None
-        self._aside = to.with_name(f".{to.name}.{uuid4().hex}.part") if to else None
+        self._aside = aside_path(to) if to else None
         self._out: IO[bytes] | None = None
         self.file: File | None = None
 

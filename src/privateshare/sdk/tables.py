@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from privateshare.errors import ConfigurationError
+from privateshare.errors import ConfigurationError, printable
 from privateshare.protocol.catalogue import catalogue, object_type_of
 from privateshare.protocol.object_time import DIGIME, FHIR
 from privateshare.sdk.columns import Columns, Record
 from privateshare.sdk.manifest import updated_dates
+from privateshare.sdk.safe_files import safe_name, written_aside
 from privateshare.sdk.sinks import File
 
 if TYPE_CHECKING:
@@ -25,10 +26,14 @@ BATCH = 20_000  # objects that become rows at a time
 
 
 class Tables(Mapping[str, "Table"]):
-    """Tables by object type, such as `tables["playhistory"]`."""
+    """Tables by object type, such as `tables["playhistory"]`.
 
-    def __init__(self, tables: Mapping[str, "Table"]) -> None:
+    `left_out` says by the name of a file what in it is in no table, and why: pushed files, and what cannot be read.
+    """
+
+    def __init__(self, tables: Mapping[str, "Table"], left_out: Mapping[str, str] | None = None) -> None:
         self._tables = dict(tables)
+        self.left_out: dict[str, str] = dict(left_out or {})
 
     def __getitem__(self, name: str) -> "Table":
         return self._tables[name]
@@ -40,11 +45,18 @@ class Tables(Mapping[str, "Table"]):
         return len(self._tables)
 
     def __repr__(self) -> str:
-        return f"<Tables {', '.join(f'{name} ({len(table)})' for name, table in self.items())}>"
+        parts = [f"{printable(name)} ({len(table)})" for name, table in self.items()]
+        if self.left_out:
+            parts.append(f"{len(self.left_out)} files left out: see left_out")
+        return f"<Tables {', '.join(parts)}>"
 
     def to_parquet(self, folder: str | Path) -> list[Path]:
-        """Writes each table to a Parquet file in a folder; the files. Raises ConfigurationError without the extra."""
-        return [table.to_parquet(Path(folder) / f"{name}.parquet") for name, table in self.items()]
+        """Write each table to a Parquet file in a folder, and return the files.
+
+        A file is named after its table, as far as every system can have a file of that name. Raises ConfigurationError
+        without the extra.
+        """
+        return [table.to_parquet(Path(folder) / safe_name(f"{name}.parquet")) for name, table in self.items()]
 
 
 class Table:
@@ -56,12 +68,13 @@ class Table:
         self._columns = Columns(standard)
         self._contents: dict[int, _Content] = {}  # files that hold some of it, by number, oldest first
         self._newest: dict[int, int] = {}  # by an object's identity, the number of the newest file that holds it
+        self._namesakes: dict[int, int] = {}  # by identity, how many more objects of it that file holds
 
     def __len__(self) -> int:
-        return len(self._newest)
+        return len(self._newest) + sum(self._namesakes.values())
 
     def __repr__(self) -> str:
-        return f"<Table {self.name} of {len(self)} objects>"
+        return f"<Table {printable(self.name)} of {len(self)} objects>"
 
     def to_records(self) -> list[Record]:
         """The objects as dictionaries: dates as datetimes (UTC), and one more field, `time`: when each happened."""
@@ -94,10 +107,13 @@ class Table:
         return frame
 
     def to_parquet(self, path: str | Path) -> Path:
-        """Writes the objects to a Parquet file, as `to_arrow` lays them out; its path. Raises ConfigurationError."""
+        """Write the objects to a Parquet file, as `to_arrow` lays them out, and return its path.
+
+        The file is whole, or not there. Raises ConfigurationError.
+        """
         parquet = _needed("pyarrow.parquet")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with parquet.ParquetWriter(path, self._columns.schema()) as writer:
+        with written_aside(Path(path)) as file, parquet.ParquetWriter(file, self._columns.schema()) as writer:
             for batch in self._batches():
                 writer.write_batch(batch)
         return Path(path)
@@ -105,17 +121,20 @@ class Table:
     def _add(self, number: int, content: "_Content", things: Iterable[Record]) -> None:
         self._contents[number] = content
         for thing in things:
-            self._newest[_identity(thing)] = number
+            identity = content.identity(thing)
+            if self._newest.get(identity) == number:
+                self._namesakes[identity] = self._namesakes.get(identity, 0) + 1
+            else:
+                self._newest[identity] = number
+                self._namesakes.pop(identity, None)
             self._columns.note(thing)
 
     def _objects(self) -> Iterator[Record]:
         for number, content in self._contents.items():
-            mine = (
-                thing
-                for thing in content.objects() or ()
-                if _table_of(content.name, thing) == (self.name, self.standard)
-            )
-            yield from {key: thing for thing in mine if self._newest.get(key := _identity(thing)) == number}.values()
+            for thing in content.read().objects:
+                is_here = _table_of(content.kind, thing) == (self.name, self.standard)
+                if is_here and self._newest.get(content.identity(thing)) == number:
+                    yield thing
 
     def _batches(self) -> Iterator["pyarrow.RecordBatch"]:
         waiting: list[Record] = []
@@ -129,51 +148,85 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class _Objects:
+    """The objects of a file, and what of the file is none."""
+
+    objects: list[Record]
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Content:
-    """A file, and the name of what it holds."""
+    """A file. `kind` names the type of its objects, `account` is the account that they came from, if the name tells."""
 
     name: str
+    kind: str
     file: File | Path
 
-    def objects(self) -> list[Record] | None:
-        """Its objects; None if it is no list of objects."""
+    @property
+    def account(self) -> str:
+        """The part of the name that stands for the account: 18_group_service_account."""
+        parts = self.name.split("_")
+        return "_".join(parts[:4]) if len(parts) > 4 and parts[0] == "18" else ""
+
+    def read(self) -> _Objects:
+        """Read the objects. What is none of them is told and does not take the others with it."""
         try:
             content = json.loads(self.file.read_bytes())
-        except ValueError:
-            return None
-        return content if isinstance(content, list) and all(isinstance(thing, dict) for thing in content) else None
+        except (ValueError, RecursionError):
+            return _Objects([], "it does not hold JSON")
+        if not isinstance(content, list):
+            return _Objects([], "it does not hold a list of objects")
+        objects = [thing for thing in content if isinstance(thing, dict)]
+        others = len(content) - len(objects)
+        return _Objects(objects, f"{others} of {len(content)} entries are not objects" if others else "")
+
+    def identity(self, thing: Record) -> int:
+        """Identify an object across files: by its id within the account that it came from, or else by all of it.
+
+        Two accounts may have different objects of one id, such as two hospitals that count from 1.
+        """
+        if "entityid" in thing:
+            return hash((self.account, str(thing["entityid"])))
+        if "resourceType" in thing and "id" in thing:
+            return hash((self.account, str(thing["resourceType"]), str(thing["id"])))
+        return hash(json.dumps(thing, sort_keys=True))
 
 
 def tables(files: Iterable[File] | str | Path) -> Tables:
-    """The tables of files that were read, or of a folder that `read_all_files(into=…)` filled.
+    """Make tables of files that were read, or of a folder that `read_all_files(into=…)` filled.
 
-    An object that is in several files, as after an update, is there once: as the newest file has it. Pushed files,
-    which are not lists of objects, are left out. Files are unpacked again when a table is made use of.
+    An object that is in several files of an account, as after an update, is there once: as the newest file has it.
+    What is in no table, such as a pushed file that is no list of objects, is in `left_out`. Files are read again when a
+    table is made use of. Raises FilesNotRead if `files` is a reading of which some files could not be read.
     """
     found: dict[tuple[str, str], Table] = {}
     empty: set[str] = set()
+    left_out: dict[str, str] = {}
     for number, content in enumerate(_contents(files)):
-        objects = content.objects()
-        if objects == []:
-            empty.add(content.name)
+        read = content.read()
+        if read.left_out:
+            left_out[content.name] = read.left_out
+        elif not read.objects:
+            empty.add(content.kind)
         by_table: dict[tuple[str, str], list[Record]] = {}
-        for thing in objects or ():
-            by_table.setdefault(_table_of(content.name, thing), []).append(thing)
+        for thing in read.objects:
+            by_table.setdefault(_table_of(content.kind, thing), []).append(thing)
         for key, things in by_table.items():
             found.setdefault(key, Table(*key))._add(number, content, things)
-    for name in empty.difference(name for name, _ in found):
-        found[name, DIGIME] = Table(name, DIGIME)
-    return Tables({_told(key, found): table for key, table in found.items()})
+    for kind in empty.difference(kind for kind, _ in found):
+        found[kind, DIGIME] = Table(kind, DIGIME)
+    return Tables(_named(found), left_out)
 
 
 def _contents(files: Iterable[File] | str | Path) -> Iterator[_Content]:
     if isinstance(files, str | Path):
         dates = updated_dates(Path(files))
         for path in sorted(Path(files).glob("*.json"), key=lambda path: (dates.get(path.name, 0), path.name)):
-            yield _Content(_type_of(None, path.name), path)
+            yield _Content(path.name, _type_of(None, path.name), path)
         return
     for file in sorted(files, key=lambda file: file.updated_date or 0):
-        yield _Content(_type_of(file.metadata.object_type, file.name), file)
+        yield _Content(file.name, _type_of(file.metadata.object_type, file.name), file)
 
 
 def _type_of(reference: str | None, file_name: str) -> str:
@@ -188,18 +241,15 @@ def _table_of(name: str, thing: Record) -> tuple[str, str]:
     return (kind.lower(), FHIR) if isinstance(kind, str) else (name, DIGIME)
 
 
-def _told(key: tuple[str, str], found: Mapping[tuple[str, str], object]) -> str:
-    """A table's name; with its schema if there are two of that name."""
-    name, standard = key
-    return f"{name}_{FHIR}" if standard == FHIR and (name, DIGIME) in found else name
-
-
-def _identity(thing: Record) -> int:
-    if "entityid" in thing:
-        return hash(str(thing["entityid"]))
-    if "resourceType" in thing and "id" in thing:
-        return hash((str(thing["resourceType"]), str(thing["id"])))
-    return hash(json.dumps(thing, sort_keys=True))
+def _named(found: Mapping[tuple[str, str], "Table"]) -> dict[str, "Table"]:
+    """Name each table after its type; with its schema too if there are two of that name."""
+    named = {name: table for (name, standard), table in found.items() if standard != FHIR}
+    for (name, standard), table in found.items():
+        if standard == FHIR:
+            while name in named:
+                name = f"{name}_{FHIR}"
+            named[name] = table
+    return named
 
 
 def needs_data() -> None:

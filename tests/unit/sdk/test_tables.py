@@ -96,6 +96,41 @@ def test_an_object_that_was_read_twice_counts_once():
     assert [record["createddate"] for record in records] == [datetime(1970, 1, 1, 0, 0, 0, 2000, UTC)]
 
 
+def test_what_is_in_no_table_is_told(tmp_path: Path):
+    """By the name of its file, and why; it takes nothing that can be read with it."""
+    contents = {"pushed": '{"total": 12}', "torn": "[{", "deep": "[" * 100_000, "utf16": "[]\ud800", "text": '"x"'}
+    for name, content in contents.items():
+        (tmp_path / f"{name}.json").write_bytes(content.encode("utf-16", "surrogatepass"))
+    (tmp_path / "18_5_19_1_406_D202601_1.json").write_text('[{"entityid": "1"}, null, 7, {"entityid": "2"}]')
+    found = tables(tmp_path)
+    assert [record["entityid"] for record in found["playhistory"].records()] == ["1", "2"]
+    assert found.left_out.pop("18_5_19_1_406_D202601_1.json") == "2 of 4 entries are not objects"
+    assert found.left_out == {
+        **{f"{name}.json": "it does not hold JSON" for name in ("torn", "deep", "utf16")},
+        **{f"{name}.json": "it does not hold a list of objects" for name in ("pushed", "text")},
+    }
+    assert "6 files left out" in repr(tables(tmp_path))
+
+
+def test_objects_of_one_id_from_two_places_are_two():
+    """Hospitals that count from 1: in the files of two accounts, and in one file; each is replaced by its own alone."""
+
+    def observation(text: str) -> dict[str, str]:
+        return {"resourceType": "Observation", "id": "1", "text": text}
+
+    account = "18_2_9001_{}_129_D202601_1.json"
+    found = tables(
+        [
+            file(account.format(1), [observation("first, old")], updated=1),
+            file(account.format(1), [observation("first")], updated=2),
+            file(account.format(2), [observation("second"), observation("third")], updated=1),
+        ]
+    )
+    table = found["observation"]
+    assert sorted(record["text"] for record in table.records()) == ["first", "second", "third"]
+    assert len(table) == table.to_arrow().num_rows == 3
+
+
 def test_columns_of_mixed_kinds_become_text():
     """A number here and a text there, as older providers have it."""
     mixed = file("18_5_19_1_406_D202601_1.json", [{"entityid": "1", "x": 7}, {"entityid": "2", "x": "seven"}])
