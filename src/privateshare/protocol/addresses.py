@@ -1,4 +1,4 @@
-"""Where things are, from one origin. Protocol 1."""
+"""The paths of API, consent pages and storage below a platform's origin. Protocol 1."""
 
 DEFAULT_PORT = 8790
 DEFAULT_ORIGIN = f"http://127.0.0.1:{DEFAULT_PORT}"

@@ -1,7 +1,7 @@
-"""Ids and names of what can be shared: service groups, service types, object types, sources.
+"""Ids and names of everything that can be shared: service groups, service types, object types, sources.
 
-The enumerations are for those who write code; `catalogue()` has the names that people and the wire see. Ids from 9000
-up are this project's own: the FHIR file, FHIR servers, and FHIR resource types that have no id in 127 to 138.
+Code uses the enumerations; `catalogue()` has the names that people and clients see. Ids from 9000 up are this
+project's own: the FHIR file, FHIR servers, and FHIR resource types that have no id in 127 to 138.
 """
 
 import json
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 MAX_ID_DIGITS = 9  # of an object type in the name of a file
@@ -57,7 +58,7 @@ class ServiceType(IntEnum):
 
 
 class ObjectType(IntEnum):
-    """A kind of object: what the objects of a mapped file are."""
+    """The type of the objects in a mapped file."""
 
     MEDIA = 1
     POST = 2
@@ -191,7 +192,7 @@ class ObjectType(IntEnum):
 
 
 class SourceType(IntEnum):
-    """Whether the platform fetches from a source or sends to it."""
+    """The direction of a source: the platform fetches from it (pull) or sends to it (push)."""
 
     PULL = 1
     PUSH = 2
@@ -199,7 +200,7 @@ class SourceType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An entry of the catalogue; `reference` is its name on the wire. `group` is its service group, if it has one."""
+    """An entry of the catalogue. `reference` is its name in JSON, `group` the id of its service group, if any."""
 
     id: int
     name: str
@@ -209,7 +210,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueSource:
-    """A source as discovery tells of it. Protocol 9."""
+    """A source as discovery lists it. Protocol 9."""
 
     id: int
     name: str
@@ -232,7 +233,7 @@ class CatalogueCountry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything by id."""
+    """All entries, by id."""
 
     service_groups: Mapping[int, Named]
     service_types: Mapping[int, Named]
@@ -243,14 +244,13 @@ class Catalogue:
     source_types: Mapping[int, Named]
 
     def object_types_of_group(self, group: int) -> Sequence[Named]:
-        """The object types that belong to a service group."""
+        """List the object types that belong to a service group."""
         return [entry for entry in self.object_types.values() if entry.group == group]
 
 
 @cache
 def catalogue() -> Catalogue:
-    """The catalogue that comes with this version; read once."""
-    from importlib.resources import files  # costs as much as all else here: only for those who need names
+    """Read the catalogue that is part of this version; it is read from disk once."""
 
     raw = json.loads(files("privateshare.protocol").joinpath("catalogue.json").read_text("utf-8"))
     return Catalogue(
@@ -265,14 +265,19 @@ def catalogue() -> Catalogue:
 
 
 def object_type_of(reference: str | None, file_name: str) -> int | None:
-    """A file's object type by its name on the wire, such as "playhistory", or else by the name of the file.
+    """Find a file's object type, from its metadata or else from the file's name. Protocol 6.2, 6.6.
 
-    None if neither names a known one. Protocol 6.2, 6.6.
+    Args:
+        reference: `objectType` of the file's metadata, such as "playhistory".
+        file_name: Such as "18_5_19_1_406_D202604_1.json".
+
+    Returns:
+        The object type's id, or None if neither names a known one.
     """
     known = _object_types_by_reference().get(reference or "")
     if known is not None:
         return known
-    parts = file_name.removesuffix(".json").split("_")  # 18_group_service_account_type, and more
+    parts = file_name.removesuffix(".json").split("_")  # 18_{group}_{service}_{account}_{type}_…
     number = parts[4] if len(parts) > 4 and parts[0] == "18" else ""
     is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_ID_DIGITS
     return int(number) if is_number and int(number) in catalogue().object_types else None

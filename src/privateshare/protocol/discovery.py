@@ -1,4 +1,4 @@
-"""What there is to connect, on the wire. Protocol 9, 12.2. New fields go last and have defaults."""
+"""The JSON of discovery: services, sources, categories. Protocol 9, 12.2. New fields go last and have defaults."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ class IdRef(Wire):
 
 
 class Resource(Wire):
-    """A picture of a service or source. Sizes in pixels."""
+    """A picture of a service or source; its size is in pixels."""
 
     url: str
     mimetype: str
@@ -25,14 +25,14 @@ class Resource(Wire):
 
 
 class Availability(Wire):
-    """Whether a service works on some kind of device."""
+    """The availability of a service on one kind of device."""
 
     availability: str = "production"
     current_status: str = "available"
 
 
 class ServicePlatform(Wire):
-    """Where a service works: iOS reads it of `windows`."""
+    """The kinds of devices that a service works on; the iOS client reads `windows`."""
 
     windows: Availability = Availability()
 
@@ -68,7 +68,7 @@ class Service(Wire):
 
 
 class AvailableServices(Wire):
-    """What can be connected. Protocol 9.1."""
+    """Everything that can be connected. Protocol 9.1."""
 
     countries: list[Country]
     service_groups: list[ServiceGroupInfo]
@@ -83,9 +83,10 @@ class SampleDataSet(Wire):
 
 
 class SourceQuery(Wire):
-    """Which sources: `filter` and `search` by field, any of the values of each; `include` names dotted fields.
+    """A query for sources. Protocol 9.2.
 
-    Protocol 9.2.
+    `filter` and `search` have a list of values for each field, any of which matches. `include` lists the fields of the
+    answer, such as "category.name".
     """
 
     search: dict[str, list[str]] | None = None
@@ -95,9 +96,9 @@ class SourceQuery(Wire):
 
 
 class CatalogueRecord(Lenient):
-    """A record of the catalogue, and all there is to know of a platform or a source type.
+    """A record of the catalogue; platforms and source types have no more fields than this. Protocol 9.3.
 
-    `include` chooses the fields of an answer, so each may be absent: None, or empty for a list. Protocol 9.3.
+    A query's `include` chooses the fields of the answer, so any of them may be absent: None, or an empty list.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=wire_name)
@@ -116,7 +117,7 @@ class PictureRecord(Lenient):
 
 
 class CategoryRecord(CatalogueRecord):
-    """A service group, and how it is presented to people."""
+    """A service group with the texts that present it to people."""
 
     category_type_id: int | None = None
     title: str | None = None
@@ -141,7 +142,9 @@ class ServiceRecord(CatalogueRecord):
 
 
 class SourceRecord(CatalogueRecord):
-    """A source with all that belongs to it; `published_date` in milliseconds since the epoch. Protocol 9.2.
+    """A source with its category, countries and platforms. Protocol 9.2.
+
+    `published_date` is in milliseconds since the epoch.
 
     `published_status`: `approved`, `pending`, `deprecated`, `blocked`, or `sampledataonly`.
     """
@@ -160,7 +163,7 @@ class SourceRecord(CatalogueRecord):
 
 
 class SourcesPage(Wire):
-    """A page of sources; `total` counts those of all pages. Protocol 9.2."""
+    """A page of sources; `total` is the number of sources on all pages. Protocol 9.2."""
 
     data: list[SourceRecord]
     limit: int

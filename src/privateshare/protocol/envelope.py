@@ -1,7 +1,7 @@
-"""The encrypted file, written and opened as a stream. Protocol 6.5, and 14 (b) for v1.6.
+"""The encryption of files on their way to an app, as a stream. Protocol 6.5, and 14 (b) for v1.6.
 
-256 bytes RSA-OAEP(SHA-1) of a fresh AES key, 16 bytes IV, then AES-256-CBC with PKCS#7. Keys longer than 2048 bits
-make the first part longer by as much.
+An envelope is 256 bytes of RSA-OAEP (SHA-1) that hold a fresh AES key, 16 bytes of IV, then AES-256-CBC with PKCS#7.
+With an RSA key longer than 2048 bits the first part is as long as that key.
 """
 
 import hashlib
@@ -24,18 +24,20 @@ from privateshare.errors import FileDecryptionError, FileIntegrityError
 
 CONTENT_KEY_BYTES = 32
 BLOCK_BYTES = 16
-ALPHABETS_DIFFER = {ord(character): f"\\u{ord(character):04x}" for character in ">?~\x7f"}
-DIGEST_BYTES = 64  # SHA-512 before the data, v1.6 only
+# Only these ASCII characters can give "+" or "/" in base64; escaped, base64 and base64url of a JSON text are the same.
+BASE64_SAFE = {ord(character): f"\\u{ord(character):04x}" for character in ">?~\x7f"}
+DIGEST_BYTES = 64  # SHA-512 of the data, before the data; v1.6 only.
 
 
 def _oaep() -> OAEP:
-    return OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - the protocol's, and safe in OAEP
+    # The protocol asks for SHA-1. In OAEP it is safe: OAEP does not rely on collision resistance.
+    return OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303
 
 
 class EnvelopeWriter:
-    """Encrypts one file to a public key, piece by piece: the bytes of `update` and then `finish` are the envelope.
+    """Encrypts one file to a public key. What `update` and then `finish` return is the envelope.
 
-    `digest` is the SHA-512 of all the data, for v1.6 (protocol 14 (b)); without it the envelope is v1.7's.
+    With `digest`, the SHA-512 of all the data, the envelope is that of v1.6 (protocol 14 (b)), else that of v1.7.
     """
 
     def __init__(self, key: RSAPublicKey, digest: bytes | None = None) -> None:
@@ -47,21 +49,21 @@ class EnvelopeWriter:
             self._head += self._encryptor.update(self._padder.update(digest))
 
     def update(self, data: bytes) -> bytes:
-        """The next bytes of the envelope, after `data`."""
+        """Encrypt the next bytes of the data."""
         head, self._head = self._head, b""
         return head + self._encryptor.update(self._padder.update(data))
 
     def finish(self) -> bytes:
-        """The last bytes of the envelope."""
+        """Return the last bytes of the envelope."""
         head, self._head = self._head, b""
         return head + self._encryptor.update(self._padder.finalize()) + self._encryptor.finalize()
 
 
 class EnvelopeReader:
-    """Opens one envelope piece by piece: the bytes of `update` and then `finish` are the data.
+    """Decrypts one envelope. What `update` and then `finish` return is the data.
 
-    Raises FileDecryptionError if the key is not the right one, FileIntegrityError if the envelope is cut or changed.
-    With `legacy` the SHA-512 before the data is taken off and checked (protocol 14 (b)).
+    With `legacy`, the SHA-512 before the data is removed and checked (protocol 14 (b)). `update` and `finish` raise
+    FileDecryptionError if the file was encrypted to another key, and FileIntegrityError if it was truncated or changed.
     """
 
     def __init__(self, key: RSAPrivateKey, *, legacy: bool = False) -> None:
@@ -74,7 +76,7 @@ class EnvelopeReader:
         self._hash = hashlib.sha512() if legacy else None
 
     def update(self, data: bytes) -> bytes:
-        """The next bytes of the data."""
+        """Decrypt the next bytes of the envelope."""
         if self._decryptor is None:
             self._pending += data
             if len(self._pending) < self._key_bytes + BLOCK_BYTES:
@@ -83,20 +85,22 @@ class EnvelopeReader:
         return self._checked(self._unpadder.update(self._decryptor.update(data)))
 
     def finish(self) -> bytes:
-        """The last bytes of the data."""
+        """Return the last bytes of the data, after checking that the envelope is whole."""
         if self._decryptor is None:
-            raise FileIntegrityError(f"the encrypted file is cut off after {len(self._pending)} bytes")
+            raise FileIntegrityError(f"the encrypted file ends after {len(self._pending)} bytes")
         try:
             last = self._unpadder.update(self._decryptor.finalize()) + self._unpadder.finalize()
         except ValueError as error:
-            raise FileIntegrityError("the encrypted file is cut off, changed, or not for this key") from error
+            raise FileIntegrityError(
+                "the encrypted file is truncated or changed, or was encrypted to another key"
+            ) from error
         data = self._checked(last)
         if (
             self._digest is not None
             and self._hash is not None
             and not hmac.compare_digest(self._digest, self._hash.digest())
         ):
-            raise FileIntegrityError("the data is not what was encrypted: its SHA-512 differs")
+            raise FileIntegrityError("the decrypted data differs from what was encrypted: its SHA-512 does not match")
         return data
 
     def _open_head(self) -> bytes:
@@ -124,7 +128,7 @@ class EnvelopeReader:
 
 
 def encrypted(chunks: Iterable[bytes], key: RSAPublicKey, digest: bytes | None = None) -> Iterator[bytes]:
-    """The envelope of a stream of data."""
+    """Encrypt a stream of data, as `EnvelopeWriter` does."""
     writer = EnvelopeWriter(key, digest)
     for chunk in chunks:
         yield writer.update(chunk)
@@ -132,7 +136,7 @@ def encrypted(chunks: Iterable[bytes], key: RSAPublicKey, digest: bytes | None =
 
 
 def opened(chunks: Iterable[bytes], key: RSAPrivateKey, *, legacy: bool = False) -> Iterator[bytes]:
-    """The data of a stream that is an envelope; raises as `EnvelopeReader` does."""
+    """Decrypt a stream, as `EnvelopeReader` does, with the same errors."""
     reader = EnvelopeReader(key, legacy=legacy)
     for chunk in chunks:
         yield reader.update(chunk)
@@ -140,19 +144,16 @@ def opened(chunks: Iterable[bytes], key: RSAPrivateKey, *, legacy: bool = False)
 
 
 def encode_metadata(metadata: Mapping[str, object]) -> str:
-    """The header `X-Metadata`: base64url of JSON. Protocol 6.3.
-
-    Android reads it as plain base64. Only `>`, `?`, `~` and what is not ASCII could make the two differ: so these are
-    escaped in the JSON.
-    """
-    text = json.dumps(metadata, separators=(",", ":")).translate(ALPHABETS_DIFFER)
+    """Encode the header `X-Metadata`: base64url of JSON that is base64 too, since Android reads it so. Protocol 6.3."""
+    text = json.dumps(metadata, separators=(",", ":")).translate(BASE64_SAFE)
     return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 def decode_metadata(header: str) -> dict[str, Any]:
-    """What `X-Metadata` holds; base64 of either alphabet, with or without padding.
+    """Decode the header `X-Metadata`: base64 or base64url, with or without padding.
 
-    Raises FileIntegrityError if it holds no JSON object.
+    Raises:
+        FileIntegrityError: It does not hold a JSON object.
     """
     text = header.strip().rstrip("=").replace("+", "-").replace("/", "_")
     try:
@@ -160,5 +161,5 @@ def decode_metadata(header: str) -> dict[str, Any]:
     except ValueError as error:
         raise FileIntegrityError("the header X-Metadata is not base64url of JSON") from error
     if not isinstance(metadata, dict):
-        raise FileIntegrityError("the header X-Metadata holds no JSON object")
+        raise FileIntegrityError("the header X-Metadata does not hold a JSON object")
     return metadata

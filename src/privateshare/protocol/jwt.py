@@ -1,4 +1,4 @@
-"""Signed requests and signed answers: PS512 and nothing else. Protocol 2 and 3."""
+"""JWTs of requests and responses, signed with PS512 and nothing else. Protocol 2 and 3."""
 
 import json
 from collections.abc import Mapping
@@ -14,19 +14,22 @@ from joserfc.jwk import RSAKey
 from privateshare.errors import ConfigurationError, InvalidJWT
 
 ALGORITHM = "PS512"
-MIN_KEY_BITS = 2048  # protocol 2.1
-MAX_TOKEN_CHARACTERS = 32_768  # a client's JWT holds a few hundred
+MIN_KEY_BITS = 2048  # Protocol 2.1.
+MAX_TOKEN_CHARACTERS = 32_768  # The JWTs of clients have a few hundred.
 
 Claims = dict[str, Any]
 SigningKey = RSAKey
 
 
 def load_private_key(pem: str | bytes, *, ours: bool = False) -> RSAPrivateKey:
-    """The RSA private key of a PEM text (PKCS#1 or PKCS#8, no password).
+    """Load an RSA private key from PEM (PKCS#1 or PKCS#8, without a password).
 
-    One that is `ours` was made here and sealed since: its numbers are not checked again, which takes 100 ms.
+    Args:
+        pem: The key in PEM form.
+        ours: The platform made this key and kept it sealed since, so the check of its numbers (100 ms) is skipped.
 
-    Raises ConfigurationError if the text is no RSA private key of 2048 bits or more.
+    Raises:
+        ConfigurationError: The text is not an RSA private key of 2048 bits or more.
     """
     data = pem.encode() if isinstance(pem, str) else pem
     try:
@@ -39,9 +42,10 @@ def load_private_key(pem: str | bytes, *, ours: bool = False) -> RSAPrivateKey:
 
 
 def load_public_key(pem: str | bytes) -> RSAPublicKey:
-    """The RSA public key of a PEM text (PKCS#1 or SubjectPublicKeyInfo).
+    """Load an RSA public key from PEM (PKCS#1 or SubjectPublicKeyInfo).
 
-    Raises ConfigurationError if it is none, or shorter than 2048 bits.
+    Raises:
+        ConfigurationError: The text is not an RSA public key of 2048 bits or more.
     """
     data = pem.encode() if isinstance(pem, str) else pem
     try:
@@ -60,21 +64,26 @@ def _jose(key: RSAPrivateKey | RSAPublicKey) -> RSAKey:
 def request_claims(
     client_id: str, *, nonce: str, timestamp: float, access_token: str | None = None, **more: object
 ) -> Claims:
-    """The claims of one call: those common to all calls, and `more`; what is None is left out. Protocol 2.2.
+    """Build the claims of a request; claims that are None are left out. Protocol 2.2.
 
-    `timestamp` is in milliseconds since the epoch, `nonce` 32 characters [A-Za-z0-9].
+    Args:
+        client_id: `{application id}_{contract id}`.
+        nonce: 32 characters of A-Z, a-z, 0-9.
+        timestamp: Milliseconds since the Unix epoch.
+        access_token: The user's token, where the call acts for a user.
+        more: Claims of this one call.
     """
     claims = {"client_id": client_id, "nonce": nonce, "timestamp": timestamp, "access_token": access_token, **more}
     return {name: value for name, value in claims.items() if value is not None}
 
 
 def signing_key(key: RSAPrivateKey) -> SigningKey:
-    """A private key in the form that signs many tokens fast."""
+    """Convert a private key, once, to the form that signs many tokens fast."""
     return _jose(key)
 
 
 def sign(key: RSAPrivateKey | SigningKey, claims: Mapping[str, object], **header: str) -> str:
-    """A compact JWT, PS512, with `typ` JWT unless `header` says otherwise. Protocol 2.1, 3.1, 11.2."""
+    """Sign claims as a compact JWT with PS512; `typ` is JWT unless `header` changes it. Protocol 2.1, 3.1, 11.2."""
     payload = json.dumps(claims, separators=(",", ":")).encode()
     return jws.serialize_compact(
         {"alg": ALGORITHM, "typ": "JWT", **header},
@@ -85,9 +94,10 @@ def sign(key: RSAPrivateKey | SigningKey, claims: Mapping[str, object], **header
 
 
 def verify(token: str, key: RSAPublicKey) -> Claims:
-    """The claims of a JWT that this key signed with PS512.
+    """Check a JWT's signature and return its claims. Protocol 2.1.
 
-    Raises InvalidJWT for any other algorithm, a broken form, or a signature that does not hold. Protocol 2.1.
+    Raises:
+        InvalidJWT: The text is not a JWT, its algorithm is not PS512, or the signature does not match the key.
     """
     read_header(token)
     try:
@@ -98,20 +108,21 @@ def verify(token: str, key: RSAPublicKey) -> Claims:
 
 
 def read_header(token: str) -> Claims:
-    """The header of a JWT whose signature is not yet checked.
+    """Return the header of a JWT without checking its signature.
 
-    Raises InvalidJWT if the text is no JWT or its `alg` is not PS512.
+    Raises:
+        InvalidJWT: The text is not a JWT, its `alg` is not PS512, or it names critical extensions.
     """
     header = _parts(token)[0]
     if header.get("alg") != ALGORITHM:
         raise InvalidJWT(f"The JWT must be signed with {ALGORITHM}")
     if "crit" in header:
-        raise InvalidJWT("The JWT header names critical extensions, and none are known here")
+        raise InvalidJWT("The JWT header names critical extensions (crit); this platform supports none")
     return header
 
 
 def read_unverified(token: str) -> Claims:
-    """The claims of a JWT whose signature is NOT checked: only to find the key to check it with."""
+    """Return the claims of a JWT WITHOUT checking its signature. Use them only to find the key to check it with."""
     return _parts(token)[1]
 
 
@@ -128,7 +139,8 @@ def _parts(token: str) -> tuple[Claims, Claims]:
 def _claims(payload: bytes) -> Claims:
     try:
         claims = json.loads(payload)
-        json.dumps(claims, ensure_ascii=False).encode()  # a lone surrogate is JSON, and no text
+        # A lone surrogate is valid in JSON, but cannot be encoded as UTF-8 later. Refuse it here.
+        json.dumps(claims, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise InvalidJWT("The JWT payload is not JSON") from error
     if not isinstance(claims, dict):
@@ -137,7 +149,7 @@ def _claims(payload: bytes) -> Claims:
 
 
 def key_set_entry(key: RSAPublicKey, kid: str) -> dict[str, str]:
-    """One entry of the platform's key set; `pem` is PKCS#1, which is what the iOS client reads. Protocol 3.2."""
+    """Build one entry of the platform's key set. `pem` is PKCS#1: the iOS client reads no other form. Protocol 3.2."""
     numbers = _jose(key).as_dict(private=False)
     return {
         "kty": "RSA",
@@ -151,12 +163,12 @@ def key_set_entry(key: RSAPublicKey, kid: str) -> dict[str, str]:
 
 
 def public_pem(key: RSAPublicKey) -> str:
-    """A public key as PKCS#1 PEM."""
+    """Write a public key as PKCS#1 PEM."""
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1).decode()
 
 
 def private_pem(key: RSAPrivateKey) -> str:
-    """A private key as PKCS#1 PEM, without a password."""
+    """Write a private key as PKCS#1 PEM, without a password."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     ).decode()

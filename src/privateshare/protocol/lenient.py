@@ -1,4 +1,4 @@
-"""Values of the wire that providers fill in as they like: what is wrong in them spoils nothing else."""
+"""The base class of values whose content comes from data providers, where one bad field must not spoil the rest."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAt
 
 
 class Lenient(BaseModel):
-    """A frozen model over the JSON that came; a field that is absent, or not of its type, has its default.
+    """A frozen model of received JSON. A field that is absent or of the wrong type has its default.
 
-    `raw` is the JSON as it came, with every field under the wire's name.
+    `raw` is the JSON as it was received, with the field names of the wire.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -20,7 +20,7 @@ class Lenient(BaseModel):
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The JSON object as it came."""
+        """The JSON object as it was received."""
         return self._raw
 
     @model_validator(mode="wrap")

@@ -1,4 +1,4 @@
-"""Code verifier and challenge: RFC 7636 as protocol 4.1 uses it."""
+"""PKCE: code verifiers and code challenges (RFC 7636), as protocol 4.1 uses them."""
 
 import hashlib
 import hmac
@@ -11,25 +11,25 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def new_verifier() -> str:
-    """A fresh code verifier of 43 characters (256 random bits)."""
+    """Make a fresh code verifier: 43 characters, 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def challenge(verifier: str) -> str:
-    """The S256 code challenge of a verifier: base64url of its SHA-256, without padding. Protocol 4.1."""
+    """Compute the S256 code challenge of a verifier: base64url of its SHA-256, without padding. Protocol 4.1."""
     return urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode()
 
 
 def is_verifier(text: str) -> bool:
-    """Whether a text has the form of a code verifier: 43 to 128 unreserved characters."""
+    """Tell whether a text has the form of a code verifier: 43 to 128 unreserved characters."""
     return _VERIFIER.fullmatch(text) is not None
 
 
 def is_challenge(text: str) -> bool:
-    """Whether a text has the form of an S256 challenge."""
+    """Tell whether a text has the form of an S256 challenge."""
     return _CHALLENGE.fullmatch(text) is not None
 
 
 def verifies(verifier: str, expected_challenge: str) -> bool:
-    """Whether this verifier is the one behind the challenge; compared in constant time."""
+    """Tell whether a verifier belongs to a challenge; the comparison takes constant time."""
     return is_verifier(verifier) and hmac.compare_digest(challenge(verifier), expected_challenge)
