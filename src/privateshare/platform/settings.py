@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("blob_url", "PRIVATESHARE_BLOB_URL", "BLOB_URL"),
         description="Where files are kept: s3://, gs://, az:// or file://; if not set, the data folder.",
     )
+    key_url: SecretStr | None = Field(
+        default=None,
+        description="Where erasure keys are kept: s3://, gs://, az:// or file://, a place without older versions; "
+        "if not set, the folder keys beside the files.",
+    )
     master_key: SecretStr | None = Field(
         default=None,
         description="The key that wraps all others, 32 bytes in base64, older ones after a comma; "
@@ -82,6 +87,18 @@ class Settings(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field(default="text", description="How log lines are written.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
+
+    def blob_place(self) -> str:
+        """The URL of where files are kept."""
+        return self.blob_url.get_secret_value() if self.blob_url else (self.data / "blobs").as_uri()
+
+    def key_place(self) -> str:
+        """The URL of where erasure keys are kept."""
+        if self.key_url is not None:
+            return self.key_url.get_secret_value()
+        if self.blob_url is not None:
+            return f"{self.blob_url.get_secret_value().rstrip('/')}/keys"
+        return (self.data / "keys").as_uri()
 
     @field_validator("origin")
     @classmethod
