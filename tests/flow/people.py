@@ -70,9 +70,8 @@ class People:
         async with self.platform.database.transaction() as db:
             journey = await db.scalar(select(Journey).where(Journey.code_hash == digest(code)))
             assert journey is not None
-            master_key = self.platform.master_key
             known = library_id or journey.library_id
-            library = await (open_library(db, master_key, known) if known else create_library(db, master_key))
+            library = await (open_library(db, self.platform, known) if known else create_library(db, self.platform))
             accounts = []
             for source in (all_sources()[number] for number in sources):
                 identity = source.identify(Connection(sample=sample))

@@ -179,7 +179,8 @@ async def test_a_person_writes_to_the_operator(command: Command, people: People,
     assert wire.get("permission-access/accounts", access_token=nobody[0].access).status_code == 200
 
     assert command("person", "erase", tokens.claims["sub"]).returncode == 1  # nobody says yes
-    assert command.json("person", "erase", tokens.claims["sub"], "--yes") == {"erased": tokens.claims["sub"]}
+    erased = command.json("person", "erase", tokens.claims["sub"], "--yes")
+    assert erased == {"erased": tokens.claims["sub"], "key": "destroyed"}
     check_error(other.get("permission-access/accounts", access_token=others.access), 401, "InvalidToken")
     await sweep_whole(people.platform)
     assert not (served.data / "blobs" / "library" / str(library)).exists()

@@ -279,7 +279,7 @@ async def test_a_postbox_is_its_contracts_only(people: People, platform: Platfor
     tokens, _ = await people.user(writer, sources=())
     async with platform.database.transaction() as db:
         consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
-        library = await open_library(db, platform.master_key, consent.library_id)
+        library = await open_library(db, platform, consent.library_id)
         postbox = (await create_postbox(db, library, consent)).id
     call = CONTRACT_CALLS["v1_6_push_to_postbox"]
     nothing = Person(writer, tokens, "", "", "")

@@ -26,7 +26,7 @@ async def test_a_person_with_very_many_accounts_is_answered_soon(people: People,
     now = datetime.now(UTC)
     source, accounts = all_sources()[SPOTIFY].info, []
     async with platform.database.transaction() as db:
-        library = await open_library(db, platform.master_key, await people.library_of(tokens))
+        library = await open_library(db, platform, await people.library_of(tokens))
         for number in range(300):
             sample = Connected(source, Identity(f"account-{number}", "x"), sample="default")
             accounts.append((await connect_account(db, library, sample)).id)

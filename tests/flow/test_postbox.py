@@ -66,7 +66,7 @@ async def box(people: People) -> Box:
     library_id = await people.library_of(tokens)
     async with platform.database.transaction() as db:
         consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
-        library = await open_library(db, platform.master_key, library_id)
+        library = await open_library(db, platform, library_id)
         postbox = await create_postbox(db, library, consent)
     key, iv = os.urandom(32), os.urandom(16)
     oaep = OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)

@@ -149,7 +149,7 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
     schema, slot = all_sources()[SPOTIFY].info.schema, Slot(PLAYS, 199901)
     async with people.platform.database.transaction() as db:
         account = (await db.scalars(select(Account).where(Account.library_id == library))).one()
-        shelf = Shelf(people.platform.blobs, await open_library(db, people.platform.master_key, library))
+        shelf = Shelf(people.platform.blobs, await open_library(db, people.platform, library))
         things = [{"entityid": f"19_{n:06}", "createddate": 916_000_000_000, "text": "x" * 4096} for n in range(13_000)]
         entries = [Entry(thing["entityid"], thing["createddate"], orjson.dumps(thing)) for thing in things]
         await record_files(db, account, slot, schema, shelf.write_slot(schema, [], entries))

@@ -90,7 +90,7 @@ async def begun(platform: Platform) -> Session:
     wire, now = await People(platform, "").contract(), datetime.now(UTC)
     source = all_sources()[SPOTIFY]
     async with platform.database.transaction() as db:
-        library = await create_library(db, platform.master_key)
+        library = await create_library(db, platform)
         identity = source.identify(Connection(sample="default"))
         account = await connect_account(db, library, Connected(source.info, identity, sample="default"))
         contract = await db.get_one(Contract, wire.contract_id)

@@ -153,7 +153,7 @@ async def test_android_reads_when_a_postbox_expires_in_32_bits(
     old = replace(write, version="v1.6")
     library_id = await people.library_of(tokens)
     async with people.platform.database.transaction() as db:
-        library = await open_library(db, people.platform.master_key, library_id)
+        library = await open_library(db, people.platform, library_id)
         consent = (await db.scalars(select(Consent).where(Consent.contract_id == write.contract_id))).one()
         postbox = await create_postbox(db, library, consent)
     public = serialization.load_pem_public_key(postbox.public_key.encode())

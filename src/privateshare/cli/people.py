@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 tree = typer.Typer(help="People: what they agreed to, for when one of them asks you.", no_args_is_help=True)
 
-UserId = Annotated[str, typer.Argument(help="The person's id, as any app that they use shows it.")]
+UserId = Annotated[
+    str, typer.Argument(help="The person's id, as any app that they use shows it, or their library's, as logs name it.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -58,12 +60,16 @@ def withdraw(
 
 @tree.command()
 def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson = False) -> None:
-    """Erase a person: their key, so that no copy can be read, all their data, and every consent."""
-    from privateshare.platform.library.erasure import erase_library
+    """Erase a person: their key, so that no copy can be read, all their data, and every consent.
+
+    When this ends their key is destroyed.
+    """
+    from privateshare.platform.library.erasure import destroy_doomed_keys, erase_library
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
+        await destroy_doomed_keys(platform)  # perhaps the same person's: the store was away the first time
         await erase_library(db, platform, await _library_of(db, user_id))
-        return {"erased": user_id}
+        return {"erased": user_id, "key": "destroyed"}
 
     if not yes:
         typer.confirm(f"Erase everything of {user_id}? Nobody can undo it.", abort=True, err=True)
@@ -73,9 +79,12 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
 async def _library_of(db: "AsyncSession", user_id: str) -> UUID:
     from sqlalchemy import select
 
-    from privateshare.platform.db.tables import LibraryPartner
+    from privateshare.platform.db.tables import Library, LibraryPartner
+    from privateshare.platform.keystore.store import read_name
 
     found = await db.scalar(select(LibraryPartner.library_id).where(LibraryPartner.sub == user_id))
+    if found is None and (library_id := read_name(user_id)) is not None:
+        found = await db.scalar(select(Library.id).where(Library.id == library_id))
     if found is None:
         raise ConfigurationError(f"there is no person {user_id}")
     return found

@@ -3,9 +3,11 @@
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from privateshare.platform.db.tables import DoomedKey
 
 SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -38,6 +40,12 @@ class Metrics:
         self._syncs = Counter(
             "privateshare_syncs", "Syncs that ended, by how.", ("source", "outcome"), registry=self._registry
         )
+        self._lost_keys = Counter(
+            "privateshare_lost_keys", "Calls that found the key of a library lost.", registry=self._registry
+        )
+        self._doomed_keys = Gauge(
+            "privateshare_doomed_keys", "Keys of erased libraries, still to be destroyed.", registry=self._registry
+        )
         self._jobs = Gauge("privateshare_jobs", "Jobs in the queue.", ("task", "status"), registry=self._registry)
 
     def count_call(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -50,11 +58,16 @@ class Metrics:
         """Counts a sync that ended, by one of the outcomes of sync/outcomes.py."""
         self._syncs.labels(str(source_id), outcome).inc()
 
+    def count_lost_key(self) -> None:
+        """Counts a call that found a library whose key is lost."""
+        self._lost_keys.inc()
+
     async def expose(self, db: AsyncSession) -> bytes:
         """All numbers in Prometheus' text format."""
         self._jobs.clear()
         for task, status, number in await db.execute(_QUEUE):
             self._jobs.labels(task, status).set(number)
+        self._doomed_keys.set(await db.scalar(select(func.count()).select_from(DoomedKey)) or 0)
         return generate_latest(self._registry)
 
 

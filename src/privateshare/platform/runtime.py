@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from procrastinate import App
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.engine import Database
-from privateshare.platform.grants.signing import Signer, load_signer, open_master_key
+from privateshare.platform.db.tables import Library
+from privateshare.platform.grants.signing import Signer, database_name, load_signer, open_master_key
+from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
+from privateshare.platform.keystore.opening import open_keys
 from privateshare.platform.library.keys import MasterKey
 from privateshare.platform.limits import CallLimits
 from privateshare.platform.metrics import Metrics
@@ -35,6 +40,7 @@ class Platform:
     database: Database
     blobs: BlobStore
     master_key: MasterKey
+    erasure_keys: ErasureKeys
     signer: Signer
     queue: App
     limits: CallLimits
@@ -48,13 +54,31 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
     configure_servers(settings.fhir_servers)
     database = Database(database_url, settings.database_pool_size)
     queue = make_queue(database_url)
-    blob_url = settings.blob_url.get_secret_value() if settings.blob_url else (settings.data / "blobs").as_uri()
     try:
         async with database.transaction() as db:
             master_key = await open_master_key(db, settings)
             signer = await load_signer(db, master_key)
+        async with database.transaction() as db:
+            erasure_keys = await _open_erasure_keys(settings, db)
         async with queue.open_async():
-            blobs, limits = open_blobs(blob_url), CallLimits(settings)
-            yield Platform(settings, database, blobs, master_key, signer, queue, limits, Metrics())
+            yield Platform(
+                settings,
+                database,
+                open_blobs(settings.blob_place()),
+                master_key,
+                erasure_keys,
+                signer,
+                queue,
+                CallLimits(settings),
+                Metrics(),
+            )
     finally:
         await database.close()
+
+
+async def _open_erasure_keys(settings: Settings, db: AsyncSession) -> ErasureKeys:
+    """The erasure keys of this database. Raises ConfigurationError if the store is not its own, or not there."""
+    owner, store = await database_name(db), open_keys(settings.key_place())
+    is_new = await db.scalar(select(Library.id).limit(1)) is None
+    await asyncio.to_thread(claim_store, store, owner, is_new=is_new)
+    return ErasureKeys(store, owner)

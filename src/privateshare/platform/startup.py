@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -17,6 +18,9 @@ from privateshare.platform.db.migrate import upgrade
 from privateshare.platform.embedded.locks import FileLock, Locked
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
 from privateshare.platform.grants.signing import check_master_key
+from privateshare.platform.keystore.erasure_keys import require_forgetful
+from privateshare.platform.library.erasure import destroy_doomed_keys
+from privateshare.platform.library.libraries import bind_older_libraries
 from privateshare.platform.runtime import Platform, open_platform
 from privateshare.platform.settings import Settings
 
@@ -53,7 +57,10 @@ async def running_platform(
             postgres = EmbeddedPostgres(settings.data / "postgres")
             url = await stack.enter_async_context(postgres)
         await _prepare_database(settings, url)
-        yield await stack.enter_async_context(open_platform(settings, url)), postgres
+        platform = await stack.enter_async_context(open_platform(settings, url))
+        await asyncio.to_thread(require_forgetful, platform.erasure_keys.store)
+        await destroy_doomed_keys(platform)
+        yield platform, postgres
 
 
 @asynccontextmanager
@@ -77,7 +84,7 @@ async def _prepare_database(settings: Settings, url: str) -> None:
                 await check_master_key(db, settings)
         finally:
             await database.close()
-        await asyncio.to_thread(upgrade, url)
+        await asyncio.to_thread(upgrade, url, bind_libraries=partial(bind_older_libraries, settings=settings))
     except ArgumentError as error:
         raise ConfigurationError("DATABASE_URL must be like postgresql://user:password@host/database") from error
     except OperationalError as error:  # its own words name host, user and database, and never the password

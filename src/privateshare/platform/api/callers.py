@@ -27,6 +27,7 @@ from privateshare.platform.api.requests import api_address, platform_of
 from privateshare.platform.db.tables import Consent, Contract, Nonce
 from privateshare.platform.grants.contracts import client_id, load_contract
 from privateshare.platform.grants.tokens import find_access_token
+from privateshare.platform.library.erasure import destroy_doomed_keys
 from privateshare.platform.library.keys import DataKey, open_value, seal_value
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
@@ -200,7 +201,8 @@ async def _once(request: Request, caller: ContractCaller) -> OnceOnly:
 async def begin_once(request: Request, caller: Caller, content: str = "") -> OnceOnly:
     """Records the nonce. `content` is the hash of a body that was taken as a stream.
 
-    Raises InvalidRequest if another request used it, Repeated if this one did, Unavailable if this one is under way.
+    Raises InvalidRequest if another request used it, Repeated if this one did, Unavailable if this one is under way,
+    KeyStoreAway if this one erased something whose key cannot be destroyed yet.
     """
     nonce = str(caller.claims["nonce"])
     key = answer_key(caller.token)
@@ -220,6 +222,8 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
     if under_way or row.fingerprint != fingerprint:
         raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
     if fresh is None and row.status is not None and row.sealed_answer is not None:
+        if request.method == "DELETE":  # its answer says that what was erased is destroyed
+            await destroy_doomed_keys(caller.platform)
         raise Repeated(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
     return OnceOnly(caller.db, row, key)  # also for one that was refused, and is so again
 

@@ -126,7 +126,7 @@ async def portability_report(
     if service.id == ServiceType.MEDMIJ and format == "xml":
         return await _medmij_report(caller, may, asked)
     files = [file for file in await readable_files(caller.db, caller.consent, may) if file.service_type == service.id]
-    library = await open_library(caller.db, caller.platform.master_key, caller.consent.library_id)
+    library = await open_library(caller.db, caller.platform, caller.consent.library_id)
     report = Report(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
     pieces = make_report(report, Shelf(caller.platform.blobs, library), format)
     lent = Lent(caller.consent.id, frozenset(file.account_id for file in files))
@@ -134,7 +134,7 @@ async def portability_report(
 
 
 async def _medmij_report(caller: UserCaller, may: Readable, period: Window) -> Response:
-    library = await open_library(caller.db, caller.platform.master_key, caller.consent.library_id)
+    library = await open_library(caller.db, caller.platform, caller.consent.library_id)
     lent = await consented_accounts(caller.db, caller.consent.id)
     collected = [collected_of(account, library) for account in lent if account.service_type == ServiceType.MEDMIJ]
     report = MedMijReport(

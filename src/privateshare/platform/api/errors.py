@@ -25,6 +25,7 @@ from privateshare.errors import (
     Unavailable,
 )
 from privateshare.platform.api.requests import add_safe_headers
+from privateshare.platform.keystore.store import KeyStoreAway
 from privateshare.platform.library.libraries import LibraryGone
 from privateshare.platform.metrics import route_of
 
@@ -37,8 +38,8 @@ _HTTP_ERRORS: dict[int, type[ApiError]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: Unavailable,
 }
 
-# the database is away or has no connection left, the blob store is away or the disk full, or someone else changed or
-# deleted what this was about
+# the database is away or has no connection left, a store of blobs or keys is away or the disk full, or someone else
+# changed or deleted what this was about
 PASSING = (
     OperationalError,
     InterfaceError,
@@ -47,6 +48,7 @@ PASSING = (
     StaleDataError,
     ConnectorException,
     StoreError,
+    KeyStoreAway,
     OSError,
 )
 RETRY_SECONDS = 1

@@ -86,7 +86,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         if not await _may_push(caller, postbox):
             pending = PushStatus(status="pending", expires=expires)
             return Response(orjson.dumps(pending.to_wire()), media_type="application/json")
-        library = await open_library(db, platform.master_key, postbox.library_id)
+        library = await open_library(db, platform, postbox.library_id)
         sealing = _sealing(caller, postbox_key(postbox, library))
         arrival = Arrival(library, read_descriptor({"metadata": _metadata(caller, sealing)}))
     boundary, max_bytes = multipart_boundary(request.headers.get("content-type", "")), platform.settings.max_push_bytes

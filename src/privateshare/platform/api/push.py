@@ -41,7 +41,7 @@ async def push_to_library(
     platform = platform_of(request)
     async with platform.database.transaction() as db:
         user = writer(await require_user(await authenticate(request, db)))
-        library = await open_library(db, platform.master_key, user.consent.library_id)
+        library = await open_library(db, platform, user.consent.library_id)
     key = jwt.load_public_key(user.contract.public_key)
     arrival = Arrival(library, read_descriptor(jwt.verify(file_descriptor, key)))
     max_bytes, sealer = platform.settings.max_push_bytes, arrival.sealer()

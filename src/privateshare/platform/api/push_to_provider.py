@@ -115,7 +115,7 @@ async def _target(user: User, account_id: str, standard: str, version: str) -> T
         raise InvalidContractDataRequest("The source of this account takes no data")
     if (standard, version) not in source.info.takes:
         raise InvalidRequest(f"The source of this account takes {' or '.join(sorted(v for _, v in source.info.takes))}")
-    library = await open_library(user.db, user.platform.master_key, account.library_id)
+    library = await open_library(user.db, user.platform, account.library_id)
     return Target(user.platform, library, account, source)
 
 

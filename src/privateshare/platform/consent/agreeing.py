@@ -34,7 +34,7 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
     """The person's accounts that hold something the contract asks for, or take what it sends, oldest first."""
     if walk.journey.library_id is None or walk.contract.kind == "read-raw":
         return []
-    library = await open_library(walk.db, walk.platform.master_key, walk.journey.library_id)
+    library = await open_library(walk.db, walk.platform, walk.journey.library_id)
     ticked = await _ticked(walk)
     reach = contract_reach(walk.contract, walk.now)
     found = []

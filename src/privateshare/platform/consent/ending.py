@@ -33,8 +33,8 @@ async def journey_library(walk: Walk) -> OpenLibrary:
     """
     if walk.journey.library_id is not None:
         await hold_library(walk.db, walk.journey.library_id)
-        return await open_library(walk.db, walk.platform.master_key, walk.journey.library_id)
-    library = await create_library(walk.db, walk.platform.master_key)
+        return await open_library(walk.db, walk.platform, walk.journey.library_id)
+    library = await create_library(walk.db, walk.platform)
     walk.journey.library_id, walk.journey.provisional = library.id, True
     return library
 

@@ -1,6 +1,6 @@
 """Connections to PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from psycopg import AsyncConnection
@@ -8,6 +8,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 POOL_PATIENCE_SECONDS = 5  # for a connection that others use; then the answer is that it may work later
+_AFTER_COMMIT = "after commit"  # the name of a list in a session's own information
 CONNECTION_DEFAULTS = {  # libpq's own are minutes: who asks must learn soon that the database is away
     "connect_timeout": "3",
     "keepalives_idle": "10",
@@ -33,9 +34,15 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session whose work is committed at the end, or rolled back if an error passes."""
-        async with self._sessions() as session, session.begin():
-            yield session
+        """A session whose work is committed at the end, or rolled back if an error passes.
+
+        What was passed to `after_commit` is done before this ends, and its errors pass too.
+        """
+        async with self._sessions() as session:
+            async with session.begin():
+                yield session
+            for work in session.info.pop(_AFTER_COMMIT, ()):
+                await work()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
@@ -53,6 +60,11 @@ class Database:
     async def close(self) -> None:
         """Closes all connections."""
         await self.engine.dispose()
+
+
+def after_commit(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
+    """Have work done once the session's `transaction` is committed, and before whoever opened it goes on."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(work)
 
 
 async def driver_connection(session: AsyncSession) -> AsyncConnection:

@@ -1,6 +1,6 @@
 """Brings a database to the tables of this version: ours by alembic, the job queue's by its own script."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,13 +13,20 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 0x70736D  # two processes that start together migrate one after the other
 
 
-def upgrade(database_url: str, revision: str = "head") -> None:
-    """Migrate to a version; do nothing if it is there. Safe to run from several processes at once."""
+def upgrade(
+    database_url: str, revision: str = "head", bind_libraries: Callable[[Connection], None] = lambda _: None
+) -> None:
+    """Migrate to a version; do nothing if it is there. Safe to run from several processes at once.
+
+    `bind_libraries` gives libraries from before there were erasure keys one each.
+    """
     with _connection(database_url) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         if not inspect(connection).has_table("procrastinate_jobs"):
             connection.exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
-        command.upgrade(_config(connection), revision)
+        config = _config(connection)
+        config.attributes["bind_libraries"] = bind_libraries
+        command.upgrade(config, revision)
 
 
 def new_revision(database_url: str, message: str) -> None:

@@ -9,7 +9,8 @@ libraries ─ accounts ─ files                 what a person keeps; sealed wit
 journeys                                     a person's way through the consent pages
 authorization_codes, tokens                  hashes only
 sessions ─ session_syncs                     an app's reads
-signing_keys, nonces, doomed_blobs           the platform's own
+signing_keys, nonces                         the platform's own
+doomed_keys, doomed_blobs                    what is still to be destroyed of what was erased
 """
 
 from datetime import datetime
@@ -115,7 +116,11 @@ class CertificateAuthority(Table):
 
 
 class Library(Table):
-    """A person's library. Destroying `wrapped_key` makes everything sealed with it unreadable, backups included."""
+    """A person's library. Everything sealed in it takes its data key to read.
+
+    `wrapped_key` is the data key, wrapped with the master key and an erasure key, which the key store has under the
+    library's id. Destroying that one makes all of it unreadable, backups of the database included.
+    """
 
     __tablename__ = "libraries"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -396,6 +401,14 @@ class Nonce(Table):
     status: Mapped[int | None]
     sealed_answer: Mapped[bytes | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class DoomedKey(Table):
+    """An erasure key whose library was erased, until it is destroyed for certain."""
+
+    __tablename__ = "doomed_keys"
+    name: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = _created()
 
 
 class DoomedBlob(Table):

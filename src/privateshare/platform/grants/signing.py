@@ -89,6 +89,11 @@ async def load_signer(db: AsyncSession, master_key: MasterKey) -> Signer:
     return Signer(current.kid, jwt.load_private_key(pem, ours=True))
 
 
+async def database_name(db: AsyncSession) -> str:
+    """Give what names this database and no other: the id of its first signing key, which stays."""
+    return (await db.scalars(select(SigningKey.kid).order_by(SigningKey.created_at).limit(1))).one()
+
+
 async def rotate_signing_key(db: AsyncSession, master_key: MasterKey) -> SigningKey:
     """A new key that answers are signed with from now on; the older ones stay listed. Protocol 3.2."""
     key = generate_private_key(65537, KEY_BITS)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform import upstream
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import Account
-from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, hold_library, open_library
+from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, hold_library, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure, TryLater
 from privateshare.sources.registry import all_sources
@@ -131,9 +131,9 @@ async def revoke_after_commit(
     if not found:
         return
     try:
-        library = await open_library(db, platform.master_key, library_id)
+        library = await open_library(db, platform, library_id)
         tokens = [(source_id, open_token(library, id_, sealed)) for id_, source_id, sealed in found if sealed]
-    except (LibraryGone, SealBroken):  # nobody can read them any more
+    except (LibraryGone, KeyLost, SealBroken):  # nobody can read them any more
         return
 
     def begin(_session: object) -> None:

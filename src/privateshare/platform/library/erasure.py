@@ -1,18 +1,28 @@
-"""Erasing: the key first, which reaches every copy; rows with it; blobs by a job that a crash does not lose."""
+"""Erasing what is a person's: rows and keys at once, blobs by a job that a crash does not lose.
+
+    rows deleted, the key's name and the blobs' noted, committed -> the key destroyed -> whoever asked is answered
+
+A crash before the commit leaves everything as it was. After it the rows are gone, and a key that is not destroyed yet
+is in `doomed_keys`: what is listed there is destroyed at every start, before anybody is served, and every ten minutes.
+"""
 
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.db.engine import after_commit
 from privateshare.platform.db.tables import (
     Account,
     Application,
     Consent,
     Contract,
     DoomedBlob,
+    DoomedKey,
     File,
     Journey,
     Library,
@@ -20,20 +30,51 @@ from privateshare.platform.db.tables import (
     PushedFile,
     Storage,
 )
+from privateshare.platform.keystore.store import KeyStoreAway, NotDestroyed
 from privateshare.platform.library.credentials import revoke_after_commit
 from privateshare.platform.library.libraries import blob_prefix, hold_library
 from privateshare.platform.library.storages import blob_prefix as storage_prefix
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.queue import defer_sweep
 
+BATCH = 1000
+
+log = structlog.get_logger()
+
 
 async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) -> None:
-    """Removes a person's library: when the transaction commits its key is gone and with it everything sealed."""
+    """Remove a person's library. When `Database.transaction` ends its key is destroyed, and with it everything sealed.
+
+    Raises KeyStoreAway if the key could not be destroyed now: then nothing must be committed. If the store goes away
+    after that, the end of the transaction raises NotDestroyed.
+    """
     await _hold_to_erase(db, library_id)
+    await platform.erasure_keys.require_store()
     storages = list(await db.scalars(select(Storage.id).where(Storage.library_id == library_id)))
     await revoke_after_commit(db, platform, library_id)
     await db.execute(delete(Library).where(Library.id == library_id))
+    db.add(DoomedKey(name=library_id))
+    after_commit(db, partial(_destroy_key, platform, library_id))
     await _doom(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
+
+
+async def _destroy_key(platform: Platform, name: UUID) -> None:
+    try:
+        await platform.erasure_keys.destroy([name])
+    except KeyStoreAway as error:
+        log.error("an erased library's key is not destroyed yet", library=str(name), reason=error.message)
+        raise NotDestroyed(f"All data is deleted, but its key is not destroyed yet: {error.message}") from error
+
+
+async def destroy_doomed_keys(platform: Platform) -> None:
+    """Destroy the keys of all erased libraries that are not known to be destroyed. Raises KeyStoreAway."""
+    left = True
+    while left:
+        async with platform.database.transaction() as db:
+            names = list(await db.scalars(select(DoomedKey.name).limit(BATCH).with_for_update()))
+            await platform.erasure_keys.destroy(names)
+            await db.execute(delete(DoomedKey).where(DoomedKey.name.in_(names)))
+        left = len(names) == BATCH
 
 
 async def erase_account(db: AsyncSession, platform: Platform, account: Account) -> None:

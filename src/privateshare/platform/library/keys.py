@@ -1,4 +1,4 @@
-"""Keys: the platform's master key, and each person's data key, which the master key wraps.
+"""Keys: the platform's master key, and each person's data key, which the master key and an erasure key wrap together.
 
 Everything sealed is bound to what it is and whose it is, so that nothing can be moved to another place or person.
 """
@@ -12,11 +12,15 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.sealing import KEY_BYTES, SealBroken, seal, unseal
 from privateshare.platform.settings import Settings
 
 KEY_ID_BYTES = 8
+WRAPPED = "data key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +47,23 @@ class MasterKey:
 
     def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
         """The value that `seal` sealed. Raises SealBroken if no listed key opens it."""
+        return open_value(self._sealed_with(sealed), purpose, owner, sealed[KEY_ID_BYTES:])
+
+    def wrap(self, key: DataKey, library_id: UUID, erasure_key: bytes) -> bytes:
+        """Wrap a library's data key for its row, so that it takes both the master key and the erasure key to unwrap."""
+        wrapping = _wrapping_key(self.current, library_id, erasure_key)
+        return _key_id(self.current) + seal_value(wrapping, WRAPPED, library_id, key.value)
+
+    def unwrap(self, wrapped: bytes, library_id: UUID, erasure_key: bytes) -> DataKey:
+        """Give the data key that `wrap` wrapped. Raises SealBroken if any of the three is another library's."""
+        wrapping = _wrapping_key(self._sealed_with(wrapped), library_id, erasure_key)
+        return DataKey(open_value(wrapping, WRAPPED, library_id, wrapped[KEY_ID_BYTES:]))
+
+    def _sealed_with(self, sealed: bytes) -> DataKey:
         for key in (self.current, *self.older):
             if _key_id(key) == sealed[:KEY_ID_BYTES]:
-                return open_value(key, purpose, owner, sealed[KEY_ID_BYTES:])
+                return key
         raise SealBroken("this is sealed with a master key that the settings do not list")
-
-    def wrap(self, key: DataKey, library_id: UUID) -> bytes:
-        """A person's data key as it is stored. Destroying it is erasure."""
-        return self.seal("data key", library_id, key.value)
-
-    def unwrap(self, wrapped: bytes, library_id: UUID) -> DataKey:
-        """A person's data key. Raises SealBroken if it is another person's."""
-        return DataKey(self.open("data key", library_id, wrapped))
 
 
 def new_data_key() -> DataKey:
@@ -142,3 +151,8 @@ def _decoded(text: str) -> DataKey:
 
 def _key_id(key: DataKey) -> bytes:
     return sha256(b"master key id" + key.value).digest()[:KEY_ID_BYTES]
+
+
+def _wrapping_key(master: DataKey, library_id: UUID, erasure_key: bytes) -> DataKey:
+    info = b"privateshare library key 1\0" + library_id.bytes
+    return DataKey(HKDF(SHA256(), KEY_BYTES, None, info).derive(master.value + erasure_key))

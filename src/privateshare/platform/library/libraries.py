@@ -1,18 +1,40 @@
 """A person's library and its key."""
 
+import os
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+import structlog
+from sqlalchemy import Connection, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.errors import InternalError
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import Library
-from privateshare.platform.library.keys import DataKey, MasterKey, new_data_key, open_value, seal_context, seal_value
+from privateshare.platform.keystore.erasure_keys import claim_store
+from privateshare.platform.keystore.opening import open_keys
+from privateshare.platform.keystore.store import KEY_BYTES, KeyMissing
+from privateshare.platform.library.keys import (
+    WRAPPED,
+    DataKey,
+    load_master_key,
+    new_data_key,
+    open_value,
+    seal_context,
+    seal_value,
+)
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+
+log = structlog.get_logger()
 
 
 class LibraryGone(Exception):
     """The library was erased."""
+
+
+class KeyLost(InternalError):
+    """A library is there, and its key is not, or is another's: nobody erased it, and the operator must look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +66,59 @@ def blob_prefix(library_id: UUID) -> str:
     return f"library/{library_id}/"
 
 
-async def create_library(db: AsyncSession, master_key: MasterKey) -> OpenLibrary:
-    """A new, empty library with a fresh data key."""
-    key = new_data_key()
-    library = Library(wrapped_key=b"")
+async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
+    """Create an empty library. Its erasure key is durable before the row is committed, and useless if it never is.
+
+    Raises KeyStoreAway.
+    """
+    library = Library(id=uuid4(), wrapped_key=b"")
     db.add(library)
-    await db.flush()
-    library.wrapped_key = master_key.wrap(key, library.id)
+    await db.flush()  # the row comes before the key: whoever looks for keys without a row waits for rows like this
+    key, erasure_key = new_data_key(), await platform.erasure_keys.create(library.id)
+    library.wrapped_key = platform.master_key.wrap(key, library.id, erasure_key)
     await db.flush()
     return OpenLibrary(library.id, key)
 
 
-async def open_library(db: AsyncSession, master_key: MasterKey, library_id: UUID) -> OpenLibrary:
-    """A library with its key. Raises LibraryGone if it was erased."""
+async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -> OpenLibrary:
+    """Give a library with its key.
+
+    Raises LibraryGone if it was erased, KeyLost if its key is missing though it was not, KeyStoreAway.
+    """
     library = await db.get(Library, library_id)
     if library is None:
         raise LibraryGone
     try:
-        return OpenLibrary(library_id, master_key.unwrap(library.wrapped_key, library_id))
-    except SealBroken as error:
-        raise LibraryGone from error
+        erasure_key = await platform.erasure_keys.read(library_id)
+        return OpenLibrary(library_id, platform.master_key.unwrap(library.wrapped_key, library_id, erasure_key))
+    except (KeyMissing, SealBroken) as error:
+        await _require_not_erased(platform, library_id)
+        log.error("a library cannot be opened: its key is lost", library=str(library_id), reason=str(error))
+        platform.metrics.count_lost_key()
+        raise KeyLost("This person's data cannot be read; the operator of the platform was told") from error
+
+
+async def _require_not_erased(platform: Platform, library_id: UUID) -> None:
+    """Raises LibraryGone if the library was erased since the caller's transaction saw it."""
+    async with platform.database.transaction() as db:
+        if await db.get(Library, library_id) is None:
+            raise LibraryGone
+
+
+def bind_older_libraries(connection: Connection, settings: Settings) -> None:
+    """Give an erasure key to each library of a database from before there were any, within its migration. Blocks."""
+    older = connection.execute(select(Library.id, Library.wrapped_key)).all()
+    if not older:
+        return
+    master_key, store = load_master_key(settings), open_keys(settings.key_place())
+    owner = connection.execute(text("SELECT kid FROM signing_keys ORDER BY created_at LIMIT 1")).scalar_one()
+    claim_store(store, owner, is_new=True)
+    for id_, wrapped in older:
+        key, erasure_key = DataKey(master_key.open(WRAPPED, id_, wrapped)), os.urandom(KEY_BYTES)
+        store.destroy(id_)  # what a migration that was cut off left: its transaction was rolled back
+        store.create(id_, erasure_key)
+        bound = master_key.wrap(key, id_, erasure_key)
+        connection.execute(update(Library).where(Library.id == id_).values(wrapped_key=bound))
 
 
 async def hold_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = False) -> None:

@@ -84,7 +84,7 @@ class Reading:
         return readable(self.contract, self.consent, self.session)
 
     async def _library(self) -> OpenLibrary:
-        return await open_library(self.db, self.platform.master_key, self.consent.library_id)
+        return await open_library(self.db, self.platform, self.consent.library_id)
 
     async def _accounts(self, library: OpenLibrary, may: Readable) -> Delivery:
         """What 7.1 answers, as a file. Protocol 6.6."""

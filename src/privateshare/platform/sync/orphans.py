@@ -1,20 +1,24 @@
-"""Blobs that nothing names: what should have recorded them failed, or their writer was killed before it could."""
+"""Blobs and keys that nothing names: what should have recorded them failed, or was killed before it could."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
+from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select, union_all
+from sqlalchemy import func, select, text, union_all
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.platform.blobs.incoming import LONGEST_ARRIVAL
-from privateshare.platform.db.tables import Account, File, PushedFile, SigningKey, StoredFile
+from privateshare.platform.db.tables import Account, DoomedKey, File, Library, PushedFile, SigningKey, StoredFile
+from privateshare.platform.library.erasure import destroy_doomed_keys
 from privateshare.platform.runtime import Platform
 
 PAGE = 1000
+LOCK_MILLISECONDS = 5000
 AGE = LONGEST_ARRIVAL + timedelta(days=1)  # whoever writes a blob has recorded it by then, or never will
 PREFIXES = ("library/", "storage/")
 BLOBS = (File.blob, PushedFile.blob, StoredFile.blob, Account.archive_blob)
@@ -52,10 +56,7 @@ async def sweep_orphans(platform: Platform, age: timedelta = AGE) -> int:
     one, must not lose what another one names.
     """
     end = datetime.now(UTC) - age
-    async with platform.database.transaction() as db:
-        start = await db.scalar(select(func.min(SigningKey.created_at)))
-    if start is None:
-        return 0
+    start = await _first_moment(platform)
     found = 0
     keys = chain.from_iterable(platform.blobs.keys_between(prefix, start, end) for prefix in PREFIXES)
     while page := await asyncio.to_thread(lambda: list(islice(keys, PAGE))):
@@ -66,6 +67,40 @@ async def sweep_orphans(platform: Platform, age: timedelta = AGE) -> int:
     if found:
         log.warning("blobs that nothing names were removed", count=found)
     return found
+
+
+async def sweep_orphan_keys(platform: Platform, age: timedelta = AGE) -> int:
+    """Destroy the erasure keys of this age that no library has; how many. Raises KeyStoreAway.
+
+    The transaction that created them was rolled back. As with blobs, keys from before the database are left alone.
+    """
+    found, end = 0, datetime.now(UTC) - age
+    names = platform.erasure_keys.store.names_between(await _first_moment(platform), end)
+    while page := await asyncio.to_thread(lambda: list(islice(names, PAGE))):
+        found += await _doom_orphan_keys(platform, page)
+    if found:
+        log.warning("erasure keys that no library has are destroyed", count=found)
+        await destroy_doomed_keys(platform)
+    return found
+
+
+async def _doom_orphan_keys(platform: Platform, names: Sequence[UUID]) -> int:
+    """Note for destruction those of these keys that no library has, nor will have."""
+    async with platform.database.transaction() as db:
+        # Waits for libraries that are being created, whatever any clock says: their rows come before their keys.
+        await db.execute(text(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"))
+        await db.execute(text("LOCK TABLE libraries IN SHARE MODE"))
+        orphans = set(names) - set(await db.scalars(select(Library.id).where(Library.id.in_(names))))
+        if orphans:
+            rows = [{"name": name} for name in orphans]
+            await db.execute(insert(DoomedKey).on_conflict_do_nothing(), rows)
+    return len(orphans)
+
+
+async def _first_moment(platform: Platform) -> datetime:
+    """When the database was made."""
+    async with platform.database.transaction() as db:
+        return (await db.scalars(select(func.min(SigningKey.created_at)))).one()
 
 
 async def _unnamed(platform: Platform, keys: Sequence[str]) -> list[str]:

@@ -59,7 +59,7 @@ async def defer_sweep(db: AsyncSession, queue: App) -> None:
 
 def add_tasks(platform: "Platform") -> None:
     """Teaches the platform's queue what its jobs do: for processes that work."""
-    from privateshare.platform.sync.orphans import sweep_orphans
+    from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
     from privateshare.platform.sync.retries import SyncTries
     from privateshare.platform.sync.run import sync_account
     from privateshare.platform.sync.sweep import sweep, sweep_doomed
@@ -85,6 +85,7 @@ def add_tasks(platform: "Platform") -> None:
     async def _orphans(timestamp: int) -> None:
         del timestamp
         await sweep_orphans(platform)
+        await sweep_orphan_keys(platform)
 
     @queue.periodic(cron="* * * * * */15")
     @queue.task(name=RECOVER)

@@ -9,11 +9,13 @@ from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, TimeoutError
 
+from privateshare.platform.keystore.store import KeyStoreAway
+
 PAUSES = (2, 10, 30, 60)  # seconds: apps give up after five minutes (protocol 6.1)
 MAX_TRIES = len(PAUSES) + 1
 LONGEST_PAUSE = 90  # a source that asks for more is not waited for: the app is told when to come back
 
-# the database or the blob store is away, or another worker, thought dead, writes the same
+# the database, the blob store or the key store is away, or another worker, thought dead, writes the same
 PASSING = (
     OperationalError,
     InterfaceError,
@@ -21,6 +23,7 @@ PASSING = (
     IntegrityError,
     psycopg.OperationalError,
     StoreError,
+    KeyStoreAway,
     OSError,
 )
 

@@ -23,7 +23,7 @@ from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.collected import Asked, record_collected
 from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.files import Shelf, record_files, slot_files
-from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, hold_library, open_library
+from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, hold_library, open_library
 from privateshare.platform.library.spool import Spool
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, outcome_of
@@ -90,7 +90,7 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, trie
     except SourceGone as gone:
         log.error("sync ended: the settings name its source no more", source=gone.args[0])
         await _end(platform, library_id, sync_id, FAILED)
-    except LibraryGone:
+    except (LibraryGone, KeyLost):
         log.info("sync ended: its library cannot be opened", sync=str(sync_id))
         await _end(platform, library_id, sync_id, FAILED)
     except PASSING as error:
@@ -137,7 +137,7 @@ async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str
 
 async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | None:
     async with platform.database.transaction() as db:
-        library = await open_library(db, platform.master_key, library_id)
+        library = await open_library(db, platform, library_id)
         sync = await db.get(Sync, (library_id, sync_id))
         if sync is None or sync.finished_at is not None:
             return None

@@ -1,8 +1,9 @@
-"""Taking out what is over: doomed blobs, rows that have expired, jobs and syncs that ended."""
+"""Taking out what is over: doomed keys and blobs, rows that have expired, jobs and syncs that ended."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from sqlalchemy import Delete, delete, exists, select
 from sqlalchemy.orm import aliased
 
@@ -18,7 +19,8 @@ from privateshare.platform.db.tables import (
     Token,
 )
 from privateshare.platform.grants.tokens import ROTATION_GRACE
-from privateshare.platform.library.erasure import undo_journey
+from privateshare.platform.keystore.store import KeyStoreAway
+from privateshare.platform.library.erasure import destroy_doomed_keys, undo_journey
 from privateshare.platform.runtime import Platform
 
 BATCH = 1000
@@ -26,11 +28,16 @@ KEPT_AFTER_EXPIRY = timedelta(days=1)  # so that "is expired" can be told apart 
 KEPT_FOR_RENEWAL = timedelta(days=365)  # an expired access token renews a lapsed grant (protocol 4.1, 4.4)
 KEPT_AFTER_END = timedelta(days=1)  # syncs and jobs; a session that just joined a sync has long been recorded
 
+log = structlog.get_logger()
+
 
 async def sweep(platform: Platform) -> None:
     """One round."""
     await _sweep_rows(platform)
-    await _sweep_journeys(platform)
+    try:
+        await _sweep_journeys(platform)
+    except KeyStoreAway as error:
+        log.error("journeys that nobody finished wait: their keys cannot be destroyed now", reason=error.message)
     await platform.queue.job_manager.delete_old_jobs(
         nb_hours=KEPT_AFTER_END // timedelta(hours=1),
         include_failed=True,
@@ -41,7 +48,11 @@ async def sweep(platform: Platform) -> None:
 
 
 async def sweep_doomed(platform: Platform) -> None:
-    """Deletes every doomed blob."""
+    """Destroys every doomed key, and deletes every doomed blob."""
+    try:
+        await destroy_doomed_keys(platform)
+    except KeyStoreAway as error:
+        log.error("keys of erased libraries are not destroyed yet; this is tried again", reason=error.message)
     while await sweep_blobs(platform) == BATCH:
         pass
 

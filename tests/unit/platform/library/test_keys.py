@@ -121,14 +121,33 @@ def test_a_new_key_opens_what_older_ones_sealed(tmp_path: Path) -> None:
 
 def test_a_data_key_is_wrapped_for_its_library() -> None:
     """A wrapped key opens for its own library, and in no other's row."""
-    master, key = MasterKey(new_data_key()), new_data_key()
-    wrapped = master.wrap(key, LIBRARY)
+    master, key, erasure_key = MasterKey(new_data_key()), new_data_key(), os.urandom(32)
+    wrapped = master.wrap(key, LIBRARY, erasure_key)
     assert key.value not in wrapped
-    assert master.unwrap(wrapped, LIBRARY) == key
+    assert master.unwrap(wrapped, LIBRARY, erasure_key) == key
     with pytest.raises(SealBroken):
-        master.unwrap(wrapped, uuid4())
+        master.unwrap(wrapped, uuid4(), erasure_key)
+    for purpose in ("signing key", "data key"):
+        with pytest.raises(SealBroken):
+            master.open(purpose, LIBRARY, wrapped)
+
+
+@pytest.mark.parametrize("erasure_key", [b"", bytes(32), b"another key of thirty-two bytes!"])
+def test_it_takes_both_keys_to_unwrap_a_data_key(erasure_key: bytes) -> None:
+    """Neither the master key alone opens it, nor the erasure key with another master key."""
+    master, right = MasterKey(new_data_key()), os.urandom(32)
+    wrapped = master.wrap(new_data_key(), LIBRARY, right)
     with pytest.raises(SealBroken):
-        master.open("signing key", LIBRARY, wrapped)
+        master.unwrap(wrapped, LIBRARY, erasure_key)
+    with pytest.raises(SealBroken, match="do not list"):
+        MasterKey(new_data_key()).unwrap(wrapped, LIBRARY, right)
+
+
+def test_a_data_key_outlives_a_change_of_the_master_key() -> None:
+    """The older key, still listed, unwraps what it wrapped."""
+    old, key, erasure_key = new_data_key(), new_data_key(), os.urandom(32)
+    wrapped = MasterKey(old).wrap(key, LIBRARY, erasure_key)
+    assert MasterKey(new_data_key(), [old]).unwrap(wrapped, LIBRARY, erasure_key) == key
 
 
 def test_values_are_bound_to_purpose_and_owner() -> None:

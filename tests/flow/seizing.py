@@ -1,0 +1,82 @@
+"""What somebody opens who has seized a platform's disk with its master key, and has older copies of its blobs.
+
+They know this code. They look for everything that once wrapped a data key in every byte that is left: tables, indexes,
+write-ahead log, leftovers; and they try each of it with every key that is left in any file.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from privateshare.platform.blobs.sealing import NONCE_BYTES, TAG_BYTES, SealBroken, opened_stream
+from privateshare.platform.library.keys import KEY_ID_BYTES, DataKey, MasterKey, load_master_key, seal_context
+from privateshare.platform.settings import Settings
+from tests.flow.files import files_below
+
+KEY_BYTES = 32
+WRAPPED_BYTES = KEY_ID_BYTES + NONCE_BYTES + KEY_BYTES + TAG_BYTES
+SMALL_BYTES = 64 * 1024  # a file with a key in it has no more
+
+
+@dataclass(frozen=True)
+class Seized:
+    """A data folder whose server has stopped, and copies of blobs from before."""
+
+    data: Path
+    blobs: dict[str, bytes]
+
+    def opened(self) -> set[str]:
+        """The blobs that open, by their names."""
+        keys = self._data_keys()
+        return {name for name, sealed in self.blobs.items() if any(_opens(name, sealed, key) for key in keys)}
+
+    def _data_keys(self) -> list[DataKey]:
+        """Every data key that can be made of what is on the disk."""
+        master = load_master_key(Settings(data=self.data))
+        libraries = {UUID(name.split("/")[1]) for name in self.blobs}
+        left = list(self._keys_left())
+        return [
+            key
+            for wrapped in set(self._wrapped(master))
+            for library in libraries
+            for key in _unwrapped(master, wrapped, library, left)
+        ]
+
+    def _wrapped(self, master: MasterKey) -> Iterator[bytes]:
+        """Whatever looks like a wrapped data key: each begins with the id of the master key."""
+        mark = master.seal("any", "thing", b"")[:KEY_ID_BYTES]
+        for path in files_below(self.data):
+            data, at = path.read_bytes(), -1
+            while (at := data.find(mark, at + 1)) >= 0:
+                yield data[at : at + WRAPPED_BYTES]
+
+    def _keys_left(self) -> Iterator[bytes]:
+        """What may be an erasure key: each piece of a small file, at the places where one could begin."""
+        yield bytes(KEY_BYTES)
+        for path in files_below(self.data):
+            if path.stat().st_size <= SMALL_BYTES and "postgres" not in path.parts:
+                yield path.read_bytes()[:KEY_BYTES]
+
+
+def _unwrapped(master: MasterKey, wrapped: bytes, library: UUID, left: Iterable[bytes]) -> Iterator[DataKey]:
+    with suppress(SealBroken):
+        yield DataKey(master.open("data key", library, wrapped))  # as it was before there were erasure keys
+    for erasure_key in left:
+        with suppress(SealBroken):
+            yield master.unwrap(wrapped, library, erasure_key)
+
+
+def _opens(name: str, sealed: bytes, key: DataKey) -> bool:
+    try:
+        b"".join(opened_stream(key.value, seal_context("blob", name), [sealed]))
+    except SealBroken:
+        return False
+    return True
+
+
+def copied_blobs(data: Path) -> dict[str, bytes]:
+    """The blobs of all libraries as they are now, by their keys."""
+    blobs = data / "blobs"
+    return {path.relative_to(blobs).as_posix(): path.read_bytes() for path in files_below(blobs / "library")}
