@@ -1,16 +1,19 @@
 """When an object happened: what decides its month's file, and whether a time range holds it. Protocol 5.2, 6.6."""
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from math import isfinite
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
+
+from privateshare.protocol.dates import read_milliseconds
+from privateshare.protocol.fhir_dates import fhir_window, first_moment, read_element
+from privateshare.protocol.window import ALL_TIME, Window, hull
 
 DIGIME = "digime"
 FHIR = "fhir"
 
-# What each FHIR R4 resource type calls the moment that it is about, best first. Types that are not here are about no
-# moment: a patient, a practitioner, a device.
+# What each FHIR R4 resource type calls the moment that it is about, best first.
+# Whether a limit of time lets a resource through is decided by all of its dates: `fhir_dates`.
 FHIR_TIMES: Mapping[str, tuple[str, ...]] = {
     "Account": ("servicePeriod",),
     "AdverseEvent": ("date", "detected", "recordedDate"),
@@ -84,63 +87,73 @@ FHIR_TIMES: Mapping[str, tuple[str, ...]] = {
 }
 
 _PLACES = {kind: tuple(path.split(".") for path in paths) for kind, paths in FHIR_TIMES.items()}
-_MOMENT = re.compile(
-    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(0\d|1[0-4]):([0-5]\d))?)?)?)?",
-    re.ASCII,
+_DIGIME_DATE = re.compile(r"\w*date|\w+datetime|\w*period|issued|authoredon|whenprepared|whenhandedover")
+# Dates of something else: of a birth, of a record's first appearance in shops, of a document's end.
+_OTHER_DIGIME_DATES = frozenset(
+    (
+        *("updateddate", "birthdate", "deceaseddate", "deceaseddatetime", "expirationdate", "expirydate"),
+        *("manufacturedate", "releasedate"),
+    )
 )
-_EPOCH = datetime(1970, 1, 1)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def object_time(standard: str, thing: Mapping[str, Any]) -> int | None:
-    """The moment of an object in milliseconds since the epoch, or None if it is about no moment.
+    """Return the moment of an object in milliseconds since the epoch; None if it is about no moment, or not readably.
 
-    Objects of schema `digime` say it in `createddate`; FHIR resources each in their own place. A FHIR date that names
-    only a year, a month or a day counts as its first moment, and one without a zone as UTC.
+    Objects of schema `digime` say it in `createddate`; FHIR resources each in their own place. A date that names only a
+    year, a month or a day counts as its first moment, and one without a zone as UTC.
     """
     if standard == FHIR:
-        return _fhir_time(thing)
-    created = thing.get("createddate")
-    if isinstance(created, float):
-        return int(created) if isfinite(created) else None
-    return created if isinstance(created, int) and not isinstance(created, bool) else None
+        best = _fhir_moment(thing)
+    else:
+        created = hull(_read_digime_date(thing.get("createddate")))
+        best = created.start if created is not None else None
+    if best is not None:
+        return best
+    window = object_window(standard, thing) or ALL_TIME
+    return window.start if window.start is not None else window.end
 
 
-def _fhir_time(resource: Mapping[str, Any]) -> int | None:
+def object_window(standard: str, thing: Mapping[str, Any]) -> Window | None:
+    """Return the stretch of time in which everything lies that says when an object was.
+
+    A limit of time lets an object through only if it contains all of that.
+
+    Returns:
+        None if the object has no date at all; `ALL_TIME` if it has one that cannot be read.
+    """
+    return fhir_window(thing) if standard == FHIR else _digime_window(thing)
+
+
+def _digime_window(thing: Mapping[str, Any]) -> Window | None:
+    dates = {name: value for name, value in thing.items() if _DIGIME_DATE.fullmatch(name)}
+    window = hull(
+        found for name, value in dates.items() if name not in _OTHER_DIGIME_DATES for found in _read_digime_date(value)
+    )
+    return window if window is not None else hull(_read_digime_date(dates.get("updateddate")))
+
+
+def _read_digime_date(value: Any) -> Iterator[Window]:
+    """Yield what a date of schema `digime` names: nothing if there is none, `ALL_TIME` if it cannot be read."""
+    if isinstance(value, list | dict):
+        yield from read_element("", value)
+    elif value is not None:
+        yield read_milliseconds(value) or ALL_TIME
+
+
+def _fhir_moment(resource: Mapping[str, Any]) -> int | None:
     kind = resource.get("resourceType")
     for place in _PLACES.get(kind, ()) if isinstance(kind, str) else ():
         value: Any = resource
         for name in place:
             value = value.get(name) if isinstance(value, dict) else None
-        if value is not None and (moment := _fhir_moment(value)) is not None:
+        if value is not None and (moment := first_moment(value)) is not None:
             return moment
     return None
 
 
-def _fhir_moment(value: Any) -> int | None:
-    if isinstance(value, dict):
-        start = _fhir_moment(value.get("start"))
-        return start if start is not None else _fhir_moment(value.get("end"))
-    match = _MOMENT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, fraction, sign, zone_hours, zone_minutes = match.groups()
-    try:
-        # a leap second counts as the one before it
-        moment = datetime(
-            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), min(int(second or 0), 59)
-        )  # fmt: skip
-    except ValueError:
-        return None
-    found = (moment - _EPOCH) // _MILLISECOND + int((fraction or "0").ljust(3, "0")[:3])
-    if sign is None:
-        return found
-    offset = (int(zone_hours) * 60 + int(zone_minutes)) * 60_000
-    return found + offset if sign == "-" else found - offset
-
-
 def month_of(moment: int | None) -> int | None:
-    """The month of a moment as yyyymm (UTC); None for no moment, or one outside of the years 1 to 9999."""
+    """Return the month of a moment as yyyymm (UTC); None for no moment, or one outside of the years 1 to 9999."""
     if moment is None:
         return None
     try:

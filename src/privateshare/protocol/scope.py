@@ -7,11 +7,12 @@ import re
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from privateshare.errors import InvalidRequest, ScopeOutOfBounds
 from privateshare.protocol.messages import Scope, ServiceGroupScope, TimeRange
+from privateshare.protocol.window import Window
 
 _LAST = re.compile(r"([1-9][0-9]{0,4})([hdmy])")
 MILLISECONDS = 1000
@@ -35,26 +36,6 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of time in milliseconds since the epoch, both ends included; None is open."""
-
-    start: int | None = None
-    end: int | None = None
-
-    def contains(self, other: "Window") -> bool:
-        """Whether all of `other` lies in this."""
-        starts = self.start is None or (other.start is not None and other.start >= self.start)
-        ends = self.end is None or (other.end is not None and other.end <= self.end)
-        return starts and ends
-
-    def touches(self, other: "Window") -> bool:
-        """Whether the two have a moment in common."""
-        before = self.end is not None and other.start is not None and self.end < other.start
-        after = self.start is not None and other.end is not None and self.start > other.end
-        return not (before or after)
-
-
-@dataclass(frozen=True, slots=True)
 class Reach:
     """What one layer (contract, consent or session) lets through; None means that it sets no bound."""
 
@@ -65,11 +46,9 @@ class Reach:
         """Whether objects of this kind may be read."""
         return self.kinds is None or any(allowed.contains(kind) for allowed in self.kinds)
 
-    def allows_time(self, moment: int | None) -> bool:
-        """Whether an object of this time may be read; an object without a time always."""
-        if self.windows is None or moment is None:
-            return True
-        return any(window.contains(Window(moment, moment)) for window in self.windows)
+    def allows_time(self, when: Window | None) -> bool:
+        """Whether an object of this time may be read: one without a date always, else if all of it is inside."""
+        return when is None or self.covers(when)
 
     def covers(self, window: Window) -> bool:
         """Whether everything in this stretch of time may be read."""
@@ -98,19 +77,9 @@ def _told(kind: Kind) -> str:
     return ", ".join(parts)
 
 
-def allows(reaches: Iterable[Reach], kind: Kind, moment: int | None) -> bool:
+def allows(reaches: Iterable[Reach], kind: Kind, when: Window | None) -> bool:
     """Whether every layer lets an object of this kind and time through."""
-    return all(reach.allows_kind(kind) and reach.allows_time(moment) for reach in reaches)
-
-
-def month_window(month: int | None) -> Window | None:
-    """The stretch of a month given as yyyymm (UTC), or None for files without a date."""
-    if month is None:
-        return None
-    year, number = divmod(month, 100)
-    start = datetime(year, number, 1, tzinfo=UTC)
-    days = monthrange(year, number)[1]
-    return Window(_milliseconds(start), _milliseconds(start + timedelta(days=days)) - 1)
+    return all(reach.allows_kind(kind) and reach.allows_time(when) for reach in reaches)
 
 
 def reach_of_scope(scope: Scope | None, now: datetime) -> Reach:

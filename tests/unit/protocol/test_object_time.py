@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.archives import synthea
 
-from privateshare.protocol.object_time import DIGIME, FHIR, FHIR_TIMES, month_of, object_time
+from privateshare.protocol.object_time import DIGIME, FHIR, FHIR_TIMES, month_of, object_time, object_window
+from privateshare.protocol.window import ALL_TIME, Window
 
 
 def ms(*parts: int) -> int:
@@ -22,11 +23,37 @@ def observed(effective: Any) -> int | None:
 
 @pytest.mark.parametrize(
     ("created", "moment"),
-    [(1_700_000_000_123, 1_700_000_000_123), (5.9, 5), (0, 0), (-5, -5), (None, None), ("7", None), (True, None)],
+    [
+        *((1_700_000_000_123, 1_700_000_000_123), (5.9, 5), (0, 0), (-5, -5), (None, None), ("7", None), (True, None)),
+        *(("2026-07-08", ms(2026, 7, 8)), ("1700000000123", 1_700_000_000_123), (float("nan"), None), (10**18, None)),
+        *(({"start": "2026-07-08"}, ms(2026, 7, 8)), ({"$date": 5}, None), ([], None), ({}, None)),
+    ],
 )
 def test_digime_objects_say_it_in_createddate(created: Any, moment: int | None) -> None:
-    """Milliseconds since the epoch, if it is a number."""
+    """Milliseconds since the epoch, if it is a number, else any form of a date."""
     assert object_time(DIGIME, {"createddate": created}) == moment
+
+
+@pytest.mark.parametrize(
+    ("thing", "window"),
+    [
+        ({}, None),
+        ({"createddate": None, "updateddate": None}, None),
+        ({"createddate": 5, "updateddate": 10, "releasedate": 20}, Window(5, 5)),
+        ({"createddate": 5, "startdate": 3, "enddate": 9}, Window(3, 9)),
+        ({"updateddate": 10}, Window(10, 10)),
+        ({"postdate": 10, "transactiondate": "soon"}, ALL_TIME),
+        ({"effectiveperiod": {"start": "2026-07-08"}}, Window(ms(2026, 7, 8), None)),
+        ({"track": {"album": {"createddate": 5}}, "birthdate": 5, "expirydate": 5}, None),
+        *[
+            ({"createddate": odd}, ALL_TIME)
+            for odd in (True, "", "soon", {"$date": 5}, {}, float("nan"), 10**18, [True])
+        ],
+    ],
+)
+def test_all_own_dates_of_digime_objects_count_for_a_limit(thing: dict[str, Any], window: Window | None) -> None:
+    """Not those of what is inside it, of a birth or a release; that of an update only if there is no other."""
+    assert object_window(DIGIME, thing) == window
 
 
 @pytest.mark.parametrize(
@@ -49,9 +76,9 @@ def test_fhir_dates_of_every_precision(text: str, moment: int) -> None:
     assert observed(text) == moment
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-13", "2026-02-30", "26-01-01", "2026-07-08 ", None, 5, []])
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13", "2026-02-30", "26-01-01", None, 5, [], {}])
 def test_what_is_no_date_is_no_moment(text: Any) -> None:
-    """A damaged date is as none."""
+    """A date that cannot be read decides no month."""
     assert observed(text) is None
 
 
@@ -65,12 +92,14 @@ def test_what_is_no_date_is_no_moment(text: Any) -> None:
         ({"resourceType": "Condition", "onsetString": "in youth", "recordedDate": "2021"}, ms(2021, 1, 1)),
         ({"resourceType": "Specimen", "collection": {"collectedDateTime": "2022"}}, ms(2022, 1, 1)),
         ({"resourceType": "Specimen", "collection": "odd", "receivedTime": "2023"}, ms(2023, 1, 1)),
+        ({"resourceType": "Condition", "abatementDateTime": "2024-05"}, ms(2024, 5, 1)),
+        ({"resourceType": "Appointment", "requestedPeriod": [{"start": "2024-05-06"}]}, ms(2024, 5, 6)),
         ({"resourceType": "Patient", "birthDate": "1980-01-01"}, None),
         ({"resourceType": ["odd"]}, None),
     ],
 )
 def test_fhir_resources_say_it_in_their_own_places(resource: dict[str, Any], moment: int | None) -> None:
-    """The best place that holds a date wins, periods by their start; a patient is about no moment."""
+    """The best place that holds a date wins, periods by their start, then any other; a patient is about no moment."""
     assert object_time(FHIR, resource) == moment
 
 

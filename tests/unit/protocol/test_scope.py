@@ -11,14 +11,13 @@ from privateshare.protocol.messages import Scope, TimeRange
 from privateshare.protocol.scope import (
     Kind,
     Reach,
-    Window,
     allows,
-    month_window,
     reach_of_contract,
     reach_of_scope,
     start_of_last,
     window,
 )
+from privateshare.protocol.window import Window, hull
 
 NOW = datetime(2026, 3, 31, 15, 30, 12, tzinfo=UTC)
 SPOTIFY_HISTORY = Kind(5, 19, 406)
@@ -109,17 +108,17 @@ def test_every_layer_must_allow_an_object():
     """Contract, consent and session are intersected, object by object."""
     contract = Reach(kinds=(Kind(5),), windows=(Window(start=100),))
     session = Reach(windows=(Window(end=200),))
-    assert allows([contract, session], SPOTIFY_HISTORY, 150)
-    assert not allows([contract, session], SPOTIFY_HISTORY, 99)
-    assert not allows([contract, session], SPOTIFY_HISTORY, 201)
-    assert not allows([contract, session], Kind(2, 1, 1), 150)
+    for start, end, allowed in (
+        (150, 150, True),
+        (100, 200, True),
+        (99, 99, False),
+        (99, 150, False),
+        (150, 201, False),
+    ):
+        assert allows([contract, session], SPOTIFY_HISTORY, Window(start, end)) == allowed
+    assert not allows([contract, session], SPOTIFY_HISTORY, Window(150, None))
+    assert not allows([contract, session], Kind(2, 1, 1), Window(150, 150))
     assert allows([contract, session], SPOTIFY_HISTORY, None)
-
-
-def test_a_month_runs_from_its_first_to_its_last_millisecond():
-    """December ends with the year."""
-    assert month_window(202612) == Window(milliseconds(2026, 12, 1), milliseconds(2027, 1, 1) - 1)
-    assert month_window(None) is None
 
 
 ends = st.none() | st.integers(-50, 50)
@@ -135,3 +134,17 @@ def test_containing_and_touching_agree_with_their_moments(outer: Window, inner: 
     if outer.contains(point) and inner.contains(point):
         assert outer.touches(inner)
         assert inner.touches(outer)
+
+
+@given(st.lists(windows, min_size=1, max_size=4), windows)
+def test_a_hull_is_the_shortest_that_contains_all(some: list[Window], other: Window):
+    """It contains each, and what contains each contains it."""
+    shortest = hull(some)
+    assert shortest is not None
+    assert all(shortest.contains(one) for one in some)
+    assert other.contains(shortest) == all(other.contains(one) for one in some)
+
+
+def test_a_hull_of_nothing_is_none():
+    """There is no stretch of time without a moment."""
+    assert hull([]) is None

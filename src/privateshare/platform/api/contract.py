@@ -25,7 +25,8 @@ from privateshare.platform.library.report import MEDIA_TYPES, Report, ReportForm
 from privateshare.platform.sync.sessions import use_consent
 from privateshare.protocol.catalogue import Named, ServiceType, catalogue
 from privateshare.protocol.messages import TimeRange
-from privateshare.protocol.scope import Reach, Window, window
+from privateshare.protocol.scope import Reach, window
+from privateshare.protocol.window import Window
 from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["contract"])

@@ -29,6 +29,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     func,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -168,6 +169,8 @@ class File(Table):
     """A mapped file: objects of one type, of one account, of one month (yyyymm, UTC). Protocol 6.2, 6.6.
 
     `updated_at` in milliseconds; it grows only when the content changed. `size` and `sha256` are of the plain JSON.
+    Everything in it that has a date lies between `dated_from` and `dated_to` (milliseconds; None is open), so that a
+    file can be passed on unread where that is inside of what may be read. `dated`: whether anything in it has a date.
     """
 
     __tablename__ = "files"
@@ -183,6 +186,9 @@ class File(Table):
     schema_standard: Mapped[str]
     schema_version: Mapped[str]
     object_count: Mapped[int]
+    dated: Mapped[bool] = mapped_column(server_default=true())
+    dated_from: Mapped[int | None] = mapped_column(BigInteger)
+    dated_to: Mapped[int | None] = mapped_column(BigInteger)
     updated_at: Mapped[int] = mapped_column(BigInteger)
     blob: Mapped[str] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)

@@ -20,8 +20,9 @@ from privateshare.platform.library.encoding import (
 from privateshare.platform.library.files import Shelf
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.messages import Compression, FileEntry, Schema, SessionOptions
-from privateshare.protocol.object_time import object_time
-from privateshare.protocol.scope import Kind, Reach, allows, month_window, reach_of_contract, reach_of_scope
+from privateshare.protocol.object_time import object_window
+from privateshare.protocol.scope import Kind, Reach, allows, reach_of_contract, reach_of_scope
+from privateshare.protocol.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,14 @@ class Readable:
     compression: Compression
 
     def allows_file(self, file: File) -> bool:
-        """Whether anything in this file may be read."""
+        """Whether anything in this file may be read, as far as the dates tell that it was written with."""
         kind = Kind(file.service_group, file.service_type, file.object_type)
-        window = month_window(file.month)
+        window = _window(file)
         return all(reach.allows_kind(kind) and (window is None or reach.touches(window)) for reach in self.reaches)
 
     def allows_whole(self, file: File) -> bool:
-        """Whether everything in this file may be read, as far as its month tells."""
-        window = month_window(file.month)
-        return window is None or all(reach.covers(window) for reach in self.reaches)
+        """Whether everything in this file may be read, as far as the dates tell that it was written with."""
+        return all(reach.allows_time(_window(file)) for reach in self.reaches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,10 @@ class Delivery:
             "sha256": self.sha256,
         }
         return header if self.compression is Compression.NONE else header | {"compression": self.compression.value}
+
+
+def _window(file: File) -> Window | None:
+    return Window(file.dated_from, file.dated_to) if file.dated else None
 
 
 def readable(contract: Contract, consent: Consent, session: Session) -> Readable:
@@ -149,5 +153,5 @@ def _allowed_objects(shelf: Shelf, file: File, may: Readable) -> list[bytes]:
     return [
         orjson.dumps(thing)
         for thing in shelf.objects(file)
-        if allows(may.reaches, kind, object_time(file.schema_standard, thing))
+        if allows(may.reaches, kind, object_window(file.schema_standard, thing))
     ]

@@ -14,6 +14,7 @@ from privateshare.platform.db.tables import Account, DoomedBlob, File
 from privateshare.platform.library.encoding import array_objects, at_rest, fingerprint, json_array, plain
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.spool import Entry, Slot, entry_of
+from privateshare.protocol.window import ALL_TIME, Window, hull
 from privateshare.sources.contract import JsonObject, ObjectSchema
 
 MAX_OBJECTS = 20_000  # in one file; a slot with more has several
@@ -21,13 +22,17 @@ MAX_OBJECTS = 20_000  # in one file; a slot with more has several
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file whose new content is in the blob store, and not yet in the database."""
+    """A file whose new content is in the blob store, and not yet in the database.
+
+    `window` holds everything in it that has a date; None if nothing has.
+    """
 
     part: int
     object_count: int
     blob: str
     size: int
     sha256: str
+    window: Window | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,11 @@ class Shelf:
         """Merges objects into a slot's files; gives those whose content changed. Blocks. Later objects win."""
         merged = {entry.entity_id: entry for file in existing for entry in self._entries(schema, file)}
         merged.update((entry.entity_id, entry) for entry in entries)
-        ordered = sorted(merged.values(), key=lambda entry: (entry.moment, entry.entity_id))
+        ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id))
         parts = [ordered[start : start + MAX_OBJECTS] for start in range(0, len(ordered), MAX_OBJECTS)]
         known = {file.part: file.sha256 for file in existing}
         return [
-            self._write(part, data, len(entries))
+            self._write(part, data, entries)
             for part, entries in enumerate(parts, start=1)
             if fingerprint(data := json_array(entry.data for entry in entries)) != known.get(part)
         ]
@@ -61,10 +66,17 @@ class Shelf:
     def _entries(self, schema: ObjectSchema, file: File) -> Iterator[Entry]:
         return (entry_of(schema, thing) for thing in self.objects(file))
 
-    def _write(self, part: int, data: bytes, object_count: int) -> WrittenFile:
+    def _write(self, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
         blob = self.library.blob(f"file/{uuid4()}")
         put_sealed(self.blobs, blob, self.library.key.value, self.library.blob_context(blob), [at_rest(data)])
-        return WrittenFile(part, object_count, blob, len(data), fingerprint(data))
+        return WrittenFile(part, len(entries), blob, len(data), fingerprint(data), _window_of(entries))
+
+
+def _window_of(entries: Sequence[Entry]) -> Window | None:
+    """Return the window of a file. Of one where only some have dates it is all time, so that each is looked at."""
+    windows = [entry.window for entry in entries]
+    dated = [window for window in windows if window is not None]
+    return hull(dated) if len(dated) in (0, len(windows)) else ALL_TIME
 
 
 async def slot_files(db: AsyncSession, account: Account, slot: Slot) -> list[File]:
@@ -92,6 +104,8 @@ async def record_files(
             db.add(DoomedBlob(key=file.blob))
         file.updated_at = max(int(time.time() * 1000), (file.updated_at or 0) + 1)
         file.object_count, file.blob, file.size, file.sha256 = new.object_count, new.blob, new.size, new.sha256
+        window = new.window or ALL_TIME
+        file.dated, file.dated_from, file.dated_to = new.window is not None, window.start, window.end
     await db.flush()
 
 

@@ -10,7 +10,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from privateshare.platform.library.collected import Asked, Collected
 from privateshare.protocol.catalogue import ServiceGroup, ServiceType
-from privateshare.protocol.scope import Kind, Reach, Window
+from privateshare.protocol.scope import Kind, Reach
+from privateshare.protocol.window import Window
 
 NAMESPACE = "xmlns://afsprakenstelsel.medmij.nl/PortabiliteitsRapport/release1/"
 

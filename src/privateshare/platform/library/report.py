@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from privateshare.platform.db.tables import File
 from privateshare.platform.library.files import Shelf
 from privateshare.protocol.catalogue import Named, catalogue
-from privateshare.protocol.object_time import FHIR, object_time
+from privateshare.protocol.object_time import FHIR, object_window
 from privateshare.protocol.scope import Kind, Reach, allows
 
 ReportFormat = Literal["xml", "json", "fhir"]
@@ -40,7 +40,7 @@ def make_report(report: Report, shelf: Shelf, format_: ReportFormat) -> Iterator
 def _objects(report: Report, shelf: Shelf, file: File) -> Iterator[dict[str, Any]]:
     kind = Kind(file.service_group, file.service_type, file.object_type)
     for thing in shelf.objects(file):
-        if allows(report.reaches, kind, object_time(file.schema_standard, thing)):
+        if allows(report.reaches, kind, object_window(file.schema_standard, thing)):
             yield thing
 
 

@@ -10,7 +10,8 @@ import orjson
 import zstandard
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from privateshare.protocol.object_time import month_of, object_time
+from privateshare.protocol.object_time import month_of, object_time, object_window
+from privateshare.protocol.window import Window
 from privateshare.sources.contract import JsonObject, ObjectSchema
 
 MAX_MEMORY_BYTES = 64 * 1024 * 1024
@@ -26,18 +27,20 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object, serialised, with what it is merged and sorted by."""
+    """One object, serialised, with what it is merged, sorted and limited by; `window` is None if it has no date."""
 
     entity_id: str
-    moment: int
+    moment: int | None
+    window: Window | None
     data: bytes
 
 
 def entry_of(schema: ObjectSchema, thing: JsonObject) -> Entry:
-    """An object as an entry."""
-    # copied: what orjson gives holds on to 4 KiB and more, however short it is
+    """Make an entry of an object."""
+    # Copied, because what orjson gives holds on to 4 KiB and more, however short it is.
     data = bytes(memoryview(orjson.dumps(thing)))
-    return Entry(schema.entity_id(thing), object_time(schema.standard, thing) or 0, data)
+    moment, window = object_time(schema.standard, thing), object_window(schema.standard, thing)
+    return Entry(schema.entity_id(thing), moment, window, data)
 
 
 class Spool:
@@ -60,9 +63,9 @@ class Spool:
             self._file.close()
 
     def add(self, object_type: int, thing: JsonObject) -> None:
-        """Takes one object."""
-        slot = Slot(object_type, month_of(object_time(self._schema.standard, thing)) or 0)
+        """Take one object."""
         entry = entry_of(self._schema, thing)
+        slot = Slot(object_type, month_of(entry.moment) or 0)
         self._waiting.setdefault(slot, []).append(entry)
         self._bytes += len(entry.data) + 200  # the entry's own weight
         if self._bytes > self._max_memory:
@@ -82,7 +85,7 @@ class Spool:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         for slot, entries in self._waiting.items():
-            packed = zstandard.compress(orjson.dumps([(e.entity_id, e.moment, e.data.decode()) for e in entries]))
+            packed = zstandard.compress(orjson.dumps([_packed(entry) for entry in entries]))
             offset = self._file.seek(0, os.SEEK_END)
             sealed = self._cipher.encrypt(offset.to_bytes(12, "big"), packed, None)
             self._file.write(sealed)
@@ -93,5 +96,10 @@ class Spool:
         assert self._file is not None
         self._file.seek(offset)
         packed = self._cipher.decrypt(offset.to_bytes(12, "big"), self._file.read(length), None)
-        for entity_id, moment, data in orjson.loads(zstandard.decompress(packed)):
-            yield Entry(entity_id, moment, data.encode())
+        for entity_id, moment, window, data in orjson.loads(zstandard.decompress(packed)):
+            yield Entry(entity_id, moment, Window(*window) if window else None, data.encode())
+
+
+def _packed(entry: Entry) -> tuple[object, ...]:
+    window = entry.window and (entry.window.start, entry.window.end)
+    return entry.entity_id, entry.moment, window, entry.data.decode()

@@ -5,7 +5,7 @@ import io
 import json
 import tracemalloc
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ from privateshare.platform.library.keys import new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.spool import Entry, Slot, Spool, entry_of
 from privateshare.protocol.messages import Compression
+from privateshare.protocol.window import ALL_TIME, Window
 from privateshare.sources.contract import JsonObject, ObjectSchema
 
 DIGIME, FHIR = ObjectSchema("digime", "1.0.0"), ObjectSchema("fhir", "4.0.1")
@@ -122,6 +123,7 @@ class Slots:
 
     shelf: Shelf
     files: list[File]
+    windows: dict[int, Window | None] = field(default_factory=dict)
 
     def write(self, things: Iterable[JsonObject], schema: ObjectSchema = DIGIME) -> list[int]:
         """The numbers of the parts that were written."""
@@ -129,6 +131,7 @@ class Slots:
         kept = {file.part: file for file in self.files}
         for one in written:
             kept[one.part] = File(part=one.part, blob=one.blob, sha256=one.sha256, object_count=one.object_count)
+            self.windows[one.part] = one.window
         self.files = [kept[part] for part in sorted(kept)]
         return [one.part for one in written]
 
@@ -200,6 +203,25 @@ def test_fhir_resources_are_merged_by_type_and_id(slot: Slots) -> None:
     assert slot.objects() == [other, one | {"status": "final"}]
 
 
+@pytest.mark.parametrize(
+    ("things", "window"),
+    [
+        ([thing(9003), thing(9001), thing(9002)], Window(9001 * DAY, 9003 * DAY)),
+        ([thing(9001), thing(9002, enddate=9009 * DAY)], Window(9001 * DAY, 9009 * DAY)),
+        ([{"entityid": "undated"}], None),
+        ([{"entityid": "undated"}, thing(1)], ALL_TIME),  # each is to be looked at
+        ([{"entityid": "odd", "createddate": "soon"}, thing(1)], ALL_TIME),
+    ],
+)
+def test_a_file_knows_between_which_dates_its_objects_lie(
+    slot: Slots, things: list[JsonObject], window: Window | None
+) -> None:
+    """All of their dates, those of before included when it is written again."""
+    slot.write(things[:1])
+    slot.write(things[1:])
+    assert slot.windows == {1: window}
+
+
 def test_files_are_sealed_for_their_library_and_place(slot: Slots) -> None:
     """A file opens with its library's key and under its own name only, and its blob holds nothing plain."""
     slot.write([thing(1, name="a very private line"), thing(2)])
@@ -249,5 +271,5 @@ def cut(data: bytes, piece: int) -> Sequence[bytes]:
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(-(2**53), 2**53), max_size=3)))
 def test_arrays_of_objects(objects: list[JsonObject]) -> None:
     """Serialised objects joined are a JSON array of them."""
-    data = json_array(entry.data for entry in (Entry("", 0, json.dumps(one).encode()) for one in objects))
+    data = json_array(entry.data for entry in (Entry("", 0, None, json.dumps(one).encode()) for one in objects))
     assert array_objects(data) == json.loads(data) == objects

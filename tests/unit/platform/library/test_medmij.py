@@ -11,7 +11,8 @@ from privateshare.platform.library.keys import new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.medmij import NAMESPACE, MedMijReport, make_medmij_report
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.scope import Kind, Reach, Window
+from privateshare.protocol.scope import Kind, Reach
+from privateshare.protocol.window import Window
 from privateshare.sources.contract import MedMijService
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

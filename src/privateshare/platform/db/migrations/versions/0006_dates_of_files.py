@@ -1,0 +1,24 @@
+"""Between which dates a file's objects lie. Files of before may hold any date, until they are written again."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: str = "0006"
+down_revision: str | None = "0005"
+branch_labels: Sequence[str] | None = None
+depends_on: Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    """What this step changes."""
+    op.add_column("files", sa.Column("dated", sa.Boolean(), server_default=sa.true(), nullable=False))
+    op.add_column("files", sa.Column("dated_from", sa.BigInteger(), nullable=True))
+    op.add_column("files", sa.Column("dated_to", sa.BigInteger(), nullable=True))
+
+
+def downgrade() -> None:
+    """How to take it back."""
+    for name in ("dated_to", "dated_from", "dated"):
+        op.drop_column("files", name)

@@ -1,0 +1,225 @@
+"""Which dates of a FHIR resource say when it was, and what stretch of time they name. ADR 0014.
+
+The rule goes by the names of elements, as they are in any version of FHIR from DSTU2 to R5, and not by a list for each
+type, so that it holds for types and elements that nobody thought of. Whoever changes it so that more elements count
+must have `dated_from` and `dated_to` of all files of schema `fhir` forgotten by a migration.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from privateshare.protocol.dates import read_date
+from privateshare.protocol.window import ALL_TIME, Window, hull
+
+Json = Mapping[str, Any]
+
+# Elements that say when. A choice such as onset[x] counts whatever is chosen: "onsetAge" says when, though not in a way
+# that can be compared.
+_DATE_NAME = re.compile(
+    r"(?:abatement|collected|created|effective|identified|occurr?ence|occurred|onset|performed|scheduled|serviced|start"
+    r"|time|timing|when)(?:[A-Z]\w*)?"
+    r"|\w+(?:Date|DateTime|Instant|Period|Timing|Time)|date(?:[A-Z]\w*)?|period|end|issued|indexed|detected|during|sent"
+    r"|received|recorded|recordedOn|authored|authoredOn|started|statusChanged|calculatedAt|creation|applies"
+    r"|planningHorizon|lastModified|lastOccurr?ence|lastPerformed|nextScheduled"
+)
+# Dates of something else (a birth, a product, a form's text), opening hours, and flags.
+_OTHER_NAME = re.compile(
+    r"birthDate|born[A-Z]\w*|expirationDate|manufactureDate|expiry|approvalDate|lastReviewDate|publicationDate"
+    r"|timeOfDay|available(?:Start|End)?Time|(?:opening|closing)Time|valueTime|\w+Boolean|occurrenceChanged"
+    r"|proposedNewTime"
+)
+# What was found, and not when it was: these count only where nothing else says when.
+_VALUE_NAME = re.compile(r"(?:value|deceased)[A-Z]\w*")
+# Of a choice: what is no date by itself.
+_RELATIVE_NAME = re.compile(r"\w+(?:Age|Range|String|Duration|Quantity|CodeableConcept|CodeableReference|Reference)")
+
+# Where more dates of a type are, deeper inside it.
+_INNER_DATES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "AllergyIntolerance": (("reaction",),),
+    "BiologicallyDerivedProduct": (("collection",), ("processing",), ("manipulation",)),
+    "Claim": (("item",), ("procedure",)),
+    "Composition": (("event",),),
+    "DiagnosticReport": (("presentedForm",),),
+    "DocumentReference": (("context",), ("content", "attachment")),
+    "ExplanationOfBenefit": (("item",), ("addItem",), ("procedure",)),
+    "ImagingStudy": (("series",),),
+    "Media": (("content",),),
+    "Specimen": (("collection",), ("processing",)),
+}
+ENDURING_TYPES = frozenset(
+    (
+        *("Binary", "BodySite", "BodyStructure", "Device", "DeviceComponent", "DeviceDefinition", "DeviceMetric"),
+        *("Endpoint", "Group", "HealthcareService", "InsurancePlan", "Linkage", "Location", "Medication"),
+        *("MedicationKnowledge", "MolecularSequence", "Organization", "OrganizationAffiliation", "Patient", "Person"),
+        *("Practitioner", "PractitionerRole", "Questionnaire", "RelatedPerson", "Sequence", "Substance"),
+    )
+)
+"""People, places, products and forms, which are about no moment: only what they say of themselves counts, such as the
+period of a role, and nothing deeper inside."""
+
+_UNSEARCHED = frozenset(("meta", "text", "resourceType", "id"))
+_DAY = re.compile(r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[Tt ][\d:.,+\-Zz ]*)?")
+_PERIOD_MEMBERS = frozenset(("start", "end", "_start", "_end", "id", "extension"))
+_TIMING_MEMBERS = frozenset(("event", "_event", "repeat", "code", "id", "extension", "modifierExtension"))
+_ABSENT = re.compile(r"data-absent-reason|nullFlavor")
+MAX_DEPTH = 40  # how deep dates are looked for in a resource; what is deeper cannot be read
+
+
+def fhir_window(resource: Json) -> Window | None:
+    """Return the stretch of time in which everything lies that says when a resource was.
+
+    Returns:
+        None if it has no date at all; `ALL_TIME` if it has one that cannot be read.
+    """
+    kind = resource.get("resourceType")
+    kind = kind if isinstance(kind, str) else ""
+    window = hull(_own_dates(kind, resource))
+    if window is not None or kind in ENDURING_TYPES:
+        return window
+    return hull(_dates_within(resource, MAX_DEPTH))
+
+
+def read_element(name: str, value: Any) -> Iterator[Window]:
+    """Yield what an element that says when names: nothing if it has no date, `ALL_TIME` if it cannot be read."""
+    if value is None:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from read_element(name, item)
+    elif not isinstance(value, dict):
+        yield read_date(value) or ALL_TIME
+    elif not value.keys().isdisjoint(("start", "end", "_start", "_end")):
+        yield _read_period(value)
+    elif not value.keys().isdisjoint(("event", "repeat")) or (value and name.lower().endswith("timing")):
+        yield from _read_timing(value)
+    else:  # an age, a range, a code
+        yield ALL_TIME
+
+
+def first_moment(value: Any) -> int | None:
+    """Return the first moment of a date or Timing, or of a Period's start, or else of its end."""
+    if isinstance(value, dict):
+        for name in ("start", "end"):
+            if (given := read_date(value.get(name))) is not None:
+                return given.start
+    window = hull(read_element("", value))
+    return window.start if window is not None else None
+
+
+def _own_dates(kind: str, resource: Json) -> Iterator[Window]:
+    yield from _members(resource)
+    for path in _INNER_DATES.get(kind, ()):
+        for part in _parts(resource, path):
+            yield from _members(part)
+
+
+def _members(part: Json) -> Iterator[Window]:
+    """Yield what the elements name that say when, of a resource or of a part of one."""
+    for name, value in part.items():
+        if name.startswith("_"):
+            # What FHIR puts beside a simple value, or in the place of one.
+            if _says_when(name[1:]) and part.get(name[1:]) is None and not _is_said_to_be_absent(value):
+                yield ALL_TIME
+        elif _says_when(name) or (_has_shape_of_time(value) and not (_VALUE_NAME.fullmatch(name) or _is_other(name))):
+            yield from read_element(name, value)
+
+
+@lru_cache(maxsize=4096)
+def _says_when(name: str) -> bool:
+    return _is_date_name(name) and not _VALUE_NAME.fullmatch(name)
+
+
+@lru_cache(maxsize=4096)
+def _is_date_name(name: str) -> bool:
+    return bool(_DATE_NAME.fullmatch(name[:1].lower() + name[1:])) and not _is_other(name)
+
+
+@lru_cache(maxsize=4096)
+def _is_other(name: str) -> bool:
+    return bool(_OTHER_NAME.fullmatch(name[:1].lower() + name[1:]))
+
+
+def _has_shape_of_time(value: Any) -> bool:
+    """Whether a value is a Period or a Timing, or a list of them, whatever the element's name."""
+    if isinstance(value, list):
+        return any(_has_shape_of_time(item) for item in value)
+    if not isinstance(value, dict):
+        return False
+    if "start" in value or "end" in value:
+        return value.keys() <= _PERIOD_MEMBERS
+    return ("event" in value or "repeat" in value) and value.keys() <= _TIMING_MEMBERS
+
+
+def _is_said_to_be_absent(beside: Any) -> bool:
+    """Whether what stands in the place of a date only says that there is none."""
+    if isinstance(beside, list):
+        return all(_is_said_to_be_absent(item) for item in beside)
+    if beside is None or beside == {}:
+        return True
+    extensions = beside.get("extension") if isinstance(beside, dict) else None
+    if not isinstance(extensions, list):
+        return isinstance(beside, dict) and beside.keys() <= {"id"}
+    return all(isinstance(one, dict) and _ABSENT.search(str(one.get("url"))) for one in extensions)
+
+
+def _parts(value: Any, path: tuple[str, ...]) -> Iterator[Json]:
+    """Yield the objects at a path; each step may lead to one or to a list."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _parts(item, path)
+    elif isinstance(value, dict):
+        if path:
+            yield from _parts(value.get(path[0]), path[1:])
+        else:
+            yield value
+
+
+def _read_period(period: Json) -> Window:
+    start, end = (
+        None if period.get(name) is None else read_date(period[name]) or ALL_TIME for name in ("start", "end")
+    )
+    if start is not None and end is not None:
+        return start.hull(end)
+    return Window(start.start if start is not None else None, end.end if end is not None else None)
+
+
+def _read_timing(timing: Json) -> Iterator[Window]:
+    """Yield the moments of a Timing and the bounds of its repetition; how often something repeats is no date."""
+    yield from read_element("event", timing.get("event"))
+    repeat = timing.get("repeat")
+    if isinstance(repeat, dict):
+        yield from read_element("boundsPeriod", repeat.get("boundsPeriod"))
+
+
+def _dates_within(value: Any, depth: int) -> Iterator[Window]:
+    """Yield every date in a resource that says nowhere when it was, however deep inside and whatever it is of."""
+    if depth == 0:
+        yield ALL_TIME
+    elif isinstance(value, list):
+        for item in value:
+            yield from _dates_within(item, depth - 1)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in _UNSEARCHED:
+                yield from _date_within(name, inner, depth - 1)
+
+
+def _date_within(name: str, value: Any, depth: int) -> Iterator[Window]:
+    if name == "contained":
+        for resource in value if isinstance(value, list) else [value]:
+            if isinstance(resource, dict) and (window := fhir_window(resource)) is not None:
+                yield window
+    elif _is_other(name):
+        return
+    elif _has_shape_of_time(value):
+        yield from read_element(name, value)
+    elif isinstance(value, dict | list):
+        yield from _dates_within(value, depth)
+    elif isinstance(value, str) and _DAY.fullmatch(value):
+        yield read_date(value) or ALL_TIME
+    elif _is_date_name(name) and value is not None:
+        read = read_date(value)
+        if read is not None or not _RELATIVE_NAME.fullmatch(name):
+            yield read or ALL_TIME

@@ -1,0 +1,49 @@
+"""Health records that people upload, as apps read them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from examples.walking import Browser, consent
+
+from tests.flow.consenting import ask, asking_contract
+from tests.flow.people import FHIR_FILE, People
+from tests.flow.test_wire_sessions import read, wait_until_over
+from tests.flow.wire import Tokens, Wire
+
+CASES = Path(__file__).parent.parent / "data" / "cases"
+MEDICAL = {"serviceGroups": [{"id": 2}]}
+YEAR_2026 = 1_767_225_600
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, document={"dataRequest": MEDICAL})
+
+
+def shared(wire: Wire, record: Path) -> tuple[Tokens, list[dict[str, Any]]]:
+    """What an app reads of a record that a person uploads for it."""
+    asking = ask(wire, f"&service={FHIR_FILE}")
+    tokens = asking.tokens(consent(Browser(), asking.url, {FHIR_FILE: record}))
+    return tokens, resources(wire, tokens, asking.session)
+
+
+def resources(wire: Wire, tokens: Tokens, session: str) -> list[dict[str, Any]]:
+    """All resources of a session."""
+    listed = wait_until_over(wire, tokens, session)
+    assert listed["status"]["state"] == "completed"
+    names = [entry["name"] for entry in listed["fileList"] if entry.get("objectType")]
+    return [thing for name in names for thing in read(wire, tokens, session, name)[0]]
+
+
+async def test_a_limit_of_time_keeps_old_values_out_however_they_are_dated(people: People) -> None:
+    """A contract since 2026 gets nothing of 1998, and what has no date."""
+    limited = await asking_contract(people, document={"dataRequest": MEDICAL | {"timeRanges": [{"from": YEAR_2026}]}})
+    _, found = shared(limited, CASES / "time-window-malformed-dates.json")
+    assert sorted(thing["id"] for thing in found) == ["good-new", "p1"]
+
+
+async def test_without_a_limit_of_time_everything_comes(wire: Wire) -> None:
+    """What cannot be dated is no less delivered where dates do not matter."""
+    _, found = shared(wire, CASES / "time-window-malformed-dates.json")
+    assert len(found) == 20

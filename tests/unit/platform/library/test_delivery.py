@@ -1,0 +1,154 @@
+"""What of a file a session may read."""
+
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privateshare.platform.blobs.cloud import CloudBlobs
+from privateshare.platform.db.tables import File
+from privateshare.platform.library.delivery import Readable, deliver, list_files
+from privateshare.platform.library.files import Shelf
+from privateshare.platform.library.keys import new_data_key
+from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.spool import Spool, entry_of
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.protocol.messages import Compression
+from privateshare.protocol.object_time import object_window
+from privateshare.protocol.scope import Reach
+from privateshare.protocol.window import ALL_TIME, Window
+from privateshare.sources.contract import JsonObject, ObjectSchema
+
+FHIR = ObjectSchema("fhir", "4.0.1")
+JANUARY = Window(1_767_225_600_000, 1_769_903_999_999)  # of 2026
+
+
+def observation(number: int, **dates: Any) -> JsonObject:
+    return {"resourceType": "Observation", "id": f"o{number}", **dates}
+
+
+def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
+    """The files of these resources, as a sync writes them."""
+    found = []
+    with Spool(FHIR) as spool:
+        for thing in things:
+            spool.add(ObjectType.OBSERVATION, thing)
+        for slot in spool.slots():
+            for written in shelf.write_slot(FHIR, [], spool.entries(slot)):
+                window = written.window or ALL_TIME
+                found.append(
+                    File(
+                        account_id=uuid4(),
+                        name=f"D{slot.month}",
+                        service_group=ServiceGroup.MEDICAL,
+                        service_type=ServiceType.FHIR_FILE,
+                        object_type=ObjectType.OBSERVATION,
+                        month=slot.month or None,
+                        part=written.part,
+                        schema_standard="fhir",
+                        schema_version="4.0.1",
+                        object_count=written.object_count,
+                        dated=written.window is not None,
+                        dated_from=window.start,
+                        dated_to=window.end,
+                        updated_at=1,
+                        blob=written.blob,
+                        size=written.size,
+                        sha256=written.sha256,
+                    )
+                )
+    return found
+
+
+def read(shelf: Shelf, files: list[File], may: Readable) -> dict[str, list[str]]:
+    """The ids of what a session gets, by file."""
+    listed = {
+        entry.name: entry.object_count for entry in list_files(shelf, [f for f in files if may.allows_file(f)], may)
+    }
+    deliveries = {file.name: deliver(shelf, file, may) for file in files if file.name in listed}
+    found = {
+        name: [thing["id"] for thing in orjson.loads(b"".join(delivery.chunks))]
+        for name, delivery in deliveries.items()
+        if delivery is not None
+    }
+    assert {name: len(ids) for name, ids in found.items()} == listed
+    return found
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Shelf:
+    return Shelf(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key()))
+
+
+def within(*windows: Window) -> Readable:
+    return Readable((Reach(), Reach(windows=windows)), Compression.NONE)
+
+
+def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(shelf: Shelf) -> None:
+    """What begins in a month may end after it: it is left out where only the month may be read."""
+    files = stored(
+        shelf,
+        [
+            observation(1, effectiveDateTime="2026-01-10"),
+            observation(2, effectivePeriod={"start": "2026-01-20", "end": "2026-02-03"}),
+            observation(3, effectiveDateTime="2026-01-31T23:59:59.999Z"),
+            observation(4, effectiveDateTime="2026-01-31T23:59:59.999-01:00"),
+        ],
+    )
+    assert read(shelf, files, within(JANUARY)) == {"D202601": ["o1", "o3"]}
+    assert read(shelf, files, within(Window(JANUARY.start, None))) == {
+        "D202601": ["o1", "o2", "o3"],
+        "D202602": ["o4"],
+    }
+
+
+def test_a_file_without_a_month_is_looked_through_where_dates_in_it_cannot_be_read(shelf: Shelf) -> None:
+    """It holds what is undated, which is delivered, beside what is dated unreadably, which is not."""
+    files = stored(shelf, [observation(1), observation(2, effectiveDateTime="once"), observation(3)])
+    assert [file.month for file in files] == [None]
+    assert read(shelf, files, within(JANUARY)) == {"D0": ["o1", "o3"]}
+    assert read(shelf, files, within(ALL_TIME)) == {"D0": ["o1", "o2", "o3"]}
+    assert read(shelf, files, Readable((Reach(),), Compression.NONE)) == {"D0": ["o1", "o2", "o3"]}
+
+
+def test_a_file_of_before_is_looked_through(shelf: Shelf) -> None:
+    """One that was written when nobody noted its dates may hold anything, whatever its month is."""
+    (file,) = stored(shelf, [observation(1), observation(2, effectiveDateTime="1998-5-5")][1:])
+    file.month, file.dated, file.dated_from, file.dated_to = 202601, True, None, None
+    assert read(shelf, [file], within(JANUARY)) == {}
+
+
+dates = st.sampled_from(
+    ["2026-01-05", "2026-01", "2026", "2025-12-31T23:30:00-01:00", "1/2/2026", "1998-5-5", "once", "", 1768000000]
+)
+resources = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "effectiveDateTime": dates,
+            "issued": dates,
+            "effectivePeriod": st.fixed_dictionaries({}, optional={"start": dates, "end": dates}),
+        },
+    ),
+    max_size=8,
+)
+ends = st.none() | st.sampled_from([JANUARY.start, JANUARY.end, 894_326_400_000, 1_770_000_000_000])
+
+
+@given(resources, ends, ends)
+@settings(max_examples=150, deadline=None)
+def test_a_session_gets_exactly_what_its_limit_contains(
+    shelf: Shelf, contents: list[JsonObject], start: int | None, end: int | None
+) -> None:
+    """Whatever files things are in, and whether those are parsed or not."""
+    limit = Window(start, end)
+    things = [observation(number, **content) for number, content in enumerate(contents)]
+    found = read(shelf, stored(shelf, things), within(limit))
+    wanted = {
+        thing["id"] for thing in things if (window := object_window("fhir", thing)) is None or limit.contains(window)
+    }
+    assert {id_ for ids in found.values() for id_ in ids} == wanted
+    assert {entry_of(FHIR, thing).window is None for thing in things if thing["id"] not in wanted} <= {False}
