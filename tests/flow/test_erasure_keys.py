@@ -1,0 +1,356 @@
+"""The keys of libraries: created, lost, away, killed over; only an erasure destroys one, and it always does."""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, text
+
+from privateshare.errors import ConfigurationError
+from privateshare.platform.db.tables import DoomedKey, Library
+from privateshare.platform.keystore.store import KeyMissing, KeyStoreAway
+from privateshare.platform.library.erasure import erase_library
+from privateshare.platform.library.libraries import KeyLost, LibraryGone, create_library, open_library
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import running_platform
+from privateshare.platform.sync.orphans import sweep_orphan_keys
+from tests.flow.people import People
+from tests.flow.served import Served
+from tests.flow.sweeping import sweep_whole
+from tests.flow.wire import Tokens, Wire, check_error
+
+GIVE_UP_SECONDS = 30
+ACCOUNTS = "permission-access/accounts"
+
+
+def key_file(platform: Platform, library: UUID) -> Path:
+    return platform.settings.data / "keys" / str(library)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+@contextmanager
+def away(platform: Platform) -> Iterator[None]:
+    """As if the disk of the key store was not mounted: there is an empty folder."""
+    keys = platform.settings.data / "keys"
+    aside = keys.with_name("keys-elsewhere")
+    keys.rename(aside)
+    keys.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        assert list(keys.iterdir()) == []
+        keys.rmdir()
+        aside.rename(keys)
+
+
+@pytest.fixture
+async def wire(people: People) -> Wire:
+    return await people.contract()
+
+
+@pytest.fixture
+async def person(people: People, wire: Wire) -> tuple[Tokens, UUID]:
+    """Somebody whose key the server has not read yet."""
+    tokens, _ = await people.user(wire, sources=())
+    return tokens, await people.library_of(tokens)
+
+
+async def test_each_library_has_a_key_of_its_own(platform: Platform, person: tuple[Tokens, UUID]) -> None:
+    """In the key store, and nowhere in its row."""
+    key = platform.erasure_keys.store.read(person[1])
+    async with platform.database.session() as db:
+        row = await db.get_one(Library, person[1])
+    assert key not in row.wrapped_key
+    assert await platform.erasure_keys.read(person[1]) == key
+    assert key_file(platform, person[1]).stat().st_mode & 0o777 == 0o600
+
+
+# --- the store is away ---
+
+
+async def test_a_key_store_that_is_away_is_told_as_such(
+    platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
+) -> None:
+    """Protocol 13: 503, never 401; nobody is taken for erased, nobody is erased, and then all is as before."""
+    tokens, library = person
+    token = wire.jwt(access_token=tokens.access)
+    with away(platform):
+        answer = wire.get(ACCOUNTS, access_token=tokens.access)
+        check_error(answer, 503, "Unavailable")
+        assert int(answer.headers["retry-after"]) >= 1
+        check_error(wire.call("DELETE", "user", jwt=token), 503, "Unavailable")
+    assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
+    assert wire.call("DELETE", "user", jwt=token).status_code == 200
+    assert not key_file(platform, library).exists()
+
+
+async def test_no_library_is_created_while_the_key_store_is_away(platform: Platform) -> None:
+    """There would be no key to destroy."""
+    with away(platform), pytest.raises(KeyStoreAway):
+        async with platform.database.transaction() as db:
+            await create_library(db, platform)
+
+
+def test_an_operator_cannot_erase_while_the_key_store_is_away(
+    served: Served, platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
+) -> None:
+    """One line that says so, and nothing is erased."""
+    with away(platform):
+        done = erase(served, person[0].claims["sub"])
+    assert done.returncode == 1
+    assert "the erasure keys" in done.stderr
+    assert "PRIVATESHARE_KEY_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert wire.get(ACCOUNTS, access_token=person[0].access).status_code == 200
+
+
+async def test_a_key_that_cannot_be_destroyed_is_not_said_to_be(
+    platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
+) -> None:
+    """The app is answered 200 once the key is destroyed, however often it asks before, and not earlier."""
+    tokens, library = person
+    token = wire.jwt(access_token=tokens.access)
+    file, aside = key_file(platform, library), platform.settings.data / "aside"
+    file.rename(aside)
+    file.mkdir()
+    for _ in range(2):
+        check_error(wire.call("DELETE", "user", jwt=token), 503, "Unavailable")
+    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
+    async with platform.database.session() as db:
+        assert await db.get(DoomedKey, library) is not None
+    file.rmdir()
+    aside.rename(file)
+    assert wire.call("DELETE", "user", jwt=token).status_code == 200
+    assert not file.exists()
+    await sweep_whole(platform)
+    async with platform.database.session() as db:
+        assert await db.get(DoomedKey, library) is None
+
+
+# --- a key is lost ---
+
+
+async def test_a_lost_key_is_an_alarm(
+    served: Served, platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
+) -> None:
+    """The app is told that the platform failed, the operator whose key it is; and that person can still be erased."""
+    tokens, library = person
+    key_file(platform, library).unlink()
+    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 500, "InternalError")
+    told = [line for line in served.log.read_text().splitlines() if str(library) in line and "lost" in line]
+    assert told
+    assert "error" in told[0]
+    async with platform.database.transaction() as db:
+        with pytest.raises(KeyLost):
+            await open_library(db, platform, library)
+    done = erase(served, str(library))
+    assert done.returncode == 0, done.stderr
+    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"x" * 4096, b"x" * 32])
+async def test_a_damaged_key_is_a_lost_key(platform: Platform, person: tuple[Tokens, UUID], content: bytes) -> None:
+    """Cut short, overwritten, or another's."""
+    key_file(platform, person[1]).write_bytes(content)
+    async with platform.database.transaction() as db:
+        with pytest.raises(KeyLost):
+            await open_library(db, platform, person[1])
+
+
+# --- transactions ---
+
+
+async def test_an_erasure_that_is_rolled_back_destroys_no_key(platform: Platform, person: tuple[Tokens, UUID]) -> None:
+    """The library is there as before."""
+    with suppress(ZeroDivisionError):
+        async with platform.database.transaction() as db:
+            await erase_library(db, platform, person[1])
+            raise ZeroDivisionError
+    await sweep_whole(platform)
+    async with platform.database.transaction() as db:
+        await open_library(db, platform, person[1])
+
+
+async def test_who_read_before_the_erasure_is_told_of_it(platform: Platform, person: tuple[Tokens, UUID]) -> None:
+    """A transaction that still sees the row finds no key: that is an erasure, and no lost key."""
+    async with platform.database.snapshot() as db:
+        assert await db.scalar(select(Library.id).where(Library.id == person[1])) is not None
+        async with platform.database.transaction() as other:
+            await erase_library(other, platform, person[1])
+        with pytest.raises(LibraryGone):
+            await open_library(db, platform, person[1])
+
+
+async def test_keys_of_no_library_are_swept(platform: Platform, person: tuple[Tokens, UUID]) -> None:
+    """A library whose creation was rolled back leaves its key, which goes; every other stays."""
+    with suppress(ZeroDivisionError):
+        async with platform.database.transaction() as db:
+            rolled_back = (await create_library(db, platform)).id
+            raise ZeroDivisionError
+    assert key_file(platform, rolled_back).exists()
+    await sweep_orphan_keys(platform)  # too young
+    assert key_file(platform, rolled_back).exists()
+    await sweep_orphan_keys(platform, timedelta(days=-1))
+    assert not key_file(platform, rolled_back).exists()
+    async with platform.database.transaction() as db:
+        await open_library(db, platform, person[1])
+
+
+async def test_the_key_of_a_library_that_is_being_created_is_not_swept(platform: Platform) -> None:
+    """However wrong any clock is, and however long the creation takes."""
+    async with platform.database.transaction() as db:
+        library = await create_library(db, platform)
+        sweeping = asyncio.create_task(sweep_orphan_keys(platform, timedelta(days=-400)))
+        await waiting_for_a_lock(platform)
+    await sweeping
+    async with platform.database.transaction() as db:
+        assert await open_library(db, platform, library.id) == library
+
+
+async def waiting_for_a_lock(platform: Platform) -> None:
+    """Until somebody waits for the table of libraries."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'libraries'::regclass")
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while True:
+            async with platform.database.session() as db:
+                if await db.scalar(waiting):
+                    return
+            await asyncio.sleep(0.02)
+
+
+# --- killed ---
+
+KILLED = """
+import os, signal, sys, threading
+from pathlib import Path
+
+left = int(sys.argv.pop(1))
+
+def counted(call):
+    def counting(*arguments, **options):
+        global left
+        if threading.current_thread().name.startswith("keys"):
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+        return call(*arguments, **options)
+    return counting
+
+for place, name in ((os, "open"), (os, "fsync"), (os, "unlink"), (Path, "read_text")):
+    setattr(place, name, counted(getattr(place, name)))
+
+from privateshare.cli import main
+main()
+"""
+BEFORE_THE_COMMIT = 1  # the one look at the key store that is made before it
+
+
+def erase(served: Served, user_id: str, *, killed_at: int | None = None) -> "subprocess.CompletedProcess[str]":
+    """`privateshare person erase`, which may be killed before its system call of this number on the key store."""
+    program = ["-m", "privateshare"] if killed_at is None else ["-c", KILLED, str(killed_at)]
+    command = [sys.executable, *program, "person", "erase", user_id, "--yes", "--data", str(served.data)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("step", [0, 1, 3, *(pytest.param(step, marks=pytest.mark.slow) for step in (2, 4, 5, 6))])
+async def test_an_erasure_that_is_killed(
+    served: Served, platform: Platform, wire: Wire, person: tuple[Tokens, UUID], step: int
+) -> None:
+    """Before the commit nothing has happened; after it everything is gone, and the server destroys the key soon."""
+    tokens, library = person
+    key, file = platform.erasure_keys.store.read(library), key_file(platform, library)
+    assert erase(served, tokens.claims["sub"], killed_at=step).returncode == -signal.SIGKILL
+    if step < BEFORE_THE_COMMIT:
+        assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
+        assert platform.erasure_keys.store.read(library) == key
+        return
+    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
+    wait_until(lambda: not file.exists())
+    with pytest.raises(KeyMissing):
+        platform.erasure_keys.store.read(library)
+
+
+async def test_an_erasure_that_was_cut_off_is_completed_before_anybody_is_served(tmp_path: Path) -> None:
+    """Whatever was committed and not destroyed is destroyed by the next start."""
+    settings = Settings(data=tmp_path / "data", database_pool_size=5)
+    async with running_platform(settings) as (platform, _):
+        async with platform.database.transaction() as db:
+            erased, kept = [(await create_library(db, platform)).id for _ in "ab"]
+        async with platform.database.transaction() as db:  # as `erase_library` commits it, and no further
+            await db.delete(await db.get_one(Library, erased))
+            db.add(DoomedKey(name=erased))
+    async with running_platform(settings) as (platform, _):
+        assert not key_file(platform, erased).exists()
+        async with platform.database.transaction() as db:
+            await open_library(db, platform, kept)
+            assert (await db.scalars(select(DoomedKey))).all() == []
+
+
+# --- starting ---
+
+
+async def start(data: Path, **settings: Any) -> None:
+    async with running_platform(Settings(data=data, database_pool_size=2, **settings)):
+        pass
+
+
+async def test_a_platform_starts_with_its_own_key_store_only(tmp_path: Path) -> None:
+    """Not with an empty one, which is not mounted perhaps, nor with another database's; and it writes nothing there."""
+    data, other = tmp_path / "data", tmp_path / "other"
+    async with (
+        running_platform(Settings(data=data, database_pool_size=2)) as (platform, _),
+        platform.database.transaction() as db,
+    ):
+        await create_library(db, platform)
+    await start(data)
+    keys = data / "keys"
+    shutil.move(keys, tmp_path / "aside")
+    for found in (None, "folder"):
+        if found is not None:
+            keys.mkdir(mode=0o700)
+        with pytest.raises(ConfigurationError, match="nothing was written") as told:
+            await start(data)
+        assert "\n" not in str(told.value)
+        assert not keys.exists() or list(keys.iterdir()) == []
+    keys.rmdir()
+    shutil.move(tmp_path / "aside", keys)
+    with pytest.raises(ConfigurationError, match="another database"):
+        await start(other, key_url=keys.as_uri())
+    await start(data)
+
+
+async def test_libraries_from_before_there_were_erasure_keys_get_one(tmp_path: Path) -> None:
+    """Once, with the migration; from then on their data keys take it to unwrap."""
+    data = tmp_path / "data"
+    async with running_platform(Settings(data=data, database_pool_size=2)) as (platform, _):
+        async with platform.database.transaction() as db:
+            library = await create_library(db, platform)
+            row = await db.get_one(Library, library.id)
+            row.wrapped_key = older = platform.master_key.seal("data key", library.id, library.key.value)
+            await db.execute(text("DROP TABLE doomed_keys"))
+            await db.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+        shutil.rmtree(data / "keys")
+    for _ in "ab":
+        async with running_platform(Settings(data=data, database_pool_size=2)) as (platform, _):
+            async with platform.database.transaction() as db:
+                assert await open_library(db, platform, library.id) == library
+                assert (await db.get_one(Library, library.id)).wrapped_key != older
+            assert key_file(platform, library.id).exists()
