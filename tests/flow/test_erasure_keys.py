@@ -346,7 +346,7 @@ async def test_libraries_from_before_there_were_erasure_keys_get_one(tmp_path: P
             row = await db.get_one(Library, library.id)
             row.wrapped_key = older = platform.master_key.seal("data key", library.id, library.key.value)
             await db.execute(text("DROP TABLE doomed_keys"))
-            await db.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+            await db.execute(text("UPDATE alembic_version SET version_num = '0006'"))
         shutil.rmtree(data / "keys")
     for _ in "ab":
         async with running_platform(Settings(data=data, database_pool_size=2)) as (platform, _):
