@@ -91,8 +91,8 @@ def odd() -> Iterator[Odd]:
         def _serve(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
             if self.headers.get("transfer-encoding"):
-                while self.rfile.readline().strip() != b"0":
-                    pass
+                while (line := self.rfile.readline()) and line.strip() != b"0":
+                    pass  # an empty line is the end: the client gave up, and this thread must not read for ever
                 self.rfile.readline()
             self.send_response(answer.status)
             for name, value in answer.headers.items():
