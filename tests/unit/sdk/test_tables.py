@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from privateshare import File, FileMetadata, InvalidAnswer, tables
-from privateshare.sources.contract import Connection
-from privateshare.sources.registry import all_sources
 
 SYNTHEA = Path(__file__).parents[2] / "data" / "synthea" / "patient-1.json.gz"
 
@@ -24,8 +22,11 @@ def file(name: str, content: object, updated: int = 1, **metadata: object) -> Fi
 @pytest.fixture(scope="module")
 def files() -> list[File]:
     """The default Spotify sample, and two files of a health record."""
+    contract = pytest.importorskip("privateshare.sources.contract", reason="sources need privateshare[server]")
+    from privateshare.sources.registry import all_sources
+
     spotify = all_sources()[16]
-    pages = spotify.fetch(Connection(sample="default"), {406: None, 407: None})
+    pages = spotify.fetch(contract.Connection(sample="default"), {406: None, 407: None})
     found = [file(f"18_5_19_1_{page.object_type}_D202601_{n}.json", page.objects) for n, page in enumerate(pages)]
     record = [entry["resource"] for entry in json.loads(gzip.decompress(SYNTHEA.read_bytes()))["entry"]]
     for kind in ("Condition", "Observation"):
