@@ -38,6 +38,7 @@ PrivateShareError
 import unicodedata
 from collections.abc import Mapping
 
+DOCUMENTATION_URL = "https://docs.privateshare.example"
 MAX_MESSAGE_CHARACTERS = 2000
 
 
@@ -60,7 +61,8 @@ class PrivateShareError(Exception):
     """Something PrivateShare could not do.
 
     `code` names it as protocol 13 does, `status` is the HTTP status if there was one, `reference` the platform's
-    request id, `retry_after` the seconds to wait before the call may work, `hint` what to do about it.
+    request id, `retry_after` the seconds to wait before the call may work, `hint` what to do about it, and `help_url`
+    the address of what the documentation says about it.
     """
 
     code: str = "PrivateShareError"
@@ -81,6 +83,12 @@ class PrivateShareError(Exception):
         if hint is not None:
             self.hint = hint
         super().__init__(self.message)
+
+    @property
+    def help_url(self) -> str:
+        """Return the address of the section about this kind of error in the documentation."""
+        kind = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        return f"{DOCUMENTATION_URL}/reference/errors.html#{kind.__name__.lower()}"
 
     def __str__(self) -> str:
         told = f"{self.code}: {self.message}" if self.message != self.code else self.code

@@ -2,6 +2,8 @@
 
 import pickle
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +43,42 @@ def test_the_tree_is_drawn_as_it_is():
     assert names == {kind.__name__ for kind in KINDS} | {"ApiError"}
     statuses = dict(re.findall(r"[├└]── (\w+) +(\d{3}) ?", errors.__doc__ or ""))
     assert statuses == {kind.__name__: str(kind.status) for kind in KINDS if issubclass(kind, ApiError)}
+
+
+ROOT = Path(__file__).parents[2]
+SECTION = re.compile(r"^### (\w+)\n+(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def documented() -> dict[str, str]:
+    """Return the sections of the error reference by their heading."""
+    return dict(SECTION.findall((ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_reference_has_a_section_for_each_error_with_its_status(kind: type[PrivateShareError]):
+    """The link of an error leads to it: Sphinx makes the anchor of the heading, in small letters."""
+    section = documented()[kind.__name__]
+    assert made(kind).help_url == f"{errors.DOCUMENTATION_URL}/reference/errors.html#{kind.__name__.lower()}"
+    if issubclass(kind, ApiError):
+        assert section.startswith(f"Status {kind.status}. ")
+        assert "**What to do:**" in section or "**Usual causes:**" in section
+
+
+def test_the_reference_has_no_section_of_an_error_that_is_gone():
+    """Each heading is a class."""
+    assert documented().keys() == {kind.__name__ for kind in KINDS} | {"ApiError", "PrivateShareError"}
+
+
+def test_an_error_of_an_app_links_to_the_class_that_it_extends():
+    """An app may extend the tree; its own classes have no section."""
+
+    class Refused(errors.InvalidToken):
+        """An error of an app."""
+
+    assert Refused("x").help_url == errors.InvalidToken("x").help_url
+
+
+def test_the_documentation_is_where_the_package_says():
+    """The one address is that of the package's metadata."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["urls"]["Documentation"].rstrip("/") == errors.DOCUMENTATION_URL

@@ -9,7 +9,7 @@ import typer
 from privateshare.cli import applications, contracts, people, reading, sending, signing_keys
 from privateshare.cli.login import login
 from privateshare.cli.serving import serve
-from privateshare.errors import InvalidToken, PrivateShareError
+from privateshare.errors import ConfigurationError, InvalidToken, PrivateShareError
 from privateshare.version import VERSION
 
 tree = typer.Typer(
@@ -57,7 +57,9 @@ def told(error: PrivateShareError, *, as_json: bool) -> str:
     hint = "Run: privateshare login" if isinstance(error, InvalidToken) else error.hint
     if as_json:
         facts: dict[str, object] = {"code": error.code, "message": error.message, "hint": hint, "status": error.status}
-        facts |= {"reference": error.reference, "retry_after": error.retry_after}
+        facts |= {"reference": error.reference, "retry_after": error.retry_after, "help_url": error.help_url}
         return json.dumps({"error": {name: value for name, value in facts.items() if value not in (None, "")}})
     reference = f" (reference {error.reference})" if error.reference else ""
-    return f"privateshare: {error.message}" + (f". {hint}" if hint else "") + reference
+    told = f"privateshare: {error.message}" + (f". {hint}" if hint else "") + reference
+    # The message of a wrong setting or argument says everything that the documentation could.
+    return told if isinstance(error, ConfigurationError) else f"{told}. See {error.help_url}"
