@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check bench bench-read format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms dist image screenshots bench bench-read format setup lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +21,27 @@ test-slow: $(READY) ## the tests that take minutes
 	@scripts/setup browser
 	$(BIN)/pytest -m slow
 
-check: $(READY) ## formatting, lint, types, and which module may import which
+check: $(READY) ## formatting, lint, types, imports, generated files, container files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/llms.py --check
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml deploy/compose.yaml
+
+docs: $(READY) ## build the documentation site in build/docs; warnings and broken links are errors
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/docs-doctrees docs build/docs
+	@echo "the site is at build/docs/index.html"
+
+llms: $(READY) ## write llms.txt and llms-full.txt anew from the documents
+	$(BIN)/python scripts/llms.py
+
+dist: $(READY) ## build wheel and sdist reproducibly in dist, check them, try them in empty environments
+	@scripts/dist
+
+test-pythons: dist ## run the SDK's tests from the wheel on every Python that is installed
+	@scripts/test-pythons
 
 bench-read: $(READY) ## how fast many files are read, next to what the machine can do
 	$(BIN)/python benchmarks/read.py

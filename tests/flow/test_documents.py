@@ -12,7 +12,7 @@ from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 _BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
@@ -35,9 +35,9 @@ async def returned(people: People, url: str, state: str) -> str:
     return f"{REDIRECT_URI}&success=true&code={code}&state={state}"
 
 
-async def test_the_sdk_document_runs(wire: Wire, people: People, tmp_path: Path):
-    """docs/sdk.md, block after block, as one program; the person agrees before the third step."""
-    names = {
+async def run(document: str, wire: Wire, people: People, tmp_path: Path) -> dict[str, object]:
+    """Run the blocks of a document as one program, and return its names; the person agrees when they are asked."""
+    names: dict[str, object] = {
         "APPLICATION_ID": wire.application_id,
         "CONTRACT_ID": wire.contract_id,
         "PRIVATE_KEY": jwt.private_pem(wire.key),
@@ -45,13 +45,35 @@ async def test_the_sdk_document_runs(wire: Wire, people: People, tmp_path: Path)
         "REDIRECT_URI": REDIRECT_URI,
         "FOLDER": tmp_path,
     }
-    for block in blocks("docs/sdk.md"):
+    for block in blocks(document):
         if "ADDRESS_THEY_CAME_BACK_TO" in block:
             asked = names["asked"]
             names["ADDRESS_THEY_CAME_BACK_TO"] = await returned(people, asked.url, asked.state)  # type: ignore[attr-defined]
-        exec(compile(block, "docs/sdk.md", "exec"), names)
+        exec(compile(block, document, "exec"), names)
+    return names
+
+
+async def test_the_sdk_document_runs(wire: Wire, people: People, tmp_path: Path):
+    """docs/sdk.md, block after block; its last one defines a coroutine."""
+    names = await run("docs/sdk.md", wire, people, tmp_path)
     await names["read"]()  # type: ignore[operator]
     assert (tmp_path / "one.json").exists()
+
+
+async def test_the_researchers_tutorial_runs(wire: Wire, people: People, tmp_path: Path):
+    """From consent to Parquet: the code prints what the text promises, and leaves files, tables and no token."""
+    names = await run("docs/tutorials/research.md", wire, people, tmp_path)
+    assert (tmp_path / "parquet" / "playhistory.parquet").exists()
+    assert list((tmp_path / "p017").glob("*.json"))
+    assert names["participants"].get("p017") is None  # type: ignore[attr-defined]
+
+
+def test_the_app_tutorial_runs():
+    """From consent to a person who says stop, on a platform in memory; its asserts are in the document."""
+    names: dict[str, object] = {}
+    for block in blocks("docs/tutorials/app.md"):
+        exec(compile(block, "docs/tutorials/app.md", "exec"), names)
+    assert "stopped" in names
 
 
 async def test_the_readme_runs(
