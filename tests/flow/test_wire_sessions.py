@@ -4,7 +4,6 @@ import gzip
 import json
 import socket
 import time
-from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -19,6 +18,7 @@ from sqlalchemy import update
 from privateshare.platform.db.tables import Contract, Session
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.runtime import Platform
+from privateshare.protocol.contract_document import parse_document
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import Tokens, Wire, check_error, unb64, unsealed
 
@@ -257,7 +257,7 @@ async def test_contract_consent_and_session_must_all_allow(people: People, platf
     ):
         async with platform.database.transaction() as db:
             contract = await db.get_one(Contract, wire.contract_id)
-            contract.document = deepcopy(contract.document) | {"dataRequest": {"serviceGroups": groups}}
+            contract.document = parse_document({**contract.document.raw, "dataRequest": {"serviceGroups": groups}})
         listed = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()["fileList"]
         assert {entry["objectType"] for entry in listed} == expected, groups
     report = wire.get("export/fhirfile/report?format=json", access_token=tokens.access)

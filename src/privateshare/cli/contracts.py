@@ -120,15 +120,18 @@ def _public_key(key_out: Path | None, public_key: Path | None) -> Iterator[str]:
 
 
 def _document(start: Path | None, part: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """A document of schema 5.0.0: the one to start from, completed."""
-    document: dict[str, Any] = {"schemaVersion": "5.0.0", "revision": "1"}
+    """Complete the contract document to start from, or an empty one, with what the options ask for."""
+    from privateshare.protocol.contract_document import SCHEMA_VERSION, parse_document
+
+    document: dict[str, Any] = {"schemaVersion": SCHEMA_VERSION, "revision": "1"}
     if start is not None:
         try:
             document |= json.loads(_text(start))
-            document["revision"] = str(document["revision"])  # iOS reads a text
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{start} does not hold a JSON object") from error
-    return {**document, part: {**document.get(part, {}), **asked}}
+        parse_document(document)
+        document["revision"] = str(document["revision"])  # The iOS client reads the revision as a text.
+    return {**document, part: {**(document.get(part) or {}), **asked}}
 
 
 def _text(path: Path) -> str:
@@ -147,7 +150,7 @@ def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_j
         contract = await db.get(Contract, contract_id)
         if contract is None:
             raise ConfigurationError(f"there is no contract {contract_id}")
-        return {**_facts(contract), "document": contract.document, "public_key": contract.public_key}
+        return {**_facts(contract), "document": contract.document.raw, "public_key": contract.public_key}
 
     show(in_transaction(data, work), as_json)
 

@@ -5,12 +5,12 @@ A contract, a consent and a session each give a `Reach`; what is read is what al
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from privateshare.errors import InvalidRequest, ScopeOutOfBounds
+from privateshare.protocol.contract_document import ContractDocument
 from privateshare.protocol.messages import Scope, ServiceGroupScope, TimeRange
 from privateshare.protocol.window import Window
 
@@ -95,13 +95,12 @@ def reach_of_scope(scope: Scope | None, now: datetime) -> Reach:
     )
 
 
-def reach_of_contract(data_request: Mapping[str, Any], now: datetime) -> Reach:
-    """The reach of a contract document's `dataRequest`; one without service groups allows nothing."""
-    groups = [ServiceGroupScope.model_validate(group) for group in data_request.get("serviceGroups") or []]
-    ranges = data_request.get("timeRanges") or []
-    unbounded = not ranges or any(item.get("type") == "all" for item in ranges)
-    windows = None if unbounded else tuple(window(TimeRange.model_validate(item), now) for item in ranges)
-    return Reach(kinds=_kinds(groups), windows=windows)
+def reach_of_contract(document: ContractDocument, now: datetime) -> Reach:
+    """Compute what a contract document allows. One without service groups allows nothing."""
+    asked = document.reading
+    unbounded = not asked.time_ranges or any(item.is_everything for item in asked.time_ranges)
+    windows = None if unbounded else tuple(window(item, now) for item in asked.time_ranges)
+    return Reach(kinds=_kinds(asked.service_groups), windows=windows)
 
 
 def _kinds(groups: Sequence[ServiceGroupScope]) -> tuple[Kind, ...]:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from privateshare.errors import FileNotFound, InvalidClient, InvalidRequest, InvalidSession, InvalidToken, NotFound
 from privateshare.protocol import jwt, pkce
 from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH
+from privateshare.protocol.contract_document import SCHEMA_VERSION
 from privateshare.protocol.envelope import encode_metadata, encrypted
 from privateshare.protocol.messages import PushDescriptor
 from privateshare.testing import discovery
@@ -281,7 +282,7 @@ def _contract(_: State, __: Call) -> Answer:
         "accessType": "r",
         "application": {"id": APPLICATION, "name": "Test", "resources": {}, "status": 1},
         "certificate": b64encode(b"{}").decode(),
-        "certificateContractSchemaVersion": "5.0.0",
+        "certificateContractSchemaVersion": SCHEMA_VERSION,
         "expirationDate": int(time.time() + 365 * 24 * HOUR_SECONDS) * 1000,
         "partnerId": "test",
     }

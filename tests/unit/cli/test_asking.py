@@ -6,6 +6,7 @@ import pytest
 
 from privateshare.cli.asking import data_request, service_group, time_ranges
 from privateshare.errors import ConfigurationError
+from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.scope import Kind, reach_of_contract
 
 SPOTIFY, FHIR_FILE = 19, 9001
@@ -26,7 +27,9 @@ def test_names_as_people_write_them(words: str) -> None:
 @pytest.mark.parametrize("words", ["medical:127,128", "2:allergyintolerance,Condition"])
 def test_object_types_of_every_service(words: str) -> None:
     """Object types without a service are asked from every service of the group, and nothing else is."""
-    reach = reach_of_contract({"serviceGroups": [service_group(words)]}, datetime.now(UTC))
+    reach = reach_of_contract(
+        parse_document({"dataRequest": {"serviceGroups": [service_group(words)]}}), datetime.now(UTC)
+    )
     assert reach.allows_kind(Kind(2, FHIR_FILE, 127))
     assert reach.allows_kind(Kind(2, FHIR_FILE, 128))
     assert not reach.allows_kind(Kind(2, FHIR_FILE, 129))

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.archives import synthea
 
+from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.fhir_dates import ENDURING_TYPES, fhir_window
 from privateshare.protocol.object_time import FHIR, FHIR_TIMES, object_time, object_window
 from privateshare.protocol.scope import reach_of_contract
@@ -21,7 +22,9 @@ DATA = Path(__file__).parents[2] / "data"
 CASES = DATA / "cases"
 ELEMENTS: dict[str, dict[str, dict[str, str]]] = json.loads((DATA / "fhir_dates.json").read_bytes())
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LAST_YEAR = reach_of_contract({"serviceGroups": [{"id": 2}], "timeRanges": [{"last": "12m"}]}, NOW)
+LAST_YEAR = reach_of_contract(
+    parse_document({"dataRequest": {"serviceGroups": [{"id": 2}], "timeRanges": [{"last": "12m"}]}}), NOW
+)
 
 # Dates at the top of a resource, in any of three versions of FHIR, that say nothing of when it was.
 OTHER_DATES = {

@@ -1,12 +1,14 @@
 """Protocol 5.2: what may be read, and of which times."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from privateshare.errors import InvalidRequest, ScopeOutOfBounds
+from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.messages import Scope, TimeRange
 from privateshare.protocol.scope import (
     Kind,
@@ -77,17 +79,21 @@ def test_an_end_before_the_start_is_refused():
         window(TimeRange(from_=20, to=10), NOW)
 
 
+def contract_reach(data_request: dict[str, Any]) -> Reach:
+    return reach_of_contract(parse_document({"dataRequest": data_request}), NOW)
+
+
 def test_a_group_without_service_types_is_the_whole_group():
     """And a contract without groups allows nothing."""
-    assert reach_of_contract({"serviceGroups": [{"id": 5}]}, NOW).allows_kind(SPOTIFY_HISTORY)
-    assert not reach_of_contract({"serviceGroups": [{"id": 2}]}, NOW).allows_kind(SPOTIFY_HISTORY)
-    assert not reach_of_contract({}, NOW).allows_kind(SPOTIFY_HISTORY)
+    assert contract_reach({"serviceGroups": [{"id": 5}]}).allows_kind(SPOTIFY_HISTORY)
+    assert not contract_reach({"serviceGroups": [{"id": 2}]}).allows_kind(SPOTIFY_HISTORY)
+    assert not contract_reach({}).allows_kind(SPOTIFY_HISTORY)
 
 
 def test_a_scope_must_lie_inside_the_contract():
     """Protocol 5.2: it narrows and never widens; the message names what was too much."""
-    contract = reach_of_contract(
-        {"serviceGroups": [{"id": 5, "serviceTypes": [{"id": 19}]}], "timeRanges": [{"last": "12m"}]}, NOW
+    contract = contract_reach(
+        {"serviceGroups": [{"id": 5, "serviceTypes": [{"id": 19}]}], "timeRanges": [{"last": "12m"}]}
     )
     inside = {"serviceGroups": [{"id": 5, "serviceTypes": [{"id": 19, "serviceObjectTypes": [{"id": 406}]}]}]}
     contract.check_contains(reach_of_scope(Scope.model_validate(inside), NOW))

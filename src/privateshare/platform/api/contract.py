@@ -14,7 +14,7 @@ from privateshare.platform.api.requests import count_unsigned, platform_of
 from privateshare.platform.api.streams import Lent, while_allowed
 from privateshare.platform.db.tables import Contract, Session
 from privateshare.platform.grants.certificates import expiration, load_authority
-from privateshare.platform.grants.contracts import SCHEMA_VERSION, load_contract
+from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.collected import collected_of
 from privateshare.platform.library.delivery import Readable, readable, readable_files
@@ -24,6 +24,7 @@ from privateshare.platform.library.medmij import MedMijReport, make_medmij_repor
 from privateshare.platform.library.report import MEDIA_TYPES, Report, ReportFormat, make_report
 from privateshare.platform.sync.sessions import use_consent
 from privateshare.protocol.catalogue import Named, ServiceType, catalogue
+from privateshare.protocol.contract_document import SCHEMA_VERSION
 from privateshare.protocol.messages import TimeRange
 from privateshare.protocol.scope import Reach, window
 from privateshare.protocol.window import Window
@@ -82,7 +83,7 @@ async def public_contract(
 
 async def _details(caller: ContractCaller, contract: Contract, kind: CertificateType) -> ContractDetails:
     if kind == "json":
-        return _view(contract, json.dumps(contract.document, ensure_ascii=False), kind)
+        return _view(contract, json.dumps(contract.document.raw, ensure_ascii=False), kind)
     authority = await load_authority(caller.db, caller.platform.master_key, caller.now)
     return _view(contract, authority.certify(contract), kind)
 

@@ -44,7 +44,7 @@ class Picker:
 
 def contract_reach(contract: Contract, now: datetime) -> Reach:
     """What a contract may read."""
-    return reach_of_contract(contract.document.get("dataRequest") or {}, now)
+    return reach_of_contract(contract.document, now)
 
 
 def shared_kinds(reach: Reach, info: SourceInfo) -> list[int]:

@@ -1,26 +1,20 @@
-"""What a contract asks for, in words: what a person must know before they agree. The document is in `objects.md`."""
+"""The text of the consent page: what a contract asks for, in the person's language."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from privateshare.platform.consent.wording import N_, Kinds, Words
 from privateshare.platform.db.tables import Contract
 from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.contract_document import ContractTimeRange, DataRequest, Resources
 from privateshare.protocol.messages import ServiceGroupScope
 from privateshare.protocol.scope import start_of_last
 from privateshare.sources.contract import SourceInfo
 from privateshare.sources.registry import all_sources
 
 MAX_TEXT = 4000  # of what a contract says in its own words
-LINKS = (
-    ("homePage", N_("Website")),
-    ("privacyPolicy", N_("Privacy policy")),
-    ("termsAndConditions", N_("Terms and conditions")),
-    ("terms", N_("Terms")),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,43 +54,36 @@ class Terms:
 
 
 def read_terms(contract: Contract, words: Words, now: datetime) -> Terms:
-    """The terms of a contract in one language."""
-    document = contract.document
-    reading = contract.kind != "write"
-    request = _part(document, "dataRequest" if reading else "dataPush")
+    """Write the terms of a contract in one language."""
+    document, reads = contract.document, contract.kind != "write"
+    request = document.reading if reads else document.writing
     return Terms(
         app=contract.application.name,
         partner=contract.application.partner.name,
-        links=_links(document, words),
-        purpose=_text(request, "purpose"),
-        disclaimer=_text(request, "disclaimer"),
-        agreement=_text(_part(request, "consentPolicy"), "description"),
-        asked=_asked(request, words) if contract.kind == "read" else (),
-        dates=_dates(request, words, now) if reading else (),
+        links=_links(document.resources, words),
+        purpose=request.purpose[:MAX_TEXT],
+        disclaimer=request.disclaimer[:MAX_TEXT],
+        agreement=request.consent_policy.description[:MAX_TEXT],
+        asked=_asked(document.reading, words) if contract.kind == "read" else (),
+        dates=_dates(document.reading, words, now) if reads else (),
         once=contract.once,
         until=words.date(contract.expires_at) if contract.expires_at else None,
-        statements=_statements(request, words) if reading else (),
+        statements=_statements(document.reading, words) if reads else (),
     )
 
 
-def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = document.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    return value.strip()[:MAX_TEXT] if isinstance(value, str) else ""
-
-
-def _links(document: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
-    resources = _part(document, "resources")
-    found = [(words.say(label), _text(resources, name)) for name, label in LINKS]
-    return [(label, url) for label, url in found if is_web_address(url)]
+def _links(resources: Resources, words: Words) -> list[tuple[str, str]]:
+    found = (
+        (resources.home_page, N_("Website")),
+        (resources.privacy_policy, N_("Privacy policy")),
+        (resources.terms_and_conditions, N_("Terms and conditions")),
+        (resources.terms, N_("Terms")),
+    )
+    return [(words.say(label), url) for url, label in found if len(url) <= MAX_TEXT and is_web_address(url)]
 
 
 def is_web_address(url: str) -> bool:
-    """Whether a link to this is safe: it is of the web, and runs nothing."""
+    """Tell whether a link to this address is safe: it is a web address, and runs no code."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -107,9 +94,8 @@ def is_web_address(url: str) -> bool:
 # --- which data ---
 
 
-def _asked(request: Mapping[str, Any], words: Words) -> list[Asked]:
-    groups = [ServiceGroupScope.model_validate(group) for group in request.get("serviceGroups") or []]
-    return [asked for group in groups for asked in _asked_of_group(group, words)]
+def _asked(request: DataRequest, words: Words) -> list[Asked]:
+    return [asked for group in request.service_groups for asked in _asked_of_group(group, words)]
 
 
 def _asked_of_group(group: ServiceGroupScope, words: Words) -> Iterator[Asked]:
@@ -145,19 +131,19 @@ def _offered(infos: Iterator[SourceInfo]) -> tuple[int, ...]:
 # --- which dates ---
 
 
-def _dates(request: Mapping[str, Any], words: Words, now: datetime) -> list[str]:
-    ranges = [item for item in request.get("timeRanges") or [] if isinstance(item, Mapping)]
-    if not ranges or any(item.get("type") == "all" for item in ranges):
+def _dates(request: DataRequest, words: Words, now: datetime) -> list[str]:
+    ranges = request.time_ranges
+    if not ranges or any(item.is_everything for item in ranges):
         return [words.say(N_("Data of any date, however old"))]
-    # an object without a date is within every range: protocol 5.2 bounds times, and it has none
+    # Protocol 5.2 limits times, so an object that has none is within every range.
     return [*(_range(item, words, now) for item in ranges), words.say(N_("What has no date is included."))]
 
 
-def _range(item: Mapping[str, Any], words: Words, now: datetime) -> str:
-    if item.get("last"):
-        return _rolling(str(item["last"]), words, now)
-    start = words.date(_moment(item["from"])) if item.get("from") is not None else None
-    end = words.date(_moment(item["to"])) if item.get("to") is not None else None
+def _range(item: ContractTimeRange, words: Words, now: datetime) -> str:
+    if item.last:
+        return _rolling(item.last, words, now)
+    start = words.date(_moment(item.from_)) if item.from_ is not None else None
+    end = words.date(_moment(item.to)) if item.to is not None else None
     if start and end:
         return words.say(N_("From %(start)s to %(end)s"), start=start, end=end)
     if start:
@@ -183,32 +169,34 @@ def _moment(seconds: float) -> datetime:
 # --- what happens with it ---
 
 
-def _statements(request: Mapping[str, Any], words: Words) -> list[Statement]:
+def _statements(request: DataRequest, words: Words) -> list[Statement]:
+    keeping, sharing = request.data_retention, request.external_share_policy
+    transport, deleting = request.data_transport_policy, request.gdpr
     return [
         _statement(
-            _part(request, "dataRetention"),
-            "dataRetained",
+            keeping.data_retained,
+            keeping.description,
             words,
             N_("Keeping"),
             (N_("The app keeps a copy of your data."), N_("The app keeps no copy of your data.")),
         ),
         _statement(
-            _part(request, "externalSharePolicy"),
-            "sharedExternally",
+            sharing.shared_externally,
+            sharing.description,
             words,
             N_("Passing on"),
             (N_("The app passes your data on to others."), N_("The app does not pass your data on to others.")),
         ),
         _statement(
-            _part(request, "dataTransportPolicy"),
-            "leavesDevice",
+            transport.leaves_device,
+            transport.description,
             words,
             N_("Where"),
             (N_("Your data leaves your device."), N_("Your data stays on your device.")),
         ),
         _statement(
-            _part(request, "gdpr"),
-            "canRequestRightToBeForgotten",
+            deleting.can_request_right_to_be_forgotten,
+            deleting.description,
             words,
             N_("Deleting"),
             (
@@ -219,8 +207,7 @@ def _statements(request: Mapping[str, Any], words: Words) -> list[Statement]:
     ]
 
 
-def _statement(policy: Mapping[str, Any], flag: str, words: Words, title: str, told: tuple[str, str]) -> Statement:
-    value, own_words = policy.get(flag), _text(policy, "description")
-    known = isinstance(value, bool)
-    said = (told[0] if value else told[1]) if known else ("" if own_words else N_("The app does not say."))
-    return Statement(words.say(title), words.say(said), own_words, known or bool(own_words))
+def _statement(value: bool | None, own_words: str, words: Words, title: str, told: tuple[str, str]) -> Statement:
+    unknown = "" if own_words else N_("The app does not say.")
+    said = unknown if value is None else told[0] if value else told[1]
+    return Statement(words.say(title), words.say(said), own_words[:MAX_TEXT], value is not None or bool(own_words))

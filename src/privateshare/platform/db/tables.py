@@ -13,6 +13,7 @@ signing_keys, nonces                         the platform's own
 doomed_keys, doomed_blobs                    what is still to be destroyed of what was erased
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,7 +33,11 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+from privateshare.protocol.contract_document import ContractDocument, parse_document
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_idx",
@@ -40,6 +45,21 @@ NAMING = {
     "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
     "pk": "%(table_name)s_pkey",
 }
+
+
+class ContractDocumentColumn(TypeDecorator[ContractDocument]):
+    """A contract document, stored as the JSON object that it was received as."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_bind_param(self, value: ContractDocument | None, _dialect: Dialect) -> Mapping[str, Any] | None:
+        """Convert to what is stored."""
+        return None if value is None else value.raw
+
+    def process_result_value(self, value: Mapping[str, Any] | None, _dialect: Dialect) -> ContractDocument | None:
+        """Parse what is stored. A document that no longer parses raises: nothing may be read under it."""
+        return None if value is None else parse_document(value)
 
 
 class Table(DeclarativeBase):
@@ -51,6 +71,7 @@ class Table(DeclarativeBase):
         bytes: LargeBinary,
         str: String,
         dict[str, Any]: JSONB,
+        ContractDocument: ContractDocumentColumn,
         list[str]: ARRAY(String),
     }
 
@@ -86,7 +107,7 @@ class Contract(Table):
     id: Mapped[str] = mapped_column(primary_key=True)
     application_id: Mapped[str] = mapped_column(ForeignKey(Application.id), index=True)
     kind: Mapped[str]
-    document: Mapped[dict[str, Any]]
+    document: Mapped[ContractDocument]
     public_key: Mapped[str]
     redirect_uris: Mapped[list[str]]
     once: Mapped[bool] = mapped_column(default=False)
@@ -279,7 +300,7 @@ class Consent(Table):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
     contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id), index=True)
-    document: Mapped[dict[str, Any]]
+    document: Mapped[ContractDocument]
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -44,7 +44,7 @@ class Authority:
                 x509.NameAttribute(NameOID.ORGANIZATION_NAME, contract.application.name[:64]),
             ]
         )
-        document = der_utf8_string(json.dumps(contract.document, ensure_ascii=False))
+        document = der_utf8_string(json.dumps(contract.document.raw, ensure_ascii=False))
         certificate = (
             x509.CertificateBuilder()
             .subject_name(name)

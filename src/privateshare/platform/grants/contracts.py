@@ -3,7 +3,7 @@
 import re
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedirectUri
 from privateshare.platform.db.tables import Application, Contract, Partner
 from privateshare.protocol import jwt
+from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.return_addresses import is_registered
 
 ID_CHARACTERS = string.ascii_letters + string.digits
 ID_LENGTH = 32
-SCHEMA_VERSION = "5.0.0"
+
 
 ContractKind = Literal["read", "write", "read-raw"]
 
@@ -68,10 +69,10 @@ async def _partner_named(db: AsyncSession, name: str) -> Partner:
 
 @dataclass(frozen=True, slots=True)
 class ContractTerms:
-    """What an operator says of a new contract. `document` follows `objects.md`; `public_key` is PEM."""
+    """What an operator says of a new contract. `document` is a contract document as JSON; `public_key` is PEM."""
 
     kind: ContractKind
-    document: dict[str, Any]
+    document: Mapping[str, Any]
     public_key: str
     redirect_uris: Sequence[str]
     once: bool = False
@@ -82,10 +83,10 @@ class ContractTerms:
 async def create_contract(
     db: AsyncSession, application_id: str, terms: ContractTerms, *, contract_id: str | None = None
 ) -> Contract:
-    """A new contract of an application.
+    """Create a contract of an application.
 
-    Raises ConfigurationError if the application is unknown, the id is taken or ill-formed, a redirect URI could not
-    be followed safely, or the key is too short.
+    Raises ConfigurationError if the application is unknown, the id is taken or malformed, the document cannot be
+    understood, a redirect URI could not be followed safely, or the key is too short.
     """
     application = await db.get(Application, application_id)
     if application is None:
@@ -102,7 +103,7 @@ async def create_contract(
         application_id=application.id,
         application=application,
         kind=terms.kind,
-        document=terms.document,
+        document=parse_document(terms.document),
         public_key=jwt.public_pem(jwt.load_public_key(terms.public_key)),
         redirect_uris=list(terms.redirect_uris),
         once=terms.once,

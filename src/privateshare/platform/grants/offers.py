@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from privateshare.platform.db.tables import Contract
-from privateshare.protocol.messages import ServiceGroupScope
 from privateshare.sources.registry import all_sources, listed_sources
 
 
@@ -24,8 +23,7 @@ def asks_for(contract: Contract, source_id: int) -> bool:
     if contract.kind == "write":
         return bool(all_sources()[source_id].info.takes)
     source = listed_sources()[source_id]
-    groups = (contract.document.get("dataRequest") or {}).get("serviceGroups") or []
-    for group in (ServiceGroupScope.model_validate(entry) for entry in groups):
+    for group in contract.document.reading.service_groups:
         services = [service.id for service in group.service_types or ()]
         if group.id in source.groups and (not services or source.service_type in services):
             return True

@@ -76,8 +76,8 @@ def readable(contract: Contract, consent: Consent, session: Session) -> Readable
     options = SessionOptions.model_validate(session.options)
     now: datetime = session.created_at
     reaches = (
-        reach_of_contract(contract.document.get("dataRequest") or {}, now),
-        reach_of_contract(consent.document.get("dataRequest") or {}, now),
+        reach_of_contract(contract.document, now),
+        reach_of_contract(consent.document, now),
         reach_of_scope(options.scope, now),
     )
     asked = options.accept.compression if options.accept else None

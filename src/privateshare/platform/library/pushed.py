@@ -138,7 +138,7 @@ async def readable_pushed(
     With `name`, the one of this name, if it is among them. The contract as it is, as the person saw it, and the session
     must all agree. Protocol 5.2, 10.3.
     """
-    layers = [_criteria(contract.document), _criteria(consent.document), list(asked)]
+    layers = [contract.document.reading.criteria, consent.document.reading.criteria, list(asked)]
     query = (
         select(PushedFile, Application.partner_id)
         .join(Contract, Contract.id == PushedFile.contract_id)
@@ -163,11 +163,6 @@ def _matching(
         for file, metadata in told
         if all(not layer or any(_matches(criterion, file, metadata, now) for criterion in layer) for layer in layers)
     ]
-
-
-def _criteria(document: Mapping[str, Any]) -> list[Criterion]:
-    criteria = (document.get("dataRequest") or {}).get("criteria") or []
-    return [Criterion.model_validate(entry) for entry in criteria]
 
 
 def _matches(criterion: Criterion, file: PushedFile, metadata: FileMetadata, now: datetime) -> bool:

@@ -64,8 +64,7 @@ async def new_session(
 
 def check_scope(contract: Contract, options: SessionOptions, now: datetime) -> None:
     """Raises ScopeOutOfBounds if the session's scope reaches outside of the contract. Protocol 5.2."""
-    data_request = contract.document.get("dataRequest") or {}
-    reach_of_contract(data_request, now).check_contains(reach_of_scope(options.scope, now))
+    reach_of_contract(contract.document, now).check_contains(reach_of_scope(options.scope, now))
 
 
 def check_reading(contract: Contract) -> None:

@@ -8,6 +8,7 @@ import pytest
 from privateshare.platform.consent.terms import Terms, read_terms
 from privateshare.platform.consent.wording import Words
 from privateshare.platform.db.tables import Application, Contract, Partner
+from privateshare.protocol.contract_document import parse_document
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
@@ -15,7 +16,9 @@ NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 def terms(document: dict[str, Any], language: str = "en", **fields: Any) -> Terms:
     application = Application(id="a", name="App", partner=Partner(id="p", name="Partner"))
     given = {"kind": "read", "once": False, "expires_at": None} | fields
-    return read_terms(Contract(id="c", application=application, document=document, **given), Words(language), NOW)
+    return read_terms(
+        Contract(id="c", application=application, document=parse_document(document), **given), Words(language), NOW
+    )
 
 
 def asking(**request: Any) -> Terms:

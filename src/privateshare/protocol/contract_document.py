@@ -1,0 +1,173 @@
+"""The contract document (schema 5.0.0): what an application asks a person for, why, and what it does with the data.
+
+What decides which data is read (service groups, time ranges, criteria) is parsed strictly: a document in which it
+cannot be understood is refused. What is only shown to people is parsed leniently: a text or an answer of the wrong type
+counts as not given. `raw` keeps every field, so that a document is passed on exactly as it was received.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from privateshare.errors import ConfigurationError
+from privateshare.protocol.messages import Criterion, ServiceGroupScope, TimeRange
+from privateshare.protocol.wire import wire_name
+
+SCHEMA_VERSION = "5.0.0"
+EVERYTHING = "all"  # The type of a time range that has no bounds.
+
+
+def _text_or_empty(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _flag_or_none(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _mapping_or_empty(value: object) -> object:
+    return value if isinstance(value, Mapping | BaseModel) else {}
+
+
+def _empty_if_none(value: object) -> object:
+    return [] if value is None else value
+
+
+Text = Annotated[str, BeforeValidator(_text_or_empty)]
+Flag = Annotated[bool | None, BeforeValidator(_flag_or_none)]
+
+
+class DocumentPart(BaseModel):
+    """A frozen part of a contract document."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=wire_name, populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+class Resources(DocumentPart):
+    """The application's links."""
+
+    home_page: Text = ""
+    privacy_policy: Text = ""
+    terms_and_conditions: Text = ""
+    terms: Text = ""
+
+
+class ConsentPolicy(DocumentPart):
+    """What the person is told to agree to, in the application's own words."""
+
+    description: Text = ""
+
+
+class DataRetention(DocumentPart):
+    """Whether the application keeps a copy of the data."""
+
+    data_retained: Flag = None
+    description: Text = ""
+
+
+class ExternalSharePolicy(DocumentPart):
+    """Whether the application passes the data on to others."""
+
+    shared_externally: Flag = None
+    description: Text = ""
+
+
+class DataTransportPolicy(DocumentPart):
+    """Whether the data leaves the person's device."""
+
+    leaves_device: Flag = None
+    description: Text = ""
+
+
+class Gdpr(DocumentPart):
+    """Whether the person can ask the application to delete what it holds."""
+
+    can_request_right_to_be_forgotten: Flag = None
+    description: Text = ""
+
+
+class ContractTimeRange(TimeRange):
+    """A time range of a contract: everything (`type` is "all"), or bounds as in a session's scope. Protocol 5.2."""
+
+    type: str | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether the range has no bounds."""
+        return self.type == EVERYTHING
+
+    @model_validator(mode="after")
+    def _check_has_bounds(self) -> Self:
+        # Without this check a range whose bounds are misspelt would allow every date.
+        if not self.is_everything and self.from_ is None and self.to is None and self.last is None:
+            raise ValueError('a time range needs "from", "to" or "last", or the type "all"')
+        return self
+
+
+class DataRequest(DocumentPart):
+    """What a contract reads."""
+
+    purpose: Text = ""
+    disclaimer: Text = ""
+    service_groups: Annotated[list[ServiceGroupScope], BeforeValidator(_empty_if_none)] = []
+    time_ranges: Annotated[list[ContractTimeRange], BeforeValidator(_empty_if_none)] = []
+    criteria: Annotated[list[Criterion], BeforeValidator(_empty_if_none)] = []
+    consent_policy: Annotated[ConsentPolicy, BeforeValidator(_mapping_or_empty)] = ConsentPolicy()
+    data_retention: Annotated[DataRetention, BeforeValidator(_mapping_or_empty)] = DataRetention()
+    external_share_policy: Annotated[ExternalSharePolicy, BeforeValidator(_mapping_or_empty)] = ExternalSharePolicy()
+    data_transport_policy: Annotated[DataTransportPolicy, BeforeValidator(_mapping_or_empty)] = DataTransportPolicy()
+    gdpr: Annotated[Gdpr, BeforeValidator(_mapping_or_empty)] = Gdpr()
+
+
+class DataPush(DocumentPart):
+    """What a contract writes."""
+
+    purpose: Text = ""
+    disclaimer: Text = ""
+    consent_policy: Annotated[ConsentPolicy, BeforeValidator(_mapping_or_empty)] = ConsentPolicy()
+
+
+class ContractDocument(DocumentPart):
+    """A contract document. Make one with `parse_document`."""
+
+    resources: Annotated[Resources, BeforeValidator(_mapping_or_empty)] = Resources()
+    data_request: DataRequest | None = Field(default=None)
+    data_push: DataPush | None = Field(default=None)
+    _raw: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """The document as it was received, as a JSON object."""
+        return self._raw
+
+    @property
+    def reading(self) -> DataRequest:
+        """What the contract reads; empty if the document says nothing."""
+        return self.data_request or DataRequest()
+
+    @property
+    def writing(self) -> DataPush:
+        """What the contract writes; empty if the document says nothing."""
+        return self.data_push or DataPush()
+
+
+def parse_document(raw: Mapping[str, Any]) -> ContractDocument:
+    """Parse a contract document.
+
+    Args:
+        raw: The document as a JSON object.
+
+    Raises:
+        ConfigurationError: A part that decides which data is read has the wrong form; the message names the field.
+    """
+    try:
+        document = ContractDocument.model_validate(raw)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"]) or "the document"
+        raise ConfigurationError(f"the contract document cannot be used: {where}: {problem['msg']}") from error
+    document._raw = raw
+    return document
