@@ -45,6 +45,7 @@ CANARIES = {
     "note": "sleeps badly since the canary left",
     "patient id": "canary-patient-0815",
 }
+CRITERION = "canary-tag-2342"  # an app that pushes may name files after the person
 MASTER_KEY = "master.key"
 JOBS = ("procrastinate_jobs", "procrastinate_events")  # they name the library, and go when they are over
 
@@ -107,13 +108,18 @@ async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
             later = triggered(wire, renewed)
             listed = wait_until_over(wire, renewed, later)
             names = [entry["name"] for entry in listed["fileList"]]
-            objects = [one for name in names for one in read(wire, renewed, later, name)[0]]
+            files = [read(wire, renewed, later, name) for name in names]
+            asked = {"criteria": [{"metadata": {"tags": [CRITERION], "accounts": [{"accountId": CRITERION}]}}]}
+            narrowed = triggered(wire, renewed, scope=asked, sourceFetch=False)
             secrets = {
                 "pre-authorization code": asking.code,
                 "code verifier": asking.verifier,
                 "authorization code": query_of(returned)["code"],
                 "session key": asking.session,
                 "later session key": later,
+                "narrowed session's key": narrowed,
+                "criterion": CRITERION,
+                **{f"hash of file {number}": header["sha256"] for number, (_, header) in enumerate(files)},
                 "access token": tokens.access,
                 "refresh token": tokens.refresh,
                 "renewed access token": renewed.access,
@@ -126,6 +132,7 @@ async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
             secrets |= {f"hospital's token {number}": token for number, token in enumerate(city.do("tokens"))}
             secrets["the platform's secret at the hospital"] = CLIENT_SECRET
             library_id = await people.library_of(renewed)
+            objects = [one for found, _ in files for one in found]
             yield Lent(served, platform, wire, objects, renewed.access, library_id, secrets)
 
 

@@ -11,16 +11,22 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, text
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.db.tables import DoomedKey, Library
+from privateshare.platform.db.engine import Database
+from privateshare.platform.db.migrate import upgrade
+from privateshare.platform.db.tables import DoomedKey, Library, PushedFile
+from privateshare.platform.embedded.postgres import EmbeddedPostgres
+from privateshare.platform.grants.signing import rotate_signing_key
 from privateshare.platform.keystore.store import KeyMissing, KeyStoreAway
 from privateshare.platform.library.erasure import erase_library
-from privateshare.platform.library.libraries import KeyLost, LibraryGone, create_library, open_library
+from privateshare.platform.library.keys import load_master_key, new_data_key
+from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, create_library, open_library
+from privateshare.platform.library.pushed import open_sha256
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import running_platform
@@ -337,20 +343,33 @@ async def test_a_platform_starts_with_its_own_key_store_only(tmp_path: Path) -> 
     await start(data)
 
 
+AS_IT_WAS = (
+    "INSERT INTO libraries (id, wrapped_key, last_account_number) VALUES (:library, :wrapped, 0)",
+    "INSERT INTO partners (id, name) VALUES ('p', 'A partner')",
+    "INSERT INTO applications (id, partner_id, name) VALUES ('a', 'p', 'An app')",
+    "INSERT INTO contracts (id, application_id, kind, document, public_key, redirect_uris, once, legacy)"
+    " VALUES ('c', 'a', 'write', '{}', '', '{}', false, false)",
+    "INSERT INTO pushed_files (library_id, name, contract_id, sealed_metadata, blob, size, sha256)"
+    " VALUES (:library, :library, 'c', '', 'blob', 1, 'the hash')",
+)
+
+
 async def test_libraries_from_before_there_were_erasure_keys_get_one(tmp_path: Path) -> None:
-    """Once, with the migration; from then on their data keys take it to unwrap."""
-    data = tmp_path / "data"
-    async with running_platform(Settings(data=data, database_pool_size=2)) as (platform, _):
-        async with platform.database.transaction() as db:
-            library = await create_library(db, platform)
-            row = await db.get_one(Library, library.id)
-            row.wrapped_key = older = platform.master_key.seal("data key", library.id, library.key.value)
-            await db.execute(text("DROP TABLE doomed_keys"))
-            await db.execute(text("UPDATE alembic_version SET version_num = '0006'"))
-        shutil.rmtree(data / "keys")
+    """Once, with the migration; from then on it takes that to unwrap their data keys, and these to know a hash."""
+    settings, library = Settings(data=tmp_path / "data", database_pool_size=2), OpenLibrary(uuid4(), new_data_key())
+    async with EmbeddedPostgres(settings.data / "postgres") as url:
+        await asyncio.to_thread(upgrade, url, "0006")
+        database, master_key = Database(url, 2), load_master_key(settings, create=True)
+        older = master_key.seal("data key", library.id, library.key.value)
+        async with database.transaction() as db:
+            await rotate_signing_key(db, master_key)
+            for statement in AS_IT_WAS:
+                names = {"library": library.id, "wrapped": older}
+                await db.execute(text(statement), {name: names[name] for name in names if f":{name}" in statement})
+        await database.close()
     for _ in "ab":
-        async with running_platform(Settings(data=data, database_pool_size=2)) as (platform, _):
-            async with platform.database.transaction() as db:
-                assert await open_library(db, platform, library.id) == library
-                assert (await db.get_one(Library, library.id)).wrapped_key != older
+        async with running_platform(settings) as (platform, _), platform.database.transaction() as db:
+            assert await open_library(db, platform, library.id) == library
+            assert (await db.get_one(Library, library.id)).wrapped_key != older
+            assert open_sha256(library, await db.get_one(PushedFile, (library.id, library.id))) == "the hash"
             assert key_file(platform, library.id).exists()

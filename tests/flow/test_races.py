@@ -161,7 +161,7 @@ async def test_a_person_with_very_many_files_is_erased(people: People, platform:
     library = await people.library_of(tokens)
     await people.user(other, library_id=library)
     pushed = text(
-        "INSERT INTO pushed_files (library_id, name, contract_id, sealed_metadata, blob, size, sha256) SELECT "
+        "INSERT INTO pushed_files (library_id, name, contract_id, sealed_metadata, blob, size, sealed_sha256) SELECT "
         "CAST(:library AS uuid), gen_random_uuid(), :contract, '', "
         "'library/' || CAST(:library AS text) || '/pushed/' || n, 0, '' "
         "FROM generate_series(1, 70000) AS n"

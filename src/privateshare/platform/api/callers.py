@@ -13,8 +13,6 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import Depends, Request
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -28,7 +26,7 @@ from privateshare.platform.db.tables import Consent, Contract, Nonce
 from privateshare.platform.grants.contracts import client_id, load_contract
 from privateshare.platform.grants.tokens import find_access_token
 from privateshare.platform.library.erasure import destroy_doomed_keys
-from privateshare.platform.library.keys import DataKey, open_value, seal_value
+from privateshare.platform.library.keys import DataKey, key_of_secret, open_value, seal_value
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 
@@ -237,7 +235,7 @@ Once = Annotated[OnceOnly, Depends(_once, scope="function")]
 
 def answer_key(token: str) -> DataKey:
     """The key of a kept answer: only who has the request's JWT can make it."""
-    return DataKey(HKDF(SHA256(), 32, salt=None, info=ANSWER.encode()).derive(token.encode()))
+    return key_of_secret(token, ANSWER)
 
 
 async def _fingerprint(request: Request, token: str, content: str) -> bytes:

@@ -27,7 +27,7 @@ from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
-from privateshare.platform.sync.sessions import new_session, session_status
+from privateshare.platform.sync.sessions import new_session, session_criteria, session_status
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypted
 from privateshare.protocol.messages import Accept, FileList, Scope, SessionOptions, SessionState
@@ -141,4 +141,5 @@ async def _session(request: Request, db: AsyncSession, session_key: str) -> tupl
     consent = await db.get_one(Consent, session.consent_id)
     if consent.revoked_at is not None or (consent.expires_at is not None and consent.expires_at <= now):
         raise InvalidSession("The session is invalid")
-    return session, Reading(platform_of(request), db, contract, consent, session)
+    criteria = session_criteria(session, session_key)
+    return session, Reading(platform_of(request), db, contract, consent, session, criteria)

@@ -19,7 +19,7 @@ from privateshare.platform.db.tables import Session
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.sessions import find_session, session_status, session_version
+from privateshare.platform.sync.sessions import find_session, session_criteria, session_status, session_version
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypted
 from privateshare.protocol.messages import FileList, SessionState, Status
@@ -72,8 +72,13 @@ async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
     status = await session_status(caller.db, session, caller.now)
     if user is None or status.state is SessionState.PENDING:
         return orjson.dumps(FileList(status=status).to_wire()), status
-    entries = await Reading(caller.platform, caller.db, caller.contract, user.consent, session).entries()
+    entries = await _reading(user, session, session_key).entries()
     return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
+
+
+def _reading(user: User, session: Session, session_key: str) -> Reading:
+    criteria = session_criteria(session, session_key)
+    return Reading(user.platform, user.db, user.contract, user.consent, session, criteria)
 
 
 async def _find_session(caller: Caller, session_key: str) -> tuple[Session, User | None]:
@@ -103,7 +108,7 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
         session, user = await _find_session(caller, session_key)
         if user is None or session.consent_id is None:
             raise FileNotFound(NO_FILE)
-        reading = Reading(caller.platform, db, caller.contract, user.consent, session)
+        reading = _reading(user, session, session_key)
         older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID)
         delivery = await (reading.older_accounts() if older else reading.delivery(file_name))
     return await _file_answer(request, delivery, user)

@@ -9,8 +9,6 @@ from hashlib import sha256
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
@@ -24,7 +22,7 @@ from privateshare.platform.consent.parameters import Parameters
 from privateshare.platform.consent.wording import Words
 from privateshare.platform.db.tables import Contract, Journey
 from privateshare.platform.grants.journeys import JourneyKind, resume_journey
-from privateshare.platform.library.keys import DataKey
+from privateshare.platform.library.keys import DataKey, key_of_secret
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
 
@@ -54,7 +52,7 @@ class Walk:
 
     def key(self, purpose: str) -> DataKey:
         """The key of what only this browser can have opened: the platform keeps a hash of its secret."""
-        return DataKey(HKDF(SHA256(), 32, salt=None, info=purpose.encode()).derive(self.browser.encode()))
+        return key_of_secret(self.browser, purpose)
 
     def address(self, page: str) -> str:
         """The address of a page of this journey."""

@@ -189,7 +189,7 @@ class Account(Table):
 class File(Table):
     """A mapped file: objects of one type, of one account, of one month (yyyymm, UTC). Protocol 6.2, 6.6.
 
-    `updated_at` in milliseconds; it grows only when the content changed. `size` and `sha256` are of the plain JSON.
+    `updated_at` in milliseconds; it grows only when the content changed. `size` and the hash are of the plain JSON.
     Everything in it that has a date lies between `dated_from` and `dated_to` (milliseconds; None is open), so that a
     file can be passed on unread where that is inside of what may be read. `dated`: whether anything in it has a date.
     """
@@ -213,7 +213,7 @@ class File(Table):
     updated_at: Mapped[int] = mapped_column(BigInteger)
     blob: Mapped[str] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[str]
+    sealed_sha256: Mapped[bytes]
     __table_args__ = (
         ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
         UniqueConstraint("library_id", "name"),
@@ -232,7 +232,7 @@ class PushedFile(Table):
     sealed_metadata: Mapped[bytes]
     blob: Mapped[str] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[str]
+    sealed_sha256: Mapped[bytes]
 
 
 class Postbox(Table):
@@ -321,7 +321,10 @@ class ConsentAccount(Table):
 
 
 class Session(Table):
-    """An app's reading session; the library and the consent are unknown until the person consented. Protocol 5."""
+    """An app's reading session; the library and the consent are unknown until the person consented. Protocol 5.
+
+    `sealed_criteria`: which pushed files it asks for. They may name the person; only the session's key opens them.
+    """
 
     __tablename__ = "sessions"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -330,6 +333,7 @@ class Session(Table):
     consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), index=True)
     library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
     options: Mapped[dict[str, Any]]
+    sealed_criteria: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     started_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -119,7 +119,7 @@ def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
     if may.allows_whole(file):
         chunks = delivered(shelf.kept(file), may.compression)
         entry = entry_of(file, file.object_count)
-        return Delivery(entry, may.compression, file.size, file.sha256, chunks, account_ids=whose)
+        return Delivery(entry, may.compression, file.size, shelf.sha256(file), chunks, account_ids=whose)
     objects = _allowed_objects(shelf, file, may)
     if not objects:
         return None

@@ -12,7 +12,7 @@ from privateshare.platform.blobs.sealed import put_sealed, read_sealed
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Account, DoomedBlob, File
 from privateshare.platform.library.encoding import array_objects, at_rest, fingerprint, json_array, plain
-from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
 from privateshare.platform.library.spool import Entry, Slot, entry_of
 from privateshare.protocol.window import ALL_TIME, Window, hull
 from privateshare.sources.contract import JsonObject, ObjectSchema
@@ -31,7 +31,7 @@ class WrittenFile:
     object_count: int
     blob: str
     size: int
-    sha256: str
+    sealed_sha256: bytes
     window: Window | None
 
 
@@ -48,7 +48,7 @@ class Shelf:
         merged.update((entry.entity_id, entry) for entry in entries)
         ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id))
         parts = [ordered[start : start + MAX_OBJECTS] for start in range(0, len(ordered), MAX_OBJECTS)]
-        known = {file.part: file.sha256 for file in existing}
+        known = {file.part: self.sha256(file) for file in existing}
         return [
             self._write(part, data, entries)
             for part, entries in enumerate(parts, start=1)
@@ -58,6 +58,10 @@ class Shelf:
     def kept(self, file: File) -> Iterator[bytes]:
         """A file's bytes as they are kept: zstd. Raises BlobNotFound, SealBroken."""
         return read_sealed(self.blobs, file.blob, self.library.key.value, self.library.blob_context(file.blob))
+
+    def sha256(self, file: File) -> str:
+        """The hash of a file's plain JSON, which is sealed too: it would confirm a guess of what is in it."""
+        return self.library.open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
     def objects(self, file: File) -> list[JsonObject]:
         """A file's objects."""
@@ -69,7 +73,8 @@ class Shelf:
     def _write(self, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
         blob = self.library.blob(f"file/{uuid4()}")
         put_sealed(self.blobs, blob, self.library.key.value, self.library.blob_context(blob), [at_rest(data)])
-        return WrittenFile(part, len(entries), blob, len(data), fingerprint(data), _window_of(entries))
+        sealed_sha256 = self.library.seal(FILE_HASH, blob, fingerprint(data).encode())
+        return WrittenFile(part, len(entries), blob, len(data), sealed_sha256, _window_of(entries))
 
 
 def _window_of(entries: Sequence[Entry]) -> Window | None:
@@ -103,7 +108,8 @@ async def record_files(
         else:
             db.add(DoomedBlob(key=file.blob))
         file.updated_at = max(int(time.time() * 1000), (file.updated_at or 0) + 1)
-        file.object_count, file.blob, file.size, file.sha256 = new.object_count, new.blob, new.size, new.sha256
+        file.object_count, file.blob, file.size = new.object_count, new.blob, new.size
+        file.sealed_sha256 = new.sealed_sha256
         window = new.window or ALL_TIME
         file.dated, file.dated_from, file.dated_to = new.window is not None, window.start, window.end
     await db.flush()

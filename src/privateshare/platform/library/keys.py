@@ -66,6 +66,11 @@ class MasterKey:
         raise SealBroken("this is sealed with a master key that the settings do not list")
 
 
+def key_of_secret(secret: str, purpose: str) -> DataKey:
+    """Make the key of what only somebody who has a secret can open: the platform keeps no more than its hash."""
+    return DataKey(HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode()).derive(secret.encode()))
+
+
 def new_data_key() -> DataKey:
     """A fresh random key."""
     return DataKey(os.urandom(KEY_BYTES))

@@ -1,30 +1,20 @@
 """A person's library and its key."""
 
-import os
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InternalError
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import Library
-from privateshare.platform.keystore.erasure_keys import claim_store
-from privateshare.platform.keystore.opening import open_keys
-from privateshare.platform.keystore.store import KEY_BYTES, KeyMissing
-from privateshare.platform.library.keys import (
-    WRAPPED,
-    DataKey,
-    load_master_key,
-    new_data_key,
-    open_value,
-    seal_context,
-    seal_value,
-)
+from privateshare.platform.keystore.store import KeyMissing
+from privateshare.platform.library.keys import DataKey, new_data_key, open_value, seal_context, seal_value
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
+
+FILE_HASH = "file hash"  # what the hash of a file is sealed for
 
 log = structlog.get_logger()
 
@@ -103,22 +93,6 @@ async def _require_not_erased(platform: Platform, library_id: UUID) -> None:
     async with platform.database.transaction() as db:
         if await db.get(Library, library_id) is None:
             raise LibraryGone
-
-
-def bind_older_libraries(connection: Connection, settings: Settings) -> None:
-    """Give an erasure key to each library of a database from before there were any, within its migration. Blocks."""
-    older = connection.execute(select(Library.id, Library.wrapped_key)).all()
-    if not older:
-        return
-    master_key, store = load_master_key(settings), open_keys(settings.key_place())
-    owner = connection.execute(text("SELECT kid FROM signing_keys ORDER BY created_at LIMIT 1")).scalar_one()
-    claim_store(store, owner, is_new=True)
-    for id_, wrapped in older:
-        key, erasure_key = DataKey(master_key.open(WRAPPED, id_, wrapped)), os.urandom(KEY_BYTES)
-        store.destroy(id_)  # what a migration that was cut off left: its transaction was rolled back
-        store.create(id_, erasure_key)
-        bound = master_key.wrap(key, id_, erasure_key)
-        connection.execute(update(Library).where(Library.id == id_).values(wrapped_key=bound))
 
 
 async def hold_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = False) -> None:

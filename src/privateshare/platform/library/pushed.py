@@ -18,7 +18,7 @@ from privateshare.platform.blobs.sealed import read_sealed
 from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Application, Consent, Contract, PushedFile
-from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
 from privateshare.protocol.messages import CriteriaMetadata, Criterion, FileEntry, FileMetadata, TimeRange
 from privateshare.protocol.scope import window
 from privateshare.protocol.wire import Wire
@@ -96,13 +96,18 @@ class Arrival:
             sealed_metadata=self.library.seal(METADATA, self.name, orjson.dumps(metadata)),
             blob=self.blob,
             size=received.size,
-            sha256=received.sha256,
+            sealed_sha256=self.library.seal(FILE_HASH, self.blob, received.sha256.encode()),
         )
 
 
 def open_metadata(library: OpenLibrary, file: PushedFile) -> FileMetadata:
     """The metadata of a pushed file."""
     return FileMetadata.model_validate(orjson.loads(library.open(METADATA, file.name, file.sealed_metadata)))
+
+
+def open_sha256(library: OpenLibrary, file: PushedFile) -> str:
+    """The hash of the bytes as they were pushed."""
+    return library.open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
 
 def pushed_entry(file: PushedFile) -> FileEntry:

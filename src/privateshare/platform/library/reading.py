@@ -24,9 +24,9 @@ from privateshare.platform.library.delivery import (
 from privateshare.platform.library.encoding import compressed, fingerprint
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.libraries import OpenLibrary, open_library
-from privateshare.platform.library.pushed import content, pushed_entry, pushed_name, readable_pushed
+from privateshare.platform.library.pushed import content, open_sha256, pushed_entry, pushed_name, readable_pushed
 from privateshare.platform.runtime import Platform
-from privateshare.protocol.messages import Compression, FileEntry, FileMetadata, SessionOptions
+from privateshare.protocol.messages import Compression, Criterion, FileEntry, FileMetadata
 
 ACCOUNTS_FILE = "accounts.json"
 NO_FILE = "There is no such file in this session"
@@ -34,13 +34,17 @@ NO_FILE = "There is no such file in this session"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A session that a person consented to, and what its contract may read of their library."""
+    """A session that a person consented to, and what its contract may read of their library.
+
+    `criteria` says which pushed files the session asks for.
+    """
 
     platform: Platform
     db: AsyncSession
     contract: Contract
     consent: Consent
     session: Session
+    criteria: Sequence[Criterion]
 
     async def entries(self) -> list[FileEntry]:
         """The files of the session as they are now. Protocol 6.2."""
@@ -94,10 +98,8 @@ class Reading:
         return Delivery(_accounts_entry(accounts), may.compression, len(data), fingerprint(data), chunks)
 
     async def _pushed(self, library: OpenLibrary, name: UUID | None = None) -> list[tuple[PushedFile, FileMetadata]]:
-        options = SessionOptions.model_validate(self.session.options)
-        asked = (options.scope.criteria if options.scope else None) or []
         now = self.session.created_at
-        return await readable_pushed(self.db, library, self.contract, self.consent, asked, now, name)
+        return await readable_pushed(self.db, library, self.contract, self.consent, self.criteria, now, name)
 
     async def _pushed_file(self, library: OpenLibrary, name: str, may: Readable) -> Delivery:
         """A pushed file as it came. Protocol 10.3."""
@@ -112,7 +114,7 @@ class Reading:
             raise FileNotFound(NO_FILE) from error
         chunks = compressed(data, may.compression)
         told = metadata.model_dump(by_alias=True, exclude_none=True)
-        return Delivery(pushed_entry(file), may.compression, file.size, file.sha256, chunks, told)
+        return Delivery(pushed_entry(file), may.compression, file.size, open_sha256(library, file), chunks, told)
 
 
 def _accounts_entry(accounts: Sequence[Account]) -> FileEntry:

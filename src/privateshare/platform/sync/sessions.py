@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+import orjson
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,12 +25,15 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.library.accounts import consented_accounts
+from privateshare.platform.library.keys import key_of_secret, open_value, seal_value
 from privateshare.platform.library.libraries import hold_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.queue import defer_sync
-from privateshare.protocol.messages import AccountError, AccountStatus, SessionOptions, SessionState, Status
+from privateshare.protocol.messages import AccountError, AccountStatus, Criterion, SessionOptions, SessionState, Status
 from privateshare.protocol.messages import Session as SessionMessage
 from privateshare.protocol.scope import reach_of_contract, reach_of_scope
+
+CRITERIA = "session criteria"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +53,41 @@ async def new_session(
 ) -> NewSession:
     """A session that waits to be started. Raises ScopeOutOfBounds if it asks for more than the contract allows."""
     check_scope(contract, options, now)
-    key = new_secret()
+    key, id_ = new_secret(), uuid4()
     row = Session(
+        id=id_,
         key_hash=digest(key),
         contract_id=contract.id,
-        options=options.to_wire(),
+        options=_without_criteria(options).to_wire(),
+        sealed_criteria=_seal_criteria(key, id_, options),
         created_at=now,
         expires_at=now + platform.settings.session_lifetime,
     )
     db.add(row)
     await db.flush()
     return NewSession(row, key)
+
+
+def session_criteria(session: Session, key: str) -> list[Criterion]:
+    """Which pushed files a session asks for; `key` is the session's."""
+    if session.sealed_criteria is None:
+        return []
+    opened = open_value(key_of_secret(key, CRITERIA), CRITERIA, session.id, session.sealed_criteria)
+    return [Criterion.model_validate(criterion) for criterion in orjson.loads(opened)]
+
+
+def _seal_criteria(key: str, session_id: UUID, options: SessionOptions) -> bytes | None:
+    criteria = options.scope.criteria if options.scope else None
+    if not criteria:
+        return None
+    told = orjson.dumps([criterion.to_wire() for criterion in criteria])
+    return seal_value(key_of_secret(key, CRITERIA), CRITERIA, session_id, told)
+
+
+def _without_criteria(options: SessionOptions) -> SessionOptions:
+    if options.scope is None:
+        return options
+    return options.model_copy(update={"scope": options.scope.model_copy(update={"criteria": None})})
 
 
 def check_scope(contract: Contract, options: SessionOptions, now: datetime) -> None:

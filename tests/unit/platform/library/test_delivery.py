@@ -57,7 +57,7 @@ def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
                         updated_at=1,
                         blob=written.blob,
                         size=written.size,
-                        sha256=written.sha256,
+                        sealed_sha256=written.sealed_sha256,
                     )
                 )
     return found
