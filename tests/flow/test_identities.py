@@ -126,7 +126,7 @@ PUBLIC_CALLS = {
     "readyz_readyz",
 }
 OPERATORS_CALLS = {"GET /metrics"}  # test_metrics
-DOCUMENTS = {"GET /openapi.json", "HEAD /openapi.json", "GET /docs"}
+DOCUMENTS = {"GET /openapi.json", "HEAD /openapi.json", "GET /docs", "GET /docs/{name}"}
 CONSENT_PAGES = {  # test_consent_safety and test_consent_links: each is of one browser
     "GET /apps/saas/{kind}",
     "GET /apps/saas/static/{name}",

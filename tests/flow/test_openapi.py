@@ -6,13 +6,16 @@ No answer is a server error, none differs from its schema, and none holds anythi
 import json
 import re
 import time
+from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from playwright.async_api import Browser, expect
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -22,6 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from privateshare.platform.app import create_app
 from privateshare.platform.runtime import Platform
+from tests.flow.browsing import chromium, visiting
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.routes import PAGES, repeats_newer, routes_of
 from tests.flow.served import Served
@@ -124,7 +128,7 @@ def test_thousands_of_calls_are_answered_as_described(
     assert make_calls(described, caller, stranger, THOROUGH) >= 2000
 
 
-UNDESCRIBED = {"GET /openapi.json", "HEAD /openapi.json", "GET /docs", "GET /metrics"}
+UNDESCRIBED = {"GET /openapi.json", "HEAD /openapi.json", "GET /docs", "GET /docs/{name}", "GET /metrics"}
 UNSIGNED = {
     "GET /healthz",
     "GET /readyz",
@@ -218,13 +222,50 @@ async def test_answers_carry_the_headers_that_are_described(document: dict[str, 
         assert {header for header in told if header.lower() not in answer.headers} == set()
 
 
-def test_people_can_read_the_description(served: Served):
-    """One page without scripts or anything from elsewhere."""
+FILES_OF_THE_PAGE = ("icon.svg", "swagger-ui-bundle.js", "swagger-ui.css", "viewer.css", "viewer.js")
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+async def test_people_can_read_the_description(
+    served: Served, browser: Browser, document: dict[str, Any], width: int, scheme: str
+):
+    """Every call, in light and dark, on a phone without scrolling sideways; within the page's policy."""
+    async with visiting(browser, viewport={"width": width, "height": 740}, color_scheme=scheme) as page:
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        await page.goto(f"{served.origin}/docs")
+        await expect(page.locator(".opblock")).to_have_count(len(operations(document)), timeout=20_000)
+        await page.locator("#operations-oauth-v1_7_authorize .opblock-summary-control").click()
+        await expect(page.get_by_text("code_challenge_method")).to_be_visible()
+        await expect(page.get_by_text("Try it out")).to_have_count(0)
+        assert await page.evaluate("document.documentElement.scrollWidth") == width
+        assert await page.evaluate("document.documentElement.classList.contains('dark-mode')") is (scheme == "dark")
+        assert {url.split("/")[2] for url in requests if not url.startswith("data:")} == {
+            urlsplit(served.origin).netloc
+        }
+
+
+def test_the_page_of_the_description_runs_nothing_from_elsewhere(served: Served):
+    """Its policy allows files of this platform only, and nothing inline; they are cached until they change."""
     page = httpx2.get(f"{served.origin}/docs")
-    assert page.status_code == 200
-    assert "<script" not in page.text
-    assert "http" not in page.text.replace("httpx", "").split("<body>")[0]
-    assert "/v1.7/oauth/authorize" in page.text
-    assert "code_challenge_method" in page.text
-    assert "X-Metadata" in page.text
-    assert "default-src 'none'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "://" not in page.text
+    named = re.findall(r"docs/([^?\"]+)\?(\w+)", page.text)
+    assert sorted(name for name, _ in named) == list(FILES_OF_THE_PAGE)
+    for name, _ in named:
+        plain = httpx2.get(f"{served.origin}/docs/{name}", headers={"accept-encoding": "identity"})
+        packed = httpx2.get(f"{served.origin}/docs/{name}", headers={"accept-encoding": "gzip"})
+        assert plain.status_code == packed.status_code == 200
+        assert plain.content == packed.content
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "immutable" in plain.headers["cache-control"]
+    for missing in ("page.html", "LICENSE", "..%2fopenapi.py", "%2e%2e/__init__.py"):
+        assert httpx2.get(f"{served.origin}/docs/{missing}").status_code == 404

@@ -144,6 +144,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 def _complete(path: str, operation: dict[str, Any]) -> None:
     storage, name = path.startswith("/cloud/"), operation["operationId"]
     schema = "StorageError" if storage else "Error"
+    operation["summary"] = operation["description"].split("\n")[0].split(". ")[0].rstrip(".")
     operation["responses"].pop("422", None)
     for answer in operation["responses"].values():
         answer["headers"] = _headers("X-Request-Id", *ANSWER_HEADERS.get(name, ()))

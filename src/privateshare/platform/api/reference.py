@@ -1,44 +1,79 @@
-"""The API's description for people: one page without scripts, made of the OpenAPI document."""
+"""The API's description for people: Swagger UI, from a wheel, with nothing from elsewhere. ADR 13."""
 
-from typing import Any
+import gzip
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
 
 from fastapi import APIRouter, Request
-from jinja2 import Environment, PackageLoader
-from starlette.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
 
-from privateshare.platform.api.openapi import describe
+from privateshare.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-_templates = Environment(loader=PackageLoader("privateshare.platform.api"), autoescape=True, trim_blocks=True)
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+OURS, SWAGGER_UI = files("privateshare.platform.api") / "viewer", files("fastapi_standalone_docs") / "static/swagger"
+TYPES = {
+    "icon.svg": "image/svg+xml",
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "viewer.css": "text/css",
+    "viewer.js": "text/javascript",
+}
+YEAR_SECONDS = 365 * 24 * 3600
 
 
 @router.get("/docs")
-async def docs(request: Request) -> HTMLResponse:
-    """Every call with its parameters, body and answers."""
-    document = describe(request.app)
-    calls = [
-        {"path": path, "method": method.upper(), **operation}
-        for path, operations in document["paths"].items()
-        for method, operation in operations.items()
-    ]
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for call in calls:
-        groups.setdefault((call.get("tags") or ["other"])[0], []).append(call)
-    page = _templates.get_template("reference.html").render(
-        document=document, groups=groups, schemas=document["components"]["schemas"], name=_schema_name
+async def docs() -> HTMLResponse:
+    """Show every call with its parameters, body and answers."""
+    headers = {
+        "content-security-policy": POLICY,
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
+    return HTMLResponse(_page(), headers=headers)
+
+
+@router.get("/docs/{name}")
+async def asset(request: Request, name: str) -> Response:
+    """Give a file of the page, cacheable for good: its address changes with its content."""
+    if name not in TYPES:
+        raise NotFound("There is no such file")
+    headers = {"cache-control": f"public, max-age={YEAR_SECONDS}, immutable", "vary": "accept-encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(_compressed(name), media_type=TYPES[name], headers=headers | {"content-encoding": "gzip"})
+    return Response(_content(name), media_type=TYPES[name], headers=headers)
+
+
+@cache
+def _page() -> str:
+    environment = Environment(
+        loader=PackageLoader("privateshare.platform.api", "viewer"), autoescape=True, undefined=StrictUndefined
     )
-    return HTMLResponse(page, headers={"content-security-policy": POLICY})
+    return environment.get_template("page.html").render(
+        hashes={name: sha256(_content(name)).hexdigest()[:12] for name in TYPES}
+    )
 
 
-def _schema_name(content: dict[str, Any]) -> str:
-    """The name of the schema of a body or an answer, or its media type if it has none."""
-    for media_type, described in content.items():
-        schema = described.get("schema") or {}
-        reference = schema.get("$ref") or (schema.get("items") or {}).get("$ref")
-        for option in schema.get("anyOf", []):
-            reference = reference or option.get("$ref")
-        return str(reference).rsplit("/", 1)[-1] if reference else str(media_type)
-    return ""
+@cache
+def _content(name: str) -> bytes:
+    folder = SWAGGER_UI if name.startswith("swagger-ui") else OURS
+    return folder.joinpath(name).read_bytes()
+
+
+@cache
+def _compressed(name: str) -> bytes:
+    return gzip.compress(_content(name))
