@@ -1,9 +1,10 @@
-"""What somebody opens who has seized a platform's disk with its master key, and has older copies of its blobs.
+"""What somebody opens who has seized a platform's disk with its master key, and has backups of blobs and database.
 
-They know this code. They look for everything that once wrapped a data key in every byte that is left: tables, indexes,
+They know this code: they look for everything that once wrapped a data key in every byte that is left, tables, indexes,
 write-ahead log, leftovers; and they try each of it with every key that is left in any file.
 """
 
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,10 +23,16 @@ SMALL_BYTES = 64 * 1024  # a file with a key in it has no more
 
 @dataclass(frozen=True)
 class Seized:
-    """A data folder whose server has stopped, and copies of blobs from before."""
+    """A data folder whose server has stopped; copies of blobs from before, and of the database."""
 
     data: Path
     blobs: dict[str, bytes]
+    database: Path | None = None
+
+    def has(self, secret: bytes) -> list[Path]:
+        """The files that a secret is in, as it is or written in a usual way."""
+        shapes = (secret, secret.hex().encode(), b64encode(secret)[:-1], urlsafe_b64encode(secret)[:-1])
+        return [path for path in self._files() if any(shape in path.read_bytes() for shape in shapes)]
 
     def opened(self) -> set[str]:
         """The blobs that open, by their names."""
@@ -47,10 +54,13 @@ class Seized:
     def _wrapped(self, master: MasterKey) -> Iterator[bytes]:
         """Whatever looks like a wrapped data key: each begins with the id of the master key."""
         mark = master.seal("any", "thing", b"")[:KEY_ID_BYTES]
-        for path in files_below(self.data):
+        for path in self._files():
             data, at = path.read_bytes(), -1
             while (at := data.find(mark, at + 1)) >= 0:
                 yield data[at : at + WRAPPED_BYTES]
+
+    def _files(self) -> set[Path]:
+        return files_below(self.data) | (files_below(self.database) if self.database else set())
 
     def _keys_left(self) -> Iterator[bytes]:
         """What may be an erasure key: each piece of a small file, at the places where one could begin."""

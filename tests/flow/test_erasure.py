@@ -1,6 +1,7 @@
 """Nobody can undo an erasure, whatever they find on the disk and whatever they kept of it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
-from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.people import SPOTIFY, People
 from tests.flow.seizing import Seized, copied_blobs
 from tests.flow.served import serving
 from tests.flow.test_wire_sessions import wait_until_over
@@ -24,26 +25,34 @@ async def checkpoint(platform: Platform) -> None:
 
 
 async def test_what_was_erased_opens_no_more(tmp_path: Path) -> None:
-    """With the whole disk, the master key, and copies of the blobs from before: nothing of who was erased opens."""
-    data = tmp_path / "data"
+    """With the whole disk, the master key, and backups of blobs and database: nothing of who was erased opens."""
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    tokens, libraries = {}, {}
     with serving(data) as served:
         async with operator_platform(Settings(data=data)) as platform:
             people = People(platform, served.origin)
             wire = await people.contract()
-            ids = {}
             for name in ("by the operator", "by the app", "who stays"):
-                tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
-                assert wait_until_over(wire, tokens, session)["status"]["state"] == "completed"
-                ids[name] = (tokens, str(await people.library_of(tokens)))
+                tokens[name], session = await people.user(wire, sources=(SPOTIFY,))
+                assert wait_until_over(wire, tokens[name], session)["status"]["state"] == "completed"
+                libraries[name] = await people.library_of(tokens[name])
             await checkpoint(platform)
             blobs = copied_blobs(data)
-            assert Seized(data, blobs).opened() == blobs.keys()
+            shutil.copytree(data / "postgres" / "cluster", backup, ignore=lambda *_: [".s.PGSQL.5432"])
+            keys = {name: platform.erasure_keys.store.read(library) for name, library in libraries.items()}
+            assert Seized(data, blobs, backup).opened() == blobs.keys()
 
             command = [sys.executable, "-m", "privateshare", "person", "erase", "--yes", "--json", "--data", str(data)]
-            done = subprocess.run([*command, ids["by the operator"][0].claims["sub"]], capture_output=True, check=True)
-            assert json.loads(done.stdout)["erased"] == ids["by the operator"][0].claims["sub"]
-            assert wire.call("DELETE", "user", access_token=ids["by the app"][0].access).status_code == 200
+            erased = tokens["by the operator"].claims["sub"]
+            done = subprocess.run([*command, erased], capture_output=True, check=True)
+            assert json.loads(done.stdout) == {"erased": erased, "key": "destroyed"}
+            assert wire.call("DELETE", "user", access_token=tokens["by the app"].access).status_code == 200
             await checkpoint(platform)
-    opened = Seized(data, blobs).opened()
-    assert {name.split("/")[1] for name in opened} == {ids["who stays"][1]}
-    assert opened == {name for name in blobs if ids["who stays"][1] in name}
+    seized = Seized(data, blobs, backup)
+    staying = str(libraries["who stays"])
+    assert seized.opened() == {name for name in blobs if staying in name}
+    assert {name: [path.name for path in seized.has(key)] for name, key in keys.items()} == {
+        "by the operator": [],
+        "by the app": [],
+        "who stays": [staying],
+    }

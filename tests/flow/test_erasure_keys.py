@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import select, text
 
 from privateshare.errors import ConfigurationError
@@ -35,6 +36,7 @@ from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.sweeping import sweep_whole
 from tests.flow.wire import Tokens, Wire, check_error
+from tests.s3 import serving_s3
 
 GIVE_UP_SECONDS = 30
 ACCOUNTS = "permission-access/accounts"
@@ -341,6 +343,25 @@ async def test_a_platform_starts_with_its_own_key_store_only(tmp_path: Path) -> 
     with pytest.raises(ConfigurationError, match="another database"):
         await start(other, key_url=keys.as_uri())
     await start(data)
+
+
+async def test_keys_in_a_bucket(tmp_path: Path) -> None:
+    """A platform whose keys are in S3 starts with a bucket that forgets, and destroys them there."""
+    with serving_s3() as s3:
+        kept, forgets = s3.bucket("Enabled"), s3.bucket()
+        with pytest.raises(ConfigurationError, match="PRIVATESHARE_KEY_URL to a bucket without versioning"):
+            await start(tmp_path / "data", key_url=f"s3://{kept}/keys")
+        settings = Settings(data=tmp_path / "other", database_pool_size=2, key_url=SecretStr(f"s3://{forgets}/keys"))
+        async with running_platform(settings) as (platform, _):
+            async with platform.database.transaction() as db:
+                library = await create_library(db, platform)
+            key = await platform.erasure_keys.read(library.id)
+            assert key in s3.everything(forgets)
+            async with platform.database.transaction() as db:
+                assert await open_library(db, platform, library.id) == library
+                await erase_library(db, platform, library.id)
+            assert key not in s3.everything(forgets)
+        assert not (tmp_path / "other" / "keys").exists()
 
 
 AS_IT_WAS = (
