@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from examples.walking import Browser, consent
 
-from tests.flow.consenting import ask, asking_contract
+from tests.flow.consenting import accounts, ask, asking_contract, opened
 from tests.flow.people import FHIR_FILE, People
 from tests.flow.test_wire_sessions import read, wait_until_over
 from tests.flow.wire import Tokens, Wire
@@ -47,3 +47,19 @@ async def test_without_a_limit_of_time_everything_comes(wire: Wire) -> None:
     """What cannot be dated is no less delivered where dates do not matter."""
     _, found = shared(wire, CASES / "time-window-malformed-dates.json")
     assert len(found) == 20
+
+
+async def test_one_person_with_two_hospitals_has_one_account(wire: Wire) -> None:
+    """Both hospitals' values come, under the person's name."""
+    tokens, found = shared(wire, CASES / "fhir-apple-two-hospitals.zip")
+    assert sorted(thing["id"] for thing in found) == ["77", "a", "b", "e1a"]
+    assert [account["username"] for account in accounts(wire, tokens.access)] == ["Ana Moss"]
+
+
+async def test_two_people_in_one_record_are_refused(wire: Wire) -> None:
+    """The page says why, and nothing is connected."""
+    browser = opened(ask(wire, f"&service={FHIR_FILE}").url)
+    browser.submit("continue", file=CASES / "fhir-two-people-without-ids.json")
+    assert browser.page is not None
+    assert (browser.page.name, browser.page.status) == ("connect", 422)
+    assert "records of several people" in browser.page.html

@@ -1,4 +1,4 @@
-"""Which dates of a FHIR resource say when it was, and what stretch of time they name. ADR 0014.
+"""Which dates of a FHIR resource say when it was, and what stretch of time they name. ADR 0015.
 
 The rule goes by the names of elements, as they are in any version of FHIR from DSTU2 to R5, and not by a list for each
 type, so that it holds for types and elements that nobody thought of. Whoever changes it so that more elements count

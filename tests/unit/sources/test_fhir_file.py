@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.fhir_file.sample import sample_resources
 from privateshare.sources.fhir_file.source import FhirFile
 
+CASES = Path(__file__).parents[2] / "data" / "cases"
 PATIENT: dict[str, Any] = {
     "resourceType": "Patient",
     "id": "p1",
@@ -73,6 +75,19 @@ def test_a_record_has_the_name_of_its_patient() -> None:
     """The account is the patient's, by id and name."""
     told = identity(bundle([OBSERVATION, PATIENT]))
     assert (told.provider_account_id, told.display_name, told.type) == ("p1", "Ada Maria Björk", "IMPORTED")
+
+
+def test_a_person_with_a_record_at_two_hospitals_is_let_in() -> None:
+    """Each hospital has a Patient for them, with the same name and day of birth."""
+    data = (CASES / "fhir-apple-two-hospitals.zip").read_bytes()
+    assert identity(data).display_name == "Ana Moss"
+    assert sorted(thing["id"] for thing in delivered(data)) == ["77", "a", "b", "e1a"]
+
+
+def test_two_people_without_ids_are_refused() -> None:
+    """Nobody's record is lent in the name of another."""
+    with pytest.raises(Broken, match="records of several people"):
+        identity((CASES / "fhir-two-people-without-ids.json").read_bytes())
 
 
 @pytest.mark.parametrize("name", [None, [], "Ada", [{}], [{"given": "Ada"}], [7], [{"family": 3, "given": [4]}]])

@@ -1,15 +1,252 @@
-"""Whose record it is."""
+"""What a Patient says of a person, and whether two Patients are certainly one person. ADR 0016."""
 
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from privateshare.protocol.dates import read_date
+from privateshare.protocol.window import Window
 from privateshare.sources.contract import JsonObject
+from privateshare.sources.fhir_file.references import Reference, read_reference
 
 UNNAMED = "Health record"
 
+DAY = 86_400_000  # milliseconds
+MAX_NAMES, MAX_IDENTIFIERS, MAX_LINKS, MAX_TEXT = 20, 50, 50, 500
+# Numbers that a country gives to each of its people: two of them are two people.
+NATIONAL_SYSTEMS = frozenset(
+    (
+        *("http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1", "https://fhir.nhs.uk/Id/nhs-number"),
+        *("http://fhir.nl/fhir/NamingSystem/bsn", "urn:oid:2.16.840.1.113883.2.4.6.3"),
+    )
+)
+_NATIONAL_TYPE = re.compile(r"SS|NI|SB|NN[A-Z]{0,3}")
+FORMER_USES = ("old", "maiden", "nickname", "anonymous", "temp")
+_TITLES = frozenset(("dr", "frau", "herr", "miss", "mr", "mrs", "ms", "prof"))
+_SEXES = frozenset(("male", "female"))
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The words of a name, in lower case and without accents. `words`: all of them.
+
+    `is_former`: whether it is a name of before, or only what friends say.
+    """
+
+    family: frozenset[str]
+    given: tuple[str, ...]
+    suffix: frozenset[str]
+    words: frozenset[str]
+    is_former: bool = False
+
+    def agrees(self, other: "Name", *, exactly: bool) -> bool:
+        """Whether it is the name of the same person: of the given names, all but the first may be short or missing."""
+        if self.suffix and other.suffix and self.suffix != other.suffix:
+            return False
+        if not (self.family and self.given and other.family and other.given):
+            return len(self.words) > 1 and self.words == other.words
+        if self.family != other.family:
+            return False
+        if exactly:
+            return self.given == other.given
+        shorter, longer = sorted((self.given, other.given), key=len)
+        return shorter[0] == longer[0] and _is_short_for(shorter[1:], longer[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What a Patient says of a person.
+
+    Attributes:
+        references: What the resource may be referred to by.
+        has_id: Whether it has an id of its own.
+        birth: The day of birth; None if it is not known.
+        birth_order: Which of several children born together.
+        is_one_of_several: Whether others were born with them.
+        links: The Patients that are the same person, as it says.
+        is_replaced: Whether it says that another Patient holds for the person now.
+        is_contained: Whether it is a part of another resource, of which it says little.
+        version: What tells it from other versions of itself.
+        shown_name: The name as FHIR has it.
+    """
+
+    references: frozenset[Reference]
+    has_id: bool
+    names: tuple[Name, ...]
+    birth: Window | None
+    sex: str | None
+    birth_order: int | None
+    is_one_of_several: bool
+    identifiers: frozenset[tuple[str, str]]
+    national: frozenset[tuple[str, str]]
+    links: frozenset[Reference]
+    is_replaced: bool
+    is_contained: bool
+    version: tuple[str, str] | None
+    shown_name: str
+
+    def is_known_as(self, reference: Reference) -> bool:
+        """Whether a reference may mean this Patient."""
+        return any(own.may_be(reference) for own in self.references)
+
+    def contradicts(self, other: "Patient") -> bool:
+        """Whether the two cannot be one person."""
+        if self.birth and other.birth and not self.birth.touches(other.birth):
+            return not (self._is_version_of(other) and self._has_name_of(other))  # it was corrected
+        if None not in (self.birth_order, other.birth_order) and self.birth_order != other.birth_order:
+            return True
+        mine, theirs = dict(self.national), dict(other.national)
+        return any((system, theirs[system]) not in self.national for system in mine.keys() & theirs.keys())
+
+    def is_same(self, other: "Patient") -> bool:
+        """Whether the two are certainly one person."""
+        if self.contradicts(other):
+            return False
+        if self.names_same_person(other) or self.identifiers & other.identifiers or self._is_linked_to(other):
+            return True
+        if self.is_contained or other.is_contained:
+            return self._has_name_of(other)
+        if not self._shares_reference(other):
+            return False
+        unnamed = not self.names or not other.names
+        return unnamed or self._has_name_of(other) or self._is_version_of(other)
+
+    def names_same_person(self, other: "Patient") -> bool:
+        """Whether name and day of birth are the same, and the sex is not another."""
+        if self.birth is None or other.birth is None or {self.sex, other.sex} == _SEXES:
+            return False
+        return _is_day(self.birth) and _is_day(other.birth) and self._has_name_of(other)
+
+    def _has_name_of(self, other: "Patient") -> bool:
+        exactly = self.is_one_of_several or other.is_one_of_several
+        return any(mine.agrees(theirs, exactly=exactly) for mine in self.names for theirs in other.names)
+
+    def _shares_reference(self, other: "Patient") -> bool:
+        return any(self.is_known_as(reference) for reference in other.references)
+
+    def _is_version_of(self, other: "Patient") -> bool:
+        versions = {self.version, other.version}
+        return self._shares_reference(other) and None not in versions and len(versions) > 1
+
+    def _is_linked_to(self, other: "Patient") -> bool:
+        return (
+            any(other.is_known_as(link) for link in self.links)
+            or any(self.is_known_as(link) for link in other.links)
+            or any(mine.may_be(theirs) for mine in self.links for theirs in other.links)
+        )
+
+
+def read_patient(
+    patient: JsonObject, server: str | None = None, full_url: Reference | None = None, *, is_contained: bool = False
+) -> Patient:
+    """Read a Patient; what is not as FHIR has it says nothing.
+
+    Args:
+        patient: The resource.
+        server: The server that it is on, if that is known.
+        full_url: What a Bundle calls it, if it is in one.
+        is_contained: Whether it is a part of another resource.
+    """
+    id_ = patient.get("id")
+    has_id = isinstance(id_, str) and bool(id_) and not is_contained
+    own = {Reference("Patient", str(id_), server)} if has_id else set()
+    identifiers = list(_identifiers(patient))
+    order, several = patient.get("multipleBirthInteger"), patient.get("multipleBirthBoolean")
+    is_number = isinstance(order, int) and not isinstance(order, bool)
+    links = _objects(patient.get("link"))[:MAX_LINKS]
+    return Patient(
+        references=frozenset(own | ({full_url} if full_url else set())),
+        has_id=has_id,
+        names=tuple(_names(patient)),
+        birth=read_date(patient.get("birthDate")),
+        sex=sex if (sex := patient.get("gender")) in ("male", "female") else None,
+        birth_order=order if is_number else None,
+        is_one_of_several=is_number or several is True,
+        identifiers=frozenset((system, value) for system, value, _ in identifiers),
+        national=frozenset((system, value) for system, value, is_national in identifiers if is_national),
+        links=frozenset(reference for link in links if (reference := _linked(link, server)) is not None),
+        is_replaced=any(link.get("type") in ("replaced-by", "replace") for link in links),
+        is_contained=is_contained,
+        version=_version(patient),
+        shown_name=patient_name(patient),
+    )
+
 
 def patient_name(patient: JsonObject) -> str:
-    """The person's name as FHIR has it; archives vary, so anything unexpected gives a plain word instead."""
+    """Return the person's name as FHIR has it; archives vary, so anything unexpected gives a plain word instead."""
     try:
         name = patient["name"][0]
         words = name.get("text") or " ".join([*name.get("given", []), name.get("family", "")])
-        return str(words).strip() or UNNAMED
+        return str(words).strip()[:MAX_TEXT] or UNNAMED
     except (KeyError, IndexError, AttributeError, TypeError):
         return UNNAMED
+
+
+def _names(patient: JsonObject) -> Iterator[Name]:
+    for name in _objects(patient.get("name"))[:MAX_NAMES]:
+        family = frozenset(_words(name.get("family")))
+        given, suffix = tuple(_words(name.get("given"))), frozenset(_words(name.get("suffix")))
+        words = family.union(given) or frozenset(_words(name.get("text")))
+        if words:
+            yield Name(family, given, suffix, words, is_former=name.get("use") in FORMER_USES)
+
+
+def _words(value: Any) -> list[str]:
+    """Return the words of a text, or of a list of texts, in the form in which names are compared."""
+    texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+    plain = unicodedata.normalize("NFKD", " ".join(texts)[:MAX_TEXT])
+    letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    return [word for word in re.findall(r"[^\W_]+", letters) if word not in _TITLES]
+
+
+def name_words(text: object) -> frozenset[str]:
+    """Return the words of a person's name in one text, as they are compared."""
+    return frozenset(_words(text))
+
+
+def _is_short_for(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
+    """Whether each name, or its first letter, is among the others, in the same order."""
+    rest = iter(long)
+    return all(any(name in (one, one[:1]) or one == name[:1] for one in rest) for name in short)
+
+
+def _is_day(birth: Window) -> bool:
+    return birth.start is not None and birth.end is not None and birth.end - birth.start < DAY
+
+
+def birth_day(birth: Window | None) -> str | None:
+    """Return the day of birth, such as 1980-01-01; None if only the month or year is known."""
+    if birth is None or birth.start is None or not _is_day(birth):
+        return None
+    return datetime.fromtimestamp(birth.start / 1000, UTC).date().isoformat()
+
+
+def _identifiers(patient: JsonObject) -> Iterator[tuple[str, str, bool]]:
+    for identifier in _objects(patient.get("identifier"))[:MAX_IDENTIFIERS]:
+        system, value = identifier.get("system"), identifier.get("value")
+        if isinstance(system, str) and isinstance(value, str) and system and value and len(system + value) < MAX_TEXT:
+            type_ = identifier.get("type")
+            codes = _objects(type_.get("coding")) if isinstance(type_, dict) else []
+            national = any(_NATIONAL_TYPE.fullmatch(str(coding.get("code"))) for coding in codes)
+            yield system, re.sub(r"[\s-]", "", value), national or system in NATIONAL_SYSTEMS
+
+
+def _linked(link: JsonObject, server: str | None) -> Reference | None:
+    other = link.get("other")
+    found = read_reference(other.get("reference"), server) if isinstance(other, dict) else None
+    return found if found is not None and found.type in (None, "Patient") else None
+
+
+def _version(patient: JsonObject) -> tuple[str, str] | None:
+    meta = patient.get("meta")
+    if not isinstance(meta, dict) or not (meta.get("versionId") or meta.get("lastUpdated")):
+        return None
+    return str(meta.get("versionId")), str(meta.get("lastUpdated"))
+
+
+def _objects(value: Any) -> list[JsonObject]:
+    """Return the objects of a list, or the one that stands in its place."""
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]

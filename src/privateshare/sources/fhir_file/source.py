@@ -17,11 +17,9 @@ from privateshare.sources.contract import (
     pages,
 )
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
-from privateshare.sources.fhir_file.patient import UNNAMED, patient_name
+from privateshare.sources.fhir_file.people import People
 from privateshare.sources.fhir_file.record import read_resources
 from privateshare.sources.fhir_file.sample import sample_resources
-
-UNKNOWN = "record"  # one need not say whose it is
 
 
 class FhirFile:
@@ -51,19 +49,16 @@ class FhirFile:
         """Whose record it is; the file is read to its end. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
-        known, patients = False, {}
+        known, people = False, People()
         for resource in read_resources(connection.archive):
             known = known or resource["resourceType"] in OBJECT_TYPES
-            if resource["resourceType"] == "Patient":
-                patients[str(resource.get("id") or UNKNOWN)] = patient_name(resource)
-            if len(patients) > 1:
-                raise Broken("The file holds the records of several people. Upload the record of one person.")
+            people.see(resource)
         if not known:
             raise Broken(
                 "The file holds no health record in FHIR. Export the record as FHIR R4 in JSON and upload that."
             )
-        patient_id, name = next(iter(patients.items()), (UNKNOWN, UNNAMED))
-        return Identity(patient_id, name)
+        person = people.person()
+        return Identity(person.account_id, person.name)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """The resources of these object types. Raises Broken."""

@@ -1,0 +1,249 @@
+"""Whose record it is, told from its resources one by one. A record that may be of two people is refused. ADR 0016."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import combinations
+from typing import Any, TypeVar
+
+from privateshare.sources.contract import Broken, JsonObject
+from privateshare.sources.fhir_file.patient import UNNAMED, Patient, birth_day, name_words, read_patient
+from privateshare.sources.fhir_file.references import Reference, read_reference
+
+_Thing = TypeVar("_Thing")
+
+UNKNOWN = "record"  # a record need not say whose it is
+MAX_PATIENTS, MAX_SUBJECTS, MAX_OTHERS = 100, 500, 100_000
+MAX_CONTAINED_DEPTH = 3
+
+# Elements at the top of resources that name whom they are about. Those of the second kind name only Patients.
+_SUBJECTS = ("subject", "individual", "for", "candidate")
+_PATIENTS = ("patient", "beneficiary")
+# Resource types that a `subject` may be where it is not a person: what they are known by is kept, to tell.
+_OTHER_SUBJECTS = frozenset(
+    (
+        *("BiologicallyDerivedProduct", "Device", "Group", "HealthcareService", "Location", "Medication"),
+        *("Organization", "Practitioner", "PractitionerRole", "Procedure", "RelatedPerson", "Specimen", "Substance"),
+    )
+)
+
+
+def several_people() -> Broken:
+    """Make the refusal of a record that is, or may be, of more than one person."""
+    return Broken("The file holds the records of several people. Upload the record of one person.")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whose record it is. `account_id` is the same whichever hospitals' records are in the file."""
+
+    account_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a resource is about, as it says: by a reference, by an identifier, or by nothing but a name.
+
+    Attributes:
+        may_be_other: Whether it may be a thing or a place as well.
+    """
+
+    reference: Reference | None
+    identifier: tuple[str, str] | None
+    words: frozenset[str]
+    may_be_other: bool
+
+    def is_about(self, patient: Patient) -> bool:
+        """Whether it means a Patient."""
+        if self.reference is not None and patient.is_known_as(self.reference):
+            return True
+        if self.identifier is not None and self.identifier in patient.identifiers:
+            return True
+        by_name = self.reference is None and self.identifier is None
+        return by_name and any(name.words <= self.words for name in patient.names)
+
+    def may_be(self, other: "Subject") -> bool:
+        """Whether the two mean the same one."""
+        if self.reference is not None and other.reference is not None:
+            return self.reference.may_be(other.reference)
+        if self.identifier is not None or other.identifier is not None:
+            return self.identifier == other.identifier
+        return self.reference is None and other.reference is None and self.words == other.words
+
+
+@dataclass(slots=True)
+class People:
+    """The people of a record: what its Patients say, and whom its other resources name."""
+
+    _patients: list[Patient] = field(default_factory=list)
+    _subjects: set[Subject] = field(default_factory=set)
+    _same: list[frozenset[Reference]] = field(default_factory=list)  # each: Patients that are one person
+    _others: set[str] = field(default_factory=set)  # ids of things and places
+
+    def see(self, resource: JsonObject, full_url: object = None) -> None:
+        """Take a resource into account.
+
+        Args:
+            resource: The resource.
+            full_url: What the Bundle that it is in calls it.
+
+        Raises:
+            Broken: It is certain by now that there are more than one.
+        """
+        url = read_reference(full_url)
+        server = url.server if url is not None and url.type is not None else None
+        kind = resource.get("resourceType")
+        if kind == "Patient":
+            self._add(read_patient(resource, server, url))
+        elif kind in ("Person", "Linkage"):
+            self._note_links(resource, server)
+        elif kind in _OTHER_SUBJECTS and len(self._others) < MAX_OTHERS:
+            self._others.update(id_.lower() for id_ in (resource.get("id"), url and url.id) if isinstance(id_, str))
+        self._see_subjects(resource, server, MAX_CONTAINED_DEPTH)
+
+    def person(self) -> Person:
+        """Tell whose record it is.
+
+        Raises:
+            Broken: It is not certain that it is of one person.
+        """
+        strangers = [subject for subject in self._subjects if not self._is_known(subject)]
+        referred = [subject.reference for subject in strangers if subject.reference is not None]
+        if self._patients:
+            # A Patient without an id may be the one that the others refer to.
+            only_referred = len(referred) == len(strangers) and not all(patient.has_id for patient in self._patients)
+            of_one = _are_connected(self._patients, self._are_one) and (not strangers or only_referred)
+        else:
+            of_one = _are_connected(strangers, Subject.may_be)
+        if not of_one or not all(one.may_be(other) for one, other in combinations(referred, 2)):
+            raise several_people()
+        return self._told(referred)
+
+    def _see_subjects(self, resource: JsonObject, server: str | None, depth: int) -> None:
+        for subject in _subjects(resource, server):
+            self._subjects.add(subject)
+            if len(self._subjects) > MAX_SUBJECTS:
+                raise several_people()
+        contained = resource.get("contained")
+        for inner in contained if isinstance(contained, list) and depth else ():
+            if isinstance(inner, dict):
+                if inner.get("resourceType") == "Patient":
+                    self._add(read_patient(inner, server, is_contained=True))
+                self._see_subjects(inner, server, depth - 1)
+
+    def _add(self, patient: Patient) -> None:
+        if patient in self._patients:
+            return
+        if len(self._patients) == MAX_PATIENTS or any(patient.contradicts(other) for other in self._patients):
+            raise several_people()
+        self._patients.append(patient)
+
+    def _note_links(self, resource: JsonObject, server: str | None) -> None:
+        """Note what a Person or a Linkage says to be the same."""
+        name, member = ("link", "target") if resource.get("resourceType") == "Person" else ("item", "resource")
+        links = resource.get(name)
+        found = (
+            read_reference(link[member].get("reference"), server)
+            for link in (links if isinstance(links, list) else [])[:MAX_PATIENTS]
+            if isinstance(link, dict) and isinstance(link.get(member), dict)
+        )
+        same = frozenset(
+            reference for reference in found if reference is not None and reference.type in (None, "Patient")
+        )
+        if len(same) > 1 and same not in self._same and len(self._same) < MAX_PATIENTS:
+            self._same.append(same)
+
+    def _are_one(self, one: Patient, other: Patient) -> bool:
+        return one.is_same(other) or any(
+            any(one.is_known_as(reference) for reference in same)
+            and any(other.is_known_as(reference) for reference in same)
+            for same in self._same
+        )
+
+    def _is_known(self, subject: Subject) -> bool:
+        if any(subject.is_about(patient) for patient in self._patients):
+            return True
+        reference = subject.reference
+        if reference is None:
+            return False
+        if subject.may_be_other and reference.id.lower() in self._others:
+            return True
+        linked = [link for patient in self._patients for link in patient.links]
+        groups = [same for same in self._same if any(p.is_known_as(one) for p in self._patients for one in same)]
+        return any(link.may_be(reference) for link in [*linked, *(one for same in groups for one in same)])
+
+    def _told(self, referred: list[Reference]) -> Person:
+        own = [patient for patient in self._patients if not patient.is_contained] or self._patients
+        current = [patient for patient in own if not patient.is_replaced] or own
+        name = next((patient.shown_name for patient in current if patient.shown_name != UNNAMED), UNNAMED)
+        described = sorted(filter(None, map(_description, current)))
+        if described:
+            return Person(sha256(described[0].encode()).hexdigest()[:32], name)
+        own_ids = (
+            one.id for patient in current if patient.has_id for one in patient.references if one.type is not None
+        )
+        ids = sorted(own_ids) or sorted(reference.id for reference in referred)
+        return Person(ids[0] if ids else UNKNOWN, name)
+
+
+def _description(patient: Patient) -> str | None:
+    """Return name and day of birth, the same in the record of any hospital; None if they are not known."""
+    born = birth_day(patient.birth)
+    complete = [name for name in patient.names if name.family and name.given]
+    names = [name for name in complete if not name.is_former] or complete
+    if born is None or not names:
+        return None
+    return min(f"{' '.join(sorted(name.family))}, {name.given[0]}, {born}" for name in names)
+
+
+def _subjects(resource: JsonObject, server: str | None) -> Iterator[Subject]:
+    for name in (*_SUBJECTS, *_PATIENTS):
+        for value in _listed(resource.get(name)):
+            yield from _subject(value, server, is_patient=name in _PATIENTS)
+    for name in ("participant", "actor"):  # of an Appointment, and of its response
+        for value in _listed(resource.get(name)):
+            actor = value.get("actor", value) if isinstance(value, dict) else None
+            if isinstance(actor, dict) and _says_patient(actor):
+                yield from _subject(actor, server, is_patient=True)
+
+
+def _subject(value: Any, server: str | None, *, is_patient: bool) -> Iterator[Subject]:
+    told = value if isinstance(value, dict) else {"reference": value}
+    text, type_ = told.get("reference"), told.get("type")
+    reference = read_reference(text, server)
+    if reference is not None and reference.type not in (None, "Patient"):
+        return
+    if (isinstance(type_, str) and type_ != "Patient") or (isinstance(text, str) and text.strip().startswith("#")):
+        return
+    identifier = told.get("identifier")
+    known = _identifier(identifier) if isinstance(identifier, dict) else None
+    words = name_words(told.get("display")) if reference is None and known is None else frozenset[str]()
+    if reference is not None or known is not None or words:
+        certain = is_patient or type_ == "Patient" or (reference is not None and reference.type == "Patient")
+        yield Subject(reference, known, words, may_be_other=not certain)
+
+
+def _says_patient(reference: JsonObject) -> bool:
+    read = read_reference(reference.get("reference"))
+    return reference.get("type") == "Patient" or (read is not None and read.type == "Patient")
+
+
+def _identifier(identifier: JsonObject) -> tuple[str, str] | None:
+    system, value = identifier.get("system"), identifier.get("value")
+    return (system, value) if isinstance(system, str) and isinstance(value, str) and value else None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _are_connected(things: Sequence[_Thing], are_one: Callable[[_Thing, _Thing], bool]) -> bool:
+    """Whether all things are one, each with some other."""
+    if not things:
+        return True
+    reached, waiting = [things[0]], list(things[1:])
+    for thing in reached:
+        reached += [other for other in waiting if are_one(thing, other)]
+        waiting = [other for other in waiting if not any(other is one for one in reached)]
+    return not waiting
