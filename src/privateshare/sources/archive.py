@@ -1,65 +1,186 @@
-"""Reading what people upload, without trusting it: never unpacked to disk, never beyond a limit, always a stream."""
+"""The files of what people upload, without trusting it: never unpacked to disk, never beyond a limit, always a stream.
+
+What an upload is, its first bytes tell, not its name: a zip with whatever is in it, gzip, or anything else as it is.
+What is compressed is decompressed once to see that it is whole, and then again to be read.
+"""
 
 import gzip
 import io
 import lzma
-import re
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import PurePosixPath
+from typing import IO, BinaryIO, cast
 
-import ijson
-import orjson
-
-from privateshare.sources.contract import Broken, JsonObject
+from privateshare.sources.failures import Broken, LeftOut, shown_name
 
 MEGABYTE = 1024 * 1024
-BUFFER_BYTES = 256 * 1024
-MAX_ENTRIES = 10_000
+MAX_ENTRIES = 250_000
 MAX_PLAIN_BYTES = 16 * 1024 * MEGABYTE  # of all that is read from one archive
-MAX_RATIO = 200  # JSON of histories and records packs 10 to 40 times smaller; a bomb, over 1000
+MAX_RATIO = 200  # JSON of histories and records is compressed 10 to 40 times; a bomb, over 1000 times
 MIN_BOMB_BYTES = 50 * MEGABYTE  # below this no ratio matters
-MAX_ITEM_BYTES = 64 * MEGABYTE  # of one object with all its text and attachments
-PARSE_BYTES = 256 * 1024  # at a time: the parser begins a string that goes on in the next piece again
-MAX_DEPTH = 64  # of nested objects and arrays
+SMALL_BYTES = MEGABYTE  # a file of a zip of up to this size is read into memory
 GZIP_MAGIC = b"\x1f\x8b"
-ZIP_MAGIC = b"PK"
-BOM = b"\xef\xbb\xbf"
-# what the unpackers of the standard library raise over bytes that are not theirs
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+MAGIC_BYTES = 4
+ENCRYPTED = 1  # the bit of a zip entry's flags
+READABLE_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+OTHER_METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 97: "WavPack", 98: "PPMd"}
+# What the standard library raises over bytes that are not what they should be.
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError)
+SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})  # which systems add to folders
+
+Opening = Callable[[], AbstractContextManager[IO[bytes]]]
 
 
-def begins_with(archive: BinaryIO, length: int = 4) -> bytes:
-    """The first bytes, with the archive back at its start."""
-    archive.seek(0)
-    start = archive.read(length)
-    archive.seek(0)
-    return start
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file of an upload, or the upload itself, which has no path.
+
+    Attributes:
+        path: Where it is in the zip.
+        open: Opens it to be read from its start; to be closed before the next file is asked for.
+        size: How many bytes it has.
+    """
+
+    path: str
+    open: Opening
+    size: int
 
 
-def size_of(archive: BinaryIO) -> int:
-    """The size in bytes, with the archive back at its start."""
+class _TooMuch(Exception):
+    """More comes out of an upload than any export holds."""
+
+
+def uploaded_files(
+    archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None = None
+) -> Iterator[UploadedFile]:
+    """The files of an upload, one by one. Those that cannot be opened are named in `left_out`.
+
+    Args:
+        archive: The upload; it is read from its start.
+        left_out: Where it is noted what cannot be opened.
+        skip: Tells by its path which file of a zip is of no interest, so that nothing is said of it.
+
+    Raises:
+        Broken: It is empty, damaged, or unpacks to more than any export.
+    """
     size = archive.seek(0, io.SEEK_END)
     archive.seek(0)
-    return size
-
-
-@contextmanager
-def opened_zip(archive: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    """The archive as a zip. Raises Broken if it is none, is cut off, encrypted, empty, or would unpack to too much."""
-    packed_bytes = size_of(archive)
-    if packed_bytes == 0:
-        raise Broken("The file is empty. Download the archive again and upload that.")
-    if not begins_with(archive).startswith(ZIP_MAGIC):
-        raise Broken("The file is not a zip archive. Upload the .zip as you received it, without unpacking it.")
+    start = archive.read(MAGIC_BYTES)
+    if not start:
+        raise Broken("The file is empty. Download the export again and upload that.")
+    files = _Files(archive, left_out, max(MIN_BOMB_BYTES, min(MAX_PLAIN_BYTES, size * MAX_RATIO)))
     try:
-        with zipfile.ZipFile(archive) as found:
-            _check_entries(found.infolist(), packed_bytes)
-            yield found
-    except DAMAGE as error:
-        raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
+        if start.startswith(ZIP_MAGICS):
+            yield from files.of_zip(size, skip)
+        elif start.startswith(GZIP_MAGIC):
+            yield files.of_gzip()
+        else:
+            yield UploadedFile("", files.from_start, size)
+    except _TooMuch as error:
+        raise Broken("The file unpacks to far more than an export holds. Download the export again.") from error
+
+
+@dataclass(slots=True)
+class _Files:
+    archive: BinaryIO
+    left_out: LeftOut
+    bytes_left: int  # that may come out of the archive
+
+    def from_start(self) -> AbstractContextManager[IO[bytes]]:
+        """Opens the upload itself, which stays open."""
+        self.archive.seek(0)
+        return nullcontext(self.archive)
+
+    def of_gzip(self) -> UploadedFile:
+        """The one file that is compressed. Raises Broken if it is damaged."""
+        try:
+            return self._checked("", partial(_open_gzip, self.from_start))
+        except DAMAGE as error:
+            raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
+
+    def of_zip(self, size: int, skip: Callable[[str], bool] | None) -> Iterator[UploadedFile]:
+        """The files of a zip. Raises Broken if it cannot be opened."""
+        try:
+            archive = zipfile.ZipFile(self.archive)
+        except DAMAGE as error:
+            raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
+        with archive:
+            entries = archive.infolist()
+            _check_entries(entries, size)
+            for entry in entries:
+                path = entry.filename.replace("\\", "/")
+                if not (path.endswith("/") or _is_added_by_system(path) or (skip is not None and skip(path))):
+                    yield from self._entry(archive, entry, path)
+
+    def _entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> Iterator[UploadedFile]:
+        name = shown_name(path)
+        try:
+            file = self._open_entry(archive, entry, path)
+        except Broken as error:
+            self.left_out.name_damaged(name, error, entry.file_size)
+        except (*DAMAGE, RuntimeError):
+            damaged = Broken("%(name)s is damaged in the zip archive. Download the export again.", name=name)
+            self.left_out.name_damaged(name, damaged, entry.file_size)
+        else:
+            yield file
+
+    def _open_entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> UploadedFile:
+        """A file of a zip, without the gzip that it may be in. Raises Broken, or what DAMAGE has."""
+        _check_readable(entry, shown_name(path))
+        if entry.file_size <= SMALL_BYTES:
+            opened: Opening = partial(_from_memory, archive.read(entry))
+        else:
+            opened = partial(archive.open, entry)
+        with opened() as stream:
+            start = stream.read(MAGIC_BYTES)
+        if start.startswith(ZIP_MAGICS):
+            raise Broken(
+                "The zip archive holds another zip, %(name)s. Unpack the outer one and upload the inner one.",
+                name=shown_name(path),
+            )
+        return self._checked(path, partial(_open_gzip, opened) if start.startswith(GZIP_MAGIC) else opened)
+
+    def _checked(self, path: str, opened: Opening) -> UploadedFile:
+        """A file, once it was read to its end: only there it is known that it is whole. Raises what DAMAGE has."""
+        size = 0
+        with opened() as stream:
+            while piece := stream.read(MEGABYTE):
+                size += len(piece)
+                if size > self.bytes_left:
+                    raise _TooMuch
+        self.bytes_left -= size
+        return UploadedFile(path, opened, size)
+
+
+def _from_memory(data: bytes) -> AbstractContextManager[IO[bytes]]:
+    return io.BytesIO(data)
+
+
+def _open_gzip(opened: Opening) -> AbstractContextManager[IO[bytes]]:
+    return _Gzip(opened)
+
+
+class _Gzip(AbstractContextManager[IO[bytes]]):
+    """A gzip file with what it is read from, which are closed together."""
+
+    def __init__(self, opened: Opening) -> None:
+        self._inner = opened()
+        self._file: gzip.GzipFile | None = None
+
+    def __enter__(self) -> IO[bytes]:
+        self._file = gzip.GzipFile(fileobj=self._inner.__enter__())
+        return cast(IO[bytes], self._file)
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._inner.__exit__(None, None, None)
 
 
 def _check_entries(entries: list[zipfile.ZipInfo], packed_bytes: int) -> None:
@@ -70,134 +191,29 @@ def _check_entries(entries: list[zipfile.ZipInfo], packed_bytes: int) -> None:
             "The zip archive holds %(count)d files, more than any export. Upload the archive as you received it.",
             count=len(entries),
         )
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise Broken("The zip archive is protected with a password. Upload it without one.")
     plain_bytes = sum(entry.file_size for entry in entries)
-    # against the archive itself: what its entries say of themselves can overlap
+    # Compared with the archive itself: the sizes that its entries tell can be of overlapping parts.
     if plain_bytes > MAX_PLAIN_BYTES or plain_bytes > max(MIN_BOMB_BYTES, packed_bytes * MAX_RATIO):
-        raise Broken("The zip archive would unpack to far more than an export holds. Download the export again.")
+        raise _TooMuch
 
 
-class _Readable(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
+def _check_readable(entry: zipfile.ZipInfo, name: str) -> None:
+    if entry.flag_bits & ENCRYPTED:
+        raise Broken(
+            "%(name)s is protected with a password. "
+            "Unpack the archive, make a zip without a password, and upload that.",
+            name=name,
+        )
+    if entry.compress_type not in READABLE_METHODS:
+        raise Broken(
+            "%(name)s is compressed with %(method)s, which cannot be read here. "
+            "Unpack the archive, make an ordinary zip of its files, and upload that.",
+            name=name,
+            method=OTHER_METHODS.get(entry.compress_type, str(entry.compress_type)),
+        )
 
 
-class Metered(io.RawIOBase):
-    """A stream that raises Broken once more comes out of it than may."""
-
-    def __init__(self, stream: _Readable, packed_bytes: int) -> None:
-        self._stream = stream
-        self._left = max(MIN_BOMB_BYTES, min(MAX_PLAIN_BYTES, packed_bytes * MAX_RATIO))
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fills the buffer, as every raw stream does."""
-        data = self._stream.read(len(buffer))
-        self._left -= len(data)
-        if self._left < 0:
-            raise Broken("The file unpacks to far more than an export holds. Download the export again.")
-        buffer[: len(data)] = data
-        return len(data)
-
-
-@contextmanager
-def plain_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[io.BufferedReader]:
-    """One file of a zip as a bounded stream."""
-    with archive.open(entry) as stream:
-        yield io.BufferedReader(Metered(stream, entry.compress_size), BUFFER_BYTES)
-
-
-@contextmanager
-def plain_gzip(stream: BinaryIO, packed_bytes: int) -> Iterator[io.BufferedReader]:
-    """A gzip file as a bounded stream. Raises Broken if it is damaged."""
-    try:
-        with gzip.GzipFile(fileobj=stream) as unpacked:
-            yield io.BufferedReader(Metered(unpacked, packed_bytes), BUFFER_BYTES)
-    except DAMAGE as error:
-        raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
-
-
-class Guarded:
-    """A JSON document on its way to the parser, which holds one item and the names of all that it is nested in.
-
-    Raises Broken where that would be too much to hold.
-    """
-
-    _ESCAPED = re.compile(rb"\\.", re.DOTALL)
-    _OTHER_BYTES = bytes(set(range(256)) - set(b'[]{}"'))
-
-    def __init__(self, stream: _Readable, name: str) -> None:
-        self._stream, self._name = stream, name
-        self._item_bytes = 0
-        self._open = self._escape = b""
-        self._in_string = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        data = self._stream.read(size)
-        self._item_bytes += len(data)
-        if self._item_bytes > MAX_ITEM_BYTES:
-            raise Broken(
-                "%(name)s holds an entry that is larger than any export has. Download the export again.",
-                name=self._name,
-            )
-        self._check_depth(data)
-        return data
-
-    def next_item(self) -> None:
-        """Called when an item is done with."""
-        self._item_bytes = 0
-
-    def _check_depth(self, data: bytes) -> None:
-        """Keeps the brackets that are still open: every pass takes out the innermost pairs, outside of strings."""
-        text = self._ESCAPED.sub(b"", self._escape + data)
-        self._escape = b"\\" if text.endswith(b"\\") else b""
-        parts = text.translate(None, self._OTHER_BYTES).split(b'"')
-        brackets = self._open + b"".join(parts[self._in_string :: 2])
-        self._in_string ^= (len(parts) - 1) % 2
-        for _ in range(MAX_DEPTH):
-            inner = brackets.replace(b"{}", b"").replace(b"[]", b"")
-            if inner == brackets:
-                break
-            brackets = inner
-        if len(brackets) > MAX_DEPTH:
-            raise Broken(
-                "%(name)s is damaged: it is nested more deeply than any export. Download the export again.",
-                name=self._name,
-            )
-        self._open = brackets
-
-
-def json_items(stream: io.BufferedReader, path: str, name: str) -> Iterator[JsonObject]:
-    """The objects at a path of one JSON document, or of several in a row, one by one.
-
-    Raises Broken if it is not JSON, or if what is there is no object.
-    """
-    skip_byte_order_mark(stream)
-    guarded = Guarded(stream, name)
-    try:
-        for item in ijson.items(guarded, path, use_float=True, multiple_values=True, buf_size=PARSE_BYTES):
-            yield json_object(item, name)
-            guarded.next_item()
-    except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise Broken("%(name)s is not JSON, or was cut off. Download the export again.", name=name) from error
-
-
-def json_object(item: Any, name: str) -> JsonObject:
-    """The item, if it is an object that can be written as JSON again. Raises Broken."""
-    if not isinstance(item, dict):
-        raise Broken("%(name)s does not hold what an export holds. Download the export again.", name=name)
-    try:
-        orjson.dumps(item)
-    except TypeError as error:
-        raise Broken("%(name)s holds an entry that cannot be read. Download the export again.", name=name) from error
-    return item
-
-
-def skip_byte_order_mark(stream: io.BufferedReader) -> None:
-    """Leaves out the mark that some systems put before UTF-8."""
-    if stream.peek(len(BOM)).startswith(BOM):
-        stream.read(len(BOM))
+def _is_added_by_system(path: str) -> bool:
+    """Whether a file was added to the archive by a system, such as the resource forks of macOS."""
+    name = PurePosixPath(path).name
+    return path.startswith("__MACOSX/") or "/__MACOSX/" in path or name.startswith("._") or name.lower() in SYSTEM_FILES

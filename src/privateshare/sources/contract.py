@@ -14,39 +14,16 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import orjson
 
+from privateshare.sources.failures import Broken as Broken
+from privateshare.sources.failures import LeftOut
+from privateshare.sources.failures import NeedsLogin as NeedsLogin
+from privateshare.sources.failures import SourceFailure as SourceFailure
+from privateshare.sources.failures import TryLater as TryLater
+
 PAGE_OBJECTS = 1000
 PAGE_BYTES = 8 * 1024 * 1024  # as JSON; objects with attachments have megabytes each
-THE_FILE = "The file"  # in the place of a name, where the upload is all there is
 
 JsonObject = dict[str, Any]
-
-
-class SourceFailure(Exception):
-    """A source cannot give its data now. Three kinds are raised; a single object type that fails is a `Skipped`."""
-
-
-class TryLater(SourceFailure):
-    """It may work later: the source is down or asks for patience. `retry_after` in seconds."""
-
-    def __init__(self, message: str, retry_after: int = 60) -> None:
-        self.retry_after = retry_after
-        super().__init__(message)
-
-
-class NeedsLogin(SourceFailure):
-    """The person must sign in to the source again."""
-
-
-class Broken(SourceFailure):
-    """It will never work: an archive that is damaged, or that is something else.
-
-    `text` is for the person, in the words of a page: what is wrong, then what to do. `values` fill its gaps, such as
-    %(name)s, so that it can be translated before they do.
-    """
-
-    def __init__(self, text: str, **values: object) -> None:
-        self.text, self.values = text, values
-        super().__init__(text % values if values else text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +97,15 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose account it is, in the source's words. `type` as in protocol 7.1."""
+    """Whose account it is, in the source's words. `type` as in protocol 7.1.
+
+    `named`: whether that is known. If not, it may be any account of the source that the person has.
+    """
 
     provider_account_id: str = field(repr=False)
     display_name: str = field(repr=False)
     type: str = "IMPORTED"
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +132,22 @@ class Connection:
     the token that the source gave when they signed in.
 
     `token` is the answer of its token endpoint, with a fresh `access_token` and without the refresh token.
-    `provider_account_id` is what `identify` said, once it has.
+    `provider_account_id` is what `identify` said, once it has. `left_out` is where the source notes what it cannot read
+    of an archive.
     """
 
     sample: str | None = None
     archive: BinaryIO | None = field(default=None, repr=False)
     token: JsonObject | None = field(default=None, repr=False)
     provider_account_id: str = field(default="", repr=False)
+    left_out: LeftOut = field(default_factory=LeftOut, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some mapped objects of one object type, at most PAGE_OBJECTS. `cursor`: where a later sync may go on.
 
+    `texts`: the JSON of each object in one line, where it is kept as it was written, with every digit of its numbers.
     `asked`: the address whose answer this page ends.
     """
 
@@ -171,6 +155,7 @@ class Page:
     objects: Sequence[JsonObject]
     cursor: str | None = None
     asked: str | None = field(default=None, repr=False)
+    texts: Sequence[bytes] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,25 +168,37 @@ class Skipped:
     status: int
 
 
-def pages(objects: Iterable[tuple[int, JsonObject]]) -> Iterator[Page]:
+def pages(objects: Iterable[tuple[int, JsonObject] | tuple[int, JsonObject, bytes]]) -> Iterator[Page]:
     """Objects with their types in pages of a fair size, for sources that have no pages of their own.
 
-    However many types there are, no more than PAGE_OBJECTS objects and about PAGE_BYTES wait at a time.
+    An object may come with its text (`Page.texts`). However many types there are, no more than
+    PAGE_OBJECTS objects and about PAGE_BYTES wait at a time.
     """
-    waiting: dict[int, list[JsonObject]] = {}
+    waiting: dict[int, list[tuple[JsonObject, bytes]]] = {}
     sizes: Counter[int] = Counter()
     count = 0
-    for object_type, thing in objects:
-        waiting.setdefault(object_type, []).append(thing)
-        sizes[object_type] += len(orjson.dumps(thing))
+    for object_type, thing, *texts in objects:
+        text = texts[0] if texts else one_line(thing)
+        waiting.setdefault(object_type, []).append((thing, text))
+        sizes[object_type] += len(text)
         count += 1
         if count == PAGE_OBJECTS or sizes.total() >= PAGE_BYTES:
             largest = max(sizes, key=lambda kind: sizes[kind])
             del sizes[largest]
             page = waiting.pop(largest)
             count -= len(page)
-            yield Page(largest, page)
-    yield from (Page(object_type, page) for object_type, page in waiting.items())
+            yield _page(largest, page)
+    yield from (_page(object_type, page) for object_type, page in waiting.items())
+
+
+def _page(object_type: int, written: Sequence[tuple[JsonObject, bytes]]) -> Page:
+    return Page(object_type, [thing for thing, _ in written], texts=[text for _, text in written])
+
+
+def one_line(thing: JsonObject) -> bytes:
+    """An object as JSON in one line."""
+    # Copied, because what orjson gives holds on to 4 KiB and more, however short it is.
+    return bytes(memoryview(orjson.dumps(thing)))
 
 
 @dataclass(frozen=True, slots=True)

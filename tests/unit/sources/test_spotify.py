@@ -11,6 +11,8 @@ from tests.archives import HISTORY, play, spotify_zip, zipped
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, Page
+from privateshare.sources.failures import Reason
+from privateshare.sources.spotify.history import NO_DATE, NOT_A_PLAY
 from privateshare.sources.spotify.sample import songs
 from privateshare.sources.spotify.source import Spotify
 
@@ -110,23 +112,112 @@ def test_a_track_without_address_gets_an_id_of_its_names() -> None:
     assert first == again != other
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"ts": "04.03.2026 05:06"},
-        {"ts": None},
-        {"ms_played": "long"},
-        {"ms_played": None},
-        {"ts": "2026-03-04T05:06:07"},
-        {"master_metadata_track_name": 5},
-        {"master_metadata_album_artist_name": 5},
-        {"master_metadata_album_album_name": 5},
-    ],
-)
-def test_a_line_in_another_form_is_refused(change: dict[str, Any]) -> None:
-    """A line that is not Spotify's refuses the archive, and says what to ask Spotify for."""
-    with pytest.raises(Broken, match=r"not in Spotify's form.*Extended streaming history"):
-        mapped(spotify_zip([play(0), play(1, **change)]))
+TIMES = {
+    "2021-03-04T13:30:30Z": 0,
+    "2021-03-04 13:30:30 UTC": 0,
+    "2021-03-04 13:30:30": 0,
+    "2021-03-04T13:30:30": 0,
+    "2021-03-04t13:30:30z": 0,
+    " 2021-03-04 13:30:30 gmt ": 0,
+    "2021-03-04T13:30:30.123Z": 0,
+    "2021-03-04T13:30:30+00:00": 0,
+    "2021-03-04T15:30:30+0200": 0,
+    "2021-03-04 08:30:30 -05:00": 0,
+    "2021-03-04T13:30:30Z[UTC]": 0,
+    "2021-03-04 13:30": 30_000,
+}
+
+
+@pytest.mark.parametrize("written", TIMES)
+def test_times_are_read_however_they_are_written(written: str) -> None:
+    """What Spotify and the tools of others write is a time; one without a zone is in UTC."""
+    (found,) = mapped(spotify_zip([play(ts=written, ms_played=1000)]))
+    moment = int(datetime(2021, 3, 4, 13, 30, 30, tzinfo=UTC).timestamp() * 1000) - TIMES[written] - 1000
+    assert found["createddate"] // 1000 == moment // 1000
+
+
+UNREADABLE: dict[str, tuple[dict[str, Any], Reason]] = {
+    "another calendar": ({"ts": "04.03.2026 05:06"}, NO_DATE),
+    "no time": ({"ts": None}, NO_DATE),
+    "a number": ({"ts": 5}, NO_DATE),
+    "no such day": ({"ts": "2021-02-30T00:00:00Z"}, NO_DATE),
+    "no such hour": ({"ts": "2021-02-03 25:00:00 UTC"}, NO_DATE),
+    "words": ({"ms_played": "long"}, NOT_A_PLAY),
+    "no length": ({"ms_played": None}, NOT_A_PLAY),
+    "endless": ({"ms_played": 10**30}, NOT_A_PLAY),
+    "backwards": ({"ms_played": -1}, NOT_A_PLAY),
+    "yes": ({"ms_played": True}, NOT_A_PLAY),
+    "a list": ({"master_metadata_track_name": ["a"]}, NOT_A_PLAY),
+    "an object": ({"master_metadata_album_artist_name": {"a": 1}}, NOT_A_PLAY),
+    "a word": ({"master_metadata_album_album_name": True}, NOT_A_PLAY),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_a_line_that_cannot_be_read_is_left_out_and_counted(kind: str) -> None:
+    """The other plays are there."""
+    change, reason = UNREADABLE[kind]
+    connection = Connection(archive=io.BytesIO(spotify_zip([play(0), play(1, **change), play(2)])))
+    Spotify().identify(connection)
+    assert (connection.left_out.read, connection.left_out.by_reason()) == (2, {reason: 1})
+    assert [thing["msplayed"] for thing in mapped(spotify_zip([play(0), play(1, **change), play(2)]))] == [
+        200_000,
+        200_002,
+    ]
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_an_archive_of_such_lines_is_refused(kind: str) -> None:
+    """It is said what to ask Spotify for."""
+    change, reason = UNREADABLE[kind]
+    for plays in ([play(0, **change)], [play(0), play(1, **change), play(2, **change)]):
+        with pytest.raises(Broken, match="Extended streaming history|Less than half") as told:
+            mapped(spotify_zip(plays))
+        assert told.value.left_out is not None
+        assert reason in told.value.left_out.by_reason()
+
+
+def test_titles_that_are_numbers_are_texts() -> None:
+    """A title is what was written, digit by digit."""
+    lines = json.dumps(
+        [play(number, master_metadata_track_name=1979, master_metadata_album_artist_name=0) for number in range(3)]
+    )
+    lines = lines.replace("1979", "1.50", 1).replace("1979", "12345678901234567890123", 1)
+    found = mapped(zipped({HISTORY: lines.encode()}))
+    assert [thing["track"]["name"] for thing in found] == ["1.50", "12345678901234567890123", "1979"]
+    assert {artist["name"] for thing in found for artist in thing["track"]["artists"]} == {"0"}
+
+
+def test_a_line_without_the_names_of_tracks_is_no_music() -> None:
+    """Older archives leave out what is null."""
+    without = {name: value for name, value in play(1).items() if not name.startswith("master_metadata")}
+    connection = Connection(archive=io.BytesIO(spotify_zip([play(0), without])))
+    Spotify().identify(connection)
+    assert (connection.left_out.read, connection.left_out.is_partial) == (1, False)
+
+
+def test_plays_are_known_by_their_content() -> None:
+    """Files of any name hold plays, as do lines, and a file by itself."""
+    lines = b"\n".join(json.dumps(play(number)).encode() for number in range(3))
+    names = ("endsong_0 (1).json", "MyData\\endsong_1 copy.json", "history", "history.json.gz")
+    for data in [zipped({name: lines}) for name in names] + [lines, json.dumps([play(n) for n in range(3)]).encode()]:
+        assert len(mapped(data)) == 3
+
+
+def test_plays_of_two_people_are_refused() -> None:
+    """One zip with the histories of two listeners would share the other's."""
+    with pytest.raises(Broken, match="several people"):
+        mapped(zipped({"a.json": json.dumps([play(username="ann"), play(username="bob")]).encode()}))
+    assert len(mapped(zipped({"a.json": json.dumps([play(0, username="Ann"), play(1, username="ann")]).encode()}))) == 2
+
+
+def test_it_is_told_whether_the_archive_says_whose_it_is() -> None:
+    """Newer archives name nobody."""
+    named, unnamed = (
+        Spotify().identify(Connection(archive=io.BytesIO(spotify_zip([play(**more)]))))
+        for more in ({"username": "a"}, {})
+    )
+    assert (named.named, unnamed.named) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["StreamingHistory_music_0.json", "StreamingHistory0.json", "Userdata.json"])

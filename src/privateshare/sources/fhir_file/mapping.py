@@ -17,3 +17,19 @@ OBJECT_TYPES: Mapping[str, ObjectType] = {
     _resource_type(entry): entry for entry in ObjectType if 127 <= entry <= 138 or entry >= 9101
 }
 """The object type of every FHIR R4 resource type that a record may hold."""
+
+DEFINITIONS = frozenset(
+    {"ActivityDefinition", "CapabilityStatement", "CatalogEntry", "ChargeItemDefinition", "CodeSystem"}
+    | {"CompartmentDefinition", "ConceptMap", "EffectEvidenceSynthesis", "EventDefinition", "Evidence"}
+    | {"EvidenceVariable", "ExampleScenario", "GraphDefinition", "ImplementationGuide", "Library", "Measure"}
+    | {"MedicinalProduct", "MedicinalProductAuthorization", "MedicinalProductContraindication"}
+    | {"MedicinalProductIndication", "MedicinalProductIngredient", "MedicinalProductInteraction"}
+    | {"MedicinalProductManufactured", "MedicinalProductPackaged", "MedicinalProductPharmaceutical"}
+    | {"MedicinalProductUndesirableEffect", "MessageDefinition", "MessageHeader", "NamingSystem"}
+    | {"ObservationDefinition", "OperationDefinition", "OperationOutcome", "PlanDefinition", "ResearchDefinition"}
+    | {"ResearchElementDefinition", "RiskEvidenceSynthesis", "SearchParameter", "SpecimenDefinition"}
+    | {"StructureDefinition", "StructureMap", "Subscription", "SubstanceNucleicAcid", "SubstancePolymer"}
+    | {"SubstanceProtein", "SubstanceReferenceInformation", "SubstanceSourceMaterial", "SubstanceSpecification"}
+    | {"TerminologyCapabilities", "TestReport", "TestScript", "ValueSet"}
+)
+"""The resource types of R4 that say nothing about a person; they have no object type."""

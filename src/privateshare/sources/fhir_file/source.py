@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 from privateshare.protocol.catalogue import ServiceGroup, ServiceType
 from privateshare.sources.contract import (
-    Broken,
     Connection,
     Identity,
     JsonObject,
@@ -16,6 +16,7 @@ from privateshare.sources.contract import (
     Upload,
     pages,
 )
+from privateshare.sources.failures import LeftOut
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
 from privateshare.sources.fhir_file.people import People
 from privateshare.sources.fhir_file.record import read_resources
@@ -49,28 +50,30 @@ class FhirFile:
         """Whose record it is; the file is read to its end. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
-        known, people = False, People()
-        for resource in read_resources(connection.archive):
-            known = known or resource["resourceType"] in OBJECT_TYPES
-            people.see(resource)
-        if not known:
-            raise Broken(
-                "The file holds no health record in FHIR. Export the record as FHIR R4 in JSON and upload that."
-            )
+        people = People()
+        for found in read_resources(connection.archive, connection.left_out):
+            people.see(found.thing)
         person = people.person()
         return Identity(person.account_id, person.name)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """The resources of these object types. Raises Broken."""
         if connection.archive is None:
-            resources = sample_resources(str(connection.sample), datetime.now(UTC))
-        else:
-            resources = read_resources(connection.archive)
-        return pages(_typed(resources, cursors))
+            return pages(_of_sample(str(connection.sample), cursors))
+        return pages(_of_record(connection.archive, connection.left_out, cursors))
 
 
-def _typed(resources: Iterator[JsonObject], wanted: Collection[int]) -> Iterator[tuple[int, JsonObject]]:
-    for resource in resources:
-        object_type = OBJECT_TYPES.get(resource["resourceType"])
-        if object_type in wanted and object_type is not None:
+def _of_sample(sample: str, wanted: Collection[int]) -> Iterator[tuple[int, JsonObject]]:
+    for resource in sample_resources(sample, datetime.now(UTC)):
+        object_type = OBJECT_TYPES[resource["resourceType"]]
+        if object_type in wanted:
             yield object_type, resource
+
+
+def _of_record(
+    archive: BinaryIO, left_out: LeftOut, wanted: Collection[int]
+) -> Iterator[tuple[int, JsonObject, bytes]]:
+    for found in read_resources(archive, left_out):
+        object_type = OBJECT_TYPES[found.thing["resourceType"]]
+        if object_type in wanted:
+            yield object_type, found.thing, found.text

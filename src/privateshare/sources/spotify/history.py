@@ -1,51 +1,175 @@
-"""The extended streaming history: a zip of JSON files, each a list of plays, as Spotify hands it out."""
+"""The extended streaming history, as Spotify hands it out: a zip of JSON files, each a list of plays."""
 
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import BinaryIO
-from zipfile import ZipInfo
+from typing import Any, BinaryIO
 
-from privateshare.sources.archive import json_items, opened_zip, plain_entry
 from privateshare.sources.contract import Broken, JsonObject
-from privateshare.sources.spotify.mapping import Account, play_history
+from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.json_records import Found, Shape
+from privateshare.sources.records import read_records
 
-_HISTORY = re.compile(r"(Streaming_History_Audio_.*|endsong_\d+)\.json", re.IGNORECASE)
-_ACCOUNT_DATA = re.compile(r"(StreamingHistory_music_\d+|StreamingHistory\d+|Userdata)\.json", re.IGNORECASE)
+MAX_MS_PLAYED = 366 * 86_400_000
+MINUTE = 60
+TITLE, ARTIST = "master_metadata_track_name", "master_metadata_album_artist_name"
+ALBUM = "master_metadata_album_album_name"
 
-
-def read_plays(archive: BinaryIO) -> Iterator[JsonObject]:
-    """Every play of the archive, as Spotify words it. Raises Broken."""
-    with opened_zip(archive) as found:
-        entries = [entry for entry in found.infolist() if _HISTORY.fullmatch(PurePosixPath(entry.filename).name)]
-        if not entries:
-            raise _missing(found.infolist())
-        for entry in entries:
-            with plain_entry(found, entry) as stream:
-                yield from json_items(stream, "item", PurePosixPath(entry.filename).name)
-
-
-def map_play(play: JsonObject, account: Account) -> JsonObject | None:
-    """One play as play history (406), or None if it was no music. Raises Broken if it is not in Spotify's form."""
-    try:
-        return play_history(play, account)
-    except (KeyError, ValueError, TypeError, OverflowError) as error:
-        raise Broken(
-            "The archive holds a play that is not in Spotify's form. "
-            "Ask Spotify for your “Extended streaming history” (not “Account data”) and upload that zip."
-        ) from error
-
-
-def _missing(entries: list[ZipInfo]) -> Broken:
-    names = [PurePosixPath(entry.filename).name for entry in entries]
-    if any(_ACCOUNT_DATA.fullmatch(name) for name in names):
-        return Broken(
-            "This is Spotify's “Account data”, which lacks what is needed. "
-            "Ask Spotify for your “Extended streaming history” and upload that zip."
-        )
-    if any(name.lower().endswith(".zip") for name in names):
-        return Broken("The zip archive holds another zip. Unpack the outer one and upload the inner one.")
-    return Broken(
-        "The zip archive holds no file named Streaming_History_Audio_….json. "
+NO_DATE = Reason(
+    "NoDate",
+    "%(num)s of %(total)s plays has no date that can be read.",
+    "%(num)s of %(total)s plays have no date that can be read.",
+    Broken(
+        "No play in the archive has a date that can be read. "
         "Ask Spotify for your “Extended streaming history” (not “Account data”) and upload that zip."
+    ),
+)
+NOT_A_PLAY = Reason(
+    "NotAPlay",
+    "%(num)s of %(total)s plays is not in Spotify's form.",
+    "%(num)s of %(total)s plays are not in Spotify's form.",
+    Broken(
+        "The archive holds a play that is not in Spotify's form. "
+        "Ask Spotify for your “Extended streaming history” (not “Account data”) and upload that zip."
+    ),
+)
+_ACCOUNT_DATA = re.compile(r"(StreamingHistory_music_\d+|StreamingHistory\d+|Userdata)\.json", re.IGNORECASE)
+_NOT_NEEDED = re.compile(r"(Streaming_History_Video_.*|ReadMe.*\.pdf)", re.IGNORECASE)
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)? ?(?:Z|UTC|GMT|Z\[UTC\]|([+-])(\d\d):?(\d\d))?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One play of a music track. `ended` and `played` in milliseconds, the first since the epoch."""
+
+    ended: int
+    played: int
+    title: str
+    artist: str
+    album: str | None
+    track_uri: str
+
+
+@dataclass(slots=True)
+class History:
+    """The lines of an archive, and what they say of whose it is."""
+
+    archive: BinaryIO
+    left_out: LeftOut
+    usernames: set[str] = field(default_factory=set)
+    is_account_data: bool = False
+
+    def plays(self) -> Iterator[Play]:
+        """Every play of music. Raises Broken if there is none, or if less than half of them can be read."""
+        for found in read_records(self.archive, _shape, self.left_out, self._skips):
+            if _is_of_account_data(found.thing):
+                self.is_account_data = True
+                continue
+            if isinstance(username := found.thing.get("username"), str | int) and username:
+                self.usernames.add(str(username))
+            try:
+                play = read_play(found)
+            except Unreadable as error:
+                self.left_out.leave_out(error.reason)
+                continue
+            if play is not None:
+                self.left_out.read += 1
+                yield play
+        self.left_out.check(self._nothing())
+
+    def _skips(self, path: str) -> bool:
+        name = PurePosixPath(path).name
+        self.is_account_data = self.is_account_data or _ACCOUNT_DATA.fullmatch(name) is not None
+        return _NOT_NEEDED.fullmatch(name) is not None
+
+    def _nothing(self) -> Broken:
+        if self.is_account_data:
+            return Broken(
+                "This is Spotify's “Account data”, which lacks what is needed. "
+                "Ask Spotify for your “Extended streaming history” and upload that zip."
+            )
+        return Broken(
+            "The archive holds no music that was played. "
+            "Ask Spotify for your “Extended streaming history” (not “Account data”) and upload that zip."
+        )
+
+
+class Unreadable(Exception):
+    """A line cannot be read, for this reason."""
+
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        super().__init__(reason.code)
+
+
+def read_play(found: Found) -> Play | None:
+    """What a line says; None if it is about no music, such as a podcast. Raises Unreadable."""
+    line = found.thing
+    title, artist, album = line.get(TITLE), line.get(ARTIST), line.get(ALBUM)
+    if title is None or artist is None:
+        return None
+    if not (isinstance(title, str) and isinstance(artist, str) and isinstance(album, str | None)):
+        written = json.loads(found.text, parse_float=str, parse_int=str)
+        title, artist, album = _word(written[TITLE]), _word(written[ARTIST]), _word(written.get(ALBUM) or "")
+    return Play(
+        _milliseconds(line.get("ts")),
+        _played(line.get("ms_played")),
+        title,
+        artist,
+        album,
+        str(line.get("spotify_track_uri") or ""),
     )
+
+
+def _word(value: Any) -> str:
+    """A name; one that is a number, as it was written."""
+    if not isinstance(value, str):
+        raise Unreadable(NOT_A_PLAY)
+    return value
+
+
+def _played(value: Any) -> int:
+    try:
+        played = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise Unreadable(NOT_A_PLAY) from None
+    if isinstance(value, bool) or not 0 <= played <= MAX_MS_PLAYED:
+        raise Unreadable(NOT_A_PLAY)
+    return played
+
+
+def _milliseconds(value: Any) -> int:
+    """A time, however it is written; one without a zone is in UTC, as all of Spotify's are."""
+    if not isinstance(value, str):
+        raise Unreadable(NO_DATE)
+    try:
+        moment = datetime.fromisoformat(value)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        pass
+    found = _TIME.fullmatch(value.strip())
+    if found is None:
+        raise Unreadable(NO_DATE)
+    day, time, sign, hours, minutes = found.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=UTC)
+        offset = (int(hours or 0) * MINUTE + int(minutes or 0)) * MINUTE * (-1 if sign == "-" else 1)
+        return (int(moment.timestamp()) - offset) * 1000
+    except (ValueError, OverflowError):
+        raise Unreadable(NO_DATE) from None
+
+
+def _shape(line: JsonObject, key: str) -> Shape:
+    del key
+    is_play = "ts" in line or "ms_played" in line
+    return Shape.RECORD if is_play or _is_of_account_data(line) else Shape.UNKNOWN
+
+
+def _is_of_account_data(line: JsonObject) -> bool:
+    return "msPlayed" in line and "endTime" in line

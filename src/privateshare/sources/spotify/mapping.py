@@ -1,13 +1,12 @@
 """Spotify's words to objects of schema digime."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any
 
 from privateshare.sources.contract import JsonObject
+from privateshare.sources.spotify.history import Play
 
 SERVICE_TYPE = 19
 _TRACK_URI = re.compile(r"spotify:track:([A-Za-z0-9]{1,64})")
@@ -31,30 +30,23 @@ def account_of(provider_account_id: str) -> Account:
     return Account(entity_id, entity_id)
 
 
-def play_history(play: Mapping[str, Any], account: Account) -> JsonObject | None:
-    """One line of the extended streaming history as play history (406); None if it was no music track.
+def play_history(play: Play, account: Account) -> JsonObject:
+    """A play as play history (406).
 
-    `createddate` is when the track began: the history says when it ended and how long it was played. Raises
-    ValueError, KeyError or TypeError if the line is not of that form.
+    `createddate` is when the track began: the history says when it ended and how long it was played.
     """
-    title, artist = play["master_metadata_track_name"], play["master_metadata_album_artist_name"]
-    if title is None or artist is None:
-        return None
-    if not isinstance(title, str):
-        raise TypeError("a title that is no text")
-    ended = datetime.fromisoformat(play["ts"])
-    if ended.tzinfo is None:
-        raise ValueError("a time without a zone")
-    played = int(play["ms_played"])
-    album = play.get("master_metadata_album_album_name")
-    uri = _TRACK_URI.fullmatch(str(play.get("spotify_track_uri") or ""))
-    track_id = uri[1] if uri else stable_id(artist, album, title)
-    started = int(ended.timestamp() * 1000) - played
+    uri = _TRACK_URI.fullmatch(play.track_uri)
+    track_id = uri[1] if uri else stable_id(play.artist, play.album, play.title)
+    started = play.ended - play.played
     return account.owns(f"{started}_{track_id}") | {
         "createddate": started,
-        "msplayed": played,
+        "msplayed": play.played,
         "track": track(
-            account, track_id, title, [artist_object(account, artist)], album_object(account, artist, album)
+            account,
+            track_id,
+            play.title,
+            [artist_object(account, play.artist)],
+            album_object(account, play.artist, play.album),
         ),
     }
 
@@ -86,6 +78,7 @@ def album_object(account: Account, artist: str, name: str | None) -> JsonObject 
     return account.owns(album_id) | {"id": album_id, "name": name}
 
 
+@lru_cache(maxsize=4096)  # people listen to the same again and again
 def stable_id(*parts: str | None) -> str:
     """An id of 22 characters, as Spotify's are long, that the same words always give."""
     return sha256("\0".join(part or "" for part in parts).encode()).hexdigest()[:22]

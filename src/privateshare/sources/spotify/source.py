@@ -16,8 +16,8 @@ from privateshare.sources.contract import (
     Upload,
     pages,
 )
-from privateshare.sources.spotify.history import map_play, read_plays
-from privateshare.sources.spotify.mapping import account_of
+from privateshare.sources.spotify.history import History
+from privateshare.sources.spotify.mapping import account_of, play_history
 from privateshare.sources.spotify.sample import sample_objects
 
 UNNAMED = "listener"  # many archives name nobody
@@ -56,13 +56,13 @@ class Spotify:
         """Whose listening it is; an archive is read to its end. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        username, music, nobody = "", False, account_of("")
-        for play in read_plays(connection.archive):
-            username = username or str(play.get("username") or "")
-            music = map_play(play, nobody) is not None or music
-        if not music:
-            raise Broken("The archive holds no music that was played. Ask Spotify for a new one later.")
-        return Identity(username or UNNAMED, username or "Spotify archive")
+        history = History(connection.archive, connection.left_out)
+        for _ in history.plays():
+            pass
+        if len({username.casefold() for username in history.usernames}) > 1:
+            raise Broken("The archive holds the plays of several people. Upload the archive of one person.")
+        username = next(iter(history.usernames), None)
+        return Identity(username or UNNAMED, username or "Spotify archive", named=username is not None)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """The objects of these types; an archive holds play history only. Raises Broken."""
@@ -75,6 +75,5 @@ class Spotify:
                 yield from ((object_type, thing) for thing in sample_objects(connection.sample, object_type, now))
         elif connection.archive is not None and ObjectType.PLAY_HISTORY in wanted:
             account = account_of(connection.provider_account_id)
-            for play in read_plays(connection.archive):
-                if (mapped := map_play(play, account)) is not None:
-                    yield ObjectType.PLAY_HISTORY, mapped
+            for play in History(connection.archive, connection.left_out).plays():
+                yield ObjectType.PLAY_HISTORY, play_history(play, account)

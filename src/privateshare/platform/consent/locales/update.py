@@ -15,18 +15,20 @@ from babel.messages.pofile import read_po, write_po
 import privateshare.sources
 from privateshare.platform.consent.locales import FALLBACK, FOLDER, catalogue_path, languages
 from privateshare.protocol.catalogue import catalogue
-from privateshare.sources.contract import THE_FILE
+from privateshare.sources.failures import THE_FILE
 from privateshare.sources.registry import all_sources
 
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "count": (1, 2), "Broken": None}
+PAGE_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "count": (1, 2)}
+SOURCE_KEYWORDS = {"Broken": None, "Reason": (2, 3)}
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
 
 
 def texts() -> Catalog:
     """Everything that a page can say."""
     found = Catalog(project="PrivateShare", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC))
-    for folder in (FOLDER.parent, Path(privateshare.sources.__path__[0])):
-        for file, _, message, comments, _ in extract_from_dir(folder, METHODS, keywords=KEYWORDS):
+    sources = Path(privateshare.sources.__path__[0])
+    for folder, keywords in ((FOLDER.parent, PAGE_KEYWORDS), (sources, SOURCE_KEYWORDS)):
+        for file, _, message, comments, _ in extract_from_dir(folder, METHODS, keywords=keywords):
             found.add(message, locations=[(f"{folder.name}/{file}", 0)], auto_comments=comments)
     for text in _declared():
         found.add(text)

@@ -1,0 +1,140 @@
+"""The records of an upload, whatever files they are in. What cannot be read is noted, and the rest is read."""
+
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import IO, BinaryIO
+
+from privateshare.sources.archive import UploadedFile, uploaded_files
+from privateshare.sources.failures import THE_FILE, Broken, LeftOut, shown_name
+from privateshare.sources.json_records import BOM, Cut, Found, NotJson, Readable, Recognise, RecordReader
+
+START_BYTES = 4096
+JSON_NAMES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
+# How JSON begins in each encoding but UTF-8, with its mark and without; those of four bytes first.
+ENCODINGS = (
+    (BOM_UTF32_LE, "utf-32"),
+    (BOM_UTF32_BE, "utf-32"),
+    (BOM_UTF16_LE, "utf-16"),
+    (BOM_UTF16_BE, "utf-16"),
+    (b"{\0\0\0", "utf-32-le"),
+    (b"[\0\0\0", "utf-32-le"),
+    (b"\0\0\0{", "utf-32-be"),
+    (b"\0\0\0[", "utf-32-be"),
+    (b"{\0", "utf-16-le"),
+    (b"[\0", "utf-16-le"),
+    (b"\0{", "utf-16-be"),
+    (b"\0[", "utf-16-be"),
+)
+
+
+def read_records(
+    archive: BinaryIO, recognise: Recognise, left_out: LeftOut, skip: Callable[[str], bool] | None = None
+) -> Iterator[Found]:
+    """Every record of an upload.
+
+    Args:
+        archive: The upload; it is read from its start.
+        recognise: Tells which objects are records.
+        left_out: Where it is noted what cannot be read. What is read, whoever takes the records counts.
+        skip: Tells by its path which file of a zip is of no interest, so that nothing is said of it.
+
+    Raises:
+        Broken: It is empty, damaged, no JSON at all, or unpacks to more than any export.
+    """
+    reading = _Reading(recognise, left_out)
+    for file in uploaded_files(archive, left_out, skip):
+        yield from reading.records_of(file)
+    reading.estimate()
+
+
+@dataclass(slots=True)
+class _Reading:
+    recognise: Recognise
+    left_out: LeftOut
+    read_bytes: int = 0
+    unread_bytes: int = 0
+    cut_files: int = 0
+
+    def records_of(self, file: UploadedFile) -> Iterator[Found]:
+        """The records of one file."""
+        with file.open() as stream:
+            start = stream.read(START_BYTES)
+        with file.open() as stream:
+            reader = RecordReader(_in_utf8(stream, start), self.recognise, self.left_out, file.path)
+            try:
+                yield from reader.records()
+            except NotJson:
+                self._note_other(file, start)
+            except (Cut, UnicodeError):
+                self._note_cut(file, reader)
+            else:
+                if file.path and not reader.seen and start.strip():
+                    problem = Broken("%(name)s holds other data. It was not needed.", name=shown_name(file.path))
+                    self.left_out.name_unused(shown_name(file.path), problem)
+            self.read_bytes += min(file.size, reader.position)
+
+    def _note_cut(self, file: UploadedFile, reader: RecordReader) -> None:
+        name = shown_name(file.path) if file.path else THE_FILE
+        problem = Broken("%(name)s is not JSON, or was cut off. Download the export again.", name=name)
+        if reader.seen:
+            problem = Broken(
+                "Only a part of %(name)s can be read: it is damaged, or was cut off. Download the export again.",
+                name=name,
+            )
+        self.left_out.name_damaged(name, problem)
+        self.cut_files += 1
+        self.unread_bytes += max(0, file.size - reader.position)
+
+    def _note_other(self, file: UploadedFile, start: bytes) -> None:
+        problem = _other_than_json(file, start)
+        if not file.path:
+            raise problem
+        if file.path.lower().endswith(JSON_NAMES):
+            self.left_out.name_damaged(shown_name(file.path), problem)
+        else:
+            self.left_out.name_unused(shown_name(file.path), problem)
+
+    def estimate(self) -> None:
+        """Notes how many records were probably in what could not be read, if it was like the rest."""
+        unread = self.unread_bytes + self.left_out.unopened_bytes
+        if self.read_bytes:
+            self.left_out.estimate = max(self.cut_files, ceil(self.left_out.total * unread / self.read_bytes))
+
+
+def _other_than_json(file: UploadedFile, start: bytes) -> Broken:
+    """What a file is that is no JSON."""
+    if start.removeprefix(BOM).lstrip().startswith(b"<"):
+        return Broken(
+            "%(name)s is XML. Export the data as JSON and upload that.",
+            name=shown_name(file.path) if file.path else THE_FILE,
+        )
+    if file.path:
+        return Broken("%(name)s is not JSON. Download the export again.", name=shown_name(file.path))
+    return Broken(
+        "The file is not a zip archive, and not JSON. Upload the export as you received it, without changing it."
+    )
+
+
+def _in_utf8(stream: IO[bytes], start: bytes) -> Readable:
+    """The text of a file in UTF-8, whatever it is in."""
+    for beginning, encoding in ENCODINGS:
+        if start.startswith(beginning):
+            return _Recoded(stream, encoding)
+    return stream
+
+
+class _Recoded:
+    """A text in another encoding, read as UTF-8. It keeps halves of characters, which `json_records` replaces."""
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+        self._stream, self._decoder = stream, getincrementaldecoder(encoding)("surrogatepass")
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes. Raises UnicodeError where the text is not in this encoding."""
+        while True:
+            piece = self._stream.read(size)
+            text = self._decoder.decode(piece, final=not piece)
+            if text or not piece:
+                return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,330 @@
+"""Records in JSON text, wherever they are, in the digits they were written in."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from privateshare.sources import json_records
+from privateshare.sources.failures import DAMAGED, LONG_NUMBER, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
+from privateshare.sources.json_records import Cut, Found, NotJson, RecordReader, Shape
+
+KINDS = ("R1", "R2")
+WRAPPER = "W"
+
+
+def shape_of(thing: dict[str, Any], key: str) -> Shape:
+    """In these tests an object is a record if its `kind` says so."""
+    kind = thing.get("kind")
+    return Shape.RECORD if kind in KINDS else Shape.WRAPPER if kind == WRAPPER else Shape.UNKNOWN
+
+
+def read(text: bytes) -> tuple[list[Found], LeftOut]:
+    left_out = LeftOut()
+    return list(RecordReader(io.BytesIO(text), shape_of, left_out).records()), left_out
+
+
+def things(text: bytes) -> list[dict[str, Any]]:
+    return [found.thing for found in read(text)[0]]
+
+
+def reasons(text: bytes) -> dict[Reason, int]:
+    return dict(read(text)[1].by_reason())
+
+
+def exact(text: bytes | str) -> Any:
+    """JSON with its numbers as they are written, and of a name that is there twice both values."""
+    return json.loads(text, parse_float=lambda digits: f"number {digits}", parse_int=lambda digits: f"number {digits}")
+
+
+def expected(value: Any) -> Iterator[dict[str, Any]]:
+    """The records in parsed JSON."""
+    if isinstance(value, dict) and value.get("kind") in KINDS:
+        yield value
+        return
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from expected(inner)
+
+
+NUMBERS = st.sampled_from(
+    ["0", "-0", "7", "1.50", "0.10", "1e2", "1E+2", "-2.0e-07", "1e-999", "9007199254740993", "1" + "0" * 20, "9" * 300]
+)
+TEXTS = st.sampled_from(["", "a", 'quote " and \\', "{[", "]}", "ключ", "\U0001f600", "line\nbreak", "\x00", "\\u0041"])
+SCALARS = NUMBERS | TEXTS.map(json.dumps) | st.sampled_from(["true", "false", "null"])
+SPACES = st.sampled_from(["", " ", "\n", "\r\n\t "])
+KEYS = TEXTS | st.sampled_from(["kind", "entry", "resource", "x" * 80])
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    """JSON as people's programs write it, with records of every size at any place."""
+
+    def spaced(parts: list[str]) -> str:
+        return draw(SPACES) + ("," + draw(SPACES)).join(parts) + draw(SPACES)
+
+    def composed(depth: int) -> str:
+        what = draw(st.sampled_from(["scalar", "object", "array", "record"])) if depth else "scalar"
+        if what == "scalar":
+            return draw(SCALARS)
+        inner = [composed(depth - 1) for _ in range(draw(st.integers(0, 3)))]
+        if what == "array":
+            return f"[{spaced(inner)}]"
+        names = draw(
+            st.lists(KEYS.filter(lambda key: key != "kind"), min_size=len(inner), max_size=len(inner), unique=True)
+        )
+        members = [
+            f"{json.dumps(name)}{draw(SPACES)}:{draw(SPACES)}{value}" for name, value in zip(names, inner, strict=True)
+        ]
+        if what == "record":
+            members.insert(draw(st.integers(0, len(members))), '"kind": "R1"')
+        return "{" + spaced(members) + "}"
+
+    return composed(4)
+
+
+@pytest.fixture(params=[(256 * 1024, 256 * 1024), (7, 100), (1, 20)], ids=["as is", "small", "tiny"])
+def sizes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Limits as they are, and so small that every text is larger than what is read at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_records, "READ_BYTES", request.param[0])
+        patch.setattr(json_records, "SMALL_BYTES", request.param[1])
+        yield
+
+
+@given(text=documents())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_record_is_found_wherever_it_is(sizes: None, text: str) -> None:
+    """Records come in the order of the text, equal to what was written, every digit included, each in one line."""
+    try:
+        found, left_out = read(text.encode())
+    except NotJson:
+        assert text.strip()[:1] not in ("{", "[")
+        return
+    assert [exact(one.text) for one in found] == list(expected(exact(text)))
+    assert all(one.thing == json.loads(one.text) or b"9" * 300 in one.text or b"0" * 20 in one.text for one in found)
+    assert all(b"\n" not in one.text and b"\r" not in one.text for one in found)
+    assert set(left_out.by_reason()) <= {UNKNOWN}
+
+
+@given(text=documents(), cut=st.floats(0, 1), noise=st.binary(max_size=5))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damage_is_counted_or_told(sizes: None, text: str, cut: float, noise: bytes) -> None:
+    """Whatever the bytes are: records come out, and what else happens is one of two errors."""
+    data = text.encode()
+    at = int(len(data) * cut)
+    try:
+        found, _ = read(data[:at] + noise + data[at + len(noise) :])
+    except (NotJson, Cut):
+        return
+    assert all(json.loads(one.text)["kind"] == "R1" for one in found)
+
+
+def record(**more: Any) -> bytes:
+    return json.dumps({"kind": "R1"} | more).encode()
+
+
+FORMS: dict[str, tuple[bytes, int]] = {
+    "one": (record(), 1),
+    "array": (b"[" + record() + b"," + record() + b"]", 2),
+    "lines": (record() + b"\n" + record() + b"\r\n\r\n" + record(), 3),
+    "in a row": (record() + record() + b" " + record(), 3),
+    "in a row with a mark each": (b"\xef\xbb\xbf" + record() + b"\n\xef\xbb\xbf" + record(), 2),
+    "text sequence (RFC 7464)": (b"\x1e" + record() + b"\n\x1e" + record() + b"\n", 2),
+    "by type": (b'{"R1": [' + record() + b'], "more": {"R1": [' + record() + b"]}}", 2),
+    "by id": (b'{"1": ' + record() + b', "2": ' + record() + b"}", 2),
+    "kind last": (b'{"inner": {"kind": "R2"}, "kind": "R1"}', 1),
+    "wrapper last": (b'{"inner": {"kind": "R2"}, "kind": "W"}', 1),
+    "arrays in arrays": (b"[[[" + record() + b"]]]", 1),
+    "arrays on lines": (b"[" + record() + b"]\n[" + record() + b"," + record() + b"]", 3),
+    "padded": (record() + bytes(20), 1),
+    "an element on each line": (b"[\n" + record() + b",\n" + record() + b"\n]\n", 2),
+    "the same name twice": (b'{"a": [' + record() + b'], "a": [' + record() + b"]}", 2),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms(sizes: None, form: str) -> None:
+    """However records are put together, all are found and nothing is missing."""
+    text, count = FORMS[form]
+    found, left_out = read(text)
+    assert len(found) == count
+    assert not left_out.entries
+
+
+@pytest.mark.parametrize("large", [b'"x": "' + b"y" * 600_000 + b'"', b'"x": [' + b'{"y": "z"}, ' * 40_000 + b"1]"])
+def test_the_kind_of_a_large_record_may_come_last(large: bytes) -> None:
+    """A record of several hundred kilobytes is one, wherever it says so."""
+    for text in (b"{" + large + b', "kind": "R1"}', b'{"kind": "R1", ' + large + b"}"):
+        for form in (text, b"[" + text + b"," + text + b"]", b'{"kind": "W", "entry": [{"r": ' + text + b"}]}"):
+            assert {thing["kind"] for thing in things(form)} == {"R1"}
+
+
+def test_wrappers_are_given() -> None:
+    """A record comes with the object that it is a member of, whatever the order and the size."""
+    for filler in ("", "x" * 600_000):
+        before, after = ({"kind": "W", "entry": [{"a": 1, "r": {"kind": "R1", "x": filler}, "b": [2]}]} for _ in "ab")
+        for document in (before, {"entry": after["entry"], "kind": "W"}):
+            (found,) = read(json.dumps(document).encode())[0]
+            assert found.wrapper is not None
+            assert (found.wrapper["a"], found.wrapper["b"]) == (1, [2])
+
+
+MENDED = {
+    r'"cut \ud83d"': "cut \ufffd",
+    r'"\ude00 cut"': "\ufffd cut",
+    r'"\ud83d\ud83d\ude00"': "\ufffd\U0001f600",
+    r'"\\ud83d \ud83d"': "\\ud83d \ufffd",
+    r'"\ud83d\u0041"': "\ufffdA",
+    '"tab\there"': "tab\there",
+    '"line\nbreak"': "line\nbreak",
+    '"\x00\x1f"': "\x00\x1f",
+}
+
+
+@pytest.mark.parametrize("written", MENDED)
+def test_texts_that_other_programs_write_are_mended(written: str) -> None:
+    """Halves of characters are replaced, and control characters escaped; numbers beside them keep their digits."""
+    text = f'[{{"kind": "R1", "x": {written}, "n": 1.50}}, {{"kind": "R1"}}]'.encode()
+    first, _ = read(text)[0]
+    assert json.loads(first.text)["x"] == MENDED[written]
+    assert b"1.50" in first.text
+
+
+def test_halves_of_characters_in_utf_8_are_mended() -> None:
+    """Two halves that were encoded one by one are a character, and one is replaced."""
+    text = b'[{"kind": "R1", "x": "\xed\xa0\xbd\xed\xb8\x80 \xed\xa0\xbd"}]'
+    assert things(text) == [{"kind": "R1", "x": "\U0001f600 \ufffd"}]
+
+
+BAD: dict[str, tuple[bytes, Reason]] = {
+    "no number": (b'{"kind": "R1", "x": NaN}', DAMAGED),
+    "infinite": (b'{"kind": "R1", "x": 1e999}', DAMAGED),
+    "no word": (b'{"kind": "R1", "x": nul}', DAMAGED),
+    "no escape": (rb'{"kind": "R1", "x": "\x41"}', DAMAGED),
+    "no UTF-8": (b'{"kind": "R1", "x": "B\xf6rk"}', DAMAGED),
+    "no colon": (b'{"kind": "R1", "x" 5}', DAMAGED),
+    "long number": (b'{"kind": "R1", "x": ' + b"9" * 401 + b"}", LONG_NUMBER),
+    "long fraction": (b'{"kind": "R1", "x": 0.' + b"1" * 300_000 + b"}", LONG_NUMBER),
+    "deep": (b'{"kind": "R1", "x": ' + b"[" * 70 + b"]" * 70 + b"}", TOO_DEEP),
+    "very deep": (b'{"kind": "R1", "x": ' + b'{"":' * 20_000 + b"1" + b"}" * 20_000 + b"}", TOO_DEEP),
+    "unknown": (b'{"kind": "R3"}', UNKNOWN),
+    "a list": (b"[]", UNKNOWN),
+}
+ROWS: dict[str, Callable[[list[bytes]], bytes]] = {
+    "array": lambda records: b"[" + b", ".join(records) + b"]",
+    "pretty array": lambda records: b"[\n  " + b",\n  ".join(records) + b"\n]",
+    "lines": b"\n".join,
+    "wrapper": lambda records: b'{"kind": "W", "e": [' + b",".join(b'{"r": ' + one + b"}" for one in records) + b"]}",
+    "members": lambda records: b"{" + b",".join(b'"%d": %s' % pair for pair in enumerate(records)) + b"}",
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("bad", BAD)
+def test_one_that_cannot_be_read_is_left_out_and_counted(sizes: None, bad: str, row: str) -> None:
+    """The others are read, before it and after it."""
+    text, reason = BAD[bad]
+    others = [record(number=number) for number in range(4)]
+    found, left_out = read(ROWS[row]([*others[:2], text, *others[2:]]))
+    assert [one.thing["number"] for one in found] == [0, 1, 2, 3]
+    if reason is not UNKNOWN or row in ("array", "pretty array", "lines"):
+        assert left_out.by_reason() == {reason: 1}
+
+
+def test_scalars_among_records_are_counted_and_null_is_not() -> None:
+    """What is no object is none that can be read; nothing is nothing."""
+    assert reasons(b'[{"kind": "R1"}, 5, "x", null, [1, 2], {"kind": "R1"}]') == {UNKNOWN: 3}
+    assert reasons(b'{"kind": "R1", "tags": [1, 2]}') == {}
+    assert reasons(b'{"tags": [1, 2], "e": [{"kind": "R1"}]}') == {}
+
+
+def test_a_line_that_is_cut_is_left_out() -> None:
+    """Of a file with a document on each line, only that line is lost, wherever it is."""
+    lines = [record(number=number, text="a } b") for number in range(5)]
+    for number in range(5):
+        cut = [*lines[:number], lines[number][:-9], *lines[number + 1 :]]
+        found, left_out = read(b"\n".join(cut))
+        assert [one.thing["number"] for one in found] == [other for other in range(5) if other != number]
+        assert left_out.by_reason() == {DAMAGED: 1}
+
+
+def test_what_comes_after_damage_is_not_guessed() -> None:
+    """Where no end of a record can be told, what was read before counts, and it is said that the rest is missing."""
+    left_out, found = LeftOut(), []
+    reader = RecordReader(io.BytesIO(b"[" + record() + b', {"kind": "R1", "x": "y'), shape_of, left_out)
+    with pytest.raises(Cut):
+        found.extend(reader.records())
+    assert (reader.seen, reader.position) == (1, len(record()) + 3)
+
+
+@pytest.mark.parametrize("text", [b"not json", b"<a/>", b"%PDF-1.7", b'"text"', b"12", b"\x89PNG", b"]", b"\xff\xfe{"])
+def test_what_is_no_json_is_told(text: bytes) -> None:
+    """Other files are told from JSON that is damaged."""
+    with pytest.raises(NotJson):
+        read(text)
+
+
+def test_a_record_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is larger than a record may be is not held in memory, whatever is large in it."""
+    monkeypatch.setattr(json_records, "MAX_RECORD_BYTES", 2_000_000)
+    large = b"x" * 3_000_000
+    for text in (record(x=large.decode()), record(x=[1] * 1_500_000), b'{"kind": "R1", "' + large + b'": 1}'):
+        found, left_out = read(b"[" + record() + b"," + text + b"," + record() + b"]")
+        assert (len(found), left_out.by_reason()) == (2, {TOO_LARGE: 1})
+        lines, left_out = read(b"\n".join([record(), text, record()]))
+        assert (len(lines), left_out.by_reason()) == (2, {TOO_LARGE: 1})
+
+
+def test_a_record_of_too_many_values_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many short values take much more memory than they have bytes."""
+    monkeypatch.setattr(json_records, "MAX_VALUES", 200_000)
+    text = b"[" + record() + b"," + record(x=[1] * 300_000) + b"]"
+    assert reasons(text) == {TOO_LARGE: 1}
+
+
+def test_a_large_wrapper_is_read_as_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has more bytes than a record may have holds records, whether its kind comes first or last."""
+    monkeypatch.setattr(json_records, "MAX_RECORD_BYTES", 300_000)
+    entries = b", ".join([record(x="y" * 1000)] * 900)
+    for text in (b'{"kind": "W", "e": [' + entries + b"]}", b'{"e": [' + entries + b'], "kind": "W"}'):
+        assert len(things(text)) == 900
+
+
+HOSTILE: dict[str, bytes] = {
+    "number": b'[{"kind": "R1", "x": ' + b"9" * 4_000_000 + b"}]",
+    "number by itself": b"[" + b"9" * 4_000_000 + b"]",
+    "numbers": b'{"kind": "R1", "x": [' + (b"9" * 399 + b",") * 10_000 + b"1]}",
+    "string": b'[{"kind": "R1", "x": "' + b"y" * 4_000_000 + b'"}]',
+    "string without end": b'[{"kind": "R1", "x": "' + b"y" * 4_000_000,
+    "escapes": b'[{"kind": "R1", "x": "' + rb"\\" * 2_000_000 + b'"}]',
+    "escape without end": b'["' + b"\\" * 4_000_001,
+    "key": b'[{"' + b"y" * 4_000_000 + b'": 1, "kind": "R1"}]',
+    "keys": b"[{" + b",".join(b'"%d":0' % number for number in range(200_000)) + b"}]",
+    "deep": b"[" * 4_000_000,
+    "deep objects": b'{"":' * 500_000,
+    "deep and closed": b"[" * 500_000 + b"]" * 500_000,
+    "empty arrays": b"[" + b"[]," * 300_000 + b"1]",
+    "empty strings": b"[" + b'"",' * 300_000 + b"1]",
+    "commas": b"[" + b"," * 4_000_000 + b"]",
+    "spaces": b"[" + b" " * 4_000_000 + b"]",
+    "quotes": b'"' * 4_000_001,
+    "broken lines": b'{"kind\n' * 200_000,
+    "lines with quotes": b'{"}\n{"}\n' * 200_000,
+    "halves of characters": b'[{"kind": "R1", "x": "' + rb"\ud800" * 200_000 + b'"}]',
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_texts_take_linear_time(hostile: str) -> None:
+    """Megabytes that are made to take long take a moment."""
+    began = time.process_time()
+    try:
+        read(HOSTILE[hostile])
+    except (NotJson, Cut):
+        pass
+    assert time.process_time() - began < 5
