@@ -81,10 +81,9 @@ async def main(plays: int) -> None:
     assert (answer["status"]["state"], total) == ("completed", plays), (answer["status"], total)
     for name, took in (("only parsed", floor), ("uploaded and checked", checked), ("imported", imported)):
         print(f"{name:22} {took:7.2f} s {plays / took:12,.0f} plays/s {took / floor:7.1f} times only parsing")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(
-        f"CPU of the platform {peak.ru_utime + peak.ru_stime:.1f} s, peak memory of one process {peak.ru_maxrss // 1024} MB"
-    )
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds, megabytes = used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
+    print(f"CPU of the platform {seconds:.1f} s, peak memory of its largest process {megabytes} MB")
 
 
 if __name__ == "__main__":

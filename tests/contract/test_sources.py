@@ -245,7 +245,6 @@ BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "deep": (lambda data: emptied(data, b"[" * 1_000_000), "nested more deeply"),
     "deep behind quotes": (lambda data: emptied(data, rb'[{"\"]]]]":[' * 100_000), "nested more deeply"),
     "zip in zip": (lambda data: zipped({"export.zip": data}), "another zip|no .json"),
-    "many files": (lambda _: zipped({f"{n}.txt": b"" for n in range(10_001)}), "10001 files"),
     "foreign export": (
         lambda _: zipped({"Wiedergabeverlauf/Hörverlauf_0.csv": "Künstler;Titel\n".encode("latin-1")}),
         "holds no",

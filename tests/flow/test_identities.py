@@ -136,6 +136,9 @@ CONSENT_PAGES = {  # test_consent_safety and test_consent_links: each is of one 
     "POST /apps/saas/journey/{tag}/connect/{source_id}",
     "GET /apps/saas/journey/{tag}/sign-in/{source_id}",
     "GET /apps/saas/connected",  # test_signing_in: a state is of one browser
+    "GET /apps/saas/journey/{tag}/upload/{archive_id}",
+    "POST /apps/saas/journey/{tag}/upload/{archive_id}",
+    "POST /apps/saas/journey/{tag}/remove-upload",
     "GET /apps/saas/journey/{tag}/consent",
     "POST /apps/saas/journey/{tag}/consent",
     "GET /apps/saas/journey/{tag}/withdraw",

@@ -19,9 +19,10 @@ from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.library.erasure import erase_account, erase_library
 from privateshare.platform.library.files import Shelf, record_files
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.spool import Entry, Slot
+from privateshare.platform.library.spool import Slot
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
+from privateshare.sources.entries import Entry
 from privateshare.sources.registry import all_sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.test_wire_pushing import IMPORT, descriptor

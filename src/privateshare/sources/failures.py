@@ -130,6 +130,19 @@ class LeftOut:
         else:
             self.more_unused += 1
 
+    def add(self, other: "LeftOut") -> None:
+        """Adds what was read and left out of another upload."""
+        self.read += other.read
+        self.entries += other.entries
+        for name, problem in other.damaged.items():
+            self.name_damaged(name, problem, 0)
+        for name, problem in other.unused.items():
+            self.name_unused(name, problem)
+        self.more_damaged += other.more_damaged
+        self.more_unused += other.more_unused
+        self.unopened_bytes += other.unopened_bytes
+        self.estimate += other.estimate
+
     def check(self, nothing: Broken) -> None:
         """Raises Broken if nothing was read, or less than half. `nothing` is raised where nothing else explains it."""
         if self.read and self.read >= self.count + self.estimate:
@@ -210,3 +223,17 @@ def decode_left_out(told: Mapping[str, Any]) -> LeftOut:
     )
     more_damaged, more_unused, estimate = told["more"]
     return LeftOut(told["read"], entries, damaged, unused, more_damaged, more_unused, estimate)
+
+
+def takes_too_much() -> Broken:
+    """What is told of a file that was not read to its end within the limits of time and memory."""
+    return Broken(
+        "The file takes more time or memory to read than any export. Download the export again and upload that."
+    )
+
+
+def our_fault() -> Broken:
+    """What is told of a file that a fault of ours keeps from being read."""
+    return Broken(
+        "The file cannot be read because of a fault in this service. Try again later, or upload another export."
+    )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cache
 from typing import Any, Protocol
 
 import orjson
@@ -38,34 +39,74 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _CUT_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
 
 
-def _nested(string: bytes, closing: bytes) -> bytes:
-    """The pattern of one object or array with all that is in it, down to MAX_DEPTH.
+def _nested(string: bytes, closing: bytes, depth: int) -> bytes:
+    """The pattern of one object or array with all that is in it, down to this depth.
 
     Every part is possessive: what was matched is not tried again in another way, so matching takes linear time.
     """
     flat = _PLAIN + rb"(?:" + string + _PLAIN + rb")*+"
     inside = flat
-    for _ in range(MAX_DEPTH - 1):
+    for _ in range(depth - 1):
         inside = flat + rb"(?:[\[{]" + inside + closing + flat + rb")*+"
     return rb"[\[{]" + inside + closing
 
 
-_ONE = _nested(_STRING, rb"[\]}]")
-_WHOLE = re.compile(_ONE, re.DOTALL)
-# The same, or as much of it as there is.
-_BEGUN = re.compile(_nested(_CUT_STRING, rb"(?:[\]}]|\Z)"), re.DOTALL)
+class _Patterns:
+    """Patterns of what is nested to a depth.
+
+    Attributes:
+        whole: An object or array.
+        begun: The same, or as much of it as there is.
+        next: An object or array after spaces and commas.
+        element: The next object or array of an array, after scalars.
+        member: The next member of an object: its name, and its value if that is an object or array.
+    """
+
+    def __init__(self, depth: int) -> None:
+        one, flags = _nested(_STRING, rb"[\]}]", depth), re.DOTALL
+        scalar = _STRING + rb'|[^\s,:\[\]{}"]++'
+        self.whole = re.compile(one, flags)
+        self.begun = re.compile(_nested(_CUT_STRING, rb"(?:[\]}]|\Z)", depth), flags)
+        self.next = re.compile(rb"[ \t\r\n,]*+(" + one + rb")", flags)
+        self.element = re.compile(_PLAIN + rb"(?:" + _STRING + _PLAIN + rb")*+(" + one + rb")", flags)
+        name = rb"[ \t\r\n,]*+(" + _STRING + rb")[ \t\r\n]*+:[ \t\r\n]*+"
+        self.member = re.compile(name + rb"(?:(" + one + rb")|" + scalar + rb")", flags)
+
+
+@cache
+def _deep() -> _Patterns:
+    """The patterns for what is nested more deeply than almost everything, which take long to make."""
+    return _Patterns(MAX_DEPTH)
+
+
+_SHALLOW = _Patterns(16)
+
+
+def _whole_value(text: bytes, at: int = 0) -> "re.Match[bytes] | None":
+    """The object or array at this place. None if it does not end, or if it is nested too deeply."""
+    found = _SHALLOW.whole.match(text, at)
+    if found is None and not _is_begun(_SHALLOW, text, at):
+        found = _deep().whole.match(text, at)
+    return found
+
+
+def _is_begun(patterns: _Patterns, text: bytes, at: int) -> bool:
+    """Whether the text ends before the object or array at this place does."""
+    found = patterns.begun.match(text, at)
+    return found is not None and found.end() == len(text)
+
+
+def _is_document(line: bytes) -> bool:
+    found = _whole_value(line)
+    return found is not None and found.end() == len(line)
+
+
 # Beside JSON's own: the marks of RFC 7464 and of files that were joined, and what some systems fill files up with.
 _SPACE = re.compile(rb"(?:[ \t\r\n\x1e\x00]|\xef\xbb\xbf)*+")
 _GAP = re.compile(rb"(?:[ \t\r\n\x1e\x00,]|\xef\xbb\xbf)*+")
-_NEXT = re.compile(rb"[ \t\r\n,]*+(" + _ONE + rb")", re.DOTALL)
-_ELEMENT = re.compile(_PLAIN + rb"(?:" + _STRING + _PLAIN + rb")*+(" + _ONE + rb")", re.DOTALL)
-_MEMBER = re.compile(
-    rb"[ \t\r\n,]*+(" + _STRING + rb")[ \t\r\n]*+:[ \t\r\n]*+"
-    rb"(?:(" + _ONE + rb")|" + _STRING + rb'|[^\s,:\[\]{}"]++)',
-    re.DOTALL,
-)  # fmt: skip
 _MARKS = b" \t\r\n\x1e\x00" + BOM
 _TOKEN = re.compile(_STRING + rb"|[\[{\]}]", re.DOTALL)
+_FLAT = re.compile(_PLAIN + rb"(?:" + _STRING + _PLAIN + rb")*+", re.DOTALL)
 _SCALAR = re.compile(_STRING + rb'|[^\s,:\[\]{}"]++', re.DOTALL)
 _KEY = re.compile(rb"(" + _STRING + rb")[ \t\r\n]*+:", re.DOTALL)
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -167,13 +208,12 @@ class _Window:
         Raises Cut if the text ends before it does, _TooDeep if it is nested too deeply.
         """
         while True:
-            if (found := _WHOLE.match(self.data, self.at)) is not None:
+            if (found := _whole_value(self.data, self.at)) is not None:
                 if found.end() - self.at > limit:
                     return None
                 self.at = found.end()
                 return found.group()
-            begun = _BEGUN.match(self.data, self.at)
-            if begun is None or begun.end() < len(self.data):
+            if not (_is_begun(_SHALLOW, self.data, self.at) or _is_begun(_deep(), self.data, self.at)):
                 raise _TooDeep
             if len(self.data) - self.at > limit:
                 return None
@@ -329,7 +369,7 @@ class RecordReader:
         window.next_byte()
         lines = window.data[window.at :].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
         lines = [stripped for line in lines if (stripped := line.strip(_MARKS))]
-        whole = sum(1 for line in lines if _WHOLE.fullmatch(line))
+        whole = sum(1 for line in lines if _is_document(line))
         begun = all(line.startswith((b"{", b"[")) and not line.endswith(b",") for line in lines)
         return len(lines) > 1 and whole > 0 and (begun or 2 * whole >= len(lines))
 
@@ -339,7 +379,7 @@ class RecordReader:
             line = self._window.take_line()
             if line is None:
                 self._leave_out(TOO_LARGE)
-            elif (text := line.strip(_MARKS)) and _WHOLE.fullmatch(text):
+            elif (text := line.strip(_MARKS)) and _is_document(text):
                 known = self._known_objects
                 yield from self._inside(text, self._document())
                 unknown += self._known_objects == known
@@ -482,7 +522,7 @@ class RecordReader:
         unknown, before = 0, self._seen
         while True:
             known = self._known_objects
-            found = _NEXT.match(window.data, window.at) if level < MAX_DEPTH else None
+            found = _SHALLOW.next.match(window.data, window.at) if level < MAX_DEPTH else None
             if found is not None and found.end() - found.start(1) <= SMALL_BYTES:
                 window.at = found.end()
                 yield from self._whole(found[1], key, None)
@@ -522,7 +562,7 @@ class RecordReader:
 
 def _damage(line: bytes) -> Reason:
     """Why a line is no document."""
-    if line[:1] not in (b"{", b"[") or _WHOLE.match(line) or _BEGUN.fullmatch(line):
+    if line[:1] not in (b"{", b"[") or _whole_value(line) or _is_begun(_deep(), line, 0):
         return DAMAGED
     return TOO_DEEP
 
@@ -546,22 +586,25 @@ def _containers(values: Iterable[Any]) -> list[Any]:
     return [value for value in values if isinstance(value, dict | list)]
 
 
-def _member_texts(text: bytes) -> list[tuple[str, bytes]]:
+def _member_texts(text: bytes, patterns: _Patterns = _SHALLOW) -> list[tuple[str, bytes]]:
     """The names and texts of the objects and arrays that are members of an object."""
     found, at = [], 1
-    while (member := _MEMBER.match(text, at)) is not None:
+    while (member := patterns.member.match(text, at)) is not None:
         at = member.end()
         if member[2] is not None:
             found.append((_text_of(member[1]), member[2]))
-    return found
+    is_whole = patterns is not _SHALLOW or text[at:].strip() == b"}"
+    return found if is_whole else _member_texts(text, _deep())
 
 
-def _element_texts(text: bytes) -> Iterator[bytes]:
+def _element_texts(text: bytes, patterns: _Patterns = _SHALLOW) -> list[bytes]:
     """The texts of the objects and arrays that are elements of an array."""
-    at = 1
-    while (element := _ELEMENT.match(text, at)) is not None:
+    found, at = [], 1
+    while (element := patterns.element.match(text, at)) is not None:
         at = element.end()
-        yield element[1]
+        found.append(element[1])
+    is_whole = patterns is not _SHALLOW or _match(_FLAT, text, at).end() == len(text) - 1
+    return found if is_whole else _element_texts(text, _deep())
 
 
 def _has_long_number(text: bytes) -> bool:

@@ -219,7 +219,7 @@ def nested(resources: Sequence[dict[str, Any]]) -> bytes:
     return json.dumps({"resourceType": "Bundle", "type": "batch-response", "entry": inner}).encode()
 
 
-CONTAINED = {"resourceType": "Observation", "id": "o3", "contained": [{"resourceType": "Patient", "id": "p9"}]}
+CONTAINED = {"resourceType": "Observation", "id": "o3", "contained": [{"resourceType": "Practitioner", "id": "d9"}]}
 LIST = {"entry": [{"item": {"reference": "Observation/o1"}}], "id": "l1", "resourceType": "List"}
 WRAPPED: dict[str, Callable[[Sequence[dict[str, Any]]], bytes]] = {
     "bundle": bundle,

@@ -4,6 +4,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -323,8 +324,6 @@ HOSTILE: dict[str, bytes] = {
 def test_hostile_texts_take_linear_time(hostile: str) -> None:
     """Megabytes that are made to take long take a moment."""
     began = time.process_time()
-    try:
+    with suppress(NotJson, Cut):
         read(HOSTILE[hostile])
-    except (NotJson, Cut):
-        pass
     assert time.process_time() - began < 5

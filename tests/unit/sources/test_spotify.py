@@ -171,7 +171,7 @@ def test_an_archive_of_such_lines_is_refused(kind: str) -> None:
     """It is said what to ask Spotify for."""
     change, reason = UNREADABLE[kind]
     for plays in ([play(0, **change)], [play(0), play(1, **change), play(2, **change)]):
-        with pytest.raises(Broken, match="Extended streaming history|Less than half") as told:
+        with pytest.raises(Broken, match=r"Extended streaming history|Less than half") as told:
             mapped(spotify_zip(plays))
         assert told.value.left_out is not None
         assert reason in told.value.left_out.by_reason()

@@ -8,10 +8,12 @@ from sqlalchemy import select
 
 from privateshare.platform.consent.choices import asks_for_sources, contract_reach, shared_kinds
 from privateshare.platform.consent.connecting import connected_here
+from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.walk import Walk
 from privateshare.platform.db.tables import Account, ConsentAccount
 from privateshare.platform.grants.consents import live_consent
 from privateshare.platform.library.accounts import account_identity, library_accounts
+from privateshare.platform.library.archives import archives_of_journey, left_out_of
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.sources.registry import all_sources
 
@@ -28,6 +30,7 @@ class Shareable:
     kinds: str
     sample: bool
     ticked: bool
+    uploads: Sequence[UploadNote] = ()
 
 
 async def shareable_accounts(walk: Walk) -> list[Shareable]:
@@ -35,7 +38,7 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
     if walk.journey.library_id is None or walk.contract.kind == "read-raw":
         return []
     library = await open_library(walk.db, walk.platform, walk.journey.library_id)
-    ticked = await _ticked(walk)
+    ticked, uploads = await _ticked(walk), await _uploads(walk, library)
     reach = contract_reach(walk.contract, walk.now)
     found = []
     for account in await library_accounts(walk.db, library.id):
@@ -54,8 +57,18 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
                 " · ".join(named),
                 account.sample is not None,
                 ticked is None or account.id in ticked,
+                uploads.get(account.id, []),
             )
         )
+    return found
+
+
+async def _uploads(walk: Walk, library: OpenLibrary) -> dict[UUID, list[UploadNote]]:
+    """What the person uploaded on this journey, by account."""
+    found: dict[UUID, list[UploadNote]] = {}
+    for archive in await archives_of_journey(walk.db, walk.journey):
+        note = upload_note(walk.words, archive.id, left_out_of(archive, library))
+        found.setdefault(archive.account_id, []).append(note)
     return found
 
 

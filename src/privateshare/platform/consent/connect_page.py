@@ -12,6 +12,7 @@ from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent import connecting, ending, signing_in, steps
 from privateshare.platform.consent.choices import contract_reach, shared_kinds
 from privateshare.platform.consent.pages import redirect
+from privateshare.platform.consent.upload_notes import left_out_words
 from privateshare.platform.consent.uploads import Form, read_form
 from privateshare.platform.consent.walk import (
     TOKEN_FIELD,
@@ -26,6 +27,7 @@ from privateshare.platform.consent.walk import (
 from privateshare.platform.consent.wording import N_
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.sources.contract import Broken, SignInSource, Source, TryLater
+from privateshare.sources.failures import LeftOut
 
 WAY, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
 PROBLEMS = {  # with which a sign-in may lead back here
@@ -99,7 +101,7 @@ async def _begin_sign_in(request: Request, walk: Walk, source: SignInSource) -> 
     except TryLater:
         return _ways(walk, source, walk.words.say(PROBLEMS["away"], source=walk.words.source(source.info.id)))
     except Broken as error:
-        return _ways(walk, source, _reason(walk, error))
+        return _ways(walk, source, walk.words.problem(error))
     async with platform_of(request).database.transaction() as db:
         walk = await _open(request, db)
         signing_in.begin(walk, source.info.id, sign_in, origin(request))
@@ -109,19 +111,19 @@ async def _begin_sign_in(request: Request, walk: Walk, source: SignInSource) -> 
 async def _connect_archive(request: Request, walk: Walk, source: Source, archive: SealedTemporary) -> Response:
     platform = platform_of(request)
     try:
-        identity = await connecting.identify_archive(source, archive)
+        checked = await connecting.check_archive(source, archive)
     except Broken as error:
-        return _ways(walk, source, _reason(walk, error), chosen=UPLOAD)
+        return _ways(walk, source, walk.words.problem(error), chosen=UPLOAD, left_out=error.left_out)
     async with platform.database.transaction() as db:
         walk = await _open(request, db)
-        if not await connecting.is_expected(walk, identity):
+        if not await connecting.is_expected(walk, checked.identity):
             return _another_account(walk, source)
         library = await ending.journey_library(walk)
-    blob = await connecting.keep_archive(platform, library, archive)
-    async with kept_if_recorded(platform, blob), platform.database.transaction() as db:
+    kept = await connecting.keep_archive(platform, library, archive)
+    async with kept_if_recorded(platform, kept.blob), platform.database.transaction() as db:
         walk = await _open(request, db)
-        account = await connecting.connect_archive(walk, source, identity, blob)
-        return redirect(await steps.after_connecting(walk, account))
+        upload = await connecting.connect_archive(walk, source, checked, kept)
+        return redirect(await steps.after_uploading(walk, upload, checked.left_out))
 
 
 async def _current(request: Request, source_id: int) -> tuple[Walk, Source]:
@@ -137,16 +139,19 @@ async def _open(request: Request, db: AsyncSession) -> Walk:
     return walk
 
 
-def _reason(walk: Walk, error: Broken) -> str:
-    values = {gap: walk.words.say(value) if isinstance(value, str) else value for gap, value in error.values.items()}
-    return walk.words.say(error.text, **values)
-
-
 def _another_account(walk: Walk, source: Source) -> Response:
     return _ways(walk, source, walk.words.say(PROBLEMS["another"]))
 
 
-def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESSABLE, *, chosen: str = "") -> Response:
+def _ways(
+    walk: Walk,
+    source: Source,
+    problem: str = "",
+    status: int = UNPROCESSABLE,
+    *,
+    chosen: str = "",
+    left_out: LeftOut | None = None,
+) -> Response:
     reach = contract_reach(walk.contract, walk.now)
     values = {
         "source": walk.words.source(source.info.id),
@@ -160,5 +165,6 @@ def _ways(walk: Walk, source: Source, problem: str = "", status: int = UNPROCESS
         "max_size": walk.words.size(walk.platform.settings.max_upload_bytes),
         "picked": walk.parameters.service is not None or walk.journey.kind == "reauthorize",
         "problem": problem,
+        "left_out": left_out_words(walk.words, left_out) if left_out is not None else (),
     }
     return journey_page(walk, "connect.html", values, status=status if problem else 200)

@@ -1,7 +1,9 @@
 """Connecting a source: a sample data set, the export archive that a person uploads, or by signing in there."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
 from io import BufferedReader
 from uuid import UUID, uuid4
 
@@ -9,14 +11,40 @@ from privateshare.platform.blobs.sealed import put_sealed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.ending import journey_library
 from privateshare.platform.consent.walk import Walk, extend
-from privateshare.platform.db.tables import Account
-from privateshare.platform.library.accounts import Connected, account_identity, connect_account
+from privateshare.platform.db.tables import Account, Archive
+from privateshare.platform.library.accounts import Connected, connect_account, may_be_of
+from privateshare.platform.library.archives import add_archive
 from privateshare.platform.library.credentials import for_source
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, JsonObject, Source
+from privateshare.sources.failures import LeftOut
 
 PIECE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedArchive:
+    """An archive that was read to its end: whose it is, and what of it cannot be read."""
+
+    identity: Identity
+    left_out: LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class KeptArchive:
+    """An archive in the blob store, and the SHA-256 of its content."""
+
+    blob: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An archive that was uploaded, and the account that it belongs to."""
+
+    account: Account
+    archive: Archive
 
 
 async def identify_sample(source: Source, sample: str) -> Identity:
@@ -29,15 +57,17 @@ async def connect_sample(walk: Walk, source: Source, identity: Identity, sample:
     return await _connect(walk, Connected(source.info, identity, sample=sample))
 
 
-async def identify_archive(source: Source, archive: SealedTemporary) -> Identity:
-    """Whose archive it is, once all of it was checked. Raises Broken, whose message is for the person."""
+async def check_archive(source: Source, archive: SealedTemporary) -> CheckedArchive:
+    """Read an archive to its end. Raises Broken, whose message is for the person."""
     archive.seek(0)
     # a reader of its own, which must not close the archive when it goes
     reader = BufferedReader(archive, PIECE_BYTES)
+    connection = Connection(archive=reader)
     try:
-        return await asyncio.to_thread(source.identify, Connection(archive=reader))
+        identity = await asyncio.to_thread(source.identify, connection)
     finally:
         reader.detach()
+    return CheckedArchive(identity, connection.left_out)
 
 
 async def identify_signed_in(source: Source, token: JsonObject) -> Identity:
@@ -55,35 +85,41 @@ async def is_expected(walk: Walk, identity: Identity) -> bool:
     if walk.journey.account_id is None:
         return True
     account = await walk.db.get_one(Account, (walk.journey.library_id, walk.journey.account_id))
-    known = account_identity(account, await journey_library(walk))
-    return known.provider_account_id == identity.provider_account_id
+    return may_be_of(account, await journey_library(walk), identity)
 
 
-async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> str:
-    """The blob of an archive, sealed with the library's key: it waits there for the first sync."""
+async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> KeptArchive:
+    """Keep an archive, sealed with the library's key, until the person agrees and it is imported."""
     blob = library.blob(uuid4())
-    await asyncio.to_thread(_keep, platform, library, blob, archive)
-    return blob
+    content = await asyncio.to_thread(_keep, platform, library, blob, archive)
+    return KeptArchive(blob, content)
 
 
-async def connect_archive(walk: Walk, source: Source, identity: Identity, blob: str) -> Account:
-    """The account of an archive that was kept, in the person's library."""
-    return await _connect(walk, Connected(source.info, identity, archive_blob=blob))
+async def connect_archive(walk: Walk, source: Source, checked: CheckedArchive, kept: KeptArchive) -> Upload:
+    """The account of an archive that was kept, in the person's library, and the archive."""
+    account = await _connect(walk, Connected(source.info, checked.identity))
+    library = await journey_library(walk)
+    archive = await add_archive(walk.db, library, account, kept.blob, kept.content, checked.left_out, walk.journey)
+    return Upload(account, archive)
 
 
-def _keep(platform: Platform, library: OpenLibrary, blob: str, archive: SealedTemporary) -> None:
-    put_sealed(platform.blobs, blob, library.key.value, library.blob_context(blob), _pieces(archive))
+def _keep(platform: Platform, library: OpenLibrary, blob: str, archive: SealedTemporary) -> bytes:
+    content = sha256()
+    pieces = _pieces(archive, content.update)
+    put_sealed(platform.blobs, blob, library.key.value, library.blob_context(blob), pieces)
+    return content.digest()
 
 
-def _pieces(archive: SealedTemporary) -> Iterator[bytes]:
+def _pieces(archive: SealedTemporary, see: Callable[[bytes], None]) -> Iterator[bytes]:
     archive.seek(0)
     while piece := archive.read(PIECE_BYTES):
+        see(piece)
         yield piece
 
 
 async def _connect(walk: Walk, connected: Connected) -> Account:
     library = await journey_library(walk)
-    account = await connect_account(walk.db, library, connected)
+    account = await connect_account(walk.db, library, connected, expected=walk.journey.account_id)
     walk.journey.account_ids = [*(id_ for id_ in walk.journey.account_ids if id_ != str(account.id)), str(account.id)]
     extend(walk)
     return account

@@ -16,6 +16,7 @@ from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import issue_code
+from privateshare.platform.library.archives import agree_to_archives
 from privateshare.platform.library.credentials import open_token, revoke_token
 from privateshare.platform.library.erasure import undo_journey, withdraw_access
 from privateshare.platform.library.keys import open_value, seal_value
@@ -44,6 +45,7 @@ async def accept(walk: Walk, accounts: Sequence[Account]) -> str:
     library = await journey_library(walk)
     consent = await give_consent(walk.db, walk.contract, library.id, [account.id for account in accounts], walk.now)
     await _tie_storage(walk, library.id)
+    await agree_to_archives(walk.db, walk.journey)
     await _start_reading(walk, consent)
     lifetime = walk.platform.settings.code_lifetime
     code = await issue_code(walk.db, consent, walk.journey.challenge or "", walk.now, lifetime)
@@ -74,6 +76,7 @@ async def add_account(walk: Walk, account: Account | None) -> str:
     if consent is None or consent.revoked_at is not None or (consent.expires_at or walk.now) < walk.now:
         return await abandon(walk, Failure.ONBOARD_ERROR)
     await add_consent_accounts(walk.db, consent, [account.id] if account else [])
+    await agree_to_archives(walk.db, walk.journey)
     await _start_reading(walk, consent)
     return _finish(
         walk, success_address(walk.journey, walk.parameters, account_reference=account.reference if account else None)

@@ -24,6 +24,7 @@ from privateshare.platform.consent import (
     sign_in_page,
     source_page,
     steps,
+    upload_page,
     withdraw_page,
 )
 from privateshare.platform.consent.entering import enter, entered
@@ -40,7 +41,7 @@ router = APIRouter()
 def consent_app() -> APIRouter:
     """Everything under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
-    for part in (sign_in_page, source_page, connect_page, consent_page, withdraw_page):
+    for part in (sign_in_page, source_page, connect_page, upload_page, consent_page, withdraw_page):
         whole.include_router(part.router)
     whole.include_router(router)
     return whole

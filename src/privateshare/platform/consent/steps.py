@@ -8,6 +8,7 @@ from privateshare.platform.consent.walk import REVIEWED, Walk, require_kind
 from privateshare.platform.db.tables import Account
 from privateshare.platform.library.accounts import library_accounts
 from privateshare.sources.contract import Source
+from privateshare.sources.failures import LeftOut
 
 DEFAULT_SAMPLE = "default"
 
@@ -39,6 +40,13 @@ async def after_connecting(walk: Walk, account: Account) -> str:
     if walk.journey.kind in REVIEWED:
         return walk.address("consent")
     return await ending.add_account(walk, account)
+
+
+async def after_uploading(walk: Walk, upload: connecting.Upload, left_out: LeftOut) -> str:
+    """Where a person goes who has uploaded an archive; first to what was not read of it, if they see no other page."""
+    if walk.journey.kind not in REVIEWED and left_out.is_partial:
+        return walk.address(f"upload/{upload.archive.id}")
+    return await after_connecting(walk, upload.account)
 
 
 async def connects_samples_alone(walk: Walk) -> bool:

@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from unicodedata import bidirectional
 
 from babel import Locale
 from babel.dates import format_date
 from babel.lists import format_list
+from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from privateshare.platform.consent.locales import translations
 from privateshare.protocol.catalogue import ObjectType, catalogue
+from privateshare.sources.failures import THE_FILE, Broken, Reason
 from privateshare.sources.registry import listed_sources
 
 MEGABYTE = 1024 * 1024
@@ -21,6 +24,11 @@ FEW = 3  # so many kinds are not worth folding away
 def N_(text: str) -> str:  # noqa: N802 - the customary name: it marks a text for translation
     """The text itself, to be translated where it is shown."""
     return text
+
+
+def _isolated(name: str) -> str:
+    """A name of another's, which does not turn around the words beside it if it is written from right to left."""
+    return f"\u2068{name}\u2069" if any(bidirectional(letter) in ("R", "AL") for letter in name) else name
 
 
 PLAIN_NAMES: Mapping[int, str] = {
@@ -85,6 +93,23 @@ class Words:
     def count(self, one: str, many: str, number: int, **values: object) -> str:
         """A text that depends on a number, which fills the gap %(num)d."""
         return translations(self.language).ngettext(one, many, number) % ({"num": number} | values)
+
+    def number(self, number: int) -> str:
+        """A number, such as 48,112."""
+        return str(format_decimal(number, locale=self._locale))
+
+    def left_out(self, reason: Reason, number: int, total: int) -> str:
+        """How many entries of an upload are left out, and why."""
+        return self.count(reason.one, reason.many, number, num=self.number(number), total=self.number(total))
+
+    def problem(self, problem: Broken) -> str:
+        """What a source says of an upload."""
+        return self.say(problem.text, **{gap: self._value(value) for gap, value in problem.values.items()})
+
+    def _value(self, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return self.say(value) if value == THE_FILE else _isolated(value)
 
     def date(self, moment: datetime) -> str:
         """A day, such as 24 November 2025."""

@@ -2,6 +2,7 @@
 
 partners ─ applications ─ contracts          who may ask
 libraries ─ accounts ─ files                 what a person keeps; sealed with the library's own key
+          ├ archives                         exports that they uploaded and that wait to be imported
           ├ pushed_files                     what apps pushed to them
           ├ syncs                            one row per account and run
           ├ consents ─ consent_accounts      what they allowed
@@ -179,11 +180,33 @@ class Account(Table):
     sealed_credentials: Mapped[bytes | None]
     sealed_cursors: Mapped[bytes | None]
     sealed_collected: Mapped[bytes | None]
-    archive_blob: Mapped[str | None] = mapped_column(index=True)
     needs_login: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = _created()
     updated_at: Mapped[datetime] = _created()
     __table_args__ = (UniqueConstraint("library_id", "source_id", "identity_hash"),)
+
+
+class Archive(Table):
+    """An export that a person uploaded, until it is imported. Those of an account are imported in the order they came.
+
+    `journey_id` is there until the person agreed on that journey: before, nothing of it is imported, and it goes if
+    they decline. `fingerprint` tells whether the same file is there already. `sealed_left_out`: what of it cannot be
+    read.
+    """
+
+    __tablename__ = "archives"
+    library_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    account_id: Mapped[UUID]
+    journey_id: Mapped[UUID | None] = mapped_column(ForeignKey("journeys.id", ondelete="CASCADE"), index=True)
+    blob: Mapped[str] = mapped_column(index=True)
+    fingerprint: Mapped[bytes]
+    sealed_left_out: Mapped[bytes | None]
+    created_at: Mapped[datetime] = _created()
+    __table_args__ = (
+        ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+        Index(None, "library_id", "account_id"),
+    )
 
 
 class File(Table):

@@ -1,7 +1,8 @@
 """The sources that a person connected. Protocol 7.1."""
 
 import hmac
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID, uuid4
@@ -10,7 +11,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import Account, ConsentAccount, DoomedBlob
+from privateshare.platform.db.tables import Account, ConsentAccount
 from privateshare.platform.grants.contracts import new_id
 from privateshare.platform.library.credentials import seal_token
 from privateshare.platform.library.libraries import OpenLibrary, next_account_number
@@ -24,31 +25,29 @@ DETAILS = "account details"
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """What a person connected: whose it is, and the sample, the sealed archive or the sign-in that it comes from."""
+    """What a person connected: whose it is, and the sample or the sign-in that it comes from, if it is no archive."""
 
     source: SourceInfo
     identity: Identity
     sample: str | None = None
-    archive_blob: str | None = None
     token: JsonObject | None = field(default=None, repr=False)
 
 
-async def connect_account(db: AsyncSession, library: OpenLibrary, connected: Connected) -> Account:
-    """The library's account for what was connected; connecting the same one again renews it."""
-    identity_hash = _identity_hash(library, connected)
-    found = await db.scalar(
-        select(Account)
-        .where(
-            Account.library_id == library.id,
-            Account.source_id == connected.source.id,
-            Account.identity_hash == identity_hash,
-        )
-        .with_for_update()
-    )
-    account = found or await _new_account(db, library, connected, identity_hash)
-    if account.archive_blob is not None and account.archive_blob != connected.archive_blob:
-        db.add(DoomedBlob(key=account.archive_blob))
-    account.archive_blob = connected.archive_blob
+async def connect_account(
+    db: AsyncSession, library: OpenLibrary, connected: Connected, expected: UUID | None = None
+) -> Account:
+    """The library's account for what was connected; connecting the same one again renews it.
+
+    `expected`: the account that it may be, if it does not say whose it is.
+    """
+    identity_hash = _identity_hash(library, connected.source.id, connected.identity)
+    of_source = select(Account).where(Account.library_id == library.id, Account.source_id == connected.source.id)
+    accounts = list(await db.scalars(of_source.order_by(Account.number).with_for_update()))
+    known = (account for account in accounts if account.identity_hash == identity_hash)
+    possible = [account for account in accounts if expected in (None, account.id)]
+    account = next(known, None) or _possibly_same(library, possible, connected, identity_hash)
+    if account is None:
+        account = await _new_account(db, library, connected, identity_hash)
     account.sample = connected.sample
     account.sealed_credentials = seal_token(library, account.id, connected.token) if connected.token else None
     account.needs_login = False
@@ -57,12 +56,40 @@ async def connect_account(db: AsyncSession, library: OpenLibrary, connected: Con
     return account
 
 
+def _possibly_same(
+    library: OpenLibrary, accounts: Sequence[Account], connected: Connected, identity_hash: bytes
+) -> Account | None:
+    """The account that an archive belongs to though they are not named alike; None if there is none, or several.
+
+    Some archives do not say whose they are, and others of the same account do. An archive without a name belongs to
+    the one account of its source that there is. One with a name belongs to the one account that has none, which has
+    the name from then on, and keeps the id that its objects are known by.
+    """
+    others = [account for account in accounts if account.sample is None]
+    if len(others) != 1:
+        return None
+    if not connected.identity.named:
+        return others[0]
+    known = account_identity(others[0], library)
+    if known.named:
+        return None
+    renamed = replace(connected.identity, provider_account_id=known.provider_account_id)
+    others[0].sealed_details = _sealed_details(library, others[0].id, renamed)
+    others[0].identity_hash = identity_hash
+    return others[0]
+
+
+def _sealed_details(library: OpenLibrary, account_id: UUID, identity: Identity) -> bytes:
+    details = {
+        "provider_account_id": identity.provider_account_id,
+        "display_name": identity.display_name,
+        "named": identity.named,
+    }
+    return library.seal(DETAILS, account_id, orjson.dumps(details))
+
+
 async def _new_account(db: AsyncSession, library: OpenLibrary, connected: Connected, identity_hash: bytes) -> Account:
     id_ = uuid4()
-    details = {
-        "provider_account_id": connected.identity.provider_account_id,
-        "display_name": connected.identity.display_name,
-    }
     account = Account(
         library_id=library.id,
         id=id_,
@@ -74,7 +101,7 @@ async def _new_account(db: AsyncSession, library: OpenLibrary, connected: Connec
         service_group=connected.source.service_group,
         type=connected.identity.type,
         identity_hash=identity_hash,
-        sealed_details=library.seal(DETAILS, id_, orjson.dumps(details)),
+        sealed_details=_sealed_details(library, id_, connected.identity),
     )
     db.add(account)
     return account
@@ -83,7 +110,15 @@ async def _new_account(db: AsyncSession, library: OpenLibrary, connected: Connec
 def account_identity(account: Account, library: OpenLibrary) -> Identity:
     """Whose account it is."""
     details = orjson.loads(library.open(DETAILS, account.id, account.sealed_details))
-    return Identity(details["provider_account_id"], details["display_name"], account.type)
+    named = details.get("named", True)
+    return Identity(details["provider_account_id"], details["display_name"], account.type, named=named)
+
+
+def may_be_of(account: Account, library: OpenLibrary, identity: Identity) -> bool:
+    """Whether an account may be this one: it is, or one of the two does not say whose it is."""
+    connected_hash = _identity_hash(library, account.source_id, identity)
+    known = account_identity(account, library)
+    return account.identity_hash == connected_hash or not identity.named or not known.named
 
 
 async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[Account]:
@@ -132,9 +167,9 @@ def account_view(account: Account, library: OpenLibrary) -> messages.Account:
     )
 
 
-def _identity_hash(library: OpenLibrary, connected: Connected) -> bytes:
+def _identity_hash(library: OpenLibrary, source_id: int, identity: Identity) -> bytes:
     """Recognises an account again without telling whose it is: it takes the library's key to make."""
-    told = f"{connected.source.id} {connected.identity.provider_account_id}"
+    told = f"{source_id} {identity.provider_account_id}"
     return hmac.digest(library.key.value, f"account identity {told}".encode(), sha256)
 
 

@@ -151,7 +151,7 @@ def _count(shelf: Shelf, file: File, may: Readable) -> int:
 def _allowed_objects(shelf: Shelf, file: File, may: Readable) -> list[bytes]:
     kind = Kind(file.service_group, file.service_type, file.object_type)
     return [
-        orjson.dumps(thing)
-        for thing in shelf.objects(file)
-        if allows(may.reaches, kind, object_window(file.schema_standard, thing))
+        text
+        for text in shelf.texts(file)
+        if allows(may.reaches, kind, object_window(file.schema_standard, orjson.loads(text)))
     ]

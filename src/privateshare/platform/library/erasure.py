@@ -11,7 +11,7 @@ from functools import partial
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +19,9 @@ from privateshare.platform.db.engine import after_commit
 from privateshare.platform.db.tables import (
     Account,
     Application,
+    Archive,
     Consent,
+    ConsentAccount,
     Contract,
     DoomedBlob,
     DoomedKey,
@@ -82,8 +84,7 @@ async def erase_account(db: AsyncSession, platform: Platform, account: Account) 
     await hold_library(db, account.library_id, to_erase=True)
     files = delete(File).where(File.library_id == account.library_id, File.account_id == account.id)
     blobs = list(await db.scalars(files.returning(File.blob)))
-    if account.archive_blob is not None:
-        blobs.append(account.archive_blob)
+    blobs += await _remove_archives(db, account)
     await revoke_after_commit(db, platform, account.library_id, account.id)
     await db.delete(account)
     await _doom(db, platform, blobs)
@@ -96,10 +97,16 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: Journey) -
     if journey.provisional:
         await erase_library(db, platform, journey.library_id)
         return
+    uploaded = delete(Archive).where(Archive.library_id == journey.library_id, Archive.journey_id == journey.id)
+    await _doom(db, platform, list(await db.scalars(uploaded.returning(Archive.blob))))
+    of_account = (Archive.library_id == Account.library_id, Archive.account_id == Account.id)
+    shared = (ConsentAccount.library_id == Account.library_id, ConsentAccount.account_id == Account.id)
     connected = select(Account).where(
         Account.library_id == journey.library_id,
         Account.id.in_([UUID(id_) for id_ in journey.account_ids]),
         Account.created_at >= journey.created_at,  # those that were there before, it only renewed
+        # Another journey may have gone on with it meanwhile.
+        ~exists().where(*of_account) & ~exists().where(*shared),
     )
     for account in await db.scalars(connected):
         await erase_account(db, platform, account)
@@ -107,11 +114,17 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: Journey) -
 
 async def withdraw_access(db: AsyncSession, platform: Platform, account: Account) -> None:
     """Forgets what lets the platform into the source; nothing more is fetched until the person connects it again."""
-    blobs = [account.archive_blob] if account.archive_blob is not None else []
-    account.archive_blob = account.sealed_credentials = None
+    blobs = await _remove_archives(db, account)
+    account.sealed_credentials = None
     account.needs_login = True
     await db.flush()
     await _doom(db, platform, blobs)
+
+
+async def _remove_archives(db: AsyncSession, account: Account) -> list[str]:
+    """Removes the archives of an account that were not imported yet; the blobs that are of no more use."""
+    archives = delete(Archive).where(Archive.library_id == account.library_id, Archive.account_id == account.id)
+    return list(await db.scalars(archives.returning(Archive.blob)))
 
 
 async def _hold_to_erase(db: AsyncSession, library_id: UUID) -> None:

@@ -5,17 +5,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import put_sealed, read_sealed
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Account, DoomedBlob, File
-from privateshare.platform.library.encoding import array_objects, at_rest, fingerprint, json_array, plain
+from privateshare.platform.library.encoding import array_texts, at_rest, fingerprint, json_array, plain
 from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
-from privateshare.platform.library.spool import Entry, Slot, entry_of
+from privateshare.platform.library.spool import Slot
 from privateshare.protocol.window import ALL_TIME, Window, hull
 from privateshare.sources.contract import JsonObject, ObjectSchema
+from privateshare.sources.entries import Entry, entry_of
 
 MAX_OBJECTS = 20_000  # in one file; a slot with more has several
 
@@ -63,12 +65,16 @@ class Shelf:
         """The hash of a file's plain JSON, which is sealed too: it would confirm a guess of what is in it."""
         return self.library.open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
+    def texts(self, file: File) -> list[bytes]:
+        """A file's objects as they are kept, with every digit of their numbers."""
+        return array_texts(b"".join(plain(self.kept(file))))
+
     def objects(self, file: File) -> list[JsonObject]:
         """A file's objects."""
-        return array_objects(b"".join(plain(self.kept(file))))
+        return [orjson.loads(text) for text in self.texts(file)]
 
     def _entries(self, schema: ObjectSchema, file: File) -> Iterator[Entry]:
-        return (entry_of(schema, thing) for thing in self.objects(file))
+        return (entry_of(schema, orjson.loads(text), text) for text in self.texts(file))
 
     def _write(self, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
         blob = self.library.blob(f"file/{uuid4()}")

@@ -10,9 +10,10 @@ import orjson
 import zstandard
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from privateshare.protocol.object_time import month_of, object_time, object_window
+from privateshare.protocol.object_time import month_of
 from privateshare.protocol.window import Window
 from privateshare.sources.contract import JsonObject, ObjectSchema
+from privateshare.sources.entries import Entry, entry_of
 
 MAX_MEMORY_BYTES = 64 * 1024 * 1024
 
@@ -23,24 +24,6 @@ class Slot:
 
     object_type: int
     month: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One object, serialised, with what it is merged, sorted and limited by; `window` is None if it has no date."""
-
-    entity_id: str
-    moment: int | None
-    window: Window | None
-    data: bytes
-
-
-def entry_of(schema: ObjectSchema, thing: JsonObject) -> Entry:
-    """Make an entry of an object."""
-    # Copied, because what orjson gives holds on to 4 KiB and more, however short it is.
-    data = bytes(memoryview(orjson.dumps(thing)))
-    moment, window = object_time(schema.standard, thing), object_window(schema.standard, thing)
-    return Entry(schema.entity_id(thing), moment, window, data)
 
 
 class Spool:
@@ -62,9 +45,9 @@ class Spool:
         if self._file is not None:
             self._file.close()
 
-    def add(self, object_type: int, thing: JsonObject) -> None:
-        """Take one object."""
-        entry = entry_of(self._schema, thing)
+    def add(self, object_type: int, thing: JsonObject, text: bytes | None = None) -> None:
+        """Take one object. `text`: its JSON in one line, if it is to stay as it was written."""
+        entry = entry_of(self._schema, thing, text)
         slot = Slot(object_type, month_of(entry.moment) or 0)
         self._waiting.setdefault(slot, []).append(entry)
         self._bytes += len(entry.data) + 200  # the entry's own weight

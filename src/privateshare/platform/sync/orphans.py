@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.platform.blobs.incoming import LONGEST_ARRIVAL
-from privateshare.platform.db.tables import Account, DoomedKey, File, Library, PushedFile, SigningKey, StoredFile
+from privateshare.platform.db.tables import Archive, DoomedKey, File, Library, PushedFile, SigningKey, StoredFile
 from privateshare.platform.library.erasure import destroy_doomed_keys
 from privateshare.platform.runtime import Platform
 
@@ -21,7 +21,7 @@ PAGE = 1000
 LOCK_MILLISECONDS = 5000
 AGE = LONGEST_ARRIVAL + timedelta(days=1)  # whoever writes a blob has recorded it by then, or never will
 PREFIXES = ("library/", "storage/")
-BLOBS = (File.blob, PushedFile.blob, StoredFile.blob, Account.archive_blob)
+BLOBS = (File.blob, PushedFile.blob, StoredFile.blob, Archive.blob)
 
 log = structlog.get_logger()
 

@@ -4,11 +4,11 @@ It may die at any point: what it wrote is merged again by the next run, and the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BufferedReader
+from itertools import repeat
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +18,9 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import SealedReader
-from privateshare.platform.db.tables import Account, Consent, DoomedBlob, Session, SessionSync, Sync
+from privateshare.platform.db.tables import Account, Archive, Consent, Session, SessionSync, Sync
 from privateshare.platform.library.accounts import account_identity
+from privateshare.platform.library.archives import archives_to_import, discard_archive
 from privateshare.platform.library.collected import Asked, record_collected
 from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.files import Shelf, record_files, slot_files
@@ -40,6 +41,7 @@ from privateshare.sources.contract import (
     SourceFailure,
     TryLater,
 )
+from privateshare.sources.failures import LeftOut
 from privateshare.sources.registry import all_sources
 
 CURSORS = "cursors"
@@ -70,6 +72,9 @@ class Run:
     skipped: list[Skipped] = field(default_factory=list)
     cursors: dict[int, str | None] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    archives: Sequence[Archive] = ()
+    imported: list[Archive] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, tries: int) -> None:
@@ -81,8 +86,9 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, trie
         if tries > MAX_TRIES:  # its worker died each time
             log.error("sync given up: it never came to an end", sync=str(sync_id))
             return await _end(platform, library_id, sync_id, FAILED)
-        run = await _begin(platform, library_id, sync_id)
-        if run is not None:
+        # Archives that came meanwhile are imported too, before the sync ends.
+        left_out = LeftOut()
+        while (run := await _begin(platform, library_id, sync_id, left_out)) is not None:
             await _try(run, tries)
     except Stopped:
         log.info("sync stopped: nobody waits for it", sync=str(sync_id))
@@ -135,7 +141,7 @@ async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str
     platform.metrics.count_sync(account.source_id, outcome)
 
 
-async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | None:
+async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: LeftOut) -> Run | None:
     async with platform.database.transaction() as db:
         library = await open_library(db, platform, library_id)
         sync = await db.get(Sync, (library_id, sync_id))
@@ -148,13 +154,14 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID) -> Run | N
         source = all_sources().get(account.source_id)
         if source is None:
             raise SourceGone(account.source_id)
-        run = Run(platform, library, sync_id, account, source)
+        run = Run(platform, library, sync_id, account, source, left_out=left_out)
         run.known_cursors = dict.fromkeys(source.info.object_types)
         if account.sealed_cursors is not None:
             known: dict[str, str] = orjson.loads(library.open(CURSORS, account.id, account.sealed_cursors))
             run.known_cursors |= {
                 int(type_): cursor for type_, cursor in known.items() if int(type_) in run.known_cursors
             }
+        run.archives = await archives_to_import(db, account)
         return run
 
 
@@ -163,6 +170,7 @@ async def _fetch(run: Run) -> SourceFailure | None:
     if run.account.needs_login:
         return NeedsLogin("the person must connect this source again")
     try:
+        await _import_archives(run)
         if run.account.sealed_credentials is not None:
             run.token = await fresh_token(run.platform, run.library, run.account.id)
         try:
@@ -179,24 +187,43 @@ async def _fetch(run: Run) -> SourceFailure | None:
 
 
 async def _fetch_all(run: Run) -> None:
+    """Fetches and writes what the source has; of an account that only has archives, there is nothing."""
     run.skipped, run.cursors, run.asked = [], dict(run.known_cursors), []
-    with ExitStack() as stack:
-        spool = stack.enter_context(Spool(run.source.info.schema))
-        connection = await asyncio.to_thread(_connection, run, stack)
+    if run.account.sample is not None or run.token is not None:
+        identity = account_identity(run.account, run.library)
+        await _fetch_from(run, Connection(run.account.sample, None, run.token, identity.provider_account_id))
+
+
+async def _import_archives(run: Run) -> None:
+    """Imports archives, each by itself: what is in the others stays if one fails. Raises Broken, after all."""
+    failure = None
+    for archive in run.archives:
+        try:
+            await _import_archive(run, archive)
+        except Broken as error:
+            log.warning("an archive that was checked cannot be imported", sync=str(run.sync_id))
+            failure = error
+        else:
+            run.imported.append(archive)
+    if failure is not None:
+        raise failure
+
+
+async def _import_archive(run: Run, archive: Archive) -> None:
+    identity, context = account_identity(run.account, run.library), run.library.blob_context(archive.blob)
+    reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, run.library.key.value, context)
+    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened:
+        connection = Connection(archive=opened, provider_account_id=identity.provider_account_id)
+        await _fetch_from(run, connection)
+    run.left_out.add(connection.left_out)
+
+
+async def _fetch_from(run: Run, connection: Connection) -> None:
+    with Spool(run.source.info.schema) as spool:
         async for page in _pages(run.source.fetch(connection, run.known_cursors)):
             await _check_may_fetch(run)
             await asyncio.to_thread(_spool_page, run, spool, page)
         await _write_files(run, spool)
-
-
-def _connection(run: Run, stack: ExitStack) -> Connection:
-    identity = account_identity(run.account, run.library)
-    blob = run.account.archive_blob
-    if blob is None:
-        return Connection(sample=run.account.sample, token=run.token, provider_account_id=identity.provider_account_id)
-    reader = SealedReader(run.platform.blobs, blob, run.library.key.value, run.library.blob_context(blob))
-    archive = stack.enter_context(BufferedReader(reader, ARCHIVE_BUFFER_BYTES))
-    return Connection(archive=archive, provider_account_id=identity.provider_account_id)
 
 
 async def _pages(pages: Iterator[Page | Skipped]) -> AsyncIterator[Page | Skipped]:
@@ -209,8 +236,8 @@ def _spool_page(run: Run, spool: Spool, page: Page | Skipped) -> None:
     if isinstance(page, Skipped):
         run.skipped.append(page)
         return
-    for thing in page.objects:
-        spool.add(page.object_type, thing)
+    for thing, text in zip(page.objects, page.texts or repeat(None), strict=False):
+        spool.add(page.object_type, thing, text)
     run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)
     if page.asked is not None:
         whole = run.known_cursors[page.object_type] is None
@@ -272,15 +299,16 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
         if account.needs_login:  # perhaps the person withdrew access meanwhile: then it stays withdrawn
             failure = NeedsLogin("the person must connect this source again")
         account.needs_login = isinstance(failure, NeedsLogin)
-        sync.outcome, sync.error = outcome_of(failure, run.skipped)
+        for archive in run.imported:  # All of it is in the library now.
+            await discard_archive(db, run.library.id, archive.id)
+        if failure is None and await archives_to_import(db, account):
+            return
+        sync.outcome, sync.error = outcome_of(failure, run.skipped, run.left_out)
         sync.finished_at = account.updated_at = datetime.now(UTC)
         if failure is None:
             cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
             account.sealed_cursors = run.library.seal(CURSORS, account.id, orjson.dumps(cursors))
         if failure is None and run.source.info.medmij is not None:
             record_collected(account, run.library, run.source.info.medmij, run.asked)
-        if failure is None and account.archive_blob is not None and account.archive_blob == run.account.archive_blob:
-            db.add(DoomedBlob(key=account.archive_blob))  # all of it is in the library now
-            account.archive_blob = None
         outcome = sync.outcome
     run.platform.metrics.count_sync(run.account.source_id, outcome)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import orjson
@@ -25,13 +26,15 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.library.accounts import consented_accounts
+from privateshare.platform.library.archives import archives_to_import
 from privateshare.platform.library.keys import key_of_secret, open_value, seal_value
 from privateshare.platform.library.libraries import hold_library
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.outcomes import without_other_types
 from privateshare.platform.sync.queue import defer_sync
 from privateshare.protocol.messages import AccountError, AccountStatus, Criterion, SessionOptions, SessionState, Status
 from privateshare.protocol.messages import Session as SessionMessage
-from privateshare.protocol.scope import reach_of_contract, reach_of_scope
+from privateshare.protocol.scope import Kind, Reach, reach_of_contract, reach_of_scope
 
 CRITERIA = "session criteria"
 
@@ -119,9 +122,9 @@ async def start_session(
     for account in await consented_accounts(db, consent.id):
         if chosen is not None and account.public_id not in chosen:
             continue
-        comes_from = (account.sample, account.archive_blob, account.sealed_credentials)
-        if not any(comes_from) and not account.needs_login:
-            continue  # an archive that is already in the library: nothing more will come of it
+        comes_from = account.sample or account.sealed_credentials or await archives_to_import(db, account)
+        if not comes_from and not account.needs_login:
+            continue  # Its archives are in the library already: nothing more will come of them.
         await _wait_for_sync(db, platform, session, account)
 
 
@@ -186,13 +189,21 @@ async def session_status(db: AsyncSession, session: Session, now: datetime) -> S
     out_of_time = deadline is not None and now >= deadline
     this_account = (Account.library_id == Sync.library_id, Account.id == Sync.account_id)
     # not a third join: by the library's id alone PostgreSQL may join each account with each sync
-    account_id = select(Account.public_id).where(*this_account).scalar_subquery()
+    account_id, service_group, service_type = (
+        select(column).where(*this_account).scalar_subquery()
+        for column in (Account.public_id, Account.service_group, Account.service_type)
+    )
     rows = await db.execute(
-        select(account_id, Sync.outcome, Sync.error)
+        select(account_id, service_group, service_type, Sync.outcome, Sync.error)
         .join(SessionSync, (SessionSync.library_id == Sync.library_id) & (SessionSync.sync_id == Sync.id))
         .where(SessionSync.session_id == session.id)
     )
-    details = {account: _account_status(outcome, error, out_of_time) for account, outcome, error in rows}
+    contract = await db.get_one(Contract, session.contract_id)
+    reach = reach_of_contract(contract.document, session.created_at)
+    details = {}
+    for account, group, service, outcome, error in rows:
+        told = without_other_types(error, partial(_may_see, reach, group, service))
+        details[account] = _account_status(outcome, told, out_of_time)
     return Status(state=_state_of({status.state for status in details.values()}), details=details)
 
 
@@ -234,6 +245,10 @@ def _account_status(outcome: str | None, error: dict[str, object] | None, out_of
     if error is not None:
         return AccountStatus(state=SessionState.PARTIAL, error=AccountError.model_validate(error))
     return AccountStatus(state=SessionState.COMPLETED)
+
+
+def _may_see(reach: Reach, service_group: int, service_type: int, object_type: int) -> bool:
+    return reach.allows_kind(Kind(service_group, service_type, object_type))
 
 
 def _fetch_deadline(session: Session) -> datetime | None:

@@ -52,7 +52,7 @@ class FhirFile:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
         people = People()
         for found in read_resources(connection.archive, connection.left_out):
-            people.see(found.thing)
+            people.see(found.thing, (found.wrapper or {}).get("fullUrl"))
         person = people.person()
         return Identity(person.account_id, person.name)
 

@@ -14,13 +14,14 @@ from privateshare.platform.library.delivery import Readable, deliver, list_files
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.keys import new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.library.spool import Spool, entry_of
+from privateshare.platform.library.spool import Spool
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.object_time import object_window
 from privateshare.protocol.scope import Reach
 from privateshare.protocol.window import ALL_TIME, Window
 from privateshare.sources.contract import JsonObject, ObjectSchema
+from privateshare.sources.entries import entry_of
 
 FHIR = ObjectSchema("fhir", "4.0.1")
 JANUARY = Window(1_767_225_600_000, 1_769_903_999_999)  # of 2026

@@ -19,14 +19,15 @@ from privateshare.platform.blobs.cloud import CloudBlobs
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import File
 from privateshare.platform.library import files
-from privateshare.platform.library.encoding import array_objects, at_rest, compressed, delivered, json_array, plain
+from privateshare.platform.library.encoding import array_texts, at_rest, compressed, delivered, json_array, plain
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.keys import new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.library.spool import Entry, Slot, Spool, entry_of
+from privateshare.platform.library.spool import Slot, Spool
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.window import ALL_TIME, Window
 from privateshare.sources.contract import JsonObject, ObjectSchema
+from privateshare.sources.entries import Entry, entry_of
 
 DIGIME, FHIR = ObjectSchema("digime", "1.0.0"), ObjectSchema("fhir", "4.0.1")
 DAY = 86_400_000
@@ -277,4 +278,4 @@ def cut(data: bytes, piece: int) -> Sequence[bytes]:
 def test_arrays_of_objects(objects: list[JsonObject]) -> None:
     """Serialised objects joined are a JSON array of them."""
     data = json_array(entry.data for entry in (Entry("", 0, None, json.dumps(one).encode()) for one in objects))
-    assert array_objects(data) == json.loads(data) == objects
+    assert [json.loads(text) for text in array_texts(data)] == json.loads(data) == objects

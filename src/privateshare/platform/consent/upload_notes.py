@@ -1,0 +1,46 @@
+"""What a person is told of a file that they uploaded: how much of it was read, and what was not, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from privateshare.platform.consent.wording import Words
+from privateshare.sources.failures import LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class UploadNote:
+    """An upload in words.
+
+    Attributes:
+        id: Of the archive.
+        read: How many entries were read.
+        left_out: What was not read and why, a sentence or two each; nothing if all was read.
+        unused: The files that hold something else.
+    """
+
+    id: UUID
+    read: str
+    left_out: Sequence[str]
+    unused: Sequence[str]
+
+
+def upload_note(words: Words, archive_id: UUID, left_out: LeftOut) -> UploadNote:
+    """What is told of an upload."""
+    number = left_out.read
+    read = words.count("%(num)s entry was read.", "%(num)s entries were read.", number, num=words.number(number))
+    unused = [words.problem(problem) for problem in left_out.unused.values()]
+    return UploadNote(archive_id, read, left_out_words(words, left_out), [*unused, *_more(words, left_out.more_unused)])
+
+
+def left_out_words(words: Words, left_out: LeftOut) -> list[str]:
+    """What of an upload was not read, and why: a sentence for each reason, and what is wrong with each file."""
+    reasons = [words.left_out(reason, number, left_out.total) for reason, number in left_out.by_reason().items()]
+    damaged = [words.problem(problem) for problem in left_out.damaged.values()]
+    return [*reasons, *damaged, *_more(words, left_out.more_damaged)]
+
+
+def _more(words: Words, number: int) -> list[str]:
+    if not number:
+        return []
+    return [words.count("And %(num)s more file.", "And %(num)s more files.", number, num=words.number(number))]

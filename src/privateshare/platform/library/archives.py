@@ -1,0 +1,110 @@
+"""The exports that a person uploaded, from when they were checked until they are imported."""
+
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import Account, Archive, DoomedBlob, File, Journey
+from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out
+
+LEFT_OUT = "left out"
+
+
+async def add_archive(
+    db: AsyncSession,
+    library: OpenLibrary,
+    account: Account,
+    blob: str,
+    content: bytes,
+    left_out: LeftOut,
+    journey: Journey,
+) -> Archive:
+    """Records an archive of an account that is kept in this blob, to be imported once the person agrees.
+
+    Args:
+        db: The transaction; the account is locked in it.
+        library: The person's library.
+        account: Whose archive it is.
+        blob: Where it is kept, sealed.
+        content: The SHA-256 of its content. If the same file is there already the new one is not kept.
+        left_out: What of it cannot be read.
+        journey: On which the person uploaded it.
+    """
+    fingerprint = hmac.digest(library.key.value, b"archive " + content, sha256)
+    same = select(Archive).where(
+        Archive.library_id == library.id, Archive.account_id == account.id, Archive.fingerprint == fingerprint
+    )
+    known = await db.scalar(same)
+    if known is not None:
+        db.add(DoomedBlob(key=blob))
+        return known
+    id_ = uuid4()
+    sealed = library.seal(LEFT_OUT, id_, orjson.dumps(encode_left_out(left_out)))
+    archive = Archive(
+        library_id=library.id,
+        id=id_,
+        account_id=account.id,
+        journey_id=journey.id,
+        blob=blob,
+        fingerprint=fingerprint,
+        sealed_left_out=sealed,
+    )
+    db.add(archive)
+    await db.flush()
+    return archive
+
+
+def left_out_of(archive: Archive, library: OpenLibrary) -> LeftOut:
+    """What of an archive cannot be read."""
+    if archive.sealed_left_out is None:
+        return LeftOut()
+    return decode_left_out(orjson.loads(library.open(LEFT_OUT, archive.id, archive.sealed_left_out)))
+
+
+async def archives_to_import(db: AsyncSession, account: Account) -> Sequence[Archive]:
+    """The archives of an account that the person agreed to, in the order they came."""
+    query = select(Archive).where(
+        Archive.library_id == account.library_id, Archive.account_id == account.id, Archive.journey_id.is_(None)
+    )
+    return list(await db.scalars(query.order_by(Archive.created_at, Archive.id)))
+
+
+async def archives_of_journey(db: AsyncSession, journey: Journey) -> Sequence[Archive]:
+    """The archives that a person uploaded on a journey and has not agreed to, in the order they came."""
+    query = select(Archive).where(Archive.library_id == journey.library_id, Archive.journey_id == journey.id)
+    return list(await db.scalars(query.order_by(Archive.created_at, Archive.id)))
+
+
+async def agree_to_archives(db: AsyncSession, journey: Journey) -> None:
+    """Has the archives of a journey imported from now on.
+
+    Their accounts are locked first. A sync that is about to end waits for that and imports them too, or has ended, and
+    then the session that begins next starts another.
+    """
+    mine = (Archive.library_id == journey.library_id, Archive.journey_id == journey.id)
+    accounts = select(Account.id).where(
+        Account.library_id == journey.library_id, Account.id.in_(select(Archive.account_id).where(*mine))
+    )
+    if (await db.execute(accounts.order_by(Account.id).with_for_update())).first() is not None:
+        await db.execute(update(Archive).where(*mine).values(journey_id=None))
+
+
+async def discard_archive(db: AsyncSession, library_id: UUID, archive_id: UUID) -> None:
+    """Removes an archive, if it is still there; its blob follows."""
+    this = delete(Archive).where(Archive.library_id == library_id, Archive.id == archive_id)
+    db.add_all([DoomedBlob(key=blob) for blob in await db.scalars(this.returning(Archive.blob))])
+    await db.flush()
+
+
+async def holds_nothing(db: AsyncSession, library_id: UUID, account_id: UUID) -> bool:
+    """Whether nothing of an account is in the library, neither files nor an archive."""
+    of_account = [
+        exists().where(table.library_id == library_id, table.account_id == account_id) for table in (Archive, File)
+    ]
+    return not await db.scalar(select(of_account[0] | of_account[1]))

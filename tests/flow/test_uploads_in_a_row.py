@@ -1,0 +1,271 @@
+"""Several files on one journey: all of them are there, and the person decides about each until they agree."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from examples.walking import Browser
+from sqlalchemy import func, select
+
+from privateshare.platform.db.tables import Account, Archive
+from privateshare.platform.runtime import Platform
+from tests.archives import bundle, play, spotify_zip, zipped
+from tests.flow.consenting import accounts, ask, asking_contract, journey_of, opened, page_of, refer
+from tests.flow.people import EVERYTHING, FHIR_FILE, SPOTIFY, People
+from tests.flow.test_cases import texts, upload
+from tests.flow.test_wire_sessions import triggered, wait_until_over
+from tests.flow.wire import Tokens, Wire
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, document={"dataRequest": EVERYTHING})
+
+
+def history(folder: Path, *numbers: int, **more: Any) -> Path:
+    """An export of these plays."""
+    path = folder / f"{'-'.join(map(str, numbers))}{more.get('username', '')}.zip"
+    path.write_bytes(spotify_zip([play(number, **more) for number in numbers]))
+    return path
+
+
+def plays(wire: Wire, tokens: Tokens, session: str) -> list[int]:
+    """How long each play of a session was heard, which tells them apart."""
+    listed = wait_until_over(wire, tokens, session)
+    found = [thing["msplayed"] - 200_000 for text in texts(wire, tokens, session, listed) for thing in json.loads(text)]
+    return sorted(found)
+
+
+def agreed(browser: Browser, asking: Any) -> Tokens:
+    browser.submit("continue")
+    tokens: Tokens = asking.tokens(str(browser.left_to))
+    return tokens
+
+
+async def waiting(platform: Platform, library_id: Any) -> int:
+    async with platform.database.session() as db:
+        count = await db.scalar(select(func.count()).select_from(Archive).where(Archive.library_id == library_id))
+        return int(count or 0)
+
+
+async def test_files_of_one_account_are_all_imported(wire: Wire, platform: Platform, tmp_path: Path) -> None:
+    """Three files that overlap are one account with every play once; afterwards none of them is kept."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    for numbers in ((1, 2), (2, 3), (4,)):
+        upload(browser, SPOTIFY, history(tmp_path, *numbers, username="ann"))
+    library_id = (await journey_of(platform, asking)).library_id
+    assert await waiting(platform, library_id) == 3
+    tokens = agreed(browser, asking)
+    assert plays(wire, tokens, asking.session) == [1, 2, 3, 4]
+    assert [account["username"] for account in accounts(wire, tokens.access)] == ["ann"]
+    assert await waiting(platform, library_id) == 0
+
+
+async def test_another_persons_file_is_another_account(wire: Wire, tmp_path: Path) -> None:
+    """It is listed by its name, and is shared only if the person leaves it ticked."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
+    upload(browser, SPOTIFY, history(tmp_path, 2, username="bob"))
+    assert browser.page is not None
+    form = browser.page.form("continue")
+    boxes = [entry for entry in form.inputs if entry.name == "account"]
+    assert len(boxes) == 2
+    boxes[1].chosen = False
+    tokens = agreed(browser, asking)
+    assert plays(wire, tokens, asking.session) == [1]
+    assert [account["username"] for account in accounts(wire, tokens.access)] == ["ann"]
+
+
+async def test_a_file_without_a_name_joins_no_one_of_several(wire: Wire, tmp_path: Path) -> None:
+    """With the accounts of two people there it is an account of its own, which the person sees."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
+    upload(browser, SPOTIFY, history(tmp_path, 2, username="bob"))
+    upload(browser, SPOTIFY, history(tmp_path, 3))
+    tokens = agreed(browser, asking)
+    assert len(accounts(wire, tokens.access)) == 3
+
+
+async def test_a_file_can_be_taken_back(wire: Wire, platform: Platform, tmp_path: Path) -> None:
+    """A wrong file is removed before anything is shared; with the only file of an account the account goes."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
+    upload(browser, SPOTIFY, history(tmp_path, 2, username="ann"))
+    upload(browser, SPOTIFY, history(tmp_path, 3, username="bob"))
+    assert browser.page is not None
+    removals = [form for form in browser.page.forms if form.button == "remove-upload"]
+    assert len(removals) == 3
+    browser.page.forms = [removals[1]]
+    browser.submit("remove-upload")
+    browser.page.forms = [form for form in browser.page.forms if form.button == "remove-upload"][1:]
+    browser.submit("remove-upload")
+    assert page_of(browser) == "consent"
+    library_id = (await journey_of(platform, asking)).library_id
+    assert await waiting(platform, library_id) == 1
+    tokens = agreed(browser, asking)
+    assert plays(wire, tokens, asking.session) == [1]
+    async with platform.database.session() as db:
+        assert await db.scalar(select(func.count()).select_from(Account).where(Account.library_id == library_id)) == 1
+
+
+async def test_the_back_button_adds_and_does_not_replace(wire: Wire, tmp_path: Path) -> None:
+    """A person who goes back and uploads another file has both; one who sends the same form twice has the file once."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    connect = browser.page
+    assert connect is not None
+    first = history(tmp_path, 1)
+    for file in (first, first, history(tmp_path, 2)):
+        browser.page = connect
+        browser.submit("continue", file=file)
+    assert browser.page is not None
+    assert sum(form.button == "remove-upload" for form in browser.page.forms) == 2
+    tokens = agreed(browser, asking)
+    assert plays(wire, tokens, asking.session) == [1, 2]
+
+
+async def test_declining_takes_back_what_this_journey_brought(wire: Wire, platform: Platform, tmp_path: Path) -> None:
+    """A person who is known and declines keeps what they shared before, and nothing of the new file."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
+    tokens = agreed(browser, asking)
+    assert plays(wire, tokens, asking.session) == [1]
+    again = ask(wire, f"&service={SPOTIFY}", access_token=tokens.access)
+    browser = opened(again.url)
+    upload(browser, SPOTIFY, history(tmp_path, 2, username="ann"))
+    library_id = (await journey_of(platform, again)).library_id
+    assert plays(wire, tokens, triggered(wire, tokens)) == [1]  # Nothing is imported before they agree.
+    assert await waiting(platform, library_id) == 1
+    browser.submit("decline")
+    assert await waiting(platform, library_id) == 0
+    assert plays(wire, tokens, triggered(wire, tokens)) == [1]
+
+
+async def test_a_later_link_adds_to_what_is_there(wire: Wire, tmp_path: Path) -> None:
+    """A file that comes by another link is merged with what the library has."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    upload(browser, SPOTIFY, history(tmp_path, 1, 2))
+    tokens = agreed(browser, asking)
+    assert plays(wire, tokens, asking.session) == [1, 2]
+    more = refer(wire, "onboard", tokens.access, f"&service={SPOTIFY}")
+    browser = opened(more.url)
+    browser.submit("continue", file=history(tmp_path, 2, 3, username="ann"))
+    assert plays(wire, tokens, more.session) == [1, 2, 3]
+    assert [account["username"] for account in accounts(wire, tokens.access)] == ["ann"]
+
+
+async def test_a_person_who_sees_no_consent_page_is_told_first(wire: Wire, tmp_path: Path) -> None:
+    """On a link that only adds a source nothing is shared before the person knows what was left out."""
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    upload(browser, SPOTIFY, history(tmp_path, 1))
+    tokens = agreed(browser, asking)
+    record = tmp_path / "record.json"
+    record.write_bytes(bundle([{"resourceType": "Patient", "id": "p1"}, {"resourceType": "MedicationOrder"}]))
+    for decision in ("decline", "continue"):
+        more = refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}")
+        browser = opened(more.url)
+        browser.submit("continue", file=record)
+        assert page_of(browser) == "consent"
+        assert browser.page is not None
+        assert "1 of 2 entries is in another version of FHIR" in browser.page.html
+        assert len(accounts(wire, tokens.access)) == 1
+        browser.submit(decision)
+        assert browser.left_to is not None
+        assert len(accounts(wire, tokens.access)) == (1 if decision == "decline" else 2)
+
+
+async def test_it_is_said_in_the_persons_language(wire: Wire, tmp_path: Path) -> None:
+    """Numbers and reasons are worded in German for those who read German."""
+    path = tmp_path / "export.zip"
+    lines = [play(number) for number in range(1234)]
+    lines[7]["ts"] = None
+    path.write_bytes(zipped({"a.json": json.dumps(lines).encode(), "b.txt": b"x", "c.json": b"kein JSON"}))
+    browser = Browser(language="de")
+    browser.open(ask(wire, f"&service={SPOTIFY}").url)
+    browser.submit("continue", file=path)
+    assert browser.page is not None
+    for words in (
+        "1.233 Einträge wurden gelesen",
+        "1 von 1.234 Wiedergaben hat kein Datum",
+        "c.json ist kein JSON",
+        "b.txt",
+    ):
+        assert words in browser.page.html
+
+
+async def test_reasons_stand_beside_a_refusal(wire: Wire, tmp_path: Path) -> None:
+    """Where less than half can be read, it is said how many, and why."""
+    path = tmp_path / "export.zip"
+    path.write_bytes(spotify_zip([play(0), *(play(number, ts="?") for number in range(5))]))
+    browser = opened(ask(wire, f"&service={SPOTIFY}").url)
+    browser.submit("continue", file=path)
+    assert (page_of(browser), browser.page and browser.page.status) == ("connect", 422)
+    assert browser.page is not None
+    assert "Less than half" in browser.page.html
+    assert "5 of 6 plays have no date" in browser.page.html
+
+
+async def test_an_app_is_told_of_what_it_may_read(people: People, tmp_path: Path) -> None:
+    """Protocol 6.1: of types that the contract does not have it learns nothing, not even that they are missing."""
+    record = tmp_path / "record.json"
+    old = {"resourceType": "Condition", "clinicalStatus": "active"}
+    patient = {"resourceType": "Patient", "id": "p1"}
+    record.write_bytes(bundle([patient, {"resourceType": "Observation", "id": "o1"}, old]))
+    states = {}
+    for name, object_type in (("of conditions", 128), ("of observations", 132)):
+        groups = [{"id": 2, "serviceTypes": [{"id": 9001, "serviceObjectTypes": [{"id": object_type}]}]}]
+        wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": groups}})
+        asking = ask(wire, f"&service={FHIR_FILE}")
+        browser = opened(asking.url)
+        browser.submit("continue", file=record)
+        assert browser.page is not None
+        assert "1 of 3 entries" in browser.page.html
+        tokens = agreed(browser, asking)
+        status = wait_until_over(wire, tokens, asking.session)["status"]
+        (states[name],) = status["details"].values()
+        assert status["state"] == states[name]["state"]
+    assert states["of observations"] == {"state": "completed"}
+    assert states["of conditions"]["state"] == "partial"
+    error = states["of conditions"]["error"]
+    assert set(error) == {"code", "statusCode", "message", "objectTypeErrors"}
+    assert (error["code"], error["statusCode"]) == ("EntriesLeftOut", 422)
+    assert error["objectTypeErrors"] == [
+        {"objectType": 128, "error": {"code": "OtherVersion", "message": "1 left out", "statusCode": 422}}
+    ]
+
+
+async def test_numbers_keep_their_digits_under_a_limit_of_time(people: People, tmp_path: Path) -> None:
+    """A file that is filtered object by object, or merged with another upload, is delivered as it was written."""
+    limited = {"dataRequest": {"serviceGroups": [{"id": 2}], "timeRanges": [{"from": 1_767_225_600}]}}
+    wire = await asking_contract(people, document=limited)
+    record = tmp_path / "record.json"
+    values = ("100000000000000000000", "1.50", "2.0E-07")
+    known: dict[str, str] = {}
+    for turn in range(2):
+        entries = [
+            f'{{"resource": {{"resourceType": "Observation", "id": "o{turn}{number}",'
+            f' "effectiveDateTime": "2026-01-0{number + 1}", "valueQuantity": {{"value": {value}}}}}}}'
+            for number, value in enumerate(values)
+        ]
+        old = '{"resource": {"resourceType": "Observation", "id": "old", "effectiveDateTime": "2025-12-31"}}'
+        undated = '{"resource": {"resourceType": "Observation", "id": "undated", "valueDecimal": 0.10}}'
+        record.write_text(f'{{"resourceType": "Bundle", "entry": [{", ".join([*entries, old, undated])}]}}')
+        asking = ask(wire, f"&service={FHIR_FILE}", **known)
+        browser = opened(asking.url)
+        upload(browser, FHIR_FILE, record)
+        tokens = agreed(browser, asking)
+        known = {"access_token": tokens.access}
+        listed = wait_until_over(wire, tokens, asking.session)
+        text = "".join(texts(wire, tokens, asking.session, listed))
+        for value in values:
+            assert text.count(f'"value": {value}}}') == turn + 1
+        assert '"valueDecimal": 0.10}' in text
+        assert '"old"' not in text
