@@ -72,11 +72,10 @@ def you(request: HttpRequest) -> HttpResponse:
     token = token_of(request)
     if token is None:
         return redirect("/")
-    insights = Insights()
-    with client.read_all_files(client.read_session(token), token) as files:
+    insights, session = Insights(), client.read_session(token)
+    with client.read_all_files(session, token, on_file_error=insights.miss) as files:
         for file in files:
             insights.add(file)
-        insights.unread = len(files.result().errors)
     return render(request, "you.html", {"insights": insights})
 
 

@@ -85,11 +85,10 @@ def add_pages(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> No
         token = await token_of(request)
         if token is None:
             return RedirectResponse("/", 303)
-        insights = Insights()
-        async with client.read_all_files(await client.read_session(token), token) as files:
+        insights, session = Insights(), await client.read_session(token)
+        async with client.read_all_files(session, token, on_file_error=insights.miss) as files:
             async for file in files:
                 insights.add(file)
-            insights.unread = len((await files.result()).errors)
         never = {"Cache-Control": "no-store"}
         return pages.TemplateResponse(request, "you.html", {"insights": insights}, headers=never)
 

@@ -73,11 +73,10 @@ def add_pages(app: Flask, client: PrivateShare, settings: Settings) -> None:
         token = token_of_visitor()
         if token is None:
             return redirect("/", 303)
-        insights = Insights()
-        with client.read_all_files(client.read_session(token), token) as files:
+        insights, session = Insights(), client.read_session(token)
+        with client.read_all_files(session, token, on_file_error=insights.miss) as files:
             for file in files:
                 insights.add(file)
-            insights.unread = len(files.result().errors)
         response = make_response(render_template("you.html", insights=insights))
         response.cache_control.no_store = True
         return response

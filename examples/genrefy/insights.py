@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from privateshare import File
+from privateshare import File, FileError
 
 
 @dataclass
@@ -15,6 +15,10 @@ class Insights:
     unread: int = 0
     artists: Counter[str] = field(default_factory=Counter)
     conditions: dict[str, str] = field(default_factory=dict)
+
+    def miss(self, _failed: FileError) -> None:
+        """Count a file that could not be read."""
+        self.unread += 1
 
     def add(self, file: File) -> None:
         """Takes a file; kinds that it knows nothing of are let go."""

@@ -96,7 +96,14 @@ if TYPE_CHECKING:
     from privateshare.sdk.client import PrivateShare
     from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, Returned
     from privateshare.sdk.reading import Reading
-    from privateshare.sdk.run import FileError, ReadResult
+    from privateshare.sdk.results import (
+        FileError,
+        FilesNotRead,
+        ReadIncomplete,
+        ReadResult,
+        ReadTimeout,
+        SessionNeverStarted,
+    )
     from privateshare.sdk.sinks import File
     from privateshare.sdk.tables import Table, Tables, tables
     from privateshare.sdk.tokens import FileTokenStore, MemoryTokenStore, TokenStore, UserAccessToken
@@ -187,8 +194,12 @@ _HOME = {
     "PageUrl": "privateshare.sdk.consent",
     "Returned": "privateshare.sdk.consent",
     "Reading": "privateshare.sdk.reading",
-    "FileError": "privateshare.sdk.run",
-    "ReadResult": "privateshare.sdk.run",
+    "FileError": "privateshare.sdk.results",
+    "FilesNotRead": "privateshare.sdk.results",
+    "ReadIncomplete": "privateshare.sdk.results",
+    "ReadResult": "privateshare.sdk.results",
+    "ReadTimeout": "privateshare.sdk.results",
+    "SessionNeverStarted": "privateshare.sdk.results",
     "File": "privateshare.sdk.sinks",
     "Table": "privateshare.sdk.tables",
     "Tables": "privateshare.sdk.tables",
@@ -234,6 +245,7 @@ __all__ = [
     "FileMetadata",
     "FileNotFound",
     "FileTokenStore",
+    "FilesNotRead",
     "InsufficientScope",
     "InternalError",
     "InvalidAnswer",
@@ -257,7 +269,9 @@ __all__ = [
     "PrivateShare",
     "PrivateShareError",
     "PushDescriptor",
+    "ReadIncomplete",
     "ReadResult",
+    "ReadTimeout",
     "Reading",
     "RequestTooLarge",
     "Returned",
@@ -275,6 +289,7 @@ __all__ = [
     "ServiceType",
     "ServiceTypeScope",
     "Session",
+    "SessionNeverStarted",
     "SessionOptions",
     "SessionState",
     "SourceFetchFilter",

@@ -32,6 +32,10 @@ PrivateShareError
 │   ├── SourceNotConnected        connecting the source failed: ONBOARD_ERROR
 │   ├── ConsentPageFailed         the platform failed: SERVER_ERROR, and codes that are not known here
 │   └── UnexpectedReturn          the address does not answer a request of this app: INVALID_STATE
+├── ReadIncomplete                `read_all_files` did not read everything; these four are in `sdk/results.py`
+│   ├── FilesNotRead              some files could not be read
+│   ├── ReadTimeout               the time that was given has passed
+│   └── SessionNeverStarted       nobody consented, or they declined
 └── ConfigurationError            a setting or argument is wrong
 """
 

@@ -9,10 +9,13 @@ import pytest
 
 from privateshare import errors
 from privateshare.errors import ApiError, AuthorizationFailed, PrivateShareError
+from privateshare.protocol.messages import SessionState, Status
+from privateshare.sdk import results
+from privateshare.sdk.results import ReadIncomplete, ReadResult
 
 KINDS = [
     kind
-    for kind in vars(errors).values()
+    for kind in (vars(errors) | vars(results)).values()
     if isinstance(kind, type) and issubclass(kind, PrivateShareError) and kind not in (PrivateShareError, ApiError)
 ]
 
@@ -21,6 +24,8 @@ def made(kind: type[PrivateShareError]) -> PrivateShareError:
     """One of this kind."""
     if kind is AuthorizationFailed:
         return AuthorizationFailed("USER_CANCEL")
+    if issubclass(kind, ReadIncomplete):
+        return kind("what happened", ReadResult(Status(state=SessionState.PARTIAL), 1, 0, 7, [], []))
     return kind("what happened", reference="r1", retry_after=2.0)
 
 

@@ -13,7 +13,7 @@ from privateshare.cli.progress import progress
 from privateshare.errors import ConfigurationError, printable
 
 if TYPE_CHECKING:
-    from privateshare.sdk.run import FileError
+    from privateshare.sdk.results import FileError
     from privateshare.sdk.sinks import File
 
 SOME_FAILED = 3  # exit code
@@ -63,6 +63,9 @@ def read(
     format: Annotated[
         Literal["json", "parquet"], typer.Option(help="As files, or also as one Parquet table for each object type.")
     ] = "json",
+    timeout: Annotated[
+        float | None, typer.Option(help="The seconds that reading may take. [default: no limit]", min=0)
+    ] = None,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
@@ -88,7 +91,9 @@ def read(
             typer.echo(f"{printable(failed.name)}: {failed.error}", err=True)
 
         session = client.read_session(token)
-        reading = client.read_all_files(session, token, into=into, on_file_data=note, on_file_error=note_error)
+        reading = client.read_all_files(
+            session, token, into=into, on_file_data=note, on_file_error=note_error, timeout=timeout
+        )
         with reading:  # which after Ctrl-C leaves no file half-written
             result = reading.result()
     facts: dict[str, object] = {

@@ -164,10 +164,15 @@ class AccountStatus(Wire):
 
 
 class Status(Wire):
-    """A session's state, and that of each account by id."""
+    """A session's state, and that of each account by id.
+
+    `error` says why a session ended before it began: the person declined, or did not use the link. Its code is one of
+    protocol 8.3.
+    """
 
     state: SessionState
     details: dict[str, AccountStatus] | None = None
+    error: ErrorSummary | None = None
 
 
 class Schema(Wire):

@@ -176,8 +176,9 @@ class AsyncPrivateShare(AsyncCalls):
         on_status_change: OnStatus | None = None,
         on_access_token_change: OnToken | None = None,
         parallel: int = PARALLEL,
+        timeout: float | None = None,
     ) -> AsyncReading:
-        """Begins to read all files of a session, each as soon as it is there. See `PrivateShare`.
+        """Begin to read all files of a session, each as soon as it is there. See `PrivateShare`.
 
         The handle is an async iterator over the files; `await handle.result()` waits for the end. Callbacks may be
         coroutine functions. Use it in `async with`, or call `close`, if you may leave it early.
@@ -189,11 +190,12 @@ class AsyncPrivateShare(AsyncCalls):
         begin = partial(
             Run,
             replace(self._core, on_access_token_change=tell),
-            flows.reading.key_of(session),
+            session,
             user_access_token,
             Callbacks(on_loop(on_file_data), on_loop(on_file_error), on_loop(on_status_change)),
             Path(into) if into is not None else None,
             parallel,
+            timeout,
         )
         return AsyncReading(begin)
 

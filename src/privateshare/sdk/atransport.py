@@ -3,12 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from privateshare.sdk.bodies import FIRST_REFUSAL, body_of, check_not_encoded
+from privateshare.sdk.deadlines import deadline
 from privateshare.sdk.flow import Request, Response, Sink
-from privateshare.sdk.transport import PIECE_BYTES, lower, network_error, opened
+from privateshare.sdk.transport import PIECE_BYTES, lower, network_error, opened, sent_headers
 from privateshare.sdk.uploads import Pieces
 from privateshare.sdk.workers import on_worker
+
+if TYPE_CHECKING:
+    import httpx2
+
+LENGTH_DIGITS = 18
 
 
 class AsyncTransport(Protocol):
@@ -27,29 +34,45 @@ class AsyncHttpxTransport:
     def __init__(self, timeout: float) -> None:
         import httpx2
 
+        from privateshare.sdk.aconnections import keep_deadlines
+
         self._errors = (httpx2.RequestError, httpx2.InvalidURL)
+        self._timeout = timeout
         self._client = opened(httpx2.AsyncClient, timeout)
+        keep_deadlines(self._client)
 
     async def send(self, request: Request) -> Response:
-        """The answer."""
+        """Send a request and return its answer."""
         try:
-            body = _pieces(request.body()) if callable(request.body) else request.body
-            call = self._client.build_request(request.method, request.url, headers=request.headers, content=body)
-            answer = await self._client.send(call, stream=True)
-            try:
-                headers = lower(answer.headers.items())
-                if request.sink is None or answer.status_code >= 300:
-                    return Response(answer.status_code, headers, await answer.aread())
-                if _is_small(headers):
-                    body = b"".join([piece async for piece in answer.aiter_raw()])
-                    await on_worker(partial(take_whole, request.sink, headers, body))
-                else:
-                    await feed(request.sink, headers, answer.aiter_raw(PIECE_BYTES))
-                return Response(answer.status_code, headers)
-            finally:
-                await answer.aclose()
+            with deadline(self._timeout) as limit:
+                body = _pieces(request.body()) if callable(request.body) else request.body
+                headers = sent_headers(request)
+                call = self._client.build_request(request.method, request.url, headers=headers, content=body)
+                answer = await self._client.send(call, stream=True)
+                limit.has_headers = True
+                try:
+                    return await self._received(request, answer)
+                finally:
+                    await answer.aclose()
         except self._errors as error:
             raise network_error(request, f"{type(error).__name__} {error}") from error
+
+    async def _received(self, request: Request, answer: "httpx2.Response") -> Response:
+        status, headers = answer.status_code, lower(answer.headers.items())
+        if request.sink is None or status >= FIRST_REFUSAL:
+            body = body_of(status, headers, request.limit)
+            async for piece in answer.aiter_raw(PIECE_BYTES):
+                body.write(piece)
+                if not body.wants_more:
+                    break
+            return Response(status, headers, body.finish())
+        check_not_encoded(headers)
+        if _is_small(headers):
+            whole = b"".join([piece async for piece in answer.aiter_raw()])
+            await on_worker(partial(take_whole, request.sink, headers, whole))
+        else:
+            await feed(request.sink, headers, answer.aiter_raw(PIECE_BYTES))
+        return Response(status, headers)
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -72,9 +95,10 @@ def take_whole(sink: Sink, headers: Mapping[str, str], body: bytes) -> None:
 
 
 def _is_small(headers: Mapping[str, str]) -> bool:
-    """Whether a body is best taken in one piece."""
+    """Whether a body is best taken in one piece. In chunks it may have any length, whatever `content-length` says."""
     length = headers.get("content-length", "")
-    return length.isascii() and length.isdigit() and int(length) <= PIECE_BYTES
+    is_told = length.isascii() and length.isdigit() and "transfer-encoding" not in headers
+    return is_told and len(length) <= LENGTH_DIGITS and int(length) <= PIECE_BYTES
 
 
 async def _pieces(pieces: Pieces) -> AsyncIterator[bytes]:

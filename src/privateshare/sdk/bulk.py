@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from os import cpu_count
 from typing import Any, Generic, Protocol, TypeVar
 
-from privateshare.errors import NetworkError, PrivateShareError
+from privateshare.errors import InvalidAnswer, PrivateShareError
+from privateshare.sdk.bodies import FIRST_REFUSAL, Body, RefusalBody, body_of, check_not_encoded
 from privateshare.sdk.configuration import Configuration
+from privateshare.sdk.deadlines import SILENT, SLOW, SLOWEST_BYTES_PER_SECOND
 from privateshare.sdk.flow import Request, Response
 from privateshare.sdk.surroundings import Authorities, Proxy, authorities, proxy_to
-from privateshare.sdk.transport import PIECE_BYTES, Transport, network_error
+from privateshare.sdk.transport import PIECE_BYTES, Transport, network_error, sent_headers
 
 T = TypeVar("T")
 Outcome = Response | PrivateShareError | Exception
 
-MAX_REFUSAL_BYTES = 1 << 20
+MAX_HEADER_BYTES = 100 * 1024  # as httpx2 has it
 
 
 class Bulk(Protocol[T]):
@@ -84,11 +86,12 @@ class CurlBulk(Generic[T]):
         self._multi = pycurl.CurlMulti()
         self._idle: list[_Transfer] = []
         self._busy: dict[Any, tuple[_Transfer, T]] = {}
+        self._waited = 0.0  # seconds, here and not in what the app does with the files
 
     def start(self, request: Request, tag: T) -> None:
         """Sends a GET."""
         transfer = self._idle.pop() if self._idle else _Transfer(self._way)
-        transfer.begin(request)
+        transfer.begin(request, self._waited)
         self._busy[transfer.handle] = transfer, tag
         self._multi.add_handle(transfer.handle)
         self._multi.perform()
@@ -97,10 +100,12 @@ class CurlBulk(Generic[T]):
         """What has been answered, or has failed."""
         outcomes = self._collect()
         if not outcomes and self._busy:
+            began = time.monotonic()
             if self._multi.select(patience) < 0:
                 time.sleep(0.005)  # no socket yet, while a name is looked up
             self._multi.perform()
-            outcomes = self._collect()
+            self._waited += time.monotonic() - began
+            outcomes = [*self._collect(), *self._overdue()]
         return outcomes
 
     def close(self) -> None:
@@ -117,12 +122,18 @@ class CurlBulk(Generic[T]):
         while left:
             left, good, bad = self._multi.info_read()
             ended = [(handle, "") for handle in good] + [(handle, text) for handle, _, text in bad]
-            for handle, failure in ended:
-                self._multi.remove_handle(handle)
-                transfer, tag = self._busy.pop(handle)
-                outcomes.append((tag, transfer.end(failure)))
-                self._idle.append(transfer)
+            outcomes += [self._end(handle, failure) for handle, failure in ended]
         return outcomes
+
+    def _overdue(self) -> list[tuple[T, Outcome]]:
+        found = {handle: transfer.overdue(self._waited) for handle, (transfer, _) in self._busy.items()}
+        return [self._end(handle, failure) for handle, failure in found.items() if failure]
+
+    def _end(self, handle: Any, failure: str) -> tuple[T, Outcome]:
+        self._multi.remove_handle(handle)
+        transfer, tag = self._busy.pop(handle)
+        self._idle.append(transfer)
+        return tag, transfer.end(failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +151,13 @@ class _Transfer:
     def __init__(self, way: _Way) -> None:
         import pycurl
 
+        self._timeout = way.timeout
         self.handle = handle = pycurl.Curl()
         for option, value in (
             (pycurl.NOSIGNAL, 1),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.CONNECTTIMEOUT, max(1, round(way.timeout))),
-            (pycurl.LOW_SPEED_LIMIT, 1),
-            (pycurl.LOW_SPEED_TIME, max(1, round(way.timeout))),
             (pycurl.BUFFERSIZE, PIECE_BYTES),
             (pycurl.PROXY, way.proxy.address),
             (pycurl.NOPROXY, way.proxy.not_for),
@@ -167,8 +177,8 @@ class _Transfer:
             elif not trusted.system:  # libcurl has a path of its own
                 self.handle.unsetopt(option)
 
-    def begin(self, request: Request) -> None:
-        """Makes it ready for a request."""
+    def begin(self, request: Request, waited: float) -> None:
+        """Make it ready for a request, which begins after so many seconds of waiting for others."""
         import pycurl
 
         if request.method != "GET" or request.body is not None:
@@ -176,55 +186,80 @@ class _Transfer:
         self._request = request
         self._status = 0
         self._headers: dict[str, str] = {}
-        self._refusal = bytearray()
-        self._begun = False
+        self._header_bytes = self._body_bytes = 0
+        self._body: Body | RefusalBody | None = None
+        self._begun = self._has_enough = False
         self._error: Exception | None = None
+        self._began = self._moved = waited
+        self._bytes_then = 0
         self.handle.setopt(pycurl.URL, request.url)
-        self.handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
+        headers = sent_headers(request)
+        self.handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
+
+    def overdue(self, waited: float) -> str:
+        """Say why it must be given up after so many seconds of waiting; "" if it may go on. See `Deadline`."""
+        arrived = self._header_bytes + self._body_bytes
+        if arrived > self._bytes_then:
+            self._bytes_then, self._moved = arrived, waited
+        if waited - self._moved > self._timeout:
+            return SILENT
+        is_slow = waited - self._began > 2 * self._timeout + self._body_bytes / SLOWEST_BYTES_PER_SECOND
+        return SLOW if is_slow else ""
 
     def end(self, failure: str) -> Outcome:
-        """How it ended; `failure` is what libcurl says."""
-        if self._error is None and failure:
-            self._error = network_error(self._request, failure)
-        if self._error is not None:
-            return self._error
+        """How it ended; `failure` is what libcurl says, or why it was given up."""
         try:
-            if self._is_for_sink():
-                self._begin()
-                assert self._request.sink is not None
-                self._request.sink.finish()
+            if self._error is not None:
+                return self._error
+            if failure and not self._has_enough:
+                return network_error(self._request, failure)
+            self._begin()
+            if self._body is not None:
+                return Response(self._status, self._headers, self._body.finish())
+            assert self._request.sink is not None
+            self._request.sink.finish()
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's outcome
             return error
-        return Response(self._status, self._headers, bytes(self._refusal))
+        return Response(self._status, self._headers)
 
-    def _take_header(self, line: bytes) -> None:
+    def _take_header(self, line: bytes) -> int | None:
+        self._header_bytes += len(line)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self._error = InvalidAnswer("The headers of the answer are larger than any that make sense")
+            return 0  # ends the transfer
         name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            self._headers[name.strip().lower()] = value.strip()
-        elif name.startswith("HTTP/"):
-            self._status = int(name.split()[1])
+        if name.startswith("HTTP/"):
+            status = name.split()[1:2]
+            self._status = int(status[0]) if status and status[0].isascii() and status[0].isdigit() else 0
             self._headers = {}
+        elif colon and not self._begun:  # else it comes after the body
+            self._headers[name.strip().lower()] = value.strip()
+        return None
 
     def _take_body(self, piece: bytes) -> int | None:
         try:
-            if self._is_for_sink():
-                self._begin()
+            self._body_bytes += len(piece)
+            self._begin()
+            if self._body is None:
                 assert self._request.sink is not None
                 self._request.sink.write(piece)
-            elif len(self._refusal) + len(piece) > MAX_REFUSAL_BYTES:
-                raise NetworkError("the platform's refusal has no end")
+            elif self._body.wants_more:
+                self._body.write(piece)
             else:
-                self._refusal += piece
+                self._has_enough = True
+                return 0  # ends the transfer
         except Exception as error:  # noqa: BLE001 - libcurl would only print it
             self._error = error
-            return 0  # ends the transfer
+            return 0
         return None
 
-    def _is_for_sink(self) -> bool:
-        return self._request.sink is not None and self._status < 300
-
     def _begin(self) -> None:
-        if not self._begun:
-            self._begun = True
-            assert self._request.sink is not None
+        """Begin with the body, once the headers are all there."""
+        if self._begun:
+            return
+        self._begun = True
+        if self._request.sink is None or self._status >= FIRST_REFUSAL:
+            self._body = body_of(self._status, self._headers, self._request.limit)
+        else:
+            check_not_encoded(self._headers)
             self._request.sink.begin(self._headers)

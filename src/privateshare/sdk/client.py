@@ -207,25 +207,37 @@ class PrivateShare(Calls):
         on_status_change: OnStatus | None = None,
         on_access_token_change: OnToken | None = None,
         parallel: int = PARALLEL,
+        timeout: float | None = None,
     ) -> Reading:
-        """Begins to read all files of a session, each as soon as it is there, several at a time.
+        """Begin to read all files of a session, each as soon as it is there, several at a time.
 
-        Iterate over the handle for the files, or give `on_file_data`, and call `result()` to wait for the end. With
-        `into` files are written to that folder, and a later run fetches only what is missing or newer. A file that
-        cannot be read goes to `on_file_error` and into the result; the others are read all the same. A token that is
-        refreshed meanwhile goes to `on_access_token_change`, or if it is not given to the client's own. Callbacks run
-        on other threads. Protocol 5, 6.
+        Iterate over the handle for the files, or give `on_file_data` and call `result()` to wait for the end.
+
+        Args:
+            session: The session that consent began, or one of `read_session`; its key will do.
+            user_access_token: Whose data it is.
+            into: The folder to write files to. A later run into it fetches only what is missing or newer.
+            on_file_data: Is called with each file.
+            on_file_error: Is called with each file that cannot be read. The others are read all the same. Without it,
+                the loop over the handle raises FilesNotRead at its end; `result()` tells them in either case.
+            on_status_change: Is called with the session's status whenever that changes.
+            on_access_token_change: Is called with a token that is refreshed meanwhile, in place of the client's own.
+            parallel: How many files are read at once.
+            timeout: The seconds that all of it may take; after that loop and `result()` raise ReadTimeout.
+
+        Callbacks run on other threads, one at a time. What they raise ends the run. Protocol 5, 6.
         """
         from privateshare.sdk.reading import Reading
         from privateshare.sdk.run import Callbacks, Run
 
         run = Run(
             replace(self._core, on_access_token_change=on_access_token_change or self._core.on_access_token_change),
-            flows.reading.key_of(session),
+            session,
             user_access_token,
             Callbacks(on_file_data, on_file_error, on_status_change),
             Path(into) if into is not None else None,
             parallel,
+            timeout,
         )
         return Reading(run)
 

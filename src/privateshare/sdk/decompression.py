@@ -1,93 +1,148 @@
-"""Decompression as a stream: however much a piece unpacks to, no more than a little of it is in memory at once."""
+"""Decompression as a stream: however much a piece decompresses to, only a little of it is in memory at once."""
 
 import zlib
 from collections.abc import Callable
 from io import RawIOBase
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 from privateshare.errors import FileIntegrityError
 
 PIECE_BYTES = 256 * 1024
 GZIP_WINDOW = 31  # 15 bits, and 16 for gzip's own header
+MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024  # which RFC 8878 asks of every decoder; a frame may ask for 3.75 TB
+END_OF_FRAMES = b"\x28\xb5\x2f\xfd\x20\x03\x19\x00\x00end"  # a whole zstd frame that holds "end"
 
 Take = Callable[[bytes], None]
 
 
-def decompressor(compression: str, take: Take) -> Take:
-    """What takes packed bytes and hands on plain ones: gzip, brotli, zstd or none (protocol 5.1).
+class Decompressor(Protocol):
+    """Takes compressed bytes and hands on plain ones. Both methods raise FileIntegrityError for damaged data."""
 
-    Raises FileIntegrityError for another compression, and, when called, for data that does not unpack.
+    def write(self, data: bytes, /) -> None:
+        """Decompress the next bytes."""
+
+    def finish(self) -> None:
+        """Check that the data was whole. No data at all counts as whole."""
+
+
+def decompressor(compression: str, take: Take) -> Decompressor:
+    """Return what decompresses gzip, brotli, zstd or none (protocol 5.1) and hands what comes of it to `take`.
+
+    Raises FileIntegrityError for another compression.
     """
-    makers: dict[str, Callable[[Take], Take]] = {"gzip": _gzip, "brotli": _brotli, "zstd": _zstd, "none": _none}
+    makers: dict[str, Callable[[Take], Decompressor]] = {"gzip": _Gzip, "brotli": _Brotli, "zstd": _Zstd, "none": _None}
     if compression not in makers:
-        raise FileIntegrityError(f"the file is compressed with {compression}, which is not known here")
+        raise FileIntegrityError(f"The file is compressed with {compression!r:.40}, which is not known here")
     return makers[compression](take)
 
 
-def _none(take: Take) -> Take:
-    return take
+class _None:
+    def __init__(self, take: Take) -> None:
+        self._take = take
+
+    def write(self, data: bytes, /) -> None:
+        self._take(data)
+
+    def finish(self) -> None:
+        pass
 
 
-def _gzip(take: Take) -> Take:
-    unpacker = zlib.decompressobj(GZIP_WINDOW)
+class _Gzip:
+    """One gzip member after another, as gzip itself reads them."""
 
-    def unpack(data: bytes) -> None:
+    def __init__(self, take: Take) -> None:
+        self._take = take
+        self._member = zlib.decompressobj(GZIP_WINDOW)
+        self._began = False
+
+    def write(self, data: bytes, /) -> None:
         try:
             while data:
-                take(unpacker.decompress(data, PIECE_BYTES))
-                data = unpacker.unconsumed_tail
+                if self._member.eof:
+                    self._member = zlib.decompressobj(GZIP_WINDOW)
+                self._began = True
+                self._take(self._member.decompress(data, PIECE_BYTES))
+                data = self._member.unconsumed_tail or self._member.unused_data
         except zlib.error as error:
             raise _damaged() from error
 
-    return unpack
+    def finish(self) -> None:
+        if self._began and not self._member.eof:
+            raise _damaged()
 
 
-def _brotli(take: Take) -> Take:
-    import brotli
+class _Brotli:
+    def __init__(self, take: Take) -> None:
+        import brotli
 
-    unpacker = brotli.Decompressor()
+        self._take, self._error = take, brotli.error
+        self._decompressor = brotli.Decompressor()
+        self._began = False
 
-    def unpack(data: bytes) -> None:
+    def write(self, data: bytes, /) -> None:
+        if not data:
+            return
+        self._began = True
         try:
-            plain = unpacker.process(data, output_buffer_limit=PIECE_BYTES)
+            plain = self._decompressor.process(data, output_buffer_limit=PIECE_BYTES)
             while plain:
-                take(bytes(plain))
-                plain = b"" if unpacker.is_finished() else unpacker.process(b"", output_buffer_limit=PIECE_BYTES)
-        except brotli.error as error:
+                self._take(bytes(plain))
+                if self._decompressor.is_finished():
+                    return
+                plain = self._decompressor.process(b"", output_buffer_limit=PIECE_BYTES)
+        except self._error as error:
             raise _damaged() from error
 
-    return unpack
+    def finish(self) -> None:
+        if self._began and not self._decompressor.is_finished():
+            raise _damaged()
 
 
-def _zstd(take: Take) -> Take:
-    import zstandard
+class _Zstd:
+    """One frame after another. Only the library's writer bounds its output, and it does not tell where frames end."""
 
-    writer = zstandard.ZstdDecompressor().stream_writer(cast(IO[bytes], _Taker(take)), write_size=PIECE_BYTES)
+    def __init__(self, take: Take) -> None:
+        import zstandard
 
-    def unpack(data: bytes) -> None:
+        self._take, self._error = take, zstandard.ZstdError
+        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES)
+        self._writer = decompressor.stream_writer(cast(IO[bytes], _Writable(self._hand_on)), write_size=PIECE_BYTES)
+        self._began = False
+
+    def write(self, data: bytes, /) -> None:
+        self._began = self._began or bool(data)
         try:
-            writer.write(data)
-        except zstandard.ZstdError as error:
+            self._writer.write(data)
+        except self._error as error:
             raise _damaged() from error
 
-    return unpack
+    def finish(self) -> None:
+        if not self._began:
+            return
+        # Another frame comes out as itself only if the one before it is whole.
+        last: list[bytes] = []
+        self._take = last.append
+        self.write(END_OF_FRAMES)
+        if b"".join(last) != b"end":
+            raise _damaged()
+
+    def _hand_on(self, data: bytes) -> None:
+        self._take(data)
 
 
-class _Taker(RawIOBase):
+class _Writable(RawIOBase):
     """A function as a file to write to."""
 
     def __init__(self, take: Take) -> None:
         self._take = take
 
     def writable(self) -> bool:
-        """Yes."""
         return True
 
     def write(self, data: Any, /) -> int:
-        """Hands bytes on."""
         self._take(bytes(data))
         return len(data)
 
 
 def _damaged() -> FileIntegrityError:
-    return FileIntegrityError("the file does not decompress: it was changed or cut on the way")
+    return FileIntegrityError("The data does not decompress: it was changed or cut on the way")

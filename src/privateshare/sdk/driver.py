@@ -7,15 +7,12 @@ from typing import Any, TypeVar
 from privateshare.errors import PrivateShareError
 from privateshare.sdk import flows
 from privateshare.sdk.core import Core
+from privateshare.sdk.deadlines import Abandoned
 from privateshare.sdk.flow import Flow, Newest, Refresh, Request, Response, Sleep
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.transport import Transport
 
 T = TypeVar("T")
-
-
-class Abandoned(Exception):
-    """Nobody wants the outcome any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Driver:
 
     def __init__(self, core: Core, transport: Transport) -> None:
         self._core, self._transport = core, transport
-        self.abandoned: threading.Event = threading.Event()
+        self.abandoned: threading.Event = transport.abandoned
 
     def drive(self, flow: Flow[T]) -> T:
         """What the flow comes to. Raises what it raises, and Abandoned."""
@@ -61,7 +58,10 @@ class Driver:
         if not ours:
             return future.result()
         try:
-            new = self.drive(flows.oauth.refresh(self._core.configuration, self._core.keys, token))
+            steady = Driver(
+                self._core, self._transport.twin()
+            )  # a refresh that has begun is finished: its answer is new
+            new = steady.drive(flows.oauth.refresh(self._core.configuration, self._core.keys, token))
         except BaseException as error:  # whatever it was: others wait for this refresh
             self._core.tokens.end(token, error)
             raise

@@ -5,12 +5,14 @@ the few things that a flow can ask for.
 """
 
 import random
+import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from privateshare.errors import InvalidAnswer, NetworkError, PrivateShareError, error_from_answer
+from privateshare.sdk.bodies import MAX_ANSWER_BYTES
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.uploads import Pieces
 
@@ -22,6 +24,8 @@ FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
 TOO_LARGE = 413
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Sink(Protocol):
@@ -42,13 +46,17 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request. Headers and body may hold secrets and stay out of `repr`."""
+    """One HTTP request. Headers and body may hold secrets and stay out of `repr`.
+
+    `limit`: how many bytes its answer may have, unless a sink takes it.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | Callable[[], Pieces] | None = field(default=None, repr=False)
     sink: Sink | None = None
+    limit: int = MAX_ANSWER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ def sent(request: Request, retries: int, *, repeatable: bool | None = None) -> F
         try:
             response: Response = yield request
             if response.status in REDIRECTS:
-                raise elsewhere(response)
+                raise redirect_error(response)
             if response.status < 400:
                 return response
             error: PrivateShareError = refusal(response)
@@ -110,22 +118,44 @@ def sent(request: Request, retries: int, *, repeatable: bool | None = None) -> F
         pause *= 2
 
 
-def elsewhere(response: Response) -> InvalidAnswer:
-    """That an address leads to another; it is not followed, since what is sent is for nobody else."""
-    parts = urlsplit(response.headers.get("location", ""))  # its path may hold a secret
-    to = f" to {parts.scheme}://{parts.netloc}" if parts.netloc else ""
-    return InvalidAnswer(f"the platform sends its callers on{to}", hint="Give its own address as base_url, with https")
+def redirect_error(response: Response) -> InvalidAnswer:
+    """Build the error of a redirect. The SDK follows none, because its requests carry the user's token."""
+    try:
+        parts = urlsplit(response.headers.get("location", ""))
+    except ValueError:
+        parts = urlsplit("")
+    to = f" to {parts.scheme}://{parts.netloc:.200}" if parts.netloc else ""  # its path may hold a secret
+    hint = "Give the platform's own address as base_url, with https"
+    return InvalidAnswer(f"The platform answered with a redirect{to}", hint=hint)
 
 
 def refusal(response: Response) -> PrivateShareError:
-    """The error that an answer tells."""
+    """Build the error that an answer tells."""
+    try:
+        body = read_json(response.body)
+    except InvalidAnswer:
+        body = None
+    return error_from_answer(response.status, response.headers, body)
+
+
+def read_json(body: bytes) -> Any:
+    """Read the JSON of an answer, as RFC 8259 has it: UTF-8, without NaN, and with text that is text.
+
+    Raises InvalidAnswer, also for JSON that is nested too deeply to be read.
+    """
     import json
 
     try:
-        body = json.loads(response.body)
-    except ValueError:
-        body = None
-    return error_from_answer(response.status, response.headers, body)
+        found = json.loads(body.decode("utf-8-sig"), parse_constant=_no_number)
+        if _SURROGATE.search(body):  # half of a pair is no text: it could not be sent or written later
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InvalidAnswer("The platform answered something that is not JSON") from error
+    return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
 
 
 def _may_pass(error: PrivateShareError) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from privateshare.errors import PrivateShareError
 from privateshare.protocol.messages import FileEntry
 from privateshare.sdk.bulk import Bulk, Outcome
-from privateshare.sdk.driver import Abandoned, Done, Driver
+from privateshare.sdk.deadlines import Abandoned
+from privateshare.sdk.driver import Done, Driver
 from privateshare.sdk.flow import Flow, Sink, Sleep
 from privateshare.sdk.sinks import File
 

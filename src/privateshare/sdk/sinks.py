@@ -30,6 +30,23 @@ OnProgress = Callable[[int, int | None], object]
 """Is told how many bytes have arrived, and of how many if that is known: of the file as it is encrypted."""
 
 MAX_UNDECLARED_BYTES = 1 << 34  # of a file whose header does not tell its size
+MAX_IN_MEMORY_BYTES = 1 << 29  # of a file that is not written to disk
+OVERHEAD_BYTES = 64 * 1024  # of the envelope, and of compression that makes data a little larger
+
+
+@dataclass(frozen=True, slots=True)
+class Inflation:
+    """How far data may grow when it is decompressed: to so many bytes, and beyond that by this ratio.
+
+    JSON of objects grows tenfold to a hundredfold. What grows much more was made to fill a memory or a disk.
+    """
+
+    free_bytes: int
+    ratio: int
+
+
+IN_MEMORY = Inflation(1 << 26, 300)
+ON_DISK = Inflation(1 << 30, 1100)  # as far as gzip can
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +71,7 @@ class File:
         """The content as JSON: a list of objects for a mapped file. Raises InvalidAnswer if it is none."""
         try:
             return json.loads(self.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidAnswer(f"{self.name} does not hold JSON") from error
 
     @overload
@@ -117,29 +134,36 @@ class FileSink:
         self.file: File | None = None
 
     def begin(self, headers: Mapping[str, str]) -> None:
-        """Reads the headers. Raises FileIntegrityError or InvalidAnswer if they cannot be read."""
+        """Read the headers. Raises FileIntegrityError or InvalidAnswer if they cannot be read."""
         self.abort()
         raw = decode_metadata(headers["x-metadata"]) if "x-metadata" in headers else {}
         self._header = read_as(FileHeader, raw)
         self._updated = _milliseconds(headers.get("last-modified"))
         self._envelope = EnvelopeReader(self._key, legacy=self._legacy)
-        self._decompress = decompressor(self._header.compression or "none", self._take)
+        self._decompressor = decompressor(self._header.compression or "none", self._take)
         self._hash = hashlib.sha256()
         self._size = self._arrived = 0
         self._length = _number(headers.get("content-length"))
-        self._limit = self._header.size if self._header.size is not None else MAX_UNDECLARED_BYTES
+        self._limit = MAX_UNDECLARED_BYTES if self._header.size is None else self._header.size
+        if self._limit < 0:
+            raise FileIntegrityError(f"The header of {self._name} says that it has {self._limit} bytes")
+        if self._aside is None and self._header.size is not None and self._limit > MAX_IN_MEMORY_BYTES:
+            raise self._too_large()
         self._out = self._aside.open("xb") if self._aside else BytesIO()
 
     def write(self, data: bytes) -> None:
         """Takes the next bytes. Raises FileDecryptionError, FileIntegrityError."""
-        self._decompress(self._envelope.update(data))
         self._arrived += len(data)
+        if self._arrived > self._limit + self._limit // 64 + OVERHEAD_BYTES:
+            raise FileIntegrityError(f"{self._name} is larger than the {self._limit} bytes it should have")
+        self._decompressor.write(self._envelope.update(data))
         if self._on_progress is not None:
             self._on_progress(self._arrived, self._length)
 
     def finish(self) -> None:
         """Checks the whole, and makes `file`. Raises FileDecryptionError, FileIntegrityError."""
-        self._decompress(self._envelope.finish())
+        self._decompressor.write(self._envelope.finish())
+        self._decompressor.finish()
         if self._header.size is not None and self._size != self._header.size:
             raise FileIntegrityError(f"{self._name} has {self._size} bytes instead of {self._header.size}")
         if self._header.sha256 is not None and self._hash.hexdigest() != self._header.sha256:
@@ -157,10 +181,24 @@ class FileSink:
     def _take(self, plain: bytes) -> None:
         self._size += len(plain)
         if self._size > self._limit:
-            raise FileIntegrityError(f"{self._name} unpacks to more than the {self._limit} bytes it should have")
+            raise FileIntegrityError(f"{self._name} decompresses to more than the {self._limit} bytes it should have")
+        if self._aside is None and self._size > MAX_IN_MEMORY_BYTES:
+            raise self._too_large()
+        may_grow = IN_MEMORY if self._aside is None else ON_DISK
+        if self._size > max(may_grow.free_bytes, may_grow.ratio * self._arrived):
+            raise FileIntegrityError(
+                f"{self._name} grows more than {may_grow.ratio}-fold when it is decompressed: it was made to do harm",
+                hint="If you know that it is good, read it to disk: there it may grow further",
+            )
         self._hash.update(plain)
         assert self._out is not None
         self._out.write(plain)
+
+    def _too_large(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._name} has more than {MAX_IN_MEMORY_BYTES >> 20} MB, which is too much to keep in memory",
+            hint="Read it to disk: give to= or into=",
+        )
 
     def _close(self) -> tuple[bytes | None, Path | None]:
         out, self._out = self._out, None
@@ -175,11 +213,11 @@ class FileSink:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def _milliseconds(date: str | None) -> int | None:
     try:
         return int(parsedate_to_datetime(date).timestamp() * 1000) if date else None
-    except ValueError:
+    except (ValueError, TypeError, OverflowError, OSError):  # a date that is none, or that no clock has
         return None

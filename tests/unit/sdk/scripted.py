@@ -12,6 +12,7 @@ from time import sleep
 
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from privateshare.errors import ApiError
 from privateshare.protocol.envelope import encode_metadata, encrypted
 
 KEY = generate_private_key(65537, 2048)
@@ -34,6 +35,7 @@ class Scripted:
     asked: Counter[str] = field(default_factory=Counter)
     api: str = ""
     listed: int = 0
+    hold: float = HOLD_SECONDS
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next_step(self, name: str) -> str:
@@ -88,8 +90,12 @@ def _handler(platform: Scripted) -> type[BaseHTTPRequestHandler]:
                 self._file(name)
             else:
                 if "wait=" in query:
-                    sleep(HOLD_SECONDS)  # as a platform that holds its answer
-                self._answer(200, platform.next_list(), etag='"1"')
+                    sleep(platform.hold)  # as a platform that holds its answer
+                try:
+                    self._answer(200, platform.next_list(), etag='"1"')
+                except ApiError as error:
+                    refusal = {"error": {"code": error.code, "message": error.message}}
+                    self._answer(error.status, json.dumps(refusal).encode())
 
         def _file(self, name: str) -> None:
             step = platform.next_step(name)

@@ -27,7 +27,8 @@ def test_any_data_in_any_pieces_is_unpacked(compression: str, data: bytes, cut: 
     plain: list[bytes] = []
     unpack = decompressor(compression, plain.append)
     for start in range(0, len(packed), cut):
-        unpack(packed[start : start + cut])
+        unpack.write(packed[start : start + cut])
+    unpack.finish()
     assert b"".join(plain) == data
 
 
@@ -36,7 +37,7 @@ def test_a_little_that_unpacks_to_much_comes_in_pieces(compression: str):
     """50 MB of zeros in a few bytes never are in memory at once."""
     packed = PACK[compression](bytes(50 * 1024 * 1024))
     sizes: list[int] = []
-    decompressor(compression, lambda plain: sizes.append(len(plain)))(packed)
+    decompressor(compression, lambda plain: sizes.append(len(plain))).write(packed)
     assert sum(sizes) == 50 * 1024 * 1024
     assert max(sizes) <= 2 * PIECE_BYTES
 
@@ -46,7 +47,7 @@ def test_damage_is_told_as_such(compression: str):
     """Whatever the library calls it."""
     unpack = decompressor(compression, lambda _: None)
     with pytest.raises(FileIntegrityError):
-        unpack(b"\x00" + b"\xff" * 64)
+        unpack.write(b"\x00" + b"\xff" * 64)
 
 
 def test_an_unknown_compression_is_named():

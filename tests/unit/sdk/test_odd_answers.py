@@ -155,7 +155,7 @@ def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int):
     odd.status, odd.headers = status, {"location": "https://share.example/v1.7/query/secret"}
     with (
         odd.client() as app,
-        pytest.raises(InvalidAnswer, match=r"sends its callers on to https://share\.example\.") as told,
+        pytest.raises(InvalidAnswer, match=r"redirect to https://share\.example\.") as told,
     ):
         app.read_accounts(TOKEN)
     assert "secret" not in str(told.value)

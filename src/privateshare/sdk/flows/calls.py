@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from privateshare.errors import ConfigurationError, InvalidAnswer, InvalidJWT, InvalidToken, PrivateShareError
 from privateshare.protocol import jwt
 from privateshare.sdk.configuration import Configuration
-from privateshare.sdk.flow import Flow, Newest, Refresh, Request, Response, sent
+from privateshare.sdk.flow import Flow, Newest, Refresh, Request, Response, read_json, sent
 from privateshare.sdk.tokens import UserAccessToken
 
 T = TypeVar("T")
@@ -71,11 +71,8 @@ def called(
 
 
 def parsed(response: Response) -> Any:
-    """The JSON of an answer. Raises InvalidAnswer."""
-    try:
-        return json.loads(response.body)
-    except ValueError as error:
-        raise InvalidAnswer("the platform answered something that is not JSON") from error
+    """Read the JSON of an answer. Raises InvalidAnswer."""
+    return read_json(response.body)
 
 
 def told(response: Response) -> dict[str, Any]:
