@@ -44,6 +44,7 @@ from collections.abc import Mapping
 
 DOCUMENTATION_URL = "https://docs.privateshare.example"
 MAX_MESSAGE_CHARACTERS = 2000
+MAX_WORD_CHARACTERS = 200  # of a code or a reference
 
 
 def printable(text: str) -> str:
@@ -91,7 +92,7 @@ class PrivateShareError(Exception):
     @property
     def help_url(self) -> str:
         """Return the address of the section about this kind of error in the documentation."""
-        kind = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        kind = next(kind for kind in type(self).__mro__ if kind.__module__.startswith("privateshare."))
         return f"{DOCUMENTATION_URL}/reference/errors.html#{kind.__name__.lower()}"
 
     def __str__(self) -> str:
@@ -404,15 +405,20 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: object) -> 
         told = {"code": told, "message": body.get("message")}
     if not isinstance(told, Mapping):
         told = {name: headers.get(f"x-error-{name}") for name in ("code", "message", "reference")}
-    code = str(told.get("code") or _code_of_status(status))
+    code = _word(told.get("code")) or _code_of_status(status)
     kind = _api_errors().get(code, ApiError)
     return kind(
         str(told.get("message") or f"the platform answered {status}"),
         code=code,
         status=status,
-        reference=str(told["reference"]) if told.get("reference") else headers.get("x-request-id"),
+        reference=_word(told.get("reference")) or _word(headers.get("x-request-id")) or None,
         retry_after=_seconds(headers.get("retry-after")),
     )
+
+
+def _word(told: object) -> str:
+    """Return a code or a reference that a platform told, in a form that can be shown."""
+    return printable(str(told)[:MAX_WORD_CHARACTERS]) if told else ""
 
 
 def _code_of_status(status: int) -> str:

@@ -158,7 +158,7 @@ def decode_metadata(header: str) -> dict[str, Any]:
     text = header.strip().rstrip("=").replace("+", "-").replace("/", "_")
     try:
         metadata = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileIntegrityError("the header X-Metadata is not base64url of JSON") from error
     if not isinstance(metadata, dict):
         raise FileIntegrityError("the header X-Metadata does not hold a JSON object")

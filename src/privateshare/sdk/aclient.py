@@ -135,7 +135,7 @@ class AsyncPrivateShare(AsyncCalls):
     async def read_file_list(self, session: Session | str, user_access_token: UserAccessToken) -> FileList:
         """Where a session stands and the files it has so far. Protocol 6.1."""
         flow = flows.reading.read_file_list(self._core.configuration, user_access_token, flows.reading.key_of(session))
-        return (await self._drive(flow)).files
+        return await self._drive(flow)
 
     async def read_file(
         self,

@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from privateshare.sdk.bodies import FIRST_REFUSAL, body_of, check_not_encoded
-from privateshare.sdk.deadlines import deadline
+from privateshare.sdk.deadlines import keeping
 from privateshare.sdk.flow import Request, Response, Sink
-from privateshare.sdk.transport import PIECE_BYTES, lower, network_error, opened, sent_headers
+from privateshare.sdk.transport import PIECE_BYTES, deadline_of, lower, network_error, opened, sent_headers
 from privateshare.sdk.uploads import Pieces
 from privateshare.sdk.workers import on_worker
 
@@ -44,7 +44,7 @@ class AsyncHttpxTransport:
     async def send(self, request: Request) -> Response:
         """Send a request and return its answer."""
         try:
-            with deadline(self._timeout) as limit:
+            with keeping(deadline_of(request, self._timeout)) as limit:
                 body = _pieces(request.body()) if callable(request.body) else request.body
                 headers = sent_headers(request)
                 call = self._client.build_request(request.method, request.url, headers=headers, content=body)

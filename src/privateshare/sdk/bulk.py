@@ -12,15 +12,13 @@ from typing import Any, Generic, Protocol, TypeVar
 from privateshare.errors import InvalidAnswer, PrivateShareError
 from privateshare.sdk.bodies import FIRST_REFUSAL, Body, RefusalBody, body_of, check_not_encoded
 from privateshare.sdk.configuration import Configuration
-from privateshare.sdk.deadlines import SILENT, SLOW, SLOWEST_BYTES_PER_SECOND
+from privateshare.sdk.deadlines import MAX_HEADER_BYTES, SILENT, SLOW, Deadline
 from privateshare.sdk.flow import Request, Response
 from privateshare.sdk.surroundings import Authorities, Proxy, authorities, proxy_to
 from privateshare.sdk.transport import PIECE_BYTES, Transport, network_error, sent_headers
 
 T = TypeVar("T")
 Outcome = Response | PrivateShareError | Exception
-
-MAX_HEADER_BYTES = 100 * 1024  # as httpx2 has it
 
 
 class Bulk(Protocol[T]):
@@ -190,21 +188,24 @@ class _Transfer:
         self._body: Body | RefusalBody | None = None
         self._begun = self._has_enough = False
         self._error: Exception | None = None
-        self._began = self._moved = waited
-        self._bytes_then = 0
+        self._looked = self._moved = waited
+        self._seen = 0, 0
+        self._deadline = Deadline(self._timeout)
         self.handle.setopt(pycurl.URL, request.url)
         headers = sent_headers(request)
         self.handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in headers.items()])
 
     def overdue(self, waited: float) -> str:
-        """Say why it must be given up after so many seconds of waiting; "" if it may go on. See `Deadline`."""
-        arrived = self._header_bytes + self._body_bytes
-        if arrived > self._bytes_then:
-            self._bytes_then, self._moved = arrived, waited
+        """Say why it must be given up after so many seconds of waiting; "" if it may go on."""
+        since, self._looked = waited - self._looked, waited
+        headers, body = self._header_bytes - self._seen[0], self._body_bytes - self._seen[1]
+        self._seen = self._header_bytes, self._body_bytes
+        self._deadline.count(since, body)
+        if headers or body:
+            self._moved = waited
         if waited - self._moved > self._timeout:
             return SILENT
-        is_slow = waited - self._began > 2 * self._timeout + self._body_bytes / SLOWEST_BYTES_PER_SECOND
-        return SLOW if is_slow else ""
+        return "" if self._deadline.left > 0 else SLOW
 
     def end(self, failure: str) -> Outcome:
         """How it ended; `failure` is what libcurl says, or why it was given up."""

@@ -166,7 +166,7 @@ class PrivateShare(Calls):
     def read_file_list(self, session: Session | str, user_access_token: UserAccessToken) -> FileList:
         """Where a session stands and the files it has so far. Raises InvalidSession. Protocol 6.1."""
         flow = flows.reading.read_file_list(self._core.configuration, user_access_token, flows.reading.key_of(session))
-        return self._drive(flow).files
+        return self._drive(flow)
 
     def read_file(
         self,

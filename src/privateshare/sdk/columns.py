@@ -22,26 +22,30 @@ DATE, FLAG, INTEGER, NUMBER, TEXT, NESTED = "date", "flag", "integer", "number",
 
 
 class Columns:
-    """The columns of the objects that were noted, in the order in which they were met."""
+    """The columns of the objects that were noted, in the order in which they were met. The first is `time`."""
 
     def __init__(self, standard: str) -> None:
         self._standard = standard
-        self._kinds: dict[str, set[str]] = {TIME: {DATE}}
+        self._kinds: dict[str, set[str]] = {}
+        self._labels: dict[str, str] = {}  # names of fields as columns have them
+        self._taken = {TIME}
 
     def note(self, thing: Record) -> None:
-        """Takes an object's fields into account."""
+        """Take an object's fields into account."""
         for name, value in thing.items():
-            kinds = self._kinds.setdefault(name, set())
+            if name not in self._kinds:
+                self._kinds[name] = set()
+                self._labels[name] = self._label(name)
             if value is not None:
-                kinds.add(self._kind(name, value))
+                self._kinds[name].add(self._kind(name, value))
 
     def record(self, thing: Record) -> Record:
-        """An object as a dictionary: `time`, and its fields with dates as datetimes in UTC."""
-        dated = {name: self._dated(name, value) for name, value in thing.items()}
+        """Make a dictionary of an object: `time`, and its fields with dates as datetimes in UTC."""
+        dated = {self._labels.get(name, name): self._dated(name, value) for name, value in thing.items()}
         return {**dated, TIME: _datetime(object_time(self._standard, thing))}
 
     def schema(self) -> "pyarrow.Schema":
-        """The types of all columns."""
+        """Return the types of all columns."""
         import pyarrow
 
         types = {
@@ -51,24 +55,32 @@ class Columns:
             NUMBER: pyarrow.float64(),
             TEXT: pyarrow.string(),
         }
-        return pyarrow.schema([(name, types[_layout(kinds)]) for name, kinds in self._kinds.items()])
+        fields = [(self._labels[name], types[_layout(kinds)]) for name, kinds in self._kinds.items()]
+        return pyarrow.schema([(TIME, types[DATE]), *fields])
 
     def batch(self, things: Sequence[Record]) -> "pyarrow.RecordBatch":
-        """Some objects as rows of these columns."""
+        """Make rows of these columns of some objects."""
         import pyarrow
 
         schema = self.schema()
+        columns: list[list[Any]] = [[_in_range(object_time(self._standard, thing)) for thing in things]]
+        for name, kinds in self._kinds.items():
+            columns.append(_laid_out([thing.get(name) for thing in things], _layout(kinds)))
         arrays = []
-        for column in schema:
-            if column.name == TIME:
-                values: list[Any] = [_in_range(object_time(self._standard, thing)) for thing in things]
-            else:
-                values = _laid_out([thing.get(column.name) for thing in things], _layout(self._kinds[column.name]))
+        for column, values in zip(schema, columns, strict=True):
             try:
                 arrays.append(pyarrow.array(values, column.type))
             except UnicodeEncodeError:  # half of a surrogate pair, which is JSON, and no text
                 arrays.append(pyarrow.array([_encodable(value) for value in values], column.type))
         return pyarrow.record_batch(arrays, schema=schema)
+
+    def _label(self, name: str) -> str:
+        """Name the column of a field: as the field, if that is text and `time` or another column is not called so."""
+        label = name.encode("utf-8", "replace").decode()
+        while label in self._taken:
+            label += "_"
+        self._taken.add(label)
+        return label
 
     def _kind(self, name: str, value: Any) -> str:
         if isinstance(value, bool):

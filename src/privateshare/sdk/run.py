@@ -6,14 +6,14 @@ One thread asks what there is; lanes, threads of their own, read. Signing, openi
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, time
 from typing import TypeVar
 
-from privateshare.errors import ConfigurationError, InvalidSession, PrivateShareError
+from privateshare.errors import ConfigurationError, InvalidAnswer, InvalidSession, PrivateShareError
 from privateshare.protocol.messages import FileEntry, FileList, Session, SessionState, Status
 from privateshare.sdk.bulk import bulks
 from privateshare.sdk.consent import authorization_error
@@ -21,7 +21,7 @@ from privateshare.sdk.core import Core
 from privateshare.sdk.deadlines import Abandoned
 from privateshare.sdk.driver import Driver
 from privateshare.sdk.flow import Flow
-from privateshare.sdk.flows.reading import Listed, key_of, read_file, read_file_list
+from privateshare.sdk.flows.reading import Listed, key_of, read_file, wait_for_list
 from privateshare.sdk.lanes import start_lane
 from privateshare.sdk.manifest import Manifest
 from privateshare.sdk.results import FileError, ReadResult, ReadTimeout, SessionNeverStarted, files_not_read
@@ -255,6 +255,7 @@ class Run:
             newer = self._list_once(listed)
             if newer.files.status.state in OVER:
                 self._check_started(newer.files)
+            self._learn_unreadable(newer.unreadable)
             self._learn(newer.files)
             if newer.files.status.state in OVER:
                 return
@@ -273,7 +274,7 @@ class Run:
             longest = min(longest, 1 + int(max(0.0, self._pending_until - monotonic())))
         wait = min(longest, int(configuration.timeout / 2))  # else the answer would count as lost
         try:
-            return self._lister.drive(read_file_list(configuration, self._token, self._session_key, wait, known))
+            return self._lister.drive(wait_for_list(configuration, self._token, self._session_key, wait, known))
         except InvalidSession as error:
             if known is not None and self._list.status.state is SessionState.PENDING:
                 raise SessionNeverStarted("Nobody consented before the session expired", self.snapshot()) from error
@@ -297,6 +298,13 @@ class Run:
                     self._claim(entry.name, known.updated_date if known else -1)
             self._listed_all = files.status.state in OVER
             self._notify()
+
+    def _learn_unreadable(self, entries: Mapping[str, InvalidAnswer]) -> None:
+        for name, error in entries.items():
+            if name not in self._errors:
+                self._tell(self._callbacks.on_file_error, FileError(name, error))
+                with self._changed:
+                    self._errors[name] = FileError(name, error)
 
     def _learn_status(self, files: FileList) -> None:
         if files.status != self._list.status and not self._stopping:

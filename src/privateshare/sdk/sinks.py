@@ -34,19 +34,11 @@ MAX_IN_MEMORY_BYTES = 1 << 29  # of a file that is not written to disk
 OVERHEAD_BYTES = 64 * 1024  # of the envelope, and of compression that makes data a little larger
 
 
-@dataclass(frozen=True, slots=True)
-class Inflation:
-    """How far data may grow when it is decompressed: to so many bytes, and beyond that by this ratio.
-
-    JSON of objects grows tenfold to a hundredfold. What grows much more was made to fill a memory or a disk.
-    """
-
-    free_bytes: int
-    ratio: int
-
-
-IN_MEMORY = Inflation(1 << 26, 300)
-ON_DISK = Inflation(1 << 30, 1100)  # as far as gzip can
+# How far data may grow when it is decompressed: freely up to so many bytes, and beyond that by this ratio. JSON of
+# objects grows tenfold to a hundredfold; what grows much more was made to fill a memory or a disk.
+FREE_IN_MEMORY_BYTES = 1 << 25
+FREE_ON_DISK_BYTES = 1 << 28
+MAX_RATIO = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +176,11 @@ class FileSink:
             raise FileIntegrityError(f"{self._name} decompresses to more than the {self._limit} bytes it should have")
         if self._aside is None and self._size > MAX_IN_MEMORY_BYTES:
             raise self._too_large()
-        may_grow = IN_MEMORY if self._aside is None else ON_DISK
-        if self._size > max(may_grow.free_bytes, may_grow.ratio * self._arrived):
+        free = FREE_IN_MEMORY_BYTES if self._aside is None else FREE_ON_DISK_BYTES
+        if self._size > max(free, MAX_RATIO * self._arrived):
             raise FileIntegrityError(
-                f"{self._name} grows more than {may_grow.ratio}-fold when it is decompressed: it was made to do harm",
-                hint="If you know that it is good, read it to disk: there it may grow further",
+                f"{self._name} grows more than {MAX_RATIO}-fold when it is decompressed, as if to do harm",
+                hint="If you trust it, read it in a session with Accept(compression=Compression.NONE)",
             )
         self._hash.update(plain)
         assert self._out is not None

@@ -1,7 +1,6 @@
 """What an app keeps of a person's consent, and where. Protocol 4.2."""
 
 import json
-import math
 import os
 import threading
 import time
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 from privateshare.errors import ConfigurationError, InvalidAnswer
 from privateshare.sdk.private_file import PrivateFile
 
+LAST_SECOND = 1e12
 EARLY_SECONDS = 30  # a token this close to its end is refreshed before it is used
 REMEMBERED = 50_000  # refreshed tokens whose successors a client knows; those used longest ago are forgotten first
 
@@ -27,7 +27,7 @@ class Token:
     def __post_init__(self) -> None:
         if not isinstance(self.value, str) or isinstance(self.expires_on, bool | str):
             raise TypeError("a token is a text with an end in seconds")
-        if not math.isfinite(self.expires_on):
+        if not abs(self.expires_on) < LAST_SECOND:  # nor NaN, nor a number that no clock reaches
             raise ValueError("the end of a token is a moment")
 
     def __repr__(self) -> str:

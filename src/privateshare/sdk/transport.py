@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from privateshare.errors import ConfigurationError, NetworkError
 from privateshare.sdk.bodies import ACCEPTED_ENCODING, FIRST_REFUSAL, body_of, check_not_encoded
-from privateshare.sdk.deadlines import deadline
+from privateshare.sdk.deadlines import Deadline, keeping
 from privateshare.sdk.flow import Request, Response
 from privateshare.sdk.surroundings import LOOPBACK
 
@@ -62,7 +62,7 @@ class HttpxTransport:
     def send(self, request: Request) -> Response:
         """Send a request and return its answer."""
         try:
-            with deadline(self._timeout, self.abandoned) as limit:
+            with keeping(deadline_of(request, self._timeout, self.abandoned)) as limit:
                 body = request.body() if callable(request.body) else request.body
                 if isinstance(body, AsyncIterator):
                     raise ConfigurationError("an async iterator can be sent with AsyncPrivateShare only")
@@ -96,6 +96,11 @@ class HttpxTransport:
     def close(self) -> None:
         """Ends all connections."""
         self._client.close()
+
+
+def deadline_of(request: Request, timeout: float, abandoned: threading.Event | None = None) -> Deadline:
+    """Return the deadline of a request: only one that sends or fetches a file may go on while bytes move."""
+    return Deadline(timeout, abandoned, is_short=request.sink is None and not callable(request.body))
 
 
 def sent_headers(request: Request) -> dict[str, str]:

@@ -17,6 +17,7 @@ from privateshare.sdk.tokens import UserAccessToken
 T = TypeVar("T")
 Keys = dict[tuple[str, str], RSAPublicKey]
 UNAUTHORIZED = 401
+MAX_KEY_SET_BYTES = 1024 * 1024
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -97,9 +98,10 @@ def read_as(kind: type[T], raw: object) -> T:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind.model_validate(raw)
         return TypeAdapter(kind).validate_python(raw)
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise InvalidAnswer(f"the platform's answer has something wrong at {where}") from error
+    except (ValidationError, RecursionError) as error:
+        where = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("its depth",)
+        place = ".".join(str(part) for part in where)
+        raise InvalidAnswer(f"The platform's answer has something wrong at {place or 'its top'}") from error
 
 
 def signed_claims(configuration: Configuration, keys: Keys, answer: Mapping[str, Any]) -> Flow[dict[str, Any]]:
@@ -123,7 +125,7 @@ def signed_claims(configuration: Configuration, keys: Keys, answer: Mapping[str,
 
 
 def _fetch_keys(configuration: Configuration, keys: Keys, jku: str) -> Flow[None]:
-    response = yield from sent(Request(method="GET", url=jku), configuration.retries)
+    response = yield from sent(Request(method="GET", url=jku, limit=MAX_KEY_SET_BYTES), configuration.retries)
     for entry in read_as(list[Any], told(response).get("keys")):
         try:
             keys[jku, str(entry["kid"])] = jwt.load_public_key(entry["pem"])

@@ -1,8 +1,10 @@
 """What can be connected, sample data, contracts, reports. Protocol 9, 12."""
 
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from privateshare.errors import InvalidAnswer
 from privateshare.protocol.discovery import (
     AvailableServices,
     CatalogueRecord,
@@ -13,9 +15,10 @@ from privateshare.protocol.discovery import (
     SourcesPage,
 )
 from privateshare.protocol.messages import ContractDetails
+from privateshare.sdk.bodies import MAX_REPORT_BYTES
 from privateshare.sdk.configuration import Configuration
-from privateshare.sdk.flow import Flow, Request, sent
-from privateshare.sdk.flows.calls import as_user, called, parsed, read_as, told
+from privateshare.sdk.flow import Flow, Request, Response, sent
+from privateshare.sdk.flows.calls import as_user, called, json_request, parsed, read_as, told
 from privateshare.sdk.tokens import UserAccessToken
 
 R = TypeVar("R", bound=CatalogueRecord)
@@ -93,5 +96,13 @@ def portability_report(
     given = {"format": format_, "from": from_, "to": to}
     query = urlencode({name: value for name, value in given.items() if value is not None})
     path = f"export/{service_type}/report?{query}"
-    response = yield from as_user(token, lambda access: called(configuration, "GET", path, access_token=access))
-    return response.body.decode()
+
+    def call(access: str) -> Flow[Response]:
+        request = json_request(configuration, "GET", path, access_token=access)
+        return sent(replace(request, limit=MAX_REPORT_BYTES), configuration.retries)
+
+    response = yield from as_user(token, call)
+    try:
+        return response.body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidAnswer("The report is not text in UTF-8") from error

@@ -1,15 +1,19 @@
 """Sessions, file lists and files. Protocol 5, 6."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from privateshare.errors import InvalidAnswer, InvalidToken
 from privateshare.protocol.envelope import decode_metadata
-from privateshare.protocol.messages import FileHeader, FileList, Session, SessionOptions
+from privateshare.protocol.messages import FileEntry, FileHeader, FileList, Session, SessionOptions
+from privateshare.sdk.bodies import MAX_LIST_BYTES
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
-from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, parsed, read_as, told
+from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, read_as, told
 from privateshare.sdk.flows.oauth import AGENT, session_body
 from privateshare.sdk.sinks import File, FileSink, OnProgress
 from privateshare.sdk.tokens import UserAccessToken
@@ -17,13 +21,19 @@ from privateshare.sdk.tokens import UserAccessToken
 NOT_MODIFIED = 304
 OCTETS = "application/octet-stream"
 
+_ETAG = re.compile(r"[!-~]{1,1000}")
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file list with its etag, by which a later call can wait for a change (protocol 6.7)."""
+    """A file list with its etag, by which a later call can wait for a change (protocol 6.7).
+
+    `unreadable` are its entries that are none, by what they seem to name.
+    """
 
     files: FileList
     etag: str | None
+    unreadable: Mapping[str, InvalidAnswer] = field(default_factory=dict)
 
 
 def key_of(session: Session | str) -> str:
@@ -39,10 +49,18 @@ def read_session(configuration: Configuration, token: UserAccessToken, options: 
     return read_as(Session, told(response).get("session"))
 
 
-def read_file_list(
+def read_file_list(configuration: Configuration, token: UserAccessToken, session_key: str) -> Flow[FileList]:
+    """What a session holds. Raises InvalidAnswer if any of it is not of the protocol. Protocol 6.1."""
+    listed = yield from wait_for_list(configuration, token, session_key)
+    for error in listed.unreadable.values():
+        raise error
+    return listed.files
+
+
+def wait_for_list(
     configuration: Configuration, token: UserAccessToken, session_key: str, wait: int = 0, known: Listed | None = None
 ) -> Flow[Listed]:
-    """What a session holds; with `wait`, once it differs from `known` or so many seconds have passed. Protocol 6.1."""
+    """What a session holds; with `wait`, once it differs from `known` or so many seconds have passed. Protocol 6.7."""
     waits = f"?wait={wait}" if wait and known is not None and known.etag else ""
     path = f"permission-access/query/{quote(session_key, safe='')}{waits}"
 
@@ -50,12 +68,36 @@ def read_file_list(
         headers = configuration.bearer(access_token=access)
         if waits and known is not None and known.etag:
             headers["if-none-match"] = known.etag
-        return sent(Request(method="GET", url=configuration.api + path, headers=headers), configuration.retries)
+        url = configuration.api + path
+        request = Request(method="GET", url=url, headers=headers, limit=MAX_LIST_BYTES)
+        return sent(request, configuration.retries)
 
     response = yield from as_user(token, call)
     if response.status == NOT_MODIFIED and known is not None:
         return known
-    return Listed(read_as(FileList, parsed(response)), response.headers.get("etag"))
+    return _listed(told(response), _etag(response))
+
+
+def _listed(answer: Mapping[str, Any], etag: str | None) -> Listed:
+    """Read a file list entry by entry, so that one that is wrong takes no other with it."""
+    raw = answer.get("fileList")
+    if raw is None:
+        return Listed(read_as(FileList, answer), etag)
+    entries, unreadable = [], {}
+    for number, entry in enumerate(read_as(list[Any], raw)):
+        try:
+            entries.append(read_as(FileEntry, entry))
+        except InvalidAnswer as error:
+            name = entry.get("name") if isinstance(entry, dict) else None
+            unreadable[name if isinstance(name, str) else f"entry {number} of the file list"] = error
+    files = read_as(FileList, {"status": answer.get("status")})
+    return Listed(files.model_copy(update={"file_list": entries}), etag, unreadable)
+
+
+def _etag(response: Response) -> str | None:
+    """The etag of an answer, if it is one that can be sent back."""
+    etag = response.headers.get("etag", "")
+    return etag if _ETAG.fullmatch(etag) else None
 
 
 def read_file(
