@@ -10,7 +10,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -69,6 +69,22 @@ def uploaded_files(
     Raises:
         Broken: It is empty, damaged, or unpacks to more than any export.
     """
+    with opened_upload(archive, left_out, skip) as files:
+        yield from files
+
+
+@contextmanager
+def opened_upload(
+    archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None = None
+) -> Iterator[Iterator[UploadedFile]]:
+    """Like `uploaded_files`, but the files can be opened in any order until the end of the context."""
+    with ExitStack() as stack:
+        yield _files(archive, left_out, skip, stack)
+
+
+def _files(
+    archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None, stack: ExitStack
+) -> Iterator[UploadedFile]:
     size = archive.seek(0, io.SEEK_END)
     archive.seek(0)
     start = archive.read(MAGIC_BYTES)
@@ -77,7 +93,7 @@ def uploaded_files(
     files = _Files(archive, left_out, max(MIN_BOMB_BYTES, min(MAX_PLAIN_BYTES, size * MAX_RATIO)))
     try:
         if start.startswith(ZIP_MAGICS):
-            yield from files.of_zip(size, skip)
+            yield from files.of_zip(size, skip, stack)
         elif start.startswith(GZIP_MAGIC):
             yield files.of_gzip()
         else:
@@ -104,19 +120,19 @@ class _Files:
         except DAMAGE as error:
             raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
 
-    def of_zip(self, size: int, skip: Callable[[str], bool] | None) -> Iterator[UploadedFile]:
-        """The files of a zip. Raises Broken if it cannot be opened."""
+    def of_zip(self, size: int, skip: Callable[[str], bool] | None, stack: ExitStack) -> Iterator[UploadedFile]:
+        """The files of a zip, which is closed with `stack`. Raises Broken if it cannot be opened."""
         try:
             archive = zipfile.ZipFile(self.archive)
         except DAMAGE as error:
             raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
-        with archive:
-            entries = archive.infolist()
-            _check_entries(entries, size)
-            for entry in entries:
-                path = entry.filename.replace("\\", "/")
-                if not (path.endswith("/") or _is_added_by_system(path) or (skip is not None and skip(path))):
-                    yield from self._entry(archive, entry, path)
+        stack.enter_context(archive)
+        entries = archive.infolist()
+        _check_entries(entries, size)
+        for entry in entries:
+            path = entry.filename.replace("\\", "/")
+            if not (path.endswith("/") or _is_added_by_system(path) or (skip is not None and skip(path))):
+                yield from self._entry(archive, entry, path)
 
     def _entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> Iterator[UploadedFile]:
         name = shown_name(path)

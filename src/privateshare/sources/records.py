@@ -1,7 +1,7 @@
 """The records of an upload, whatever files they are in. What cannot be read is noted, and the rest is read."""
 
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import IO, BinaryIO
@@ -43,8 +43,13 @@ def read_records(
     Raises:
         Broken: It is empty, damaged, no JSON at all, or unpacks to more than any export.
     """
+    return records_of_files(uploaded_files(archive, left_out, skip), recognise, left_out)
+
+
+def records_of_files(files: Iterable[UploadedFile], recognise: Recognise, left_out: LeftOut) -> Iterator[Found]:
+    """Every record of some files of an upload, as `read_records`."""
     reading = _Reading(recognise, left_out)
-    for file in uploaded_files(archive, left_out, skip):
+    for file in files:
         yield from reading.records_of(file)
     reading.estimate()
 

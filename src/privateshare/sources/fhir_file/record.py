@@ -1,14 +1,15 @@
 """A health record as a file: FHIR R4 resources, whatever they are wrapped in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
+from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.failures import LeftOut, Reason
 from privateshare.sources.fhir_file.mapping import DEFINITIONS, OBJECT_TYPES
 from privateshare.sources.fhir_file.versions import is_r4
 from privateshare.sources.json_records import Found, Shape
-from privateshare.sources.records import read_records
+from privateshare.sources.records import read_records, records_of_files
 
 WRAPPERS = frozenset({"Bundle", "Parameters"})
 ENTRY_MEMBERS = frozenset({"fullUrl", "resource", "request", "response", "search"})  # of a Bundle's entry
@@ -38,7 +39,17 @@ def read_resources(archive: BinaryIO, left_out: LeftOut) -> Iterator[Found]:
 
     Raises Broken if there is none, or if less than half of them can be read.
     """
-    for found in read_records(archive, shape_of, left_out):
+    yield from _known_resources(read_records(archive, shape_of, left_out), left_out)
+    left_out.check(UNKNOWN_TYPE.refusal)
+
+
+def found_resources(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterator[Found]:
+    """The same of some files of an upload, of which there need be none."""
+    return _known_resources(records_of_files(files, shape_of, left_out), left_out)
+
+
+def _known_resources(records: Iterator[Found], left_out: LeftOut) -> Iterator[Found]:
+    for found in records:
         kind = found.thing.get("resourceType")
         if not isinstance(kind, str):
             left_out.leave_out(NOT_FHIR)
@@ -49,7 +60,6 @@ def read_resources(archive: BinaryIO, left_out: LeftOut) -> Iterator[Found]:
             yield found
         elif kind not in DEFINITIONS:
             left_out.leave_out(UNKNOWN_TYPE)
-    left_out.check(UNKNOWN_TYPE.refusal)
 
 
 def shape_of(thing: JsonObject, key: str) -> Shape:
