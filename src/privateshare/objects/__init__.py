@@ -34,7 +34,11 @@ from privateshare.objects.health import (
     DailyActivity,
     Durations,
     Goals,
+    LineString,
     ManualValues,
+    Route,
+    Sleep,
+    SleepLevel,
 )
 from privateshare.objects.model import DataObject, Moment, OtherObject
 from privateshare.objects.parts import HeartRateZone, Link, Resource
@@ -60,6 +64,7 @@ __all__ = [
     "FollowedArtist",
     "Goals",
     "HeartRateZone",
+    "LineString",
     "Link",
     "ManualValues",
     "Media",
@@ -72,8 +77,11 @@ __all__ = [
     "Post",
     "Profile",
     "Resource",
+    "Route",
     "SavedAlbum",
     "SavedTrack",
+    "Sleep",
+    "SleepLevel",
     "Track",
     "Transaction",
     "VehicleRegistration",
@@ -87,7 +95,7 @@ _MODELS: Mapping[int, type[DataObject]] = {
     for kind in (
         *(Media, Post, Comment, MediaAlbum, Profile),
         *(Transaction,),
-        *(Activity, DailyActivity, Achievement, BodyComposition),
+        *(Activity, DailyActivity, Achievement, Sleep, BodyComposition, Route),
         *(Track, Album, Playlist, SavedAlbum, SavedTrack, PlayHistory, FollowedArtist),
         *(VehicleTest, VehicleRegistration),
     )

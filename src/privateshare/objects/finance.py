@@ -9,8 +9,9 @@ from privateshare.protocol.catalogue import ObjectType
 class Transaction(DataObject):
     """A transaction. `amount` is never negative: `base_type` says whether it is a CREDIT or a DEBIT.
 
-    `created_date` is the day it was posted, or else made. `currency` is a code of ISO 4217. `category_type` is EXPENSE,
-    INCOME, TRANSFER, DEFERRED_COMPENSATION or UNCATEGORIZE, `status` POSTED, PENDING, SCHEDULED or FAILED.
+    `created_date` is the day it was posted, or else made; from `value_date` on it counts for interest. `currency` is a
+    code of ISO 4217. `category_type` is EXPENSE, INCOME, TRANSFER, DEFERRED_COMPENSATION or UNCATEGORIZE. `status` is
+    POSTED, PENDING, SCHEDULED or FAILED.
     """
 
     object_type: ClassVar[ObjectType] = ObjectType.TRANSACTION
@@ -31,12 +32,14 @@ class Transaction(DataObject):
     simple_ref: str | None = None
     post_date: Moment | None = None
     transaction_date: Moment | None = None
+    value_date: Moment | None = None
     is_manual: bool | None = None
     status: str | None = None
     type: str | None = None
     sub_type: str | None = None
     running_balance: float | None = None
     running_balance_currency: str | None = None
+    counterparty_account: str | None = None
     merchant_id: str | None = None
     merchant_name: str | None = None
     merchant_address1: str | None = None

@@ -125,6 +125,55 @@ class DailyActivity(DataObject):
     distances: tuple[ActivityDistance, ...] = ()
     goals: Goals | None = None
     heart_rate_zones: tuple[HeartRateZone, ...] = ()
+    stand_hours: int | None = None
+
+
+class SleepLevel(DataObject):
+    """A part of a sleep: `level` is light, deep, rem, asleep, awake or inbed."""
+
+    level: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+
+
+class Sleep(DataObject):
+    """A night or a nap. `calendar_date` is the day of waking."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.SLEEP
+
+    id: str | None = None
+    calendar_date: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    start_time_offset_in_seconds: int | None = None
+    duration_in_seconds: int | None = None
+    time_in_bed_in_seconds: int | None = None
+    light_sleep_duration_in_seconds: int | None = None
+    deep_sleep_duration_in_seconds: int | None = None
+    rem_sleep_in_seconds: int | None = None
+    awake_duration_in_seconds: int | None = None
+    unmeasurable_sleep_in_seconds: int | None = None
+    sleep_levels: tuple[SleepLevel, ...] = ()
+    source: ActivitySource | None = None
+
+
+class LineString(DataObject):
+    """A line of GeoJSON (RFC 7946): each place is longitude, latitude and perhaps the height in metres."""
+
+    type: str | None = None
+    coordinates: tuple[tuple[float, ...], ...] = ()
+
+
+class Route(DataObject):
+    """The way that an activity took. `coord_times` has the moment of each place, in milliseconds."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.ROUTE
+
+    id: str | None = None
+    activity_entity_id: str | None = None
+    end_date: Moment | None = None
+    geometry: LineString | None = None
+    coord_times: tuple[int, ...] = ()
 
 
 class Achievement(DataObject):
@@ -155,9 +204,11 @@ class BodyComposition(DataObject):
 
     object_type: ClassVar[ObjectType] = ObjectType.BODY_COMPOSITION_SUMMARY
 
+    id: str | None = None
     body_water: float | None = Field(default=None, alias="bodyWater")
     body_fat: float | None = Field(default=None, alias="bodyFat")
     body_mass_index: float | None = Field(default=None, alias="bodyMassIndex")
     bone_mass: float | None = Field(default=None, alias="boneMass")
     muscle_mass: float | None = Field(default=None, alias="muscleMass")
     weight: float | None = None
+    lean_body_mass: float | None = Field(default=None, alias="leanBodyMass")

@@ -54,6 +54,7 @@ class ServiceType(IntEnum):
     INSTAGRAM = 40
     NHS = 41
     FHIR_FILE = 9001
+    APPLE_HEALTH_RECORDS = 9002
     FHIR_SERVER = 9100
 
 
@@ -99,6 +100,7 @@ class ObjectType(IntEnum):
     STRESS_SUMMARY = 305
     BODY_COMPOSITION_SUMMARY = 306
     MOVE_IQ_SUMMARY = 307
+    ROUTE = 9001
     TRACK = 400
     ALBUM = 401
     PLAYLIST = 403

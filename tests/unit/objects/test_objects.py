@@ -156,7 +156,7 @@ def test_a_type_without_a_model_has_its_fields_all_the_same():
             objectType="observation",
             schema={"standard": "fhir", "version": "4.0.1"},
         ),
-        file([observation], "18_4_18_1_303_1.json", objectType="sleep"),
+        file([observation], "18_4_18_1_305_1.json", objectType="stresssummary"),
         file([observation], "unheard-of.json", objectType="unheardof"),
     ):
         (thing,) = entry.objects()
@@ -194,7 +194,7 @@ def test_ids_of_object_types_lead_to_models():
         ObjectType.VEHICLE_TEST,
     }
     assert all(model_of(number) is not OtherObject for number in known)
-    assert model_of(ObjectType.SLEEP) is model_of(None) is model_of(-1) is OtherObject
+    assert model_of(ObjectType.STRESS_SUMMARY) is model_of(None) is model_of(-1) is OtherObject
 
 
 def test_the_sdk_does_not_load_models_that_nobody_asks_for():
