@@ -1,0 +1,1 @@
+"""Banks by file: statements that a person downloads from any bank, as transactions."""

@@ -1,0 +1,230 @@
+"""How a whole CSV file writes dates, amounts and signs, and which account it is of: learnt before anything is read."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import PurePosixPath
+
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.banks.account_numbers import account_number, iban_in
+from privateshare.sources.banks.amounts import DecimalMark, WrittenAmount, value_of, written_amount
+from privateshare.sources.banks.booking import BANK, CREDIT_CARD, BankAccount
+from privateshare.sources.banks.csv_guess import adds_up
+from privateshare.sources.banks.csv_table import Columns, Form, Row, Section, sections_of
+from privateshare.sources.banks.csv_words import Role, direction_of, has_word, is_english, plain
+from privateshare.sources.banks.dates import DAY_FIRST, MONTH_FIRST, DateOrder, possible_dates, split_time
+from privateshare.sources.banks.reasons import Problem, UnreadableStatement
+
+MAX_BALANCES = 2000  # that are kept to find out which amounts went out
+DAY_ROLES = (Role.BOOKED, Role.DATE, Role.MADE, Role.VALUED)
+
+_PAYMENT = re.compile(
+    r"payment.{0,20}thank|thank you|autopay|direct debit.{0,12}payment received|payment received", re.I
+)
+_CURRENCY_CODE = re.compile(r"\b(EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|AUD|NZD|CAD|SGD|HKD|INR|ZAR|BRL|JPY)\b")
+_ACCOUNT_LABEL = re.compile(
+    r"account|konto|rekening|compte|cuenta|conto|conta|rachunek|uctu|szamla|card|karte|kaart|carte|tarjeta|depot|kreditkarte"
+)
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What all rows of a section tell together."""
+
+    negative: int = 0
+    explicitly_positive: int = 0
+    unmarked: int = 0
+    negative_payments: int = 0
+    fitting_marks: int = 0
+    contrary_marks: int = 0
+    known_kinds: int = 0
+    ibans: set[str] = field(default_factory=set)
+    rows: int = 0
+    rows_with_iban: int = 0
+    amounts: list[WrittenAmount | None] = field(default_factory=list)
+    balances: list[WrittenAmount | None] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Marks:
+    """How amounts are written, and balances."""
+
+    of_amounts: DecimalMark = field(default_factory=DecimalMark)
+    of_balances: DecimalMark = field(default_factory=DecimalMark)
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """How a section is to be read."""
+
+    date_order: str
+    decimal_mark: str
+    balance_mark: str  # of balances, which a few banks write in another way than amounts
+    signs: str  # "amount", "inverted", "unmarked went out", "mark", "columns", or "balance"
+    own_iban: bool
+    account: BankAccount
+    currency: str | None
+    fee_is_extra: bool
+
+
+def learn(file: UploadedFile, form: Form, headerless: Columns | None, today: date) -> dict[int, Conventions]:
+    order, marks = DateOrder(today), _Marks()
+    sections: dict[int, Section] = {}
+    facts: dict[int, _Facts] = {}
+    for section, row in sections_of(file, form, headerless):
+        sections[section.number] = section
+        _note_row(row, facts.setdefault(section.number, _Facts()), order, marks)
+    date_order, decimal_mark = order.decide(_usual_order(sections.values())), marks.of_amounts.decide()
+    mark_of_balances = marks.of_balances.decide(decimal_mark)
+    return {
+        number: Conventions(
+            date_order=date_order,
+            decimal_mark=decimal_mark,
+            balance_mark=mark_of_balances,
+            signs=_signs(section.columns, facts[number], decimal_mark, mark_of_balances),
+            own_iban=_is_own_iban(section.columns, facts[number]),
+            account=_account_around(section, PurePosixPath(file.path).name),
+            currency=section.columns.currency or _currency_around(section),
+            fee_is_extra=has_word(section.columns.headers, "fee_is_extra"),
+        )
+        for number, section in sections.items()
+    }
+
+
+def _note_row(row: Row, facts: _Facts, order: DateOrder, marks: _Marks) -> None:
+    days = [(role, row.cell(role)) for role in DAY_ROLES]
+    if not any(text and possible_dates(split_time(text)[0]) for _, text in days):
+        return
+    for role, text in days:
+        if text:
+            order.add(role, text)
+    facts.rows += 1
+    for role in (Role.NET, Role.AMOUNT, Role.DEBIT, Role.CREDIT, Role.BALANCE, Role.FEE):
+        if (written := written_amount(row.cell(role))) is not None:
+            (marks.of_balances if role is Role.BALANCE else marks.of_amounts).add(written.digits)
+    if iban := account_number(row.cell(Role.IBAN)):
+        facts.rows_with_iban += 1
+        if len(facts.ibans) < 2:
+            facts.ibans.add(iban)
+    facts.known_kinds += direction_of(row.cell(Role.KIND)) != 0
+    written = written_amount(row.cell(amount_role(row.columns)))
+    if written is not None:
+        direction = direction_of(row.cell(Role.MARK) or row.cell(Role.KIND))
+        facts.fitting_marks += direction * (written.sign or 1) > 0
+        facts.contrary_marks += direction * (written.sign or 1) < 0
+        facts.negative += written.sign < 0
+        facts.explicitly_positive += written.sign > 0
+        facts.unmarked += written.sign == 0
+        is_payment = _PAYMENT.search(" ".join(row.cells(Role.TEXT) + row.cells(Role.PARTY)))
+        facts.negative_payments += written.sign < 0 and is_payment is not None
+    if len(facts.amounts) < MAX_BALANCES:
+        facts.amounts.append(written)
+        facts.balances.append(written_amount(row.cell(Role.BALANCE)))
+
+
+def amount_role(columns: Columns) -> Role:
+    return Role.NET if Role.NET in columns.places else Role.AMOUNT
+
+
+def _usual_order(sections: Iterable[Section]) -> str | None:
+    """Say in which order the bank, or the language of the headers, writes dates."""
+    for section in sections:
+        headers = section.columns.headers
+        if has_word(headers, "month_first"):
+            return MONTH_FIRST
+        if has_word(headers, "day_first") or (section.columns.currency in ("EUR", "GBP")):
+            return DAY_FIRST
+        if headers and not is_english(headers):
+            return DAY_FIRST
+    return None
+
+
+def _signs(columns: Columns, facts: _Facts, decimal_mark: str, balance_mark: str) -> str:
+    """Say how a section tells what came in from what went out.
+
+    Raises:
+        UnreadableStatement: It does not.
+    """
+    has_amount = amount_role(columns) in columns.places
+    marks = Role.MARK in columns.places or facts.known_kinds == facts.rows > 0
+    if has_amount and marks and facts.contrary_marks > facts.fitting_marks:
+        return "mark"
+    if has_amount and facts.negative:
+        card = has_word(columns.headers, "positive_charges")
+        paid_back = facts.negative_payments and facts.negative_payments * 2 >= facts.negative < facts.unmarked
+        return "inverted" if card or paid_back else "amount"
+    if has_amount and marks and facts.contrary_marks + facts.fitting_marks:
+        return "mark"
+    if Role.DEBIT in columns.places or Role.CREDIT in columns.places:
+        return "columns"
+    if facts.rows == 0:
+        return "amount"
+    if has_word(columns.headers, "positive_charges"):
+        return "inverted"
+    if facts.explicitly_positive:
+        return "unmarked went out" if facts.unmarked else "amount"
+    if (direction := _direction_by_balance(facts, decimal_mark, balance_mark)) is not None:
+        return direction
+    raise UnreadableStatement(Problem.SIGNS_UNCLEAR)
+
+
+def _direction_by_balance(facts: _Facts, decimal_mark: str, balance_mark: str) -> str | None:
+    """Find out by adding up whether amounts without any sign all came in, or all went out."""
+
+    def values(written: Sequence[WrittenAmount | None], sign: int, mark: str) -> list[Decimal | None]:
+        found = [None if one is None else value_of(one.digits, mark) for one in written]
+        signs = [1 if one is None or not one.sign else one.sign for one in written]
+        return [None if value is None else value * sign * its for value, its in zip(found, signs, strict=True)]
+
+    balances = values(facts.balances, 1, balance_mark)
+    if adds_up(values(facts.amounts, 1, decimal_mark), balances):
+        return "amount"
+    return "inverted" if adds_up(values(facts.amounts, -1, decimal_mark), balances) else None
+
+
+def _is_own_iban(columns: Columns, facts: _Facts) -> bool:
+    """Say whether a column that is called IBAN only is of the person's own account, not of others'."""
+    if Role.IBAN not in columns.places or Role.ACCOUNT in columns.places or len(facts.ibans) != 1:
+        return False
+    if Role.OTHER_ACCOUNT in columns.places or columns.places[Role.IBAN] == (0,):
+        return True
+    return facts.rows_with_iban == facts.rows > 2
+
+
+def _account_around(section: Section, file_name: str) -> BankAccount:
+    """Find the account in the lines before a table, or in the name of the file."""
+    headers = " ".join(map(plain, section.columns.headers))
+    container = CREDIT_CARD if re.search(r"\bcard (no|number|member)|creditcard|kreditkarte", headers) else BANK
+    around = [cell for row in reversed(section.preamble) for cell in row]
+    number = next((iban for cell in around if (iban := iban_in(cell))), "")
+    if not number:
+        number = next((found for row in reversed(section.preamble) if (found := _labelled_number(row))), "")
+    if number:
+        return BankAccount(number, container=container)
+    return BankAccount(iban_in(file_name) or _number_in_name(file_name), container=container)
+
+
+def _labelled_number(row: Sequence[str]) -> str:
+    """Find a number beside a word for account or card."""
+    for place, cell in enumerate(row):
+        if _ACCOUNT_LABEL.search(plain(cell)):
+            for other in (cell, *row[place + 1 :]):
+                found = re.search(r"(?<![\d.,])[\dxX*][\d xX*/-]{5,28}\d(?![\d.,])", other)
+                if found is not None and not possible_dates(found[0]):
+                    return account_number(found[0])
+    return ""
+
+
+def _number_in_name(file_name: str) -> str:
+    found = re.match(r"Chase(\d{4})_", file_name)
+    return found[1] if found else ""
+
+
+def _currency_around(section: Section) -> str | None:
+    for row in reversed(section.preamble):
+        for cell in row:
+            if found := _CURRENCY_CODE.search(cell):
+                return found[1]
+    return None

@@ -1,0 +1,90 @@
+"""Banks by file, as sources: sample transactions, or the statements that a person downloads from any bank."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.sources.banks.identity import account_key, account_name
+from privateshare.sources.banks.mapping import transaction
+from privateshare.sources.banks.sample import sample_bookings
+from privateshare.sources.banks.statements import NumberedBooking, read_upload
+from privateshare.sources.contract import (
+    Connection,
+    Identity,
+    JsonObject,
+    ObjectSchema,
+    Page,
+    Sample,
+    SourceInfo,
+    Upload,
+    pages,
+)
+from privateshare.sources.failures import LeftOut
+
+STATEMENTS = "statements"  # all bank statements of a person are one account of their library, however many banks
+
+_UPLOAD = Upload(
+    accept=".csv,.xml,.ofx,.qfx,.qif,.sta,.940,.942,.mt940,.txt,.tab,.zip",
+    instructions=(
+        "Sign in at your bank in a browser and open the list of transactions.",
+        "Look for “Download” or “Export”, and choose CAMT, MT940, OFX or CSV and as long a period as there is.",
+        "Choose the file here as you received it. A zip file may hold the statements of several accounts and banks.",
+    ),
+)
+_SAMPLES = (
+    Sample("default", "A household", "A year and a half of one household's current account and credit card."),
+    Sample("large", "Ten years", "Ten years of the same household's accounts."),
+)
+
+
+class BankStatements:
+    """Sources 348 and others, which differ only in the service type under which contracts ask for transactions."""
+
+    def __init__(self, source_id: int, service_type: ServiceType) -> None:
+        self.info = SourceInfo(
+            id=source_id,
+            service_type=service_type,
+            service_group=ServiceGroup.FINANCE,
+            object_types=(ObjectType.TRANSACTION,),
+            schema=ObjectSchema("digime", "1.0.0"),
+            samples=_SAMPLES,
+            upload=_UPLOAD,
+        )
+
+    def identify(self, connection: Connection) -> Identity:
+        """Say whose statements they are. An upload is read to its end.
+
+        Raises:
+            Broken: No transaction in it can be read.
+        """
+        if connection.archive is None:
+            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "BANK")
+        names: dict[str, str] = {}
+        for found in self._uploaded(connection.archive, connection.left_out):
+            names.setdefault(account_key(found.account), account_name(found.account))
+        return Identity(STATEMENTS, ", ".join(names.values()), "BANK")
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        """Give all transactions; what cannot be read is left out.
+
+        Raises:
+            Broken: The upload is damaged.
+        """
+        if ObjectType.TRANSACTION not in cursors:
+            return iter(())
+        return pages((ObjectType.TRANSACTION, thing) for thing in self._transactions(connection))
+
+    def _transactions(self, connection: Connection) -> Iterator[JsonObject]:
+        if connection.sample is not None:
+            for found in sample_bookings(connection.sample, datetime.now(UTC).date()):
+                yield self._transaction(found, f"sampleDataSet-{connection.sample}")
+        elif connection.archive is not None:
+            for found in self._uploaded(connection.archive, connection.left_out):
+                yield self._transaction(found, account_key(found.account))
+
+    def _uploaded(self, archive: BinaryIO, left_out: LeftOut) -> Iterator[NumberedBooking]:
+        return read_upload(archive, left_out, datetime.now(UTC).date(), ObjectType.TRANSACTION)
+
+    def _transaction(self, found: NumberedBooking, account: str) -> JsonObject:
+        return transaction(found.booking, found.day, found.id, f"{self.info.service_type}_{account}")

@@ -1,0 +1,85 @@
+"""An upload from banks: one statement, or a zip of several."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain, islice
+from typing import BinaryIO
+
+from privateshare.sources.archive import UploadedFile, opened_upload
+from privateshare.sources.banks.booking import BankAccount, Booking
+from privateshare.sources.banks.identity import BookingIds
+from privateshare.sources.banks.reasons import (
+    NO_DATE,
+    NOT_STATEMENTS,
+    UNREADABLE,
+    Problem,
+    UnreadableStatement,
+    told,
+)
+from privateshare.sources.banks.recognition import format_of, read_statement
+from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name
+
+SPREADSHEET_FOLDER = "xl/"  # in the zip that a spreadsheet is
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedBooking:
+    """A booking with its day and its id among those of its account."""
+
+    booking: Booking
+    day: date
+    id: str
+
+    @property
+    def account(self) -> BankAccount:
+        """The account that it is on."""
+        return self.booking.account
+
+
+def read_upload(archive: BinaryIO, left_out: LeftOut, today: date, object_type: int) -> Iterator[NumberedBooking]:
+    """Read every booking of every statement of an upload.
+
+    Args:
+        archive: The upload.
+        left_out: Where it is noted what is not taken over. A statement that cannot be read takes no other with it.
+        today: The day on which it is read.
+        object_type: What the bookings are to be.
+
+    Raises:
+        Broken: It is empty or damaged, or nothing in it can be read, or less than half of it.
+    """
+    with opened_upload(archive, left_out) as files:
+        first_two = list(islice(files, 2))
+        ids = BookingIds(several_files=len(first_two) > 1)
+        for file in chain(first_two, files):
+            if file.path.startswith(SPREADSHEET_FOLDER):
+                raise told(Problem.IS_SPREADSHEET, THE_FILE)
+            yield from _read_one(file, ids, left_out, today, object_type)
+    lost = sum(number for reason, number in left_out.by_reason().items() if reason.code in UNREADABLE)
+    if lost > left_out.read or not left_out.read:
+        nothing = Broken("The file holds no transactions. Choose a longer period at your bank.")
+        left_out.check(next(iter(left_out.unused.values()), nothing))
+
+
+def _read_one(
+    file: UploadedFile, ids: BookingIds, left_out: LeftOut, today: date, object_type: int
+) -> Iterator[NumberedBooking]:
+    ids.next_file()
+    name = shown_name(file.path) if file.path else THE_FILE
+    try:
+        kind = format_of(file)
+        for found in read_statement(file, today):
+            day = None if isinstance(found, Reason) else found.day
+            if isinstance(found, Reason):
+                left_out.leave_out(found, object_type)
+            elif day is None:
+                left_out.leave_out(NO_DATE, object_type)
+            else:
+                left_out.read += 1
+                yield NumberedBooking(found, day, ids.id_of(found, day, str(kind)))
+    except UnreadableStatement as error:
+        if error.problem in NOT_STATEMENTS:
+            left_out.name_unused(name, told(error.problem, name))
+        else:
+            left_out.name_damaged(name, told(error.problem, name))
