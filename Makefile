@@ -50,6 +50,7 @@ bench: bench-read ## all benchmarks: each prints a ratio against a peer or a lim
 	$(BIN)/python benchmarks/discovery.py
 	$(BIN)/python benchmarks/sealing.py
 	$(BIN)/python -m benchmarks.push
+	$(BIN)/python -m benchmarks.apple_health
 
 format: $(READY) ## format the code, and mend what the linter can mend
 	$(BIN)/ruff format .

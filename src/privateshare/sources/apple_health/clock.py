@@ -1,0 +1,63 @@
+"""Apple's dates, such as "2024-03-31 08:15:00 +0200", to seconds since the epoch: millions of times."""
+
+from datetime import UTC, date, datetime, timedelta
+
+MAX_CACHED_DAYS = 50_000  # a hundred years and more of days, each with one offset from UTC
+DAY_SECONDS = 86_400
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Clock:
+    """Reads dates, and keeps what days and times of day it has seen.
+
+    Attributes:
+        times: The seconds since midnight of the times of day that it has seen.
+    """
+
+    def __init__(self) -> None:
+        self._midnights: dict[str, int] = {}
+        self.times: dict[str, int] = {}
+
+    def seconds(self, text: str) -> int:
+        """Give the seconds since the epoch.
+
+        Raises:
+            ValueError: The text is no such date.
+        """
+        try:
+            return self._midnights[text[:10] + text[19:]] + self.times[text[11:19]]
+        except KeyError:
+            return self._read(text)
+
+    def _read(self, text: str) -> int:
+        moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z")
+        offset = moment.utcoffset() or timedelta()
+        midnight = (moment.toordinal() - _EPOCH) * DAY_SECONDS - int(offset.total_seconds())
+        time = moment.hour * 3600 + moment.minute * 60 + moment.second
+        if len(text) == 25:  # as Apple writes it, so that its parts can be cut out
+            if len(self._midnights) >= MAX_CACHED_DAYS:
+                self._midnights.clear()
+            self._midnights[text[:10] + text[19:]] = midnight
+            self.times[text[11:19]] = time
+        return midnight + time
+
+
+def offset_seconds(text: str) -> int:
+    """Give the offset from UTC at the end of a date, in seconds."""
+    sign = -1 if text[20] == "-" else 1
+    return sign * (int(text[21:23]) * 3600 + int(text[23:25]) * 60)
+
+
+def midnight_utc(day: str) -> int:
+    """Give the seconds since the epoch of a day's midnight in UTC.
+
+    Raises:
+        ValueError: The text is no day such as "2024-03-31".
+    """
+    return (date.fromisoformat(day).toordinal() - _EPOCH) * DAY_SECONDS
+
+
+def day_of(seconds: int) -> str:
+    """Give the day of a moment, by the clocks of UTC."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -1,0 +1,131 @@
+"""The export's XML file of any size, as a stream of elements.
+
+The document type at its head is cut away before anything parses it: Apple has written broken ones, and nothing in it is
+needed. Without it there are no entities to expand and nothing to fetch. Characters that XML does not allow, which
+Apple writes too, are removed.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from lxml import etree
+
+READ_BYTES = 256 * 1024
+MAX_HEAD_BYTES = 1024 * 1024  # that the document type may take
+WRAPPERS = 100  # elements around the root: an end tag too many closes one of them, and not the document
+MAX_ELEMENT_BYTES = 16 * 1024 * 1024
+
+_FORBIDDEN = bytes(code for code in range(32) if code not in (9, 10, 13))
+_ROOT = re.compile(rb"<(?:\w+:)?HealthData[\s>]")
+_CDA_ROOT = re.compile(rb"<(?:\w+:)?ClinicalDocument[\s>]")
+_DOCUMENT_TYPE = re.compile(rb"<!DOCTYPE.*?(?=<(?:\w+:)?(?:HealthData|ClinicalDocument)[\s>])", re.DOTALL)
+_ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"']")
+
+
+class Readable(Protocol):
+    """What bytes can be read from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Give the next bytes, at most `size`; none at the end."""
+
+
+class Elements(Protocol):
+    """What is told of the elements of the export, in their order."""
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """Take note that an element begins."""
+
+    def end(self, tag: str) -> None:
+        """Take note that it ends."""
+
+
+class NotHealthData(Exception):
+    """The file is no export of Apple Health."""
+
+
+class TooLargeElement(Exception):
+    """An element is larger than any that Apple writes."""
+
+
+class _Target:
+    """Passes elements on, as lxml asks for; texts and comments mean nothing in an export."""
+
+    def __init__(self, elements: Elements) -> None:
+        self.start, self.end = elements.start, elements.end
+
+    def close(self) -> None:
+        """Give nothing: what was read, the elements know."""
+
+
+def read_head(stream: Readable) -> bytes:
+    """Read a file until the root element begins, at most MAX_HEAD_BYTES."""
+    head = b""
+    while len(head) < MAX_HEAD_BYTES and (piece := stream.read(READ_BYTES)):
+        head += piece.translate(None, _FORBIDDEN)
+        if _ROOT.search(head) or _CDA_ROOT.search(head):
+            break
+    return head
+
+
+def is_health_data(head: bytes) -> bool:
+    """Say whether a file is the main file of an export, by its start."""
+    return _ROOT.search(head) is not None
+
+
+def is_clinical_document(head: bytes) -> bool:
+    """Say whether a file is the export's second one, in CDA, which repeats a part of the main file."""
+    return not is_health_data(head) and _CDA_ROOT.search(head) is not None
+
+
+def read_elements(stream: Readable, elements: Elements) -> Iterator[int]:
+    """Read an export's main file, and tell its elements.
+
+    Args:
+        stream: The file.
+        elements: Is told of each element.
+
+    Yields:
+        After every piece, how many places so far were not well-formed and have been passed over.
+
+    Raises:
+        NotHealthData: It is another file.
+        TooLargeElement: It holds an element that is larger than any that Apple writes.
+    """
+    head = read_head(stream)
+    if not is_health_data(head):
+        raise NotHealthData
+    parser = etree.XMLParser(
+        target=_Target(elements),
+        encoding=_encoding(head),
+        recover=True,
+        resolve_entities="internal",  # &amp; and the like: with the document type, all others are cut away
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+    )
+    begin = _DOCUMENT_TYPE.sub(b"", head, count=1)
+    root = _ROOT.search(begin)
+    assert root is not None
+    parser.feed(begin[: root.start()] + b"<around>" * WRAPPERS + begin[root.start() :])
+    yield _faults(parser)
+    since_last = 0
+    while piece := stream.read(READ_BYTES):
+        since_last = 0 if b"<" in piece else since_last + len(piece)
+        if since_last > MAX_ELEMENT_BYTES:
+            raise TooLargeElement
+        parser.feed(piece.translate(None, _FORBIDDEN))
+        yield _faults(parser)
+    parser.feed(b"</around>" * WRAPPERS)
+    parser.close()
+    yield _faults(parser)
+
+
+def _encoding(head: bytes) -> str:
+    found = _ENCODING.search(head[:200])
+    return found[1].decode("ascii") if found is not None else "utf-8"
+
+
+def _faults(parser: etree.XMLParser) -> int:
+    return len(parser.feed_error_log)

@@ -1,0 +1,64 @@
+"""The health record of an export: clinical records of hospitals as they are, measurements and electrocardiograms."""
+
+from collections.abc import Collection, Iterator
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.apple_health.clock import Clock
+from privateshare.sources.apple_health.electrocardiograms import NotAnElectrocardiogram, electrocardiogram
+from privateshare.sources.apple_health.export import Typed, note_records, read_main
+from privateshare.sources.apple_health.files import ExportFiles
+from privateshare.sources.apple_health.observations import Observations
+from privateshare.sources.apple_health.reader import ExportReader, Item
+from privateshare.sources.apple_health.reasons import NO_ELECTROCARDIOGRAM
+from privateshare.sources.contract import JsonObject
+from privateshare.sources.failures import LeftOut
+from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
+from privateshare.sources.fhir_file.record import found_resources
+
+RECORD_TYPES = tuple(OBJECT_TYPES.values())
+
+Resource = tuple[int, JsonObject] | tuple[int, JsonObject, bytes]
+
+
+def _pass_over(_: Item) -> bool:
+    """Take nothing of workouts and rings: they are no measurements."""
+    return False
+
+
+class HealthRecord:
+    """Reads the resources of an export, of the object types that are wanted."""
+
+    def __init__(self, files: ExportFiles, wanted: Collection[int], left_out: LeftOut) -> None:
+        self._files, self._wanted, self._left_out = files, wanted, left_out
+        self._observations = Observations(Clock())
+        self.reader = ExportReader(self._observations.handlers(), _pass_over)
+
+    def resources(self) -> Iterator[Resource]:
+        """Give every resource with its type."""
+        for found in found_resources(self._files.clinical, self._left_out):
+            object_type = OBJECT_TYPES[found.thing["resourceType"]]
+            if object_type in self._wanted:
+                yield object_type, found.thing, found.text
+        if ObjectType.OBSERVATION not in self._wanted:
+            return
+        yield from self._electrocardiograms()
+        for file in self._files.main:
+            yield from read_main(file, self.reader, self._take, self._left_out)
+            self._observations.close()
+            yield from self._take()
+        note_records(self.reader, self._left_out)
+
+    def _take(self) -> Iterator[Typed]:
+        for observation in self._observations.take():
+            yield ObjectType.OBSERVATION, observation
+
+    def _electrocardiograms(self) -> Iterator[Typed]:
+        for file in self._files.electrocardiograms:
+            try:
+                with file.open() as stream:
+                    found = electrocardiogram(stream)
+            except NotAnElectrocardiogram:
+                self._left_out.leave_out(NO_ELECTROCARDIOGRAM, ObjectType.OBSERVATION)
+            else:
+                self._left_out.read += 1
+                yield ObjectType.OBSERVATION, found

@@ -1,0 +1,126 @@
+"""Apple Health, as two sources: the fitness data of an export, and its health record in FHIR."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+from privateshare.protocol.catalogue import ServiceGroup, ServiceType
+from privateshare.sources.apple_health.export import FITNESS_TYPES, FitnessExport, Typed
+from privateshare.sources.apple_health.files import opened_export
+from privateshare.sources.apple_health.record import RECORD_TYPES, HealthRecord, Resource
+from privateshare.sources.apple_health.sample import opened_sample
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    Identity,
+    ObjectSchema,
+    Page,
+    Sample,
+    SourceInfo,
+    Upload,
+    pages,
+)
+
+PERSON = "applehealth"  # an export names nobody, so all of a person's are one account
+NAME = "Apple Health"
+
+_UPLOAD = Upload(
+    accept=".zip,.xml",
+    instructions=(
+        "On your iPhone open the Health app and tap your picture at the top right.",
+        "Tap “Export All Health Data”, confirm, and wait: it takes some minutes.",
+        "Save the zip file, for example to Files, and choose it here as it is.",
+    ),
+)
+_SAMPLES = (Sample("default", "A walker", "A year of an invented person with a watch and a phone."),)
+
+
+class AppleHealth:
+    """Source 260, service type 28: activities, days, sleep, weighings, routes."""
+
+    info = SourceInfo(
+        id=260,
+        service_type=ServiceType.APPLE_HEALTH,
+        service_group=ServiceGroup.HEALTH_FITNESS,
+        object_types=FITNESS_TYPES,
+        schema=ObjectSchema("digime", "1.0.0"),
+        samples=_SAMPLES,
+        upload=_UPLOAD,
+    )
+
+    def identify(self, connection: Connection) -> Identity:
+        """Say whose export it is; it is read to its end.
+
+        Raises:
+            Broken: It is no export, or holds no fitness data.
+        """
+        if connection.archive is None:
+            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
+        for _ in self._objects(connection, self.info.object_types):
+            pass
+        connection.left_out.check(
+            Broken("The export holds no activity, sleep or weight. Export your health data again on the iPhone.")
+        )
+        return Identity(PERSON, NAME)
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        """Give the objects of these types.
+
+        Raises:
+            Broken: The export is damaged.
+        """
+        return pages(self._objects(connection, cursors))
+
+    def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[Typed]:
+        owner = f"sampleDataSet-{connection.sample}" if connection.archive is None else PERSON
+        with ExitStack() as stack:
+            if connection.archive is None:
+                files = stack.enter_context(opened_sample(datetime.now(UTC)))
+            else:
+                files = stack.enter_context(opened_export(connection.archive, connection.left_out))
+            yield from FitnessExport(files, f"{self.info.service_type}_{owner}", wanted, connection.left_out).objects()
+
+
+class AppleHealthRecords:
+    """Source 9002, service type 9002: the clinical records of an export, and its measurements as Observations."""
+
+    info = SourceInfo(
+        id=9002,
+        service_type=ServiceType.APPLE_HEALTH_RECORDS,
+        service_group=ServiceGroup.MEDICAL,
+        object_types=RECORD_TYPES,
+        schema=ObjectSchema("fhir", "4.0.1"),
+        samples=_SAMPLES,
+        upload=_UPLOAD,
+    )
+
+    def identify(self, connection: Connection) -> Identity:
+        """Say whose export it is; it is read to its end.
+
+        Raises:
+            Broken: It is no export, or holds no measurements and no records.
+        """
+        if connection.archive is None:
+            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
+        for _ in self._objects(connection, self.info.object_types):
+            pass
+        connection.left_out.check(
+            Broken("The export holds no measurements and no health records. Export your health data again.")
+        )
+        return Identity(PERSON, NAME)
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        """Give the resources of these types.
+
+        Raises:
+            Broken: The export is damaged.
+        """
+        return pages(self._objects(connection, cursors))
+
+    def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[Resource]:
+        with ExitStack() as stack:
+            if connection.archive is None:
+                files = stack.enter_context(opened_sample(datetime.now(UTC)))
+            else:
+                files = stack.enter_context(opened_export(connection.archive, connection.left_out))
+            yield from HealthRecord(files, wanted, connection.left_out).resources()

@@ -1,0 +1,223 @@
+"""Exports as phones of many years and languages write them, damaged ones too."""
+
+import gzip
+from typing import Any
+
+import pytest
+from tests.archives import zipped
+from tests.unit.sources.apple_health.exports import HEAD, dated, read, record, xml
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.apple_health.source import AppleHealth
+from privateshare.sources.contract import Connection
+from privateshare.sources.failures import Broken, LeftOut
+
+STEP = record("StepCount", "03-02 10:00", "03-02 10:10", 1000)
+MORE = record("StepCount", "03-03 10:00", "03-03 10:10", 500)
+CDA = b'<?xml version="1.0"?>\n<ClinicalDocument xmlns="urn:hl7-org:v3"><title>Health Data Export</title></ClinicalDocument>'
+GPX = b"""<?xml version="1.0" encoding="UTF-8"?>
+<gpx version="1.1" creator="Apple Health Export" xmlns="http://www.topografix.com/GPX/1/1"><trk><name>Route</name><trkseg>
+<trkpt lon="5.1214" lat="52.0907"><ele>3.04</ele><time>2026-03-02T17:00:00Z</time><extensions><speed>2.7</speed></extensions></trkpt>
+<trkpt lon="5.1215" lat="52.0908"><ele>3.10</ele><time>2026-03-02T17:00:01Z</time></trkpt></trkseg></trk></gpx>"""
+
+
+def days_of(data: Any, left_out: LeftOut | None = None) -> int:
+    """How many days an export tells of."""
+    return len(read(data, left_out)[ObjectType.DAILY_ACTIVITY_SUMMARY])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("apple_health_export/export.xml", "apple_health_export/export_cda.xml"),
+        ("apple_health_export/Export.xml", "apple_health_export/export_cda.xml"),
+        ("apple_health_export/导出.xml", "apple_health_export/导出_cda.xml"),
+        ("apple_health_export/exportación.xml", "apple_health_export/exportación_cda.xml"),
+        ("apple_health_export\\Exportieren.xml", "apple_health_export\\Exportieren_cda.xml"),
+        ("backup of my phone.xml", "other.xml"),
+    ],
+)
+def test_files_are_told_by_their_contents(names: tuple[str, str]) -> None:
+    """Their names are in the language of the phone. The second file in CDA is named as not needed."""
+    left_out = LeftOut()
+    assert days_of({names[1]: CDA, names[0]: xml(STEP)}, left_out) == 1
+    assert "It was not needed" in str(next(iter(left_out.unused.values())))
+    assert not left_out.is_partial
+
+
+def test_the_main_file_alone_is_read() -> None:
+    """Unpacked by the person, or compressed in another way."""
+    assert days_of(xml(STEP)) == days_of(gzip.compress(xml(STEP))) == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<?xml version="1.0" encoding="UTF-8"?>\n<HealthData>',
+        '<?xml version="1.0"?>\n<!DOCTYPE HealthData [\n' + "<!-- x -->\n" * 50_000 + "]>\n<HealthData>",
+        HEAD.replace("]>", "<!ATTLIST Record\n  type CDATA #REQUIRED\n<!ELEMENT Broken (((>\n]>"),
+        HEAD.replace("]>", '<!ENTITY a SYSTEM "file:///etc/passwd">\n]>'),
+        "\ufeff" + HEAD,
+        "\n\n" + HEAD,
+    ],
+)
+def test_the_document_type_does_not_matter(head: str) -> None:
+    """It is broken in exports of some years, very long, or not there; nothing in it is used."""
+    left_out = LeftOut()
+    assert days_of(xml(STEP, head=head), left_out) == 1
+    assert not left_out.is_partial or head.startswith("\n")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        '<Record type="x" sourceName="Sam\u0000 \u000b"/>',
+        '<Record type="x" sourceName="a" sourceName="b"/>',
+        '<Record type="x" sourceName="a & b < c"/>',
+        '<Record type="x" sourceName="a &lol; b"/>',
+        '<Record type="x" sourceName="it"s"/>',
+        "<Record type=x/>",
+        '<Workout workoutActivityType="HKWorkoutActivityTypeWalking">',
+        "<Correlation>",
+        "</Workout>",
+        "</Workout>" * 50,
+        "</HealthData>",
+        "]]> -->",
+        '<Record type="x" value="' + "x" * 1_000_000 + '"/>',
+    ],
+)
+def test_what_is_not_well_formed_takes_no_records_with_it(fault: str) -> None:
+    """The records before and after it are read."""
+    after = fault if fault != "<Correlation>" else fault + "</Correlation>"
+    assert days_of(xml(STEP, after, MORE)) == 2
+
+
+def test_damage_is_told() -> None:
+    """What was passed over is named, and so is a file that was cut off."""
+    for data in (xml(STEP, "<Record type=x/>", MORE), xml(STEP, MORE)[:-40]):
+        left_out = LeftOut()
+        read({"export.xml": data}, left_out)
+        assert "Only a part of export.xml can be read" in str(left_out.damaged["export.xml"])
+
+
+def test_bytes_that_are_no_text_are_read_over() -> None:
+    """A name with a broken character does not end the file."""
+    assert days_of(xml(STEP).replace("Sam’s".encode(), b"Sam\xff\xfes") + b"") == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("03-02 10:00", "soon"),
+        ('value="1000"', 'value="many"'),
+        ('value="1000"', 'value="1e400"'),
+        ('value="1000"', 'value="NaN"'),
+        ('value="1000"', 'value="-5"'),
+        ('unit="count"', 'unit="furlong"'),
+        ("2026-03-02 10:10", "2026-03-02 09:10"),
+        ("2026-03-02 10:00", "2025-03-02 10:00"),
+        ("2026-03-02 10:00", "2026-02-30 10:00"),
+        ("2026-03-02 10:00", "20260-3-02 1:00"),
+        ("endDate", "lastDate"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_counted(changes: tuple[str, str]) -> None:
+    """The others are read, and the person is told how many were not."""
+    left_out = LeftOut()
+    broken = STEP.replace(*changes)
+    assert broken != STEP or changes[0] == "03-02 10:00"
+    broken = broken if broken != STEP else STEP.replace("2026-03-02 10:00:00 +0100", "soon", 1)
+    assert days_of(xml(MORE, broken), left_out) == 1
+    assert [reason.code for reason in left_out.by_reason()] == ["Damaged"]
+    assert (left_out.read, left_out.count) == (1, 1)
+
+
+def test_other_files_are_refused_in_plain_words() -> None:
+    """Also the second file of an export alone."""
+    for data in (CDA, b"<a/>", b"Hello", zipped({"a.xml": CDA})):
+        with pytest.raises(Broken, match="Export All Health Data"):
+            AppleHealth().identify(connection(data))
+    with pytest.raises(Broken, match="no activity, sleep or weight"):
+        AppleHealth().identify(connection(xml('<Record type="HKQuantityTypeIdentifierDietaryWater"/>')))
+
+
+def connection(data: bytes) -> Connection:
+    """An upload."""
+    import io
+
+    return Connection(archive=io.BytesIO(data))
+
+
+NEW_WORKOUT = f"""<Workout workoutActivityType="HKWorkoutActivityTypeTraditionalStrengthTraining" duration="31.5" durationUnit="min"
+ sourceName="Sam’s Watch" device="&lt;&lt;HKDevice: 0x1&gt;, name:Apple Watch, model:Watch, hardware:Watch6,2&gt;"
+ creationDate="{dated("03-02 18:40")}" startDate="{dated("03-02 18:00")}" endDate="{dated("03-02 18:35")}">
+<MetadataEntry key="HKTimeZone" value="America/New_York"/><MetadataEntry key="HKElevationAscended" value="3450 cm"/>
+<WorkoutEvent type="HKWorkoutEventTypePause" date="{dated("03-02 18:10")}"/>
+<WorkoutStatistics type="HKQuantityTypeIdentifierActiveEnergyBurned" sum="210.5" unit="Cal"/>
+<WorkoutStatistics type="HKQuantityTypeIdentifierDistanceWalkingRunning" sum="2" unit="mi"/>
+<WorkoutStatistics type="HKQuantityTypeIdentifierHeartRate" average="121.5" minimum="88" maximum="150" unit="count/min"/>
+<WorkoutRoute sourceName="x"><FileReference path="/workout-routes/route_2026-03-02_6.35pm.gpx"/></WorkoutRoute></Workout>"""
+OLD_WORKOUT = f"""<Workout workoutActivityType="HKWorkoutActivityTypeTraditionalStrengthTraining" duration="31.5" durationUnit="min"
+ totalDistance="3.218688" totalDistanceUnit="km" totalEnergyBurned="210.5" totalEnergyBurnedUnit="kcal"
+ sourceName="Sam’s Watch" startDate="{dated("03-02 18:00")}" endDate="{dated("03-02 18:35")}">
+<WorkoutRoute><Location date="x" latitude="52.0907" longitude="5.1214" altitude="3"/></WorkoutRoute></Workout>"""
+
+
+def test_workouts_of_new_and_old_exports() -> None:
+    """Statistics since iOS 16, attributes before; the places of the route in a file or inside; one id for both."""
+    new = read({"export.xml": xml(NEW_WORKOUT), "workout-routes/route_2026-03-02_6.35pm.gpx": GPX})
+    old = read(xml(OLD_WORKOUT))
+    (activity,), (route,) = new[ObjectType.ACTIVITY], new[ObjectType.ROUTE]
+    for found in (activity, old[ObjectType.ACTIVITY][0]):
+        assert found["activityname"] == "Traditional Strength Training"
+        assert (found["duration"], found["distance"], found["calories"]) == (1_890_000, 3.219, 210.5)
+        assert (found["startinglatitude"], found["startinglongitude"]) == (52.0907, 5.1214)
+        assert found["entityid"] == activity["entityid"]
+    assert (activity["averageheartrate"], activity["maxheartrate"], activity["elevationgain"]) == (121.5, 150, 34.5)
+    assert activity["starttimeoffset"] == -5 * 3_600_000
+    assert activity["source"] == {"name": "Sam’s Watch", "type": "Watch6,2"}
+    assert route["activityentityid"] == activity["entityid"]
+    assert route["geometry"]["coordinates"][0] == [5.1214, 52.0907, 3.0]
+
+
+def test_a_workout_that_is_there_twice_is_one() -> None:
+    """Unless another app wrote it: both are shown in the Health app too."""
+    assert len(read(xml(NEW_WORKOUT, NEW_WORKOUT))[ObjectType.ACTIVITY]) == 1
+    both = read(xml(NEW_WORKOUT, OLD_WORKOUT.replace("Sam’s Watch", "Strava")))[ObjectType.ACTIVITY]
+    assert len({activity["entityid"] for activity in both}) == 2
+
+
+def test_a_route_that_cannot_be_read_is_counted() -> None:
+    """The workout is kept, without its beginning."""
+    left_out = LeftOut()
+    for damage in (GPX[:300], GPX.replace(b'lat="52.0907"', b'lat="520"'), GPX.replace(b"17:00:00Z", b"never")):
+        found = read({"export.xml": xml(NEW_WORKOUT), "route_2026-03-02_6.35pm.gpx": damage}, left_out)
+        assert len(found[ObjectType.ACTIVITY]) == 1
+    assert [(reason.code, number) for reason, number in left_out.by_reason().items()] == [("DamagedRoute", 3)]
+
+
+def test_weighings_of_one_minute_are_one() -> None:
+    """A scale writes weight, fat and index one after the other; pounds and stones become kilograms."""
+    (weighing,) = read(
+        xml(
+            record("BodyMass", "03-02 07:10:01", "03-02 07:10:01", 150, "lb", "app"),
+            record("BodyFatPercentage", "03-02 07:10:03", "03-02 07:10:03", 0.25, "%", "app"),
+            record("BodyMassIndex", "03-02 07:10:03", "03-02 07:10:03", 22.1, "count", "app"),
+        )
+    )[ObjectType.BODY_COMPOSITION_SUMMARY]
+    assert (weighing["weight"], weighing["bodyFat"], weighing["bodyMassIndex"]) == (68.039, 25, 22.1)
+    (weighing,) = read(xml(record("BodyMass", "03-02 07:10", "03-02 07:10", 10, "st", "app")))[
+        ObjectType.BODY_COMPOSITION_SUMMARY
+    ]
+    assert weighing["weight"] == 63.503
+
+
+def test_a_newer_export_gives_the_same_ids() -> None:
+    """Also from a phone that is in another zone by then, and with a device that has another name."""
+    older = read(xml(STEP, NEW_WORKOUT, record("BodyMass", "03-02 07:10", "03-02 07:10", 70, "kg")))
+    moved = xml(STEP, NEW_WORKOUT, record("BodyMass", "03-02 07:10", "03-02 07:10", 70, "kg"), MORE)
+    renamed = moved.replace("Sam’s Watch".encode(), b"My new name")
+    shifted = moved.replace(b"18:00:00 +0100", b"19:00:00 +0200").replace(b"18:35:00 +0100", b"19:35:00 +0200")
+    for newer in (read(moved), read(renamed), read(shifted)):
+        for kind, objects in older.items():
+            assert {thing["entityid"] for thing in objects} <= {thing["entityid"] for thing in newer[kind]}
