@@ -70,3 +70,28 @@ def small_record(values: int = 30) -> bytes:
         for n in range(values)
     ]
     return bundle([patient, *observations])
+
+
+def bank_statement(bookings: int = 30) -> bytes:
+    """A zip with a bank's CSV file of so many bookings."""
+    account = "NL91ABNA0417164300"
+    rows = (
+        f"2026-{1 + number % 9:02}-{1 + number % 28:02};SHOP {number};-{1 + number},{number % 100:02};{account}"
+        for number in range(bookings)
+    )
+    text = "\n".join(["Datum;Omschrijving;Bedrag (EUR);Rekening", *rows])
+    return zipped({"statement.csv": text.encode()})
+
+
+def health_export(records: int = 30) -> bytes:
+    """An export of Apple Health with so many records of steps and of heart rates."""
+    both = (("StepCount", "count"), ("HeartRate", "count/min"))
+    rows = (
+        f'<Record type="HKQuantityTypeIdentifier{kind}" sourceName="Watch" unit="{unit}" value="{60 + number % 40}" '
+        f'startDate="2026-03-{1 + number % 28:02} 10:{number % 60:02}:{number // 60 % 60:02} +0100" '
+        f'endDate="2026-03-{1 + number % 28:02} 10:{number % 60:02}:{number // 60 % 60:02} +0100"/>'
+        for kind, unit in both
+        for number in range(records)
+    )
+    text = '<?xml version="1.0" encoding="UTF-8"?>\n<HealthData locale="en_NL">\n' + "\n".join(rows) + "\n</HealthData>"
+    return zipped({"apple_health_export/export.xml": text.encode()})

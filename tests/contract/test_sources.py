@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.archives import play, small_record, spotify_zip, zipped
+from tests.archives import bank_statement, health_export, play, small_record, spotify_zip, zipped
 
 from privateshare.platform.consent.locales.update import texts
 from privateshare.protocol.catalogue import catalogue
@@ -35,11 +35,14 @@ SAMPLES = [
 GOOD_ARCHIVES: dict[int, Archive] = {
     16: lambda objects=40: spotify_zip([play(number) for number in range(objects)]),
     9001: lambda objects=40: zipped({"record.json": small_record(objects)}),
+    **dict.fromkeys((260, 9002), lambda objects=40: health_export(objects)),
+    **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),
 }
+# Sources that are alike but for their ids are tried once.
+UPLOADED = {type(source): id_ for id_, source in reversed(all_sources().items()) if source.info.upload is not None}
 UPLOADS = [
-    pytest.param(source, GOOD_ARCHIVES.get(id_), id=catalogue().sources[id_].reference)
-    for id_, source in all_sources().items()
-    if source.info.upload is not None
+    pytest.param(all_sources()[id_], GOOD_ARCHIVES.get(id_), id=catalogue().sources[id_].reference)
+    for id_ in UPLOADED.values()
 ]
 
 
@@ -227,29 +230,34 @@ def overlapping(content: bytes) -> bytes:
     return packed.getvalue()
 
 
+OTHER = "|not an export of the Health app|holds no bank transactions|longer than any of a bank"
+
 BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda _: b"", "is empty"),
-    "no archive": (lambda _: b"\x89PNG\r\n\x1a\n" + bytes(100), "not a zip|not JSON"),
+    "no archive": (lambda _: b"\x89PNG\r\n\x1a\n" + bytes(100), "not a zip|not JSON" + OTHER),
     "truncated": (lambda data: data[: len(data) * 2 // 3], "damaged or was not downloaded"),
-    "beginning only": (lambda data: data[:3], "damaged|not a zip"),
+    "beginning only": (lambda data: data[:3], "damaged|not a zip" + OTHER),
     "changed": (flipped, "damaged|not JSON"),
     "empty zip": (lambda _: zipped({}), "zip archive is empty"),
     "encrypted": (encrypted_flag, "password"),
     "bomb": (lambda data: emptied(data, bytes(60_000_000)), "far more than an export"),
     "overlapping bomb": (lambda _: overlapping(b"[" + bytes(b" " * 9_999 + b"\0") * 100), "far more than an export"),
-    "wrong JSON": (lambda data: emptied(data, b"[nonsense"), "not JSON"),
-    "cut JSON": (lambda data: emptied(data, b'[{"ts": "2026'), "not JSON, or was cut off"),
-    "wrong shape": (lambda data: emptied(data, b'{"hello": ["world"]}'), "holds no"),
-    "list of numbers": (lambda data: emptied(data, b"[1, 2, 3]"), "does not hold what|holds no"),
-    "other objects": (lambda data: emptied(data, b'[{"a": 1}]'), "not in Spotify's form|holds no"),
-    "deep": (lambda data: emptied(data, b"[" * 1_000_000), "nested more deeply"),
-    "deep behind quotes": (lambda data: emptied(data, rb'[{"\"]]]]":[' * 100_000), "nested more deeply"),
-    "zip in zip": (lambda data: zipped({"export.zip": data}), "another zip|no .json"),
+    "wrong JSON": (lambda data: emptied(data, b"[nonsense"), "not JSON" + OTHER),
+    "cut JSON": (lambda data: emptied(data, b'[{"ts": "2026'), "not JSON, or was cut off" + OTHER),
+    "wrong shape": (lambda data: emptied(data, b'{"hello": ["world"]}'), "holds no" + OTHER),
+    "list of numbers": (lambda data: emptied(data, b"[1, 2, 3]"), "does not hold what|holds no" + OTHER),
+    "other objects": (lambda data: emptied(data, b'[{"a": 1}]'), "not in Spotify's form|holds no" + OTHER),
+    "deep": (lambda data: emptied(data, b"[" * 1_000_000), "nested more deeply" + OTHER),
+    "deep behind quotes": (lambda data: emptied(data, rb'[{"\"]]]]":[' * 100_000), "nested more deeply" + OTHER),
+    "zip in zip": (lambda data: zipped({"export.zip": data}), "another zip|no .json" + OTHER),
     "foreign export": (
         lambda _: zipped({"Wiedergabeverlauf/Hörverlauf_0.csv": "Künstler;Titel\n".encode("latin-1")}),
-        "holds no",
+        "holds no" + OTHER,
     ),
-    "path tricks without data": (lambda _: zipped({"../../../etc/passwd": b"root", "/abs.txt": b""}), "holds no"),
+    "path tricks without data": (
+        lambda _: zipped({"../../../etc/passwd": b"root", "/abs.txt": b""}),
+        "holds no" + OTHER,
+    ),
 }
 
 

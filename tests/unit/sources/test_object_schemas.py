@@ -1,0 +1,52 @@
+"""Every object of a sample is as its type's schema says, and every field of a schema has a place in its model."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.object_schemas import check_objects, validators
+
+from privateshare.objects import model_of
+from privateshare.objects.model import DataObject
+from privateshare.protocol.object_time import object_time
+from privateshare.sources.apple_health.source import AppleHealth
+from privateshare.sources.banks.source import BankStatements
+from privateshare.sources.contract import Connection, Source
+from privateshare.sources.registry import all_sources
+
+SCHEMATIC = [source for source in all_sources().values() if set(source.info.object_types) & validators().keys()]
+
+
+@pytest.mark.parametrize("source", SCHEMATIC, ids=[str(source.info.id) for source in SCHEMATIC])
+def test_samples_are_as_their_schemas_say(source: Source) -> None:
+    """Each type that can be consented to has objects of the last year."""
+    recent = (datetime.now(UTC) - timedelta(days=365)).timestamp() * 1000
+    for sample in source.info.samples:
+        types: set[int] = set()
+        for page in source.fetch(Connection(sample=sample.id), dict.fromkeys(source.info.object_types)):
+            check_objects(page.object_type, list(page.objects))
+            if any((object_time("digime", thing) or 0) >= recent for thing in page.objects):
+                types.add(page.object_type)
+        assert types == set(source.info.object_types)
+
+
+def test_both_new_sources_are_among_them() -> None:
+    """Or the test above proves nothing."""
+    assert {type(source) for source in SCHEMATIC} >= {AppleHealth, BankStatements}
+
+
+def fields_of(model: type[DataObject]) -> set[str]:
+    """The wire's names of a model's fields."""
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+@pytest.mark.parametrize("object_type", sorted(validators()))
+def test_every_field_of_a_schema_has_a_place_in_the_model(object_type: int) -> None:
+    """So that apps in Python find it."""
+    import json
+
+    from tests.object_schemas import FOLDER
+
+    schemas: list[Any] = [json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.schema.json")]
+    (schema,) = (schema for schema in schemas if schema["x-object-type"] == object_type)
+    assert schema["properties"].keys() <= fields_of(model_of(object_type))
