@@ -15,6 +15,7 @@ demo: $(READY) ## start a platform, share sample data with an app, read it with 
 
 test: check ## check, then run all tests but the slow ones
 	@scripts/setup browser
+	@scripts/setup proxies $(VENV)/proxies
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder  # the many short ones last: both end together
 
 test-slow: $(READY) ## the tests that take minutes
@@ -30,9 +31,23 @@ check: $(READY) ## formatting, lint, types, imports, generated files, container 
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml deploy/compose.yaml
 
+coverage: $(READY) ## run the tests of `make test`, and print which share of each folder's statements and branches they reach
+	@scripts/setup browser
+	@scripts/setup proxies $(VENV)/proxies
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder -q $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet
+	@$(BIN)/coverage json --quiet
+	@$(BIN)/python scripts/coverage_by_folder.py
+
 docs: $(READY) ## build the documentation site in build/docs; warnings and broken links are errors
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/docs-doctrees docs build/docs
 	@echo "the site is at build/docs/index.html"
+
+screenshots: $(READY) ## take pictures of every page in light, dark and on a phone, into build/screenshots
+	@scripts/setup browser
+	$(BIN)/python scripts/screenshots.py
 
 llms: $(READY) ## write llms.txt and llms-full.txt anew from the documents
 	$(BIN)/python scripts/llms.py
