@@ -58,6 +58,9 @@ dist: $(READY) ## build wheel and sdist reproducibly in dist, check them, try th
 test-pythons: dist ## run the SDK's tests from the wheel on every Python that is installed
 	@scripts/test-pythons
 
+image: ## build the container image with podman or docker, and try it
+	@scripts/image
+
 bench-read: $(READY) ## how fast many files are read, next to what the machine can do
 	$(BIN)/python benchmarks/read.py
 
