@@ -69,28 +69,36 @@ def uploaded_files(
     Raises:
         Broken: It is empty, damaged, or unpacks to more than any export.
     """
-    with opened_upload(archive, left_out, skip) as files:
+    with opened_upload(archive, left_out, skip, keep_small_files=True) as files:
         yield from files
 
 
 @contextmanager
 def opened_upload(
-    archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None = None
+    archive: BinaryIO,
+    left_out: LeftOut,
+    skip: Callable[[str], bool] | None = None,
+    *,
+    keep_small_files: bool = False,
 ) -> Iterator[Iterator[UploadedFile]]:
-    """Like `uploaded_files`, but the files can be opened in any order until the end of the context."""
+    """Like `uploaded_files`, but the files can be opened in any order until the end of the context.
+
+    With `keep_small_files`, each holds what it has while it is held, which spares decompressing it twice: not for those
+    who hold many.
+    """
     with ExitStack() as stack:
-        yield _files(archive, left_out, skip, stack)
+        yield _files(archive, left_out, skip, stack, keep_small_files)
 
 
 def _files(
-    archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None, stack: ExitStack
+    archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None, stack: ExitStack, keep_small_files: bool
 ) -> Iterator[UploadedFile]:
     size = archive.seek(0, io.SEEK_END)
     archive.seek(0)
     start = archive.read(MAGIC_BYTES)
     if not start:
         raise Broken("The file is empty. Download the export again and upload that.")
-    files = _Files(archive, left_out, max(MIN_BOMB_BYTES, min(MAX_PLAIN_BYTES, size * MAX_RATIO)))
+    files = _Files(archive, left_out, max(MIN_BOMB_BYTES, min(MAX_PLAIN_BYTES, size * MAX_RATIO)), keep_small_files)
     try:
         if start.startswith(ZIP_MAGICS):
             yield from files.of_zip(size, skip, stack)
@@ -107,6 +115,7 @@ class _Files:
     archive: BinaryIO
     left_out: LeftOut
     bytes_left: int  # that may come out of the archive
+    keep_small_files: bool
 
     def from_start(self) -> AbstractContextManager[IO[bytes]]:
         """Opens the upload itself, which stays open."""
@@ -149,7 +158,7 @@ class _Files:
     def _open_entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> UploadedFile:
         """A file of a zip, without the gzip that it may be in. Raises Broken, or what DAMAGE has."""
         _check_readable(entry, shown_name(path))
-        if entry.file_size <= SMALL_BYTES:
+        if self.keep_small_files and entry.file_size <= SMALL_BYTES:
             opened: Opening = partial(_from_memory, archive.read(entry))
         else:
             opened = partial(archive.open, entry)

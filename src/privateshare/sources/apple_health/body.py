@@ -8,6 +8,8 @@ from privateshare.sources.apple_health.clock import Clock
 from privateshare.sources.apple_health.reader import QUANTITY, Attributes
 from privateshare.sources.apple_health.units import COUNT, KILOGRAMS, PERCENT, converted
 
+MAX_WEIGHINGS = 500_000
+
 _MEASURES: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "BodyMass": ("weight", KILOGRAMS),
     "BodyFatPercentage": ("bodyFat", PERCENT),
@@ -37,6 +39,8 @@ class Weighings:
         def add(record: Attributes) -> None:
             moment = self._clock.seconds(record["startDate"])
             value = converted(record["value"], record.get("unit", ""), factors)
+            if len(self._weighings) >= MAX_WEIGHINGS:
+                raise ValueError("more than a life of weighings")
             weighing = self._weighings.setdefault((moment // 60, record.get("sourceName", "")), _Weighing())
             weighing.moment = weighing.moment or moment
             weighing.measures[name] = round(value, 3)

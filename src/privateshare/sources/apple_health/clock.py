@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 MAX_CACHED_DAYS = 50_000  # a hundred years and more of days, each with one offset from UTC
 DAY_SECONDS = 86_400
+FIRST_YEAR = 1990  # of summaries of days
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -32,6 +33,8 @@ class Clock:
 
     def _read(self, text: str) -> int:
         moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z")
+        if not 1900 <= moment.year < 2100:
+            raise ValueError("a year that nobody measures in")
         offset = moment.utcoffset() or timedelta()
         midnight = (moment.toordinal() - _EPOCH) * DAY_SECONDS - int(offset.total_seconds())
         time = moment.hour * 3600 + moment.minute * 60 + moment.second
@@ -55,7 +58,10 @@ def midnight_utc(day: str) -> int:
     Raises:
         ValueError: The text is no day such as "2024-03-31".
     """
-    return (date.fromisoformat(day).toordinal() - _EPOCH) * DAY_SECONDS
+    found = date.fromisoformat(day)
+    if not FIRST_YEAR <= found.year < 2100:
+        raise ValueError("a day before there were devices that count")
+    return (found.toordinal() - _EPOCH) * DAY_SECONDS
 
 
 def day_of(seconds: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from privateshare.sources.apple_health.clock import DAY_SECONDS, Clock, day_of, midnight_utc, offset_seconds
 from privateshare.sources.apple_health.devices import Device, Rank, device_of
 
-MAX_DEVICES = 1 << 15
+MAX_DEVICES = 1 << 12
 MAX_VALUE = 1e9  # of one sample; more, or no number at all, is damage
 MAX_DAYS = 20  # that one sample may last; longer ones say nothing about a day
 
@@ -156,6 +156,7 @@ class DeviceNumbers:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, str | None], int] = {}
+        self._places: dict[Device, int] = {}
         self.devices: list[Device] = []
 
     def number_of(self, record: Mapping[str, str]) -> int:
@@ -172,13 +173,13 @@ class DeviceNumbers:
 
     def _new(self, key: tuple[str, str | None]) -> int:
         device = device_of(*key)
-        if device in self.devices:  # Apple's descriptions hold an address in memory, which changes
-            number = self.devices.index(device)
-        elif len(self.devices) < MAX_DEVICES - 1:
+        # Apple's descriptions hold an address in memory, which changes
+        number = self._places.get(device, len(self.devices))
+        if number == len(self.devices):
+            if number >= MAX_DEVICES - 1:
+                raise ValueError("more devices than any person has")
             self.devices.append(device)
-            number = len(self.devices) - 1
-        else:
-            raise ValueError("more devices than any person has")
+            self._places[device] = number
         if len(self._numbers) < MAX_DEVICES:
             self._numbers[key] = number
         return number

@@ -12,6 +12,7 @@ from privateshare.sources.apple_health.reader import CATEGORY, Attributes
 
 RECORD = f"{CATEGORY}SleepAnalysis"
 LONGEST_GAP_SECONDS = 2 * 3600  # between segments of one sleep
+MAX_SEGMENTS = 500_000
 MAX_SEGMENT_SECONDS = 36 * 3600
 
 _VALUE = "HKCategoryValueSleepAnalysis"
@@ -63,6 +64,8 @@ class Nights:
         level = _LEVELS[record["value"].removeprefix(_VALUE)]
         if not 0 <= end - start <= MAX_SEGMENT_SECONDS:
             raise ValueError("it ends before it begins, or lasts for days")
+        if len(self._segments) >= MAX_SEGMENTS:
+            raise ValueError("more than a life of nights")
         device = self._devices.number_of(record)
         self._segments.add(Segment(start, end, level, device, offset_seconds(record["endDate"])))
 

@@ -22,6 +22,7 @@ from privateshare.sources.apple_health.units import (
 )
 
 TYPE = "HKWorkoutActivityType"
+MAX_WORKOUTS = 200_000
 
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 RouteStart = Callable[[str], tuple[float, float] | None]
@@ -49,6 +50,8 @@ class Workouts:
         key = f"{start}-{end}-{kind.removeprefix(TYPE)}"
         if (key, workout.get("sourceName", "")) in self._written:
             return None
+        if len(self._written) >= MAX_WORKOUTS:
+            raise ValueError("more than a life of workouts")
         self._written.add((key, workout.get("sourceName", "")))
         number = self._seen[key] = self._seen.get(key, 0) + 1
         own_id = key if number == 1 else f"{key}-{number}"

@@ -49,7 +49,7 @@ def read_upload(archive: BinaryIO, left_out: LeftOut, today: date, object_type: 
     Raises:
         Broken: It is empty or damaged, or nothing in it can be read, or less than half of it.
     """
-    with opened_upload(archive, left_out) as files:
+    with opened_upload(archive, left_out, keep_small_files=True) as files:
         first_two = list(islice(files, 2))
         ids = BookingIds(several_files=len(first_two) > 1)
         for file in chain(first_two, files):

@@ -1,6 +1,10 @@
 """Exports as phones of many years and languages write them, damaged ones too."""
 
 import gzip
+import io
+import time
+import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,6 +12,7 @@ from tests.archives import zipped
 from tests.unit.sources.apple_health.exports import HEAD, dated, read, record, xml
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.apple_health.files import opened_export
 from privateshare.sources.apple_health.source import AppleHealth
 from privateshare.sources.contract import Connection
 from privateshare.sources.failures import Broken, LeftOut
@@ -143,8 +148,6 @@ def test_other_files_are_refused_in_plain_words() -> None:
 
 def connection(data: bytes) -> Connection:
     """An upload."""
-    import io
-
     return Connection(archive=io.BytesIO(data))
 
 
@@ -221,3 +224,46 @@ def test_a_newer_export_gives_the_same_ids() -> None:
     for newer in (read(moved), read(renamed), read(shifted)):
         for kind, objects in older.items():
             assert {thing["entityid"] for thing in objects} <= {thing["entityid"] for thing in newer[kind]}
+
+
+HOSTILE = {
+    "devices": lambda: [
+        f'<Record type="HKQuantityTypeIdentifierStepCount" sourceName="{number}" value="1" unit="count" '
+        'startDate="2026-03-02 10:00:00 +0100" endDate="2026-03-02 10:00:01 +0100"/>'
+        for number in range(10_000)
+    ],
+    "days": lambda: [
+        record("StepCount", f"{year}-{month:02}-{day:02} 10:00", f"{year}-{month:02}-{day:02} 10:01", 1)
+        for year in range(2000, 2099, 9)
+        for month in range(1, 13)
+        for day in range(1, 29)
+    ],
+    "years": lambda: [STEP.replace("2026-", f"{year:04}-") for year in range(1, 9999, 7)],
+    "types": lambda: [f'<Record type="{number}"/>' for number in range(50_000)],
+    "depth": lambda: ["<a>" * 5_000],
+    "parts": lambda: ["<Workout>" + "<MetadataEntry/>" * 150_000 + "</Workout>"],
+    "attributes": lambda: ["<Record " + " ".join(f'a{number}="1"' for number in range(20_000)) + "/>"],
+    "entities": lambda: ["&lt;" * 100_000],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_export_ends_quickly_in_little_memory(name: str) -> None:
+    """What a person can have is read, and what nobody has is left out."""
+    data = xml(STEP, *HOSTILE[name](), MORE)
+    began = time.process_time()
+    with suppress(Broken):
+        read(data, LeftOut())
+    assert time.process_time() - began < 10
+
+
+def test_many_files_are_not_held_in_memory() -> None:
+    """An export of years has thousands of routes."""
+    routes = {f"route_{number}.gpx": b"<gpx>" + b" " * 500_000 + b"</gpx>" for number in range(40)}
+    data = zipped({"export.xml": xml(STEP), **routes})
+    tracemalloc.start()
+    with opened_export(io.BytesIO(data), LeftOut()) as files:
+        assert len(files.routes) == 40
+        held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 5_000_000
