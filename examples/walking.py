@@ -45,7 +45,6 @@ class Page(HTMLParser):
         self._form: Form | None = None
         self._label: dict[str, str] = {}
         self._link: str | None = None
-        self._link_text = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -53,7 +52,7 @@ class Page(HTMLParser):
         if tag == "body":
             self.name = told.get("data-page") or ""
         elif tag == "a":
-            self._link, self._link_text = urljoin(self.url, told.get("href") or ""), ""
+            self._link = urljoin(self.url, told.get("href") or "")
         elif tag == "form":
             address = urljoin(self.url, told.get("action") or self.url)
             self._form = Form(address, (told.get("method") or "get").upper(), told.get("enctype") or "")
@@ -68,13 +67,12 @@ class Page(HTMLParser):
             self._form = None
         elif tag == "label":
             self._label = {}
-        elif tag == "a" and self._link is not None:
-            if self._link_text.strip():
-                self.links[self._link_text.strip()] = self._link
+        elif tag == "a":
             self._link = None
 
     def handle_data(self, data: str) -> None:
-        self._link_text += data
+        if self._link is not None and data.strip():
+            self.links[data.strip()] = self._link
 
     def _take_field(self, form: Form, tag: str, told: Attributes) -> None:
         if tag == "button":

@@ -5,26 +5,25 @@ from starlette.responses import Response
 
 from privateshare.errors import NotFound
 from privateshare.platform.consent import agreeing, ending, steps
-from privateshare.platform.consent.pages import PageRoute, redirect
+from privateshare.platform.consent.pages import redirect
 from privateshare.platform.consent.walk import OpenWalk, PostedForm, Walk, check_open, journey_page, require_kind
 from privateshare.platform.db.tables import Account
-from privateshare.platform.library.libraries import open_library
 
-router = APIRouter(route_class=PageRoute)
+router = APIRouter()
 
 
 @router.get("/journey/{tag}/withdraw")
 async def show_withdraw(walk: OpenWalk) -> Response:
-    """Show what withdrawing means."""
+    """What withdrawing means."""
     account = await _account(walk)
-    library = await open_library(walk.db, walk.platform, account.library_id)
+    library = await ending.journey_library(walk)
     values = {"source": walk.words.source(account.source_id), "owner": agreeing.owner_of(walk, account, library)}
     return journey_page(walk, "withdraw.html", values)
 
 
 @router.post("/journey/{tag}/withdraw")
 async def withdraw(form: PostedForm) -> Response:
-    """Withdraw access: back to the app."""
+    """Access is withdrawn: back to the app."""
     check_open(form.walk)
     return redirect(await ending.withdraw(form.walk, await _account(form.walk)))
 

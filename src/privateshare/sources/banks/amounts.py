@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from privateshare.sources.banks.reasons import Problem, UnreadableStatement
 
+MAX_CHARACTERS = 60
 MAX_DIGITS = 18  # of a whole amount; more is no money
 
 _SPACES = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u2060'’´`]+")
@@ -42,6 +43,8 @@ def written_amount(text: str) -> WrittenAmount | None:
     Returns:
         Its digits and what is said of the sign and the currency, or None if it is no amount.
     """
+    if not text or len(text) > MAX_CHARACTERS:
+        return None
     match = _AMOUNT.fullmatch(_SPACES.sub("", text.translate(_MINUS)))
     if match is None or bool(match["open"]) != bool(match["close"]):
         return None

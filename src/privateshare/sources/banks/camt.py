@@ -21,6 +21,7 @@ from privateshare.sources.banks.reasons import (
 from privateshare.sources.failures import Reason
 
 MESSAGES = frozenset({"BkToCstmrStmt", "BkToCstmrAcctRpt", "BkToCstmrDbtCdtNtfctn"})
+MAX_ELEMENTS = 200_000  # of one entry, which may collect thousands of payments
 MAX_DETAILS = 20  # of a collected booking, whose texts are joined
 
 _STATEMENTS = frozenset({"Stmt", "Rpt", "Ntfctn"})
@@ -40,7 +41,7 @@ def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
     Raises:
         UnreadableStatement: The file is not XML, or was cut off.
     """
-    account, currency = BankAccount(), None
+    account, currency, elements = BankAccount(), None, 0
     with file.open() as stream:
         try:
             for event, element in etree.iterparse(
@@ -56,6 +57,9 @@ def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
             ):
                 name = _local(element)
                 if event == "start":
+                    elements += 1
+                    if elements > MAX_ELEMENTS:
+                        raise UnreadableStatement(Problem.TOO_LONG_LINE)
                     if name in _STATEMENTS:
                         account, currency = BankAccount(), None
                     continue
@@ -64,6 +68,7 @@ def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
                 elif name == "Ntry":
                     yield _entry(element, account, currency)
                     _forget(element)
+                    elements = 0
         except etree.XMLSyntaxError as error:
             raise UnreadableStatement(Problem.NOT_XML) from error
 

@@ -12,10 +12,11 @@ from privateshare.sources.banks.booking import Booking
 from privateshare.sources.banks.csv_conventions import DAY_ROLES, Conventions, amount_role, learn
 from privateshare.sources.banks.csv_guess import guessed_columns
 from privateshare.sources.banks.csv_table import Row, form_of, has_header, sections_of
-from privateshare.sources.banks.csv_words import Role, direction_of, is_pending, is_undone
+from privateshare.sources.banks.csv_words import Role, direction_of, is_balance, is_pending, is_undone
 from privateshare.sources.banks.dates import read_date, read_moment, time_of_day
 from privateshare.sources.banks.reasons import (
     IS_PENDING,
+    IS_UNCERTAIN,
     IS_UNDONE,
     NO_AMOUNT,
     NO_DATE,
@@ -75,7 +76,7 @@ def _read_row(how: Conventions, row: Row) -> Booking | Reason | str | None:
     if any(map(is_undone, statuses)):
         return IS_UNDONE
     days = {role: _day(row.cell(role), how.date_order) for role in DAY_ROLES}
-    money = any(row.cell(role) for role in (Role.NET, Role.AMOUNT, Role.DEBIT, Role.CREDIT))
+    money = any(written_amount(row.cell(role)) for role in (Role.NET, Role.AMOUNT, Role.DEBIT, Role.CREDIT))
     if not any(days.values()):
         text = " ".join(row.cells(Role.TEXT))
         if not day_text and not money and text and len(row) > 1 and not row.cell(Role.BALANCE):
@@ -83,7 +84,12 @@ def _read_row(how: Conventions, row: Row) -> Booking | Reason | str | None:
         looks_like_one = money and bool(row.cell(Role.TEXT) or row.cell(Role.PARTY)) and day_text
         return NO_DATE if looks_like_one else None
     if not money:
-        return None if row.cell(Role.BALANCE) else NO_AMOUNT
+        is_heading = read_date(day_text, how.date_order) is None
+        return None if row.cell(Role.BALANCE) or is_heading else NO_AMOUNT
+    if any(map(is_balance, row.cells(Role.TEXT))) and not row.cell(Role.PARTY):
+        return None
+    if not row.is_whole:
+        return IS_UNCERTAIN
     amount = _amount(how, row)
     if not isinstance(amount, Decimal):
         return amount
@@ -110,7 +116,14 @@ def _amount(how: Conventions, row: Row) -> Decimal | Reason:
         return NO_AMOUNT
     if how.signs == "mark":
         direction = direction_of(row.cell(Role.MARK) or row.cell(Role.KIND))
+        if direction > 0 and Role.IN_AMOUNT in row.columns.places:
+            came_in = value(Role.IN_AMOUNT)
+            return abs(came_in) if came_in is not None else NO_AMOUNT
+        if direction < 0 and how.fee_is_extra:
+            amount = abs(amount) + abs(value(Role.FEE) or Decimal(0))
         return abs(amount) * direction if direction else NO_DIRECTION
+    if how.signs == "unnamed mark":
+        return abs(amount) * direction_of(row.cell(Role.UNNAMED))
     if how.signs == "inverted" or (how.signs == "unmarked went out" and not written.sign):
         amount = -amount
     if how.fee_is_extra:
@@ -133,21 +146,20 @@ def _of_two_columns(row: Row, debit: Decimal | None, credit: Decimal | None) -> 
 
 
 def _booking(how: Conventions, row: Row, amount: Decimal, days: dict[Role, date | None]) -> Booking:
-    own, other = row.cell(Role.ACCOUNT), row.cell(Role.OTHER_ACCOUNT)
-    iban = row.cell(Role.IBAN)
-    number = own or (iban if how.own_iban else "")
+    number = row.cell(how.own_account) if how.own_account is not None else ""
+    others = (row.cell(role) for role in (Role.OTHER_ACCOUNT, Role.IBAN, Role.ACCOUNT) if role is not how.own_account)
     account = replace(how.account, number=account_number(number)) if number else how.account
     if bank := row.cell(Role.BANK):
         account = replace(account, bank=bank)
     balance = written_amount(row.cell(Role.BALANCE))
     balance_value = value_of(balance.digits, how.balance_mark) if balance is not None else None
-    currency = row.cell(Role.CURRENCY).upper()
+    currency = (amount > 0 and row.cell(Role.IN_CURRENCY)) or row.cell(Role.CURRENCY) or _code(row.cell(Role.VALUED))
     texts = (row.cell(role) for role in (amount_role(row.columns), Role.DEBIT, Role.CREDIT))
     written = next((found for text in texts if (found := written_amount(text)) is not None), None)
     return Booking(
         account=account,
         amount=amount,
-        currency=currency if len(currency) == 3 else (written.currency if written else None) or how.currency,
+        currency=currency.upper() if len(currency) == 3 else (written.currency if written else None) or how.currency,
         booked=days[Role.BOOKED] or days[Role.DATE] or days[Role.MADE],
         made=_made(how, row),
         valued=days[Role.VALUED],
@@ -155,7 +167,7 @@ def _booking(how: Conventions, row: Row, amount: Decimal, days: dict[Role, date 
         description=" ".join(row.cells(Role.TEXT)),
         note=" ".join(row.cells(Role.NOTE)),
         counterparty=_counterparty(row, amount),
-        counterparty_account=other or ("" if how.own_iban else iban),
+        counterparty_account=next((other for other in others if other), ""),
         kind=row.cell(Role.KIND),
         check_number=row.cell(Role.CHECK),
         category=row.cell(Role.CATEGORY),
@@ -163,6 +175,11 @@ def _booking(how: Conventions, row: Row, amount: Decimal, days: dict[Role, date 
         city=row.cell(Role.CITY),
         country=row.cell(Role.COUNTRY),
     )
+
+
+def _code(text: str) -> str:
+    """Give a currency that stands under a word which elsewhere means the date of value."""
+    return text if len(text) == 3 and text.isalpha() else ""
 
 
 def _made(how: Conventions, row: Row) -> date | datetime | None:

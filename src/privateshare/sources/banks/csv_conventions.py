@@ -1,8 +1,9 @@
 """How a whole CSV file writes dates, amounts and signs, and which account it is of: learnt before anything is read."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -12,18 +13,23 @@ from privateshare.sources.banks.account_numbers import account_number, iban_in
 from privateshare.sources.banks.amounts import DecimalMark, WrittenAmount, value_of, written_amount
 from privateshare.sources.banks.booking import BANK, CREDIT_CARD, BankAccount
 from privateshare.sources.banks.csv_guess import adds_up
-from privateshare.sources.banks.csv_table import Columns, Form, Row, Section, sections_of
-from privateshare.sources.banks.csv_words import Role, direction_of, has_word, is_english, plain
+from privateshare.sources.banks.csv_table import MAX_COLUMNS, Columns, Form, Row, Section, sections_of
+from privateshare.sources.banks.csv_words import Role, charges_are_positive, direction_of, has_word, is_english, plain
 from privateshare.sources.banks.dates import DAY_FIRST, MONTH_FIRST, DateOrder, possible_dates, split_time
 from privateshare.sources.banks.reasons import Problem, UnreadableStatement
 
 MAX_BALANCES = 2000  # that are kept to find out which amounts went out
+MAX_ACCOUNTS = 20  # of a person in one file; a column with more is of others
+NUMBER_ROLES = (Role.ACCOUNT, Role.IBAN, Role.OTHER_ACCOUNT)
 DAY_ROLES = (Role.BOOKED, Role.DATE, Role.MADE, Role.VALUED)
 
 _PAYMENT = re.compile(
-    r"payment.{0,20}thank|thank you|autopay|direct debit.{0,12}payment received|payment received", re.I
+    r"payment.{0,20}thank|thank you|autopay|payment received|zahlung erhalten|paiement recu|pago recibido"
+    r"|pagamento (?:recebido|ricevuto)|betaling ontvangen|innbetaling|inbetalning|indbetaling",
+    re.IGNORECASE,
 )
 _CURRENCY_CODE = re.compile(r"\b(EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|AUD|NZD|CAD|SGD|HKD|INR|ZAR|BRL|JPY)\b")
+_CARD = re.compile(r"card|kaart|karte|carte|tarjeta|kort")
 _ACCOUNT_LABEL = re.compile(
     r"account|konto|rekening|compte|cuenta|conto|conta|rachunek|uctu|szamla|card|karte|kaart|carte|tarjeta|depot|kreditkarte"
 )
@@ -40,9 +46,10 @@ class _Facts:
     fitting_marks: int = 0
     contrary_marks: int = 0
     known_kinds: int = 0
-    ibans: set[str] = field(default_factory=set)
+    unnamed_marks: int = 0
     rows: int = 0
-    rows_with_iban: int = 0
+    filled: Counter[Role] = field(default_factory=Counter)
+    numbers: dict[Role, set[str]] = field(default_factory=dict)
     amounts: list[WrittenAmount | None] = field(default_factory=list)
     balances: list[WrittenAmount | None] = field(default_factory=list)
 
@@ -62,14 +69,19 @@ class Conventions:
     date_order: str
     decimal_mark: str
     balance_mark: str  # of balances, which a few banks write in another way than amounts
-    signs: str  # "amount", "inverted", "unmarked went out", "mark", "columns", or "balance"
-    own_iban: bool
-    account: BankAccount
+    signs: str  # "amount", "inverted", "unmarked went out", "mark", "unnamed mark" or "columns"
+    own_account: Role | None  # the column of the person's own account
+    account: BankAccount  # where no column tells it
     currency: str | None
     fee_is_extra: bool
 
 
 def learn(file: UploadedFile, form: Form, headerless: Columns | None, today: date) -> dict[int, Conventions]:
+    """Read a whole file, and say for each of its tables how it is to be read.
+
+    Raises:
+        UnreadableStatement: Its dates, its amounts or their signs can be read in two ways.
+    """
     order, marks = DateOrder(today), _Marks()
     sections: dict[int, Section] = {}
     facts: dict[int, _Facts] = {}
@@ -84,8 +96,8 @@ def learn(file: UploadedFile, form: Form, headerless: Columns | None, today: dat
             decimal_mark=decimal_mark,
             balance_mark=mark_of_balances,
             signs=_signs(section.columns, facts[number], decimal_mark, mark_of_balances),
-            own_iban=_is_own_iban(section.columns, facts[number]),
-            account=_account_around(section, PurePosixPath(file.path).name),
+            own_account=(own := _own_account(section.columns, facts[number])),
+            account=_account(section, facts[number], own, PurePosixPath(file.path).name),
             currency=section.columns.currency or _currency_around(section),
             fee_is_extra=has_word(section.columns.headers, "fee_is_extra"),
         )
@@ -104,10 +116,13 @@ def _note_row(row: Row, facts: _Facts, order: DateOrder, marks: _Marks) -> None:
     for role in (Role.NET, Role.AMOUNT, Role.DEBIT, Role.CREDIT, Role.BALANCE, Role.FEE):
         if (written := written_amount(row.cell(role))) is not None:
             (marks.of_balances if role is Role.BALANCE else marks.of_amounts).add(written.digits)
-    if iban := account_number(row.cell(Role.IBAN)):
-        facts.rows_with_iban += 1
-        if len(facts.ibans) < 2:
-            facts.ibans.add(iban)
+    for role in NUMBER_ROLES:
+        if number := account_number(row.cell(role)):
+            facts.filled[role] += 1
+            known = facts.numbers.setdefault(role, set())
+            if len(known) <= MAX_ACCOUNTS:
+                known.add(number)
+    facts.unnamed_marks += direction_of(row.cell(Role.UNNAMED)) != 0
     facts.known_kinds += direction_of(row.cell(Role.KIND)) != 0
     written = written_amount(row.cell(amount_role(row.columns)))
     if written is not None:
@@ -152,16 +167,18 @@ def _signs(columns: Columns, facts: _Facts, decimal_mark: str, balance_mark: str
     if has_amount and marks and facts.contrary_marks > facts.fitting_marks:
         return "mark"
     if has_amount and facts.negative:
-        card = has_word(columns.headers, "positive_charges")
+        card = charges_are_positive(columns.headers)
         paid_back = facts.negative_payments and facts.negative_payments * 2 >= facts.negative < facts.unmarked
         return "inverted" if card or paid_back else "amount"
     if has_amount and marks and facts.contrary_marks + facts.fitting_marks:
         return "mark"
     if Role.DEBIT in columns.places or Role.CREDIT in columns.places:
         return "columns"
+    if has_amount and facts.unnamed_marks == facts.rows > 0:
+        return "unnamed mark"
     if facts.rows == 0:
         return "amount"
-    if has_word(columns.headers, "positive_charges"):
+    if charges_are_positive(columns.headers):
         return "inverted"
     if facts.explicitly_positive:
         return "unmarked went out" if facts.unmarked else "amount"
@@ -184,13 +201,35 @@ def _direction_by_balance(facts: _Facts, decimal_mark: str, balance_mark: str) -
     return "inverted" if adds_up(values(facts.amounts, -1, decimal_mark), balances) else None
 
 
-def _is_own_iban(columns: Columns, facts: _Facts) -> bool:
-    """Say whether a column that is called IBAN only is of the person's own account, not of others'."""
-    if Role.IBAN not in columns.places or Role.ACCOUNT in columns.places or len(facts.ibans) != 1:
-        return False
-    if Role.OTHER_ACCOUNT in columns.places or columns.places[Role.IBAN] == (0,):
-        return True
-    return facts.rows_with_iban == facts.rows > 2
+def _own_account(columns: Columns, facts: _Facts) -> Role | None:
+    """Say which column has the person's own account, by what is in it: banks call both sides the same."""
+
+    def is_constant(role: Role) -> bool:
+        return len(facts.numbers.get(role, ())) == 1
+
+    def is_filled(role: Role) -> bool:
+        return facts.filled[role] == facts.rows > 0
+
+    if Role.ACCOUNT in columns.places:
+        if is_filled(Role.ACCOUNT) and len(facts.numbers[Role.ACCOUNT]) <= MAX_ACCOUNTS:
+            return Role.ACCOUNT
+        if is_constant(Role.ACCOUNT) and _CARD.search(plain(columns.headers[columns.places[Role.ACCOUNT][0]])):
+            return Role.ACCOUNT  # payments to a card do not name it
+    if Role.IBAN in columns.places and is_constant(Role.IBAN):
+        first = columns.places[Role.IBAN] == (0,)
+        if Role.OTHER_ACCOUNT in columns.places or first or (is_filled(Role.IBAN) and facts.rows > 2):
+            return Role.IBAN
+    other = columns.places.get(Role.OTHER_ACCOUNT, (MAX_COLUMNS,))[0]
+    if is_constant(Role.OTHER_ACCOUNT) and is_filled(Role.OTHER_ACCOUNT) and facts.rows > 2 and other <= 3:
+        return Role.OTHER_ACCOUNT
+    return None
+
+
+def _account(section: Section, facts: _Facts, own: Role | None, file_name: str) -> BankAccount:
+    """Give the account of rows that do not name it."""
+    found = _account_around(section, file_name)
+    numbers = facts.numbers.get(own, set()) if own is not None else set()
+    return replace(found, number=next(iter(numbers))) if len(numbers) == 1 else found
 
 
 def _account_around(section: Section, file_name: str) -> BankAccount:

@@ -1,6 +1,7 @@
 """The columns of a CSV file that has no header: accepted only if what they hold leaves no doubt."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import islice, pairwise, permutations
@@ -29,8 +30,9 @@ def guessed_columns(file: UploadedFile, form: Form) -> Columns:
     Raises:
         UnreadableStatement: There is no date or no amount, or what an amount is could be read in two ways.
     """
-    rows = list(islice(rows_of(file, form), SAMPLE_ROWS))
-    width = max(map(len, rows), default=0)
+    sample = list(islice(rows_of(file, form), SAMPLE_ROWS))
+    width = Counter(map(len, sample)).most_common(1)[0][0] if sample else 0
+    rows = [row for row in sample if len(row) == width]  # a line of another width is about the account
     if width < 3:
         raise UnreadableStatement(Problem.NOT_A_STATEMENT)
     columns = [[row[place].strip() if place < len(row) else "" for row in rows] for place in range(width)]
@@ -43,7 +45,12 @@ def guessed_columns(file: UploadedFile, form: Form) -> Columns:
         found[Role.VALUED] = (dates[1],)
     found |= _amount_places(columns, amounts)
     rest = [place for place in range(width) if place not in dates and place not in amounts]
-    return Columns((), found | _other_places(columns, rest))
+    return Columns((), found | _other_places(columns, rest), always=_always_filled(columns))
+
+
+def _always_filled(columns: _Cells) -> tuple[int, ...]:
+    """Say which columns every row fills but perhaps the last, which may be a balance in the shape of a booking."""
+    return tuple(place for place, cells in enumerate(columns) if all(cells[:-1]))
 
 
 def _share(cells: Sequence[str], test: Callable[[str], bool], count: int) -> float:

@@ -12,12 +12,11 @@ from privateshare.sources.banks.amounts import written_amount
 from privateshare.sources.banks.csv_words import AMOUNTS, DATES, REPEATED, Role, plain, role_of
 from privateshare.sources.banks.dates import possible_dates, split_time
 from privateshare.sources.banks.reasons import Problem, UnreadableStatement
-from privateshare.sources.banks.text import encoding_of, opened_text
+from privateshare.sources.banks.text import bounded_lines, encoding_of, opened_text
 
 SAMPLE_CHARACTERS = 128 * 1024
 MAX_PREAMBLE_ROWS = 100
 MAX_COLUMNS = 200
-MAX_CELL_CHARACTERS = 64 * 1024
 GENERIC_NAMES = frozenset({"name", "naam", "nimi", "partner"})
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -33,11 +32,19 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a table hold what. `currency` is the one that the header of the amounts names."""
+    """Which columns of a table hold what.
+
+    Attributes:
+        headers: What the bank calls them.
+        places: Where each is.
+        currency: The one that the header of the amounts names.
+        always: The columns that every booking fills, in a table without headers.
+    """
 
     headers: tuple[str, ...]
     places: Mapping[Role, tuple[int, ...]]
     currency: str | None = None
+    always: tuple[int, ...] = ()
 
 
 class Row:
@@ -56,6 +63,11 @@ class Row:
 
     def __len__(self) -> int:
         return len(self._cells)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it fills all the columns that every booking fills."""
+        return all(place < len(self._cells) and self._cells[place].strip() for place in self.columns.always)
 
     def cell(self, role: Role) -> str:
         """Give the first cell of a role that is not empty."""
@@ -90,7 +102,7 @@ def columns_of(row: Sequence[str]) -> Columns | None:
     found: dict[Role, tuple[int, ...]] = {}
     currency = None
     for place, header in enumerate(row):
-        role, its_currency = role_of(header)
+        role, its_currency = role_of(header) if header.strip() else (Role.UNNAMED, None)
         if role is None or (role in found and role not in REPEATED):
             continue
         found[role] = (*found.get(role, ()), place)
@@ -156,7 +168,7 @@ def rows_of(file: UploadedFile, form: Form) -> Iterator[list[str]]:
     """
     with opened_text(file, form.encoding, newline="") as text:
         rows = csv.reader(
-            _bounded_lines(text),
+            bounded_lines(text),
             delimiter=form.delimiter,
             quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE,
         )
@@ -166,13 +178,6 @@ def rows_of(file: UploadedFile, form: Form) -> Iterator[list[str]]:
                     yield row if form.quoted else [cell.strip('" ') for cell in row]
         except csv.Error as error:
             raise UnreadableStatement(Problem.TOO_LONG_LINE) from error
-
-
-def _bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
-    while line := text.readline(MAX_CELL_CHARACTERS):
-        if len(line) == MAX_CELL_CHARACTERS and not line.endswith(("\n", "\r")):
-            raise UnreadableStatement(Problem.TOO_LONG_LINE)
-        yield line.replace("\0", "") if "\0" in line else line
 
 
 def sections_of(file: UploadedFile, form: Form, headerless: Columns | None) -> Iterator[tuple[Section, Row]]:

@@ -40,15 +40,20 @@ class Role(StrEnum):
     CHECK = "check"
     CITY = "city"
     COUNTRY = "country"
+    IN_AMOUNT = "in_amount"  # of what came in, in IN_CURRENCY
+    IN_CURRENCY = "in_currency"
+    UNNAMED = "unnamed"
 
 
 DATES = frozenset({Role.BOOKED, Role.MADE, Role.DATE, Role.VALUED})
 AMOUNTS = frozenset({Role.AMOUNT, Role.NET, Role.DEBIT, Role.CREDIT})
 REPEATED = frozenset({Role.TEXT, Role.PARTY, Role.NOTE, Role.STATUS})
 
+MAX_HEADER_CHARACTERS = 100
+
 _CURRENCY = re.compile(
     r"\s*(?:\b(?:in|en|i|w|v)\s+)?[(\[]?\b(EUR|EURO|EUROS|EUROA|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|BGN|AUD|NZD|CAD"
-    r"|SGD|HKD|INR|ZAR|TRY|BRL|MXN|JPY|ISK|AED|SAR|ILS|THB|MYR|PHP|IDR|KRW|CNY|UAH|RSD)\b[)\]]?\s*$"
+    r"|SGD|HKD|INR|ZAR|TRY|BRL|MXN|JPY|ISK|AED|SAR|ILS|THB|MYR|PHP|IDR|KRW|CNY|UAH|RSD)\b\s*[)\]]?\s*$"
     r"|\s*[(\[]\s*([£€$₹])\s*[)\]]\s*$|\s+([£€₹])\s*$",
     re.IGNORECASE,
 )
@@ -89,8 +94,12 @@ def role_of(header: str) -> tuple[Role | None, str | None]:
     Returns:
         The role, or None for a word that is not known, and the currency.
     """
+    if len(header) > MAX_HEADER_CHARACTERS:
+        return None, None
     if header.strip() == "+/-":
         return Role.MARK, None
+    if dollars := re.fullmatch(r"([A-Z]{3})\s?\$", header.strip()):
+        return Role.AMOUNT, dollars[1]
     found = _CURRENCY.search(header)
     if found is not None and (role := _roles().get(plain(header[: found.start()]))) is not None:
         name = (found[1] or found[2] or found[3]).upper()
@@ -116,15 +125,26 @@ def is_undone(status: str) -> bool:
     return plain(status) in _words("marks", "undone")
 
 
+def is_balance(text: str) -> bool:
+    """Say whether a text names a balance or a total, as some banks put before and after transactions."""
+    return plain(text).startswith(tuple(_words("marks", "balances")))
+
+
 def has_word(headers: tuple[str, ...], name: str) -> bool:
     """Say whether any of the headers is one of the words that `columns.toml` lists as a sign of something."""
     return any(plain(header) in _words("signs", name) for header in headers)
 
 
+def charges_are_positive(headers: tuple[str, ...]) -> bool:
+    """Say whether the headers are of a card whose purchases are written without a minus."""
+    whole = plain(" ".join(headers)) in _words("signs", "positive_charges_headers")
+    return whole or has_word(headers, "positive_charges")
+
+
 def is_english(headers: tuple[str, ...]) -> bool:
     """Say whether the headers may be of an English bank: by their words for dates and amounts, and without accents."""
     for header in headers:
-        word = _CURRENCY.sub("", header)
+        word = _CURRENCY.sub("", header[:MAX_HEADER_CHARACTERS])
         if role_of(header)[0] in DATES | AMOUNTS and plain(word) not in _words("signs", "english"):
             return False
         if any(letter.isalpha() and not letter.isascii() for letter in word):

@@ -13,6 +13,7 @@ from privateshare.sources.banks.reasons import Problem, UnreadableStatement
 YEAR_FIRST, DAY_FIRST, MONTH_FIRST = "ymd", "dmy", "mdy"
 ORDERS = frozenset({YEAR_FIRST, DAY_FIRST, MONTH_FIRST})
 FIRST_YEAR = 1950
+MAX_CHARACTERS = 60
 SHORTENED_LANGUAGES = frozenset({"en", "nl", "de", "es", "it", "pt"})  # where the first three letters are usual
 MONTH_LANGUAGES = (
     *("nl", "de", "fr", "es", "it", "pt", "da", "nb", "sv", "fi", "pl", "cs", "hu", "ro", "tr", "el", "ca", "hr"),
@@ -35,7 +36,7 @@ _WEEKDAY = re.compile(r"^[^\W\d_]{2,10}[.,]{1,2}\s+(?=\d)")
 @lru_cache(maxsize=1024)
 def split_time(text: str) -> tuple[str, time | None]:
     """Split a date from the time of day that may follow it."""
-    found = _TIME.search(text)
+    found = _TIME.search(text) if len(text) <= MAX_CHARACTERS else None
     if found is None or found.start() < 6:
         return text.strip(), None
     hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)
@@ -61,6 +62,8 @@ def possible_dates(text: str) -> Mapping[str, date]:
     Returns:
         The date for each order that gives one; for one that can be read in one way only, the same in every order.
     """
+    if len(text) > MAX_CHARACTERS:
+        return {}
     text = _WEEKDAY.sub("", text.strip())
     if compact := _COMPACT.fullmatch(text):
         text = compact[1]
@@ -71,7 +74,9 @@ def possible_dates(text: str) -> Mapping[str, date]:
             return _everywhere(_date(first, second, third))
         if len(first) == 3 or len(third) in (1, 3):
             return {}
-        found = _by_order((first, second, third) if len(third) == 2 == len(first) else None, (first, second, third))
+        # only with a dash a year of two digits stands first
+        year_first = (first, second, third) if len(third) == 2 == len(first) and numbers[2] == "-" else None
+        found = _by_order(year_first, (first, second, third))
         if numbers[2] == "." and DAY_FIRST in found:
             found.pop(MONTH_FIRST, None)  # nobody writes points and the month first
         return found

@@ -1,7 +1,8 @@
 """Which account a booking is on, and which booking it is: the same in every export, whatever its format and date.
 
 Banks name a booking differently in each format, give one reference to several, or none; and texts differ. What stays
-is the account, the day, the amount and the currency. Equal ones of one day are numbered.
+is the account, the day and the amount: not even the currency, which some formats lack. Equal ones of a day are
+numbered.
 """
 
 from collections.abc import Callable
@@ -99,5 +100,5 @@ class BookingIds:
 
 def _key(booking: Booking, day: date) -> int:
     amount = booking.amount.normalize() + Decimal(0)
-    told = f"{account_key(booking.account)}|{day}|{amount:f}|{booking.currency or ''}"
+    told = f"{account_key(booking.account)}|{day}|{amount:f}"
     return int.from_bytes(sha256(told.encode()).digest()[:8])

@@ -12,7 +12,7 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.banks.amounts import plain_amount
 from privateshare.sources.banks.booking import BankAccount, Booking
 from privateshare.sources.banks.reasons import NOT_A_STATEMENT_LINE
-from privateshare.sources.banks.text import encoding_of, opened_text
+from privateshare.sources.banks.text import bounded_lines, encoding_of, opened_text
 from privateshare.sources.failures import Reason
 
 MAX_FIELD_LINES = 200
@@ -80,7 +80,7 @@ def _fields(file: UploadedFile) -> Iterator[tuple[str, str]]:
     """Give each field: its tag and its lines."""
     tag, lines = "", list[str]()
     with opened_text(file, encoding_of(file)) as text:
-        for raw in text:
+        for raw in bounded_lines(text):
             line = raw.rstrip("\r\n\x03 ").lstrip("\x01\x00")
             found = _FIELD.match(line.partition("{4:")[2] if line.startswith("{1:") else line)
             if found is not None:

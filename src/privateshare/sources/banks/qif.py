@@ -12,7 +12,7 @@ from privateshare.sources.banks.amounts import DecimalMark, value_of, written_am
 from privateshare.sources.banks.booking import BANK, CREDIT_CARD, BankAccount, Booking
 from privateshare.sources.banks.dates import DateOrder, read_date
 from privateshare.sources.banks.reasons import IS_INVESTMENT, NO_AMOUNT, NO_DATE
-from privateshare.sources.banks.text import encoding_of, opened_text
+from privateshare.sources.banks.text import bounded_lines, encoding_of, opened_text
 from privateshare.sources.failures import Reason
 
 _MONEY_TYPES = {"bank": BANK, "cash": BANK, "ccard": CREDIT_CARD, "oth a": BANK, "oth l": BANK, "oth s": BANK}
@@ -51,8 +51,8 @@ def _records(file: UploadedFile, encoding: str) -> Iterator[tuple[str, dict[str,
     """Give each record: what its list is of, and the first value of each letter."""
     kind, fields = "", dict[str, str]()
     with opened_text(file, encoding) as text:
-        for raw in text:
-            line = raw.replace("\0", "").strip()
+        for raw in bounded_lines(text):
+            line = raw.strip()
             if line.startswith("!"):
                 kind = re.sub(r"^!\s*(type:)?\s*", "", line.casefold()).strip()
             elif line.startswith("^"):

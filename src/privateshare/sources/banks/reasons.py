@@ -28,6 +28,12 @@ NOT_A_STATEMENT_LINE = Reason(
     "%(num)s of %(total)s statement lines are damaged.",
     Broken("The statement lines of the file are damaged. Download it again from your bank."),
 )
+IS_UNCERTAIN = Reason(
+    "Uncertain",
+    "%(num)s of %(total)s lines may be a balance or a total, and not a transaction.",
+    "%(num)s of %(total)s lines may be balances or totals, and not transactions.",
+    Broken("The file does not show which of its lines are transactions. Choose another format at your bank."),
+)
 IS_PENDING = Reason(
     "Pending",
     "%(num)s of %(total)s transactions is not booked yet. It comes with a later download.",

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import IO
 
 from privateshare.sources.archive import UploadedFile
+from privateshare.sources.banks.reasons import Problem, UnreadableStatement
 
 CHUNK_BYTES = 256 * 1024
 SAMPLE_BYTES = 256 * 1024
+MAX_LINE_CHARACTERS = 64 * 1024
 LEGACY_ENCODINGS = ("cp1252", "cp1250", "mac_roman", "cp850", "iso8859_15")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -119,3 +121,15 @@ def text_start(file: UploadedFile, encoding: str, length: int) -> str:
     """Give the first characters of a statement."""
     with opened_text(file, encoding) as text:
         return text.read(length).replace("\0", "")
+
+
+def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """Give the lines of a statement, without NUL characters.
+
+    Raises:
+        UnreadableStatement: A line is longer than any that a bank writes.
+    """
+    while line := text.readline(MAX_LINE_CHARACTERS):
+        if len(line) == MAX_LINE_CHARACTERS and not line.endswith(("\n", "\r")):
+            raise UnreadableStatement(Problem.TOO_LONG_LINE)
+        yield line.replace("\0", "") if "\0" in line else line
