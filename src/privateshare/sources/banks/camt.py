@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import IO
 
 from lxml import etree
 
@@ -21,7 +23,8 @@ from privateshare.sources.banks.reasons import (
 from privateshare.sources.failures import Reason
 
 MESSAGES = frozenset({"BkToCstmrStmt", "BkToCstmrAcctRpt", "BkToCstmrDbtCdtNtfctn"})
-MAX_ELEMENTS = 200_000  # of one entry, which may collect thousands of payments
+MAX_ENTRY_BYTES = 16 * 1024 * 1024  # one may collect thousands of payments
+REMITTANCE = "RmtInf/Ustrd"
 MAX_DETAILS = 20  # of a collected booking, whose texts are joined
 
 _STATEMENTS = frozenset({"Stmt", "Rpt", "Ntfctn"})
@@ -41,12 +44,14 @@ def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
     Raises:
         UnreadableStatement: The file is not XML, or was cut off.
     """
-    account, currency, elements = BankAccount(), None, 0
+    account, currency = BankAccount(), None
     with file.open() as stream:
+        bounded = _Bounded(stream)
         try:
             for event, element in etree.iterparse(
-                stream,
+                bounded,
                 events=("start", "end"),
+                tag=[f"{{*}}{name}" for name in (*_STATEMENTS, "Acct", "Ntry")],
                 resolve_entities=False,
                 no_network=True,
                 load_dtd=False,
@@ -57,24 +62,49 @@ def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
             ):
                 name = _local(element)
                 if event == "start":
-                    elements += 1
-                    if elements > MAX_ELEMENTS:
-                        raise UnreadableStatement(Problem.TOO_LONG_LINE)
                     if name in _STATEMENTS:
                         account, currency = BankAccount(), None
-                    continue
-                if name == "Acct" and _parent(element) in _STATEMENTS:
-                    account, currency = _account(element), _text(element, "Ccy")
+                elif name == "Acct" and _parent(element) in _STATEMENTS:
+                    account, currency = _account(element)
                 elif name == "Ntry":
                     yield _entry(element, account, currency)
                     _forget(element)
-                    elements = 0
+                    bounded.begin()
         except etree.XMLSyntaxError as error:
             raise UnreadableStatement(Problem.NOT_XML) from error
 
 
+class _Bounded:
+    """A file in which no entry may be larger than any that a bank writes: it is in memory until it is read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._bytes = 0
+
+    def begin(self) -> None:
+        """Note that an entry was read."""
+        self._bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Give the next bytes.
+
+        Raises:
+            UnreadableStatement: An entry is larger than any that a bank writes.
+        """
+        data = self._stream.read(size)
+        self._bytes += len(data)
+        if self._bytes > MAX_ENTRY_BYTES:
+            raise UnreadableStatement(Problem.TOO_LONG_LINE)
+        return data
+
+
 def _local(element: etree._Element) -> str:
-    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+    return _local_name(element.tag) if isinstance(element.tag, str) else ""
+
+
+@lru_cache(maxsize=1024)
+def _local_name(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 def _parent(element: etree._Element) -> str:
@@ -90,116 +120,127 @@ def _forget(element: etree._Element) -> None:
         del parent[0]
 
 
-def _all(element: etree._Element, *path: str) -> Sequence[etree._Element]:
-    """Find the elements at a path, whatever namespace they are in."""
-    found = [element]
-    for name in path:
-        found = [child for parent in found for child in parent if _local(child) == name]
-    return found
+class _Fields:
+    """The texts inside of an element by their paths, such as "RltdPties/Cdtr/Nm", whatever namespace they are in.
+
+    Of several at one path the first counts, except that the lines of a remittance are one text. Elements called
+    `parts_name` are not looked into: they are the parts.
+    """
+
+    def __init__(self, element: etree._Element, parts_name: str = "") -> None:
+        self.parts: list[etree._Element] = []
+        self._texts: dict[str, str] = {}
+        self._parts_name = parts_name
+        self._collect(element, "")
+
+    def _collect(self, element: etree._Element, prefix: str) -> None:
+        for child in element:
+            name = _local(child)
+            path = prefix + name
+            if name == self._parts_name:
+                self.parts.append(child)
+            elif len(child):
+                self._collect(child, path + "/")
+            elif path == REMITTANCE:
+                self._texts[path] = self._texts.get(path, "") + (child.text or "")
+            elif text := (child.text or "").strip():
+                self._texts.setdefault(path, " ".join(text.split()))
+                if name == "Amt" and (currency := child.get("Ccy")):
+                    self._texts.setdefault(path + "@Ccy", currency)
+
+    def first(self, *paths: str) -> str:
+        """Give the text at the first of some paths that has one."""
+        for path in paths:
+            if text := self._texts.get(path):
+                return text
+        return ""
 
 
-def _text(element: etree._Element, *path: str) -> str | None:
-    for found in _all(element, *path):
-        text = " ".join("".join(found.itertext()).split())
-        if text:
-            return text
-    return None
-
-
-def _first(element: etree._Element, *paths: str) -> str:
-    """Give the text at the first of some paths that has one; "a/b" is b inside of a."""
-    for path in paths:
-        text = _text(element, *path.split("/"))
-        if text:
-            return text
-    return ""
-
-
-def _account(element: etree._Element) -> BankAccount:
-    return BankAccount(
-        number=_first(element, "Id/IBAN", "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN"),
-        bank=_first(element, "Svcr/FinInstnId/Nm", "Svcr/FinInstnId/BICFI", "Svcr/FinInstnId/BIC"),
+def _account(element: etree._Element) -> tuple[BankAccount, str | None]:
+    fields = _Fields(element)
+    account = BankAccount(
+        number=fields.first("Id/IBAN", "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN"),
+        bank=fields.first("Svcr/FinInstnId/Nm", "Svcr/FinInstnId/BICFI", "Svcr/FinInstnId/BIC"),
     )
+    return account, fields.first("Ccy") or None
 
 
 def _entry(entry: etree._Element, account: BankAccount, currency: str | None) -> Booking | Reason:
-    reference = _first(entry, "AcctSvcrRef", "NtryRef")
-    status = _first(entry, "Sts/Cd", "Sts/Prtry", "Sts") or "BOOK"
+    fields = _Fields(entry, "TxDtls")
+    status = fields.first("Sts/Cd", "Sts/Prtry", "Sts") or "BOOK"
     if status == "PDNG":
         return IS_PENDING
     if status == "INFO":
         return IS_UNDONE
-    amounts = _all(entry, "Amt")
-    amount = _decimal(amounts[0].text if amounts else None)
+    amount = _decimal(fields.first("Amt"))
     if amount is None:
         return NO_AMOUNT
-    direction = _first(entry, "CdtDbtInd")
+    direction = fields.first("CdtDbtInd")
     if direction not in ("CRDT", "DBIT"):
         return NO_DIRECTION
-    booked, valued = _day(entry, "BookgDt"), _day(entry, "ValDt")
+    booked, valued = _day(fields, "BookgDt"), _day(fields, "ValDt")
     if booked is None and valued is None:
         return NO_DATE
-    details = _all(entry, "NtryDtls", "TxDtls")
+    details = [_Fields(part) for part in fields.parts[:MAX_DETAILS]]
+    only = details[0] if len(fields.parts) == 1 else None
     return Booking(
         account=account,
         amount=-amount if direction == "DBIT" else amount,
-        currency=amounts[0].get("Ccy") or currency,
+        currency=fields.first("Amt@Ccy") or currency,
         booked=booked,
         valued=valued,
-        made=_day(details[0], "RltdDts", "TxDtTm") if len(details) == 1 else None,
+        made=_day(only, "RltdDts/TxDtTm") if only is not None else None,
         status=SCHEDULED if status == "FUTR" else POSTED,
-        id=reference,
-        description=_description(entry, details),
-        counterparty=_party(details[0], direction) if len(details) == 1 else "",
-        counterparty_account=_party_account(details[0], direction) if len(details) == 1 else "",
-        kind=_kind(entry) or (_kind(details[0]) if details else ""),
-        check_number=_first(details[0], "Refs/ChqNb") if details else "",
+        id=fields.first("AcctSvcrRef", "NtryRef"),
+        description=_description(fields, details),
+        counterparty=_party(only, direction) if only is not None else "",
+        counterparty_account=_party_account(only, direction) if only is not None else "",
+        kind=_kind(fields) or (_kind(details[0]) if details else ""),
+        check_number=details[0].first("Refs/ChqNb") if details else "",
     )
 
 
-def _decimal(text: str | None) -> Decimal | None:
+def _decimal(text: str) -> Decimal | None:
     try:
-        amount = Decimal((text or "").strip())
+        amount = Decimal(text)
     except InvalidOperation:
         return None
     return abs(amount) if amount.is_finite() else None
 
 
-def _day(element: etree._Element, *path: str) -> date | None:
-    text = _first(element, "/".join((*path, "Dt")), "/".join((*path, "DtTm")), "/".join(path))
+def _day(fields: _Fields, path: str) -> date | None:
     try:
-        return date.fromisoformat(text[:10])
+        return date.fromisoformat(fields.first(f"{path}/Dt", f"{path}/DtTm", path)[:10])
     except ValueError:
         return None
 
 
-def _description(entry: etree._Element, details: Sequence[etree._Element]) -> str:
-    texts = [_remittance(detail) for detail in details[:MAX_DETAILS]]
+def _description(fields: _Fields, details: Sequence[_Fields]) -> str:
+    texts = [_remittance(detail) for detail in details]
     joined = " / ".join(dict.fromkeys(text for text in texts if text))
-    return joined or _first(entry, "AddtlNtryInf")
+    return joined or fields.first("AddtlNtryInf")
 
 
-def _remittance(detail: etree._Element) -> str:
-    lines = ["".join(line.itertext()) for line in _all(detail, "RmtInf", "Ustrd")]
-    text = " ".join("".join(lines).split())
-    return text or _first(
-        detail,
+def _remittance(detail: _Fields) -> str:
+    text = detail.first(
+        REMITTANCE,
         *("RmtInf/Strd/CdtrRefInf/Ref", "RmtInf/Strd/CdtrRefInf/CdtrRef", "RmtInf/Strd/AddtlRmtInf", "AddtlTxInf"),
         "Refs/EndToEndId",
     )
+    return " ".join(text.split())
 
 
-def _party(detail: etree._Element, direction: str) -> str:
+def _party(detail: _Fields, direction: str) -> str:
     role = "Cdtr" if direction == "DBIT" else "Dbtr"
     paths = (f"{role}/Pty/Nm", f"{role}/Nm", f"Ultmt{role}/Pty/Nm", f"Ultmt{role}/Nm")
-    return _first(detail, *(f"RltdPties/{path}" for path in paths))
+    return detail.first(*(f"RltdPties/{path}" for path in paths))
 
 
-def _party_account(detail: etree._Element, direction: str) -> str:
+def _party_account(detail: _Fields, direction: str) -> str:
     role = "CdtrAcct" if direction == "DBIT" else "DbtrAcct"
-    return _first(detail, f"RltdPties/{role}/Id/IBAN", f"RltdPties/{role}/Id/Othr/Id")
+    return detail.first(f"RltdPties/{role}/Id/IBAN", f"RltdPties/{role}/Id/Othr/Id")
 
 
-def _kind(element: etree._Element) -> str:
-    domain = [_first(element, f"BkTxCd/Domn/{path}") for path in ("Cd", "Fmly/Cd", "Fmly/SubFmlyCd")]
-    return "-".join(code for code in domain if code) or _first(element, "BkTxCd/Prtry/Cd")
+def _kind(fields: _Fields) -> str:
+    domain = [fields.first(f"BkTxCd/Domn/{path}") for path in ("Cd", "Fmly/Cd", "Fmly/SubFmlyCd")]
+    return "-".join(code for code in domain if code) or fields.first("BkTxCd/Prtry/Cd")

@@ -29,7 +29,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "OFX comment": lambda: "OFXHEADER:100\n<OFX><STMTTRN><NAME><![CDATA[" + "<a>" * (LONG // 3),
     "QIF": lambda: "!Type:Bank\n" + "D" * LONG,
     "CAMT": lambda: camt().replace("<Ntry>", "<a>" * 200 + "</a>" * 200 + "<Ntry>"),
-    "CAMT elements": lambda: camt().replace("</Stmt>", "<a/>" * 210_000 + "</Stmt>"),
+    "CAMT elements": lambda: camt().replace("</Stmt>", "<abcdefgh/>" * 1_700_000 + "</Stmt>"),
 }
 
 
