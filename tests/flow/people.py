@@ -75,7 +75,8 @@ class People:
             accounts = []
             for source in (all_sources()[number] for number in sources):
                 identity = source.identify(Connection(sample=sample))
-                accounts.append(await connect_account(db, library, Connected(source.info, identity, sample=sample)))
+                connected = Connected(source.info, identity, sample=sample)
+                accounts.append(await connect_account(db, self.platform, library, connected))
             contract = await db.get_one(Contract, journey.contract_id)
             consent = await consents.give_consent(db, contract, library.id, [a.id for a in accounts], now)
             await start_session(db, self.platform, await db.get_one(Session, journey.session_id), consent, now)

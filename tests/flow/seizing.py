@@ -5,14 +5,21 @@ write-ahead log, leftovers; and they try each of it with every key that is left 
 """
 
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from privateshare.platform.blobs.sealing import NONCE_BYTES, TAG_BYTES, SealBroken, opened_stream
-from privateshare.platform.library.keys import KEY_ID_BYTES, DataKey, MasterKey, load_master_key, seal_context
+from privateshare.platform.library.keys import (
+    KEY_ID_BYTES,
+    DataKey,
+    MasterKey,
+    account_key,
+    load_master_key,
+    seal_context,
+)
 from privateshare.platform.settings import Settings
 from tests.flow.files import files_below
 
@@ -23,11 +30,12 @@ SMALL_BYTES = 64 * 1024  # a file with a key in it has no more
 
 @dataclass(frozen=True)
 class Seized:
-    """A data folder whose server has stopped; copies of blobs from before, and of the database."""
+    """A data folder whose server has stopped; backups of blobs and of the database, and ids that are in the latter."""
 
     data: Path
     blobs: dict[str, bytes]
-    database: Path | None = None
+    database: Path
+    accounts: Sequence[UUID]
 
     def has(self, secret: bytes) -> list[Path]:
         """The files that a secret is in, as it is or written in a usual way."""
@@ -36,7 +44,9 @@ class Seized:
 
     def opened(self) -> set[str]:
         """The blobs that open, by their names."""
-        keys = self._data_keys()
+        data_keys, left = self._data_keys(), list(self._keys_left())
+        of_accounts = [account_key(key, account, one) for key in data_keys for account in self.accounts for one in left]
+        keys = [*data_keys, *of_accounts]
         return {name for name, sealed in self.blobs.items() if any(_opens(name, sealed, key) for key in keys)}
 
     def _data_keys(self) -> list[DataKey]:
@@ -60,13 +70,13 @@ class Seized:
                 yield data[at : at + WRAPPED_BYTES]
 
     def _files(self) -> set[Path]:
-        return files_below(self.data) | (files_below(self.database) if self.database else set())
+        return files_below(self.data) | files_below(self.database)
 
     def _keys_left(self) -> Iterator[bytes]:
         """What may be an erasure key: each piece of a small file, at the places where one could begin."""
         yield bytes(KEY_BYTES)
         for path in files_below(self.data):
-            if path.stat().st_size <= SMALL_BYTES and "postgres" not in path.parts:
+            if path.stat().st_size <= SMALL_BYTES and not {"postgres", "blobs"} & set(path.parts):
                 yield path.read_bytes()[:KEY_BYTES]
 
 

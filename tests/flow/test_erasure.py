@@ -4,17 +4,24 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from privateshare.platform.db.tables import Account, File
+from privateshare.platform.library.accounts import library_accounts
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
-from tests.flow.people import SPOTIFY, People
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.seizing import Seized, copied_blobs
 from tests.flow.served import serving
 from tests.flow.test_wire_sessions import wait_until_over
+from tests.flow.wire import Tokens, Wire
+
+DELETE_ACCOUNT = "permission-access/service/h:accountId"
 
 
 async def checkpoint(platform: Platform) -> None:
@@ -24,35 +31,56 @@ async def checkpoint(platform: Platform) -> None:
         await driver.execute(text("CHECKPOINT"))
 
 
+@dataclass
+class Person:
+    """Somebody with a library, and what is on the disk for them."""
+
+    tokens: Tokens
+    library: UUID
+    accounts: dict[int, Account]
+    files: dict[int, set[str]]  # blobs, by source
+
+
+async def somebody(people: People, wire: Wire, *sources: int) -> Person:
+    tokens, session = await people.user(wire, sources=sources)
+    assert wait_until_over(wire, tokens, session)["status"]["state"] == "completed"
+    library = await people.library_of(tokens)
+    async with people.platform.database.session() as db:
+        accounts = {account.source_id: account for account in await library_accounts(db, library)}
+        files = list(await db.scalars(select(File).where(File.library_id == library)))
+    of_source = {source: {f.blob for f in files if f.account_id == row.id} for source, row in accounts.items()}
+    return Person(tokens, library, accounts, of_source)
+
+
 async def test_what_was_erased_opens_no_more(tmp_path: Path) -> None:
-    """With the whole disk, the master key, and backups of blobs and database: nothing of who was erased opens."""
+    """With the whole disk, the master key, and backups of blobs and database: nothing that was erased opens."""
     data, backup = tmp_path / "data", tmp_path / "backup"
-    tokens, libraries = {}, {}
     with serving(data) as served:
         async with operator_platform(Settings(data=data)) as platform:
             people = People(platform, served.origin)
             wire = await people.contract()
-            for name in ("by the operator", "by the app", "who stays"):
-                tokens[name], session = await people.user(wire, sources=(SPOTIFY,))
-                assert wait_until_over(wire, tokens[name], session)["status"]["state"] == "completed"
-                libraries[name] = await people.library_of(tokens[name])
+            by_operator, by_app = await somebody(people, wire, SPOTIFY), await somebody(people, wire, SPOTIFY)
+            staying = await somebody(people, wire, SPOTIFY, FHIR_FILE)
+            everybody = (by_operator, by_app, staying)
             await checkpoint(platform)
             blobs = copied_blobs(data)
             shutil.copytree(data / "postgres" / "cluster", backup, ignore=lambda *_: [".s.PGSQL.5432"])
-            keys = {name: platform.erasure_keys.store.read(library) for name, library in libraries.items()}
-            assert Seized(data, blobs, backup).opened() == blobs.keys()
+            accounts = [account.id for one in everybody for account in one.accounts.values()]
+            names = [*accounts, *(one.library for one in everybody)]
+            keys = {name: platform.erasure_keys.store.read(name) for name in names}
+            seized = Seized(data, blobs, backup, accounts)
+            assert seized.opened() == blobs.keys()
 
             command = [sys.executable, "-m", "privateshare", "person", "erase", "--yes", "--json", "--data", str(data)]
-            erased = tokens["by the operator"].claims["sub"]
+            erased = by_operator.tokens.claims["sub"]
             done = subprocess.run([*command, erased], capture_output=True, check=True)
             assert json.loads(done.stdout) == {"erased": erased, "key": "destroyed"}
-            assert wire.call("DELETE", "user", access_token=tokens["by the app"].access).status_code == 200
+            assert wire.call("DELETE", "user", access_token=by_app.tokens.access).status_code == 200
+            deleted = {"accountId": staying.accounts[FHIR_FILE].public_id}
+            answer = wire.call("DELETE", DELETE_ACCOUNT, access_token=staying.tokens.access, headers=deleted)
+            assert answer.status_code == 200
             await checkpoint(platform)
-    seized = Seized(data, blobs, backup)
-    staying = str(libraries["who stays"])
-    assert seized.opened() == {name for name in blobs if staying in name}
-    assert {name: [path.name for path in seized.has(key)] for name, key in keys.items()} == {
-        "by the operator": [],
-        "by the app": [],
-        "who stays": [staying],
-    }
+    assert seized.opened() == staying.files[SPOTIFY]
+    found = {name: [path.name for path in seized.has(key)] for name, key in keys.items()}
+    left = (staying.library, staying.accounts[SPOTIFY].id)
+    assert found == {name: [str(name)] if name in left else [] for name in names}

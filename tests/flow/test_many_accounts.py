@@ -29,7 +29,7 @@ async def test_a_person_with_very_many_accounts_is_answered_soon(people: People,
         library = await open_library(db, platform, await people.library_of(tokens))
         for number in range(300):
             sample = Connected(source, Identity(f"account-{number}", "x"), sample="default")
-            accounts.append((await connect_account(db, library, sample)).id)
+            accounts.append((await connect_account(db, platform, library, sample)).id)
         consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
         await set_consent_accounts(db, consent, accounts)
         session = await new_session(db, platform, await db.get_one(Contract, wire.contract_id), SessionOptions(), now)

@@ -92,7 +92,7 @@ async def begun(platform: Platform) -> Session:
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         identity = source.identify(Connection(sample="default"))
-        account = await connect_account(db, library, Connected(source.info, identity, sample="default"))
+        account = await connect_account(db, platform, library, Connected(source.info, identity, sample="default"))
         contract = await db.get_one(Contract, wire.contract_id)
         consent = await give_consent(db, contract, library.id, [account.id], now)
         session = (await new_session(db, platform, contract, SessionOptions(), now)).row

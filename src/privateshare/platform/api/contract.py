@@ -136,8 +136,8 @@ async def portability_report(
 
 
 async def _medmij_report(caller: UserCaller, may: Readable, period: Window) -> Response:
-    library = await open_library(caller.db, caller.platform, caller.consent.library_id)
     lent = await consented_accounts(caller.db, caller.consent.id)
+    library = await open_library(caller.db, caller.platform, caller.consent.library_id)
     collected = [collected_of(account, library) for account in lent if account.service_type == ServiceType.MEDMIJ]
     report = MedMijReport(
         participant=caller.platform.settings.medmij_participant or urlsplit(caller.api).hostname or "",

@@ -26,7 +26,7 @@ from privateshare.errors import (
 )
 from privateshare.platform.api.requests import add_safe_headers
 from privateshare.platform.keystore.store import KeyStoreAway
-from privateshare.platform.library.libraries import LibraryGone
+from privateshare.platform.library.libraries import AccountGone, LibraryGone
 from privateshare.platform.metrics import route_of
 
 log = structlog.get_logger()
@@ -49,6 +49,7 @@ PASSING = (
     ConnectorException,
     StoreError,
     KeyStoreAway,
+    AccountGone,
     OSError,
 )
 RETRY_SECONDS = 1

@@ -12,7 +12,7 @@ from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.walk import Walk
 from privateshare.platform.db.tables import Account, ConsentAccount
 from privateshare.platform.grants.consents import live_consent
-from privateshare.platform.library.accounts import account_identity, library_accounts
+from privateshare.platform.library.accounts import display_name, library_accounts
 from privateshare.platform.library.archives import archives_of_journey, left_out_of
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.sources.registry import all_sources
@@ -37,11 +37,12 @@ async def shareable_accounts(walk: Walk) -> list[Shareable]:
     """The person's accounts that hold something the contract asks for, or take what it sends, oldest first."""
     if walk.journey.library_id is None or walk.contract.kind == "read-raw":
         return []
+    accounts = await library_accounts(walk.db, walk.journey.library_id)
     library = await open_library(walk.db, walk.platform, walk.journey.library_id)
     ticked, uploads = await _ticked(walk), await _uploads(walk, library)
     reach = contract_reach(walk.contract, walk.now)
     found = []
-    for account in await library_accounts(walk.db, library.id):
+    for account in accounts:
         source = all_sources().get(account.source_id)  # None if the operator took it away
         if source is None:
             continue
@@ -83,7 +84,7 @@ def owner_of(walk: Walk, account: Account, library: OpenLibrary) -> str:
     if account.sample is not None:
         samples = {sample.id: sample.name for sample in all_sources()[account.source_id].info.samples}
         return walk.words.say(samples.get(account.sample, account.sample))
-    return account_identity(account, library).display_name
+    return display_name(account, library) or ""
 
 
 async def _ticked(walk: Walk) -> set[UUID] | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from io import BufferedReader
 from uuid import UUID, uuid4
@@ -13,8 +13,9 @@ from privateshare.platform.consent.ending import journey_library
 from privateshare.platform.consent.walk import Walk, extend
 from privateshare.platform.db.tables import Account, Archive
 from privateshare.platform.library.accounts import Connected, connect_account, may_be_of
-from privateshare.platform.library.archives import add_archive
+from privateshare.platform.library.archives import KeptArchive, add_archive
 from privateshare.platform.library.credentials import for_source
+from privateshare.platform.library.keys import DataKey, new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, JsonObject, Source
@@ -29,14 +30,6 @@ class CheckedArchive:
 
     identity: Identity
     left_out: LeftOut
-
-
-@dataclass(frozen=True, slots=True)
-class KeptArchive:
-    """An archive in the blob store, and the SHA-256 of its content."""
-
-    blob: str
-    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +82,23 @@ async def is_expected(walk: Walk, identity: Identity) -> bool:
 
 
 async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> KeptArchive:
-    """Keep an archive, sealed with the library's key, until the person agrees and it is imported."""
-    blob = library.blob(uuid4())
-    content = await asyncio.to_thread(_keep, platform, library, blob, archive)
-    return KeptArchive(blob, content)
+    """Keep an archive, sealed with a key of its own, until the person agrees and it is imported."""
+    blob, key = library.blob(uuid4()), new_data_key()
+    content = await asyncio.to_thread(_keep, platform, key, blob, library.blob_context(blob), archive)
+    return KeptArchive(blob, key, content)
 
 
 async def connect_archive(walk: Walk, source: Source, checked: CheckedArchive, kept: KeptArchive) -> Upload:
     """The account of an archive that was kept, in the person's library, and the archive."""
     account = await _connect(walk, Connected(source.info, checked.identity))
     library = await journey_library(walk)
-    archive = await add_archive(walk.db, library, account, kept.blob, kept.content, checked.left_out, walk.journey)
+    archive = await add_archive(walk.db, library, account, kept, checked.left_out, walk.journey)
     return Upload(account, archive)
 
 
-def _keep(platform: Platform, library: OpenLibrary, blob: str, archive: SealedTemporary) -> bytes:
+def _keep(platform: Platform, key: DataKey, blob: str, context: bytes, archive: SealedTemporary) -> bytes:
     content = sha256()
-    pieces = _pieces(archive, content.update)
-    put_sealed(platform.blobs, blob, library.key.value, library.blob_context(blob), pieces)
+    put_sealed(platform.blobs, blob, key.value, context, _pieces(archive, content.update))
     return content.digest()
 
 
@@ -119,7 +111,7 @@ def _pieces(archive: SealedTemporary, see: Callable[[bytes], None]) -> Iterator[
 
 async def _connect(walk: Walk, connected: Connected) -> Account:
     library = await journey_library(walk)
-    account = await connect_account(walk.db, library, connected, expected=walk.journey.account_id)
+    account = await connect_account(walk.db, walk.platform, library, connected, expected=walk.journey.account_id)
     walk.journey.account_ids = [*(id_ for id_ in walk.journey.account_ids if id_ != str(account.id)), str(account.id)]
     extend(walk)
     return account

@@ -162,12 +162,17 @@ class LibraryPartner(Table):
 
 
 class Account(Table):
-    """A source that a person connected. What would tell who they are is sealed. Protocol 7.1."""
+    """A source that a person connected. What would tell who they are is sealed. Protocol 7.1.
+
+    What came from the source, its token included, is sealed with the account's own key, which the key store has under
+    the account's id. `has_key` is false for accounts from before: theirs is sealed with the library's data key.
+    """
 
     __tablename__ = "accounts"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     number: Mapped[int]
+    has_key: Mapped[bool] = mapped_column(default=True)
     public_id: Mapped[str] = mapped_column(unique=True)
     reference: Mapped[str] = mapped_column(unique=True)
     source_id: Mapped[int]
@@ -190,8 +195,8 @@ class Archive(Table):
     """An export that a person uploaded, until it is imported. Those of an account are imported in the order they came.
 
     `journey_id` is there until the person agreed on that journey: before, nothing of it is imported, and it goes if
-    they decline. `fingerprint` tells whether the same file is there already. `sealed_left_out`: what of it cannot be
-    read.
+    they decline. `sealed_key` is the key of the blob; None if that is the library's. `fingerprint` tells whether the
+    same file is there already. `sealed_left_out`: what of it cannot be read.
     """
 
     __tablename__ = "archives"
@@ -200,6 +205,7 @@ class Archive(Table):
     account_id: Mapped[UUID]
     journey_id: Mapped[UUID | None] = mapped_column(ForeignKey("journeys.id", ondelete="CASCADE"), index=True)
     blob: Mapped[str] = mapped_column(index=True)
+    sealed_key: Mapped[bytes | None]
     fingerprint: Mapped[bytes]
     sealed_left_out: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
@@ -458,7 +464,7 @@ class Nonce(Table):
 
 
 class DoomedKey(Table):
-    """An erasure key whose library was erased, until it is destroyed for certain."""
+    """An erasure key whose library or account was erased, until it is destroyed for certain."""
 
     __tablename__ = "doomed_keys"
     name: Mapped[UUID] = mapped_column(primary_key=True)

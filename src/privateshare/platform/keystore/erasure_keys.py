@@ -48,6 +48,11 @@ class ErasureKeys:
             key = self._cache[name] = await self._in_thread(self._read, name)
         return key
 
+    async def read_all(self, names: Iterable[UUID]) -> dict[UUID, bytes]:
+        """Give those of these keys that are there. Raises KeyStoreAway."""
+        found = await asyncio.gather(*(self._read_if_there(name) for name in names))
+        return {name: key for name, key in found if key is not None}
+
     async def destroy(self, names: Iterable[UUID]) -> None:
         """Return when these keys can be read no more, here or elsewhere. Those that are gone are no error.
 
@@ -60,6 +65,12 @@ class ErasureKeys:
     async def require_store(self) -> None:
         """Raises KeyStoreAway unless the store can be used now."""
         await self._in_thread(self._require_owned)
+
+    async def _read_if_there(self, name: UUID) -> tuple[UUID, bytes | None]:
+        try:
+            return name, await self.read(name)
+        except KeyMissing:
+            return name, None
 
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         running = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.db.tables import Account, ConsentAccount
 from privateshare.platform.grants.contracts import new_id
 from privateshare.platform.library.credentials import seal_token
-from privateshare.platform.library.libraries import OpenLibrary, next_account_number
+from privateshare.platform.library.libraries import KeyLost, OpenLibrary, add_account_key, next_account_number
+from privateshare.platform.runtime import Platform
 from privateshare.protocol import messages
 from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.contract import Identity, JsonObject, SourceInfo
@@ -34,11 +35,11 @@ class Connected:
 
 
 async def connect_account(
-    db: AsyncSession, library: OpenLibrary, connected: Connected, expected: UUID | None = None
+    db: AsyncSession, platform: Platform, library: OpenLibrary, connected: Connected, expected: UUID | None = None
 ) -> Account:
     """The library's account for what was connected; connecting the same one again renews it.
 
-    `expected`: the account that it may be, if it does not say whose it is.
+    `expected`: the account that it may be, if it does not say whose it is. Raises KeyStoreAway.
     """
     identity_hash = _identity_hash(library, connected.source.id, connected.identity)
     of_source = select(Account).where(Account.library_id == library.id, Account.source_id == connected.source.id)
@@ -47,7 +48,7 @@ async def connect_account(
     possible = [account for account in accounts if expected in (None, account.id)]
     account = next(known, None) or _possibly_same(library, possible, connected, identity_hash)
     if account is None:
-        account = await _new_account(db, library, connected, identity_hash)
+        account = await _new_account(db, platform, library, connected, identity_hash)
     account.sample = connected.sample
     account.sealed_credentials = seal_token(library, account.id, connected.token) if connected.token else None
     account.needs_login = False
@@ -85,10 +86,12 @@ def _sealed_details(library: OpenLibrary, account_id: UUID, identity: Identity) 
         "display_name": identity.display_name,
         "named": identity.named,
     }
-    return library.seal(DETAILS, account_id, orjson.dumps(details))
+    return library.account(account_id).seal(DETAILS, account_id, orjson.dumps(details))
 
 
-async def _new_account(db: AsyncSession, library: OpenLibrary, connected: Connected, identity_hash: bytes) -> Account:
+async def _new_account(
+    db: AsyncSession, platform: Platform, library: OpenLibrary, connected: Connected, identity_hash: bytes
+) -> Account:
     id_ = uuid4()
     account = Account(
         library_id=library.id,
@@ -101,15 +104,18 @@ async def _new_account(db: AsyncSession, library: OpenLibrary, connected: Connec
         service_group=connected.source.service_group,
         type=connected.identity.type,
         identity_hash=identity_hash,
-        sealed_details=_sealed_details(library, id_, connected.identity),
+        sealed_details=b"",
     )
     db.add(account)
+    await db.flush()
+    await add_account_key(platform, library, id_)
+    account.sealed_details = _sealed_details(library, id_, connected.identity)
     return account
 
 
 def account_identity(account: Account, library: OpenLibrary) -> Identity:
     """Whose account it is."""
-    details = orjson.loads(library.open(DETAILS, account.id, account.sealed_details))
+    details = orjson.loads(library.account(account.id).open(DETAILS, account.id, account.sealed_details))
     named = details.get("named", True)
     return Identity(details["provider_account_id"], details["display_name"], account.type, named=named)
 
@@ -119,6 +125,14 @@ def may_be_of(account: Account, library: OpenLibrary, identity: Identity) -> boo
     connected_hash = _identity_hash(library, account.source_id, identity)
     known = account_identity(account, library)
     return account.identity_hash == connected_hash or not identity.named or not known.named
+
+
+def display_name(account: Account, library: OpenLibrary) -> str | None:
+    """The name that the source knows the person by; None if the account's key is lost, which hides no other account."""
+    try:
+        return account_identity(account, library).display_name
+    except KeyLost:
+        return None
 
 
 async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[Account]:
@@ -162,7 +176,7 @@ def account_view(account: Account, library: OpenLibrary) -> messages.Account:
         service_provider_id=account.source_id,
         service_provider_name=source.name if source else None,
         service_provider_reference=source.reference if source else None,
-        username=account_identity(account, library).display_name,
+        username=display_name(account, library),
         sample=True if account.sample else None,
     )
 

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -10,50 +11,60 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import Account, Archive, DoomedBlob, File, Journey
+from privateshare.platform.library.keys import DataKey
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out
 
 LEFT_OUT = "left out"
+ARCHIVE_KEY = "archive key"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptArchive:
+    """An archive in the blob store, the key that it is sealed with, and the SHA-256 of its content."""
+
+    blob: str
+    key: DataKey
+    content: bytes = field(repr=False)
 
 
 async def add_archive(
     db: AsyncSession,
     library: OpenLibrary,
     account: Account,
-    blob: str,
-    content: bytes,
+    kept: KeptArchive,
     left_out: LeftOut,
     journey: Journey,
 ) -> Archive:
-    """Records an archive of an account that is kept in this blob, to be imported once the person agrees.
+    """Records an archive of an account that is kept, to be imported once the person agrees.
 
     Args:
         db: The transaction; the account is locked in it.
         library: The person's library.
         account: Whose archive it is.
-        blob: Where it is kept, sealed.
-        content: The SHA-256 of its content. If the same file is there already the new one is not kept.
+        kept: Where it is, and its key. If the same file is there already the new one is not kept.
         left_out: What of it cannot be read.
         journey: On which the person uploaded it.
     """
-    fingerprint = hmac.digest(library.key.value, b"archive " + content, sha256)
+    opened = library.account(account.id)
+    fingerprint = hmac.digest(opened.key.value, b"archive " + kept.content, sha256)
     same = select(Archive).where(
         Archive.library_id == library.id, Archive.account_id == account.id, Archive.fingerprint == fingerprint
     )
     known = await db.scalar(same)
     if known is not None:
-        db.add(DoomedBlob(key=blob))
+        db.add(DoomedBlob(key=kept.blob))
         return known
     id_ = uuid4()
-    sealed = library.seal(LEFT_OUT, id_, orjson.dumps(encode_left_out(left_out)))
     archive = Archive(
         library_id=library.id,
         id=id_,
         account_id=account.id,
         journey_id=journey.id,
-        blob=blob,
+        blob=kept.blob,
+        sealed_key=opened.seal(ARCHIVE_KEY, id_, kept.key.value),
         fingerprint=fingerprint,
-        sealed_left_out=sealed,
+        sealed_left_out=opened.seal(LEFT_OUT, id_, orjson.dumps(encode_left_out(left_out))),
     )
     db.add(archive)
     await db.flush()
@@ -64,7 +75,15 @@ def left_out_of(archive: Archive, library: OpenLibrary) -> LeftOut:
     """What of an archive cannot be read."""
     if archive.sealed_left_out is None:
         return LeftOut()
-    return decode_left_out(orjson.loads(library.open(LEFT_OUT, archive.id, archive.sealed_left_out)))
+    opened = library.account(archive.account_id)
+    return decode_left_out(orjson.loads(opened.open(LEFT_OUT, archive.id, archive.sealed_left_out)))
+
+
+def archive_key(archive: Archive, library: OpenLibrary) -> DataKey:
+    """The key that an archive's blob is sealed with."""
+    if archive.sealed_key is None:
+        return library.key
+    return DataKey(library.account(archive.account_id).open(ARCHIVE_KEY, archive.id, archive.sealed_key))
 
 
 async def archives_to_import(db: AsyncSession, account: Account) -> Sequence[Archive]:

@@ -39,7 +39,8 @@ def collected_of(account: Account, library: OpenLibrary) -> Collected | None:
     """What was asked for an account; None if nothing was, or its source is none of MedMij's."""
     if account.sealed_collected is None:
         return None
-    told: dict[str, Any] = orjson.loads(library.open(COLLECTED, account.id, account.sealed_collected))
+    opened = library.account(account.id).open(COLLECTED, account.id, account.sealed_collected)
+    told: dict[str, Any] = orjson.loads(opened)
     asked = (Asked(**one | {"at": datetime.fromisoformat(one["at"])}) for one in told["asked"])
     return Collected(MedMijService(**told["service"]), tuple(asked))
 
@@ -57,4 +58,4 @@ def record_collected(account: Account, library: OpenLibrary, service: MedMijServ
         "service": asdict(service),
         "asked": [asdict(one) | {"at": one.at.astimezone(UTC).isoformat()} for one in kept.values()],
     }
-    account.sealed_collected = library.seal(COLLECTED, account.id, orjson.dumps(told))
+    account.sealed_collected = library.account(account.id).seal(COLLECTED, account.id, orjson.dumps(told))

@@ -1,6 +1,7 @@
 """What lets the platform into a source that a person signed in to: sealed, renewed in time, and revoked in the end."""
 
 import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 import orjson
@@ -26,12 +27,12 @@ _revocations: set[asyncio.Task[None]] = set()  # the event loop holds tasks weak
 
 def seal_token(library: OpenLibrary, account_id: UUID, token: JsonObject) -> bytes:
     """A source's token as an account keeps it."""
-    return library.seal(PURPOSE, account_id, orjson.dumps(token))
+    return library.account(account_id).seal(PURPOSE, account_id, orjson.dumps(token))
 
 
 def open_token(library: OpenLibrary, account_id: UUID, sealed: bytes) -> JsonObject:
     """The token that `seal_token` sealed for this account. Raises SealBroken."""
-    token: JsonObject = orjson.loads(library.open(PURPOSE, account_id, sealed))
+    token: JsonObject = orjson.loads(library.account(account_id).open(PURPOSE, account_id, sealed))
     return token
 
 
@@ -130,11 +131,12 @@ async def revoke_after_commit(
     found = (await db.execute(query if account_id is None else query.where(Account.id == account_id))).all()
     if not found:
         return
-    try:
+    tokens = []
+    with suppress(LibraryGone, KeyLost, SealBroken):  # nobody can read them any more
         library = await open_library(db, platform, library_id)
-        tokens = [(source_id, open_token(library, id_, sealed)) for id_, source_id, sealed in found if sealed]
-    except (LibraryGone, KeyLost, SealBroken):  # nobody can read them any more
-        return
+        for id_, source_id, sealed in found:
+            with suppress(KeyLost, SealBroken):
+                tokens.append((source_id, open_token(library, id_, sealed or b"")))
 
     def begin(_session: object) -> None:
         for source_id, token in tokens:

@@ -6,6 +6,7 @@ A crash before the commit leaves everything as it was. After it the rows are gon
 is in `doomed_keys`: what is listed there is destroyed at every start, before anybody is served, and every ten minutes.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -54,22 +55,27 @@ async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) 
     await platform.erasure_keys.require_store()
     storages = list(await db.scalars(select(Storage.id).where(Storage.library_id == library_id)))
     await revoke_after_commit(db, platform, library_id)
+    accounts = await db.scalars(select(Account.id).where(Account.library_id == library_id, Account.has_key))
     await db.execute(delete(Library).where(Library.id == library_id))
-    db.add(DoomedKey(name=library_id))
-    after_commit(db, partial(_destroy_key, platform, library_id))
+    _doom_keys(db, platform, [library_id, *accounts])
     await _doom(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
 
 
-async def _destroy_key(platform: Platform, name: UUID) -> None:
+def _doom_keys(db: AsyncSession, platform: Platform, names: Sequence[UUID]) -> None:
+    db.add_all(DoomedKey(name=name) for name in names)
+    after_commit(db, partial(_destroy_keys, platform, names))
+
+
+async def _destroy_keys(platform: Platform, names: Sequence[UUID]) -> None:
     try:
-        await platform.erasure_keys.destroy([name])
+        await platform.erasure_keys.destroy(names)
     except KeyStoreAway as error:
-        log.error("an erased library's key is not destroyed yet", library=str(name), reason=error.message)
+        log.error("keys of what was erased are not destroyed yet", keys=[str(n) for n in names], reason=error.message)
         raise NotDestroyed(f"All data is deleted, but its key is not destroyed yet: {error.message}") from error
 
 
 async def destroy_doomed_keys(platform: Platform) -> None:
-    """Destroy the keys of all erased libraries that are not known to be destroyed. Raises KeyStoreAway."""
+    """Destroy the keys of all that was erased that are not known to be destroyed. Raises KeyStoreAway."""
     left = True
     while left:
         async with platform.database.transaction() as db:
@@ -80,12 +86,18 @@ async def destroy_doomed_keys(platform: Platform) -> None:
 
 
 async def erase_account(db: AsyncSession, platform: Platform, account: Account) -> None:
-    """Removes an account, its credentials, and every file that came from it. Protocol 7.2."""
+    """Remove an account, its credentials, and every file that came from it. Protocol 7.2.
+
+    Its key is destroyed as a library's is. Raises KeyStoreAway as `erase_library`.
+    """
     await hold_library(db, account.library_id, to_erase=True)
+    await platform.erasure_keys.require_store()
     files = delete(File).where(File.library_id == account.library_id, File.account_id == account.id)
     blobs = list(await db.scalars(files.returning(File.blob)))
     blobs += await _remove_archives(db, account)
     await revoke_after_commit(db, platform, account.library_id, account.id)
+    if account.has_key:
+        _doom_keys(db, platform, [account.id])
     await db.delete(account)
     await _doom(db, platform, blobs)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from privateshare.platform.blobs.sealed import put_sealed, read_sealed
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Account, DoomedBlob, File
 from privateshare.platform.library.encoding import array_texts, at_rest, fingerprint, json_array, plain
-from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
+from privateshare.platform.library.libraries import FILE_HASH, OpenAccount, OpenLibrary
 from privateshare.platform.library.spool import Slot
 from privateshare.protocol.window import ALL_TIME, Window, hull
 from privateshare.sources.contract import JsonObject, ObjectSchema
@@ -44,26 +44,33 @@ class Shelf:
     blobs: BlobStore
     library: OpenLibrary
 
-    def write_slot(self, schema: ObjectSchema, existing: Sequence[File], entries: Iterable[Entry]) -> list[WrittenFile]:
-        """Merges objects into a slot's files; gives those whose content changed. Blocks. Later objects win."""
+    def write_slot(
+        self, account_id: UUID, schema: ObjectSchema, existing: Sequence[File], entries: Iterable[Entry]
+    ) -> list[WrittenFile]:
+        """Merge objects into the files of an account's slot; give those whose content changed. Blocks.
+
+        Later objects win.
+        """
+        account = self.library.account(account_id)
         merged = {entry.entity_id: entry for file in existing for entry in self._entries(schema, file)}
         merged.update((entry.entity_id, entry) for entry in entries)
         ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id))
         parts = [ordered[start : start + MAX_OBJECTS] for start in range(0, len(ordered), MAX_OBJECTS)]
         known = {file.part: self.sha256(file) for file in existing}
         return [
-            self._write(part, data, entries)
+            self._write(account, part, data, entries)
             for part, entries in enumerate(parts, start=1)
             if fingerprint(data := json_array(entry.data for entry in entries)) != known.get(part)
         ]
 
     def kept(self, file: File) -> Iterator[bytes]:
         """A file's bytes as they are kept: zstd. Raises BlobNotFound, SealBroken."""
-        return read_sealed(self.blobs, file.blob, self.library.key.value, self.library.blob_context(file.blob))
+        key = self.library.account(file.account_id).key
+        return read_sealed(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
 
     def sha256(self, file: File) -> str:
         """The hash of a file's plain JSON, which is sealed too: it would confirm a guess of what is in it."""
-        return self.library.open(FILE_HASH, file.blob, file.sealed_sha256).decode()
+        return self.library.account(file.account_id).open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
     def texts(self, file: File) -> list[bytes]:
         """A file's objects as they are kept, with every digit of their numbers."""
@@ -76,10 +83,10 @@ class Shelf:
     def _entries(self, schema: ObjectSchema, file: File) -> Iterator[Entry]:
         return (entry_of(schema, orjson.loads(text), text) for text in self.texts(file))
 
-    def _write(self, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
+    def _write(self, account: OpenAccount, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
         blob = self.library.blob(f"file/{uuid4()}")
-        put_sealed(self.blobs, blob, self.library.key.value, self.library.blob_context(blob), [at_rest(data)])
-        sealed_sha256 = self.library.seal(FILE_HASH, blob, fingerprint(data).encode())
+        put_sealed(self.blobs, blob, account.key.value, self.library.blob_context(blob), [at_rest(data)])
+        sealed_sha256 = account.seal(FILE_HASH, blob, fingerprint(data).encode())
         return WrittenFile(part, len(entries), blob, len(data), sealed_sha256, _window_of(entries))
 
 

@@ -76,6 +76,12 @@ def new_data_key() -> DataKey:
     return DataKey(os.urandom(KEY_BYTES))
 
 
+def account_key(data_key: DataKey, account_id: UUID, erasure_key: bytes) -> DataKey:
+    """Make the key of an account of the library's data key and of the account's own erasure key."""
+    info = b"privateshare account key 1\0" + account_id.bytes
+    return DataKey(HKDF(SHA256(), KEY_BYTES, None, info).derive(data_key.value + erasure_key))
+
+
 def seal_value(key: DataKey, purpose: str, owner: object, value: bytes) -> bytes:
     """A small value sealed for one purpose and one owner."""
     return seal(key.value, seal_context(purpose, owner), value)

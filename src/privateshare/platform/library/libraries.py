@@ -1,20 +1,28 @@
 """A person's library and its key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InternalError
 from privateshare.platform.blobs.sealing import SealBroken
-from privateshare.platform.db.tables import Library
+from privateshare.platform.db.tables import Account, Library
 from privateshare.platform.keystore.store import KeyMissing
-from privateshare.platform.library.keys import DataKey, new_data_key, open_value, seal_context, seal_value
+from privateshare.platform.library.keys import (
+    DataKey,
+    account_key,
+    new_data_key,
+    open_value,
+    seal_context,
+    seal_value,
+)
 from privateshare.platform.runtime import Platform
 
 FILE_HASH = "file hash"  # what the hash of a file is sealed for
+LOST = "This person's data cannot be read; the operator of the platform was told"
 
 log = structlog.get_logger()
 
@@ -27,12 +35,31 @@ class KeyLost(InternalError):
     """A library is there, and its key is not, or is another's: nobody erased it, and the operator must look."""
 
 
+class AccountGone(Exception):
+    """An account was erased, or connected, since its library was opened: whoever asks again sees it as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenLibrary:
-    """A library with its data key at hand."""
+    """A library with its data key at hand, and the erasure keys of its accounts.
+
+    `account_keys` has None for an account from before accounts had keys; `lost_accounts` are those whose key is lost.
+    """
 
     id: UUID
     key: DataKey
+    account_keys: dict[UUID, bytes | None] = field(default_factory=dict, repr=False, compare=False)
+    lost_accounts: frozenset[UUID] = frozenset()
+
+    def account(self, account_id: UUID) -> "OpenAccount":
+        """Give an account with its key. Raises AccountGone, or KeyLost if its key is."""
+        if account_id in self.lost_accounts:
+            raise KeyLost(LOST)
+        try:
+            erasure_key = self.account_keys[account_id]
+        except KeyError as error:
+            raise AccountGone from error
+        return OpenAccount(self, self.key if erasure_key is None else account_key(self.key, account_id, erasure_key))
 
     def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
         """A small value sealed with the library's key, for one purpose and one owner within it."""
@@ -49,6 +76,22 @@ class OpenLibrary:
     def blob_context(self, blob: str) -> bytes:
         """What a blob's seal is bound to."""
         return seal_context("blob", blob)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccount:
+    """An account of a library with its key at hand: all that came from its source is sealed with that."""
+
+    library: OpenLibrary
+    key: DataKey
+
+    def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
+        """Seal a small value with the account's key, for one purpose and one owner within the library."""
+        return seal_value(self.key, f"{self.library.id} {purpose}", owner, value)
+
+    def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
+        """Open what `seal` sealed. Raises SealBroken."""
+        return open_value(self.key, f"{self.library.id} {purpose}", owner, sealed)
 
 
 def blob_prefix(library_id: UUID) -> str:
@@ -71,28 +114,45 @@ async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
 
 
 async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -> OpenLibrary:
-    """Give a library with its key.
+    """Give a library with its key, and the keys of its accounts.
 
     Raises LibraryGone if it was erased, KeyLost if its key is missing though it was not, KeyStoreAway.
     """
-    library = await db.get(Library, library_id)
-    if library is None:
+    with_accounts = select(Library.wrapped_key, Account.id, Account.has_key).outerjoin(Account)
+    rows = (await db.execute(with_accounts.where(Library.id == library_id))).all()
+    if not rows:
         raise LibraryGone
+    keys = platform.erasure_keys
     try:
-        erasure_key = await platform.erasure_keys.read(library_id)
-        return OpenLibrary(library_id, platform.master_key.unwrap(library.wrapped_key, library_id, erasure_key))
+        key = platform.master_key.unwrap(rows[0].wrapped_key, library_id, await keys.read(library_id))
     except (KeyMissing, SealBroken) as error:
-        await _require_not_erased(platform, library_id)
-        log.error("a library cannot be opened: its key is lost", library=str(library_id), reason=str(error))
-        platform.metrics.count_lost_key()
-        raise KeyLost("This person's data cannot be read; the operator of the platform was told") from error
+        if not await _is_there(platform, Library.id == library_id):
+            raise LibraryGone from error
+        _tell_lost(platform, str(error), library=str(library_id))
+        raise KeyLost(LOST) from error
+    older = [id_ for _, id_, has_key in rows if has_key is False]
+    with_keys = [id_ for _, id_, has_key in rows if has_key]
+    accounts = dict.fromkeys(older) | await keys.read_all(with_keys)
+    lost = [id_ for id_ in with_keys if id_ not in accounts and await _is_there(platform, Account.id == id_)]
+    for id_ in lost:
+        _tell_lost(platform, "there is no key of the account", library=str(library_id), account=str(id_))
+    return OpenLibrary(library_id, key, accounts, frozenset(lost))
 
 
-async def _require_not_erased(platform: Platform, library_id: UUID) -> None:
-    """Raises LibraryGone if the library was erased since the caller's transaction saw it."""
+async def add_account_key(platform: Platform, library: OpenLibrary, account_id: UUID) -> None:
+    """Create the erasure key of a new account, whose row comes first, as with libraries. Raises KeyStoreAway."""
+    library.account_keys[account_id] = await platform.erasure_keys.create(account_id)
+
+
+async def _is_there(platform: Platform, row: ColumnElement[bool]) -> bool:
+    """Whether the row of a missing key is there: the caller's transaction may still see one that was erased."""
     async with platform.database.transaction() as db:
-        if await db.get(Library, library_id) is None:
-            raise LibraryGone
+        return bool(await db.scalar(select(exists().where(row))))
+
+
+def _tell_lost(platform: Platform, reason: str, **whose: str) -> None:
+    log.error("a library cannot be opened: its key is lost", reason=reason, **whose)
+    platform.metrics.count_lost_key()
 
 
 async def hold_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = False) -> None:

@@ -75,8 +75,8 @@ class Reading:
 
     async def older_accounts(self) -> Delivery:
         """accounts.json in its older shape, and never compressed. Protocol 14 (c), (f)."""
-        library = await self._library()
         accounts = await consented_accounts(self.db, self.consent.id)
+        library = await self._library()
         told = [
             {"id": view.id, "name": view.username, "service": {"name": view.service_provider_name}}
             for view in (account_view(account, library) for account in accounts)

@@ -11,9 +11,19 @@ import structlog
 from sqlalchemy import func, select, text, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.incoming import LONGEST_ARRIVAL
-from privateshare.platform.db.tables import Archive, DoomedKey, File, Library, PushedFile, SigningKey, StoredFile
+from privateshare.platform.db.tables import (
+    Account,
+    Archive,
+    DoomedKey,
+    File,
+    Library,
+    PushedFile,
+    SigningKey,
+    StoredFile,
+)
 from privateshare.platform.library.erasure import destroy_doomed_keys
 from privateshare.platform.runtime import Platform
 
@@ -70,7 +80,7 @@ async def sweep_orphans(platform: Platform, age: timedelta = AGE) -> int:
 
 
 async def sweep_orphan_keys(platform: Platform, age: timedelta = AGE) -> int:
-    """Destroy the erasure keys of this age that no library has; how many. Raises KeyStoreAway.
+    """Destroy the erasure keys of this age that no library and no account has; how many. Raises KeyStoreAway.
 
     The transaction that created them was rolled back. As with blobs, keys from before the database are left alone.
     """
@@ -79,22 +89,30 @@ async def sweep_orphan_keys(platform: Platform, age: timedelta = AGE) -> int:
     while page := await asyncio.to_thread(lambda: list(islice(names, PAGE))):
         found += await _doom_orphan_keys(platform, page)
     if found:
-        log.warning("erasure keys that no library has are destroyed", count=found)
+        log.warning("erasure keys that belong to nothing are destroyed", count=found)
         await destroy_doomed_keys(platform)
     return found
 
 
 async def _doom_orphan_keys(platform: Platform, names: Sequence[UUID]) -> int:
-    """Note for destruction those of these keys that no library has, nor will have."""
+    """Note for destruction those of these keys that no library and no account has, nor will have."""
     async with platform.database.transaction() as db:
-        # Waits for libraries that are being created, whatever any clock says: their rows come before their keys.
+        orphans = await _without_row(db, names)
+        if not orphans:
+            return 0
+        # Wait for those that are being created, whatever any clock says: their rows come before their keys.
         await db.execute(text(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}"))
-        await db.execute(text("LOCK TABLE libraries IN SHARE MODE"))
-        orphans = set(names) - set(await db.scalars(select(Library.id).where(Library.id.in_(names))))
+        await db.execute(text("LOCK TABLE libraries, accounts IN SHARE MODE"))
+        orphans = await _without_row(db, orphans)
         if orphans:
-            rows = [{"name": name} for name in orphans]
-            await db.execute(insert(DoomedKey).on_conflict_do_nothing(), rows)
+            await db.execute(insert(DoomedKey).on_conflict_do_nothing(), [{"name": name} for name in orphans])
     return len(orphans)
+
+
+async def _without_row(db: AsyncSession, names: Sequence[UUID]) -> list[UUID]:
+    named = union_all(*(select(table.id).where(table.id.in_(names)) for table in (Library, Account)))
+    known = set(await db.scalars(named))
+    return [name for name in names if name not in known]
 
 
 async def _first_moment(platform: Platform) -> datetime:

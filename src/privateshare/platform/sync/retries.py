@@ -10,6 +10,7 @@ from procrastinate.jobs import Job
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, TimeoutError
 
 from privateshare.platform.keystore.store import KeyStoreAway
+from privateshare.platform.library.libraries import AccountGone
 
 PAUSES = (2, 10, 30, 60)  # seconds: apps give up after five minutes (protocol 6.1)
 MAX_TRIES = len(PAUSES) + 1
@@ -24,6 +25,7 @@ PASSING = (
     psycopg.OperationalError,
     StoreError,
     KeyStoreAway,
+    AccountGone,
     OSError,
 )
 

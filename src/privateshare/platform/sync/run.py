@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.blobs.sealed import SealedReader
 from privateshare.platform.db.tables import Account, Archive, Consent, Session, SessionSync, Sync
 from privateshare.platform.library.accounts import account_identity
-from privateshare.platform.library.archives import archives_to_import, discard_archive
+from privateshare.platform.library.archives import archive_key, archives_to_import, discard_archive
 from privateshare.platform.library.collected import Asked, record_collected
 from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.files import Shelf, record_files, slot_files
@@ -157,7 +157,9 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
         run = Run(platform, library, sync_id, account, source, left_out=left_out)
         run.known_cursors = dict.fromkeys(source.info.object_types)
         if account.sealed_cursors is not None:
-            known: dict[str, str] = orjson.loads(library.open(CURSORS, account.id, account.sealed_cursors))
+            known: dict[str, str] = orjson.loads(
+                library.account(account.id).open(CURSORS, account.id, account.sealed_cursors)
+            )
             run.known_cursors |= {
                 int(type_): cursor for type_, cursor in known.items() if int(type_) in run.known_cursors
             }
@@ -211,7 +213,8 @@ async def _import_archives(run: Run) -> None:
 
 async def _import_archive(run: Run, archive: Archive) -> None:
     identity, context = account_identity(run.account, run.library), run.library.blob_context(archive.blob)
-    reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, run.library.key.value, context)
+    key = archive_key(archive, run.library)
+    reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
     with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened:
         connection = Connection(archive=opened, provider_account_id=identity.provider_account_id)
         await _fetch_from(run, connection)
@@ -285,7 +288,7 @@ async def _write_files(run: Run, spool: Spool) -> None:
             await _require_wanted(db, run)
             await _require_access(db, run)
             existing = await slot_files(db, run.account, slot)
-            written = await asyncio.to_thread(shelf.write_slot, schema, existing, spool.entries(slot))
+            written = await asyncio.to_thread(shelf.write_slot, run.account.id, schema, existing, spool.entries(slot))
             await record_files(db, run.account, slot, schema, written)
 
 
@@ -307,7 +310,7 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
         sync.finished_at = account.updated_at = datetime.now(UTC)
         if failure is None:
             cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
-            account.sealed_cursors = run.library.seal(CURSORS, account.id, orjson.dumps(cursors))
+            account.sealed_cursors = run.library.account(account.id).seal(CURSORS, account.id, orjson.dumps(cursors))
         if failure is None and run.source.info.medmij is not None:
             record_collected(account, run.library, run.source.info.medmij, run.asked)
         outcome = sync.outcome

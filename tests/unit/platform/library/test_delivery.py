@@ -24,6 +24,7 @@ from privateshare.sources.contract import JsonObject, ObjectSchema
 from privateshare.sources.entries import entry_of
 
 FHIR = ObjectSchema("fhir", "4.0.1")
+ACCOUNT = uuid4()
 JANUARY = Window(1_767_225_600_000, 1_769_903_999_999)  # of 2026
 
 
@@ -38,11 +39,11 @@ def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
         for thing in things:
             spool.add(ObjectType.OBSERVATION, thing)
         for slot in spool.slots():
-            for written in shelf.write_slot(FHIR, [], spool.entries(slot)):
+            for written in shelf.write_slot(ACCOUNT, FHIR, [], spool.entries(slot)):
                 window = written.window or ALL_TIME
                 found.append(
                     File(
-                        account_id=uuid4(),
+                        account_id=ACCOUNT,
                         name=f"D{slot.month}",
                         service_group=ServiceGroup.MEDICAL,
                         service_type=ServiceType.FHIR_FILE,
@@ -81,7 +82,7 @@ def read(shelf: Shelf, files: list[File], may: Readable) -> dict[str, list[str]]
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    return Shelf(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key()))
+    return Shelf(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"}))
 
 
 def within(*windows: Window) -> Readable:

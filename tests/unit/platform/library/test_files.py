@@ -22,7 +22,7 @@ from privateshare.platform.library import files
 from privateshare.platform.library.encoding import array_texts, at_rest, compressed, delivered, json_array, plain
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.keys import new_data_key
-from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.libraries import AccountGone, KeyLost, OpenLibrary
 from privateshare.platform.library.spool import Slot, Spool
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.window import ALL_TIME, Window
@@ -32,6 +32,7 @@ from privateshare.sources.entries import Entry, entry_of
 DIGIME, FHIR = ObjectSchema("digime", "1.0.0"), ObjectSchema("fhir", "4.0.1")
 DAY = 86_400_000
 PLAYS = 406
+ACCOUNT = uuid4()
 
 
 def thing(number: int, created: int | None = None, **more: Any) -> JsonObject:
@@ -128,11 +129,15 @@ class Slots:
 
     def write(self, things: Iterable[JsonObject], schema: ObjectSchema = DIGIME) -> list[int]:
         """The numbers of the parts that were written."""
-        written = self.shelf.write_slot(schema, self.files, [entry_of(schema, one) for one in things])
+        written = self.shelf.write_slot(ACCOUNT, schema, self.files, [entry_of(schema, one) for one in things])
         kept = {file.part: file for file in self.files}
         for one in written:
             kept[one.part] = File(
-                part=one.part, blob=one.blob, sealed_sha256=one.sealed_sha256, object_count=one.object_count
+                account_id=ACCOUNT,
+                part=one.part,
+                blob=one.blob,
+                sealed_sha256=one.sealed_sha256,
+                object_count=one.object_count,
             )
             self.windows[one.part] = one.window
         self.files = [kept[part] for part in sorted(kept)]
@@ -151,7 +156,7 @@ class Slots:
 
 @pytest.fixture
 def slot() -> Slots:
-    return Slots(Shelf(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key())), [])
+    return Slots(Shelf(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"})), [])
 
 
 def test_objects_are_kept_in_the_order_of_time(slot: Slots) -> None:
@@ -192,7 +197,7 @@ def test_a_large_slot_has_several_files(slot: Slots, monkeypatch: pytest.MonkeyP
 @settings(max_examples=40, deadline=None)
 def test_merging_is_as_if_all_had_come_at_once(syncs: list[list[int]]) -> None:
     """However objects are spread over syncs, the files end up the same."""
-    library = OpenLibrary(uuid4(), new_data_key())
+    library = OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"})
     bit_by_bit, at_once = (Slots(Shelf(CloudBlobs("memory:///"), library), []) for _ in range(2))
     for numbers in syncs:
         bit_by_bit.write(thing(number) for number in numbers)
@@ -239,10 +244,20 @@ def test_files_are_sealed_for_their_library_and_place(slot: Slots) -> None:
     writer.write(raw)
     writer.commit()
     with pytest.raises(SealBroken):
-        slot.shelf.objects(File(blob=stolen))
-    stranger = replace(slot.shelf, library=OpenLibrary(slot.shelf.library.id, new_data_key()))
-    with pytest.raises(SealBroken):
-        stranger.objects(file)
+        slot.shelf.objects(File(account_id=ACCOUNT, blob=stolen))
+    mine = slot.shelf.library
+    for key, keys in (
+        (new_data_key(), mine.account_keys),
+        (mine.key, {ACCOUNT: b"another"}),
+        (mine.key, {ACCOUNT: None}),
+    ):
+        stranger = replace(slot.shelf, library=OpenLibrary(mine.id, key, keys))
+        with pytest.raises(SealBroken):
+            stranger.objects(file)
+    with pytest.raises(AccountGone):
+        replace(slot.shelf, library=OpenLibrary(mine.id, mine.key)).objects(file)
+    with pytest.raises(KeyLost):
+        replace(slot.shelf, library=replace(mine, lost_accounts=frozenset({ACCOUNT}))).objects(file)
 
 
 # --- encodings ---

@@ -26,7 +26,8 @@ def asked(address: str, minutes: int = 0, *, whole: bool = True, type_: int = Ob
 
 def recorded(*syncs: Sequence[Asked]) -> list[str]:
     """The addresses that are kept of what these syncs asked, one after the other."""
-    library, account = OpenLibrary(uuid4(), new_data_key()), Account(id=uuid4())
+    account = Account(id=uuid4())
+    library = OpenLibrary(uuid4(), new_data_key(), {account.id: b"its key"})
     for sync in syncs:
         record_collected(account, library, SERVICE, sync)
     kept = collected_of(account, library)
@@ -58,7 +59,8 @@ def test_of_each_type_the_last_whole_request_and_the_last_for_changes_are_kept()
 
 def test_what_was_asked_of_another_service_is_not_told_of_this_one() -> None:
     """An operator who names a server anew does not make what was collected before come from elsewhere."""
-    library, account = OpenLibrary(uuid4(), new_data_key()), Account(id=uuid4())
+    account = Account(id=uuid4())
+    library = OpenLibrary(uuid4(), new_data_key(), {account.id: b"its key"})
     record_collected(account, library, MedMijService("older@medmij", "28"), [asked("https://old/")])
     record_collected(account, library, SERVICE, [asked("https://new/", whole=False)])
     assert collected_of(account, library) == Collected(SERVICE, (asked("https://new/", whole=False),))
