@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
-import orjson
 import pytest
 from sqlalchemy import select, text, update
 
@@ -22,7 +21,7 @@ from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.spool import Slot
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
-from privateshare.sources.entries import Entry
+from privateshare.sources.entries import entry_of
 from privateshare.sources.registry import all_sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.test_wire_pushing import IMPORT, descriptor
@@ -152,8 +151,8 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
         account = (await db.scalars(select(Account).where(Account.library_id == library))).one()
         shelf = Shelf(people.platform.blobs, await open_library(db, people.platform, library))
         things = [{"entityid": f"19_{n:06}", "createddate": 916_000_000_000, "text": "x" * 4096} for n in range(13_000)]
-        entries = [Entry(thing["entityid"], thing["createddate"], orjson.dumps(thing)) for thing in things]
-        await record_files(db, account, slot, schema, shelf.write_slot(schema, [], entries))
+        entries = [entry_of(schema, thing) for thing in things]
+        await record_files(db, account, slot, schema, shelf.write_slot(account.id, schema, [], entries))
     return wire, tokens, library
 
 
