@@ -186,12 +186,15 @@ class DeviceNumbers:
 
 
 def _total(bucket: _Bucket, devices: DeviceNumbers) -> float:
+    keys, values = bucket.keys, bucket.values
+    if len({key & _DEVICE_MASK for key in keys}) == 1:
+        if len(set(keys)) == len(keys):
+            return sum(values)
+        return sum(value for _, value in sorted(set(zip(keys, values, strict=True))))
     by_device: defaultdict[int, set[_Sample]] = defaultdict(set)  # the same sample twice is one
-    for key, value in zip(bucket.keys, bucket.values, strict=True):
+    for key, value in zip(keys, values, strict=True):
         start = key >> _START_BITS
         by_device[key & _DEVICE_MASK].add((start, start + (key >> _DEVICE_BITS & _LENGTH_MASK), value))
-    if len(by_device) == 1:
-        return sum(value for samples in by_device.values() for _, _, value in sorted(samples))
     total, covered = 0.0, list[_Interval]()
     for _, samples in sorted(by_device.items(), key=lambda one: _precedence(one[0], one[1], devices)):
         ordered = sorted(samples)
