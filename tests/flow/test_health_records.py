@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from examples.walking import Browser, consent
 
-from tests.flow.consenting import accounts, ask, asking_contract, opened
+from tests.flow.consenting import accounts, ask, asking_contract, opened, refer
 from tests.flow.people import FHIR_FILE, People
 from tests.flow.test_wire_sessions import read, wait_until_over
 from tests.flow.wire import Tokens, Wire
@@ -63,3 +63,21 @@ async def test_two_people_in_one_record_are_refused(wire: Wire) -> None:
     assert browser.page is not None
     assert (browser.page.name, browser.page.status) == ("connect", 422)
     assert "records of several people" in browser.page.html
+
+
+async def test_objects_of_one_id_from_two_hospitals_are_both_delivered(wire: Wire, tmp_path: Path) -> None:
+    """Also when the same export is uploaded again under another name, and once each."""
+    tokens, found = shared(wire, CASES / "fhir-same-id-two-hospitals.zip")
+    assert sorted(thing["valueQuantity"]["value"] for thing in found) == [70, 99]
+    again = tmp_path / "export (1).zip"
+    again.write_bytes((CASES / "fhir-same-id-two-hospitals.zip").read_bytes())
+    asking = refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}")
+    consent(Browser(), asking.url, {FHIR_FILE: again})
+    found = resources(wire, tokens, asking.session)
+    assert sorted(thing["valueQuantity"]["value"] for thing in found) == [70, 99]
+
+
+async def test_what_a_history_says_was_deleted_is_not_delivered(wire: Wire) -> None:
+    """Though an older version of it is in the same file."""
+    _, found = shared(wire, CASES / "fhir-history-deleted.json")
+    assert found == []

@@ -70,7 +70,9 @@ async def new_file(db: AsyncSession, library_id: UUID) -> None:
     account = await db.scalar(select(Account).where(Account.library_id == library_id))
     assert account is not None
     schema = all_sources()[SPOTIFY].info.schema
-    await record_files(db, account, Slot(PLAYS, 202610), schema, [WrittenFile(1, 1, "library/none", 1, "")])
+    await record_files(
+        db, account, Slot(PLAYS, 202610), schema, [WrittenFile(1, 1, "library/none", 1, b"", None, None)]
+    )
 
 
 async def changed_file(db: AsyncSession, library_id: UUID) -> None:

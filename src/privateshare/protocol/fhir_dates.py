@@ -1,8 +1,8 @@
-"""Which dates of a FHIR resource say when it was, and what stretch of time they name. ADR 0015.
+"""Which dates of a FHIR resource say when it was, and what stretch of time they name. ADR 0020.
 
 The rule goes by the names of elements, as they are in any version of FHIR from DSTU2 to R5, and not by a list for each
 type, so that it holds for types and elements that nobody thought of. Whoever changes it so that more elements count
-must have `dated_from` and `dated_to` of all files of schema `fhir` forgotten by a migration.
+must have `sealed_dates` of all files of schema `fhir` forgotten by a migration.
 """
 
 import re

@@ -1,14 +1,16 @@
 """When an object happened: what decides its month's file, and whether a time range holds it. Protocol 5.2, 6.6."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from privateshare.protocol.dates import read_milliseconds
 from privateshare.protocol.fhir_dates import fhir_window, first_moment, read_element
 from privateshare.protocol.window import ALL_TIME, Window, hull
 
+DAY = 86_400_000  # milliseconds
 DIGIME = "digime"
 FHIR = "fhir"
 
@@ -161,3 +163,17 @@ def month_of(moment: int | None) -> int | None:
     except (ValueError, OverflowError, OSError):
         return None
     return when.year * 100 + when.month
+
+
+def month_window(month: int | None) -> Window | None:
+    """Return the stretch of a month given as yyyymm (UTC); None for no month."""
+    if month is None:
+        return None
+    year, number = divmod(month, 100)
+    start = datetime(year, number, 1, tzinfo=UTC)
+    days = monthrange(year, number)[1]
+    return Window(_milliseconds(start), _milliseconds(start + timedelta(days=days - 1)) + DAY - 1)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

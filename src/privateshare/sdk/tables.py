@@ -184,12 +184,17 @@ class _Content:
     def identity(self, thing: Record) -> int:
         """Identify an object across files: by its id within the account that it came from, or else by all of it.
 
-        Two accounts may have different objects of one id, such as two hospitals that count from 1.
+        Two accounts may have different objects of one id, such as two hospitals that count from 1. So may two patients
+        or two systems in one account.
         """
         if "entityid" in thing:
             return hash((self.account, str(thing["entityid"])))
         if "resourceType" in thing and "id" in thing:
-            return hash((self.account, str(thing["resourceType"]), str(thing["id"])))
+            told = [("subject", "reference"), ("patient", "reference"), ("meta", "source")]
+            places = [
+                str(part[name]) for where, name in told if isinstance(part := thing.get(where), dict) and name in part
+            ]
+            return hash((self.account, str(thing["resourceType"]), str(thing["id"]), *places))
         return hash(json.dumps(thing, sort_keys=True))
 
 

@@ -19,6 +19,7 @@ from privateshare.sources.failures import LeftOut
 from privateshare.sources.failures import NeedsLogin as NeedsLogin
 from privateshare.sources.failures import SourceFailure as SourceFailure
 from privateshare.sources.failures import TryLater as TryLater
+from privateshare.sources.identity import Deletion, Mark
 
 PAGE_OBJECTS = 1000
 PAGE_BYTES = 8 * 1024 * 1024  # as JSON; objects with attachments have megabytes each
@@ -148,6 +149,8 @@ class Page:
     """Some mapped objects of one object type, at most PAGE_OBJECTS. `cursor`: where a later sync may go on.
 
     `texts`: the JSON of each object in one line, where it is kept as it was written, with every digit of its numbers.
+    `marks`: what tells each object from others of the same id, where they may be of several places; one without a mark
+    replaces all others with its id. `deletions`: what was deleted where it comes from.
     `asked`: the address whose answer this page ends.
     """
 
@@ -156,6 +159,8 @@ class Page:
     cursor: str | None = None
     asked: str | None = field(default=None, repr=False)
     texts: Sequence[bytes] | None = field(default=None, repr=False)
+    marks: Sequence[Mark | None] | None = field(default=None, repr=False)
+    deletions: Sequence[Deletion] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +173,37 @@ class Skipped:
     status: int
 
 
-def pages(objects: Iterable[tuple[int, JsonObject] | tuple[int, JsonObject, bytes]]) -> Iterator[Page]:
-    """Objects with their types in pages of a fair size, for sources that have no pages of their own.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An object on its way into a page, with what pages have of it."""
 
-    An object may come with its text (`Page.texts`). However many types there are, no more than
-    PAGE_OBJECTS objects and about PAGE_BYTES wait at a time.
+    object_type: int
+    thing: JsonObject
+    text: bytes | None = None
+    mark: Mark | None = None
+
+
+def pages(objects: Iterable[tuple[int, JsonObject] | Written | Deletion]) -> Iterator[Page]:
+    """Yield objects, given with their types, in pages of a fair size, for sources that have no pages of their own.
+
+    However many types there are, no more than PAGE_OBJECTS objects and about PAGE_BYTES wait at a time.
     """
-    waiting: dict[int, list[tuple[JsonObject, bytes]]] = {}
+    waiting: dict[int, list[tuple[Written, bytes]]] = {}
+    deletions: list[Deletion] = []
     sizes: Counter[int] = Counter()
     count = 0
-    for object_type, thing, *texts in objects:
-        text = texts[0] if texts else one_line(thing)
-        waiting.setdefault(object_type, []).append((thing, text))
-        sizes[object_type] += len(text)
+    for one in objects:
+        if isinstance(one, Deletion):
+            deletions.append(one)
+            if len(deletions) == PAGE_OBJECTS:
+                yield Page(one.object_type, (), deletions=deletions)
+                deletions = []
+            continue
+        if isinstance(one, tuple):
+            one = Written(*one)
+        text = one.text if one.text is not None else one_line(one.thing)
+        waiting.setdefault(one.object_type, []).append((one, text))
+        sizes[one.object_type] += len(text)
         count += 1
         if count == PAGE_OBJECTS or sizes.total() >= PAGE_BYTES:
             largest = max(sizes, key=lambda kind: sizes[kind])
@@ -189,10 +212,15 @@ def pages(objects: Iterable[tuple[int, JsonObject] | tuple[int, JsonObject, byte
             count -= len(page)
             yield _page(largest, page)
     yield from (_page(object_type, page) for object_type, page in waiting.items())
+    if deletions:
+        yield Page(deletions[0].object_type, (), deletions=deletions)
 
 
-def _page(object_type: int, written: Sequence[tuple[JsonObject, bytes]]) -> Page:
-    return Page(object_type, [thing for thing, _ in written], texts=[text for _, text in written])
+def _page(object_type: int, written: Sequence[tuple[Written, bytes]]) -> Page:
+    marks = [one.mark for one, _ in written if one.mark is not None]
+    return Page(
+        object_type, [one.thing for one, _ in written], texts=[text for _, text in written], marks=marks or None
+    )
 
 
 def one_line(thing: JsonObject) -> bytes:

@@ -132,6 +132,23 @@ def test_objects_of_one_id_from_two_places_are_two():
     assert len(table) == table.to_arrow().num_rows == 3
 
 
+def test_objects_of_one_id_about_two_patients_are_two():
+    """In files of one account too; an update of one replaces it, whatever else of it changed."""
+
+    def observation(number: int, patient: str, **more: str) -> dict[str, object]:
+        return {"resourceType": "Observation", "id": "1", "n": number, "subject": {"reference": patient, **more}}
+
+    name = "18_2_9001_1_132_D2026{}_1.json"
+    found = tables(
+        [
+            file(name.format("01"), [observation(1, "Patient/e1a")], updated=1),
+            file(name.format("02"), [observation(2, "Patient/77")], updated=1),
+            file(name.format("01"), [observation(3, "Patient/e1a", display="Ana")], updated=2),
+        ]
+    )
+    assert sorted(record["n"] for record in found["observation"].records()) == [2, 3]
+
+
 def test_columns_of_mixed_kinds_become_text():
     """A number here and a text there, as older providers have it."""
     mixed = file("18_5_19_1_406_D202601_1.json", [{"entityid": "1", "x": 7}, {"entityid": "2", "x": "seven"}])

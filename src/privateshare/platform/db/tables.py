@@ -31,7 +31,6 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     func,
-    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
@@ -219,8 +218,8 @@ class File(Table):
     """A mapped file: objects of one type, of one account, of one month (yyyymm, UTC). Protocol 6.2, 6.6.
 
     `updated_at` in milliseconds; it grows only when the content changed. `size` and the hash are of the plain JSON.
-    Everything in it that has a date lies between `dated_from` and `dated_to` (milliseconds; None is open), so that a
-    file can be passed on unread where that is inside of what may be read. `dated`: whether anything in it has a date.
+    `sealed_dates`: between which dates everything in it lies that has one, so that a file can be passed on unread where
+    that is inside of what may be read. `sealed_origins`: where its objects are from, if that is known.
     """
 
     __tablename__ = "files"
@@ -236,13 +235,12 @@ class File(Table):
     schema_standard: Mapped[str]
     schema_version: Mapped[str]
     object_count: Mapped[int]
-    dated: Mapped[bool] = mapped_column(server_default=true())
-    dated_from: Mapped[int | None] = mapped_column(BigInteger)
-    dated_to: Mapped[int | None] = mapped_column(BigInteger)
     updated_at: Mapped[int] = mapped_column(BigInteger)
     blob: Mapped[str] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     sealed_sha256: Mapped[bytes]
+    sealed_dates: Mapped[bytes | None]
+    sealed_origins: Mapped[bytes | None]
     __table_args__ = (
         ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
         UniqueConstraint("library_id", "name"),

@@ -20,9 +20,9 @@ from privateshare.platform.library.encoding import (
 from privateshare.platform.library.files import Shelf
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.messages import Compression, FileEntry, Schema, SessionOptions
-from privateshare.protocol.object_time import object_window
+from privateshare.protocol.object_time import month_window, object_window
 from privateshare.protocol.scope import Kind, Reach, allows, reach_of_contract, reach_of_scope
-from privateshare.protocol.window import Window
+from privateshare.protocol.window import ALL_TIME, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,23 @@ class Readable:
     reaches: tuple[Reach, ...]
     compression: Compression
 
-    def allows_file(self, file: File) -> bool:
-        """Whether anything in this file may be read, as far as the dates tell that it was written with."""
+    def allows_kind(self, file: File) -> bool:
+        """Whether objects of this file's type may be read."""
         kind = Kind(file.service_group, file.service_type, file.object_type)
-        window = _window(file)
-        return all(reach.allows_kind(kind) and (window is None or reach.touches(window)) for reach in self.reaches)
+        return all(reach.allows_kind(kind) for reach in self.reaches)
 
-    def allows_whole(self, file: File) -> bool:
-        """Whether everything in this file may be read, as far as the dates tell that it was written with."""
-        return all(reach.allows_time(_window(file)) for reach in self.reaches)
+    @property
+    def has_limit(self) -> bool:
+        """Whether there are times of which nothing may be read."""
+        return any(reach.windows is not None for reach in self.reaches)
+
+    def touches(self, window: Window | None) -> bool:
+        """Whether anything of a file may be read whose objects' dates lie in a stretch of time."""
+        return window is None or all(reach.touches(window) for reach in self.reaches)
+
+    def allows_whole(self, window: Window | None) -> bool:
+        """Whether everything of such a file may be read."""
+        return all(reach.allows_time(window) for reach in self.reaches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,6 @@ class Delivery:
         return header if self.compression is Compression.NONE else header | {"compression": self.compression.value}
 
 
-def _window(file: File) -> Window | None:
-    return Window(file.dated_from, file.dated_to) if file.dated else None
-
-
 def readable(contract: Contract, consent: Consent, session: Session) -> Readable:
     """What a session may read: the contract as it is, the one that the person saw, and the session's own scope."""
     options = SessionOptions.model_validate(session.options)
@@ -85,15 +89,15 @@ def readable(contract: Contract, consent: Consent, session: Session) -> Readable
 
 
 async def readable_files(db: AsyncSession, consent: Consent, may: Readable) -> list[File]:
-    """The files that a session may read, at least in part."""
+    """The files of which a session may read something, as far as their object types tell."""
     files = await db.scalars(_files_of(consent).order_by(File.name))
-    return [file for file in files if may.allows_file(file)]
+    return [file for file in files if may.allows_kind(file)]
 
 
 async def readable_file(db: AsyncSession, consent: Consent, may: Readable, name: str) -> File | None:
-    """The file of this name, if the session may read any of it."""
+    """The file of this name, if the session may read any of it, as far as its object type tells."""
     file = await db.scalar(_files_of(consent).where(File.name == name))
-    return file if file is not None and may.allows_file(file) else None
+    return file if file is not None and may.allows_kind(file) else None
 
 
 def _files_of(consent: Consent) -> Select[File]:
@@ -104,10 +108,8 @@ def _files_of(consent: Consent) -> Select[File]:
 
 def list_files(shelf: Shelf, files: Sequence[File], may: Readable) -> list[FileEntry]:
     """The entries of the files; those that hold nothing for this session are left out. Blocks. Protocol 6.2."""
-    counted = (
-        entry_of(file, file.object_count if may.allows_whole(file) else _count(shelf, file, may)) for file in files
-    )
-    return [entry for entry in counted if entry.object_count]
+    counted = ((file, _count(shelf, file, may)) for file in files)
+    return [entry_of(file, count) for file, count in counted if count is not None]
 
 
 def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
@@ -115,8 +117,10 @@ def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
 
     When all of it is in scope it is not parsed, else it is filtered object by object.
     """
-    whose = frozenset({file.account_id})
-    if may.allows_whole(file):
+    whose, window = frozenset({file.account_id}), _window(shelf, file, may)
+    if not may.touches(window) or _is_emptied_elsewhere(file, may):
+        return None
+    if may.allows_whole(window):
         chunks = delivered(shelf.kept(file), may.compression)
         entry = entry_of(file, file.object_count)
         return Delivery(entry, may.compression, file.size, shelf.sha256(file), chunks, account_ids=whose)
@@ -144,8 +148,27 @@ def entry_of(file: File, object_count: int) -> FileEntry:
     )
 
 
-def _count(shelf: Shelf, file: File, may: Readable) -> int:
-    return len(_allowed_objects(shelf, file, may))
+def _count(shelf: Shelf, file: File, may: Readable) -> int | None:
+    """Count the objects in a file that are for this session; None if it must not know of the file."""
+    window = _window(shelf, file, may)
+    if not may.touches(window) or _is_emptied_elsewhere(file, may):
+        return None
+    if may.allows_whole(window):
+        return file.object_count
+    return len(_allowed_objects(shelf, file, may)) or None
+
+
+def _window(shelf: Shelf, file: File, may: Readable) -> Window | None:
+    """Return between which dates a file's objects lie, if that matters to this session."""
+    return shelf.window(file) if may.has_limit else ALL_TIME
+
+
+def _is_emptied_elsewhere(file: File, may: Readable) -> bool:
+    """Whether all objects of a file went, and its month says that they were none of this session's.
+
+    An empty file is listed, so that who has read it learns that there is nothing in it any more.
+    """
+    return file.object_count == 0 and not may.touches(month_window(file.month))
 
 
 def _allowed_objects(shelf: Shelf, file: File, may: Readable) -> list[bytes]:

@@ -1,8 +1,9 @@
 """Mapped files: objects merged into whole files, each of one type, one account, one month. Protocol 6.6."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from uuid import UUID, uuid4
 
 import orjson
@@ -13,28 +14,28 @@ from privateshare.platform.blobs.sealed import put_sealed, read_sealed
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Account, DoomedBlob, File
 from privateshare.platform.library.encoding import array_texts, at_rest, fingerprint, json_array, plain
-from privateshare.platform.library.libraries import FILE_HASH, OpenAccount, OpenLibrary
+from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
+from privateshare.platform.library.origins import pack_origins, unpack_origins
 from privateshare.platform.library.spool import Slot
 from privateshare.protocol.window import ALL_TIME, Window, hull
 from privateshare.sources.contract import JsonObject, ObjectSchema
-from privateshare.sources.entries import Entry, entry_of
+from privateshare.sources.entries import Entry, entry_of, kept_mark
+from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
 MAX_OBJECTS = 20_000  # in one file; a slot with more has several
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file whose new content is in the blob store, and not yet in the database.
-
-    `window` holds everything in it that has a date; None if nothing has.
-    """
+    """A file whose new content is in the blob store, and not yet in the database."""
 
     part: int
     object_count: int
     blob: str
     size: int
     sealed_sha256: bytes
-    window: Window | None
+    sealed_dates: bytes | None
+    sealed_origins: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,34 @@ class Shelf:
     library: OpenLibrary
 
     def write_slot(
-        self, account_id: UUID, schema: ObjectSchema, existing: Sequence[File], entries: Iterable[Entry]
+        self,
+        account_id: UUID,
+        schema: ObjectSchema,
+        existing: Sequence[File],
+        entries: Iterable[Entry],
+        keeps: Callable[[Entry], bool] = lambda _: True,
     ) -> list[WrittenFile]:
-        """Merge objects into the files of an account's slot; give those whose content changed. Blocks.
+        """Merge objects into a slot's files. Blocks.
 
-        Later objects win.
+        Args:
+            account_id: The account that the slot is of.
+            schema: What the objects follow.
+            existing: The slot's files.
+            entries: The objects that came.
+            keeps: Tells which objects stay of those that are in the files.
+
+        Returns:
+            The files whose content changed. One whose objects all went is empty.
         """
         account = self.library.account(account_id)
-        merged = {entry.entity_id: entry for file in existing for entry in self._entries(schema, file)}
-        merged.update((entry.entity_id, entry) for entry in entries)
-        ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id))
+        kept = (entry for file in existing for entry in self.entries(schema, file) if keeps(entry))
+        merged = {(entry.entity_id, entry.content): entry for entry in kept}
+        for entry in entries:
+            key = (entry.entity_id, entry.content)
+            merged[key] = _with_origin(entry, merged.get(key))
+        ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id, entry.content))
         parts = [ordered[start : start + MAX_OBJECTS] for start in range(0, len(ordered), MAX_OBJECTS)]
+        parts += [[] for _ in range(len(parts), max((file.part for file in existing), default=0))]
         known = {file.part: self.sha256(file) for file in existing}
         return [
             self._write(account, part, data, entries)
@@ -72,6 +90,13 @@ class Shelf:
         """The hash of a file's plain JSON, which is sealed too: it would confirm a guess of what is in it."""
         return self.library.account(file.account_id).open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
+    def window(self, file: File) -> Window | None:
+        """Return a stretch of time in which everything in a file lies that has a date; None if nothing has."""
+        if file.sealed_dates is None:  # written before dates were noted
+            return ALL_TIME
+        dates = orjson.loads(self.library.account(file.account_id).open(FILE_DATES, file.blob, file.sealed_dates))
+        return None if dates is None else Window(*dates)
+
     def texts(self, file: File) -> list[bytes]:
         """A file's objects as they are kept, with every digit of their numbers."""
         return array_texts(b"".join(plain(self.kept(file))))
@@ -80,14 +105,31 @@ class Shelf:
         """A file's objects."""
         return [orjson.loads(text) for text in self.texts(file)]
 
-    def _entries(self, schema: ObjectSchema, file: File) -> Iterator[Entry]:
-        return (entry_of(schema, orjson.loads(text), text) for text in self.texts(file))
+    def entries(self, schema: ObjectSchema, file: File) -> Iterator[Entry]:
+        """Yield a file's objects as entries, with what is known of where they are from."""
+        for text, origin in zip(self.texts(file), self._origins(file), strict=False):
+            thing = orjson.loads(text)
+            yield entry_of(schema, thing, text, kept_mark(schema, thing, origin))
+
+    def _origins(self, file: File) -> Iterable[Origin]:
+        if file.sealed_origins is None:
+            return repeat(UNKNOWN_ORIGIN)
+        return unpack_origins(self.library.account(file.account_id).open(FILE_ORIGINS, file.blob, file.sealed_origins))
 
     def _write(self, account: OpenAccount, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
         blob = self.library.blob(f"file/{uuid4()}")
         put_sealed(self.blobs, blob, account.key.value, self.library.blob_context(blob), [at_rest(data)])
-        sealed_sha256 = account.seal(FILE_HASH, blob, fingerprint(data).encode())
-        return WrittenFile(part, len(entries), blob, len(data), sealed_sha256, _window_of(entries))
+        window, origins = _window_of(entries), pack_origins([_origin_of(entry) for entry in entries])
+        dates = None if window is None else [window.start, window.end]
+        return WrittenFile(
+            part,
+            len(entries),
+            blob,
+            len(data),
+            account.seal(FILE_HASH, blob, fingerprint(data).encode()),
+            account.seal(FILE_DATES, blob, orjson.dumps(dates)),
+            account.seal(FILE_ORIGINS, blob, origins) if origins is not None else None,
+        )
 
 
 def _window_of(entries: Sequence[Entry]) -> Window | None:
@@ -95,6 +137,16 @@ def _window_of(entries: Sequence[Entry]) -> Window | None:
     windows = [entry.window for entry in entries]
     dated = [window for window in windows if window is not None]
     return hull(dated) if len(dated) in (0, len(windows)) else ALL_TIME
+
+
+def _origin_of(entry: Entry) -> Origin:
+    return entry.mark.origin if entry.mark is not None else UNKNOWN_ORIGIN
+
+
+def _with_origin(entry: Entry, kept: Entry | None) -> Entry:
+    """Return an object with what is known of where it is from, by the one that is the same in the library too."""
+    is_unknown = _origin_of(entry) == UNKNOWN_ORIGIN
+    return kept if kept is not None and is_unknown else entry
 
 
 async def slot_files(db: AsyncSession, account: Account, slot: Slot) -> list[File]:
@@ -106,6 +158,14 @@ async def slot_files(db: AsyncSession, account: Account, slot: Slot) -> list[Fil
         File.month == (slot.month or None),
     )
     return list(await db.scalars(query.order_by(File.part)))
+
+
+async def files_of_type(db: AsyncSession, account: Account, object_type: int) -> list[File]:
+    """Return an account's files of one object type."""
+    query = select(File).where(
+        File.library_id == account.library_id, File.account_id == account.id, File.object_type == object_type
+    )
+    return list(await db.scalars(query))
 
 
 async def record_files(
@@ -122,9 +182,8 @@ async def record_files(
             db.add(DoomedBlob(key=file.blob))
         file.updated_at = max(int(time.time() * 1000), (file.updated_at or 0) + 1)
         file.object_count, file.blob, file.size = new.object_count, new.blob, new.size
-        file.sealed_sha256 = new.sealed_sha256
-        window = new.window or ALL_TIME
-        file.dated, file.dated_from, file.dated_to = new.window is not None, window.start, window.end
+        file.sealed_sha256, file.sealed_dates = new.sealed_sha256, new.sealed_dates
+        file.sealed_origins = new.sealed_origins
     await db.flush()
 
 

@@ -22,6 +22,8 @@ from privateshare.platform.library.keys import (
 from privateshare.platform.runtime import Platform
 
 FILE_HASH = "file hash"  # what the hash of a file is sealed for
+FILE_DATES = "file dates"  # what is sealed that tells between which dates a file's objects lie
+FILE_ORIGINS = "file origins"  # what is sealed that tells where a file's objects are from
 LOST = "This person's data cannot be read; the operator of the platform was told"
 
 log = structlog.get_logger()

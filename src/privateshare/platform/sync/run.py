@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from io import BufferedReader
-from itertools import repeat
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +18,16 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import SealedReader
-from privateshare.platform.db.tables import Account, Archive, Consent, Session, SessionSync, Sync
+from privateshare.platform.blobs.store import BlobNotFound
+from privateshare.platform.db.tables import Account, Archive, Consent, File, Session, SessionSync, Sync
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.archives import archive_key, archives_to_import, discard_archive
 from privateshare.platform.library.collected import Asked, record_collected
 from privateshare.platform.library.credentials import fresh_token
-from privateshare.platform.library.files import Shelf, record_files, slot_files
+from privateshare.platform.library.files import Shelf, files_of_type, record_files, slot_files
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, hold_library, open_library
-from privateshare.platform.library.spool import Spool
+from privateshare.platform.library.merging import plan_merge
+from privateshare.platform.library.spool import Slot, Spool
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, outcome_of
 from privateshare.platform.sync.queue import defer_sync
@@ -35,12 +37,14 @@ from privateshare.sources.contract import (
     Connection,
     JsonObject,
     NeedsLogin,
+    ObjectSchema,
     Page,
     Skipped,
     Source,
     SourceFailure,
     TryLater,
 )
+from privateshare.sources.entries import Entry, page_entries
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.registry import all_sources
 
@@ -239,8 +243,8 @@ def _spool_page(run: Run, spool: Spool, page: Page | Skipped) -> None:
     if isinstance(page, Skipped):
         run.skipped.append(page)
         return
-    for thing, text in zip(page.objects, page.texts or repeat(None), strict=False):
-        spool.add(page.object_type, thing, text)
+    for object_type, entry in page_entries(run.source.info.schema, page):
+        spool.add_entry(object_type, entry)
     run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)
     if page.asked is not None:
         whole = run.known_cursors[page.object_type] is None
@@ -283,13 +287,31 @@ def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
 async def _write_files(run: Run, spool: Spool) -> None:
     """Writes slot by slot, so that readers see each file as soon as it is whole."""
     shelf, schema = Shelf(run.platform.blobs, run.library), run.source.info.schema
-    for slot in spool.slots():
+    for object_type in spool.object_types():
         async with run.platform.database.transaction() as db:
-            await _require_wanted(db, run)
-            await _require_access(db, run)
-            existing = await slot_files(db, run.account, slot)
-            written = await asyncio.to_thread(shelf.write_slot, run.account.id, schema, existing, spool.entries(slot))
-            await record_files(db, run.account, slot, schema, written)
+            files = await files_of_type(db, run.account, object_type)
+        try:
+            merge = await asyncio.to_thread(plan_merge, spool, object_type, partial(_kept, shelf, schema, files))
+        except BlobNotFound:
+            async with run.platform.database.transaction() as db:
+                await _require_wanted(db, run)  # The account was deleted meanwhile, or else a file is missing.
+            raise
+        for slot in merge.slots:
+            async with run.platform.database.transaction() as db:
+                await _require_wanted(db, run)
+                await _require_access(db, run)
+                existing = await slot_files(db, run.account, slot)
+                keeps = partial(merge.keeps, slot)
+                written = await asyncio.to_thread(
+                    shelf.write_slot, run.account.id, schema, existing, merge.entries(slot), keeps
+                )
+                await record_files(db, run.account, slot, schema, written)
+
+
+def _kept(shelf: Shelf, schema: ObjectSchema, files: Sequence[File]) -> Iterator[tuple[Slot, Entry]]:
+    for file in files:
+        slot = Slot(file.object_type, file.month or 0)
+        yield from ((slot, entry) for entry in shelf.entries(schema, file))
 
 
 async def _finish(run: Run, failure: SourceFailure | None) -> None:

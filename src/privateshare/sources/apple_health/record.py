@@ -10,14 +10,17 @@ from privateshare.sources.apple_health.files import ExportFiles
 from privateshare.sources.apple_health.observations import Observations
 from privateshare.sources.apple_health.reader import ExportReader, Item
 from privateshare.sources.apple_health.reasons import NO_ELECTROCARDIOGRAM
-from privateshare.sources.contract import JsonObject
+from privateshare.sources.contract import JsonObject, Written
 from privateshare.sources.failures import LeftOut
+from privateshare.sources.fhir_file.history import item_of
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
+from privateshare.sources.fhir_file.people import People, see_found
 from privateshare.sources.fhir_file.record import found_resources
+from privateshare.sources.identity import Deletion
 
 RECORD_TYPES = tuple(OBJECT_TYPES.values())
 
-Resource = tuple[int, JsonObject] | tuple[int, JsonObject, bytes]
+Resource = tuple[int, JsonObject] | Written | Deletion
 
 
 def _pass_over(_: Item) -> bool:
@@ -26,19 +29,24 @@ def _pass_over(_: Item) -> bool:
 
 
 class HealthRecord:
-    """Reads the resources of an export, of the object types that are wanted."""
+    """Reads the resources of an export, of the object types that are wanted.
+
+    `people` is told of the hospitals' records, which say whose they are.
+    """
 
     def __init__(self, files: ExportFiles, wanted: Collection[int], left_out: LeftOut) -> None:
         self._files, self._wanted, self._left_out = files, wanted, left_out
+        self.people = People()
         self._observations = Observations(Clock())
         self.reader = ExportReader(self._observations.handlers(), _pass_over)
 
     def resources(self) -> Iterator[Resource]:
         """Give every resource with its type."""
-        for found in found_resources(self._files.clinical, self._left_out):
-            object_type = OBJECT_TYPES[found.thing["resourceType"]]
-            if object_type in self._wanted:
-                yield object_type, found.thing, found.text
+        for order, found in enumerate(found_resources(self._files.clinical, self._left_out)):
+            see_found(self.people, found)
+            item = item_of(found, order)
+            if item is not None and item.object_type in self._wanted:
+                yield item
         if ObjectType.OBSERVATION not in self._wanted:
             return
         yield from self._electrocardiograms()

@@ -98,15 +98,18 @@ class AppleHealthRecords:
         """Say whose export it is; it is read to its end.
 
         Raises:
-            Broken: It is no export, or holds no measurements and no records.
+            Broken: It is no export, holds no measurements and no records, or records of several people.
         """
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
-        for _ in self._objects(connection, self.info.object_types):
-            pass
+        with ExitStack() as stack:
+            record = self._record(connection, self.info.object_types, stack)
+            for _ in record.resources():
+                pass
         connection.left_out.check(
             Broken("The export holds no measurements and no health records. Export your health data again.")
         )
+        record.people.person()
         return Identity(PERSON, NAME)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
@@ -119,8 +122,11 @@ class AppleHealthRecords:
 
     def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[Resource]:
         with ExitStack() as stack:
-            if connection.archive is None:
-                files = stack.enter_context(opened_sample(datetime.now(UTC)))
-            else:
-                files = stack.enter_context(opened_export(connection.archive, connection.left_out))
-            yield from HealthRecord(files, wanted, connection.left_out).resources()
+            yield from self._record(connection, wanted, stack).resources()
+
+    def _record(self, connection: Connection, wanted: Collection[int], stack: ExitStack) -> HealthRecord:
+        if connection.archive is None:
+            files = stack.enter_context(opened_sample(datetime.now(UTC)))
+        else:
+            files = stack.enter_context(opened_export(connection.archive, connection.left_out))
+        return HealthRecord(files, wanted, connection.left_out)

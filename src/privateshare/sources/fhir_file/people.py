@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.fhir_file.patient import UNNAMED, Patient, birth_day, name_words, read_patient
 from privateshare.sources.fhir_file.references import Reference, read_reference
+from privateshare.sources.json_records import Found
 
 _Thing = TypeVar("_Thing")
 
@@ -185,6 +186,12 @@ class People:
         )
         ids = sorted(own_ids) or sorted(reference.id for reference in referred)
         return Person(ids[0] if ids else UNKNOWN, name)
+
+
+def see_found(people: People, found: Found) -> None:
+    """Take what was found in a record into account; what was deleted says nothing of anyone."""
+    if "resourceType" in found.thing:
+        people.see(found.thing, (found.wrapper or {}).get("fullUrl"))
 
 
 def _description(patient: Patient) -> str | None:

@@ -6,6 +6,7 @@ from typing import BinaryIO
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.fhir_file.history import deleted_resource
 from privateshare.sources.fhir_file.mapping import DEFINITIONS, OBJECT_TYPES
 from privateshare.sources.fhir_file.versions import is_r4
 from privateshare.sources.json_records import Found, Shape
@@ -35,9 +36,12 @@ UNKNOWN_TYPE = Reason(
 
 
 def read_resources(archive: BinaryIO, left_out: LeftOut) -> Iterator[Found]:
-    """Every resource of the record that is of a known type and of this version of FHIR.
+    """Yield every resource of the record that is of a known type and of this version of FHIR, and every deletion.
 
-    Raises Broken if there is none, or if less than half of them can be read.
+    A deletion is an entry of a history that says that a resource was deleted (`history.item_of`).
+
+    Raises:
+        Broken: There is none, or less than half of them can be read.
     """
     yield from _known_resources(read_records(archive, shape_of, left_out), left_out)
     left_out.check(UNKNOWN_TYPE.refusal)
@@ -51,7 +55,10 @@ def found_resources(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterato
 def _known_resources(records: Iterator[Found], left_out: LeftOut) -> Iterator[Found]:
     for found in records:
         kind = found.thing.get("resourceType")
-        if not isinstance(kind, str):
+        if deleted_resource(found.thing) is not None:
+            left_out.read += 1
+            yield found
+        elif not isinstance(kind, str):
             left_out.leave_out(NOT_FHIR)
         elif not is_r4(found.thing):
             left_out.leave_out(OTHER_VERSION, OBJECT_TYPES.get(kind))
@@ -68,5 +75,7 @@ def shape_of(thing: JsonObject, key: str) -> Shape:
     if isinstance(kind, str):
         return Shape.WRAPPER if kind in WRAPPERS else Shape.RECORD
     if kind is not None or key == "resource":  # in a resource's place, though it is none
+        return Shape.RECORD
+    if not ENTRY_MEMBERS.isdisjoint(thing) and deleted_resource(thing) is not None:
         return Shape.RECORD
     return Shape.UNKNOWN if ENTRY_MEMBERS.isdisjoint(thing) else Shape.WRAPPER

@@ -14,13 +14,16 @@ from privateshare.sources.contract import (
     Sample,
     SourceInfo,
     Upload,
+    Written,
     pages,
 )
 from privateshare.sources.failures import LeftOut
+from privateshare.sources.fhir_file.history import item_of
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
-from privateshare.sources.fhir_file.people import People
+from privateshare.sources.fhir_file.people import People, see_found
 from privateshare.sources.fhir_file.record import read_resources
 from privateshare.sources.fhir_file.sample import sample_resources
+from privateshare.sources.identity import Deletion
 
 
 class FhirFile:
@@ -52,7 +55,7 @@ class FhirFile:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
         people = People()
         for found in read_resources(connection.archive, connection.left_out):
-            people.see(found.thing, (found.wrapper or {}).get("fullUrl"))
+            see_found(people, found)
         person = people.person()
         return Identity(person.account_id, person.name)
 
@@ -70,10 +73,8 @@ def _of_sample(sample: str, wanted: Collection[int]) -> Iterator[tuple[int, Json
             yield object_type, resource
 
 
-def _of_record(
-    archive: BinaryIO, left_out: LeftOut, wanted: Collection[int]
-) -> Iterator[tuple[int, JsonObject, bytes]]:
-    for found in read_resources(archive, left_out):
-        object_type = OBJECT_TYPES[found.thing["resourceType"]]
-        if object_type in wanted:
-            yield object_type, found.thing, found.text
+def _of_record(archive: BinaryIO, left_out: LeftOut, wanted: Collection[int]) -> Iterator[Written | Deletion]:
+    for order, found in enumerate(read_resources(archive, left_out)):
+        item = item_of(found, order)
+        if item is not None and item.object_type in wanted:
+            yield item

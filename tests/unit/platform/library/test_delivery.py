@@ -40,7 +40,6 @@ def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
             spool.add(ObjectType.OBSERVATION, thing)
         for slot in spool.slots():
             for written in shelf.write_slot(ACCOUNT, FHIR, [], spool.entries(slot)):
-                window = written.window or ALL_TIME
                 found.append(
                     File(
                         account_id=ACCOUNT,
@@ -53,9 +52,7 @@ def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
                         schema_standard="fhir",
                         schema_version="4.0.1",
                         object_count=written.object_count,
-                        dated=written.window is not None,
-                        dated_from=window.start,
-                        dated_to=window.end,
+                        sealed_dates=written.sealed_dates,
                         updated_at=1,
                         blob=written.blob,
                         size=written.size,
@@ -67,9 +64,7 @@ def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
 
 def read(shelf: Shelf, files: list[File], may: Readable) -> dict[str, list[str]]:
     """The ids of what a session gets, by file."""
-    listed = {
-        entry.name: entry.object_count for entry in list_files(shelf, [f for f in files if may.allows_file(f)], may)
-    }
+    listed = {entry.name: entry.object_count for entry in list_files(shelf, files, may)}
     deliveries = {file.name: deliver(shelf, file, may) for file in files if file.name in listed}
     found = {
         name: [thing["id"] for thing in orjson.loads(b"".join(delivery.chunks))]
@@ -119,8 +114,22 @@ def test_a_file_without_a_month_is_looked_through_where_dates_in_it_cannot_be_re
 def test_a_file_of_before_is_looked_through(shelf: Shelf) -> None:
     """One that was written when nobody noted its dates may hold anything, whatever its month is."""
     (file,) = stored(shelf, [observation(1), observation(2, effectiveDateTime="1998-5-5")][1:])
-    file.month, file.dated, file.dated_from, file.dated_to = 202601, True, None, None
+    file.month, file.sealed_dates = 202601, None
     assert read(shelf, [file], within(JANUARY)) == {}
+
+
+def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(shelf: Shelf) -> None:
+    """And to nobody else: its name tells a month."""
+    (file,) = stored(shelf, [observation(1, effectiveDateTime="2026-01-10")])
+    file.updated_at = 1
+    (emptied,) = shelf.write_slot(ACCOUNT, FHIR, [file], [], lambda _: False)
+    file.blob, file.object_count, file.sealed_dates = emptied.blob, emptied.object_count, emptied.sealed_dates
+    file.size, file.sealed_sha256 = emptied.size, emptied.sealed_sha256
+    assert read(shelf, [file], within(JANUARY)) == read(shelf, [file], within(ALL_TIME)) == {"D202601": []}
+    assert read(shelf, [file], within(Window(JANUARY.start, JANUARY.start))) == {"D202601": []}
+    later = within(Window(JANUARY.end + 1, None))
+    assert read(shelf, [file], later) == {}
+    assert deliver(shelf, file, later) is None
 
 
 dates = st.sampled_from(

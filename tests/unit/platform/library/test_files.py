@@ -4,8 +4,8 @@ import gzip
 import io
 import json
 import tracemalloc
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -23,11 +23,13 @@ from privateshare.platform.library.encoding import array_texts, at_rest, compres
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.keys import new_data_key
 from privateshare.platform.library.libraries import AccountGone, KeyLost, OpenLibrary
+from privateshare.platform.library.merging import plan_merge
 from privateshare.platform.library.spool import Slot, Spool
 from privateshare.protocol.messages import Compression
+from privateshare.protocol.object_time import month_of
 from privateshare.protocol.window import ALL_TIME, Window
 from privateshare.sources.contract import JsonObject, ObjectSchema
-from privateshare.sources.entries import Entry, entry_of
+from privateshare.sources.entries import Entry
 
 DIGIME, FHIR = ObjectSchema("digime", "1.0.0"), ObjectSchema("fhir", "4.0.1")
 DAY = 86_400_000
@@ -119,17 +121,27 @@ def test_what_waits_takes_the_memory_that_it_is_counted_with() -> None:
 # --- the shelf ---
 
 
+def slot_of(entry: Entry) -> Slot:
+    return Slot(PLAYS, month_of(entry.moment) or 0)
+
+
 @dataclass
 class Slots:
-    """A slot's files as the database would know them, written again and again."""
+    """A slot's files as the database would know them, written again and again. Whatever month it is of goes there."""
 
     shelf: Shelf
     files: list[File]
-    windows: dict[int, Window | None] = field(default_factory=dict)
 
     def write(self, things: Iterable[JsonObject], schema: ObjectSchema = DIGIME) -> list[int]:
         """The numbers of the parts that were written."""
-        written = self.shelf.write_slot(ACCOUNT, schema, self.files, [entry_of(schema, one) for one in things])
+        with Spool(schema) as spool:
+            for one in things:
+                spool.add(PLAYS, one)
+            merge = plan_merge(spool, PLAYS, lambda: ((slot_of(entry), entry) for entry in self.kept(schema)))
+            entries = [entry for slot in spool.slots() for entry in merge.entries(slot)]
+        written = self.shelf.write_slot(
+            ACCOUNT, schema, self.files, entries, lambda entry: merge.keeps(slot_of(entry), entry)
+        )
         kept = {file.part: file for file in self.files}
         for one in written:
             kept[one.part] = File(
@@ -137,11 +149,15 @@ class Slots:
                 part=one.part,
                 blob=one.blob,
                 sealed_sha256=one.sealed_sha256,
+                sealed_dates=one.sealed_dates,
                 object_count=one.object_count,
             )
-            self.windows[one.part] = one.window
         self.files = [kept[part] for part in sorted(kept)]
         return [one.part for one in written]
+
+    def kept(self, schema: ObjectSchema) -> Iterator[Entry]:
+        for file in self.files:
+            yield from self.shelf.entries(schema, file)
 
     def objects(self) -> list[JsonObject]:
         assert all(file.object_count == len(self.shelf.objects(file)) for file in self.files)
@@ -230,7 +246,7 @@ def test_a_file_knows_between_which_dates_its_objects_lie(
     """All of their dates, those of before included when it is written again."""
     slot.write(things[:1])
     slot.write(things[1:])
-    assert slot.windows == {1: window}
+    assert [slot.shelf.window(file) for file in slot.files] == [window]
 
 
 def test_files_are_sealed_for_their_library_and_place(slot: Slots) -> None:

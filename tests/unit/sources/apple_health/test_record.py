@@ -1,12 +1,16 @@
 """The health record of an export: measurements, electrocardiograms and what hospitals gave."""
 
+import io
 import json
 from typing import Any
 
 import pytest
+from tests.archives import zipped
 from tests.unit.sources.apple_health.exports import read, record, xml
 
 from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.apple_health.source import AppleHealthRecords
+from privateshare.sources.contract import Broken, Connection
 from privateshare.sources.failures import LeftOut
 
 ECG = """Name,Zaphod
@@ -131,3 +135,25 @@ def test_ids_are_the_same_in_every_zone() -> None:
     here = record("HeartRate", "2026-03-02 10:00:00 +0100", "2026-03-02 10:00:00 +0100", 72, "count/min")
     there = record("HeartRate", "2026-03-02 04:00:00 -0500", "2026-03-02 04:00:00 -0500", 72, "count/min")
     assert observations(here)[0]["id"] == observations(there)[0]["id"]
+
+
+def test_an_export_with_the_records_of_two_people_is_refused() -> None:
+    """Hospitals' records say whose they are; a person may have one at each of two hospitals."""
+
+    def patient(id_: str, given: str) -> dict[str, Any]:
+        name = [{"family": "Moss", "given": [given]}]
+        return {"resourceType": "Patient", "id": id_, "name": name, "birthDate": "1980-01-01"}
+
+    def export(*patients: dict[str, Any]) -> Connection:
+        files = {
+            f"apple_health_export/clinical-records/Patient-{number}.json": json.dumps(one).encode()
+            for number, one in enumerate(patients)
+        }
+        main = {
+            "apple_health_export/export.xml": xml(record("HeartRate", "03-02 10:00", "03-02 10:00", 72, "count/min"))
+        }
+        return Connection(archive=io.BytesIO(zipped(main | files)))
+
+    assert AppleHealthRecords().identify(export(patient("e1a", "Ana"), patient("77", "Ana"))).display_name
+    with pytest.raises(Broken, match="several people"):
+        AppleHealthRecords().identify(export(patient("e1a", "Ana"), patient("77", "Bo")))

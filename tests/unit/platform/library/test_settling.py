@@ -1,0 +1,228 @@
+"""Which of several objects of one type and id stay."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from privateshare.platform.library.settling import Member, settle
+from privateshare.protocol.dates import read_date
+from privateshare.sources.identity import Mark, Origin, Version
+
+A, B = "a.example/fhir", "b.example/fhir"
+
+
+def version(said: Any) -> Version:
+    """A version by its number, or by the day of its update."""
+    if isinstance(said, int):
+        return Version(None, said)
+    return Version(read_date(said), None) if said else Version()
+
+
+def thing(content: int, said: Any = None, *, subject: str = "p1", **origin: Any) -> Member:
+    """An object; objects of equal content are the same in every part."""
+    return Member(content, Mark(Origin(**origin), version(said), subject))
+
+
+def entry(content: int, said: Any = None, **more: Any) -> Member:
+    """An entry of a history."""
+    return thing(content, said, **({"file": "history.json"} | more), is_version=True)
+
+
+def removal(said: Any = None, **more: Any) -> Mark:
+    """An entry of a history that says that the object was deleted."""
+    return Mark(Origin(**({"file": "history.json"} | more), is_version=True), version(said))
+
+
+def stay(came: Sequence[Member | Mark], kept: Sequence[Member] = ()) -> set[int]:
+    """The contents that are in the library after an upload."""
+    members, deletions = [], []
+    for number, one in enumerate(came):
+        if isinstance(one, Mark):
+            deletions.append(replace(one, order=number))
+        else:
+            members.append(replace(one, mark=one.mark and replace(one.mark, order=number)))
+    dropped = settle(kept, members, deletions)
+    return {member.content for member in (*kept, *members)} - dropped
+
+
+@pytest.mark.parametrize(
+    ("came", "expected"),
+    [
+        ([], set()),
+        ([thing(1)], {1}),
+        # Different objects, each from somewhere else.
+        ([thing(1, server=A), thing(2, server=B)], {1, 2}),
+        ([thing(1, 3, server=A), thing(2, 1, server=B)], {1, 2}),
+        ([thing(1, 3, folder="a"), thing(2, 1, folder="b")], {1, 2}),
+        ([thing(1, "2026-01-01", folder="a"), thing(2, "2025-01-01", folder="a/b")], {1, 2}),
+        ([thing(1, subject="e1a"), thing(2, subject="77")], {1, 2}),
+        ([thing(1, 1, subject="e1a"), thing(2, 2, subject="77")], {1, 2}),
+        ([thing(1, file="1.json"), thing(2, file="2.json")], {1, 2}),
+        ([thing(1, "2026-01-01", file="1.json"), thing(2, "2025-01-01", file="2.json")], {1, 2}),
+        ([thing(1, 1, file="1.json"), thing(2, 1, file="2.json")], {1, 2}),
+        ([thing(1), thing(2)], {1, 2}),
+        ([thing(1, 4), thing(2, 4)], {1, 2}),
+        ([thing(1, 4), thing(2)], {1, 2}),
+        # The same object again.
+        ([thing(1), thing(1)], {1}),
+        ([thing(1, folder="a"), thing(1, folder="b"), thing(2, folder="b")], {1, 2}),
+        # Versions of one object.
+        ([thing(1, 9), thing(2, 10)], {2}),
+        ([thing(1, "2026-01-01"), thing(2, "2026-01-02")], {2}),
+        ([thing(1, "2026-01-01T10:00:00+02:00"), thing(2, "2026-01-01T08:30:00Z")], {2}),
+        ([thing(1, 9, file="1.json"), thing(2, 10, file="2.json"), thing(3, 8, file="3.json")], {2}),
+        ([thing(1, 9, server=A), thing(2, 10, server=A, file="x", subject="")], {2}),
+        ([entry(1, 3), entry(2, 2), entry(3, 1)], {1}),
+        ([entry(1, server=A), entry(2, server=A), thing(3, server=B)], {1, 3}),
+        ([entry(1, 3), entry(2, 2), thing(2, 2, file="other.json")], {1}),
+        ([entry(1), entry(2), entry(3)], {1}),  # nothing but their order says which is the newest
+    ],
+)
+def test_versions_are_told_from_objects_of_other_places(came: list[Member], expected: set[int]) -> None:
+    """Of versions the newest stays, in whatever order they come; of different objects, each."""
+    told = all(member.mark is not None and member.mark.version != Version() for member in came)
+    for ordered in permutations(came) if told or len(expected) == len(came) else [came]:
+        assert stay(ordered) == expected
+
+
+def test_of_one_server_the_last_stays_where_versions_say_nothing() -> None:
+    """Pages of a search may overlap while things change."""
+    assert stay([thing(1, server=A), thing(2, server=A)]) == {2}
+    assert stay([Member(1, None), Member(2, None), Member(1, None)]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("came", "expected"),
+    [
+        ([removal(), entry(1)], set()),
+        ([entry(1), removal()], set()),
+        ([removal(3), entry(1, 2), entry(2, 1)], set()),
+        ([removal("2026-03-01"), entry(1, "2026-02-01")], set()),
+        ([removal("2026-03-01"), entry(1, 2)], set()),  # nothing tells which was first
+        ([removal(3), entry(1)], set()),
+        # Made again after it was deleted.
+        ([entry(1, 4), removal(3), entry(2, 2)], {1}),
+        ([entry(2, 2), removal(3), entry(1, 4)], {1}),
+        ([entry(1, "2026-04-01"), removal("2026-03-01"), entry(2, "2026-02-01")], {1}),
+        ([entry(1, 4), removal(), entry(2, 2)], {1}),  # by the order of the others
+        ([entry(2, 2), removal(), entry(1, 4)], {1}),
+        ([removal(), entry(1, 4), entry(2, 2)], set()),
+        ([entry(2, 2), entry(1, 4), removal()], set()),
+        ([removal(5), entry(1, 4), removal(3), entry(2, 2)], set()),
+        # Other objects of the same id.
+        ([removal(server=A), thing(1, server=A), thing(2, server=B)], {2}),
+        ([removal(), entry(1), thing(2, subject="77", file="other.json")], {2}),
+        ([removal(folder="a"), thing(1, folder="a"), thing(2, folder="b")], {2}),
+        # The same object in another file, of which nothing says that it is newer.
+        ([removal(), thing(1, file="other.json")], set()),
+        ([removal(3), thing(1, 4, file="other.json")], {1}),
+    ],
+)
+def test_what_was_deleted_does_not_stay(came: list[Member | Mark], expected: set[int]) -> None:
+    """Unless it was made again later, or is another's."""
+    assert stay(came) == expected
+
+
+@pytest.mark.parametrize(
+    ("kept", "came", "expected"),
+    [
+        # The same export again.
+        ([thing(1), thing(2)], [thing(1), thing(2)], {1, 2}),
+        ([thing(1, folder="a"), thing(2, folder="b")], [thing(1), thing(2)], {1, 2}),
+        # A newer export.
+        ([thing(1)], [thing(2)], {2}),
+        ([thing(1, 1)], [thing(2, 2)], {2}),
+        ([thing(1, server=A)], [thing(2, server=A)], {2}),
+        ([thing(1, server=A)], [thing(2)], {2}),
+        ([thing(1, server=A), thing(2, server=B)], [thing(3, server=A)], {2, 3}),
+        ([thing(1), thing(2)], [thing(1), thing(3)], {1, 3}),
+        ([thing(1), thing(2)], [thing(3), thing(4)], {3, 4}),
+        ([thing(1, folder="a"), thing(2, folder="b")], [thing(3, folder="a")], {2, 3}),
+        ([thing(1, 1, subject="")], [thing(2, 2, subject="")], {2}),
+        # An older export.
+        ([thing(1, 2)], [thing(2, 1)], {1}),
+        ([thing(1, "2026-02-01", server=A)], [thing(2, "2026-01-01", server=A)], {1}),
+        # Another hospital's export.
+        ([thing(1, server=A)], [thing(2, server=B)], {1, 2}),
+        ([thing(1, subject="e1a")], [thing(2, subject="77")], {1, 2}),
+        ([thing(1, folder="a")], [thing(2, folder="b")], {1, 2}),
+        ([thing(1, subject="")], [thing(2, subject="")], {1, 2}),
+        ([thing(1, 1, subject="")], [thing(2, 1, subject="")], {1, 2}),
+        # One of several came, and nothing tells which: none is lost.
+        ([thing(1), thing(2)], [thing(3)], {1, 2, 3}),
+        # Deletions.
+        ([thing(1)], [removal()], set()),
+        ([thing(1, 1)], [removal(2)], set()),
+        ([thing(1, 3)], [removal(2)], {1}),
+        ([thing(1, server=A), thing(2, server=B)], [removal(server=A)], {2}),
+        ([thing(1)], [removal(), entry(2)], set()),
+        ([thing(1, 4)], [entry(1, 4), removal(), entry(2, 2)], {1}),
+        ([thing(2, 2)], [entry(1, 4), removal(), entry(2, 2)], {1}),
+        # All of one place.
+        ([thing(1), thing(2)], [Member(3, None)], {3}),
+        ([thing(1)], [Member(1, None)], {1}),
+    ],
+)
+def test_what_comes_later_replaces_what_it_is_a_version_of(
+    kept: list[Member], came: list[Member | Mark], expected: set[int]
+) -> None:
+    """Nothing else is replaced, and the same again makes no doubles."""
+    assert stay(came, kept) == expected
+
+
+# What an object says of itself is a part of its content, unlike where it is found.
+CONTENTS = [(None, "p1"), (None, ""), (1, "p1"), (2, "p1"), (2, ""), ("2026-01-01", "p1"), ("2026-01-02", "p2")]
+members = st.builds(
+    lambda content, **origin: thing(content, CONTENTS[content][0], subject=CONTENTS[content][1], **origin),
+    st.integers(0, len(CONTENTS) - 1),
+    server=st.sampled_from(["", "", A, B]),
+    folder=st.sampled_from(["", "a", "b"]),
+    file=st.sampled_from(["1", "2"]),
+    is_version=st.booleans(),
+)
+removals = st.builds(
+    removal, st.sampled_from([None, 1, "2026-01-02"]), server=st.sampled_from(["", A]), file=st.sampled_from(["1", "2"])
+)
+
+
+def settled(came: Sequence[Member | Mark], kept: Sequence[Member] = ()) -> list[Member]:
+    """What is in the library after an upload, as it is found there: without the files of the archive."""
+    staying = stay(came, kept)
+    found = {
+        one.content: replace(one, mark=replace(one.mark, origin=replace(one.mark.origin, file="", is_version=False)))
+        for one in (*kept, *came)
+        if isinstance(one, Member) and one.mark is not None and one.content in staying
+    }
+    return list(found.values())
+
+
+@given(st.lists(members | removals, max_size=7))
+def test_the_same_upload_again_changes_nothing(came: list[Member | Mark]) -> None:
+    """However odd it is."""
+    once = settled(came)
+    assert {one.content for one in settled(came, once)} <= {one.content for one in once}
+    assert once or not came or any(isinstance(one, Mark) for one in came)
+
+
+@given(st.lists(members, min_size=1, max_size=7))
+def test_no_servers_object_takes_the_place_of_anothers(came: list[Member]) -> None:
+    """Whatever else is there, something stays of each."""
+    for server in (A, B):
+        there = {one.content for one in came if one.mark is not None and one.mark.origin.server == server}
+        assert not there or stay(came) & there
+
+
+def test_any_number_of_objects_of_one_id_takes_linear_time() -> None:
+    """An upload that has nothing but one id does not hold up the platform."""
+    for make in (thing, entry):
+        many = [make(number, None if number % 3 else number, file=str(number % 500)) for number in range(20_000)]
+        removed = [removal(number, file=str(number)) for number in range(5_000)]
+        begun = time.process_time()
+        stay([*many, *removed], [replace(one, content=one.content + 10_000) for one in many])
+        assert time.process_time() - begun < 10
