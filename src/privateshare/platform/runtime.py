@@ -11,6 +11,7 @@ from procrastinate import App
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.archive_readers import ArchiveReaders
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.engine import Database
@@ -45,6 +46,7 @@ class Platform:
     queue: App
     limits: CallLimits
     metrics: Metrics
+    archive_readers: ArchiveReaders
     renewals: Mapping[int, asyncio.Semaphore] = field(default_factory=_renewals)  # of tokens, by source
 
 
@@ -53,7 +55,7 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
     """The platform on a migrated database; its connections close at the end."""
     configure_servers(settings.fhir_servers)
     database = Database(database_url, settings.database_pool_size)
-    queue = make_queue(database_url)
+    queue, archive_readers = make_queue(database_url), ArchiveReaders()
     try:
         async with database.transaction() as db:
             master_key = await open_master_key(db, settings)
@@ -71,8 +73,10 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
                 queue,
                 CallLimits(settings),
                 Metrics(),
+                archive_readers,
             )
     finally:
+        archive_readers.close()
         await database.close()
 
 

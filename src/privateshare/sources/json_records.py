@@ -26,12 +26,16 @@ MAX_RECORD_BYTES = 64 * MEGABYTE  # of one record with all its texts and attachm
 MAX_VALUES = 1_000_000  # in one record: each takes a hundred bytes of memory and more, however short it is
 MAX_DEPTH = 64  # of nested objects and arrays
 MAX_DIGITS = 400  # of a number with its sign, point and exponent: no float has more before its point
+MAX_FRUITLESS = 200_000  # values in which there is no record that can be read, before a text is given up
+FRUITLESS_PER_RECORD = 10  # and so many more for each record that was read
+MAX_SKIPPED = 2_000_000  # brackets and texts of a value that is skipped
+MAX_OUTLINE = 100_000  # members of an object that are looked at to tell what it is
 SAMPLE_LINES = 50  # by which it is told whether each line is a document
 BOM = b"\xef\xbb\xbf"
 REPLACEMENT = "\ufffd".encode()
 LONE_SURROGATE_LENGTH = len(rb"\ud800")
 
-OBJECT, ARRAY = ord("{"), ord("[")
+OBJECT, ARRAY, QUOTE = ord("{"), ord("["), ord('"')
 CLOSING = b"]}"
 
 _PLAIN = rb'[^\[\]{}"]*+'
@@ -162,6 +166,10 @@ class Cut(Exception):
     """The text ends too early, or is damaged so that nothing after this place can be told apart."""
 
 
+class OtherData(Cut):
+    """The text holds so much else that it is not worth looking for more records."""
+
+
 class _TooDeep(Exception):
     pass
 
@@ -249,11 +257,14 @@ class _Window:
 
     def skip_value(self) -> None:
         """Goes to the end of the object or array that comes next, however large or deep it is. Raises Cut."""
-        depth = 0
+        depth = skipped = 0
         while True:
             if len(self.data) - self.at < READ_BYTES and not self.more() and self.at >= len(self.data):
                 raise Cut
+            if skipped > MAX_SKIPPED:
+                raise OtherData
             for found in _TOKEN.finditer(self.data, self.at):
+                skipped += 1
                 self.at = found.end()
                 byte = self.data[found.start()]
                 depth += (byte in b"[{") - (byte in b"]}")
@@ -332,6 +343,7 @@ class RecordReader:
         self._recognise, self._left_out, self._file = recognise, left_out, file
         self._seen = 0  # records, and what was counted in the place of some
         self._known_objects = 0  # these, and what wraps records
+        self._fruitless = 0  # values in which there was no record
 
     @property
     def position(self) -> int:
@@ -346,7 +358,8 @@ class RecordReader:
     def records(self) -> Iterator[Found]:
         """Every record of the text.
 
-        Raises NotJson if it is no JSON from the start, Cut where the rest of it cannot be read.
+        Raises NotJson if it is no JSON from the start, Cut where the rest of it cannot be read, OtherData if it is not
+        worth it.
         """
         if self._has_documents_on_lines():
             yield from self._lines()
@@ -382,7 +395,7 @@ class RecordReader:
             elif (text := line.strip(_MARKS)) and _is_document(text):
                 known = self._known_objects
                 yield from self._inside(text, self._document())
-                unknown += self._known_objects == known
+                unknown += self._is_fruitless(known)
             elif text:
                 self._leave_out(_damage(text))
         if self._seen > before:
@@ -459,7 +472,7 @@ class RecordReader:
         for value, part in zip(inner, _element_texts(text), strict=True):
             known = self._known_objects
             yield from self._known(value, part, key, None)
-            unknown += self._known_objects == known
+            unknown += self._is_fruitless(known)
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
 
@@ -509,10 +522,12 @@ class RecordReader:
             key = window.take_key()
             if key is None:
                 raise Cut
+            known = self._known_objects
             if window.next_byte() in (OBJECT, ARRAY):
                 yield from self._value(key, level + 1, wrapper)
             else:
                 window.take_scalar()
+            self._is_fruitless(known)
         raise Cut
 
     def _elements(self, key: str, level: int) -> Iterator[Found]:
@@ -526,19 +541,20 @@ class RecordReader:
             if found is not None and found.end() - found.start(1) <= SMALL_BYTES:
                 window.at = found.end()
                 yield from self._whole(found[1], key, None)
-                unknown += self._known_objects == known
+                unknown += self._is_fruitless(known)
                 continue
             byte = window.next_byte(_GAP)
             if byte is None:
                 raise Cut
             if byte in (OBJECT, ARRAY):
                 yield from self._value(key, level + 1, None)
-                unknown += self._known_objects == known
+                unknown += self._is_fruitless(known)
             elif byte in CLOSING:
                 window.at += 1
                 break
             else:
                 unknown += window.take_scalar() != b"null"
+                self._is_fruitless(known)
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
 
@@ -551,6 +567,18 @@ class RecordReader:
         finally:
             self._window = around
 
+    def _is_fruitless(self, known: int) -> bool:
+        """Whether nothing was found since so many objects were known. Raises OtherData if that is so too often."""
+        if self._known_objects > known:
+            return False
+        self._give_up_after(1)
+        return True
+
+    def _give_up_after(self, number: int) -> None:
+        self._fruitless += number
+        if self._fruitless > MAX_FRUITLESS + FRUITLESS_PER_RECORD * self._left_out.read:
+            raise OtherData
+
     def _note(self, number: int = 1) -> None:
         self._seen += number
         self._known_objects += number
@@ -558,6 +586,7 @@ class RecordReader:
     def _leave_out(self, reason: Reason, number: int = 1) -> None:
         self._note(number)
         self._left_out.leave_out(reason, number=number)
+        self._give_up_after(number)
 
 
 def _damage(line: bytes) -> Reason:
@@ -570,16 +599,26 @@ def _damage(line: bytes) -> Reason:
 def _parsed(text: bytes) -> tuple[Any, bytes]:
     """An object or array, and its text as JSON in one line. Raises _Unreadable."""
     try:
-        value = orjson.loads(text)
+        value = _loads(text)
     except ValueError:
         text = _mended(text)
         try:
-            value = orjson.loads(text)
+            value = _loads(text)
         except ValueError:
             raise _Unreadable(DAMAGED) from None
     if b"\n" in text or b"\r" in text:
         text = _LINE_BREAKS.sub(b"", text)  # there are none in strings, or it would not have been parsed
     return value, text
+
+
+def _loads(text: bytes) -> Any:
+    """The value of a text. Raises ValueError, or MemoryError, which orjson calls a JSONDecodeError."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if "memory" in str(error):
+            raise MemoryError from error
+        raise
 
 
 def _containers(values: Iterable[Any]) -> list[Any]:
@@ -640,11 +679,8 @@ def _outline(text: bytes, at: int = 0) -> JsonObject:
     window = _Window(None, text)
     window.at = at + 1
     try:
-        while (byte := window.next_byte()) is not None and byte not in CLOSING:
-            if byte == ord(","):
-                window.at += 1
-                continue
-            key = window.take_key()
+        for _ in range(MAX_OUTLINE):
+            key = window.take_key() if window.next_byte(_GAP) == QUOTE else None
             if key is None:
                 break
             first = window.next_byte()

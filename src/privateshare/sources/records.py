@@ -8,7 +8,7 @@ from typing import IO, BinaryIO
 
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.failures import THE_FILE, Broken, LeftOut, shown_name
-from privateshare.sources.json_records import BOM, Cut, Found, NotJson, Readable, Recognise, RecordReader
+from privateshare.sources.json_records import BOM, Cut, Found, NotJson, OtherData, Readable, Recognise, RecordReader
 
 START_BYTES = 4096
 JSON_NAMES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
@@ -72,13 +72,22 @@ class _Reading:
                 yield from reader.records()
             except NotJson:
                 self._note_other(file, start)
+            except OtherData:
+                if reader.seen:
+                    self._note_cut(file, reader)
+                else:
+                    self._note_unused(file)
             except (Cut, UnicodeError):
                 self._note_cut(file, reader)
             else:
-                if file.path and not reader.seen and start.strip():
-                    problem = Broken("%(name)s holds other data. It was not needed.", name=shown_name(file.path))
-                    self.left_out.name_unused(shown_name(file.path), problem)
+                if not reader.seen and start.strip():
+                    self._note_unused(file)
             self.read_bytes += min(file.size, reader.position)
+
+    def _note_unused(self, file: UploadedFile) -> None:
+        if file.path:
+            name = shown_name(file.path)
+            self.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
 
     def _note_cut(self, file: UploadedFile, reader: RecordReader) -> None:
         name = shown_name(file.path) if file.path else THE_FILE

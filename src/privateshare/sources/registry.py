@@ -2,25 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from privateshare.protocol.catalogue import CatalogueSource, ServiceType, catalogue
-from privateshare.sources.apple_health.source import AppleHealth, AppleHealthRecords
-from privateshare.sources.banks.source import BankStatements
+from privateshare.protocol.catalogue import CatalogueSource, catalogue
+from privateshare.sources.archive_sources import FOLDERS, archive_source
 from privateshare.sources.contract import Source
-from privateshare.sources.fhir_file.source import FhirFile
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 from privateshare.sources.fhir_server.source import FhirServer
-from privateshare.sources.spotify.source import Spotify
 
-# Contracts ask for transactions under several service types; bank statements by file can serve each of them.
-_BANKS = (
-    BankStatements(348, ServiceType.YODLEE),
-    BankStatements(422, ServiceType.SALT_EDGE_PARTNER),
-    BankStatements(423, ServiceType.SALT_EDGE_PARTNER),
-    BankStatements(428, ServiceType.SALT_EDGE_DIRECT),
-    BankStatements(429, ServiceType.SALT_EDGE_DIRECT),
-)
-_BUILT_IN: tuple[Source, ...] = (Spotify(), FhirFile(), AppleHealth(), AppleHealthRecords(), *_BANKS)
-_sources: dict[int, Source] = {source.info.id: source for source in _BUILT_IN}
+_sources: dict[int, Source] = {id_: archive_source(id_) for id_ in FOLDERS}
 _listings: dict[int, CatalogueSource] = {}
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from privateshare.errors import RequestTooLarge
 from privateshare.platform.api.requests import origin, platform_of
+from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent import connecting, ending, signing_in, steps
 from privateshare.platform.consent.choices import contract_reach, shared_kinds
@@ -27,7 +28,7 @@ from privateshare.platform.consent.walk import (
 from privateshare.platform.consent.wording import N_
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.sources.contract import Broken, SignInSource, Source, TryLater
-from privateshare.sources.failures import LeftOut
+from privateshare.sources.failures import LeftOut, our_fault
 
 WAY, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
 PROBLEMS = {  # with which a sign-in may lead back here
@@ -36,7 +37,7 @@ PROBLEMS = {  # with which a sign-in may lead back here
     "away": N_("%(source)s does not answer. Try again in a moment."),
     "another": N_("This is another account. Connect the same one as before."),
 }
-UNPROCESSABLE, TOO_LARGE = 422, 413
+UNPROCESSABLE, TOO_LARGE, UNAVAILABLE = 422, 413, 503
 
 router = APIRouter()
 
@@ -111,7 +112,9 @@ async def _begin_sign_in(request: Request, walk: Walk, source: SignInSource) -> 
 async def _connect_archive(request: Request, walk: Walk, source: Source, archive: SealedTemporary) -> Response:
     platform = platform_of(request)
     try:
-        checked = await connecting.check_archive(source, archive)
+        checked = await connecting.check_archive(platform, source, archive)
+    except ReaderFailed:
+        return _ways(walk, source, walk.words.problem(our_fault()), UNAVAILABLE, chosen=UPLOAD)
     except Broken as error:
         return _ways(walk, source, walk.words.problem(error), chosen=UPLOAD, left_out=error.left_out)
     async with platform.database.transaction() as db:

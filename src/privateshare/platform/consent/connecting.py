@@ -7,6 +7,7 @@ from hashlib import sha256
 from io import BufferedReader
 from uuid import UUID, uuid4
 
+from privateshare.platform.archive_readers import CheckedArchive
 from privateshare.platform.blobs.sealed import put_sealed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.ending import journey_library
@@ -19,17 +20,8 @@ from privateshare.platform.library.keys import DataKey, new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, JsonObject, Source
-from privateshare.sources.failures import LeftOut
 
 PIECE_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedArchive:
-    """An archive that was read to its end: whose it is, and what of it cannot be read."""
-
-    identity: Identity
-    left_out: LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +42,14 @@ async def connect_sample(walk: Walk, source: Source, identity: Identity, sample:
     return await _connect(walk, Connected(source.info, identity, sample=sample))
 
 
-async def check_archive(source: Source, archive: SealedTemporary) -> CheckedArchive:
-    """Read an archive to its end. Raises Broken, whose message is for the person."""
-    archive.seek(0)
-    # a reader of its own, which must not close the archive when it goes
+async def check_archive(platform: Platform, source: Source, archive: SealedTemporary) -> CheckedArchive:
+    """Read an archive to its end. Raises Broken, whose message is for the person, or ReaderFailed."""
+    # A reader of its own, which must not close the archive when it goes.
     reader = BufferedReader(archive, PIECE_BYTES)
-    connection = Connection(archive=reader)
     try:
-        identity = await asyncio.to_thread(source.identify, connection)
+        return await platform.archive_readers.check(source, reader)
     finally:
         reader.detach()
-    return CheckedArchive(identity, connection.left_out)
 
 
 async def identify_signed_in(source: Source, token: JsonObject) -> Identity:

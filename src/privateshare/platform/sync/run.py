@@ -4,7 +4,9 @@ It may die at any point: what it wrote is merged again by the next run, and the 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -46,10 +48,12 @@ from privateshare.sources.contract import (
 )
 from privateshare.sources.entries import Entry, page_entries
 from privateshare.sources.failures import LeftOut
+from privateshare.sources.frames import EntryPage
 from privateshare.sources.registry import all_sources
 
 CURSORS = "cursors"
 ARCHIVE_BUFFER_BYTES = 1024 * 1024
+SECONDS_BETWEEN_CHECKS = 0.5  # of whether anybody still waits for an archive
 
 log = structlog.get_logger()
 
@@ -219,10 +223,19 @@ async def _import_archive(run: Run, archive: Archive) -> None:
     identity, context = account_identity(run.account, run.library), run.library.blob_context(archive.blob)
     key = archive_key(archive, run.library)
     reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
-    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened:
-        connection = Connection(archive=opened, provider_account_id=identity.provider_account_id)
-        await _fetch_from(run, connection)
-    run.left_out.add(connection.left_out)
+    types, checked_at = run.known_cursors.keys(), 0.0
+    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, Spool(run.source.info.schema) as spool:
+        found = run.platform.archive_readers.objects(run.source, opened, identity.provider_account_id, types)
+        async with aclosing(found) as pages:
+            async for page in pages:
+                if isinstance(page, LeftOut):
+                    run.left_out.add(page)
+                    continue
+                if time.monotonic() > checked_at + SECONDS_BETWEEN_CHECKS:
+                    await _check_may_fetch(run)
+                    checked_at = time.monotonic()
+                await asyncio.to_thread(_spool_entries, spool, page)
+        await _write_files(run, spool)
 
 
 async def _fetch_from(run: Run, connection: Connection) -> None:
@@ -231,6 +244,11 @@ async def _fetch_from(run: Run, connection: Connection) -> None:
             await _check_may_fetch(run)
             await asyncio.to_thread(_spool_page, run, spool, page)
         await _write_files(run, spool)
+
+
+def _spool_entries(spool: Spool, page: EntryPage) -> None:
+    for object_type, entry in page.entries:
+        spool.add_entry(object_type, entry)
 
 
 async def _pages(pages: Iterator[Page | Skipped]) -> AsyncIterator[Page | Skipped]:

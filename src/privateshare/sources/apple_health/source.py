@@ -130,3 +130,6 @@ class AppleHealthRecords:
         else:
             files = stack.enter_context(opened_export(connection.archive, connection.left_out))
         return HealthRecord(files, wanted, connection.left_out)
+
+
+SOURCES = (AppleHealth(), AppleHealthRecords())

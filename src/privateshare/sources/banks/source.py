@@ -88,3 +88,13 @@ class BankStatements:
 
     def _transaction(self, found: NumberedBooking, account: str) -> JsonObject:
         return transaction(found.booking, found.day, found.id, f"{self.info.service_type}_{account}")
+
+
+# Contracts ask for transactions under several service types; bank statements by file can serve each of them.
+SOURCES = (
+    BankStatements(348, ServiceType.YODLEE),
+    BankStatements(422, ServiceType.SALT_EDGE_PARTNER),
+    BankStatements(423, ServiceType.SALT_EDGE_PARTNER),
+    BankStatements(428, ServiceType.SALT_EDGE_DIRECT),
+    BankStatements(429, ServiceType.SALT_EDGE_DIRECT),
+)

@@ -78,3 +78,6 @@ def _of_record(archive: BinaryIO, left_out: LeftOut, wanted: Collection[int]) ->
         item = item_of(found, order)
         if item is not None and item.object_type in wanted:
             yield item
+
+
+SOURCES = (FhirFile(),)

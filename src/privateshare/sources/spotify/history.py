@@ -15,6 +15,7 @@ from privateshare.sources.records import read_records
 
 MAX_MS_PLAYED = 366 * 86_400_000
 MINUTE = 60
+MAX_USERNAME = 200
 TITLE, ARTIST = "master_metadata_track_name", "master_metadata_album_artist_name"
 ALBUM = "master_metadata_album_album_name"
 
@@ -72,7 +73,7 @@ class History:
                 self.is_account_data = True
                 continue
             if isinstance(username := found.thing.get("username"), str | int) and username:
-                self.usernames.add(str(username))
+                self.usernames.add(str(username)[:MAX_USERNAME])
             try:
                 play = read_play(found)
             except Unreadable as error:

@@ -77,3 +77,6 @@ class Spotify:
             account = account_of(connection.provider_account_id)
             for play in History(connection.archive, connection.left_out).plays():
                 yield ObjectType.PLAY_HISTORY, play_history(play, account)
+
+
+SOURCES = (Spotify(),)

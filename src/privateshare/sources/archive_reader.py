@@ -1,0 +1,161 @@
+"""A process that reads one archive: `python -m privateshare.sources.archive_reader`. It speaks frames (`frames.py`).
+
+It has no key, none of the platform's open files and nothing of its environment. Before it sees the first byte of the
+archive, what it may use of the processor's time and of memory is limited, and it can write to no file any more.
+"""
+
+import gc
+import io
+import os
+import sys
+from typing import Any, BinaryIO, cast
+
+from privateshare.sources.archive_sources import archive_source
+from privateshare.sources.contract import Broken, Connection, Page, Source
+from privateshare.sources.entries import page_entries
+from privateshare.sources.failures import encode_left_out, takes_too_much
+from privateshare.sources.frames import (
+    PLACE,
+    EntryPage,
+    Kind,
+    decode_json,
+    encode_json,
+    encode_page,
+    read_frame,
+    write_frame,
+)
+
+if sys.platform != "win32":
+    import resource
+
+BUFFER_BYTES = 1024 * 1024
+OPEN_FILES = 32  # the pipes, and what Python and sources load late, such as time zones
+NICENESS = 10
+OBJECTS_BETWEEN_COLLECTIONS = 100_000  # parsed records have no cycles, so looking for them often only costs time
+
+
+class _Archive(io.RawIOBase):
+    """The archive, as far as the process at the other end of the pipes gives it."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO, size: int) -> None:
+        self._in, self._out, self._size, self._position = source, sink, size, 0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Moves to a position and gives it."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError("there is nothing before the start of the archive")
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer from the position on."""
+        length = max(0, min(len(buffer), BUFFER_BYTES, self._size - self._position))
+        if length == 0:
+            return 0
+        write_frame(self._out, Kind.READ, PLACE.pack(self._position, length))
+        frame = read_frame(self._in, length)
+        if frame is None or frame[0] is not Kind.DATA or not frame[1]:
+            raise SystemExit  # Whoever asked for this is gone.
+        data = frame[1]
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def main() -> None:
+    """Reads the archive that the first frame tells of."""
+    source, sink = _pipes()
+    started = read_frame(source, BUFFER_BYTES)
+    if started is None:
+        return
+    order = decode_json(started[1])
+    chosen = archive_source(order["source"])
+    _limit(order)
+    archive = io.BufferedReader(_Archive(source, sink, order["size"]), BUFFER_BYTES)
+    connection = Connection(archive=cast(BinaryIO, archive), provider_account_id=order["provider_account_id"])
+    try:
+        _read(chosen, connection, order, sink)
+    except Broken as error:
+        left_out = encode_left_out(error.left_out) if error.left_out is not None else None
+        told = {"text": error.text, "values": error.values, "left_out": left_out}
+        write_frame(sink, Kind.BROKEN, encode_json(told))
+    except MemoryError:
+        del connection, archive
+        told = {"text": takes_too_much().text, "values": {}, "left_out": None}
+        write_frame(sink, Kind.BROKEN, encode_json(told))
+    except Exception as error:  # noqa: BLE001 - a fault in a source: it is told where, and nothing of the archive
+        write_frame(sink, Kind.FAILED, encode_json({"error": type(error).__name__, "where": _place(error)}))
+
+
+def _pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the process that started this one. Whatever else is printed goes nowhere."""
+    sink = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    return sys.stdin.buffer, sink
+
+
+def _limit(order: dict[str, Any]) -> None:
+    """Limits what this process may use and do, and lets others go first."""
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    if sys.platform == "win32":
+        return
+    os.nice(NICENESS)
+    seconds, megabytes = order["cpu_seconds"], order["memory_megabytes"]
+    for what, limit in (
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_AS, megabytes * 1024 * 1024),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+    ):
+        _, hard = resource.getrlimit(what)
+        allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(what, (allowed, hard if what == resource.RLIMIT_CPU else allowed))
+
+
+def _read(source: Source, connection: Connection, order: dict[str, Any], sink: BinaryIO) -> None:
+    """Says whose archive it is, or gives its objects, and then what could not be read."""
+    result: dict[str, Any] = {}
+    if order["types"] is None:
+        identity = source.identify(connection)
+        result["identity"] = [
+            identity.provider_account_id,
+            identity.display_name,
+            identity.type,
+            identity.named,
+        ]
+    else:
+        for page in source.fetch(connection, dict.fromkeys(order["types"])):
+            if isinstance(page, Page):
+                write_frame(sink, Kind.PAGE, *encode_page(EntryPage(list(page_entries(source.info.schema, page)))))
+    result["left_out"] = encode_left_out(connection.left_out)
+    write_frame(sink, Kind.RESULT, encode_json(result))
+
+
+def _place(error: BaseException) -> str:
+    """Where in the code an error arose."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return "?"
+    return f"{traceback.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{traceback.tb_lineno}"
+
+
+if __name__ == "__main__":
+    main()

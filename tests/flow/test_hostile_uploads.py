@@ -1,0 +1,100 @@
+"""Archives that are made to take long, many at a time: the person is answered, and nobody else notices."""
+
+import io
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from examples.walking import Browser
+
+from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of
+from tests.flow.people import EVERYTHING, FHIR_FILE, SPOTIFY, People
+from tests.flow.served import Served
+from tests.flow.wire import Wire
+
+SIZE = 15_000_000
+PATIENCE_SECONDS = 280  # at low priority, on a machine where other tests run
+SOON = 1.0  # seconds
+MOSTLY = 0.9  # of the answers: other tests use this machine too
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, document={"dataRequest": EVERYTHING})
+
+
+def packed(name: str, *pieces: bytes) -> bytes:
+    """A zip of one file, small whatever is in it."""
+    found = io.BytesIO()
+    with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive, archive.open(name, "w") as file:
+        for piece in pieces:
+            file.write(piece)
+    return found.getvalue()
+
+
+LINE = b'[{"ts": "2026-01-01T00:00:00Z", "ms_played": '
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "one long number": lambda: packed("endsong_0.json", LINE, b"9" * SIZE, b"}]"),
+    "one long fraction": lambda: packed("endsong_0.json", LINE, b"0." + b"1" * SIZE, b"}]"),
+    "many long numbers": lambda: packed("endsong_0.json", b"[", (b"9" * 399 + b",") * (SIZE // 400), b"1]"),
+    "deep": lambda: packed("endsong_0.json", b"[" * SIZE),
+    "many small arrays": lambda: packed("endsong_0.json", b"[", b"[]," * (SIZE // 3), b"1]"),
+    "many keys": lambda: packed("endsong_0.json", b"[{", b'"a":0,' * (SIZE // 6), b'"b":0}]'),
+    "broken lines": lambda: packed("endsong_0.json", b'{"ts\n' * (SIZE // 5)),
+    "a text without end": lambda: packed("endsong_0.json", LINE, b'"', b"\\" * SIZE),
+}
+
+
+@pytest.mark.timeout(PATIENCE_SECONDS)
+def test_hostile_archives_hold_up_nobody(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """While eight are taken apart at once the platform is ready, reads are answered, and so is each of them."""
+    tokens = known_person(wire)
+    browsers = {}
+    for name, make in HOSTILE.items():
+        path = tmp_path / name
+        path.write_bytes(make())
+        assert path.stat().st_size < 400_000
+        http = httpx2.Client(timeout=PATIENCE_SECONDS)
+        browsers[path] = opened(ask(wire, f"&service={SPOTIFY}").url, http=http)
+    threads = [threading.Thread(target=send, args=(browser, path)) for path, browser in browsers.items()]
+    for thread in threads:
+        thread.start()
+    took = []
+    while any(thread.is_alive() for thread in threads):
+        for call in (
+            lambda: httpx2.get(f"{served.origin}/readyz"),
+            lambda: wire.get("permission-access/accounts", access_token=tokens.access),
+        ):
+            began = time.monotonic()
+            assert call().status_code == 200
+            took.append(time.monotonic() - began)
+        time.sleep(0.02)
+    for thread in threads:
+        thread.join()
+    assert len(took) > 10
+    assert sum(seconds < SOON for seconds in took) >= MOSTLY * len(took)
+    for path, browser in browsers.items():
+        assert browser.page is not None
+        assert (page_of(browser), browser.page.status) == ("connect", 422), path.name
+        assert 'role="alert"' in browser.page.html
+
+
+def send(browser: Browser, path: Path) -> None:
+    browser.submit("continue", file=path)
+
+
+def test_one_hostile_record_among_good_ones_is_left_out(wire: Wire, tmp_path: Path) -> None:
+    """It costs the others nothing."""
+    good = b'{"resourceType": "Observation", "id": "o%d", "valueInteger": 1}'
+    bad = b'{"resourceType": "Observation", "valueDecimal": ' + b"9" * 5_000_000 + b"}"
+    path = tmp_path / "record.json"
+    path.write_bytes(b"[" + b",".join([good % 1, bad, good % 2]) + b"]")
+    browser = opened(ask(wire, f"&service={FHIR_FILE}").url)
+    browser.submit("continue", file=path)
+    assert page_of(browser) == "consent"
+    assert browser.page is not None
+    assert "1 of 3 entries has a number with too many digits" in browser.page.html

@@ -1,0 +1,361 @@
+"""Archives are read in processes of their own: what they give is checked, and whatever becomes of them is an answer."""
+
+import asyncio
+import io
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from tests.archives import play, small_record, spotify_zip, zipped
+
+from privateshare.platform import archive_readers
+from privateshare.platform.archive_readers import COMMAND, ArchiveReaders, ReaderFailed
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Source
+from privateshare.sources.entries import page_entries
+from privateshare.sources.failures import LeftOut, encode_left_out
+from privateshare.sources.frames import EntryPage
+from privateshare.sources.registry import all_sources
+
+SPOTIFY, FHIR = all_sources()[16], all_sources()[9001]
+GIVE_UP_SECONDS = 60  # only so that a reader that hangs fails the test
+
+
+@pytest.fixture
+async def readers() -> AsyncIterator[ArchiveReaders]:
+    started = ArchiveReaders()
+    yield started
+    started.close()
+
+
+async def read(
+    readers: ArchiveReaders, source: Source, data: bytes, types: list[int] | None = None
+) -> tuple[list[EntryPage], LeftOut]:
+    """Everything that a reader gives of an archive."""
+    pages, left_out = [], None
+    wanted = types if types is not None else source.info.object_types
+    async for found in readers.objects(source, io.BytesIO(data), "someone", wanted):
+        if isinstance(found, LeftOut):
+            left_out = found
+        else:
+            pages.append(found)
+    assert left_out is not None
+    return pages, left_out
+
+
+@pytest.mark.parametrize(
+    ("source", "data"),
+    [
+        (SPOTIFY, spotify_zip([play(number) for number in range(2500)] + [play(0, ts=None)])),
+        (FHIR, zipped({"a.json": small_record(300), "b.json": b"no JSON", "c.pdf": b"%PDF"})),
+    ],
+    ids=["spotify", "fhir"],
+)
+async def test_a_reader_gives_what_its_source_gives(readers: ArchiveReaders, source: Source, data: bytes) -> None:
+    """The same identity, objects and reasons as when it is read here."""
+    here = Connection(archive=io.BytesIO(data), provider_account_id="someone")
+    checked = await readers.check(source, io.BytesIO(data))
+    assert checked.identity == source.identify(here)
+    assert encode_left_out(checked.left_out) == encode_left_out(here.left_out)
+    again = Connection(archive=io.BytesIO(data), provider_account_id="someone")
+    expected = list(source.fetch(again, dict.fromkeys(source.info.object_types)))
+    pages, left_out = await read(readers, source, data)
+    assert [list(page.entries) for page in pages] == [list(page_entries(source.info.schema, page)) for page in expected]
+    assert encode_left_out(left_out) == encode_left_out(again.left_out)
+
+
+async def test_only_what_was_asked_for_is_given(readers: ArchiveReaders) -> None:
+    """Object types that nobody asked for are not read."""
+    pages, _ = await read(readers, FHIR, small_record(), [ObjectType.PATIENT])
+    assert [object_type for page in pages for object_type, _ in page.entries] == [ObjectType.PATIENT]
+
+
+async def test_what_is_broken_is_said_as_here(readers: ArchiveReaders) -> None:
+    """Text, values and counts come through."""
+    for data in (b"", b"%PDF", spotify_zip([play(0), *[play(number, ts="?") for number in range(1, 4)]])):
+        with pytest.raises(Broken) as here:
+            SPOTIFY.identify(Connection(archive=io.BytesIO(data)))
+        with pytest.raises(Broken) as there:
+            await readers.check(SPOTIFY, io.BytesIO(data))
+        assert (there.value.text, there.value.values) == (here.value.text, here.value.values)
+        assert there.value.left_out == here.value.left_out
+
+
+async def test_an_archive_that_cannot_be_read_further_says_so(readers: ArchiveReaders) -> None:
+    """What goes wrong in reading the archive here is not taken for something else."""
+
+    class Lost(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise FileNotFoundError("the blob is gone")
+
+    with pytest.raises(FileNotFoundError):
+        await readers.check(SPOTIFY, Lost(spotify_zip([play(0)])))
+
+
+async def test_nothing_of_ours_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A reader sees neither our environment nor any file that we have open."""
+    monkeypatch.setenv("PRIVATESHARE_MASTER_KEY", "a secret of ours")
+    seen = await scripted("""
+        import os
+        names = sorted(os.readlink(f"/proc/self/fd/{fd}").split(":")[0] for fd in ("0", "1", "2"))
+        names += [fd for fd in os.listdir("/proc/self/fd") if fd not in "0123"]  # 3 is this list itself
+        say(BROKEN, {"text": repr((dict(os.environ), names, os.getcwd())), "values": {}, "left_out": None})
+    """)
+    assert "a secret of ours" not in str(seen)
+    environment, names, folder = eval(str(seen))
+    assert set(environment) <= {"LC_CTYPE", "LD_LIBRARY_PATH"}
+    assert names == ["/dev/null", "pipe", "pipe"]
+    assert folder == "/"
+
+
+PROLOGUE = """
+import json, os, signal, struct, sys, time
+START, READ, DATA, PAGE, RESULT, BROKEN, FAILED = range(1, 8)
+def say(kind, content):
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    sys.stdout.buffer.write(struct.pack(">BQ", kind, len(data)) + data)
+    sys.stdout.buffer.flush()
+def page(object_type, entries):
+    about = [[object_type, [*entry[:3], 0, None, 0], len(entry[3])] for entry in entries]
+    head = json.dumps(about).encode()
+    say(PAGE, struct.pack(">I", len(head)) + head + b"".join(entry[3] for entry in entries))
+def head(data):
+    say(PAGE, struct.pack(">I", len(data)) + data)
+kind, length = struct.unpack(">BQ", sys.stdin.buffer.read(9))
+order = json.loads(sys.stdin.buffer.read(length))
+left_out = {"read": 1, "entries": [], "damaged": [], "unused": [], "more": [0, 0, 0]}
+"""
+
+
+def script(text: str) -> list[str]:
+    return [sys.executable, "-c", PROLOGUE + textwrap.dedent(text)]
+
+
+async def scripted(text: str, *, fetch: bool = False) -> Exception | list[EntryPage]:
+    """What comes of a reader that does this."""
+    readers = ArchiveReaders(2, script(text))
+    try:
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            if fetch:
+                return (await read(readers, SPOTIFY, b"PK", [ObjectType.PLAY_HISTORY]))[0]
+            await readers.check(SPOTIFY, io.BytesIO(b"PK"))
+            return []
+    except (Broken, ReaderFailed) as error:
+        return error
+    finally:
+        readers.close()
+
+
+RESULT = '{"identity": ["a", "A", "USER", True], "left_out": left_out}'
+MISBEHAVIOUR = {
+    "ends": "",
+    "ends with an error": "sys.exit(1)",
+    "is killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "crashes": "os.kill(os.getpid(), signal.SIGSEGV)",
+    "breaks off": "sys.stdout.buffer.write(struct.pack('>BQ', RESULT, 100) + b'{')",
+    "says nonsense": "sys.stdout.buffer.write(b'nonsense' * 100)",
+    "says too much": "sys.stdout.buffer.write(struct.pack('>BQ', RESULT, 1 << 40))",
+    "an unknown kind": "say(99, {})",
+    "a kind of ours": "say(START, {})",
+    "no JSON": "say(RESULT, b'{')",
+    "no object": "say(RESULT, [])",
+    "no identity": 'say(RESULT, {"left_out": left_out})',
+    "half an identity": 'say(RESULT, {"identity": ["a"], "left_out": left_out})',
+    "a long identity": 'say(RESULT, {"identity": ["a" * 10_000, "A", "USER", True], "left_out": left_out})',
+    "an odd identity": 'say(RESULT, {"identity": [5, "A", "USER", True], "left_out": left_out})',
+    "nothing left out": 'say(RESULT, {"identity": ["a", "A", "USER", True]})',
+    "a text with a gap": 'say(BROKEN, {"text": "%(name)s", "values": {"x": 1}, "left_out": None})',
+    "no text": 'say(BROKEN, {"text": 5, "values": {"x": 1}, "left_out": None})',
+    "a page, when checking": "page(406, [])",
+    "asks for nothing": 'say(READ, b"")',
+    "asks for too much": 'say(READ, struct.pack(">QQ", 0, 1 << 40))',
+    "fails": 'say(FAILED, {"error": "KeyError", "where": "mapping.py:7"})',
+    "closes its pipe and stays": "os.close(1); time.sleep(600)",
+}
+MISBEHAVIOUR_WITH_PAGES = {
+    "another type": 'page(1, [["a", 1, None, b"{}"]])',
+    "no page": 'say(PAGE, b"x")',
+    "a cut page": 'say(PAGE, struct.pack(">I", 100) + b"[406, []]")',
+    "too many objects": f'page(406, [["a", 1, None, b"{{}}"]] * {2 * PAGE_OBJECTS + 1})',
+    "an object of several lines": 'page(406, [["a", 1, None, b"{\\n}"]])',
+    "an odd id": 'page(406, [[5, 1, None, b"{}"]])',
+    "an odd moment": 'page(406, [["a", "now", None, b"{}"]])',
+    "an odd window": 'page(406, [["a", 1, [1], b"{}"]])',
+    "a shorter object": "head(b'[[406,[\"a\",1,null,0,null,0],99]]')",
+    "half an entry": "head(b'[[406,[\"a\",1],0]]')",
+    "an odd mark": 'head(b\'[[406,["a",1,null,0,[["s",5,"f",false],null,1,"x",0],0],0]]\')',
+}
+
+
+@pytest.mark.parametrize("kind", MISBEHAVIOUR)
+async def test_a_reader_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Whatever it does, nobody waits for ever, and nothing of it is believed."""
+    monkeypatch.setattr(archive_readers, "END_SECONDS", 0.5)
+    assert isinstance(await scripted(MISBEHAVIOUR[kind]), ReaderFailed)
+
+
+@pytest.mark.parametrize("kind", MISBEHAVIOUR_WITH_PAGES)
+async def test_pages_are_checked(kind: str) -> None:
+    """A page that is not as it should be ends the import."""
+    assert isinstance(await scripted(MISBEHAVIOUR_WITH_PAGES[kind], fetch=True), ReaderFailed)
+
+
+async def test_good_pages_come_through() -> None:
+    """The same script, well behaved."""
+    pages = await scripted(
+        'page(406, [["a", 1, None, b"{}"], ["b", None, [None, 5], b"[]"]])\nsay(RESULT, {"left_out": left_out})',
+        fetch=True,
+    )
+    assert isinstance(pages, list)
+    assert [[entry.data for _, entry in page.entries] for page in pages] == [[b"{}", b"[]"]]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that takes more of the processor's time than any archive needs is ended, and that is said."""
+    endless = """
+        import resource
+        resource.setrlimit(resource.RLIMIT_CPU, (1, 5))
+        while True: pass
+    """
+    error = await scripted(endless)
+    assert isinstance(error, Broken)
+    assert "more time or memory" in str(error)
+
+
+async def test_a_reader_that_only_waits_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time on the clock is limited too."""
+    monkeypatch.setattr(archive_readers, "WALL_SECONDS_PER_CPU_SECOND", 0.02)
+    error = await scripted("time.sleep(600)")
+    assert isinstance(error, Broken)
+    assert "more time or memory" in str(error)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit it")
+async def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch, readers: ArchiveReaders) -> None:
+    """An archive that needs more memory than any is refused, and nothing of ours is short of it."""
+    monkeypatch.setattr(archive_readers, "MEMORY_MEGABYTES", 120)
+    large = orjson.dumps({"resourceType": "Observation", "note": "é" * 8_000_000})
+    with pytest.raises(Broken, match="more time or memory"):
+        await readers.check(FHIR, io.BytesIO(large))
+
+
+async def test_whoever_does_not_wait_ends_the_reader() -> None:
+    """A person who closes the page, a sync that is stopped: the process goes with them."""
+    readers = ArchiveReaders(1, script("time.sleep(600)"))
+    waiting = asyncio.create_task(readers.check(SPOTIFY, io.BytesIO(b"PK")))
+    while not (pids := children()):
+        await asyncio.sleep(0.02)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not pids & children()
+    readers.close()
+
+
+def children() -> set[int]:
+    """The processes that this one started."""
+    return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()} | {
+        int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()
+    }
+
+
+async def test_others_wait_for_their_turn() -> None:
+    """However many archives come at once, few are read at a time, and all are read."""
+    readers = ArchiveReaders(2)
+    most = 0
+
+    async def watch() -> None:
+        nonlocal most
+        while True:
+            most = max(most, len(children()))
+            await asyncio.sleep(0.01)
+
+    watching = asyncio.create_task(watch())
+    data = spotify_zip([play(number) for number in range(50)])
+    checked = await asyncio.gather(*(readers.check(SPOTIFY, io.BytesIO(data)) for _ in range(6)))
+    watching.cancel()
+    readers.close()
+    assert [one.left_out.read for one in checked] == [50] * 6
+    assert 1 <= most <= 2
+
+
+async def test_a_reader_ends_with_the_platform(tmp_path: Path) -> None:
+    """If the process that started it dies, a reader does not stay."""
+    starter = """
+        import asyncio, io, sys
+        from privateshare.platform.archive_readers import ArchiveReaders
+        from privateshare.sources.registry import all_sources
+        class Slow(io.BytesIO):
+            def read(self, size=-1):
+                print("reading", flush=True)
+                import time; time.sleep(600)
+        asyncio.run(ArchiveReaders().check(all_sources()[16], Slow(b"PK\\x03\\x04" + bytes(100))))
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(starter), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    pids = [
+        int(pid)
+        for task in Path(f"/proc/{process.pid}/task").iterdir()
+        for pid in (task / "children").read_text().split()
+    ]
+    assert len(pids) == 1
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while is_alive(pids[0]):
+        assert time.monotonic() < give_up
+        await asyncio.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_the_reader_is_started_without_our_modules_in_the_way() -> None:
+    """No folder that happens to be the current one, and no variable, changes which code it runs."""
+    assert COMMAND[1:3] == ("-I", "-B")
+
+
+def test_a_reader_loads_nothing_of_the_platform() -> None:
+    """It starts fast, and has no code that could do more than read archives."""
+    code = "import sys, privateshare.sources.archive_reader; print(' '.join(sys.modules))"
+    loaded: Any = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not [name for name in loaded if name.startswith(("privateshare.platform", "privateshare.sdk"))]
+    assert not {"httpx2", "sqlalchemy", "psycopg", "cryptography", "socket"} & set(loaded)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+def test_a_reader_can_write_no_file(tmp_path: Path) -> None:
+    """Once it reads, nothing of the archive can come to the disk."""
+    code = f"""
+        import resource, signal
+        from privateshare.sources import archive_reader
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        source, sink = archive_reader._pipes()
+        archive_reader._limit({{"cpu_seconds": 5, "memory_megabytes": 500}})
+        try:
+            with open({str(tmp_path / "x")!r}, "w") as file:
+                file.write("a secret")
+        except OSError:
+            sink.write(b"nothing")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, check=True)
+    assert done.stdout == b"nothing"
+    assert (tmp_path / "x").read_bytes() == b""
