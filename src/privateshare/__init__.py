@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         TooManyRequests,
         Unavailable,
         UnexpectedReturn,
+        UnknownUser,
     )
     from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, SourceType
     from privateshare.protocol.discovery import (
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
     )
     from privateshare.sdk.aclient import AsyncPrivateShare
     from privateshare.sdk.areading import AsyncReading
+    from privateshare.sdk.ausers import AsyncUser
     from privateshare.sdk.client import PrivateShare
     from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, Returned
     from privateshare.sdk.reading import Reading
@@ -105,8 +107,20 @@ if TYPE_CHECKING:
         SessionNeverStarted,
     )
     from privateshare.sdk.sinks import File
+    from privateshare.sdk.stores import (
+        AsyncTokenStore,
+        FileTokenStore,
+        MemoryTokenStore,
+        SharedAsyncTokenStore,
+        SharedTokenStore,
+        TokenStore,
+    )
     from privateshare.sdk.tables import Table, Tables, tables
-    from privateshare.sdk.tokens import FileTokenStore, MemoryTokenStore, TokenStore, UserAccessToken
+    from privateshare.sdk.tokens import (
+        TokenNotKeptWarning,
+        UserAccessToken,
+    )
+    from privateshare.sdk.users import User
 
 _HOME = {
     "ApiError": "privateshare.errors",
@@ -142,6 +156,7 @@ _HOME = {
     "TooManyRequests": "privateshare.errors",
     "Unavailable": "privateshare.errors",
     "UnexpectedReturn": "privateshare.errors",
+    "UnknownUser": "privateshare.errors",
     "ObjectType": "privateshare.protocol.catalogue",
     "ServiceGroup": "privateshare.protocol.catalogue",
     "ServiceType": "privateshare.protocol.catalogue",
@@ -188,6 +203,7 @@ _HOME = {
     "TimeRange": "privateshare.protocol.messages",
     "AsyncPrivateShare": "privateshare.sdk.aclient",
     "AsyncReading": "privateshare.sdk.areading",
+    "AsyncUser": "privateshare.sdk.ausers",
     "PrivateShare": "privateshare.sdk.client",
     "AuthorizeUrl": "privateshare.sdk.consent",
     "PageOptions": "privateshare.sdk.consent",
@@ -201,13 +217,18 @@ _HOME = {
     "ReadTimeout": "privateshare.sdk.results",
     "SessionNeverStarted": "privateshare.sdk.results",
     "File": "privateshare.sdk.sinks",
+    "AsyncTokenStore": "privateshare.sdk.stores",
+    "FileTokenStore": "privateshare.sdk.stores",
+    "MemoryTokenStore": "privateshare.sdk.stores",
+    "SharedAsyncTokenStore": "privateshare.sdk.stores",
+    "SharedTokenStore": "privateshare.sdk.stores",
+    "TokenStore": "privateshare.sdk.stores",
     "Table": "privateshare.sdk.tables",
     "Tables": "privateshare.sdk.tables",
     "tables": "privateshare.sdk.tables",
-    "FileTokenStore": "privateshare.sdk.tokens",
-    "MemoryTokenStore": "privateshare.sdk.tokens",
-    "TokenStore": "privateshare.sdk.tokens",
+    "TokenNotKeptWarning": "privateshare.sdk.tokens",
     "UserAccessToken": "privateshare.sdk.tokens",
+    "User": "privateshare.sdk.users",
 }
 
 __all__ = [
@@ -220,6 +241,8 @@ __all__ = [
     "ApiError",
     "AsyncPrivateShare",
     "AsyncReading",
+    "AsyncTokenStore",
+    "AsyncUser",
     "AuthorizationFailed",
     "AuthorizeUrl",
     "AvailableServices",
@@ -292,6 +315,8 @@ __all__ = [
     "SessionNeverStarted",
     "SessionOptions",
     "SessionState",
+    "SharedAsyncTokenStore",
+    "SharedTokenStore",
     "SourceFetchFilter",
     "SourceNotConnected",
     "SourceQuery",
@@ -304,10 +329,13 @@ __all__ = [
     "Table",
     "Tables",
     "TimeRange",
+    "TokenNotKeptWarning",
     "TokenStore",
     "TooManyRequests",
     "Unavailable",
     "UnexpectedReturn",
+    "UnknownUser",
+    "User",
     "UserAccessToken",
     "tables",
 ]

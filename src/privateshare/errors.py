@@ -3,6 +3,7 @@
 PrivateShareError
 ├── ApiError                      the platform refused a call (protocol 13)
 │   ├── InvalidToken              401  a token is unknown, revoked, expired or another contract's
+│   │   └── UnknownUser           401  no token of this user is in the app's store
 │   ├── InvalidClient             403  application and contract are unknown or do not belong together
 │   ├── InvalidJWT                400  signature, algorithm or form of a JWT
 │   ├── InvalidTimestamp          400  the caller's clock is too far off
@@ -136,6 +137,13 @@ class InvalidToken(ApiError):
     code: str = "InvalidToken"
     status: int = 401
     hint: str = "Ask the person for consent again"
+
+
+class UnknownUser(InvalidToken):
+    """No token of a user is in the app's store: they never consented, or it was forgotten."""
+
+    code: str = "UnknownUser"
+    hint: str = "Ask the person for consent, and keep the token: app.user(key).keep(token)"
 
 
 class InvalidClient(ApiError):
@@ -413,7 +421,13 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: object) -> 
         status=status,
         reference=_word(told.get("reference")) or _word(headers.get("x-request-id")) or None,
         retry_after=_seconds(headers.get("retry-after")),
+        hint=_hint(headers.get("x-error-hint")),
     )
+
+
+def _hint(told: str | None) -> str | None:
+    """Return what a platform says to do, in a form that can be shown."""
+    return printable(told[:MAX_MESSAGE_CHARACTERS]) if told else None
 
 
 def _word(told: object) -> str:

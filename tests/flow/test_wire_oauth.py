@@ -257,6 +257,37 @@ async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
     check_error(wire.refresh(second.refresh), 401, "InvalidToken")
 
 
+async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Platform):
+    """Protocol 4.3: beside the message, whose form clients know, a header tells a token that came back from others."""
+    tokens, _ = await people.user(wire)
+    newer = wire.tokens(wire.refresh(tokens.refresh))
+    async with platform.database.transaction() as db:
+        earlier = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
+        await db.execute(update(Token).where(Token.token_hash == digest(tokens.refresh)).values(rotated_at=earlier))
+    for refused in (wire.refresh(tokens.refresh), wire.refresh(tokens.refresh)):
+        assert check_error(refused, 401, "InvalidToken") == "The token (refresh_token) is invalid"
+        hint = refused.headers["x-error-hint"]
+        assert "took the place of this one on 2026-11-20 10:30:00 UTC" in hint
+        assert "the grant was revoked on" in hint
+    for name, refused in (
+        ("refresh_token", wire.refresh(newer.refresh)),
+        ("access_token", wire.get(ACCOUNTS, access_token=newer.access)),
+    ):
+        assert check_error(refused, 401, "InvalidToken") == f"The token ({name}) is invalid"
+        assert "an older refresh token" in refused.headers["x-error-hint"]
+
+
+async def test_other_invalid_tokens_are_not_told_apart(wire: Wire, people: People):
+    """Protocol 4.3: one that nobody issued, another contract's, and that of a person who is gone."""
+    other = await people.contract()
+    tokens, _ = await people.user(wire)
+    gone, _ = await people.user(wire)
+    assert wire.call("DELETE", "user", access_token=gone.access).status_code == 200
+    for refused in (wire.refresh("nothing"), other.refresh(tokens.refresh), wire.refresh(gone.refresh)):
+        assert check_error(refused, 401, "InvalidToken") == "The token (refresh_token) is invalid"
+        assert "x-error-hint" not in refused.headers
+
+
 async def test_many_refreshes_at_once_all_work(wire: Wire, people: People):
     """Protocol 4.3: a client whose downloads all meet a 401 refreshes once for each, with one refresh token."""
     tokens, _ = await people.user(wire)

@@ -54,7 +54,10 @@ def run() -> None:
 
 def told(error: PrivateShareError, *, as_json: bool) -> str:
     """An error as the command line tells it."""
-    hint = "Run: privateshare login" if isinstance(error, InvalidToken) else error.hint
+    hint = error.hint
+    if isinstance(error, InvalidToken):
+        why = f"{hint}. " if "hint" in vars(error) else ""  # which the platform said
+        hint = f"{why}Run: privateshare login"
     if as_json:
         facts: dict[str, object] = {"code": error.code, "message": error.message, "hint": hint, "status": error.status}
         facts |= {"reference": error.reference, "retry_after": error.retry_after, "help_url": error.help_url}

@@ -46,7 +46,7 @@ def login(
         raise ConfigurationError("for a new profile all of --app, --contract and --key are needed")
     else:
         chosen = load_profile(profile)
-    with _Returns(path) as returns, open_client(profile, chosen) as client:
+    with _Returns(path) as returns, open_client(chosen) as client:
         asked = client.get_authorize_url(returns.address)
         typer.echo(f"The consent page: {asked.url}", err=as_json)
         if browser:

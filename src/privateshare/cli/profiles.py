@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.core import DEFAULT_BASE_URL
 from privateshare.sdk.private_file import PrivateFile
 from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.users import User
 
 FILE_NAME = "profiles.json"
 DEFAULT = "default"
@@ -64,7 +65,32 @@ def save_profile(name: str, profile: Profile) -> None:
     _file().change(lambda profiles: profiles | {name: asdict(profile)})
 
 
-def open_client(name: str, profile: Profile) -> PrivateShare:
+class ProfileTokens:
+    """The tokens of profiles, as the store of a client: a profile's name is the key."""
+
+    def get(self, key: str) -> UserAccessToken | None:
+        """The token of a profile, if somebody is signed in."""
+        profile = load_profile(key)
+        return profile.user_token() if profile.token is not None else None
+
+    def put(self, key: str, token: UserAccessToken) -> None:
+        """Keeps the token of a profile, in place of what was there."""
+        self._change(key, token)
+
+    def delete(self, key: str) -> None:
+        """Forgets the token of a profile; the profile stays."""
+        self._change(key, None)
+
+    def locked(self, key: str) -> AbstractContextManager[None]:
+        """Holds a profile: of all commands, one at a time refreshes its token."""
+        return _file().locked(key)
+
+    def _change(self, key: str, token: UserAccessToken | None) -> None:
+        text = token.to_json() if token else None
+        _file().change(lambda profiles: profiles | {key: profiles.get(key, {}) | {"token": text}})
+
+
+def open_client(profile: Profile) -> PrivateShare:
     """The SDK as this profile; a token that is refreshed is kept."""
     try:
         key = Path(profile.key_file).read_text("utf-8")
@@ -76,17 +102,17 @@ def open_client(name: str, profile: Profile) -> PrivateShare:
         contract_id=profile.contract_id,
         private_key=key,
         base_url=profile.base_url,
-        on_access_token_change=lambda token: save_profile(name, profile.with_token(token)),
+        token_store=ProfileTokens(),
     )
 
 
 @contextmanager
-def signed_in(name: str) -> Iterator[tuple[PrivateShare, UserAccessToken]]:
-    """The SDK as a profile, and the person's token. Raises ConfigurationError if nobody is signed in."""
+def signed_in(name: str) -> Iterator[tuple[PrivateShare, User]]:
+    """The SDK as a profile, and the person. Raises ConfigurationError if nobody is signed in."""
     profile = load_profile(name)
-    token = profile.user_token()
-    with open_client(name, profile) as client:
-        yield client, token
+    profile.user_token()
+    with open_client(profile) as client:
+        yield client, client.user(name)
 
 
 def _file() -> PrivateFile:

@@ -23,7 +23,7 @@ def sources(as_json: AsJson = False, profile: ProfileName = "default") -> None:
     """List what a person can connect for this contract."""
     from privateshare.cli.profiles import load_profile, open_client
 
-    with open_client(profile, load_profile(profile)) as client:
+    with open_client(load_profile(profile)) as client:
         services = client.get_available_services().services
     show_table([{"id": service.id, "name": service.name} for service in services], as_json)
 
@@ -50,8 +50,8 @@ def accounts(as_json: AsJson = False, profile: ProfileName = "default") -> None:
     """List the sources that the person connected, as far as the contract may see them."""
     from privateshare.cli.profiles import signed_in
 
-    with signed_in(profile) as (client, token):
-        found = client.read_accounts(token)
+    with signed_in(profile) as (client, person):
+        found = client.read_accounts(person)
     rows = [{"id": a.id, "source": a.service_type_name, "user": a.username or "", "type": a.type} for a in found]
     show_table(rows, as_json)
 
@@ -77,7 +77,7 @@ def read(
     if format == "parquet":
         needs_data()
     into.mkdir(parents=True, exist_ok=True)
-    with signed_in(profile) as (client, token), progress("reading", shown=not as_json) as told:
+    with signed_in(profile) as (client, person), progress("reading", shown=not as_json) as told:
         read = 0
 
         def note(file: "File") -> None:
@@ -90,9 +90,9 @@ def read(
         def note_error(failed: "FileError") -> None:
             typer.echo(f"{printable(failed.name)}: {failed.error}", err=True)
 
-        session = client.read_session(token)
+        session = client.read_session(person)
         reading = client.read_all_files(
-            session, token, into=into, on_file_data=note, on_file_error=note_error, timeout=timeout
+            session, person, into=into, on_file_data=note, on_file_error=note_error, timeout=timeout
         )
         with reading:  # which after Ctrl-C leaves no file half-written
             result = reading.result()
@@ -118,13 +118,13 @@ def revoke(
     profile: ProfileName = "default",
 ) -> None:
     """Delete the person as far as this app is concerned; its token stops working at once, and is forgotten here."""
-    from privateshare.cli.profiles import load_profile, save_profile, signed_in
+    from privateshare.cli.profiles import load_profile, signed_in
 
     if as_json and not yes:
         raise ConfigurationError("a program cannot be asked whether it is sure", hint="Say --yes")
-    with signed_in(profile) as (client, token):
+    user_id = load_profile(profile).user_token().user_id
+    with signed_in(profile) as (client, person):
         if not yes:
-            typer.confirm(f"Delete what this app has of {token.user_id}?", abort=True, err=True)
-        client.delete_user(token)
-    save_profile(profile, load_profile(profile).with_token(None))
-    show({"deleted": token.user_id}, as_json)
+            typer.confirm(f"Delete what this app has of {user_id}?", abort=True, err=True)
+        client.delete_user(person)
+    show({"deleted": user_id}, as_json)

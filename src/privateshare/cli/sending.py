@@ -42,8 +42,8 @@ def push(
     descriptor = PushDescriptor(
         mime_type=mime_type, accounts=[AccountRef(account_id=account)], reference=reference, tags=tag
     )
-    with signed_in(profile) as (client, token), progress(file.name, shown=not as_json) as told, file.open("rb") as it:
-        client.push_data(token, CountedFile(file, it, told), descriptor)
+    with signed_in(profile) as (client, person), progress(file.name, shown=not as_json) as told, file.open("rb") as it:
+        client.push_data(person, CountedFile(file, it, told), descriptor)
     show({"pushed": file.name, "size": file.stat().st_size}, as_json)
 
 
@@ -52,7 +52,7 @@ def storage_new(as_json: AsJson = False, profile: ProfileName = "default") -> No
     """Make a storage; it is tied to the person who consents with it."""
     from privateshare.cli.profiles import load_profile, open_client
 
-    with open_client(profile, load_profile(profile)) as client:
+    with open_client(load_profile(profile)) as client:
         show({"storage_id": client.create_provisional_storage().id}, as_json)
 
 
@@ -67,7 +67,7 @@ def storage_list(
     """List the files of a folder."""
     from privateshare.cli.profiles import load_profile, open_client
 
-    with open_client(profile, load_profile(profile)) as client:
+    with open_client(load_profile(profile)) as client:
         found = client.list_storage_files(_storage_id(client, storage, profile), path, recursive=recursive)
     show_table([{"path": file.original_path + file.original_name, "id": file.id} for file in found], as_json)
 
@@ -88,7 +88,7 @@ def storage_get(
     target = to / portable_name(name) if to.is_dir() else to
     if not target.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {target.parent}")
-    with open_client(profile, load_profile(profile)) as client, progress(name, shown=not as_json) as told:
+    with open_client(load_profile(profile)) as client, progress(name, shown=not as_json) as told:
         storage_id = _storage_id(client, storage, profile)
         file = client.download_storage_file(storage_id, path, to=target, on_progress=told)
     show({"into": str(target), "size": file.size}, as_json)
@@ -107,7 +107,7 @@ def storage_put(
 
     target = path + file.name if path.endswith("/") else path
     with (
-        open_client(profile, load_profile(profile)) as client,
+        open_client(load_profile(profile)) as client,
         progress(file.name, shown=not as_json) as told,
         file.open("rb") as it,
     ):
@@ -125,7 +125,7 @@ def storage_remove(
     """Remove a file, or for a path ending in "/" a folder."""
     from privateshare.cli.profiles import load_profile, open_client
 
-    with open_client(profile, load_profile(profile)) as client:
+    with open_client(load_profile(profile)) as client:
         client.delete_storage_files(_storage_id(client, storage, profile), path)
     show({"removed": path}, as_json)
 
@@ -137,8 +137,9 @@ def _storage_id(client: "PrivateShare", given: str | None, profile: str) -> str:
 
     if given is not None:
         return given
+    load_profile(profile).user_token()
     try:
-        return client.get_user_storage(load_profile(profile).user_token()).id
+        return client.get_user_storage(client.user(profile)).id
     except NotFound as error:
         hint = "Name one with --storage, or make one: privateshare storage new"
         raise ConfigurationError("the person has no storage", hint=hint) from error

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from privateshare.sdk.core import Core
     from privateshare.sdk.flow import Flow
     from privateshare.sdk.sinks import File, OnProgress
-    from privateshare.sdk.tokens import UserAccessToken
+    from privateshare.sdk.tokens import Holder
     from privateshare.sdk.uploads import AsyncContent
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class AsyncCalls:
 
     async def get_onboard_service_url(
         self,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         redirect_uri: str,
         *,
         state: str | None = None,
@@ -60,7 +60,7 @@ class AsyncCalls:
 
     async def get_reauthorize_account_url(
         self,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         redirect_uri: str,
         account_id: str,
         *,
@@ -82,7 +82,7 @@ class AsyncCalls:
 
     async def get_reauthorize_url(
         self,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         redirect_uri: str,
         *,
         state: str | None = None,
@@ -106,21 +106,21 @@ class AsyncCalls:
         )
 
     async def get_revoke_account_permission_url(
-        self, user_access_token: UserAccessToken, account_id: str, redirect_uri: str
+        self, user_access_token: Holder, account_id: str, redirect_uri: str
     ) -> str:
         """Where to send a person to withdraw what they granted at a source. See `PrivateShare`."""
         return await self._drive(
             flows.pages.revoke_account_permission(self._core.configuration, user_access_token, account_id, redirect_uri)
         )
 
-    async def delete_account(self, user_access_token: UserAccessToken, account_id: str) -> None:
+    async def delete_account(self, user_access_token: Holder, account_id: str) -> None:
         """Removes one of the person's accounts, its credentials and every file that came from it.
 
         See `PrivateShare`.
         """
         await self._drive(flows.accounts.delete_account(self._core.configuration, user_access_token, account_id))
 
-    async def delete_user(self, user_access_token: UserAccessToken) -> None:
+    async def delete_user(self, user_access_token: Holder) -> None:
         """Deletes the person as far as your organisation is concerned; the token stops working at once.
 
         Protocol 7.5.
@@ -163,7 +163,7 @@ class AsyncCalls:
 
     async def get_portability_report(
         self,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         service_type: str,
         *,
         format: Literal["xml", "json", "fhir"] = "xml",
@@ -180,9 +180,7 @@ class AsyncCalls:
             )
         )
 
-    async def push_data(
-        self, user_access_token: UserAccessToken, content: AsyncContent, descriptor: PushDescriptor
-    ) -> None:
+    async def push_data(self, user_access_token: Holder, content: AsyncContent, descriptor: PushDescriptor) -> None:
         """Keeps a file in the person's library; whole, or not at all. Needs a write contract.
 
         `content` may be an async iterator of pieces too. See `PrivateShare`.
@@ -190,7 +188,7 @@ class AsyncCalls:
         await self._drive(flows.push.push_data(self._core.configuration, user_access_token, content, descriptor))
 
     async def push_data_to_provider(
-        self, user_access_token: UserAccessToken, account_id: str, standard: str, version: str, data: Any
+        self, user_access_token: Holder, account_id: str, standard: str, version: str, data: Any
     ) -> Any:
         """Hands a resource (JSON) to the source of an account, and gives what the source answered. Protocol 10.2."""
         return await self._drive(
@@ -210,7 +208,7 @@ class AsyncCalls:
         """An opaque handle of a storage for `PageOptions.storage_ref`. Protocol 4.5."""
         return await self._drive(flows.pages.reference(self._core.configuration, "cloudId", storage_id))
 
-    async def get_user_storage(self, user_access_token: UserAccessToken) -> Storage:
+    async def get_user_storage(self, user_access_token: Holder) -> Storage:
         """The storage that this application has for the person. Raises NotFound if there is none. Protocol 11.1."""
         return await self._drive(flows.storage.user_storage(self._core.configuration, user_access_token))
 

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from privateshare.protocol.discovery import AvailableServices, SampleDataSet
     from privateshare.protocol.messages import Account, FileHeader, FileList, Session, SessionOptions
     from privateshare.sdk.areading import AsyncReading
+    from privateshare.sdk.ausers import AsyncUser
     from privateshare.sdk.consent import AuthorizeUrl, PageOptions, Returned
     from privateshare.sdk.core import OnToken
     from privateshare.sdk.flow import Flow
     from privateshare.sdk.run import OnError, OnFile, OnStatus
     from privateshare.sdk.sinks import File, OnProgress
-    from privateshare.sdk.tokens import UserAccessToken
+    from privateshare.sdk.stores import AsyncTokenStore, TokenStore
+    from privateshare.sdk.tokens import Holder, UserAccessToken
 
 T = TypeVar("T")
 
@@ -51,6 +53,7 @@ class AsyncPrivateShare(AsyncCalls):
         timeout: float = TIMEOUT_SECONDS,
         retries: int = RETRIES,
         on_access_token_change: OnToken | None = None,
+        token_store: TokenStore | AsyncTokenStore | None = None,
     ) -> None:
         self._core = make_core(
             application_id,
@@ -62,6 +65,7 @@ class AsyncPrivateShare(AsyncCalls):
             timeout=timeout,
             retries=retries,
             on_access_token_change=on_access_token_change,
+            token_store=token_store,
         )
         self._driver = AsyncDriver(self._core)
 
@@ -77,6 +81,15 @@ class AsyncPrivateShare(AsyncCalls):
     async def close(self) -> None:
         """Ends all connections."""
         await self._driver.close()
+
+    def user(self, key: str) -> AsyncUser:
+        """Return a handle of a user in the token store, by a key of your own. Calls take it in place of a token.
+
+        Raises ConfigurationError if the client has no store.
+        """
+        from privateshare.sdk.ausers import AsyncUser
+
+        return AsyncUser(key, self._driver.tokens.store())
 
     async def get_available_services(
         self, *, all_contracts: bool = False, include_sample_data_only_sources: bool = False
@@ -100,7 +113,7 @@ class AsyncPrivateShare(AsyncCalls):
         state: str | None = None,
         options: PageOptions | None = None,
         session_options: SessionOptions | None = None,
-        user_access_token: UserAccessToken | None = None,
+        user_access_token: Holder | None = None,
     ) -> AuthorizeUrl:
         """Where to send a person for their consent, and what to keep until they are back. See `PrivateShare`."""
         flow = flows.oauth.authorize(
@@ -124,15 +137,16 @@ class AsyncPrivateShare(AsyncCalls):
             flows.oauth.exchange_code(self._core.configuration, self._core.keys, code, code_verifier)
         )
 
-    async def refresh_token(self, user_access_token: UserAccessToken) -> UserAccessToken:
+    async def refresh_token(self, user_access_token: Holder) -> UserAccessToken:
         """A new pair of tokens. Calls do this by themselves when they need to. Protocol 4.3."""
-        return await self._driver.refresh(user_access_token)
+        newest = await self._driver.tokens.newest(user_access_token)
+        return await self._driver.tokens.refresh(user_access_token, newest, is_asked=True)
 
-    async def read_session(self, user_access_token: UserAccessToken, options: SessionOptions | None = None) -> Session:
+    async def read_session(self, user_access_token: Holder, options: SessionOptions | None = None) -> Session:
         """A new session; the platform begins to fetch. Protocol 5.1."""
         return await self._drive(flows.reading.read_session(self._core.configuration, user_access_token, options))
 
-    async def read_file_list(self, session: Session | str, user_access_token: UserAccessToken) -> FileList:
+    async def read_file_list(self, session: Session | str, user_access_token: Holder) -> FileList:
         """Where a session stands and the files it has so far. Protocol 6.1."""
         flow = flows.reading.read_file_list(self._core.configuration, user_access_token, flows.reading.key_of(session))
         return await self._drive(flow)
@@ -141,7 +155,7 @@ class AsyncPrivateShare(AsyncCalls):
         self,
         session: Session | str,
         name: str,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         *,
         to: str | os.PathLike[str] | None = None,
         on_progress: OnProgress | None = None,
@@ -156,9 +170,7 @@ class AsyncPrivateShare(AsyncCalls):
         )
         return await self._drive(flow)
 
-    async def read_file_metadata(
-        self, session: Session | str, name: str, user_access_token: UserAccessToken
-    ) -> FileHeader:
+    async def read_file_metadata(self, session: Session | str, name: str, user_access_token: Holder) -> FileHeader:
         """What there is to know of a file without reading it. Protocol 6.4."""
         flow = flows.reading.read_file_metadata(
             self._core.configuration, user_access_token, flows.reading.key_of(session), name
@@ -168,7 +180,7 @@ class AsyncPrivateShare(AsyncCalls):
     def read_all_files(
         self,
         session: Session | str,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         *,
         into: str | os.PathLike[str] | None = None,
         on_file_data: OnFile | None = None,
@@ -184,12 +196,14 @@ class AsyncPrivateShare(AsyncCalls):
         coroutine functions. Use it in `async with`, or call `close`, if you may leave it early.
         """
         from privateshare.sdk.areading import AsyncReading
+        from privateshare.sdk.astores import on_threads
         from privateshare.sdk.run import Callbacks, Run
 
         tell = on_loop(on_access_token_change or self._core.on_access_token_change)
+        store = on_threads(self._core.token_store) if self._core.token_store is not None else None
         begin = partial(
             Run,
-            replace(self._core, on_access_token_change=tell),
+            replace(self._core, on_access_token_change=tell, token_store=store),
             session,
             user_access_token,
             Callbacks(on_loop(on_file_data), on_loop(on_file_error), on_loop(on_status_change)),
@@ -199,7 +213,7 @@ class AsyncPrivateShare(AsyncCalls):
         )
         return AsyncReading(begin)
 
-    async def read_accounts(self, user_access_token: UserAccessToken) -> list[Account]:
+    async def read_accounts(self, user_access_token: Holder) -> list[Account]:
         """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
         return await self._drive(flows.accounts.read_accounts(self._core.configuration, user_access_token))
 

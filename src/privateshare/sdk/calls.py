@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from privateshare.sdk.core import Core
     from privateshare.sdk.flow import Flow
     from privateshare.sdk.sinks import File, OnProgress
-    from privateshare.sdk.tokens import UserAccessToken
+    from privateshare.sdk.tokens import Holder
     from privateshare.sdk.uploads import Content
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Calls:
 
     def get_onboard_service_url(
         self,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         redirect_uri: str,
         *,
         state: str | None = None,
@@ -63,7 +63,7 @@ class Calls:
 
     def get_reauthorize_account_url(
         self,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         redirect_uri: str,
         account_id: str,
         *,
@@ -88,7 +88,7 @@ class Calls:
 
     def get_reauthorize_url(
         self,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         redirect_uri: str,
         *,
         state: str | None = None,
@@ -111,9 +111,7 @@ class Calls:
             )
         )
 
-    def get_revoke_account_permission_url(
-        self, user_access_token: UserAccessToken, account_id: str, redirect_uri: str
-    ) -> str:
+    def get_revoke_account_permission_url(self, user_access_token: Holder, account_id: str, redirect_uri: str) -> str:
         """Where to send a person to withdraw what they granted at a source.
 
         Raises NotFound for an account that this contract cannot see. Protocol 7.4.
@@ -122,14 +120,14 @@ class Calls:
             flows.pages.revoke_account_permission(self._core.configuration, user_access_token, account_id, redirect_uri)
         )
 
-    def delete_account(self, user_access_token: UserAccessToken, account_id: str) -> None:
+    def delete_account(self, user_access_token: Holder, account_id: str) -> None:
         """Removes one of the person's accounts, its credentials and every file that came from it.
 
         Raises NotFound for an account that this contract cannot see. Protocol 7.2.
         """
         self._drive(flows.accounts.delete_account(self._core.configuration, user_access_token, account_id))
 
-    def delete_user(self, user_access_token: UserAccessToken) -> None:
+    def delete_user(self, user_access_token: Holder) -> None:
         """Deletes the person as far as your organisation is concerned; the token stops working at once.
 
         Protocol 7.5.
@@ -172,7 +170,7 @@ class Calls:
 
     def get_portability_report(
         self,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         service_type: str,
         *,
         format: Literal["xml", "json", "fhir"] = "xml",
@@ -189,7 +187,7 @@ class Calls:
             )
         )
 
-    def push_data(self, user_access_token: UserAccessToken, content: Content, descriptor: PushDescriptor) -> None:
+    def push_data(self, user_access_token: Holder, content: Content, descriptor: PushDescriptor) -> None:
         """Keeps a file in the person's library; whole, or not at all. Needs a write contract.
 
         `content`: bytes, a path, an open binary file, or an iterator of pieces; it is streamed, whatever its size.
@@ -198,7 +196,7 @@ class Calls:
         self._drive(flows.push.push_data(self._core.configuration, user_access_token, content, descriptor))
 
     def push_data_to_provider(
-        self, user_access_token: UserAccessToken, account_id: str, standard: str, version: str, data: Any
+        self, user_access_token: Holder, account_id: str, standard: str, version: str, data: Any
     ) -> Any:
         """Hands a resource (JSON) to the source of an account, and gives what the source answered. Protocol 10.2."""
         return self._drive(
@@ -218,7 +216,7 @@ class Calls:
         """An opaque handle of a storage for `PageOptions.storage_ref`. Protocol 4.5."""
         return self._drive(flows.pages.reference(self._core.configuration, "cloudId", storage_id))
 
-    def get_user_storage(self, user_access_token: UserAccessToken) -> Storage:
+    def get_user_storage(self, user_access_token: Holder) -> Storage:
         """The storage that this application has for the person. Raises NotFound if there is none. Protocol 11.1."""
         return self._drive(flows.storage.user_storage(self._core.configuration, user_access_token))
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from privateshare.sdk.reading import Reading
     from privateshare.sdk.run import OnError, OnFile, OnStatus
     from privateshare.sdk.sinks import File, OnProgress
-    from privateshare.sdk.tokens import UserAccessToken
+    from privateshare.sdk.stores import TokenStore
+    from privateshare.sdk.tokens import Holder, UserAccessToken
+    from privateshare.sdk.users import User
 
 T = TypeVar("T")
 
@@ -53,6 +55,7 @@ class PrivateShare(Calls):
         timeout: float = TIMEOUT_SECONDS,
         retries: int = RETRIES,
         on_access_token_change: OnToken | None = None,
+        token_store: TokenStore | None = None,
     ) -> None:
         self._core = make_core(
             application_id,
@@ -64,6 +67,7 @@ class PrivateShare(Calls):
             timeout=timeout,
             retries=retries,
             on_access_token_change=on_access_token_change,
+            token_store=token_store,
         )
         self._driver = Driver(self._core, HttpxTransport(timeout))
 
@@ -79,6 +83,15 @@ class PrivateShare(Calls):
     def close(self) -> None:
         """Ends all connections."""
         self._driver.close()
+
+    def user(self, key: str) -> User:
+        """Return a handle of a user in the token store, by a key of your own. Calls take it in place of a token.
+
+        Raises ConfigurationError if the client has no store.
+        """
+        from privateshare.sdk.users import User
+
+        return User(key, self._driver.tokens.store())
 
     def get_available_services(
         self, *, all_contracts: bool = False, include_sample_data_only_sources: bool = False
@@ -102,7 +115,7 @@ class PrivateShare(Calls):
         state: str | None = None,
         options: PageOptions | None = None,
         session_options: SessionOptions | None = None,
-        user_access_token: UserAccessToken | None = None,
+        user_access_token: Holder | None = None,
     ) -> AuthorizeUrl:
         """Where to send a person for their consent, and what to keep until they are back.
 
@@ -149,21 +162,22 @@ class PrivateShare(Calls):
         """
         return self._drive(flows.oauth.exchange_code(self._core.configuration, self._core.keys, code, code_verifier))
 
-    def refresh_token(self, user_access_token: UserAccessToken) -> UserAccessToken:
+    def refresh_token(self, user_access_token: Holder) -> UserAccessToken:
         """A new pair of tokens. Calls do this by themselves when they need to.
 
         Raises InvalidToken if the person has to consent again. Protocol 4.3.
         """
-        return self._driver.refresh(user_access_token)
+        newest = self._driver.tokens.newest(user_access_token)
+        return self._driver.tokens.refresh(user_access_token, newest, is_asked=True)
 
-    def read_session(self, user_access_token: UserAccessToken, options: SessionOptions | None = None) -> Session:
+    def read_session(self, user_access_token: Holder, options: SessionOptions | None = None) -> Session:
         """A new session; the platform begins to fetch what the person's sources have new.
 
         Raises InvalidToken, ScopeOutOfBounds, InsufficientScope, InvalidContractDataRequest. Protocol 5.1.
         """
         return self._drive(flows.reading.read_session(self._core.configuration, user_access_token, options))
 
-    def read_file_list(self, session: Session | str, user_access_token: UserAccessToken) -> FileList:
+    def read_file_list(self, session: Session | str, user_access_token: Holder) -> FileList:
         """Where a session stands and the files it has so far. Raises InvalidSession. Protocol 6.1."""
         flow = flows.reading.read_file_list(self._core.configuration, user_access_token, flows.reading.key_of(session))
         return self._drive(flow)
@@ -172,7 +186,7 @@ class PrivateShare(Calls):
         self,
         session: Session | str,
         name: str,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         *,
         to: str | os.PathLike[str] | None = None,
         on_progress: OnProgress | None = None,
@@ -189,7 +203,7 @@ class PrivateShare(Calls):
         )
         return self._drive(flow)
 
-    def read_file_metadata(self, session: Session | str, name: str, user_access_token: UserAccessToken) -> FileHeader:
+    def read_file_metadata(self, session: Session | str, name: str, user_access_token: Holder) -> FileHeader:
         """What there is to know of a file without reading it. Raises FileNotFound. Protocol 6.4."""
         flow = flows.reading.read_file_metadata(
             self._core.configuration, user_access_token, flows.reading.key_of(session), name
@@ -199,7 +213,7 @@ class PrivateShare(Calls):
     def read_all_files(
         self,
         session: Session | str,
-        user_access_token: UserAccessToken,
+        user_access_token: Holder,
         *,
         into: str | os.PathLike[str] | None = None,
         on_file_data: OnFile | None = None,
@@ -241,7 +255,7 @@ class PrivateShare(Calls):
         )
         return Reading(run)
 
-    def read_accounts(self, user_access_token: UserAccessToken) -> list[Account]:
+    def read_accounts(self, user_access_token: Holder) -> list[Account]:
         """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
         return self._drive(flows.accounts.read_accounts(self._core.configuration, user_access_token))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from privateshare.sdk.tokens import TokenKeeper, UserAccessToken
 if TYPE_CHECKING:
     from privateshare.sdk.configuration import Configuration
     from privateshare.sdk.flows.calls import Keys
+    from privateshare.sdk.stores import AsyncTokenStore, TokenStore
 
 TIMEOUT_SECONDS = 60.0  # more than a held answer takes (protocol 6.7)
 RETRIES = 2  # protocol 13
@@ -27,8 +29,11 @@ class Core:
 
     configuration: Configuration
     on_access_token_change: OnToken | None
+    token_store: TokenStore | AsyncTokenStore | None = None
     keys: Keys = field(default_factory=dict)
     tokens: TokenKeeper = field(default_factory=TokenKeeper)
+    unsaved: set[str] = field(default_factory=set)  # users whose newest tokens could not be written to the store
+    has_warned: threading.Event = field(default_factory=threading.Event)  # that new tokens are not kept
 
 
 def make_core(
@@ -42,12 +47,12 @@ def make_core(
     timeout: float,
     retries: int,
     on_access_token_change: OnToken | None,
+    token_store: TokenStore | AsyncTokenStore | None,
 ) -> Core:
     """A core from a client's arguments. Raises ConfigurationError."""
     from privateshare.sdk import run  # noqa: F401 - what calls need comes with the client, not within its first call
     from privateshare.sdk.configuration import configured
 
     addresses = {"base_url": base_url, "onboard_url": onboard_url, "storage_url": storage_url}
-    return Core(
-        configured(application_id, contract_id, private_key, addresses, timeout, retries), on_access_token_change
-    )
+    configuration = configured(application_id, contract_id, private_key, addresses, timeout, retries)
+    return Core(configuration, on_access_token_change, token_store)

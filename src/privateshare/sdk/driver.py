@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from privateshare.errors import PrivateShareError
-from privateshare.sdk import flows
 from privateshare.sdk.core import Core
 from privateshare.sdk.deadlines import Abandoned
-from privateshare.sdk.flow import Flow, Newest, Refresh, Request, Response, Sleep
+from privateshare.sdk.flow import Flow, Forget, Newest, Refresh, Request, Response, Sleep
+from privateshare.sdk.renewal import Renewal
 from privateshare.sdk.tokens import UserAccessToken
 from privateshare.sdk.transport import Transport
 
@@ -28,6 +28,7 @@ class Driver:
     def __init__(self, core: Core, transport: Transport) -> None:
         self._core, self._transport = core, transport
         self.abandoned: threading.Event = transport.abandoned
+        self.tokens: Renewal = Renewal(core, self._drive_steadily)
 
     def drive(self, flow: Flow[T]) -> T:
         """What the flow comes to. Raises what it raises, and Abandoned."""
@@ -52,26 +53,6 @@ class Driver:
         except StopIteration as stop:
             return Done(stop.value)
 
-    def refresh(self, token: UserAccessToken) -> UserAccessToken:
-        """The newest token of a grant; the app is told before anyone uses it."""
-        future, ours = self._core.tokens.begin(token)
-        if not ours:
-            return future.result()
-        try:
-            steady = Driver(
-                self._core, self._transport.twin()
-            )  # a refresh that has begun is finished: its answer is new
-            new = steady.drive(flows.oauth.refresh(self._core.configuration, self._core.keys, token))
-        except BaseException as error:  # whatever it was: others wait for this refresh
-            self._core.tokens.end(token, error)
-            raise
-        try:
-            if self._core.on_access_token_change is not None:
-                self._core.on_access_token_change(new)
-        finally:
-            self._core.tokens.end(token, new)
-        return new
-
     def close(self) -> None:
         """Ends all connections."""
         self._transport.close()
@@ -86,10 +67,17 @@ class Driver:
         except PrivateShareError as error:
             return error
 
-    def _perform(self, effect: Newest | Refresh) -> UserAccessToken | PrivateShareError:
-        if isinstance(effect, Newest):
-            return self._core.tokens.newest(effect.token)
+    def _perform(self, effect: Newest | Refresh | Forget) -> UserAccessToken | PrivateShareError | None:
         try:
-            return self.refresh(effect.token)
+            if isinstance(effect, Newest):
+                return self.tokens.newest(effect.who)
+            if isinstance(effect, Refresh):
+                return self.tokens.refresh(effect.who, effect.stale)
+            self.tokens.forget(effect.who)
         except PrivateShareError as error:
             return error
+        return None
+
+    def _drive_steadily(self, flow: Flow[T]) -> T:
+        """Drive a refresh: one that has begun is finished, because its answer has what takes the place of the old."""
+        return Driver(self._core, self._transport.twin()).drive(flow)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from privateshare.errors import InvalidAnswer, NetworkError, PrivateShareError, error_from_answer
 from privateshare.sdk.bodies import MAX_ANSWER_BYTES
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder, UserAccessToken
 from privateshare.sdk.uploads import Pieces
 
 T = TypeVar("T")
@@ -76,20 +76,28 @@ class Sleep:
 
 
 @dataclass(frozen=True, slots=True)
-class Refresh:
-    """Give me the newest token of this one's grant, refreshed; many who ask at once cause one refresh."""
+class Newest:
+    """Give me the newest token known of this grant."""
 
-    token: UserAccessToken
+    who: Holder
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
-    """Give me the newest token known of this one's grant."""
+class Refresh:
+    """Give me the token of this grant in place of a stale one; many who ask at once cause one refresh."""
 
-    token: UserAccessToken
+    who: Holder
+    stale: UserAccessToken
 
 
-Effect = Request | Sleep | Refresh | Newest
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Forget the tokens of this grant: the person is gone."""
+
+    who: Holder
+
+
+Effect = Request | Sleep | Newest | Refresh | Forget
 Flow = Generator[Effect, Any, T]
 
 

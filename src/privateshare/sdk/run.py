@@ -26,7 +26,7 @@ from privateshare.sdk.lanes import start_lane
 from privateshare.sdk.manifest import Manifest
 from privateshare.sdk.results import FileError, ReadResult, ReadTimeout, SessionNeverStarted, files_not_read
 from privateshare.sdk.sinks import File
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder
 from privateshare.sdk.transport import HttpxTransport
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class Run:
         self,
         core: Core,
         session: Session | str,
-        token: UserAccessToken,
+        token: Holder,
         callbacks: Callbacks,
         into: Path | None,
         parallel: int,

@@ -1,18 +1,16 @@
-"""What an app keeps of a person's consent, and where. Protocol 4.2."""
+"""What an app keeps of a person's consent. Where it keeps it is in `stores.py`. Protocol 4.2."""
 
 import json
-import os
 import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from privateshare.errors import ConfigurationError, InvalidAnswer
-from privateshare.sdk.private_file import PrivateFile
 
-LAST_SECOND = 1e12
+LAST_SECOND = 253_402_300_799  # of the year 9999
 EARLY_SECONDS = 30  # a token this close to its end is refreshed before it is used
 REMEMBERED = 50_000  # refreshed tokens whose successors a client knows; those used longest ago are forgotten first
 
@@ -27,7 +25,7 @@ class Token:
     def __post_init__(self) -> None:
         if not isinstance(self.value, str) or isinstance(self.expires_on, bool | str):
             raise TypeError("a token is a text with an end in seconds")
-        if not abs(self.expires_on) < LAST_SECOND:  # nor NaN, nor a number that no clock reaches
+        if not 0 <= self.expires_on <= LAST_SECOND:  # nor is NaN
             raise ValueError("the end of a token is a moment")
 
     def __repr__(self) -> str:
@@ -38,13 +36,15 @@ class Token:
 class UserAccessToken:
     """What lets an app read one person's data until they say stop: keep it as you would keep a password.
 
-    `user_id` is the person as your organisation knows them, `consent_id` what they agreed to.
+    `user_id` is the person as your organisation knows them, `consent_id` what they agreed to, `client_id` the
+    application and contract that they agreed with.
     """
 
     access_token: Token
     refresh_token: Token
     user_id: str
     consent_id: str
+    client_id: str = ""
 
     def to_json(self) -> str:
         """The token as JSON text, secrets included."""
@@ -56,12 +56,12 @@ class UserAccessToken:
         try:
             raw = json.loads(text)
             tokens = Token(**raw["access_token"]), Token(**raw["refresh_token"])
-            return cls(*tokens, str(raw["user_id"]), str(raw["consent_id"]))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return cls(*tokens, str(raw["user_id"]), str(raw["consent_id"]), str(raw.get("client_id", "")))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ConfigurationError("the text is not a UserAccessToken as to_json writes it") from error
 
     @classmethod
-    def from_claims(cls, claims: dict[str, Any]) -> "UserAccessToken":
+    def from_claims(cls, claims: dict[str, Any], client_id: str = "") -> "UserAccessToken":
         """The token of an exchange's or a refresh's answer. Raises InvalidAnswer."""
         try:
             return cls(
@@ -69,6 +69,7 @@ class UserAccessToken:
                 Token(**{name: claims["refresh_token"][name] for name in ("value", "expires_on")}),
                 str(claims.get("sub") or claims["identifier"]["id"]),
                 str(claims.get("consentid", "")),
+                client_id,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidAnswer("the answer holds no tokens") from error
@@ -82,56 +83,26 @@ class UserAccessToken:
         return replace(self, access_token=replace(self.access_token, value=value))
 
 
-class TokenStore(Protocol):
-    """Where an app keeps people's tokens, by a key of its own such as its user's id."""
+@dataclass(frozen=True, slots=True)
+class StoredUser:
+    """A user of the app whose tokens are in its store, by a key of the app's own such as its user's id."""
 
-    def get(self, key: str) -> UserAccessToken | None:
-        """The token kept under this key, if there is one."""
-
-    def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there."""
-
-    def delete(self, key: str) -> None:
-        """Forgets a token; one that is not there is no error."""
+    key: str
 
 
-class MemoryTokenStore:
-    """Tokens in memory, gone with the process."""
-
-    def __init__(self) -> None:
-        self._tokens: dict[str, UserAccessToken] = {}
-
-    def get(self, key: str) -> UserAccessToken | None:
-        """The token kept under this key, if there is one."""
-        return self._tokens.get(key)
-
-    def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there."""
-        self._tokens[key] = token
-
-    def delete(self, key: str) -> None:
-        """Forgets a token; one that is not there is no error."""
-        self._tokens.pop(key, None)
+Holder = UserAccessToken | StoredUser
+"""Whose data it is: a token, or a handle of a user whose newest tokens are in the app's store."""
 
 
-class FileTokenStore:
-    """Tokens in a file that only its owner can read (0600), always whole; threads and processes may share it."""
+class TokenNotKeptWarning(UserWarning):
+    """A client refreshed a user's tokens, and nobody keeps the new ones."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = PrivateFile(path, "tokens")
 
-    def get(self, key: str) -> UserAccessToken | None:
-        """The token kept under this key, if there is one. Raises ConfigurationError if the file is not ours."""
-        text = self._file.read().get(key)
-        return UserAccessToken.from_json(text) if text is not None else None
-
-    def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there. Raises ConfigurationError if it cannot be written."""
-        self._file.change(lambda tokens: tokens | {key: token.to_json()})
-
-    def delete(self, key: str) -> None:
-        """Forgets a token; one that is not there is no error."""
-        self._file.change(lambda tokens: {name: text for name, text in tokens.items() if name != key})
+NOT_KEPT = (
+    "A user's tokens were refreshed, and nothing keeps the new ones: those that your app has stored work no longer, "
+    "and using them again after a minute revokes the grant. Give the client a token_store, and pass app.user(...) in "
+    "place of the token; or keep what on_access_token_change is given."
+)
 
 
 class TokenKeeper:
@@ -160,14 +131,19 @@ class TokenKeeper:
                 return running, False
             return self._refreshing.setdefault(token.refresh_token.value, Future()), True
 
+    def remember(self, old: UserAccessToken, new: UserAccessToken) -> None:
+        """Know what took a token's place, before anybody else is told."""
+        with self._lock:
+            self._newer[old.refresh_token.value] = new
+            if len(self._newer) > REMEMBERED:
+                self._newer.popitem(last=False)
+
     def end(self, old: UserAccessToken, outcome: UserAccessToken | BaseException) -> None:
         """Tells everyone who waits how the refresh went."""
+        if isinstance(outcome, UserAccessToken):
+            self.remember(old, outcome)
         with self._lock:
             future = self._refreshing.pop(old.refresh_token.value)
-            if isinstance(outcome, UserAccessToken):
-                self._newer[old.refresh_token.value] = outcome
-                if len(self._newer) > REMEMBERED:
-                    self._newer.popitem(last=False)
         if isinstance(outcome, UserAccessToken):
             future.set_result(outcome)
         else:

@@ -22,6 +22,7 @@ from privateshare.testing.state import (
     CONSENT,
     CONTRACT,
     PERSON,
+    Grant,
     Journey,
     LentFile,
     Pushed,
@@ -30,6 +31,7 @@ from privateshare.testing.state import (
 )
 
 HOUR_SECONDS = 3600
+GRACE_SECONDS = 60  # protocol 4.3
 QUERY = "permission-access/query/"
 IMPORT = "permission-access/import"
 DISCOVERY = "discovery/"
@@ -93,7 +95,7 @@ def answer(state: State, call: Call) -> Answer:
     route = _ROUTES.get((call.method, call.path)) or _by_beginning(call)
     if route is None:
         raise NotFound("Not Found")
-    if route in _FOR_A_PERSON and call.claims.get("access_token") not in state.access:
+    if route in _FOR_A_PERSON and not any(call.claims.get("access_token") in grant.access for grant in state.grants):
         raise InvalidToken("The token (access_token) is invalid")
     return route(state, call)
 
@@ -113,16 +115,18 @@ def _by_beginning(call: Call) -> "Route | None":
 
 def _authorize(state: State, call: Call) -> Answer:
     code, claims = secrets.token_urlsafe(32), call.claims
-    state.journeys[code] = Journey(claims["redirect_uri"], claims.get("state", ""), claims["code_challenge"])
+    journey = Journey(claims["redirect_uri"], claims.get("state", ""), claims["code_challenge"])
+    state.journeys[code] = journey
     token = _signed(state, call, {"preauthorization_code": code})
-    return json_answer({"token": token, "session": _new_session(state)}, 201)
+    return json_answer({"token": token, "session": _new_session(state, journey)}, 201)
 
 
 def _reference_token(state: State, call: Call) -> Answer:
     code, claims = secrets.token_urlsafe(32), call.claims
-    state.journeys[code] = Journey(claims["redirect_uri"], claims.get("state", ""), claims.get("code_challenge"))
+    journey = Journey(claims["redirect_uri"], claims.get("state", ""), claims.get("code_challenge"))
+    state.journeys[code] = journey
     signed = {"reference_code": code, "token_type": "Bearer", "expires_on": int(time.time()) + HOUR_SECONDS}
-    return json_answer({"token": _signed(state, call, signed), "session": _new_session(state)}, 201)
+    return json_answer({"token": _signed(state, call, signed), "session": _new_session(state, journey)}, 201)
 
 
 def _reference(state: State, call: Call) -> Answer:
@@ -132,14 +136,17 @@ def _reference(state: State, call: Call) -> Answer:
 
 
 def _token(state: State, call: Call) -> Answer:
-    if call.claims.get("grant_type") == "refresh_token":
-        if call.claims.get("refresh_token") not in state.refresh:
-            raise InvalidToken("The token (refresh_token) is invalid")
-    else:
-        _use_code(state, call)
-    access, refresh, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), int(time.time())
-    state.access.add(access)
-    state.refresh.add(refresh)
+    with state.lock:
+        if call.claims.get("grant_type") == "refresh_token":
+            grant = _rotated(state, str(call.claims.get("refresh_token")))
+            state.refreshes += 1
+        else:
+            _use_code(state, call)
+            grant = Grant()
+            state.grants.append(grant)
+        access, refresh, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), int(time.time())
+        grant.access.add(access)
+        grant.refresh[refresh] = None
     claims = {
         "access_token": {"value": access, "expires_on": now + 24 * HOUR_SECONDS},
         "refresh_token": {"value": refresh, "expires_on": now + 60 * 24 * HOUR_SECONDS},
@@ -149,6 +156,25 @@ def _token(state: State, call: Call) -> Answer:
         "token_type": "Bearer",
     }
     return json_answer({"token": _signed(state, call, claims)})
+
+
+def _rotated(state: State, token: str) -> Grant:
+    """The grant whose refresh token is replaced. One that comes back after its grace revokes it. Protocol 4.3."""
+    invalid = "The token (refresh_token) is invalid"
+    grant = next((grant for grant in state.grants if token in grant.refresh), None)
+    if grant is None:
+        raise InvalidToken(invalid)
+    replaced = grant.refresh[token]
+    if replaced is not None and time.time() - replaced > GRACE_SECONDS and not grant.revoked:
+        grant.access.clear()
+        grant.revoked = (
+            "A newer refresh token took the place of this one. It came back after its grace of 60 seconds, so the "
+            "grant was revoked. Ask the person for consent again, and keep the newest tokens"
+        )
+    if grant.revoked:
+        raise InvalidToken(invalid, hint=grant.revoked)
+    grant.refresh[token] = time.time() if replaced is None else replaced
+    return grant
 
 
 def _use_code(state: State, call: Call) -> None:
@@ -172,9 +198,9 @@ def _trigger(state: State, _: Call) -> Answer:
     return json_answer({"session": _new_session(state)}, 202)
 
 
-def _new_session(state: State) -> dict[str, object]:
+def _new_session(state: State, journey: Journey | None = None) -> dict[str, object]:
     key = secrets.token_urlsafe(32)
-    state.sessions.add(key)
+    state.sessions[key] = journey
     return {"key": key, "expiry": int((time.time() + 24 * HOUR_SECONDS) * 1000)}
 
 
@@ -182,9 +208,14 @@ def _query(state: State, call: Call) -> Answer:
     session, _, name = call.path.removeprefix(QUERY).partition("/")
     if session not in state.sessions:
         raise InvalidSession("The session is invalid")
+    status = status_of(state, state.sessions[session])
+    if not name and status["state"] == "pending":
+        return json_answer({"status": status})
+    if not name and "error" in status:
+        return json_answer({"status": status, "fileList": []})
     if not name:
         entries = [{"name": name, "updatedDate": file.updated} | _facts(file) for name, file in state.files.items()]
-        return json_answer({"status": status_of(state), "fileList": entries})
+        return json_answer({"status": status, "fileList": entries})
     if name not in state.files:
         raise FileNotFound("There is no such file in this session")
     file = state.files[name]
@@ -228,8 +259,7 @@ def _known_account(state: State, call: Call) -> None:
 
 
 def _delete_user(state: State, _: Call) -> Answer:
-    state.access.clear()
-    state.refresh.clear()
+    state.grants.clear()
     return json_answer({})
 
 

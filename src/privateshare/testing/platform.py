@@ -16,7 +16,7 @@ from privateshare.protocol.object_time import DIGIME, FHIR
 from privateshare.sdk.aclient import AsyncPrivateShare
 from privateshare.sdk.client import PrivateShare
 from privateshare.testing.serving import handler
-from privateshare.testing.state import APPLICATION, CONTRACT, Journey, LentFile, Pushed, State, account
+from privateshare.testing.state import APPLICATION, CONSENTED, CONTRACT, Journey, LentFile, Pushed, State, account
 
 
 class InMemoryPlatform:
@@ -91,6 +91,7 @@ class InMemoryPlatform:
         """
         query = parse_qs(urlsplit(url).query)
         journey = self._journey(url)
+        journey.outcome = CONSENTED
         if "storageRef" in query:
             self._state.person_storage = self._state.references.pop(query["storageRef"][0])
         told = {"success": "true", "state": journey.state}
@@ -106,8 +107,9 @@ class InMemoryPlatform:
         return _returning(journey, told)
 
     def decline(self, url: str) -> str:
-        """What the person's browser would come back to after they declined."""
+        """What the person's browser would come back to after they declined. The session that waits for them ends."""
         journey = self._journey(url)
+        journey.outcome = "USER_CANCEL"
         return _returning(journey, {"success": "false", "errorCode": "USER_CANCEL", "state": journey.state})
 
     @property
@@ -119,14 +121,27 @@ class InMemoryPlatform:
         """Answers the next calls with these errors, one each: `TooManyRequests("wait", retry_after=1)`, say."""
         self._state.failures.extend(errors)
 
+    @property
+    def refreshes(self) -> int:
+        """How often tokens were refreshed so far."""
+        return self._state.refreshes
+
     def expire_access_tokens(self) -> None:
         """Makes every access token invalid; refresh tokens still work."""
-        self._state.access.clear()
+        for grant in self._state.grants:
+            grant.access.clear()
+
+    def end_rotation_grace(self) -> None:
+        """Lets the minute pass in which a refresh token that was replaced still works. Used after that, it revokes.
+
+        As when an app stored tokens once and uses them again days later. Protocol 4.3.
+        """
+        for grant in self._state.grants:
+            grant.refresh = {token: None if at is None else 0.0 for token, at in grant.refresh.items()}
 
     def stop(self) -> None:
         """The person says stop: no token works any more."""
-        self._state.access.clear()
-        self._state.refresh.clear()
+        self._state.grants.clear()
 
     def _journey(self, url: str) -> Journey:
         return self._state.journeys[parse_qs(urlsplit(url).query)["code"][0]]

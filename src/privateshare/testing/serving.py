@@ -80,6 +80,8 @@ def _refusal(error: ApiError, *, storage: bool) -> Answer:
     told = {"code": error.code, "message": error.message, "reference": secrets.token_hex(8)}
     body = {"error": error.code, "message": error.message} if storage else {"error": told}  # protocol 11.5, 13
     headers = {f"x-error-{name}": value for name, value in told.items()} | {"content-type": "application/json"}
+    if "hint" in vars(error):  # one of its own
+        headers["x-error-hint"] = error.hint
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
     return Answer(error.status, headers, json.dumps(body).encode())

@@ -1,6 +1,7 @@
 """What the platform in memory remembers: one contract, one person."""
 
 import secrets
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from privateshare.protocol.messages import PushDescriptor
 KEY_BITS = 2048
 APPLICATION, CONTRACT = "testapplication", "testcontract"
 PERSON, CONSENT = "testperson", "testconsent"
+CONSENTED = "consented"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,16 @@ class Journey:
     state: str
     challenge: str | None  # with which they bring back a code
     code: str = field(default_factory=secrets.token_hex)
+    outcome: str = ""  # "consented", or an error code of protocol 8.3; "" while they are on their way
+
+
+@dataclass
+class Grant:
+    """What one consent gave: its tokens. Of each refresh token when it was replaced, in seconds since the epoch."""
+
+    access: set[str] = field(default_factory=set)
+    refresh: dict[str, float | None] = field(default_factory=dict)
+    revoked: str = ""  # why, for who uses it still
 
 
 @dataclass
@@ -58,9 +70,10 @@ class State:
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     to_sign_in: set[str] = field(default_factory=set)  # accounts whose source wants the person to sign in again
     journeys: dict[str, Journey] = field(default_factory=dict)
-    access: set[str] = field(default_factory=set)
-    refresh: set[str] = field(default_factory=set)
-    sessions: set[str] = field(default_factory=set)
+    grants: list[Grant] = field(default_factory=list)
+    refreshes: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)  # of grants
+    sessions: dict[str, Journey | None] = field(default_factory=dict)  # by key; with the journey that it waits for
     failures: list[ApiError] = field(default_factory=list)
     pushed: list[Pushed] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)  # protocol 4.5
@@ -91,8 +104,13 @@ def account(service_type: ServiceType, username: str) -> dict[str, Any]:
     }
 
 
-def status_of(state: State) -> dict[str, Any]:
-    """Where a session stands. Protocol 6.1."""
+def status_of(state: State, journey: Journey | None = None) -> dict[str, Any]:
+    """Where a session stands, and that of a journey of which it waits for the end. Protocol 6.1."""
+    if journey is not None and not journey.outcome:
+        return {"state": "pending"}
+    if journey is not None and journey.outcome != CONSENTED:
+        declined = {"code": journey.outcome, "statusCode": 403, "message": "The person declined"}
+        return {"state": "partial", "details": {}, "error": declined}
     reauth = {"code": "ServiceAuthorizationError", "statusCode": 511, "message": "Sign in again", "reauth": True}
     details: dict[str, Any] = {
         id_: {"state": "partial", "error": reauth} if id_ in state.to_sign_in else {"state": "completed"}

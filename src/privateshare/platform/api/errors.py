@@ -126,8 +126,12 @@ def told_of(request: Request, error: ApiError) -> dict[str, str]:
 
 
 def error_headers(request: Request, error: ApiError) -> dict[str, str]:
-    """What every refusal tells in its headers too, and when to come back. Protocol 13."""
-    headers = headers_of(told_of(request, error))
+    """What every refusal tells in its headers too, when to come back, and what to do if its code does not say it.
+
+    Protocol 13: the body has no more than its three fields, for clients that know these alone.
+    """
+    told = told_of(request, error)
+    headers = headers_of(told | ({"hint": error.hint} if "hint" in vars(error) else {}))
     if error.retry_after is not None:
         headers["retry-after"] = str(int(error.retry_after))
     return headers

@@ -14,6 +14,8 @@ from privateshare.platform.settings import Settings
 from privateshare.protocol import pkce
 
 ROTATION_GRACE = timedelta(seconds=60)  # protocol 4.3
+MOMENT = "%Y-%m-%d %H:%M:%S UTC"
+WHAT_TO_DO = "Ask the person for consent again, and keep each new pair of tokens in place of the old one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,10 @@ async def rotate_refresh_token(
         raise InvalidToken("The token (refresh_token) is expired")
     check_live(token.consent, now, "refresh_token")
     if token.rotated_at is not None and now - token.rotated_at > ROTATION_GRACE:
+        hint = _replaced_hint(token.rotated_at, now)
         await _revoke_family(db, token.family_id, now)
-        raise InvalidToken("The token (refresh_token) is invalid", detail="a rotated refresh token came back")
+        detail = "a rotated refresh token came back"
+        raise InvalidToken("The token (refresh_token) is invalid", detail=detail, hint=hint)
     token.rotated_at = token.rotated_at or now
     return _issue_pair(db, token.consent, token.family_id, now, settings)
 
@@ -108,8 +112,27 @@ async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: 
     )
     token = await db.scalar(query.execution_options(populate_existing=True))
     if token is None or token.revoked_at is not None:
-        raise InvalidToken(f"The token ({name}) is invalid")
+        raise InvalidToken(f"The token ({name}) is invalid", hint=_revoked_hint(token))
     return token
+
+
+def _revoked_hint(token: Token | None) -> str | None:
+    """Tell why a grant was revoked that nobody withdrew: clients lose grants so, and cannot see it otherwise."""
+    if token is None or token.revoked_at is None or token.consent.revoked_at is not None:
+        return None
+    if token.rotated_at is not None:
+        return _replaced_hint(token.rotated_at, token.revoked_at)
+    return (
+        f"The grant was revoked on {token.revoked_at:{MOMENT}}, because a code or an older refresh token that had been "
+        f"used came back. {WHAT_TO_DO}"
+    )
+
+
+def _replaced_hint(rotated_at: datetime, revoked_at: datetime) -> str:
+    return (
+        f"A newer refresh token took the place of this one on {rotated_at:{MOMENT}}. It came back after its grace of "
+        f"{ROTATION_GRACE.seconds} seconds, so the grant was revoked on {revoked_at:{MOMENT}}. {WHAT_TO_DO}"
+    )
 
 
 async def find_access_token(db: AsyncSession, contract_id: str, value: object, now: datetime) -> Token:

@@ -12,7 +12,7 @@ from privateshare.errors import ConfigurationError, InvalidAnswer, InvalidJWT, I
 from privateshare.protocol import jwt
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Newest, Refresh, Request, Response, read_json, sent
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder, UserAccessToken
 
 T = TypeVar("T")
 Keys = dict[tuple[str, str], RSAPublicKey]
@@ -22,21 +22,21 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def as_user(
-    token: UserAccessToken,
+    who: Holder,
     call: Callable[[str], Flow[Response]],
     *,
     refreshes: Callable[[PrivateShareError], bool] = lambda error: isinstance(error, InvalidToken),
 ) -> Flow[Response]:
     """A call made for a person: with the newest token, and once more with a new one if that is refused. Protocol 13."""
-    newest: UserAccessToken = yield Newest(token)
+    newest: UserAccessToken = yield Newest(who)
     if newest.is_expired():
-        newest = yield Refresh(newest)
+        newest = yield Refresh(who, newest)
     try:
         return (yield from call(newest.access_token.value))
     except PrivateShareError as error:
         if not refreshes(error):
             raise
-    newest = yield Refresh(newest)
+    newest = yield Refresh(who, newest)
     return (yield from call(newest.access_token.value))
 
 

@@ -19,7 +19,7 @@ from privateshare.sdk.bodies import MAX_REPORT_BYTES
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import as_user, called, json_request, parsed, read_as, told
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder
 
 R = TypeVar("R", bound=CatalogueRecord)
 
@@ -86,7 +86,7 @@ def contract_details(configuration: Configuration) -> Flow[ContractDetails]:
 
 def portability_report(
     configuration: Configuration,
-    token: UserAccessToken,
+    token: Holder,
     service_type: str,
     format_: str,
     from_: int | None,

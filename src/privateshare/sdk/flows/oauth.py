@@ -8,9 +8,9 @@ from privateshare.protocol import pkce
 from privateshare.protocol.messages import Accept, Compression, Session, SessionOptions
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.consent import AuthorizeUrl, PageOptions, new_state
-from privateshare.sdk.flow import Flow
+from privateshare.sdk.flow import Flow, Newest
 from privateshare.sdk.flows.calls import Keys, called, read_as, signed_claims, text_of, told
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder, UserAccessToken
 from privateshare.version import VERSION
 
 AGENT: dict[str, Any] = {
@@ -25,10 +25,11 @@ def authorize(
     state: str | None,
     options: PageOptions | None,
     session_options: SessionOptions | None,
-    linked: UserAccessToken | None,
+    linked: Holder | None,
 ) -> Flow[AuthorizeUrl]:
     """A pre-authorization, and the consent page's address made of it. Protocol 4.1."""
     verifier, state = pkce.new_verifier(), state or new_state()
+    newest: UserAccessToken | None = (yield Newest(linked)) if linked is not None else None
     claims: dict[str, Any] = {
         "code_challenge": pkce.challenge(verifier),
         "code_challenge_method": "S256",
@@ -36,7 +37,7 @@ def authorize(
         "response_mode": "query",
         "response_type": "code",
         "state": state,
-        "access_token": linked.access_token.value if linked else None,
+        "access_token": newest.access_token.value if newest else None,
     }
     response = yield from called(configuration, "POST", "oauth/authorize", agent_body(session_options), **claims)
     answer = told(response)
@@ -57,9 +58,10 @@ def refresh(configuration: Configuration, keys: Keys, token: UserAccessToken) ->
     return (yield from _tokens(configuration, keys, grant_type="refresh_token", refresh_token=value))
 
 
-def _tokens(configuration: Configuration, keys: Keys, **claims: Any) -> Flow[UserAccessToken]:
-    response = yield from called(configuration, "POST", "oauth/token", **claims)
-    return UserAccessToken.from_claims((yield from signed_claims(configuration, keys, told(response))))
+def _tokens(configuration: Configuration, keys: Keys, **asked: Any) -> Flow[UserAccessToken]:
+    response = yield from called(configuration, "POST", "oauth/token", **asked)
+    claims = yield from signed_claims(configuration, keys, told(response))
+    return UserAccessToken.from_claims(claims, configuration.client_id)
 
 
 def page_url(configuration: Configuration, page: str, code: str, options: PageOptions | None, **more: str) -> str:

@@ -6,16 +6,16 @@ from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, new_state
-from privateshare.sdk.flow import Flow
+from privateshare.sdk.flow import Flow, Newest
 from privateshare.sdk.flows.calls import Keys, as_user, called, read_as, signed_claims, text_of, told
 from privateshare.sdk.flows.oauth import agent_body, page_url
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder, UserAccessToken
 
 
 def onboard(
     configuration: Configuration,
     keys: Keys,
-    token: UserAccessToken,
+    token: Holder,
     redirect_uri: str,
     state: str | None,
     options: PageOptions | None,
@@ -30,7 +30,7 @@ def onboard(
 def reauthorize_account(
     configuration: Configuration,
     keys: Keys,
-    token: UserAccessToken,
+    token: Holder,
     redirect_uri: str,
     state: str | None,
     account_id: str,
@@ -47,7 +47,7 @@ def reauthorize_account(
 def reauthorize(
     configuration: Configuration,
     keys: Keys,
-    token: UserAccessToken,
+    token: Holder,
     redirect_uri: str,
     state: str | None,
     options: PageOptions | None,
@@ -66,7 +66,7 @@ def reauthorize(
 
 
 def revoke_account_permission(
-    configuration: Configuration, token: UserAccessToken, account_id: str, redirect_uri: str
+    configuration: Configuration, token: Holder, account_id: str, redirect_uri: str
 ) -> Flow[str]:
     """Where a person withdraws what they granted at a source. Protocol 7.4."""
     headers = {"accountId": account_id, "redirectUri": redirect_uri}
@@ -86,7 +86,7 @@ def reference(configuration: Configuration, kind: str, value: str) -> Flow[str]:
 def _reference(
     configuration: Configuration,
     keys: Keys,
-    token: UserAccessToken,
+    token: Holder,
     options: SessionOptions | None,
     claims: dict[str, Any],
     *,
@@ -98,7 +98,8 @@ def _reference(
             token, lambda access: called(configuration, "POST", path, body, access_token=access, **claims)
         )
     else:  # an expired token is what this is for, and refreshing it would fail
-        access_token = token.access_token.value
+        newest: UserAccessToken = yield Newest(token)
+        access_token = newest.access_token.value
         response = yield from called(configuration, "POST", path, body, access_token=access_token, **claims)
     answer = told(response)
     signed = yield from signed_claims(configuration, keys, answer)

@@ -7,12 +7,12 @@ from privateshare.protocol.messages import PushDescriptor
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, parsed
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder
 from privateshare.sdk.uploads import AsyncContent, pieces_of
 
 
 def push_data(
-    configuration: Configuration, token: UserAccessToken, content: AsyncContent, descriptor: PushDescriptor
+    configuration: Configuration, token: Holder, content: AsyncContent, descriptor: PushDescriptor
 ) -> Flow[None]:
     """Keeps a file in the person's library; it is streamed. Protocol 10.1."""
     pieces, again = pieces_of(content)
@@ -30,7 +30,7 @@ def push_data(
 
 
 def push_to_provider(
-    configuration: Configuration, token: UserAccessToken, account_id: str, standard: str, version: str, data: Any
+    configuration: Configuration, token: Holder, account_id: str, standard: str, version: str, data: Any
 ) -> Flow[Any]:
     """Hands a resource to an account's source; what it answered. Protocol 10.2."""
     path = f"permission-access/import/h:accountId/{standard}/{version}"

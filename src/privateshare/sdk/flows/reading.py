@@ -16,7 +16,7 @@ from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import UNAUTHORIZED, as_user, called, read_as, told
 from privateshare.sdk.flows.oauth import AGENT, session_body
 from privateshare.sdk.sinks import File, FileSink, OnProgress
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder
 
 NOT_MODIFIED = 304
 OCTETS = "application/octet-stream"
@@ -41,7 +41,7 @@ def key_of(session: Session | str) -> str:
     return session if isinstance(session, str) else session.key
 
 
-def read_session(configuration: Configuration, token: UserAccessToken, options: SessionOptions | None) -> Flow[Session]:
+def read_session(configuration: Configuration, token: Holder, options: SessionOptions | None) -> Flow[Session]:
     """A new session. Protocol 5.1."""
     body = session_body(options) | {"agent": AGENT}
     path = "permission-access/trigger"
@@ -49,7 +49,7 @@ def read_session(configuration: Configuration, token: UserAccessToken, options: 
     return read_as(Session, told(response).get("session"))
 
 
-def read_file_list(configuration: Configuration, token: UserAccessToken, session_key: str) -> Flow[FileList]:
+def read_file_list(configuration: Configuration, token: Holder, session_key: str) -> Flow[FileList]:
     """What a session holds. Raises InvalidAnswer if any of it is not of the protocol. Protocol 6.1."""
     listed = yield from wait_for_list(configuration, token, session_key)
     for error in listed.unreadable.values():
@@ -58,7 +58,7 @@ def read_file_list(configuration: Configuration, token: UserAccessToken, session
 
 
 def wait_for_list(
-    configuration: Configuration, token: UserAccessToken, session_key: str, wait: int = 0, known: Listed | None = None
+    configuration: Configuration, token: Holder, session_key: str, wait: int = 0, known: Listed | None = None
 ) -> Flow[Listed]:
     """What a session holds; with `wait`, once it differs from `known` or so many seconds have passed. Protocol 6.7."""
     waits = f"?wait={wait}" if wait and known is not None and known.etag else ""
@@ -102,7 +102,7 @@ def _etag(response: Response) -> str | None:
 
 def read_file(
     configuration: Configuration,
-    token: UserAccessToken,
+    token: Holder,
     session_key: str,
     name: str,
     to: Path | None,
@@ -119,9 +119,7 @@ def read_file(
     return sink.file
 
 
-def read_file_metadata(
-    configuration: Configuration, token: UserAccessToken, session_key: str, name: str
-) -> Flow[FileHeader]:
+def read_file_metadata(configuration: Configuration, token: Holder, session_key: str, name: str) -> Flow[FileHeader]:
     """What there is to know of a file without reading it. Protocol 6.4."""
     response = yield from _file(configuration, token, session_key, name, "HEAD", None)
     return read_as(FileHeader, decode_metadata(response.headers.get("x-metadata", "")))
@@ -129,7 +127,7 @@ def read_file_metadata(
 
 def _file(
     configuration: Configuration,
-    token: UserAccessToken,
+    token: Holder,
     session_key: str,
     name: str,
     method: str,

@@ -16,7 +16,7 @@ from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
 from privateshare.sdk.flows.calls import as_user, called, parsed, read_as, text_of, told
 from privateshare.sdk.sinks import File, FileSink, OnProgress
-from privateshare.sdk.tokens import UserAccessToken
+from privateshare.sdk.tokens import Holder
 from privateshare.sdk.uploads import AsyncContent, Pieces, pieces_of
 from privateshare.sdk.workers import on_worker
 
@@ -28,7 +28,7 @@ def create_provisional(configuration: Configuration) -> Flow[Storage]:
     return read_as(Storage, parsed((yield from called(configuration, "POST", "storage"))))
 
 
-def user_storage(configuration: Configuration, token: UserAccessToken) -> Flow[Storage]:
+def user_storage(configuration: Configuration, token: Holder) -> Flow[Storage]:
     """The person's storage. Protocol 11.1."""
     response = yield from as_user(token, lambda access: called(configuration, "GET", "storage", access_token=access))
     return read_as(Storage, parsed(response))
