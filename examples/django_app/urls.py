@@ -13,6 +13,7 @@ consent = consent_urls(
     redirect_uri=genrefy.redirect_uri,
     on_token=views.remember,
     on_failure=views.explain,
+    on_repeat=views.show,
 )
 urlpatterns = [
     path("", views.start),

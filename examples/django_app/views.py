@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from examples.genrefy.insights import Insights
 from examples.genrefy.pages import STOPPED, notice
 from examples.genrefy.settings import Settings
-from privateshare import InvalidToken, PrivateShare, PrivateShareError, UserAccessToken
+from privateshare import InvalidToken, PrivateShare, PrivateShareError, User
 from privateshare.web import Arrived
 
 genrefy: Settings = settings.GENREFY
@@ -24,14 +24,20 @@ client = PrivateShare(
     contract_id=genrefy.contract_id,
     private_key=genrefy.private_key,
     base_url=genrefy.base_url,
-    on_access_token_change=genrefy.keep,
+    token_store=genrefy.tokens,
 )
 
 
 def remember(request: HttpRequest, arrived: Arrived) -> HttpResponse:
     """Somebody came back and agreed."""
-    genrefy.keep(arrived.token)
-    request.session["person"] = arrived.token.user_id
+    person = arrived.token.user_id
+    client.user(person).keep(arrived.token)
+    request.session["person"] = person
+    return redirect("/you")
+
+
+def show(_request: HttpRequest) -> HttpResponse:
+    """Somebody came back once more, by a reload or the back button."""
     return redirect("/you")
 
 
@@ -49,7 +55,7 @@ def explained(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequ
         try:
             return view(request)
         except InvalidToken as error:
-            genrefy.tokens.delete(request.session.pop("person", ""))
+            request.session.pop("person", None)  # the client has forgotten the token
             return explain(request, error)
         except PrivateShareError as error:
             return explain(request, error)
@@ -60,7 +66,9 @@ def explained(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequ
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
     """The start page."""
-    told = {"notice": request.session.pop("notice", None), "lends": token_of(request) is not None}
+    person = person_of(request)
+    lends = person is not None and person.token() is not None
+    told = {"notice": request.session.pop("notice", None), "lends": lends}
     return render(request, "start.html", told)
 
 
@@ -69,11 +77,11 @@ def start(request: HttpRequest) -> HttpResponse:
 @explained
 def you(request: HttpRequest) -> HttpResponse:
     """What a person lends."""
-    token = token_of(request)
-    if token is None:
+    person = person_of(request)
+    if person is None:
         return redirect("/")
-    insights, session = Insights(), client.read_session(token)
-    with client.read_all_files(session, token, on_file_error=insights.miss) as files:
+    insights, session = Insights(), client.read_session(person)
+    with client.read_all_files(session, person, on_file_error=insights.miss) as files:
         for file in files:
             insights.add(file)
     return render(request, "you.html", {"insights": insights})
@@ -83,15 +91,15 @@ def you(request: HttpRequest) -> HttpResponse:
 @explained
 def stop(request: HttpRequest) -> HttpResponse:
     """The end of lending."""
-    token = token_of(request)
-    if token is not None:
-        client.delete_user(token)
-        genrefy.tokens.delete(token.user_id)
+    person = person_of(request)
+    if person is not None:
+        client.delete_user(person)
         request.session.flush()
         request.session["notice"] = STOPPED
     return redirect("/")
 
 
-def token_of(request: HttpRequest) -> UserAccessToken | None:
-    """The token of whoever asks, if they lend something."""
-    return genrefy.tokens.get(request.session.get("person", ""))
+def person_of(request: HttpRequest) -> User | None:
+    """Whoever asks, if they ever lent something."""
+    person = request.session.get("person")
+    return client.user(person) if person else None

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.middleware.sessions import SessionMiddleware
@@ -15,7 +14,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from examples.genrefy.insights import Insights
 from examples.genrefy.pages import STOPPED, TEMPLATES, notice
 from examples.genrefy.settings import Settings, from_environment
-from privateshare import AsyncPrivateShare, InvalidToken, PrivateShareError, UserAccessToken
+from privateshare import AsyncPrivateShare, AsyncUser, InvalidToken, PrivateShareError
 from privateshare.web import Arrived
 from privateshare.web.fastapi import consent_router
 
@@ -30,7 +29,7 @@ def create_app() -> FastAPI:
         contract_id=settings.contract_id,
         private_key=settings.private_key,
         base_url=settings.base_url,
-        on_access_token_change=settings.keep,
+        token_store=settings.tokens,
     )
 
     @asynccontextmanager
@@ -41,7 +40,7 @@ def create_app() -> FastAPI:
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     app.add_middleware(SessionMiddleware, secret_key=settings.secret, https_only=settings.secure, same_site="lax")
     add_consent(app, client, settings)
-    add_pages(app, client, settings)
+    add_pages(app, client)
     return app
 
 
@@ -49,8 +48,12 @@ def add_consent(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> 
     """How people come to lend their data, and what they are told when it does not work."""
 
     async def remember(request: Request, arrived: Arrived) -> Response:
-        await run_in_threadpool(settings.keep, arrived.token)
-        request.session["person"] = arrived.token.user_id
+        person = arrived.token.user_id
+        await client.user(person).keep(arrived.token)
+        request.session["person"] = person
+        return RedirectResponse("/you", 303)
+
+    async def show(_: Request) -> Response:
         return RedirectResponse("/you", 303)
 
     @app.exception_handler(PrivateShareError)
@@ -60,33 +63,41 @@ def add_consent(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> 
 
     @app.exception_handler(InvalidToken)
     async def forget(request: Request, error: InvalidToken) -> Response:
-        await run_in_threadpool(settings.tokens.delete, request.session.pop("person", ""))
+        request.session.pop("person", None)  # the client has forgotten the token
         return await explain(request, error)
 
     consent = consent_router(
-        client, secret=settings.secret, redirect_uri=settings.redirect_uri, on_token=remember, on_failure=explain
+        client,
+        secret=settings.secret,
+        redirect_uri=settings.redirect_uri,
+        on_token=remember,
+        on_failure=explain,
+        on_repeat=show,
     )
     app.include_router(consent, prefix="/consent")
 
 
-def add_pages(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> None:
+def add_pages(app: FastAPI, client: AsyncPrivateShare) -> None:
     """The start page, what a person lends, and the end of that."""
 
-    async def token_of(request: Request) -> UserAccessToken | None:
-        return await run_in_threadpool(settings.tokens.get, request.session.get("person", ""))
+    def person_of(request: Request) -> AsyncUser | None:
+        person = request.session.get("person")
+        return client.user(person) if person else None
 
     @app.get("/")
     async def start(request: Request) -> Response:
-        told = {"notice": request.session.pop("notice", None), "lends": await token_of(request) is not None}
+        person = person_of(request)
+        lends = person is not None and await person.token() is not None
+        told = {"notice": request.session.pop("notice", None), "lends": lends}
         return pages.TemplateResponse(request, "start.html", told)
 
     @app.get("/you")
     async def you(request: Request) -> Response:
-        token = await token_of(request)
-        if token is None:
+        person = person_of(request)
+        if person is None:
             return RedirectResponse("/", 303)
-        insights, session = Insights(), await client.read_session(token)
-        async with client.read_all_files(session, token, on_file_error=insights.miss) as files:
+        insights, session = Insights(), await client.read_session(person)
+        async with client.read_all_files(session, person, on_file_error=insights.miss) as files:
             async for file in files:
                 insights.add(file)
         never = {"Cache-Control": "no-store"}
@@ -94,10 +105,9 @@ def add_pages(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> No
 
     @app.post("/stop")
     async def stop(request: Request) -> Response:
-        token = await token_of(request)
-        if token is not None:
-            await client.delete_user(token)
-            await run_in_threadpool(settings.tokens.delete, token.user_id)
+        person = person_of(request)
+        if person is not None:
+            await client.delete_user(person)
             request.session.clear()
             request.session["notice"] = STOPPED
         return RedirectResponse("/", 303)

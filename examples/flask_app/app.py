@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from examples.genrefy.insights import Insights
 from examples.genrefy.pages import STOPPED, TEMPLATES, notice
 from examples.genrefy.settings import Settings, from_environment
-from privateshare import InvalidToken, PrivateShare, PrivateShareError, UserAccessToken
+from privateshare import InvalidToken, PrivateShare, PrivateShareError, User
 from privateshare.web import Arrived
 from privateshare.web.flask import consent_blueprint
 
@@ -22,14 +22,14 @@ def create_app() -> Flask:
         contract_id=settings.contract_id,
         private_key=settings.private_key,
         base_url=settings.base_url,
-        on_access_token_change=settings.keep,
+        token_store=settings.tokens,
     )
     app = Flask(__name__, template_folder=TEMPLATES)
     app.config.from_mapping(
         SECRET_KEY=settings.secret, SESSION_COOKIE_SECURE=settings.secure, SESSION_COOKIE_SAMESITE="Lax"
     )
     add_consent(app, client, settings)
-    add_pages(app, client, settings)
+    add_pages(app, client)
     return app
 
 
@@ -37,8 +37,12 @@ def add_consent(app: Flask, client: PrivateShare, settings: Settings) -> None:
     """How people come to lend their data, and what they are told when it does not work."""
 
     def remember(arrived: Arrived) -> ResponseReturnValue:
-        settings.keep(arrived.token)
-        session["person"] = arrived.token.user_id
+        person = arrived.token.user_id
+        client.user(person).keep(arrived.token)
+        session["person"] = person
+        return redirect("/you", 303)
+
+    def show() -> ResponseReturnValue:
         return redirect("/you", 303)
 
     @app.errorhandler(PrivateShareError)
@@ -48,33 +52,40 @@ def add_consent(app: Flask, client: PrivateShare, settings: Settings) -> None:
 
     @app.errorhandler(InvalidToken)
     def forget(error: InvalidToken) -> ResponseReturnValue:
-        settings.tokens.delete(session.pop("person", ""))
+        session.pop("person", None)  # the client has forgotten the token
         return explain(error)
 
     consent = consent_blueprint(
-        client, secret=settings.secret, redirect_uri=settings.redirect_uri, on_token=remember, on_failure=explain
+        client,
+        secret=settings.secret,
+        redirect_uri=settings.redirect_uri,
+        on_token=remember,
+        on_failure=explain,
+        on_repeat=show,
     )
     app.register_blueprint(consent, url_prefix="/consent")
 
 
-def add_pages(app: Flask, client: PrivateShare, settings: Settings) -> None:
+def add_pages(app: Flask, client: PrivateShare) -> None:
     """The start page, what a person lends, and the end of that."""
 
-    def token_of_visitor() -> UserAccessToken | None:
-        return settings.tokens.get(session.get("person", ""))
+    def visitor() -> User | None:
+        person = session.get("person")
+        return client.user(person) if person else None
 
     @app.get("/")
     def start() -> ResponseReturnValue:
-        lends = token_of_visitor() is not None
+        person = visitor()
+        lends = person is not None and person.token() is not None
         return render_template("start.html", notice=session.pop("notice", None), lends=lends)
 
     @app.get("/you")
     def you() -> ResponseReturnValue:
-        token = token_of_visitor()
-        if token is None:
+        person = visitor()
+        if person is None:
             return redirect("/", 303)
-        insights, session = Insights(), client.read_session(token)
-        with client.read_all_files(session, token, on_file_error=insights.miss) as files:
+        insights, reading = Insights(), client.read_session(person)
+        with client.read_all_files(reading, person, on_file_error=insights.miss) as files:
             for file in files:
                 insights.add(file)
         response = make_response(render_template("you.html", insights=insights))
@@ -83,10 +94,9 @@ def add_pages(app: Flask, client: PrivateShare, settings: Settings) -> None:
 
     @app.post("/stop")
     def stop() -> ResponseReturnValue:
-        token = token_of_visitor()
-        if token is not None:
-            client.delete_user(token)
-            settings.tokens.delete(token.user_id)
+        person = visitor()
+        if person is not None:
+            client.delete_user(person)
             session.clear()
             session["notice"] = STOPPED
         return redirect("/", 303)

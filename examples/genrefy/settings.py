@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from privateshare import FileTokenStore, TokenStore, UserAccessToken
+from privateshare import FileTokenStore
 
 REQUIRED = ("PRIVATESHARE_APPLICATION_ID", "PRIVATESHARE_CONTRACT_ID", "PRIVATESHARE_PRIVATE_KEY", "APP_SECRET")
 
@@ -21,7 +21,7 @@ class Settings:
     base_url: str
     secret: str = field(repr=False)
     address: str
-    tokens: TokenStore
+    tokens: FileTokenStore
 
     @property
     def redirect_uri(self) -> str:
@@ -32,10 +32,6 @@ class Settings:
     def secure(self) -> bool:
         """Whether cookies may travel over TLS only."""
         return self.address.startswith("https:")
-
-    def keep(self, token: UserAccessToken) -> None:
-        """Keeps a person's newest token."""
-        self.tokens.put(token.user_id, token)
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -12,6 +12,7 @@ import pytest
 from privateshare import AsyncPrivateShare, ConfigurationError, PrivateShare
 from privateshare.protocol import jwt
 from privateshare.web import Arrived, Keeper
+from privateshare.web.keeping import ALREADY_SHARED
 from tests.flow.people import People
 from tests.flow.wire import Wire, query_of
 
@@ -124,7 +125,7 @@ def django_app(wire: Wire) -> Iterator[str]:
 
 @pytest.mark.parametrize("serve", [fastapi_app, flask_app, django_app])
 async def test_a_person_is_sent_off_and_comes_back(serve: Callable[[Wire], Iterator[str]], wire: Wire, people: People):
-    """With their own data; another browser, a foreign state, a repeat, a refusal and an unknown address get none."""
+    """With their own data; another browser, a foreign state, a refusal, an unknown address get none; a repeat is told."""
     with serve(wire) as address, httpx2.Client(timeout=60) as browser, httpx2.Client() as other:  # type: ignore[attr-defined]
         sent = browser.get(f"{address}/consent/start")
         assert sent.status_code in (302, 303)
@@ -146,10 +147,15 @@ async def test_a_person_is_sent_off_and_comes_back(serve: Callable[[Wire], Itera
         assert shown.status_code == 200, shown.text
         assert shown.text.endswith("files")
         assert int(shown.text.split()[0]) > 10
-        assert browser.get(back).status_code == 400
-        browser.get(f"{address}/consent/start")
-        declined = browser.get(f"{address}{PATH}?success=false&errorCode=USER_CANCEL")
-        assert declined.status_code == 400
+        again = await asyncio.to_thread(browser.get, back)
+        assert (again.status_code, again.text) == (200, ALREADY_SHARED)
+        assert other.get(back).status_code == 400
+        sent = browser.get(f"{address}/consent/start")
+        journey_state = await state_of(people, query_of(sent.headers["location"])["code"])
+        for _ in range(2):
+            declined = browser.get(f"{address}{PATH}?success=false&errorCode=USER_CANCEL&state={journey_state}")
+            assert (declined.status_code, "USER_CANCEL" in declined.text) == (400, True)
+        assert browser.get(f"{address}{PATH}?success=false&errorCode=USER_CANCEL").status_code == 400
         unknown = browser.get(f"{address}/consent/start", headers={"Host": "elsewhere.example"})
         assert (unknown.status_code, "InvalidRedirectUri" in unknown.text) == (400, True)
 

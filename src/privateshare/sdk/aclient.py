@@ -82,6 +82,11 @@ class AsyncPrivateShare(AsyncCalls):
         """Ends all connections."""
         await self._driver.close()
 
+    @property
+    def has_token_store(self) -> bool:
+        """Whether the client has a store, and so users."""
+        return self._core.token_store is not None
+
     def user(self, key: str) -> AsyncUser:
         """Return a handle of a user in the token store, by a key of your own. Calls take it in place of a token.
 

@@ -84,6 +84,11 @@ class PrivateShare(Calls):
         """Ends all connections."""
         self._driver.close()
 
+    @property
+    def has_token_store(self) -> bool:
+        """Whether the client has a store, and so users."""
+        return self._core.token_store is not None
+
     def user(self, key: str) -> User:
         """Return a handle of a user in the token store, by a key of your own. Calls take it in place of a token.
 

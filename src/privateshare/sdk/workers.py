@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import TypeVar
@@ -27,6 +27,11 @@ async def on_worker(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([future])
         raise
+
+
+async def finished(told: Awaitable[T] | T) -> T:
+    """What a callback returned, or what came of that if it was a coroutine function."""
+    return await told if inspect.isawaitable(told) else told
 
 
 async def finish(told: object) -> None:

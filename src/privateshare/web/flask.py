@@ -1,6 +1,6 @@
 """Consent routes for Flask. Needs `privateshare[flask]`.
 
-app.register_blueprint(consent_blueprint(private_share, secret=SECRET, on_token=remember), url_prefix="/consent")
+app.register_blueprint(consent_blueprint(private_share, secret=SECRET, user=current_user, on_token=welcome))
 """
 
 from collections.abc import Callable
@@ -8,18 +8,45 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
-from privateshare.errors import PrivateShareError
+from privateshare.errors import AuthorizationFailed, PrivateShareError, UnexpectedReturn
 from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.consent import PageOptions
-from privateshare.web.keeping import LIFETIME_SECONDS, NO_STORE, Arrived, Keeper, cookie_flags, cookie_name
+from privateshare.web.exchanges import Exchange, Exchanges
+from privateshare.web.keeping import (
+    ALREADY_SHARED,
+    ENDED_SECONDS,
+    LIFETIME_SECONDS,
+    NO_STORE,
+    SHARED,
+    Arrived,
+    Asked,
+    Keeper,
+    cookie_flags,
+    cookie_name,
+    state_in,
+)
 
 OnToken = Callable[[Arrived], Any]
 OnFailure = Callable[[PrivateShareError], Any]
+OnRepeat = Callable[[], Any]
+UserOf = Callable[[], str]
+
+PLAIN = {"content-type": "text/plain; charset=utf-8"}
 
 
 def tell_failure(error: PrivateShareError) -> Any:
     """What a person sees by default when it did not work."""
-    return f"The data was not shared ({error.code}).", 400, {"content-type": "text/plain; charset=utf-8"}
+    return f"The data was not shared ({error.code}).", 400, PLAIN
+
+
+def tell_trouble(error: PrivateShareError) -> Any:
+    """What a person sees by default when they shared their data, and the app then failed."""
+    return f"The data was shared, but could not be used now ({error.code}).", 502, PLAIN
+
+
+def tell_repeat() -> Any:
+    """What a person sees by default when they come back once more, by a reload or the back button."""
+    return ALREADY_SHARED, 200, PLAIN
 
 
 def consent_blueprint(
@@ -27,51 +54,130 @@ def consent_blueprint(
     *,
     secret: str,
     redirect_uri: str | None = None,
+    user: UserOf | None = None,
     on_token: OnToken,
-    on_failure: OnFailure = tell_failure,
+    on_failure: OnFailure | None = None,
+    on_repeat: OnRepeat = tell_repeat,
     options: PageOptions | None = None,
 ) -> Blueprint:
-    """A blueprint: `start` sends the person's browser to the consent page, and it comes back to `return`.
+    """Make a blueprint with `start`, which sends a person to the consent page, and `return`, where they come back.
 
-    `redirect_uri`: the address of `return` as it is registered with the contract; by default what the request says,
-    which behind a proxy may not be what people's browsers see. `on_token` keeps the token and answers the person;
-    `on_failure` answers one who declined, whose browser was not the one that was asked, or whom the platform failed.
+    Args:
+        client: The SDK.
+        secret: 32 characters or more, with which cookies are sealed.
+        redirect_uri: The address of `return` as it is registered with the contract; by default what the request says,
+            which behind a proxy may not be what people's browsers see.
+        user: Says who of the app's users makes a request, by a key of your own. Their token is kept in the client's
+            `token_store` under it, if it has one; and nobody else comes back in their place in the same browser.
+        on_token: Answers a person who agreed. Without a store it keeps the token.
+        on_failure: Answers one who declined, whose browser was not the one that was asked, or whom the platform failed.
+        on_repeat: Answers one who comes back once more, by a reload or the back button: they have shared already.
+        options: How the consent pages begin.
     """
-    keeper = Keeper(secret)
+    routes = _Routes(client, Keeper(secret), redirect_uri, user, on_token, on_failure, on_repeat, options)
     blueprint = Blueprint("privateshare", __name__)
-
-    def return_address() -> str:
-        return redirect_uri or url_for(".come_back", _external=True)
-
-    @blueprint.get("/start")
-    def start() -> Response:
-        address = return_address()
-        try:
-            asked = client.get_authorize_url(address, options=options)
-        except PrivateShareError as error:
-            return make_response(on_failure(error))
-        response = make_response(redirect(asked.url, 303))
-        response.headers["cache-control"] = NO_STORE
-        name, flags = cookie_name(address), cookie_flags(address)
-        response.set_cookie(name, keeper.keep(asked), max_age=LIFETIME_SECONDS, **flags)
-        return response
-
-    @blueprint.get("/return")
-    def come_back() -> Response:
-        address = return_address()
-        try:
-            response = make_response(on_token(_arrived(client, keeper, cookie_name(address))))
-        except PrivateShareError as error:
-            response = make_response(on_failure(error))
-        response.headers["cache-control"] = NO_STORE
-        response.delete_cookie(cookie_name(address), **cookie_flags(address))
-        return response
-
+    blueprint.add_url_rule("/start", "start", routes.start)
+    blueprint.add_url_rule("/return", "come_back", routes.come_back)
     return blueprint
 
 
-def _arrived(client: PrivateShare, keeper: Keeper, cookie: str) -> Arrived:
-    kept = keeper.kept(request.cookies.get(cookie))
-    returned = client.read_return(request.url, state=kept.state)
-    token = client.exchange_code_for_token(returned.code, kept.verifier)
-    return Arrived(token, kept.session, returned.account_reference)
+class _Routes:
+    def __init__(
+        self,
+        client: PrivateShare,
+        keeper: Keeper,
+        redirect_uri: str | None,
+        user: UserOf | None,
+        on_token: OnToken,
+        on_failure: OnFailure | None,
+        on_repeat: OnRepeat,
+        options: PageOptions | None,
+    ) -> None:
+        self._client, self._keeper, self._redirect_uri, self._user = client, keeper, redirect_uri, user
+        self._on_token, self._on_failure, self._on_repeat = on_token, on_failure or tell_failure, on_repeat
+        self._on_trouble, self._options = on_failure or tell_trouble, options
+        self._exchanges = Exchanges()
+
+    def start(self) -> Response:
+        address = self._return_address()
+        try:
+            asked = self._client.get_authorize_url(address, options=self._options)
+        except PrivateShareError as error:
+            return make_response(self._on_failure(error))
+        response = make_response(redirect(asked.url, 303))
+        response.headers["cache-control"] = NO_STORE
+        name, flags = cookie_name(address, asked.state), cookie_flags(address)
+        for old in self._keeper.too_many(request.cookies):
+            response.delete_cookie(old, **flags)
+        value = self._keeper.keep(asked, self._user_of())
+        response.set_cookie(name, value, max_age=LIFETIME_SECONDS, **flags)
+        return response
+
+    def come_back(self) -> Response:
+        address, state = self._return_address(), state_in(request.url)
+        name, flags = cookie_name(address, state), cookie_flags(address)
+        ended: str | None = None
+        try:
+            user = self._user_of()
+            asked = self._keeper.kept(request.cookies.get(name), state, user)
+            response, outcome = self._answer(asked, user)
+            ended = self._keeper.ended(asked, outcome) if outcome and outcome != asked.outcome else None
+        except PrivateShareError as error:
+            response = make_response(self._on_failure(error))
+        response.headers["cache-control"] = NO_STORE
+        if ended is not None:
+            response.set_cookie(name, ended, max_age=ENDED_SECONDS, **flags)
+        return response
+
+    def _answer(self, asked: Asked, user: str) -> tuple[Response, str]:
+        """Answer a person, and say how it ended: "" if it has not, so that they may try again."""
+        if asked.outcome == SHARED:
+            return make_response(self._on_repeat()), SHARED
+        try:
+            asked.check_open()
+            exchange = self._exchanged(asked, user)
+        except UnexpectedReturn:
+            raise
+        except AuthorizationFailed as error:
+            return make_response(self._on_failure(error)), error.code
+        arrived = self._exchanges.take(exchange)
+        if arrived is None:
+            return make_response(self._on_repeat()), SHARED
+        try:
+            return make_response(self._on_token(arrived)), SHARED
+        except PrivateShareError as error:
+            if self._is_kept(arrived):
+                return make_response(self._on_trouble(error)), SHARED
+            self._exchanges.give_back(exchange, arrived)
+            return make_response(self._on_trouble(error)), ""
+        except BaseException:
+            self._exchanges.give_back(exchange, arrived)
+            raise
+
+    def _exchanged(self, asked: Asked, user: str) -> Exchange:
+        """Exchange the code for a token, once for each request for consent. Raises what the SDK raises."""
+        returned = self._client.read_return(request.url, state=asked.state)
+        exchange, ours = self._exchanges.begin(asked.state)
+        if not ours:
+            exchange.future.result()
+            return exchange
+        try:
+            token = self._client.exchange_code_for_token(returned.code, asked.verifier)
+            arrived = Arrived(token, asked.session, returned.account_reference, user)
+            if self._is_kept(arrived):
+                self._client.user(user).keep(token)
+        except BaseException as error:
+            self._exchanges.fail(asked.state, exchange, error)
+            raise
+        self._exchanges.succeed(exchange, arrived)
+        return exchange
+
+    def _is_kept(self, arrived: Arrived) -> bool:
+        """Whether the token of a person is in the client's store, whatever the app does with it."""
+        return bool(arrived.user) and self._client.has_token_store
+
+    def _user_of(self) -> str:
+        return self._user() if self._user is not None else ""
+
+    def _return_address(self) -> str:
+        return self._redirect_uri or url_for(".come_back", _external=True)

@@ -1,7 +1,7 @@
-"""The cookie that binds a question to a browser, and what a page shows of an answer.
+"""The cookies that bind a request for consent to a browser, and what a page shows of an answer.
 
-With Flask, against the platform in memory; what is tested here is the same in all frameworks, and
-tests/flow/test_web.py tests each.
+With Flask, against the platform in memory; what is tested here is the same in all frameworks: test_coming_back.py and
+tests/flow/test_web.py test others.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from privateshare import AuthorizationFailed
+from privateshare import AuthorizationFailed, UnexpectedReturn
 from privateshare.testing import InMemoryPlatform
 from privateshare.web import Arrived, Keeper, keeping
 from privateshare.web.flask import consent_blueprint
@@ -44,35 +44,55 @@ def start(browser: FlaskClient, origin: str) -> TestResponse:
 
 
 def test_where_there_is_tls_the_cookie_is_this_hosts_alone(browser: FlaskClient, platform: InMemoryPlatform):
-    """`__Host-`: no other host of the domain can plant a question of its own; and no answer is stored."""
+    """`__Host-`: no other host of the domain can plant a request of its own; and no answer is stored."""
     sent = start(browser, HTTPS)
     (cookie,) = sent.headers.getlist("set-cookie")
-    assert cookie.startswith("__Host-privateshare_consent=")
+    name = cookie.partition("=")[0]
+    assert name.startswith("__Host-privateshare_consent_")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
     back = browser.get(platform.consent(sent.headers["location"]), base_url=HTTPS)
     assert back.text == "hello testperson"
     assert sent.headers["cache-control"] == back.headers["cache-control"] == "no-store"
-    (gone,) = back.headers.getlist("set-cookie")
-    assert gone.startswith("__Host-privateshare_consent=;")
-    assert {"Secure", "Max-Age=0"} <= set(gone.split("; "))
+    (ended,) = back.headers.getlist("set-cookie")
+    assert ended.partition("=")[0] == name
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(ended.split("; "))
+    assert len(ended) < len(cookie)  # the verifier and the session are not kept any longer
 
 
 def test_without_tls_the_cookie_is_there_all_the_same(browser: FlaskClient):
     """On a developer's machine."""
     (cookie,) = start(browser, HTTP).headers.getlist("set-cookie")
-    assert cookie.startswith("privateshare_consent=")
+    assert cookie.startswith("privateshare_consent_")
     assert "Secure" not in cookie
 
 
 def test_an_answer_works_once_and_in_one_browser(browser: FlaskClient, platform: InMemoryPlatform):
-    """Neither a repeat, nor the same address in a browser with another question, gives anybody a token."""
+    """The same address in a browser with another request gives nobody a token; nor does a repeat, which says why."""
     address = platform.consent(start(browser, HTTPS).headers["location"])
     stranger = browser.application.test_client()
     start(stranger, HTTPS)
     assert stranger.get(address, base_url=HTTPS).status_code == 400
-    assert browser.get(address, base_url=HTTPS).status_code == 200
-    assert browser.get(address, base_url=HTTPS).status_code == 400
+    assert browser.get(address, base_url=HTTPS).text == "hello testperson"
+    assert browser.get(address, base_url=HTTPS).text == keeping.ALREADY_SHARED
+
+
+def test_a_forged_return_takes_no_request_away(browser: FlaskClient, platform: InMemoryPlatform):
+    """Whoever sends a browser to an address of theirs ends nothing that the person is about to finish."""
+    address = platform.consent(start(browser, HTTPS).headers["location"])
+    for query in ("success=false&errorCode=USER_CANCEL&state=x", "code=theirs&state=x", "x", ""):
+        assert browser.get(f"/c/return?{query}", base_url=HTTPS).status_code == 400
+    assert browser.get(f"{address}&code=another", base_url=HTTPS).status_code == 400
+    assert browser.get(address, base_url=HTTPS).text == "hello testperson"
+
+
+def test_a_browser_keeps_a_handful_of_requests(browser: FlaskClient, platform: InMemoryPlatform):
+    """Those that were begun last: a header has no room for more."""
+    addresses = [platform.consent(start(browser, HTTPS).headers["location"]) for _ in range(keeping.MAX_COOKIES + 3)]
+    assert sum(len(str(cookie.value)) for cookie in browser._cookies.values()) < 4000  # type: ignore[union-attr]
+    assert browser.get(addresses[0], base_url=HTTPS).status_code == 400
+    for address in addresses[3:]:
+        assert browser.get(address, base_url=HTTPS).text == "hello testperson"
 
 
 @pytest.mark.parametrize("code", ["<script>alert(1)</script>", "x" * 65, "A\r\nB", ""])
@@ -92,18 +112,24 @@ def _query(query: str, code: str) -> dict[str, str]:
 def test_a_cookie_that_is_old_changed_or_of_another_secret_is_none(
     platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch
 ):
-    """It tells nobody anything, and opens with this app's secret alone."""
+    """It tells nobody anything, opens with this app's secret alone, and is for one state and one user."""
     with platform.client() as client:
         asked = client.get_authorize_url(f"{HTTPS}/c/return")
-    cookie = Keeper(SECRET).keep(asked)
+    cookie = Keeper(SECRET).keep(asked, "ann")
     assert asked.state not in cookie
-    assert Keeper(SECRET).kept(cookie).state == asked.state
+    assert Keeper(SECRET).kept(cookie, asked.state, "ann").session == asked.session
     changed = cookie[:-5] + ("A" if cookie[-5] != "A" else "B") + cookie[-4:]
     for wrong in (None, "", "ü", "AAAA", changed, cookie[:40]):
-        with pytest.raises(AuthorizationFailed):
-            Keeper(SECRET).kept(wrong)
-    with pytest.raises(AuthorizationFailed):
-        Keeper(SECRET[::-1]).kept(cookie)
+        with pytest.raises(UnexpectedReturn):
+            Keeper(SECRET).kept(wrong, asked.state, "ann")
+    for keeper, state, user in (
+        (Keeper(SECRET[::-1]), asked.state, "ann"),
+        (Keeper(SECRET), "another", "ann"),
+        (Keeper(SECRET), asked.state, "bob"),
+        (Keeper(SECRET), asked.state, ""),
+    ):
+        with pytest.raises(UnexpectedReturn):
+            keeper.kept(cookie, state, user)
     monkeypatch.setattr(keeping, "LIFETIME_SECONDS", -1)
     with pytest.raises(AuthorizationFailed, match="too long ago"):
-        Keeper(SECRET).kept(Keeper(SECRET).keep(asked))
+        Keeper(SECRET).kept(Keeper(SECRET).keep(asked), asked.state)
