@@ -125,7 +125,7 @@ def django_app(wire: Wire) -> Iterator[str]:
 
 @pytest.mark.parametrize("serve", [fastapi_app, flask_app, django_app])
 async def test_a_person_is_sent_off_and_comes_back(serve: Callable[[Wire], Iterator[str]], wire: Wire, people: People):
-    """With their own data; another browser, a foreign state, a refusal, an unknown address get none; a repeat is told."""
+    """With their own data. Others, foreign states, refusals and unknown addresses get none; a repeat is told."""
     with serve(wire) as address, httpx2.Client(timeout=60) as browser, httpx2.Client() as other:  # type: ignore[attr-defined]
         sent = browser.get(f"{address}/consent/start")
         assert sent.status_code in (302, 303)

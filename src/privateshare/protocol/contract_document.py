@@ -6,7 +6,7 @@ counts as not given. `raw` keeps every field, so that a document is passed on ex
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
@@ -41,7 +41,7 @@ Flag = Annotated[bool | None, BeforeValidator(_flag_or_none)]
 class DocumentPart(BaseModel):
     """A frozen part of a contract document."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="ignore", alias_generator=wire_name, populate_by_name=True, hide_input_in_errors=True
     )
 

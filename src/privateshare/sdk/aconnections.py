@@ -21,10 +21,10 @@ def keep_deadlines(client: httpx2.AsyncClient) -> None:
     """
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx2.AsyncHTTPTransport):
-            transport._pool._network_backend = AsyncDeadlineBackend(transport._pool._network_backend)
+            transport._pool._network_backend = _AsyncBackend(transport._pool._network_backend)
 
 
-class AsyncDeadlineBackend(httpcore2.AsyncNetworkBackend):
+class _AsyncBackend(httpcore2.AsyncNetworkBackend):
     """Opens connections that keep the deadline of the exchange that uses them."""
 
     def __init__(self, inner: httpcore2.AsyncNetworkBackend) -> None:
@@ -38,10 +38,10 @@ class AsyncDeadlineBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        return AsyncDeadlineStream(await self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+        return _AsyncStream(await self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
 
 
-class AsyncDeadlineStream(httpcore2.AsyncNetworkStream):
+class _AsyncStream(httpcore2.AsyncNetworkStream):
     """A connection."""
 
     def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
@@ -76,7 +76,7 @@ class AsyncDeadlineStream(httpcore2.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.AsyncNetworkStream:
-        return AsyncDeadlineStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+        return _AsyncStream(await self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

@@ -25,10 +25,10 @@ def keep_deadlines(client: httpx2.Client) -> None:
     """
     for transport in (client._transport, *client._mounts.values()):
         if isinstance(transport, httpx2.HTTPTransport):
-            transport._pool._network_backend = DeadlineBackend(transport._pool._network_backend)
+            transport._pool._network_backend = _Backend(transport._pool._network_backend)
 
 
-class DeadlineBackend(httpcore2.NetworkBackend):
+class _Backend(httpcore2.NetworkBackend):
     """Opens connections that keep the deadline of the exchange that uses them."""
 
     def __init__(self, inner: httpcore2.NetworkBackend) -> None:
@@ -42,10 +42,10 @@ class DeadlineBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        return DeadlineStream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+        return _Stream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
 
 
-class DeadlineStream(httpcore2.NetworkStream):
+class _Stream(httpcore2.NetworkStream):
     """A connection."""
 
     def __init__(self, inner: httpcore2.NetworkStream) -> None:
@@ -84,7 +84,7 @@ class DeadlineStream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        return DeadlineStream(self._inner.start_tls(ssl_context, server_hostname, timeout))
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

@@ -1,6 +1,7 @@
 """How reading many files ended, and the errors that say that it ended too early."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from privateshare.errors import PrivateShareError
 from privateshare.protocol.messages import FileEntry, Status
@@ -37,8 +38,11 @@ class ReadIncomplete(PrivateShareError):
 
     def __init__(self, message: str, result: ReadResult) -> None:
         super().__init__(message)
-        self.args = (message, result)  # with which it is made again after a journey between processes
         self.result: ReadResult = result
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ReadResult], dict[str, object]]:
+        """Make it again with its result after a journey between processes."""
+        return type(self), (self.message, self.result), vars(self)
 
 
 class FilesNotRead(ReadIncomplete):
