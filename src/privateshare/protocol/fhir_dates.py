@@ -7,6 +7,7 @@ must have `sealed_dates` of all files of schema `fhir` forgotten by a migration.
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -32,7 +33,7 @@ _OTHER_NAME = re.compile(
 )
 # What was found, and not when it was: these count only where nothing else says when.
 _VALUE_NAME = re.compile(r"(?:value|deceased)[A-Z]\w*")
-# Of a choice: what is no date by itself.
+# Of a choice: what is no date by itself, such as an age.
 _RELATIVE_NAME = re.compile(r"\w+(?:Age|Range|String|Duration|Quantity|CodeableConcept|CodeableReference|Reference)")
 
 # Where more dates of a type are, deeper inside it.
@@ -78,7 +79,7 @@ def fhir_window(resource: Json) -> Window | None:
     window = hull(_own_dates(kind, resource))
     if window is not None or kind in ENDURING_TYPES:
         return window
-    return hull(_dates_within(resource, MAX_DEPTH))
+    return hull(_Search(is_of_relatives=kind == "FamilyMemberHistory").dates_within(resource, MAX_DEPTH))
 
 
 def read_element(name: str, value: Any) -> Iterator[Window]:
@@ -193,33 +194,39 @@ def _read_timing(timing: Json) -> Iterator[Window]:
         yield from read_element("boundsPeriod", repeat.get("boundsPeriod"))
 
 
-def _dates_within(value: Any, depth: int) -> Iterator[Window]:
-    """Yield every date in a resource that says nowhere when it was, however deep inside and whatever it is of."""
-    if depth == 0:
-        yield ALL_TIME
-    elif isinstance(value, list):
-        for item in value:
-            yield from _dates_within(item, depth - 1)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if name not in _UNSEARCHED:
-                yield from _date_within(name, inner, depth - 1)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Looks for dates in a resource that says nowhere when it was, however deep inside and whatever they are of.
 
+    `is_of_relatives`: whether the ages in it are those of others, and say nothing of when it was.
+    """
 
-def _date_within(name: str, value: Any, depth: int) -> Iterator[Window]:
-    if name == "contained":
-        for resource in value if isinstance(value, list) else [value]:
-            if isinstance(resource, dict) and (window := fhir_window(resource)) is not None:
-                yield window
-    elif _is_other(name):
-        return
-    elif _has_shape_of_time(value):
-        yield from read_element(name, value)
-    elif isinstance(value, dict | list):
-        yield from _dates_within(value, depth)
-    elif isinstance(value, str) and _DAY.fullmatch(value):
-        yield read_date(value) or ALL_TIME
-    elif _is_date_name(name) and value is not None:
-        read = read_date(value)
-        if read is not None or not _RELATIVE_NAME.fullmatch(name):
-            yield read or ALL_TIME
+    is_of_relatives: bool
+
+    def dates_within(self, value: Any, depth: int) -> Iterator[Window]:
+        """Yield every date in a value."""
+        if depth == 0:
+            yield ALL_TIME
+        elif isinstance(value, list):
+            for item in value:
+                yield from self.dates_within(item, depth - 1)
+        elif isinstance(value, dict):
+            for name, inner in value.items():
+                if name not in _UNSEARCHED and not _is_other(name):
+                    yield from self._dates_of(name, inner, depth - 1)
+
+    def _dates_of(self, name: str, value: Any, depth: int) -> Iterator[Window]:
+        if name == "contained":
+            for resource in value if isinstance(value, list) else [value]:
+                if isinstance(resource, dict) and (window := fhir_window(resource)) is not None:
+                    yield window
+        elif _has_shape_of_time(value):
+            yield from read_element(name, value)
+        elif isinstance(value, dict | list):
+            yield from self.dates_within(value, depth)
+        elif isinstance(value, str) and _DAY.fullmatch(value):
+            yield read_date(value) or ALL_TIME
+        elif _is_date_name(name) and value is not None:
+            read = read_date(value)
+            if read is not None or not (self.is_of_relatives and _RELATIVE_NAME.fullmatch(name)):
+                yield read or ALL_TIME

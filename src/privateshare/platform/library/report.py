@@ -38,7 +38,10 @@ def make_report(report: Report, shelf: Shelf, format_: ReportFormat) -> Iterator
 
 
 def _objects(report: Report, shelf: Shelf, file: File) -> Iterator[dict[str, Any]]:
-    kind = Kind(file.service_group, file.service_type, file.object_type)
+    """Yield the objects of a file that may be told; a file that may hold none is not parsed."""
+    kind, window = Kind(file.service_group, file.service_type, file.object_type), shelf.window(file)
+    if window is not None and not all(reach.touches(window) for reach in report.reaches):
+        return
     for thing in shelf.objects(file):
         if allows(report.reaches, kind, object_window(file.schema_standard, thing)):
             yield thing
@@ -76,10 +79,13 @@ def _xml(report: Report, shelf: Shelf) -> Iterator[str]:
     for file in report.files:
         object_type = catalogue().object_types[file.object_type].reference
         schema = quoteattr(f"{file.schema_standard} {file.schema_version}")
-        yield f"<objects type={quoteattr(object_type)} schema={schema}>\n"
+        begin = f"<objects type={quoteattr(object_type)} schema={schema}>\n"
         for thing in _objects(report, shelf, file):
-            yield f"<object>{_element_body(thing)}</object>\n"
-        yield "</objects>\n"
+            yield f"{begin}<object>{_element_body(thing)}</object>\n"
+            begin = ""
+        # Nothing is said of a file of which nothing may be told: that would tell how many months there are.
+        if not begin:
+            yield "</objects>\n"
     yield "</portabilityReport>\n"
 
 

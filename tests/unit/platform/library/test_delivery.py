@@ -1,5 +1,6 @@
 """What of a file a session may read."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +15,9 @@ from privateshare.platform.library.delivery import Readable, deliver, list_files
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.keys import new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.report import Report, ReportFormat, make_report
 from privateshare.platform.library.spool import Spool
-from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.object_time import object_window
 from privateshare.protocol.scope import Reach
@@ -130,6 +132,23 @@ def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(shelf: Shel
     later = within(Window(JANUARY.end + 1, None))
     assert read(shelf, [file], later) == {}
     assert deliver(shelf, file, later) is None
+
+
+@pytest.mark.parametrize("format_", ["xml", "json", "fhir"])
+def test_a_report_says_nothing_of_what_is_outside(shelf: Shelf, format_: ReportFormat) -> None:
+    """Not even that there is something."""
+    days = ("1998-05-05", "2025-12-31", "2026-01-10", "2026-02-01")
+    files = stored(shelf, [observation(number, effectiveDateTime=day) for number, day in enumerate(days)])
+
+    def report(limit: Window) -> str:
+        service = catalogue().service_types[ServiceType.FHIR_FILE]
+        about = Report(service, datetime(2026, 3, 1, tzinfo=UTC), within(limit).reaches, files)
+        return b"".join(make_report(about, shelf, format_)).decode()
+
+    told = report(JANUARY)
+    assert "o2" in told
+    assert told.count("Observation") == 1
+    assert "bservation" not in report(Window(0, 1))
 
 
 dates = st.sampled_from(
