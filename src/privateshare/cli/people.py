@@ -68,7 +68,8 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         await destroy_doomed_keys(platform)  # perhaps the same person's: the store was away the first time
-        await erase_library(db, platform, await _library_of(db, user_id))
+        library_id = await _library_of(db, user_id, hint="No key of an earlier erasure is left")
+        await erase_library(db, platform, library_id)
         return {"erased": user_id, "key": "destroyed"}
 
     if not yes:
@@ -76,7 +77,7 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
     show(on_platform(data, work), as_json)
 
 
-async def _library_of(db: "AsyncSession", user_id: str) -> UUID:
+async def _library_of(db: "AsyncSession", user_id: str, hint: str | None = None) -> UUID:
     from sqlalchemy import select
 
     from privateshare.platform.db.tables import Library, LibraryPartner
@@ -86,7 +87,7 @@ async def _library_of(db: "AsyncSession", user_id: str) -> UUID:
     if found is None and (library_id := read_name(user_id)) is not None:
         found = await db.scalar(select(Library.id).where(Library.id == library_id))
     if found is None:
-        raise ConfigurationError(f"there is no person {user_id}")
+        raise ConfigurationError(f"there is no person {user_id}", hint=hint)
     return found
 
 
