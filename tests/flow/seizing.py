@@ -4,8 +4,8 @@ They know this code: they look for everything that once wrapped a data key in ev
 write-ahead log, leftovers; and they try each of it with every key that is left in any file.
 """
 
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +37,15 @@ class Seized:
     database: Path
     accounts: Sequence[UUID]
 
-    def has(self, secret: bytes) -> list[Path]:
-        """The files that a secret is in, as it is or written in a usual way."""
-        shapes = (secret, secret.hex().encode(), b64encode(secret)[:-1], urlsafe_b64encode(secret)[:-1])
-        return [path for path in self._files() if any(shape in path.read_bytes() for shape in shapes)]
+    def places(self, secrets: Mapping[UUID, bytes]) -> dict[UUID, list[str]]:
+        """The names of the files that each secret is in, as it is or written in a usual way."""
+        found: dict[UUID, list[str]] = {name: [] for name in secrets}
+        for path in self._files():
+            data = path.read_bytes()
+            for name, secret in secrets.items():
+                if any(shape in data for shape in (secret, secret.hex().encode(), b64encode(secret)[:-1])):
+                    found[name].append(path.name)
+        return found
 
     def opened(self) -> set[str]:
         """The blobs that open, by their names."""

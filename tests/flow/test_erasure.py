@@ -81,6 +81,5 @@ async def test_what_was_erased_opens_no_more(tmp_path: Path) -> None:
             assert answer.status_code == 200
             await checkpoint(platform)
     assert seized.opened() == staying.files[SPOTIFY]
-    found = {name: [path.name for path in seized.has(key)] for name, key in keys.items()}
     left = (staying.library, staying.accounts[SPOTIFY].id)
-    assert found == {name: [str(name)] if name in left else [] for name in names}
+    assert seized.places(keys) == {name: [str(name)] if name in left else [] for name in names}
