@@ -43,6 +43,7 @@ from privateshare.platform.startup import running_platform
 from privateshare.platform.sync.orphans import sweep_orphan_keys
 from privateshare.sources.contract import Connection
 from privateshare.sources.registry import all_sources
+from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.sweeping import sweep_whole
@@ -126,6 +127,22 @@ async def test_no_library_is_created_while_the_key_store_is_away(platform: Platf
     with away(platform), pytest.raises(KeyStoreAway):
         async with platform.database.transaction() as db:
             await create_library(db, platform)
+
+
+async def test_a_person_who_comes_while_the_key_store_is_away_can_go_on(people: People, platform: Platform) -> None:
+    """Protocol 8: the page says that it did not work now, and the same step works later."""
+    browser = opened(ask(await asking_contract(people)).url)
+    assert browser.page is not None
+    browser.page.choose("source-id", str(SPOTIFY))
+    browser.submit("continue")
+    browser.page.choose("dataset", "default")
+    before = browser.page
+    with away(platform):
+        browser.submit("continue")
+        assert page_of(browser) == "error"
+    browser.page = before
+    browser.submit("continue")
+    assert page_of(browser) == "consent"
 
 
 async def test_an_operator_is_told_what_was_erased_and_what_was_not(
