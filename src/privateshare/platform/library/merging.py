@@ -83,16 +83,20 @@ def _groups(spool: Spool, object_type: int, kept: Kept, ids: set[int]) -> dict[i
     groups: dict[int, _Group] = {}
     for _, entry in kept():
         if (own_id := id_digest(entry)) in ids:
-            groups.setdefault(own_id, _Group()).kept.append(Member(entry.content, entry.mark))
+            groups.setdefault(own_id, _Group()).kept.append(_member(entry, entry.mark))
     for slot in spool.slots():
         for entry in spool.entries(slot) if slot.object_type == object_type else ():
             if (own_id := id_digest(entry)) in ids:
-                mark = _inside(spool.folder, entry.mark)
-                groups.setdefault(own_id, _Group()).came.append(Member(entry.content, mark, entry.order))
+                member = _member(entry, _inside(spool.folder, entry.mark))
+                groups.setdefault(own_id, _Group()).came.append(member)
     for deletion in spool.deletions(object_type):
         if (own_id := id_digest(deletion)) in groups and (mark := _inside(spool.folder, deletion.mark)) is not None:
             groups[own_id].deletions.append(mark)
     return groups
+
+
+def _member(entry: Entry, mark: Mark | None) -> Member:
+    return Member(entry.content, mark, entry.order, entry.moment)
 
 
 def _settle(groups: dict[int, _Group]) -> set[int]:

@@ -26,11 +26,13 @@ class Member:
         content: Equal for objects that are the same in every part.
         mark: What tells it from the others; None if all are of one place, and the last that came is the newest.
         order: Which of those without a mark it is.
+        moment: When it happened.
     """
 
     content: int
     mark: Mark | None
     order: int = field(default=0, compare=False)
+    moment: int | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -252,14 +254,25 @@ def _replaced(kept: Sequence[Member], units: Sequence[_Unit]) -> set[int]:
 def _possible_versions(
     kept: Sequence[Member], units: Sequence[_Unit]
 ) -> Iterator[tuple[Sequence[Member], Sequence[_Unit]]]:
-    """Pair objects with what came that may be their versions: about the same subject, or with another number."""
-    came = _by_key(units, lambda unit: _subject(unit.current))
-    for subject, members in _by_key(kept, _subject).items():
-        for some, replacing in _of_one_place(members, came.get(subject, [])):
-            if not some or not replacing:
-                continue
-            if subject or (len(some) == len(replacing) == 1 and _have_other_numbers(some[0], replacing[0].current)):
+    """Pair objects with what came that may be their versions: of the same subject and date, or with another number."""
+    left, came = list[Member](), _by_key(units, lambda unit: _subject_and_date(unit.current))
+    for about, members in _by_key(kept, _subject_and_date).items():
+        pairs = [pair for pair in _of_one_place(members, came.get(about, [])) if about[0] and all(pair)]
+        for some, replacing in pairs:
+            used = {unit.current.content for unit in replacing}
+            came[about] = [unit for unit in came[about] if unit.current.content not in used]
+            yield some, replacing
+        paired = {member.content for some, _ in pairs for member in some}
+        left += [member for member in members if member.content not in paired]
+    rest = _by_key((unit for some in came.values() for unit in some), lambda unit: _subject(unit.current))
+    for subject, members in _by_key(left, _subject).items():
+        for some, replacing in _of_one_place(members, rest.get(subject, [])):
+            if len(some) == len(replacing) == 1 and _have_other_numbers(some[0], replacing[0].current):
                 yield some, replacing
+
+
+def _subject_and_date(member: Member) -> tuple[str, int | None]:
+    return _subject(member), member.moment
 
 
 def _have_other_numbers(one: Member, other: Member) -> bool:

