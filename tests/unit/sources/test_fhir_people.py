@@ -58,6 +58,7 @@ ONE_PERSON: dict[str, list[Any]] = {
         about("Patient/p1/_history/2", "Condition", "patient"),
     ],
     "a reference by address": [patient(), about(f"{A}/Patient/p1"), about("Patient/p1"), about("urn:uuid:P1")],
+    "a reference as a path": [patient(), about("/Patient/p1"), about("./Patient/p1")],
     "a reference of an entry": [(patient(), f"{A}/Patient/p1"), (about("Patient/p1"), f"{A}/Observation/1")],
     "two hospitals": [patient("e1a"), patient("77"), about("Patient/e1a"), about("Patient/77")],
     "two hospitals, without ids": [patient(None), patient(None, gender="female")],
@@ -132,8 +133,8 @@ ONE_PERSON: dict[str, list[Any]] = {
         about("Patient/p1", focus=[{"reference": "Patient/baby"}], performer=[{"reference": "Patient/p2"}]),
     ],
     "an identifier in a reference": [
-        patient(identifier=[{"system": "urn:x", "value": "1"}]),
-        about({"identifier": {"system": "urn:x", "value": "1"}, "type": "Patient"}),
+        patient(identifier=[{"system": "urn:x", "value": "12 34-5"}]),
+        about({"identifier": {"system": "urn:x", "value": "12345"}, "type": "Patient"}),
     ],
     "nothing but a name": [patient(), about({"display": "Moss, Ana (1980)"})],
     "an appointment": [

@@ -224,14 +224,21 @@ def birth_day(birth: Window | None) -> str | None:
     return datetime.fromtimestamp(birth.start / 1000, UTC).date().isoformat()
 
 
+def read_identifier(identifier: JsonObject) -> tuple[str, str] | None:
+    """Return the system of an identifier and its value as values are compared; None if it has not both."""
+    system, value = identifier.get("system"), identifier.get("value")
+    if not (isinstance(system, str) and isinstance(value, str) and system and value):
+        return None
+    return (system, re.sub(r"[\s-]", "", value)) if len(system + value) < MAX_TEXT else None
+
+
 def _identifiers(patient: JsonObject) -> Iterator[tuple[str, str, bool]]:
     for identifier in _objects(patient.get("identifier"))[:MAX_IDENTIFIERS]:
-        system, value = identifier.get("system"), identifier.get("value")
-        if isinstance(system, str) and isinstance(value, str) and system and value and len(system + value) < MAX_TEXT:
+        if (read := read_identifier(identifier)) is not None:
             type_ = identifier.get("type")
             codes = _objects(type_.get("coding")) if isinstance(type_, dict) else []
             national = any(_NATIONAL_TYPE.fullmatch(str(coding.get("code"))) for coding in codes)
-            yield system, re.sub(r"[\s-]", "", value), national or system in NATIONAL_SYSTEMS
+            yield *read, national or read[0] in NATIONAL_SYSTEMS
 
 
 def _linked(link: JsonObject, server: str | None) -> Reference | None:

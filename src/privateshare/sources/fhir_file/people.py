@@ -7,7 +7,14 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from privateshare.sources.contract import Broken, JsonObject
-from privateshare.sources.fhir_file.patient import UNNAMED, Patient, birth_day, name_words, read_patient
+from privateshare.sources.fhir_file.patient import (
+    UNNAMED,
+    Patient,
+    birth_day,
+    name_words,
+    read_identifier,
+    read_patient,
+)
 from privateshare.sources.fhir_file.references import Reference, read_reference
 from privateshare.sources.json_records import Found
 
@@ -224,7 +231,7 @@ def _subject(value: Any, server: str | None, *, is_patient: bool) -> Iterator[Su
     if (isinstance(type_, str) and type_ != "Patient") or (isinstance(text, str) and text.strip().startswith("#")):
         return
     identifier = told.get("identifier")
-    known = _identifier(identifier) if isinstance(identifier, dict) else None
+    known = read_identifier(identifier) if isinstance(identifier, dict) else None
     words = name_words(told.get("display")) if reference is None and known is None else frozenset[str]()
     if reference is not None or known is not None or words:
         certain = is_patient or type_ == "Patient" or (reference is not None and reference.type == "Patient")
@@ -234,11 +241,6 @@ def _subject(value: Any, server: str | None, *, is_patient: bool) -> Iterator[Su
 def _says_patient(reference: JsonObject) -> bool:
     read = read_reference(reference.get("reference"))
     return reference.get("type") == "Patient" or (read is not None and read.type == "Patient")
-
-
-def _identifier(identifier: JsonObject) -> tuple[str, str] | None:
-    system, value = identifier.get("system"), identifier.get("value")
-    return (system, value) if isinstance(system, str) and isinstance(value, str) and value else None
 
 
 def _listed(value: Any) -> list[Any]:

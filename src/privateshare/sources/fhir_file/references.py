@@ -48,6 +48,7 @@ def read_reference(text: object, server: str | None = None) -> Reference | None:
     """
     if not isinstance(text, str) or not 0 < len(text := text.strip()) <= MAX_LENGTH or text.startswith("#"):
         return None
+    text = text.removeprefix(".").removeprefix("/")
     if match := _URN.fullmatch(text):
         return Reference(None, match[1].lower())
     if match := _ADDRESS.fullmatch(text):
