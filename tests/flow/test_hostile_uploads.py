@@ -1,19 +1,25 @@
 """Archives that are made to take long, many at a time: the person is answered, and nobody else notices."""
 
 import io
+import os
+import signal
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from examples.walking import Browser
 
+from tests.archives import play, spotify_zip
 from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of
 from tests.flow.people import EVERYTHING, FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
+from tests.flow.test_wire_sessions import wait_until_over
 from tests.flow.wire import Wire
 
 SIZE = 15_000_000
@@ -98,3 +104,61 @@ def test_one_hostile_record_among_good_ones_is_left_out(wire: Wire, tmp_path: Pa
     assert page_of(browser) == "consent"
     assert browser.page is not None
     assert "1 of 3 entries has a number with too many digits" in browser.page.html
+
+
+def test_a_reader_that_is_killed_is_told(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """The person is told that it was not their file, and can send it again."""
+    path = tmp_path / "export.zip"
+    path.write_bytes(spotify_zip([play(number) for number in range(20_000)]))
+    browser = opened(ask(wire, f"&service={SPOTIFY}").url)
+    with killed_once(served):
+        browser.submit("continue", file=path)
+    assert browser.page is not None
+    assert (page_of(browser), browser.page.status) == ("connect", 503)
+    assert "a fault in this service" in browser.page.html
+    browser.submit("continue", file=path)
+    assert page_of(browser) == "consent"
+
+
+def test_an_import_whose_reader_is_killed_is_tried_again(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """Nothing is lost, and nothing is there twice."""
+    path = tmp_path / "export.zip"
+    path.write_bytes(spotify_zip([play(number) for number in range(20_000)]))
+    asking = ask(wire, f"&service={SPOTIFY}")
+    browser = opened(asking.url)
+    browser.submit("continue", file=path)
+    with killed_once(served):
+        browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    listed: dict[str, Any] = wait_until_over(wire, tokens, asking.session)
+    assert listed["status"]["state"] == "completed"
+    assert sum(entry["objectCount"] for entry in listed["fileList"]) == 20_000
+
+
+@contextmanager
+def killed_once(served: Served) -> Iterator[None]:
+    """Kills the next reader of this platform, and waits until that is done."""
+    killer = threading.Thread(target=kill_a_reader, args=(served.process.pid,))
+    killer.start()
+    yield
+    killer.join()
+
+
+def kill_a_reader(server: int) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        for pid in descendants(server):
+            with suppress(OSError):
+                if b"archive_reader" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+                    return
+        time.sleep(0.005)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """The processes that this one started, and those started."""
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                yield int(child)
+                yield from descendants(int(child))

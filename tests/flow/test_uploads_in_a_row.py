@@ -269,3 +269,6 @@ async def test_numbers_keep_their_digits_under_a_limit_of_time(people: People, t
             assert text.count(f'"value": {value}}}') == turn + 1
         assert '"valueDecimal": 0.10}' in text
         assert '"old"' not in text
+    for form in ("xml", "json", "fhir"):
+        report = wire.get(f"export/fhirfile/report?format={form}", access_token=tokens.access).text
+        assert all(report.count(value) == 2 for value in values), form

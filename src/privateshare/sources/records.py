@@ -119,7 +119,13 @@ class _Reading:
 
 def _other_than_json(file: UploadedFile, start: bytes) -> Broken:
     """What a file is that is no JSON."""
-    if start.removeprefix(BOM).lstrip().startswith(b"<"):
+    text = start.removeprefix(BOM).lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return Broken(
+            "%(name)s is a web page and no export. Sign in where you downloaded it, and download it again.",
+            name=shown_name(file.path) if file.path else THE_FILE,
+        )
+    if text.startswith(b"<"):
         return Broken(
             "%(name)s is XML. Export the data as JSON and upload that.",
             name=shown_name(file.path) if file.path else THE_FILE,

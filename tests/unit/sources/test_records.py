@@ -235,6 +235,7 @@ WHOLLY_BROKEN: dict[str, tuple[bytes, str]] = {
         "far more than an export",
     ),
     "XML": (b"\xef\xbb\xbf <a/>", "The file is XML"),
+    "web page": (b"\n<!DOCTYPE html><html>Please sign in</html>", "The file is a web page"),
     "picture": (b"\x89PNG\r\n\x1a\n", "not a zip archive, and not JSON"),
     "zip without files": (zipped({}), "zip archive is empty"),
 }

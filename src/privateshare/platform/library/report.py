@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from xml.sax.saxutils import escape, quoteattr
 
+import orjson
+
 from privateshare.platform.db.tables import File
 from privateshare.platform.library.files import Shelf
 from privateshare.protocol.catalogue import Named, catalogue
@@ -37,14 +39,17 @@ def make_report(report: Report, shelf: Shelf, format_: ReportFormat) -> Iterator
     return (piece.encode() for piece in makers[format_](report, shelf))
 
 
-def _objects(report: Report, shelf: Shelf, file: File) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a file that may be told; a file that may hold none is not parsed."""
+def _texts(report: Report, shelf: Shelf, file: File) -> Iterator[str]:
+    """Yield the objects of a file that may be told, as they are kept: with every digit of their numbers.
+
+    A file that may hold none is not parsed.
+    """
     kind, window = Kind(file.service_group, file.service_type, file.object_type), shelf.window(file)
     if window is not None and not all(reach.touches(window) for reach in report.reaches):
         return
-    for thing in shelf.objects(file):
-        if allows(report.reaches, kind, object_window(file.schema_standard, thing)):
-            yield thing
+    for text in shelf.texts(file):
+        if allows(report.reaches, kind, object_window(file.schema_standard, orjson.loads(text))):
+            yield text.decode()
 
 
 def _json(report: Report, shelf: Shelf) -> Iterator[str]:
@@ -53,8 +58,8 @@ def _json(report: Report, shelf: Shelf) -> Iterator[str]:
     first = True
     for file in report.files:
         object_type = catalogue().object_types[file.object_type].reference
-        for thing in _objects(report, shelf, file):
-            yield ("" if first else ",") + "\n" + json.dumps({"objectType": object_type, "object": thing})
+        for text in _texts(report, shelf, file):
+            yield ("" if first else ",") + f'\n{{"objectType": {json.dumps(object_type)}, "object": {text}}}'
             first = False
     yield "\n]}\n"
 
@@ -66,8 +71,8 @@ def _fhir(report: Report, shelf: Shelf) -> Iterator[str]:
     for file in report.files:
         if file.schema_standard != FHIR:
             continue
-        for thing in _objects(report, shelf, file):
-            yield ("" if first else ",") + "\n" + json.dumps({"resource": thing})
+        for text in _texts(report, shelf, file):
+            yield ("" if first else ",") + f'\n{{"resource": {text}}}'
             first = False
     yield "\n]}\n"
 
@@ -80,7 +85,8 @@ def _xml(report: Report, shelf: Shelf) -> Iterator[str]:
         object_type = catalogue().object_types[file.object_type].reference
         schema = quoteattr(f"{file.schema_standard} {file.schema_version}")
         begin = f"<objects type={quoteattr(object_type)} schema={schema}>\n"
-        for thing in _objects(report, shelf, file):
+        for text in _texts(report, shelf, file):
+            thing = json.loads(text, parse_float=str, parse_int=str)
             yield f"{begin}<object>{_element_body(thing)}</object>\n"
             begin = ""
         # Nothing is said of a file of which nothing may be told: that would tell how many months there are.

@@ -43,7 +43,7 @@ class Spotify:
             Sample("large", "A devoted listener", "More than thirty thousand plays of the last ten years."),
         ),
         upload=Upload(
-            accept=".zip",
+            accept=".zip,.json",
             instructions=(
                 "Sign in to Spotify in a browser and open Account, then Privacy settings.",
                 "Under “Download your data” choose “Extended streaming history” and request it.",

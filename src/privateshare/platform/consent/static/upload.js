@@ -23,6 +23,10 @@
 
   addEventListener("pageshow", () => { button.disabled = false; });
 
+  function isOurs(request) {
+    return request.responseText.includes("<body data-page=");
+  }
+
   function send(data) {
     const shown = form.querySelector(".progress");
     const [label, bar] = [shown.querySelector("label"), shown.querySelector("progress")];
@@ -31,13 +35,17 @@
     shown.hidden = false;
     request.upload.onprogress = (event) => { bar.value = event.loaded / event.total; };
     request.upload.onload = () => { bar.removeAttribute("value"); label.textContent = form.dataset.checking; };
+    const failed = (text) => { label.textContent = text; bar.value = 0; button.disabled = false; };
     request.onload = () => {
+      // a proxy may answer with a page of its own
+      if (request.status === 413 && !isOurs(request)) return failed(form.dataset.tooLarge);
+      if (!isOurs(request)) return failed(form.dataset.failed);
       if (request.responseURL.split("?")[0] !== form.action) return location.assign(request.responseURL);
       document.open();
       document.write(request.responseText);
       document.close();
     };
-    request.onerror = () => { label.textContent = form.dataset.failed; bar.value = 0; button.disabled = false; };
+    request.onerror = () => failed(form.dataset.failed);
     request.open("POST", form.action);
     request.send(data);
   }
