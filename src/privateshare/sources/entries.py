@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
+from struct import Struct
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from privateshare.sources.identity import Mark, Origin, Version, fhir_subject, f
 
 DIGEST_BYTES = 8
 NO_DATA = b""
+LENGTH = Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,28 @@ def unpack_entry(packed: Sequence[Any], data: bytes) -> Entry:
     return Entry(
         entity_id, moment, _unpack_window(window), data, content, None if mark is None else _unpack(mark), order
     )
+
+
+def in_order(entry: Entry, order: int) -> Entry:
+    """Return an entry with its place among all that came. Much faster than `dataclasses.replace`."""
+    return Entry(
+        entry.entity_id, entry.moment, entry.window, entry.data, entry.content, entry.mark, order
+    )  # fmt: skip
+
+
+def pack_entries(entries: Sequence[Entry]) -> list[bytes]:
+    """Return entries as bytes: what JSON can hold first, then their data, one after the other."""
+    head = orjson.dumps([[pack_entry(entry), len(entry.data)] for entry in entries])
+    return [LENGTH.pack(len(head)), head, *(entry.data for entry in entries)]
+
+
+def unpack_entries(packed: bytes) -> Iterator[Entry]:
+    """Make the entries that `pack_entries` made this of. Raises TypeError or ValueError if that is not so."""
+    (length,) = LENGTH.unpack_from(packed)
+    at = LENGTH.size + length
+    for about, size in orjson.loads(packed[LENGTH.size : at]):
+        yield unpack_entry(about, packed[at : at + size])
+        at += size
 
 
 def _pack(mark: Mark) -> list[Any]:

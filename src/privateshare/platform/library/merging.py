@@ -36,7 +36,8 @@ class Merge:
         """Yield the objects that came for a slot and stay."""
         for entry in self._spool.entries(slot):
             if not self._is_dropped(entry):
-                yield replace(entry, mark=_inside(self._spool.folder, entry.mark))
+                mark = _inside(self._spool.folder, entry.mark)
+                yield entry if mark is entry.mark else replace(entry, mark=mark)
 
     def keeps(self, slot: Slot, entry: Entry) -> bool:
         """Whether an object that is in a slot's file stays there."""

@@ -5,17 +5,16 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import IO
 
-import orjson
 import zstandard
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from privateshare.protocol.object_time import month_of
 from privateshare.sources.contract import JsonObject, ObjectSchema
-from privateshare.sources.entries import Entry, digest, entry_of, pack_entry, unpack_entry
+from privateshare.sources.entries import Entry, digest, entry_of, in_order, pack_entries, unpack_entries
 from privateshare.sources.identity import Mark
 
 MAX_MEMORY_BYTES = 64 * 1024 * 1024
@@ -104,7 +103,7 @@ class Spool:
             slot = Slot(object_type, month_of(entry.moment) or 0)
             self._note(object_type, entry)
         if entry.mark is None:
-            entry = replace(entry, order=self._count)
+            entry = in_order(entry, self._count)
             self._count += 1
         self._waiting.setdefault(slot, []).append(entry)
         self._bytes += len(entry.data) + (ENTRY_BYTES if entry.mark is None else MARK_BYTES)
@@ -155,7 +154,7 @@ class Spool:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         for slot, entries in self._waiting.items():
-            packed = zstandard.compress(orjson.dumps([(*pack_entry(entry), entry.data.decode()) for entry in entries]))
+            packed = zstandard.compress(b"".join(pack_entries(entries)))
             offset = self._file.seek(0, os.SEEK_END)
             sealed = self._cipher.encrypt(offset.to_bytes(12, "big"), packed, None)
             self._file.write(sealed)
@@ -166,5 +165,4 @@ class Spool:
         assert self._file is not None
         self._file.seek(offset)
         packed = self._cipher.decrypt(offset.to_bytes(12, "big"), self._file.read(length), None)
-        for *told, data in orjson.loads(zstandard.decompress(packed)):
-            yield unpack_entry(told, data.encode())
+        yield from unpack_entries(zstandard.decompress(packed))
