@@ -173,6 +173,12 @@ DAMAGED = Reason(
     "%(num)s of %(total)s entries are damaged.",
     Broken("The file is not JSON, or was cut off. Download the export again."),
 )
+NOT_UTF_8 = Reason(
+    "NotUtf8",
+    "%(num)s of %(total)s entries is not encoded in UTF-8.",
+    "%(num)s of %(total)s entries are not encoded in UTF-8.",
+    Broken("The file is not encoded in UTF-8. Export it again, and choose UTF-8 if you can."),
+)
 TOO_LARGE = Reason(
     "TooLarge",
     "%(num)s of %(total)s entries is larger than any export has.",

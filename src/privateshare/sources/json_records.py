@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from privateshare.sources.failures import DAMAGED, LONG_NUMBER, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
+from privateshare.sources.failures import DAMAGED, LONG_NUMBER, NOT_UTF_8, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
 
 JsonObject = dict[str, Any]
 
@@ -659,7 +659,7 @@ def _mended(text: bytes) -> bytes:
         try:
             halves = text.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass")
         except UnicodeDecodeError:
-            raise _Unreadable(DAMAGED) from None
+            raise _Unreadable(NOT_UTF_8) from None
         text = halves.decode("utf-16-le", "replace").encode()
     return _ANY_STRING.sub(lambda string: _ESCAPES.sub(_mended_part, string.group()), text)
 

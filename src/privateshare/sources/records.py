@@ -94,7 +94,7 @@ class _Reading:
         problem = Broken("%(name)s is not JSON, or was cut off. Download the export again.", name=name)
         if reader.seen:
             problem = Broken(
-                "Only a part of %(name)s can be read: it is damaged, or was cut off. Download the export again.",
+                "%(name)s can be read only in part: it is damaged, or was cut off. Download the export again.",
                 name=name,
             )
         self.left_out.name_damaged(name, problem)

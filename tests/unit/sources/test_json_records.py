@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from privateshare.sources import json_records
-from privateshare.sources.failures import DAMAGED, LONG_NUMBER, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
+from privateshare.sources.failures import DAMAGED, LONG_NUMBER, NOT_UTF_8, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
 from privateshare.sources.json_records import Cut, Found, NotJson, RecordReader, Shape
 
 KINDS = ("R1", "R2")
@@ -207,7 +207,7 @@ BAD: dict[str, tuple[bytes, Reason]] = {
     "infinite": (b'{"kind": "R1", "x": 1e999}', DAMAGED),
     "no word": (b'{"kind": "R1", "x": nul}', DAMAGED),
     "no escape": (rb'{"kind": "R1", "x": "\x41"}', DAMAGED),
-    "no UTF-8": (b'{"kind": "R1", "x": "B\xf6rk"}', DAMAGED),
+    "no UTF-8": (b'{"kind": "R1", "x": "B\xf6rk"}', NOT_UTF_8),
     "no colon": (b'{"kind": "R1", "x" 5}', DAMAGED),
     "long number": (b'{"kind": "R1", "x": ' + b"9" * 401 + b"}", LONG_NUMBER),
     "long fraction": (b'{"kind": "R1", "x": 0.' + b"1" * 300_000 + b"}", LONG_NUMBER),

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from privateshare.sources.contract import Broken, JsonObject
-from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.failures import LeftOut, Reason, shown_name
 from privateshare.sources.json_records import Found, Shape
 from privateshare.sources.records import read_records
 
@@ -38,7 +38,8 @@ NOT_A_PLAY = Reason(
     ),
 )
 _ACCOUNT_DATA = re.compile(r"(StreamingHistory_music_\d+|StreamingHistory\d+|Userdata)\.json", re.IGNORECASE)
-_NOT_NEEDED = re.compile(r"(Streaming_History_Video_.*|ReadMe.*\.pdf)", re.IGNORECASE)
+_VIDEOS = re.compile(r"Streaming_History_Video_.*", re.IGNORECASE)
+_README = re.compile(r"ReadMe.*\.pdf", re.IGNORECASE)
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)? ?(?:Z|UTC|GMT|Z\[UTC\]|([+-])(\d\d):?(\d\d))?",
     re.ASCII | re.IGNORECASE,
@@ -87,7 +88,11 @@ class History:
     def _skips(self, path: str) -> bool:
         name = PurePosixPath(path).name
         self.is_account_data = self.is_account_data or _ACCOUNT_DATA.fullmatch(name) is not None
-        return _NOT_NEEDED.fullmatch(name) is not None
+        if _VIDEOS.fullmatch(name):
+            problem = Broken("%(name)s holds videos. They are not play history.", name=shown_name(name))
+            self.left_out.name_unused(shown_name(name), problem)
+            return True
+        return _README.fullmatch(name) is not None
 
     def _nothing(self) -> Broken:
         if self.is_account_data:
