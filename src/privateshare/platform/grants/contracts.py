@@ -16,6 +16,7 @@ from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedire
 from privateshare.platform.db.tables import Application, Contract, Partner
 from privateshare.protocol import jwt
 from privateshare.protocol.contract_document import parse_document
+from privateshare.protocol.names import MAX_NAME, is_name
 from privateshare.protocol.return_addresses import is_registered
 
 ID_CHARACTERS = string.ascii_letters + string.digits
@@ -42,10 +43,12 @@ def client_id(contract: Contract) -> str:
 async def create_application(
     db: AsyncSession, name: str, *, partner: str | None = None, application_id: str | None = None
 ) -> Application:
-    """A new application, of the partner with this name (made if there is none; by default named as the application).
+    """Create an application of the partner with this name (made if there is none; by default named as the application).
 
-    Raises ConfigurationError for an id of the wrong form or one that is taken.
+    Raises ConfigurationError for an id of the wrong form or one that is taken, and for names that do not show whole.
     """
+    for shown in (name, partner or name):
+        check_name(shown)
     chosen = application_id or new_id()
     if not _APPLICATION_ID.fullmatch(chosen):
         raise ConfigurationError(f"the application id {chosen!r} must be 1 to 64 of A-Z a-z 0-9 -")
@@ -56,6 +59,15 @@ async def create_application(
     db.add(application)
     await db.flush()
     return application
+
+
+def check_name(name: str) -> None:
+    """Raises ConfigurationError if a name holds what people would not see, or what changes how they read the rest."""
+    if not is_name(name):
+        raise ConfigurationError(
+            f"the name {name!r} must be one line of at most {MAX_NAME} characters, all of them visible: "
+            "leave out control characters, overrides of the writing direction, and unusual blanks"
+        )
 
 
 async def _partner_named(db: AsyncSession, name: str) -> Partner:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from privateshare.protocol.names import is_name
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.web import is_safe
 
@@ -50,6 +51,13 @@ class FhirServerSettings(BaseModel):
         if not is_safe(value):
             raise ValueError("must begin with https://, or be on this machine")
         return value.rstrip("/")
+
+    @field_validator("name")
+    @classmethod
+    def _shows(cls, value: str) -> str:
+        if not is_name(value):
+            raise ValueError("must be one line of visible characters")
+        return value
 
     @field_validator("resource_types")
     @classmethod

@@ -1,0 +1,48 @@
+"""Names that are shown to people."""
+
+import pytest
+
+from privateshare.protocol.names import is_name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Genrefy", "Müller & Söhne (Wien)", "日本語", "عربي", "می\u200cخواهم", "👩\u200d⚕️ Clinic", "a" * 200, "<b>x</b>"],
+)
+def test_a_name_shows_all_that_is_in_it(name: str) -> None:
+    """Of any script; what looks like code is only text."""
+    assert is_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        "\u200d",
+        " Genrefy",
+        "Genrefy\n",
+        "Gen\nrefy",
+        "Gen\trefy",
+        "Gen\x00refy",
+        "Gen\x1b[31mrefy",
+        "Gen\u202erefy",
+        "Gen\u202arefy\u202c",
+        "Gen\u2067refy\u2069",
+        "Gen\u200frefy",
+        "Gen\u061crefy",
+        "Gen\u200brefy",
+        "Gen\ufeffrefy",
+        "Gen\u00adrefy",
+        "Gen\u2028refy",
+        "Gen\u00a0refy",
+        "Gen\u3000refy",
+        "Gen\U000e0041refy",
+        "Gen\ue000refy",
+        "Gen\ud800refy",
+        "a" * 201,
+    ],
+)
+def test_what_does_not_show_is_no_name(name: str) -> None:
+    """Controls, overrides of direction, invisible signs, odd blanks, halves of characters."""
+    assert not is_name(name)
