@@ -45,6 +45,7 @@ class Page(HTMLParser):
         self._form: Form | None = None
         self._label: dict[str, str] = {}
         self._link: str | None = None
+        self._link_text = ""
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -52,7 +53,7 @@ class Page(HTMLParser):
         if tag == "body":
             self.name = told.get("data-page") or ""
         elif tag == "a":
-            self._link = urljoin(self.url, told.get("href") or "")
+            self._link, self._link_text = urljoin(self.url, told.get("href") or ""), ""
         elif tag == "form":
             address = urljoin(self.url, told.get("action") or self.url)
             self._form = Form(address, (told.get("method") or "get").upper(), told.get("enctype") or "")
@@ -67,12 +68,13 @@ class Page(HTMLParser):
             self._form = None
         elif tag == "label":
             self._label = {}
-        elif tag == "a":
+        elif tag == "a" and self._link is not None:
+            if self._link_text.strip():
+                self.links[self._link_text.strip()] = self._link
             self._link = None
 
     def handle_data(self, data: str) -> None:
-        if self._link is not None and data.strip():
-            self.links[data.strip()] = self._link
+        self._link_text += data
 
     def _take_field(self, form: Form, tag: str, told: Attributes) -> None:
         if tag == "button":

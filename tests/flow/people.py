@@ -13,6 +13,7 @@ from sqlalchemy import select
 from privateshare.platform.db.tables import Consent, Contract, Journey, Session
 from privateshare.platform.grants import consents, tokens
 from privateshare.platform.grants.contracts import ContractKind, ContractTerms, create_application, create_contract
+from privateshare.platform.grants.journeys import ReturnTarget, find_journey, return_target
 from privateshare.platform.grants.secrets import digest
 from privateshare.platform.library.accounts import Connected, connect_account
 from privateshare.platform.library.libraries import create_library, open_library
@@ -82,6 +83,13 @@ class People:
             await start_session(db, self.platform, await db.get_one(Session, journey.session_id), consent, now)
             lifetime = self.platform.settings.code_lifetime
             return await tokens.issue_code(db, consent, str(journey.challenge), now, lifetime)
+
+    async def return_target(self, code: str) -> ReturnTarget:
+        """Where a link leads back to, and the state that goes there."""
+        async with self.platform.database.session() as db:
+            journey = await find_journey(db, code)
+            assert journey is not None
+            return return_target(journey, code)
 
     async def user(self, wire: Wire, **options: Any) -> tuple[Tokens, str]:
         """A person who consented to this contract: the app's tokens, and the key of the session that began."""

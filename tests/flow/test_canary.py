@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -32,7 +33,7 @@ from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served, serving
 from tests.flow.sweeping import sweep_whole
 from tests.flow.test_wire_sessions import read, triggered, wait_until_over
-from tests.flow.wire import Wire, query_of
+from tests.flow.wire import REDIRECT_URI, Wire, query_of
 from tests.hospital.running import CLIENT_SECRET, Hospital, hospital
 
 CANARIES = {
@@ -101,7 +102,10 @@ async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
             history, health = folder / "history.zip", folder / "record.json"
             history.write_bytes(listening())
             health.write_bytes(record())
-            asking = ask(wire, state="a state")
+            own = {"state": "canary-state-0815-of-the-app", "user": "canary-user-of-the-app-4711"}
+            back = f"{REDIRECT_URI}&user={own['user']}"
+            callback = "&" + urlencode({"callback": f"{REDIRECT_URI}&failed={own['user']}-callback"})
+            asking = ask(wire, callback, state=own["state"], redirect_uri=back)
             returned = consent(Browser(), asking.url, {SPOTIFY: history, FHIR_FILE: health})
             tokens = asking.tokens(returned)
             renewed = wire.tokens(wire.refresh(tokens.refresh))
@@ -112,6 +116,8 @@ async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
             asked = {"criteria": [{"metadata": {"tags": [CRITERION], "accounts": [{"accountId": CRITERION}]}}]}
             narrowed = triggered(wire, renewed, scope=asked, sourceFetch=False)
             secrets = {
+                "state": own["state"],
+                "query of the app's own": own["user"],
                 "pre-authorization code": asking.code,
                 "code verifier": asking.verifier,
                 "authorization code": query_of(returned)["code"],

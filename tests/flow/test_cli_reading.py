@@ -12,11 +12,8 @@ from pathlib import Path
 import httpx2
 import pytest
 from examples.walking import Browser
-from sqlalchemy import select
 
 from privateshare import UserAccessToken
-from privateshare.platform.db.tables import Journey
-from privateshare.platform.grants.secrets import digest
 from privateshare.protocol import jwt
 from privateshare.version import VERSION
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
@@ -59,10 +56,8 @@ async def signed_in(home: Path, wire: Wire, people: People) -> Path:
     assert process.stdout is not None
     url = process.stdout.readline().removeprefix("The consent page: ").strip()
     code = await people.consent(query_of(url)["code"], sources=(SPOTIFY, FHIR_FILE))
-    async with people.platform.database.transaction() as db:
-        journey = await db.scalar(select(Journey).where(Journey.code_hash == digest(query_of(url)["code"])))
-        assert journey is not None
-    page = httpx2.get(f"{journey.redirect_uri}?success=true&code={code}&state={journey.state}")
+    target = await people.return_target(query_of(url)["code"])
+    page = httpx2.get(f"{target.redirect_uri}?success=true&code={code}&state={target.state}")
     assert "close this page" in page.text
     assert process.wait(30) == 0
     return home

@@ -152,18 +152,92 @@ async def test_a_double_click_comes_back_once(browser: Browser, wire: Wire, land
         assert len(set(landing.came)) == 1
 
 
-async def test_a_link_works_in_one_browser(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """A link that was opened is worth nothing to another browser, and stays good for the first."""
+async def test_the_first_form_takes_a_link(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A person who opened the link inside an app goes on in their own browser; the first one is told so."""
     asking = link(wire, landing)
-    async with visiting(browser) as first, visiting(browser) as second:
-        await first.goto(asking.url)
-        await second.goto(asking.url)
-        await at(second, "app")
+    async with visiting(browser) as inside, visiting(browser) as own:
+        await inside.goto(asking.url)
+        await inside.click("nav >> text=Deutsch")
+        await at(inside, "pick-source")
+        await own.goto(inside.url)
+        await at(own, "error")
+        await expect(own.locator("main")).to_contain_text("öffnen Sie den Link der App in diesem hier")
+        await to_consent(own, asking.url)
+        await inside.click(SPOTIFY_TILE)
+        await inside.click(CONTINUE)
+        await at(inside, "error")
+        await expect(inside.locator("main")).to_contain_text("in einem anderen Browser")
+        await inside.goto(asking.url)
+        await at(inside, "app")
         assert "errorCode=INVALID_CODE" in landing.came[0]
-        await second.goto(first.url)
-        await at(second, "error")
-        await first.goto(asking.url)
-        await at(first, "pick-source")
+        await own.goto(asking.url)
+        await own.click(CONTINUE)
+        await at(own, "app")
+        assert "success=true" in landing.came[1]
+
+
+SAMPLES_ALONE = "&service=16&sampleDataAutoOnboard=true"
+
+
+async def test_sample_data_needs_no_click(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """The link leads through a page that sends its form by itself, once; going back goes past it."""
+    async with visiting(browser) as page:
+        await page.goto("about:blank")
+        await page.goto(link(wire, landing, SAMPLES_ALONE).url)
+        await at(page, "app")
+        assert "success=true" in landing.came[0]
+        await page.go_back()
+        await expect(page).to_have_url("about:blank")
+        await page.go_forward()
+        await at(page, "app")
+        assert {"success=true" in came for came in landing.came} == {True}
+
+
+async def test_sample_data_waits_for_a_person_to_look(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A page that is opened in advance, and not shown, sends nothing; without scripts there is a button."""
+    asking = link(wire, landing, SAMPLES_ALONE)
+    async with visiting(browser) as hidden, visiting(browser, java_script_enabled=False) as plain:
+        await hidden.add_init_script(
+            "Object.defineProperty(document, 'visibilityState', {get: () => window.shown ? 'visible' : 'hidden'})"
+        )
+        await hidden.goto(asking.url)
+        await at(hidden, "connect")
+        await plain.goto(asking.url)
+        await at(plain, "connect")
+        assert landing.came == []
+        await hidden.evaluate("shown = true; document.dispatchEvent(new Event('visibilitychange'))")
+        await at(hidden, "app")
+        await plain.click(CONTINUE)
+        await at(plain, "error")
+        await plain.goto(link(wire, landing, SAMPLES_ALONE).url)
+        await plain.click(CONTINUE)
+        await at(plain, "app")
+        assert [("success=true" in came) for came in landing.came] == [True, True]
+
+
+async def test_words_do_not_turn_others_around(browser: Browser, people: People, landing: Landing) -> None:
+    """A purpose that overrides the writing direction does not move what stands beside it."""
+    request = {
+        "serviceGroups": [{"id": 5}],
+        "purpose": "\u202eabc\u2069",
+        "dataRetention": {"description": "\u202eabc"},
+    }
+    back = ("http://127.0.0.1/back",)
+    contract = await asking_contract(people, document={"dataRequest": request}, redirect_uris=back)
+    async with visiting(browser) as page:
+        await to_consent(page, link(contract, landing).url)
+        statement = page.locator(".statements li").first
+        assert await statement.evaluate(ORDERED)
+
+
+ORDERED = """item => {
+  const place = node => {
+    const range = document.createRange();
+    range.selectNode(node);
+    return range.getBoundingClientRect();
+  };
+  return place(item.querySelector("strong")).right <= place(item.querySelector("bdi")).left;
+}"""
 
 
 async def test_another_site_cannot_act_for_the_person(browser: Browser, wire: Wire, landing: Landing) -> None:

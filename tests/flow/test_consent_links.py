@@ -52,38 +52,19 @@ def test_missing_code_is_told(wire: Wire) -> None:
     assert "INITIALIZE_CHECK_FAIL" in page.html
 
 
-def test_a_code_opens_in_one_browser(wire: Wire) -> None:
-    """Whoever comes second with a code is sent away, and the first goes on undisturbed."""
-    asking = ask(wire)
-    first = opened(asking.url)
-    failure(opened(asking.url), "INVALID_CODE")
-    first.open(asking.url)
-    assert page_of(first) == "pick-source"
-
-
-def test_a_used_code_is_used_up(wire: Wire) -> None:
-    """After the end the link shows its own browser that it is done, and others that the code is invalid."""
-    asking = ask(wire)
-    browser = at_consent(asking)
-    browser.submit("continue")
-    browser.open(asking.url)
-    assert page_of(browser) == "done"
-    failure(opened(asking.url), "INVALID_CODE")
-
-
 async def test_an_expired_code_is_invalid(wire: Wire, platform: Platform) -> None:
     """A code is no longer taken once its time is over, nor is what it opened."""
-    asking, begun = ask(wire), ask(wire)
-    browser = opened(begun.url)
+    asking, begun, seen = ask(wire), ask(wire), ask(wire)
+    browser, viewer = at_consent(begun), opened(seen.url)
     async with platform.database.transaction() as db:
-        hashes = [digest(asking.code), digest(begun.code)]
+        hashes = [digest(one.code) for one in (asking, begun, seen)]
         past = datetime.now(UTC) - timedelta(seconds=1)
         await db.execute(update(Journey).where(Journey.code_hash.in_(hashes)).values(expires_at=past))
     failure(opened(asking.url), "INVALID_CODE")
-    assert browser.page is not None
-    browser.page.choose("source-id", str(SPOTIFY))
-    browser.submit("continue")
-    assert (page_of(browser), browser.page.status) == ("error", 410)
+    for late in (browser, viewer):
+        late.submit("continue")
+        assert (page_of(late), late.page and late.page.status) == ("error", 410)
+        assert "no longer works" in late.page.html  # type: ignore[union-attr]
 
 
 async def test_an_ended_contract_starts_nothing(people: People) -> None:
@@ -120,6 +101,80 @@ def test_service_skips_the_picker(wire: Wire) -> None:
 def test_links_that_ask_for_the_impossible_do_not_start(wire: Wire, query: str) -> None:
     """A source that there is not, or that the contract does not ask for, and broken values: INITIALIZE_CHECK_FAIL."""
     failure(opened(ask(wire, query).url), "INITIALIZE_CHECK_FAIL")
+
+
+NO_TEXT = [
+    "%00",
+    "a%00b",
+    "%0d%0a",
+    "%1b",
+    "%7f",
+    "%c2%85",
+    "%ff",
+    "caf%e9",
+    "%c0%80",
+    "%c0%af",
+    "%ed%a0%80",
+    "%f4%90%80%80",
+]
+NAMES = ["lng", "sampleDataSet", "storageRef", "accountRef", "callback", "sourceType", "service", "triggerQuery", "any"]
+
+
+@pytest.mark.parametrize("value", NO_TEXT)
+def test_what_is_no_text_goes_back_to_the_app(wire: Wire, value: str) -> None:
+    """Protocol 8.3: a parameter that holds control characters, or is not UTF-8, could not be started with."""
+    for name in NAMES if "%0" in value or "%f" in value else NAMES[:1]:
+        if name == "any" and "%0" in value:
+            continue  # what is unknown is ignored, if it is text
+        failure(opened(ask(wire, f"&{name}={value}").url), "INITIALIZE_CHECK_FAIL")
+
+
+@pytest.mark.parametrize(
+    "scope", ['{"dataType":["\\u0000"]}', '{"dataType":["\\ud800"]}', '{"organizationType":"\\u0007"}']
+)
+def test_what_is_no_text_in_a_scope_goes_back_to_the_app(wire: Wire, scope: str) -> None:
+    """Protocol 8.3: escapes of JSON can say what no address can."""
+    for times in (1, 2):
+        encoded = scope
+        for _ in range(times):
+            encoded = quote(encoded, safe="")
+        failure(opened(ask(wire, f"&sourcesScope={encoded}").url), "INITIALIZE_CHECK_FAIL")
+
+
+@pytest.mark.parametrize("value", NO_TEXT)
+def test_what_is_no_text_fails_no_page(wire: Wire, value: str) -> None:
+    """Whatever is in the query or the path of a page: a page or a clear refusal, and never a failure."""
+    browser = opened(ask(wire).url)
+    assert browser.page is not None
+    at = browser.page.url.rsplit("/", 1)[0]
+    for page in ("source?q=", "source?lng=", "connect/16?problem=", "consent?x=", "done?lng=", "connect/", ""):
+        browser.open(f"{at}/{page}{value}")
+        assert browser.page.status in (200, 400, 404, 422), page
+    for page in ("authorize?code=", f"{value}?code=", "connected?state=", "connected?error=", "static/", "journey/"):
+        answer = httpx2.get(f"{wire.origin}/apps/saas/{page}{value}")
+        assert answer.status_code in (400, 404, 410), page
+        assert 'data-page="error"' in answer.text
+    browser.open(f"{at}/source")
+    assert page_of(browser) == "pick-source"
+
+
+@pytest.mark.parametrize("value", NO_TEXT)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "discovery/services?includeSampleDataOnlySources=",
+        "permission-access/query/x?wait=",
+        "permission-access/query/",
+        "permission-access/query/x/",
+        "permission-access/sample/datasets/",
+        "export/spotify/report?format=",
+        "export/spotify/report?from=1&to=",
+        "permission-access/contract?schemaVersion=",
+    ],
+)
+def test_what_is_no_text_fails_no_call(wire: Wire, path: str, value: str) -> None:
+    """Protocol 13: the API refuses it, or does not look at it."""
+    assert wire.get(f"{path}{value}").status_code < 500
 
 
 async def test_only_what_the_contract_asks_for_is_offered(people: People) -> None:
@@ -170,12 +225,46 @@ async def test_a_sources_scope_never_widens(people: People) -> None:
 
 
 def test_sample_data_onboards_by_itself(wire: Wire) -> None:
-    """With `sampleDataAutoOnboard` the link leads straight back with a code, and sample data alone is shared."""
+    """With `sampleDataAutoOnboard` one form, which a script sends, leads back with a code; sample data alone is shared.
+
+    Opening the link, as scanners and previews do, shares nothing and spends nothing.
+    """
     asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=large&sampleDataAutoOnboard=true")
+    for _ in range(3):
+        assert page_of(opened(asking.url)) == "connect"
+    assert wire.get(f"permission-access/query/{asking.session}").json()["status"] == {"state": "pending"}
     browser = opened(asking.url)
-    assert browser.left_to is not None
-    (account,) = accounts(wire, asking.tokens(browser.left_to).access)
+    assert browser.page is not None
+    assert "data-by-itself" in browser.page.html
+    browser.submit("continue")
+    (account,) = accounts(wire, asking.tokens(str(browser.left_to)).access)
     assert account["sample"] is True
+
+
+def test_sample_data_joins_a_grant_by_itself(wire: Wire) -> None:
+    """On the page `onboard` too, for a person whose library holds sample data alone; twice pressed it is once done."""
+    tokens = known_person(wire)
+    asking = refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}&sampleDataAutoOnboard=true")
+    browser = opened(asking.url)
+    page = browser.page
+    assert len(accounts(wire, tokens.access)) == 1
+    for _ in range(2):
+        browser.page = page
+        browser.submit("continue")
+        assert query_of(str(browser.left_to))["success"] == "true"
+    assert len(accounts(wire, tokens.access)) == 2
+
+
+def test_the_page_that_asks_nothing_is_no_way_around_the_others(wire: Wire) -> None:
+    """A form to its address does nothing on a journey whose link asks the person something."""
+    for query in ("", f"&service={SPOTIFY}", "&sampleDataAutoOnboard=true"):
+        browser = opened(ask(wire, query).url)
+        assert browser.page is not None
+        at = browser.page.url
+        browser.page.form("continue").action = f"{at.split('/journey/')[0]}/journey/{at.split('/')[6]}/begin"
+        browser.submit("continue")
+        assert browser.page is not None
+        assert browser.page.url == at
 
 
 async def test_samples_join_real_data_only_if_the_person_says_so(wire: Wire, platform: Platform) -> None:
@@ -190,10 +279,13 @@ async def test_samples_join_real_data_only_if_the_person_says_so(wire: Wire, pla
     assert len(accounts(wire, tokens.access)) == 1
 
 
-def test_a_code_stays_with_the_page_that_it_opened(wire: Wire) -> None:
+def test_a_code_stays_with_the_page_of_the_first_form(wire: Wire) -> None:
     """Protocol 8.1: the same browser too cannot make another journey of it, and goes on with the one it is on."""
     asking, http = refer(wire, "onboard", known_person(wire).access), httpx2.Client()
-    assert page_of(opened(asking.url, http=http)) == "pick-source"
+    opened(asking.url.replace("/onboard?", "/reauthorize?"), http=http)
+    browser = opened(asking.url, http=http)
+    assert page_of(browser) == "pick-source"
+    browser.submit("continue")
     failure(opened(asking.url.replace("/onboard?", "/reauthorize?"), http=http), "INVALID_CODE")
     assert page_of(opened(asking.url, http=http)) == "pick-source"
 
@@ -271,6 +363,11 @@ def test_an_unknown_sample_fails_to_onboard(wire: Wire) -> None:
     """A sample data set that there is not is an error in onboarding."""
     query = f"&service={SPOTIFY}&sampleDataSet=none&sampleDataAutoOnboard=true"
     failure(opened(ask(wire, query).url), "ONBOARD_ERROR")
+    browser = opened(ask(wire, "&sampleDataSet=none&sampleDataAutoOnboard=true").url)
+    assert browser.page is not None
+    browser.page.choose("source-id", str(SPOTIFY))
+    browser.submit("continue")
+    failure(browser, "ONBOARD_ERROR")
 
 
 def test_trigger_query_false_fetches_nothing(wire: Wire) -> None:

@@ -1,17 +1,14 @@
 """Protocol 8.1, 8.3 to 8.5: the way through the consent pages, over HTTP, form by form."""
 
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from examples.walking import Browser, consent
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text
 
-from privateshare.platform.db.tables import Account, Journey, Library
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.db.tables import Account, Library
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import (
-    Asking,
     accounts,
     ask,
     asking_contract,
@@ -120,13 +117,16 @@ async def test_declining_leaves_nothing(wire: Wire, platform: Platform, steps: i
             browser.submit("continue")
     library = (await journey_of(platform, asking)).library_id
     assert (library is not None) == (steps == 2)
+    assert wire.get(f"permission-access/query/{asking.session}").json() == {"status": {"state": "pending"}}
     browser.submit("decline")
     failure(browser, "USER_CANCEL")
     assert (await journey_of(platform, asking)).library_id is None
     async with platform.database.session() as db:
         assert await db.scalar(select(func.count()).select_from(Library).where(Library.id == library)) == 0
         assert await db.scalar(select(func.count()).select_from(Account).where(Account.library_id == library)) == 0
-    assert wire.get(f"permission-access/query/{asking.session}").json()["status"] == {"state": "pending"}
+    told = {"code": "USER_CANCEL", "statusCode": 403, "message": "The person declined"}
+    ended = {"status": {"state": "partial", "details": {}, "error": told}, "fileList": []}
+    assert wire.get(f"permission-access/query/{asking.session}").json() == ended
 
 
 # --- back to the app, and nowhere else ---
@@ -253,17 +253,21 @@ async def test_a_failure_here_is_told_to_the_app(wire: Wire, platform: Platform)
     browser = opened(asking.url)
     assert browser.page is not None
     at = browser.page.url
-    await set_parameters(platform, asking, {"service": "broken"})
+    whole = await set_document(platform, wire, "[]")
     browser.open(at)
     assert (page_of(browser), browser.page.status) == ("error", 500)
-    await set_parameters(platform, asking, {})
+    await set_document(platform, wire, whole)
     browser.submit("continue")
     assert page_of(browser) == "done"
     (onward,) = (query_of(link) for link in browser.page.links.values() if link.startswith(REDIRECT_URI))
     assert (onward["success"], onward["errorCode"], onward["state"]) == ("false", "SERVER_ERROR", "the state")
 
 
-async def set_parameters(platform: Platform, asking: Asking, parameters: dict[str, Any]) -> None:
+async def set_document(platform: Platform, wire: Wire, document: str) -> str:
+    """Gives a contract another document, of whatever form; what it had before."""
+    named = {"id": wire.contract_id}
     async with platform.database.transaction() as db:
-        found = update(Journey).where(Journey.code_hash == digest(asking.code))
-        await db.execute(found.values(parameters=parameters))
+        before = await db.scalar(text("SELECT document::text FROM contracts WHERE id = :id"), named)
+        change = text("UPDATE contracts SET document = CAST(:document AS jsonb) WHERE id = :id")
+        await db.execute(change, named | {"document": document})
+    return str(before)

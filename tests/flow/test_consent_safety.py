@@ -1,22 +1,23 @@
 """What the consent pages withstand: other sites, other browsers, hostile texts."""
 
 import re
-import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import httpx2
 import pytest
 from examples.walking import Browser
 
-from privateshare.platform.db.tables import Contract
+from privateshare.errors import ConfigurationError
+from privateshare.platform.db.tables import Application, Contract, Partner
 from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import ask, asking_contract, opened, spotify_archive
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.served import serving
+from tests.flow.served import free_port, serving
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -110,6 +111,7 @@ def test_a_guessed_cookie_opens_no_link(wire: Wire) -> None:
     """Protocol 8.3: a link that is in one browser's hands cannot be used, nor changed, with a cookie of its name."""
     asking, http = ask(wire), httpx2.Client()
     first = opened(asking.url, http=http)
+    first.submit("continue")
     (name,) = http.cookies
     stranger = httpx2.Client(cookies={name: "guessed"})
     answer = stranger.get(f"{asking.url}&service={SPOTIFY}&sampleDataAutoOnboard=true")
@@ -141,10 +143,20 @@ def test_cookies_are_out_of_reach(wire: Wire) -> None:
     assert "code=" not in answer.headers["location"]
 
 
-async def test_over_https_cookies_stay_there(tmp_path: Path) -> None:
-    """Where the platform is reached over https, the cookie is for https and can be planted by no other host."""
+@pytest.mark.parametrize(
+    ("origin", "begins", "path"),
+    [
+        ("https://share.example", "__Host-journey-", "Path=/;"),
+        ("https://share.example/lend", "__Secure-journey-", "Path=/lend/apps/saas/;"),
+    ],
+)
+async def test_over_https_cookies_stay_there(tmp_path: Path, origin: str, begins: str, path: str) -> None:
+    """Where the platform is reached over https, the cookie is for https, and no other host reads or overwrites it.
+
+    Below a path it is not sent to the rest of the host, which is others'.
+    """
     port = free_port()
-    with serving(tmp_path / "data", port=port, environment={"PRIVATESHARE_ORIGIN": "https://share.example"}) as running:
+    with serving(tmp_path / "data", port=port, environment={"PRIVATESHARE_ORIGIN": origin}) as running:
         async with operator_platform(Settings(data=running.data, database_pool_size=2)) as platform:
             client = await asking_contract(People(platform, running.origin))
             async with platform.database.transaction() as db:
@@ -152,15 +164,16 @@ async def test_over_https_cookies_stay_there(tmp_path: Path) -> None:
                 start = Start(contract, REDIRECT_URI, challenge="c" * 43)
                 code = await begin_journey(db, start, datetime.now(UTC), timedelta(minutes=1))
         url = f"http://127.0.0.1:{port}/apps/saas/authorize?code={code}"
-        cookie = httpx2.get(url).headers["set-cookie"]
-    assert cookie.startswith("__Host-")
+        answer = httpx2.get(url, headers={"Host": "whatever.example"})
+        cookie = answer.headers["set-cookie"]
+        sent = {"Cookie": cookie.split(";")[0], "Host": "whatever.example"}
+        location = answer.headers["location"]
+        page = httpx2.get(f"http://127.0.0.1:{port}{location}", headers=sent)
+    assert cookie.startswith(begins)
     assert "Secure" in cookie
-    assert "Path=/;" in cookie
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+    assert path in cookie
+    assert location.startswith(f"{urlsplit(origin).path}/apps/saas/journey/")
+    assert 'data-page="pick-source"' in page.text
 
 
 def test_pages_have_safe_headers(begun: tuple[httpx2.Client, str, str], wire: Wire) -> None:
@@ -223,6 +236,42 @@ async def test_hostile_texts_are_only_text(people: People) -> None:
     assert pages[2].count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 7
     browser.submit("continue")
     assert query_of(str(browser.left_to))["state"] == HOSTILE
+
+
+async def test_words_that_turn_others_around_are_kept_apart(people: People, tmp_path: Path) -> None:
+    """What changes the writing direction (U+202E) stands alone wherever a page shows it, and in no title.
+
+    Names that hold it are refused now; those of before, and texts of contracts and archives, may hold it.
+    """
+    turned, words = "\u202egnp.exe\u2069\u202e", {"description": "\u202eyliad"}
+    request = {"serviceGroups": [{"id": 5}], "purpose": turned, "disclaimer": turned, "consentPolicy": words}
+    document = {"dataRequest": request | {"dataRetention": words}}
+    wire = await asking_contract(people, document=document)
+    async with people.platform.database.transaction() as db:
+        application = await db.get_one(Application, wire.application_id)
+        application.name = f"App {turned}"
+        (await db.get_one(Partner, application.partner_id)).name = f"Partner {turned}"
+    archive = spotify_archive(tmp_path / "export.zip", username=turned)
+    browser, pages = opened(ask(wire, f"&service={SPOTIFY}").url), []
+    assert browser.page is not None
+    pages.append(browser.page.html)
+    browser.submit("continue", file=archive)
+    pages.append(browser.page.html)
+    browser.open(f"{browser.page.url.rsplit('/', 1)[0]}/source?q={quote(turned)}")
+    pages.append(browser.page.html)
+    assert [page.count("\u202e") > 0 for page in pages] == [True] * 3
+    for page in pages:
+        outside = re.sub(r"<bdi>[^<]*</bdi>|value=\"[^\"]*\"", "", page)
+        assert "\u202e" not in outside
+        assert "\u2069" not in page
+
+
+@pytest.mark.parametrize("name", ["App \u202e", "App\n", "App \u200b", " ", "x" * 201])
+@pytest.mark.parametrize("field", ["name", "partner"])
+async def test_names_that_do_not_show_whole_are_refused(people: People, name: str, field: str) -> None:
+    """An operator registers no application under a name that people could not read as it is."""
+    with pytest.raises(ConfigurationError, match="visible"):
+        await asking_contract(people, **{"name": "App", "partner": "Partner"} | {field: name})
 
 
 def test_a_hostile_archive_is_only_text(wire: Wire, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Requests that are too large, too deep, or hold what cannot be: refused in the form of protocol 13, never a crash."""
 
 import pytest
+from sqlalchemy import text
 
 from tests.flow.people import People
 from tests.flow.wire import Tokens, Wire, check_error, verifier
@@ -85,7 +86,10 @@ def test_a_fetch_without_end_is_a_fetch(wire: Wire, user: tuple[Tokens, str]) ->
 
 async def test_a_failure_of_the_platform_has_the_headers_of_every_answer(people: People) -> None:
     """Even an answer to what nobody foresaw carries its id, and is cached by nobody."""
-    broken = await people.contract(data_request={"timeRanges": ["no range"]})
+    broken = await people.contract()
+    async with people.platform.database.transaction() as db:
+        change = text("UPDATE contracts SET document = '[]' WHERE id = :id")
+        await db.execute(change, {"id": broken.contract_id})
     answer = broken.authorize(verifier())
     check_error(answer, 500, "InternalError")
     assert answer.headers["cache-control"] == "no-store"

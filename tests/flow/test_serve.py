@@ -108,7 +108,7 @@ def test_killed_alone(tmp_path: Path) -> None:
 def request_under_way(served: Served) -> Iterator[socket.socket]:
     """A connection on which the server waits for the two bytes of a request's body."""
     with socket.create_connection(address(served), timeout=30) as connection:
-        start = "POST /v1.7/oauth/authorize HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nConnection: close\r\n"
+        start = "POST /v1.7/oauth/authorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n"
         connection.sendall(f"{start}Expect: 100-continue\r\n\r\n".encode())
         assert connection.recv(1000).startswith(b"HTTP/1.1 100")
         yield connection

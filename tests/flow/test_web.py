@@ -162,13 +162,7 @@ async def test_a_person_is_sent_off_and_comes_back(serve: Callable[[Wire], Itera
 
 async def state_of(people: People, code: str) -> str:
     """The state that the platform would send back."""
-    from sqlalchemy import select
-
-    from privateshare.platform.db.tables import Journey
-    from privateshare.platform.grants.secrets import digest
-
-    async with people.platform.database.transaction() as db:
-        return str(await db.scalar(select(Journey.state).where(Journey.code_hash == digest(code))))
+    return str((await people.return_target(code)).state)
 
 
 def test_a_short_secret_is_refused():

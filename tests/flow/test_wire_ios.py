@@ -231,7 +231,11 @@ async def test_ios_reads_apple_health_on_the_phone(people: People) -> None:
     tokens = asking.tokens(browser.left_to or "")
     assert accounts(wire, tokens.access) == []
     assert wire.get(f"{QUERY}/{asking.session}", access_token=tokens.access).json()["status"]["state"] == "completed"
-    again = opened(refer(wire, "onboard", tokens.access, "&service=260").url)
+    more = refer(wire, "onboard", tokens.access, "&service=260")
+    again = opened(more.url)
+    assert "Apple Health" in again.page.html  # type: ignore[union-attr]
+    assert wire.get(f"{QUERY}/{more.session}", access_token=tokens.access).json()["status"]["state"] == "pending"
+    again.submit("continue")
     assert query_of(again.left_to or "")["success"] == "true"
 
 

@@ -175,7 +175,7 @@ def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens
     before, stored = names(), blobs()
     address = urlsplit(write.origin)
     head = (
-        f"POST /v1.7/{IMPORT} HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n"
+        f"POST /v1.7/{IMPORT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n"
         f"Authorization: Bearer {write.jwt(access_token=tokens.access)}\r\n"
         f"FileDescriptor: {descriptor(write)['FileDescriptor']}\r\n\r\n"
     )

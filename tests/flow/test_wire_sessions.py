@@ -137,7 +137,7 @@ def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]):
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     address = urlsplit(wire.origin)
-    head = f"GET /v1.7/{QUERY}/{session}/{name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    head = f"GET /v1.7/{QUERY}/{session}/{name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
         connection.sendall(f"{head}Authorization: Bearer {wire.jwt(access_token=tokens.access)}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))

@@ -1,6 +1,7 @@
 """The ASGI application: an open platform in, every route out."""
 
 from functools import partial
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.responses import Response
@@ -26,9 +27,10 @@ from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.openapi import describe, operation_id
-from privateshare.platform.api.requests import BodyLimit, RequestIds, check_address, count_unsigned
+from privateshare.platform.api.requests import BelowPath, BodyLimit, RequestIds, check_address, count_unsigned
+from privateshare.platform.consent.error_pages import render_page_error
 from privateshare.platform.consent.pages import Detour
-from privateshare.platform.consent.routes import consent_app, render_page_error
+from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.metrics import CountCalls
 from privateshare.platform.runtime import Platform
 
@@ -48,10 +50,12 @@ def create_app(platform: Platform) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.state.platform = platform
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.openapi = partial(describe, app, platform.settings.origin)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     app.add_middleware(CountCalls, metrics=platform.metrics)
+    if base := urlsplit(platform.settings.origin or "").path:
+        app.add_middleware(BelowPath, path=base)
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(_legacy_api(), prefix="/v1.6")
     app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android (protocol 14 (f))

@@ -16,6 +16,7 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
+from privateshare.platform.public_address import is_this_machine
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import PATIENCE_SECONDS, running_platform
@@ -128,10 +129,13 @@ async def _listen(platform: Platform, port: int, ready: Callable[[str], None]) -
         backlog=1024,
     )
     running = asyncio.create_task(server.serve())
+    host = EVERYWHERE.get(settings.host, settings.host)
+    shown = f"[{host}]" if ":" in host else host
+    if settings.origin is None and (host != settings.host or not is_this_machine(shown)):
+        log.warning("listening beyond this machine, but answering to its own names alone: set PRIVATESHARE_ORIGIN")
     try:
-        host = EVERYWHERE.get(settings.host, settings.host)
         await _until_listening(host, port, running)
-        ready(settings.origin or f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        ready(settings.origin or f"http://{shown}:{port}")
         await asyncio.shield(running)
         raise ConfigurationError("the web server ended by itself")
     finally:

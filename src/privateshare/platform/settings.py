@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationEr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from privateshare.errors import ConfigurationError
+from privateshare.platform.public_address import normal_address
 from privateshare.protocol.addresses import DEFAULT_PORT
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 
@@ -26,8 +27,8 @@ class Settings(BaseSettings):
     port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="The port to listen on.")
     origin: str | None = Field(
         default=None,
-        description="The platform's address as its users reach it, such as https://share.example.org; "
-        "if not set, the address each request came to.",
+        description="The platform's address as its users reach it, such as https://share.example.org or "
+        "https://example.org/share; if not set, it answers on this machine alone.",
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
@@ -102,8 +103,8 @@ class Settings(BaseSettings):
 
     @field_validator("origin")
     @classmethod
-    def _without_slash(cls, value: str | None) -> str | None:
-        return value.rstrip("/") if value else None
+    def _normal(cls, value: str | None) -> str | None:
+        return normal_address(value) if value else None
 
     @field_validator("fhir_servers")
     @classmethod

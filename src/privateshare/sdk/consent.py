@@ -70,7 +70,7 @@ class Returned:
 class PageOptions:
     """How the consent pages begin. Protocol 8.2.
 
-    `service_id`: skip the picker. `sample_data_set`: with that sample. `sample_data_auto_onboard`: no pages at all,
+    `service_id`: skip the picker. `sample_data_set`: with that sample. `sample_data_auto_onboard`: no page to fill in,
     sample data only. `locale`: such as "de".
     """
 

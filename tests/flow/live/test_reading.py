@@ -100,4 +100,4 @@ def test_it_is_found_like_any_source(wire: Wire, writing: Wire, city: Hospital) 
     query = {"filter": {"id": [HOSPITAL]}, "include": ["name", "publishedStatus", "type.reference"]}
     found = wire.post("discovery/sources", body={"query": query}).json()["data"]
     types = [{"reference": "pull"}, {"reference": "push"}]
-    assert found == [{"name": NAME, "publishedStatus": "approved", "type": types}]
+    assert found == [{"id": HOSPITAL, "name": NAME, "publishedStatus": "approved", "type": types}]

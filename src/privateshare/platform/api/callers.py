@@ -239,7 +239,7 @@ def answer_key(token: str) -> DataKey:
 
 
 async def _fingerprint(request: Request, token: str, content: str) -> bytes:
-    sent = (request.method, request.url.path, request.url.query, content)
+    sent = (request.method, request.scope["path"], request.scope["query_string"].decode("latin-1"), content)
     headers = (request.headers.get(name, "") for name in TELLING_HEADERS)
     seen = hashlib.sha256(b"\0".join(part.encode() for part in (token, *sent, *headers)))
     if not getattr(request.state, "streamed", False):

@@ -9,7 +9,7 @@ from pydantic import Field
 from privateshare.errors import InvalidRequest, NotFound
 from privateshare.platform import discovery
 from privateshare.platform.api.callers import ContractCaller, Transaction
-from privateshare.platform.api.requests import count_unsigned, origin
+from privateshare.platform.api.requests import count_unsigned, public_address
 from privateshare.platform.consent.pages import static_address
 from privateshare.platform.db.tables import Contract
 from privateshare.platform.grants.offers import offered_sources
@@ -136,7 +136,7 @@ def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> RecordQuery:
 
 
 def _picture(request: Request) -> str:
-    return f"{origin(request)}{static_address(PICTURE)}"
+    return f"{public_address(request)}{static_address(PICTURE)}"
 
 
 def _service(source: CatalogueSource, picture: str) -> Service:

@@ -64,7 +64,7 @@ def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
     def answer(request: Request, error: ApiError) -> Response:
         error.reference, error.message = request_id(request), error.message[:MAX_MESSAGE]
         log.info("refused", code=error.code, status=error.status, path=route_of(request.scope), detail=error.detail)
-        path = request.url.path
+        path = request.scope["path"]
         render = next((render for prefix, render in renderers.items() if path.startswith(prefix)), render_error)
         return render(request, error)
 

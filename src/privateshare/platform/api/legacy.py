@@ -89,10 +89,10 @@ async def query(request: Request, db: Transaction, session_key: str) -> Response
     """Where the session stands, and its files so far; its key is all it takes. Protocol 6.1, 14 (a)."""
     session, reading = await _session(request, db, session_key)
     status = await session_status(db, session, datetime.now(UTC))
-    if reading is None or status.state is SessionState.PENDING:
+    if status.state is SessionState.PENDING:
         listed = FileList(status=status)
     else:
-        listed = FileList(status=status, file_list=await reading.entries())
+        listed = FileList(status=status, file_list=await reading.entries() if reading else [])
     return Response(orjson.dumps(listed.to_wire()), media_type="application/json")
 
 

@@ -120,11 +120,16 @@ ANSWER_HEADERS: dict[str, tuple[str, ...]] = {
 }
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of an application; made once."""
+def describe(app: FastAPI, address: str | None) -> dict[str, Any]:
+    """Make the OpenAPI 3.1 document of an application, once. Without an `address` calls go where the document is."""
     if app.openapi_schema is None:
         document = get_openapi(
-            title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, openapi_version="3.1.0"
+            title=app.title,
+            version=app.version,
+            description=DESCRIPTION,
+            routes=app.routes,
+            openapi_version="3.1.0",
+            servers=[{"url": address}] if address else None,
         )
         schemas = document["components"]["schemas"]
         for unused in ("HTTPValidationError", "ValidationError"):

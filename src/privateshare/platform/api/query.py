@@ -70,8 +70,10 @@ async def _wait_for_change(platform: Platform, session_key: str, version: object
 async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
     session, user = await _find_session(caller, session_key)
     status = await session_status(caller.db, session, caller.now)
-    if user is None or status.state is SessionState.PENDING:
+    if status.state is SessionState.PENDING:
         return orjson.dumps(FileList(status=status).to_wire()), status
+    if user is None or session.consent_id is None:
+        return orjson.dumps(FileList(status=status, file_list=[]).to_wire()), status
     entries = await _reading(user, session, session_key).entries()
     return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
 

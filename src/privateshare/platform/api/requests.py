@@ -1,8 +1,9 @@
 """What surrounds every request: an id, safe headers, a bound on its body, and the platform's own address."""
 
+import re
 from collections.abc import AsyncIterator
 from secrets import token_hex
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -11,10 +12,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.errors import InvalidRequest
+from privateshare.platform.public_address import is_this_machine
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
 
+ANSWERED_EVERYWHERE = ("/healthz", "/readyz", "/metrics")  # for who looks after the process, by whatever address
 MAX_BODY_BYTES = 1 << 20  # of a body that is read into memory; what `body_stream` gives is not
+
+_FORWARDED_HOST = re.compile(r"host=\"?([^\";,]*)", re.IGNORECASE)  # RFC 7239
 
 
 class RequestIds:
@@ -67,17 +72,51 @@ class BodyLimit:
         await self._app(scope, receive_some, send)
 
 
-def check_address(request: Request) -> None:
-    """Refuse an address that is not UTF-8: read as text, different addresses would become the same.
+class BelowPath:
+    """ASGI middleware: takes the path below which people reach the platform off an address, if the proxy did not."""
 
-    Raises InvalidRequest. The consent pages read their queries themselves, since what is wrong there is for the app.
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self._app, self._path = app, path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = self._path.encode()
+        if scope["type"] == "http" and scope["raw_path"].startswith(raw + b"/"):
+            # in place, since whoever answers errors looks at the scope that came
+            scope["path"] = scope["path"].removeprefix(self._path)
+            scope["raw_path"] = scope["raw_path"].removeprefix(raw)
+        await self._app(scope, receive, send)
+
+
+def check_address(request: Request) -> None:
+    """Refuse an address that is not ours, or that is not UTF-8: read as text, different ones would become the same.
+
+    Raises InvalidRequest. What is wrong with the query of a link to the consent pages is told to the app instead.
     """
-    parts = [request.scope["raw_path"]]
-    if not request.url.path.startswith(ONBOARD_PATH):
-        parts.append(request.scope["query_string"])
+    path = request.scope["path"]
+    if path not in ANSWERED_EVERYWHERE:
+        _check_host(request)
+    check_utf8(request.scope["raw_path"])
+    if not path.startswith(ONBOARD_PATH):
+        check_utf8(request.scope["query_string"])
+
+
+def _check_host(request: Request) -> None:
+    """Raises InvalidRequest if no address is configured and the request does not name this machine."""
+    if platform_of(request).settings.origin is not None:
+        return
+    hosts, forwarded = request.headers.getlist("host"), request.headers.getlist("x-forwarded-host")
+    named = [*hosts, *forwarded, *_FORWARDED_HOST.findall(request.headers.get("forwarded", ""))]
+    if len(hosts) != 1 or not all(is_this_machine(host) for host in named):
+        raise InvalidRequest(
+            "This platform answers under names of its own machine alone. "
+            "Set PRIVATESHARE_ORIGIN to the address that people and apps use"
+        )
+
+
+def check_utf8(part: bytes) -> None:
+    """Raises InvalidRequest if a part of an address is not percent-encoded UTF-8."""
     try:
-        for part in parts:
-            unquote_to_bytes(part).decode()
+        unquote_to_bytes(part).decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest("The address must be UTF-8, with percent-encoding") from error
 
@@ -95,19 +134,33 @@ def platform_of(request: Request) -> Platform:
     return platform
 
 
-def origin(request: Request) -> str:
-    """The platform's own origin as its users reach it, such as https://share.example.org, without a slash at the end.
+def public_address(request: Request) -> str:
+    """Give the platform's address as its users reach it, such as https://share.example.org, without a slash at the end.
 
-    It is the setting, or where none is given the address that this request came to.
+    It is the setting, or where none is given the address on this machine that the request came to. Raises
+    InvalidRequest if that is not this machine's.
     """
     configured = platform_of(request).settings.origin
-    return configured or str(request.base_url).rstrip("/")
+    if configured is not None:
+        return configured
+    _check_host(request)
+    return f"{request.scope['scheme']}://{request.headers['host'].lower()}"
+
+
+def base_path(request: Request) -> str:
+    """Give the path below which people reach the platform, such as /share; empty if it has the host for itself."""
+    return urlsplit(platform_of(request).settings.origin or "").path
+
+
+def is_secure(request: Request) -> bool:
+    """Tell whether people reach the platform over https."""
+    return (platform_of(request).settings.origin or request.scope["scheme"]).startswith("https")
 
 
 def api_address(request: Request) -> str:
-    """The API's address as this client reached it, with a slash at the end. Protocol 1."""
-    version = request.url.path.split("/", 2)[1]
-    return f"{origin(request)}/{version}/"
+    """Give the API's address as this client reached it, with a slash at the end. Protocol 1."""
+    version = request.scope["path"].split("/", 2)[1]
+    return f"{public_address(request)}/{version}/"
 
 
 def count_unsigned(request: Request) -> None:

@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.errors import RequestTooLarge
-from privateshare.platform.api.requests import origin, platform_of
+from privateshare.platform.api.requests import platform_of, public_address
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent import connecting, ending, signing_in, steps
 from privateshare.platform.consent.choices import contract_reach, shared_kinds
-from privateshare.platform.consent.pages import redirect
+from privateshare.platform.consent.pages import PageRoute, redirect
 from privateshare.platform.consent.upload_notes import left_out_words
 from privateshare.platform.consent.uploads import Form, read_form
 from privateshare.platform.consent.walk import (
@@ -24,6 +24,7 @@ from privateshare.platform.consent.walk import (
     check_sent_from_here,
     journey_page,
     open_walk,
+    view_walk,
 )
 from privateshare.platform.consent.wording import N_
 from privateshare.platform.sync.orphans import kept_if_recorded
@@ -39,7 +40,7 @@ PROBLEMS = {  # with which a sign-in may lead back here
 }
 UNPROCESSABLE, TOO_LARGE, UNAVAILABLE = 422, 413, 503
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/connect/{source_id}")
@@ -67,6 +68,8 @@ async def connect(request: Request, source_id: int) -> Response:
         problem = walk.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
         return _ways(walk, source, problem, TOO_LARGE, chosen=UPLOAD)
     try:
+        async with platform_of(request).database.transaction() as db:
+            walk = await _open(request, db)  # whatever the form says: it is the first, or of the same browser
         return await _connect_chosen(request, walk, source, form)
     finally:
         form.close()
@@ -105,7 +108,7 @@ async def _begin_sign_in(request: Request, walk: Walk, source: SignInSource) -> 
         return _ways(walk, source, walk.words.problem(error))
     async with platform_of(request).database.transaction() as db:
         walk = await _open(request, db)
-        signing_in.begin(walk, source.info.id, sign_in, origin(request))
+        signing_in.begin(walk, source.info.id, sign_in, public_address(request))
         return redirect(walk.address(f"sign-in/{source.info.id}"))
 
 
@@ -132,7 +135,8 @@ async def _connect_archive(request: Request, walk: Walk, source: Source, archive
 async def _current(request: Request, source_id: int) -> tuple[Walk, Source]:
     """The journey and the source, in a transaction that is over: none is held while an upload arrives."""
     async with platform_of(request).database.transaction() as db:
-        walk = await _open(request, db)
+        walk = await view_walk(request, db, request.path_params["tag"])  # its form has not shown its token yet
+        check_open(walk)
         return walk, await steps.offered_source(walk, source_id)
 
 

@@ -5,14 +5,14 @@ from starlette.responses import Response
 
 from privateshare.platform.consent import agreeing, ending
 from privateshare.platform.consent.choices import asks_for_sources, source_on_device
-from privateshare.platform.consent.pages import redirect
+from privateshare.platform.consent.pages import PageRoute, redirect
 from privateshare.platform.consent.terms import read_terms
 from privateshare.platform.consent.walk import REVIEWED, OpenWalk, PostedForm, Walk, journey_page, require_kind
 from privateshare.platform.consent.wording import N_
 
 UNPROCESSABLE = 422
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/consent")

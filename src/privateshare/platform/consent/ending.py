@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.consent.returning import Failure, failure_address, success_address, withdrawal_address
+from privateshare.platform.consent.returning import Failure
 from privateshare.platform.consent.walk import Walk
 from privateshare.platform.db.tables import Account, AuthorizationCode, Consent, Session
 from privateshare.platform.grants.consents import add_consent_accounts, give_consent
@@ -22,7 +22,7 @@ from privateshare.platform.library.erasure import undo_journey, withdraw_access
 from privateshare.platform.library.keys import open_value, seal_value
 from privateshare.platform.library.libraries import OpenLibrary, create_library, hold_library, open_library
 from privateshare.platform.library.storages import tie_storage
-from privateshare.platform.sync.sessions import start_session
+from privateshare.platform.sync.sessions import end_session, start_session
 
 OUTCOME = "journey outcome"
 
@@ -52,9 +52,7 @@ async def accept(walk: Walk, accounts: Sequence[Account]) -> str:
     reference = _new_reference(walk, accounts)
     walk.journey.provisional, walk.journey.consent_id = False, consent.id
     postbox = await create_postbox(walk.db, library, consent) if wants_postbox(walk.contract) else None
-    return _finish(
-        walk, success_address(walk.journey, walk.parameters, code=code, account_reference=reference, postbox=postbox)
-    )
+    return _finish(walk, walk.destination.success(code=code, account_reference=reference, postbox=postbox))
 
 
 async def _tie_storage(walk: Walk, library_id: UUID) -> None:
@@ -78,9 +76,7 @@ async def add_account(walk: Walk, account: Account | None) -> str:
     await add_consent_accounts(walk.db, consent, [account.id] if account else [])
     await agree_to_archives(walk.db, walk.journey)
     await _start_reading(walk, consent)
-    return _finish(
-        walk, success_address(walk.journey, walk.parameters, account_reference=account.reference if account else None)
-    )
+    return _finish(walk, walk.destination.success(account_reference=account.reference if account else None))
 
 
 async def withdraw(walk: Walk, account: Account) -> str:
@@ -94,7 +90,7 @@ async def withdraw(walk: Walk, account: Account) -> str:
     if account.sealed_credentials is not None:
         told = await revoke_token(account.source_id, open_token(library, account.id, account.sealed_credentials))
     await withdraw_access(walk.db, walk.platform, account)
-    return _finish(walk, withdrawal_address(walk.journey, None if told else Failure.SERVER_ERROR))
+    return _finish(walk, walk.destination.withdrawal(None if told else Failure.SERVER_ERROR))
 
 
 async def abandon(walk: Walk, failure: Failure) -> str:
@@ -103,12 +99,13 @@ async def abandon(walk: Walk, failure: Failure) -> str:
     await undo_journey(walk.db, walk.platform, walk.journey)
     if walk.journey.provisional:
         walk.journey.library_id, walk.journey.provisional = None, False
-    return fail(walk, failure)
+    return await fail(walk, failure)
 
 
-def fail(walk: Walk, failure: Failure) -> str:
-    """Ends the journey; where the browser goes to tell the app why."""
-    return _finish(walk, failure_address(walk.journey, walk.parameters, failure))
+async def fail(walk: Walk, failure: Failure) -> str:
+    """End the journey, and the session that waited for it; return where the browser goes to tell the app why."""
+    await end_session(walk.db, walk.journey.session_id, failure)
+    return _finish(walk, walk.destination.failure(failure))
 
 
 async def usable_outcome(walk: Walk) -> str | None:

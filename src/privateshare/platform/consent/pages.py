@@ -1,20 +1,25 @@
 """HTML out: templates, the headers that protect them, and their static files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from typing import Any
 from urllib.parse import urlsplit
 
+from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from privateshare.platform.consent.locales import display_name, languages, translations
+from privateshare.platform.consent.locales import choose_language, display_name, languages, translations
 from privateshare.platform.consent.wording import Words
 from privateshare.protocol.addresses import ONBOARD_PATH
 
 STATIC_TYPES = {
     "style.css": "text/css",
+    "begin.js": "text/javascript",
     "upload.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "icon.png": "image/png",
@@ -29,13 +34,59 @@ SAFE_HEADERS = {
 }
 
 
+OPEN_ISOLATE, CLOSE_ISOLATE = "\u2066\u2067\u2068", "\u2069"
+DIRECTIONS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+
+
+class PageRoute(APIRoute):
+    """A route that answers HEAD wherever it answers GET, as pages must. RFC 9110 9.1."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        methods = set(options.pop("methods", None) or ["GET"])
+        super().__init__(path, endpoint, methods=methods | {"HEAD"} if "GET" in methods else methods, **options)
+
+
 def page(
-    template: str, words: Words, values: Mapping[str, object], *, status: int = 200, leads_to: tuple[str, ...] = ()
+    template: str,
+    words: Words,
+    values: Mapping[str, object],
+    *,
+    base: str,
+    status: int = 200,
+    leads_to: tuple[str, ...] = (),
 ) -> Response:
-    """A page. Its forms may lead nowhere but to this platform and, by redirection, to the addresses of `leads_to`."""
-    shared = {"words": words, "languages": _languages()}
+    """Make a page; `base` is the path below which people reach the platform.
+
+    Its forms may lead nowhere but to this platform and, by redirection, to the addresses of `leads_to`.
+    """
+    shared = {"words": words, "languages": _languages(), "static": lambda name: base + static_address(name)}
     body = _environment(words.language).get_template(template).render(shared | dict(values))
     return HTMLResponse(body, status, headers=SAFE_HEADERS | {"content-security-policy": _policy(leads_to)})
+
+
+def isolated(text: str) -> Markup:
+    """Mark up others' words so that, whatever is in them, the words around them are read as they are meant.
+
+    A character that ends an isolate (U+2069) would end ours too, if there is none in the text that it could end.
+    """
+    kept, depth = [], 0
+    for character in text:
+        depth += (character in OPEN_ISOLATE) - (character == CLOSE_ISOLATE)
+        if depth < 0:
+            depth = 0
+        else:
+            kept.append(character)
+    return Markup("<bdi>{}</bdi>").format("".join(kept))
+
+
+def as_title(markup: Markup) -> Markup:
+    """Make the title of a page, which has no markup: what changes the writing direction is left out."""
+    return escape(markup.striptags().translate(DIRECTIONS))
+
+
+def request_words(request: Request, asked: str | None) -> Words:
+    """Choose the language for a browser. Protocol 8.2, `lng`."""
+    return Words(choose_language(asked, request.headers.get("accept-language", "")))
 
 
 def redirect(address: str) -> Response:
@@ -70,10 +121,9 @@ def _environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"isolated": isolated, "as_title": as_title}
     texts = translations(language)
     environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals["home"] = ONBOARD_PATH
-    environment.globals["static"] = static_address
     return environment
 
 
@@ -89,7 +139,7 @@ def _static(name: str) -> bytes:
 
 @cache
 def static_address(name: str) -> str:
-    """Where a static file is, below the platform's origin."""
+    """Give the path of a static file, below the platform's address."""
     return f"{ONBOARD_PATH}static/{name}?{sha256(_static(name)).hexdigest()[:12]}"
 
 

@@ -1,7 +1,8 @@
 """What an app says in the query of a consent page's URL. Protocol 8.2."""
 
 import json
-from typing import Any
+import re
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -10,14 +11,17 @@ from starlette.datastructures import QueryParams
 
 from privateshare.errors import InvalidRequest
 
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # without control characters
+LANGUAGE = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,3}")
+
 
 class SourcesScope(BaseModel):
     """Which sources to offer: those that hold any of these data types, of this type of organization."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
-    data_type: list[str] = Field(default=[], max_length=100)
-    organization_type: str | None = Field(default=None, max_length=100)
+    data_type: list[Annotated[Text, Field(max_length=100)]] = Field(default=[], max_length=100)
+    organization_type: Text | None = Field(default=None, max_length=100)
 
 
 class Parameters(BaseModel):
@@ -27,15 +31,15 @@ class Parameters(BaseModel):
 
     service: int | None = None
     source_type: str = Field(default="pull", pattern="^(pull|push)$")
-    sample_data_set: str | None = Field(default=None, max_length=100)
+    sample_data_set: Text | None = Field(default=None, max_length=100)
     sample_data_auto_onboard: bool = False
-    lng: str | None = Field(default=None, max_length=35)
+    lng: Text | None = Field(default=None, max_length=35)
     include_sample_data_only_sources: bool = False
-    storage_ref: str | None = Field(default=None, max_length=200)
-    account_ref: str | None = Field(default=None, max_length=200)
+    storage_ref: Text | None = Field(default=None, max_length=200)
+    account_ref: Text | None = Field(default=None, max_length=200)
     trigger_query: bool = True
     sources_scope: SourcesScope | None = None
-    callback: str | None = Field(default=None, max_length=2000)
+    callback: Text | None = Field(default=None, max_length=2000)
 
     @field_validator("sources_scope", mode="before")
     @classmethod
@@ -49,12 +53,17 @@ class Parameters(BaseModel):
             raise ValueError("nested too deeply") from error
 
     def to_row(self) -> dict[str, Any]:
-        """What a journey keeps of them; `Parameters.model_validate` reads it back."""
+        """Give what is kept of them; `Parameters.model_validate` reads it back."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
+def is_language(text: str) -> bool:
+    """Tell whether a text could name a language, such as `de` or `pt-BR`."""
+    return LANGUAGE.fullmatch(text) is not None
+
+
 def read_parameters(query: QueryParams) -> Parameters:
-    """The parameters of a query. Raises InvalidRequest, naming those that make no sense."""
+    """Read the parameters of a link's query. Raises InvalidRequest, naming those that make no sense."""
     try:
         return Parameters.model_validate({name: value for name, value in query.items() if value != ""})
     except ValidationError as error:

@@ -6,7 +6,8 @@
     user-reauth ->                                   consent -> back to the app
     revoke      ->                   withdraw access         -> back to the app
 
-Every form leads on by redirection, so that reloading repeats nothing.
+Opening a page writes nothing, so that a mail scanner spends no link: the first form does. Every form leads on by
+redirection, so that reloading repeats nothing.
 """
 
 from typing import cast, get_args
@@ -14,10 +15,10 @@ from typing import cast, get_args
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from privateshare.errors import ApiError, InvalidToken, NotFound
+from privateshare.errors import NotFound
 from privateshare.platform.api.callers import Transaction
-from privateshare.platform.api.errors import request_id
 from privateshare.platform.consent import (
+    begin_page,
     connect_page,
     consent_page,
     ending,
@@ -27,47 +28,30 @@ from privateshare.platform.consent import (
     upload_page,
     withdraw_page,
 )
-from privateshare.platform.consent.entering import enter, entered
-from privateshare.platform.consent.pages import page, redirect, static_file
+from privateshare.platform.consent.entering import enter
+from privateshare.platform.consent.pages import PageRoute, redirect, static_file
 from privateshare.platform.consent.returning import Failure
-from privateshare.platform.consent.walk import AnyWalk, PostedForm, journey_page, request_words, way_out
+from privateshare.platform.consent.walk import AnyWalk, PostedForm, journey_page
 from privateshare.platform.grants.journeys import JourneyKind
 
-GONE, SERVER_ERROR = 410, 500
-
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 
 
 def consent_app() -> APIRouter:
     """Everything under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
-    for part in (sign_in_page, source_page, connect_page, upload_page, consent_page, withdraw_page):
+    for part in (begin_page, sign_in_page, source_page, connect_page, upload_page, consent_page, withdraw_page):
         whole.include_router(part.router)
     whole.include_router(router)
     return whole
 
 
-def render_page_error(request: Request, error: ApiError) -> Response:
-    """The page for a person whose request failed; it tells them what to do, and support what to look for."""
-    failure = Failure.INVALID_CODE if isinstance(error, InvalidToken) else Failure.SERVER_ERROR
-    status = GONE if isinstance(error, InvalidToken) else error.status
-    values = {
-        "failure": failure,
-        "status": status,
-        "reference": request_id(request),
-        "way_out": way_out(request) if status >= SERVER_ERROR else None,
-        "languages": (),
-    }
-    return page("error.html", request_words(request, None), values, status=status)
-
-
 @router.get("/{kind}")
 async def begin(request: Request, db: Transaction, kind: str) -> Response:
-    """The link that an app sent a person to."""
+    """Answer the link that an app sent a person to."""
     if kind not in get_args(JourneyKind):
         raise NotFound("There is no such page")
-    walk = await enter(request, db, cast(JourneyKind, kind))
-    return entered(request, walk, await steps.first_page(walk))
+    return await enter(request, db, cast(JourneyKind, kind))
 
 
 @router.post("/journey/{tag}/decline")

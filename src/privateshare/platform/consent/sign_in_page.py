@@ -12,7 +12,7 @@ from privateshare.platform.api.requests import platform_of
 from privateshare.platform.consent import connecting, signing_in, steps
 from privateshare.platform.consent.pages import redirect
 from privateshare.platform.consent.signing_in import Leave
-from privateshare.platform.consent.walk import OpenWalk, Walk, check_open, journey_page, open_walk
+from privateshare.platform.consent.walk import OpenWalk, Walk, check_open, journey_page, resume_walk
 from privateshare.platform.library.credentials import revoke_token
 from privateshare.sources.contract import (
     Broken,
@@ -70,7 +70,7 @@ async def come_back(request: Request) -> Response:
     source = returned.source
     try:
         async with platform.database.transaction() as db:
-            walk = await open_walk(request, db, signing_in.tag_of(returned.leave.state))
+            walk = await resume_walk(request, db, signing_in.tag_of(returned.leave.state))
             check_open(walk)
             if await connecting.is_expected(walk, identity):
                 account = await connecting.connect_signed_in(walk, source, identity, token)
@@ -86,7 +86,7 @@ async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
     """What the browser came back with, which works once, or where it goes instead."""
     query = request.query_params
     state = query.get("state", "")
-    walk = await open_walk(request, db, signing_in.tag_of(state))
+    walk = await resume_walk(request, db, signing_in.tag_of(state))
     check_open(walk)
     under_way = signing_in.take(walk, state)
     if under_way is None:

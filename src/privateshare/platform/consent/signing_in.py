@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 import orjson
 
 from privateshare.platform import upstream
-from privateshare.platform.consent.walk import Walk, journey_tag
+from privateshare.platform.consent.walk import Walk
 from privateshare.platform.grants.secrets import new_secret
 from privateshare.platform.library.keys import open_value, seal_value
 from privateshare.protocol.addresses import ONBOARD_PATH
@@ -33,12 +33,12 @@ class Leave:
     verifier: str = field(repr=False)
 
 
-def begin(walk: Walk, source_id: int, sign_in: SignIn, origin: str) -> None:
-    """Records that this browser goes to sign in; a sign-in that was begun before is given up."""
+def begin(walk: Walk, source_id: int, sign_in: SignIn, platform_address: str) -> None:
+    """Record that this browser goes to sign in; a sign-in that was begun before is given up."""
     state, verifier, redirect_uri = (
-        f"{journey_tag(walk.journey)}.{new_secret()}",
+        f"{walk.visit.tag}.{new_secret()}",
         new_verifier(),
-        origin + CALLBACK_PATH,
+        platform_address + CALLBACK_PATH,
     )
     address = upstream.authorization_address(sign_in, redirect_uri, state, verifier)
     leave = Leave(source_id, redirect_uri, address, state, verifier)

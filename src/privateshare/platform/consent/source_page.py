@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from privateshare.platform.consent import agreeing, steps
 from privateshare.platform.consent.choices import allowed_sources, picker
-from privateshare.platform.consent.pages import redirect
+from privateshare.platform.consent.pages import PageRoute, redirect
 from privateshare.platform.consent.walk import (
     REVIEWED,
     OpenWalk,
@@ -20,7 +20,7 @@ from privateshare.platform.consent.wording import N_
 SEARCHABLE_FROM = 7  # fewer tiles are seen at a glance
 UNPROCESSABLE = 422
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/source")

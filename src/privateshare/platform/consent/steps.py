@@ -14,7 +14,7 @@ DEFAULT_SAMPLE = "default"
 
 
 async def first_page(walk: Walk) -> str:
-    """Where a journey that was just entered begins. Protocol 8.1, 8.2."""
+    """Say where a journey begins, which writes nothing. Protocol 8.1, 8.2."""
     if walk.journey.kind == "revoke":
         return walk.address("withdraw")
     if (account := await the_account(walk)) is not None:
@@ -23,13 +23,14 @@ async def first_page(walk: Walk) -> str:
     if walk.journey.kind == "user-reauth" or (walk.journey.kind == "authorize" and asks_for_none):
         return walk.address("consent")
     if source_on_device(walk.contract, walk.parameters, walk.now) is not None:
-        return walk.address("consent") if walk.journey.kind == "authorize" else await ending.add_account(walk, None)
+        return walk.address("consent" if walk.journey.kind == "authorize" else "begin")
     sources = allowed_sources(walk.contract, walk.parameters, walk.now)
     service = walk.parameters.service
     if not sources or (service is not None and service not in sources):
-        return ending.fail(walk, Failure.INITIALIZE_CHECK_FAIL)
+        return walk.destination.failure(Failure.INITIALIZE_CHECK_FAIL)
     if service is not None and await connects_samples_alone(walk):
-        return await onboard_sample(walk, sources[service])
+        has_sample = _wanted_sample(walk, sources[service]) is not None
+        return walk.address("begin") if has_sample else walk.destination.failure(Failure.ONBOARD_ERROR)
     if walk.journey.kind == "authorize" and await _has_what_is_asked_for(walk, service):
         return walk.address("consent")
     return walk.address("source" if service is None else f"connect/{service}")
@@ -60,15 +61,20 @@ async def connects_samples_alone(walk: Walk) -> bool:
 
 
 async def onboard_sample(walk: Walk, source: Source) -> str:
-    """Connects and shares sample data at once; where the browser goes. Protocol 8.2, `sampleDataAutoOnboard`."""
-    wanted = walk.parameters.sample_data_set or DEFAULT_SAMPLE
-    if wanted not in {sample.id for sample in source.info.samples}:
-        return ending.fail(walk, Failure.ONBOARD_ERROR)
+    """Connect and share sample data at once; return where the browser goes. Protocol 8.2, `sampleDataAutoOnboard`."""
+    wanted = _wanted_sample(walk, source)
+    if wanted is None:
+        return await ending.fail(walk, Failure.ONBOARD_ERROR)
     identity = await connecting.identify_sample(source, wanted)
     account = await connecting.connect_sample(walk, source, identity, wanted)
     if walk.journey.kind == "authorize":
         return await ending.accept(walk, [account])
     return await ending.add_account(walk, account)
+
+
+def _wanted_sample(walk: Walk, source: Source) -> str | None:
+    wanted = walk.parameters.sample_data_set or DEFAULT_SAMPLE
+    return wanted if wanted in {sample.id for sample in source.info.samples} else None
 
 
 async def offered_source(walk: Walk, source_id: int) -> Source:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from privateshare.errors import NotFound
 from privateshare.platform.consent import connecting, ending, steps
-from privateshare.platform.consent.pages import redirect
+from privateshare.platform.consent.pages import PageRoute, redirect
 from privateshare.platform.consent.upload_notes import upload_note
 from privateshare.platform.consent.walk import (
     REVIEWED,
@@ -23,7 +23,7 @@ from privateshare.platform.db.tables import Account, Archive, ConsentAccount
 from privateshare.platform.library.archives import discard_archive, holds_nothing, left_out_of
 from privateshare.platform.library.erasure import erase_account
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/upload/{archive_id}")

@@ -1,149 +1,203 @@
 """One person, one browser, one journey: what every page begins with."""
 
 import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, cast
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from privateshare.errors import InvalidRequest, InvalidToken, NotFound
+from privateshare.errors import InvalidRequest, NotFound
 from privateshare.platform.api.callers import Transaction
-from privateshare.platform.api.requests import origin, platform_of
-from privateshare.platform.consent.locales import choose_language
-from privateshare.platform.consent.pages import Detour, page, redirect
-from privateshare.platform.consent.parameters import Parameters
+from privateshare.platform.api.requests import base_path, platform_of, public_address
+from privateshare.platform.consent.error_pages import Reason, lost_page
+from privateshare.platform.consent.pages import Detour, isolated, page, redirect, request_words
+from privateshare.platform.consent.parameters import Parameters, is_language
+from privateshare.platform.consent.returning import Destination, Failure, destination_of, with_registered_callback
+from privateshare.platform.consent.starting import start
+from privateshare.platform.consent.visits import Visit, form_token, journey_address, keep_visit, read_visit
 from privateshare.platform.consent.wording import Words
 from privateshare.platform.db.tables import Contract, Journey
-from privateshare.platform.grants.journeys import JourneyKind, resume_journey
+from privateshare.platform.grants.journeys import (
+    JourneyKind,
+    find_journey,
+    holds,
+    take_journey,
+    taken_parameters,
+)
 from privateshare.platform.library.keys import DataKey, key_of_secret
 from privateshare.platform.runtime import Platform
-from privateshare.protocol.addresses import ONBOARD_PATH
 
-TAG_LENGTH = 16
-COOKIE_SECONDS = 24 * 3600
 REVIEWED: tuple[JourneyKind, ...] = ("authorize", "user-reauth")  # the journeys that end with the person's consent
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form's field
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A journey in the browser that holds it. `browser` is the secret of that browser's cookie."""
+    """A journey in a browser that has opened its link. `browser` is the secret of that browser's cookie.
 
-    platform: Platform
+    Until a form is sent `journey` is not the session's: what a page assumes of it is written nowhere.
+    """
+
+    request: Request = field(repr=False)
     db: AsyncSession
     journey: Journey
     contract: Contract
+    visit: Visit
     parameters: Parameters
+    destination: Destination
     words: Words
-    browser: str = field(repr=False)
     now: datetime
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that serves the request."""
+        return platform_of(self.request)
+
+    @property
+    def browser(self) -> str:
+        """The secret of this browser."""
+        return self.visit.browser
 
     @property
     def form_token(self) -> str:
         """What every form of this journey carries, and no other site can know."""
-        return form_token(self.browser)
+        return self.visit.form_token
 
     def key(self, purpose: str) -> DataKey:
-        """The key of what only this browser can have opened: the platform keeps a hash of its secret."""
+        """Make the key of what only this browser can have opened: the platform keeps a hash of its secret."""
         return key_of_secret(self.browser, purpose)
 
     def address(self, page: str) -> str:
-        """The address of a page of this journey."""
-        return f"{ONBOARD_PATH}journey/{journey_tag(self.journey)}/{page}"
+        """Give the address of a page of this journey."""
+        return journey_address(self.request, self.visit.tag, page)
 
 
 def journey_page(walk: Walk, template: str, values: Mapping[str, object], *, status: int = 200) -> Response:
-    """A page of a journey. Its forms may lead back to the app."""
+    """Make a page of a journey. Its forms may lead back to the app."""
     shared = {
-        "app": walk.contract.application.name,
+        "app": isolated(walk.contract.application.name),
         "kind": walk.journey.kind,
         "contract_kind": walk.contract.kind,
         "reviewed": walk.journey.kind in REVIEWED,
         "token": walk.form_token,
         "address": walk.address,
-        "return_host": urlsplit(walk.journey.redirect_uri).netloc,
+        "return_host": urlsplit(walk.destination.redirect_uri).netloc,
     }
-    leads_to = (walk.journey.redirect_uri, *filter(None, [walk.parameters.callback]))
-    return page(template, walk.words, shared | dict(values), status=status, leads_to=leads_to)
+    base, leads_to = base_path(walk.request), walk.destination.addresses
+    response = page(template, walk.words, shared | dict(values), base=base, status=status, leads_to=leads_to)
+    if "lng" in walk.request.query_params:
+        keep_visit(walk.request, response, walk.visit)
+    return response
 
 
-def journey_tag(journey: Journey) -> str:
-    """What names a journey in addresses and cookies; it opens nothing."""
-    return journey.code_hash.hex()[:TAG_LENGTH]
+# --- opening the journey of a request ---
 
 
-def cookie_name(request: Request, tag: str) -> str:
-    """The cookie of a journey; over https no other host can plant one of this name."""
-    return f"__Host-journey-{tag}" if _secure(request) else f"journey-{tag}"
+async def view_walk(request: Request, db: AsyncSession, tag: str) -> Walk:
+    """Open the journey of this tag for a page, which writes nothing.
 
-
-def keep_cookie(request: Request, response: Response, journey: Journey, browser: str) -> None:
-    """Has the browser keep the journey's secret, away from scripts and from other sites' forms."""
-    response.set_cookie(
-        cookie_name(request, journey_tag(journey)),
-        browser,
-        max_age=COOKIE_SECONDS,
-        path="/",
-        secure=_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def _secure(request: Request) -> bool:
-    return origin(request).startswith("https:")
-
-
-def request_words(request: Request, asked: str | None) -> Words:
-    """The language for this browser. Protocol 8.2, `lng`."""
-    return Words(choose_language(asked, request.headers.get("accept-language", "")))
+    Raises Detour to a page that tells why this browser cannot have it, or back to the app if it cannot start.
+    """
+    visit, now = require_visit(request, tag), datetime.now(UTC)
+    return await walk_of(request, db, visit, await _find(request, db, visit, now, lock=False), now)
 
 
 async def open_walk(request: Request, db: AsyncSession, tag: str) -> Walk:
-    """The journey of this name that this browser holds, finished or not.
+    """Open the journey of this tag for a form, which takes it for this browser; locked until the transaction ends.
 
-    Raises InvalidToken if this browser holds none of this name, or it has expired.
+    Raises Detour as `view_walk`.
     """
-    browser = request.cookies.get(cookie_name(request, tag))
-    if browser is None:
-        raise InvalidToken("The token (code) is invalid", detail="no cookie of this journey")
-    now = datetime.now(UTC)
-    journey = await resume_journey(db, browser, now)
+    visit, now = require_visit(request, tag), datetime.now(UTC)
+    return await walk_of(request, db, visit, await _find(request, db, visit, now, lock=True), now, takes=True)
+
+
+async def resume_walk(request: Request, db: AsyncSession, tag: str) -> Walk:
+    """Open a journey that this browser has taken; locked until the transaction ends. Raises Detour as `view_walk`."""
+    visit, now = require_visit(request, tag), datetime.now(UTC)
+    journey = await _find(request, db, visit, now, lock=True)
+    if journey.browser_hash is None:
+        raise Detour(lost_page(request, Reason.OVER))
+    return await walk_of(request, db, visit, journey, now)
+
+
+def require_visit(request: Request, tag: str) -> Visit:
+    """Read what this browser keeps of a journey, in the language that was just chosen. Raises Detour."""
+    visit = read_visit(request, tag)
+    if visit is None:
+        raise Detour(lost_page(request, Reason.NO_COOKIE))
+    chosen = request.query_params.get("lng", "")
+    return visit.in_language(chosen) if is_language(chosen) else visit
+
+
+async def _find(request: Request, db: AsyncSession, visit: Visit, now: datetime, *, lock: bool) -> Journey:
+    journey = await find_journey(db, visit.code, lock=lock)
+    if journey is None or journey.expires_at <= now:
+        raise Detour(lost_page(request, Reason.OVER))
+    if journey.browser_hash is not None and not holds(journey, visit.browser):
+        contract = await db.get_one(Contract, journey.contract_id)
+        destination = destination_of(journey, visit.code, visit.kind, None)
+        onward = destination.failure(Failure.INVALID_CODE)
+        raise Detour(lost_page(request, Reason.ELSEWHERE, contract.application.name, onward))
+    return journey
+
+
+async def walk_of(
+    request: Request, db: AsyncSession, visit: Visit, journey: Journey, now: datetime, *, takes: bool = False
+) -> Walk:
+    """Begin the page of a journey that this browser has taken, or that nobody has, which `takes` changes.
+
+    Raises Detour back to the app if the journey cannot start.
+    """
     contract = await db.get_one(Contract, journey.contract_id)
-    parameters = Parameters.model_validate(journey.parameters)
-    if (chosen := request.query_params.get("lng")) is not None:
-        journey.parameters = journey.parameters | {"lng": chosen[:35]}
-        parameters = parameters.model_copy(update={"lng": chosen})
+    if journey.browser_hash is not None:
+        taken = Parameters.model_validate(taken_parameters(journey, visit.code))
+        parameters = taken.model_copy(update={"lng": visit.parameters.lng})
+    else:
+        parameters = with_registered_callback(contract, visit.parameters)
+        if not takes:
+            db.expunge(journey)  # what is set here is for this page alone
+    kind = cast(JourneyKind, journey.kind) if journey.browser_hash is not None else visit.kind
+    destination = destination_of(journey, visit.code, kind, parameters.callback)
     words = request_words(request, parameters.lng)
-    return Walk(platform_of(request), db, journey, contract, parameters, words, browser, now)
+    walk = Walk(request, db, journey, contract, visit, parameters, destination, words, now)
+    if journey.browser_hash is None:
+        if not await start(db, journey, contract, visit, now, takes=takes):
+            late = request.method == "POST" and kind in {
+                "onboard",
+                "reauthorize",
+            }  # it ended while the person was connecting
+            failure = Failure.ONBOARD_ERROR if late else Failure.INITIALIZE_CHECK_FAIL
+            raise Detour(redirect(destination.failure(failure)))
+        if takes:
+            take_journey(journey, visit.code, visit.browser, parameters.to_row())
+            extend(walk)
+    return walk
 
 
-async def _walk(request: Request, db: Transaction, tag: str) -> Walk:
-    return await open_walk(request, db, tag)
+async def _view(request: Request, db: Transaction, tag: str) -> Walk:
+    return await view_walk(request, db, tag)
 
 
-AnyWalk = Annotated[Walk, Depends(_walk, scope="function")]
-"""The journey of this browser, even if it is over."""
+AnyWalk = Annotated[Walk, Depends(_view, scope="function")]
+"""The journey of this browser for a page, even if it is over."""
 
 
-async def _open_walk(walk: AnyWalk) -> Walk:
+async def _view_open(walk: AnyWalk) -> Walk:
     check_open(walk)
     return walk
 
 
-OpenWalk = Annotated[Walk, Depends(_open_walk, scope="function")]
-"""The journey of this browser; one that is over leads to its last page."""
+OpenWalk = Annotated[Walk, Depends(_view_open, scope="function")]
+"""The journey of this browser for a page; one that is over leads to its last page."""
 
 
 def check_open(walk: Walk) -> None:
-    """Leads to the last page if the journey is over."""
+    """Lead to the last page if the journey is over. Raises Detour."""
     if walk.journey.finished_at is not None:
         raise Detour(redirect(walk.address("done")))
 
@@ -155,22 +209,16 @@ def require_kind(walk: Walk, *kinds: JourneyKind) -> None:
 
 
 def extend(walk: Walk) -> None:
-    """Gives a person who is still at it the full time again."""
+    """Give a person who is still at it the full time again."""
     walk.journey.expires_at = walk.now + walk.platform.settings.preauthorization_lifetime
 
 
 # --- forms come from our own pages ---
 
 
-def form_token(browser: str) -> str:
-    """Made from the browser's secret, so that it fits this journey in this browser and nowhere else."""
-    mark = hmac.digest(browser.encode(), b"form token", sha256)
-    return urlsafe_b64encode(mark).rstrip(b"=").decode()
-
-
-def check_form_token(walk_browser: str, token: object) -> None:
-    """Raises InvalidRequest (403) if a form does not carry the token of this journey."""
-    if not isinstance(token, str) or not hmac.compare_digest(form_token(walk_browser).encode(), token.encode()):
+def check_form_token(browser: str, token: object) -> None:
+    """Raises InvalidRequest (403) if a form does not carry the token of this journey in this browser."""
+    if not isinstance(token, str) or not hmac.compare_digest(form_token(browser).encode(), token.encode()):
         raise _foreign("a form without its token")
 
 
@@ -178,20 +226,13 @@ def check_sent_from_here(request: Request) -> None:
     """Raises InvalidRequest (403) if the browser says that another site had the form sent."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     sender = request.headers.get("origin", "null")  # "null": what our pages send, since they tell no referrer
-    host = urlsplit(origin(request)).netloc
+    host = urlsplit(public_address(request)).netloc
     if site not in {"same-origin", "none"} or (sender != "null" and urlsplit(sender).netloc != host):
         raise _foreign(f"a form from {site} {sender}")
 
 
 def _foreign(detail: str) -> InvalidRequest:
     return InvalidRequest("This form was not sent by its own page", status=403, detail=detail)
-
-
-def way_out(request: Request) -> tuple[str, str] | None:
-    """The address and the token of the form that ends this request's journey; made without a database."""
-    tag = request.path_params.get("tag")
-    browser = request.cookies.get(cookie_name(request, tag)) if isinstance(tag, str) else None
-    return (f"{ONBOARD_PATH}journey/{tag}/failed", form_token(browser)) if browser else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +247,14 @@ class Posted:
         return next(iter(self.fields.get(name, [])), "")
 
 
-async def _posted(request: Request, walk: AnyWalk) -> Posted:
+async def _posted(request: Request, db: Transaction, tag: str) -> Posted:
     check_sent_from_here(request)
+    visit = require_visit(request, tag)
     async with request.form(max_files=0, max_fields=1000) as form:
         fields = {name: [str(value) for value in form.getlist(name)] for name in form}
-    posted = Posted(walk, fields)
-    check_form_token(walk.browser, posted.first(TOKEN_FIELD))
-    return posted
+    check_form_token(visit.browser, next(iter(fields.get(TOKEN_FIELD, [])), ""))
+    return Posted(await open_walk(request, db, tag), fields)
 
 
 PostedForm = Annotated[Posted, Depends(_posted, scope="function")]
+"""A form of this journey, which takes it for this browser if nobody has."""

@@ -5,25 +5,26 @@ from starlette.responses import Response
 
 from privateshare.errors import NotFound
 from privateshare.platform.consent import agreeing, ending, steps
-from privateshare.platform.consent.pages import redirect
+from privateshare.platform.consent.pages import PageRoute, redirect
 from privateshare.platform.consent.walk import OpenWalk, PostedForm, Walk, check_open, journey_page, require_kind
 from privateshare.platform.db.tables import Account
+from privateshare.platform.library.libraries import open_library
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/withdraw")
 async def show_withdraw(walk: OpenWalk) -> Response:
-    """What withdrawing means."""
+    """Show what withdrawing means."""
     account = await _account(walk)
-    library = await ending.journey_library(walk)
+    library = await open_library(walk.db, walk.platform, account.library_id)
     values = {"source": walk.words.source(account.source_id), "owner": agreeing.owner_of(walk, account, library)}
     return journey_page(walk, "withdraw.html", values)
 
 
 @router.post("/journey/{tag}/withdraw")
 async def withdraw(form: PostedForm) -> Response:
-    """Access is withdrawn: back to the app."""
+    """Withdraw access: back to the app."""
     check_open(form.walk)
     return redirect(await ending.withdraw(form.walk, await _account(form.walk)))
 

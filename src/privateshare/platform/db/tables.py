@@ -351,6 +351,7 @@ class Session(Table):
     """An app's reading session; the library and the consent are unknown until the person consented. Protocol 5.
 
     `sealed_criteria`: which pushed files it asks for. They may name the person; only the session's key opens them.
+    `ended_by`: the error code of protocol 8.3 for which it never will start, once that is known.
     """
 
     __tablename__ = "sessions"
@@ -363,6 +364,7 @@ class Session(Table):
     sealed_criteria: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     started_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
@@ -380,12 +382,13 @@ class SessionSync(Table):
 
 
 class Journey(Table):
-    """A person's way through the consent pages, opened once by the code in its URL and then held by one browser.
+    """A person's way through the consent pages, taken by the browser that sends the first form.
 
-    `kind`, known when it is opened: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1).
-    `parameters`: those of 8.2. A `provisional` library was made by this journey, and goes if the person declines.
-    `sealed_outcome`: the address it ended with, for a person who pressed twice; `sealed_sign_in`: the sign-in at a
-    source that is under way. Only their browser has the keys.
+    `kind`, known from then on: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). A `provisional`
+    library was made by this journey, and goes if the person declines. `sealed_return`: where the app wants them back,
+    and its state; `sealed_parameters`: those of 8.2; the code in the link is the key. `sealed_outcome`: the address it
+    ended with, for a person who pressed twice; `sealed_sign_in`: the sign-in at a source that is under way; their
+    browser alone has the key.
     """
 
     __tablename__ = "journeys"
@@ -397,10 +400,9 @@ class Journey(Table):
     library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="SET NULL"), index=True)
     consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="SET NULL"), index=True)
     session_id: Mapped[UUID | None] = mapped_column(ForeignKey(Session.id, ondelete="SET NULL"), index=True)
-    redirect_uri: Mapped[str]
-    state: Mapped[str | None]
+    sealed_return: Mapped[bytes]
+    sealed_parameters: Mapped[bytes | None]
     challenge: Mapped[str | None]
-    parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
     account_ids: Mapped[list[str]] = mapped_column(default=list)
     account_id: Mapped[UUID | None]
     provisional: Mapped[bool] = mapped_column(default=False)

@@ -1,18 +1,28 @@
-"""A person's way through the consent pages, from the one-time code in the URL to the end. Protocol 8."""
+"""A person's way through the consent pages, from the code in the app's link to the end. Protocol 8.
 
-from dataclasses import dataclass
+    begun by the app   -> opened in any browser -> taken by the browser that sends the first form -> finished
+    (code_hash known)     (nothing is written)     (browser_hash known)                              (finished_at known)
+
+What the app said when it began a journey, and what its link said, is sealed with a key that is made of the code, of
+which the platform keeps a hash only.
+"""
+
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
-from uuid import UUID
+from typing import Any, Literal
+from uuid import UUID, uuid4
 
+import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.errors import InvalidToken
 from privateshare.platform.db.tables import Contract, Journey
 from privateshare.platform.grants.secrets import digest, new_secret
+from privateshare.platform.library.keys import DataKey, key_of_secret, open_value, seal_value
 
 JourneyKind = Literal["authorize", "onboard", "reauthorize", "user-reauth", "revoke"]
+
+RETURN, PARAMETERS = "journey return", "journey parameters"  # what is sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +31,7 @@ class Start:
 
     contract: Contract
     redirect_uri: str
-    state: str | None = None
+    state: str | None = field(default=None, repr=False)
     challenge: str | None = None
     session_id: UUID | None = None
     library_id: UUID | None = None
@@ -29,60 +39,63 @@ class Start:
     account_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnTarget:
+    """Where an app wants a person back, and the state that it wants with them."""
+
+    redirect_uri: str
+    state: str | None = field(default=None, repr=False)
+
+
 async def begin_journey(db: AsyncSession, start: Start, now: datetime, lifetime: timedelta) -> str:
-    """The one-time code that opens the new journey's page."""
-    code = new_secret()
-    db.add(
-        Journey(
-            code_hash=digest(code),
-            contract_id=start.contract.id,
-            redirect_uri=start.redirect_uri,
-            state=start.state,
-            challenge=start.challenge,
-            session_id=start.session_id,
-            library_id=start.library_id,
-            consent_id=start.consent_id,
-            account_id=start.account_id,
-            expires_at=now + lifetime,
-        )
+    """Begin a journey; return the one-time code that opens its pages."""
+    code, id_ = new_secret(), uuid4()
+    target = orjson.dumps(asdict(ReturnTarget(start.redirect_uri, start.state)))
+    journey = Journey(
+        id=id_,
+        code_hash=digest(code),
+        contract_id=start.contract.id,
+        sealed_return=seal_value(_key(code), RETURN, id_, target),
+        challenge=start.challenge,
+        session_id=start.session_id,
+        library_id=start.library_id,
+        consent_id=start.consent_id,
+        account_id=start.account_id,
+        expires_at=now + lifetime,
     )
+    db.add(journey)
     await db.flush()
     return code
 
 
-async def find_journey(db: AsyncSession, code: str) -> Journey | None:
-    """The journey of a code, whatever has become of it; locked until the transaction ends."""
-    return await db.scalar(select(Journey).where(Journey.code_hash == digest(code)).with_for_update())
+async def find_journey(db: AsyncSession, code: str, *, lock: bool = False) -> Journey | None:
+    """Find the journey of a code, whatever has become of it; with `lock`, locked until the transaction ends."""
+    query = select(Journey).where(Journey.code_hash == digest(code))
+    return await db.scalar(query.with_for_update() if lock else query)
 
 
-def enter_journey(journey: Journey, kind: JourneyKind, browser: str | None, now: datetime) -> str:
-    """Opens a journey to the browser that came with its code; the secret that the browser keeps to go on with it.
-
-    The first browser to come gets it; the same one may come again. Raises InvalidToken for anyone else, and for a
-    code that is expired or whose journey is over: the page tells INVALID_CODE (protocol 8.3).
-    """
-    if journey.expires_at <= now or journey.finished_at is not None:
-        raise InvalidToken("The token (code) is invalid")
-    if journey.browser_hash is None:
-        secret = new_secret()
-        journey.browser_hash, journey.kind = digest(secret), kind
-        return secret
-    if browser is None or not holds(journey, browser) or journey.kind != kind:
-        raise InvalidToken("The token (code) is invalid", detail="the journey is another browser's")
-    return browser
+def return_target(journey: Journey, code: str) -> ReturnTarget:
+    """Open what the app said of the way back."""
+    return ReturnTarget(**orjson.loads(open_value(_key(code), RETURN, journey.id, journey.sealed_return)))
 
 
-async def resume_journey(db: AsyncSession, browser: str, now: datetime) -> Journey:
-    """The journey that this browser is on or has finished; locked until the transaction ends.
+def take_journey(journey: Journey, code: str, browser: str, parameters: dict[str, Any]) -> None:
+    """Give a journey that nobody has taken to the browser with this secret, with the parameters of its link."""
+    journey.browser_hash = digest(browser)
+    journey.sealed_parameters = seal_value(_key(code), PARAMETERS, journey.id, orjson.dumps(parameters))
 
-    Raises InvalidToken if there is none, or it has expired.
-    """
-    journey = await db.scalar(select(Journey).where(Journey.browser_hash == digest(browser)).with_for_update())
-    if journey is None or journey.expires_at <= now:
-        raise InvalidToken("The token (code) is invalid")
-    return journey
+
+def taken_parameters(journey: Journey, code: str) -> dict[str, Any]:
+    """Open the parameters of the link that the browser came with which took the journey."""
+    assert journey.sealed_parameters is not None
+    opened: dict[str, Any] = orjson.loads(open_value(_key(code), PARAMETERS, journey.id, journey.sealed_parameters))
+    return opened
 
 
 def holds(journey: Journey, browser: str) -> bool:
-    """Whether a journey is in the hands of the browser with this secret."""
+    """Tell whether the browser with this secret has taken a journey."""
     return journey.browser_hash == digest(browser)
+
+
+def _key(code: str) -> DataKey:
+    return key_of_secret(code, "journey")

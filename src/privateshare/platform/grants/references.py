@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
@@ -26,16 +26,21 @@ async def new_reference(db: AsyncSession, contract: Contract, kind: str, value: 
     return handle
 
 
+async def find_reference(db: AsyncSession, contract_id: str, kind: str, handle: str, now: datetime) -> str | None:
+    """Find what a handle of this contract stands for; None if there is no such handle (any more)."""
+    return await db.scalar(select(Reference.value).where(*_is(contract_id, kind, handle, now)))
+
+
 async def take_reference(db: AsyncSession, contract_id: str, kind: str, handle: str, now: datetime) -> str | None:
-    """What a handle of this contract stands for, once; None if there is no such handle (any more)."""
-    query = (
-        delete(Reference)
-        .where(
-            Reference.handle_hash == digest(handle),
-            Reference.contract_id == contract_id,
-            Reference.kind == kind,
-            Reference.expires_at > now,
-        )
-        .returning(Reference.value)
-    )
+    """Find what a handle of this contract stands for, once; None if there is no such handle (any more)."""
+    query = delete(Reference).where(*_is(contract_id, kind, handle, now)).returning(Reference.value)
     return (await db.scalars(query)).one_or_none()
+
+
+def _is(contract_id: str, kind: str, handle: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Reference.handle_hash == digest(handle),
+        Reference.contract_id == contract_id,
+        Reference.kind == kind,
+        Reference.expires_at > now,
+    )

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,11 +33,25 @@ from privateshare.platform.library.libraries import hold_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import without_other_types
 from privateshare.platform.sync.queue import defer_sync
-from privateshare.protocol.messages import AccountError, AccountStatus, Criterion, SessionOptions, SessionState, Status
+from privateshare.protocol.messages import (
+    AccountError,
+    AccountStatus,
+    Criterion,
+    ErrorSummary,
+    SessionOptions,
+    SessionState,
+    Status,
+)
 from privateshare.protocol.messages import Session as SessionMessage
 from privateshare.protocol.scope import Kind, Reach, reach_of_contract, reach_of_scope
 
 CRITERIA = "session criteria"
+
+# why a session ended before it began, by the codes of protocol 8.3
+REASONS = {
+    "USER_CANCEL": (HTTPStatus.FORBIDDEN, "The person declined"),
+    "INVALID_CODE": (HTTPStatus.GONE, "Nobody finished on the pages in time"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +143,13 @@ async def start_session(
         await _wait_for_sync(db, platform, session, account)
 
 
+async def end_session(db: AsyncSession, session_id: UUID | None, reason: str) -> None:
+    """End a session that waits for a consent which will not come; `reason` is an error code of protocol 8.3."""
+    if session_id is not None:
+        waits = update(Session).where(Session.id == session_id, Session.started_at.is_(None))
+        await db.execute(waits.values(ended_by=reason))
+
+
 async def use_consent(db: AsyncSession, contract: Contract, consent: Consent, now: datetime) -> None:
     """Keeps a consent from being withdrawn, erased or used by another until the transaction ends, and marks it used.
 
@@ -182,7 +204,9 @@ async def find_session(db: AsyncSession, key: str, contract_id: str, consent_id:
 
 
 async def session_status(db: AsyncSession, session: Session, now: datetime) -> Status:
-    """Where a session stands, from where its accounts stand. Protocol 6.1."""
+    """Tell where a session stands, from where its accounts stand. Protocol 6.1."""
+    if session.ended_by is not None:
+        return Status(state=SessionState.PARTIAL, details={}, error=_reason(session.ended_by))
     if session.started_at is None or session.consent_id is None:
         return Status(state=SessionState.PENDING)
     deadline = _fetch_deadline(session)
@@ -224,7 +248,12 @@ async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence
         return ()
     session, *rest = found
     deadline = _fetch_deadline(session)
-    return (session.started_at, deadline is not None and now >= deadline, *rest)
+    return (session.started_at, session.ended_by, deadline is not None and now >= deadline, *rest)
+
+
+def _reason(code: str) -> ErrorSummary:
+    status, message = REASONS.get(code, (HTTPStatus.INTERNAL_SERVER_ERROR, "Connecting a source failed"))
+    return ErrorSummary(code=code, status_code=status, message=message)
 
 
 def _state_of(states: set[SessionState]) -> SessionState:

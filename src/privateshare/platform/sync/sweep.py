@@ -22,8 +22,10 @@ from privateshare.platform.grants.tokens import ROTATION_GRACE
 from privateshare.platform.keystore.store import KeyStoreAway
 from privateshare.platform.library.erasure import destroy_doomed_keys, undo_journey
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.sessions import end_session
 
 BATCH = 1000
+LINK_EXPIRED = "INVALID_CODE"  # protocol 8.3
 KEPT_AFTER_EXPIRY = timedelta(days=1)  # so that "is expired" can be told apart from "is invalid" for a while
 KEPT_FOR_RENEWAL = timedelta(days=365)  # an expired access token renews a lapsed grant (protocol 4.1, 4.4)
 KEPT_AFTER_END = timedelta(days=1)  # syncs and jobs; a session that just joined a sync has long been recorded
@@ -108,5 +110,6 @@ async def _sweep_journeys(platform: Platform) -> None:
             for journey in journeys:
                 if journey.finished_at is None:
                     await undo_journey(db, platform, journey)
+                    await end_session(db, journey.session_id, LINK_EXPIRED)
                 await db.delete(journey)
         swept = len(journeys)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -49,6 +50,30 @@ async def test_stored_files_keep_their_names(database: str) -> None:
     async with await psycopg.AsyncConnection.connect(database) as connection:
         found = await (await connection.execute("SELECT key FROM stored_files ORDER BY key")).fetchall()
     assert [key for (key,) in found] == ["/füße", "/maße/οδος", "/plain"]
+
+
+async def test_journeys_under_way_end(database: str) -> None:
+    """What an app said of the way back is sealed from then on: journeys of before are found by no code, and swept."""
+    code_hash = sha256(b"the code").digest()
+    await asyncio.to_thread(upgrade, database, "0010")
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await connection.execute("INSERT INTO partners (id, name) VALUES ('p', 'p')")
+        await connection.execute("INSERT INTO applications (id, partner_id, name) VALUES ('a', 'p', 'a')")
+        await connection.execute("INSERT INTO contracts VALUES ('c', 'a', 'read', '{}', '', '{}', false, false)")
+        await connection.execute(
+            "INSERT INTO journeys (id, code_hash, browser_hash, kind, contract_id, redirect_uri, state, parameters,"
+            " account_ids, provisional, expires_at)"
+            " VALUES (%s, %s, %s, 'authorize', 'c', 'app:/', 'canary', '{}', '{}', true, now() + interval '1 hour')",
+            (uuid4(), code_hash, b"browser"),
+        )
+    await asyncio.to_thread(upgrade, database)
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        query = (
+            "SELECT code_hash, browser_hash, provisional, expires_at <= now(), j::text LIKE '%canary%' FROM journeys j"
+        )
+        ((found, *rest),) = await (await connection.execute(query)).fetchall()
+    assert found != code_hash
+    assert rest == [None, True, True, False]
 
 
 UNINDEXED = """

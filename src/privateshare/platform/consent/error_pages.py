@@ -1,0 +1,63 @@
+"""The pages for a person who cannot go on: what happened, what to do, and what support may look for."""
+
+from enum import StrEnum
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from privateshare.errors import ApiError, InvalidToken
+from privateshare.platform.api.errors import request_id
+from privateshare.platform.api.requests import base_path
+from privateshare.platform.consent.pages import isolated, page, request_words
+from privateshare.platform.consent.returning import Failure
+from privateshare.platform.consent.visits import journey_address, read_visit
+
+GONE, BAD_REQUEST, SERVER_ERROR = 410, 400, 500
+
+
+class Reason(StrEnum):
+    """Why a browser cannot have a journey."""
+
+    NO_COOKIE = "no-cookie"  # it has not opened the link, or keeps no cookies
+    ELSEWHERE = "elsewhere"  # another browser sent the first form
+    OVER = "over"  # it is too old, or there never was one
+
+
+def lost_page(request: Request, reason: Reason, app: str = "", onward: str = "") -> Response:
+    """Make the page for a browser that cannot have a journey; `onward` leads back to the app."""
+    return _error_page(request, Failure.INVALID_CODE, GONE, reason=reason, app=app, onward=onward)
+
+
+def link_page(request: Request, failure: Failure) -> Response:
+    """Make the page for a link that names no journey, so that no app is known to send the person back to."""
+    return _error_page(request, failure, GONE if failure is Failure.INVALID_CODE else BAD_REQUEST, reason=Reason.OVER)
+
+
+def render_page_error(request: Request, error: ApiError) -> Response:
+    """Make the page for a person whose request failed."""
+    gone = isinstance(error, InvalidToken)
+    failure, status = (Failure.INVALID_CODE, GONE) if gone else (Failure.SERVER_ERROR, error.status)
+    return _error_page(request, failure, status, reason=Reason.OVER)
+
+
+def _error_page(
+    request: Request, failure: Failure, status: int, *, reason: Reason, app: str = "", onward: str = ""
+) -> Response:
+    tag = request.path_params.get("tag")
+    visit = read_visit(request, tag) if isinstance(tag, str) else None
+    asked = visit.parameters.lng if visit else request.query_params.get("lng")
+    values = {
+        "failure": failure,
+        "status": status,
+        "reason": reason,
+        "reference": request_id(request),
+        "app": isolated(app),
+        "onward": onward,
+        # made without a database, which may be what failed
+        "way_out": (journey_address(request, visit.tag, "failed"), visit.form_token)
+        if visit and status >= SERVER_ERROR
+        else None,
+        "languages": (),
+    }
+    words = request_words(request, asked)
+    return page("error.html", words, values, base=base_path(request), status=status)

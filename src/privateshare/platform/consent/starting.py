@@ -1,0 +1,52 @@
+"""Whether a journey can start on the page that a link names. Protocol 8.1."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.consent.parameters import Parameters
+from privateshare.platform.consent.returning import is_withdrawal
+from privateshare.platform.consent.visits import Visit
+from privateshare.platform.db.tables import Contract, Journey
+from privateshare.platform.grants.references import find_reference, take_reference
+from privateshare.platform.library.accounts import consented_accounts
+
+# which code opens which page: that of 4.1 has a challenge, of 4.4 a consent and a session, of 7.4 an account alone
+FITS: Mapping[str, Callable[[Journey], bool]] = {
+    "authorize": lambda journey: journey.consent_id is None and journey.challenge is not None,
+    "onboard": lambda journey: journey.consent_id is not None and journey.session_id is not None,
+    "reauthorize": lambda journey: journey.consent_id is not None and journey.session_id is not None,
+    "user-reauth": lambda journey: journey.consent_id is not None and journey.challenge is not None,
+    "revoke": is_withdrawal,
+}
+
+
+async def start(
+    db: AsyncSession, journey: Journey, contract: Contract, visit: Visit, now: datetime, *, takes: bool
+) -> bool:
+    """Set what a journey is about by the link that opened it; return False if it cannot start.
+
+    With `takes` the link's reference to an account is used up. Else nothing is: many browsers may open a link.
+    """
+    ended = contract.expires_at is not None and contract.expires_at <= now
+    spent = contract.once and visit.kind in {"onboard", "reauthorize"}
+    if ended or spent or not FITS[visit.kind](journey):
+        return False
+    journey.kind = visit.kind
+    return await _finds_its_account(db, journey, visit.parameters, now, takes=takes)
+
+
+async def _finds_its_account(
+    db: AsyncSession, journey: Journey, parameters: Parameters, now: datetime, *, takes: bool
+) -> bool:
+    """Find the account that a page is about, if it is about one; return False if the app does not see it any more."""
+    if journey.kind not in {"reauthorize", "revoke"}:
+        return True
+    assert journey.consent_id is not None
+    visible = {account.public_id: account.id for account in await consented_accounts(db, journey.consent_id)}
+    if journey.account_id is None and parameters.account_ref is not None:
+        look_up = take_reference if takes else find_reference
+        public_id = await look_up(db, journey.contract_id, "accountId", parameters.account_ref, now)
+        journey.account_id = visible.get(public_id or "")
+    return journey.account_id in visible.values()

@@ -1,0 +1,337 @@
+"""Protocol 8.1: a link is spent by the first form that is sent, and by nothing that opens it before."""
+
+import asyncio
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+import orjson
+import pytest
+from examples.walking import Browser, consent
+from sqlalchemy import text, update
+
+from privateshare.platform.db.tables import Journey
+from privateshare.platform.grants.secrets import digest
+from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.sweep import sweep
+from tests.flow.consenting import (
+    Asking,
+    accounts,
+    ask,
+    asking_contract,
+    at_consent,
+    failure,
+    known_person,
+    opened,
+    page_of,
+    refer,
+)
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.test_consent_again import again, withdrawal
+from tests.flow.wire import REDIRECT_URI, Wire, query_of
+
+PAGES = ["authorize", "onboard", "reauthorize", "user-reauth", "revoke"]
+VISITORS: list[dict[str, str]] = [
+    {"User-Agent": "Mozilla/5.0 (compatible; a mail scanner)"},
+    {"User-Agent": "a preview of a chat", "Range": "bytes=0-4095"},
+    {"Sec-Purpose": "prefetch", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"},
+    {"Sec-Purpose": "prefetch;prerender", "Purpose": "prefetch"},
+]
+ROWS = {
+    table: f'SELECT json_agg(t ORDER BY t::text)::text FROM "{table}" t'
+    for table in ("journeys", "libraries", "consents", "consent_accounts", "references", "authorization_codes")
+} | {"accounts": "SELECT json_agg(t.id ORDER BY t.id)::text FROM accounts t"}  # syncs change their other columns
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people)
+
+
+async def link_to(wire: Wire, page: str) -> Asking:
+    """A fresh link to a page, for a person who has all that the page is about."""
+    if page == "authorize":
+        return ask(wire)
+    tokens = known_person(wire)
+    if page == "reauthorize":
+        return await again(wire, tokens, accounts(wire, tokens.access)[0])
+    if page == "revoke":
+        url = withdrawal(wire, tokens)
+        return Asking(wire, url, query_of(url)["code"], "", "")
+    challenge = {"code_challenge": "c" * 43, "code_challenge_method": "S256"} if page == "user-reauth" else {}
+    return refer(wire, page, tokens.access, **challenge)
+
+
+async def stored(platform: Platform) -> dict[str, str | None]:
+    """What the tables hold that a journey could change."""
+    async with platform.database.session() as db:
+        return {table: await db.scalar(text(query)) for table, query in ROWS.items()}
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_opening_a_link_writes_nothing(wire: Wire, platform: Platform, page: str) -> None:
+    """Scanners, previews and prefetches, with GET and HEAD, to the link and to every page of its journey."""
+    asking = await link_to(wire, page)
+    before = await stored(platform)
+    for headers, method in [*((headers, "GET") for headers in VISITORS), (VISITORS[0], "HEAD")]:
+        with httpx2.Client(follow_redirects=True, headers=headers) as visitor:
+            answer = visitor.request(method, asking.url)
+            assert answer.status_code == 200
+            assert visitor.request(method, f"{answer.url}?lng=de").status_code == 200
+            journey = "/".join(str(answer.url).split("/")[:7])
+            for name in ("source", "consent", "connect/16", "begin", "withdraw", "done") if method == "HEAD" else ():
+                assert visitor.request(method, f"{journey}/{name}").status_code in (200, 404)
+                assert visitor.get(f"{journey}/{name}").status_code in (200, 404)
+    assert await stored(platform) == before
+    browser = opened(asking.url)
+    browser.submit("decline")
+    assert "USER_CANCEL" in str(browser.left_to)
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_the_first_form_takes_the_link(wire: Wire, page: str) -> None:
+    """Two browsers open it and both send a form: the first goes on, the second is told what happened, and may leave."""
+    asking, http = await link_to(wire, page), httpx2.Client()
+    first, second = opened(asking.url, http=http), opened(asking.url)
+    assert second.page is not None
+    at = second.page.url
+    assert page_of(first) == page_of(second)
+    first.submit("continue")
+    assert first.page is None or first.page.status in (200, 422)
+    second.submit("decline")
+    for _ in range(2):
+        assert (page_of(second), second.page.status) == ("error", 410)
+        assert "continued in another browser" in second.page.html
+        assert "Nothing was shared from this browser" in second.page.html
+        onward = query_of(second.page.links["Back to Genrefy"])
+        assert onward["errorCode"] == "INVALID_CODE"
+        second.open(at)
+    for late in (second, Browser()):
+        late.open(asking.url)
+        assert query_of(str(late.left_to))["errorCode"] == "INVALID_CODE"
+    first = opened(asking.url, http=http)
+    assert page_of(first) != "error"
+
+
+async def test_of_two_forms_at_once_one_takes_the_link(wire: Wire) -> None:
+    """Whatever the order, one browser goes on, and every other one is told; nobody is left without an answer."""
+    asking = ask(wire)
+    browsers = [opened(asking.url) for _ in range(6)]
+    for browser in browsers:
+        assert browser.page is not None
+        browser.page.choose("source-id", str(SPOTIFY))
+    await asyncio.gather(*(asyncio.to_thread(browser.submit, "continue") for browser in browsers))
+    assert sorted(page_of(browser) for browser in browsers) == ["connect", *["error"] * 5]
+
+
+def test_a_page_can_be_gone_on_with_in_another_browser(wire: Wire) -> None:
+    """Who opened the link in an app's own browser, and looked around there, goes the whole way in another one."""
+    asking, inside = ask(wire), Browser()
+    inside.open(asking.url)
+    assert inside.page is not None
+    inside.open(f"{inside.page.url}?q=spotify")
+    inside.open(inside.page.links["Deutsch"])
+    returned = consent(Browser(), asking.url, {SPOTIFY: "default"})
+    assert asking.tokens(returned)
+    inside.submit("continue")
+    assert (page_of(inside), inside.page.status) == ("error", 410)
+    assert "in einem anderen Browser" in inside.page.html
+
+
+def test_the_address_of_a_page_says_what_to_do_elsewhere(wire: Wire) -> None:
+    """The address alone, without the link, opens nothing in another browser, and the page there says what does."""
+    first, second = opened(ask(wire).url), Browser()
+    assert first.page is not None
+    second.open(first.page.url)
+    assert (page_of(second), second.page and second.page.status) == ("error", 410)
+    assert "open the link from the app in this one" in second.page.html  # type: ignore[union-attr]
+
+
+def test_opening_again_keeps_open_pages_good(wire: Wire) -> None:
+    """The same browser may open the link in several tabs, and reload: a form of any of them is taken."""
+    asking, http = ask(wire), httpx2.Client()
+    tabs = [opened(asking.url, http=http) for _ in range(3)]
+    tabs[0].open(tabs[0].page.url)  # type: ignore[union-attr]
+    for tab in tabs:
+        assert tab.page is not None
+        tab.page.choose("source-id", str(SPOTIFY))
+        tab.submit("continue")
+        assert page_of(tab) == "connect"
+
+
+def test_a_browser_keeps_what_its_own_link_said(wire: Wire) -> None:
+    """A scanner that opens the link without its parameters, or with others, changes nothing for the person."""
+    asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=large&lng=de")
+    browser = opened(asking.url)
+    opened(asking.url.split("&")[0])
+    opened(asking.url.replace(f"={SPOTIFY}", f"={FHIR_FILE}").replace("lng=de", "lng=en"))
+    assert browser.page is not None
+    browser.open(browser.page.url)
+    assert browser.page.url.endswith(f"connect/{SPOTIFY}")
+    browser.submit("continue")
+    assert page_of(browser) == "consent"
+    assert 'lang="de"' in browser.page.html
+
+
+def test_a_language_that_was_chosen_stays(wire: Wire) -> None:
+    """On the first page, which writes nothing, and on later ones; a language that there is not changes nothing."""
+    browser = opened(ask(wire, "&lng=de").url)
+    assert browser.page is not None
+    browser.open(browser.page.links["English"])
+    browser.page.choose("source-id", str(SPOTIFY))
+    browser.submit("continue")
+    browser.open(f"{browser.page.url}?lng=%00")
+    assert 'lang="en"' in browser.page.html
+    browser.open(f"{browser.page.url.split('?')[0]}?lng=de")
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    assert page_of(browser) == "consent"
+    assert 'lang="de"' in browser.page.html
+
+
+# --- the cookie ---
+
+
+def kept(http: httpx2.Client) -> dict[str, str]:
+    """The cookies of a browser by name."""
+    return {cookie.name: str(cookie.value) for cookie in http.cookies.jar}
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_cookie_opens_its_own_journey_alone(wire: Wire, taken: bool) -> None:
+    """A cookie under another journey's name opens neither: what a page of one journey does, it does to that one."""
+    mine, other = httpx2.Client(), httpx2.Client()
+    first, second = opened(ask(wire).url, http=mine), opened(ask(wire).url, http=other)
+    assert first.page is not None
+    assert second.page is not None
+    if taken:
+        first.submit("continue")
+        second.submit("continue")
+    (name,), (value,) = kept(mine), kept(other).values()
+    mixed = httpx2.Client(cookies={name: value})
+    assert mixed.get(first.page.url).status_code == 410
+    token = next(entry.value for entry in second.page.form("decline").inputs if entry.name == "token")
+    for url in (first.page.url, second.page.url):
+        refused = mixed.post(f"{url.rsplit('/', 1)[0]}/decline", data={"token": token})
+        assert refused.status_code == 410
+    second.submit("decline")
+    failure(second, "USER_CANCEL")
+    first.submit("decline")
+    failure(first, "USER_CANCEL")
+
+
+def changed(value: str, kind: str, parameters: Any) -> str:
+    """A cookie of which a browser changed what the link said."""
+    said = urlsafe_b64encode(orjson.dumps([kind, parameters])).rstrip(b"=").decode()
+    return ".".join((*value.split(".")[:2], said))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("user-reauth", {}),
+        ("revoke", {}),
+        ("authorize", {"callback": "https://evil.example/"}),
+        ("authorize", {"service": 999999}),
+        ("authorize", {"service": "x"}),
+        ("authorize", {"lng": "\x00"}),
+        ("authorize", []),
+        ("nothing", {}),
+        (["authorize"], {}),
+    ],
+)
+def test_what_a_browser_changes_gains_it_nothing(wire: Wire, kind: Any, parameters: Any) -> None:
+    """The cookie is the link's own words: what could not be asked for by a link is refused, and never fails."""
+    http = httpx2.Client()
+    browser = opened(ask(wire).url, http=http)
+    ((name, value),) = kept(http).items()
+    forged = httpx2.Client(cookies={name: changed(value, kind, parameters)})
+    assert browser.page is not None
+    answer = forged.get(browser.page.url)
+    assert answer.status_code in (200, 303, 410)
+    token = next(entry.value for entry in browser.page.form("decline").inputs if entry.name == "token")
+    left = forged.post(f"{browser.page.url.rsplit('/', 1)[0]}/decline", data={"token": token})
+    assert left.status_code in (303, 410)
+    for location in (answer.headers.get("location", ""), left.headers.get("location", "")):
+        assert not location or location.startswith((REDIRECT_URI, "/apps/saas/"))
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "x.y.z", "a" * 4000, "%00.%00.%00", "é.é.é"])
+def test_a_broken_cookie_is_none(wire: Wire, value: str) -> None:
+    """What a browser sends instead of a cookie of ours is the same as none."""
+    browser = opened(ask(wire).url)
+    assert browser.page is not None
+    tag = browser.page.url.split("/")[-2]
+    answer = httpx2.get(browser.page.url, headers={"Cookie": f"journey-{tag}={value}".encode()})
+    assert (answer.status_code, 'data-page="error"' in answer.text) == (410, True)
+
+
+def test_a_link_that_no_cookie_can_hold_does_not_start(wire: Wire) -> None:
+    """Protocol 8.3: the app learns that it could not be started, rather than that its code was used."""
+    scope = orjson.dumps({"dataType": [f"{number}" * 30 for number in range(90)]}).decode()
+    failure(opened(ask(wire, "&" + urlencode({"sourcesScope": scope})).url), "INITIALIZE_CHECK_FAIL")
+
+
+# --- the session that waits for the person ---
+
+
+def state(asking: Asking) -> Any:
+    """What the app reads of the session that came with the link. Protocol 6.1."""
+    return asking.wire.get(f"permission-access/query/{asking.session}").json()
+
+
+async def test_a_session_ends_with_the_link_that_nobody_used(wire: Wire, platform: Platform) -> None:
+    """Protocol 6.1: who waits for the person learns that they will not come."""
+    seen, begun, lasting = ask(wire), ask(wire), ask(wire)
+    opened(seen.url)
+    at_consent(begun)
+    async with platform.database.transaction() as db:
+        past = datetime.now(UTC) - timedelta(seconds=1)
+        hashes = [digest(one.code) for one in (seen, begun)]
+        await db.execute(update(Journey).where(Journey.code_hash.in_(hashes)).values(expires_at=past))
+    await sweep(platform)
+    for asking in (seen, begun):
+        assert state(asking)["status"]["state"] == "partial"
+        assert state(asking)["status"]["error"]["code"] == "INVALID_CODE"
+        assert state(asking)["fileList"] == []
+    assert state(lasting) == {"status": {"state": "pending"}}
+
+
+async def test_declining_later_pages_ends_their_sessions(wire: Wire) -> None:
+    """Protocol 6.1: of `onboard` and the others too; the person's other sessions stay as they are."""
+    tokens = known_person(wire)
+    asking = refer(wire, "onboard", tokens.access)
+    browser = opened(asking.url)
+    assert state(asking) == {"status": {"state": "pending"}}
+    browser.submit("decline")
+    assert state(asking)["status"]["error"]["code"] == "USER_CANCEL"
+    listed = wire.get(f"permission-access/query/{asking.session}", access_token=tokens.access).json()
+    assert (listed["status"]["state"], listed["fileList"]) == ("partial", [])
+
+
+async def test_who_waits_for_a_person_learns_at_once_that_they_declined(wire: Wire) -> None:
+    """Protocol 6.7: an answer that is held until something changes comes then."""
+    asking = ask(wire)
+    first = wire.get(f"permission-access/query/{asking.session}")
+    held = asyncio.create_task(
+        asyncio.to_thread(
+            wire.get,
+            f"permission-access/query/{asking.session}?wait=30",
+            headers={"If-None-Match": first.headers["etag"]},
+        )
+    )
+    browser = opened(asking.url)
+    browser.submit("decline")
+    answer = await asyncio.wait_for(held, 20)
+    assert (answer.status_code, answer.json()["status"]["state"]) == (200, "partial")
+
+
+async def test_a_session_of_1_6_ends_too(people: People) -> None:
+    """Protocol 6.1, 14 (a): there the session's key alone asks."""
+    legacy = await asking_contract(people, legacy=True)
+    asking = ask(legacy)
+    opened(asking.url).submit("decline")
+    answer = httpx2.get(f"{legacy.origin}/v1.6/permission-access/query/{asking.session}").json()
+    assert (answer["status"]["state"], answer["status"]["details"], answer["fileList"]) == ("partial", {}, [])
