@@ -48,6 +48,9 @@ async def test_calls_syncs_and_jobs_are_counted_and_nobody_is_named(watched: Peo
     assert f'privateshare_call_seconds_count{{method="GET",route="{route}/{{file_name}}"}} 1.0' in text
     assert 'privateshare_syncs_total{outcome="done",source="16"} 1.0' in text
     assert 'route="other",status="404"' in text
+    for queue in ("apps", "strangers", "people", "streams"):
+        assert f'privateshare_waiting_calls{{queue="{queue}"}} 0.0' in text
+        assert f'privateshare_refused_calls_total{{queue="{queue}"}} 0.0' in text
     for secret in (session, name, wire.contract_id, wire.application_id, tokens.claims["sub"], "made", "MADEUP"):
         assert secret not in text, secret
 

@@ -15,6 +15,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.errors import InvalidToken
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import Application, Consent, DoomedBlob, Library, Token
@@ -120,6 +121,23 @@ async def test_a_refresh_while_its_family_is_revoked(people: People, platform: P
     check_error(await replaying, 401, "InvalidToken")
     check_error(wire.get("permission-access/accounts", access_token=issued.access.value), 401, "InvalidToken")
     check_error(wire.refresh(issued.refresh.value), 401, "InvalidToken")
+
+
+async def test_a_refresh_that_waited_here_is_judged_by_its_arrival(people: People, platform: Platform) -> None:
+    """Protocol 4.3: many downloads that meet a 401 together refresh together, and may wait longer than the grace."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    rotated = datetime.now(UTC)
+    async with platform.database.transaction() as db:
+        refresh = partial(rotate_refresh_token, db, wire.contract_id, tokens.refresh)
+        await refresh(rotated, platform.settings)
+        now = rotated + timedelta(seconds=119)
+        last = await refresh(now, platform.settings, arrived=rotated + timedelta(seconds=59))
+    assert wire.get("permission-access/accounts", access_token=last.access.value).status_code == 200
+    async with platform.database.transaction() as db:
+        with pytest.raises(InvalidToken):
+            await rotate_refresh_token(db, wire.contract_id, tokens.refresh, now, platform.settings)
+    check_error(wire.get("permission-access/accounts", access_token=last.access.value), 401, "InvalidToken")
 
 
 async def test_consent_given_while_the_person_is_erased(people: People, platform: Platform) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,8 +14,10 @@ import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.admission import Admission
 from privateshare.platform.app import create_app
 from privateshare.platform.db.tables import Account, Consent, Session, Sync
+from privateshare.platform.fair_queue import FairQueue
 from privateshare.platform.library.files import WrittenFile, record_files
 from privateshare.platform.library.spool import Slot
 from privateshare.platform.runtime import Platform
@@ -201,3 +203,22 @@ async def test_waiting_is_cheap(held: Held) -> None:
     whole = [text for text in sent if "FROM tokens" in text]
     assert len(looks) > 4
     assert len(whole) <= 2  # at the beginning and at the end
+
+
+async def test_a_held_answer_takes_no_place(held: Held) -> None:
+    """Protocol 6.7: an app whose answers are held is answered other calls meanwhile, though it has one place only."""
+    admission = Admission(*(FairQueue(1) for _ in range(3)))
+    transport = httpx2.ASGITransport(create_app(replace(held.platform, admission=admission)))
+    async with httpx2.AsyncClient(transport=transport, base_url=held.wire.origin, timeout=60) as http:
+        narrow = replace(held, http=http)
+        etag = (await narrow.ask(0, "")).headers["etag"]
+        async with asyncio.timeout(30), looking(held.platform) as looked:
+            calls = [asyncio.create_task(narrow.ask(30, etag)) for _ in range(5)]
+            await looked.wait()
+            for _ in range(3):
+                assert (await narrow.ask(0, "")).status_code == 200
+            assert not any(call.done() for call in calls)
+            async with held.platform.database.transaction() as db:
+                await sync_ended(db, held.library_id)
+            for call in calls:
+                assert (await call).json()["status"]["state"] == "completed"

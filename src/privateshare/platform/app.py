@@ -23,6 +23,7 @@ from privateshare.platform.api import (
     sessions,
     storage,
 )
+from privateshare.platform.api.admitting import Admit
 from privateshare.platform.api.callers import Repeated
 from privateshare.platform.api.errors import add_error_handlers
 from privateshare.platform.api.health import router as health
@@ -52,6 +53,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.platform = platform
     app.openapi = partial(describe, app, platform.settings.origin)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit)
+    app.add_middleware(Admit, admission=platform.admission, known_keys=platform.known_keys)
     app.add_middleware(RequestIds)
     app.add_middleware(CountCalls, metrics=platform.metrics)
     if base := urlsplit(platform.settings.origin or "").path:

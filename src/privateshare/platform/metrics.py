@@ -1,17 +1,22 @@
 """What an operator may watch: numbers about calls, syncs and the queue, and nothing about anybody. For Prometheus."""
 
+from collections.abc import Iterator
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from privateshare.platform.admission import Admission
 from privateshare.platform.db.tables import DoomedKey
 
 SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PREFIXES = ("/v1.7", "/v1.6", "/v1.5", "/cloud/v1", "/apps/saas")
+HUNG_UP = 499  # the status, as nginx has it, of a call whose client did not wait for the answer
 OTHER = "other"  # what a caller could make up is never a label
 
 _QUEUE = text("""
@@ -25,8 +30,9 @@ SELECT task_name, status::text, count(*)
 class Metrics:
     """The numbers of one process; but the queue is everybody's."""
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(_Queues(admission))
         self._calls = Counter(
             "privateshare_calls", "Calls answered.", ("method", "route", "status"), registry=self._registry
         )
@@ -71,6 +77,24 @@ class Metrics:
         return generate_latest(self._registry)
 
 
+class _Queues(Collector):
+    """What waits for a place, as it is when somebody looks."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def collect(self) -> Iterator[Metric]:
+        """Both numbers of each queue."""
+        waiting = GaugeMetricFamily("privateshare_waiting_calls", "Calls that wait for a place.", labels=["queue"])
+        refused = CounterMetricFamily(
+            "privateshare_refused_calls", "Calls refused since too many waited.", labels=["queue"]
+        )
+        for name, queue in self._admission.queues().items():
+            waiting.add_metric([name], queue.waiting)
+            refused.add_metric([name], queue.refused)
+        yield from (waiting, refused)
+
+
 class CountCalls:
     """ASGI middleware: counts every call by its route and status, and times it."""
 
@@ -92,6 +116,8 @@ class CountCalls:
         try:
             await self._app(scope, receive, send_counted)
         finally:
+            if scope.get("state", {}).get("hung_up"):
+                status = HUNG_UP
             self._metrics.count_call(scope["method"], route_of(scope), status, perf_counter() - begun)
 
 

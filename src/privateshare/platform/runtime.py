@@ -11,11 +11,13 @@ from procrastinate import App
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.admission import Admission, make_admission
 from privateshare.platform.archive_readers import ArchiveReaders
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import Library
+from privateshare.platform.grants.known_keys import KnownKeys
 from privateshare.platform.grants.signing import Signer, database_name, load_signer, open_master_key
 from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
 from privateshare.platform.keystore.opening import open_keys
@@ -47,6 +49,8 @@ class Platform:
     limits: CallLimits
     metrics: Metrics
     archive_readers: ArchiveReaders
+    admission: Admission
+    known_keys: KnownKeys = field(default_factory=KnownKeys)
     renewals: Mapping[int, asyncio.Semaphore] = field(default_factory=_renewals)  # of tokens, by source
 
 
@@ -63,6 +67,7 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
         async with database.transaction() as db:
             erasure_keys = await _open_erasure_keys(settings, db)
         async with queue.open_async():
+            admission = make_admission(settings.database_pool_size)
             yield Platform(
                 settings,
                 database,
@@ -72,8 +77,9 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
                 signer,
                 queue,
                 CallLimits(settings),
-                Metrics(),
+                Metrics(admission),
                 archive_readers,
+                admission,
             )
     finally:
         archive_readers.close()

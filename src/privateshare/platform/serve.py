@@ -17,6 +17,7 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
 from privateshare.platform.public_address import is_this_machine
+from privateshare.platform.connections import BACKLOG, allow_connections
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import PATIENCE_SECONDS, running_platform
@@ -126,7 +127,8 @@ async def _listen(platform: Platform, port: int, ready: Callable[[str], None]) -
         interface=Interfaces.ASGI,
         log_enabled=False,
         runtime_threads=1,
-        backlog=1024,
+        backlog=BACKLOG,
+        backpressure=allow_connections(),
     )
     running = asyncio.create_task(server.serve())
     host = EVERYWHERE.get(settings.host, settings.host)

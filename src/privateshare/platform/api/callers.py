@@ -7,7 +7,7 @@ import hashlib
 import math
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidJWT, InvalidRequest, InvalidTimestamp, Unavailable
 from privateshare.platform.api.errors import headers_of
-from privateshare.platform.api.requests import api_address, platform_of
+from privateshare.platform.api.requests import api_address, arrived_at, platform_of
 from privateshare.platform.db.tables import Consent, Contract, Nonce
 from privateshare.platform.grants.contracts import client_id, load_contract
 from privateshare.platform.grants.tokens import find_access_token
@@ -43,6 +43,7 @@ _NONCE = re.compile(r"[A-Za-z0-9]{32}")
 
 
 async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
+    await request.body()  # first: who sends it slowly must not hold a connection meanwhile
     async with platform_of(request).database.transaction() as db:
         yield db
 
@@ -53,7 +54,10 @@ Transaction = Annotated[AsyncSession, Depends(_transaction, scope="function")]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A contract that signed its request. `api` is the API's address as it was reached."""
+    """A contract that signed its request. `api` is the API's address as it was reached.
+
+    The request may have waited from `arrived` until `now`.
+    """
 
     platform: Platform
     db: AsyncSession
@@ -62,6 +66,7 @@ class Caller:
     token: str = field(repr=False)
     api: str
     now: datetime
+    arrived: datetime
 
     def claim(self, name: str) -> str:
         """A claim that must be there and be a text. Raises InvalidRequest, naming it, if it is not."""
@@ -86,25 +91,26 @@ async def _contract_caller(request: Request, db: Transaction) -> Caller:
     return await authenticate(request, db)
 
 
-async def authenticate(request: Request, db: AsyncSession, arrived: datetime | None = None) -> Caller:
-    """The contract that signed this request, which may have arrived a while ago.
+async def authenticate(request: Request, db: AsyncSession) -> Caller:
+    """The contract that signed this request, which may have waited since it arrived.
 
     Raises InvalidJWT, InvalidClient, InvalidRequest, InvalidTimestamp.
     """
-    token = read_bearer(request)
+    token = read_bearer(request.headers)
     now = datetime.now(UTC)
     claimed = jwt.read_unverified(token).get("client_id")
     contract = await load_contract(db, claimed, now)
     claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
     check_nonce(claims)
-    check_timestamp(claims, arrived or now)
+    check_timestamp(claims, arrived_at(request))
+    platform_of(request).known_keys.remember(client_id(contract), contract.public_key)
     platform_of(request).limits.check_contract(contract.id)
-    return Caller(platform_of(request), db, contract, claims, token, api_address(request), now)
+    return Caller(platform_of(request), db, contract, claims, token, api_address(request), now, arrived_at(request))
 
 
 def later(caller: Caller, db: AsyncSession) -> Caller:
     """The same caller in another transaction, after a body that may have taken longer to arrive than a JWT is good."""
-    return Caller(caller.platform, db, caller.contract, caller.claims, caller.token, caller.api, datetime.now(UTC))
+    return replace(caller, db=db, now=datetime.now(UTC))
 
 
 async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> User:
@@ -114,17 +120,17 @@ async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope
 async def require_user(caller: Caller) -> User:
     """The person this contract acts for. Raises InvalidToken unless its access token and the consent are live."""
     token = await find_access_token(caller.db, caller.contract.id, caller.claim("access_token"), caller.now)
-    parts = (caller.platform, caller.db, caller.contract, caller.claims, caller.token, caller.api, caller.now)
-    return User(*parts, token.consent)
+    parts = {part.name: getattr(caller, part.name) for part in fields(Caller)}
+    return User(**parts, consent=token.consent)
 
 
 ContractCaller = Annotated[Caller, Depends(_contract_caller, scope="function")]
 UserCaller = Annotated[User, Depends(_user_caller, scope="function")]
 
 
-def read_bearer(request: Request) -> str:
-    """The JWT of the request, PS512 by its header. Raises InvalidJWT. Protocol 2.1."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+def read_bearer(headers: Mapping[str, str]) -> str:
+    """The JWT of a request, PS512 by its header. Raises InvalidJWT. Protocol 2.1."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise InvalidJWT("The header Authorization must be: Bearer <JWT>")
     jwt.read_header(token.strip())
@@ -149,6 +155,22 @@ def check_timestamp(claims: jwt.Claims, now: datetime) -> None:
         skew = math.inf
     if not abs(skew) <= MAX_SKEW.total_seconds():
         raise InvalidTimestamp(f"The timestamp is {skew:.0f} s from the platform's clock; 300 s are allowed")
+
+
+def check_storage_claims(claims: jwt.Claims, now: datetime) -> None:
+    """Raises InvalidJWT if a JWT is for something else than storage, or not for this time. Protocol 11.2."""
+    if claims.get("aud") != "cloud":
+        raise InvalidJWT("The claim aud must be cloud")
+    issued, expires = claims.get("iat"), claims.get("exp")
+    if not isinstance(issued, int | float) or not isinstance(expires, int | float):
+        raise InvalidJWT("The claims iat and exp must be seconds since the epoch")
+    moment, skew = now.timestamp(), MAX_SKEW.total_seconds()
+    try:
+        good = issued - skew <= moment <= expires + skew and expires - issued <= skew
+    except OverflowError:  # an integer of hundreds of digits
+        good = False
+    if not good:
+        raise InvalidJWT("The JWT has expired, or is not valid yet, or for too long")
 
 
 class Repeated(Exception):  # not an error: it carries the answer that was given before

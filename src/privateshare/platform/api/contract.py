@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
-from privateshare.platform.api.callers import ContractCaller, Transaction, UserCaller
+from privateshare.platform.admission import current_visit
+from privateshare.platform.api.callers import ContractCaller, Transaction, User, authenticate, require_user
 from privateshare.platform.api.requests import count_unsigned, platform_of
-from privateshare.platform.api.streams import Lent, while_allowed
+from privateshare.platform.api.streams import Lent, stream_answer
 from privateshare.platform.db.tables import Contract, Session
 from privateshare.platform.grants.certificates import expiration, load_authority
 from privateshare.platform.grants.contracts import load_contract
@@ -108,7 +109,7 @@ def _view(contract: Contract, certificate: str, kind: CertificateType) -> Contra
     responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
 )
 async def portability_report(
-    caller: UserCaller,
+    request: Request,
     service_type: str,
     format: ReportFormat = "xml",
     from_: Annotated[str, Query(alias="from")] = "",
@@ -118,24 +119,29 @@ async def portability_report(
 
     As XML, of `medmij`: what was asked of whom, in MedMij's own form.
     """
-    service = _service(service_type)
-    _check_reads_mapped(caller.contract)
-    if caller.contract.once:
-        await use_consent(caller.db, caller.contract, caller.consent, caller.now)
-    session = Session(options={}, created_at=caller.now)  # a reading without a scope of its own
-    may = readable(caller.contract, caller.consent, session)
-    asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
-    if service.id == ServiceType.MEDMIJ and format == "xml":
-        return await _medmij_report(caller, may, asked)
-    files = [file for file in await readable_files(caller.db, caller.consent, may) if file.service_type == service.id]
-    library = await open_library(caller.db, caller.platform, caller.consent.library_id)
+    visit = current_visit()
+    await visit.stream()  # first: a contract for one read only must not be used up by a report that is not sent
+    await visit.resume()
+    async with platform_of(request).database.transaction() as db:
+        caller = await require_user(await authenticate(request, db))
+        service = _service(service_type)
+        _check_reads_mapped(caller.contract)
+        if caller.contract.once:
+            await use_consent(db, caller.contract, caller.consent, caller.now)
+        session = Session(options={}, created_at=caller.now)  # a reading without a scope of its own
+        may = readable(caller.contract, caller.consent, session)
+        asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
+        if service.id == ServiceType.MEDMIJ and format == "xml":
+            return await _medmij_report(caller, may, asked)
+        files = [file for file in await readable_files(db, caller.consent, may) if file.service_type == service.id]
+        library = await open_library(db, caller.platform, caller.consent.library_id)
     report = Report(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
     pieces = make_report(report, Shelf(caller.platform.blobs, library), format)
     lent = Lent(caller.consent.id, frozenset(file.account_id for file in files))
-    return StreamingResponse(while_allowed(caller.platform, lent, pieces), media_type=MEDIA_TYPES[format])
+    return await stream_answer(caller.platform, lent, pieces, media_type=MEDIA_TYPES[format])
 
 
-async def _medmij_report(caller: UserCaller, may: Readable, period: Window) -> Response:
+async def _medmij_report(caller: User, may: Readable, period: Window) -> Response:
     lent = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
     collected = [collected_of(account, library) for account in lent if account.service_type == ServiceType.MEDMIJ]

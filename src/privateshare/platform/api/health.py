@@ -1,9 +1,9 @@
 """Whether this process lives, and whether it can serve."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import text
 
-from privateshare.platform.api.callers import Transaction
+from privateshare.platform.api.requests import platform_of
 from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["health"])
@@ -22,7 +22,9 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz")
-async def readyz(db: Transaction) -> Health:
+async def readyz(request: Request) -> Health:
     """The process answers and its database too."""
-    await db.execute(text("SELECT 1"))
+    platform = platform_of(request)
+    async with platform.database.transaction() as db:
+        await db.execute(text("SELECT 1"))
     return Health()

@@ -13,14 +13,14 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession
 from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.query import OCTETS
 from privateshare.platform.api.requests import count_unsigned, platform_of
-from privateshare.platform.api.streams import Lent, while_allowed
+from privateshare.platform.api.streams import Lent, stream_answer
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.db.tables import Consent, Contract, Session
 from privateshare.platform.grants.contracts import load_contract
@@ -112,8 +112,9 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
         key = jwt.load_public_key(reading.contract.public_key)
     header = {"compression": "", **delivery.to_header()}
     lent = Lent(reading.consent.id, delivery.account_ids)
-    pieces = while_allowed(platform, lent, _with_digest(delivery, platform, key))
-    return StreamingResponse(pieces, headers={"x-metadata": encode_metadata(header)}, media_type=OCTETS)
+    headers = {"x-metadata": encode_metadata(header)}
+    pieces = _with_digest(delivery, platform, key)
+    return await stream_answer(platform, lent, pieces, headers=headers, media_type=OCTETS)
 
 
 def _with_digest(delivery: Delivery, platform: Any, key: Any) -> Iterator[bytes]:

@@ -99,7 +99,9 @@ async def _exchange_code(caller: Caller) -> tokens.TokenPair:
 async def _refresh(caller: Caller) -> tokens.TokenPair:
     settings = caller.platform.settings
     refresh_token = caller.claim("refresh_token")
-    return await tokens.rotate_refresh_token(caller.db, caller.contract.id, refresh_token, caller.now, settings)
+    return await tokens.rotate_refresh_token(
+        caller.db, caller.contract.id, refresh_token, caller.now, settings, arrived=caller.arrived
+    )
 
 
 @router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationAnswer)

@@ -24,6 +24,7 @@ from privateshare.errors import (
     ServiceAuthorizationError,
     Unavailable,
 )
+from privateshare.platform.admission import place_given_up
 from privateshare.platform.api.callers import User, authenticate, begin_once, require_user
 from privateshare.platform.api.errors import request_id
 from privateshare.platform.api.push import writer
@@ -93,7 +94,8 @@ async def push_to_provider(
         resource_type = _resource_type(body)
     content = await request.body()  # as it came: a number read and written again may be another
     try:
-        answer = await _hand_on(target, resource_type, content)
+        async with place_given_up():
+            answer = await _hand_on(target, resource_type, content)
     except (SourceFailure, LibraryGone, SQLAlchemyError) as error:
         async with platform.database.transaction() as db:
             await (await once.resume(db)).forget()

@@ -9,12 +9,13 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Header, Query, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from privateshare.errors import FileNotFound
+from privateshare.platform.admission import current_visit, place_given_up
 from privateshare.platform.api.callers import Caller, User, authenticate, require_user
 from privateshare.platform.api.requests import platform_of
-from privateshare.platform.api.streams import Lent, while_allowed
+from privateshare.platform.api.streams import Lent, stream_answer
 from privateshare.platform.db.tables import Session
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
@@ -27,7 +28,6 @@ from privateshare.protocol.messages import FileList, SessionState, Status
 router = APIRouter(tags=["query"])
 
 MAX_WAIT_SECONDS = 30
-POLL_SECONDS = 0.25  # how often a waiting answer looks again
 WHOLE_BYTES = 1024 * 1024  # a file up to this size is answered in one piece
 OCTETS = "application/octet-stream"
 
@@ -44,10 +44,10 @@ async def query(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Where the session stands, and its files so far; with `wait` and an etag, once that changed. Protocol 6.1, 6.7."""
-    arrived, give_up = datetime.now(UTC), monotonic() + wait
+    give_up = monotonic() + wait
     while True:
         async with platform_of(request).database.snapshot() as db:
-            caller = await authenticate(request, db, arrived)
+            caller = await authenticate(request, db)
             version = await session_version(db, session_key, caller.now)
             answer, status = await _file_list(caller, session_key)
         etag = f'"{hashlib.sha256(answer).hexdigest()[:32]}"'
@@ -55,16 +55,19 @@ async def query(
             return Response(answer, media_type="application/json", headers={"etag": etag})
         if monotonic() >= give_up or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
             return Response(status_code=304, headers={"etag": etag})
-        await _wait_for_change(platform_of(request), session_key, version, give_up)
+        async with place_given_up():
+            await _wait_for_change(platform_of(request), session_key, version, give_up)
 
 
 async def _wait_for_change(platform: Platform, session_key: str, version: object, give_up: float) -> None:
-    """Returns when the file list may have changed; looking costs one small query."""
-    while (left := give_up - monotonic()) > 0:
-        await asyncio.sleep(min(POLL_SECONDS, left))
-        async with platform.database.transaction() as db:
-            if await session_version(db, session_key, datetime.now(UTC)) != version:
-                return
+    """Returns when the file list may have changed; looking costs one small query. Raises HungUp."""
+    visit, looks = current_visit(), platform.admission.looks
+    with looks.holding():
+        while (left := give_up - monotonic()) > 0:
+            await visit.rest(min(looks.pause_seconds, left))
+            async with visit.looking(), platform.database.transaction() as db:
+                if await session_version(db, session_key, datetime.now(UTC)) != version:
+                    return
 
 
 async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
@@ -128,8 +131,8 @@ async def _file_answer(request: Request, delivery: Delivery, user: User) -> Resp
         return head
     chunks = encrypted(delivery.chunks, jwt.load_public_key(user.contract.public_key))
     if delivery.size > WHOLE_BYTES:
-        pieces = while_allowed(user.platform, Lent(user.consent.id, delivery.account_ids), chunks)
-        return StreamingResponse(pieces, headers=headers, media_type=OCTETS)
+        allowed = Lent(user.consent.id, delivery.account_ids)
+        return await stream_answer(user.platform, allowed, chunks, headers=headers, media_type=OCTETS)
     return Response(await asyncio.to_thread(b"".join, chunks), headers=headers, media_type=OCTETS)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from secrets import token_hex
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -23,7 +24,10 @@ _FORWARDED_HOST = re.compile(r"host=\"?([^\";,]*)", re.IGNORECASE)  # RFC 7239
 
 
 class RequestIds:
-    """ASGI middleware: gives each request an id, in its state, its log lines and the header X-Request-Id."""
+    """ASGI middleware: gives each request an id, in its state, its log lines and the header X-Request-Id.
+
+    Its state also says when it arrived.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,7 +37,7 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         request_id = token_hex(16)
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {}).update(request_id=request_id, arrived=datetime.now(UTC))
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -132,6 +136,13 @@ def platform_of(request: Request) -> Platform:
     platform = request.app.state.platform
     assert isinstance(platform, Platform)
     return platform
+
+
+def arrived_at(request: Request) -> datetime:
+    """Tell when this request arrived: it may have waited since."""
+    arrived = request.state.arrived
+    assert isinstance(arrived, datetime)
+    return arrived
 
 
 def public_address(request: Request) -> str:

@@ -11,19 +11,19 @@ from fastapi import APIRouter, Header, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from privateshare.errors import ApiError, InvalidJWT, InvalidRequest, NotFound
-from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, read_bearer
+from privateshare.errors import ApiError, InvalidRequest, NotFound
+from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, check_storage_claims, read_bearer
 from privateshare.platform.api.errors import error_headers
 from privateshare.platform.api.multipart import file_in_form, multipart_boundary, peek
-from privateshare.platform.api.requests import body_stream, platform_of
+from privateshare.platform.api.requests import arrived_at, body_stream, platform_of
 from privateshare.platform.api.storage_list import FolderList, Listing
-from privateshare.platform.api.streams import Allowed, Stored, while_allowed
+from privateshare.platform.api.streams import Allowed, Stored, stream_answer
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.blobs.store import BlobNotFound
 from privateshare.platform.db.tables import Contract, Storage, StoredFile
-from privateshare.platform.grants.contracts import load_contract
+from privateshare.platform.grants.contracts import client_id, load_contract
 from privateshare.platform.library import storages
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import kept_if_recorded
@@ -49,7 +49,6 @@ register_url_convertor("anything", _Anything())
 router = APIRouter(tags=["storage"])
 files = APIRouter(tags=["storage files"])
 
-MAX_SKEW_SECONDS = 300
 OCTETS = "application/octet-stream"
 FILE_PATH = "/clouds/{storage_id}/files/apps/{application_id}/{path:anything}"
 BINARY = {"type": "string", "format": "binary"}
@@ -120,11 +119,13 @@ async def read(
     platform = platform_of(request)
     async with platform.database.transaction() as db:
         contract, storage, at = await _authorized(request, db, storage_id, application_id, path)
-        if at.is_folder:
-            return await FolderList(platform, storage, contract.id, at, recursive).answer(db)
-        file = await storages.find_file(db, storage.id, at)
-        if file is None:
-            raise NotFound("There is no such file")
+        folder = FolderList(platform, storage, contract.id, at, recursive) if at.is_folder else None
+        page = await folder.first_page(db) if folder is not None else ()
+        file = await storages.find_file(db, storage.id, at) if folder is None else None
+    if folder is not None:
+        return await folder.answer(page)
+    if file is None:
+        raise NotFound("There is no such file")
     return await _file_answer(platform, file, byte_range, Stored(storage.id, contract.id))
 
 
@@ -141,7 +142,7 @@ async def _file_answer(platform: Platform, file: StoredFile, byte_range: str | N
         pieces = await asyncio.to_thread(platform.blobs.read, file.blob, start, length)
     except BlobNotFound as error:
         raise NotFound("There is no such file") from error
-    return StreamingResponse(while_allowed(platform, allowed, pieces), status, headers, OCTETS)
+    return await stream_answer(platform, allowed, pieces, status, headers=headers, media_type=OCTETS)
 
 
 def _read_range(text: str | None, size: int) -> tuple[int, int] | None:
@@ -216,25 +217,14 @@ async def _authorized(
     request: Request, db: AsyncSession, storage_id: str, application_id: str, path: str
 ) -> tuple[Contract, Storage, StoragePath]:
     """The contract that calls, if it is one of the storage's application; the storage, the path. Protocol 11.2."""
-    token = read_bearer(request)
+    token = read_bearer(request.headers)
     claimed = jwt.read_unverified(token)
-    now = datetime.now(UTC)
-    contract = await load_contract(db, f"{claimed.get('sub')}_{claimed.get('iss')}", now)
+    contract = await load_contract(db, f"{claimed.get('sub')}_{claimed.get('iss')}", datetime.now(UTC))
     claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
-    _check_storage_claims(claims, now)
+    check_storage_claims(claims, arrived_at(request))
+    platform_of(request).known_keys.remember(client_id(contract), contract.public_key)
     platform_of(request).limits.check_contract(contract.id)
     storage = await storages.find_storage(db, storage_id, contract.application_id)
     if storage is None or application_id != contract.application_id:
         raise NotFound("There is no such storage")
     return contract, storage, storage_path(path)
-
-
-def _check_storage_claims(claims: jwt.Claims, now: datetime) -> None:
-    if claims.get("aud") != "cloud":
-        raise InvalidJWT("The claim aud must be cloud")
-    issued, expires = claims.get("iat"), claims.get("exp")
-    if not isinstance(issued, int | float) or not isinstance(expires, int | float):
-        raise InvalidJWT("The claims iat and exp must be seconds since the epoch")
-    moment = now.timestamp()
-    if not issued - MAX_SKEW_SECONDS <= moment <= expires + MAX_SKEW_SECONDS or expires - issued > MAX_SKEW_SECONDS:
-        raise InvalidJWT("The JWT has expired, or is not valid yet, or for too long")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response, StreamingResponse
 
 from privateshare.errors import NotFound
+from privateshare.platform.admission import current_visit
 from privateshare.platform.api.streams import Stored
 from privateshare.platform.db.tables import Storage
 from privateshare.platform.library.storages import LIST_PAGE, ListedFile, list_page
@@ -49,10 +50,14 @@ class FolderList:
     folder: StoragePath
     recursive: bool
 
-    async def answer(self, db: AsyncSession) -> Response:
-        """The list: whole if it fits a page, else as a stream. The first page is read in the caller's transaction."""
-        first = await self._page(db, "")
+    async def first_page(self, db: AsyncSession) -> Sequence[ListedFile]:
+        """Return the first files."""
+        return await self._page(db, "")
+
+    async def answer(self, first: Sequence[ListedFile]) -> Response:
+        """The list, after its first page: whole if that is all, else as a stream. No transaction may be open."""
         if len(first) == LIST_PAGE:
+            await current_visit().stream()
             return StreamingResponse(self._pieces(first), media_type=JSON)
         return Response(b"".join([piece async for piece in self._pieces(first)]), media_type=JSON)
 

@@ -1,6 +1,6 @@
 """Answers that take long: they go on only for as long as the same call would be allowed to begin."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -9,8 +9,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.concurrency import iterate_in_threadpool
+from starlette.responses import StreamingResponse
 
 from privateshare.errors import InvalidToken
+from privateshare.platform.admission import current_visit
 from privateshare.platform.db.tables import Consent, ConsentAccount, Contract, Storage
 from privateshare.platform.runtime import Platform
 
@@ -20,12 +22,31 @@ PIECE_BYTES = 256 * 1024  # between two looks
 Allowed = Callable[[AsyncSession], Awaitable[bool]]
 
 
-async def while_allowed(platform: Platform, allowed: Allowed, chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def stream_answer(
+    platform: Platform,
+    allowed: Allowed,
+    chunks: Iterable[bytes],
+    status: int = 200,
+    *,
+    headers: Mapping[str, str] | None = None,
+    media_type: str,
+) -> StreamingResponse:
+    """Answer with a stream, once there is a place for one. No transaction may be open.
+
+    Raises TooManyRequests if that would take too long.
+    """
+    began = monotonic()
+    await current_visit().stream()
+    return StreamingResponse(_while_allowed(platform, allowed, chunks, began), status, headers, media_type)
+
+
+async def _while_allowed(
+    platform: Platform, allowed: Allowed, chunks: Iterable[bytes], looked: float
+) -> AsyncIterator[bytes]:
     """The bytes for as long as they may be read: what allows it may end, while a slow reader reads.
 
     Raises InvalidToken, which breaks the answer off.
     """
-    looked = monotonic()
     async for chunk in iterate_in_threadpool(_cut(chunks)):
         if monotonic() - looked > LOOK_SECONDS:
             async with platform.database.transaction() as db:

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.errors import RequestTooLarge
+from privateshare.platform.admission import place_given_up
 from privateshare.platform.api.requests import platform_of, public_address
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.temporary import SealedTemporary
@@ -101,7 +102,8 @@ async def _connect_sample(request: Request, source: Source, sample: str) -> Resp
 
 async def _begin_sign_in(request: Request, walk: Walk, source: SignInSource) -> Response:
     try:
-        sign_in = await asyncio.to_thread(source.sign_in)
+        async with place_given_up():
+            sign_in = await asyncio.to_thread(source.sign_in)
     except TryLater:
         return _ways(walk, source, walk.words.say(PROBLEMS["away"], source=walk.words.source(source.info.id)))
     except Broken as error:
@@ -115,7 +117,8 @@ async def _begin_sign_in(request: Request, walk: Walk, source: SignInSource) -> 
 async def _connect_archive(request: Request, walk: Walk, source: Source, archive: SealedTemporary) -> Response:
     platform = platform_of(request)
     try:
-        checked = await connecting.check_archive(platform, source, archive)
+        async with place_given_up():  # a large archive takes minutes
+            checked = await connecting.check_archive(platform, source, archive)
     except ReaderFailed:
         return _ways(walk, source, walk.words.problem(our_fault()), UNAVAILABLE, chosen=UPLOAD)
     except Broken as error:

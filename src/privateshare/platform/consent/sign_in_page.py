@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.platform import upstream
+from privateshare.platform.admission import place_given_up
 from privateshare.platform.api.requests import platform_of
 from privateshare.platform.consent import connecting, signing_in, steps
 from privateshare.platform.consent.pages import redirect
@@ -62,7 +63,8 @@ async def come_back(request: Request) -> Response:
     if isinstance(returned, Response):
         return returned
     try:
-        token, identity = await _signed_in(returned)
+        async with place_given_up():
+            token, identity = await _signed_in(returned)
     except TryLater:
         return returned.to_connect_page("away")
     except (NeedsLogin, Broken):
@@ -78,7 +80,8 @@ async def come_back(request: Request) -> Response:
     except BaseException:  # whatever it was: what no account keeps must not be of use
         await revoke_token(source.info.id, token)
         raise
-    await revoke_token(source.info.id, token)
+    async with place_given_up():
+        await revoke_token(source.info.id, token)
     return returned.to_connect_page("another")
 
 

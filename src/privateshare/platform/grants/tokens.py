@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.db.tables import Application, AuthorizationCode, Consent, Contract, Token
+from privateshare.platform.fair_queue import PATIENCE_SECONDS
 from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.settings import Settings
 from privateshare.protocol import pkce
@@ -16,6 +17,7 @@ from privateshare.protocol import pkce
 ROTATION_GRACE = timedelta(seconds=60)  # protocol 4.3
 MOMENT = "%Y-%m-%d %H:%M:%S UTC"
 WHAT_TO_DO = "Ask the person for consent again, and keep each new pair of tokens in place of the old one"
+ONE_REFRESH = ROTATION_GRACE + timedelta(seconds=PATIENCE_SECONDS)  # in which the tokens of one refresh are issued
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,18 @@ async def exchange_code(
 
 
 async def rotate_refresh_token(
-    db: AsyncSession, contract_id: str, refresh_token: str, now: datetime, settings: Settings
+    db: AsyncSession,
+    contract_id: str,
+    refresh_token: str,
+    now: datetime,
+    settings: Settings,
+    *,
+    arrived: datetime | None = None,
 ) -> TokenPair:
-    """A new pair for a refresh token. Protocol 4.3.
+    """Issue a new pair for a refresh token. Protocol 4.3.
 
-    A rotated token is taken again within its grace, and after that revokes its family. Raises InvalidToken.
+    A rotated token is taken again within its grace, and after that revokes its family. What counts is when the request
+    arrived: many that came together may have waited here for each other. Raises InvalidToken.
     """
     family = (await find_token(db, contract_id, refresh_token, use="refresh")).family_id
     await _hold_family(db, family)
@@ -93,7 +102,7 @@ async def rotate_refresh_token(
     if token.expires_at <= now:
         raise InvalidToken("The token (refresh_token) is expired")
     check_live(token.consent, now, "refresh_token")
-    if token.rotated_at is not None and now - token.rotated_at > ROTATION_GRACE:
+    if token.rotated_at is not None and (arrived or now) - token.rotated_at > ROTATION_GRACE:
         hint = _replaced_hint(token.rotated_at, now)
         await _revoke_family(db, token.family_id, now)
         detail = "a rotated refresh token came back"

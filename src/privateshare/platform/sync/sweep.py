@@ -18,7 +18,7 @@ from privateshare.platform.db.tables import (
     Sync,
     Token,
 )
-from privateshare.platform.grants.tokens import ROTATION_GRACE
+from privateshare.platform.grants.tokens import ONE_REFRESH
 from privateshare.platform.keystore.store import KeyStoreAway
 from privateshare.platform.library.erasure import destroy_doomed_keys, undo_journey
 from privateshare.platform.runtime import Platform
@@ -94,7 +94,7 @@ def _over_tokens(now: datetime) -> Delete:
     """
     newer = aliased(Token)
     followed = exists().where(
-        newer.family_id == Token.family_id, newer.use == Token.use, newer.expires_at > Token.expires_at + ROTATION_GRACE
+        newer.family_id == Token.family_id, newer.use == Token.use, newer.expires_at > Token.expires_at + ONE_REFRESH
     )
     renews = (Token.use == "access") & Token.revoked_at.is_(None) & (Token.expires_at >= now - KEPT_FOR_RENEWAL)
     return delete(Token).where(Token.expires_at < now - KEPT_AFTER_EXPIRY, followed | ~renews)

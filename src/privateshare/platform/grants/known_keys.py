@@ -1,0 +1,34 @@
+"""The keys of the contracts that called lately: a signature can be checked before the database is asked."""
+
+from collections import OrderedDict
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from privateshare.protocol import jwt
+
+MAX_KEYS = 10_000
+
+
+class KnownKeys:
+    """Public keys by client id (protocol 1).
+
+    One may be out of date: it only decides in which queue a request waits.
+    """
+
+    def __init__(self, max_keys: int = MAX_KEYS) -> None:
+        self._max_keys = max_keys
+        self._keys: OrderedDict[str, tuple[str, RSAPublicKey]] = OrderedDict()  # the one used last comes last
+
+    def remember(self, client_id: str, public_key: str) -> None:
+        """Keep the key (PEM) of a contract whose signature held."""
+        known = self._keys.get(client_id)
+        if known is None or known[0] != public_key:
+            self._keys[client_id] = public_key, jwt.load_public_key(public_key)
+        self._keys.move_to_end(client_id)
+        if len(self._keys) > self._max_keys:
+            self._keys.popitem(last=False)
+
+    def find(self, client_id: object) -> RSAPublicKey | None:
+        """Return the key of a contract, if it is known."""
+        known = self._keys.get(client_id) if isinstance(client_id, str) else None
+        return known[1] if known is not None else None

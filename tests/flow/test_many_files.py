@@ -1,0 +1,138 @@
+"""Very many files read at once from the real platform: none is lost, and a person's page is not held up."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from privateshare import PrivateShare, Session, SessionOptions, UserAccessToken
+from privateshare.platform.db.tables import Account
+from privateshare.platform.library.files import Shelf, WrittenFile, record_files
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.spool import Slot, entry_of
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from privateshare.protocol import jwt
+from privateshare.sources.registry import all_sources
+from tests.flow.consenting import ask, asking_contract
+from tests.flow.node_client import Task
+from tests.flow.people import SPOTIFY, People
+from tests.flow.served import serving
+from tests.flow.test_sdk import client_of
+from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+PLAYS = 406
+FILES, AT_ONCE, PARALLEL = 10_000, 2_000, 200
+BATCH = 250
+PAGE_SECONDS = 1.0  # in which a person's page must be there
+
+
+@dataclass
+class Reader:
+    """An app that may read a person's very many files."""
+
+    people: People
+    wire: Wire
+    app: PrivateShare
+    token: UserAccessToken
+    session: Session
+
+
+@pytest.fixture(scope="module")
+async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Reader]:
+    """On a platform of its own."""
+    data = tmp_path_factory.mktemp("many") / "data"
+    with serving(data) as served:
+        async with operator_platform(Settings(data=data, database_pool_size=5)) as platform:
+            people = People(platform, served.origin)
+            wire = await people.contract()
+            with client_of(wire) as app:
+                asked = app.get_authorize_url(REDIRECT_URI)
+                code = await people.consent(query_of(asked.url)["code"])
+                token = app.exchange_code_for_token(code, asked.code_verifier)
+                app.read_all_files(asked.session, token).result()  # what the person really has
+                await add_files(people, token)
+                session = app.read_session(token, SessionOptions(source_fetch=False))
+                yield Reader(people, wire, app, token, session)
+
+
+async def add_files(people: People, token: UserAccessToken) -> None:
+    """Gives the person a small file for each of very many months."""
+    platform, schema = people.platform, all_sources()[SPOTIFY].info.schema
+    library_id = await people.library_of(Tokens("", "", {"consentid": token.consent_id}))
+    async with platform.database.transaction() as db:
+        account = (await db.scalars(select(Account).where(Account.library_id == library_id))).one()
+        shelf = Shelf(platform.blobs, await open_library(db, platform.master_key, library_id))
+
+    def write(number: int) -> list[WrittenFile]:
+        things = ({"entityid": f"19_{number}_{n}", "createddate": 0, "text": "x" * 100} for n in range(20))
+        return shelf.write_slot(schema, [], [entry_of(schema, thing) for thing in things])
+
+    for start in range(0, FILES, BATCH):
+        numbers = range(start, start + BATCH)
+        written = await asyncio.to_thread(lambda numbers=numbers: [write(number) for number in numbers])
+        async with platform.database.transaction() as db:
+            for number, files in zip(numbers, written, strict=True):
+                year, month = divmod(number, 12)
+                await record_files(db, account, Slot(PLAYS, (1000 + year) * 100 + month + 1), schema, files)
+
+
+@contextmanager
+def page_times(link: str) -> Iterator[list[float]]:
+    """The seconds that a person waited for a page while this went on; they are there at its end."""
+    times: list[float] = []
+    command = [sys.executable, "-m", "tests.flow.page_times", link]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield times
+        told, _ = process.communicate("")
+    assert process.returncode == 0
+    times += json.loads(told)
+
+
+async def person_link(reader: Reader) -> str:
+    """The link of another person, whom another app sent to the pages."""
+    return ask(await asking_contract(reader.people)).url
+
+
+async def test_two_thousand_requests_at_once_all_get_their_file(reader: Reader) -> None:
+    """Protocol 13: a client as the official one loses none, though it tries twice more only."""
+    names = [entry.name for entry in reader.app.read_file_list(reader.session, reader.token).file_list or []]
+    assert len(names) > FILES
+    task = Task(
+        address=reader.wire.url(f"permission-access/query/{reader.session.key}"),
+        names=names[:AT_ONCE],
+        client_id=reader.wire.client_id,
+        access_token=reader.token.access_token.value,
+        private_key=jwt.private_pem(reader.wire.key),
+    )
+    with page_times(await person_link(reader)) as times:
+        command = [sys.executable, "-m", "tests.flow.node_client"]
+        done = await asyncio.to_thread(
+            subprocess.run, command, input=json.dumps(asdict(task)), capture_output=True, text=True, check=True
+        )
+    outcome = json.loads(done.stdout)
+    print(outcome, "pages", len(times), "slowest", max(times))
+    assert (outcome["good"], outcome["others"]) == (AT_ONCE, {})
+    assert len(times) > 20
+    assert max(times) < PAGE_SECONDS
+
+
+async def test_ten_thousand_files_all_arrive(reader: Reader, tmp_path: Path) -> None:
+    """The SDK with many requests at once gets every file, and nobody else is held up."""
+    link = await person_link(reader)
+    with page_times(link) as times:
+        reading = reader.app.read_all_files(reader.session, reader.token, parallel=PARALLEL, into=tmp_path)
+        result = await asyncio.to_thread(reading.result)
+    print(result.files, "files; pages", len(times), "slowest", max(times))
+    assert (result.errors, result.skipped) == ([], 0)
+    assert result.files == len(result.file_list) > FILES
+    assert len(times) > 20
+    assert max(times) < PAGE_SECONDS
