@@ -14,6 +14,7 @@ PrivateShareError
 │   ├── InvalidContractDataRequest 400 a contract of the wrong kind
 │   ├── ScopeOutOfBounds          400  asks for more than the contract allows
 │   ├── FileNotFound              404
+│   ├── DataUnreadable            410  what was stored is damaged or lost, and the operator knows
 │   ├── NotFound                  404  no such path or resource
 │   ├── MethodNotAllowed          405
 │   ├── SDKInvalid                400  the operator blocked this SDK
@@ -224,6 +225,14 @@ class FileNotFound(ApiError):
     code: str = "FileNotFound"
     status: int = 404
     hint: str = "List the files of the session again"
+
+
+class DataUnreadable(ApiError):
+    """What the platform stored is damaged or lost. Trying again does not help; the operator was told."""
+
+    code: str = "DataUnreadable"
+    status: int = 410
+    hint: str = "Ask the operator of the platform, and read what else there is"
 
 
 class NotFound(ApiError):

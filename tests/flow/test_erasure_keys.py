@@ -203,7 +203,7 @@ async def test_a_lost_key_is_an_alarm(
     """The app is told that the platform failed, the operator whose key it is; and that person can still be erased."""
     tokens, library = person
     key_file(platform, library).unlink()
-    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 500, "InternalError")
+    check_error(wire.get(ACCOUNTS, access_token=tokens.access), 410, "DataUnreadable")
     told = [line for line in served.log.read_text().splitlines() if str(library) in line and "lost" in line]
     assert told
     assert "error" in told[0]

@@ -46,6 +46,11 @@ class Metrics:
         self._syncs = Counter(
             "privateshare_syncs", "Syncs that ended, by how.", ("source", "outcome"), registry=self._registry
         )
+        self._unreadable = Counter(
+            "privateshare_unreadable_files",
+            "Reads that found a file damaged or missing that should be there.",
+            registry=self._registry,
+        )
         self._lost_keys = Counter(
             "privateshare_lost_keys", "Calls that found the key of a library lost.", registry=self._registry
         )
@@ -63,6 +68,10 @@ class Metrics:
     def count_sync(self, source_id: int, outcome: str) -> None:
         """Counts a sync that ended, by one of the outcomes of sync/outcomes.py."""
         self._syncs.labels(str(source_id), outcome).inc()
+
+    def count_unreadable(self) -> None:
+        """Counts a file that is listed and cannot be read."""
+        self._unreadable.inc()
 
     def count_lost_key(self) -> None:
         """Counts a call that found a library whose key is lost."""

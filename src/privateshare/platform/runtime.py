@@ -15,6 +15,7 @@ from privateshare.platform.admission import Admission, make_admission
 from privateshare.platform.archive_readers import ArchiveReaders
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
+from privateshare.platform.blobs.unreadable import UnreadableBlobs
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import Library
 from privateshare.platform.grants.known_keys import KnownKeys
@@ -50,6 +51,7 @@ class Platform:
     metrics: Metrics
     archive_readers: ArchiveReaders
     admission: Admission
+    unreadable: UnreadableBlobs = field(default_factory=UnreadableBlobs)
     known_keys: KnownKeys = field(default_factory=KnownKeys)
     renewals: Mapping[int, asyncio.Semaphore] = field(default_factory=_renewals)  # of tokens, by source
 

@@ -16,9 +16,11 @@ from privateshare.platform.admission import current_visit, place_given_up
 from privateshare.platform.api.callers import Caller, User, authenticate, require_user
 from privateshare.platform.api.requests import platform_of
 from privateshare.platform.api.streams import Lent, stream_answer
+from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import Session
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
+from privateshare.platform.library.unreadable import refusal_of
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import find_session, session_criteria, session_status, session_version
 from privateshare.protocol import jwt
@@ -133,7 +135,11 @@ async def _file_answer(request: Request, delivery: Delivery, user: User) -> Resp
     if delivery.size > WHOLE_BYTES:
         allowed = Lent(user.consent.id, delivery.account_ids)
         return await stream_answer(user.platform, allowed, chunks, headers=headers, media_type=OCTETS)
-    return Response(await asyncio.to_thread(b"".join, chunks), headers=headers, media_type=OCTETS)
+    try:
+        content = await asyncio.to_thread(b"".join, chunks)
+    except UnreadableBlob as error:
+        raise await refusal_of(user.platform, error) from error
+    return Response(content, headers=headers, media_type=OCTETS)
 
 
 def _moment(milliseconds: int) -> datetime:

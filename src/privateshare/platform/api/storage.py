@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -21,10 +21,12 @@ from privateshare.platform.api.requests import arrived_at, body_stream, platform
 from privateshare.platform.api.storage_list import FolderList, Listing
 from privateshare.platform.api.streams import Allowed, Stored, stream_answer
 from privateshare.platform.blobs.incoming import receive
-from privateshare.platform.blobs.store import BlobNotFound
+from privateshare.platform.blobs.sealed import UnreadableBlob
+from privateshare.platform.blobs.store import BlobNotFound, BlobStore
 from privateshare.platform.db.tables import Contract, Storage, StoredFile
 from privateshare.platform.grants.contracts import client_id, load_contract
 from privateshare.platform.library import storages
+from privateshare.platform.library.unreadable import refusal_of
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol import jwt
@@ -139,10 +141,20 @@ async def _file_answer(platform: Platform, file: StoredFile, byte_range: str | N
     if not length:
         return Response(status_code=status, headers=headers, media_type=OCTETS)
     try:
-        pieces = await asyncio.to_thread(platform.blobs.read, file.blob, start, length)
-    except BlobNotFound as error:
-        raise NotFound("There is no such file") from error
+        pieces = await asyncio.to_thread(_pieces, platform.blobs, file, start, length)
+    except UnreadableBlob as error:
+        raise await refusal_of(platform, error) from error
     return await stream_answer(platform, allowed, pieces, status, headers=headers, media_type=OCTETS)
+
+
+def _pieces(blobs: BlobStore, file: StoredFile, start: int, length: int) -> Iterator[bytes]:
+    """Give a part of a file. Blocks. Raises UnreadableBlob if it is missing or was cut; it has no seal of ours."""
+    try:
+        if (size := blobs.size(file.blob)) != file.size:
+            raise UnreadableBlob(file.blob, f"it has {size} bytes in place of {file.size}")
+        return blobs.read(file.blob, start, length)
+    except BlobNotFound as error:
+        raise UnreadableBlob(file.blob, "it is missing") from error
 
 
 def _read_range(text: str | None, size: int) -> tuple[int, int] | None:

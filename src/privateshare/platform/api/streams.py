@@ -13,7 +13,9 @@ from starlette.responses import StreamingResponse
 
 from privateshare.errors import InvalidToken
 from privateshare.platform.admission import current_visit
+from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import Consent, ConsentAccount, Contract, Storage
+from privateshare.platform.library.unreadable import refusal_of
 from privateshare.platform.runtime import Platform
 
 LOOK_SECONDS = 2.0  # how often an answer that takes long looks whether it may go on
@@ -33,27 +35,42 @@ async def stream_answer(
 ) -> StreamingResponse:
     """Answer with a stream, once there is a place for one. No transaction may be open.
 
-    Raises TooManyRequests if that would take too long.
+    The first piece is made before the answer begins, so that what fails at once is told as every error is. What fails
+    later breaks the answer off, which clients notice. Raises TooManyRequests, DataUnreadable.
     """
     began = monotonic()
     await current_visit().stream()
-    return StreamingResponse(_while_allowed(platform, allowed, chunks, began), status, headers, media_type)
+    pieces = aiter(_readable(platform, iterate_in_threadpool(_cut(chunks))))
+    first = await anext(pieces, b"")
+    return StreamingResponse(_while_allowed(platform, allowed, first, pieces, began), status, headers, media_type)
+
+
+async def _readable(platform: Platform, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Give the pieces, and tell the operator if they cannot be read to the end."""
+    try:
+        async for piece in pieces:
+            yield piece
+    except UnreadableBlob as error:
+        platform.unreadable.remember(error.blob)
+        raise await refusal_of(platform, error) from error
 
 
 async def _while_allowed(
-    platform: Platform, allowed: Allowed, chunks: Iterable[bytes], looked: float
+    platform: Platform, allowed: Allowed, first: bytes, others: AsyncIterator[bytes], looked: float
 ) -> AsyncIterator[bytes]:
     """The bytes for as long as they may be read: what allows it may end, while a slow reader reads.
 
     Raises InvalidToken, which breaks the answer off.
     """
-    async for chunk in iterate_in_threadpool(_cut(chunks)):
+    piece: bytes | None = first
+    while piece is not None:
         if monotonic() - looked > LOOK_SECONDS:
             async with platform.database.transaction() as db:
                 if not await allowed(db):
                     raise InvalidToken("The token (access_token) is invalid")
             looked = monotonic()
-        yield chunk
+        yield piece
+        piece = await anext(others, None)
 
 
 def _cut(chunks: Iterable[bytes]) -> Iterator[bytes]:

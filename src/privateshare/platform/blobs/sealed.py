@@ -1,7 +1,9 @@
-"""A sealed blob as a file that can be read from anywhere, chunk by chunk: what a zip reader needs."""
+"""Sealed blobs: written, read as a stream, and read from anywhere, chunk by chunk, as a zip reader needs."""
 
+import errno
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from privateshare.platform.blobs.sealing import (
@@ -15,7 +17,17 @@ from privateshare.platform.blobs.sealing import (
     sealed_offset,
     sealed_stream,
 )
-from privateshare.platform.blobs.store import BlobStore, put
+from privateshare.platform.blobs.store import BlobNotFound, BlobStore, put
+
+UNCHECKED_BYTES = 256 * 1024  # what holds more is sent while it is read, so its ends should be looked at first
+
+
+class UnreadableBlob(Exception):
+    """A sealed blob that is missing, was changed or cut, is under another key, or that the disk cannot read."""
+
+    def __init__(self, blob: str, reason: str) -> None:
+        super().__init__(f"{blob}: {reason}")
+        self.blob, self.reason = blob, reason
 
 
 def put_sealed(store: BlobStore, blob: str, key: bytes, context: bytes, chunks: Iterable[bytes]) -> int:
@@ -24,21 +36,53 @@ def put_sealed(store: BlobStore, blob: str, key: bytes, context: bytes, chunks: 
 
 
 def read_sealed(store: BlobStore, blob: str, key: bytes, context: bytes) -> Iterator[bytes]:
-    """The plain stream. Raises BlobNotFound at once, SealBroken at the latest at its end."""
-    return opened_stream(key, context, store.read(blob))
+    """Give the plain stream. Raises UnreadableBlob: at once if it is missing, else at the latest at its end."""
+    with _telling_which(blob):
+        pieces = opened_stream(key, context, store.read(blob))
+    return _read(blob, pieces)
+
+
+def check_ends(store: BlobStore, blob: str, key: bytes, context: bytes) -> None:
+    """Check that a blob is whole from what is cheap to read: that it begins and ends as it should.
+
+    What was changed in between is noticed when it is read. Raises UnreadableBlob.
+    """
+    reader = SealedReader(store, blob, key, context)
+    reader.seek(max(0, reader.size - 1))
+    reader.read(1)
+
+
+def _read(blob: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    with _telling_which(blob):
+        yield from pieces
+
+
+@contextmanager
+def _telling_which(blob: str) -> Iterator[None]:
+    try:
+        yield
+    except BlobNotFound as error:
+        raise UnreadableBlob(blob, "it is missing") from error
+    except SealBroken as error:
+        raise UnreadableBlob(blob, str(error)) from error
+    except OSError as error:
+        if error.errno != errno.EIO:  # of all others some may pass
+            raise
+        raise UnreadableBlob(blob, "the disk cannot read it") from error
 
 
 class SealedReader(io.RawIOBase):
-    """A sealed blob as a seekable binary file of plain bytes. Raises SealBroken where it was changed or cut."""
+    """A sealed blob as a seekable binary file of plain bytes. Raises UnreadableBlob where it was changed or cut."""
 
     def __init__(self, store: BlobStore, blob: str, key: bytes, context: bytes) -> None:
         self._store, self._blob, self._key, self._context = store, blob, key, context
-        body = store.size(blob) - HEADER_BYTES
-        self._chunks = max(1, -(-body // SEALED_CHUNK_BYTES))
-        self._size = body - self._chunks * TAG_BYTES
-        if self._size < 0:
-            raise SealBroken("the sealed blob is cut")
-        self._header = b"".join(store.read(blob, 0, HEADER_BYTES))
+        with _telling_which(blob):
+            body = store.size(blob) - HEADER_BYTES
+            self._chunks = max(1, -(-body // SEALED_CHUNK_BYTES))
+            self._size = body - self._chunks * TAG_BYTES
+            if self._size < 0:
+                raise SealBroken("the sealed blob is cut")
+            self._header = b"".join(store.read(blob, 0, HEADER_BYTES))
         self._position = 0
         self._cached: tuple[int, bytes] = (-1, b"")
 
@@ -73,9 +117,10 @@ class SealedReader(io.RawIOBase):
 
     def _chunk(self, number: int) -> bytes:
         if self._cached[0] != number:
-            opener = Opener(self._key, self._context, first_chunk=number)
-            opener.update(self._header)
-            sealed = b"".join(self._store.read(self._blob, sealed_offset(number), SEALED_CHUNK_BYTES))
-            data = opener.update(sealed) + opener.close_at(last=number == self._chunks - 1)
+            with _telling_which(self._blob):
+                opener = Opener(self._key, self._context, first_chunk=number)
+                opener.update(self._header)
+                sealed = b"".join(self._store.read(self._blob, sealed_offset(number), SEALED_CHUNK_BYTES))
+                data = opener.update(sealed) + opener.close_at(last=number == self._chunks - 1)
             self._cached = (number, data)
         return self._cached[1]

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.blobs.sealed import UNCHECKED_BYTES, UnreadableBlob
 from privateshare.platform.db.tables import Consent, ConsentAccount, Contract, File, Session
 from privateshare.platform.library.encoding import (
     compressed,
@@ -18,6 +19,7 @@ from privateshare.platform.library.encoding import (
     json_array,
 )
 from privateshare.platform.library.files import Shelf
+from privateshare.platform.library.libraries import KeyLost
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.messages import Compression, FileEntry, Schema, SessionOptions
 from privateshare.protocol.object_time import month_window, object_window
@@ -106,14 +108,36 @@ def _files_of(consent: Consent) -> Select[File]:
     return select(File).join(ConsentAccount, shown).where(*of_consent)
 
 
-def list_files(shelf: Shelf, files: Sequence[File], may: Readable) -> list[FileEntry]:
-    """The entries of the files; those that hold nothing for this session are left out. Blocks. Protocol 6.2."""
-    counted = ((file, _count(shelf, file, may)) for file in files)
-    return [entry_of(file, count) for file, count in counted if count is not None]
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The files of a session, and what of them could not be read to count what is in it."""
+
+    entries: list[FileEntry]
+    unreadable: list[UnreadableBlob]
+
+
+def list_files(shelf: Shelf, files: Sequence[File], may: Readable) -> Listed:
+    """List the files; those that hold nothing for this session are left out. Blocks. Protocol 6.2.
+
+    One that cannot be read is listed with no objects, so that whoever reads it is told.
+    """
+    listed = Listed([], [])
+    for file in files:
+        try:
+            count = _count(shelf, file, may)
+        except UnreadableBlob as error:
+            listed.unreadable.append(error)
+            listed.entries.append(entry_of(file, 0))
+        except KeyLost:  # of its account: the operator was told when the library was opened
+            listed.entries.append(entry_of(file, 0))
+        else:
+            if count is not None:
+                listed.entries.append(entry_of(file, count))
+    return listed
 
 
 def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
-    """A file as the session gets it, None if nothing in it is for this session. Blocks.
+    """A file as the session gets it, None if nothing in it is for this session. Blocks. Raises UnreadableBlob.
 
     When all of it is in scope it is not parsed, else it is filtered object by object.
     """
@@ -121,6 +145,8 @@ def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
     if not may.touches(window) or _is_emptied_elsewhere(file, may):
         return None
     if may.allows_whole(window):
+        if file.size > UNCHECKED_BYTES:
+            shelf.check_ends(file)
         chunks = delivered(shelf.kept(file), may.compression)
         entry = entry_of(file, file.object_count)
         return Delivery(entry, may.compression, file.size, shelf.sha256(file), chunks, account_ids=whose)

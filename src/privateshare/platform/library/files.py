@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.blobs.sealed import put_sealed, read_sealed
+from privateshare.platform.blobs.sealed import check_ends, put_sealed, read_sealed
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import Account, DoomedBlob, File
 from privateshare.platform.library.encoding import array_texts, at_rest, fingerprint, json_array, plain
@@ -82,9 +82,14 @@ class Shelf:
         ]
 
     def kept(self, file: File) -> Iterator[bytes]:
-        """A file's bytes as they are kept: zstd. Raises BlobNotFound, SealBroken."""
+        """A file's bytes as they are kept: zstd. Raises UnreadableBlob, KeyLost, AccountGone."""
         key = self.library.account(file.account_id).key
         return read_sealed(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
+
+    def check_ends(self, file: File) -> None:
+        """Check that a file is whole as far as its ends tell. Raises UnreadableBlob."""
+        key = self.library.account(file.account_id).key
+        check_ends(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
 
     def sha256(self, file: File) -> str:
         """The hash of a file's plain JSON, which is sealed too: it would confirm a guess of what is in it."""
@@ -102,7 +107,7 @@ class Shelf:
         return array_texts(b"".join(plain(self.kept(file))))
 
     def objects(self, file: File) -> list[JsonObject]:
-        """A file's objects."""
+        """A file's objects. Raises UnreadableBlob."""
         return [orjson.loads(text) for text in self.texts(file)]
 
     def entries(self, schema: ObjectSchema, file: File) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.errors import InternalError
+from privateshare.errors import DataUnreadable
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import Account, Library
 from privateshare.platform.keystore.store import KeyMissing
@@ -33,7 +33,7 @@ class LibraryGone(Exception):
     """The library was erased."""
 
 
-class KeyLost(InternalError):
+class KeyLost(DataUnreadable):
     """A library is there, and its key is not, or is another's: nobody erased it, and the operator must look."""
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.errors import FileNotFound
-from privateshare.platform.blobs.store import BlobNotFound
+from privateshare.errors import DataUnreadable, FileNotFound
+from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import Account, Consent, Contract, PushedFile, Session
 from privateshare.platform.library.accounts import account_view, consented_accounts
 from privateshare.platform.library.delivery import (
@@ -25,6 +25,7 @@ from privateshare.platform.library.encoding import compressed, fingerprint
 from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.library.pushed import content, open_sha256, pushed_entry, pushed_name, readable_pushed
+from privateshare.platform.library.unreadable import check_readable, refusal_of
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.messages import Compression, Criterion, FileEntry, FileMetadata
 
@@ -53,7 +54,11 @@ class Reading:
             return [pushed_entry(file) for file, _ in await self._pushed(library)]
         may = self._may()
         files = await readable_files(self.db, self.consent, may)
-        return await asyncio.to_thread(list_files, Shelf(self.platform.blobs, library), files, may)
+        listed = await asyncio.to_thread(list_files, Shelf(self.platform.blobs, library), files, may)
+        for error in listed.unreadable:
+            if not isinstance(refusal := await refusal_of(self.platform, error), DataUnreadable):
+                raise refusal
+        return listed.entries
 
     async def delivery(self, name: str) -> Delivery:
         """One file. Raises FileNotFound, also for what exists and is not for this session. Protocol 6.3."""
@@ -65,10 +70,11 @@ class Reading:
         file = await readable_file(self.db, self.consent, may, name)
         if file is None:
             raise FileNotFound(NO_FILE)
+        check_readable(self.platform, file.blob)
         try:
             delivery = await asyncio.to_thread(deliver, Shelf(self.platform.blobs, library), file, may)
-        except BlobNotFound as error:
-            raise FileNotFound(NO_FILE) from error
+        except UnreadableBlob as error:
+            raise await refusal_of(self.platform, error) from error
         if delivery is None:
             raise FileNotFound(NO_FILE)
         return delivery
@@ -108,10 +114,11 @@ class Reading:
         if not found:
             raise FileNotFound(NO_FILE)
         file, metadata = found[0]
+        check_readable(self.platform, file.blob)
         try:
             data = await asyncio.to_thread(content, self.platform.blobs, library, file)
-        except BlobNotFound as error:
-            raise FileNotFound(NO_FILE) from error
+        except UnreadableBlob as error:
+            raise await refusal_of(self.platform, error) from error
         chunks = compressed(data, may.compression)
         told = metadata.model_dump(by_alias=True, exclude_none=True)
         return Delivery(pushed_entry(file), may.compression, file.size, open_sha256(library, file), chunks, told)

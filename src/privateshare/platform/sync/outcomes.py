@@ -15,6 +15,10 @@ OF_NO_TYPE = (
 STOPPED, FAILED = "stopped", "failed"  # nobody waited any more; the platform itself failed
 
 
+class Unreadable(SourceFailure):
+    """What was stored here before cannot be read, so that not all could be fetched or written."""
+
+
 def outcome_of(
     failure: SourceFailure | None, skipped: Sequence[Skipped], left_out: LeftOut
 ) -> tuple[str, dict[str, Any] | None]:
@@ -25,6 +29,9 @@ def outcome_of(
         return LATER, _error("ServiceUnavailable", 503, "The source is not available", retry_after=failure.retry_after)
     if isinstance(failure, Broken):
         return BROKEN, _error("SourceBroken", 422, "What the source gave cannot be read")
+    if isinstance(failure, Unreadable):
+        message = "Some of what was stored cannot be read; the operator of the platform was told"
+        return FAILED, _error("DataUnreadable", 410, message, _skipped(skipped))
     if left_out.is_partial:
         error = _error(LEFT_OUT, 422, "Some of what the person uploaded could not be read", _left_out(left_out))
         of_no_type = bool(left_out.damaged) or any(object_type is None for _, object_type in left_out.entries)

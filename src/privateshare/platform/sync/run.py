@@ -19,8 +19,7 @@ import structlog
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.blobs.sealed import SealedReader
-from privateshare.platform.blobs.store import BlobNotFound
+from privateshare.platform.blobs.sealed import SealedReader, UnreadableBlob
 from privateshare.platform.db.tables import Account, Archive, Consent, File, Session, SessionSync, Sync
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.archives import archive_key, archives_to_import, discard_archive
@@ -30,10 +29,11 @@ from privateshare.platform.library.files import Shelf, files_of_type, record_fil
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, hold_library, open_library
 from privateshare.platform.library.merging import plan_merge
 from privateshare.platform.library.spool import Slot, Spool
+from privateshare.platform.library.unreadable import report_unreadable
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, outcome_of
+from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, Unreadable, outcome_of
 from privateshare.platform.sync.queue import defer_sync
-from privateshare.platform.sync.retries import MAX_TRIES, PASSING, TryAgain, pause_after
+from privateshare.platform.sync.retries import MAX_TRIES, PASSING, PAUSES, TryAgain, pause_after
 from privateshare.sources.contract import (
     Broken,
     Connection,
@@ -54,6 +54,7 @@ from privateshare.sources.registry import all_sources
 CURSORS = "cursors"
 ARCHIVE_BUFFER_BYTES = 1024 * 1024
 SECONDS_BETWEEN_CHECKS = 0.5  # of whether anybody still waits for an archive
+UNWRITTEN = ("DataUnreadable", "What was stored of it before cannot be read; the operator was told", 410)
 
 log = structlog.get_logger()
 
@@ -83,6 +84,8 @@ class Run:
     archives: Sequence[Archive] = ()
     imported: list[Archive] = field(default_factory=list)
     left_out: LeftOut = field(default_factory=LeftOut)
+    is_whole: bool = True  # whether all that there was could be read and written
+    unwritten: set[int] = field(default_factory=set)  # object types of which not all could be written
 
 
 async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, tries: int) -> None:
@@ -193,7 +196,7 @@ async def _fetch(run: Run) -> SourceFailure | None:
             await _fetch_all(run)
     except (TryLater, NeedsLogin, Broken) as failure:
         return failure
-    return None
+    return None if run.is_whole else Unreadable("not all could be read or written")
 
 
 async def _fetch_all(run: Run) -> None:
@@ -213,8 +216,9 @@ async def _import_archives(run: Run) -> None:
         except Broken as error:
             log.warning("an archive that was checked cannot be imported", sync=str(run.sync_id))
             failure = error
-        else:
-            run.imported.append(archive)
+        except UnreadableBlob as error:
+            await _report(run, error)
+            run.is_whole = False
     if failure is not None:
         raise failure
 
@@ -235,7 +239,8 @@ async def _import_archive(run: Run, archive: Archive) -> None:
                     await _check_may_fetch(run)
                     checked_at = time.monotonic()
                 await asyncio.to_thread(_spool_entries, spool, page)
-        await _write_files(run, spool)
+        if await _write_files(run, spool):
+            run.imported.append(archive)
 
 
 async def _fetch_from(run: Run, connection: Connection) -> None:
@@ -302,28 +307,48 @@ def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
     )
 
 
-async def _write_files(run: Run, spool: Spool) -> None:
-    """Writes slot by slot, so that readers see each file as soon as it is whole."""
-    shelf, schema = Shelf(run.platform.blobs, run.library), run.source.info.schema
+async def _write_files(run: Run, spool: Spool) -> bool:
+    """Writes slot by slot, so that readers see each file as soon as it is whole; whether all could be written.
+
+    An object type of which a file cannot be read is left out and told, and its files stay as they are: the operator
+    may put that one back, and the cursors and archives stay for the next sync.
+    """
+    unwritten = set()
     for object_type in spool.object_types():
-        async with run.platform.database.transaction() as db:
-            files = await files_of_type(db, run.account, object_type)
         try:
-            merge = await asyncio.to_thread(plan_merge, spool, object_type, partial(_kept, shelf, schema, files))
-        except BlobNotFound:
-            async with run.platform.database.transaction() as db:
-                await _require_wanted(db, run)  # The account was deleted meanwhile, or else a file is missing.
-            raise
-        for slot in merge.slots:
-            async with run.platform.database.transaction() as db:
-                await _require_wanted(db, run)
-                await _require_access(db, run)
-                existing = await slot_files(db, run.account, slot)
-                keeps = partial(merge.keeps, slot)
-                written = await asyncio.to_thread(
-                    shelf.write_slot, run.account.id, schema, existing, merge.entries(slot), keeps
-                )
-                await record_files(db, run.account, slot, schema, written)
+            await _write_type(run, spool, object_type)
+        except UnreadableBlob as error:
+            unwritten.add(object_type)
+            await _report(run, error)
+    run.unwritten |= unwritten
+    run.is_whole = run.is_whole and not unwritten
+    return not unwritten
+
+
+async def _write_type(run: Run, spool: Spool, object_type: int) -> None:
+    shelf, schema = Shelf(run.platform.blobs, run.library), run.source.info.schema
+    async with run.platform.database.transaction() as db:
+        files = await files_of_type(db, run.account, object_type)
+    merge = await asyncio.to_thread(plan_merge, spool, object_type, partial(_kept, shelf, schema, files))
+    for slot in merge.slots:
+        async with run.platform.database.transaction() as db:
+            await _require_wanted(db, run)
+            await _require_access(db, run)
+            existing = await slot_files(db, run.account, slot)
+            keeps = partial(merge.keeps, slot)
+            written = await asyncio.to_thread(
+                shelf.write_slot, run.account.id, schema, existing, merge.entries(slot), keeps
+            )
+            await record_files(db, run.account, slot, schema, written)
+
+
+async def _report(run: Run, error: UnreadableBlob) -> None:
+    """Tells the operator of a blob that cannot be read. Raises Stopped or TryAgain if it was erased or replaced."""
+    if await report_unreadable(run.platform, error):
+        return
+    async with run.platform.database.transaction() as db:
+        await _require_wanted(db, run)
+    raise TryAgain(PAUSES[0]) from error
 
 
 def _kept(shelf: Shelf, schema: ObjectSchema, files: Sequence[File]) -> Iterator[tuple[Slot, Entry]]:
@@ -346,7 +371,8 @@ async def _finish(run: Run, failure: SourceFailure | None) -> None:
             await discard_archive(db, run.library.id, archive.id)
         if failure is None and await archives_to_import(db, account):
             return
-        sync.outcome, sync.error = outcome_of(failure, run.skipped, run.left_out)
+        skipped = [*run.skipped, *(Skipped(object_type, *UNWRITTEN) for object_type in sorted(run.unwritten))]
+        sync.outcome, sync.error = outcome_of(failure, skipped, run.left_out)
         sync.finished_at = account.updated_at = datetime.now(UTC)
         if failure is None:
             cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}

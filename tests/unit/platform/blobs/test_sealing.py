@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privateshare.platform.blobs.cloud import CloudBlobs
-from privateshare.platform.blobs.sealed import SealedReader, put_sealed, read_sealed
+from privateshare.platform.blobs.sealed import SealedReader, UnreadableBlob, check_ends, put_sealed, read_sealed
 from privateshare.platform.blobs.sealing import (
     CHUNK_BYTES,
     HEADER_BYTES,
@@ -204,8 +204,10 @@ def test_a_cut_blob_is_noticed_by_who_reads_to_its_end(end: int) -> None:
     """A sealed blob that lost its end does not read to a shorter end."""
     store = CloudBlobs("memory:///")
     put(store, "blob", [sealed(3 * CHUNK_BYTES)[:end]])
-    with pytest.raises(SealBroken):
+    with pytest.raises(UnreadableBlob, match="blob: "):
         SealedReader(store, "blob", KEY, CONTEXT).read()
+    with pytest.raises(UnreadableBlob, match="blob: "):
+        check_ends(store, "blob", KEY, CONTEXT)
 
 
 def test_blobs_are_stored_sealed() -> None:
@@ -215,5 +217,8 @@ def test_blobs_are_stored_sealed() -> None:
     assert put_sealed(store, "blob", KEY, CONTEXT, [data]) == sealed_size(len(data)) == store.size("blob")
     assert b"".join(read_sealed(store, "blob", KEY, CONTEXT)) == data
     assert b"private" not in b"".join(store.read("blob"))
-    with pytest.raises(SealBroken):
+    check_ends(store, "blob", KEY, CONTEXT)
+    with pytest.raises(UnreadableBlob):
         b"".join(read_sealed(store, "blob", KEY, b"another blob"))
+    with pytest.raises(UnreadableBlob, match="missing"):
+        read_sealed(store, "another", KEY, CONTEXT)

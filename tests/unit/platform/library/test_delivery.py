@@ -66,7 +66,7 @@ def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
 
 def read(shelf: Shelf, files: list[File], may: Readable) -> dict[str, list[str]]:
     """The ids of what a session gets, by file."""
-    listed = {entry.name: entry.object_count for entry in list_files(shelf, files, may)}
+    listed = {entry.name: entry.object_count for entry in list_files(shelf, files, may).entries}
     deliveries = {file.name: deliver(shelf, file, may) for file in files if file.name in listed}
     found = {
         name: [thing["id"] for thing in orjson.loads(b"".join(delivery.chunks))]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privateshare.platform.blobs.cloud import CloudBlobs
-from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import File
 from privateshare.platform.library import files
 from privateshare.platform.library.encoding import array_texts, at_rest, compressed, delivered, json_array, plain
@@ -259,7 +259,7 @@ def test_files_are_sealed_for_their_library_and_place(slot: Slots) -> None:
     writer = slot.shelf.blobs.writer(stolen)
     writer.write(raw)
     writer.commit()
-    with pytest.raises(SealBroken):
+    with pytest.raises(UnreadableBlob):
         slot.shelf.objects(File(account_id=ACCOUNT, blob=stolen))
     mine = slot.shelf.library
     for key, keys in (
@@ -268,7 +268,7 @@ def test_files_are_sealed_for_their_library_and_place(slot: Slots) -> None:
         (mine.key, {ACCOUNT: None}),
     ):
         stranger = replace(slot.shelf, library=OpenLibrary(mine.id, key, keys))
-        with pytest.raises(SealBroken):
+        with pytest.raises(UnreadableBlob):
             stranger.objects(file)
     with pytest.raises(AccountGone):
         replace(slot.shelf, library=OpenLibrary(mine.id, mine.key)).objects(file)

@@ -1,0 +1,285 @@
+"""What is listed and cannot be read: the operator is told, and the app too, once and for all."""
+
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from privateshare import DataUnreadable, UserAccessToken
+from privateshare.platform.db.tables import Account, File, PushedFile, StoredFile
+from privateshare.platform.library.files import Shelf, record_files
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.spool import Slot
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import operator_platform
+from privateshare.sdk.tokens import Token
+from privateshare.sources.entries import entry_of
+from privateshare.sources.registry import all_sources
+from tests.flow.people import SPOTIFY, People
+from tests.flow.served import Served, serving
+from tests.flow.test_metrics import TOKEN, scraped
+from tests.flow.test_sdk import client_of
+from tests.flow.test_wire_pushing import IMPORT, descriptor
+from tests.flow.test_wire_sessions import QUERY, read, triggered, wait_until_over
+from tests.flow.test_wire_storage import cloud
+from tests.flow.wire import REDIRECT_URI, Tokens, Wire, check_error, query_of
+
+COUNTER = re.compile(r"^privateshare_unreadable_files_total (\S+)$", re.MULTILINE)
+PLAYS = 406
+Damage = Callable[[Path], object]
+
+
+@dataclass
+class Watched:
+    """A platform with its metrics on, whose disk the test can reach."""
+
+    served: Served
+    people: People
+
+    def blob(self, key: str) -> Path:
+        return self.served.data / "blobs" / key
+
+    def alarms(self) -> float:
+        found = COUNTER.search(scraped(self.served.origin))
+        assert found is not None
+        return float(found[1])
+
+    def told(self, blob: str) -> str:
+        """The newest line of the log about a blob."""
+        lines = [line for line in self.served.log.read_text().splitlines() if blob in line and "cannot be read" in line]
+        assert "error" in lines[-1]
+        return lines[-1]
+
+
+@pytest.fixture(scope="module")
+async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Watched]:
+    data = tmp_path_factory.mktemp("damaged") / "data"
+    with serving(data, environment={"PRIVATESHARE_METRICS_TOKEN": TOKEN}) as served:
+        async with operator_platform(Settings(data=data, database_pool_size=5)) as platform:
+            yield Watched(served, People(platform, served.origin))
+
+
+@pytest.fixture(scope="module")
+async def wire(watched: Watched) -> Wire:
+    return await watched.people.contract()
+
+
+@dataclass
+class Lent:
+    """What a person lends, and an app that reads it."""
+
+    wire: Wire
+    tokens: Tokens
+    session: str
+    files: dict[str, File]
+    account: str
+
+    def get(self, name: str) -> httpx2.Response:
+        return self.wire.get(f"{QUERY}/{self.session}/{name}", access_token=self.tokens.access)
+
+
+@pytest.fixture
+async def lent(watched: Watched, wire: Wire) -> Lent:
+    tokens, session = await watched.people.user(wire)
+    wait_until_over(wire, tokens, session)
+    return await files_of(watched, wire, tokens, session)
+
+
+async def files_of(watched: Watched, wire: Wire, tokens: Tokens, session: str) -> Lent:
+    """The files that a session lists, by name, and the account that they are of."""
+    library = await watched.people.library_of(tokens)
+    async with watched.people.platform.database.session() as db:
+        files = {file.name: file for file in await db.scalars(select(File).where(File.library_id == library))}
+        account = (await db.scalars(select(Account.public_id).where(Account.library_id == library))).one()
+    return Lent(wire, tokens, session, files, account)
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def changed(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def of_another_key(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:1] + os.urandom(len(content) - 1))
+
+
+@pytest.mark.parametrize("damage", [missing, empty, cut, changed, of_another_key])
+async def test_a_damaged_file_is_an_alarm_and_a_final_error(watched: Watched, lent: Lent, damage: Damage) -> None:
+    """Protocol 13: 410, on which no client tries again; the log names whose it is and where, and the rest is read."""
+    name, *others = lent.files
+    blob, before = lent.files[name].blob, watched.alarms()
+    damage(watched.blob(blob))
+    for times in (1, 2):
+        check_error(lent.get(name), 410, "DataUnreadable")
+        assert watched.alarms() == before + times
+    line = watched.told(blob)
+    assert str(lent.files[name].library_id) in line
+    assert lent.account in line
+    assert lent.get(others[0]).status_code == 200
+    listed = lent.wire.get(f"{QUERY}/{lent.session}", access_token=lent.tokens.access).json()
+    assert name in {entry["name"] for entry in listed["fileList"]}
+
+
+async def test_a_list_that_looks_into_files_is_not_ended_by_one(watched: Watched, lent: Lent) -> None:
+    """Protocol 5.2, 6.1: a limit of time that cuts through files; what is damaged is listed too, so that it is told."""
+    name = max(lent.files, key=lambda name: lent.files[name].object_count)
+    month = int(lent.files[name].month or 0)
+    moment = int(datetime(month // 100, month % 100, 10, tzinfo=UTC).timestamp())
+    missing(watched.blob(lent.files[name].blob))
+    session = triggered(lent.wire, lent.tokens, sourceFetch=False, scope={"timeRanges": [{"from": moment}]})
+    listed = wait_until_over(lent.wire, lent.tokens, session)["fileList"]
+    counts = {entry["name"]: entry["objectCount"] for entry in listed}
+    assert counts.pop(name) == 0
+    assert len(counts) > 1
+    assert all(counts.values())
+    check_error(lent.wire.get(f"{QUERY}/{session}/{name}", access_token=lent.tokens.access), 410, "DataUnreadable")
+
+
+@pytest.fixture
+async def large(watched: Watched, lent: Lent) -> Lent:
+    """The same with one file alone, which is large and does not compress."""
+    platform, schema = watched.people.platform, all_sources()[SPOTIFY].info.schema
+    library_id = await watched.people.library_of(lent.tokens)
+    async with platform.database.transaction() as db:
+        account = (await db.scalars(select(Account).where(Account.library_id == library_id))).one()
+        shelf = Shelf(platform.blobs, await open_library(db, platform, library_id))
+        things = [{"entityid": f"19_{n}", "createddate": 0, "text": os.urandom(50_000).hex()} for n in range(60)]
+        entries = [entry_of(schema, thing) for thing in things]
+        await record_files(db, account, Slot(PLAYS, 197001), schema, shelf.write_slot(schema, [], entries))
+    found = await files_of(watched, lent.wire, lent.tokens, lent.session)
+    return replace(found, files={name: file for name, file in found.files.items() if file.size > 5_000_000})
+
+
+async def test_a_large_file_that_was_cut_is_told_before_it_is_sent(watched: Watched, large: Lent) -> None:
+    """Its ends are looked at first, so that its reader gets an error and not half a file."""
+    ((name, file),) = large.files.items()
+    assert large.get(name).status_code == 200
+    path = watched.blob(file.blob)
+    whole = path.read_bytes()
+    for content in (whole[:-1], whole[: len(whole) // 2], whole[:1000], whole + b"x"):
+        path.write_bytes(content)
+        check_error(large.get(name), 410, "DataUnreadable")
+
+
+async def test_damage_within_a_large_file_breaks_its_stream_off(watched: Watched, large: Lent) -> None:
+    """A client notices that the file did not arrive whole; when it tries again it is told plainly."""
+    ((name, file),) = large.files.items()
+    before = watched.alarms()
+    changed(watched.blob(file.blob))
+    with pytest.raises(httpx2.RemoteProtocolError):
+        large.get(name)
+    assert watched.alarms() == before + 1
+    assert large.account in watched.told(file.blob)
+    check_error(large.get(name), 410, "DataUnreadable")
+    with client_of(large.wire, retries=2) as app, pytest.raises(DataUnreadable):
+        app.read_file(large.session, name, access_of(large.tokens))
+
+
+def access_of(tokens: Tokens) -> UserAccessToken:
+    """The tokens of a wire as the SDK has them."""
+    until = time.time() + 3600
+    return UserAccessToken(Token(tokens.access, until), Token(tokens.refresh, until), "user", "consent")
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+@pytest.mark.parametrize("damage", [missing, cut])
+async def test_a_pushed_file_too(watched: Watched, size: int, damage: Damage) -> None:
+    """Protocol 10.3."""
+    write = await watched.people.contract(kind="write", partner="Lost")
+    raw = await watched.people.contract(kind="read-raw", partner="Lost")
+    pusher, _ = await watched.people.user(write, sources=())
+    library = await watched.people.library_of(pusher)
+    tokens, session = await watched.people.user(raw, sources=(), library_id=library)
+    sent = write.post(IMPORT, access_token=pusher.access, content=os.urandom(size), headers=descriptor(write))
+    assert sent.status_code == 200
+    async with watched.people.platform.database.session() as db:
+        blob = (await db.scalars(select(PushedFile.blob).where(PushedFile.library_id == library))).one()
+    damage(watched.blob(blob))
+    name = raw.get(f"{QUERY}/{session}", access_token=tokens.access).json()["fileList"][0]["name"]
+    check_error(raw.get(f"{QUERY}/{session}/{name}", access_token=tokens.access), 410, "DataUnreadable")
+    assert str(library) in watched.told(blob)
+
+
+@pytest.mark.parametrize("damage", [missing, cut, empty])
+async def test_a_stored_file_too(watched: Watched, wire: Wire, damage: Damage) -> None:
+    """Protocol 11.3, 11.5: in the form of storage's errors."""
+    storage = str(wire.post("storage").json()["id"])
+    assert cloud(wire, "POST", storage, "/file", content=b"x" * 1000).status_code == 201
+    async with watched.people.platform.database.session() as db:
+        blob = (await db.scalars(select(StoredFile.blob).where(StoredFile.storage_id == storage))).one()
+    damage(watched.blob(blob))
+    answer = cloud(wire, "GET", storage, "/file")
+    assert (answer.status_code, answer.json()["error"]) == (410, "DataUnreadable")
+    assert storage in watched.told(blob)
+
+
+async def test_a_sync_writes_all_but_what_it_cannot_merge(watched: Watched, lent: Lent) -> None:
+    """Protocol 6.1: the account says of which type not all could be written; the damaged file stays as it is."""
+    name = next(iter(lent.files))
+    file = lent.files[name]
+    path = watched.blob(file.blob)
+    cut(path)
+    others = [other for other in lent.files.values() if other.object_type != file.object_type]
+    missing_too = watched.blob(others[0].blob)
+    kept = path.read_bytes()
+    session = triggered(lent.wire, lent.tokens)
+    listed = wait_until_over(lent.wire, lent.tokens, session)
+    (account,) = listed["status"]["details"].values()
+    assert (account["state"], account["error"]["code"]) == ("partial", "DataUnreadable")
+    (told,) = account["error"]["objectTypeErrors"]
+    assert (told["objectType"], told["error"]["code"]) == (file.object_type, "DataUnreadable")
+    assert path.read_bytes() == kept
+    assert missing_too.exists()
+    assert len(listed["fileList"]) == len(lent.files)
+
+
+async def test_the_sdk_reads_the_rest_and_does_not_try_again(watched: Watched, wire: Wire) -> None:
+    """One request for the damaged file, and one error for the app."""
+    with client_of(wire) as app:
+        asked = app.get_authorize_url(REDIRECT_URI)
+        code = await watched.people.consent(query_of(asked.url)["code"], sources=(SPOTIFY,))
+        token = app.exchange_code_for_token(code, asked.code_verifier)
+        whole = app.read_all_files(asked.session, token, on_file_data=lambda _: None).result()
+        tokens = Tokens(token.access_token.value, "", {"consentid": token.consent_id})
+        lent = await files_of(watched, wire, tokens, asked.session.key)
+        name = next(iter(lent.files))
+        missing(watched.blob(lent.files[name].blob))
+        before = watched.alarms()
+        result = app.read_all_files(asked.session, token, on_file_data=lambda _: None).result()
+    (error,) = result.errors
+    assert (error.name, type(error.error)) == (name, DataUnreadable)
+    assert result.files == whole.files - 1
+    assert watched.alarms() == before + 1
+
+
+async def test_what_was_put_back_is_read_again(watched: Watched, lent: Lent) -> None:
+    """Once the operator has repaired a file that was found missing at its beginning, reading it works."""
+    name = next(iter(lent.files))
+    path = watched.blob(lent.files[name].blob)
+    content: Any = path.read_bytes()
+    missing(path)
+    check_error(lent.get(name), 410, "DataUnreadable")
+    path.write_bytes(content)
+    assert read(lent.wire, lent.tokens, lent.session, name)[0]
