@@ -18,10 +18,11 @@ from time import monotonic
 from privateshare.errors import TooManyRequests
 
 PATIENCE_SECONDS = 60.0  # that clients wait for an answer
-MAX_WAITING = 20_000  # in one queue, of all callers: each takes some 20 KB of memory
+MAX_WAITING = 20_000  # in one queue, of all callers: each takes some 35 KB of memory
 MEASURED = 512  # the newest requests, by which the rate of a caller's queue is measured
-ENOUGH_MEASURED, ENOUGH_SECONDS = 128, 5.0  # before that nobody is refused for a rate
-LONGEST_RETRY_SECONDS = 600.0
+SAMPLE_SECONDS, SAMPLES = 3.0, 10  # the best of so many samples of a rate counts
+STORM = 2  # when so many arrive for each that is served, the rate tells nothing: to take them in is work too
+LONGEST_RETRY_SECONDS = 300.0
 
 Turn = asyncio.Future[None]
 """Done once its request has a place."""
@@ -93,7 +94,7 @@ class FairQueue:
             self._lines.move_to_end(following)
             self._shrink(following, line)
             if not turn.done():  # else its task was cancelled
-                line.served.append(self._clock())
+                line.note_served(self._clock())
                 self._give_place(following, turn)
 
     def _next_caller(self) -> Hashable | None:
@@ -113,6 +114,7 @@ class FairQueue:
         """Raise TooManyRequests if the line is too long; if only all lines together are, the longest gives way."""
         if line.seconds(self._clock()) > self._patience:
             raise self._refusal(line)
+        line.note_arrival()
         if self.waiting < self._max_waiting:
             return
         longest_of, longest = max(self._lines.items(), key=lambda item: len(item[1].waiting))
@@ -138,8 +140,25 @@ class _Line:
 
     def __init__(self, began: float) -> None:
         self.waiting: OrderedDict[Turn, None] = OrderedDict()
-        self.served = deque([began], maxlen=MEASURED)  # when; at first, since when they wait
+        self._served = deque([began], maxlen=MEASURED)  # when; at first, since when they wait
+        self._began = self._sampled = began
+        self._arrivals_in_sample = self._served_in_sample = 0
+        self._samples: deque[tuple[float, float]] = deque(maxlen=SAMPLES)  # when each ended, and its rate
         self._told: list[float] = []  # when those that were refused were told to come back, a heap
+
+    def note_arrival(self) -> None:
+        """Measure: one more waits."""
+        self._arrivals_in_sample += 1
+
+    def note_served(self, now: float) -> None:
+        """Measure: one of them got a place."""
+        self._served.append(now)
+        self._served_in_sample += 1
+        if now - self._sampled < SAMPLE_SECONDS:
+            return
+        if self._arrivals_in_sample <= STORM * self._served_in_sample:
+            self._samples.append((now, self._served_in_sample / (now - self._sampled)))
+        self._sampled, self._arrivals_in_sample, self._served_in_sample = now, 0, 0
 
     def seconds(self, now: float) -> float:
         """Estimate how long a request that joins now will wait; 0 while there is nothing to tell by."""
@@ -153,13 +172,14 @@ class _Line:
         """
         while self._told and self._told[0] <= now:
             heappop(self._told)
-        rate = self._rate(now) or 1.0
-        wait = max(1.0, (len(self.waiting) + len(self._told) + 1) / rate - ahead)
+        wait = max(1.0, (len(self.waiting) + len(self._told) + 1) / (self._rate(now) or 1.0) - ahead)
         heappush(self._told, now + wait)
         return wait
 
     def _rate(self, now: float) -> float | None:
-        served, since = len(self.served) - 1, now - self.served[0]
-        if served < ENOUGH_MEASURED and since < ENOUGH_SECONDS:
-            return None
-        return max(served, 1) / max(since, 0.001)
+        """Return how many were served in a second, by the best of the newest samples; without any, over all."""
+        oldest = now - SAMPLE_SECONDS * SAMPLES
+        rates = [rate for ended, rate in self._samples if ended >= oldest]
+        if rates or now - self._began < PATIENCE_SECONDS:
+            return max(rates, default=None)
+        return max(len(self._served) - 1, 1) / (now - self._served[0])

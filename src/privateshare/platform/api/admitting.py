@@ -27,7 +27,7 @@ PAGES, STATIC, CLOUD = "/apps/", "/apps/saas/static/", "/cloud/"
 QUERY = "/permission-access/query/"
 WITHOUT_PLACE = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}  # cheap, and wanted when all else is busy
 SLOWEST_READER_SECONDS = 60.0  # for one piece of a streamed answer
-CHECKING_SECONDS = 0.005  # of signatures, before others have their turn
+CHECKING_SECONDS = 0.001  # of signatures, before others have their turn
 IPV6_NETWORK_BITS = 64  # what one caller has of addresses
 
 
