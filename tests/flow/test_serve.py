@@ -207,7 +207,13 @@ async def test_database_of_ones_own(short_path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("url", "named"),
-    [("postgresql://me:hidden@127.0.0.1:1/mine", "127.0.0.1"), ("hidden", "DATABASE_URL must be like")],
+    [
+        ("postgresql://me:hidden@127.0.0.1:1/mine", "127.0.0.1"),
+        ("postgresql://me:hidden@127.0.0.1:99999/mine", "99999"),
+        ("postgresql://me:hidden@127.0.0.1:0/mine", "port"),
+        ("postgresql://me:hidden@127.0.0.1:hidden/mine", "DATABASE_URL must be like"),
+        ("hidden", "DATABASE_URL must be like"),
+    ],
 )
 def test_a_database_that_cannot_be_reached_is_told_in_a_line(tmp_path: Path, url: str, named: str) -> None:
     """With what to look at, and without its password."""

@@ -85,7 +85,7 @@ async def _prepare_database(settings: Settings, url: str) -> None:
         finally:
             await database.close()
         await asyncio.to_thread(upgrade, url, bind_libraries=partial(bind_older_libraries, settings=settings))
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
         raise ConfigurationError("DATABASE_URL must be like postgresql://user:password@host/database") from error
     except OperationalError as error:  # its own words name host, user and database, and never the password
         reason = str(error.orig).splitlines()[0]

@@ -16,6 +16,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 import httpx2
 import orjson
 
+from privateshare.protocol.addresses import is_web_address
 from privateshare.sources.contract import JsonObject
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -119,14 +120,16 @@ def asks_to_wait(response: httpx2.Response) -> int:
 
 
 def is_safe(address: str) -> bool:
-    """Whether what goes to an address cannot be read on the way: https, or this machine."""
+    """Whether it is an address, and what goes there cannot be read on the way: https, or this machine."""
+    if not is_web_address(address):
+        return False
     parts = urlsplit(address)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return parts.scheme == "https" or parts.hostname in LOOPBACK
 
 
 def same_origin(one: str, other: str) -> bool:
     """Whether two addresses are of the same scheme, host and port."""
-    return _origin(one) == _origin(other)
+    return is_web_address(one) and is_web_address(other) and _origin(one) == _origin(other)
 
 
 def _origin(address: str) -> tuple[str, str | None, int | None]:

@@ -50,3 +50,41 @@ def test_secrets_hide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLOB_URL", "s3://hunter2")
     monkeypatch.setenv("PRIVATESHARE_MASTER_KEY", "hunter2")
     assert "hunter2" not in repr(load_settings())
+
+
+@pytest.mark.parametrize("origin", ["https://share.example.org/", "http://127.0.0.1:8790", "https://host/below/"])
+def test_an_origin_is_an_address(origin: str) -> None:
+    """It may be below a path; the slash at its end does not matter."""
+    assert load_settings(origin=origin).origin == origin.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("share.example.org", "https://", "https:///below", "https://host:0", "https://host:99999", "ftp://host"),
+        *("https://user@host", "https://host/?x=1", "https://host/#x", "https://ho st"),
+    ],
+)
+def test_an_origin_that_is_none_is_refused(origin: str) -> None:
+    """At the start, in place of links that lead nowhere."""
+    with pytest.raises(ConfigurationError, match=r"origin: .*must be an address"):
+        load_settings(origin=origin)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999, "http"])
+def test_a_port_to_listen_on_is_one(port: object) -> None:
+    """0 is any that is free."""
+    with pytest.raises(ConfigurationError, match="port"):
+        load_settings(port=port)
+    assert load_settings(port=0).port == 0
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["https://", "https:///r4", "https://:443/r4", "https://host:0/r4", "https://host:99999/r4", "https://?r4"],
+)
+def test_a_fhir_server_without_a_host_is_refused(base_url: str) -> None:
+    """At the start, in one line, in place of a source that never works."""
+    server = {"id": 9100, "name": "City Hospital", "base_url": base_url, "client_id": "share"}
+    with pytest.raises(ConfigurationError, match=r"fhir_servers\.0\.base_url: .*must be an address"):
+        load_settings(fhir_servers=(server,))

@@ -56,6 +56,11 @@ def skipped(server: Scripted) -> Skipped:
         {"id": 9099},
         {"base_url": "http://fhir.example.org"},
         {"base_url": "ftp://127.0.0.1"},
+        {"base_url": "https:///r4"},
+        {"base_url": "https://fhir.example.org:0/r4"},
+        {"base_url": "https://fhir.example.org:99999/r4"},
+        {"base_url": "https://fhir.example.org/r4?tenant=1"},
+        {"base_url": "https://me:hush@fhir.example.org/r4"},
         {"resource_types": ["Observation", "Nonsense"]},
         {"resource_types": []},
         {"version": "r5"},
@@ -112,6 +117,10 @@ def test_the_configuration_is_asked_for_once_an_hour(server: Scripted) -> None:
         GOOD | {"authorization_endpoint": "javascript:alert(1)"},
         GOOD | {"authorization_endpoint": ["https://a.example"]},
         GOOD | {"revocation_endpoint": "http://a.example"},
+        GOOD | {"token_endpoint": "https:///token"},
+        GOOD | {"token_endpoint": "https://a.example:0/token"},
+        GOOD | {"token_endpoint": "https://a.example:99999/token"},
+        GOOD | {"authorization_endpoint": "https://[a/authorize"},
     ],
 )
 def test_a_configuration_that_is_no_use_is_broken(server: Scripted, told: Any) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from privateshare.platform.consent.wording import N_, Kinds, Words
 from privateshare.platform.db.tables import Contract
+from privateshare.protocol.addresses import is_web_address
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.contract_document import ContractTimeRange, DataRequest, Resources
 from privateshare.protocol.messages import ServiceGroupScope
@@ -80,15 +80,6 @@ def _links(resources: Resources, words: Words) -> list[tuple[str, str]]:
         (resources.terms, N_("Terms")),
     )
     return [(words.say(label), url) for url, label in found if len(url) <= MAX_TEXT and is_web_address(url)]
-
-
-def is_web_address(url: str) -> bool:
-    """Tell whether a link to this address is safe: it is a web address, and runs no code."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in {"https", "http"} and bool(parts.hostname)
 
 
 # --- which data ---

@@ -49,7 +49,9 @@ class FhirServerSettings(BaseModel):
     @classmethod
     def _is_safe(cls, value: str) -> str:
         if not is_safe(value):
-            raise ValueError("must begin with https://, or be on this machine")
+            raise ValueError("must be an address such as https://fhir.example.org/r4; http only on this machine")
+        if "?" in value or "#" in value:
+            raise ValueError("must have no query and no fragment")
         return value.rstrip("/")
 
     @field_validator("name")
