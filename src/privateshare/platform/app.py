@@ -33,6 +33,7 @@ from privateshare.platform.consent.error_pages import render_page_error
 from privateshare.platform.consent.pages import Detour
 from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.metrics import CountCalls
+from privateshare.platform.readiness import Readiness
 from privateshare.platform.runtime import Platform
 
 UNSIGNED = [Depends(count_unsigned)]
@@ -51,6 +52,7 @@ def create_app(platform: Platform) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.state.platform = platform
+    app.state.readiness = Readiness(platform)
     app.openapi = partial(describe, app, platform.settings.origin)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit)
     app.add_middleware(Admit, admission=platform.admission, known_keys=platform.known_keys)

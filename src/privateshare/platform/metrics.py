@@ -1,6 +1,7 @@
 """What an operator may watch: numbers about calls, syncs and the queue, and nothing about anybody. For Prometheus."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.platform.admission import Admission
 from privateshare.platform.db.tables import DoomedKey
+from privateshare.platform.sync.clock import is_doubted
 
 SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -57,6 +59,11 @@ class Metrics:
         self._doomed_keys = Gauge(
             "privateshare_doomed_keys", "Keys of erased libraries, still to be destroyed.", registry=self._registry
         )
+        self._clock_doubted = Gauge(
+            "privateshare_clock_doubted",
+            "1 while the clock is far from the newest time that the database knows.",
+            registry=self._registry,
+        )
         self._jobs = Gauge("privateshare_jobs", "Jobs in the queue.", ("task", "status"), registry=self._registry)
 
     def count_call(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -79,6 +86,7 @@ class Metrics:
 
     async def expose(self, db: AsyncSession) -> bytes:
         """All numbers in Prometheus' text format."""
+        self._clock_doubted.set(await is_doubted(db, datetime.now(UTC)))
         self._jobs.clear()
         for task, status, number in await db.execute(_QUEUE):
             self._jobs.labels(task, status).set(number)

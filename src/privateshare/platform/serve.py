@@ -97,7 +97,7 @@ def _free_port(settings: Settings) -> int:
 
 
 async def _work(platform: Platform) -> None:
-    add_tasks(platform)
+    periodic = add_tasks(platform)
     alone = platform.settings.database_url is None  # whoever worked before us is dead
     await recover_jobs(platform, silent_seconds=0 if alone else DEAD_AFTER_SECONDS)
     while True:
@@ -109,12 +109,14 @@ async def _work(platform: Platform) -> None:
                 delete_jobs="successful",
             )
         )
+        parts = [worker, asyncio.create_task(periodic.worker())]
         try:
-            await asyncio.wait([worker])
+            ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:  # when cancelled: a worker without a database would try for long
-            worker.cancel()
-            await asyncio.wait([worker], timeout=STOP_SECONDS + ABORT_SECONDS)
-        log.warning("the worker lost its database, and starts again", error=repr(worker.exception()))
+            for part in parts:
+                part.cancel()
+            await asyncio.wait(parts, timeout=STOP_SECONDS + ABORT_SECONDS)
+        log.warning("the worker lost its database, and starts again", error=repr(ended.pop().exception()))
         await asyncio.sleep(RESTART_SECONDS)
 
 

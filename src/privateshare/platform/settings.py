@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=0, description="Syncs that this process runs at once; 0 leaves them to others.")
     max_upload_bytes: int = Field(default=1024 * MEGABYTE, ge=1, description="The largest archive a person can upload.")
     max_push_bytes: int = Field(default=8192 * MEGABYTE, ge=1, description="The largest file an app can push or store.")
+    min_free_bytes: int = Field(
+        default=100 * MEGABYTE,
+        ge=0,
+        description="With less room on a disk that is written to, the platform says at /readyz that it is not ready.",
+    )
     signed_calls_per_minute: int = Field(default=30_000, ge=1, description="Signed calls, for each contract.")
     unsigned_calls_per_minute: int = Field(
         default=6_000, ge=1, description="Unsigned calls and consent pages, for each address they come from."

@@ -1,18 +1,23 @@
 """Whether this process lives, and whether it can serve."""
 
 from fastapi import APIRouter, Request
-from sqlalchemy import text
 
-from privateshare.platform.api.requests import platform_of
+from privateshare.platform.readiness import Readiness
 from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["health"])
 
 
 class Health(Wire):
-    """`status` is ok, or the answer is an error."""
+    """`status` is ok, or the answer is an error that says why."""
 
     status: str = "ok"
+
+
+class Ready(Health):
+    """`warnings` are what an operator should look at though the platform serves."""
+
+    warnings: list[str] | None = None
 
 
 @router.get("/healthz")
@@ -21,10 +26,9 @@ async def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz")
-async def readyz(request: Request) -> Health:
-    """The process answers and its database too."""
-    platform = platform_of(request)
-    async with platform.database.transaction() as db:
-        await db.execute(text("SELECT 1"))
-    return Health()
+@router.get("/readyz", response_model_exclude_none=True)
+async def readyz(request: Request) -> Ready:
+    """The process can serve: its database answers, there is room on its disks, its blob store can be written."""
+    readiness = request.app.state.readiness
+    assert isinstance(readiness, Readiness)
+    return Ready(warnings=await readiness.check() or None)

@@ -10,7 +10,7 @@ libraries ─ accounts ─ files                 what a person keeps; sealed wit
 journeys                                     a person's way through the consent pages
 authorization_codes, tokens                  hashes only
 sessions ─ session_syncs                     an app's reads
-signing_keys, nonces                         the platform's own
+signing_keys, nonces, clock_readings         the platform's own
 doomed_keys, doomed_blobs                    what is still to be destroyed of what was erased
 """
 
@@ -461,6 +461,16 @@ class Nonce(Table):
     status: Mapped[int | None]
     sealed_answer: Mapped[bytes | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ClockReading(Table):
+    """The newest time that can be believed, in one row; and if another is claimed, since when and until when it was."""
+
+    __tablename__ = "clock_readings"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    seen_at: Mapped[datetime]
+    doubted_from: Mapped[datetime | None]
+    doubted_at: Mapped[datetime | None]
 
 
 class DoomedKey(Table):

@@ -26,6 +26,7 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.library.erasure import destroy_doomed_keys
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.clock import is_doubted
 
 PAGE = 1000
 LOCK_MILLISECONDS = 5000
@@ -65,6 +66,8 @@ async def sweep_orphans(platform: Platform, age: timedelta = AGE) -> int:
     Blobs from before the database was made are left alone: an operator who started on the wrong database, or an empty
     one, must not lose what another one names.
     """
+    if await _is_clock_doubted(platform):
+        return 0
     end = datetime.now(UTC) - age
     start = await _first_moment(platform)
     found = 0
@@ -84,6 +87,8 @@ async def sweep_orphan_keys(platform: Platform, age: timedelta = AGE) -> int:
 
     The transaction that created them was rolled back. As with blobs, keys from before the database are left alone.
     """
+    if await _is_clock_doubted(platform):
+        return 0
     found, end = 0, datetime.now(UTC) - age
     names = platform.erasure_keys.store.names_between(await _first_moment(platform), end)
     while page := await asyncio.to_thread(lambda: list(islice(names, PAGE))):
@@ -113,6 +118,12 @@ async def _without_row(db: AsyncSession, names: Sequence[UUID]) -> list[UUID]:
     named = union_all(*(select(table.id).where(table.id.in_(names)) for table in (Library, Account)))
     known = set(await db.scalars(named))
     return [name for name in names if name not in known]
+
+
+async def _is_clock_doubted(platform: Platform) -> bool:
+    """Return whether what is young may look old: a blob that is being written has no row yet."""
+    async with platform.database.transaction() as db:
+        return await is_doubted(db, datetime.now(UTC))
 
 
 async def _first_moment(platform: Platform) -> datetime:

@@ -5,11 +5,13 @@ heartbeat and started again; a sync that lost its job, because the database was 
 another.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.periodic import PeriodicDeferrer, PeriodicRegistry, PeriodicTask
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,7 +26,13 @@ SWEEP_BLOBS = "sweep_blobs"
 ORPHANS = "sweep_orphans"
 RECOVER = "recover_jobs"
 DEAD_AFTER_SECONDS = 30  # three missed heartbeats
+LONGEST_PAUSE_SECONDS = 300  # no job is put off for longer
 
+# A job that a clock which was wrong put off for longer than any pause lasts.
+_HURRY = text("""
+UPDATE procrastinate_jobs SET scheduled_at = now()
+ WHERE task_name = :task AND status = 'todo' AND scheduled_at > now() + make_interval(secs => :longest)
+""")
 _LOST_SYNCS = text("""
 SELECT library_id, id, account_id
   FROM syncs
@@ -57,8 +65,22 @@ async def defer_sweep(db: AsyncSession, queue: App) -> None:
     await task.defer_async()
 
 
-def add_tasks(platform: "Platform") -> None:
-    """Teaches the platform's queue what its jobs do: for processes that work."""
+class SteadyDeferrer(PeriodicDeferrer):
+    """Has periodic tasks done when they are due by the clock, whatever jumps it makes.
+
+    What a clock that jumped forward left out is not made up for: after 400 days that would be two million jobs. Nor is
+    a time waited for that a clock which was wrong had already seen.
+    """
+
+    def get_previous_tasks(self, at: float) -> Iterable[tuple[PeriodicTask[Any, Any, Any], int]]:
+        """Give the tasks that are due, with the times that they are due for."""
+        oldest = at - self.max_delay
+        self.last_defers = {key: last for key, last in self.last_defers.items() if oldest <= last <= at}
+        return super().get_previous_tasks(at)
+
+
+def add_tasks(platform: "Platform") -> SteadyDeferrer:
+    """Teach the platform's queue what its jobs do, and return what has the periodic ones done: for those who work."""
     from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
     from privateshare.platform.sync.retries import SyncTries
     from privateshare.platform.sync.run import sync_account
@@ -70,7 +92,6 @@ def add_tasks(platform: "Platform") -> None:
     async def _sync(context: JobContext, library_id: str, sync_id: str) -> None:
         await sync_account(platform, UUID(library_id), UUID(sync_id), context.job.attempts + 1)
 
-    @queue.periodic(cron="*/10 * * * *")
     @queue.task(name=SWEEP)
     async def _sweep(timestamp: int) -> None:
         del timestamp
@@ -80,18 +101,21 @@ def add_tasks(platform: "Platform") -> None:
     async def _sweep_blobs() -> None:
         await sweep_doomed(platform)
 
-    @queue.periodic(cron="17 3 * * *")
     @queue.task(name=ORPHANS, queueing_lock=ORPHANS, lock=ORPHANS)
     async def _orphans(timestamp: int) -> None:
         del timestamp
         await sweep_orphans(platform)
         await sweep_orphan_keys(platform)
 
-    @queue.periodic(cron="* * * * * */15")
     @queue.task(name=RECOVER)
     async def _recover(timestamp: int) -> None:
         del timestamp
         await recover_jobs(platform)
+
+    periodic = PeriodicRegistry()  # type: ignore[no-untyped-call]
+    for task, cron in ((_sweep, "*/10 * * * *"), (_orphans, "17 3 * * *"), (_recover, "* * * * * */15")):
+        periodic.register_task(task=task, cron=cron, periodic_id="", configure_kwargs={})
+    return SteadyDeferrer(periodic)
 
 
 async def recover_jobs(platform: "Platform", silent_seconds: float = DEAD_AFTER_SECONDS) -> None:
@@ -102,6 +126,7 @@ async def recover_jobs(platform: "Platform", silent_seconds: float = DEAD_AFTER_
         await queue.job_manager.retry_job(job)
     await queue.job_manager.prune_stalled_workers(silent_seconds)
     async with platform.database.transaction() as db:
+        await db.execute(_HURRY, {"task": SYNC, "longest": LONGEST_PAUSE_SECONDS})
         for library_id, sync_id, account_id in await db.execute(_LOST_SYNCS, {"task": SYNC}):
             log.warning("a sync lost its job; it gets another", sync=str(sync_id))
             await defer_sync(db, queue, library_id, sync_id, account_id)

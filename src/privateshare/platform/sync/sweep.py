@@ -22,22 +22,33 @@ from privateshare.platform.grants.tokens import ONE_REFRESH
 from privateshare.platform.keystore.store import KeyStoreAway
 from privateshare.platform.library.erasure import destroy_doomed_keys, undo_journey
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.clock import LONGEST_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
 
 BATCH = 1000
 LINK_EXPIRED = "INVALID_CODE"  # protocol 8.3
-KEPT_AFTER_EXPIRY = timedelta(days=1)  # so that "is expired" can be told apart from "is invalid" for a while
+# "is expired" can be told apart from "is invalid" for a while, and a clock that is wrong by less deletes nothing good.
+KEPT_AFTER_EXPIRY = LONGEST_JUMP
 KEPT_FOR_RENEWAL = timedelta(days=365)  # an expired access token renews a lapsed grant (protocol 4.1, 4.4)
 KEPT_AFTER_END = timedelta(days=1)  # syncs and jobs; a session that just joined a sync has long been recorded
 
 log = structlog.get_logger()
 
 
-async def sweep(platform: Platform) -> None:
-    """One round."""
-    await _sweep_rows(platform)
+async def sweep(platform: Platform, now: datetime | None = None) -> None:
+    """One round. What is deleted by its age stays while the clock is doubted."""
+    moment = now or datetime.now(UTC)
+    async with platform.database.transaction() as db:
+        believed = await check_clock(db, moment)
+    if believed:
+        await _sweep_by_age(platform, moment)
+    await sweep_doomed(platform)
+
+
+async def _sweep_by_age(platform: Platform, now: datetime) -> None:
+    await _sweep_rows(platform, now)
     try:
-        await _sweep_journeys(platform)
+        await _sweep_journeys(platform, now)
     except KeyStoreAway as error:
         log.error("journeys that nobody finished wait: their keys cannot be destroyed now", reason=error.message)
     await platform.queue.job_manager.delete_old_jobs(
@@ -46,7 +57,6 @@ async def sweep(platform: Platform) -> None:
         include_cancelled=True,
         include_aborted=True,
     )
-    await sweep_doomed(platform)
 
 
 async def sweep_doomed(platform: Platform) -> None:
@@ -75,8 +85,7 @@ def _delete_blobs(platform: Platform, keys: list[str]) -> None:
             platform.blobs.delete_prefix(prefix)
 
 
-async def _sweep_rows(platform: Platform) -> None:
-    now = datetime.now(UTC)
+async def _sweep_rows(platform: Platform, now: datetime) -> None:
     async with platform.database.transaction() as db:
         await db.execute(delete(Nonce).where(Nonce.expires_at < now))
         for table in (AuthorizationCode, Reference, Session):
@@ -100,9 +109,9 @@ def _over_tokens(now: datetime) -> Delete:
     return delete(Token).where(Token.expires_at < now - KEPT_AFTER_EXPIRY, followed | ~renews)
 
 
-async def _sweep_journeys(platform: Platform) -> None:
+async def _sweep_journeys(platform: Platform, now: datetime) -> None:
     """A journey that nobody finished takes with it what it brought about."""
-    now, swept = datetime.now(UTC), BATCH
+    swept = BATCH
     while swept == BATCH:
         async with platform.database.transaction() as db:
             over = select(Journey).where(Journey.expires_at < now).limit(BATCH).with_for_update(skip_locked=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -74,6 +75,18 @@ async def test_journeys_under_way_end(database: str) -> None:
         ((found, *rest),) = await (await connection.execute(query)).fetchall()
     assert found != code_hash
     assert rest == [None, True, True, False]
+
+
+async def test_the_clock_begins_with_the_newest_time_that_is_stored(database: str) -> None:
+    """The first start with this step may be one with a wrong clock; an empty database knows no time yet."""
+    await asyncio.to_thread(upgrade, database, "0011")
+    moment = datetime(2024, 5, 6, tzinfo=UTC)
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await connection.execute("INSERT INTO signing_keys VALUES ('kid', '', '', %s)", (moment,))
+    await asyncio.to_thread(upgrade, database)
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        found = await (await connection.execute("SELECT seen_at, doubted_from FROM clock_readings")).fetchall()
+    assert found == [(moment, None)]
 
 
 UNINDEXED = """

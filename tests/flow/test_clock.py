@@ -1,0 +1,167 @@
+"""A clock that is wrong, forward or back, for seconds or for days, costs nobody their tokens or files."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import uuid4
+
+import httpx2
+import pytest
+from sqlalchemy import delete, func, select, text, update
+
+from privateshare.platform.app import create_app
+from privateshare.platform.blobs.store import put
+from privateshare.platform.db.tables import ClockReading, Consent, Journey, Nonce, Session, SigningKey, Token
+from privateshare.platform.grants.tokens import exchange_code, issue_code
+from privateshare.platform.runtime import Platform
+from privateshare.platform.settings import Settings
+from privateshare.platform.startup import running_platform
+from privateshare.platform.sync.clock import BELIEVED_AFTER, LONGEST_JUMP
+from privateshare.platform.sync.orphans import sweep_orphans
+from privateshare.platform.sync.queue import recover_jobs
+from privateshare.platform.sync.sweep import sweep
+from tests.flow.test_upkeep import begun
+from tests.flow.wire import b64, verifier
+
+YEAR = timedelta(days=400)
+ROUND = timedelta(minutes=10)  # between two sweeps
+KINDS = (Token, Session, Nonce, Journey)
+
+
+@pytest.fixture(scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """A platform that serves nobody, and sweeps when the test says so."""
+    data = tmp_path_factory.mktemp("clock") / "data"
+    async with running_platform(Settings(data=data, database_pool_size=5)) as (platform, _):
+        yield platform
+
+
+@dataclass
+class Kept:
+    """What there is that a clock could cost somebody."""
+
+    platform: Platform
+
+    async def counts(self) -> dict[str, int]:
+        async with self.platform.database.session() as db:
+            return {kind.__name__: await db.scalar(select(func.count()).select_from(kind)) or 0 for kind in KINDS}
+
+    async def doubted(self) -> tuple[bool, float]:
+        """Whether the readiness warns of the clock, and what the metric says."""
+        transport = httpx2.ASGITransport(create_app(self.platform))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+            answer = await http.get("/readyz")
+        assert answer.status_code == 200, answer.text
+        async with self.platform.database.session() as db:
+            told = (await self.platform.metrics.expose(db)).decode()
+        (line,) = (line for line in told.splitlines() if line.startswith("privateshare_clock_doubted "))
+        return "clock" in str(answer.json().get("warnings")), float(line.split()[1])
+
+
+@pytest.fixture
+async def kept(running: Platform) -> Kept:
+    """Tokens of a person, a session that waits, a journey that is not finished, a nonce: all of now."""
+    now = datetime.now(UTC)
+    async with running.database.transaction() as db:
+        for kind in (*KINDS, ClockReading):
+            await db.execute(delete(kind))
+    session = await begun(running)
+    async with running.database.transaction() as db:
+        consent = await db.get_one(Consent, session.consent_id)
+        secret = verifier()
+        lifetime = timedelta(minutes=10)
+        code = await issue_code(db, consent, b64(sha256(secret.encode()).digest()), now, lifetime)
+        await exchange_code(db, consent.contract_id, code, secret, now, running.settings)
+        journey = Journey(
+            code_hash=uuid4().bytes, contract_id=consent.contract_id, redirect_uri="", kind="authorize",
+            expires_at=now + timedelta(minutes=30),
+        )  # fmt: skip
+        soon = now + timedelta(minutes=10)
+        db.add_all([journey, Nonce(client_id="c", nonce="n", fingerprint=b"", expires_at=soon)])
+    await sweep(running, now)
+    return Kept(running)
+
+
+@pytest.mark.parametrize("wrong", [YEAR, -YEAR, 3 * LONGEST_JUMP, timedelta(days=30_000)])
+async def test_a_clock_that_is_wrong_for_seconds_costs_nothing(kept: Kept, wrong: timedelta) -> None:
+    """Neither ahead nor behind; the operator is told, and once it is right again everything goes on."""
+    before, now = await kept.counts(), datetime.now(UTC)
+    assert min(before.values()) > 0
+    for seconds in (0, 1, 600):
+        await sweep(kept.platform, now + wrong + timedelta(seconds=seconds))
+        assert await kept.counts() == before
+    await sweep(kept.platform, now)
+    assert await kept.counts() == before
+    await sweep(kept.platform, now + ROUND * 3)
+    assert (await kept.counts())["Nonce"] == 0
+
+
+async def test_a_clock_that_is_wrong_by_less_than_a_day_deletes_nothing_that_is_good(kept: Kept) -> None:
+    """What has expired is kept for as long as a jump may go unnoticed."""
+    before = await kept.counts()
+    await sweep(kept.platform, datetime.now(UTC) + LONGEST_JUMP - ROUND)
+    after = await kept.counts()
+    assert (after["Token"], after["Session"]) == (before["Token"], before["Session"])
+
+
+async def test_a_platform_that_was_off_for_long_sweeps_again_in_time(kept: Kept) -> None:
+    """Its clock is right though it jumped: it is believed once it has gone on steadily for some days."""
+    back = datetime.now(UTC) + YEAR
+    steps = int((BELIEVED_AFTER - ROUND) / timedelta(hours=6))
+    for step in range(steps + 1):
+        await sweep(kept.platform, back + step * timedelta(hours=6))
+        assert (await kept.counts())["Session"] > 0
+    await sweep(kept.platform, back + BELIEVED_AFTER)
+    assert (await kept.counts())["Session"] == 0
+    assert (await kept.counts())["Token"] == 0  # it can renew nothing either after more than a year
+
+
+async def test_a_clock_that_jumps_on_is_never_believed(kept: Kept) -> None:
+    """Days that went by in one jump are not days of going on steadily."""
+    before, moment = await kept.counts(), datetime.now(UTC) + YEAR
+    for _ in range(10):
+        await sweep(kept.platform, moment)
+        moment += BELIEVED_AFTER
+    assert await kept.counts() == before
+
+
+async def test_the_operator_is_told(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the log, at /readyz, in a metric; until the clock is right."""
+    assert await kept.doubted() == (False, 0.0)
+    async with kept.platform.database.transaction() as db:
+        await db.execute(update(ClockReading).values(seen_at=datetime.now(UTC) - YEAR))
+    assert await kept.doubted() == (True, 1.0)
+    capsys.readouterr()
+    await sweep(kept.platform)
+    assert "set the clock right" in capsys.readouterr().out
+    async with kept.platform.database.transaction() as db:
+        await db.execute(update(ClockReading).values(seen_at=datetime.now(UTC)))
+    await sweep(kept.platform)
+    assert await kept.doubted() == (False, 0.0)
+
+
+async def test_blobs_that_are_being_written_are_no_orphans_by_a_wrong_clock(kept: Kept) -> None:
+    """A blob is written before its row is: by a clock that is ahead it looks old and forgotten."""
+    platform = kept.platform
+    put(platform.blobs, "library/4f2a/file/young", [b"x"])
+    async with platform.database.transaction() as db:
+        await db.execute(update(SigningKey).values(created_at=datetime.now(UTC) - YEAR))
+        await db.execute(update(ClockReading).values(seen_at=datetime.now(UTC) - YEAR))
+    assert await sweep_orphans(platform, timedelta(0)) == 0
+    assert list(platform.blobs.keys("library/4f2a/")) == ["library/4f2a/file/young"]
+    async with platform.database.transaction() as db:
+        await db.execute(update(ClockReading).values(seen_at=datetime.now(UTC)))
+    assert await sweep_orphans(platform, timedelta(0)) == 1
+
+
+async def test_a_sync_that_was_put_off_by_a_wrong_clock_is_not_waited_for(kept: Kept) -> None:
+    """Its next try would come in 400 days, and all later sessions of the account would wait with it."""
+    platform = kept.platform
+    await begun(platform)
+    async with platform.database.transaction() as db:
+        await db.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '400 days'"))
+    await recover_jobs(platform)
+    async with platform.database.session() as db:
+        late = await db.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE scheduled_at > now()"))
+    assert late == 0
