@@ -13,6 +13,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.patience import GIVE_UP_SECONDS
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -34,7 +36,7 @@ async def visiting(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     """A page in a browser of its own: no cookies, nothing cached. Fails the test if a script of the page fails."""
     context = await browser.new_context(**options)
     page = await context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(GIVE_UP_SECONDS * 1000)
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.on("dialog", lambda dialog: failures.append(f"a dialog: {dialog.message}"))

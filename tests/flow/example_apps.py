@@ -17,12 +17,12 @@ import httpx2
 
 from privateshare import UserAccessToken
 from tests.flow.served import Served
+from tests.patience import GIVE_UP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "examples/README.md").read_text("utf-8"), re.DOTALL)
 REGISTER, EXPORT, RUN = BLOCKS
 APPS = ("fastapi_app", "flask_app", "django_app")
-READY_SECONDS = 60  # only so that a broken app fails the test; it takes about two
 ID = re.compile(r"\b[A-Za-z0-9]{32}\b")
 
 
@@ -126,12 +126,12 @@ def running(app: str, registered: Registered, folder: Path, **environment: str) 
         yield RunningApp(address, folder, log)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(GIVE_UP_SECONDS)
 
 
 def wait_for(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Returns once something answers at an address."""
-    give_up = time.monotonic() + READY_SECONDS
+    give_up = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < give_up:
         assert process.poll() is None, log.read_text()
         try:

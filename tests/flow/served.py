@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import GIVE_UP_SECONDS
+
 READY = re.compile(r"https?://[^\s]+(?=\s)")  # all of it: it may be read while it is written
-READY_SECONDS = 60  # only so that a broken server fails the test; it takes about one
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def serving(
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(GIVE_UP_SECONDS)
 
 
 def free_port() -> int:
@@ -57,7 +58,7 @@ def free_port() -> int:
 
 
 def _address(process: "subprocess.Popen[str]", log: Path) -> str:
-    give_up = time.monotonic() + READY_SECONDS
+    give_up = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < give_up:
         if found := READY.search(log.read_text()):
             return found[0].rstrip("/.")

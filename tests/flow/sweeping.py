@@ -7,8 +7,7 @@ from sqlalchemy import func, select
 from privateshare.platform.db.tables import DoomedBlob
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sweep import sweep
-
-GIVE_UP_SECONDS = 30
+from tests.patience import GIVE_UP_SECONDS
 
 
 async def sweep_whole(platform: Platform) -> None:

@@ -18,6 +18,7 @@ from privateshare.protocol import jwt
 from privateshare.version import VERSION
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import Wire, query_of
+from tests.patience import GIVE_UP_SECONDS
 
 COMMAND = [sys.executable, "-m", "privateshare"]
 
@@ -59,7 +60,7 @@ async def signed_in(home: Path, wire: Wire, people: People) -> Path:
     target = await people.return_target(query_of(url)["code"])
     page = httpx2.get(f"{target.redirect_uri}?success=true&code={code}&state={target.state}")
     assert "close this page" in page.text
-    assert process.wait(30) == 0
+    assert process.wait(GIVE_UP_SECONDS) == 0
     return home
 
 
@@ -157,7 +158,7 @@ async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, wh
     assert process.stderr is not None
     (process.stdout if what == "login" else process.stderr).readline()
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=GIVE_UP_SECONDS)
     assert process.returncode in ({130} if what == "login" else {130, 0})  # all may have been read by then
     assert "Traceback" not in told
     assert not list(tmp_path.glob(".*.part"))
@@ -181,7 +182,7 @@ def test_declining_is_told_and_a_foreign_answer_passed_over(signed_in: Path):
     assert httpx2.get(back.copy_set_param("state", "foreign")).status_code == 200
     assert process.poll() is None
     assert "Nothing was shared" in httpx2.get(back).text
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=GIVE_UP_SECONDS)
     idle.close()
     assert process.returncode == 1
     assert json.loads(told)["error"]["code"] == "USER_CANCEL"

@@ -1,6 +1,5 @@
 """Connecting a source with an export archive: whole and checked, or not at all."""
 
-import asyncio
 import io
 import json
 import socket
@@ -26,6 +25,7 @@ from tests.flow.served import Served, serving
 from tests.flow.sweeping import sweep_whole
 from tests.flow.test_wire_sessions import read, wait_until_over
 from tests.flow.wire import Wire
+from tests.patience import until
 
 SYNTHEA = Path(__file__).parent.parent / "data" / "synthea" / "patient-1.json.gz"
 MEGABYTE = 1024 * 1024
@@ -196,12 +196,6 @@ def nameless_files(served: Served) -> list[str]:
         with suppress(FileNotFoundError):
             found.append(str(descriptor.readlink()))
     return [path for path in found if path.startswith(str(served.data)) and path.endswith("(deleted)")]
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Waits until something is so; the test's time limit ends it otherwise."""
-    while not true():
-        await asyncio.sleep(0.02)
 
 
 def test_histories_are_json(tmp_path: Path) -> None:

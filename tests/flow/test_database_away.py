@@ -13,8 +13,9 @@ from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
 from tests.flow.served import serving
-from tests.flow.test_sync import GIVE_UP_SECONDS, SOME_FILES, contents, file_count
+from tests.flow.test_sync import SOME_FILES, contents, file_count
 from tests.flow.wire import check_error
+from tests.patience import GIVE_UP_SECONDS
 
 TIMEOUT_SECONDS = 20  # less than pools and drivers wait by themselves
 

@@ -13,8 +13,9 @@ from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.test_wire_pushing import IMPORT, descriptor
-from tests.flow.test_wire_storage import cloud, wait_for
+from tests.flow.test_wire_storage import cloud
 from tests.flow.wire import check_error
+from tests.patience import wait_for
 
 ROOM = 1_500_000
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="another process's limits are Linux's to set")

@@ -49,9 +49,9 @@ from tests.flow.served import Served
 from tests.flow.sweeping import sweep_whole
 from tests.flow.test_wire_sessions import wait_until_over
 from tests.flow.wire import Tokens, Wire, check_error
+from tests.patience import GIVE_UP_SECONDS
 from tests.s3 import serving_s3
 
-GIVE_UP_SECONDS = 30
 ACCOUNTS = "permission-access/accounts"
 
 

@@ -17,6 +17,7 @@ from examples.returning import ReturnAddress
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.test_sdk import client_of
 from tests.flow.wire import REDIRECT_URI, query_of
+from tests.patience import GIVE_UP_SECONDS
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "listening.ipynb"
 
@@ -33,7 +34,9 @@ def demo_folder(tmp_path: Path) -> Iterator[Path]:
 def run_demo(folder: Path) -> str:
     environment = {**os.environ, "DEMO_BROWSER": "0", "DEMO_FOLDER": str(folder), "COLUMNS": "100"}
     command = [sys.executable, "-m", "examples.demo"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=GIVE_UP_SECONDS
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -22,6 +22,7 @@ from tests.flow.example_apps import APPS, Registered, RunningApp, command_of, on
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.wire import query_of
+from tests.patience import GIVE_UP_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ class Visitor(Browser):
     """A person with a browser of their own, on the app's pages; on the platform's they have another."""
 
     def __init__(self, app: RunningApp) -> None:
-        self.http = httpx2.Client(timeout=60)
+        self.http = httpx2.Client(timeout=GIVE_UP_SECONDS)
         super().__init__(self.http)
         self.app = app
         self.go("/")
@@ -280,7 +281,7 @@ def test_a_missing_setting_is_named(name: str, registered: Registered, tmp_path:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GIVE_UP_SECONDS,
     )
     assert done.returncode != 0
     assert "missing in the environment: PRIVATESHARE_CONTRACT_ID, PRIVATESHARE_PRIVATE_KEY;" in done.stderr

@@ -1,7 +1,8 @@
 """A person who connected very many accounts."""
 
-import time
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert
@@ -16,10 +17,11 @@ from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Identity
 from privateshare.sources.registry import all_sources
 from tests.flow.people import SPOTIFY, People
+from tests.flow.served import Served
 from tests.flow.test_wire_sessions import QUERY
 
 
-async def test_a_person_with_very_many_accounts_is_answered_soon(people: People, platform: Platform):
+async def test_a_person_with_very_many_accounts_is_answered_soon(people: People, platform: Platform, served: Served):
     """Protocol 6.1: where a session stands takes time by the account, not by its square or cube."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
@@ -38,7 +40,13 @@ async def test_a_person_with_very_many_accounts_is_answered_soon(people: People,
         waits = [{"session_id": session.row.id, "sync_id": row["id"], "library_id": library.id} for row in rows]
         await db.execute(insert(SessionSync), waits)
         session.row.consent_id, session.row.library_id, session.row.started_at = consent.id, library.id, now
-    began = time.monotonic()
+    began = cpu_seconds(served)
     listed = wire.get(f"{QUERY}/{session.key}", access_token=tokens.access).json()
     assert len(listed["status"]["details"]) == 300
-    assert time.monotonic() - began < 2
+    assert cpu_seconds(served) - began < 2  # the processor's, which others cannot take
+
+
+def cpu_seconds(served: Served) -> float:
+    """What the server has used of the processor, its threads included."""
+    user, system = Path(f"/proc/{served.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -20,6 +20,7 @@ from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform, running_platform
 from tests.flow.files import files_below
+from tests.patience import GIVE_UP_SECONDS
 
 OLD, NEW = (b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 STATE = "SELECT (SELECT count(*) FROM signing_keys), (SELECT min(version_num) FROM alembic_version)"
@@ -60,7 +61,7 @@ async def start(wanted: Settings) -> None:
 def serve(data: Path) -> str:
     """What `privateshare serve` says that does not start."""
     command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=GIVE_UP_SECONDS)
     assert ended.returncode == 1, ended.stdout + ended.stderr
     (line,) = ended.stderr.splitlines()
     return line

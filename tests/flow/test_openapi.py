@@ -31,6 +31,7 @@ from tests.flow.routes import PAGES, repeats_newer, routes_of
 from tests.flow.served import Served
 from tests.flow.test_wire_sessions import wait_until_over
 from tests.flow.wire import Tokens, Wire, ps512
+from tests.patience import GIVE_UP_SECONDS
 
 CHECKS = (not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance)
 QUICK, THOROUGH = 6, 100  # cases for each operation
@@ -240,7 +241,7 @@ async def test_people_can_read_the_description(
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
         await page.goto(f"{served.origin}/docs")
-        await expect(page.locator(".opblock")).to_have_count(len(operations(document)), timeout=20_000)
+        await expect(page.locator(".opblock")).to_have_count(len(operations(document)), timeout=GIVE_UP_SECONDS * 1000)
         await page.locator("#operations-oauth-v1_7_authorize .opblock-summary-control").click()
         await expect(page.get_by_text("code_challenge_method")).to_be_visible()
         await expect(page.get_by_text("Try it out")).to_have_count(0)

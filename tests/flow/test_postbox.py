@@ -25,8 +25,9 @@ from privateshare.protocol import jwt
 from tests.flow.people import People
 from tests.flow.test_races import blobs
 from tests.flow.test_wire_legacy import sealed
-from tests.flow.test_wire_storage import multipart, wait_for
+from tests.flow.test_wire_storage import multipart
 from tests.flow.wire import Tokens, Wire, check_error
+from tests.patience import wait_for
 
 FORM = {"Content-Type": "multipart/form-data; boundary=the-boundary"}
 

@@ -19,6 +19,7 @@ from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import FolderInUse, running_platform
 from tests.flow.served import Served, serving
+from tests.patience import GIVE_UP_SECONDS
 
 ROOT = os.geteuid() == 0
 
@@ -58,7 +59,7 @@ def test_stops_cleanly_and_carries_on(tmp_path: Path, number: signal.Signals) ->
     with serving(data) as first:
         before = key_ids(first)
         first.process.send_signal(number)
-        assert first.process.wait(30) == 0
+        assert first.process.wait(GIVE_UP_SECONDS) == 0
         assert "Traceback" not in first.log.read_text()
         assert not (data / "postgres" / "cluster" / "postmaster.pid").exists()
     with serving(data) as second:
@@ -73,7 +74,7 @@ def test_stopped_while_it_starts(tmp_path: Path) -> None:
         while process.poll() is None and not (data / "postgres" / "cluster.new").exists():
             time.sleep(0.001)
         process.send_signal(signal.SIGTERM)
-        told, _ = process.communicate(timeout=30)
+        told, _ = process.communicate(timeout=GIVE_UP_SECONDS)
     assert process.returncode == 0
     assert told == ""
     with FileLock(data / "postgres" / "lock") as lock:
@@ -107,7 +108,7 @@ def test_killed_alone(tmp_path: Path) -> None:
 @contextmanager
 def request_under_way(served: Served) -> Iterator[socket.socket]:
     """A connection on which the server waits for the two bytes of a request's body."""
-    with socket.create_connection(address(served), timeout=30) as connection:
+    with socket.create_connection(address(served), timeout=GIVE_UP_SECONDS) as connection:
         start = "POST /v1.7/oauth/authorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n"
         connection.sendall(f"{start}Expect: 100-continue\r\n\r\n".encode())
         assert connection.recv(1000).startswith(b"HTTP/1.1 100")
@@ -136,7 +137,7 @@ def test_request_under_way_is_answered(tmp_path: Path) -> None:
                 time.sleep(0.001)
             connection.sendall(b"{}")
             assert connection.recv(1000).startswith(b"HTTP/1.1 400")
-        assert served.process.wait(30) == 0
+        assert served.process.wait(GIVE_UP_SECONDS) == 0
 
 
 def test_second_signal_kills(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_second_signal_kills(tmp_path: Path) -> None:
         while is_listening(served):
             time.sleep(0.001)
         served.process.send_signal(signal.SIGINT)
-        assert served.process.wait(30) == -signal.SIGINT
+        assert served.process.wait(GIVE_UP_SECONDS) == -signal.SIGINT
 
 
 def test_ends_when_its_postgres_dies(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_ends_when_its_postgres_dies(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(data) as served:
         os.kill(postgres_pid(data), signal.SIGKILL)
-        assert served.process.wait(30) == 1
+        assert served.process.wait(GIVE_UP_SECONDS) == 1
         assert "PostgreSQL ended with status -9" in served.log.read_text()
 
 

@@ -25,9 +25,9 @@ from tests.flow.served import serving
 from tests.flow.sweeping import sweep_whole
 from tests.flow.test_wire_sessions import read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
+from tests.patience import GIVE_UP_SECONDS
 
 SOME_FILES = 5
-GIVE_UP_SECONDS = 60
 
 
 @asynccontextmanager

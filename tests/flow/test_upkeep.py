@@ -39,9 +39,9 @@ from privateshare.sources.spotify.source import Spotify
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
 from tests.flow.wire import b64, ps512
+from tests.patience import GIVE_UP_SECONDS
 
 DAYS = timedelta(days=2)
-GIVE_UP_SECONDS = 60
 SYNC_JOB = "task_name = 'sync_account'"
 
 

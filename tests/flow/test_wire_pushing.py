@@ -18,6 +18,7 @@ from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.test_wire_sessions import QUERY, triggered
 from tests.flow.wire import Tokens, Wire, check_error, ps512, unsealed
+from tests.patience import wait_for
 
 IMPORT = "permission-access/import"
 
@@ -172,7 +173,10 @@ def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens
     def blobs() -> set[Path]:
         return {path for path in files_below(platform.settings.data / "blobs") if path.parent.name == "pushed"}
 
-    before, stored = names(), blobs()
+    def arriving() -> set[Path]:
+        return set((platform.settings.data / "blobs" / ".aside").iterdir())
+
+    before, stored, aside = names(), blobs(), arriving()
     address = urlsplit(write.origin)
     head = (
         f"POST /v1.7/{IMPORT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n"
@@ -181,11 +185,8 @@ def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens
     )
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(head.encode() + b"x" * 3_000_000)
-        time.sleep(0.5)
-    for _ in range(50):
-        if blobs() == stored:
-            break
-        time.sleep(0.1)
+        wait_for(lambda: arriving() - aside)
+    wait_for(lambda: arriving() <= aside)
     assert names() == before
     assert blobs() == stored
 

@@ -21,6 +21,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import Tokens, Wire, check_error, unb64, unsealed
+from tests.patience import GIVE_UP_SECONDS, wait_for
 
 QUERY = "permission-access/query"
 TRIGGER = "permission-access/trigger"
@@ -40,14 +41,16 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
 
 def wait_until_over(wire: Wire, tokens: Tokens, session: str) -> dict[str, Any]:
     """The file list of a session once nothing runs any more."""
-    for _ in range(300):
+    listed: dict[str, Any] = {}
+
+    def is_over() -> bool:
         answer = wire.get(f"{QUERY}/{session}", access_token=tokens.access)
         assert answer.status_code == 200, answer.text
-        listed: dict[str, Any] = answer.json()
-        if listed["status"]["state"] not in ("running", "pending"):
-            return listed
-        time.sleep(0.1)
-    raise AssertionError("the session did not end")
+        listed.update(answer.json())
+        return listed["status"]["state"] not in ("running", "pending")
+
+    wait_for(is_over)
+    return listed
 
 
 def triggered(wire: Wire, tokens: Tokens, **options: Any) -> str:
@@ -138,7 +141,7 @@ def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]):
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     address = urlsplit(wire.origin)
     head = f"GET /v1.7/{QUERY}/{session}/{name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=GIVE_UP_SECONDS) as connection:
         connection.sendall(f"{head}Authorization: Bearer {wire.jwt(access_token=tokens.access)}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert b"\r\nx-metadata: " in answer.partition(b"\r\n\r\n")[0]

@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.wire import Wire, check_error, ps512
+from tests.patience import GIVE_UP_SECONDS, wait_for
 
 FORM_TYPE = "multipart/form-data; boundary=the-boundary"
 
@@ -74,7 +75,7 @@ def raw_request(wire: Wire, method: str, storage: str, path: str, headers: dict[
     target = f"/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}{path}"
     sent = {"Host": address.netloc, "Authorization": bearer(wire), "Connection": "close"} | headers
     head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=GIVE_UP_SECONDS) as connection:
         connection.sendall(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode())
         yield connection
 
@@ -233,14 +234,6 @@ def multipart(parts: list[tuple[str, str | None, bytes]]) -> bytes:
         named = f'name="{name}"' + (f'; filename="{filename}"' if filename else "")
         body += f"--the-boundary\r\nContent-Disposition: form-data; {named}\r\n\r\n".encode() + content + b"\r\n"
     return body + b"--the-boundary--\r\n"
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it is so."""
-    give_up = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
 
 
 def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str):

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from tests.patience import GIVE_UP_SECONDS
+
 CHARACTERS = string.ascii_letters + string.digits
 REDIRECT_URI = "https://app.example/return?kept=1"
 
@@ -64,7 +66,7 @@ class Wire:
     contract_id: str
     key: RSAPrivateKey
     version: str = "v1.7"
-    http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=60))
+    http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=GIVE_UP_SECONDS))
 
     @property
     def client_id(self) -> str:

@@ -70,6 +70,8 @@ def obey(hospital: Hospital, command: str, said: dict[str, Any]) -> Any:
             setattr(desk if hasattr(desk, name) else hospital, name, value)
     elif command == "told":
         return desk.told
+    elif command == "waiting":
+        return hospital.waiting + desk.waiting
     elif command == "live":
         return sum(not grant.revoked for grant in desk.grants)
     elif command == "requests":

@@ -23,6 +23,9 @@ PAGE = """<!doctype html><title>Hospital</title><body data-page="hospital"><h1>S
 <button data-action="decline">No</button></form>"""
 
 
+LOOK_SECONDS = 0.01  # while something is held
+
+
 @dataclass
 class Registered(ClientMixin):  # type: ignore[misc]
     """The platform, as it is registered here."""
@@ -97,7 +100,8 @@ class Desk:
     revokes: bool = True
     codes: dict[str, Code] = field(default_factory=dict)
     grants: list[Grant] = field(default_factory=list)
-    seconds_to_give_tokens: float = 0.0
+    holds_tokens: bool = False
+    waiting: int = 0  # for these tokens
     told: list[str] = field(default_factory=list)  # grant types and revocations, as they happened
 
     def grant_of(self, access_token: str) -> Grant | None:
@@ -113,7 +117,10 @@ def authorization_app(desk: Desk) -> Flask:
     client = Registered()
 
     def save_token(token: dict[str, Any], asked: Any) -> None:
-        time.sleep(desk.seconds_to_give_tokens)
+        desk.waiting += 1
+        while desk.holds_tokens:
+            time.sleep(LOOK_SECONDS)
+        desk.waiting -= 1
         desk.told.append(asked.payload.grant_type)
         patient = asked.user
         expires_at = time.time() + desk.seconds

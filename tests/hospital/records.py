@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tests.hospital import TYPES
-from tests.hospital.authorization import Desk
+from tests.hospital.authorization import LOOK_SECONDS, Desk
 
 Records = dict[str, dict[str, dict[str, Any]]]
 """Resources by type and id."""
@@ -30,7 +30,8 @@ class Hospital:
         self.failures: dict[str, list[tuple[int, dict[str, str], str]]] = {}
         self.page_size = 100
         self.foreign_links = False
-        self.seconds_to_answer = 0.0
+        self.holds_answers = False  # to what is sent, once it is on record
+        self.waiting = 0  # for these answers
 
     def keep(self, patient: str, resource: dict[str, Any]) -> str:
         """Puts a resource on record; its id."""
@@ -67,7 +68,12 @@ def fhir_app(hospital: Hospital, configuration: dict[str, Any]) -> FHIRStarter:
         request.state.patient = grant.patient
         response = await answer(request)
         if request.method == "POST":
-            await asyncio.sleep(hospital.seconds_to_answer)
+            hospital.waiting += 1
+            try:
+                while hospital.holds_answers:
+                    await asyncio.sleep(LOOK_SECONDS)
+            finally:
+                hospital.waiting -= 1
         return response
 
     return app

@@ -1,7 +1,8 @@
 """A person with a record at a hospital, who signs in there in a browser without JavaScript and lends it to an app."""
 
-import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,10 +135,11 @@ def kept(city: Hospital) -> list[dict[str, Any]]:
     return found
 
 
-async def comes_to(happened: Any) -> bool:
-    """Whether it happens within some seconds."""
-    for _ in range(100):
-        if happened():
-            return True
-        await asyncio.sleep(0.05)
-    return False
+@contextmanager
+def held(city: Hospital, what: str) -> Iterator[None]:
+    """While this holds the hospital gives no "answers" to what is sent to it, or no "tokens"."""
+    city.do("set", **{f"holds_{what}": True})
+    try:
+        yield
+    finally:
+        city.do("set", **{f"holds_{what}": False})

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from tests.flow.live.lending import (
     PUSH,
     Patient,
     again,
-    comes_to,
+    held,
     kept,
     shared,
     shown,
@@ -36,6 +35,7 @@ from tests.flow.people import People
 from tests.flow.served import serving
 from tests.flow.wire import Wire, check_error, query_of
 from tests.hospital.running import Hospital
+from tests.patience import until
 
 
 def test_a_resource_reaches_the_hospital_once(writer: Patient, city: Hospital) -> None:
@@ -101,12 +101,12 @@ def test_a_hospital_that_is_busy_took_nothing(writer: Patient, city: Hospital) -
 async def test_a_repeat_waits_for_the_first(writer: Patient, city: Hospital) -> None:
     """While the hospital has not answered nobody knows whether it keeps the resource: a repeat is told to wait."""
     before, token = len(kept(city)), writer.wire.jwt(access_token=writer.tokens.access)
-    city.do("set", seconds_to_answer=1.5)
-    first = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
-    await asyncio.sleep(0.7)
-    assert "under way" in check_error(writer.push(OBSERVATION, jwt=token), 503, "Unavailable")
+    with held(city, "answers"):
+        first = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
+        await until(lambda: city.do("waiting") == 1)
+        repeat = await asyncio.to_thread(writer.push, OBSERVATION, jwt=token)
+        assert "under way" in check_error(repeat, 503, "Unavailable")
     answer = await first
-    city.do("set", seconds_to_answer=0)
     assert answer.status_code == 201
     assert writer.push(OBSERVATION, jwt=token).json() == answer.json()
     assert len(kept(city)) == before + 1
@@ -120,13 +120,12 @@ async def test_a_platform_that_dies_in_between_pushes_nothing_twice(city: Hospit
             wire = await asking_contract(People(platform, dying.origin), kind="write", document=PUSHING)
         writer = shared(wire, "&sourceType=push")
         before, token = len(kept(city)), wire.jwt(access_token=writer.tokens.access)
-        city.do("set", seconds_to_answer=5)
-        pushing = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
-        assert await comes_to(lambda: len(kept(city)) == before + 1)
-        dying.process.kill()
-        with pytest.raises(httpx2.TransportError):
-            await pushing
-        city.do("set", seconds_to_answer=0)
+        with held(city, "answers"):
+            pushing = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
+            await until(lambda: len(kept(city)) == before + 1)
+            dying.process.kill()
+            with pytest.raises(httpx2.TransportError):
+                await pushing
     with serving(tmp_path / "data", environment=environment) as again_:
         wire.origin = again_.origin
         check_error(writer.push(OBSERVATION, jwt=token), 503, "Unavailable")
@@ -165,17 +164,14 @@ async def test_a_hospital_that_is_slow_to_give_tokens_slows_nobody_else(writer: 
     """However many wait for its tokens, other calls are answered; and when it gives one, all of them go on."""
     before = len(kept(city))
     city.do("end", what="access")
-    city.do("set", seconds_to_give_tokens=4)
     with ThreadPoolExecutor(40) as threads:
-        pushes = [threads.submit(writer.push, OBSERVATION) for _ in range(40)]
-        await asyncio.sleep(1.5)
-        began = time.monotonic()
-        assert accounts(writer.wire, writer.tokens.access)
-        took = time.monotonic() - began
-    city.do("set", seconds_to_give_tokens=0)
-    assert {push.result().status_code for push in pushes} == {201}
+        with held(city, "tokens"):
+            pushes = [threads.submit(writer.push, OBSERVATION) for _ in range(40)]
+            await until(lambda: city.do("waiting") > 0)
+            assert accounts(writer.wire, writer.tokens.access)
+            assert not any(push.done() for push in pushes)
+        assert {push.result().status_code for push in pushes} == {201}
     assert len(kept(city)) == before + 40
-    assert took < 1.5
 
 
 def test_nobody_else_pushes(writer: Patient, person: Patient, writing: Wire) -> None:

@@ -8,11 +8,12 @@ from sqlalchemy import select
 
 from privateshare.platform.db.tables import Account
 from tests.flow.consenting import accounts, ask
-from tests.flow.live.lending import Patient, again, at_hospital, comes_to, fhir_servers, shown, sign_in, withdrawn
+from tests.flow.live.lending import Patient, again, at_hospital, fhir_servers, shown, sign_in, withdrawn
 from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.wire import query_of
 from tests.hospital.running import Hospital
+from tests.patience import until
 
 
 def test_a_token_that_ended_is_renewed_once(person: Patient, city: Hospital) -> None:
@@ -82,19 +83,19 @@ async def test_deleting_an_account_revokes_its_tokens(person: Patient, city: Hos
     )
     assert (answer.status_code, answer.json()) == (200, {})
     assert accounts(person.wire, person.tokens.access) == []
-    assert await comes_to(lambda: city.do("live") == live - 1)
+    await until(lambda: city.do("live") == live - 1)
 
 
 async def test_erasing_a_person_revokes_their_tokens(person: Patient, city: Hospital) -> None:
     """Protocol 7.5: so does deleting the person, and declining after having signed in."""
     live = city.do("live")
     assert person.wire.call("DELETE", "user", access_token=person.tokens.access).status_code == 200
-    assert await comes_to(lambda: city.do("live") == live - 1)
+    await until(lambda: city.do("live") == live - 1)
     browser = at_hospital(ask(person.wire))
     sign_in(browser)
     assert city.do("live") == live
     browser.submit("decline")
-    assert await comes_to(lambda: city.do("live") == live - 1)
+    await until(lambda: city.do("live") == live - 1)
 
 
 async def test_an_operator_who_erases_a_person_revokes_their_tokens(

@@ -9,7 +9,8 @@ import pytest
 from privateshare import AsyncPrivateShare, File, FileError, FileIntegrityError, NetworkError, PrivateShare
 from privateshare.protocol import jwt
 from privateshare.sdk.tokens import Token, UserAccessToken
-from tests.unit.sdk.scripted import HOLD_SECONDS, KEY, Scripted, content, file_list, scripted
+from tests.patience import GIVE_UP_SECONDS
+from tests.unit.sdk.scripted import KEY, Scripted, content, file_list, scripted
 
 END = time.time() + 86_400
 TOKEN = UserAccessToken(Token("access", END), Token("refresh", END), "user", "consent")
@@ -109,16 +110,16 @@ def test_a_file_that_grows_while_others_are_read_is_read_again():
 
 def test_stopping_does_not_wait_for_a_list_that_the_platform_holds():
     """It ends soon, and as it should."""
-    platform = Scripted(lambda _: file_list(NAMES, "running"))
+    platform = Scripted(lambda _: file_list(NAMES, "running"), hold=20)
     with scripted(platform), client_of(platform) as app:
         read = threading.Semaphore(0)
         reading = app.read_all_files("session", TOKEN, on_file_data=lambda _: read.release())
         for _ in NAMES:
-            assert read.acquire(timeout=20)
+            assert read.acquire(timeout=GIVE_UP_SECONDS)
         began = time.monotonic()
         reading.stop_polling()
         result = reading.result()
-        assert time.monotonic() - began < HOLD_SECONDS / 2
+        assert time.monotonic() - began < platform.hold / 2
         assert result.stopped
         assert result.files == len(NAMES)
 

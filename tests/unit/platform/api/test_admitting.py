@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from fastapi import FastAPI, Request
 from starlette.responses import Response, StreamingResponse
+from tests.patience import GIVE_UP_SECONDS
 
 from privateshare.platform.admission import Admission, current_visit, place_given_up
 from privateshare.platform.api import admitting
@@ -128,7 +129,7 @@ class Site:
 
     async def until(self, *working: str) -> None:
         """Waits until these, and no others, have been let in; and then a little, for those that must not be."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             while len(self.working) < len(working):
                 await asyncio.sleep(0)
         for _ in range(50):
@@ -138,7 +139,7 @@ class Site:
     async def end(self) -> None:
         """Lets everything go on, and checks that every place was given back."""
         self.go_on.set()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             await asyncio.gather(*(call.task for call in self.calls), return_exceptions=True)
         for queue in (*self.admission.queues().values(), self.admission.looks.queue):
             assert queue.waiting == 0
@@ -225,11 +226,11 @@ async def test_who_hangs_up_while_waiting_is_not_worked_for(site: Site, key: RSA
     gone, last = (site.send(FILE, signed(key), query=f"name={name}") for name in ("gone", "last"))
     await site.until("first")
     gone.hang_up()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         await gone.task
     assert (gone.sent, site.admission.apps.waiting) == ([], 1)
     site.go_on.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         await last.task
     assert (first.status, last.status, site.working) == (200, 200, ["first", "last"])
 
@@ -249,7 +250,7 @@ async def test_a_body_that_is_awaited_takes_no_place(site: Site, key: RSAPrivate
     waiting.incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
     slow.incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
     site.go_on.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         await asyncio.gather(slow.task, waiting.task)
     assert (slow.status, waiting.status) == (200, 200)
 
@@ -263,7 +264,7 @@ async def test_waiting_for_others_takes_no_place(site: Site, key: RSAPrivateKey)
     await site.until(*["outside"] * 5, "inside")
     outside[0].hang_up()
     site.go_on.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         await asyncio.gather(*(call.task for call in outside))
     assert site.done.count("outside") == 5
 
@@ -277,7 +278,7 @@ async def test_a_stream_takes_a_place_of_its_own_kind(site: Site, key: RSAPrivat
     site.send(FILE, signed(key), query="name=call")
     await site.until(*["stream"] * 3, "call")
     streams[1].hang_up()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         await streams[1].task
         site.go_on.set()
         await streams[2].task
@@ -302,7 +303,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off(
         if message["type"] == "http.response.body":
             await asyncio.Event().wait()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(GIVE_UP_SECONDS):
         await site.app(scope, incoming.get, take_nothing)  # type: ignore[arg-type]
 
 
@@ -315,7 +316,7 @@ async def test_who_would_wait_too_long_is_told_when_to_come(path: str) -> None:
             site.send(path, query=f"name={number}")
         await site.until("0")
         refused = site.send(path)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(GIVE_UP_SECONDS):
             await refused.task
         assert refused.status == 429
         assert refused.headers["x-error-code"] == "TooManyRequests"
