@@ -1,5 +1,6 @@
 """What surrounds every request: an id, safe headers, a bound on its body, and the platform's own address."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from privateshare.protocol.addresses import ONBOARD_PATH
 
 ANSWERED_EVERYWHERE = ("/healthz", "/readyz", "/metrics")  # for who looks after the process, by whatever address
 MAX_BODY_BYTES = 1 << 20  # of a body that is read into memory; what `body_stream` gives is not
+MAX_BODY_SECONDS = 60.0  # from its first byte on
 
 _FORWARDED_HOST = re.compile(r"host=\"?([^\";,]*)", re.IGNORECASE)  # RFC 7239
 
@@ -56,18 +58,26 @@ def add_safe_headers(headers: MutableHeaders, request_id: str) -> None:
 
 
 class BodyLimit:
-    """ASGI middleware: refuses a body of more than MAX_BODY_BYTES, but for those that are taken as a stream."""
+    """ASGI middleware: refuses a body that is too large or takes too long, but for those that are taken as a stream.
+
+    Whoever sends many bodies and ends none of them fills no memory for long.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.setdefault("state", {})
-        received = 0
+        received, is_whole, give_up = 0, False, asyncio.get_running_loop().time() + MAX_BODY_SECONDS
 
         async def receive_some() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_whole
+            try:
+                async with asyncio.timeout_at(None if is_whole or state.get("streamed") else give_up):
+                    message = await receive()
+            except TimeoutError as error:
+                raise HTTPException(408, f"The body took longer than {MAX_BODY_SECONDS:.0f} s to arrive") from error
+            is_whole = not message.get("more_body")
             received += len(message.get("body", b""))
             if received > MAX_BODY_BYTES and not state.get("streamed"):
                 raise HTTPException(413, f"The body is larger than the {MAX_BODY_BYTES} bytes that are allowed")
