@@ -74,7 +74,7 @@ async def add_files(people: People, token: UserAccessToken) -> None:
 
     def write(number: int) -> list[WrittenFile]:
         things = ({"entityid": f"19_{number}_{n}", "createddate": 0, "text": "x" * 100} for n in range(20))
-        return shelf.write_slot(schema, [], [entry_of(schema, thing) for thing in things])
+        return shelf.write_slot(account.id, schema, [], [entry_of(schema, thing) for thing in things])
 
     for start in range(0, FILES, BATCH):
         numbers = range(start, start + BATCH)

@@ -167,7 +167,7 @@ async def large(watched: Watched, lent: Lent) -> Lent:
         shelf = Shelf(platform.blobs, await open_library(db, platform, library_id))
         things = [{"entityid": f"19_{n}", "createddate": 0, "text": os.urandom(50_000).hex()} for n in range(60)]
         entries = [entry_of(schema, thing) for thing in things]
-        await record_files(db, account, Slot(PLAYS, 197001), schema, shelf.write_slot(schema, [], entries))
+        await record_files(db, account, Slot(PLAYS, 197001), schema, shelf.write_slot(account.id, schema, [], entries))
     found = await files_of(watched, lent.wire, lent.tokens, lent.session)
     return replace(found, files={name: file for name, file in found.files.items() if file.size > 5_000_000})
 
