@@ -14,7 +14,7 @@ from privateshare.errors import InvalidAnswer
 
 SLOWEST_BYTES_PER_SECOND = 1024
 SHORT_EXCHANGE_TIMEOUTS = 30  # how many timeouts an exchange that is not a file may take in all
-MAX_HEADER_BYTES = 256 * 1024
+MAX_HEADER_BYTES = 128 * 1024
 SILENT, SLOW = "it sends nothing", "it sends or takes bytes too slowly"  # for errors
 
 

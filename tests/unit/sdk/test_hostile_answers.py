@@ -132,36 +132,31 @@ CLAIMS: dict[str, tuple[Make, Any]] = {
 
 # JSON that no field expects, as text: some of it no JSON at all
 ODD_TEXT = [
-    *("null", "true", "[]", "{}", '""', "0", "-1", "1.5", "1e999", "-1e999", "NaN", "Infinity", "-Infinity"),
     *(
+        "null",
+        "true",
+        "[]",
+        "{}",
+        '""',
+        "0",
+        "-1",
+        "1.5",
+        "1e999",
+        "NaN",
+        "-Infinity",
         "1" + "0" * 400,
         "1" + "0" * 5000,
-        "-0",
-        "1e-999",
+    ),
+    *(
         "9007199254740993",
         '"\\ud800"',
-        '"\\u0000"',
-        '"\x7f\x9b"',
-    ),
-    *(
+        '"\\u0000\x7f\x9b\u202e"',
         '"../../x"',
         '"' + "x" * 5000 + '"',
-        "[[[[[[[[[[1]]]]]]]]]]",
-        "[" * 2000 + "]" * 2000,
-        '{"a": {"b": {"c": 1}}}',
-    ),
-    *(
-        '{"a": 1, "a": 2}',
-        '"soon"',
-        '"\u202e"',
         "[null]",
-        "{",
-        "]",
-        "",
-        "'x'",
-        '{"__proto__": 1}',
-        '"\ud83d\ude00"',
+        '"soon"',
     ),
+    *("[" * 2000 + "]" * 2000, '{"a": {"b": {"c": 1}}}', '{"a": 1, "a": 2}', "{", ""),
 ]
 
 
@@ -199,7 +194,7 @@ def answers(answer: Any) -> Iterator[bytes]:
 
 def mangled(body: bytes) -> Iterator[bytes]:
     """The answer cut anywhere, and with bytes that do not belong to it."""
-    yield from (body[:end] for end in range(0, len(body), 1 + len(body) // 20))
+    yield from (body[:end] for end in range(0, len(body), 1 + len(body) // 10))
     for junk in (b"\xff", b"\xed\xa0\x80", b"\x00", b"\xef\xbb\xbf", b"\xff\xfe", b"["):
         yield from (junk + body, body + junk, body.replace(b"1", junk), body.decode().encode("utf-16"))
 
@@ -389,7 +384,7 @@ NAMES = st.one_of(
     ),
     standard=st.sampled_from(["digime", "fhir", "\x00"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_objects_are_tables_and_objects_or_an_error(things: list[Any], kind: str | None, name: str, standard: str):
     """Whatever a file holds: what can be a row is one."""
     metadata = FileMetadata.model_validate({"objectType": kind, "schema": {"standard": standard, "version": "1"}})
