@@ -169,6 +169,11 @@ async def test_over_https_cookies_stay_there(tmp_path: Path, origin: str, begins
         sent = {"Cookie": cookie.split(";")[0], "Host": "whatever.example"}
         location = answer.headers["location"]
         page = httpx2.get(f"http://127.0.0.1:{port}{location}", headers=sent)
+        for host in ("[", "a b", "evil.example:99999", "@"):  # nobody looks at it here
+            assert httpx2.get(url, headers={"Host": host}).headers["location"] == location
+            keys = httpx2.get(f"http://127.0.0.1:{port}/v1.7/jwks/oauth", headers={"Host": host})
+            assert keys.status_code == 200
+            assert httpx2.get(f"http://127.0.0.1:{port}/x", headers={"Host": host}).status_code == 404
     assert cookie.startswith(begins)
     assert "Secure" in cookie
     assert path in cookie

@@ -78,6 +78,7 @@ def test_another_name_is_not_answered(wire: Wire, host: str, target: str) -> Non
         "Host: localhost\nX-Forwarded-Host: localhost\nX-Forwarded-Host: evil.example",
         "Host: localhost\nForwarded: for=127.0.0.1;host=evil.example",
         'Host: localhost\nForwarded: for=127.0.0.1, for=10.0.0.1;Host="evil.example:443";proto=https',
+        "Host: localhost\nForwarded: host=localhost\nForwarded: host=evil.example",
     ],
 )
 def test_another_name_beside_this_machines_is_not_answered(wire: Wire, headers: str) -> None:

@@ -118,8 +118,8 @@ def _check_host(request: Request) -> None:
     """Raises InvalidRequest if no address is configured and the request does not name this machine."""
     if platform_of(request).settings.origin is not None:
         return
-    hosts, forwarded = request.headers.getlist("host"), request.headers.getlist("x-forwarded-host")
-    named = [*hosts, *forwarded, *_FORWARDED_HOST.findall(request.headers.get("forwarded", ""))]
+    hosts, forwarded = request.headers.getlist("host"), ",".join(request.headers.getlist("forwarded"))
+    named = [*hosts, *request.headers.getlist("x-forwarded-host"), *_FORWARDED_HOST.findall(forwarded)]
     if len(hosts) != 1 or not all(is_this_machine(host) for host in named):
         raise InvalidRequest(
             "This platform answers under names of its own machine alone. "
