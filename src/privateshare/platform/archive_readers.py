@@ -158,18 +158,22 @@ class _Reader:
         self._timer: threading.Timer | None = None
 
     def start(self) -> None:
-        """Starts the process and tells it what to do."""
+        """Starts the process and tells it what to do. Raises ReaderFailed."""
         size = self._archive.seek(0, io.SEEK_END)
         seconds = CPU_SECONDS + CPU_SECONDS_PER_MEGABYTE * size // MEGABYTE
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        self._process = subprocess.Popen(  # noqa: S603 - always the same command, without arguments of anybody
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            cwd=os.path.abspath(os.sep),
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - always the same command, without arguments of anybody
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                cwd=os.path.abspath(os.sep),
+            )
+        except OSError as error:  # no more processes, or no memory for one
+            log.error("a reader of archives cannot be started", error=type(error).__name__)
+            raise ReaderFailed("the archive's reader cannot be started", RETRY_SECONDS) from error
         if self._is_killed:
             self._process.kill()
         self._timer = threading.Timer(seconds * WALL_SECONDS_PER_CPU_SECOND, self._end_time)
@@ -183,7 +187,8 @@ class _Reader:
             "cpu_seconds": seconds,
             "memory_megabytes": MEMORY_MEGABYTES,
         }
-        self._send(Kind.START, encode_json(order))
+        with suppress(_Ended):  # if it ended already, `next` tells why
+            self._send(Kind.START, encode_json(order))
 
     def kill(self) -> None:
         """Ends the process, whatever it does."""

@@ -202,6 +202,16 @@ async def test_a_reader_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, kind
     assert isinstance(await scripted(MISBEHAVIOUR[kind]), ReaderFailed)
 
 
+@pytest.mark.parametrize("command", [("/bin/false",), ("/bin/true",), ("/no/such/program",), ("/",)])
+async def test_a_reader_that_does_not_start_is_told(command: tuple[str, ...]) -> None:
+    """Whether it ends before or after it is told what to do."""
+    readers = ArchiveReaders(1, command)
+    for _ in range(10):
+        with pytest.raises(ReaderFailed):
+            await readers.check(SPOTIFY, io.BytesIO(b"PK"))
+    readers.close()
+
+
 @pytest.mark.parametrize("kind", MISBEHAVIOUR_WITH_PAGES)
 async def test_pages_are_checked(kind: str) -> None:
     """A page that is not as it should be ends the import."""
