@@ -16,8 +16,8 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
-from privateshare.platform.public_address import is_this_machine
 from privateshare.platform.connections import BACKLOG, allow_connections
+from privateshare.platform.public_address import is_this_machine
 from privateshare.platform.runtime import Platform
 from privateshare.platform.settings import Settings
 from privateshare.platform.startup import PATIENCE_SECONDS, running_platform
