@@ -23,8 +23,8 @@ from tests.flow.served import Served, serving
 from tests.flow.wire import Wire
 
 from privateshare import AccountRef, PrivateShare, PushDescriptor, UserAccessToken
-from privateshare.platform.db.tables import StoredFile
-from privateshare.platform.settings import Settings
+from privateshare.platform.db.tables import StoredFileRow
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
 
@@ -92,7 +92,7 @@ async def main() -> None:
             ]
             async with platform.database.transaction() as db:
                 for start in range(0, LISTED, 5000):
-                    await db.execute(insert(StoredFile), rows[start : start + 5000])
+                    await db.execute(insert(StoredFileRow), rows[start : start + 5000])
             await asyncio.to_thread(long_list, served, writer, storage.id)
 
 

@@ -21,7 +21,7 @@ from tests.flow.consenting import ask, asking_contract
 from tests.flow.people import EVERYTHING, SPOTIFY, People
 from tests.flow.served import serving
 
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 
 PLAYS = 300_000

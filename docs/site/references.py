@@ -24,7 +24,7 @@ import privateshare.web.flask
 from privateshare.cli.commands import tree
 from privateshare.errors import PrivateShareError
 from privateshare.objects import DataObject
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.sources.fhir_server.configuration import FhirServerSettings, MedMijSettings
 
 VALUES: Mapping[str, str] = {

@@ -13,9 +13,9 @@ from examples.walking import Browser
 from tests.hospital import TYPES
 from tests.hospital.running import CLIENT_SECRET, Hospital, hospital
 
-from privateshare.platform import upstream
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.pkce import new_verifier
+from privateshare.sources import oauth
 from privateshare.sources.contract import (
     PAGE_OBJECTS,
     Connection,
@@ -79,11 +79,11 @@ def live(request: pytest.FixtureRequest) -> Iterator[Live]:
 def signed_in(source: SignInSource) -> dict[str, Any]:
     """Signs in as the platform and a person do; the token."""
     sign_in, verifier, browser = source.sign_in(), new_verifier(), Browser()
-    browser.open(upstream.authorization_address(sign_in, CALLBACK, "the state", verifier))
+    browser.open(oauth.authorization_address(sign_in, CALLBACK, "the state", verifier))
     browser.open(str(browser.left_to))
     browser.submit("continue")
     code = str(browser.left_to).split("code=")[1].split("&")[0]
-    return upstream.exchange_code(sign_in, CALLBACK, code, verifier)
+    return oauth.exchange_code(sign_in, CALLBACK, code, verifier)
 
 
 def fetched(live: Live, wanted: Mapping[int, str | None] | None = None) -> list[Page | Skipped]:

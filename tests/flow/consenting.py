@@ -10,9 +10,9 @@ from typing import Any
 from examples.walking import Browser, consent
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import Journey
+from privateshare.platform.db.tables import JourneyRow
 from privateshare.platform.grants.contracts import ContractTerms, create_application, create_contract
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 from tests.flow.people import EVERYTHING, SPOTIFY, People, key
@@ -91,10 +91,10 @@ def opened(url: str, **options: Any) -> Browser:
     return browser
 
 
-async def journey_of(platform: Platform, asking: Asking) -> Journey:
+async def journey_of(platform: Platform, asking: Asking) -> JourneyRow:
     """The journey that a link began."""
     async with platform.database.session() as db:
-        found = await db.scalar(select(Journey).where(Journey.code_hash == digest(asking.code)))
+        found = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == digest(asking.code)))
         assert found is not None
         return found
 

@@ -10,11 +10,11 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import Consent, Contract, Journey, Session
+from privateshare.platform.db.tables import ConsentRow, ContractRow, JourneyRow, SessionRow
 from privateshare.platform.grants import consents, tokens
 from privateshare.platform.grants.contracts import ContractKind, ContractTerms, create_application, create_contract
 from privateshare.platform.grants.journeys import ReturnTarget, find_journey, return_target
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library.accounts import Connected, connect_account
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.runtime import Platform
@@ -24,7 +24,7 @@ from privateshare.sources.contract import Connection
 from privateshare.sources.registry import all_sources
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, verifier
 
-SPOTIFY, FHIR_FILE = 16, 9001
+SPOTIFY, FHIR_FILE, HEALTH_RECORDS = 16, 9001, 9002
 EVERYTHING = {"serviceGroups": [{"id": 2}, {"id": 5}]}
 
 
@@ -69,7 +69,7 @@ class People:
         """What the consent pages do once a person has connected samples and agreed: the authorization code."""
         now = datetime.now(UTC)
         async with self.platform.database.transaction() as db:
-            journey = await db.scalar(select(Journey).where(Journey.code_hash == digest(code)))
+            journey = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == digest(code)))
             assert journey is not None
             known = library_id or journey.library_id
             library = await (open_library(db, self.platform, known) if known else create_library(db, self.platform))
@@ -78,9 +78,9 @@ class People:
                 identity = source.identify(Connection(sample=sample))
                 connected = Connected(source.info, identity, sample=sample)
                 accounts.append(await connect_account(db, self.platform, library, connected))
-            contract = await db.get_one(Contract, journey.contract_id)
+            contract = await db.get_one(ContractRow, journey.contract_id)
             consent = await consents.give_consent(db, contract, library.id, [a.id for a in accounts], now)
-            await start_session(db, self.platform, await db.get_one(Session, journey.session_id), consent, now)
+            await start_session(db, self.platform, await db.get_one(SessionRow, journey.session_id), consent, now)
             lifetime = self.platform.settings.code_lifetime
             return await tokens.issue_code(db, consent, str(journey.challenge), now, lifetime)
 
@@ -101,4 +101,4 @@ class People:
     async def library_of(self, tokens_: Tokens) -> UUID:
         """The library that these tokens open."""
         async with self.platform.database.transaction() as db:
-            return (await db.get_one(Consent, UUID(tokens_.claims["consentid"]))).library_id
+            return (await db.get_one(ConsentRow, UUID(tokens_.claims["consentid"]))).library_id

@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from privateshare.platform.blobs.sealing import NONCE_BYTES, TAG_BYTES, SealBroken, opened_stream
-from privateshare.platform.library.keys import (
+from privateshare.platform.keys.wrapping import (
     KEY_ID_BYTES,
     DataKey,
     MasterKey,
@@ -20,7 +20,7 @@ from privateshare.platform.library.keys import (
     load_master_key,
     seal_context,
 )
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from tests.flow.files import files_below
 
 KEY_BYTES = 32

@@ -4,7 +4,7 @@ import asyncio
 
 from sqlalchemy import func, select
 
-from privateshare.platform.db.tables import DoomedBlob
+from privateshare.platform.db.tables import DoomedBlobRow
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sweep import sweep
 from tests.patience import GIVE_UP_SECONDS
@@ -20,4 +20,4 @@ async def sweep_whole(platform: Platform) -> None:
 
 async def _doomed(platform: Platform) -> int:
     async with platform.database.session() as db:
-        return await db.scalar(select(func.count()).select_from(DoomedBlob)) or 0
+        return await db.scalar(select(func.count()).select_from(DoomedBlobRow)) or 0

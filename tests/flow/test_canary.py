@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from examples.walking import Browser, consent
 from sqlalchemy import select, text
 
-from privateshare.platform.db.tables import SigningKey
-from privateshare.platform.grants.signing import PURPOSE
+from privateshare.platform.db.tables import SigningKeyRow
+from privateshare.platform.keys.signing import PURPOSE
+from privateshare.platform.keys.wrapping import load_master_key
 from privateshare.platform.library.erasure import erase_library
-from privateshare.platform.library.keys import load_master_key
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
 from tests.archives import bundle, play, spotify_zip
@@ -182,7 +182,7 @@ async def rows(platform: Platform) -> dict[str, list[str]]:
 async def private_keys(lent: Lent) -> dict[str, list[bytes]]:
     """The platform's signing key, whole in each way to write it, and the secret numbers in it."""
     async with lent.platform.database.session() as db:
-        row = (await db.scalars(select(SigningKey))).one()
+        row = (await db.scalars(select(SigningKeyRow))).one()
     key = jwt.load_private_key(lent.platform.master_key.open(PURPOSE, row.kid, row.sealed_private_key))
     numbers = key.private_numbers()
     written = [

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import Consent, Token
+from privateshare.platform.db.tables import ConsentRow, TokenRow
 from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.sweeping import sweep_whole
@@ -156,7 +156,9 @@ async def test_an_ended_contract_opens_nothing_any_more(command: Command, people
     check_error(wire.authorize(verifier()), 403, "InvalidClient")
     assert other.get("permission-access/accounts", access_token=others.access).status_code == 200
     async with people.platform.database.session() as db:
-        assert await db.scalar(select(Token).join(Consent).where(Consent.contract_id == wire.contract_id)) is None
+        assert (
+            await db.scalar(select(TokenRow).join(ConsentRow).where(ConsentRow.contract_id == wire.contract_id)) is None
+        )
     assert "there is no contract" in command.error("contract", "end", "none", "--yes")
 
 

@@ -12,21 +12,29 @@ from sqlalchemy import delete, func, select, text, update
 
 from privateshare.platform.app import create_app
 from privateshare.platform.blobs.store import put
-from privateshare.platform.db.tables import ClockReading, Consent, Journey, Nonce, Session, SigningKey, Token
+from privateshare.platform.db.tables import (
+    ClockReadingRow,
+    ConsentRow,
+    JourneyRow,
+    NonceRow,
+    SessionRow,
+    SigningKeyRow,
+    TokenRow,
+)
 from privateshare.platform.grants.tokens import exchange_code, issue_code
+from privateshare.platform.jobs.queue import recover_jobs
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
 from privateshare.platform.startup import running_platform
 from privateshare.platform.sync.clock import BELIEVED_AFTER, LONGEST_JUMP
 from privateshare.platform.sync.orphans import sweep_orphans
-from privateshare.platform.sync.queue import recover_jobs
 from privateshare.platform.sync.sweep import sweep
 from tests.flow.test_upkeep import begun
 from tests.flow.wire import b64, verifier
 
 YEAR = timedelta(days=400)
 ROUND = timedelta(minutes=10)  # between two sweeps
-KINDS = (Token, Session, Nonce, Journey)
+KINDS = (TokenRow, SessionRow, NonceRow, JourneyRow)
 
 
 @pytest.fixture(scope="module")
@@ -64,21 +72,21 @@ async def kept(running: Platform) -> Kept:
     """Tokens of a person, a session that waits, a journey that is not finished, a nonce: all of now."""
     now = datetime.now(UTC)
     async with running.database.transaction() as db:
-        for kind in (*KINDS, ClockReading):
+        for kind in (*KINDS, ClockReadingRow):
             await db.execute(delete(kind))
     session = await begun(running)
     async with running.database.transaction() as db:
-        consent = await db.get_one(Consent, session.consent_id)
+        consent = await db.get_one(ConsentRow, session.consent_id)
         secret = verifier()
         lifetime = timedelta(minutes=10)
         code = await issue_code(db, consent, b64(sha256(secret.encode()).digest()), now, lifetime)
         await exchange_code(db, consent.contract_id, code, secret, now, running.settings)
-        journey = Journey(
+        journey = JourneyRow(
             code_hash=uuid4().bytes, contract_id=consent.contract_id, redirect_uri="", kind="authorize",
             expires_at=now + timedelta(minutes=30),
         )  # fmt: skip
         soon = now + timedelta(minutes=10)
-        db.add_all([journey, Nonce(client_id="c", nonce="n", fingerprint=b"", expires_at=soon)])
+        db.add_all([journey, NonceRow(client_id="c", nonce="n", fingerprint=b"", expires_at=soon)])
     await sweep(running, now)
     return Kept(running)
 
@@ -94,7 +102,7 @@ async def test_a_clock_that_is_wrong_for_seconds_costs_nothing(kept: Kept, wrong
     await sweep(kept.platform, now)
     assert await kept.counts() == before
     await sweep(kept.platform, now + ROUND * 3)
-    assert (await kept.counts())["Nonce"] == 0
+    assert (await kept.counts())["NonceRow"] == 0
 
 
 async def test_a_clock_that_is_wrong_by_less_than_a_day_deletes_nothing_that_is_good(kept: Kept) -> None:
@@ -102,7 +110,7 @@ async def test_a_clock_that_is_wrong_by_less_than_a_day_deletes_nothing_that_is_
     before = await kept.counts()
     await sweep(kept.platform, datetime.now(UTC) + LONGEST_JUMP - ROUND)
     after = await kept.counts()
-    assert (after["Token"], after["Session"]) == (before["Token"], before["Session"])
+    assert (after["TokenRow"], after["SessionRow"]) == (before["TokenRow"], before["SessionRow"])
 
 
 async def test_a_platform_that_was_off_for_long_sweeps_again_in_time(kept: Kept) -> None:
@@ -111,10 +119,10 @@ async def test_a_platform_that_was_off_for_long_sweeps_again_in_time(kept: Kept)
     steps = int((BELIEVED_AFTER - ROUND) / timedelta(hours=6))
     for step in range(steps + 1):
         await sweep(kept.platform, back + step * timedelta(hours=6))
-        assert (await kept.counts())["Session"] > 0
+        assert (await kept.counts())["SessionRow"] > 0
     await sweep(kept.platform, back + BELIEVED_AFTER)
-    assert (await kept.counts())["Session"] == 0
-    assert (await kept.counts())["Token"] == 0  # it can renew nothing either after more than a year
+    assert (await kept.counts())["SessionRow"] == 0
+    assert (await kept.counts())["TokenRow"] == 0  # it can renew nothing either after more than a year
 
 
 async def test_a_clock_that_jumps_on_is_never_believed(kept: Kept) -> None:
@@ -130,13 +138,13 @@ async def test_the_operator_is_told(kept: Kept, capsys: pytest.CaptureFixture[st
     """In the log, at /readyz, in a metric; until the clock is right."""
     assert await kept.doubted() == (False, 0.0)
     async with kept.platform.database.transaction() as db:
-        await db.execute(update(ClockReading).values(seen_at=datetime.now(UTC) - YEAR))
+        await db.execute(update(ClockReadingRow).values(seen_at=datetime.now(UTC) - YEAR))
     assert await kept.doubted() == (True, 1.0)
     capsys.readouterr()
     await sweep(kept.platform)
     assert "set the clock right" in capsys.readouterr().out
     async with kept.platform.database.transaction() as db:
-        await db.execute(update(ClockReading).values(seen_at=datetime.now(UTC)))
+        await db.execute(update(ClockReadingRow).values(seen_at=datetime.now(UTC)))
     await sweep(kept.platform)
     assert await kept.doubted() == (False, 0.0)
 
@@ -146,12 +154,12 @@ async def test_blobs_that_are_being_written_are_no_orphans_by_a_wrong_clock(kept
     platform = kept.platform
     put(platform.blobs, "library/4f2a/file/young", [b"x"])
     async with platform.database.transaction() as db:
-        await db.execute(update(SigningKey).values(created_at=datetime.now(UTC) - YEAR))
-        await db.execute(update(ClockReading).values(seen_at=datetime.now(UTC) - YEAR))
+        await db.execute(update(SigningKeyRow).values(created_at=datetime.now(UTC) - YEAR))
+        await db.execute(update(ClockReadingRow).values(seen_at=datetime.now(UTC) - YEAR))
     assert await sweep_orphans(platform, timedelta(0)) == 0
     assert list(platform.blobs.keys("library/4f2a/")) == ["library/4f2a/file/young"]
     async with platform.database.transaction() as db:
-        await db.execute(update(ClockReading).values(seen_at=datetime.now(UTC)))
+        await db.execute(update(ClockReadingRow).values(seen_at=datetime.now(UTC)))
     assert await sweep_orphans(platform, timedelta(0)) == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import select, update
 
-from privateshare.platform.db.tables import Account, Consent
+from privateshare.platform.db.tables import AccountRow, ConsentRow
 from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import (
@@ -121,7 +121,7 @@ async def test_one_account_is_connected_again(wire: Wire, platform: Platform) ->
     tokens = known_person(wire)
     (account,) = accounts(wire, tokens.access)
     async with platform.database.transaction() as db:
-        changed = update(Account).where(Account.public_id == account["id"]).values(needs_login=True)
+        changed = update(AccountRow).where(AccountRow.public_id == account["id"]).values(needs_login=True)
         await db.execute(changed)
     browser = opened((await again(wire, tokens, account)).url)
     assert browser.page is not None
@@ -197,7 +197,7 @@ async def test_an_account_that_is_lent_no_more_is_not_shown(wire: Wire, platform
     tokens = known_person(wire)
     address = withdrawal(wire, tokens)
     async with platform.database.transaction() as db:
-        consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
+        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
         await set_consent_accounts(db, consent, [])
     left_to = opened(address).left_to
     assert left_to is not None
@@ -243,7 +243,7 @@ async def test_declining_takes_back_what_was_connected(wire: Wire, platform: Pla
     failure(browser, "USER_CANCEL")
     library = (await journey_of(platform, asking)).library_id
     async with platform.database.session() as db:
-        left = list(await db.scalars(select(Account.source_id).where(Account.library_id == library)))
+        left = list(await db.scalars(select(AccountRow.source_id).where(AccountRow.library_id == library)))
     assert left == [SPOTIFY]
 
 
@@ -265,7 +265,7 @@ async def test_onboarding_needs_a_consent_that_is_not_over(wire: Wire, platform:
     browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
     assert browser.page is not None
     async with platform.database.transaction() as db:
-        this = update(Consent).where(Consent.id == UUID(tokens.claims["consentid"]))
+        this = update(ConsentRow).where(ConsentRow.id == UUID(tokens.claims["consentid"]))
         await db.execute(this.values({column: datetime.now(UTC)}))
     browser.page.choose("dataset", "default")
     browser.submit("continue")

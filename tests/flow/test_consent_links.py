@@ -9,8 +9,8 @@ import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import Account, Contract, Journey, Reference
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.db.tables import AccountRow, ContractRow, JourneyRow, ReferenceRow
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import (
     accounts,
@@ -59,7 +59,7 @@ async def test_an_expired_code_is_invalid(wire: Wire, platform: Platform) -> Non
     async with platform.database.transaction() as db:
         hashes = [digest(one.code) for one in (asking, begun, seen)]
         past = datetime.now(UTC) - timedelta(seconds=1)
-        await db.execute(update(Journey).where(Journey.code_hash.in_(hashes)).values(expires_at=past))
+        await db.execute(update(JourneyRow).where(JourneyRow.code_hash.in_(hashes)).values(expires_at=past))
     failure(opened(asking.url), "INVALID_CODE")
     for late in (browser, viewer):
         late.submit("continue")
@@ -72,7 +72,9 @@ async def test_an_ended_contract_starts_nothing(people: People) -> None:
     ended = await asking_contract(people)
     asking = ask(ended)
     async with people.platform.database.transaction() as db:
-        await db.execute(update(Contract).where(Contract.id == ended.contract_id).values(expires_at=datetime.now(UTC)))
+        await db.execute(
+            update(ContractRow).where(ContractRow.id == ended.contract_id).values(expires_at=datetime.now(UTC))
+        )
     failure(opened(asking.url), "INITIALIZE_CHECK_FAIL")
 
 
@@ -272,7 +274,7 @@ async def test_samples_join_real_data_only_if_the_person_says_so(wire: Wire, pla
     tokens = known_person(wire)
     (account,) = accounts(wire, tokens.access)
     async with platform.database.transaction() as db:
-        await db.execute(update(Account).where(Account.public_id == account["id"]).values(sample=None))
+        await db.execute(update(AccountRow).where(AccountRow.public_id == account["id"]).values(sample=None))
     query = f"&service={FHIR_FILE}&sampleDataSet=default&sampleDataAutoOnboard=true"
     assert page_of(opened(ask(wire, query, access_token=tokens.access).url)) == "connect"
     assert page_of(opened(refer(wire, "onboard", tokens.access, query).url)) == "connect"
@@ -353,7 +355,7 @@ async def test_a_reference_ends_with_its_time(wire: Wire, platform: Platform) ->
     handle = wire.post("reference", body={"type": "cloudId", "value": storage["id"]}).json()["id"]
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
-        await db.execute(update(Reference).where(Reference.handle_hash == digest(handle)).values(expires_at=past))
+        await db.execute(update(ReferenceRow).where(ReferenceRow.handle_hash == digest(handle)).values(expires_at=past))
     asking = ask(wire, f"&storageRef={handle}")
     tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
     assert wire.get("storage", access_token=tokens.access).status_code == 404

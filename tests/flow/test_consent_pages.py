@@ -6,7 +6,7 @@ import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import func, select, text
 
-from privateshare.platform.db.tables import Account, Library
+from privateshare.platform.db.tables import AccountRow, LibraryRow
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import (
     accounts,
@@ -122,8 +122,10 @@ async def test_declining_leaves_nothing(wire: Wire, platform: Platform, steps: i
     failure(browser, "USER_CANCEL")
     assert (await journey_of(platform, asking)).library_id is None
     async with platform.database.session() as db:
-        assert await db.scalar(select(func.count()).select_from(Library).where(Library.id == library)) == 0
-        assert await db.scalar(select(func.count()).select_from(Account).where(Account.library_id == library)) == 0
+        assert await db.scalar(select(func.count()).select_from(LibraryRow).where(LibraryRow.id == library)) == 0
+        assert (
+            await db.scalar(select(func.count()).select_from(AccountRow).where(AccountRow.library_id == library)) == 0
+        )
     told = {"code": "USER_CANCEL", "statusCode": 403, "message": "The person declined"}
     ended = {"status": {"state": "partial", "details": {}, "error": told}, "fileList": []}
     assert wire.get(f"permission-access/query/{asking.session}").json() == ended

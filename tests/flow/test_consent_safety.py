@@ -11,9 +11,9 @@ import pytest
 from examples.walking import Browser
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.db.tables import Application, Contract, Partner
+from privateshare.platform.db.tables import ApplicationRow, ContractRow, PartnerRow
 from privateshare.platform.grants.journeys import Start, begin_journey
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import ask, asking_contract, opened, spotify_archive
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
@@ -160,7 +160,7 @@ async def test_over_https_cookies_stay_there(tmp_path: Path, origin: str, begins
         async with operator_platform(Settings(data=running.data, database_pool_size=2)) as platform:
             client = await asking_contract(People(platform, running.origin))
             async with platform.database.transaction() as db:
-                contract = await db.get_one(Contract, client.contract_id)
+                contract = await db.get_one(ContractRow, client.contract_id)
                 start = Start(contract, REDIRECT_URI, challenge="c" * 43)
                 code = await begin_journey(db, start, datetime.now(UTC), timedelta(minutes=1))
         url = f"http://127.0.0.1:{port}/apps/saas/authorize?code={code}"
@@ -253,9 +253,9 @@ async def test_words_that_turn_others_around_are_kept_apart(people: People, tmp_
     document = {"dataRequest": request | {"dataRetention": words}}
     wire = await asking_contract(people, document=document)
     async with people.platform.database.transaction() as db:
-        application = await db.get_one(Application, wire.application_id)
+        application = await db.get_one(ApplicationRow, wire.application_id)
         application.name = f"App {turned}"
-        (await db.get_one(Partner, application.partner_id)).name = f"Partner {turned}"
+        (await db.get_one(PartnerRow, application.partner_id)).name = f"Partner {turned}"
     archive = spotify_archive(tmp_path / "export.zip", username=turned)
     browser, pages = opened(ask(wire, f"&service={SPOTIFY}").url), []
     assert browser.page is not None
@@ -276,7 +276,7 @@ async def test_words_that_turn_others_around_are_kept_apart(people: People, tmp_
 async def test_names_that_do_not_show_whole_are_refused(people: People, name: str, field: str) -> None:
     """An operator registers no application under a name that people could not read as it is."""
     with pytest.raises(ConfigurationError, match="visible"):
-        await asking_contract(people, **{"name": "App", "partner": "Partner"} | {field: name})
+        await asking_contract(people, **{"name": "App", "partner": "PartnerRow"} | {field: name})
 
 
 def test_a_hostile_archive_is_only_text(wire: Wire, tmp_path: Path) -> None:

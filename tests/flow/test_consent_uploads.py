@@ -14,9 +14,9 @@ import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import func, select
 
-from privateshare.platform.db.tables import Account, Library
+from privateshare.platform.db.tables import AccountRow, LibraryRow
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import ask, asking_contract, journey_of, opened, spotify_archive
 from tests.flow.files import files_below
@@ -148,8 +148,10 @@ async def test_declining_removes_an_upload(wire: Wire, served: Served, platform:
     assert len(list(folder.iterdir())) == 1
     browser.submit("decline")
     async with platform.database.session() as db:
-        assert await db.get(Library, library) is None
-        assert await db.scalar(select(func.count()).select_from(Account).where(Account.library_id == library)) == 0
+        assert await db.get(LibraryRow, library) is None
+        assert (
+            await db.scalar(select(func.count()).select_from(AccountRow).where(AccountRow.library_id == library)) == 0
+        )
     await sweep_whole(platform)
     assert not folder.exists()
 

@@ -9,7 +9,7 @@ import httpx2
 from pydantic import SecretStr
 
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
 from tests.flow.served import serving

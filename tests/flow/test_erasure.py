@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 
-from privateshare.platform.db.tables import Account, File
+from privateshare.platform.db.tables import AccountRow, FileRow
 from privateshare.platform.library.accounts import library_accounts
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.seizing import Seized, copied_blobs
@@ -37,7 +37,7 @@ class Person:
 
     tokens: Tokens
     library: UUID
-    accounts: dict[int, Account]
+    accounts: dict[int, AccountRow]
     files: dict[int, set[str]]  # blobs, by source
 
 
@@ -47,7 +47,7 @@ async def somebody(people: People, wire: Wire, *sources: int) -> Person:
     library = await people.library_of(tokens)
     async with people.platform.database.session() as db:
         accounts = {account.source_id: account for account in await library_accounts(db, library)}
-        files = list(await db.scalars(select(File).where(File.library_id == library)))
+        files = list(await db.scalars(select(FileRow).where(FileRow.library_id == library)))
     of_source = {source: {f.blob for f in files if f.account_id == row.id} for source, row in accounts.items()}
     return Person(tokens, library, accounts, of_source)
 

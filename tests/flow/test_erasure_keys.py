@@ -21,9 +21,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import ConfigurationError
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.migrate import upgrade
-from privateshare.platform.db.tables import Account, DoomedKey, File, Library, PushedFile
+from privateshare.platform.db.tables import AccountRow, DoomedKeyRow, FileRow, LibraryRow, PushedFileRow
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
-from privateshare.platform.grants.signing import rotate_signing_key
+from privateshare.platform.keys.signing import rotate_signing_key
+from privateshare.platform.keys.wrapping import load_master_key, new_data_key
 from privateshare.platform.keystore.store import KeyMissing, KeyStoreAway
 from privateshare.platform.library.accounts import (
     DETAILS,
@@ -33,12 +34,11 @@ from privateshare.platform.library.accounts import (
     library_accounts,
 )
 from privateshare.platform.library.erasure import erase_account, erase_library
-from privateshare.platform.library.files import Shelf
-from privateshare.platform.library.keys import load_master_key, new_data_key
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, create_library, open_library
-from privateshare.platform.library.pushed import open_sha256
+from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.pushed_files import open_sha256
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
 from privateshare.platform.startup import running_platform
 from privateshare.platform.sync.orphans import sweep_orphan_keys
 from privateshare.sources.contract import Connection
@@ -97,7 +97,7 @@ async def test_each_library_has_a_key_of_its_own(platform: Platform, person: tup
     """In the key store, and nowhere in its row."""
     key = platform.erasure_keys.store.read(person[1])
     async with platform.database.session() as db:
-        row = await db.get_one(Library, person[1])
+        row = await db.get_one(LibraryRow, person[1])
     assert key not in row.wrapped_key
     assert await platform.erasure_keys.read(person[1]) == key
     assert key_file(platform, person[1]).stat().st_mode & 0o777 == 0o600
@@ -184,14 +184,14 @@ async def test_a_key_that_cannot_be_destroyed_is_not_said_to_be(
         check_error(wire.call("DELETE", "user", jwt=token), 503, "Unavailable")
     check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
     async with platform.database.session() as db:
-        assert await db.get(DoomedKey, library) is not None
+        assert await db.get(DoomedKeyRow, library) is not None
     file.rmdir()
     aside.rename(file)
     assert wire.call("DELETE", "user", jwt=token).status_code == 200
     assert not file.exists()
     await sweep_whole(platform)
     async with platform.database.session() as db:
-        assert await db.get(DoomedKey, library) is None
+        assert await db.get(DoomedKeyRow, library) is None
 
 
 # --- a key is lost ---
@@ -236,8 +236,8 @@ async def test_a_lost_key_of_an_account_hides_no_other(people: People, platform:
         opened = await open_library(db, platform, library)
         names = [display_name(account, opened) for account in (lost, kept)]
         assert [name is None for name in names] == [True, False]
-        files = {file.name: file for file in await db.scalars(select(File).where(File.library_id == library))}
-        shelf = Shelf(platform.blobs, opened)
+        files = {file.name: file for file in await db.scalars(select(FileRow).where(FileRow.library_id == library))}
+        shelf = MappedFiles(platform.blobs, opened)
         for entry in listed:
             file = files[entry["name"]]
             if file.account_id == lost.id:
@@ -260,7 +260,7 @@ async def test_an_account_from_before_there_were_keys_of_accounts(people: People
     key_file(platform, account.id).unlink()
     async with platform.database.transaction() as db:
         assert display_name(account, await open_library(db, platform, library.id)) == identity.display_name
-        await erase_account(db, platform, await db.get_one(Account, (library.id, account.id)))
+        await erase_account(db, platform, await db.get_one(AccountRow, (library.id, account.id)))
     async with platform.database.transaction() as db:
         await erase_library(db, platform, library.id)
 
@@ -281,7 +281,7 @@ async def test_an_erasure_that_is_rolled_back_destroys_no_key(people: People, pl
         if what == "library":
             await erase_library(db, platform, library)
         else:
-            await erase_account(db, platform, await db.get_one(Account, (library, accounts[0].id)))
+            await erase_account(db, platform, await db.get_one(AccountRow, (library, accounts[0].id)))
 
     def left() -> set[UUID]:
         return {name for name in names if key_file(platform, name).exists()}
@@ -302,7 +302,7 @@ async def test_an_erasure_that_is_rolled_back_destroys_no_key(people: People, pl
 async def test_who_read_before_the_erasure_is_told_of_it(platform: Platform, person: tuple[Tokens, UUID]) -> None:
     """A transaction that still sees the row finds no key: that is an erasure, and no lost key."""
     async with platform.database.snapshot() as db:
-        assert await db.scalar(select(Library.id).where(Library.id == person[1])) is not None
+        assert await db.scalar(select(LibraryRow.id).where(LibraryRow.id == person[1])) is not None
         async with platform.database.transaction() as other:
             await erase_library(other, platform, person[1])
         with pytest.raises(LibraryGone):
@@ -416,8 +416,8 @@ async def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
         async with platform.database.transaction() as db:
             erased, _kept = [(await create_library(db, platform)).id for _ in "ab"]
         async with platform.database.transaction() as db:  # as `erase_library` commits it, and no further
-            await db.delete(await db.get_one(Library, erased))
-            db.add(DoomedKey(name=erased))
+            await db.delete(await db.get_one(LibraryRow, erased))
+            db.add(DoomedKeyRow(name=erased))
     return data
 
 
@@ -427,10 +427,10 @@ async def test_an_erasure_that_was_cut_off_is_completed_before_anybody_is_served
         running_platform(Settings(data=stopped, database_pool_size=2)) as (platform, _),
         platform.database.transaction() as db,
     ):
-        (kept,) = await db.scalars(select(Library.id))
+        (kept,) = await db.scalars(select(LibraryRow.id))
         await open_library(db, platform, kept)
         assert {path.name for path in (stopped / "keys").iterdir()} == {"database", str(kept)}
-        assert (await db.scalars(select(DoomedKey))).all() == []
+        assert (await db.scalars(select(DoomedKeyRow))).all() == []
 
 
 async def start(data: Path, **settings: Any) -> None:
@@ -502,6 +502,6 @@ async def test_libraries_from_before_there_were_erasure_keys_get_one(tmp_path: P
     for _ in "ab":
         async with running_platform(settings) as (platform, _), platform.database.transaction() as db:
             assert await open_library(db, platform, library.id) == library
-            assert (await db.get_one(Library, library.id)).wrapped_key != older
-            assert open_sha256(library, await db.get_one(PushedFile, (library.id, library.id))) == "the hash"
+            assert (await db.get_one(LibraryRow, library.id)).wrapped_key != older
+            assert open_sha256(library, await db.get_one(PushedFileRow, (library.id, library.id))) == "the hash"
             assert key_file(platform, library.id).exists()

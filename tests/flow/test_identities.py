@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from sqlalchemy import update
 
 from privateshare.platform.app import create_app
-from privateshare.platform.db.tables import Consent, Session, Token
+from privateshare.platform.db.tables import ConsentRow, SessionRow, TokenRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.postboxes import create_postbox
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.runtime import Platform
 from tests.flow.people import People
@@ -177,7 +177,7 @@ async def dead(people: People, platform: Platform, crowd: dict[str, Person]) -> 
     async with platform.database.transaction() as db:
         await revoke_consent(db, UUID(revoked.claims["consentid"]), datetime.now(UTC))
         past = datetime.now(UTC) - timedelta(seconds=1)
-        await db.execute(update(Token).where(Token.token_hash == digest(expired.access)).values(expires_at=past))
+        await db.execute(update(TokenRow).where(TokenRow.token_hash == digest(expired.access)).values(expires_at=past))
     return {
         "none": None,
         "made up": "x" * 43,
@@ -284,7 +284,7 @@ async def test_a_postbox_is_its_contracts_only(people: People, platform: Platfor
     stranger = await people.contract(kind="write", legacy=True)
     tokens, _ = await people.user(writer, sources=())
     async with platform.database.transaction() as db:
-        consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
+        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
         library = await open_library(db, platform, consent.library_id)
         postbox = (await create_postbox(db, library, consent)).id
     call = CONTRACT_CALLS["v1_6_push_to_postbox"]
@@ -307,9 +307,9 @@ async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, p
     async with platform.database.transaction() as db:
         now = datetime.now(UTC)
         await revoke_consent(db, UUID(withdrawn.claims["consentid"]), now)
-        await db.execute(update(Session).where(Session.key_hash == digest(expired_key)).values(expires_at=now))
-        this = Consent.id == UUID(lapsed.claims["consentid"])
-        await db.execute(update(Consent).where(this).values(expires_at=now))
+        await db.execute(update(SessionRow).where(SessionRow.key_hash == digest(expired_key)).values(expires_at=now))
+        this = ConsentRow.id == UUID(lapsed.claims["consentid"])
+        await db.execute(update(ConsentRow).where(this).values(expires_at=now))
     old = replace(legacy, version="v1.6")
     for suffix in ("", "/accounts.json", "/18_5_19_1_406_D202604_1.json"):
         refusals = {

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.files import files_below
 from tests.flow.people import People

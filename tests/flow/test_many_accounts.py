@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import insert
 
-from privateshare.platform.db.tables import Consent, Contract, SessionSync, Sync
+from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionSyncRow, SyncRow
 from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.library.accounts import Connected, connect_account
 from privateshare.platform.library.libraries import open_library
@@ -32,13 +32,15 @@ async def test_a_person_with_very_many_accounts_is_answered_soon(people: People,
         for number in range(300):
             sample = Connected(source, Identity(f"account-{number}", "x"), sample="default")
             accounts.append((await connect_account(db, platform, library, sample)).id)
-        consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
+        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
         await set_consent_accounts(db, consent, accounts)
-        session = await new_session(db, platform, await db.get_one(Contract, wire.contract_id), SessionOptions(), now)
+        session = await new_session(
+            db, platform, await db.get_one(ContractRow, wire.contract_id), SessionOptions(), now
+        )
         rows = [{"library_id": library.id, "id": uuid4(), "account_id": id_, "finished_at": now} for id_ in accounts]
-        await db.execute(insert(Sync), rows)
+        await db.execute(insert(SyncRow), rows)
         waits = [{"session_id": session.row.id, "sync_id": row["id"], "library_id": library.id} for row in rows]
-        await db.execute(insert(SessionSync), waits)
+        await db.execute(insert(SessionSyncRow), waits)
         session.row.consent_id, session.row.library_id, session.row.started_at = consent.id, library.id, now
     began = cpu_seconds(served)
     listed = wire.get(f"{QUERY}/{session.key}", access_token=tokens.access).json()

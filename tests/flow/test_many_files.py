@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy import select
 
 from privateshare import PrivateShare, Session, SessionOptions, UserAccessToken
-from privateshare.platform.db.tables import Account
-from privateshare.platform.library.files import Shelf, WrittenFile, record_files
+from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.spool import Slot, entry_of
-from privateshare.platform.settings import Settings
+from privateshare.platform.library.mapped_files import MappedFiles, WrittenFile, record_files
+from privateshare.platform.library.object_buffer import Slot, entry_of
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
 from privateshare.sources.registry import all_sources
@@ -69,8 +69,8 @@ async def add_files(people: People, token: UserAccessToken) -> None:
     platform, schema = people.platform, all_sources()[SPOTIFY].info.schema
     library_id = await people.library_of(Tokens("", "", {"consentid": token.consent_id}))
     async with platform.database.transaction() as db:
-        account = (await db.scalars(select(Account).where(Account.library_id == library_id))).one()
-        shelf = Shelf(platform.blobs, await open_library(db, platform.master_key, library_id))
+        account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id))).one()
+        shelf = MappedFiles(platform.blobs, await open_library(db, platform.master_key, library_id))
 
     def write(number: int) -> list[WrittenFile]:
         things = ({"entityid": f"19_{number}_{n}", "createddate": 0, "text": "x" * 100} for n in range(20))

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform, running_platform
 from tests.flow.files import files_below
 from tests.patience import GIVE_UP_SECONDS

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
 from tests.flow.served import serving

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from sqlalchemy import func, select, update
 
-from privateshare.platform.db.tables import Consent, Contract, PushedFile
+from privateshare.platform.db.tables import ConsentRow, ContractRow, PushedFileRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.postboxes import create_postbox
 from privateshare.platform.library.libraries import open_library
@@ -53,7 +53,7 @@ class Box:
     async def kept(self) -> int:
         """How many files the person has; bytes of others do not stay."""
         async with self.platform.database.transaction() as db:
-            query = select(func.count()).select_from(PushedFile).where(PushedFile.library_id == self.library)
+            query = select(func.count()).select_from(PushedFileRow).where(PushedFileRow.library_id == self.library)
             number = await db.scalar(query) or 0
         assert len(blobs(self.platform, f"library/{self.library}")) == number
         return number
@@ -66,7 +66,7 @@ async def box(people: People) -> Box:
     tokens, _ = await people.user(replace(wire, version="v1.7"), sources=())
     library_id = await people.library_of(tokens)
     async with platform.database.transaction() as db:
-        consent = await db.get_one(Consent, UUID(tokens.claims["consentid"]))
+        consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
         library = await open_library(db, platform, library_id)
         postbox = await create_postbox(db, library, consent)
     key, iv = os.urandom(32), os.urandom(16)
@@ -93,8 +93,8 @@ async def test_a_postbox_is_for_its_own_person_and_consent(box: Box, people: Peo
 async def test_a_postbox_closes_with_version_1_6(box: Box) -> None:
     """Protocol 14 (a): where the contract no longer allows the older version it is like one that does not exist."""
     async with box.platform.database.transaction() as db:
-        this = Contract.id == box.wire.contract_id
-        await db.execute(update(Contract).where(this).values(legacy=False))
+        this = ContractRow.id == box.wire.contract_id
+        await db.execute(update(ContractRow).where(this).values(legacy=False))
     check_error(box.push(), 404, "NotFound")
     assert await box.kept() == 0
 

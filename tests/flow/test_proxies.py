@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from privateshare import PrivateShare
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
 from tests.flow.people import People

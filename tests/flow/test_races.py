@@ -19,10 +19,10 @@ from privateshare.errors import InvalidToken
 from privateshare.platform.api.callers import MAX_SKEW
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.engine import Database
-from privateshare.platform.db.tables import Application, Consent, DoomedBlob, Library, Token
+from privateshare.platform.db.tables import ApplicationRow, ConsentRow, DoomedBlobRow, LibraryRow, TokenRow
 from privateshare.platform.grants.consents import revoke_consent
-from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import rotate_refresh_token
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library import storages
 from privateshare.platform.library.erasure import erase_library, forget_user
 from privateshare.platform.runtime import Platform
@@ -59,8 +59,8 @@ async def held(platform: Platform, *locks: Any) -> AsyncIterator[AsyncSession]:
         yield db
 
 
-async def consent_of(db: AsyncSession, tokens: Tokens) -> Consent:
-    return (await db.scalars(select(Consent).where(Consent.id == tokens.claims["consentid"]))).one()
+async def consent_of(db: AsyncSession, tokens: Tokens) -> ConsentRow:
+    return (await db.scalars(select(ConsentRow).where(ConsentRow.id == tokens.claims["consentid"]))).one()
 
 
 async def test_a_read_that_begins_while_the_library_is_erased(people: People, platform: Platform) -> None:
@@ -68,7 +68,7 @@ async def test_a_read_that_begins_while_the_library_is_erased(people: People, pl
     wire = await people.contract()
     tokens, _ = await people.user(wire, sources=())
     library = await people.library_of(tokens)
-    async with held(platform, select(Library.id).where(Library.id == library).with_for_update()) as db:
+    async with held(platform, select(LibraryRow.id).where(LibraryRow.id == library).with_for_update()) as db:
         reading = asyncio.create_task(asyncio.to_thread(wire.post, TRIGGER, access_token=tokens.access))
         await waiting_for_locks(platform, 1)
         await erase_library(db, platform, library)
@@ -81,11 +81,11 @@ async def test_a_read_that_begins_while_the_partner_is_forgotten(people: People,
     tokens, _ = await people.user(wire)
     library = await people.library_of(tokens)
     await people.user(other, library_id=library)
-    async with held(platform, select(Library.id).where(Library.id == library).with_for_update()) as db:
+    async with held(platform, select(LibraryRow.id).where(LibraryRow.id == library).with_for_update()) as db:
         reading = asyncio.create_task(asyncio.to_thread(wire.post, TRIGGER, access_token=tokens.access))
         await waiting_for_locks(platform, 1)
         consent = await consent_of(db, tokens)
-        partner = (await db.get_one(Application, wire.application_id)).partner_id
+        partner = (await db.get_one(ApplicationRow, wire.application_id)).partner_id
         await forget_user(db, platform, consent, partner, consent.created_at)
     check_error(await reading, 401, "InvalidToken")
 
@@ -94,10 +94,10 @@ async def test_two_reads_at_once_of_a_one_off_contract(people: People, platform:
     """One read means one, however fast the second comes."""
     wire = await people.contract(once=True)
     tokens, _ = await people.user(wire, sources=())
-    this = Consent.id == tokens.claims["consentid"]
+    this = ConsentRow.id == tokens.claims["consentid"]
     async with platform.database.transaction() as db:
-        await db.execute(update(Consent).where(this).values(used_at=None))
-    async with held(platform, select(Consent.id).where(this).with_for_update()):
+        await db.execute(update(ConsentRow).where(this).values(used_at=None))
+    async with held(platform, select(ConsentRow.id).where(this).with_for_update()):
         both = [asyncio.create_task(asyncio.to_thread(wire.post, TRIGGER, access_token=tokens.access)) for _ in "ab"]
         await waiting_for_locks(platform, 2)
     assert sorted([(await answer).status_code for answer in both]) == [202, 403]
@@ -112,7 +112,9 @@ async def test_a_refresh_while_its_family_is_revoked(people: People, platform: P
     second = wire.tokens(wire.refresh(first.refresh))
     async with platform.database.transaction() as db:
         earlier = datetime.now(UTC) - timedelta(seconds=61)
-        await db.execute(update(Token).where(Token.token_hash == digest(first.refresh)).values(rotated_at=earlier))
+        await db.execute(
+            update(TokenRow).where(TokenRow.token_hash == digest(first.refresh)).values(rotated_at=earlier)
+        )
     replay = partial(wire.exchange, code, secret) if stolen == "code" else partial(wire.refresh, first.refresh)
     async with platform.database.transaction() as db:
         now = datetime.now(UTC)
@@ -159,7 +161,7 @@ async def test_consent_given_while_the_person_is_erased(people: People, platform
     assert browser.left_to is not None, browser.page and browser.page.html
     assert (await erasing).status_code == 200
     async with platform.database.session() as db:
-        assert await db.get(Library, library) is None
+        assert await db.get(LibraryRow, library) is None
 
 
 async def test_a_person_is_erased_once_however_often_it_is_asked(people: People) -> None:
@@ -275,7 +277,7 @@ async def test_two_files_at_once_for_one_path(people: People, platform: Platform
         await waiting_for_locks(platform, 1)
     await later
     async with platform.database.session() as db:
-        assert await db.get(DoomedBlob, first) is not None
+        assert await db.get(DoomedBlobRow, first) is not None
         file = await storages.find_file(db, storage, storage_path("A.txt"))
         assert file is not None
         assert file.blob == second

@@ -11,10 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from privateshare.platform import readiness
+from privateshare.platform.api import readiness
+from privateshare.platform.api.readiness import Readiness
 from privateshare.platform.app import create_app
 from privateshare.platform.blobs.local import LocalBlobs, LocalWriter
-from privateshare.platform.readiness import Readiness
 from privateshare.platform.runtime import Platform
 from tests.flow.test_waiting import statements
 from tests.flow.wire import check_error

@@ -16,7 +16,7 @@ import pytest
 
 from privateshare.platform.embedded.locks import FileLock
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import FolderInUse, running_platform
 from tests.flow.served import Served, serving
 from tests.patience import GIVE_UP_SECONDS

@@ -12,13 +12,13 @@ import httpx2
 import pytest
 from sqlalchemy import select, text, update
 
-from privateshare.platform.api.streams import LOOK_SECONDS
-from privateshare.platform.db.tables import Account, Consent, Contract
+from privateshare.platform.db.tables import AccountRow, ConsentRow, ContractRow
 from privateshare.platform.grants.consents import revoke_consent
+from privateshare.platform.http.streaming import LOOK_SECONDS
 from privateshare.platform.library.erasure import erase_account, erase_library
-from privateshare.platform.library.files import Shelf, record_files
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.spool import Slot
+from privateshare.platform.library.mapped_files import MappedFiles, record_files
+from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from privateshare.sources.entries import entry_of
@@ -60,19 +60,19 @@ async def consent_withdrawn(reader: Reader) -> None:
 
 async def consent_ended(reader: Reader) -> None:
     async with reader.platform.database.transaction() as db:
-        this = Consent.id == UUID(reader.tokens.claims["consentid"])
-        await db.execute(update(Consent).where(this).values(expires_at=datetime.now(UTC)))
+        this = ConsentRow.id == UUID(reader.tokens.claims["consentid"])
+        await db.execute(update(ConsentRow).where(this).values(expires_at=datetime.now(UTC)))
 
 
 async def contract_ended(reader: Reader) -> None:
     async with reader.platform.database.transaction() as db:
-        this = Contract.id == reader.wire.contract_id
-        await db.execute(update(Contract).where(this).values(expires_at=datetime.now(UTC)))
+        this = ContractRow.id == reader.wire.contract_id
+        await db.execute(update(ContractRow).where(this).values(expires_at=datetime.now(UTC)))
 
 
 async def account_deleted(reader: Reader) -> None:
     async with reader.platform.database.transaction() as db:
-        account = (await db.scalars(select(Account).where(Account.library_id == reader.library))).one()
+        account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == reader.library))).one()
         await erase_account(db, reader.platform, account)
 
 
@@ -127,7 +127,7 @@ async def a_storage(people: People) -> Reader:
     library = await people.library_of(tokens)
     storage = str(wire.post("storage").json()["id"])
     async with people.platform.database.transaction() as db:
-        assert await tie_storage(db, await db.get_one(Contract, wire.contract_id), storage, library)
+        assert await tie_storage(db, await db.get_one(ContractRow, wire.contract_id), storage, library)
     url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/"
     return Reader(people.platform, wire, tokens, library, url, bearer(wire))
 
@@ -148,8 +148,8 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
     library = await people.library_of(tokens)
     schema, slot = all_sources()[SPOTIFY].info.schema, Slot(PLAYS, 199901)
     async with people.platform.database.transaction() as db:
-        account = (await db.scalars(select(Account).where(Account.library_id == library))).one()
-        shelf = Shelf(people.platform.blobs, await open_library(db, people.platform, library))
+        account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library))).one()
+        shelf = MappedFiles(people.platform.blobs, await open_library(db, people.platform, library))
         things = [{"entityid": f"19_{n:06}", "createddate": 916_000_000_000, "text": "x" * 4096} for n in range(13_000)]
         entries = [entry_of(schema, thing) for thing in things]
         await record_files(db, account, slot, schema, shelf.write_slot(account.id, schema, [], entries))

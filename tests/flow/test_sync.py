@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import OperationalError
 
-from privateshare.platform.db.tables import Account, Consent, File, Session, SessionSync, Sync
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.db.tables import AccountRow, ConsentRow, FileRow, SessionRow, SessionSyncRow, SyncRow
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library.erasure import erase_account, erase_library, withdraw_access
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
 from tests.flow.served import serving
@@ -43,15 +43,15 @@ async def held_up(platform: Platform, library_id: UUID) -> AsyncIterator[None]:
 
 async def file_count(platform: Platform, library_id: UUID) -> int:
     async with platform.database.session() as db:
-        return await db.scalar(select(func.count()).select_from(File).where(File.library_id == library_id)) or 0
+        return await db.scalar(select(func.count()).select_from(FileRow).where(FileRow.library_id == library_id)) or 0
 
 
-async def syncs(platform: Platform, library_id: UUID) -> list[Sync]:
+async def syncs(platform: Platform, library_id: UUID) -> list[SyncRow]:
     """The library's syncs, once none of them runs."""
     async with asyncio.timeout(GIVE_UP_SECONDS):
         while True:
             async with platform.database.session() as db:
-                found = list(await db.scalars(select(Sync).where(Sync.library_id == library_id)))
+                found = list(await db.scalars(select(SyncRow).where(SyncRow.library_id == library_id)))
             if all(sync.finished_at for sync in found):
                 return found
             await asyncio.sleep(0.02)
@@ -60,8 +60,8 @@ async def syncs(platform: Platform, library_id: UUID) -> list[Sync]:
 async def joined(platform: Platform, session: str) -> UUID | None:
     """The sync that a session waits for."""
     async with platform.database.session() as db:
-        waiting = select(SessionSync.sync_id).join(Session, Session.id == SessionSync.session_id)
-        return await db.scalar(waiting.where(Session.key_hash == digest(session)))
+        waiting = select(SessionSyncRow.sync_id).join(SessionRow, SessionRow.id == SessionSyncRow.session_id)
+        return await db.scalar(waiting.where(SessionRow.key_hash == digest(session)))
 
 
 def contents(wire: Wire, tokens: Tokens, session: str) -> dict[str, tuple[int, str]]:
@@ -136,7 +136,9 @@ async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Plat
     library_id = await people.library_of(tokens)
     async with held_up(platform, library_id), platform.database.transaction() as db:
         stopped_at = await file_count(platform, library_id)
-        await db.execute(update(Consent).where(Consent.library_id == library_id).values(revoked_at=datetime.now(UTC)))
+        await db.execute(
+            update(ConsentRow).where(ConsentRow.library_id == library_id).values(revoked_at=datetime.now(UTC))
+        )
     (sync,) = await syncs(platform, library_id)
     assert sync.outcome == "stopped"
     assert await file_count(platform, library_id) <= stopped_at + 1  # the one that was being written
@@ -153,7 +155,7 @@ async def test_withdrawn_access_stops_a_sync_under_way(people: People, platform:
     library_id = await people.library_of(tokens)
     async with held_up(platform, library_id), platform.database.transaction() as db:
         stopped_at = await file_count(platform, library_id)
-        account = await db.scalar(select(Account).where(Account.library_id == library_id))
+        account = await db.scalar(select(AccountRow).where(AccountRow.library_id == library_id))
         assert account is not None
         await withdraw_access(db, platform, account)
     status = wait_until_over(wire, tokens, session)["status"]
@@ -173,7 +175,7 @@ async def test_a_sync_goes_on_for_the_consent_that_is_left(people: People, platf
     async with held_up(platform, library_id):
         left, session = await people.user(other, sample="large", library_id=library_id)
         async with platform.database.transaction() as db:
-            gone = update(Consent).where(Consent.id == UUID(tokens.claims["consentid"]))
+            gone = update(ConsentRow).where(ConsentRow.id == UUID(tokens.claims["consentid"]))
             await db.execute(gone.values(revoked_at=datetime.now(UTC)))
     assert contents(other, left, session)
     assert [sync.outcome for sync in await syncs(platform, library_id)] == ["done"]
@@ -186,13 +188,13 @@ async def test_a_failure_of_the_platform_ends_the_sync(people: People, platform:
     expected = contents(wire, tokens, first)
     library_id = await people.library_of(tokens)
     async with platform.database.transaction() as db:
-        account = await db.scalar(select(Account).where(Account.library_id == library_id))
+        account = await db.scalar(select(AccountRow).where(AccountRow.library_id == library_id))
         assert account is not None
         details, account.sealed_details = account.sealed_details, b"damaged"
     broken = triggered(wire, tokens)
     status: dict[str, Any] = wait_until_over(wire, tokens, broken)["status"]
     async with platform.database.transaction() as db:
-        await db.execute(update(Account).where(Account.library_id == library_id).values(sealed_details=details))
+        await db.execute(update(AccountRow).where(AccountRow.library_id == library_id).values(sealed_details=details))
     assert status["state"] == "partial"
     (told,) = status["details"].values()
     assert (told["error"]["code"], told["error"]["statusCode"]) == ("InternalError", 500)
@@ -211,7 +213,7 @@ async def test_what_is_erased_ends_its_sync(people: People, platform: Platform, 
         if what == "library":
             await erase_library(db, platform, library_id)
         else:
-            account = await db.scalar(select(Account).where(Account.library_id == library_id))
+            account = await db.scalar(select(AccountRow).where(AccountRow.library_id == library_id))
             assert account is not None
             await erase_account(db, platform, account)
     assert await syncs(platform, library_id) == []

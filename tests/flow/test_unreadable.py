@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import select
 
 from privateshare import DataUnreadable, UserAccessToken
-from privateshare.platform.db.tables import Account, File, PushedFile, StoredFile
-from privateshare.platform.library.files import Shelf, record_files
+from privateshare.platform.db.tables import AccountRow, FileRow, PushedFileRow, StoredFileRow
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.spool import Slot
-from privateshare.platform.settings import Settings
+from privateshare.platform.library.mapped_files import MappedFiles, record_files
+from privateshare.platform.library.object_buffer import Slot
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.sdk.tokens import Token
 from privateshare.sources.entries import entry_of
@@ -79,7 +79,7 @@ class Lent:
     wire: Wire
     tokens: Tokens
     session: str
-    files: dict[str, File]
+    files: dict[str, FileRow]
     account: str
 
     def get(self, name: str) -> httpx2.Response:
@@ -97,8 +97,8 @@ async def files_of(watched: Watched, wire: Wire, tokens: Tokens, session: str) -
     """The files that a session lists, by name, and the account that they are of."""
     library = await watched.people.library_of(tokens)
     async with watched.people.platform.database.session() as db:
-        files = {file.name: file for file in await db.scalars(select(File).where(File.library_id == library))}
-        account = (await db.scalars(select(Account.public_id).where(Account.library_id == library))).one()
+        files = {file.name: file for file in await db.scalars(select(FileRow).where(FileRow.library_id == library))}
+        account = (await db.scalars(select(AccountRow.public_id).where(AccountRow.library_id == library))).one()
     return Lent(wire, tokens, session, files, account)
 
 
@@ -163,8 +163,8 @@ async def large(watched: Watched, lent: Lent) -> Lent:
     platform, schema = watched.people.platform, all_sources()[SPOTIFY].info.schema
     library_id = await watched.people.library_of(lent.tokens)
     async with platform.database.transaction() as db:
-        account = (await db.scalars(select(Account).where(Account.library_id == library_id))).one()
-        shelf = Shelf(platform.blobs, await open_library(db, platform, library_id))
+        account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id))).one()
+        shelf = MappedFiles(platform.blobs, await open_library(db, platform, library_id))
         things = [{"entityid": f"19_{n}", "createddate": 0, "text": os.urandom(50_000).hex()} for n in range(60)]
         entries = [entry_of(schema, thing) for thing in things]
         await record_files(db, account, Slot(PLAYS, 197001), schema, shelf.write_slot(account.id, schema, [], entries))
@@ -215,7 +215,7 @@ async def test_a_pushed_file_too(watched: Watched, size: int, damage: Damage) ->
     sent = write.post(IMPORT, access_token=pusher.access, content=os.urandom(size), headers=descriptor(write))
     assert sent.status_code == 200
     async with watched.people.platform.database.session() as db:
-        blob = (await db.scalars(select(PushedFile.blob).where(PushedFile.library_id == library))).one()
+        blob = (await db.scalars(select(PushedFileRow.blob).where(PushedFileRow.library_id == library))).one()
     damage(watched.blob(blob))
     name = raw.get(f"{QUERY}/{session}", access_token=tokens.access).json()["fileList"][0]["name"]
     check_error(raw.get(f"{QUERY}/{session}/{name}", access_token=tokens.access), 410, "DataUnreadable")
@@ -228,7 +228,7 @@ async def test_a_stored_file_too(watched: Watched, wire: Wire, damage: Damage) -
     storage = str(wire.post("storage").json()["id"])
     assert cloud(wire, "POST", storage, "/file", content=b"x" * 1000).status_code == 201
     async with watched.people.platform.database.session() as db:
-        blob = (await db.scalars(select(StoredFile.blob).where(StoredFile.storage_id == storage))).one()
+        blob = (await db.scalars(select(StoredFileRow.blob).where(StoredFileRow.storage_id == storage))).one()
     damage(watched.blob(blob))
     answer = cloud(wire, "GET", storage, "/file")
     assert (answer.status_code, answer.json()["error"]) == (410, "DataUnreadable")

@@ -17,18 +17,26 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from privateshare.platform.blobs.store import put
-from privateshare.platform.db.tables import Account, Consent, Contract, File, Session, SigningKey, Token
+from privateshare.platform.db.tables import (
+    AccountRow,
+    ConsentRow,
+    ContractRow,
+    FileRow,
+    SessionRow,
+    SigningKeyRow,
+    TokenRow,
+)
 from privateshare.platform.grants.consents import give_consent
-from privateshare.platform.grants.secrets import digest
 from privateshare.platform.grants.tokens import exchange_code, find_token, issue_code, rotate_refresh_token
+from privateshare.platform.jobs.queue import add_tasks, recover_jobs
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library.accounts import Connected, connect_account
 from privateshare.platform.library.erasure import withdraw_access
 from privateshare.platform.library.libraries import create_library
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform, running_platform
 from privateshare.platform.sync.orphans import sweep_orphans
-from privateshare.platform.sync.queue import add_tasks, recover_jobs
 from privateshare.platform.sync.retries import LONGEST_PAUSE, MAX_TRIES, PAUSES, pause_after
 from privateshare.platform.sync.sessions import new_session, session_status, start_session
 from privateshare.platform.sync.sweep import sweep
@@ -85,7 +93,7 @@ def dict_of_sources() -> dict[int, Any]:
     return sources
 
 
-async def begun(platform: Platform) -> Session:
+async def begun(platform: Platform) -> SessionRow:
     """A session that waits for the sync of one account."""
     wire, now = await People(platform, "").contract(), datetime.now(UTC)
     source = all_sources()[SPOTIFY]
@@ -93,7 +101,7 @@ async def begun(platform: Platform) -> Session:
         library = await create_library(db, platform)
         identity = source.identify(Connection(sample="default"))
         account = await connect_account(db, platform, library, Connected(source.info, identity, sample="default"))
-        contract = await db.get_one(Contract, wire.contract_id)
+        contract = await db.get_one(ContractRow, wire.contract_id)
         consent = await give_consent(db, contract, library.id, [account.id], now)
         session = (await new_session(db, platform, contract, SessionOptions(), now)).row
         await start_session(db, platform, session, consent, now)
@@ -122,14 +130,14 @@ async def hurry(platform: Platform) -> None:
     await change_job(platform, "scheduled_at = now()")
 
 
-async def status(platform: Platform, session: Session) -> dict[str, Any]:
+async def status(platform: Platform, session: SessionRow) -> dict[str, Any]:
     """What an app is told. Protocol 6.1."""
     async with platform.database.transaction() as db:
-        told = await session_status(db, await db.get_one(Session, session.id), datetime.now(UTC))
+        told = await session_status(db, await db.get_one(SessionRow, session.id), datetime.now(UTC))
     return told.to_wire()
 
 
-async def error(platform: Platform, session: Session) -> dict[str, Any]:
+async def error(platform: Platform, session: SessionRow) -> dict[str, Any]:
     """The error of the one account of a session that is over."""
     told = await status(platform, session)
     assert told["state"] == "partial"
@@ -192,7 +200,7 @@ async def test_what_broke_off_is_fetched_from_the_start(alone: Platform, source:
     await work(alone)
     assert (await error(alone, session))["code"] == "ServiceUnavailable"
     async with alone.database.transaction() as db:
-        assert list(await db.scalars(select(Account.sealed_cursors))) == [None]
+        assert list(await db.scalars(select(AccountRow.sealed_cursors))) == [None]
 
 
 async def test_a_blob_store_that_is_away_is_waited_for(alone: Platform) -> None:
@@ -241,13 +249,13 @@ async def test_access_that_is_withdrawn_during_a_sync_stays_withdrawn(alone: Pla
     working = asyncio.create_task(work(alone))
     await asyncio.to_thread(source.fetching.wait, GIVE_UP_SECONDS)
     async with alone.database.transaction() as db:
-        account = (await db.scalars(select(Account))).one()
+        account = (await db.scalars(select(AccountRow))).one()
         await withdraw_access(db, alone, account)
     source.go_on.set()
     await working
     assert (await error(alone, session))["code"] == "ServiceAuthorizationError"
     async with alone.database.session() as db:
-        assert (await db.scalars(select(Account.needs_login))).one()
+        assert (await db.scalars(select(AccountRow.needs_login))).one()
 
 
 async def test_a_sync_that_lost_its_job_gets_another(alone: Platform) -> None:
@@ -276,7 +284,9 @@ async def test_ended_syncs_and_jobs_are_swept(alone: Platform) -> None:
     assert await execute(alone, jobs) == 0
     assert await execute(alone, "SELECT FROM syncs") == 2
     async with alone.database.transaction() as db:
-        await db.execute(update(Session).where(Session.id == session.id).values(expires_at=datetime.now(UTC) - DAYS))
+        await db.execute(
+            update(SessionRow).where(SessionRow.id == session.id).values(expires_at=datetime.now(UTC) - DAYS)
+        )
     await sweep(alone)
     assert await execute(alone, "SELECT FROM sessions") == 1
     assert await execute(alone, "SELECT FROM syncs") == 1
@@ -288,20 +298,20 @@ async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform
     consent_id, settings = session.consent_id, alone.settings
     now, lapsed = datetime.now(UTC), datetime.now(UTC) - timedelta(days=200)
     async with alone.database.transaction() as db:
-        consent = await db.get_one(Consent, consent_id)
+        consent = await db.get_one(ConsentRow, consent_id)
         wire_id = consent.contract_id
         for revoked in (False, True):
             code = await issue_code(db, consent, b64(sha256(b"v" * 43).digest()), lapsed, timedelta(minutes=10))
             first = await exchange_code(db, wire_id, code, "v" * 43, lapsed, settings)
             second = await rotate_refresh_token(db, wire_id, first.refresh.value, lapsed + DAYS, settings)
             if revoked:
-                of_family = Token.token_hash == digest(second.access.value)
-                await db.execute(update(Token).where(of_family).values(revoked_at=now))
+                of_family = TokenRow.token_hash == digest(second.access.value)
+                await db.execute(update(TokenRow).where(of_family).values(revoked_at=now))
             else:
                 last = second.access.value
     await sweep(alone)
     async with alone.database.session() as db:
-        assert [token.token_hash for token in await db.scalars(select(Token))] == [digest(last)]
+        assert [token.token_hash for token in await db.scalars(select(TokenRow))] == [digest(last)]
         assert (await find_token(db, wire_id, last, use="access")).consent_id == consent_id
     await execute(alone, "UPDATE tokens SET expires_at = expires_at - interval '200 days'")
     await sweep(alone)
@@ -325,8 +335,8 @@ async def test_orphans_are_swept_and_nothing_else(alone: Platform) -> None:
     half_written = alone.settings.data / "blobs" / ".aside" / "dead"
     half_written.touch()
     async with alone.database.transaction() as db:
-        await db.execute(update(SigningKey).values(created_at=datetime.now(UTC) - 4 * DAYS))
-        named = set(await db.scalars(select(File.blob)))
+        await db.execute(update(SigningKeyRow).values(created_at=datetime.now(UTC) - 4 * DAYS))
+        named = set(await db.scalars(select(FileRow.blob)))
     assert named
     for key in (*named, orphan, ".aside/dead"):
         aged(alone, key, 2 * DAYS)

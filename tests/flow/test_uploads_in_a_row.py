@@ -8,7 +8,7 @@ import pytest
 from examples.walking import Browser
 from sqlalchemy import func, select
 
-from privateshare.platform.db.tables import Account, Archive
+from privateshare.platform.db.tables import AccountRow, ArchiveRow
 from privateshare.platform.runtime import Platform
 from tests.archives import bundle, play, spotify_zip, zipped
 from tests.flow.consenting import accounts, ask, asking_contract, journey_of, opened, page_of, refer
@@ -45,7 +45,7 @@ def agreed(browser: Browser, asking: Any) -> Tokens:
 
 async def waiting(platform: Platform, library_id: Any) -> int:
     async with platform.database.session() as db:
-        count = await db.scalar(select(func.count()).select_from(Archive).where(Archive.library_id == library_id))
+        count = await db.scalar(select(func.count()).select_from(ArchiveRow).where(ArchiveRow.library_id == library_id))
         return int(count or 0)
 
 
@@ -110,7 +110,10 @@ async def test_a_file_can_be_taken_back(wire: Wire, platform: Platform, tmp_path
     tokens = agreed(browser, asking)
     assert plays(wire, tokens, asking.session) == [1]
     async with platform.database.session() as db:
-        assert await db.scalar(select(func.count()).select_from(Account).where(Account.library_id == library_id)) == 1
+        assert (
+            await db.scalar(select(func.count()).select_from(AccountRow).where(AccountRow.library_id == library_id))
+            == 1
+        )
 
 
 async def test_the_back_button_adds_and_does_not_replace(wire: Wire, tmp_path: Path) -> None:

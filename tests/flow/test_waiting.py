@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.admission import Admission
 from privateshare.platform.app import create_app
-from privateshare.platform.db.tables import Account, Consent, Session, Sync
-from privateshare.platform.fair_queue import FairQueue
-from privateshare.platform.library.files import WrittenFile, record_files
-from privateshare.platform.library.spool import Slot
+from privateshare.platform.db.tables import AccountRow, ConsentRow, SessionRow, SyncRow
+from privateshare.platform.library.mapped_files import WrittenFile, record_files
+from privateshare.platform.library.object_buffer import Slot
+from privateshare.platform.operating.admission import Admission
+from privateshare.platform.operating.fair_queue import FairQueue
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.sources.registry import all_sources
 from tests.flow.people import SPOTIFY, People
@@ -69,7 +69,7 @@ async def held(idle: People) -> AsyncIterator[Held]:
 
 
 async def new_file(db: AsyncSession, library_id: UUID) -> None:
-    account = await db.scalar(select(Account).where(Account.library_id == library_id))
+    account = await db.scalar(select(AccountRow).where(AccountRow.library_id == library_id))
     assert account is not None
     schema = all_sources()[SPOTIFY].info.schema
     await record_files(
@@ -83,20 +83,20 @@ async def changed_file(db: AsyncSession, library_id: UUID) -> None:
 
 async def sync_ended(db: AsyncSession, library_id: UUID) -> None:
     now = datetime.now(UTC)
-    await db.execute(update(Sync).where(Sync.library_id == library_id).values(outcome="done", finished_at=now))
+    await db.execute(update(SyncRow).where(SyncRow.library_id == library_id).values(outcome="done", finished_at=now))
 
 
 async def consent_withdrawn(db: AsyncSession, library_id: UUID) -> None:
-    await db.execute(update(Consent).where(Consent.library_id == library_id).values(revoked_at=datetime.now(UTC)))
+    await db.execute(update(ConsentRow).where(ConsentRow.library_id == library_id).values(revoked_at=datetime.now(UTC)))
 
 
 async def account_erased(db: AsyncSession, library_id: UUID) -> None:
-    account = await db.scalar(select(Account).where(Account.library_id == library_id))
+    account = await db.scalar(select(AccountRow).where(AccountRow.library_id == library_id))
     await db.delete(account)
 
 
 async def session_ended(db: AsyncSession, library_id: UUID) -> None:
-    session = await db.scalar(select(Session).where(Session.library_id == library_id))
+    session = await db.scalar(select(SessionRow).where(SessionRow.library_id == library_id))
     await db.delete(session)
 
 
@@ -105,7 +105,7 @@ async def time_for_fetching_ends(db: AsyncSession, library_id: UUID) -> None:
         "options": {"limits": {"duration": {"sourceFetch": 1}}},
         "started_at": datetime.now(UTC) - timedelta(minutes=1),
     }
-    await db.execute(update(Session).where(Session.library_id == library_id).values(ended))
+    await db.execute(update(SessionRow).where(SessionRow.library_id == library_id).values(ended))
 
 
 Change = Callable[[AsyncSession, UUID], Awaitable[None]]

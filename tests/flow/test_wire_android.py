@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import Consent
+from privateshare.platform.db.tables import ConsentRow
 from privateshare.platform.grants.postboxes import create_postbox
 from privateshare.platform.library.libraries import open_library
 from privateshare.protocol.envelope import opened
@@ -154,7 +154,7 @@ async def test_android_reads_when_a_postbox_expires_in_32_bits(
     library_id = await people.library_of(tokens)
     async with people.platform.database.transaction() as db:
         library = await open_library(db, people.platform, library_id)
-        consent = (await db.scalars(select(Consent).where(Consent.contract_id == write.contract_id))).one()
+        consent = (await db.scalars(select(ConsentRow).where(ConsentRow.contract_id == write.contract_id))).one()
         postbox = await create_postbox(db, library, consent)
     public = serialization.load_pem_public_key(postbox.public_key.encode())
     assert isinstance(public, rsa.RSAPublicKey)

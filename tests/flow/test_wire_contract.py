@@ -12,8 +12,8 @@ import pytest
 from cryptography import x509
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import CertificateAuthority
-from privateshare.platform.grants.certificates import DOCUMENT_EXTENSION
+from privateshare.platform.db.tables import CertificateAuthorityRow
+from privateshare.platform.keys.certificates import DOCUMENT_EXTENSION
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.test_wire_sessions import wait_until_over
@@ -32,7 +32,7 @@ async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path:
     assert answer["certificateContractSchemaVersion"] == "5.0.0"
     assert answer["application"]["id"] == wire.application_id
     async with platform.database.transaction() as db:
-        authority = (await db.scalars(select(CertificateAuthority.certificate))).one()
+        authority = (await db.scalars(select(CertificateAuthorityRow.certificate))).one()
     (tmp_path / "ca.pem").write_text(authority)
     (tmp_path / "contract.der").write_bytes(b64decode(answer["certificate"]))
     command = ["openssl", "verify", "-CAfile", tmp_path / "ca.pem", tmp_path / "contract.der"]

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
-from privateshare.platform.db.tables import Consent, Contract, Library, PushedFile
+from privateshare.platform.db.tables import ConsentRow, ContractRow, LibraryRow, PushedFileRow
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
@@ -95,7 +95,7 @@ async def test_a_deleted_user_is_erased_key_first(people: People, platform: Plat
     check_error(wire.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
     check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
     async with platform.database.transaction() as db:
-        assert await db.get(Library, library) is None
+        assert await db.get(LibraryRow, library) is None
     await sweep_whole(platform)
     assert not folder.exists()
 
@@ -120,11 +120,11 @@ async def test_a_consent_that_is_over_keeps_no_library(people: People, platform:
     library = await people.library_of(tokens)
     other, _ = await people.user(second, library_id=library)
     async with platform.database.transaction() as db:
-        this = update(Consent).where(Consent.id == UUID(other.claims["consentid"]))
+        this = update(ConsentRow).where(ConsentRow.id == UUID(other.claims["consentid"]))
         await db.execute(this.values({column: datetime.now(UTC)}))
     assert first.call("DELETE", "user", access_token=tokens.access).status_code == 200
     async with platform.database.transaction() as db:
-        assert await db.get(Library, library) is None
+        assert await db.get(LibraryRow, library) is None
 
 
 async def test_deleting_a_user_takes_what_the_partner_brought(people: People, platform: Platform):
@@ -140,12 +140,12 @@ async def test_deleting_a_user_takes_what_the_partner_brought(people: People, pl
         assert sent.status_code == 200, sent.text
         storages[writer.contract_id] = str(writer.post("storage").json()["id"])
         async with platform.database.transaction() as db:
-            contract = await db.get_one(Contract, writer.contract_id)
+            contract = await db.get_one(ContractRow, writer.contract_id)
             assert await tie_storage(db, contract, storages[writer.contract_id], library)
         assert cloud(writer, "POST", storages[writer.contract_id], "/x", content=b"x").status_code == 201
     assert reader.call("DELETE", "user", access_token=tokens.access).status_code == 200
     async with platform.database.transaction() as db:
-        left = await db.scalars(select(PushedFile.contract_id).where(PushedFile.library_id == library))
+        left = await db.scalars(select(PushedFileRow.contract_id).where(PushedFileRow.library_id == library))
         assert list(left) == [theirs.contract_id]
     assert cloud(mine, "GET", storages[mine.contract_id], "/x").status_code == 404
     assert cloud(theirs, "GET", storages[theirs.contract_id], "/x").content == b"x"

@@ -12,8 +12,8 @@ import pytest
 from cryptography import x509
 from sqlalchemy import select, update
 
-from privateshare.platform.db.tables import PushedFile, Token
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.db.tables import PushedFileRow, TokenRow
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import (
     accounts,
@@ -69,7 +69,7 @@ async def test_ios_renews_a_lapsed_grant_with_its_expired_access_token(
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(days=1)
         hashes = [digest(tokens.access), digest(tokens.refresh)]
-        await db.execute(update(Token).where(Token.token_hash.in_(hashes)).values(expires_at=past))
+        await db.execute(update(TokenRow).where(TokenRow.token_hash.in_(hashes)).values(expires_at=past))
     secret = verifier()
     body = {"actions": {"pull": {"accept": {"compression": "gzip"}}}, "agent": AGENT}
     answer = wire.authorize(secret, body, access_token=tokens.access)
@@ -215,7 +215,7 @@ async def test_ios_pushes_under_the_type_of_json(people: People) -> None:
     check_error(wire.http.post(url, headers=headers, content=b"another file"), 400, "InvalidRequest")
     library_id = await people.library_of(tokens)
     async with people.platform.database.session() as db:
-        pushed = await db.scalars(select(PushedFile).where(PushedFile.library_id == library_id))
+        pushed = await db.scalars(select(PushedFileRow).where(PushedFileRow.library_id == library_id))
         assert len(list(pushed)) == 1
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import Contract
+from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.envelope import opened
 from tests.flow.consenting import ask, asking_contract, page_of
@@ -99,8 +99,8 @@ async def test_a_contract_that_ended_is_read_no_more(people: People, platform: P
     path = ending.url(f"{QUERY}/{session}")
     assert ending.http.get(path).status_code == 200
     async with platform.database.transaction() as db:
-        this = Contract.id == ending.contract_id
-        await db.execute(update(Contract).where(this).values(expires_at=datetime.now(UTC)))
+        this = ContractRow.id == ending.contract_id
+        await db.execute(update(ContractRow).where(this).values(expires_at=datetime.now(UTC)))
     for ended in (path, f"{path}/accounts.json"):
         check_error(ending.http.get(ended), 404, "InvalidSession")
 

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import AuthorizationCode, Consent, Token
+from privateshare.platform.db.tables import AuthorizationCodeRow, ConsentRow, TokenRow
 from privateshare.platform.grants.consents import revoke_consent
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sweep import sweep
 from tests.flow.people import People
@@ -220,7 +220,7 @@ async def test_a_code_expires(wire: Wire, people: People, platform: Platform):
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
         await db.execute(
-            update(AuthorizationCode).where(AuthorizationCode.code_hash == digest(code)).values(expires_at=past)
+            update(AuthorizationCodeRow).where(AuthorizationCodeRow.code_hash == digest(code)).values(expires_at=past)
         )
     assert "expired" in check_error(wire.exchange(code, secret), 401, "InvalidToken")
 
@@ -250,7 +250,9 @@ async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
     assert wire.get(ACCOUNTS, access_token=first.access).status_code == 200
     async with platform.database.transaction() as db:
         earlier = datetime.now(UTC) - timedelta(seconds=61)
-        await db.execute(update(Token).where(Token.token_hash == digest(tokens.refresh)).values(rotated_at=earlier))
+        await db.execute(
+            update(TokenRow).where(TokenRow.token_hash == digest(tokens.refresh)).values(rotated_at=earlier)
+        )
     message = check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
     assert message == "The token (refresh_token) is invalid"
     check_error(wire.get(ACCOUNTS, access_token=second.access), 401, "InvalidToken")
@@ -263,7 +265,9 @@ async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Pl
     newer = wire.tokens(wire.refresh(tokens.refresh))
     async with platform.database.transaction() as db:
         earlier = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
-        await db.execute(update(Token).where(Token.token_hash == digest(tokens.refresh)).values(rotated_at=earlier))
+        await db.execute(
+            update(TokenRow).where(TokenRow.token_hash == digest(tokens.refresh)).values(rotated_at=earlier)
+        )
     for refused in (wire.refresh(tokens.refresh), wire.refresh(tokens.refresh)):
         assert check_error(refused, 401, "InvalidToken") == "The token (refresh_token) is invalid"
         hint = refused.headers["x-error-hint"]
@@ -305,7 +309,9 @@ async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, pl
     wire.tokens(wire.refresh(tokens.refresh))
     async with platform.database.transaction() as db:
         earlier = datetime.now(UTC) - timedelta(seconds=61)
-        await db.execute(update(Token).where(Token.token_hash == digest(tokens.refresh)).values(rotated_at=earlier))
+        await db.execute(
+            update(TokenRow).where(TokenRow.token_hash == digest(tokens.refresh)).values(rotated_at=earlier)
+        )
     token = wire.jwt(refresh_token=tokens.refresh, grant_type="refresh_token")
     for _ in "ab":
         check_error(wire.post("oauth/token", jwt=token), 401, "InvalidToken")
@@ -317,7 +323,9 @@ async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, pl
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
-        await db.execute(update(Token).where(Token.token_hash == digest(getattr(tokens, use))).values(expires_at=past))
+        await db.execute(
+            update(TokenRow).where(TokenRow.token_hash == digest(getattr(tokens, use))).values(expires_at=past)
+        )
     answer = wire.refresh(tokens.refresh) if use == "refresh" else wire.get(ACCOUNTS, access_token=tokens.access)
     assert check_error(answer, 401, "InvalidToken") == f"The token ({use}_token) is expired"
 
@@ -356,7 +364,7 @@ async def test_nothing_works_under_a_consent_that_is_over(people: People, platfo
     again = wire.signed(wire.authorize(secret, access_token=tokens.access))
     code = await people.consent(again["preauthorization_code"])
     async with platform.database.transaction() as db:
-        this = update(Consent).where(Consent.id == UUID(tokens.claims["consentid"]))
+        this = update(ConsentRow).where(ConsentRow.id == UUID(tokens.claims["consentid"]))
         await db.execute(this.values({column: datetime.now(UTC)}))
     for name, answer in (
         ("access_token", wire.get(ACCOUNTS, access_token=tokens.access)),
@@ -405,7 +413,7 @@ async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: Peo
     assert answer.json()["session"]["key"]
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(days=1)
-        await db.execute(update(Token).where(Token.token_hash == digest(tokens.access)).values(expires_at=past))
+        await db.execute(update(TokenRow).where(TokenRow.token_hash == digest(tokens.access)).values(expires_at=past))
     again = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256"}
     assert wire.post("oauth/token/reference", access_token=tokens.access, **claims, **again).status_code in (200, 201)
     check_error(wire.post("oauth/token/reference", access_token="x", **claims), 401, "InvalidToken")
@@ -420,7 +428,7 @@ async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people:
         for pair, age in ((tokens, timedelta(hours=1)), (newer, timedelta())):
             hashes = [digest(pair.access), digest(pair.refresh)]
             dates = {"created_at": long_ago - age, "expires_at": long_ago - age}
-            await db.execute(update(Token).where(Token.token_hash.in_(hashes)).values(dates))
+            await db.execute(update(TokenRow).where(TokenRow.token_hash.in_(hashes)).values(dates))
     await sweep(platform)
     asked = {"redirect_uri": REDIRECT_URI, "state": "s"}
     check_error(wire.get(ACCOUNTS, access_token=newer.access), 401, "InvalidToken")
@@ -459,7 +467,7 @@ async def test_only_hashes_are_stored(wire: Wire, people: People, platform: Plat
     async with platform.database.transaction() as db:
         dump = [
             str(row._mapping)
-            for table in (Token, AuthorizationCode, Consent)
+            for table in (TokenRow, AuthorizationCodeRow, ConsentRow)
             for row in await db.execute(table.__table__.select())
         ]
     assert dump

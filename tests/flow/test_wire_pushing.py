@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from privateshare.platform.db.tables import Contract
+from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.files import files_below
@@ -139,7 +139,7 @@ async def test_criteria_of_contract_and_consent_bind_every_session(people: Peopl
     counts = []
     for criteria in (tagged["criteria"], [], [{"metadata": {"tags": ["a", "b"]}}], [{"metadata": {"tags": ["b"]}}]):
         async with platform.database.transaction() as db:
-            contract = await db.get_one(Contract, raw.contract_id)
+            contract = await db.get_one(ContractRow, raw.contract_id)
             contract.document = parse_document({"dataRequest": {"criteria": criteria}})
         counts.append(len(raw.get(f"{QUERY}/{session}", access_token=reader.access).json()["fileList"]))
     assert counts == [1, 1, 1, 0]

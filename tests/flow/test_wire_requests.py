@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from privateshare.platform.grants.signing import load_signer, rotate_signing_key
+from privateshare.platform.keys.signing import load_signer, rotate_signing_key
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
@@ -193,10 +193,13 @@ def test_a_pss_salt_of_another_length_is_refused(wire: Wire):
 
 
 def test_a_refusal_names_what_it_was_sent_safely(wire: Wire):
-    """Protocol 13: in the body letter for letter, in a header without what could end it or is not ASCII."""
+    """Protocol 13: in the body without what would act on a terminal, in a header also without what is not ASCII."""
     uri = "https://ä.example/\r\nSet-Cookie: a=b\x7f"
     answer = wire.authorize("v" * 43, redirect_uri=uri)
-    assert answer.json()["error"]["message"] == f"The redirect_uri ({uri}) is invalid"
+    shown = (
+        "https://ä.example/\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}Set-Cookie: a=b\N{REPLACEMENT CHARACTER}"
+    )
+    assert answer.json()["error"]["message"] == f"The redirect_uri ({shown}) is invalid"
     expected = "The redirect_uri (https://?.example/??Set-Cookie: a=b?) is invalid"
     assert answer.headers["x-error-message"] == expected
     assert "set-cookie" not in answer.headers

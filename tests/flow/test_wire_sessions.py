@@ -15,11 +15,11 @@ import pytest
 import zstandard
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import Contract, Session
-from privateshare.platform.grants.secrets import digest
+from privateshare.platform.db.tables import ContractRow, SessionRow
+from privateshare.platform.keys.secrets import digest
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
-from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.people import FHIR_FILE, HEALTH_RECORDS, SPOTIFY, People
 from tests.flow.wire import Tokens, Wire, check_error, unb64, unsealed
 from tests.patience import GIVE_UP_SECONDS, wait_for
 
@@ -259,7 +259,7 @@ async def test_contract_consent_and_session_must_all_allow(people: People, platf
         ([], set()),
     ):
         async with platform.database.transaction() as db:
-            contract = await db.get_one(Contract, wire.contract_id)
+            contract = await db.get_one(ContractRow, wire.contract_id)
             contract.document = parse_document({**contract.document.raw, "dataRequest": {"serviceGroups": groups}})
         listed = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()["fileList"]
         assert {entry["objectType"] for entry in listed} == expected, groups
@@ -316,7 +316,7 @@ async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], 
     session = triggered(wire, tokens, sourceFetch=False)
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
-        await db.execute(update(Session).where(Session.key_hash == digest(session)).values(expires_at=past))
+        await db.execute(update(SessionRow).where(SessionRow.key_hash == digest(session)).values(expires_at=past))
     check_error(wire.get(f"{QUERY}/{session}", access_token=tokens.access), 404, "InvalidSession")
 
 
@@ -400,7 +400,7 @@ async def test_discovery_lists_what_a_contract_may_ask_for(people: People):
     assert {service["id"] for service in everything["services"]} >= {SPOTIFY, FHIR_FILE}
     assert {"countries", "serviceGroups", "services"} == set(everything)
     own = wire.http.get(wire.url("discovery/services"), headers={"contractId": wire.contract_id}).json()["data"]
-    assert [service["id"] for service in own["services"]] == [FHIR_FILE]
+    assert {service["id"] for service in own["services"]} == {FHIR_FILE, HEALTH_RECORDS}
     assert [group["id"] for group in own["serviceGroups"]] == [2]
 
 

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from sqlalchemy import text
 
-from privateshare.platform.db.tables import Contract
+from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from tests.flow.files import files_below
@@ -431,7 +431,7 @@ async def test_a_storage_is_tied_to_the_person_who_consents(people: People, plat
     check_error(wire.get("storage", access_token=tokens.access), 404, "NotFound")
     storage = wire.post("storage").json()
     async with platform.database.transaction() as db:
-        contract = await db.get_one(Contract, wire.contract_id)
+        contract = await db.get_one(ContractRow, wire.contract_id)
         assert await tie_storage(db, contract, storage["id"], await people.library_of(tokens))
     assert wire.get("storage", access_token=tokens.access).json() == storage
 
@@ -444,7 +444,7 @@ async def test_a_storage_is_found_by_its_own_application_only(people: People, pl
     others, _ = await people.user(sibling, library_id=library)
     storage = wire.post("storage").json()["id"]
     async with platform.database.transaction() as db:
-        assert await tie_storage(db, await db.get_one(Contract, wire.contract_id), storage, library)
+        assert await tie_storage(db, await db.get_one(ContractRow, wire.contract_id), storage, library)
     check_error(sibling.get("storage", access_token=others.access), 404, "NotFound")
 
 
@@ -454,7 +454,7 @@ async def test_an_upload_into_a_storage_that_is_erased_meanwhile(people: People,
     tokens, _ = await people.user(wire)
     storage = wire.post("storage").json()["id"]
     async with platform.database.transaction() as db:
-        contract = await db.get_one(Contract, wire.contract_id)
+        contract = await db.get_one(ContractRow, wire.contract_id)
         assert await tie_storage(db, contract, storage, await people.library_of(tokens))
     eraser = Wire(wire.origin, wire.application_id, wire.contract_id, wire.key)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import AliasChoices
 
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "Dockerfile", ROOT / "compose.yaml", *sorted((ROOT / "deploy").iterdir())]

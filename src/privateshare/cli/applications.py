@@ -9,7 +9,7 @@ from privateshare.cli.operating import AsJson, Data, in_transaction, show, show_
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from privateshare.platform.db.tables import Application
+    from privateshare.platform.db.tables import ApplicationRow
 
 tree = typer.Typer(help="Applications: who may ask people for data.", no_args_is_help=True)
 
@@ -39,13 +39,13 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
     """List the applications."""
     from sqlalchemy import select
 
-    from privateshare.platform.db.tables import Application
+    from privateshare.platform.db.tables import ApplicationRow
 
     async def work(db: "AsyncSession") -> list[dict[str, Any]]:
-        return [_facts(found) for found in await db.scalars(select(Application).order_by(Application.created_at))]
+        return [_facts(found) for found in await db.scalars(select(ApplicationRow).order_by(ApplicationRow.created_at))]
 
     show_table(in_transaction(data, work), as_json)
 
 
-def _facts(application: "Application") -> dict[str, Any]:
+def _facts(application: "ApplicationRow") -> dict[str, Any]:
     return {"application_id": application.id, "name": application.name, "partner": application.partner.name}

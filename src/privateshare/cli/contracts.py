@@ -16,7 +16,7 @@ from privateshare.errors import ConfigurationError
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from privateshare.platform.db.tables import Contract
+    from privateshare.platform.db.tables import ContractRow
     from privateshare.platform.grants.contracts import ContractKind
 
 tree = typer.Typer(help="Contracts: what an application may ask a person for.", no_args_is_help=True)
@@ -144,10 +144,10 @@ def _text(path: Path) -> str:
 @tree.command("show")
 def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_json: AsJson = False) -> None:
     """Show a contract and its document, which is what people see."""
-    from privateshare.platform.db.tables import Contract
+    from privateshare.platform.db.tables import ContractRow
 
     async def work(db: "AsyncSession") -> dict[str, Any]:
-        contract = await db.get(Contract, contract_id)
+        contract = await db.get(ContractRow, contract_id)
         if contract is None:
             raise ConfigurationError(f"there is no contract {contract_id}")
         return {**_facts(contract), "document": contract.document.raw, "public_key": contract.public_key}
@@ -163,11 +163,11 @@ def end(
     as_json: AsJson = False,
 ) -> None:
     """End a contract, and every consent to it, for good: because its key was stolen, or its purpose is over."""
-    from privateshare.platform.db.tables import Contract
+    from privateshare.platform.db.tables import ContractRow
     from privateshare.platform.grants.consents import end_contract
 
     async def work(db: "AsyncSession") -> dict[str, Any]:
-        contract = await db.get(Contract, contract_id)
+        contract = await db.get(ContractRow, contract_id)
         if contract is None:
             raise ConfigurationError(f"there is no contract {contract_id}")
         await end_contract(db, contract, datetime.now(UTC))
@@ -183,17 +183,17 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
     """List the contracts."""
     from sqlalchemy import select
 
-    from privateshare.platform.db.tables import Contract
+    from privateshare.platform.db.tables import ContractRow
 
     async def work(db: "AsyncSession") -> list[dict[str, Any]]:
-        return [_facts(contract) for contract in await db.scalars(select(Contract).order_by(Contract.created_at))]
+        return [_facts(contract) for contract in await db.scalars(select(ContractRow).order_by(ContractRow.created_at))]
 
     shown = ("contract_id", "kind", "application", "application_id")
     rows = in_transaction(data, work)
     show_table(rows if as_json else [{name: row[name] for name in shown} for row in rows], as_json)
 
 
-def _facts(contract: "Contract") -> dict[str, Any]:
+def _facts(contract: "ContractRow") -> dict[str, Any]:
     return {
         "contract_id": contract.id,
         "application_id": contract.application_id,

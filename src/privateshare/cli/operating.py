@@ -32,8 +32,8 @@ def in_transaction(data: Path | None, work: "Callable[[AsyncSession], Awaitable[
 def on_platform(data: Path | None, work: "Callable[[Platform, AsyncSession], Awaitable[T]]") -> T:
     """The same for work that needs more of the platform than its database."""
     from privateshare.platform.library.credentials import finish_revocations
-    from privateshare.platform.logs import configure_logging
-    from privateshare.platform.settings import load_settings
+    from privateshare.platform.operating.logs import configure_logging
+    from privateshare.platform.operating.settings import load_settings
     from privateshare.platform.startup import operator_platform
 
     settings = load_settings(data=data)

@@ -12,7 +12,7 @@ from privateshare.errors import ConfigurationError
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from privateshare.platform.db.tables import Consent
+    from privateshare.platform.db.tables import ConsentRow
     from privateshare.platform.runtime import Platform
 
 tree = typer.Typer(help="People: what they agreed to, for when one of them asks you.", no_args_is_help=True)
@@ -28,11 +28,11 @@ def consents(user_id: UserId, data: Data = None, as_json: AsJson = False) -> Non
     """List all that a person agreed to, with whichever app."""
     from sqlalchemy import select
 
-    from privateshare.platform.db.tables import Consent
+    from privateshare.platform.db.tables import ConsentRow
 
     async def work(db: "AsyncSession") -> list[dict[str, Any]]:
-        of_person = select(Consent).where(Consent.library_id == await _library_of(db, user_id))
-        return [await _facts(db, consent) for consent in await db.scalars(of_person.order_by(Consent.created_at))]
+        of_person = select(ConsentRow).where(ConsentRow.library_id == await _library_of(db, user_id))
+        return [await _facts(db, consent) for consent in await db.scalars(of_person.order_by(ConsentRow.created_at))]
 
     show_table(in_transaction(data, work), as_json)
 
@@ -42,11 +42,11 @@ def withdraw(
     consent_id: Annotated[UUID, typer.Argument()], yes: Yes = False, data: Data = None, as_json: AsJson = False
 ) -> None:
     """Withdraw a consent in a person's name: the app reads nothing more, and what is being fetched for it stops."""
-    from privateshare.platform.db.tables import Consent
+    from privateshare.platform.db.tables import ConsentRow
     from privateshare.platform.grants.consents import revoke_consent
 
     async def work(db: "AsyncSession") -> dict[str, Any]:
-        consent = await db.get(Consent, consent_id)
+        consent = await db.get(ConsentRow, consent_id)
         if consent is None:
             raise ConfigurationError(f"there is no consent {consent_id}")
         await revoke_consent(db, consent.id, datetime.now(UTC))
@@ -80,21 +80,21 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
 async def _library_of(db: "AsyncSession", user_id: str, hint: str | None = None) -> UUID:
     from sqlalchemy import select
 
-    from privateshare.platform.db.tables import Library, LibraryPartner
+    from privateshare.platform.db.tables import LibraryPartnerRow, LibraryRow
     from privateshare.platform.keystore.store import read_name
 
-    found = await db.scalar(select(LibraryPartner.library_id).where(LibraryPartner.sub == user_id))
+    found = await db.scalar(select(LibraryPartnerRow.library_id).where(LibraryPartnerRow.sub == user_id))
     if found is None and (library_id := read_name(user_id)) is not None:
-        found = await db.scalar(select(Library.id).where(Library.id == library_id))
+        found = await db.scalar(select(LibraryRow.id).where(LibraryRow.id == library_id))
     if found is None:
         raise ConfigurationError(f"there is no person {user_id}", hint=hint)
     return found
 
 
-async def _facts(db: "AsyncSession", consent: "Consent") -> dict[str, Any]:
-    from privateshare.platform.db.tables import Contract
+async def _facts(db: "AsyncSession", consent: "ConsentRow") -> dict[str, Any]:
+    from privateshare.platform.db.tables import ContractRow
 
-    contract = await db.get_one(Contract, consent.contract_id)
+    contract = await db.get_one(ContractRow, consent.contract_id)
     return {
         "consent_id": str(consent.id),
         "application": contract.application.name,

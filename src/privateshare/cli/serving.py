@@ -18,9 +18,9 @@ def serve(
     """Run the platform until Ctrl-C. With no settings it keeps everything, PostgreSQL too, in one folder."""
     import uvloop
 
-    from privateshare.platform.logs import configure_logging
+    from privateshare.platform.operating.logs import configure_logging
+    from privateshare.platform.operating.settings import load_settings
     from privateshare.platform.serve import serve as run_server
-    from privateshare.platform.settings import load_settings
 
     settings = load_settings(data=data, host=host, port=port, origin=origin, workers=workers)
     configure_logging(settings)

@@ -9,7 +9,7 @@ from privateshare.cli.operating import AsJson, Data, in_transaction, on_platform
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from privateshare.platform.db.tables import SigningKey
+    from privateshare.platform.db.tables import SigningKeyRow
     from privateshare.platform.runtime import Platform
 
 tree = typer.Typer(help="Keys that the platform signs its answers with.", no_args_is_help=True)
@@ -18,7 +18,7 @@ tree = typer.Typer(help="Keys that the platform signs its answers with.", no_arg
 @tree.command()
 def rotate(data: Data = None, as_json: AsJson = False) -> None:
     """Make a new key; servers sign with it once they are started anew. Older ones stay listed for clients."""
-    from privateshare.platform.grants.signing import rotate_signing_key
+    from privateshare.platform.keys.signing import rotate_signing_key
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         return _facts(await rotate_signing_key(db, platform.master_key))
@@ -31,13 +31,15 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
     """List the keys, the newest first."""
     from sqlalchemy import select
 
-    from privateshare.platform.db.tables import SigningKey
+    from privateshare.platform.db.tables import SigningKeyRow
 
     async def work(db: "AsyncSession") -> list[dict[str, Any]]:
-        return [_facts(key) for key in await db.scalars(select(SigningKey).order_by(SigningKey.created_at.desc()))]
+        return [
+            _facts(key) for key in await db.scalars(select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()))
+        ]
 
     show_table(in_transaction(data, work), as_json)
 
 
-def _facts(key: "SigningKey") -> dict[str, Any]:
+def _facts(key: "SigningKeyRow") -> dict[str, Any]:
     return {"kid": key.kid, "created_at": key.created_at.isoformat()}

@@ -8,36 +8,48 @@ from starlette.responses import Response
 
 from privateshare.platform.api import (
     accounts,
-    contract,
+    contracts,
     discovery,
-    keys,
+    files,
+    key_set,
     legacy,
     metrics,
     oauth,
     postbox,
-    push,
     push_to_provider,
-    query,
-    reference,
+    pushing,
     samples,
     sessions,
     storage,
+    viewer,
 )
-from privateshare.platform.api.admitting import Admit
-from privateshare.platform.api.callers import Repeated
-from privateshare.platform.api.errors import add_error_handlers
+from privateshare.platform.api.callers import RepeatedRequest
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.openapi import describe, operation_id
-from privateshare.platform.api.requests import BelowPath, BodyLimit, RequestIds, check_address, count_unsigned
+from privateshare.platform.api.readiness import Readiness
 from privateshare.platform.consent.error_pages import render_page_error
-from privateshare.platform.consent.pages import Detour
+from privateshare.platform.consent.rendering import RedirectInstead
 from privateshare.platform.consent.routes import consent_app
-from privateshare.platform.metrics import CountCalls
-from privateshare.platform.readiness import Readiness
+from privateshare.platform.http.admitting import Admit
+from privateshare.platform.http.errors import add_error_handlers
+from privateshare.platform.http.requests import BelowPath, BodyLimit, RequestIds, check_address, count_unsigned
+from privateshare.platform.operating.metrics import CountCalls
 from privateshare.platform.runtime import Platform
 
 UNSIGNED = [Depends(count_unsigned)]
-API_CHAPTERS = (keys, oauth, sessions, query, accounts, discovery, push, push_to_provider, storage, contract, samples)
+API_CHAPTERS = (
+    key_set,
+    oauth,
+    sessions,
+    files,
+    accounts,
+    discovery,
+    pushing,
+    push_to_provider,
+    storage,
+    contracts,
+    samples,
+)
 
 
 def create_app(platform: Platform) -> FastAPI:
@@ -65,12 +77,12 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android (protocol 14 (f))
     app.include_router(health)
     app.include_router(metrics.router)
-    app.include_router(reference.router)
+    app.include_router(viewer.router)
     app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED)
     add_error_handlers(app, renderers={"/apps/": render_page_error, "/cloud/": storage.render_storage_error})
-    app.add_exception_handler(Repeated, _carried)
-    app.add_exception_handler(Detour, _carried)
+    app.add_exception_handler(RepeatedRequest, _carried)
+    app.add_exception_handler(RedirectInstead, _carried)
     return app
 
 
@@ -88,11 +100,11 @@ def _legacy_api() -> APIRouter:
     api.include_router(legacy.router, dependencies=UNSIGNED)
     api.include_router(postbox.router)
     for chapter in API_CHAPTERS:
-        if chapter is not query:
+        if chapter is not files:
             api.include_router(chapter.router, include_in_schema=False)
     return api
 
 
 async def _carried(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, Repeated | Detour)
+    assert isinstance(error, RepeatedRequest | RedirectInstead)
     return error.response

@@ -11,22 +11,22 @@ from procrastinate import App
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.admission import Admission, make_admission
 from privateshare.platform.archive_readers import ArchiveReaders
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.blobs.unreadable import UnreadableBlobs
 from privateshare.platform.db.engine import Database
-from privateshare.platform.db.tables import Library
-from privateshare.platform.grants.known_keys import KnownKeys
-from privateshare.platform.grants.signing import Signer, database_name, load_signer, open_master_key
+from privateshare.platform.db.tables import LibraryRow
+from privateshare.platform.jobs.queue import make_queue
+from privateshare.platform.keys.known_keys import KnownKeys
+from privateshare.platform.keys.signing import Signer, database_name, load_signer, open_master_key
+from privateshare.platform.keys.wrapping import MasterKey
 from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
 from privateshare.platform.keystore.opening import open_keys
-from privateshare.platform.library.keys import MasterKey
-from privateshare.platform.limits import CallLimits
-from privateshare.platform.metrics import Metrics
-from privateshare.platform.settings import Settings
-from privateshare.platform.sync.queue import make_queue
+from privateshare.platform.operating.admission import Admission, make_admission
+from privateshare.platform.operating.limits import CallLimits
+from privateshare.platform.operating.metrics import Metrics
+from privateshare.platform.operating.settings import Settings
 from privateshare.sources.registry import configure_servers
 
 RENEWALS_AT_ONCE = 4  # of each source's tokens, in this process: each holds a database connection while it is slow
@@ -91,6 +91,6 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
 async def _open_erasure_keys(settings: Settings, db: AsyncSession) -> ErasureKeys:
     """The erasure keys of this database. Raises ConfigurationError if the store is not its own, or not there."""
     owner, store = await database_name(db), open_keys(settings.key_place())
-    is_new = await db.scalar(select(Library.id).limit(1)) is None
+    is_new = await db.scalar(select(LibraryRow.id).limit(1)) is None
     await asyncio.to_thread(claim_store, store, owner, is_new=is_new)
     return ErasureKeys(store, owner)

@@ -17,12 +17,12 @@ from privateshare.platform.db.engine import Database
 from privateshare.platform.db.migrate import upgrade
 from privateshare.platform.embedded.locks import FileLock, Locked
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
-from privateshare.platform.grants.signing import check_master_key
+from privateshare.platform.keys.signing import check_master_key
 from privateshare.platform.keystore.erasure_keys import require_forgetful
 from privateshare.platform.library.before_erasure_keys import bind_older_libraries
 from privateshare.platform.library.erasure import destroy_doomed_keys
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform, open_platform
-from privateshare.platform.settings import Settings
 
 LOCK_NAME = "privateshare.lock"
 OURS = {LOCK_NAME, "master.key", "postgres"}  # by which a data folder is known

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import asking_contract
 from tests.flow.live.lending import Patient, fhir_servers, observation, patient, shared

@@ -15,7 +15,7 @@ from examples.walking import Browser, consent
 from playwright.async_api import expect
 
 from privateshare import PrivateShare
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
 from tests.flow.browsing import Landing, chromium, visiting, web_server

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import asking_contract
 from tests.flow.live.conftest import MEDICAL

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import update
 
 from privateshare.platform.api.callers import LONGEST_CHANGE
-from privateshare.platform.db.tables import Consent, Nonce
+from privateshare.platform.db.tables import ConsentRow, NonceRow
 from privateshare.platform.grants.consents import set_consent_accounts
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of, refer
 from tests.flow.live.conftest import PUSHING
@@ -132,7 +132,7 @@ async def test_a_platform_that_dies_in_between_pushes_nothing_twice(city: Hospit
         wire.origin = again_.origin
         check_error(writer.push(OBSERVATION, jwt=token), 503, "Unavailable")
         async with operator_platform(Settings(data=dying.data)) as platform, platform.database.transaction() as db:
-            await db.execute(update(Nonce).values(expires_at=Nonce.expires_at - LONGEST_CHANGE))  # time passes
+            await db.execute(update(NonceRow).values(expires_at=NonceRow.expires_at - LONGEST_CHANGE))  # time passes
         assert "already been used" in check_error(writer.push(OBSERVATION, jwt=token), 400, "InvalidRequest")
         assert len(kept(city)) == before + 1
         assert writer.push(OBSERVATION).status_code == 201
@@ -188,7 +188,7 @@ async def test_an_account_that_is_lent_no_more_is_not_pushed_to(people: People, 
     """Protocol 10.2: it is still the person's, and no business of the app's."""
     writer, before = shared(writing, "&sourceType=push"), len(kept(city))
     async with people.platform.database.transaction() as db:
-        consent = await db.get_one(Consent, UUID(writer.tokens.claims["consentid"]))
+        consent = await db.get_one(ConsentRow, UUID(writer.tokens.claims["consentid"]))
         await set_consent_accounts(db, consent, [])
     check_error(writer.push(OBSERVATION), 404, "NotFound")
     assert len(kept(city)) == before

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of
 from tests.flow.live.conftest import MEDICAL

@@ -6,7 +6,7 @@ import sys
 
 from sqlalchemy import select
 
-from privateshare.platform.db.tables import Account
+from privateshare.platform.db.tables import AccountRow
 from tests.flow.consenting import accounts, ask
 from tests.flow.live.lending import Patient, again, at_hospital, fhir_servers, shown, sign_in, withdrawn
 from tests.flow.people import People
@@ -53,7 +53,7 @@ async def test_withdrawing_revokes_at_the_hospital(person: Patient, city: Hospit
     assert withdrawn(person)["result"] == "success"
     assert city.do("live") == live - 1
     async with people.platform.database.session() as db:
-        row = await db.scalar(select(Account).where(Account.public_id == person.account["id"]))
+        row = await db.scalar(select(AccountRow).where(AccountRow.public_id == person.account["id"]))
         assert row is not None
         assert row.sealed_credentials is None
     assert person.state()["error"]["reauth"] is True

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Header
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.api.callers import Once, User, UserCaller
-from privateshare.platform.db.tables import Account as AccountRow
+from privateshare.platform.api.callers import Once, UserCall, UserCaller
+from privateshare.platform.db.tables import AccountRow as AccountRow
 from privateshare.platform.grants.contracts import check_redirect_uri
 from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.library.accounts import account_view, consented_accounts
@@ -23,7 +23,7 @@ router = APIRouter(tags=["accounts"])
 AccountId = Annotated[str, Header(alias="accountId")]
 
 
-class Done(Wire):
+class EmptyAnswer(Wire):
     """It is done: an object without fields, since some clients need a body (protocol 13)."""
 
 
@@ -41,7 +41,7 @@ async def accounts(caller: UserCaller) -> list[Account]:
     return [account_view(account, library) for account in listed]
 
 
-@router.delete("/permission-access/service/h:accountId", response_model=Done)
+@router.delete("/permission-access/service/h:accountId", response_model=EmptyAnswer)
 async def delete_account(caller: UserCaller, once: Once, account_id: AccountId) -> Response:
     """Removes an account, its credentials and every file that came from it. Protocol 7.2."""
     await erase_account(caller.db, caller.platform, await _visible_account(caller, account_id))
@@ -67,7 +67,7 @@ async def revoke_account_permission(
     return Location(location=f"{origin}{ONBOARD_PATH}revoke?{urlencode({'code': code})}")
 
 
-@router.delete("/user", response_model=Done)
+@router.delete("/user", response_model=EmptyAnswer)
 async def delete_user(once: Once, caller: UserCaller) -> Response:
     """Deletes the person as far as this app's partner is concerned; its tokens stop working at once. Protocol 7.5.
 
@@ -77,7 +77,7 @@ async def delete_user(once: Once, caller: UserCaller) -> Response:
     return await once.answer({})
 
 
-async def _visible_account(caller: User, account_id: str) -> AccountRow:
+async def _visible_account(caller: UserCall, account_id: str) -> AccountRow:
     for account in await consented_accounts(caller.db, caller.consent.id):
         if account.public_id == account_id:
             return account

@@ -20,13 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.errors import InvalidJWT, InvalidRequest, InvalidTimestamp, Unavailable
-from privateshare.platform.api.errors import headers_of
-from privateshare.platform.api.requests import api_address, arrived_at, platform_of
-from privateshare.platform.db.tables import Consent, Contract, Nonce
+from privateshare.platform.db.tables import ConsentRow, ContractRow, NonceRow
 from privateshare.platform.grants.contracts import client_id, load_contract
 from privateshare.platform.grants.tokens import find_access_token
+from privateshare.platform.http.errors import headers_of
+from privateshare.platform.http.requests import api_address, arrived_at, platform_of
+from privateshare.platform.keys.wrapping import DataKey, key_of_secret, open_value, seal_value
 from privateshare.platform.library.erasure import destroy_doomed_keys
-from privateshare.platform.library.keys import DataKey, key_of_secret, open_value, seal_value
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 
@@ -61,7 +61,7 @@ class Caller:
 
     platform: Platform
     db: AsyncSession
-    contract: Contract
+    contract: ContractRow
     claims: jwt.Claims = field(repr=False)
     token: str = field(repr=False)
     api: str
@@ -81,10 +81,10 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class User(Caller):
+class UserCall(Caller):
     """A contract that acts for a person who lets it."""
 
-    consent: Consent
+    consent: ConsentRow
 
 
 async def _contract_caller(request: Request, db: Transaction) -> Caller:
@@ -113,19 +113,19 @@ def later(caller: Caller, db: AsyncSession) -> Caller:
     return replace(caller, db=db, now=datetime.now(UTC))
 
 
-async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> User:
+async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> UserCall:
     return await require_user(caller)
 
 
-async def require_user(caller: Caller) -> User:
+async def require_user(caller: Caller) -> UserCall:
     """The person this contract acts for. Raises InvalidToken unless its access token and the consent are live."""
     token = await find_access_token(caller.db, caller.contract.id, caller.claim("access_token"), caller.now)
     parts = {part.name: getattr(caller, part.name) for part in fields(Caller)}
-    return User(**parts, consent=token.consent)
+    return UserCall(**parts, consent=token.consent)
 
 
 ContractCaller = Annotated[Caller, Depends(_contract_caller, scope="function")]
-UserCaller = Annotated[User, Depends(_user_caller, scope="function")]
+UserCaller = Annotated[UserCall, Depends(_user_caller, scope="function")]
 
 
 def read_bearer(headers: Mapping[str, str]) -> str:
@@ -173,7 +173,7 @@ def check_storage_claims(claims: jwt.Claims, now: datetime) -> None:
         raise InvalidJWT("The JWT has expired, or is not valid yet, or for too long")
 
 
-class Repeated(Exception):  # not an error: it carries the answer that was given before
+class RepeatedRequest(Exception):  # not an error: it carries the answer that was given before
     """The identical request was answered before; this is its answer."""
 
     def __init__(self, response: Response) -> None:
@@ -185,7 +185,7 @@ class OnceOnly:
     """Takes part in a changing call, so that it happens once however often it is sent. Protocol 2.3."""
 
     db: AsyncSession
-    row: Nonce
+    row: NonceRow
     key: DataKey
 
     async def answer(self, body: dict[str, Any], status: int = 200) -> Response:
@@ -206,7 +206,7 @@ class OnceOnly:
 
     async def resume(self, db: AsyncSession) -> "OnceOnly":
         """The same in another transaction."""
-        row = await db.get_one(Nonce, (self.row.client_id, self.row.nonce), with_for_update=True)
+        row = await db.get_one(NonceRow, (self.row.client_id, self.row.nonce), with_for_update=True)
         return OnceOnly(db, row, self.key)
 
     async def forget(self) -> None:
@@ -233,8 +233,8 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
         "fingerprint": fingerprint,
         "expires_at": caller.now + KEPT,
     }
-    fresh = await caller.db.scalar(insert(Nonce).values(values).on_conflict_do_nothing().returning(Nonce.nonce))
-    query = select(Nonce).where(Nonce.client_id == values["client_id"], Nonce.nonce == nonce)
+    fresh = await caller.db.scalar(insert(NonceRow).values(values).on_conflict_do_nothing().returning(NonceRow.nonce))
+    query = select(NonceRow).where(NonceRow.client_id == values["client_id"], NonceRow.nonce == nonce)
     row = (await caller.db.scalars(query.with_for_update())).one()
     under_way = fresh is None and row.status == UNDER_WAY
     if under_way and row.fingerprint == fingerprint and caller.now < _begun(row) + LONGEST_CHANGE:
@@ -244,11 +244,11 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
     if fresh is None and row.status is not None and row.sealed_answer is not None:
         if request.method == "DELETE":  # its answer says that what was erased is destroyed
             await destroy_doomed_keys(caller.platform)
-        raise Repeated(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
+        raise RepeatedRequest(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
     return OnceOnly(caller.db, row, key)  # also for one that was refused, and is so again
 
 
-def _begun(row: Nonce) -> datetime:
+def _begun(row: NonceRow) -> datetime:
     return row.expires_at - KEPT
 
 

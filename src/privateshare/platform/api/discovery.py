@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import Field
 
 from privateshare.errors import InvalidRequest, NotFound
-from privateshare.platform import discovery
+from privateshare.platform.api import source_catalogue
 from privateshare.platform.api.callers import ContractCaller, Transaction
-from privateshare.platform.api.requests import count_unsigned, public_address
-from privateshare.platform.consent.pages import static_address
-from privateshare.platform.db.tables import Contract
+from privateshare.platform.consent.rendering import static_address
+from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.grants.offers import offered_sources
+from privateshare.platform.http.requests import count_unsigned, public_address
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
 from privateshare.protocol.discovery import (
     AvailableServices,
@@ -66,7 +66,7 @@ async def services(
     include_sample_only: Annotated[bool, Query(alias="includeSampleDataOnlySources")] = False,
 ) -> ServicesAnswer:
     """What can be connected; for a contract, only what it may ask for. Protocol 9.1."""
-    contract = await db.get(Contract, contract_id) if contract_id else None
+    contract = await db.get(ContractRow, contract_id) if contract_id else None
     if contract_id and contract is None:
         raise InvalidRequest("contractId names no contract")
     entries = catalogue()
@@ -109,7 +109,7 @@ async def sources(request: Request, caller: ContractCaller, body: SourceRequest 
     """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
     del caller  # any contract may ask
     asked = body or SourceRequest()
-    found = discovery.sources().find(_query(asked.query, asked.sort))
+    found = source_catalogue.sources().find(_query(asked.query, asked.sort))
     page = found[asked.offset : asked.offset + asked.limit]
     picture = {"resource": {"url": _picture(request), "mimetype": PICTURE_TYPE}}
     data = [project(record | picture, asked.query.include) for record in page]
@@ -144,8 +144,8 @@ def _service(source: CatalogueSource, picture: str) -> Service:
         id=source.id,
         name=source.name,
         service_groups=[IdRef(id=group) for group in source.groups],
-        published_status=discovery.published_status(source.id),
-        published_date=discovery.PUBLISHED,
+        published_status=source_catalogue.published_status(source.id),
+        published_date=source_catalogue.PUBLISHED,
         resources=[
             Resource(url=picture, mimetype=PICTURE_TYPE, type=IMAGE, height=PICTURE_PIXELS, width=PICTURE_PIXELS)
         ],

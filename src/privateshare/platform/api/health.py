@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from privateshare.platform.readiness import Readiness
+from privateshare.platform.api.readiness import Readiness
 from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["health"])

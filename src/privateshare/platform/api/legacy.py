@@ -18,15 +18,15 @@ from starlette.responses import Response
 from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession
 from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Transaction
-from privateshare.platform.api.query import OCTETS
-from privateshare.platform.api.requests import count_unsigned, platform_of
-from privateshare.platform.api.streams import Lent, stream_answer
+from privateshare.platform.api.files import OCTETS
 from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.db.tables import Consent, Contract, Session
+from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow
 from privateshare.platform.grants.contracts import load_contract
-from privateshare.platform.grants.secrets import digest, new_secret
+from privateshare.platform.http.requests import count_unsigned, platform_of
+from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
+from privateshare.platform.keys.secrets import digest, new_secret
 from privateshare.platform.library.delivery import Delivery
-from privateshare.platform.library.reading import ACCOUNTS_FILE, NO_FILE, Reading
+from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.sync.sessions import new_session, session_criteria, session_status
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypted
@@ -111,7 +111,7 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
         delivery = await (reading.older_accounts() if file_name == ACCOUNTS_FILE else reading.delivery(file_name))
         key = jwt.load_public_key(reading.contract.public_key)
     header = {"compression": "", **delivery.to_header()}
-    lent = Lent(reading.consent.id, delivery.account_ids)
+    lent = ConsentIsLive(reading.consent.id, delivery.account_ids)
     headers = {"x-metadata": encode_metadata(header)}
     pieces = _with_digest(delivery, platform, key)
     return await stream_answer(platform, lent, pieces, headers=headers, media_type=OCTETS)
@@ -128,19 +128,19 @@ def _with_digest(delivery: Delivery, platform: Any, key: Any) -> Iterator[bytes]
         yield from encrypted(iter(lambda: waiting.read(PIECE_BYTES), b""), key, digest_.digest())
 
 
-async def _session(request: Request, db: AsyncSession, session_key: str) -> tuple[Session, Reading | None]:
+async def _session(request: Request, db: AsyncSession, session_key: str) -> tuple[SessionRow, SessionView | None]:
     """The session, and what it reads once a person consented. Raises InvalidSession. Protocol 14 (a)."""
     now = datetime.now(UTC)
-    session = await db.scalar(select(Session).where(Session.key_hash == digest(session_key)))
-    contract = await db.get(Contract, session.contract_id) if session is not None else None
+    session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == digest(session_key)))
+    contract = await db.get(ContractRow, session.contract_id) if session is not None else None
     if session is None or contract is None or not contract.legacy or session.expires_at <= now:
         raise InvalidSession("The session is invalid")
     if contract.expires_at is not None and contract.expires_at <= now:
         raise InvalidSession("The session is invalid")
     if session.consent_id is None or session.started_at is None:
         return session, None
-    consent = await db.get_one(Consent, session.consent_id)
+    consent = await db.get_one(ConsentRow, session.consent_id)
     if consent.revoked_at is not None or (consent.expires_at is not None and consent.expires_at <= now):
         raise InvalidSession("The session is invalid")
     criteria = session_criteria(session, session_key)
-    return session, Reading(platform_of(request), db, contract, consent, session, criteria)
+    return session, SessionView(platform_of(request), db, contract, consent, session, criteria)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from privateshare.errors import NotFound
 from privateshare.platform.api.callers import Transaction
-from privateshare.platform.api.requests import count_unsigned, platform_of
+from privateshare.platform.http.requests import count_unsigned, platform_of
 
 router = APIRouter(include_in_schema=False)
 

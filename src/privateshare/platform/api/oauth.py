@@ -10,7 +10,7 @@ from starlette.responses import Response
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Caller, ContractCaller, Once
-from privateshare.platform.db.tables import Token
+from privateshare.platform.db.tables import TokenRow
 from privateshare.platform.grants import consents, journeys, references, tokens
 from privateshare.platform.grants.contracts import check_redirect_uri, usual_redirect_uri
 from privateshare.platform.sync.sessions import NewSession, new_session
@@ -154,7 +154,7 @@ async def reference(caller: ContractCaller, once: Once, body: ReferenceBody) -> 
     return await once.answer({"id": handle}, 201)
 
 
-async def _known_user(caller: Caller) -> Token:
+async def _known_user(caller: Caller) -> TokenRow:
     """The access token of this contract, even when it is expired: re-authorization is there for that. Protocol 4.4."""
     access = await tokens.find_token(caller.db, caller.contract.id, caller.claim("access_token"), use="access")
     if access.consent.revoked_at is not None:

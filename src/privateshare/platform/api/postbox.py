@@ -18,14 +18,14 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken, NotFound
 from privateshare.platform.api.callers import Caller, authenticate, begin_once, later, require_user
-from privateshare.platform.api.multipart import file_in_form, multipart_boundary
-from privateshare.platform.api.requests import body_stream, platform_of
 from privateshare.platform.blobs.incoming import receive
-from privateshare.platform.db.tables import Consent, Postbox
+from privateshare.platform.db.tables import ConsentRow, PostboxRow
 from privateshare.platform.grants.postboxes import postbox_key
 from privateshare.platform.grants.tokens import check_live
+from privateshare.platform.http.multipart import file_in_form, multipart_boundary
+from privateshare.platform.http.requests import body_stream, platform_of
 from privateshare.platform.library.libraries import hold_library, open_library
-from privateshare.platform.library.pushed import Arrival, read_descriptor
+from privateshare.platform.library.pushed_files import Arrival, read_descriptor
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.platform.sync.sessions import new_session
 from privateshare.protocol.messages import Session, SessionOptions
@@ -107,16 +107,16 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         return await once.answer(delivered.to_wire())
 
 
-async def _find_postbox(caller: Caller, postbox_id: str) -> Postbox:
-    postbox = await caller.db.get(Postbox, postbox_id)
+async def _find_postbox(caller: Caller, postbox_id: str) -> PostboxRow:
+    postbox = await caller.db.get(PostboxRow, postbox_id)
     if postbox is None or postbox.contract_id != caller.contract.id or not caller.contract.legacy:
         raise NotFound("There is no such postbox")
     return postbox
 
 
-async def _may_push(caller: Caller, postbox: Postbox) -> bool:
+async def _may_push(caller: Caller, postbox: PostboxRow) -> bool:
     """Whether the consent is live, and so is the access token if one was sent: else the client refreshes it."""
-    consent = await caller.db.get_one(Consent, postbox.consent_id)
+    consent = await caller.db.get_one(ConsentRow, postbox.consent_id)
     try:
         check_live(consent, caller.now, "access_token")
         return "access_token" not in caller.claims or (await require_user(caller)).consent.id == consent.id

@@ -24,15 +24,15 @@ from privateshare.errors import (
     ServiceAuthorizationError,
     Unavailable,
 )
-from privateshare.platform.admission import place_given_up
-from privateshare.platform.api.callers import User, authenticate, begin_once, require_user
-from privateshare.platform.api.errors import request_id
-from privateshare.platform.api.push import writer
-from privateshare.platform.api.requests import platform_of
-from privateshare.platform.db.tables import Account
+from privateshare.platform.api.callers import UserCall, authenticate, begin_once, require_user
+from privateshare.platform.api.pushing import writer
+from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.http.errors import request_id
+from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.accounts import account_identity, consented_accounts
 from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
+from privateshare.platform.operating.admission import place_given_up
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import (
     Connection,
@@ -60,7 +60,7 @@ class Target:
 
     platform: Platform
     library: OpenLibrary
-    account: Account
+    account: AccountRow
     source: PushSource
 
     def push(self, token: JsonObject, resource_type: str, content: bytes) -> PushAnswer:
@@ -104,7 +104,7 @@ async def push_to_provider(
         return await (await once.resume(db)).answer(*_told(request, answer))
 
 
-async def _target(user: User, account_id: str, standard: str, version: str) -> Target:
+async def _target(user: UserCall, account_id: str, standard: str, version: str) -> Target:
     """What the resource is for. Raises InvalidRequest, NotFound, InvalidContractDataRequest."""
     if (standard, version) not in STANDARDS:
         raise InvalidRequest(f"{standard} {version} cannot be pushed; fhir in stu3, 3.0.2, r4 or 4.0.1 can")

@@ -15,16 +15,16 @@ from starlette.responses import Response
 
 from privateshare.errors import ApiError, InvalidRequest, NotFound
 from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, check_storage_claims, read_bearer
-from privateshare.platform.api.errors import error_headers
-from privateshare.platform.api.multipart import file_in_form, multipart_boundary, peek
-from privateshare.platform.api.requests import arrived_at, body_stream, platform_of
 from privateshare.platform.api.storage_list import FolderList, Listing
-from privateshare.platform.api.streams import Allowed, Stored, stream_answer
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.blobs.store import BlobNotFound, BlobStore
-from privateshare.platform.db.tables import Contract, Storage, StoredFile
+from privateshare.platform.db.tables import ContractRow, StorageRow, StoredFileRow
 from privateshare.platform.grants.contracts import client_id, load_contract
+from privateshare.platform.http.errors import error_headers
+from privateshare.platform.http.multipart import file_in_form, multipart_boundary, peek
+from privateshare.platform.http.requests import arrived_at, body_stream, platform_of
+from privateshare.platform.http.streaming import Allowed, StorageIsOpen, stream_answer
 from privateshare.platform.library import storages
 from privateshare.platform.library.unreadable import refusal_of
 from privateshare.platform.runtime import Platform
@@ -84,7 +84,7 @@ async def user_storage(caller: UserCaller) -> StorageAnswer:
     return _view(storage, caller.contract)
 
 
-def _view(storage: Storage, contract: Contract) -> StorageAnswer:
+def _view(storage: StorageRow, contract: ContractRow) -> StorageAnswer:
     return StorageAnswer(id=storage.id, kid=f"{contract.id}_{contract.application_id}_0")
 
 
@@ -128,10 +128,10 @@ async def read(
         return await folder.answer(page)
     if file is None:
         raise NotFound("There is no such file")
-    return await _file_answer(platform, file, byte_range, Stored(storage.id, contract.id))
+    return await _file_answer(platform, file, byte_range, StorageIsOpen(storage.id, contract.id))
 
 
-async def _file_answer(platform: Platform, file: StoredFile, byte_range: str | None, allowed: Allowed) -> Response:
+async def _file_answer(platform: Platform, file: StoredFileRow, byte_range: str | None, allowed: Allowed) -> Response:
     found = _read_range(byte_range, file.size)
     start, length = found or (0, file.size)
     headers = {"content-length": str(length), "accept-ranges": "bytes"}
@@ -147,7 +147,7 @@ async def _file_answer(platform: Platform, file: StoredFile, byte_range: str | N
     return await stream_answer(platform, allowed, pieces, status, headers=headers, media_type=OCTETS)
 
 
-def _pieces(blobs: BlobStore, file: StoredFile, start: int, length: int) -> Iterator[bytes]:
+def _pieces(blobs: BlobStore, file: StoredFileRow, start: int, length: int) -> Iterator[bytes]:
     """Give a part of a file. Blocks. Raises UnreadableBlob if it is missing or was cut; it has no seal of ours."""
     try:
         if (size := blobs.size(file.blob)) != file.size:
@@ -227,7 +227,7 @@ async def remove(request: Request, storage_id: str, application_id: str, path: s
 
 async def _authorized(
     request: Request, db: AsyncSession, storage_id: str, application_id: str, path: str
-) -> tuple[Contract, Storage, StoragePath]:
+) -> tuple[ContractRow, StorageRow, StoragePath]:
     """The contract that calls, if it is one of the storage's application; the storage, the path. Protocol 11.2."""
     token = read_bearer(request.headers)
     claimed = jwt.read_unverified(token)

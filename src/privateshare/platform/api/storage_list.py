@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response, StreamingResponse
 
 from privateshare.errors import NotFound
-from privateshare.platform.admission import current_visit
-from privateshare.platform.api.streams import Stored
-from privateshare.platform.db.tables import Storage
+from privateshare.platform.db.tables import StorageRow
+from privateshare.platform.http.streaming import StorageIsOpen
 from privateshare.platform.library.storages import LIST_PAGE, ListedFile, list_page
+from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.storage_paths import StoragePath
 from privateshare.protocol.wire import Wire
@@ -45,7 +45,7 @@ class FolderList:
     """
 
     platform: Platform
-    storage: Storage
+    storage: StorageRow
     contract_id: str
     folder: StoragePath
     recursive: bool
@@ -57,7 +57,7 @@ class FolderList:
     async def answer(self, first: Sequence[ListedFile]) -> Response:
         """The list, after its first page: whole if that is all, else as a stream. No transaction may be open."""
         if len(first) == LIST_PAGE:
-            await current_visit().stream()
+            await current_request().stream()
             return StreamingResponse(self._pieces(first), media_type=JSON)
         return Response(b"".join([piece async for piece in self._pieces(first)]), media_type=JSON)
 
@@ -74,7 +74,7 @@ class FolderList:
     async def _next_page(self, after: str) -> Sequence[ListedFile]:
         """Raises NotFound, which breaks the answer off, if storage or contract ended meanwhile."""
         async with self.platform.database.transaction() as db:
-            if not await Stored(self.storage.id, self.contract_id)(db):
+            if not await StorageIsOpen(self.storage.id, self.contract_id)(db):
                 raise NotFound("There is no such storage")
             return await self._page(db, after)
 

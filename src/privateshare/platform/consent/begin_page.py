@@ -8,39 +8,39 @@ there is a page, whose script sends the form at once if a person sees it. Withou
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from privateshare.platform.consent import ending, steps
-from privateshare.platform.consent.choices import allowed_sources, source_on_device
-from privateshare.platform.consent.pages import PageRoute, redirect
-from privateshare.platform.consent.walk import OpenWalk, PostedForm, Walk, journey_page
+from privateshare.platform.consent import navigation, outcome
+from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.source_choice import allowed_sources, source_on_device
+from privateshare.platform.consent.visit import OpenVisit, PostedForm, Visit, journey_page
 
 router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/begin")
-async def show_begin(walk: OpenWalk) -> Response:
+async def show_begin(visit: OpenVisit) -> Response:
     """Show what happens without a choice, and let it happen."""
-    if not await _asks_nothing(walk):
-        return redirect(await steps.first_page(walk))
-    service = walk.parameters.service
+    if not await _asks_nothing(visit):
+        return redirect(await navigation.first_page(visit))
+    service = visit.parameters.service
     assert service is not None
-    on_device = source_on_device(walk.contract, walk.parameters, walk.now) is not None
-    return journey_page(walk, "begin.html", {"source": walk.words.source(service), "on_device": on_device})
+    on_device = source_on_device(visit.contract, visit.parameters, visit.now) is not None
+    return journey_page(visit, "begin.html", {"source": visit.words.source(service), "on_device": on_device})
 
 
 @router.post("/journey/{tag}/begin")
 async def begin(form: PostedForm) -> Response:
     """Do what the link asks for: back to the app."""
-    walk = form.walk
-    if walk.journey.finished_at is not None:
-        return redirect(await ending.usable_outcome(walk) or walk.address("done"))
-    if not await _asks_nothing(walk):
-        return redirect(await steps.first_page(walk))
-    if source_on_device(walk.contract, walk.parameters, walk.now) is not None:
-        return redirect(await ending.add_account(walk, None))
-    assert walk.parameters.service is not None
-    source = allowed_sources(walk.contract, walk.parameters, walk.now)[walk.parameters.service]
-    return redirect(await steps.onboard_sample(walk, source))
+    visit = form.visit
+    if visit.journey.finished_at is not None:
+        return redirect(await outcome.usable_outcome(visit) or visit.address("done"))
+    if not await _asks_nothing(visit):
+        return redirect(await navigation.first_page(visit))
+    if source_on_device(visit.contract, visit.parameters, visit.now) is not None:
+        return redirect(await outcome.add_account(visit, None))
+    assert visit.parameters.service is not None
+    source = allowed_sources(visit.contract, visit.parameters, visit.now)[visit.parameters.service]
+    return redirect(await navigation.onboard_sample(visit, source))
 
 
-async def _asks_nothing(walk: Walk) -> bool:
-    return await steps.first_page(walk) == walk.address("begin")
+async def _asks_nothing(visit: Visit) -> bool:
+    return await navigation.first_page(visit) == visit.address("begin")

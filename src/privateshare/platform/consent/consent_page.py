@@ -3,12 +3,12 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from privateshare.platform.consent import agreeing, ending
-from privateshare.platform.consent.choices import asks_for_sources, source_on_device
-from privateshare.platform.consent.pages import PageRoute, redirect
+from privateshare.platform.consent import outcome, shareable_accounts
+from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.source_choice import asks_for_sources, source_on_device
 from privateshare.platform.consent.terms import read_terms
-from privateshare.platform.consent.walk import REVIEWED, OpenWalk, PostedForm, Walk, journey_page, require_kind
-from privateshare.platform.consent.wording import N_
+from privateshare.platform.consent.translation import N_
+from privateshare.platform.consent.visit import REVIEWED, OpenVisit, PostedForm, Visit, journey_page, require_kind
 
 UNPROCESSABLE = 422
 
@@ -16,41 +16,41 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/consent")
-async def show_consent(walk: OpenWalk) -> Response:
+async def show_consent(visit: OpenVisit) -> Response:
     """What the app asks for."""
-    require_kind(walk, *REVIEWED)
-    return await _consent(walk)
+    require_kind(visit, *REVIEWED)
+    return await _consent(visit)
 
 
 @router.post("/journey/{tag}/consent")
 async def give_consent(form: PostedForm) -> Response:
     """The person agrees: back to the app with a code. Pressed twice, it leads to the same place twice."""
-    walk = form.walk
-    if walk.journey.finished_at is not None:
-        return redirect(await ending.usable_outcome(walk) or walk.address("done"))
-    require_kind(walk, *REVIEWED)
-    shareable = await agreeing.shareable_accounts(walk)
-    chosen = agreeing.chosen_accounts(shareable, form.fields.get("account", []))
-    if _needs_accounts(walk) and not chosen:
-        return await _consent(walk, walk.words.say(N_("Choose at least one account, or decline.")))
-    return redirect(await ending.accept(walk, chosen))
+    visit = form.visit
+    if visit.journey.finished_at is not None:
+        return redirect(await outcome.usable_outcome(visit) or visit.address("done"))
+    require_kind(visit, *REVIEWED)
+    shareable = await shareable_accounts.shareable_accounts(visit)
+    chosen = shareable_accounts.chosen_accounts(shareable, form.fields.get("account", []))
+    if _needs_accounts(visit) and not chosen:
+        return await _consent(visit, visit.words.say(N_("Choose at least one account, or decline.")))
+    return redirect(await outcome.accept(visit, chosen))
 
 
-def _needs_accounts(walk: Walk) -> bool:
+def _needs_accounts(visit: Visit) -> bool:
     """Whether there is nothing to agree to without an account."""
-    asks = asks_for_sources(walk.contract, walk.parameters)
-    return asks and source_on_device(walk.contract, walk.parameters, walk.now) is None
+    asks = asks_for_sources(visit.contract, visit.parameters)
+    return asks and source_on_device(visit.contract, visit.parameters, visit.now) is None
 
 
-async def _consent(walk: Walk, problem: str = "") -> Response:
-    shareable = await agreeing.shareable_accounts(walk)
-    if _needs_accounts(walk) and not shareable:
-        return redirect(walk.address("source"))
-    on_device = source_on_device(walk.contract, walk.parameters, walk.now)
+async def _consent(visit: Visit, problem: str = "") -> Response:
+    shareable = await shareable_accounts.shareable_accounts(visit)
+    if _needs_accounts(visit) and not shareable:
+        return redirect(visit.address("source"))
+    on_device = source_on_device(visit.contract, visit.parameters, visit.now)
     values = {
-        "terms": read_terms(walk.contract, walk.words, walk.now),
+        "terms": read_terms(visit.contract, visit.words, visit.now),
         "shareable": shareable,
-        "on_device": walk.words.source(on_device) if on_device else None,
+        "on_device": visit.words.source(on_device) if on_device else None,
         "problem": problem,
     }
-    return journey_page(walk, "consent.html", values, status=UNPROCESSABLE if problem else 200)
+    return journey_page(visit, "consent.html", values, status=UNPROCESSABLE if problem else 200)

@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from privateshare.errors import ApiError, InvalidToken
-from privateshare.platform.api.errors import request_id
-from privateshare.platform.api.requests import base_path
-from privateshare.platform.consent.pages import isolated, page, request_words
-from privateshare.platform.consent.returning import Failure
-from privateshare.platform.consent.visits import journey_address, read_visit
+from privateshare.platform.consent.app_redirect import Failure
+from privateshare.platform.consent.journey_cookie import journey_address, read_journey_cookie
+from privateshare.platform.consent.rendering import isolated, page, request_words
+from privateshare.platform.http.errors import request_id
+from privateshare.platform.http.requests import base_path
 
 GONE, BAD_REQUEST, SERVER_ERROR = 410, 400, 500
 
@@ -44,8 +44,8 @@ def _error_page(
     request: Request, failure: Failure, status: int, *, reason: Reason, app: str = "", onward: str = ""
 ) -> Response:
     tag = request.path_params.get("tag")
-    visit = read_visit(request, tag) if isinstance(tag, str) else None
-    asked = visit.parameters.lng if visit else request.query_params.get("lng")
+    cookie = read_journey_cookie(request, tag) if isinstance(tag, str) else None
+    asked = cookie.parameters.lng if cookie else request.query_params.get("lng")
     values = {
         "failure": failure,
         "status": status,
@@ -54,8 +54,8 @@ def _error_page(
         "app": isolated(app),
         "onward": onward,
         # made without a database, which may be what failed
-        "way_out": (journey_address(request, visit.tag, "failed"), visit.form_token)
-        if visit and status >= SERVER_ERROR
+        "way_out": (journey_address(request, cookie.tag, "failed"), cookie.form_token)
+        if cookie and status >= SERVER_ERROR
         else None,
         "languages": (),
     }

@@ -21,17 +21,17 @@ from privateshare.platform.consent import (
     begin_page,
     connect_page,
     consent_page,
-    ending,
+    navigation,
+    outcome,
     sign_in_page,
     source_page,
-    steps,
     upload_page,
     withdraw_page,
 )
-from privateshare.platform.consent.entering import enter
-from privateshare.platform.consent.pages import PageRoute, redirect, static_file
-from privateshare.platform.consent.returning import Failure
-from privateshare.platform.consent.walk import AnyWalk, PostedForm, journey_page
+from privateshare.platform.consent.app_redirect import Failure
+from privateshare.platform.consent.entry import enter
+from privateshare.platform.consent.rendering import PageRoute, redirect, static_file
+from privateshare.platform.consent.visit import AnyVisit, PostedForm, journey_page
 from privateshare.platform.grants.journeys import JourneyKind
 
 router = APIRouter(route_class=PageRoute)
@@ -57,26 +57,26 @@ async def begin(request: Request, db: Transaction, kind: str) -> Response:
 @router.post("/journey/{tag}/decline")
 async def decline(form: PostedForm) -> Response:
     """Back to the app, and nothing stays. Protocol 8.4."""
-    walk = form.walk
-    if walk.journey.finished_at is not None:
-        return redirect(await ending.usable_outcome(walk) or walk.address("done"))
-    return redirect(await ending.abandon(walk, Failure.USER_CANCEL))
+    visit = form.visit
+    if visit.journey.finished_at is not None:
+        return redirect(await outcome.usable_outcome(visit) or visit.address("done"))
+    return redirect(await outcome.abandon(visit, Failure.USER_CANCEL))
 
 
 @router.post("/journey/{tag}/failed")
 async def give_up(form: PostedForm) -> Response:
     """The person goes back to the app because something failed here; the app learns SERVER_ERROR."""
-    if form.walk.journey.finished_at is None:
-        await ending.abandon(form.walk, Failure.SERVER_ERROR)
-    return redirect(form.walk.address("done"))
+    if form.visit.journey.finished_at is None:
+        await outcome.abandon(form.visit, Failure.SERVER_ERROR)
+    return redirect(form.visit.address("done"))
 
 
 @router.get("/journey/{tag}/done")
-async def done(walk: AnyWalk) -> Response:
+async def done(visit: AnyVisit) -> Response:
     """The last page: for a person who comes back, and for apps that do not open by themselves."""
-    if walk.journey.finished_at is None:
-        return redirect(await steps.first_page(walk))
-    return journey_page(walk, "done.html", {"onward": await ending.usable_outcome(walk)})
+    if visit.journey.finished_at is None:
+        return redirect(await navigation.first_page(visit))
+    return journey_page(visit, "done.html", {"onward": await outcome.usable_outcome(visit)})
 
 
 @router.get("/static/{name}")

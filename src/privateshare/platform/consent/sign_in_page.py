@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from privateshare.platform import upstream
-from privateshare.platform.admission import place_given_up
-from privateshare.platform.api.requests import platform_of
-from privateshare.platform.consent import connecting, signing_in, steps
-from privateshare.platform.consent.pages import redirect
-from privateshare.platform.consent.signing_in import Leave
-from privateshare.platform.consent.walk import OpenWalk, Walk, check_open, journey_page, resume_walk
+from privateshare.platform.consent import connections, navigation, pending_sign_in
+from privateshare.platform.consent.pending_sign_in import PendingSignIn
+from privateshare.platform.consent.rendering import redirect
+from privateshare.platform.consent.visit import OpenVisit, Visit, check_open, journey_page, resume_visit
+from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.credentials import revoke_token
+from privateshare.platform.operating.admission import place_given_up
+from privateshare.sources import oauth
 from privateshare.sources.contract import (
     Broken,
     Identity,
@@ -33,25 +33,25 @@ router = APIRouter()
 class Return:
     """A browser that came back from the sign-in that it began."""
 
-    walk: Walk
+    visit: Visit
     source: SignInSource
-    leave: Leave
+    leave: PendingSignIn
     code: str = field(repr=False)
     issuer: str | None
 
     def to_connect_page(self, problem: str) -> Response:
         """Back to where the person can try again."""
-        return redirect(self.walk.address(f"connect/{self.leave.source_id}?problem={problem}"))
+        return redirect(self.visit.address(f"connect/{self.leave.source_id}?problem={problem}"))
 
 
 @router.get("/journey/{tag}/sign-in/{source_id}")
-async def leave(walk: OpenWalk, source_id: int) -> Response:
+async def leave(visit: OpenVisit, source_id: int) -> Response:
     """Leads on to the source. A page between, since a form may lead only where its page says, and sources lead on."""
-    under_way = signing_in.under_way(walk)
+    under_way = pending_sign_in.under_way(visit)
     if under_way is None or under_way.source_id != source_id:
-        return redirect(walk.address(f"connect/{source_id}"))
-    values = {"source": walk.words.source(source_id), "source_id": source_id, "onward": under_way.address}
-    return journey_page(walk, "leave.html", values)
+        return redirect(visit.address(f"connect/{source_id}"))
+    values = {"source": visit.words.source(source_id), "source_id": source_id, "onward": under_way.address}
+    return journey_page(visit, "leave.html", values)
 
 
 @router.get("/connected")
@@ -72,11 +72,11 @@ async def come_back(request: Request) -> Response:
     source = returned.source
     try:
         async with platform.database.transaction() as db:
-            walk = await resume_walk(request, db, signing_in.tag_of(returned.leave.state))
-            check_open(walk)
-            if await connecting.is_expected(walk, identity):
-                account = await connecting.connect_signed_in(walk, source, identity, token)
-                return redirect(await steps.after_connecting(walk, account))
+            visit = await resume_visit(request, db, pending_sign_in.tag_of(returned.leave.state))
+            check_open(visit)
+            if await connections.is_expected(visit, identity):
+                account = await connections.connect_signed_in(visit, source, identity, token)
+                return redirect(await navigation.after_connecting(visit, account))
     except BaseException:  # whatever it was: what no account keeps must not be of use
         await revoke_token(source.info.id, token)
         raise
@@ -89,14 +89,14 @@ async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
     """What the browser came back with, which works once, or where it goes instead."""
     query = request.query_params
     state = query.get("state", "")
-    walk = await resume_walk(request, db, signing_in.tag_of(state))
-    check_open(walk)
-    under_way = signing_in.take(walk, state)
+    visit = await resume_visit(request, db, pending_sign_in.tag_of(state))
+    check_open(visit)
+    under_way = pending_sign_in.take(visit, state)
     if under_way is None:
-        return redirect(await steps.first_page(walk))
-    source = await steps.offered_source(walk, under_way.source_id)
+        return redirect(await navigation.first_page(visit))
+    source = await navigation.offered_source(visit, under_way.source_id)
     assert isinstance(source, SignInSource)
-    returned = Return(walk, source, under_way, query.get("code", ""), query.get("iss"))
+    returned = Return(visit, source, under_way, query.get("code", ""), query.get("iss"))
     if "error" in query or not returned.code:
         return returned.to_connect_page("declined" if query.get("error") == "access_denied" else "failed")
     return returned
@@ -108,10 +108,10 @@ async def _signed_in(returned: Return) -> tuple[JsonObject, Identity]:
     sign_in = await asyncio.to_thread(source.sign_in)
     _check_issuer(sign_in, returned.issuer)
     token = await asyncio.to_thread(
-        upstream.exchange_code, sign_in, under_way.redirect_uri, returned.code, under_way.verifier
+        oauth.exchange_code, sign_in, under_way.redirect_uri, returned.code, under_way.verifier
     )
     try:
-        return token, await connecting.identify_signed_in(source, token)
+        return token, await connections.identify_signed_in(source, token)
     except SourceFailure:
         await revoke_token(source.info.id, token)
         raise

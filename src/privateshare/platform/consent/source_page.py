@@ -3,19 +3,19 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from privateshare.platform.consent import agreeing, steps
-from privateshare.platform.consent.choices import allowed_sources, picker
-from privateshare.platform.consent.pages import PageRoute, redirect
-from privateshare.platform.consent.walk import (
+from privateshare.platform.consent import navigation, shareable_accounts
+from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.source_choice import allowed_sources, picker
+from privateshare.platform.consent.translation import N_
+from privateshare.platform.consent.visit import (
     REVIEWED,
-    OpenWalk,
+    OpenVisit,
     PostedForm,
-    Walk,
+    Visit,
     check_open,
     journey_page,
     require_kind,
 )
-from privateshare.platform.consent.wording import N_
 
 SEARCHABLE_FROM = 7  # fewer tiles are seen at a glance
 UNPROCESSABLE = 422
@@ -24,34 +24,34 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/source")
-async def show_sources(walk: OpenWalk, q: str = "") -> Response:
+async def show_sources(visit: OpenVisit, q: str = "") -> Response:
     """The sources that the app asks for; with `q` those it names."""
-    require_kind(walk, *REVIEWED, "onboard")
-    return await _sources(walk, search=q[:100])
+    require_kind(visit, *REVIEWED, "onboard")
+    return await _sources(visit, search=q[:100])
 
 
 @router.post("/journey/{tag}/source")
 async def pick_source(form: PostedForm) -> Response:
     """On to connecting the source that was picked."""
-    walk = form.walk
-    check_open(walk)
-    require_kind(walk, *REVIEWED, "onboard")
+    visit = form.visit
+    check_open(visit)
+    require_kind(visit, *REVIEWED, "onboard")
     picked = form.first("source")
-    offered = {str(id_): source for id_, source in allowed_sources(walk.contract, walk.parameters, walk.now).items()}
+    offered = {str(id_): source for id_, source in allowed_sources(visit.contract, visit.parameters, visit.now).items()}
     if picked not in offered:
-        return await _sources(walk, problem=walk.words.say(N_("Choose one of these first.")))
-    if await steps.connects_samples_alone(walk):
-        return redirect(await steps.onboard_sample(walk, offered[picked]))
-    return redirect(walk.address(f"connect/{picked}"))
+        return await _sources(visit, problem=visit.words.say(N_("Choose one of these first.")))
+    if await navigation.connects_samples_alone(visit):
+        return redirect(await navigation.onboard_sample(visit, offered[picked]))
+    return redirect(visit.address(f"connect/{picked}"))
 
 
-async def _sources(walk: Walk, *, search: str = "", problem: str = "") -> Response:
-    offered = allowed_sources(walk.contract, walk.parameters, walk.now)
+async def _sources(visit: Visit, *, search: str = "", problem: str = "") -> Response:
+    offered = allowed_sources(visit.contract, visit.parameters, visit.now)
     values = {
-        "picker": picker(offered, search, walk.words),
+        "picker": picker(offered, search, visit.words),
         "search": search,
         "searchable": len(offered) >= SEARCHABLE_FROM,
-        "has_accounts": bool(await agreeing.shareable_accounts(walk)),
+        "has_accounts": bool(await shareable_accounts.shareable_accounts(visit)),
         "problem": problem,
     }
-    return journey_page(walk, "pick-source.html", values, status=UNPROCESSABLE if problem else 200)
+    return journey_page(visit, "pick-source.html", values, status=UNPROCESSABLE if problem else 200)

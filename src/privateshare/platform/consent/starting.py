@@ -5,15 +5,15 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.consent.parameters import Parameters
-from privateshare.platform.consent.returning import is_withdrawal
-from privateshare.platform.consent.visits import Visit
-from privateshare.platform.db.tables import Contract, Journey
+from privateshare.platform.consent.app_redirect import is_withdrawal
+from privateshare.platform.consent.journey_cookie import JourneyCookie
+from privateshare.platform.consent.link_parameters import LinkParameters
+from privateshare.platform.db.tables import ContractRow, JourneyRow
 from privateshare.platform.grants.references import find_reference, take_reference
 from privateshare.platform.library.accounts import consented_accounts
 
 # which code opens which page: that of 4.1 has a challenge, of 4.4 a consent and a session, of 7.4 an account alone
-FITS: Mapping[str, Callable[[Journey], bool]] = {
+FITS: Mapping[str, Callable[[JourneyRow], bool]] = {
     "authorize": lambda journey: journey.consent_id is None and journey.challenge is not None,
     "onboard": lambda journey: journey.consent_id is not None and journey.session_id is not None,
     "reauthorize": lambda journey: journey.consent_id is not None and journey.session_id is not None,
@@ -23,22 +23,22 @@ FITS: Mapping[str, Callable[[Journey], bool]] = {
 
 
 async def start(
-    db: AsyncSession, journey: Journey, contract: Contract, visit: Visit, now: datetime, *, takes: bool
+    db: AsyncSession, journey: JourneyRow, contract: ContractRow, cookie: JourneyCookie, now: datetime, *, takes: bool
 ) -> bool:
     """Set what a journey is about by the link that opened it; return False if it cannot start.
 
     With `takes` the link's reference to an account is used up. Else nothing is: many browsers may open a link.
     """
     ended = contract.expires_at is not None and contract.expires_at <= now
-    spent = contract.once and visit.kind in {"onboard", "reauthorize"}
-    if ended or spent or not FITS[visit.kind](journey):
+    spent = contract.once and cookie.kind in {"onboard", "reauthorize"}
+    if ended or spent or not FITS[cookie.kind](journey):
         return False
-    journey.kind = visit.kind
-    return await _finds_its_account(db, journey, visit.parameters, now, takes=takes)
+    journey.kind = cookie.kind
+    return await _finds_its_account(db, journey, cookie.parameters, now, takes=takes)
 
 
 async def _finds_its_account(
-    db: AsyncSession, journey: Journey, parameters: Parameters, now: datetime, *, takes: bool
+    db: AsyncSession, journey: JourneyRow, parameters: LinkParameters, now: datetime, *, takes: bool
 ) -> bool:
     """Find the account that a page is about, if it is about one; return False if the app does not see it any more."""
     if journey.kind not in {"reauthorize", "revoke"}:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from privateshare.platform.consent.wording import N_, Kinds, Words
-from privateshare.platform.db.tables import Contract
+from privateshare.platform.consent.translation import N_, Kinds, Translator
+from privateshare.platform.db.tables import ContractRow
 from privateshare.protocol.addresses import is_web_address
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.contract_document import ContractTimeRange, DataRequest, Resources
@@ -18,7 +18,7 @@ MAX_TEXT = 4000  # of what a contract says in its own words
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedData:
     """Kinds of data from one group; `services` is empty where it does not matter which service they come from."""
 
     group: str
@@ -46,14 +46,14 @@ class Terms:
     purpose: str
     disclaimer: str
     agreement: str
-    asked: Sequence[Asked]
+    asked: Sequence[RequestedData]
     dates: Sequence[str]
     once: bool
     until: str | None
     statements: Sequence[Statement]
 
 
-def read_terms(contract: Contract, words: Words, now: datetime) -> Terms:
+def read_terms(contract: ContractRow, words: Translator, now: datetime) -> Terms:
     """Write the terms of a contract in one language."""
     document, reads = contract.document, contract.kind != "write"
     request = document.reading if reads else document.writing
@@ -72,7 +72,7 @@ def read_terms(contract: Contract, words: Words, now: datetime) -> Terms:
     )
 
 
-def _links(resources: Resources, words: Words) -> list[tuple[str, str]]:
+def _links(resources: Resources, words: Translator) -> list[tuple[str, str]]:
     found = (
         (resources.home_page, N_("Website")),
         (resources.privacy_policy, N_("Privacy policy")),
@@ -85,11 +85,11 @@ def _links(resources: Resources, words: Words) -> list[tuple[str, str]]:
 # --- which data ---
 
 
-def _asked(request: DataRequest, words: Words) -> list[Asked]:
+def _asked(request: DataRequest, words: Translator) -> list[RequestedData]:
     return [asked for group in request.service_groups for asked in _asked_of_group(group, words)]
 
 
-def _asked_of_group(group: ServiceGroupScope, words: Words) -> Iterator[Asked]:
+def _asked_of_group(group: ServiceGroupScope, words: Translator) -> Iterator[RequestedData]:
     """One entry per set of kinds, however many services it is asked from."""
     services_by_kinds: dict[tuple[int, ...], list[int]] = {}
     for service in group.service_types or ():
@@ -98,7 +98,7 @@ def _asked_of_group(group: ServiceGroupScope, words: Words) -> Iterator[Asked]:
     every = {entry.id for entry in catalogue().service_types.values() if entry.group == group.id}
     for kinds, services in (services_by_kinds or {_kinds_of_group(group.id): sorted(every)}).items():
         named = [] if every <= set(services) else [words.service_type(service) for service in services]
-        yield Asked(words.group(group.id), words.both(named), words.kinds(kinds))
+        yield RequestedData(words.group(group.id), words.both(named), words.kinds(kinds))
 
 
 def _kinds_of_service(group: int, service_type: int) -> tuple[int, ...]:
@@ -122,7 +122,7 @@ def _offered(infos: Iterator[SourceInfo]) -> tuple[int, ...]:
 # --- which dates ---
 
 
-def _dates(request: DataRequest, words: Words, now: datetime) -> list[str]:
+def _dates(request: DataRequest, words: Translator, now: datetime) -> list[str]:
     ranges = request.time_ranges
     if not ranges or any(item.is_everything for item in ranges):
         return [words.say(N_("Data of any date, however old"))]
@@ -130,7 +130,7 @@ def _dates(request: DataRequest, words: Words, now: datetime) -> list[str]:
     return [*(_range(item, words, now) for item in ranges), words.say(N_("What has no date is included."))]
 
 
-def _range(item: ContractTimeRange, words: Words, now: datetime) -> str:
+def _range(item: ContractTimeRange, words: Translator, now: datetime) -> str:
     if item.last:
         return _rolling(item.last, words, now)
     start = words.date(_moment(item.from_)) if item.from_ is not None else None
@@ -142,7 +142,7 @@ def _range(item: ContractTimeRange, words: Words, now: datetime) -> str:
     return words.say(N_("Until %(end)s"), end=end)
 
 
-def _rolling(last: str, words: Words, now: datetime) -> str:
+def _rolling(last: str, words: Translator, now: datetime) -> str:
     number = int(last[:-1])
     told = {
         "h": lambda: words.count("The last hour", "The last %(num)d hours", number),
@@ -160,7 +160,7 @@ def _moment(seconds: float) -> datetime:
 # --- what happens with it ---
 
 
-def _statements(request: DataRequest, words: Words) -> list[Statement]:
+def _statements(request: DataRequest, words: Translator) -> list[Statement]:
     keeping, sharing = request.data_retention, request.external_share_policy
     transport, deleting = request.data_transport_policy, request.gdpr
     return [
@@ -198,7 +198,7 @@ def _statements(request: DataRequest, words: Words) -> list[Statement]:
     ]
 
 
-def _statement(value: bool | None, own_words: str, words: Words, title: str, told: tuple[str, str]) -> Statement:
+def _statement(value: bool | None, own_words: str, words: Translator, title: str, told: tuple[str, str]) -> Statement:
     unknown = "" if own_words else N_("The app does not say.")
     said = unknown if value is None else told[0] if value else told[1]
     return Statement(words.say(title), words.say(said), own_words[:MAX_TEXT], value is not None or bool(own_words))

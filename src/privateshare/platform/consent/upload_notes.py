@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from privateshare.platform.consent.wording import Words
+from privateshare.platform.consent.translation import Translator
 from privateshare.sources.failures import LeftOut
 
 
@@ -25,7 +25,7 @@ class UploadNote:
     unused: Sequence[str]
 
 
-def upload_note(words: Words, archive_id: UUID, left_out: LeftOut) -> UploadNote:
+def upload_note(words: Translator, archive_id: UUID, left_out: LeftOut) -> UploadNote:
     """What is told of an upload."""
     number = left_out.read
     read = words.count("%(num)s entry was read.", "%(num)s entries were read.", number, num=words.number(number))
@@ -33,14 +33,14 @@ def upload_note(words: Words, archive_id: UUID, left_out: LeftOut) -> UploadNote
     return UploadNote(archive_id, read, left_out_words(words, left_out), [*unused, *_more(words, left_out.more_unused)])
 
 
-def left_out_words(words: Words, left_out: LeftOut) -> list[str]:
+def left_out_words(words: Translator, left_out: LeftOut) -> list[str]:
     """What of an upload was not read, and why: a sentence for each reason, and what is wrong with each file."""
     reasons = [words.left_out(reason, number, left_out.total) for reason, number in left_out.by_reason().items()]
     damaged = [words.problem(problem) for problem in left_out.damaged.values()]
     return [*reasons, *damaged, *_more(words, left_out.more_damaged)]
 
 
-def _more(words: Words, number: int) -> list[str]:
+def _more(words: Translator, number: int) -> list[str]:
     if not number:
         return []
     return [words.count("And %(num)s more file.", "And %(num)s more files.", number, num=words.number(number))]

@@ -8,16 +8,16 @@ from pathlib import Path
 from starlette.requests import Request
 
 from privateshare.errors import InvalidRequest
-from privateshare.platform.api.multipart import Parts, file_pieces, multipart_boundary
-from privateshare.platform.api.requests import body_stream
 from privateshare.platform.blobs.temporary import SealedTemporary
+from privateshare.platform.http.multipart import Parts, file_pieces, multipart_boundary
+from privateshare.platform.http.requests import body_stream
 
 FILE_FIELD = "archive"
 PATIENCE = 4  # how many times too large a file may be and is still read to its end, for the answer to arrive
 
 
 @dataclass
-class Form:
+class UploadForm:
     """The fields of a form, and its file if the person chose one. Close it, and the file is gone."""
 
     fields: dict[str, str]
@@ -36,7 +36,7 @@ async def read_form(
     max_bytes: int,
     admit: Callable[[dict[str, str]], None],
     file_field: str = FILE_FIELD,
-) -> Form:
+) -> UploadForm:
     """The form of a request; the caller closes it. `admit` sees the fields that came before the file and may raise.
 
     Raises InvalidRequest if it is no form or breaks off, RequestTooLarge if the file has more than `max_bytes`.
@@ -45,7 +45,7 @@ async def read_form(
     if boundary is None:
         raise InvalidRequest("The form did not arrive as one")
     parts = Parts(max_bytes, admit, file_field)
-    form = Form(parts.fields)
+    form = UploadForm(parts.fields)
     try:
         async for piece in file_pieces(body_stream(request), boundary, parts, PATIENCE):
             form.file = form.file or SealedTemporary(folder)

@@ -62,7 +62,7 @@ class ContractDocumentColumn(TypeDecorator[ContractDocument]):
         return None if value is None else parse_document(value)
 
 
-class Table(DeclarativeBase):
+class Base(DeclarativeBase):
     """What all tables share: names of constraints, and the SQL types of Python's."""
 
     metadata = MetaData(naming_convention=NAMING)
@@ -80,7 +80,7 @@ def _created() -> Mapped[datetime]:
     return mapped_column(server_default=func.clock_timestamp())
 
 
-class Partner(Table):
+class PartnerRow(Base):
     """An organisation that owns applications. People are known to it by one id, whichever application asks."""
 
     __tablename__ = "partners"
@@ -89,23 +89,23 @@ class Partner(Table):
     created_at: Mapped[datetime] = _created()
 
 
-class Application(Table):
+class ApplicationRow(Base):
     """An app of a partner."""
 
     __tablename__ = "applications"
     id: Mapped[str] = mapped_column(primary_key=True)
-    partner_id: Mapped[str] = mapped_column(ForeignKey(Partner.id))
+    partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id))
     name: Mapped[str]
     created_at: Mapped[datetime] = _created()
-    partner: Mapped[Partner] = relationship(lazy="joined", innerjoin=True)
+    partner: Mapped[PartnerRow] = relationship(lazy="joined", innerjoin=True)
 
 
-class Contract(Table):
+class ContractRow(Base):
     """What an application may ask a person for; `document` is what the person sees. `kind`: read, write, read-raw."""
 
     __tablename__ = "contracts"
     id: Mapped[str] = mapped_column(primary_key=True)
-    application_id: Mapped[str] = mapped_column(ForeignKey(Application.id), index=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey(ApplicationRow.id), index=True)
     kind: Mapped[str]
     document: Mapped[ContractDocument]
     public_key: Mapped[str]
@@ -114,10 +114,10 @@ class Contract(Table):
     legacy: Mapped[bool] = mapped_column(default=False)
     expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _created()
-    application: Mapped[Application] = relationship(lazy="joined", innerjoin=True)
+    application: Mapped[ApplicationRow] = relationship(lazy="joined", innerjoin=True)
 
 
-class SigningKey(Table):
+class SigningKeyRow(Base):
     """A key the platform signs answers with: the newest. The private part is sealed. Protocol 3.2."""
 
     __tablename__ = "signing_keys"
@@ -127,7 +127,7 @@ class SigningKey(Table):
     created_at: Mapped[datetime] = _created()
 
 
-class CertificateAuthority(Table):
+class CertificateAuthorityRow(Base):
     """What signs the certificates of contracts; the private part is sealed. Protocol 12.1."""
 
     __tablename__ = "certificate_authorities"
@@ -137,7 +137,7 @@ class CertificateAuthority(Table):
     created_at: Mapped[datetime] = _created()
 
 
-class Library(Table):
+class LibraryRow(Base):
     """A person's library. Everything sealed in it takes its data key to read.
 
     `wrapped_key` is the data key, wrapped with the master key and an erasure key, which the key store has under the
@@ -151,16 +151,16 @@ class Library(Table):
     created_at: Mapped[datetime] = _created()
 
 
-class LibraryPartner(Table):
+class LibraryPartnerRow(Base):
     """The id by which one partner knows one person: `sub` of protocol 4.2."""
 
     __tablename__ = "library_partners"
-    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), primary_key=True)
-    partner_id: Mapped[str] = mapped_column(ForeignKey(Partner.id), primary_key=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id), primary_key=True)
     sub: Mapped[str] = mapped_column(unique=True)
 
 
-class Account(Table):
+class AccountRow(Base):
     """A source that a person connected. What would tell who they are is sealed. Protocol 7.1.
 
     What came from the source, its token included, is sealed with the account's own key, which the key store has under
@@ -168,7 +168,7 @@ class Account(Table):
     """
 
     __tablename__ = "accounts"
-    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), primary_key=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     number: Mapped[int]
     has_key: Mapped[bool] = mapped_column(default=True)
@@ -190,7 +190,7 @@ class Account(Table):
     __table_args__ = (UniqueConstraint("library_id", "source_id", "identity_hash"),)
 
 
-class Archive(Table):
+class ArchiveRow(Base):
     """An export that a person uploaded, until it is imported. Those of an account are imported in the order they came.
 
     `journey_id` is there until the person agreed on that journey: before, nothing of it is imported, and it goes if
@@ -209,12 +209,12 @@ class Archive(Table):
     sealed_left_out: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
         Index(None, "library_id", "account_id"),
     )
 
 
-class File(Table):
+class FileRow(Base):
     """A mapped file: objects of one type, of one account, of one month (yyyymm, UTC). Protocol 6.2, 6.6.
 
     `updated_at` in milliseconds; it grows only when the content changed. `size` and the hash are of the plain JSON.
@@ -242,19 +242,19 @@ class File(Table):
     sealed_dates: Mapped[bytes | None]
     sealed_origins: Mapped[bytes | None]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
         UniqueConstraint("library_id", "name"),
         Index(None, "library_id", "account_id", "object_type"),
     )
 
 
-class PushedFile(Table):
+class PushedFileRow(Base):
     """A raw file that an app pushed; `name` is what clients read it by, the metadata is sealed. Protocol 10.1, 6.4."""
 
     __tablename__ = "pushed_files"
-    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), primary_key=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
     name: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     created_at: Mapped[datetime] = _created()
     sealed_metadata: Mapped[bytes]
     blob: Mapped[str] = mapped_column(index=True)
@@ -262,35 +262,35 @@ class PushedFile(Table):
     sealed_sha256: Mapped[bytes]
 
 
-class Postbox(Table):
+class PostboxRow(Base):
     """Where clients of v1.6 put files for a person; the private key is sealed with their library's. Protocol 14 (d)."""
 
     __tablename__ = "postboxes"
     id: Mapped[str] = mapped_column(primary_key=True)
-    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
     consent_id: Mapped[UUID] = mapped_column(ForeignKey("consents.id", ondelete="CASCADE"), index=True)
-    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     sealed_private_key: Mapped[bytes]
     public_key: Mapped[str]
     created_at: Mapped[datetime] = _created()
 
 
-class Storage(Table):
+class StorageRow(Base):
     """A place for an application's own encrypted files, tied to a person once one consents with it. Protocol 11."""
 
     __tablename__ = "storages"
     id: Mapped[str] = mapped_column(primary_key=True)
-    application_id: Mapped[str] = mapped_column(ForeignKey(Application.id))
-    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
-    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
+    application_id: Mapped[str] = mapped_column(ForeignKey(ApplicationRow.id))
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
+    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = _created()
 
 
-class StoredFile(Table):
+class StoredFileRow(Base):
     """A file of a storage, as the client encrypted it. `key` is its path without case, as paths compare."""
 
     __tablename__ = "stored_files"
-    storage_id: Mapped[str] = mapped_column(ForeignKey(Storage.id, ondelete="CASCADE"), primary_key=True)
+    storage_id: Mapped[str] = mapped_column(ForeignKey(StorageRow.id, ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
     id: Mapped[UUID] = mapped_column(default=uuid4)
     path: Mapped[str]
@@ -299,7 +299,7 @@ class StoredFile(Table):
     created_at: Mapped[datetime] = _created()
 
 
-class Sync(Table):
+class SyncRow(Base):
     """One run that fetches one account. At most one is unfinished per account; later sessions join it.
 
     `outcome`: None while it runs, else one of sync/outcomes.py; `error` as protocol 6.1 words it.
@@ -315,18 +315,18 @@ class Sync(Table):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
         Index("syncs_unfinished_key", "library_id", "account_id", unique=True, postgresql_where="finished_at IS NULL"),
     )
 
 
-class Consent(Table):
+class ConsentRow(Base):
     """What a person allowed one contract: `consentid` of protocol 4.2. `document` is what they saw when they agreed."""
 
     __tablename__ = "consents"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    library_id: Mapped[UUID] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
-    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id), index=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id), index=True)
     document: Mapped[ContractDocument]
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime | None]
@@ -334,20 +334,20 @@ class Consent(Table):
     used_at: Mapped[datetime | None]
 
 
-class ConsentAccount(Table):
+class ConsentAccountRow(Base):
     """An account that a consent lets its contract see."""
 
     __tablename__ = "consent_accounts"
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), primary_key=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), primary_key=True)
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     library_id: Mapped[UUID]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "account_id"], [Account.library_id, Account.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
         Index(None, "library_id", "account_id"),
     )
 
 
-class Session(Table):
+class SessionRow(Base):
     """An app's reading session; the library and the consent are unknown until the person consented. Protocol 5.
 
     `sealed_criteria`: which pushed files it asks for. They may name the person; only the session's key opens them.
@@ -357,9 +357,9 @@ class Session(Table):
     __tablename__ = "sessions"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     key_hash: Mapped[bytes] = mapped_column(unique=True)
-    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
-    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), index=True)
-    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="CASCADE"), index=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
+    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), index=True)
+    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
     options: Mapped[dict[str, Any]]
     sealed_criteria: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
@@ -368,20 +368,20 @@ class Session(Table):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class SessionSync(Table):
+class SessionSyncRow(Base):
     """A sync that a session waits for."""
 
     __tablename__ = "session_syncs"
-    session_id: Mapped[UUID] = mapped_column(ForeignKey(Session.id, ondelete="CASCADE"), primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey(SessionRow.id, ondelete="CASCADE"), primary_key=True)
     sync_id: Mapped[UUID] = mapped_column(primary_key=True)
     library_id: Mapped[UUID]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "sync_id"], [Sync.library_id, Sync.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE"),
         Index(None, "library_id", "sync_id"),
     )
 
 
-class Journey(Table):
+class JourneyRow(Base):
     """A person's way through the consent pages, taken by the browser that sends the first form.
 
     `kind`, known from then on: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). A `provisional`
@@ -396,10 +396,10 @@ class Journey(Table):
     code_hash: Mapped[bytes] = mapped_column(unique=True)
     browser_hash: Mapped[bytes | None] = mapped_column(unique=True)
     kind: Mapped[str | None]
-    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
-    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(Library.id, ondelete="SET NULL"), index=True)
-    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(Consent.id, ondelete="SET NULL"), index=True)
-    session_id: Mapped[UUID | None] = mapped_column(ForeignKey(Session.id, ondelete="SET NULL"), index=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
+    library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="SET NULL"), index=True)
+    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(ConsentRow.id, ondelete="SET NULL"), index=True)
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey(SessionRow.id, ondelete="SET NULL"), index=True)
     sealed_return: Mapped[bytes]
     sealed_parameters: Mapped[bytes | None]
     challenge: Mapped[str | None]
@@ -413,45 +413,45 @@ class Journey(Table):
     finished_at: Mapped[datetime | None]
 
 
-class Reference(Table):
+class ReferenceRow(Base):
     """An opaque handle for a storage or an account in a browser's URL. Protocol 4.5."""
 
     __tablename__ = "references"
     handle_hash: Mapped[bytes] = mapped_column(primary_key=True)
-    contract_id: Mapped[str] = mapped_column(ForeignKey(Contract.id))
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     kind: Mapped[str]
     value: Mapped[str]
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class AuthorizationCode(Table):
+class AuthorizationCodeRow(Base):
     """A code that the person's browser brings back to the app. Used twice, it revokes `family_id`. Protocol 4.2."""
 
     __tablename__ = "authorization_codes"
     code_hash: Mapped[bytes] = mapped_column(primary_key=True)
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), index=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), index=True)
     challenge: Mapped[str]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
     family_id: Mapped[UUID | None]
 
 
-class Token(Table):
+class TokenRow(Base):
     """An access or refresh token, by hash. A family is what one exchanged code led to. Protocol 4.2, 4.3."""
 
     __tablename__ = "tokens"
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
     use: Mapped[str]
-    consent_id: Mapped[UUID] = mapped_column(ForeignKey(Consent.id, ondelete="CASCADE"), index=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), index=True)
     family_id: Mapped[UUID] = mapped_column(index=True)
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime] = mapped_column(index=True)
     rotated_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-    consent: Mapped[Consent] = relationship(lazy="joined", innerjoin=True)
+    consent: Mapped[ConsentRow] = relationship(lazy="joined", innerjoin=True)
 
 
-class Nonce(Table):
+class NonceRow(Base):
     """A nonce that changed something, and the sealed answer for an identical repeat. Protocol 2.3."""
 
     __tablename__ = "nonces"
@@ -463,7 +463,7 @@ class Nonce(Table):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class ClockReading(Table):
+class ClockReadingRow(Base):
     """The newest time that can be believed, in one row; and if another is claimed, since when and until when it was."""
 
     __tablename__ = "clock_readings"
@@ -473,7 +473,7 @@ class ClockReading(Table):
     doubted_at: Mapped[datetime | None]
 
 
-class DoomedKey(Table):
+class DoomedKeyRow(Base):
     """An erasure key whose library or account was erased, until it is destroyed for certain."""
 
     __tablename__ = "doomed_keys"
@@ -481,7 +481,7 @@ class DoomedKey(Table):
     created_at: Mapped[datetime] = _created()
 
 
-class DoomedBlob(Table):
+class DoomedBlobRow(Base):
     """A blob, or all blobs below a prefix ending in "/", that nothing refers to any more and a job deletes."""
 
     __tablename__ = "doomed_blobs"

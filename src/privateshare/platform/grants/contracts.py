@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedirectUri
-from privateshare.platform.db.tables import Application, Contract, Partner
+from privateshare.platform.db.tables import ApplicationRow, ContractRow, PartnerRow
 from privateshare.protocol import jwt
 from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.names import MAX_NAME, is_name
@@ -35,14 +35,14 @@ def new_id() -> str:
     return "".join(secrets.choice(ID_CHARACTERS) for _ in range(ID_LENGTH))
 
 
-def client_id(contract: Contract) -> str:
+def client_id(contract: ContractRow) -> str:
     """How a contract names itself in its requests. Protocol 1."""
     return f"{contract.application_id}_{contract.id}"
 
 
 async def create_application(
     db: AsyncSession, name: str, *, partner: str | None = None, application_id: str | None = None
-) -> Application:
+) -> ApplicationRow:
     """Create an application of the partner with this name (made if there is none; by default named as the application).
 
     Raises ConfigurationError for an id of the wrong form or one that is taken, and for names that do not show whole.
@@ -52,10 +52,10 @@ async def create_application(
     chosen = application_id or new_id()
     if not _APPLICATION_ID.fullmatch(chosen):
         raise ConfigurationError(f"the application id {chosen!r} must be 1 to 64 of A-Z a-z 0-9 -")
-    if await db.get(Application, chosen) is not None:
+    if await db.get(ApplicationRow, chosen) is not None:
         raise ConfigurationError(f"there is already an application {chosen}")
     owner = await _partner_named(db, partner or name)
-    application = Application(id=chosen, partner=owner, partner_id=owner.id, name=name)
+    application = ApplicationRow(id=chosen, partner=owner, partner_id=owner.id, name=name)
     db.add(application)
     await db.flush()
     return application
@@ -70,10 +70,10 @@ def check_name(name: str) -> None:
         )
 
 
-async def _partner_named(db: AsyncSession, name: str) -> Partner:
-    found = await db.scalar(select(Partner).where(Partner.name == name).order_by(Partner.created_at).limit(1))
+async def _partner_named(db: AsyncSession, name: str) -> PartnerRow:
+    found = await db.scalar(select(PartnerRow).where(PartnerRow.name == name).order_by(PartnerRow.created_at).limit(1))
     if found is None:
-        found = Partner(id=new_id(), name=name)
+        found = PartnerRow(id=new_id(), name=name)
         db.add(found)
         await db.flush()
     return found
@@ -94,23 +94,23 @@ class ContractTerms:
 
 async def create_contract(
     db: AsyncSession, application_id: str, terms: ContractTerms, *, contract_id: str | None = None
-) -> Contract:
+) -> ContractRow:
     """Create a contract of an application.
 
     Raises ConfigurationError if the application is unknown, the id is taken or malformed, the document cannot be
     understood, a redirect URI could not be followed safely, or the key is too short.
     """
-    application = await db.get(Application, application_id)
+    application = await db.get(ApplicationRow, application_id)
     if application is None:
         raise ConfigurationError(f"there is no application {application_id}")
     chosen = contract_id or new_id()
     if not _CONTRACT_ID.fullmatch(chosen):
         raise ConfigurationError(f"the contract id {chosen!r} must be 1 to 64 of A-Z a-z 0-9 _ -")
-    if await db.get(Contract, chosen) is not None:
+    if await db.get(ContractRow, chosen) is not None:
         raise ConfigurationError(f"there is already a contract {chosen}")
     for uri in terms.redirect_uris:
         check_registrable(uri)
-    contract = Contract(
+    contract = ContractRow(
         id=chosen,
         application_id=application.id,
         application=application,
@@ -146,20 +146,20 @@ def check_registrable(uri: str) -> None:
         raise ConfigurationError(f"the redirect URI {uri!r} holds characters that must be percent-encoded")
 
 
-async def load_contract(db: AsyncSession, client: object, now: datetime) -> Contract:
+async def load_contract(db: AsyncSession, client: object, now: datetime) -> ContractRow:
     """The live contract that a `client_id` names.
 
     Raises InvalidClient if it names none, it has expired, or contract and application do not belong together.
     """
     application_id, separator, contract_id = client.partition("_") if isinstance(client, str) else ("", "", "")
-    contract = await db.get(Contract, contract_id) if separator and len(contract_id) <= 64 else None
+    contract = await db.get(ContractRow, contract_id) if separator and len(contract_id) <= 64 else None
     expired = contract is not None and contract.expires_at is not None and contract.expires_at <= now
     if contract is None or expired or contract.application_id != application_id:
         raise InvalidClient(f"The client_id ({_shown(client)}) is invalid")
     return contract
 
 
-def check_redirect_uri(contract: Contract, uri: object) -> str:
+def check_redirect_uri(contract: ContractRow, uri: object) -> str:
     """Return the URI if it is registered with the contract; the app may have added a query. Protocol 4.1, 8.3.
 
     Raises InvalidRedirectUri otherwise.
@@ -169,7 +169,7 @@ def check_redirect_uri(contract: Contract, uri: object) -> str:
     raise InvalidRedirectUri(f"The redirect_uri ({_shown(uri)}) is invalid")
 
 
-def usual_redirect_uri(contract: Contract) -> str | None:
+def usual_redirect_uri(contract: ContractRow) -> str | None:
     """Where people return to when a client names no URI: Android's own if it is registered, else the only one there is.
 
     Protocol 4.4.

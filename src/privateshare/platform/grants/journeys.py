@@ -16,9 +16,9 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import Contract, Journey
-from privateshare.platform.grants.secrets import digest, new_secret
-from privateshare.platform.library.keys import DataKey, key_of_secret, open_value, seal_value
+from privateshare.platform.db.tables import ContractRow, JourneyRow
+from privateshare.platform.keys.secrets import digest, new_secret
+from privateshare.platform.keys.wrapping import DataKey, key_of_secret, open_value, seal_value
 
 JourneyKind = Literal["authorize", "onboard", "reauthorize", "user-reauth", "revoke"]
 
@@ -29,7 +29,7 @@ RETURN, PARAMETERS = "journey return", "journey parameters"  # what is sealed
 class Start:
     """What an app asked for when it had a journey made. Protocol 4.1, 4.4."""
 
-    contract: Contract
+    contract: ContractRow
     redirect_uri: str
     state: str | None = field(default=None, repr=False)
     challenge: str | None = None
@@ -51,7 +51,7 @@ async def begin_journey(db: AsyncSession, start: Start, now: datetime, lifetime:
     """Begin a journey; return the one-time code that opens its pages."""
     code, id_ = new_secret(), uuid4()
     target = orjson.dumps(asdict(ReturnTarget(start.redirect_uri, start.state)))
-    journey = Journey(
+    journey = JourneyRow(
         id=id_,
         code_hash=digest(code),
         contract_id=start.contract.id,
@@ -68,31 +68,31 @@ async def begin_journey(db: AsyncSession, start: Start, now: datetime, lifetime:
     return code
 
 
-async def find_journey(db: AsyncSession, code: str, *, lock: bool = False) -> Journey | None:
+async def find_journey(db: AsyncSession, code: str, *, lock: bool = False) -> JourneyRow | None:
     """Find the journey of a code, whatever has become of it; with `lock`, locked until the transaction ends."""
-    query = select(Journey).where(Journey.code_hash == digest(code))
+    query = select(JourneyRow).where(JourneyRow.code_hash == digest(code))
     return await db.scalar(query.with_for_update() if lock else query)
 
 
-def return_target(journey: Journey, code: str) -> ReturnTarget:
+def return_target(journey: JourneyRow, code: str) -> ReturnTarget:
     """Open what the app said of the way back."""
     return ReturnTarget(**orjson.loads(open_value(_key(code), RETURN, journey.id, journey.sealed_return)))
 
 
-def take_journey(journey: Journey, code: str, browser: str, parameters: dict[str, Any]) -> None:
+def take_journey(journey: JourneyRow, code: str, browser: str, parameters: dict[str, Any]) -> None:
     """Give a journey that nobody has taken to the browser with this secret, with the parameters of its link."""
     journey.browser_hash = digest(browser)
     journey.sealed_parameters = seal_value(_key(code), PARAMETERS, journey.id, orjson.dumps(parameters))
 
 
-def taken_parameters(journey: Journey, code: str) -> dict[str, Any]:
+def taken_parameters(journey: JourneyRow, code: str) -> dict[str, Any]:
     """Open the parameters of the link that the browser came with which took the journey."""
     assert journey.sealed_parameters is not None
     opened: dict[str, Any] = orjson.loads(open_value(_key(code), PARAMETERS, journey.id, journey.sealed_parameters))
     return opened
 
 
-def holds(journey: Journey, browser: str) -> bool:
+def holds(journey: JourneyRow, browser: str) -> bool:
     """Tell whether the browser with this secret has taken a journey."""
     return journey.browser_hash == digest(browser)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from privateshare.platform.db.tables import Contract
+from privateshare.platform.db.tables import ContractRow
 from privateshare.sources.registry import all_sources, listed_sources
 
 
-def offered_sources(contract: Contract | None, *, samples_only: bool) -> Sequence[int]:
+def offered_sources(contract: ContractRow | None, *, samples_only: bool) -> Sequence[int]:
     """The ids of the sources that this platform can connect, and that the contract asks for if one is given.
 
     Sources that have nothing but sample data are among them if `samples_only`.
@@ -18,7 +18,7 @@ def offered_sources(contract: Contract | None, *, samples_only: bool) -> Sequenc
     ]
 
 
-def asks_for(contract: Contract, source_id: int) -> bool:
+def asks_for(contract: ContractRow, source_id: int) -> bool:
     """Whether a contract asks for anything that this source gives, or writes what it takes."""
     if contract.kind == "write":
         return bool(all_sources()[source_id].info.takes)

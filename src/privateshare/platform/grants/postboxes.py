@@ -5,7 +5,7 @@ import asyncio
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import Consent, Contract, Postbox
+from privateshare.platform.db.tables import ConsentRow, ContractRow, PostboxRow
 from privateshare.platform.grants.contracts import new_id
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.protocol import jwt
@@ -14,16 +14,16 @@ PURPOSE = "postbox key"
 KEY_BITS = 2048
 
 
-def wants_postbox(contract: Contract) -> bool:
+def wants_postbox(contract: ContractRow) -> bool:
     """Whether a consent to this contract comes with a postbox."""
     return contract.legacy and contract.kind == "write"
 
 
-async def create_postbox(db: AsyncSession, library: OpenLibrary, consent: Consent) -> Postbox:
+async def create_postbox(db: AsyncSession, library: OpenLibrary, consent: ConsentRow) -> PostboxRow:
     """A postbox with a key of its own."""
     key = await asyncio.to_thread(generate_private_key, 65537, KEY_BITS)
     id_ = new_id()
-    postbox = Postbox(
+    postbox = PostboxRow(
         id=id_,
         library_id=library.id,
         consent_id=consent.id,
@@ -36,6 +36,6 @@ async def create_postbox(db: AsyncSession, library: OpenLibrary, consent: Consen
     return postbox
 
 
-def postbox_key(postbox: Postbox, library: OpenLibrary) -> RSAPrivateKey:
+def postbox_key(postbox: PostboxRow, library: OpenLibrary) -> RSAPrivateKey:
     """The key that opens what was put into it."""
     return jwt.load_private_key(library.open(PURPOSE, postbox.id, postbox.sealed_private_key), ours=True)

@@ -6,13 +6,13 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
-from privateshare.platform.db.tables import Contract, Reference
-from privateshare.platform.grants.secrets import digest, new_secret
+from privateshare.platform.db.tables import ContractRow, ReferenceRow
+from privateshare.platform.keys.secrets import digest, new_secret
 
 KINDS = ("cloudId", "accountId")
 
 
-async def new_reference(db: AsyncSession, contract: Contract, kind: str, value: str, expires_at: datetime) -> str:
+async def new_reference(db: AsyncSession, contract: ContractRow, kind: str, value: str, expires_at: datetime) -> str:
     """A handle for a storage (`cloudId`) or an account (`accountId`). Raises InvalidRequest for another kind.
 
     What it stands for is looked up, and the right to it checked, only when a person uses it.
@@ -20,7 +20,9 @@ async def new_reference(db: AsyncSession, contract: Contract, kind: str, value: 
     if kind not in KINDS:
         raise InvalidRequest(f"type must be one of {', '.join(KINDS)}")
     handle = new_secret()
-    row = Reference(handle_hash=digest(handle), contract_id=contract.id, kind=kind, value=value, expires_at=expires_at)
+    row = ReferenceRow(
+        handle_hash=digest(handle), contract_id=contract.id, kind=kind, value=value, expires_at=expires_at
+    )
     db.add(row)
     await db.flush()
     return handle
@@ -28,19 +30,19 @@ async def new_reference(db: AsyncSession, contract: Contract, kind: str, value: 
 
 async def find_reference(db: AsyncSession, contract_id: str, kind: str, handle: str, now: datetime) -> str | None:
     """Find what a handle of this contract stands for; None if there is no such handle (any more)."""
-    return await db.scalar(select(Reference.value).where(*_is(contract_id, kind, handle, now)))
+    return await db.scalar(select(ReferenceRow.value).where(*_is(contract_id, kind, handle, now)))
 
 
 async def take_reference(db: AsyncSession, contract_id: str, kind: str, handle: str, now: datetime) -> str | None:
     """Find what a handle of this contract stands for, once; None if there is no such handle (any more)."""
-    query = delete(Reference).where(*_is(contract_id, kind, handle, now)).returning(Reference.value)
+    query = delete(ReferenceRow).where(*_is(contract_id, kind, handle, now)).returning(ReferenceRow.value)
     return (await db.scalars(query)).one_or_none()
 
 
 def _is(contract_id: str, kind: str, handle: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
-        Reference.handle_hash == digest(handle),
-        Reference.contract_id == contract_id,
-        Reference.kind == kind,
-        Reference.expires_at > now,
+        ReferenceRow.handle_hash == digest(handle),
+        ReferenceRow.contract_id == contract_id,
+        ReferenceRow.kind == kind,
+        ReferenceRow.expires_at > now,
     )

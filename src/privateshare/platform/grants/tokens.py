@@ -8,10 +8,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest, InvalidToken
-from privateshare.platform.db.tables import Application, AuthorizationCode, Consent, Contract, Token
-from privateshare.platform.fair_queue import PATIENCE_SECONDS
-from privateshare.platform.grants.secrets import digest, new_secret
-from privateshare.platform.settings import Settings
+from privateshare.platform.db.tables import ApplicationRow, AuthorizationCodeRow, ConsentRow, ContractRow, TokenRow
+from privateshare.platform.keys.secrets import digest, new_secret
+from privateshare.platform.operating.fair_queue import PATIENCE_SECONDS
+from privateshare.platform.operating.settings import Settings
 from privateshare.protocol import pkce
 
 ROTATION_GRACE = timedelta(seconds=60)  # protocol 4.3
@@ -36,16 +36,18 @@ class IssuedToken:
 class TokenPair:
     """What an exchange or a refresh gives."""
 
-    consent: Consent
+    consent: ConsentRow
     access: IssuedToken
     refresh: IssuedToken
 
 
-async def issue_code(db: AsyncSession, consent: Consent, challenge: str, now: datetime, lifetime: timedelta) -> str:
+async def issue_code(db: AsyncSession, consent: ConsentRow, challenge: str, now: datetime, lifetime: timedelta) -> str:
     """A fresh authorization code for a consent."""
     code = new_secret()
     db.add(
-        AuthorizationCode(code_hash=digest(code), consent_id=consent.id, challenge=challenge, expires_at=now + lifetime)
+        AuthorizationCodeRow(
+            code_hash=digest(code), consent_id=consent.id, challenge=challenge, expires_at=now + lifetime
+        )
     )
     await db.flush()
     return code
@@ -61,10 +63,10 @@ async def exchange_code(
     """
     found = (
         await db.execute(
-            select(AuthorizationCode, Consent)
-            .join(Consent, Consent.id == AuthorizationCode.consent_id)
-            .where(AuthorizationCode.code_hash == digest(code), Consent.contract_id == contract_id)
-            .with_for_update(of=AuthorizationCode)
+            select(AuthorizationCodeRow, ConsentRow)
+            .join(ConsentRow, ConsentRow.id == AuthorizationCodeRow.consent_id)
+            .where(AuthorizationCodeRow.code_hash == digest(code), ConsentRow.contract_id == contract_id)
+            .with_for_update(of=AuthorizationCodeRow)
         )
     ).one_or_none()
     if found is None:
@@ -111,13 +113,13 @@ async def rotate_refresh_token(
     return _issue_pair(db, token.consent, token.family_id, now, settings)
 
 
-async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: str) -> Token:
+async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: str) -> TokenRow:
     """A token that is known, not revoked and this contract's; it may have expired. Raises InvalidToken otherwise."""
     name = f"{use}_token"
     query = (
-        select(Token)
-        .join(Token.consent)
-        .where(Token.token_hash == digest(str(value)), Token.use == use, Consent.contract_id == contract_id)
+        select(TokenRow)
+        .join(TokenRow.consent)
+        .where(TokenRow.token_hash == digest(str(value)), TokenRow.use == use, ConsentRow.contract_id == contract_id)
     )
     token = await db.scalar(query.execution_options(populate_existing=True))
     if token is None or token.revoked_at is not None:
@@ -125,7 +127,7 @@ async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: 
     return token
 
 
-def _revoked_hint(token: Token | None) -> str | None:
+def _revoked_hint(token: TokenRow | None) -> str | None:
     """Tell why a grant was revoked that nobody withdrew: clients lose grants so, and cannot see it otherwise."""
     if token is None or token.revoked_at is None or token.consent.revoked_at is not None:
         return None
@@ -144,7 +146,7 @@ def _replaced_hint(rotated_at: datetime, revoked_at: datetime) -> str:
     )
 
 
-async def find_access_token(db: AsyncSession, contract_id: str, value: object, now: datetime) -> Token:
+async def find_access_token(db: AsyncSession, contract_id: str, value: object, now: datetime) -> TokenRow:
     """A live access token of a live consent of this contract. Raises InvalidToken otherwise."""
     token = await find_token(db, contract_id, value, use="access")
     check_live(token.consent, now, "access_token")
@@ -153,17 +155,17 @@ async def find_access_token(db: AsyncSession, contract_id: str, value: object, n
     return token
 
 
-async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str) -> Token:
+async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str) -> TokenRow:
     """An access token of any contract of this partner: it links a new grant to the same library. Protocol 4.1.
 
     It may have expired: clients renew a lapsed grant with it. Raises InvalidToken if it is unknown or was revoked.
     """
     query = (
-        select(Token)
-        .join(Token.consent)
-        .join(Contract, Contract.id == Consent.contract_id)
-        .join(Application, Application.id == Contract.application_id)
-        .where(Token.token_hash == digest(value), Token.use == "access", Application.partner_id == partner_id)
+        select(TokenRow)
+        .join(TokenRow.consent)
+        .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
+        .join(ApplicationRow, ApplicationRow.id == ContractRow.application_id)
+        .where(TokenRow.token_hash == digest(value), TokenRow.use == "access", ApplicationRow.partner_id == partner_id)
     )
     token = await db.scalar(query)
     if token is None or token.revoked_at is not None or token.consent.revoked_at is not None:
@@ -171,7 +173,7 @@ async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str) -
     return token
 
 
-def check_live(consent: Consent, now: datetime, name: str) -> None:
+def check_live(consent: ConsentRow, now: datetime, name: str) -> None:
     """Raises InvalidToken if the consent was withdrawn or has ended."""
     if consent.revoked_at is not None:
         raise InvalidToken(f"The token ({name}) is invalid")
@@ -179,12 +181,12 @@ def check_live(consent: Consent, now: datetime, name: str) -> None:
         raise InvalidToken(f"The token ({name}) is expired")
 
 
-def _issue_pair(db: AsyncSession, consent: Consent, family: UUID, now: datetime, settings: Settings) -> TokenPair:
+def _issue_pair(db: AsyncSession, consent: ConsentRow, family: UUID, now: datetime, settings: Settings) -> TokenPair:
     access = IssuedToken(new_secret(), now + settings.access_token_lifetime)
     refresh = IssuedToken(new_secret(), now + settings.refresh_token_lifetime)
     for use, issued in (("access", access), ("refresh", refresh)):
         db.add(
-            Token(
+            TokenRow(
                 token_hash=digest(issued.value),
                 use=use,
                 consent_id=consent.id,
@@ -206,5 +208,5 @@ async def _hold_family(db: AsyncSession, family: UUID) -> None:
 async def _revoke_family(db: AsyncSession, family: UUID | None, now: datetime) -> None:
     if family is not None:
         await _hold_family(db, family)
-        await db.execute(update(Token).where(Token.family_id == family).values(revoked_at=now))
+        await db.execute(update(TokenRow).where(TokenRow.family_id == family).values(revoked_at=now))
     await db.commit()  # the refusal that follows must not roll this back

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import Account, ConsentAccount
+from privateshare.platform.db.tables import AccountRow, ConsentAccountRow
 from privateshare.platform.grants.contracts import new_id
 from privateshare.platform.library.credentials import seal_token
 from privateshare.platform.library.libraries import KeyLost, OpenLibrary, add_account_key, next_account_number
@@ -36,14 +36,16 @@ class Connected:
 
 async def connect_account(
     db: AsyncSession, platform: Platform, library: OpenLibrary, connected: Connected, expected: UUID | None = None
-) -> Account:
+) -> AccountRow:
     """The library's account for what was connected; connecting the same one again renews it.
 
     `expected`: the account that it may be, if it does not say whose it is. Raises KeyStoreAway.
     """
     identity_hash = _identity_hash(library, connected.source.id, connected.identity)
-    of_source = select(Account).where(Account.library_id == library.id, Account.source_id == connected.source.id)
-    accounts = list(await db.scalars(of_source.order_by(Account.number).with_for_update()))
+    of_source = select(AccountRow).where(
+        AccountRow.library_id == library.id, AccountRow.source_id == connected.source.id
+    )
+    accounts = list(await db.scalars(of_source.order_by(AccountRow.number).with_for_update()))
     known = (account for account in accounts if account.identity_hash == identity_hash)
     possible = [account for account in accounts if expected in (None, account.id)]
     account = next(known, None) or _possibly_same(library, possible, connected, identity_hash)
@@ -58,8 +60,8 @@ async def connect_account(
 
 
 def _possibly_same(
-    library: OpenLibrary, accounts: Sequence[Account], connected: Connected, identity_hash: bytes
-) -> Account | None:
+    library: OpenLibrary, accounts: Sequence[AccountRow], connected: Connected, identity_hash: bytes
+) -> AccountRow | None:
     """The account that an archive belongs to though they are not named alike; None if there is none, or several.
 
     Some archives do not say whose they are, and others of the same account do. An archive without a name belongs to
@@ -91,9 +93,9 @@ def _sealed_details(library: OpenLibrary, account_id: UUID, identity: Identity) 
 
 async def _new_account(
     db: AsyncSession, platform: Platform, library: OpenLibrary, connected: Connected, identity_hash: bytes
-) -> Account:
+) -> AccountRow:
     id_ = uuid4()
-    account = Account(
+    account = AccountRow(
         library_id=library.id,
         id=id_,
         number=await next_account_number(db, library.id),
@@ -113,21 +115,21 @@ async def _new_account(
     return account
 
 
-def account_identity(account: Account, library: OpenLibrary) -> Identity:
+def account_identity(account: AccountRow, library: OpenLibrary) -> Identity:
     """Whose account it is."""
     details = orjson.loads(library.account(account.id).open(DETAILS, account.id, account.sealed_details))
     named = details.get("named", True)
     return Identity(details["provider_account_id"], details["display_name"], account.type, named=named)
 
 
-def may_be_of(account: Account, library: OpenLibrary, identity: Identity) -> bool:
+def may_be_of(account: AccountRow, library: OpenLibrary, identity: Identity) -> bool:
     """Whether an account may be this one: it is, or one of the two does not say whose it is."""
     connected_hash = _identity_hash(library, account.source_id, identity)
     known = account_identity(account, library)
     return account.identity_hash == connected_hash or not identity.named or not known.named
 
 
-def display_name(account: Account, library: OpenLibrary) -> str | None:
+def display_name(account: AccountRow, library: OpenLibrary) -> str | None:
     """The name that the source knows the person by; None if the account's key is lost, which hides no other account."""
     try:
         return account_identity(account, library).display_name
@@ -135,26 +137,28 @@ def display_name(account: Account, library: OpenLibrary) -> str | None:
         return None
 
 
-async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[Account]:
+async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[AccountRow]:
     """The accounts that a consent lets its contract see, oldest first."""
     query = (
-        select(Account)
+        select(AccountRow)
         .join(
-            ConsentAccount,
-            (ConsentAccount.library_id == Account.library_id) & (ConsentAccount.account_id == Account.id),
+            ConsentAccountRow,
+            (ConsentAccountRow.library_id == AccountRow.library_id) & (ConsentAccountRow.account_id == AccountRow.id),
         )
-        .where(ConsentAccount.consent_id == consent_id)
-        .order_by(Account.number)
+        .where(ConsentAccountRow.consent_id == consent_id)
+        .order_by(AccountRow.number)
     )
     return list(await db.scalars(query))
 
 
-async def library_accounts(db: AsyncSession, library_id: UUID) -> list[Account]:
+async def library_accounts(db: AsyncSession, library_id: UUID) -> list[AccountRow]:
     """All accounts of a library, oldest first."""
-    return list(await db.scalars(select(Account).where(Account.library_id == library_id).order_by(Account.number)))
+    return list(
+        await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id).order_by(AccountRow.number))
+    )
 
 
-def account_view(account: Account, library: OpenLibrary) -> messages.Account:
+def account_view(account: AccountRow, library: OpenLibrary) -> messages.Account:
     """An account as the wire tells of it. Protocol 7.1."""
     entries = catalogue()
     group = entries.service_groups[account.service_group]

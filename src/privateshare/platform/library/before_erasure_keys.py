@@ -4,18 +4,18 @@ import os
 
 from sqlalchemy import Connection, select, text, update
 
-from privateshare.platform.db.tables import Library
+from privateshare.platform.db.tables import LibraryRow
+from privateshare.platform.keys.wrapping import WRAPPED, DataKey, load_master_key
 from privateshare.platform.keystore.erasure_keys import claim_store
 from privateshare.platform.keystore.opening import open_keys
 from privateshare.platform.keystore.store import KEY_BYTES
-from privateshare.platform.library.keys import WRAPPED, DataKey, load_master_key
 from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
-from privateshare.platform.settings import Settings
+from privateshare.platform.operating.settings import Settings
 
 
 def bind_older_libraries(connection: Connection, settings: Settings) -> None:
     """Give an erasure key to each library of a database from before there were any, within its migration. Blocks."""
-    older = connection.execute(select(Library.id, Library.wrapped_key)).all()
+    older = connection.execute(select(LibraryRow.id, LibraryRow.wrapped_key)).all()
     if not older:
         return
     master_key, store = load_master_key(settings), open_keys(settings.key_place())
@@ -26,7 +26,7 @@ def bind_older_libraries(connection: Connection, settings: Settings) -> None:
         store.destroy(id_)  # what a migration that was cut off left: its transaction was rolled back
         store.create(id_, erasure_key)
         bound = master_key.wrap(key, id_, erasure_key)
-        connection.execute(update(Library).where(Library.id == id_).values(wrapped_key=bound))
+        connection.execute(update(LibraryRow).where(LibraryRow.id == id_).values(wrapped_key=bound))
         _seal_hashes(connection, OpenLibrary(id_, key))
 
 

@@ -9,11 +9,11 @@ import structlog
 from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform import upstream
 from privateshare.platform.blobs.sealing import SealBroken
-from privateshare.platform.db.tables import Account
+from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, hold_library, open_library
 from privateshare.platform.runtime import Platform
+from privateshare.sources import oauth
 from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure, TryLater
 from privateshare.sources.registry import all_sources
 
@@ -46,7 +46,7 @@ async def fresh_token(
     """
     async with platform.database.transaction() as db:
         await hold_library(db, library.id)
-        account = await db.get(Account, (library.id, account_id))
+        account = await db.get(AccountRow, (library.id, account_id))
         token = _token_of(library, account)
     if account is None or not _must_renew(token, refused):
         return for_source(token)
@@ -72,7 +72,7 @@ async def _renew_token(
     """
     async with platform.database.transaction() as db:
         await hold_library(db, library.id)
-        account = await db.get(Account, (library.id, account_id), with_for_update={"key_share": True})
+        account = await db.get(AccountRow, (library.id, account_id), with_for_update={"key_share": True})
         token, failure = _token_of(library, account), None
         if account is not None and _must_renew(token, refused):
             try:
@@ -85,7 +85,7 @@ async def _renew_token(
     return for_source(token)
 
 
-def _token_of(library: OpenLibrary, account: Account | None) -> JsonObject:
+def _token_of(library: OpenLibrary, account: AccountRow | None) -> JsonObject:
     if account is None or account.sealed_credentials is None:
         raise NeedsLogin("nobody is signed in")
     return open_token(library, account.id, account.sealed_credentials)
@@ -93,11 +93,11 @@ def _token_of(library: OpenLibrary, account: Account | None) -> JsonObject:
 
 def _must_renew(token: JsonObject, refused: JsonObject | None) -> bool:
     is_refused = refused is not None and refused["access_token"] == token["access_token"]
-    return is_refused or upstream.expires_within(token, SOON_SECONDS)
+    return is_refused or oauth.expires_within(token, SOON_SECONDS)
 
 
 def _renewed(source_id: int, token: JsonObject) -> JsonObject:
-    return upstream.refresh(_source(source_id).sign_in(), token)
+    return oauth.refresh(_source(source_id).sign_in(), token)
 
 
 def for_source(token: JsonObject) -> JsonObject:
@@ -109,7 +109,7 @@ async def revoke_token(source_id: int, token: JsonObject) -> bool:
     """Has a source forget what it granted; whether it did, or cannot be asked to. RFC 7009."""
     try:
         sign_in = await asyncio.to_thread(_source(source_id).sign_in)
-        revoked = await asyncio.to_thread(upstream.revoke, sign_in, token)
+        revoked = await asyncio.to_thread(oauth.revoke, sign_in, token)
     except SourceFailure:
         revoked = False
     if not revoked:
@@ -125,10 +125,10 @@ async def revoke_after_commit(
     Of one account, or of all; the library is held. It is tried once and nobody waits for it: erasing must not depend on
     what others do.
     """
-    query = select(Account.id, Account.source_id, Account.sealed_credentials).where(
-        Account.library_id == library_id, Account.sealed_credentials.is_not(None)
+    query = select(AccountRow.id, AccountRow.source_id, AccountRow.sealed_credentials).where(
+        AccountRow.library_id == library_id, AccountRow.sealed_credentials.is_not(None)
     )
-    found = (await db.execute(query if account_id is None else query.where(Account.id == account_id))).all()
+    found = (await db.execute(query if account_id is None else query.where(AccountRow.id == account_id))).all()
     if not found:
         return
     tokens = []

@@ -11,15 +11,15 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import UNCHECKED_BYTES, UnreadableBlob
-from privateshare.platform.db.tables import Consent, ConsentAccount, Contract, File, Session
+from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, FileRow, SessionRow
 from privateshare.platform.library.encoding import (
     compressed,
     delivered,
     fingerprint,
     json_array,
 )
-from privateshare.platform.library.files import Shelf
 from privateshare.platform.library.libraries import KeyLost
+from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.messages import Compression, FileEntry, Schema, SessionOptions
 from privateshare.protocol.object_time import month_window, object_window
@@ -28,13 +28,13 @@ from privateshare.protocol.window import ALL_TIME, Window
 
 
 @dataclass(frozen=True, slots=True)
-class Readable:
+class ReadPermission:
     """What one session may read."""
 
     reaches: tuple[Reach, ...]
     compression: Compression
 
-    def allows_kind(self, file: File) -> bool:
+    def allows_kind(self, file: FileRow) -> bool:
         """Whether objects of this file's type may be read."""
         kind = Kind(file.service_group, file.service_type, file.object_type)
         return all(reach.allows_kind(kind) for reach in self.reaches)
@@ -77,7 +77,7 @@ class Delivery:
         return header if self.compression is Compression.NONE else header | {"compression": self.compression.value}
 
 
-def readable(contract: Contract, consent: Consent, session: Session) -> Readable:
+def readable(contract: ContractRow, consent: ConsentRow, session: SessionRow) -> ReadPermission:
     """What a session may read: the contract as it is, the one that the person saw, and the session's own scope."""
     options = SessionOptions.model_validate(session.options)
     now: datetime = session.created_at
@@ -87,25 +87,25 @@ def readable(contract: Contract, consent: Consent, session: Session) -> Readable
         reach_of_scope(options.scope, now),
     )
     asked = options.accept.compression if options.accept else None
-    return Readable(reaches, asked or Compression.GZIP)
+    return ReadPermission(reaches, asked or Compression.GZIP)
 
 
-async def readable_files(db: AsyncSession, consent: Consent, may: Readable) -> list[File]:
+async def readable_files(db: AsyncSession, consent: ConsentRow, may: ReadPermission) -> list[FileRow]:
     """The files of which a session may read something, as far as their object types tell."""
-    files = await db.scalars(_files_of(consent).order_by(File.name))
+    files = await db.scalars(_files_of(consent).order_by(FileRow.name))
     return [file for file in files if may.allows_kind(file)]
 
 
-async def readable_file(db: AsyncSession, consent: Consent, may: Readable, name: str) -> File | None:
+async def readable_file(db: AsyncSession, consent: ConsentRow, may: ReadPermission, name: str) -> FileRow | None:
     """The file of this name, if the session may read any of it, as far as its object type tells."""
-    file = await db.scalar(_files_of(consent).where(File.name == name))
+    file = await db.scalar(_files_of(consent).where(FileRow.name == name))
     return file if file is not None and may.allows_kind(file) else None
 
 
-def _files_of(consent: Consent) -> Select[File]:
-    shown = (ConsentAccount.library_id == File.library_id) & (ConsentAccount.account_id == File.account_id)
-    of_consent = (ConsentAccount.consent_id == consent.id, File.library_id == consent.library_id)
-    return select(File).join(ConsentAccount, shown).where(*of_consent)
+def _files_of(consent: ConsentRow) -> Select[FileRow]:
+    shown = (ConsentAccountRow.library_id == FileRow.library_id) & (ConsentAccountRow.account_id == FileRow.account_id)
+    of_consent = (ConsentAccountRow.consent_id == consent.id, FileRow.library_id == consent.library_id)
+    return select(FileRow).join(ConsentAccountRow, shown).where(*of_consent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Listed:
     unreadable: list[UnreadableBlob]
 
 
-def list_files(shelf: Shelf, files: Sequence[File], may: Readable) -> Listed:
+def list_files(shelf: MappedFiles, files: Sequence[FileRow], may: ReadPermission) -> Listed:
     """List the files; those that hold nothing for this session are left out. Blocks. Protocol 6.2.
 
     One that cannot be read is listed with no objects, so that whoever reads it is told.
@@ -136,7 +136,7 @@ def list_files(shelf: Shelf, files: Sequence[File], may: Readable) -> Listed:
     return listed
 
 
-def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
+def deliver(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> Delivery | None:
     """A file as the session gets it, None if nothing in it is for this session. Blocks. Raises UnreadableBlob.
 
     When all of it is in scope it is not parsed, else it is filtered object by object.
@@ -159,7 +159,7 @@ def deliver(shelf: Shelf, file: File, may: Readable) -> Delivery | None:
     return Delivery(entry, may.compression, len(data), fingerprint(data), chunks, account_ids=whose)
 
 
-def entry_of(file: File, object_count: int) -> FileEntry:
+def entry_of(file: FileRow, object_count: int) -> FileEntry:
     """A file's entry in a list."""
     entries = catalogue()
     return FileEntry(
@@ -174,7 +174,7 @@ def entry_of(file: File, object_count: int) -> FileEntry:
     )
 
 
-def _count(shelf: Shelf, file: File, may: Readable) -> int | None:
+def _count(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> int | None:
     """Count the objects in a file that are for this session; None if it must not know of the file."""
     window = _window(shelf, file, may)
     if not may.touches(window) or _is_emptied_elsewhere(file, may):
@@ -184,12 +184,12 @@ def _count(shelf: Shelf, file: File, may: Readable) -> int | None:
     return len(_allowed_objects(shelf, file, may)) or None
 
 
-def _window(shelf: Shelf, file: File, may: Readable) -> Window | None:
+def _window(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> Window | None:
     """Return between which dates a file's objects lie, if that matters to this session."""
     return shelf.window(file) if may.has_limit else ALL_TIME
 
 
-def _is_emptied_elsewhere(file: File, may: Readable) -> bool:
+def _is_emptied_elsewhere(file: FileRow, may: ReadPermission) -> bool:
     """Whether all objects of a file went, and its month says that they were none of this session's.
 
     An empty file is listed, so that who has read it learns that there is nothing in it any more.
@@ -197,7 +197,7 @@ def _is_emptied_elsewhere(file: File, may: Readable) -> bool:
     return file.object_count == 0 and not may.touches(month_window(file.month))
 
 
-def _allowed_objects(shelf: Shelf, file: File, may: Readable) -> list[bytes]:
+def _allowed_objects(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> list[bytes]:
     kind = Kind(file.service_group, file.service_type, file.object_type)
     return [
         text

@@ -18,27 +18,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.engine import after_commit
 from privateshare.platform.db.tables import (
-    Account,
-    Application,
-    Archive,
-    Consent,
-    ConsentAccount,
-    Contract,
-    DoomedBlob,
-    DoomedKey,
-    File,
-    Journey,
-    Library,
-    LibraryPartner,
-    PushedFile,
-    Storage,
+    AccountRow,
+    ApplicationRow,
+    ArchiveRow,
+    ConsentAccountRow,
+    ConsentRow,
+    ContractRow,
+    DoomedBlobRow,
+    DoomedKeyRow,
+    FileRow,
+    JourneyRow,
+    LibraryPartnerRow,
+    LibraryRow,
+    PushedFileRow,
+    StorageRow,
 )
+from privateshare.platform.jobs.queue import defer_sweep
 from privateshare.platform.keystore.store import KeyStoreAway, NotDestroyed
 from privateshare.platform.library.credentials import revoke_after_commit
 from privateshare.platform.library.libraries import blob_prefix, hold_library
 from privateshare.platform.library.storages import blob_prefix as storage_prefix
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.queue import defer_sweep
 
 BATCH = 1000
 
@@ -53,16 +53,16 @@ async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) 
     """
     await _hold_to_erase(db, library_id)
     await platform.erasure_keys.require_store()
-    storages = list(await db.scalars(select(Storage.id).where(Storage.library_id == library_id)))
+    storages = list(await db.scalars(select(StorageRow.id).where(StorageRow.library_id == library_id)))
     await revoke_after_commit(db, platform, library_id)
-    accounts = await db.scalars(select(Account.id).where(Account.library_id == library_id, Account.has_key))
-    await db.execute(delete(Library).where(Library.id == library_id))
+    accounts = await db.scalars(select(AccountRow.id).where(AccountRow.library_id == library_id, AccountRow.has_key))
+    await db.execute(delete(LibraryRow).where(LibraryRow.id == library_id))
     _doom_keys(db, platform, [library_id, *accounts])
     await _doom(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
 
 
 def _doom_keys(db: AsyncSession, platform: Platform, names: Sequence[UUID]) -> None:
-    db.add_all(DoomedKey(name=name) for name in names)
+    db.add_all(DoomedKeyRow(name=name) for name in names)
     after_commit(db, partial(_destroy_keys, platform, names))
 
 
@@ -79,21 +79,21 @@ async def destroy_doomed_keys(platform: Platform) -> None:
     left = True
     while left:
         async with platform.database.transaction() as db:
-            names = list(await db.scalars(select(DoomedKey.name).limit(BATCH).with_for_update()))
+            names = list(await db.scalars(select(DoomedKeyRow.name).limit(BATCH).with_for_update()))
             await platform.erasure_keys.destroy(names)
-            await db.execute(delete(DoomedKey).where(DoomedKey.name.in_(names)))
+            await db.execute(delete(DoomedKeyRow).where(DoomedKeyRow.name.in_(names)))
         left = len(names) == BATCH
 
 
-async def erase_account(db: AsyncSession, platform: Platform, account: Account) -> None:
+async def erase_account(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
     """Remove an account, its credentials, and every file that came from it. Protocol 7.2.
 
     Its key is destroyed as a library's is. Raises KeyStoreAway as `erase_library`.
     """
     await hold_library(db, account.library_id, to_erase=True)
     await platform.erasure_keys.require_store()
-    files = delete(File).where(File.library_id == account.library_id, File.account_id == account.id)
-    blobs = list(await db.scalars(files.returning(File.blob)))
+    files = delete(FileRow).where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
+    blobs = list(await db.scalars(files.returning(FileRow.blob)))
     blobs += await _remove_archives(db, account)
     await revoke_after_commit(db, platform, account.library_id, account.id)
     if account.has_key:
@@ -102,21 +102,23 @@ async def erase_account(db: AsyncSession, platform: Platform, account: Account) 
     await _doom(db, platform, blobs)
 
 
-async def undo_journey(db: AsyncSession, platform: Platform, journey: Journey) -> None:
+async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow) -> None:
     """Removes what a journey that came to nothing brought about: the library it made, or the accounts it connected."""
     if journey.library_id is None:
         return
     if journey.provisional:
         await erase_library(db, platform, journey.library_id)
         return
-    uploaded = delete(Archive).where(Archive.library_id == journey.library_id, Archive.journey_id == journey.id)
-    await _doom(db, platform, list(await db.scalars(uploaded.returning(Archive.blob))))
-    of_account = (Archive.library_id == Account.library_id, Archive.account_id == Account.id)
-    shared = (ConsentAccount.library_id == Account.library_id, ConsentAccount.account_id == Account.id)
-    connected = select(Account).where(
-        Account.library_id == journey.library_id,
-        Account.id.in_([UUID(id_) for id_ in journey.account_ids]),
-        Account.created_at >= journey.created_at,  # those that were there before, it only renewed
+    uploaded = delete(ArchiveRow).where(
+        ArchiveRow.library_id == journey.library_id, ArchiveRow.journey_id == journey.id
+    )
+    await _doom(db, platform, list(await db.scalars(uploaded.returning(ArchiveRow.blob))))
+    of_account = (ArchiveRow.library_id == AccountRow.library_id, ArchiveRow.account_id == AccountRow.id)
+    shared = (ConsentAccountRow.library_id == AccountRow.library_id, ConsentAccountRow.account_id == AccountRow.id)
+    connected = select(AccountRow).where(
+        AccountRow.library_id == journey.library_id,
+        AccountRow.id.in_([UUID(id_) for id_ in journey.account_ids]),
+        AccountRow.created_at >= journey.created_at,  # those that were there before, it only renewed
         # Another journey may have gone on with it meanwhile.
         ~exists().where(*of_account) & ~exists().where(*shared),
     )
@@ -124,7 +126,7 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: Journey) -
         await erase_account(db, platform, account)
 
 
-async def withdraw_access(db: AsyncSession, platform: Platform, account: Account) -> None:
+async def withdraw_access(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
     """Forgets what lets the platform into the source; nothing more is fetched until the person connects it again."""
     blobs = await _remove_archives(db, account)
     account.sealed_credentials = None
@@ -133,15 +135,17 @@ async def withdraw_access(db: AsyncSession, platform: Platform, account: Account
     await _doom(db, platform, blobs)
 
 
-async def _remove_archives(db: AsyncSession, account: Account) -> list[str]:
+async def _remove_archives(db: AsyncSession, account: AccountRow) -> list[str]:
     """Removes the archives of an account that were not imported yet; the blobs that are of no more use."""
-    archives = delete(Archive).where(Archive.library_id == account.library_id, Archive.account_id == account.id)
-    return list(await db.scalars(archives.returning(Archive.blob)))
+    archives = delete(ArchiveRow).where(
+        ArchiveRow.library_id == account.library_id, ArchiveRow.account_id == account.id
+    )
+    return list(await db.scalars(archives.returning(ArchiveRow.blob)))
 
 
 async def _hold_to_erase(db: AsyncSession, library_id: UUID) -> None:
     """Waits for whoever works in the library. Journeys come first: on its pages a person holds theirs, then this."""
-    journeys = select(Journey.id).where(Journey.library_id == library_id).order_by(Journey.id)
+    journeys = select(JourneyRow.id).where(JourneyRow.library_id == library_id).order_by(JourneyRow.id)
     await db.execute(journeys.with_for_update())
     await hold_library(db, library_id, to_erase=True)
 
@@ -149,11 +153,13 @@ async def _hold_to_erase(db: AsyncSession, library_id: UUID) -> None:
 async def _doom(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:
     if blobs:
         doomed = [{"key": key} for key in blobs]  # as rows of one statement they could be too many
-        await db.execute(insert(DoomedBlob).on_conflict_do_nothing(), doomed)
+        await db.execute(insert(DoomedBlobRow).on_conflict_do_nothing(), doomed)
         await defer_sweep(db, platform.queue)
 
 
-async def forget_user(db: AsyncSession, platform: Platform, consent: Consent, partner_id: str, now: datetime) -> None:
+async def forget_user(
+    db: AsyncSession, platform: Platform, consent: ConsentRow, partner_id: str, now: datetime
+) -> None:
     """Deletes a person at a partner's wish. Protocol 7.5.
 
     The library is theirs: it is erased when no other partner has a live consent to it. Else what is this partner's
@@ -169,25 +175,29 @@ async def forget_user(db: AsyncSession, platform: Platform, consent: Consent, pa
     for found, partner in consents:
         if partner == partner_id:
             await db.delete(found)
-    contracts = select(Contract.id).join(Application).where(Application.partner_id == partner_id)
-    pushed = delete(PushedFile).where(PushedFile.library_id == library_id, PushedFile.contract_id.in_(contracts))
-    blobs = list(await db.scalars(pushed.returning(PushedFile.blob)))
-    storages = delete(Storage).where(Storage.library_id == library_id, Storage.contract_id.in_(contracts))
-    blobs += [storage_prefix(id_) for id_ in await db.scalars(storages.returning(Storage.id))]
+    contracts = select(ContractRow.id).join(ApplicationRow).where(ApplicationRow.partner_id == partner_id)
+    pushed = delete(PushedFileRow).where(
+        PushedFileRow.library_id == library_id, PushedFileRow.contract_id.in_(contracts)
+    )
+    blobs = list(await db.scalars(pushed.returning(PushedFileRow.blob)))
+    storages = delete(StorageRow).where(StorageRow.library_id == library_id, StorageRow.contract_id.in_(contracts))
+    blobs += [storage_prefix(id_) for id_ in await db.scalars(storages.returning(StorageRow.id))]
     await db.execute(
-        delete(LibraryPartner).where(LibraryPartner.library_id == library_id, LibraryPartner.partner_id == partner_id)
+        delete(LibraryPartnerRow).where(
+            LibraryPartnerRow.library_id == library_id, LibraryPartnerRow.partner_id == partner_id
+        )
     )
     await _doom(db, platform, blobs)
 
 
-def _consents_with_partners(library_id: UUID) -> Select[Consent, str]:
+def _consents_with_partners(library_id: UUID) -> Select[ConsentRow, str]:
     return (
-        select(Consent, Application.partner_id)
-        .join(Contract, Contract.id == Consent.contract_id)
-        .join(Application, Application.id == Contract.application_id)
-        .where(Consent.library_id == library_id)
+        select(ConsentRow, ApplicationRow.partner_id)
+        .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
+        .join(ApplicationRow, ApplicationRow.id == ContractRow.application_id)
+        .where(ConsentRow.library_id == library_id)
     )
 
 
-def _is_live(consent: Consent, now: datetime) -> bool:
+def _is_live(consent: ConsentRow, now: datetime) -> bool:
     return consent.revoked_at is None and (consent.expires_at is None or consent.expires_at > now)

@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import DataUnreadable
 from privateshare.platform.blobs.sealing import SealBroken
-from privateshare.platform.db.tables import Account, Library
-from privateshare.platform.keystore.store import KeyMissing
-from privateshare.platform.library.keys import (
+from privateshare.platform.db.tables import AccountRow, LibraryRow
+from privateshare.platform.keys.wrapping import (
     DataKey,
     account_key,
     new_data_key,
@@ -19,6 +18,7 @@ from privateshare.platform.library.keys import (
     seal_context,
     seal_value,
 )
+from privateshare.platform.keystore.store import KeyMissing
 from privateshare.platform.runtime import Platform
 
 FILE_HASH = "file hash"  # what the hash of a file is sealed for
@@ -106,7 +106,7 @@ async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
 
     Raises KeyStoreAway.
     """
-    library = Library(id=uuid4(), wrapped_key=b"")
+    library = LibraryRow(id=uuid4(), wrapped_key=b"")
     db.add(library)
     await db.flush()  # the row comes before the key: whoever looks for keys without a row waits for rows like this
     key, erasure_key = new_data_key(), await platform.erasure_keys.create(library.id)
@@ -120,22 +120,22 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
 
     Raises LibraryGone if it was erased, KeyLost if its key is missing though it was not, KeyStoreAway.
     """
-    with_accounts = select(Library.wrapped_key, Account.id, Account.has_key).outerjoin(Account)
-    rows = (await db.execute(with_accounts.where(Library.id == library_id))).all()
+    with_accounts = select(LibraryRow.wrapped_key, AccountRow.id, AccountRow.has_key).outerjoin(AccountRow)
+    rows = (await db.execute(with_accounts.where(LibraryRow.id == library_id))).all()
     if not rows:
         raise LibraryGone
     keys = platform.erasure_keys
     try:
         key = platform.master_key.unwrap(rows[0].wrapped_key, library_id, await keys.read(library_id))
     except (KeyMissing, SealBroken) as error:
-        if not await _is_there(platform, Library.id == library_id):
+        if not await _is_there(platform, LibraryRow.id == library_id):
             raise LibraryGone from error
         _tell_lost(platform, str(error), library=str(library_id))
         raise KeyLost(LOST) from error
     older = [id_ for _, id_, has_key in rows if has_key is False]
     with_keys = [id_ for _, id_, has_key in rows if has_key]
     accounts = dict.fromkeys(older) | await keys.read_all(with_keys)
-    lost = [id_ for id_ in with_keys if id_ not in accounts and await _is_there(platform, Account.id == id_)]
+    lost = [id_ for id_ in with_keys if id_ not in accounts and await _is_there(platform, AccountRow.id == id_)]
     for id_ in lost:
         _tell_lost(platform, "there is no key of the account", library=str(library_id), account=str(id_))
     return OpenLibrary(library_id, key, accounts, frozenset(lost))
@@ -163,7 +163,7 @@ async def hold_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = F
     Comes before anything else that a transaction locks in the library, so that writing and erasing wait for each
     other and never both ways. Raises LibraryGone if it was erased.
     """
-    found = select(Library.id).where(Library.id == library_id)
+    found = select(LibraryRow.id).where(LibraryRow.id == library_id)
     locked = found.with_for_update() if to_erase else found.with_for_update(read=True, key_share=True)
     if await db.scalar(locked) is None:
         raise LibraryGone
@@ -172,6 +172,8 @@ async def hold_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = F
 async def next_account_number(db: AsyncSession, library_id: UUID) -> int:
     """The number of the next account in the library, from 1; no number is given twice."""
     numbered = (
-        update(Library).where(Library.id == library_id).values(last_account_number=Library.last_account_number + 1)
+        update(LibraryRow)
+        .where(LibraryRow.id == library_id)
+        .values(last_account_number=LibraryRow.last_account_number + 1)
     )
-    return (await db.scalars(numbered.returning(Library.last_account_number))).one()
+    return (await db.scalars(numbered.returning(LibraryRow.last_account_number))).one()

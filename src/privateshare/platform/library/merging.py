@@ -7,8 +7,8 @@ in memory, and more only of those of which something is to be decided.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from privateshare.platform.library.object_buffer import Digests, ObjectBuffer, Slot, id_digest, pair_digest
 from privateshare.platform.library.settling import Member, settle
-from privateshare.platform.library.spool import Digests, Slot, Spool, id_digest, pair_digest
 from privateshare.protocol.object_time import month_of
 from privateshare.sources.entries import Entry
 from privateshare.sources.identity import Mark
@@ -28,7 +28,7 @@ class Merge:
     """
 
     slots: Sequence[Slot]
-    _spool: Spool
+    _spool: ObjectBuffer
     _digests: Digests
     _dropped: set[int]
 
@@ -59,7 +59,7 @@ class _Group:
     deletions: list[Mark] = field(default_factory=list)
 
 
-def plan_merge(spool: Spool, object_type: int, kept: Kept) -> Merge:
+def plan_merge(spool: ObjectBuffer, object_type: int, kept: Kept) -> Merge:
     """Decide what becomes of the objects of one type. Blocks."""
     digests = spool.digests(object_type)
     undecided = digests.repeated() | {id_digest(deletion) for deletion in spool.deletions(object_type)}
@@ -80,7 +80,7 @@ def plan_merge(spool: Spool, object_type: int, kept: Kept) -> Merge:
     return Merge(sorted(slots), spool, digests, dropped)
 
 
-def _groups(spool: Spool, object_type: int, kept: Kept, ids: set[int]) -> dict[int, _Group]:
+def _groups(spool: ObjectBuffer, object_type: int, kept: Kept, ids: set[int]) -> dict[int, _Group]:
     groups: dict[int, _Group] = {}
     for _, entry in kept():
         if (own_id := id_digest(entry)) in ids:

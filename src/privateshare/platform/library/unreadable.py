@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ApiError, DataUnreadable, Unavailable
 from privateshare.platform.blobs.sealed import UnreadableBlob
-from privateshare.platform.db.tables import Account, Archive, File, PushedFile, StoredFile
+from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow, PushedFileRow, StoredFileRow
 from privateshare.platform.runtime import Platform
 
 RETRY_SECONDS = 1
@@ -48,12 +48,18 @@ async def refusal_of(platform: Platform, error: UnreadableBlob) -> ApiError:
 
 async def _whose(db: AsyncSession, blob: str) -> dict[str, str] | None:
     """Return whose blob it is, in ids that an operator can look for; None if nothing names it."""
-    of_account = select(Account.library_id, Account.public_id)
+    of_account = select(AccountRow.library_id, AccountRow.public_id)
     queries = (
-        (of_account.join(File, _belongs(File)).where(File.blob == blob), ("library", "account")),
-        (of_account.join(Archive, _belongs(Archive)).where(Archive.blob == blob), ("library", "account")),
-        (select(PushedFile.library_id, PushedFile.name).where(PushedFile.blob == blob), ("library", "pushed_file")),
-        (select(StoredFile.storage_id, StoredFile.id).where(StoredFile.blob == blob), ("storage", "stored_file")),
+        (of_account.join(FileRow, _belongs(FileRow)).where(FileRow.blob == blob), ("library", "account")),
+        (of_account.join(ArchiveRow, _belongs(ArchiveRow)).where(ArchiveRow.blob == blob), ("library", "account")),
+        (
+            select(PushedFileRow.library_id, PushedFileRow.name).where(PushedFileRow.blob == blob),
+            ("library", "pushed_file"),
+        ),
+        (
+            select(StoredFileRow.storage_id, StoredFileRow.id).where(StoredFileRow.blob == blob),
+            ("storage", "stored_file"),
+        ),
     )
     for query, names in queries:
         if (row := (await db.execute(query)).first()) is not None:
@@ -61,5 +67,5 @@ async def _whose(db: AsyncSession, blob: str) -> dict[str, str] | None:
     return None
 
 
-def _belongs(table: type[File] | type[Archive]) -> ColumnElement[bool]:
-    return (table.library_id == Account.library_id) & (table.account_id == Account.id)
+def _belongs(table: type[FileRow] | type[ArchiveRow]) -> ColumnElement[bool]:
+    return (table.library_id == AccountRow.library_id) & (table.account_id == AccountRow.id)

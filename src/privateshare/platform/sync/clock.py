@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import ClockReading
+from privateshare.platform.db.tables import ClockReadingRow
 
 LONGEST_JUMP = timedelta(days=1)  # what has expired is kept as long: within it nothing goes that is still good
 BELIEVED_AFTER = timedelta(days=3)  # of going on steadily
@@ -23,8 +23,8 @@ log = structlog.get_logger()
 
 async def check_clock(db: AsyncSession, now: datetime) -> bool:
     """Return whether this time can be believed, and remember it."""
-    await db.execute(insert(ClockReading).values(id=ONLY, seen_at=now).on_conflict_do_nothing())
-    known = await db.get_one(ClockReading, ONLY, with_for_update=True)
+    await db.execute(insert(ClockReadingRow).values(id=ONLY, seen_at=now).on_conflict_do_nothing())
+    known = await db.get_one(ClockReadingRow, ONLY, with_for_update=True)
     if _is_near(now, known.seen_at):
         known.seen_at, known.doubted_from, known.doubted_at = max(now, known.seen_at), None, None
         return True
@@ -46,7 +46,7 @@ async def check_clock(db: AsyncSession, now: datetime) -> bool:
 
 async def is_doubted(db: AsyncSession, now: datetime) -> bool:
     """Return whether this time is doubted, without remembering it."""
-    known = await db.get(ClockReading, ONLY)
+    known = await db.get(ClockReadingRow, ONLY)
     return known is not None and not _is_near(now, known.seen_at)
 
 

@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.incoming import LONGEST_ARRIVAL
 from privateshare.platform.db.tables import (
-    Account,
-    Archive,
-    DoomedKey,
-    File,
-    Library,
-    PushedFile,
-    SigningKey,
-    StoredFile,
+    AccountRow,
+    ArchiveRow,
+    DoomedKeyRow,
+    FileRow,
+    LibraryRow,
+    PushedFileRow,
+    SigningKeyRow,
+    StoredFileRow,
 )
 from privateshare.platform.library.erasure import destroy_doomed_keys
 from privateshare.platform.runtime import Platform
@@ -32,7 +32,7 @@ PAGE = 1000
 LOCK_MILLISECONDS = 5000
 AGE = LONGEST_ARRIVAL + timedelta(days=1)  # whoever writes a blob has recorded it by then, or never will
 PREFIXES = ("library/", "storage/")
-BLOBS = (File.blob, PushedFile.blob, StoredFile.blob, Archive.blob)
+BLOBS = (FileRow.blob, PushedFileRow.blob, StoredFileRow.blob, ArchiveRow.blob)
 
 log = structlog.get_logger()
 
@@ -110,12 +110,12 @@ async def _doom_orphan_keys(platform: Platform, names: Sequence[UUID]) -> int:
         await db.execute(text("LOCK TABLE libraries, accounts IN SHARE MODE"))
         orphans = await _without_row(db, orphans)
         if orphans:
-            await db.execute(insert(DoomedKey).on_conflict_do_nothing(), [{"name": name} for name in orphans])
+            await db.execute(insert(DoomedKeyRow).on_conflict_do_nothing(), [{"name": name} for name in orphans])
     return len(orphans)
 
 
 async def _without_row(db: AsyncSession, names: Sequence[UUID]) -> list[UUID]:
-    named = union_all(*(select(table.id).where(table.id.in_(names)) for table in (Library, Account)))
+    named = union_all(*(select(table.id).where(table.id.in_(names)) for table in (LibraryRow, AccountRow)))
     known = set(await db.scalars(named))
     return [name for name in names if name not in known]
 
@@ -129,7 +129,7 @@ async def _is_clock_doubted(platform: Platform) -> bool:
 async def _first_moment(platform: Platform) -> datetime:
     """When the database was made."""
     async with platform.database.transaction() as db:
-        return (await db.scalars(select(func.min(SigningKey.created_at)))).one()
+        return (await db.scalars(select(func.min(SigningKeyRow.created_at)))).one()
 
 
 async def _unnamed(platform: Platform, keys: Sequence[str]) -> list[str]:

@@ -14,25 +14,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession, InvalidToken
 from privateshare.platform.db.tables import (
-    Account,
-    Consent,
-    ConsentAccount,
-    Contract,
-    File,
-    PushedFile,
-    Session,
-    SessionSync,
-    Sync,
+    AccountRow,
+    ConsentAccountRow,
+    ConsentRow,
+    ContractRow,
+    FileRow,
+    PushedFileRow,
+    SessionRow,
+    SessionSyncRow,
+    SyncRow,
 )
-from privateshare.platform.grants.secrets import digest, new_secret
 from privateshare.platform.grants.tokens import check_live
+from privateshare.platform.jobs.queue import defer_sync
+from privateshare.platform.keys.secrets import digest, new_secret
+from privateshare.platform.keys.wrapping import key_of_secret, open_value, seal_value
 from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.archives import archives_to_import
-from privateshare.platform.library.keys import key_of_secret, open_value, seal_value
 from privateshare.platform.library.libraries import hold_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import without_other_types
-from privateshare.platform.sync.queue import defer_sync
 from privateshare.protocol.messages import (
     AccountError,
     AccountStatus,
@@ -58,7 +58,7 @@ REASONS = {
 class NewSession:
     """A session and its key, which only the app has from now on."""
 
-    row: Session
+    row: SessionRow
     key: str = field(repr=False)
 
     def to_message(self) -> SessionMessage:
@@ -67,12 +67,12 @@ class NewSession:
 
 
 async def new_session(
-    db: AsyncSession, platform: Platform, contract: Contract, options: SessionOptions, now: datetime
+    db: AsyncSession, platform: Platform, contract: ContractRow, options: SessionOptions, now: datetime
 ) -> NewSession:
     """A session that waits to be started. Raises ScopeOutOfBounds if it asks for more than the contract allows."""
     check_scope(contract, options, now)
     key, id_ = new_secret(), uuid4()
-    row = Session(
+    row = SessionRow(
         id=id_,
         key_hash=digest(key),
         contract_id=contract.id,
@@ -86,7 +86,7 @@ async def new_session(
     return NewSession(row, key)
 
 
-def session_criteria(session: Session, key: str) -> list[Criterion]:
+def session_criteria(session: SessionRow, key: str) -> list[Criterion]:
     """Which pushed files a session asks for; `key` is the session's."""
     if session.sealed_criteria is None:
         return []
@@ -108,26 +108,26 @@ def _without_criteria(options: SessionOptions) -> SessionOptions:
     return options.model_copy(update={"scope": options.scope.model_copy(update={"criteria": None})})
 
 
-def check_scope(contract: Contract, options: SessionOptions, now: datetime) -> None:
+def check_scope(contract: ContractRow, options: SessionOptions, now: datetime) -> None:
     """Raises ScopeOutOfBounds if the session's scope reaches outside of the contract. Protocol 5.2."""
     reach_of_contract(contract.document, now).check_contains(reach_of_scope(options.scope, now))
 
 
-def check_reading(contract: Contract) -> None:
+def check_reading(contract: ContractRow) -> None:
     """Raises InvalidContractDataRequest if the contract is for writing. Protocol 5.2."""
     if contract.kind == "write":
         raise InvalidContractDataRequest("A write contract cannot read")
 
 
 async def start_session(
-    db: AsyncSession, platform: Platform, session: Session, consent: Consent, now: datetime
+    db: AsyncSession, platform: Platform, session: SessionRow, consent: ConsentRow, now: datetime
 ) -> None:
     """Starts a session under a consent: one sync and one job for each account, all in this transaction. Protocol 5.1.
 
     An account whose sync is under way is joined; one that has nothing to fetch is complete. Raises as `use_consent`.
     """
     options = SessionOptions.model_validate(session.options)
-    contract = await db.get_one(Contract, session.contract_id)
+    contract = await db.get_one(ContractRow, session.contract_id)
     await use_consent(db, contract, consent, now)
     session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
     await db.flush()
@@ -146,18 +146,18 @@ async def start_session(
 async def end_session(db: AsyncSession, session_id: UUID | None, reason: str) -> None:
     """End a session that waits for a consent which will not come; `reason` is an error code of protocol 8.3."""
     if session_id is not None:
-        waits = update(Session).where(Session.id == session_id, Session.started_at.is_(None))
+        waits = update(SessionRow).where(SessionRow.id == session_id, SessionRow.started_at.is_(None))
         await db.execute(waits.values(ended_by=reason))
 
 
-async def use_consent(db: AsyncSession, contract: Contract, consent: Consent, now: datetime) -> None:
+async def use_consent(db: AsyncSession, contract: ContractRow, consent: ConsentRow, now: datetime) -> None:
     """Keeps a consent from being withdrawn, erased or used by another until the transaction ends, and marks it used.
 
     Raises InsufficientScope if the contract allows one read only, and that was used; InvalidToken if the consent
     ended meanwhile, LibraryGone if the library was erased.
     """
     await hold_library(db, consent.library_id)
-    current = select(Consent).where(Consent.id == consent.id).execution_options(populate_existing=True)
+    current = select(ConsentRow).where(ConsentRow.id == consent.id).execution_options(populate_existing=True)
     if await db.scalar(current.with_for_update(key_share=True)) is None:
         raise InvalidToken("The token (access_token) is invalid")
     check_live(consent, now, "access_token")
@@ -171,39 +171,43 @@ def _chosen_accounts(options: SessionOptions) -> list[str] | None:
     return accounts.id if accounts else None
 
 
-async def _wait_for_sync(db: AsyncSession, platform: Platform, session: Session, account: Account) -> None:
+async def _wait_for_sync(db: AsyncSession, platform: Platform, session: SessionRow, account: AccountRow) -> None:
     unfinished = (
-        select(Sync.id)
-        .where(Sync.library_id == account.library_id, Sync.account_id == account.id, Sync.finished_at.is_(None))
+        select(SyncRow.id)
+        .where(
+            SyncRow.library_id == account.library_id, SyncRow.account_id == account.id, SyncRow.finished_at.is_(None)
+        )
         .with_for_update(read=True, key_share=True)  # one that is just being given up is not joined
     )
     new_id = uuid4()
-    new_sync = insert(Sync).values(library_id=account.library_id, id=new_id, account_id=account.id)
-    started = await db.scalar(new_sync.on_conflict_do_nothing().returning(Sync.id))
+    new_sync = insert(SyncRow).values(library_id=account.library_id, id=new_id, account_id=account.id)
+    started = await db.scalar(new_sync.on_conflict_do_nothing().returning(SyncRow.id))
     sync_id = started or await db.scalar(unfinished)
     if sync_id is None:  # it finished between the two statements
         await _wait_for_sync(db, platform, session, account)
         return
-    db.add(SessionSync(session_id=session.id, sync_id=sync_id, library_id=account.library_id))
+    db.add(SessionSyncRow(session_id=session.id, sync_id=sync_id, library_id=account.library_id))
     await db.flush()
     if started is not None:
         await defer_sync(db, platform.queue, account.library_id, sync_id, account.id)
 
 
-async def find_session(db: AsyncSession, key: str, contract_id: str, consent_id: UUID | None, now: datetime) -> Session:
+async def find_session(
+    db: AsyncSession, key: str, contract_id: str, consent_id: UUID | None, now: datetime
+) -> SessionRow:
     """The session with this key, if it is this caller's.
 
     One that nobody consented to yet is any caller's of its contract. Raises InvalidSession: unknown, expired and
     another's are told apart by nobody. Protocol 5.3.
     """
-    session = await db.scalar(select(Session).where(Session.key_hash == digest(key)))
+    session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == digest(key)))
     live = session is not None and session.expires_at > now and session.contract_id == contract_id
     if session is None or not live or session.consent_id not in (None, consent_id):
         raise InvalidSession("The session is invalid")
     return session
 
 
-async def session_status(db: AsyncSession, session: Session, now: datetime) -> Status:
+async def session_status(db: AsyncSession, session: SessionRow, now: datetime) -> Status:
     """Tell where a session stands, from where its accounts stand. Protocol 6.1."""
     if session.ended_by is not None:
         return Status(state=SessionState.PARTIAL, details={}, error=_reason(session.ended_by))
@@ -211,18 +215,20 @@ async def session_status(db: AsyncSession, session: Session, now: datetime) -> S
         return Status(state=SessionState.PENDING)
     deadline = _fetch_deadline(session)
     out_of_time = deadline is not None and now >= deadline
-    this_account = (Account.library_id == Sync.library_id, Account.id == Sync.account_id)
+    this_account = (AccountRow.library_id == SyncRow.library_id, AccountRow.id == SyncRow.account_id)
     # not a third join: by the library's id alone PostgreSQL may join each account with each sync
     account_id, service_group, service_type = (
         select(column).where(*this_account).scalar_subquery()
-        for column in (Account.public_id, Account.service_group, Account.service_type)
+        for column in (AccountRow.public_id, AccountRow.service_group, AccountRow.service_type)
     )
     rows = await db.execute(
-        select(account_id, service_group, service_type, Sync.outcome, Sync.error)
-        .join(SessionSync, (SessionSync.library_id == Sync.library_id) & (SessionSync.sync_id == Sync.id))
-        .where(SessionSync.session_id == session.id)
+        select(account_id, service_group, service_type, SyncRow.outcome, SyncRow.error)
+        .join(
+            SessionSyncRow, (SessionSyncRow.library_id == SyncRow.library_id) & (SessionSyncRow.sync_id == SyncRow.id)
+        )
+        .where(SessionSyncRow.session_id == session.id)
     )
-    contract = await db.get_one(Contract, session.contract_id)
+    contract = await db.get_one(ContractRow, session.contract_id)
     reach = reach_of_contract(contract.document, session.created_at)
     details = {}
     for account, group, service, outcome, error in rows:
@@ -233,17 +239,25 @@ async def session_status(db: AsyncSession, session: Session, now: datetime) -> S
 
 async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence[object]:
     """What changes whenever the answer of protocol 6.1 may have: cheap to ask for, and to compare. Protocol 6.7."""
-    files = select(func.sum(File.updated_at)).where(File.library_id == Session.library_id)  # each change adds to it
-    pushed = select(func.count()).select_from(PushedFile).where(PushedFile.library_id == Session.library_id)
-    accounts = select(func.count()).select_from(ConsentAccount).where(ConsentAccount.consent_id == Session.consent_id)
+    files = select(func.sum(FileRow.updated_at)).where(
+        FileRow.library_id == SessionRow.library_id
+    )  # each change adds to it
+    pushed = select(func.count()).select_from(PushedFileRow).where(PushedFileRow.library_id == SessionRow.library_id)
+    accounts = (
+        select(func.count()).select_from(ConsentAccountRow).where(ConsentAccountRow.consent_id == SessionRow.consent_id)
+    )
     ended = (
-        select(func.count(Sync.finished_at))
-        .join(SessionSync, (SessionSync.library_id == Sync.library_id) & (SessionSync.sync_id == Sync.id))
-        .where(SessionSync.session_id == Session.id)
+        select(func.count(SyncRow.finished_at))
+        .join(
+            SessionSyncRow, (SessionSyncRow.library_id == SyncRow.library_id) & (SessionSyncRow.sync_id == SyncRow.id)
+        )
+        .where(SessionSyncRow.session_id == SessionRow.id)
     )
     parts = (part.scalar_subquery() for part in (files, pushed, accounts, ended))
-    query = select(Session, Consent.revoked_at, *parts).outerjoin(Consent, Consent.id == Session.consent_id)
-    found = (await db.execute(query.where(Session.key_hash == digest(key)))).one_or_none()
+    query = select(SessionRow, ConsentRow.revoked_at, *parts).outerjoin(
+        ConsentRow, ConsentRow.id == SessionRow.consent_id
+    )
+    found = (await db.execute(query.where(SessionRow.key_hash == digest(key)))).one_or_none()
     if found is None:
         return ()
     session, *rest = found
@@ -280,7 +294,7 @@ def _may_see(reach: Reach, service_group: int, service_type: int, object_type: i
     return reach.allows_kind(Kind(service_group, service_type, object_type))
 
 
-def _fetch_deadline(session: Session) -> datetime | None:
+def _fetch_deadline(session: SessionRow) -> datetime | None:
     options = SessionOptions.model_validate(session.options)
     duration = options.limits.duration if options.limits else None
     if duration is None or not duration.source_fetch or session.started_at is None:

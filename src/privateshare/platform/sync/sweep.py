@@ -8,15 +8,15 @@ from sqlalchemy import Delete, delete, exists, select
 from sqlalchemy.orm import aliased
 
 from privateshare.platform.db.tables import (
-    AuthorizationCode,
-    DoomedBlob,
-    Journey,
-    Nonce,
-    Reference,
-    Session,
-    SessionSync,
-    Sync,
-    Token,
+    AuthorizationCodeRow,
+    DoomedBlobRow,
+    JourneyRow,
+    NonceRow,
+    ReferenceRow,
+    SessionRow,
+    SessionSyncRow,
+    SyncRow,
+    TokenRow,
 )
 from privateshare.platform.grants.tokens import ONE_REFRESH
 from privateshare.platform.keystore.store import KeyStoreAway
@@ -72,9 +72,9 @@ async def sweep_doomed(platform: Platform) -> None:
 async def sweep_blobs(platform: Platform) -> int:
     """Deletes some doomed blobs; how many rows that took. A row goes after its blobs, so a crash loses none."""
     async with platform.database.transaction() as db:
-        keys = list(await db.scalars(select(DoomedBlob.key).limit(BATCH).with_for_update(skip_locked=True)))
+        keys = list(await db.scalars(select(DoomedBlobRow.key).limit(BATCH).with_for_update(skip_locked=True)))
         await asyncio.to_thread(_delete_blobs, platform, keys)
-        await db.execute(delete(DoomedBlob).where(DoomedBlob.key.in_(keys)))
+        await db.execute(delete(DoomedBlobRow).where(DoomedBlobRow.key.in_(keys)))
     return len(keys)
 
 
@@ -87,12 +87,12 @@ def _delete_blobs(platform: Platform, keys: list[str]) -> None:
 
 async def _sweep_rows(platform: Platform, now: datetime) -> None:
     async with platform.database.transaction() as db:
-        await db.execute(delete(Nonce).where(Nonce.expires_at < now))
-        for table in (AuthorizationCode, Reference, Session):
+        await db.execute(delete(NonceRow).where(NonceRow.expires_at < now))
+        for table in (AuthorizationCodeRow, ReferenceRow, SessionRow):
             await db.execute(delete(table).where(table.expires_at < now - KEPT_AFTER_EXPIRY))
         await db.execute(_over_tokens(now))
-        of_sync = (SessionSync.library_id == Sync.library_id, SessionSync.sync_id == Sync.id)
-        over = delete(Sync).where(Sync.finished_at < now - KEPT_AFTER_END)
+        of_sync = (SessionSyncRow.library_id == SyncRow.library_id, SessionSyncRow.sync_id == SyncRow.id)
+        over = delete(SyncRow).where(SyncRow.finished_at < now - KEPT_AFTER_END)
         await db.execute(over.where(~exists().where(*of_sync)))  # what a session shows of it goes with the session
 
 
@@ -101,12 +101,16 @@ def _over_tokens(now: datetime) -> Delete:
 
     Tokens of one refresh that many downloads asked for at once (protocol 4.3) count as one: a client holds any of them.
     """
-    newer = aliased(Token)
+    newer = aliased(TokenRow)
     followed = exists().where(
-        newer.family_id == Token.family_id, newer.use == Token.use, newer.expires_at > Token.expires_at + ONE_REFRESH
+        newer.family_id == TokenRow.family_id,
+        newer.use == TokenRow.use,
+        newer.expires_at > TokenRow.expires_at + ONE_REFRESH,
     )
-    renews = (Token.use == "access") & Token.revoked_at.is_(None) & (Token.expires_at >= now - KEPT_FOR_RENEWAL)
-    return delete(Token).where(Token.expires_at < now - KEPT_AFTER_EXPIRY, followed | ~renews)
+    renews = (
+        (TokenRow.use == "access") & TokenRow.revoked_at.is_(None) & (TokenRow.expires_at >= now - KEPT_FOR_RENEWAL)
+    )
+    return delete(TokenRow).where(TokenRow.expires_at < now - KEPT_AFTER_EXPIRY, followed | ~renews)
 
 
 async def _sweep_journeys(platform: Platform, now: datetime) -> None:
@@ -114,7 +118,7 @@ async def _sweep_journeys(platform: Platform, now: datetime) -> None:
     swept = BATCH
     while swept == BATCH:
         async with platform.database.transaction() as db:
-            over = select(Journey).where(Journey.expires_at < now).limit(BATCH).with_for_update(skip_locked=True)
+            over = select(JourneyRow).where(JourneyRow.expires_at < now).limit(BATCH).with_for_update(skip_locked=True)
             journeys = list(await db.scalars(over))
             for journey in journeys:
                 if journey.finished_at is None:

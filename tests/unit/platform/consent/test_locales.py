@@ -8,7 +8,7 @@ from babel.messages.pofile import read_po
 
 from privateshare.platform.consent.locales import FALLBACK, catalogue_path, choose_language, display_name, languages
 from privateshare.platform.consent.locales.update import texts
-from privateshare.platform.consent.wording import Words
+from privateshare.platform.consent.translation import Translator
 
 TRANSLATED = [language for language in languages() if language != FALLBACK]
 GAP = re.compile(r"%\(\w+\)[sd]")
@@ -61,10 +61,10 @@ def test_language_is_what_was_asked_for(asked: str | None, accepted: str, expect
 
 def test_words_follow_the_language() -> None:
     """Dates, numbers and names come in the language."""
-    assert Words("de").count("The last month", "The last %(num)d months", 12) == "Die letzten 12 Monate"
-    assert Words("en").count("The last month", "The last %(num)d months", 1) == "The last month"
-    assert Words("en").size(1024**3) == "1 GB"
-    assert Words("de").size(3 * 1024**3 // 2) == "1,5\u00a0GB"
-    assert Words("de").object_type(128) == "Erkrankungen und Diagnosen"
-    assert Words("en").object_type(424242) == "Other"
+    assert Translator("de").count("The last month", "The last %(num)d months", 12) == "Die letzten 12 Monate"
+    assert Translator("en").count("The last month", "The last %(num)d months", 1) == "The last month"
+    assert Translator("en").size(1024**3) == "1 GB"
+    assert Translator("de").size(3 * 1024**3 // 2) == "1,5\u00a0GB"
+    assert Translator("de").object_type(128) == "Erkrankungen und Diagnosen"
+    assert Translator("en").object_type(424242) == "Other"
     assert [display_name(language) for language in languages()] == ["English", "Deutsch"]

@@ -6,18 +6,20 @@ from typing import Any
 import pytest
 
 from privateshare.platform.consent.terms import Terms, read_terms
-from privateshare.platform.consent.wording import Words
-from privateshare.platform.db.tables import Application, Contract, Partner
+from privateshare.platform.consent.translation import Translator
+from privateshare.platform.db.tables import ApplicationRow, ContractRow, PartnerRow
 from privateshare.protocol.contract_document import parse_document
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
 
 def terms(document: dict[str, Any], language: str = "en", **fields: Any) -> Terms:
-    application = Application(id="a", name="App", partner=Partner(id="p", name="Partner"))
+    application = ApplicationRow(id="a", name="App", partner=PartnerRow(id="p", name="Partner"))
     given = {"kind": "read", "once": False, "expires_at": None} | fields
     return read_terms(
-        Contract(id="c", application=application, document=parse_document(document), **given), Words(language), NOW
+        ContractRow(id="c", application=application, document=parse_document(document), **given),
+        Translator(language),
+        NOW,
     )
 
 

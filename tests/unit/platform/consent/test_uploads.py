@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from privateshare.errors import InvalidRequest, RequestTooLarge
-from privateshare.platform.consent.uploads import Form, read_form
+from privateshare.platform.consent.uploads import UploadForm, read_form
 
 BOUNDARY = "the-boundary"
 TYPE = f"multipart/form-data; boundary={BOUNDARY}"
@@ -32,7 +32,7 @@ async def read(
     step: int = 7,
     admit: Callable[[dict[str, str]], None] = lambda fields: None,
     content_type: str = TYPE,
-) -> Form:
+) -> UploadForm:
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(sent), step):
             yield sent[start : start + step]

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privateshare.platform.blobs.cloud import CloudBlobs
-from privateshare.platform.db.tables import File
-from privateshare.platform.library.delivery import Readable, deliver, list_files
-from privateshare.platform.library.files import Shelf
-from privateshare.platform.library.keys import new_data_key
+from privateshare.platform.db.tables import FileRow
+from privateshare.platform.keys.wrapping import new_data_key
+from privateshare.platform.library.delivery import ReadPermission, deliver, list_files
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.library.report import Report, ReportFormat, make_report
-from privateshare.platform.library.spool import Spool
+from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.object_buffer import ObjectBuffer
+from privateshare.platform.reports.portability import Report, ReportFormat, make_report
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.object_time import object_window
@@ -34,16 +34,16 @@ def observation(number: int, **dates: Any) -> JsonObject:
     return {"resourceType": "Observation", "id": f"o{number}", **dates}
 
 
-def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
+def stored(shelf: MappedFiles, things: list[JsonObject]) -> list[FileRow]:
     """The files of these resources, as a sync writes them."""
     found = []
-    with Spool(FHIR) as spool:
+    with ObjectBuffer(FHIR) as spool:
         for thing in things:
             spool.add(ObjectType.OBSERVATION, thing)
         for slot in spool.slots():
             for written in shelf.write_slot(ACCOUNT, FHIR, [], spool.entries(slot)):
                 found.append(
-                    File(
+                    FileRow(
                         account_id=ACCOUNT,
                         name=f"D{slot.month}",
                         service_group=ServiceGroup.MEDICAL,
@@ -64,7 +64,7 @@ def stored(shelf: Shelf, things: list[JsonObject]) -> list[File]:
     return found
 
 
-def read(shelf: Shelf, files: list[File], may: Readable) -> dict[str, list[str]]:
+def read(shelf: MappedFiles, files: list[FileRow], may: ReadPermission) -> dict[str, list[str]]:
     """The ids of what a session gets, by file."""
     listed = {entry.name: entry.object_count for entry in list_files(shelf, files, may).entries}
     deliveries = {file.name: deliver(shelf, file, may) for file in files if file.name in listed}
@@ -78,15 +78,15 @@ def read(shelf: Shelf, files: list[File], may: Readable) -> dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
-def shelf() -> Shelf:
-    return Shelf(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"}))
+def shelf() -> MappedFiles:
+    return MappedFiles(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"}))
 
 
-def within(*windows: Window) -> Readable:
-    return Readable((Reach(), Reach(windows=windows)), Compression.NONE)
+def within(*windows: Window) -> ReadPermission:
+    return ReadPermission((Reach(), Reach(windows=windows)), Compression.NONE)
 
 
-def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(shelf: Shelf) -> None:
+def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(shelf: MappedFiles) -> None:
     """What begins in a month may end after it: it is left out where only the month may be read."""
     files = stored(
         shelf,
@@ -104,23 +104,23 @@ def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(shelf: Shelf
     }
 
 
-def test_a_file_without_a_month_is_looked_through_where_dates_in_it_cannot_be_read(shelf: Shelf) -> None:
+def test_a_file_without_a_month_is_looked_through_where_dates_in_it_cannot_be_read(shelf: MappedFiles) -> None:
     """It holds what is undated, which is delivered, beside what is dated unreadably, which is not."""
     files = stored(shelf, [observation(1), observation(2, effectiveDateTime="once"), observation(3)])
     assert [file.month for file in files] == [None]
     assert read(shelf, files, within(JANUARY)) == {"D0": ["o1", "o3"]}
     assert read(shelf, files, within(ALL_TIME)) == {"D0": ["o1", "o2", "o3"]}
-    assert read(shelf, files, Readable((Reach(),), Compression.NONE)) == {"D0": ["o1", "o2", "o3"]}
+    assert read(shelf, files, ReadPermission((Reach(),), Compression.NONE)) == {"D0": ["o1", "o2", "o3"]}
 
 
-def test_a_file_of_before_is_looked_through(shelf: Shelf) -> None:
+def test_a_file_of_before_is_looked_through(shelf: MappedFiles) -> None:
     """One that was written when nobody noted its dates may hold anything, whatever its month is."""
     (file,) = stored(shelf, [observation(1), observation(2, effectiveDateTime="1998-5-5")][1:])
     file.month, file.sealed_dates = 202601, None
     assert read(shelf, [file], within(JANUARY)) == {}
 
 
-def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(shelf: Shelf) -> None:
+def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(shelf: MappedFiles) -> None:
     """And to nobody else: its name tells a month."""
     (file,) = stored(shelf, [observation(1, effectiveDateTime="2026-01-10")])
     file.updated_at = 1
@@ -135,7 +135,7 @@ def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(shelf: Shel
 
 
 @pytest.mark.parametrize("format_", ["xml", "json", "fhir"])
-def test_a_report_says_nothing_of_what_is_outside(shelf: Shelf, format_: ReportFormat) -> None:
+def test_a_report_says_nothing_of_what_is_outside(shelf: MappedFiles, format_: ReportFormat) -> None:
     """Not even that there is something."""
     days = ("1998-05-05", "2025-12-31", "2026-01-10", "2026-02-01")
     files = stored(shelf, [observation(number, effectiveDateTime=day) for number, day in enumerate(days)])
@@ -171,7 +171,7 @@ ends = st.none() | st.sampled_from([JANUARY.start, JANUARY.end, 894_326_400_000,
 @given(resources, ends, ends)
 @settings(max_examples=150, deadline=None)
 def test_a_session_gets_exactly_what_its_limit_contains(
-    shelf: Shelf, contents: list[JsonObject], start: int | None, end: int | None
+    shelf: MappedFiles, contents: list[JsonObject], start: int | None, end: int | None
 ) -> None:
     """Whatever files things are in, and whether those are parsed or not."""
     limit = Window(start, end)

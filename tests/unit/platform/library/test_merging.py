@@ -14,13 +14,13 @@ import pytest
 from tests.archives import zipped
 
 from privateshare.platform.blobs.cloud import CloudBlobs
-from privateshare.platform.db.tables import File
+from privateshare.platform.db.tables import FileRow
+from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library import merging
-from privateshare.platform.library.files import Shelf
-from privateshare.platform.library.keys import new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.merging import plan_merge
-from privateshare.platform.library.spool import Slot, Spool
+from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
 from privateshare.sources.contract import Connection, Page
 from privateshare.sources.entries import Entry, page_entries
 from privateshare.sources.fhir_file.source import FhirFile
@@ -36,12 +36,12 @@ A, B = "https://a.example/fhir", "https://b.example/fhir"
 class Account:
     """An account's files, as syncs write them."""
 
-    shelf: Shelf = field(
-        default_factory=lambda: Shelf(
+    shelf: MappedFiles = field(
+        default_factory=lambda: MappedFiles(
             CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"})
         )
     )
-    files: dict[tuple[Slot, int], File] = field(default_factory=dict)
+    files: dict[tuple[Slot, int], FileRow] = field(default_factory=dict)
     max_memory: int = 64 * 1024 * 1024
 
     def upload(self, record: bytes) -> list[Json]:
@@ -56,7 +56,7 @@ class Account:
 
     def sync(self, pages: Sequence[Page]) -> list[Json]:
         """Takes pages in; what is in the account then."""
-        with Spool(SCHEMA, self.max_memory) as spool:
+        with ObjectBuffer(SCHEMA, self.max_memory) as spool:
             for page in pages:
                 for object_type, entry in page_entries(SCHEMA, page):
                     spool.add_entry(object_type, entry)
@@ -66,7 +66,7 @@ class Account:
                     existing = [file for (known, _), file in sorted(self.files.items(), key=str) if known == slot]
                     keeps = partial(merge.keeps, slot)
                     for new in self.shelf.write_slot(ACCOUNT, SCHEMA, existing, merge.entries(slot), keeps):
-                        self.files[slot, new.part] = File(
+                        self.files[slot, new.part] = FileRow(
                             account_id=ACCOUNT,
                             part=new.part,
                             blob=new.blob,

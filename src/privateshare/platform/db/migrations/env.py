@@ -2,16 +2,14 @@
 
 from alembic import context
 
-from privateshare.platform.db.tables import Table
+from privateshare.platform.db.tables import Base
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:
     """The job queue's tables are its own; alembic looks at ours only."""
-    return kind != "table" or name in Table.metadata.tables
+    return kind != "table" or name in Base.metadata.tables
 
 
-context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Table.metadata, include_name=_ours
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata, include_name=_ours)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,187 @@
+"""The contract itself, the portability report, tracking. Protocol 12."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
+from privateshare.platform.api.callers import ContractCaller, Transaction, UserCall, authenticate, require_user
+from privateshare.platform.db.tables import ContractRow, SessionRow
+from privateshare.platform.grants.contracts import load_contract
+from privateshare.platform.http.requests import count_unsigned, platform_of
+from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
+from privateshare.platform.keys.certificates import expiration, load_authority
+from privateshare.platform.library.accounts import consented_accounts
+from privateshare.platform.library.delivery import ReadPermission, readable, readable_files
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.operating.admission import current_request
+from privateshare.platform.reports.medmij import MedMijReport, make_medmij_report
+from privateshare.platform.reports.medmij_requests import collected_of
+from privateshare.platform.reports.portability import MEDIA_TYPES, Report, ReportFormat, make_report
+from privateshare.platform.sync.sessions import use_consent
+from privateshare.protocol.catalogue import Named, ServiceType, catalogue
+from privateshare.protocol.contract_document import SCHEMA_VERSION
+from privateshare.protocol.messages import TimeRange
+from privateshare.protocol.scope import Reach, window
+from privateshare.protocol.window import Window
+from privateshare.protocol.wire import Wire
+
+router = APIRouter(tags=["contract"])
+
+CertificateType = Literal["x509", "json"]
+NOT_GIVEN = ("", "undefined", "null")  # what clients send for a parameter that they have not
+
+
+class ContractApplication(Wire):
+    """The application that a contract belongs to."""
+
+    id: str
+    name: str
+    resources: dict[str, Any]
+    status: int
+
+
+class ContractDetails(Wire):
+    """A contract; `certificate` is an X.509 certificate (base64 of DER) or the document, as `type` says."""
+
+    access_type: Literal["r", "w"]
+    application: ContractApplication
+    certificate: str
+    certificate_contract_schema_version: str
+    expiration_date: int
+    id: str
+    partner_id: str
+    type: CertificateType
+
+
+@router.get("/permission-access/contract")
+async def own_contract(caller: ContractCaller, type: CertificateType = "x509") -> ContractDetails:
+    """The caller's contract. Protocol 12.1."""
+    return await _details(caller, caller.contract, type)
+
+
+@router.get("/permission-access/contract/{contract_id}/{application_id}", dependencies=[Depends(count_unsigned)])
+async def public_contract(
+    request: Request,
+    db: Transaction,
+    contract_id: str,
+    application_id: str,
+    schema_version: Annotated[str, Query(alias="schemaVersion")] = SCHEMA_VERSION,
+) -> ContractDetails:
+    """A contract by its two ids, as iOS asks for it, without a JWT. Protocol 12.1."""
+    if schema_version != SCHEMA_VERSION:
+        raise InvalidRequest(f"schemaVersion must be {SCHEMA_VERSION}")
+    now = datetime.now(UTC)
+    contract = await load_contract(db, f"{application_id}_{contract_id}", now)
+    authority = await load_authority(db, platform_of(request).master_key, now)
+    return _view(contract, authority.certify(contract), "x509")
+
+
+async def _details(caller: ContractCaller, contract: ContractRow, kind: CertificateType) -> ContractDetails:
+    if kind == "json":
+        return _view(contract, json.dumps(contract.document.raw, ensure_ascii=False), kind)
+    authority = await load_authority(caller.db, caller.platform.master_key, caller.now)
+    return _view(contract, authority.certify(contract), kind)
+
+
+def _view(contract: ContractRow, certificate: str, kind: CertificateType) -> ContractDetails:
+    application = contract.application
+    return ContractDetails(
+        access_type="w" if contract.kind == "write" else "r",
+        application=ContractApplication(id=application.id, name=application.name, resources={}, status=1),
+        certificate=certificate,
+        certificate_contract_schema_version=SCHEMA_VERSION,
+        expiration_date=int(expiration(contract).timestamp() * 1000),
+        id=contract.id,
+        partner_id=application.partner_id,
+        type=kind,
+    )
+
+
+@router.get(
+    "/export/{service_type}/report",
+    response_class=Response,
+    responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
+)
+async def portability_report(
+    request: Request,
+    service_type: str,
+    format: ReportFormat = "xml",
+    from_: Annotated[str, Query(alias="from")] = "",
+    to: str = "",
+) -> Response:
+    """What the library holds of a service type, as far as this contract may read it. Protocol 12.3.
+
+    As XML, of `medmij`: what was asked of whom, in MedMij's own form.
+    """
+    admitted = current_request()
+    await admitted.stream()  # first: a contract for one read only must not be used up by a report that is not sent
+    await admitted.resume()
+    async with platform_of(request).database.transaction() as db:
+        caller = await require_user(await authenticate(request, db))
+        service = _service(service_type)
+        _check_reads_mapped(caller.contract)
+        if caller.contract.once:
+            await use_consent(db, caller.contract, caller.consent, caller.now)
+        session = SessionRow(options={}, created_at=caller.now)  # a reading without a scope of its own
+        may = readable(caller.contract, caller.consent, session)
+        asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
+        if service.id == ServiceType.MEDMIJ and format == "xml":
+            return await _medmij_report(caller, may, asked)
+        files = [file for file in await readable_files(db, caller.consent, may) if file.service_type == service.id]
+        library = await open_library(db, caller.platform, caller.consent.library_id)
+    report = Report(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
+    pieces = make_report(report, MappedFiles(caller.platform.blobs, library), format)
+    lent = ConsentIsLive(caller.consent.id, frozenset(file.account_id for file in files))
+    return await stream_answer(caller.platform, lent, pieces, media_type=MEDIA_TYPES[format])
+
+
+async def _medmij_report(caller: UserCall, may: ReadPermission, period: Window) -> Response:
+    lent = await consented_accounts(caller.db, caller.consent.id)
+    library = await open_library(caller.db, caller.platform, caller.consent.library_id)
+    collected = [collected_of(account, library) for account in lent if account.service_type == ServiceType.MEDMIJ]
+    report = MedMijReport(
+        participant=caller.platform.settings.medmij_participant or urlsplit(caller.api).hostname or "",
+        created=caller.now,
+        period=period,
+        reaches=may.reaches,
+        collected=[one for one in collected if one is not None],
+    )
+    return Response(make_medmij_report(report), media_type=MEDIA_TYPES["xml"])
+
+
+def _check_reads_mapped(contract: ContractRow) -> None:
+    if contract.kind != "read":
+        raise InvalidContractDataRequest("Only a contract that reads what sources gave can have a report")
+
+
+def _service(reference: str) -> Named:
+    for service in catalogue().service_types.values():
+        if reference.lower() == service.reference:
+            return service
+    raise NotFound(f"There is no service type {reference}")
+
+
+def _seconds(name: str, text: str) -> int | None:
+    if text in NOT_GIVEN:
+        return None
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest(f"{name} must be seconds since the epoch") from error
+
+
+@router.post(
+    "/tracking/sdk",
+    status_code=204,
+    dependencies=[Depends(count_unsigned)],
+    openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
+)
+async def tracking() -> Response:
+    """Accepted unread, whoever sends it, and nothing is kept. Protocol 12.4."""
+    return Response(status_code=204)

@@ -1,0 +1,37 @@
+"""The platform's key set. Protocol 3."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+
+from privateshare.platform.api.callers import Transaction
+from privateshare.platform.http.requests import count_unsigned
+from privateshare.platform.keys.signing import key_set
+from privateshare.protocol.wire import Wire
+
+router = APIRouter(tags=["keys"])
+
+
+class Key(Wire):
+    """One RSA public key; `pem` is PKCS#1."""
+
+    kty: str
+    kid: str
+    alg: str
+    use: str
+    n: str
+    e: str
+    pem: str
+
+
+class KeySet(Wire):
+    """The keys that answers are signed with, the newest first."""
+
+    keys: list[Key]
+
+
+@router.get("/jwks/oauth", response_model=KeySet, dependencies=[Depends(count_unsigned)])
+async def oauth_keys(response: Response, db: Transaction) -> dict[str, Any]:
+    """The keys to check the platform's signatures with. Protocol 3.2."""
+    response.headers["cache-control"] = "public, max-age=3600"
+    return await key_set(db)

@@ -1,0 +1,64 @@
+"""Pushing into a person's library. Protocol 10.1."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from privateshare.errors import InvalidContractDataRequest, InvalidRequest
+from privateshare.platform.api.callers import UserCall, authenticate, begin_once, later, require_user
+from privateshare.platform.blobs.incoming import receive
+from privateshare.platform.http.requests import body_stream, platform_of
+from privateshare.platform.library.libraries import hold_library, open_library
+from privateshare.platform.library.pushed_files import Arrival, read_descriptor
+from privateshare.platform.sync.orphans import kept_if_recorded
+from privateshare.protocol import jwt
+from privateshare.protocol.wire import Wire
+
+router = APIRouter(tags=["push"])
+
+
+class EmptyAnswer(Wire):
+    """Nothing to tell: it worked."""
+
+
+@router.post(
+    "/permission-access/import",
+    response_model=EmptyAnswer,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def push_to_library(
+    request: Request,
+    file_descriptor: Annotated[str, Header(alias="FileDescriptor", description="PS512 JWT with the claim metadata")],
+) -> Response:
+    """Keeps a file in the person's library, once all of it has arrived. Needs a write contract. Protocol 10.1."""
+    platform = platform_of(request)
+    async with platform.database.transaction() as db:
+        user = writer(await require_user(await authenticate(request, db)))
+        library = await open_library(db, platform, user.consent.library_id)
+    key = jwt.load_public_key(user.contract.public_key)
+    arrival = Arrival(library, read_descriptor(jwt.verify(file_descriptor, key)))
+    max_bytes, sealer = platform.settings.max_push_bytes, arrival.sealer()
+    try:
+        received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
+    except ClientDisconnect as error:
+        raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
+    async with kept_if_recorded(platform, arrival.blob), platform.database.transaction() as db:
+        await hold_library(db, library.id)
+        user = await require_user(later(user, db))  # consent may have been withdrawn while the file came
+        once = await begin_once(request, user, received.sha256)
+        db.add(arrival.to_row(user.contract, received, user.now))
+        return await once.answer({})
+
+
+def writer(user: UserCall) -> UserCall:
+    """The user of a contract that writes. Raises InvalidContractDataRequest if it is of another kind. Protocol 5.2."""
+    if user.contract.kind != "write":
+        raise InvalidContractDataRequest("Only a write contract can push")
+    return user

@@ -1,0 +1,111 @@
+"""Connecting a source: a sample data set, the export archive that a person uploads, or by signing in there."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BufferedReader
+from uuid import UUID, uuid4
+
+from privateshare.platform.archive_readers import CheckedArchive
+from privateshare.platform.blobs.sealed import put_sealed
+from privateshare.platform.blobs.temporary import SealedTemporary
+from privateshare.platform.consent.outcome import journey_library
+from privateshare.platform.consent.visit import Visit, extend
+from privateshare.platform.db.tables import AccountRow, ArchiveRow
+from privateshare.platform.keys.wrapping import DataKey, new_data_key
+from privateshare.platform.library.accounts import Connected, connect_account, may_be_of
+from privateshare.platform.library.archives import KeptArchive, add_archive
+from privateshare.platform.library.credentials import for_source
+from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.runtime import Platform
+from privateshare.sources.contract import Connection, Identity, JsonObject, Source
+
+PIECE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An archive that was uploaded, and the account that it belongs to."""
+
+    account: AccountRow
+    archive: ArchiveRow
+
+
+async def identify_sample(source: Source, sample: str) -> Identity:
+    """Whose account a sample data set is."""
+    return await asyncio.to_thread(source.identify, Connection(sample=sample))
+
+
+async def connect_sample(visit: Visit, source: Source, identity: Identity, sample: str) -> AccountRow:
+    """The account of a sample data set, in the person's library."""
+    return await _connect(visit, Connected(source.info, identity, sample=sample))
+
+
+async def check_archive(platform: Platform, source: Source, archive: SealedTemporary) -> CheckedArchive:
+    """Read an archive to its end. Raises Broken, whose message is for the person, or ReaderFailed."""
+    # A reader of its own, which must not close the archive when it goes.
+    reader = BufferedReader(archive, PIECE_BYTES)
+    try:
+        return await platform.archive_readers.check(source, reader)
+    finally:
+        reader.detach()
+
+
+async def identify_signed_in(source: Source, token: JsonObject) -> Identity:
+    """Whose account the person signed in to. Raises TryLater, NeedsLogin or Broken."""
+    return await asyncio.to_thread(source.identify, Connection(token=for_source(token)))
+
+
+async def connect_signed_in(visit: Visit, source: Source, identity: Identity, token: JsonObject) -> AccountRow:
+    """The account that the person signed in to, in their library."""
+    return await _connect(visit, Connected(source.info, identity, token=token))
+
+
+async def is_expected(visit: Visit, identity: Identity) -> bool:
+    """Whether it is the account that the journey is about, if it is about one. Protocol 7.3."""
+    if visit.journey.account_id is None:
+        return True
+    account = await visit.db.get_one(AccountRow, (visit.journey.library_id, visit.journey.account_id))
+    return may_be_of(account, await journey_library(visit), identity)
+
+
+async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> KeptArchive:
+    """Keep an archive, sealed with a key of its own, until the person agrees and it is imported."""
+    blob, key = library.blob(uuid4()), new_data_key()
+    content = await asyncio.to_thread(_keep, platform, key, blob, library.blob_context(blob), archive)
+    return KeptArchive(blob, key, content)
+
+
+async def connect_archive(visit: Visit, source: Source, checked: CheckedArchive, kept: KeptArchive) -> Upload:
+    """The account of an archive that was kept, in the person's library, and the archive."""
+    account = await _connect(visit, Connected(source.info, checked.identity))
+    library = await journey_library(visit)
+    archive = await add_archive(visit.db, library, account, kept, checked.left_out, visit.journey)
+    return Upload(account, archive)
+
+
+def _keep(platform: Platform, key: DataKey, blob: str, context: bytes, archive: SealedTemporary) -> bytes:
+    content = sha256()
+    put_sealed(platform.blobs, blob, key.value, context, _pieces(archive, content.update))
+    return content.digest()
+
+
+def _pieces(archive: SealedTemporary, see: Callable[[bytes], None]) -> Iterator[bytes]:
+    archive.seek(0)
+    while piece := archive.read(PIECE_BYTES):
+        see(piece)
+        yield piece
+
+
+async def _connect(visit: Visit, connected: Connected) -> AccountRow:
+    library = await journey_library(visit)
+    account = await connect_account(visit.db, visit.platform, library, connected, expected=visit.journey.account_id)
+    visit.journey.account_ids = [*(id_ for id_ in visit.journey.account_ids if id_ != str(account.id)), str(account.id)]
+    extend(visit)
+    return account
+
+
+def connected_here(visit: Visit) -> set[UUID]:
+    """The accounts that the person connected on this journey."""
+    return {UUID(id_) for id_ in visit.journey.account_ids}

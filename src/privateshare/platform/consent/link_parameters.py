@@ -1,0 +1,71 @@
+"""What an app says in the query of a consent page's URL. Protocol 8.2."""
+
+import json
+import re
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
+from starlette.datastructures import QueryParams
+
+from privateshare.errors import InvalidRequest
+
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # without control characters
+LANGUAGE = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,3}")
+
+
+class SourcesScope(BaseModel):
+    """Which sources to offer: those that hold any of these data types, of this type of organization."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    data_type: list[Annotated[Text, Field(max_length=100)]] = Field(default=[], max_length=100)
+    organization_type: Text | None = Field(default=None, max_length=100)
+
+
+class LinkParameters(BaseModel):
+    """The query of protocol 8.2. What is missing has the default, and what is unknown is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    service: int | None = None
+    source_type: str = Field(default="pull", pattern="^(pull|push)$")
+    sample_data_set: Text | None = Field(default=None, max_length=100)
+    sample_data_auto_onboard: bool = False
+    lng: Text | None = Field(default=None, max_length=35)
+    include_sample_data_only_sources: bool = False
+    storage_ref: Text | None = Field(default=None, max_length=200)
+    account_ref: Text | None = Field(default=None, max_length=200)
+    trigger_query: bool = True
+    sources_scope: SourcesScope | None = None
+    callback: Text | None = Field(default=None, max_length=2000)
+
+    @field_validator("sources_scope", mode="before")
+    @classmethod
+    def _decode(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        text = unquote(value) if value.startswith("%") else value  # encoded twice, decoded once so far
+        try:
+            return json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+
+    def to_row(self) -> dict[str, Any]:
+        """Give what is kept of them; `Parameters.model_validate` reads it back."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def is_language(text: str) -> bool:
+    """Tell whether a text could name a language, such as `de` or `pt-BR`."""
+    return LANGUAGE.fullmatch(text) is not None
+
+
+def read_parameters(query: QueryParams) -> LinkParameters:
+    """Read the parameters of a link's query. Raises InvalidRequest, naming those that make no sense."""
+    try:
+        return LinkParameters.model_validate({name: value for name, value in query.items() if value != ""})
+    except ValidationError as error:
+        names = {str(item["loc"][0]) for item in error.errors()}
+        raise InvalidRequest(f"The link has a wrong value in {', '.join(sorted(names))}") from error

@@ -1,0 +1,99 @@
+"""Which page comes next on a journey."""
+
+from privateshare.errors import NotFound
+from privateshare.platform.consent import connections, outcome, shareable_accounts
+from privateshare.platform.consent.app_redirect import Failure
+from privateshare.platform.consent.source_choice import allowed_sources, asks_for_sources, source_on_device
+from privateshare.platform.consent.visit import REVIEWED, Visit, require_kind
+from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.library.accounts import library_accounts
+from privateshare.sources.contract import Source
+from privateshare.sources.failures import LeftOut
+
+DEFAULT_SAMPLE = "default"
+
+
+async def first_page(visit: Visit) -> str:
+    """Say where a journey begins, which writes nothing. Protocol 8.1, 8.2."""
+    if visit.journey.kind == "revoke":
+        return visit.address("withdraw")
+    if (account := await the_account(visit)) is not None:
+        return visit.address(f"connect/{account.source_id}")
+    asks_for_none = not asks_for_sources(visit.contract, visit.parameters)
+    if visit.journey.kind == "user-reauth" or (visit.journey.kind == "authorize" and asks_for_none):
+        return visit.address("consent")
+    if source_on_device(visit.contract, visit.parameters, visit.now) is not None:
+        return visit.address("consent" if visit.journey.kind == "authorize" else "begin")
+    sources = allowed_sources(visit.contract, visit.parameters, visit.now)
+    service = visit.parameters.service
+    if not sources or (service is not None and service not in sources):
+        return visit.destination.failure(Failure.INITIALIZE_CHECK_FAIL)
+    if service is not None and await connects_samples_alone(visit):
+        has_sample = _wanted_sample(visit, sources[service]) is not None
+        return visit.address("begin") if has_sample else visit.destination.failure(Failure.ONBOARD_ERROR)
+    if visit.journey.kind == "authorize" and await _has_what_is_asked_for(visit, service):
+        return visit.address("consent")
+    return visit.address("source" if service is None else f"connect/{service}")
+
+
+async def after_connecting(visit: Visit, account: AccountRow) -> str:
+    """Where a person goes who has connected an account."""
+    if visit.journey.kind in REVIEWED:
+        return visit.address("consent")
+    return await outcome.add_account(visit, account)
+
+
+async def after_uploading(visit: Visit, upload: connections.Upload, left_out: LeftOut) -> str:
+    """Where a person goes who has uploaded an archive; first to what was not read of it, if they see no other page."""
+    if visit.journey.kind not in REVIEWED and left_out.is_partial:
+        return visit.address(f"upload/{upload.archive.id}")
+    return await after_connecting(visit, upload.account)
+
+
+async def connects_samples_alone(visit: Visit) -> bool:
+    """Whether sample data is connected without asking: the app wants it, and no real data is in the library."""
+    if not visit.parameters.sample_data_auto_onboard:
+        return False
+    if visit.journey.library_id is None:
+        return True
+    accounts = await library_accounts(visit.db, visit.journey.library_id)
+    return all(account.sample is not None for account in accounts)
+
+
+async def onboard_sample(visit: Visit, source: Source) -> str:
+    """Connect and share sample data at once; return where the browser goes. Protocol 8.2, `sampleDataAutoOnboard`."""
+    wanted = _wanted_sample(visit, source)
+    if wanted is None:
+        return await outcome.fail(visit, Failure.ONBOARD_ERROR)
+    identity = await connections.identify_sample(source, wanted)
+    account = await connections.connect_sample(visit, source, identity, wanted)
+    if visit.journey.kind == "authorize":
+        return await outcome.accept(visit, [account])
+    return await outcome.add_account(visit, account)
+
+
+def _wanted_sample(visit: Visit, source: Source) -> str | None:
+    wanted = visit.parameters.sample_data_set or DEFAULT_SAMPLE
+    return wanted if wanted in {sample.id for sample in source.info.samples} else None
+
+
+async def offered_source(visit: Visit, source_id: int) -> Source:
+    """A source that may be connected on this journey. Raises NotFound."""
+    require_kind(visit, *REVIEWED, "onboard", "reauthorize")
+    source = allowed_sources(visit.contract, visit.parameters, visit.now).get(source_id)
+    account = await the_account(visit)
+    if source is None or (account is not None and account.source_id != source_id):
+        raise NotFound("The app does not ask for this source")
+    return source
+
+
+async def the_account(visit: Visit) -> AccountRow | None:
+    """The account that this journey is about, if it is about one. Protocol 7.3, 7.4."""
+    if visit.journey.account_id is None:
+        return None
+    return await visit.db.get(AccountRow, (visit.journey.library_id, visit.journey.account_id))
+
+
+async def _has_what_is_asked_for(visit: Visit, service: int | None) -> bool:
+    shareable = await shareable_accounts.shareable_accounts(visit)
+    return any(service in (None, entry.account.source_id) for entry in shareable)

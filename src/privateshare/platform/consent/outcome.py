@@ -1,0 +1,150 @@
+"""How a journey ends: with consent, with a refusal, or with an error; and back to the app. Protocol 8.3, 8.4."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.consent.app_redirect import Failure
+from privateshare.platform.consent.visit import Visit
+from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
+from privateshare.platform.grants.consents import add_consent_accounts, give_consent
+from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
+from privateshare.platform.grants.references import take_reference
+from privateshare.platform.grants.tokens import issue_code
+from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.wrapping import open_value, seal_value
+from privateshare.platform.library.archives import agree_to_archives
+from privateshare.platform.library.credentials import open_token, revoke_token
+from privateshare.platform.library.erasure import undo_journey, withdraw_access
+from privateshare.platform.library.libraries import OpenLibrary, create_library, hold_library, open_library
+from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.sync.sessions import end_session, start_session
+
+OUTCOME = "journey outcome"
+
+
+async def journey_library(visit: Visit) -> OpenLibrary:
+    """The library of the person on this journey; a person who is new gets one, which is theirs once they consent.
+
+    It is kept from being erased until the transaction ends.
+    """
+    if visit.journey.library_id is not None:
+        await hold_library(visit.db, visit.journey.library_id)
+        return await open_library(visit.db, visit.platform, visit.journey.library_id)
+    library = await create_library(visit.db, visit.platform)
+    visit.journey.library_id, visit.journey.provisional = library.id, True
+    return library
+
+
+async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
+    """Records that the person agrees, for these accounts, and starts the app's session; where the browser goes."""
+    library = await journey_library(visit)
+    consent = await give_consent(visit.db, visit.contract, library.id, [account.id for account in accounts], visit.now)
+    await _tie_storage(visit, library.id)
+    await agree_to_archives(visit.db, visit.journey)
+    await _start_reading(visit, consent)
+    lifetime = visit.platform.settings.code_lifetime
+    code = await issue_code(visit.db, consent, visit.journey.challenge or "", visit.now, lifetime)
+    reference = _new_reference(visit, accounts)
+    visit.journey.provisional, visit.journey.consent_id = False, consent.id
+    postbox = await create_postbox(visit.db, library, consent) if wants_postbox(visit.contract) else None
+    return _finish(visit, visit.destination.success(code=code, account_reference=reference, postbox=postbox))
+
+
+async def _tie_storage(visit: Visit, library_id: UUID) -> None:
+    """Makes the storage that the app prepared this person's. Protocol 11.1."""
+    handle = visit.parameters.storage_ref
+    if handle is None:
+        return
+    storage_id = await take_reference(visit.db, visit.contract.id, "cloudId", handle, visit.now)
+    if storage_id is not None:
+        await tie_storage(visit.db, visit.contract, storage_id, library_id)
+
+
+async def add_account(visit: Visit, account: AccountRow | None) -> str:
+    """Lets the app see one more account, as the person agreed before; where the browser goes. No code: protocol 8.3.
+
+    None if what was added is on the person's device.
+    """
+    consent = await visit.db.get(ConsentRow, visit.journey.consent_id) if visit.journey.consent_id else None
+    if consent is None or consent.revoked_at is not None or (consent.expires_at or visit.now) < visit.now:
+        return await abandon(visit, Failure.ONBOARD_ERROR)
+    await add_consent_accounts(visit.db, consent, [account.id] if account else [])
+    await agree_to_archives(visit.db, visit.journey)
+    await _start_reading(visit, consent)
+    return _finish(visit, visit.destination.success(account_reference=account.reference if account else None))
+
+
+async def withdraw(visit: Visit, account: AccountRow) -> str:
+    """Gives up the platform's access to an account's source; where the browser goes. Protocol 7.4.
+
+    What lets the platform in is forgotten in any case. The app is told of a failure if the source could not be told:
+    there, the permission may stand until it ends by itself.
+    """
+    told, library = True, await journey_library(visit)
+    await visit.db.refresh(account, with_for_update={"key_share": True})  # whoever renews its token comes first
+    if account.sealed_credentials is not None:
+        told = await revoke_token(account.source_id, open_token(library, account.id, account.sealed_credentials))
+    await withdraw_access(visit.db, visit.platform, account)
+    return _finish(visit, visit.destination.withdrawal(None if told else Failure.SERVER_ERROR))
+
+
+async def abandon(visit: Visit, failure: Failure) -> str:
+    """Ends the journey as if it had not been; where the browser goes. Protocol 8.4."""
+    await visit.db.flush()
+    await undo_journey(visit.db, visit.platform, visit.journey)
+    if visit.journey.provisional:
+        visit.journey.library_id, visit.journey.provisional = None, False
+    return await fail(visit, failure)
+
+
+async def fail(visit: Visit, failure: Failure) -> str:
+    """End the journey, and the session that waited for it; return where the browser goes to tell the app why."""
+    await end_session(visit.db, visit.journey.session_id, failure)
+    return _finish(visit, visit.destination.failure(failure))
+
+
+async def usable_outcome(visit: Visit) -> str | None:
+    """Where this journey's browser went when it ended, to go there once more; None if its code was used meanwhile.
+
+    It is for a person who pressed twice. The same code must not reach the app again after it was used: a second use
+    revokes what the first issued (protocol 4.2).
+    """
+    if visit.journey.sealed_outcome is None:
+        return None
+    key = visit.key(OUTCOME)
+    address = open_value(key, OUTCOME, visit.journey.id, visit.journey.sealed_outcome).decode()
+    code = parse_qs(urlsplit(address).query).get("code", [""])[-1]
+    return address if not code or await _is_unused(visit.db, code, visit.now) else None
+
+
+async def _start_reading(visit: Visit, consent: ConsentRow) -> None:
+    """Starts the session that waited for this consent; with `triggerQuery=false` it stays for the app to trigger."""
+    session = await visit.db.get(SessionRow, visit.journey.session_id) if visit.journey.session_id else None
+    if session is None or session.expires_at <= visit.now or visit.contract.kind == "write":
+        return
+    if not visit.parameters.trigger_query:
+        session.options = session.options | {"sourceFetch": False}
+    await start_session(visit.db, visit.platform, session, consent, visit.now)
+
+
+def _new_reference(visit: Visit, accounts: Sequence[AccountRow]) -> str | None:
+    """The account connected last on this journey, if the person shares it."""
+    references = {str(account.id): account.reference for account in accounts}
+    connected = [references[id_] for id_ in visit.journey.account_ids if id_ in references]
+    return connected[-1] if connected else None
+
+
+def _finish(visit: Visit, address: str) -> str:
+    visit.journey.finished_at = visit.now
+    visit.journey.sealed_outcome = seal_value(visit.key(OUTCOME), OUTCOME, visit.journey.id, address.encode())
+    return address
+
+
+async def _is_unused(db: AsyncSession, code: str, now: datetime) -> bool:
+    row = await db.scalar(select(AuthorizationCodeRow).where(AuthorizationCodeRow.code_hash == digest(code)))
+    return row is not None and row.used_at is None and row.expires_at > now

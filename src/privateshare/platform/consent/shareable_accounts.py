@@ -1,0 +1,107 @@
+"""What a person may share: their accounts, and what of each the contract would get."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from privateshare.platform.consent.connections import connected_here
+from privateshare.platform.consent.source_choice import asks_for_sources, contract_reach, shared_kinds
+from privateshare.platform.consent.upload_notes import UploadNote, upload_note
+from privateshare.platform.consent.visit import Visit
+from privateshare.platform.db.tables import AccountRow, ConsentAccountRow
+from privateshare.platform.grants.consents import live_consent
+from privateshare.platform.library.accounts import display_name, library_accounts
+from privateshare.platform.library.archives import archives_of_journey, left_out_of
+from privateshare.platform.library.libraries import OpenLibrary, open_library
+from privateshare.sources.registry import all_sources
+
+MAX_KINDS = 6  # of those named beside an account; all are named above
+
+
+@dataclass(frozen=True, slots=True)
+class ShareableAccount:
+    """An account on the consent page. `kinds` are those that the app would get of it; none if it would write there."""
+
+    account: AccountRow
+    source: str
+    owner: str
+    kinds: str
+    sample: bool
+    ticked: bool
+    uploads: Sequence[UploadNote] = ()
+
+
+async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
+    """The person's accounts that hold something the contract asks for, or take what it sends, oldest first."""
+    if visit.journey.library_id is None or visit.contract.kind == "read-raw":
+        return []
+    accounts = await library_accounts(visit.db, visit.journey.library_id)
+    library = await open_library(visit.db, visit.platform, visit.journey.library_id)
+    ticked, uploads = await _ticked(visit), await _uploads(visit, library)
+    reach = contract_reach(visit.contract, visit.now)
+    found = []
+    for account in accounts:
+        source = all_sources().get(account.source_id)  # None if the operator took it away
+        if source is None:
+            continue
+        kinds = shared_kinds(reach, source.info) if visit.contract.kind == "read" else []
+        if not kinds and not (source.info.takes and _may_be_written_to(visit, account, ticked)):
+            continue
+        named = [visit.words.object_type(kind) for kind in kinds[:MAX_KINDS]] + ["…"] * (len(kinds) > MAX_KINDS)
+        found.append(
+            ShareableAccount(
+                account,
+                visit.words.source(account.source_id),
+                owner_of(visit, account, library),
+                " · ".join(named),
+                account.sample is not None,
+                ticked is None or account.id in ticked,
+                uploads.get(account.id, []),
+            )
+        )
+    return found
+
+
+async def _uploads(visit: Visit, library: OpenLibrary) -> dict[UUID, list[UploadNote]]:
+    """What the person uploaded on this journey, by account."""
+    found: dict[UUID, list[UploadNote]] = {}
+    for archive in await archives_of_journey(visit.db, visit.journey):
+        note = upload_note(visit.words, archive.id, left_out_of(archive, library))
+        found.setdefault(archive.account_id, []).append(note)
+    return found
+
+
+def _may_be_written_to(visit: Visit, account: AccountRow, shared: set[UUID] | None) -> bool:
+    """Whether a contract that writes is about this account: the link says so, or the person agreed to it before."""
+    asked = asks_for_sources(visit.contract, visit.parameters)
+    return visit.contract.kind == "write" and (asked or account.id in (shared or ()))
+
+
+def owner_of(visit: Visit, account: AccountRow, library: OpenLibrary) -> str:
+    """Whose account it is, or which sample data set."""
+    if account.sample is not None:
+        samples = {sample.id: sample.name for sample in all_sources()[account.source_id].info.samples}
+        return visit.words.say(samples.get(account.sample, account.sample))
+    return display_name(account, library) or ""
+
+
+async def _ticked(visit: Visit) -> set[UUID] | None:
+    """Which accounts are ticked at first: those shared so far and those connected now; None for all.
+
+    A person who left one out before is not asked to notice that it came back.
+    """
+    assert visit.journey.library_id is not None
+    consent = await live_consent(visit.db, visit.contract.id, visit.journey.library_id, visit.now)
+    if consent is None:
+        return None
+    shared = await visit.db.scalars(
+        select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
+    )
+    return set(shared) | connected_here(visit)
+
+
+def chosen_accounts(shareable: Sequence[ShareableAccount], chosen: Sequence[str]) -> list[AccountRow]:
+    """The accounts that the person ticked: of theirs, and of those the contract may see."""
+    return [entry.account for entry in shareable if str(entry.account.id) in chosen]

@@ -1,0 +1,123 @@
+"""The sources that a person may connect for a contract."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from privateshare.platform.consent.link_parameters import LinkParameters
+from privateshare.platform.consent.sources_scope import in_sources_scope
+from privateshare.platform.consent.translation import Translator
+from privateshare.platform.db.tables import ContractRow
+from privateshare.protocol.catalogue import SourceType, catalogue
+from privateshare.protocol.scope import Kind, Reach, reach_of_contract
+from privateshare.sources.contract import Source, SourceInfo
+from privateshare.sources.registry import all_sources, listed_sources
+
+ON_DEVICE = frozenset({260})  # Apple Health: iOS apps read it on the person's phone, and nothing of it comes here
+MAX_SHOWN = 60  # of a picker's tiles; more are found by searching
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A source in the picker."""
+
+    id: int
+    name: str
+    only_samples: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TileGroup:
+    """The sources of one service group."""
+
+    name: str
+    tiles: Sequence[Tile]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePicker:
+    """What the picker shows; `left_out` more would be found by searching."""
+
+    groups: Sequence[TileGroup]
+    left_out: int
+
+
+def contract_reach(contract: ContractRow, now: datetime) -> Reach:
+    """What a contract may read."""
+    return reach_of_contract(contract.document, now)
+
+
+def shared_kinds(reach: Reach, info: SourceInfo) -> list[int]:
+    """The object types of a source that lie within reach."""
+    kinds = (Kind(info.service_group, info.service_type, int(object_type)) for object_type in info.object_types)
+    return [kind.object_type for kind in kinds if kind.object_type is not None and reach.allows_kind(kind)]
+
+
+def asks_for_sources(contract: ContractRow, parameters: LinkParameters) -> bool:
+    """Whether a person is asked to connect sources: to read from, or on a link that says so to push to."""
+    return contract.kind == "read" or (contract.kind == "write" and parameters.source_type == "push")
+
+
+def allowed_sources(contract: ContractRow, parameters: LinkParameters, now: datetime) -> dict[int, Source]:
+    """The sources, by id, that this contract may ask for and this link offers. Protocol 8.2.
+
+    Of those that an app writes to only their taking it matters: what it reads, contracts that read say.
+    """
+    writes = contract.kind == "write"
+    reach = contract_reach(contract, now)
+    wanted = SourceType.PUSH if writes else SourceType[parameters.source_type.upper()]
+    listed = listed_sources()
+    samples_do = (
+        parameters.include_sample_data_only_sources
+        or parameters.sample_data_auto_onboard
+        or parameters.sample_data_set is not None
+    )
+    return {
+        id_: source
+        for id_, source in all_sources().items()
+        if wanted in listed[id_].types
+        and (source.info.has_own_data or samples_do)
+        and _is_asked_for(source.info, reach, parameters, writes=writes)
+    }
+
+
+def _is_asked_for(info: SourceInfo, reach: Reach, parameters: LinkParameters, *, writes: bool) -> bool:
+    if writes:
+        return bool(info.takes)
+    kinds = shared_kinds(reach, info)
+    scope = parameters.sources_scope if parameters.service is None else None  # it is about what the picker shows
+    return bool(kinds) and in_sources_scope(scope, info.service_group, kinds)
+
+
+def source_on_device(contract: ContractRow, parameters: LinkParameters, now: datetime) -> int | None:
+    """The link's source, if the app itself reads it on the person's device and the contract allows that; else None."""
+    service = parameters.service
+    if contract.kind != "read" or service is None or service not in ON_DEVICE:
+        return None
+    source, reach = catalogue().sources[service], contract_reach(contract, now)
+    kinds = (
+        Kind(group, source.service_type, entry.id)
+        for group in source.groups
+        for entry in catalogue().object_types_of_group(group)
+    )
+    return service if any(reach.allows_kind(kind) for kind in kinds) else None
+
+
+def picker(sources: dict[int, Source], search: str, words: Translator) -> SourcePicker:
+    """The tiles of these sources whose names hold what is searched for, by group and name."""
+    found = sorted(_matching(sources, search, words), key=lambda pair: (pair[0], pair[1].name.casefold()))
+    shown = found[:MAX_SHOWN]
+    groups = dict.fromkeys(group for group, _ in shown)
+    return SourcePicker(
+        [TileGroup(words.group(group), [tile for owner, tile in shown if owner == group]) for group in groups],
+        len(found) - len(shown),
+    )
+
+
+def _matching(sources: dict[int, Source], search: str, words: Translator) -> Iterator[tuple[int, Tile]]:
+    wanted = search.casefold().split()
+    for id_, source in sources.items():
+        name = words.source(id_)
+        told = f"{name} {words.group(source.info.service_group)}".casefold()
+        if all(word in told for word in wanted):
+            yield source.info.service_group, Tile(id_, name, not source.info.has_own_data)

@@ -1,0 +1,1 @@
+"""The job queue: how work is put off until a worker takes it."""

@@ -1,0 +1,108 @@
+"""The keys that the platform signs answers with. Protocol 3."""
+
+from collections.abc import Mapping, Sequence
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.errors import ConfigurationError
+from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.db.tables import SigningKeyRow
+from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.keys.wrapping import MasterKey, load_master_key
+from privateshare.platform.operating.settings import Settings
+from privateshare.protocol import jwt
+
+KEY_BITS = 2048
+PURPOSE = "signing key"
+_LOCK = 0x70736B  # any number that nothing else locks
+
+
+class Signer:
+    """Signs answers with the key that was the newest when the process began."""
+
+    def __init__(self, kid: str, key: RSAPrivateKey) -> None:
+        self._kid, self._key = kid, key
+
+    def __repr__(self) -> str:
+        return f"<Signer {self._kid}>"
+
+    def sign(self, claims: Mapping[str, object], api: str) -> str:
+        """The `token` of an answer; `api` is the API's address as the client reached it. Protocol 3.1."""
+        return jwt.sign(self._key, claims, kid=self._kid, jku=f"{api}jwks/oauth")
+
+
+async def key_set(db: AsyncSession) -> dict[str, list[dict[str, str]]]:
+    """The key set of protocol 3.2: every key that something live may be signed with, the newest first."""
+    rows = await db.scalars(select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()))
+    return {"keys": [jwt.key_set_entry(jwt.load_public_key(row.public_key), row.kid) for row in rows]}
+
+
+async def check_master_key(db: AsyncSession, settings: Settings) -> None:
+    """Check that the settings have the key that this database was sealed with, if anything is sealed in it.
+
+    The database may have no tables yet. Raises ConfigurationError if the key is missing or another one.
+    """
+    sealed = await _sealed_keys(db)
+    if sealed:
+        _check_opens(load_master_key(settings), sealed)
+
+
+async def open_master_key(db: AsyncSession, settings: Settings) -> MasterKey:
+    """Load the master key of a database; a database in which nothing is sealed yet may get a new one.
+
+    Raises ConfigurationError if the key is missing, or another one than this database was sealed with.
+    """
+    await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})  # two first starts make one key
+    sealed = await _sealed_keys(db)
+    master_key = load_master_key(settings, create=not sealed)
+    _check_opens(master_key, sealed)
+    return master_key
+
+
+def _check_opens(master_key: MasterKey, sealed: Sequence[tuple[str, bytes]]) -> None:
+    for kid, value in sealed:
+        try:
+            master_key.open(PURPOSE, kid, value)
+        except SealBroken as error:
+            raise ConfigurationError(
+                "the master key is not the one that this database was sealed with; nothing was changed",
+                hint="Use the master key of this database; if it was changed once, list the older keys after it",
+            ) from error
+
+
+async def _sealed_keys(db: AsyncSession) -> Sequence[tuple[str, bytes]]:
+    """Return the signing keys, each sealed with the master key of its time: every database in use has one."""
+    if await db.scalar(text("SELECT to_regclass('signing_keys')")) is None:
+        return []
+    rows = await db.execute(select(SigningKeyRow.kid, SigningKeyRow.sealed_private_key))
+    return [(kid, value) for kid, value in rows]
+
+
+async def load_signer(db: AsyncSession, master_key: MasterKey) -> Signer:
+    """The platform's signer; makes its first key when there is none yet."""
+    await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    newest = select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()).limit(1)
+    current = await db.scalar(newest) or await rotate_signing_key(db, master_key)
+    pem = master_key.open(PURPOSE, current.kid, current.sealed_private_key)
+    return Signer(current.kid, jwt.load_private_key(pem, ours=True))
+
+
+async def database_name(db: AsyncSession) -> str:
+    """Give what names this database and no other: the id of its first signing key, which stays."""
+    return (await db.scalars(select(SigningKeyRow.kid).order_by(SigningKeyRow.created_at).limit(1))).one()
+
+
+async def rotate_signing_key(db: AsyncSession, master_key: MasterKey) -> SigningKeyRow:
+    """A new key that answers are signed with from now on; the older ones stay listed. Protocol 3.2."""
+    key = generate_private_key(65537, KEY_BITS)
+    kid = new_id()
+    row = SigningKeyRow(
+        kid=kid,
+        sealed_private_key=master_key.seal(PURPOSE, kid, jwt.private_pem(key).encode()),
+        public_key=jwt.public_pem(key.public_key()),
+    )
+    db.add(row)
+    await db.flush()
+    return row

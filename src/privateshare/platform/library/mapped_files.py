@@ -1,0 +1,210 @@
+"""Mapped files: objects merged into whole files, each of one type, one account, one month. Protocol 6.6."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.blobs.sealed import check_ends, put_sealed, read_sealed
+from privateshare.platform.blobs.store import BlobStore
+from privateshare.platform.db.tables import AccountRow, DoomedBlobRow, FileRow
+from privateshare.platform.library.encoding import array_texts, at_rest, fingerprint, json_array, plain
+from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
+from privateshare.platform.library.object_buffer import Slot
+from privateshare.platform.library.origins import pack_origins, unpack_origins
+from privateshare.protocol.window import ALL_TIME, Window, hull
+from privateshare.sources.contract import JsonObject, ObjectSchema
+from privateshare.sources.entries import Entry, entry_of, kept_mark
+from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
+
+MAX_OBJECTS = 20_000  # in one file; a slot with more has several
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file whose new content is in the blob store, and not yet in the database."""
+
+    part: int
+    object_count: int
+    blob: str
+    size: int
+    sealed_sha256: bytes
+    sealed_dates: bytes | None
+    sealed_origins: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class MappedFiles:
+    """Where a library's files are written and read."""
+
+    blobs: BlobStore
+    library: OpenLibrary
+
+    def write_slot(
+        self,
+        account_id: UUID,
+        schema: ObjectSchema,
+        existing: Sequence[FileRow],
+        entries: Iterable[Entry],
+        keeps: Callable[[Entry], bool] = lambda _: True,
+    ) -> list[WrittenFile]:
+        """Merge objects into a slot's files. Blocks.
+
+        Args:
+            account_id: The account that the slot is of.
+            schema: What the objects follow.
+            existing: The slot's files.
+            entries: The objects that came.
+            keeps: Tells which objects stay of those that are in the files.
+
+        Returns:
+            The files whose content changed. One whose objects all went is empty.
+        """
+        account = self.library.account(account_id)
+        kept = (entry for file in existing for entry in self.entries(schema, file) if keeps(entry))
+        merged = {(entry.entity_id, entry.content): entry for entry in kept}
+        for entry in entries:
+            key = (entry.entity_id, entry.content)
+            merged[key] = _with_origin(entry, merged.get(key))
+        ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id, entry.content))
+        parts = [ordered[start : start + MAX_OBJECTS] for start in range(0, len(ordered), MAX_OBJECTS)]
+        parts += [[] for _ in range(len(parts), max((file.part for file in existing), default=0))]
+        known = {file.part: self.sha256(file) for file in existing}
+        return [
+            self._write(account, part, data, entries)
+            for part, entries in enumerate(parts, start=1)
+            if fingerprint(data := json_array(entry.data for entry in entries)) != known.get(part)
+        ]
+
+    def kept(self, file: FileRow) -> Iterator[bytes]:
+        """A file's bytes as they are kept: zstd. Raises UnreadableBlob, KeyLost, AccountGone."""
+        key = self.library.account(file.account_id).key
+        return read_sealed(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
+
+    def check_ends(self, file: FileRow) -> None:
+        """Check that a file is whole as far as its ends tell. Raises UnreadableBlob."""
+        key = self.library.account(file.account_id).key
+        check_ends(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
+
+    def sha256(self, file: FileRow) -> str:
+        """The hash of a file's plain JSON, which is sealed too: it would confirm a guess of what is in it."""
+        return self.library.account(file.account_id).open(FILE_HASH, file.blob, file.sealed_sha256).decode()
+
+    def window(self, file: FileRow) -> Window | None:
+        """Return a stretch of time in which everything in a file lies that has a date; None if nothing has."""
+        if file.sealed_dates is None:  # written before dates were noted
+            return ALL_TIME
+        dates = orjson.loads(self.library.account(file.account_id).open(FILE_DATES, file.blob, file.sealed_dates))
+        return None if dates is None else Window(*dates)
+
+    def texts(self, file: FileRow) -> list[bytes]:
+        """A file's objects as they are kept, with every digit of their numbers."""
+        return array_texts(b"".join(plain(self.kept(file))))
+
+    def objects(self, file: FileRow) -> list[JsonObject]:
+        """A file's objects. Raises UnreadableBlob."""
+        return [orjson.loads(text) for text in self.texts(file)]
+
+    def entries(self, schema: ObjectSchema, file: FileRow) -> Iterator[Entry]:
+        """Yield a file's objects as entries, with what is known of where they are from."""
+        for text, origin in zip(self.texts(file), self._origins(file), strict=False):
+            thing = orjson.loads(text)
+            yield entry_of(schema, thing, text, kept_mark(schema, thing, origin))
+
+    def _origins(self, file: FileRow) -> Iterable[Origin]:
+        if file.sealed_origins is None:
+            return repeat(UNKNOWN_ORIGIN)
+        return unpack_origins(self.library.account(file.account_id).open(FILE_ORIGINS, file.blob, file.sealed_origins))
+
+    def _write(self, account: OpenAccount, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
+        blob = self.library.blob(f"file/{uuid4()}")
+        put_sealed(self.blobs, blob, account.key.value, self.library.blob_context(blob), [at_rest(data)])
+        window, origins = _window_of(entries), pack_origins([_origin_of(entry) for entry in entries])
+        dates = None if window is None else [window.start, window.end]
+        return WrittenFile(
+            part,
+            len(entries),
+            blob,
+            len(data),
+            account.seal(FILE_HASH, blob, fingerprint(data).encode()),
+            account.seal(FILE_DATES, blob, orjson.dumps(dates)),
+            account.seal(FILE_ORIGINS, blob, origins) if origins is not None else None,
+        )
+
+
+def _window_of(entries: Sequence[Entry]) -> Window | None:
+    """Return the window of a file. Of one where only some have dates it is all time, so that each is looked at."""
+    windows = [entry.window for entry in entries]
+    dated = [window for window in windows if window is not None]
+    return hull(dated) if len(dated) in (0, len(windows)) else ALL_TIME
+
+
+def _origin_of(entry: Entry) -> Origin:
+    return entry.mark.origin if entry.mark is not None else UNKNOWN_ORIGIN
+
+
+def _with_origin(entry: Entry, kept: Entry | None) -> Entry:
+    """Return an object with what is known of where it is from, by the one that is the same in the library too."""
+    is_unknown = _origin_of(entry) == UNKNOWN_ORIGIN
+    return kept if kept is not None and is_unknown else entry
+
+
+async def slot_files(db: AsyncSession, account: AccountRow, slot: Slot) -> list[FileRow]:
+    """The files of a slot, first part first."""
+    query = select(FileRow).where(
+        FileRow.library_id == account.library_id,
+        FileRow.account_id == account.id,
+        FileRow.object_type == slot.object_type,
+        FileRow.month == (slot.month or None),
+    )
+    return list(await db.scalars(query.order_by(FileRow.part)))
+
+
+async def files_of_type(db: AsyncSession, account: AccountRow, object_type: int) -> list[FileRow]:
+    """Return an account's files of one object type."""
+    query = select(FileRow).where(
+        FileRow.library_id == account.library_id, FileRow.account_id == account.id, FileRow.object_type == object_type
+    )
+    return list(await db.scalars(query))
+
+
+async def record_files(
+    db: AsyncSession, account: AccountRow, slot: Slot, schema: ObjectSchema, written: Sequence[WrittenFile]
+) -> None:
+    """Makes written files the current ones; `updated_at` grows. What they replace is doomed."""
+    current = {file.part: file for file in await slot_files(db, account, slot)}
+    for new in written:
+        file = current.get(new.part)
+        if file is None:
+            file = _new_file(account, slot, schema, new.part)
+            db.add(file)
+        else:
+            db.add(DoomedBlobRow(key=file.blob))
+        file.updated_at = max(int(time.time() * 1000), (file.updated_at or 0) + 1)
+        file.object_count, file.blob, file.size = new.object_count, new.blob, new.size
+        file.sealed_sha256, file.sealed_dates = new.sealed_sha256, new.sealed_dates
+        file.sealed_origins = new.sealed_origins
+    await db.flush()
+
+
+def _new_file(account: AccountRow, slot: Slot, schema: ObjectSchema, part: int) -> FileRow:
+    dated = f"_D{slot.month}" if slot.month else ""
+    name = f"18_{account.service_group}_{account.service_type}_{account.number}_{slot.object_type}{dated}_{part}.json"
+    return FileRow(
+        library_id=account.library_id,
+        account_id=account.id,
+        name=name,
+        service_group=account.service_group,
+        service_type=account.service_type,
+        object_type=slot.object_type,
+        month=slot.month or None,
+        part=part,
+        schema_standard=schema.standard,
+        schema_version=schema.version,
+        updated_at=0,
+    )

@@ -1,0 +1,1 @@
+"""What a person takes along: the portability report, and what was fetched for MedMij."""

@@ -1,0 +1,50 @@
+"""Periodic tasks by a clock that jumps."""
+
+from procrastinate import App
+from procrastinate.periodic import PeriodicRegistry
+from procrastinate.testing import InMemoryConnector
+
+from privateshare.platform.jobs.queue import SteadyDeferrer
+
+NOON = 1_790_000_000.0  # a time whose seconds are a multiple of 15
+YEAR = 400 * 86_400
+
+
+def deferrer() -> SteadyDeferrer:
+    """One with a task every 15 seconds."""
+    app, registry = App(connector=InMemoryConnector()), PeriodicRegistry()  # type: ignore[no-untyped-call]
+
+    @app.task(name="often")
+    async def often(timestamp: int) -> None:
+        del timestamp
+
+    registry.register_task(task=often, cron="* * * * * */15", periodic_id="", configure_kwargs={})
+    return SteadyDeferrer(registry)
+
+
+def due(steady: SteadyDeferrer, at: float) -> int:
+    return len(list(steady.get_previous_tasks(at)))
+
+
+def test_each_time_is_deferred_once() -> None:
+    """A task is due every 15 seconds, also if some were slept through."""
+    steady = deferrer()
+    assert due(steady, NOON) == 1
+    assert due(steady, NOON + 1) == 0
+    assert due(steady, NOON + 60) == 4
+
+
+def test_a_jump_ahead_is_not_made_up_for() -> None:
+    """It would be two million jobs at once."""
+    steady = deferrer()
+    due(steady, NOON)
+    assert due(steady, NOON + YEAR) <= 1
+    assert due(steady, NOON + YEAR + 30) == 2
+
+
+def test_a_clock_that_is_set_back_goes_on() -> None:
+    """What was deferred for a time to come does not stop what is due now."""
+    steady = deferrer()
+    due(steady, NOON + YEAR)
+    assert due(steady, NOON) == 1
+    assert due(steady, NOON + 30) == 2

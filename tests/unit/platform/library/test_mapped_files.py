@@ -1,0 +1,312 @@
+"""Objects on their way into files, and out again."""
+
+import gzip
+import io
+import json
+import tracemalloc
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+import brotli
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privateshare.platform.blobs.cloud import CloudBlobs
+from privateshare.platform.blobs.sealed import UnreadableBlob
+from privateshare.platform.db.tables import FileRow
+from privateshare.platform.keys.wrapping import new_data_key
+from privateshare.platform.library import mapped_files
+from privateshare.platform.library.encoding import array_texts, at_rest, compressed, delivered, json_array, plain
+from privateshare.platform.library.libraries import AccountGone, KeyLost, OpenLibrary
+from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.merging import plan_merge
+from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
+from privateshare.protocol.messages import Compression
+from privateshare.protocol.object_time import month_of
+from privateshare.protocol.window import ALL_TIME, Window
+from privateshare.sources.contract import JsonObject, ObjectSchema
+from privateshare.sources.entries import Entry
+
+DIGIME, FHIR = ObjectSchema("digime", "1.0.0"), ObjectSchema("fhir", "4.0.1")
+DAY = 86_400_000
+PLAYS = 406
+ACCOUNT = uuid4()
+
+
+def thing(number: int, created: int | None = None, **more: Any) -> JsonObject:
+    return {"entityid": f"e{number}", "createddate": number * DAY if created is None else created, **more}
+
+
+# --- the spool ---
+
+
+@given(
+    numbers=st.lists(st.integers(0, 400), max_size=60),
+    max_memory=st.sampled_from([0, 300, 2_000, 10**9]),
+    text=st.text(max_size=30),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_spool_gives_back_what_it_took(numbers: list[int], max_memory: int, text: str) -> None:
+    """Slot by slot and in order, the same whether it fits into memory or not."""
+    given_things = [(PLAYS + n % 2, thing(n, note=f"{text} {position}")) for position, n in enumerate(numbers)]
+    expected: dict[int, list[JsonObject]] = {}
+    with ObjectBuffer(DIGIME, max_memory) as spool:
+        for object_type, one in given_things:
+            spool.add(object_type, one)
+            expected.setdefault(object_type, []).append(one)
+        slots = spool.slots()
+        assert slots == sorted(set(slots))
+        for slot in slots:
+            found = [json.loads(entry.data) for entry in spool.entries(slot)]
+            assert found == [json.loads(entry.data) for entry in spool.entries(slot)]
+            months = [one for one in expected[slot.object_type] if month(one) == slot.month]
+            assert found == months
+        assert sum(len(list(spool.entries(slot))) for slot in slots) == len(given_things)
+
+
+def month(one: JsonObject) -> int:
+    with ObjectBuffer(DIGIME) as spool:
+        spool.add(1, one)
+        return spool.slots()[0].month
+
+
+@pytest.mark.parametrize(
+    ("schema", "one", "expected"),
+    [
+        (DIGIME, thing(0), 197001),
+        (DIGIME, thing(40), 197002),
+        (DIGIME, {"entityid": "x"}, 0),
+        (DIGIME, thing(0, 10**18), 0),
+        (FHIR, {"resourceType": "Observation", "effectiveDateTime": "2026-03"}, 202603),
+        (FHIR, {"resourceType": "Patient"}, 0),
+    ],
+)
+def test_objects_go_into_the_slot_of_their_month(schema: ObjectSchema, one: JsonObject, expected: int) -> None:
+    """By when they happened, in UTC; undated ones go together."""
+    with ObjectBuffer(schema) as spool:
+        spool.add(7, one)
+        assert spool.slots() == [Slot(7, expected)]
+
+
+def test_what_is_spilled_is_not_readable() -> None:
+    """The spool's file holds nothing plain."""
+    with ObjectBuffer(DIGIME, max_memory=0) as spool:
+        spool.add(PLAYS, thing(1, note="a very private line"))
+        assert spool._file is not None
+        spool._file.seek(0)
+        on_disk = spool._file.read()
+        assert len(on_disk) > 50
+        assert b"private" not in on_disk
+        with pytest.raises(zstandard.ZstdError):
+            zstandard.decompress(on_disk)
+
+
+def test_what_waits_takes_the_memory_that_it_is_counted_with() -> None:
+    """The spool's bound on memory is one on real memory."""
+    things = [thing(number, note="x" * 300) for number in range(3000)]
+    tracemalloc.start()
+    try:
+        with ObjectBuffer(DIGIME) as spool:
+            for one in things:
+                spool.add(PLAYS, one)
+            assert tracemalloc.get_traced_memory()[0] < 1.5 * spool._bytes
+    finally:
+        tracemalloc.stop()
+
+
+# --- the shelf ---
+
+
+def slot_of(entry: Entry) -> Slot:
+    return Slot(PLAYS, month_of(entry.moment) or 0)
+
+
+@dataclass
+class Slots:
+    """A slot's files as the database would know them, written again and again. Whatever month it is of goes there."""
+
+    shelf: MappedFiles
+    mapped_files: list[FileRow]
+
+    def write(self, things: Iterable[JsonObject], schema: ObjectSchema = DIGIME) -> list[int]:
+        """The numbers of the parts that were written."""
+        with ObjectBuffer(schema) as spool:
+            for one in things:
+                spool.add(PLAYS, one)
+            merge = plan_merge(spool, PLAYS, lambda: ((slot_of(entry), entry) for entry in self.kept(schema)))
+            entries = [entry for slot in spool.slots() for entry in merge.entries(slot)]
+        written = self.shelf.write_slot(
+            ACCOUNT, schema, self.files, entries, lambda entry: merge.keeps(slot_of(entry), entry)
+        )
+        kept = {file.part: file for file in self.files}
+        for one in written:
+            kept[one.part] = FileRow(
+                account_id=ACCOUNT,
+                part=one.part,
+                blob=one.blob,
+                sealed_sha256=one.sealed_sha256,
+                sealed_dates=one.sealed_dates,
+                object_count=one.object_count,
+            )
+        self.files = [kept[part] for part in sorted(kept)]
+        return [one.part for one in written]
+
+    def kept(self, schema: ObjectSchema) -> Iterator[Entry]:
+        for file in self.files:
+            yield from self.shelf.entries(schema, file)
+
+    def objects(self) -> list[JsonObject]:
+        assert all(file.object_count == len(self.shelf.objects(file)) for file in self.files)
+        return [one for file in self.files for one in self.shelf.objects(file)]
+
+    def hashes(self) -> list[str]:
+        return [self.shelf.sha256(file) for file in self.files]
+
+    def blobs(self) -> set[str]:
+        return set(self.shelf.blobs.keys("library/"))
+
+
+@pytest.fixture
+def slot() -> Slots:
+    return Slots(MappedFiles(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"})), [])
+
+
+def test_objects_are_kept_in_the_order_of_time(slot: Slots) -> None:
+    """A new slot gets one file, with its objects sorted."""
+    assert slot.write([thing(3), thing(1), thing(2)]) == [1]
+    assert slot.objects() == [thing(1), thing(2), thing(3)]
+
+
+def test_a_later_object_replaces_an_earlier_one(slot: Slots) -> None:
+    """The same entity id again: the later one stays, whether it came in another sync or in the same."""
+    slot.write([thing(1, name="first"), thing(2), thing(1, name="second")])
+    assert slot.objects() == [thing(1, name="second"), thing(2)]
+    assert slot.write([thing(1, name="third"), thing(3)]) == [1]
+    assert slot.objects() == [thing(1, name="third"), thing(2), thing(3)]
+
+
+def test_the_same_again_writes_nothing(slot: Slots) -> None:
+    """A sync that brings nothing new leaves the files alone, and no new blob behind."""
+    slot.write([thing(1), thing(2)])
+    blobs = slot.blobs()
+    assert slot.write([thing(2), thing(1), thing(2)]) == []
+    assert slot.write([]) == []
+    assert slot.blobs() == blobs
+
+
+def test_a_large_slot_has_several_files(slot: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much for one file goes into parts; only those that changed are written again."""
+    monkeypatch.setattr(mapped_files, "MAX_OBJECTS", 10)
+    assert slot.write(thing(number) for number in range(25)) == [1, 2, 3]
+    assert slot.write([thing(12, name="changed"), thing(30)]) == [2, 3]
+    assert slot.write(thing(number) for number in range(31, 50)) == [3, 4, 5]
+    found = slot.objects()
+    assert [one["entityid"] for one in found] == [f"e{n}" for n in [*range(25), *range(30, 50)]]
+    assert found[12]["name"] == "changed"
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_merging_is_as_if_all_had_come_at_once(syncs: list[list[int]]) -> None:
+    """However objects are spread over syncs, the files end up the same."""
+    library = OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"})
+    bit_by_bit, at_once = (Slots(MappedFiles(CloudBlobs("memory:///"), library), []) for _ in range(2))
+    for numbers in syncs:
+        bit_by_bit.write(thing(number) for number in numbers)
+    at_once.write(thing(number) for numbers in syncs for number in numbers)
+    assert bit_by_bit.hashes() == at_once.hashes()
+    assert bit_by_bit.objects() == at_once.objects()
+
+
+def test_fhir_resources_are_merged_by_type_and_id(slot: Slots) -> None:
+    """Resources of different types may have the same id."""
+    one: JsonObject = {"resourceType": "Observation", "id": "1", "effectiveDateTime": "2026-01-02"}
+    other: JsonObject = {"resourceType": "Condition", "id": "1", "onsetDateTime": "2026-01-01"}
+    slot.write([one, other, one | {"status": "final"}], FHIR)
+    assert slot.objects() == [other, one | {"status": "final"}]
+
+
+@pytest.mark.parametrize(
+    ("things", "window"),
+    [
+        ([thing(9003), thing(9001), thing(9002)], Window(9001 * DAY, 9003 * DAY)),
+        ([thing(9001), thing(9002, enddate=9009 * DAY)], Window(9001 * DAY, 9009 * DAY)),
+        ([{"entityid": "undated"}], None),
+        ([{"entityid": "undated"}, thing(1)], ALL_TIME),  # each is to be looked at
+        ([{"entityid": "odd", "createddate": "soon"}, thing(1)], ALL_TIME),
+    ],
+)
+def test_a_file_knows_between_which_dates_its_objects_lie(
+    slot: Slots, things: list[JsonObject], window: Window | None
+) -> None:
+    """All of their dates, those of before included when it is written again."""
+    slot.write(things[:1])
+    slot.write(things[1:])
+    assert [slot.shelf.window(file) for file in slot.files] == [window]
+
+
+def test_files_are_sealed_for_their_library_and_place(slot: Slots) -> None:
+    """A file opens with its library's key and under its own name only, and its blob holds nothing plain."""
+    slot.write([thing(1, name="a very private line"), thing(2)])
+    (file,) = slot.files
+    raw = b"".join(slot.shelf.blobs.read(file.blob))
+    assert b"private" not in raw
+    stolen = file.blob.rsplit("/", 1)[0] + "/elsewhere"
+    writer = slot.shelf.blobs.writer(stolen)
+    writer.write(raw)
+    writer.commit()
+    with pytest.raises(UnreadableBlob):
+        slot.shelf.objects(FileRow(account_id=ACCOUNT, blob=stolen))
+    mine = slot.shelf.library
+    for key, keys in (
+        (new_data_key(), mine.account_keys),
+        (mine.key, {ACCOUNT: b"another"}),
+        (mine.key, {ACCOUNT: None}),
+    ):
+        stranger = replace(slot.shelf, library=OpenLibrary(mine.id, key, keys))
+        with pytest.raises(UnreadableBlob):
+            stranger.objects(file)
+    with pytest.raises(AccountGone):
+        replace(slot.shelf, library=OpenLibrary(mine.id, mine.key)).objects(file)
+    with pytest.raises(KeyLost):
+        replace(slot.shelf, library=replace(mine, lost_accounts=frozenset({ACCOUNT}))).objects(file)
+
+
+# --- encodings ---
+
+
+def decompressed(data: bytes, compression: Compression) -> bytes:
+    if compression is Compression.GZIP:
+        return gzip.decompress(data)
+    if compression is Compression.BROTLI:
+        return bytes(brotli.decompress(data))
+    if compression is Compression.ZSTD:
+        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read()
+    return data
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+@given(data=st.binary(max_size=2000) | st.sampled_from([b"", b"[]", b"play " * 200_000]), piece=st.integers(1, 900))
+@settings(max_examples=40, deadline=None)
+def test_every_compression_round_trips(compression: Compression, data: bytes, piece: int) -> None:
+    """Delivered from what is kept, or compressed on the way: the reader's own decompressor gives the plain bytes."""
+    kept = at_rest(data)
+    pieces = [kept[start : start + piece] for start in range(0, len(kept), piece)]
+    assert b"".join(plain(pieces)) == data
+    assert decompressed(b"".join(delivered(pieces, compression)), compression) == data
+    assert decompressed(b"".join(compressed(cut(data, piece), compression)), compression) == data
+
+
+def cut(data: bytes, piece: int) -> Sequence[bytes]:
+    return [data[start : start + piece * 100] for start in range(0, len(data), piece * 100)]
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(-(2**53), 2**53), max_size=3)))
+def test_arrays_of_objects(objects: list[JsonObject]) -> None:
+    """Serialised objects joined are a JSON array of them."""
+    data = json_array(entry.data for entry in (Entry("", 0, None, json.dumps(one).encode()) for one in objects))
+    assert [json.loads(text) for text in array_texts(data)] == json.loads(data) == objects

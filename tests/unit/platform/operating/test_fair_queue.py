@@ -1,0 +1,266 @@
+"""Callers who take turns at a few places, and are refused only if they would wait too long."""
+
+import asyncio
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privateshare.errors import TooManyRequests
+from privateshare.platform.operating.fair_queue import PATIENCE_SECONDS, FairQueue, Turn
+
+
+@dataclass
+class Clock:
+    """A clock that the test moves."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def served(queue: FairQueue, turns: list[tuple[str, Turn]]) -> list[str]:
+    """The names in the order in which they get a place, when each leaves it at once; `turns` are names with turns."""
+    order, left = [], dict(turns)
+    while ready := [name for name, turn in left.items() if turn.done()]:
+        for name in ready:
+            left.pop(name)
+            order.append(name)
+            queue.leave(name[0])
+    return order
+
+
+async def test_one_caller_is_served_in_order() -> None:
+    """First come, first served."""
+    queue = FairQueue(1)
+    turns = [(f"a{number}", queue.join("a")) for number in range(5)]
+    assert served(queue, turns) == ["a0", "a1", "a2", "a3", "a4"]
+    assert queue.waiting == 0
+
+
+async def test_callers_take_turns() -> None:
+    """Who has one request does not wait behind all of somebody who has many."""
+    queue = FairQueue(1)
+    names = ["a0", "a1", "a2", "a3", "b0", "b1", "c0"]
+    turns = [(name, queue.join(name[0])) for name in names]
+    assert served(queue, turns) == ["a0", "a1", "b0", "c0", "a2", "b1", "a3"]
+
+
+async def test_no_caller_has_all_places() -> None:
+    """Half of them stay for whoever comes next, at once."""
+    queue = FairQueue(4)
+    many = [queue.join("a") for _ in range(10)]
+    assert [turn.done() for turn in many] == [True, True] + [False] * 8
+    assert queue.join("b").done()
+    queue.leave("b")
+    assert [turn.done() for turn in many] == [True, True] + [False] * 8
+    queue.leave("a")
+    assert many[2].done()
+
+
+async def test_who_comes_back_goes_first() -> None:
+    """A request that gave its place up for a while waits before all others of its caller."""
+    queue = FairQueue(1)
+    first, second = queue.join("a"), queue.join("a")
+    queue.leave("a")
+    assert second.done()
+    third, back = queue.join("a"), queue.join("a", again=True)
+    queue.leave("a")
+    assert (first.done(), back.done(), third.done()) == (True, True, False)
+
+
+async def test_who_hangs_up_takes_no_place() -> None:
+    """Neither while it waits, nor when it has just got a place, nor when its task was cancelled."""
+    queue = FairQueue(1)
+    _, gone, cancelled, last = (queue.join("a") for _ in range(4))
+    queue.withdraw("a", gone)
+    cancelled.cancel()
+    queue.leave("a")
+    assert last.done()
+    just = queue.join("a")
+    queue.leave("a")
+    assert just.done()
+    queue.withdraw("a", just)
+    queue.withdraw("a", cancelled)
+    assert queue.join("b").done()
+    assert queue.waiting == 0
+
+
+async def test_many_who_hang_up_at_once_cost_little() -> None:
+    """A client with 10,000 requests that ends does not keep the platform busy."""
+    queue = FairQueue(1)
+    turns = [queue.join("a") for _ in range(10_000)]
+    async with asyncio.timeout(5):
+        for turn in reversed(turns):
+            queue.withdraw("a", turn)
+            await asyncio.sleep(0)
+    assert queue.waiting == 0
+
+
+def join_until_refused(queue: FairQueue, caller: str, at_most: int) -> TooManyRequests | None:
+    """Joins until it is refused; why it was, or None if it never was."""
+    try:
+        for _ in range(at_most):
+            queue.join(caller)
+    except TooManyRequests as error:
+        return error
+    return None
+
+
+async def test_a_queue_that_is_served_in_time_refuses_nobody() -> None:
+    """At 100 in a second some 6,000 are served in a minute; who would wait longer is told when there will be room."""
+    queue, clock = FairQueue(1, clock=(clock := Clock())), clock
+    for _ in range(1_000):
+        queue.join("a")
+    for _ in range(990):
+        clock.now += 0.01
+        queue.leave("a")
+    assert join_until_refused(queue, "a", 5_900 - queue.waiting) is None
+    refusal = join_until_refused(queue, "a", 200)
+    assert refusal is not None
+    assert 5_950 < queue.waiting < 6_050
+    assert 29 <= float(refusal.retry_after or 0) <= 32
+    assert queue.join("b") is not None
+    assert queue.refused == 1
+
+
+async def test_the_rate_is_that_of_the_callers_own_queue() -> None:
+    """Who shares the places with another is served half as fast, and is refused at half the length."""
+    queue, clock = FairQueue(1, clock=(clock := Clock())), clock
+    for _ in range(1000):
+        queue.join("a")
+        queue.join("b")
+    turn = "a"
+    for _ in range(1_900):
+        clock.now += 0.01
+        queue.leave(turn)
+        turn = "b" if turn == "a" else "a"
+    assert join_until_refused(queue, "a", 3_000) is not None
+    assert 2_900 < queue.waiting < 3_200
+
+
+async def test_a_queue_that_stands_still_refuses_soon() -> None:
+    """If nothing is served for long, few more are taken, and who waits longer than a caller would is told so."""
+    queue, clock = FairQueue(1, clock=(clock := Clock())), clock
+    for _ in range(100):
+        queue.join("a")
+    clock.now = PATIENCE_SECONDS
+    with pytest.raises(TooManyRequests):
+        queue.join("a")
+    assert queue.join("b") is not None
+
+
+@dataclass(order=True)
+class Event:
+    """Somebody comes, or a place is given back."""
+
+    at: float
+    number: int
+    tries: int = field(default=0, compare=False)
+
+
+async def simulate(clients: int, per_second: float, retries: int) -> tuple[int, float]:
+    """How many of so many requests, all sent at once, are lost; and when the last was served.
+
+    Each is sent again when it was told to, so many times. While they arrive, a thousand in a second, few are served.
+    """
+    queue, clock = FairQueue(1, clock=(clock := Clock())), clock
+    coming = [Event(number / 1_000, number) for number in range(clients)]
+    waiting: dict[Turn, tuple[Event, float]] = {}
+    lost, done, free_at = 0, 0, 0.0
+    storm = clients / 1_000
+
+    def until_served() -> float:
+        return clock.now + (20 if clock.now < storm else 1) / per_second
+
+    while done + lost < clients:
+        comes = coming[0].at if coming else float("inf")
+        if waiting and free_at <= comes:  # the one that has the place is served
+            clock.now = max(clock.now, free_at)
+            del waiting[next(turn for turn in waiting if turn.done())]
+            done += 1
+            free_at = until_served()
+            queue.leave("a")
+            continue
+        event = heapq.heappop(coming)
+        clock.now = event.at
+        try:
+            turn = queue.join("a")
+        except TooManyRequests as error:
+            if event.tries == retries:
+                lost += 1
+            else:
+                again = clock.now + float(error.retry_after or 0)
+                heapq.heappush(coming, Event(again, event.number, event.tries + 1))
+            continue
+        if not waiting:
+            free_at = until_served()
+        waiting[turn] = event, clock.now
+    return lost, clock.now
+
+
+@pytest.mark.parametrize(
+    ("clients", "per_second"), [(2_000, 100), (2_000, 40), (2_000, 10), (10_000, 100), (15_000, 100), (15_000, 40)]
+)
+async def test_nothing_is_lost_of_many_that_come_at_once(clients: int, per_second: float) -> None:
+    """Clients that try twice more, when they are told to, get everything, as fast as the platform can serve."""
+    lost, last = await simulate(clients, per_second, retries=2)
+    assert lost == 0
+    assert last < 1.2 * clients / per_second + clients / 1_000 + 40
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    places=st.integers(1, 5),
+    steps=st.lists(st.tuples(st.sampled_from("jlwc"), st.sampled_from("abc"), st.integers(0, 30)), max_size=120),
+)
+def test_places_are_never_lost_nor_given_twice(places: int, steps: list[tuple[str, str, int]]) -> None:
+    """Whoever joins, leaves, withdraws or is cancelled: in the end everybody has had a place, and all are free."""
+
+    async def run() -> None:
+        queue = FairQueue(places)
+        holding: list[tuple[str, Turn]] = []
+        waiting: list[tuple[str, Turn]] = []
+        for step, caller, which in steps:
+            if step == "j":
+                waiting.append((caller, queue.join(caller, again=bool(which % 2))))
+            elif step == "l" and holding:
+                queue.leave(holding.pop(which % len(holding))[0])
+            elif step == "w" and waiting:
+                queue.withdraw(*waiting.pop(which % len(waiting)))
+            elif step == "c" and waiting:
+                who, turn = waiting.pop(which % len(waiting))
+                turn.cancel()
+                queue.withdraw(who, turn)
+            holding += [entry for entry in waiting if entry[1].done()]
+            waiting = [entry for entry in waiting if not entry[1].done()]
+            assert len(holding) <= places
+            assert max(Counter(who for who, _ in holding).values(), default=0) <= max(1, places // 2)
+        while holding:
+            queue.leave(holding.pop()[0])
+            holding += [entry for entry in waiting if entry[1].done()]
+            waiting = [entry for entry in waiting if not entry[1].done()]
+        assert waiting == []
+        assert queue.waiting == 0
+        callers = [f"caller {number}" for number in range(places)]
+        assert all(queue.join(caller).done() for caller in callers)
+
+    asyncio.run(run())
+
+
+async def test_the_longest_queue_gives_way() -> None:
+    """When all queues together are too long, who has few requests is still taken, in place of one of who has most."""
+    queue = FairQueue(1, max_waiting=100)
+    many = [queue.join("a") for _ in range(101)]
+    few = queue.join("b")
+    assert isinstance(many[-1].exception(), TooManyRequests)
+    with pytest.raises(TooManyRequests):
+        queue.join("a")
+    queue.leave("a")
+    queue.leave("a")
+    assert few.done()
+    assert queue.waiting == 98

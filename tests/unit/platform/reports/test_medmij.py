@@ -1,0 +1,94 @@
+"""What is recorded of requests to MedMij's data services, and how the report puts it together."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+from xml.etree import ElementTree
+
+from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.keys.wrapping import new_data_key
+from privateshare.platform.library.libraries import OpenLibrary
+from privateshare.platform.reports.medmij import NAMESPACE, MedMijReport, make_medmij_report
+from privateshare.platform.reports.medmij_requests import DataServiceRequest, RequestLog, collected_of, record_collected
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.protocol.scope import Kind, Reach
+from privateshare.protocol.window import Window
+from privateshare.sources.contract import MedMijService
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SERVICE = MedMijService("umcharderwijk@medmij", "48")
+IN = {"m": NAMESPACE}
+
+
+def asked(
+    address: str, minutes: int = 0, *, whole: bool = True, type_: int = ObjectType.OBSERVATION
+) -> DataServiceRequest:
+    return DataServiceRequest(type_, address, NOON + timedelta(minutes=minutes), whole)
+
+
+def recorded(*syncs: Sequence[DataServiceRequest]) -> list[str]:
+    """The addresses that are kept of what these syncs asked, one after the other."""
+    account = AccountRow(id=uuid4())
+    library = OpenLibrary(uuid4(), new_data_key(), {account.id: b"its key"})
+    for sync in syncs:
+        record_collected(account, library, SERVICE, sync)
+    kept = collected_of(account, library)
+    assert kept is not None
+    assert kept.service == SERVICE
+    assert account.sealed_collected is not None
+    assert b"//" not in account.sealed_collected
+    return [one.address for one in kept.asked]
+
+
+def reported(*collected: RequestLog, reaches: Sequence[Reach] = ()) -> ElementTree.Element:
+    report = MedMijReport("Lending & <Co>", NOON + timedelta(days=1), Window(), reaches, collected)
+    return ElementTree.fromstring(make_medmij_report(report))
+
+
+def texts(element: ElementTree.Element, path: str) -> list[str]:
+    return [str(found.text) for found in element.iterfind(path, IN)]
+
+
+def test_of_each_type_the_last_whole_request_and_the_last_for_changes_are_kept() -> None:
+    """However often it is synced; a new whole request makes those for changes before it void."""
+    first = [asked("https://a/whole"), asked("https://a/Condition", type_=ObjectType.CONDITION)]
+    later = [asked(f"https://a/since/{n}", n, whole=False) for n in (1, 2, 3)]
+    assert recorded(first, *([one] for one in later)) == ["https://a/whole", "https://a/Condition", "https://a/since/3"]
+    again = [asked("https://a/again", 9)]
+    assert recorded(first, later, again) == ["https://a/again", "https://a/Condition"]
+    assert recorded(first, []) == ["https://a/whole", "https://a/Condition"]
+
+
+def test_what_was_asked_of_another_service_is_not_told_of_this_one() -> None:
+    """An operator who names a server anew does not make what was collected before come from elsewhere."""
+    account = AccountRow(id=uuid4())
+    library = OpenLibrary(uuid4(), new_data_key(), {account.id: b"its key"})
+    record_collected(account, library, MedMijService("older@medmij", "28"), [asked("https://old/")])
+    record_collected(account, library, SERVICE, [asked("https://new/", whole=False)])
+    assert collected_of(account, library) == RequestLog(SERVICE, (asked("https://new/", whole=False),))
+
+
+def test_a_provider_and_a_data_service_are_listed_once() -> None:
+    """Of several accounts and servers; names in order, requests as they were made."""
+    report = reported(
+        RequestLog(SERVICE, (asked("https://a/2?x=1&y=2", 2),)),
+        RequestLog(MedMijService("umcharderwijk@medmij", "51"), (asked("https://b/", 1),)),
+        RequestLog(MedMijService("apotheek@medmij", "48"), (asked("https://c/"),)),
+        RequestLog(SERVICE, (asked("https://a/1", 1),)),
+    )
+    assert texts(report, ".//m:Zorgaanbiedernaam") == ["apotheek@medmij", "umcharderwijk@medmij"]
+    assert texts(report, ".//m:GegevensdienstId") == ["48", "48", "51"]
+    (service,) = report.iterfind(".//m:Zorgaanbieder[2]//m:Gegevensdienst[1]", IN)
+    assert texts(service, ".//m:RequestUri") == ["https://a/1", "https://a/2?x=1&y=2"]
+    assert texts(service, "m:Tijdstempel") == ["2026-11-24T12:02:00Z"]
+    assert texts(report, ".//m:Van") == ["2026-11-24T12:00:00Z"]
+    assert texts(report, ".//m:Deelnemer") == ["Lending & <Co>"]
+
+
+def test_a_provider_of_whom_nothing_may_be_told_is_not_named() -> None:
+    """Every layer must allow a request's type, else not even its provider is told."""
+    collected = RequestLog(SERVICE, (asked("https://a/"),))
+    observations, conditions = (Reach((Kind(2, 37, type_),)) for type_ in (132, 128))
+    assert texts(reported(collected, reaches=[observations]), ".//m:RequestUri") == ["https://a/"]
+    assert b"harderwijk" not in ElementTree.tostring(reported(collected, reaches=[observations, conditions]))
+    assert b"harderwijk" not in ElementTree.tostring(reported(collected, reaches=[Reach((Kind(2, 9100),))]))

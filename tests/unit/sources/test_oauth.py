@@ -1,0 +1,113 @@
+"""What token endpoints can say, and what the platform makes of it. RFC 6749 5.2, 7009."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.scripted import Scripted, serving
+
+from privateshare.protocol import pkce
+from privateshare.sources import oauth
+from privateshare.sources.contract import Broken, NeedsLogin, SignIn, SourceFailure, TryLater
+
+GOOD = {"access_token": "a1", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r1", "id_token": "who"}
+KNOWN = {"access_token": "a0", "refresh_token": "r0", "patient": "p1", "expires_at": 1}
+
+
+@pytest.fixture
+def server() -> Iterator[Scripted]:
+    with serving(Scripted()) as running:
+        yield running
+
+
+def sign_in(server: Scripted, **more: Any) -> SignIn:
+    token, revoke = f"{server.address}/token", f"{server.address}/revoke"
+    fixed = {"client_id": "us", "scope": "read", "revocation_endpoint": revoke, "extra": {"aud": "https://a.example"}}
+    return SignIn(**({"authorization_endpoint": "https://a.example/auth?x=1", "token_endpoint": token} | fixed | more))
+
+
+def test_the_way_there_carries_what_it_must(server: Scripted) -> None:
+    """State, S256 challenge, scope, the address to come back to, what the source adds; never the verifier."""
+    verifier = pkce.new_verifier()
+    secret = sign_in(server, client_secret="hush")
+    address = oauth.authorization_address(secret, "https://us.example/back", "the state", verifier)
+    told = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+    assert told == {
+        "x": "1",
+        "response_type": "code",
+        "client_id": "us",
+        "redirect_uri": "https://us.example/back",
+        "scope": "read",
+        "state": "the state",
+        "code_challenge": pkce.challenge(verifier),
+        "code_challenge_method": "S256",
+        "aud": "https://a.example",
+    }
+
+
+def test_a_token_is_kept_without_what_nobody_needs(server: Scripted) -> None:
+    """The id token, which says who the person is, is not kept; when the access token ends is."""
+    server.json("/token", GOOD | {"patient": "p1"})
+    token = oauth.exchange_code(sign_in(server), "https://us.example/back", "c", "v")
+    assert token.keys() == {"access_token", "token_type", "refresh_token", "patient", "expires_at"}
+    assert not oauth.expires_within(token, 3500)
+    assert oauth.expires_within(token, 3700)
+
+
+def test_a_renewed_token_keeps_what_the_first_told(server: Scripted) -> None:
+    """A refresh may leave out the patient and the refresh token: they stay; an old end does not."""
+    server.json("/token", {"access_token": "a1", "token_type": "bearer"})
+    token = oauth.refresh(sign_in(server), KNOWN)
+    assert token == {"access_token": "a1", "token_type": "bearer", "refresh_token": "r0", "patient": "p1"}
+    assert not oauth.expires_within(token, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failure"),
+    [
+        (400, {"error": "invalid_grant"}, NeedsLogin),
+        (200, {"error": "invalid_grant"}, NeedsLogin),
+        (400, {"error": "temporarily_unavailable"}, TryLater),
+        (401, {"error": "invalid_client"}, Broken),
+        (400, {"error": ["odd"]}, Broken),
+        (400, {}, Broken),
+        (403, [], Broken),
+        (429, "slow down", TryLater),
+        (503, {}, TryLater),
+        (500, {"error": "invalid_grant"}, TryLater),
+        (200, {}, Broken),
+        (200, [], Broken),
+        (200, {"access_token": 7, "token_type": "bearer"}, Broken),
+        (200, GOOD | {"token_type": "mac"}, Broken),
+        (200, GOOD | {"expires_in": "soon"}, Broken),
+        (200, GOOD | {"padding": "x" * 100_000}, TryLater),
+        (302, {}, Broken),
+    ],
+)
+def test_what_a_token_endpoint_can_say(server: Scripted, status: int, body: Any, failure: type[SourceFailure]) -> None:
+    """Each of its failures is one that sources know, and nothing else escapes."""
+    server.json("/token", body, status)
+    with pytest.raises(SourceFailure) as told:
+        oauth.refresh(sign_in(server), KNOWN)
+    assert type(told.value) is failure
+    with pytest.raises(SourceFailure) as told:
+        oauth.exchange_code(sign_in(server), "https://us.example/back", "c", "v")
+    assert type(told.value) is failure
+
+
+def test_without_a_refresh_token_there_is_nothing_to_renew(server: Scripted) -> None:
+    """The person must sign in again, and the source is not asked."""
+    with pytest.raises(NeedsLogin):
+        oauth.refresh(sign_in(server), {"access_token": "a0"})
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(("status", "revoked"), [(200, True), (400, False), (503, False)])
+def test_revoking(server: Scripted, status: int, revoked: bool) -> None:
+    """It worked if the source says so; a source without an endpoint for it has nothing to be told."""
+    server.json("/revoke", {}, status)
+    assert oauth.revoke(sign_in(server), KNOWN) is revoked
+    assert oauth.revoke(sign_in(server, revocation_endpoint=None), KNOWN)
+    assert oauth.revoke(sign_in(server, revocation_endpoint="http://127.0.0.1:1/"), KNOWN) is False
+    assert len(server.asked) == 1
