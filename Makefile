@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-pythons check coverage docs llms dist image screenshots bench bench-read format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests dist image screenshots bench bench-read format setup lock
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## start a platform, share sample data with an app, read it with the SDK
 	@$(BIN)/python -m examples.demo
@@ -28,6 +28,7 @@ check: $(READY) ## formatting, lint, types, imports, generated files, container 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/llms.py --check
+	$(BIN)/python scripts/protocol_tests.py --check
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml deploy/compose.yaml
 
@@ -51,6 +52,9 @@ screenshots: $(READY) ## take pictures of every page in light, dark and on a pho
 
 llms: $(READY) ## write llms.txt and llms-full.txt anew from the documents
 	$(BIN)/python scripts/llms.py
+
+protocol-tests: $(READY) ## write docs/protocol-tests.md anew: the sections of the protocol, and the tests of each
+	$(BIN)/python scripts/protocol_tests.py
 
 dist: $(READY) ## build wheel and sdist reproducibly in dist, check them, try them in empty environments
 	@scripts/dist

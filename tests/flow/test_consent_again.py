@@ -36,8 +36,9 @@ async def wire(people: People) -> Wire:
     return await asking_contract(people)
 
 
+@pytest.mark.protocol("4.1")
 async def test_a_second_contract_joins_the_library(wire: Wire, people: People) -> None:
-    """With an access token of another contract the person's accounts are there to be ticked. Protocol 4.1."""
+    """With an access token of another contract the person's accounts are there to be ticked."""
     tokens = known_person(wire)
     partner = await asking_contract(people)
     second = await people.contract(application_id=partner.application_id, data_request={"serviceGroups": [{"id": 5}]})
@@ -82,8 +83,9 @@ async def test_declining_leaves_a_known_persons_library(wire: Wire, people: Peop
     assert len(accounts(wire, tokens.access)) == 1
 
 
+@pytest.mark.protocol("8.1", "8.3")
 def test_onboarding_adds_a_source_without_a_code(wire: Wire) -> None:
-    """`onboard` connects one more source, which the app sees at once; no code comes back. Protocol 8.1, 8.3."""
+    """`onboard` connects one more source, which the app sees at once; no code comes back."""
     tokens = known_person(wire)
     browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
     assert browser.page is not None
@@ -97,8 +99,9 @@ def test_onboarding_adds_a_source_without_a_code(wire: Wire) -> None:
     assert told["accountReference"] == listed[1]["reference"]
 
 
+@pytest.mark.protocol("8.1")
 def test_renewing_gives_a_new_code(wire: Wire) -> None:
-    """`user-reauth` shows again what was agreed and brings a code. Protocol 8.1."""
+    """`user-reauth` shows again what was agreed and brings a code."""
     tokens = known_person(wire)
     secret = verifier()
     claims = {"code_challenge": b64(sha256(secret.encode()).digest()), "code_challenge_method": "S256"}
@@ -138,8 +141,9 @@ async def test_one_account_is_connected_again(wire: Wire, platform: Platform) ->
     assert renewed["accessTokenStatus"]["authorized"] is True
 
 
+@pytest.mark.protocol("7.3")
 async def test_one_account_is_connected_again_at_its_own_source(wire: Wire) -> None:
-    """Protocol 7.3: the journey has no page of another source."""
+    """The journey has no page of another source."""
     tokens = known_person(wire)
     browser = opened((await again(wire, tokens, accounts(wire, tokens.access)[0])).url)
     assert browser.page is not None
@@ -175,8 +179,9 @@ def withdrawal(wire: Wire, tokens: Tokens) -> str:
     return str(answer.json()["location"])
 
 
+@pytest.mark.protocol("7.4")
 def test_a_person_withdraws_access_to_a_source(wire: Wire) -> None:
-    """`revoke` gives up the platform's access: nothing more is fetched, and the app is told so. Protocol 7.4."""
+    """`revoke` gives up the platform's access: nothing more is fetched, and the app is told so."""
     tokens = known_person(wire)
     browser = opened(withdrawal(wire, tokens))
     assert browser.page is not None
@@ -192,8 +197,9 @@ def test_a_person_withdraws_access_to_a_source(wire: Wire) -> None:
     assert (error["code"], error["statusCode"], error["reauth"]) == ("ServiceAuthorizationError", 511, True)
 
 
+@pytest.mark.protocol("7.4")
 async def test_an_account_that_is_lent_no_more_is_not_shown(wire: Wire, platform: Platform) -> None:
-    """Protocol 7.4: an app that no longer sees an account can have its person withdraw nothing of it."""
+    """An app that no longer sees an account can have its person withdraw nothing of it."""
     tokens = known_person(wire)
     address = withdrawal(wire, tokens)
     async with platform.database.transaction() as db:
@@ -247,8 +253,9 @@ async def test_declining_takes_back_what_was_connected(wire: Wire, platform: Pla
     assert left == [SPOTIFY]
 
 
+@pytest.mark.protocol("8.3")
 def test_onboarding_needs_a_live_consent(wire: Wire) -> None:
-    """A consent that ended while the person was connecting takes nothing more. Protocol 8.3."""
+    """A consent that ended while the person was connecting takes nothing more."""
     tokens = known_person(wire)
     browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
     assert browser.page is not None
@@ -258,9 +265,10 @@ def test_onboarding_needs_a_live_consent(wire: Wire) -> None:
     failure(browser, "ONBOARD_ERROR")
 
 
+@pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
 async def test_onboarding_needs_a_consent_that_is_not_over(wire: Wire, platform: Platform, column: str) -> None:
-    """Protocol 8.3: one that was withdrawn or lapsed while the person was connecting takes nothing more either."""
+    """One that was withdrawn or lapsed while the person was connecting takes nothing more either."""
     tokens = known_person(wire)
     browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
     assert browser.page is not None
@@ -295,9 +303,10 @@ async def test_a_contract_for_one_read_says_so(people: People) -> None:
     assert "one time" in page.html
 
 
+@pytest.mark.protocol("8.1")
 @pytest.mark.parametrize("page", ["onboard", "reauthorize"])
 async def test_a_contract_for_one_read_asks_for_no_more(people: People, page: str) -> None:
-    """Protocol 8.1: nothing that is connected later could be read, so nobody is asked to."""
+    """Nothing that is connected later could be read, so nobody is asked to."""
     once = await asking_contract(people, once=True)
     tokens = known_person(once)
     (account,) = accounts(once, tokens.access)

@@ -78,9 +78,10 @@ async def test_an_ended_contract_starts_nothing(people: People) -> None:
     failure(opened(asking.url), "INITIALIZE_CHECK_FAIL")
 
 
+@pytest.mark.protocol("8.1")
 @pytest.mark.parametrize("page", ["onboard", "reauthorize", "user-reauth", "revoke"])
 def test_a_code_is_for_its_own_page(wire: Wire, page: str) -> None:
-    """A code of 4.1 opens no page for people whom the app knows, and stays good for its own. Protocol 8.1."""
+    """A code of 4.1 opens no page for people whom the app knows, and stays good for its own."""
     asking = ask(wire)
     failure(opened(asking.url.replace("/authorize?", f"/{page}?")), "INITIALIZE_CHECK_FAIL")
     assert page_of(opened(asking.url)) == "pick-source"
@@ -122,20 +123,22 @@ NO_TEXT = [
 NAMES = ["lng", "sampleDataSet", "storageRef", "accountRef", "callback", "sourceType", "service", "triggerQuery", "any"]
 
 
+@pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("value", NO_TEXT)
 def test_what_is_no_text_goes_back_to_the_app(wire: Wire, value: str) -> None:
-    """Protocol 8.3: a parameter that holds control characters, or is not UTF-8, could not be started with."""
+    """A parameter that holds control characters, or is not UTF-8, could not be started with."""
     for name in NAMES if "%0" in value or "%f" in value else NAMES[:1]:
         if name == "any" and "%0" in value:
             continue  # what is unknown is ignored, if it is text
         failure(opened(ask(wire, f"&{name}={value}").url), "INITIALIZE_CHECK_FAIL")
 
 
+@pytest.mark.protocol("8.3")
 @pytest.mark.parametrize(
     "scope", ['{"dataType":["\\u0000"]}', '{"dataType":["\\ud800"]}', '{"organizationType":"\\u0007"}']
 )
 def test_what_is_no_text_in_a_scope_goes_back_to_the_app(wire: Wire, scope: str) -> None:
-    """Protocol 8.3: escapes of JSON can say what no address can."""
+    """Escapes of JSON can say what no address can."""
     for times in (1, 2):
         encoded = scope
         for _ in range(times):
@@ -160,6 +163,7 @@ def test_what_is_no_text_fails_no_page(wire: Wire, value: str) -> None:
     assert page_of(browser) == "pick-source"
 
 
+@pytest.mark.protocol("13")
 @pytest.mark.parametrize("value", NO_TEXT)
 @pytest.mark.parametrize(
     "path",
@@ -175,7 +179,7 @@ def test_what_is_no_text_fails_no_page(wire: Wire, value: str) -> None:
     ],
 )
 def test_what_is_no_text_fails_no_call(wire: Wire, path: str, value: str) -> None:
-    """Protocol 13: the API refuses it, or does not look at it."""
+    """The API refuses it, or does not look at it."""
     assert wire.get(f"{path}{value}").status_code < 500
 
 
@@ -269,8 +273,9 @@ def test_the_page_that_asks_nothing_is_no_way_around_the_others(wire: Wire) -> N
         assert browser.page.url == at
 
 
+@pytest.mark.protocol("8.2")
 async def test_samples_join_real_data_only_if_the_person_says_so(wire: Wire, platform: Platform) -> None:
-    """Protocol 8.2: whose library holds real data is asked, whatever the link would like."""
+    """Whose library holds real data is asked, whatever the link would like."""
     tokens = known_person(wire)
     (account,) = accounts(wire, tokens.access)
     async with platform.database.transaction() as db:
@@ -281,8 +286,9 @@ async def test_samples_join_real_data_only_if_the_person_says_so(wire: Wire, pla
     assert len(accounts(wire, tokens.access)) == 1
 
 
+@pytest.mark.protocol("8.1")
 def test_a_code_stays_with_the_page_of_the_first_form(wire: Wire) -> None:
-    """Protocol 8.1: the same browser too cannot make another journey of it, and goes on with the one it is on."""
+    """The same browser too cannot make another journey of it, and goes on with the one it is on."""
     asking, http = refer(wire, "onboard", known_person(wire).access), httpx2.Client()
     opened(asking.url.replace("/onboard?", "/reauthorize?"), http=http)
     browser = opened(asking.url, http=http)
@@ -301,8 +307,9 @@ def test_sample_data_onboards_after_picking(wire: Wire) -> None:
     assert query_of(str(browser.left_to))["success"] == "true"
 
 
+@pytest.mark.protocol("4.5", "11.1")
 def test_a_storage_is_tied_to_who_consents_with_it(wire: Wire) -> None:
-    """Protocol 11.1, 4.5: `storageRef` makes the storage that the app prepared this person's; a reference works once.
+    """`storageRef` makes the storage that the app prepared this person's; a reference works once.
 
     Nor does another reference give it to another person.
     """
@@ -318,8 +325,9 @@ def test_a_storage_is_tied_to_who_consents_with_it(wire: Wire) -> None:
         assert wire.get("storage", access_token=other.access).status_code == 404
 
 
+@pytest.mark.protocol("11.1")
 async def test_anothers_storage_is_not_tied(wire: Wire, people: People) -> None:
-    """Protocol 11.1: a reference to another application's storage, and another contract's reference, tie nothing."""
+    """A reference to another application's storage, and another contract's reference, tie nothing."""
     other = await asking_contract(people, name="Another", partner="Another")
     theirs = other.post("storage").json()["id"]
     for maker in (wire, other):
@@ -333,8 +341,9 @@ async def test_anothers_storage_is_not_tied(wire: Wire, people: People) -> None:
     assert other.get("storage", access_token=tokens.access).json()["id"] == theirs  # it was nobody's yet
 
 
+@pytest.mark.protocol("4.5")
 async def test_a_reference_is_for_what_it_was_made_for(wire: Wire, people: People) -> None:
-    """Protocol 4.5: of a sibling contract or for another kind of thing it ties nothing, nor is it used up by that."""
+    """Of a sibling contract or for another kind of thing it ties nothing, nor is it used up by that."""
     sibling = await people.contract(application_id=wire.application_id)
     storage = wire.post("storage").json()
     mine = {"type": "cloudId", "value": storage["id"]}
@@ -349,8 +358,9 @@ async def test_a_reference_is_for_what_it_was_made_for(wire: Wire, people: Peopl
     assert sibling.get("storage", access_token=tokens.access).json()["id"] == storage["id"]
 
 
+@pytest.mark.protocol("4.5", "4.6")
 async def test_a_reference_ends_with_its_time(wire: Wire, platform: Platform) -> None:
-    """Protocol 4.5, 4.6: as the code does that it goes with."""
+    """As the code does that it goes with."""
     storage = wire.post("storage").json()
     handle = wire.post("reference", body={"type": "cloudId", "value": storage["id"]}).json()["id"]
     async with platform.database.transaction() as db:

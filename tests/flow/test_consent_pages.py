@@ -77,8 +77,9 @@ def test_private_schemes_lead_into_the_app(wire: Wire) -> None:
     assert browser.left_to.startswith(f"{APP_URI}?success=true&code=")
 
 
+@pytest.mark.protocol("8.4", "8.5")
 def test_pages_have_their_hooks(wire: Wire) -> None:
-    """Each page says which it is and has one primary action, and a refusal one press away. Protocol 8.4, 8.5."""
+    """Each page says which it is and has one primary action, and a refusal one press away."""
     browser = opened(ask(wire).url)
     for name in ("pick-source", "connect", "consent"):
         assert browser.page is not None
@@ -103,9 +104,10 @@ def test_the_page_says_who_why_and_what(wire: Wire) -> None:
 # --- declining ---
 
 
+@pytest.mark.protocol("8.4")
 @pytest.mark.parametrize("steps", [0, 1, 2])
 async def test_declining_leaves_nothing(wire: Wire, platform: Platform, steps: int) -> None:
-    """On every page a person can decline; the app learns it, and what they connected is gone. Protocol 8.4."""
+    """On every page a person can decline; the app learns it, and what they connected is gone."""
     asking = ask(wire)
     if steps == 2:
         browser = at_consent(asking)
@@ -139,8 +141,9 @@ def with_callback(callback: str) -> str:
     return "&" + urlencode({"callback": callback})
 
 
+@pytest.mark.protocol("8.3", "14 (e)")
 def test_failures_go_to_a_registered_callback(wire: Wire) -> None:
-    """Protocol 14 (e), 8.3: from `authorize` failures go to the callback, successes to the redirect URI."""
+    """From `authorize` failures go to the callback, successes to the redirect URI."""
     callback = with_callback(f"{OTHER_URI}?user=17")
     browser = opened(ask(wire, callback).url)
     browser.submit("decline")
@@ -151,8 +154,9 @@ def test_failures_go_to_a_registered_callback(wire: Wire) -> None:
     assert returned.startswith(REDIRECT_URI)
 
 
+@pytest.mark.protocol("8.3")
 def test_what_was_added_to_the_redirect_uri_comes_back(wire: Wire) -> None:
-    """Protocol 8.3: an app's own query is kept on success and on failure, and what the platform says is said once."""
+    """An app's own query is kept on success and on failure, and what the platform says is said once."""
     hostile = "code=x&state=y&success=false&errorCode=z&user=1%267&%63ode=x&accountReference=x"
     returned = consent(Browser(), ask(wire, redirect_uri=f"{REDIRECT_URI}&{hostile}").url, {SPOTIFY: "default"})
     told = parse_qs(urlsplit(returned).query)
@@ -164,9 +168,10 @@ def test_what_was_added_to_the_redirect_uri_comes_back(wire: Wire) -> None:
     assert browser.left_to == f"{APP_URI}?user=1%267&success=false&errorCode=USER_CANCEL&state=the%20state"
 
 
+@pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("query", ["", "?userId=17", "?userId=17&success=false&code=x&state=y"])
 def test_onboarding_comes_back_to_the_callback(wire: Wire, query: str) -> None:
-    """Protocol 8.3: the page `onboard` brings success to its callback too, as clients of 7.1 and 9.0 expect it."""
+    """The page `onboard` brings success to its callback too, as clients of 7.1 and 9.0 expect it."""
     tokens = known_person(wire)
     callback = with_callback(f"{OTHER_URI}{query}")
     browser = opened(refer(wire, "onboard", tokens.access, f"{callback}&service={FHIR_FILE}", state=None).url)
@@ -181,6 +186,7 @@ def test_onboarding_comes_back_to_the_callback(wire: Wire, query: str) -> None:
     assert declined.left_to == f"{OTHER_URI}?{own}success=false&errorCode=USER_CANCEL"
 
 
+@pytest.mark.protocol("8.3")
 @pytest.mark.parametrize(
     "callback",
     [
@@ -196,7 +202,7 @@ def test_onboarding_comes_back_to_the_callback(wire: Wire, query: str) -> None:
     ],
 )
 def test_an_unregistered_callback_is_not_followed(wire: Wire, callback: str) -> None:
-    """A callback that is not registered is no way out: the person goes to the redirect URI. Protocol 8.3."""
+    """A callback that is not registered is no way out: the person goes to the redirect URI."""
     browser = opened(ask(wire, f"&callback={callback}").url)
     browser.submit("decline")
     failure(browser, "USER_CANCEL")

@@ -107,8 +107,9 @@ def test_another_browser_has_no_part_in_a_journey(begun: tuple[httpx2.Client, st
     assert stranger.get(url).status_code == 410
 
 
+@pytest.mark.protocol("8.3")
 def test_a_guessed_cookie_opens_no_link(wire: Wire) -> None:
-    """Protocol 8.3: a link that is in one browser's hands cannot be used, nor changed, with a cookie of its name."""
+    """A link that is in one browser's hands cannot be used, nor changed, with a cookie of its name."""
     asking, http = ask(wire), httpx2.Client()
     first = opened(asking.url, http=http)
     first.submit("continue")

@@ -70,6 +70,7 @@ async def stored(platform: Platform) -> dict[str, str | None]:
         return {table: await db.scalar(text(query)) for table, query in ROWS.items()}
 
 
+@pytest.mark.protocol("8.1")
 @pytest.mark.parametrize("page", PAGES)
 async def test_opening_a_link_writes_nothing(wire: Wire, platform: Platform, page: str) -> None:
     """Scanners, previews and prefetches, with GET and HEAD, to the link and to every page of its journey."""
@@ -90,6 +91,7 @@ async def test_opening_a_link_writes_nothing(wire: Wire, platform: Platform, pag
     assert "USER_CANCEL" in str(browser.left_to)
 
 
+@pytest.mark.protocol("8.1")
 @pytest.mark.parametrize("page", PAGES)
 async def test_the_first_form_takes_the_link(wire: Wire, page: str) -> None:
     """Two browsers open it and both send a form: the first goes on, the second is told what happened, and may leave."""
@@ -115,6 +117,7 @@ async def test_the_first_form_takes_the_link(wire: Wire, page: str) -> None:
     assert page_of(first) != "error"
 
 
+@pytest.mark.protocol("8.1")
 async def test_of_two_forms_at_once_one_takes_the_link(wire: Wire) -> None:
     """Whatever the order, one browser goes on, and every other one is told; nobody is left without an answer."""
     asking = ask(wire)
@@ -126,6 +129,7 @@ async def test_of_two_forms_at_once_one_takes_the_link(wire: Wire) -> None:
     assert sorted(page_of(browser) for browser in browsers) == ["connect", *["error"] * 5]
 
 
+@pytest.mark.protocol("8.1")
 def test_a_page_can_be_gone_on_with_in_another_browser(wire: Wire) -> None:
     """Who opened the link in an app's own browser, and looked around there, goes the whole way in another one."""
     asking, inside = ask(wire), Browser()
@@ -149,6 +153,7 @@ def test_the_address_of_a_page_says_what_to_do_elsewhere(wire: Wire) -> None:
     assert "open the link from the app in this one" in second.page.html  # type: ignore[union-attr]
 
 
+@pytest.mark.protocol("8.1")
 def test_opening_again_keeps_open_pages_good(wire: Wire) -> None:
     """The same browser may open the link in several tabs, and reload: a form of any of them is taken."""
     asking, http = ask(wire), httpx2.Client()
@@ -268,8 +273,9 @@ def test_a_broken_cookie_is_none(wire: Wire, value: str) -> None:
     assert (answer.status_code, 'data-page="error"' in answer.text) == (410, True)
 
 
+@pytest.mark.protocol("8.3")
 def test_a_link_that_no_cookie_can_hold_does_not_start(wire: Wire) -> None:
-    """Protocol 8.3: the app learns that it could not be started, rather than that its code was used."""
+    """The app learns that it could not be started, rather than that its code was used."""
     scope = orjson.dumps({"dataType": [f"{number}" * 30 for number in range(90)]}).decode()
     failure(opened(ask(wire, "&" + urlencode({"sourcesScope": scope})).url), "INITIALIZE_CHECK_FAIL")
 
@@ -282,8 +288,9 @@ def state(asking: Asking) -> Any:
     return asking.wire.get(f"permission-access/query/{asking.session}").json()
 
 
+@pytest.mark.protocol("6.1")
 async def test_a_session_ends_with_the_link_that_nobody_used(wire: Wire, platform: Platform) -> None:
-    """Protocol 6.1: who waits for the person learns that they will not come."""
+    """Who waits for the person learns that they will not come."""
     seen, begun, lasting = ask(wire), ask(wire), ask(wire)
     opened(seen.url)
     at_consent(begun)
@@ -299,8 +306,9 @@ async def test_a_session_ends_with_the_link_that_nobody_used(wire: Wire, platfor
     assert state(lasting) == {"status": {"state": "pending"}}
 
 
+@pytest.mark.protocol("6.1")
 async def test_declining_later_pages_ends_their_sessions(wire: Wire) -> None:
-    """Protocol 6.1: of `onboard` and the others too; the person's other sessions stay as they are."""
+    """Of `onboard` and the others too; the person's other sessions stay as they are."""
     tokens = known_person(wire)
     asking = refer(wire, "onboard", tokens.access)
     browser = opened(asking.url)
@@ -311,8 +319,9 @@ async def test_declining_later_pages_ends_their_sessions(wire: Wire) -> None:
     assert (listed["status"]["state"], listed["fileList"]) == ("partial", [])
 
 
+@pytest.mark.protocol("6.7")
 async def test_who_waits_for_a_person_learns_at_once_that_they_declined(wire: Wire) -> None:
-    """Protocol 6.7: an answer that is held until something changes comes then."""
+    """An answer that is held until something changes comes then."""
     asking = ask(wire)
     first = wire.get(f"permission-access/query/{asking.session}")
     held = asyncio.create_task(
@@ -328,8 +337,9 @@ async def test_who_waits_for_a_person_learns_at_once_that_they_declined(wire: Wi
     assert (answer.status_code, answer.json()["status"]["state"]) == (200, "partial")
 
 
+@pytest.mark.protocol("6.1", "14 (a)")
 async def test_a_session_of_1_6_ends_too(people: People) -> None:
-    """Protocol 6.1, 14 (a): there the session's key alone asks."""
+    """There the session's key alone asks."""
     legacy = await asking_contract(people, legacy=True)
     asking = ask(legacy)
     opened(asking.url).submit("decline")

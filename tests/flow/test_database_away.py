@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import httpx2
+import pytest
 from pydantic import SecretStr
 
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
@@ -20,8 +21,9 @@ from tests.patience import GIVE_UP_SECONDS
 TIMEOUT_SECONDS = 20  # less than pools and drivers wait by themselves
 
 
+@pytest.mark.protocol("13")
 async def test_a_database_that_dies_in_the_midst_of_a_sync(short_path: Path, tmp_path: Path) -> None:
-    """Protocol 13: calls are refused at once with when to come back; once it is back they work, and the sync ends."""
+    """Calls are refused at once with when to come back; once it is back they work, and the sync ends."""
     folder = short_path / "postgres"
     data = tmp_path / "data"
     first = EmbeddedPostgres(folder)

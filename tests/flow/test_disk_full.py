@@ -41,8 +41,9 @@ def kept(served: Served, owner: str) -> set[Path]:
     return {path for path in files_below(blobs) if owner in str(path)}
 
 
+@pytest.mark.protocol("10.1", "13")
 async def test_a_push_that_finds_no_room_may_come_again(people: People, served: Served) -> None:
-    """Protocol 10.1, 13: 503 with Retry-After and no cause, nothing stays; with room the same file is taken."""
+    """503 with Retry-After and no cause, nothing stays; with room the same file is taken."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())
     library = str(await people.library_of(tokens))
@@ -56,8 +57,9 @@ async def test_a_push_that_finds_no_room_may_come_again(people: People, served: 
     assert wire.post(IMPORT, access_token=tokens.access, content=data, headers=descriptor(wire)).status_code == 200
 
 
+@pytest.mark.protocol("11.3", "11.5")
 async def test_an_upload_that_finds_no_room_leaves_what_was_there(people: People, served: Served) -> None:
-    """Protocol 11.3, 11.5: 503 in the error form of storage, and the earlier file is still the file."""
+    """503 in the error form of storage, and the earlier file is still the file."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     assert cloud(wire, "POST", storage, "/file", content=b"earlier").status_code == 201

@@ -106,10 +106,11 @@ async def test_each_library_has_a_key_of_its_own(platform: Platform, person: tup
 # --- the store is away ---
 
 
+@pytest.mark.protocol("13")
 async def test_a_key_store_that_is_away_is_told_as_such(
     platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
 ) -> None:
-    """Protocol 13: 503, never 401; nobody is taken for erased, nobody is erased, and then all is as before."""
+    """503, never 401; nobody is taken for erased, nobody is erased, and then all is as before."""
     tokens, library = person
     token = wire.jwt(access_token=tokens.access)
     with away(platform):

@@ -70,14 +70,16 @@ def test_a_query_with_thousands_of_values_is_refused(wire: Wire, query: dict[str
     check_error(wire.post("discovery/sources", body={"query": query}), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("2.3")
 @pytest.mark.parametrize("timestamp", [10**400, -(10**400), 1e308])
 def test_a_timestamp_beyond_all_numbers_is_refused(wire: Wire, timestamp: float) -> None:
-    """Protocol 2.3: not within five minutes."""
+    """Not within five minutes."""
     check_error(wire.get("permission-access/contract", timestamp=timestamp), 400, "InvalidTimestamp")
 
 
+@pytest.mark.protocol("5.1")
 def test_a_fetch_without_end_is_a_fetch(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 5.1: more seconds than a calendar has are as many as the session lives."""
+    """More seconds than a calendar has are as many as the session lives."""
     tokens, _ = user
     options = {"limits": {"duration": {"sourceFetch": 10**15}}}
     session = wire.post("permission-access/trigger", access_token=tokens.access, body=options).json()["session"]["key"]

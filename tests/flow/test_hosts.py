@@ -57,6 +57,7 @@ def answer_to(wire: Wire, head: str) -> tuple[int, str]:
     return int(answer.split()[1]), answer
 
 
+@pytest.mark.protocol("3.1")
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("host", FOREIGN)
 def test_another_name_is_not_answered(wire: Wire, host: str, target: str) -> None:
@@ -68,6 +69,7 @@ def test_another_name_is_not_answered(wire: Wire, host: str, target: str) -> Non
         assert "PRIVATESHARE_ORIGIN" in answer
 
 
+@pytest.mark.protocol("3.1")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -87,6 +89,7 @@ def test_another_name_beside_this_machines_is_not_answered(wire: Wire, headers: 
     assert (status, "PRIVATESHARE_ORIGIN" in answer, "evil" in answer) == (400, True, False)
 
 
+@pytest.mark.protocol("3.1")
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8790", "127.0.0.1:1", "127.9.9.9", "[::1]:8790"])
 @pytest.mark.parametrize("extra", ["", "X-Forwarded-Host: localhost:99\n", "X-Forwarded-Proto: https\n"])
 def test_names_of_this_machine_are_told_as_they_were_asked_for(wire: Wire, host: str, extra: str) -> None:
@@ -102,8 +105,9 @@ def test_a_foreign_target_gains_nothing(wire: Wire) -> None:
     assert "evil" not in answer_to(wire, head)[1]
 
 
+@pytest.mark.protocol("3.1")
 def test_a_signature_names_no_foreign_key_set(wire: Wire) -> None:
-    """Protocol 3.1: whoever has an app send its call under another name gets no token, and the nonce stays unused."""
+    """Whoever has an app send its call under another name gets no token, and the nonce stays unused."""
     token = wire.jwt(
         redirect_uri=REDIRECT_URI,
         response_type="code",

@@ -213,9 +213,10 @@ def test_every_route_is_in_a_table(served: Served, platform: Platform):
 OTHER_KEY = generate_private_key(65537, 2048)
 
 
+@pytest.mark.protocol("2.1", "13")
 @pytest.mark.parametrize("name", [*USER_CALLS, *CONTRACT_CALLS])
 async def test_every_call_checks_who_signed_it(name: str, crowd: dict[str, Person]):
-    """Protocol 2.1, 13: no JWT, another key's, another contract's, an unknown or mismatched client: whatever exists."""
+    """No JWT, another key's, another contract's, an unknown or mismatched client: whatever exists."""
     me, stranger = crowd["me"], crowd["stranger"]
     call = (USER_CALLS | CONTRACT_CALLS)[name]
     mine, access = me.wire, me.tokens.access
@@ -252,9 +253,10 @@ class Unsigned:
         return self.http.request(method, url, headers=sent, content=content)
 
 
+@pytest.mark.protocol("11.2", "11.5")
 @pytest.mark.parametrize("name", STORAGE_CALLS)
 async def test_every_storage_call_checks_who_signed_it(name: str, crowd: dict[str, Person]):
-    """Protocol 11.2, 11.5: another key, another contract's name, the JWT of the other API: alike for what exists."""
+    """Another key, another contract's name, the JWT of the other API: alike for what exists."""
     me, stranger = crowd["me"], crowd["stranger"]
     now = int(time.time())
     for options, status in (
@@ -277,8 +279,9 @@ async def test_every_storage_call_checks_who_signed_it(name: str, crowd: dict[st
     assert cloud(me.wire, "GET", me.storage, "/mine").content == b"x"
 
 
+@pytest.mark.protocol("14 (d)")
 async def test_a_postbox_is_its_contracts_only(people: People, platform: Platform):
-    """Protocol 14 (d): another contract of the application, another partner's: like one that does not exist."""
+    """Another contract of the application, another partner's: like one that does not exist."""
     writer = await people.contract(kind="write", legacy=True)
     sibling = await people.contract(kind="write", legacy=True, application_id=writer.application_id)
     stranger = await people.contract(kind="write", legacy=True)
@@ -297,8 +300,9 @@ async def test_a_postbox_is_its_contracts_only(people: People, platform: Platfor
     assert told(call(writer, None, there))[0] == 400  # it is there for its own
 
 
+@pytest.mark.protocol("5.3", "14 (a)")
 async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, platform: Platform):
-    """Protocol 14 (a), 5.3: unknown, expired, withdrawn, and of a contract that does not allow it: all alike."""
+    """Unknown, expired, withdrawn, and of a contract that does not allow it: all alike."""
     legacy, modern = await people.contract(legacy=True), await people.contract()
     withdrawn, withdrawn_key = await people.user(legacy)
     _, expired_key = await people.user(legacy)
@@ -319,9 +323,10 @@ async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, p
         assert refusals == {(404, "InvalidSession", "The session is invalid")}
 
 
+@pytest.mark.protocol("5.3", "13")
 @pytest.mark.parametrize("name", USER_CALLS)
 def test_no_call_takes_a_dead_or_foreign_token(name: str, crowd: dict[str, Person], dead: dict[str, str | None]):
-    """Protocol 13, 5.3: no token, made up, revoked, expired, refresh, another partner's; whatever it is used on."""
+    """No token, made up, revoked, expired, refresh, another partner's; whatever it is used on."""
     me = crowd["me"]
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
     for why, access in dead.items():
@@ -333,9 +338,10 @@ def test_no_call_takes_a_dead_or_foreign_token(name: str, crowd: dict[str, Perso
         assert on_mine[0] in ((401,) if access is not None else (400, 404)), (why, on_mine)
 
 
+@pytest.mark.protocol("5.3", "7.1", "7.2")
 @pytest.mark.parametrize("name", USER_CALLS)
 def test_no_call_reaches_what_is_anothers(name: str, crowd: dict[str, Person]):
-    """Protocol 5.3, 7: another person's session, file and account are like those that do not exist."""
+    """Another person's session, file and account are like those that do not exist."""
     me = crowd["me"]
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
     on_own = USER_CALLS["v1_7_accounts"](me.wire, me.tokens.access, me)
@@ -352,9 +358,10 @@ def test_no_call_reaches_what_is_anothers(name: str, crowd: dict[str, Person]):
     assert [account["id"] for account in still_there] == [neighbour.account]
 
 
+@pytest.mark.protocol("11.2")
 @pytest.mark.parametrize("name", STORAGE_CALLS)
 def test_no_storage_call_reaches_another_applications_files(name: str, crowd: dict[str, Person]):
-    """Protocol 11.2: another application's storage is like one that does not exist; and nothing happens to it."""
+    """Another application's storage is like one that does not exist; and nothing happens to it."""
     stranger, me = crowd["stranger"], crowd["me"]
     content = b"y" if name == "cloud_upload" else None
     for application in (me.wire.application_id, stranger.wire.application_id):

@@ -38,8 +38,9 @@ async def wires(strict: People) -> tuple[Wire, Wire]:
     return await strict.contract(), await strict.contract()
 
 
+@pytest.mark.protocol("10.1", "11.3", "13")
 async def test_what_is_too_large_is_not_kept(strict: People):
-    """Protocol 10.1, 11.3, 13: the limit exactly is taken, a byte more is refused, told its length or in chunks."""
+    """The limit exactly is taken, a byte more is refused, told its length or in chunks."""
     writer = await strict.contract(kind="write")
     tokens, _ = await strict.user(writer, sources=())
     storage = str(writer.post("storage").json()["id"])
@@ -63,8 +64,9 @@ def sent(size: int, chunked: bool) -> Any:
     return (b"x" * min(1000, size - start) for start in range(0, size, 1000)) if chunked else b"x" * size
 
 
+@pytest.mark.protocol("11.5", "13")
 async def test_a_storage_that_is_called_too_often_waits(strict: People):
-    """Protocol 13, 11.5: its calls are those of a contract too, and its refusals say when to come again."""
+    """Its calls are those of a contract too, and its refusals say when to come again."""
     wire = await strict.contract()
     storage = str(wire.post("storage").json()["id"])
     answers = [cloud(wire, "GET", storage, "/") for _ in range(25)]
@@ -73,8 +75,9 @@ async def test_a_storage_that_is_called_too_often_waits(strict: People):
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
 
 
+@pytest.mark.protocol("4.4", "5.1", "13", "14 (f)")
 async def test_a_blocked_sdk_is_refused_wherever_it_says_what_it_is(strict: People):
-    """Protocol 13, 4.4, 5.1, 14 (f): when it begins a session in any way."""
+    """When it begins a session in any way."""
     wire = await strict.contract(legacy=True)
     tokens, _ = await strict.user(wire)
     agent = {"sdk": {"name": "old", "version": "1"}}
@@ -86,8 +89,9 @@ async def test_a_blocked_sdk_is_refused_wherever_it_says_what_it_is(strict: Peop
     check_error(wire.http.post(f"{wire.origin}/v1.6/permission-access/session", json=body), 400, "SDKInvalid")
 
 
+@pytest.mark.protocol("13")
 def test_blocked_sdks_are_refused(wires: tuple[Wire, Wire]):
-    """Protocol 13: by name 400, by version 403, flat or nested; others pass."""
+    """By name 400, by version 403, flat or nested; others pass."""
     _, wire = wires
     for agent, status, code in (
         ({"sdk": {"name": "old", "version": "1.0"}}, 400, "SDKInvalid"),
@@ -100,8 +104,9 @@ def test_blocked_sdks_are_refused(wires: tuple[Wire, Wire]):
         assert wire.authorize(verifier(), body={"agent": agent}).status_code == 201
 
 
+@pytest.mark.protocol("13")
 def test_a_contract_that_calls_too_often_waits(wires: tuple[Wire, Wire]):
-    """Protocol 13: 429 with Retry-After; it is the contract that is counted, and no other waits for it."""
+    """429 with Retry-After; it is the contract that is counted, and no other waits for it."""
     wire, other = wires
     path = "permission-access/sample/datasets/16"
     answers = [wire.get(path) for _ in range(25)]
@@ -120,8 +125,9 @@ def test_others_cannot_use_up_a_contracts_calls(wires: tuple[Wire, Wire]):
     assert other.get("permission-access/sample/datasets/16").status_code == 200
 
 
+@pytest.mark.protocol("13")
 async def test_callers_behind_a_trusted_proxy_are_told_apart(tmp_path: Path):
-    """Protocol 13: by what the proxy saw, whatever a caller says of itself; from who is no proxy it is ignored."""
+    """By what the proxy saw, whatever a caller says of itself; from who is no proxy it is ignored."""
     limit = {"PRIVATESHARE_UNSIGNED_CALLS_PER_MINUTE": "5"}
     for trusted, forwarded, statuses in (
         ('["127.0.0.1/32", "10.0.0.0/8"]', ["{0}, 192.0.2.1, 10.0.0.7"] * 6 + ["192.0.2.2"], [200] * 5 + [429, 200]),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import insert
 
 from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionSyncRow, SyncRow
@@ -21,8 +22,9 @@ from tests.flow.served import Served
 from tests.flow.test_wire_sessions import QUERY
 
 
+@pytest.mark.protocol("6.1")
 async def test_a_person_with_very_many_accounts_is_answered_soon(people: People, platform: Platform, served: Served):
-    """Protocol 6.1: where a session stands takes time by the account, not by its square or cube."""
+    """Where a session stands takes time by the account, not by its square or cube."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     now = datetime.now(UTC)

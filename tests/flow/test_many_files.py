@@ -102,8 +102,9 @@ async def person_link(reader: Reader) -> str:
     return ask(await asking_contract(reader.people)).url
 
 
+@pytest.mark.protocol("13")
 async def test_two_thousand_requests_at_once_all_get_their_file(reader: Reader) -> None:
-    """Protocol 13: a client as the official one loses none, though it tries twice more only."""
+    """A client as the official one loses none, though it tries twice more only."""
     names = [entry.name for entry in reader.app.read_file_list(reader.session, reader.token).file_list or []]
     assert len(names) > FILES
     task = Task(

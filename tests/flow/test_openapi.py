@@ -115,17 +115,19 @@ def make_calls(described: Any, caller: tuple[Wire, Tokens, str], stranger: list[
     return made
 
 
+@pytest.mark.protocol("13")
 def test_made_up_calls_are_answered_as_described(described: Any, caller: tuple[Wire, Tokens, str], stranger: list[str]):
-    """Protocol 13: a few of every operation; `make test-slow` makes thousands."""
+    """A few of every operation; `make test-slow` makes thousands."""
     assert make_calls(described, caller, stranger, QUICK) > 100
 
 
+@pytest.mark.protocol("13")
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_thousands_of_calls_are_answered_as_described(
     described: Any, caller: tuple[Wire, Tokens, str], stranger: list[str]
 ):
-    """Protocol 13: at least 2,000."""
+    """At least 2,000."""
     assert make_calls(described, caller, stranger, THOROUGH) >= 2000
 
 
@@ -206,8 +208,9 @@ def test_everything_about_a_call_is_described(document: dict[str, Any]):
 WITHOUT_REQUEST_BODY = {"POST /v1.7/oauth/token", "POST /v1.7/storage"}  # all they need is in the JWT
 
 
+@pytest.mark.protocol("6.3", "6.7", "13")
 async def test_answers_carry_the_headers_that_are_described(document: dict[str, Any], caller: tuple[Wire, Tokens, str]):
-    """Protocol 6.3, 6.7, 13: those of a file, of a list, and of a refusal."""
+    """Those of a file, of a list, and of a refusal."""
     wire, tokens, session = caller
     query = "permission-access/query/{session_key}"
     listed = wire.get(query.format(session_key=session), access_token=tokens.access)

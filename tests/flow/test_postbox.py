@@ -90,8 +90,9 @@ async def test_a_postbox_is_for_its_own_person_and_consent(box: Box, people: Peo
     assert await box.kept() == 1
 
 
+@pytest.mark.protocol("14 (a)")
 async def test_a_postbox_closes_with_version_1_6(box: Box) -> None:
-    """Protocol 14 (a): where the contract no longer allows the older version it is like one that does not exist."""
+    """Where the contract no longer allows the older version it is like one that does not exist."""
     async with box.platform.database.transaction() as db:
         this = ContractRow.id == box.wire.contract_id
         await db.execute(update(ContractRow).where(this).values(legacy=False))

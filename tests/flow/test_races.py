@@ -103,9 +103,10 @@ async def test_two_reads_at_once_of_a_one_off_contract(people: People, platform:
     assert sorted([(await answer).status_code for answer in both]) == [202, 403]
 
 
+@pytest.mark.protocol("4.2", "4.3")
 @pytest.mark.parametrize("stolen", ["refresh token", "code"])
 async def test_a_refresh_while_its_family_is_revoked(people: People, platform: Platform, stolen: str) -> None:
-    """Protocol 4.2, 4.3: a pair that was being issued when a stolen token or code came back goes with the family."""
+    """A pair that was being issued when a stolen token or code came back goes with the family."""
     wire, secret = await people.contract(), verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     first = wire.tokens(wire.exchange(code, secret))
@@ -126,8 +127,9 @@ async def test_a_refresh_while_its_family_is_revoked(people: People, platform: P
     check_error(wire.refresh(issued.refresh.value), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.3")
 async def test_a_refresh_that_waited_here_is_judged_by_its_arrival(people: People, platform: Platform) -> None:
-    """Protocol 4.3: many downloads that meet a 401 together refresh together, and may wait longer than the grace."""
+    """Many downloads that meet a 401 together refresh together, and may wait longer than the grace."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     rotated = datetime.now(UTC)
@@ -164,8 +166,9 @@ async def test_consent_given_while_the_person_is_erased(people: People, platform
         assert await db.get(LibraryRow, library) is None
 
 
+@pytest.mark.protocol("2.3")
 async def test_a_person_is_erased_once_however_often_it_is_asked(people: People) -> None:
-    """Protocol 2.3: a client that lost the answer sends the same request again, and gets the same answer."""
+    """A client that lost the answer sends the same request again, and gets the same answer."""
     wire = await people.contract()
     tokens, _ = await people.user(wire, sources=())
     jwt = wire.jwt(access_token=tokens.access)
@@ -205,8 +208,9 @@ async def pushing(people: People) -> tuple[Wire, Tokens]:
     return wire, (await people.user(wire, sources=()))[0]
 
 
+@pytest.mark.protocol("2.3")
 async def test_a_push_that_is_repeated_is_kept_once(people: People, platform: Platform) -> None:
-    """Protocol 2.3: the repeat gets the first answer, and its bytes do not stay either."""
+    """The repeat gets the first answer, and its bytes do not stay either."""
     wire, tokens = await pushing(people)
     jwt, headers = wire.jwt(access_token=tokens.access), descriptor(wire)
     for _ in "ab":
@@ -214,8 +218,9 @@ async def test_a_push_that_is_repeated_is_kept_once(people: People, platform: Pl
     assert len(blobs(platform, f"library/{await people.library_of(tokens)}")) == 1
 
 
+@pytest.mark.protocol("2.3", "10.1")
 async def test_another_file_under_the_same_jwt_is_a_replay(people: People, platform: Platform) -> None:
-    """Protocol 2.3, 10.1: it is not answered as if it had been kept, and nothing of it stays."""
+    """It is not answered as if it had been kept, and nothing of it stays."""
     wire, tokens = await pushing(people)
     jwt, headers = wire.jwt(access_token=tokens.access), descriptor(wire)
     assert wire.post(IMPORT, jwt=jwt, content=b"one", headers=headers).status_code == 200
@@ -245,6 +250,7 @@ async def test_a_push_without_consent_leaves_nothing(people: People, platform: P
     assert not blobs(platform, f"library/{library}")
 
 
+@pytest.mark.protocol("2.3")
 async def test_a_push_may_take_longer_than_its_jwt_is_good(people: People) -> None:
     """Protocol 2.3 bounds when a request begins, not how long its body takes."""
     wire, tokens = await pushing(people)
@@ -293,8 +299,9 @@ async def test_a_stored_file_of_any_size_comes_back(people: People, name: str) -
     assert cloud(wire, "GET", storage, f"/{name}").content == content
 
 
+@pytest.mark.protocol("2.3")
 async def test_a_commit_whose_answer_was_lost_keeps_its_file(people: People, platform: Platform) -> None:
-    """Protocol 2.3: whoever asks again is told that the file is kept. One that was not recorded goes at once."""
+    """Whoever asks again is told that the file is kept. One that was not recorded goes at once."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     away = replace(platform, database=Database("postgresql://nobody@127.0.0.1:1/none", 2))

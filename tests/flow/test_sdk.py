@@ -81,6 +81,7 @@ def test_services_and_samples_are_listed(wire: Wire):
         assert set(app.get_service_sample_data_sets(SPOTIFY)) == {"default", "large"}
 
 
+@pytest.mark.protocol("8.2")
 def test_an_authorize_url_holds_what_the_page_needs(wire: Wire):
     """Step two: the address, with the options of protocol 8.2, and what to keep."""
     with client_of(wire) as app:
@@ -218,8 +219,9 @@ def test_one_file_is_read_to_memory_or_to_disk(wire: Wire, consented: tuple[Sess
     assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
 
 
+@pytest.mark.protocol("13")
 def test_a_refused_token_is_refreshed_once_for_many_threads(wire: Wire, consented: tuple[Session, UserAccessToken]):
-    """Protocol 13: on InvalidToken the call is repeated with a new token, and the app is told it."""
+    """On InvalidToken the call is repeated with a new token, and the app is told it."""
     _, token = consented
     told: list[UserAccessToken] = []
     broken = token.with_access_token("refused")
@@ -369,8 +371,9 @@ def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Se
         assert app.get_portability_report(token, "fhirfile", format="fhir").startswith('{"resourceType": "Bundle"')
 
 
+@pytest.mark.protocol("4.4", "7.3", "7.4")
 async def test_pages_for_people_who_consented_before(wire: Wire, people: People):
-    """Protocol 4.4, 7.3, 7.4: one more source, signing in again, renewing, withdrawing: each has its page."""
+    """One more source, signing in again, renewing, withdrawing: each has its page."""
     tokens, _ = await people.user(wire)
     token = UserAccessToken.from_claims(tokens.claims)
     async with async_client_of(wire) as app:
@@ -389,8 +392,9 @@ async def test_pages_for_people_who_consented_before(wire: Wire, people: People)
             await app.read_accounts(token)
 
 
+@pytest.mark.protocol("11.4")
 async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
-    """Protocol 11.4: what the platform keeps opens with the contract's key alone."""
+    """What the platform keeps opens with the contract's key alone."""
     from privateshare.protocol.envelope import opened
     from tests.flow.test_wire_storage import cloud
 
@@ -404,9 +408,10 @@ async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
     assert b"".join(opened([kept], wire.key)) == b"a very secret text"
 
 
+@pytest.mark.protocol("1")
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_addresses_come_with_and_without_a_slash(wire: Wire, slash: str):
-    """Protocol 1: any base URL, with or without a trailing slash; ids are 32 letters and digits."""
+    """Any base URL, with or without a trailing slash; ids are 32 letters and digits."""
     with PrivateShare(
         wire.application_id,
         contract_id=wire.contract_id,

@@ -156,6 +156,7 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
     return wire, tokens, library
 
 
+@pytest.mark.protocol("7.2", "7.5", "11.3", "12.3")
 @pytest.mark.parametrize(
     ("what", "change"),
     [
@@ -176,7 +177,7 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
 async def test_a_stream_ends_when_it_would_no_longer_begin(
     people: People, what: Callable[[People], Awaitable[Reader]], change: Change
 ) -> None:
-    """Protocol 7.2, 7.5, 11.3, 12.3: a reader who takes its time gets no more once what allowed it has ended."""
+    """A reader who takes its time gets no more once what allowed it has ended."""
     reader = await what(people)
     whole = sum(await received(reader, None))
     assert whole >= SIZE

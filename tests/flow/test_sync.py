@@ -148,8 +148,9 @@ async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Plat
     assert {one.outcome for one in await syncs(platform, library_id)} == {"stopped", "done"}
 
 
+@pytest.mark.protocol("6.1", "7.4")
 async def test_withdrawn_access_stops_a_sync_under_way(people: People, platform: Platform) -> None:
-    """Nothing more is fetched from the source, the app is told why, and it stays withdrawn. Protocol 6.1, 7.4."""
+    """Nothing more is fetched from the source, the app is told why, and it stays withdrawn."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sample="large")
     library_id = await people.library_of(tokens)

@@ -125,9 +125,10 @@ def of_another_key(path: Path) -> None:
     path.write_bytes(content[:1] + os.urandom(len(content) - 1))
 
 
+@pytest.mark.protocol("13")
 @pytest.mark.parametrize("damage", [missing, empty, cut, changed, of_another_key])
 async def test_a_damaged_file_is_an_alarm_and_a_final_error(watched: Watched, lent: Lent, damage: Damage) -> None:
-    """Protocol 13: 410, on which no client tries again; the log names whose it is and where, and the rest is read."""
+    """410, on which no client tries again; the log names whose it is and where, and the rest is read."""
     name, *others = lent.files
     blob, before = lent.files[name].blob, watched.alarms()
     damage(watched.blob(blob))
@@ -142,8 +143,9 @@ async def test_a_damaged_file_is_an_alarm_and_a_final_error(watched: Watched, le
     assert name in {entry["name"] for entry in listed["fileList"]}
 
 
+@pytest.mark.protocol("5.2", "6.1")
 async def test_a_list_that_looks_into_files_is_not_ended_by_one(watched: Watched, lent: Lent) -> None:
-    """Protocol 5.2, 6.1: a limit of time that cuts through files; what is damaged is listed too, so that it is told."""
+    """A limit of time that cuts through files; what is damaged is listed too, so that it is told."""
     name = max(lent.files, key=lambda name: lent.files[name].object_count)
     month = int(lent.files[name].month or 0)
     moment = int(datetime(month // 100, month % 100, 10, tzinfo=UTC).timestamp())
@@ -203,10 +205,10 @@ def access_of(tokens: Tokens) -> UserAccessToken:
     return UserAccessToken(Token(tokens.access, until), Token(tokens.refresh, until), "user", "consent")
 
 
+@pytest.mark.protocol("10.3")
 @pytest.mark.parametrize("size", [1000, 3_000_000])
 @pytest.mark.parametrize("damage", [missing, cut])
 async def test_a_pushed_file_too(watched: Watched, size: int, damage: Damage) -> None:
-    """Protocol 10.3."""
     write = await watched.people.contract(kind="write", partner="Lost")
     raw = await watched.people.contract(kind="read-raw", partner="Lost")
     pusher, _ = await watched.people.user(write, sources=())
@@ -222,9 +224,10 @@ async def test_a_pushed_file_too(watched: Watched, size: int, damage: Damage) ->
     assert str(library) in watched.told(blob)
 
 
+@pytest.mark.protocol("11.3", "11.5")
 @pytest.mark.parametrize("damage", [missing, cut, empty])
 async def test_a_stored_file_too(watched: Watched, wire: Wire, damage: Damage) -> None:
-    """Protocol 11.3, 11.5: in the form of storage's errors."""
+    """In the form of storage's errors."""
     storage = str(wire.post("storage").json()["id"])
     assert cloud(wire, "POST", storage, "/file", content=b"x" * 1000).status_code == 201
     async with watched.people.platform.database.session() as db:
@@ -235,8 +238,9 @@ async def test_a_stored_file_too(watched: Watched, wire: Wire, damage: Damage) -
     assert storage in watched.told(blob)
 
 
+@pytest.mark.protocol("6.1")
 async def test_a_sync_writes_all_but_what_it_cannot_merge(watched: Watched, lent: Lent) -> None:
-    """Protocol 6.1: the account says of which type not all could be written; the damaged file stays as it is."""
+    """The account says of which type not all could be written; the damaged file stays as it is."""
     name = next(iter(lent.files))
     file = lent.files[name]
     path = watched.blob(file.blob)

@@ -157,8 +157,9 @@ def test_pauses_grow_up_to_a_limit() -> None:
     assert pause_after(1, LONGEST_PAUSE + 1) is None
 
 
+@pytest.mark.protocol("6.1")
 async def test_a_source_that_is_away_is_asked_again(alone: Platform, source: Unreliable) -> None:
-    """Protocol 6.1: the session runs on until the source answers; not before the time that the source named."""
+    """The session runs on until the source answers; not before the time that the source named."""
     source.failures = [TryLater("busy", 45), TryLater("busy", 1)]
     session, before = await begun(alone), datetime.now(UTC)
     for waits in (45, PAUSES[1]):
@@ -175,11 +176,12 @@ async def test_a_source_that_is_away_is_asked_again(alone: Platform, source: Unr
     assert (await status(alone, session))["state"] == "completed"
 
 
+@pytest.mark.protocol("6.1")
 @pytest.mark.parametrize(("asked", "tries"), [(1, MAX_TRIES), (LONGEST_PAUSE + 1, 1)])
 async def test_a_source_that_stays_away_is_given_up(
     alone: Platform, source: Unreliable, asked: int, tries: int
 ) -> None:
-    """Protocol 6.1: after the last try, or if it asks for too much patience, the account tells when to come back."""
+    """After the last try, or if it asks for too much patience, the account tells when to come back."""
     source.failures = [TryLater("busy", asked)] * (tries + 1)
     session = await begun(alone)
     for _ in range(tries - 1):
@@ -242,8 +244,9 @@ async def test_a_sync_that_is_cut_off_goes_on_elsewhere(alone: Platform, source:
     assert (await status(alone, session))["state"] == "completed"
 
 
+@pytest.mark.protocol("7.4")
 async def test_access_that_is_withdrawn_during_a_sync_stays_withdrawn(alone: Platform, source: Unreliable) -> None:
-    """Protocol 7.4: a sync that was under way does not give the platform its access back, and the app is told."""
+    """A sync that was under way does not give the platform its access back, and the app is told."""
     source.go_on.clear()
     session = await begun(alone)
     working = asyncio.create_task(work(alone))
@@ -292,8 +295,9 @@ async def test_ended_syncs_and_jobs_are_swept(alone: Platform) -> None:
     assert await execute(alone, "SELECT FROM syncs") == 1
 
 
+@pytest.mark.protocol("4.1", "4.4")
 async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform) -> None:
-    """Protocol 4.1, 4.4: a year long it renews a grant that lapsed; the tokens before it, and revoked ones, go."""
+    """A year long it renews a grant that lapsed; the tokens before it, and revoked ones, go."""
     session = await begun(alone)
     consent_id, settings = session.consent_id, alone.settings
     now, lapsed = datetime.now(UTC), datetime.now(UTC) - timedelta(days=200)

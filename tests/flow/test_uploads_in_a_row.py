@@ -216,8 +216,9 @@ async def test_reasons_stand_beside_a_refusal(wire: Wire, tmp_path: Path) -> Non
     assert "5 of 6 plays have no date" in browser.page.html
 
 
+@pytest.mark.protocol("6.1")
 async def test_an_app_is_told_of_what_it_may_read(people: People, tmp_path: Path) -> None:
-    """Protocol 6.1: of types that the contract does not have it learns nothing, not even that they are missing."""
+    """Of types that the contract does not have it learns nothing, not even that they are missing."""
     record = tmp_path / "record.json"
     old = {"resourceType": "Condition", "clinicalStatus": "active"}
     patient = {"resourceType": "Patient", "id": "p1"}

@@ -111,6 +111,7 @@ async def time_for_fetching_ends(db: AsyncSession, library_id: UUID) -> None:
 Change = Callable[[AsyncSession, UUID], Awaitable[None]]
 
 
+@pytest.mark.protocol("6.7")
 @pytest.mark.parametrize(
     ("change", "status", "state"),
     [
@@ -124,7 +125,7 @@ Change = Callable[[AsyncSession, UUID], Awaitable[None]]
     ],
 )
 async def test_a_change_ends_the_wait(held: Held, change: Change, status: int, state: str | None) -> None:
-    """Protocol 6.7: whatever would change the answer lets it come, long before the time is over."""
+    """Whatever would change the answer lets it come, long before the time is over."""
     if change is changed_file:
         async with held.platform.database.transaction() as db:
             await new_file(db, held.library_id)
@@ -163,8 +164,9 @@ async def statements(platform: Platform, heard: Callable[[str], Any]) -> AsyncIt
         event.remove(platform.database.engine.sync_engine, "before_cursor_execute", hear)
 
 
+@pytest.mark.protocol("6.1")
 async def test_an_answer_is_of_one_moment(held: Held) -> None:
-    """Protocol 6.1: a session that ends while the answer is made is not told to be completed, with nothing in it."""
+    """A session that ends while the answer is made is not told to be completed, with nothing in it."""
     url = held.platform.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     ended = []
 
@@ -180,8 +182,9 @@ async def test_an_answer_is_of_one_moment(held: Held) -> None:
     assert (await held.ask(0, "")).status_code == 404
 
 
+@pytest.mark.protocol("5.1", "6.1")
 async def test_a_fetch_that_runs_out_of_time_is_partial(held: Held) -> None:
-    """Protocol 5.1, 6.1: when limits.duration.sourceFetch is over, what is there is published; the error names it."""
+    """When limits.duration.sourceFetch is over, what is there is published; the error names it."""
     assert (await held.ask(0, "")).json()["status"]["state"] == "running"
     async with held.platform.database.transaction() as db:
         await new_file(db, held.library_id)
@@ -193,8 +196,9 @@ async def test_a_fetch_that_runs_out_of_time_is_partial(held: Held) -> None:
     assert len(answer["fileList"]) == 1
 
 
+@pytest.mark.protocol("6.7")
 async def test_waiting_is_cheap(held: Held) -> None:
-    """Protocol 6.7: while nothing changes the list is not made again, nor the caller checked again: a look is cheap."""
+    """While nothing changes the list is not made again, nor the caller checked again: a look is cheap."""
     etag = (await held.ask(0, "")).headers["etag"]
     sent: list[str] = []
     async with statements(held.platform, sent.append):
@@ -205,8 +209,9 @@ async def test_waiting_is_cheap(held: Held) -> None:
     assert len(whole) <= 2  # at the beginning and at the end
 
 
+@pytest.mark.protocol("6.7")
 async def test_a_held_answer_takes_no_place(held: Held) -> None:
-    """Protocol 6.7: an app whose answers are held is answered other calls meanwhile, though it has one place only."""
+    """An app whose answers are held is answered other calls meanwhile, though it has one place only."""
     admission = Admission(*(FairQueue(1) for _ in range(3)))
     transport = httpx2.ASGITransport(create_app(replace(held.platform, admission=admission)))
     async with httpx2.AsyncClient(transport=transport, base_url=held.wire.origin, timeout=60) as http:

@@ -54,8 +54,9 @@ async def writer(people: People, user: tuple[Tokens, str]) -> tuple[Wire, Tokens
     return write, written, raw, (await people.user(raw, sources=(), library_id=library_id))[0]
 
 
+@pytest.mark.protocol("14 (f)")
 def test_android_asks_for_a_session_before_it_pushes(wire: Wire) -> None:
-    """Protocol 14 (f): in version 1.7 too, without a JWT and for any contract; its key opens nothing."""
+    """In version 1.7 too, without a JWT and for any contract; its key opens nothing."""
     body: dict[str, Any] = {
         "appId": wire.application_id,
         "contractId": wire.contract_id,
@@ -68,15 +69,16 @@ def test_android_asks_for_a_session_before_it_pushes(wire: Wire) -> None:
     check_error(unknown, 403, "InvalidClient")
 
 
+@pytest.mark.protocol("5.3", "14 (f)")
 def test_a_session_for_pushing_reads_nothing(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 5.3, 14 (f)."""
     body = {"appId": wire.application_id, "contractId": wire.contract_id}
     key = wire.http.post(wire.url("permission-access/session"), json=body).json()["sessionKey"]
     check_error(wire.get(f"{QUERY}/{key}", access_token=user[0].access), 404, "InvalidSession")
 
 
+@pytest.mark.protocol("6.6", "14 (f)")
 def test_android_reads_the_accounts_as_a_file(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 6.6, 14 (f): in version 1.7 as in 1.6, an object, and never compressed; 352 bytes at least."""
+    """In version 1.7 as in 1.6, an object, and never compressed; 352 bytes at least."""
     tokens, session = user
     answer = wire.get(f"{QUERY}/{session}/accounts.json", access_token=tokens.access, headers=HEADERS)
     assert len(answer.content) >= 352
@@ -85,8 +87,9 @@ def test_android_reads_the_accounts_as_a_file(wire: Wire, user: tuple[Tokens, st
     assert told["consentid"]
 
 
+@pytest.mark.protocol("4.4")
 async def test_android_names_no_redirect_uri_when_it_adds_a_service(people: People) -> None:
-    """Protocol 4.4: it is the one that Android registers; without it the only one there is; else it must be named."""
+    """It is the one that Android registers; without it the only one there is; else it must be named."""
     first = await people.contract()
     android = f"digime-ca://callback-{first.application_id}"
     for uris, status in (((android, REDIRECT_URI), 201), ((REDIRECT_URI,), 201), ((REDIRECT_URI, "x-app://b"), 400)):
@@ -108,8 +111,9 @@ async def asking_tokens(people: People, wire: Wire, redirect_uri: str) -> Tokens
     return wire.tokens(wire.exchange(code, secret))
 
 
+@pytest.mark.protocol("10.1")
 def test_android_pushes_with_all_that_it_says_of_a_file(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
-    """Protocol 10.1: accounts with references and names, and fields that are not kept; the answer has a body."""
+    """Accounts with references and names, and fields that are not kept; the answer has a body."""
     write, tokens, raw, raw_tokens = writer
     metadata = {
         "accounts": [{"accountId": "a", "references": ["r"], "username": "u"}],
@@ -137,18 +141,20 @@ def test_android_pushes_with_all_that_it_says_of_a_file(writer: tuple[Wire, Toke
     assert told["metadata"]["accounts"] == [{"accountid": "a"}]
 
 
+@pytest.mark.protocol("5.1")
 def test_android_narrows_with_a_scope_that_names_its_context(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 5.1: Gson writes the field `context` of its class too."""
+    """Gson writes the field `context` of its class too."""
     scope = {"context": "scope", "timeRanges": [{"last": "3m"}], "serviceGroups": [{"id": 5, "serviceTypes": []}]}
     path = "permission-access/trigger?schemaVersion=5.0.0&prefetch=false"
     answer = wire.post(path, access_token=user[0].access, body={"scope": scope}, headers=HEADERS)
     assert answer.status_code == 202, answer.text
 
 
+@pytest.mark.protocol("14 (d)", "14 (f)")
 async def test_android_reads_when_a_postbox_expires_in_32_bits(
     people: People, writer: tuple[Wire, Tokens, Wire, Tokens]
 ) -> None:
-    """Protocol 14 (d), (f): the answer to a push under version 1.6, with the headers that only Android sends."""
+    """The answer to a push under version 1.6, with the headers that only Android sends."""
     write, tokens, *_ = writer
     old = replace(write, version="v1.6")
     library_id = await people.library_of(tokens)
@@ -181,8 +187,9 @@ async def test_android_reads_when_a_postbox_expires_in_32_bits(
     assert answer.json()["expires"] <= MAX_INT
 
 
+@pytest.mark.protocol("8.3")
 async def test_android_comes_back_to_its_private_scheme(people: People) -> None:
-    """Protocol 8.3: to digime-ca://callback-{applicationId}, with code and state."""
+    """To digime-ca://callback-{applicationId}, with code and state."""
     wire = await asking_contract(people, redirect_uris=(REDIRECT_URI, "digime-ca://callback-app"))
     browser = at_consent(ask(wire, redirect_uri="digime-ca://callback-app"), SPOTIFY)
     browser.submit("continue")

@@ -25,8 +25,9 @@ async def wire(people: People) -> Wire:
     return await people.contract()
 
 
+@pytest.mark.protocol("12.1")
 async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path: Path):
-    """Protocol 12.1: OpenSSL verifies the certificate against the platform's own; the document is in its extension."""
+    """OpenSSL verifies the certificate against the platform's own; the document is in its extension."""
     answer = wire.get("permission-access/contract").json()
     assert (answer["type"], answer["accessType"]) == ("x509", "r")
     assert answer["certificateContractSchemaVersion"] == "5.0.0"
@@ -48,8 +49,9 @@ async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path:
     assert wire.http.get(wire.url(ios)).json()["id"] == wire.contract_id
 
 
+@pytest.mark.protocol("12.1")
 async def test_a_contract_tells_its_kind_and_its_end(people: People):
-    """Protocol 12.1: accessType w for a write contract; the end in milliseconds, also in the certificate."""
+    """AccessType w for a write contract; the end in milliseconds, also in the certificate."""
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
     wire = await people.contract(kind="write", expires_at=ends)
     told = wire.get("permission-access/contract").json()
@@ -61,8 +63,9 @@ async def test_a_contract_tells_its_kind_and_its_end(people: People):
     check_error(wire.http.get(wire.url(path)), 403, "InvalidClient")
 
 
+@pytest.mark.protocol("12.3")
 async def test_a_report_holds_what_the_contract_may_read(people: People):
-    """Protocol 12.3: well-formed XML, JSON and a FHIR Bundle; `undefined` bounds nothing. MedMij's has its own form."""
+    """Well-formed XML, JSON and a FHIR Bundle; `undefined` bounds nothing. MedMij's has its own form."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     wait_until_over(wire, tokens, session)
@@ -98,8 +101,9 @@ async def test_a_report_holds_what_the_contract_may_read(people: People):
     assert "from" in check_error(bad, 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("5.2", "12.3")
 async def test_a_report_is_bound_by_the_contract_object_by_object(people: People):
-    """Protocol 12.3, 5.2: a file that the contract's time range cuts through gives only what lies inside."""
+    """A file that the contract's time range cuts through gives only what lies inside."""
     since = int(time.time()) - 86_400 * 40
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}], "timeRanges": [{"from": since}]})
     tokens, session = await people.user(wire)
@@ -110,22 +114,24 @@ async def test_a_report_is_bound_by_the_contract_object_by_object(people: People
     assert min(plays) >= since * 1000
 
 
+@pytest.mark.protocol("5.2", "12.3")
 @pytest.mark.parametrize("kind", ["write", "read-raw"])
 async def test_a_report_needs_a_contract_that_reads(people: People, kind: Any):
-    """Protocol 5.2, 12.3: reading with a contract of another kind is refused, also as a report."""
+    """Reading with a contract of another kind is refused, also as a report."""
     wire = await people.contract(kind=kind)
     tokens, _ = await people.user(wire)
     check_error(wire.get("export/spotify/report", access_token=tokens.access), 400, "InvalidContractDataRequest")
 
 
+@pytest.mark.protocol("13")
 async def test_a_report_is_a_read_to_a_one_off_contract(people: People):
-    """Protocol 13: what may be read once is not read again as a report."""
+    """What may be read once is not read again as a report."""
     wire = await people.contract(once=True)
     tokens, _ = await people.user(wire)
     check_error(wire.get("export/spotify/report", access_token=tokens.access), 403, "InsufficientScope")
 
 
+@pytest.mark.protocol("12.4")
 def test_tracking_is_accepted_and_kept_nowhere(wire: Wire):
-    """Protocol 12.4."""
     answer = wire.post("tracking/sdk", body={"anything": 1})
     assert (answer.status_code, answer.content) == (204, b"")

@@ -24,8 +24,9 @@ async def wire(people: People) -> Wire:
     return await people.contract()
 
 
+@pytest.mark.protocol("7.2")
 async def test_a_deleted_account_is_gone_with_its_files(people: People, platform: Platform):
-    """Protocol 7.2: the account, and every file that came from it; the other account stays. A repeat finds nothing."""
+    """The account, and every file that came from it; the other account stays. A repeat finds nothing."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     before = wait_until_over(wire, tokens, session)["fileList"]
@@ -44,8 +45,9 @@ async def test_a_deleted_account_is_gone_with_its_files(people: People, platform
     await sweep_whole(platform)
 
 
+@pytest.mark.protocol("7.2")
 async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: People):
-    """Protocol 7.2: only accounts that the contract can see exist for it."""
+    """Only accounts that the contract can see exist for it."""
     tokens, _ = await people.user(wire)
     neighbour, _ = await people.user(wire)
     theirs = wire.get("permission-access/accounts", access_token=neighbour.access).json()[0]["id"]
@@ -54,8 +56,9 @@ async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: P
         check_error(wire.call(method, path, access_token=tokens.access, headers=headers), 404, "NotFound")
 
 
+@pytest.mark.protocol("7.2")
 async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people: People):
-    """Protocol 7.2: nor one of the same library that only another contract may see."""
+    """Nor one of the same library that only another contract may see."""
     tokens, _ = await people.user(wire, sources=(SPOTIFY,))
     other = await people.contract()
     more, _ = await people.user(other, sources=(SPOTIFY, FHIR_FILE), library_id=await people.library_of(tokens))
@@ -67,8 +70,9 @@ async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people:
     assert other.get("permission-access/accounts", access_token=more.access).json() == listed
 
 
+@pytest.mark.protocol("7.4")
 async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people: People):
-    """Protocol 7.4: a location under the consent pages; the redirect URI must be registered."""
+    """A location under the consent pages; the redirect URI must be registered."""
     tokens, _ = await people.user(wire)
     account = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
     headers = {"accountId": account, "redirectUri": "https://app.example/return?kept=1"}
@@ -82,8 +86,9 @@ async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people:
     check_error(refused, 400, "InvalidRedirectUri")
 
 
+@pytest.mark.protocol("7.5")
 async def test_a_deleted_user_is_erased_key_first(people: People, platform: Platform):
-    """Protocol 7.5: tokens stop at once; library, wrapped key and blobs are gone when nobody else has a consent."""
+    """Tokens stop at once; library, wrapped key and blobs are gone when nobody else has a consent."""
     wire = await people.contract()
     tokens, session = await people.user(wire)
     wait_until_over(wire, tokens, session)
@@ -100,8 +105,9 @@ async def test_a_deleted_user_is_erased_key_first(people: People, platform: Plat
     assert not folder.exists()
 
 
+@pytest.mark.protocol("7.5")
 async def test_deleting_a_user_leaves_what_other_partners_may_read(people: People, platform: Platform):
-    """Protocol 7.5: the library is the person's, so it stays while another partner has a live consent."""
+    """The library is the person's, so it stays while another partner has a live consent."""
     first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
     tokens, session = await people.user(first)
     wait_until_over(first, tokens, session)
@@ -112,9 +118,10 @@ async def test_deleting_a_user_leaves_what_other_partners_may_read(people: Peopl
     assert wait_until_over(second, other, other_session)["fileList"]
 
 
+@pytest.mark.protocol("7.5")
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
 async def test_a_consent_that_is_over_keeps_no_library(people: People, platform: Platform, column: str):
-    """Protocol 7.5: who deletes the person is the last partner with a live consent, and so all is erased."""
+    """Who deletes the person is the last partner with a live consent, and so all is erased."""
     first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
     tokens, _ = await people.user(first)
     library = await people.library_of(tokens)
@@ -127,8 +134,9 @@ async def test_a_consent_that_is_over_keeps_no_library(people: People, platform:
         assert await db.get(LibraryRow, library) is None
 
 
+@pytest.mark.protocol("7.5")
 async def test_deleting_a_user_takes_what_the_partner_brought(people: People, platform: Platform):
-    """Protocol 7.5: its pushed files, storages and sessions go, in all its contracts; another partner's stay."""
+    """Its pushed files, storages and sessions go, in all its contracts; another partner's stay."""
     mine, theirs = [await people.contract(kind="write", partner=name) for name in ("Mine", "Theirs")]
     reader = await people.contract(partner="Mine", legacy=True)
     tokens, session = await people.user(reader)

@@ -15,8 +15,9 @@ async def wire(people: People) -> Wire:
     return await people.contract()
 
 
+@pytest.mark.protocol("9.2")
 def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire):
-    """Protocol 9.2: `total` counts all; filters are dotted or nested; search is by any of the texts."""
+    """`total` counts all; filters are dotted or nested; search is by any of the texts."""
     everything = wire.post("discovery/sources", body={"limit": 1000, "sort": {"name": "asc"}}).json()
     names = [source["name"].casefold() for source in everything["data"]]
     assert names == sorted(names)
@@ -31,8 +32,9 @@ def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire):
     assert {source["name"] for source in found["data"]} == {"Spotify", "Fitbit"}
 
 
+@pytest.mark.protocol("9.2")
 def test_a_query_narrows_with_everything_that_it_says(wire: Wire):
-    """Protocol 9.2: each filter and search must hold; `queryString` is looked for in the name; desc turns it round."""
+    """Each filter and search must hold; `queryString` is looked for in the name; desc turns it round."""
 
     def found(query: dict[str, Any], **more: Any) -> list[str]:
         answer = wire.post("discovery/sources", body={"limit": 1000, "query": query} | more)
@@ -53,8 +55,9 @@ def test_a_query_narrows_with_everything_that_it_says(wire: Wire):
     assert (beyond["data"], beyond["total"]) == ([], len(everything))
 
 
+@pytest.mark.protocol("9.1")
 def test_services_have_what_clients_read(wire: Wire):
-    """Protocol 9.1: ids, names, status and date; what the service is in; and each thing it names is listed."""
+    """Ids, names, status and date; what the service is in; and each thing it names is listed."""
     data = wire.http.get(wire.url("discovery/services")).json()["data"]
     groups, countries = ({entry["id"] for entry in data[name]} for name in ("serviceGroups", "countries"))
     for service in data["services"]:
@@ -71,6 +74,7 @@ def test_services_have_what_clients_read(wire: Wire):
 SPOTIFY_SERVICE = {"id": 19, "name": "Spotify"}
 
 
+@pytest.mark.protocol("9.2")
 @pytest.mark.parametrize(
     ("include", "expected"),
     [
@@ -83,29 +87,30 @@ SPOTIFY_SERVICE = {"id": 19, "name": "Spotify"}
     ],
 )
 def test_include_projects_sources(wire: Wire, include: list[str], expected: dict[str, Any]):
-    """Protocol 9.2: dotted fields, always `id`, and `service.id` wherever `service` is; nothing else."""
+    """Dotted fields, always `id`, and `service.id` wherever `service` is; nothing else."""
     body = {"query": {"include": include, "filter": {"id": [16]}}}
     assert wire.post("discovery/sources", body=body).json()["data"] == [expected]
 
 
+@pytest.mark.protocol("9.2")
 def test_include_of_a_whole_part_gives_all_of_it(wire: Wire):
-    """Protocol 9.2: a field that holds others comes with all of them."""
+    """A field that holds others comes with all of them."""
     (source,) = wire.post("discovery/sources", body={"query": {"filter": {"id": [16]}}}).json()["data"]
     body = {"query": {"include": ["service"], "filter": {"id": [16]}}}
     assert wire.post("discovery/sources", body=body).json()["data"] == [{"id": 16, "service": source["service"]}]
 
 
+@pytest.mark.protocol("13")
 def test_unknown_fields_of_a_query_are_named(wire: Wire):
-    """Protocol 13."""
     assert "colour" in check_error(
         wire.post("discovery/sources", body={"query": {"filter": {"colour": 1}}}), 400, "InvalidRequest"
     )
     assert "limit" in check_error(wire.post("discovery/sources", body={"limit": 0}), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("9.3")
 @pytest.mark.parametrize("kind", ["categories", "countries", "platforms", "sourceTypes"])
 def test_the_other_records_are_listed_and_filtered(wire: Wire, kind: str):
-    """Protocol 9.3."""
     everything = wire.post(f"discovery/{kind}").json()["data"]
     first = everything[0]
     for include in (["id"], ["nothing"]):

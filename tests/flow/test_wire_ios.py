@@ -58,10 +58,11 @@ def _fits(value: Any, shape: Any) -> bool:
     return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
 
 
+@pytest.mark.protocol("4.1")
 async def test_ios_renews_a_lapsed_grant_with_its_expired_access_token(
     wire: Wire, people: People, platform: Platform
 ) -> None:
-    """Protocol 4.1: once both tokens have expired, iOS authorizes with the old access token: the same library again.
+    """Once both tokens have expired, iOS authorizes with the old access token: the same library again.
 
     Android and Node 15 and before know no other way either.
     """
@@ -80,8 +81,9 @@ async def test_ios_renews_a_lapsed_grant_with_its_expired_access_token(
     assert await people.library_of(renewed) == await people.library_of(tokens)
 
 
+@pytest.mark.protocol("9.1")
 def test_ios_reads_the_list_of_services(wire: Wire) -> None:
-    """Protocol 9.1: every service with pictures, countries, service id and platform, a picture's URL leading to one."""
+    """Every service with pictures, countries, service id and platform, a picture's URL leading to one."""
     query = "discovery/services?includeSampleDataOnlySources=true"
     data = wire.http.get(wire.url(query), headers={"contractId": wire.contract_id}).json()["data"]
     service = {
@@ -112,6 +114,7 @@ SOURCE = {
 }
 
 
+@pytest.mark.protocol("9.2")
 @pytest.mark.parametrize(
     "query",
     [
@@ -121,7 +124,7 @@ SOURCE = {
     ],
 )
 def test_ios_reads_the_list_of_sources(wire: Wire, query: dict[str, Any]) -> None:
-    """Protocol 9.2: all that iOS needs of a source, also when it names the fields; and filters as it writes them."""
+    """All that iOS needs of a source, also when it names the fields; and filters as it writes them."""
     body = {"limit": 50, "offset": 0, "sort": {"name": "asc"}, "query": query}
     told = wire.post("discovery/sources", body=body).json()
     assert described(told, {"data": [SOURCE], "limit": int, "offset": int, "total": int})
@@ -130,15 +133,17 @@ def test_ios_reads_the_list_of_sources(wire: Wire, query: dict[str, Any]) -> Non
     assert urlsplit(told["data"][0]["resource"]["url"]).scheme == "http"
 
 
+@pytest.mark.protocol("9.2")
 def test_ios_searches_sources_by_address(wire: Wire) -> None:
-    """Protocol 9.2: nothing is found there yet, but the search is understood."""
+    """Nothing is found there yet, but the search is understood."""
     body = {"query": {"search": {"address.city": ["Utrecht"], "address.zipCode": ["3511"]}}}
     assert wire.post("discovery/sources", body=body).json()["data"] == []
 
 
+@pytest.mark.protocol("12.1")
 @pytest.mark.parametrize("read", ["entertainment", "entertainment/spotify", "medical:127,128"])
 def test_ios_reads_the_contract(served: Served, wire: Wire, tmp_path: Path, read: str) -> None:
-    """Protocol 12.1: `revision` is a text, and every service type lists its object types."""
+    """`revision` is a text, and every service type lists its object types."""
     command = Command(served.data)
     app = command.json("app", "create", "For iOS")["application_id"]
     (tmp_path / "document.json").write_text(json.dumps({"revision": 7}))
@@ -156,16 +161,18 @@ def test_ios_reads_the_contract(served: Served, wire: Wire, tmp_path: Path, read
             assert service["serviceObjectTypes"]
 
 
+@pytest.mark.protocol("5.1")
 def test_ios_bounds_nothing_with_a_duration_of_zero(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 5.1: iOS writes no limit as 0; nothing is cut short."""
+    """IOS writes no limit as 0; nothing is cut short."""
     tokens, _ = user
     options = {"limits": {"duration": {"sourceFetch": 0}}, "accept": {"compression": "gzip"}, "agent": AGENT}
     listed = wait_until_over(wire, tokens, triggered(wire, tokens, **options))
     assert listed["status"]["state"] == "completed"
 
 
+@pytest.mark.protocol("6.2", "6.7")
 def test_ios_reads_a_file_list_and_a_file(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 6: dates are numbers, a file's header is lower-case on the wire and its metadata whole."""
+    """Dates are numbers, a file's header is lower-case on the wire and its metadata whole."""
     tokens, session = user
     listed = wait_until_over(wire, tokens, session)
     entry = {"name": str, "updatedDate": int, "objectVersion": str}
@@ -176,16 +183,18 @@ def test_ios_reads_a_file_list_and_a_file(wire: Wire, user: tuple[Tokens, str]) 
     assert described(json.loads(unb64(header.decode())), {"metadata": metadata, "compression": str})
 
 
+@pytest.mark.protocol("12.3")
 def test_ios_asks_for_a_report_with_fractions_of_seconds(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 12.3: its bounds are doubles."""
+    """Its bounds are doubles."""
     tokens, _ = user
     path = "export/fhirfile/report?format=xml&from=0.0&to=4102444800.0"
     answer = wire.get(path, access_token=tokens.access, headers={"Accept": "application/octet-stream"})
     assert answer.text.startswith("<?xml")
 
 
+@pytest.mark.protocol("7.4")
 def test_ios_learns_that_a_person_did_not_withdraw(wire: Wire) -> None:
-    """Protocol 7.4: it reads why in `errorCode`, the others in `error_message`."""
+    """It reads why in `errorCode`, the others in `error_message`."""
     tokens = known_person(wire)
     account = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
     headers = {"accountId": account, "redirectUri": "https://app.example/return?kept=1"}
@@ -197,8 +206,9 @@ def test_ios_learns_that_a_person_did_not_withdraw(wire: Wire) -> None:
     assert (told["result"], told["errorCode"], told["error_message"]) == ("failed", "USER_CANCEL", "USER_CANCEL")
 
 
+@pytest.mark.protocol("10.1")
 async def test_ios_pushes_under_the_type_of_json(people: People) -> None:
-    """Protocol 10.1: it says `application/json` of whatever it uploads; an identical repeat gets the same answer."""
+    """It says `application/json` of whatever it uploads; an identical repeat gets the same answer."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())
     metadata = {"mimeType": "image/jpeg", "accounts": [{"accountId": "a"}], "objectTypes": [{"name": "x"}]}
@@ -219,8 +229,9 @@ async def test_ios_pushes_under_the_type_of_json(people: People) -> None:
         assert len(list(pushed)) == 1
 
 
+@pytest.mark.protocol("8.3")
 async def test_ios_reads_apple_health_on_the_phone(people: People) -> None:
-    """Protocol 8: iOS asks for consent with the source 260 and reads it itself: no account is needed, none is made."""
+    """IOS asks for consent with the source 260 and reads it itself: no account is needed, none is made."""
     wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 4}], "purpose": "To test"}})
     asking = ask(wire, "&service=260&lng=en_GB")
     browser = opened(asking.url)
@@ -239,7 +250,8 @@ async def test_ios_reads_apple_health_on_the_phone(people: People) -> None:
     assert query_of(again.left_to or "")["success"] == "true"
 
 
+@pytest.mark.protocol("8.3")
 async def test_apple_health_is_not_for_contracts_that_do_not_ask_for_it(people: People) -> None:
-    """Protocol 8.3: the link could not be started."""
+    """The link could not be started."""
     wire = await asking_contract(people)
     failure(opened(ask(wire, "&service=260").url), "INITIALIZE_CHECK_FAIL")

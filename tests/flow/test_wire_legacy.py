@@ -40,8 +40,9 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
     return tokens, session
 
 
+@pytest.mark.protocol("14 (a)", "14 (b)")
 def test_a_session_key_alone_reads(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 14 (a), (b): no Authorization; SHA-512 before the data; 352 bytes at least."""
+    """No Authorization; SHA-512 before the data; 352 bytes at least."""
     _, session = user
     listed = wire.http.get(wire.url(f"{QUERY}/{session}")).json()
     assert listed["status"]["state"] == "completed"
@@ -53,8 +54,9 @@ def test_a_session_key_alone_reads(wire: Wire, user: tuple[Tokens, str]):
         assert len(json.loads(gzip.decompress(data))) == entry["objectCount"]
 
 
+@pytest.mark.protocol("14 (c)", "14 (f)")
 def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 14 (c), (f): accounts.json, uncompressed, in its older shape; `compression` is there and empty."""
+    """Accounts.json, uncompressed, in its older shape; `compression` is there and empty."""
     _, session = user
     answer = wire.http.get(wire.url(f"{QUERY}/{session}/accounts.json"))
     assert json.loads(unb64(answer.headers["x-metadata"]))["compression"] == ""
@@ -62,8 +64,9 @@ def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]):
     assert {account["service"]["name"] for account in told["accounts"]} == {"Spotify", "Health record (FHIR file)"}
 
 
+@pytest.mark.protocol("14 (a)")
 async def test_it_is_off_unless_the_contract_turns_it_on(people: People):
-    """Protocol 14 (a): the same answer as for a session that does not exist."""
+    """The same answer as for a session that does not exist."""
     wire = await people.contract()
     _, session = await people.user(wire)
     old = replace(wire, version="v1.6")
@@ -73,13 +76,14 @@ async def test_it_is_off_unless_the_contract_turns_it_on(people: People):
     check_error(old.post("permission-access/session", body=body), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("5.3", "14 (a)")
 def test_a_withdrawn_or_unknown_session_opens_nothing(wire: Wire):
-    """Protocol 14 (a), 5.3."""
     check_error(wire.http.get(wire.url(f"{QUERY}/{'x' * 43}")), 404, "InvalidSession")
 
 
+@pytest.mark.protocol("14 (f)")
 def test_android_opens_a_session(wire: Wire):
-    """Protocol 14 (f): without a JWT, pending until consent; and discovery under v1.5."""
+    """Without a JWT, pending until consent; and discovery under v1.5."""
     body = {
         "appId": wire.application_id,
         "contractId": wire.contract_id,
@@ -92,8 +96,9 @@ def test_android_opens_a_session(wire: Wire):
     assert wire.http.get(f"{wire.origin}/v1.5/discovery/services").json()["data"]["services"]
 
 
+@pytest.mark.protocol("5.3", "14 (a)")
 async def test_a_contract_that_ended_is_read_no_more(people: People, platform: Platform):
-    """Protocol 14 (a), 5.3: its session's key opens nothing then, and a session that is not there is the same."""
+    """Its session's key opens nothing then, and a session that is not there is the same."""
     ending = replace(await people.contract(legacy=True), version="v1.6")
     _, session = await people.user(ending)
     path = ending.url(f"{QUERY}/{session}")
@@ -122,8 +127,9 @@ def sealed(key: bytes, iv: bytes, data: bytes) -> bytes:
     return encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
 
 
+@pytest.mark.protocol("8.3", "14 (d)")
 async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People):
-    """Protocol 14 (d), 8.3: the postbox comes with consent; multipart field `file`, the key in the JWT; kept as it was.
+    """The postbox comes with consent; multipart field `file`, the key in the JWT; kept as it was.
 
     The Android client sends a second part of the same name, without a file name.
     """

@@ -12,8 +12,9 @@ async def wire(people: People) -> Wire:
     return await people.contract()
 
 
+@pytest.mark.protocol("11.3")
 def test_node_addresses_a_listed_file_by_its_path_and_name(wire: Wire) -> None:
-    """Protocol 11.3: as its documentation says, with `file.path + file.name`; it cuts off the application's folder."""
+    """As its documentation says, with `file.path + file.name`; it cuts off the application's folder."""
     storage = wire.post("storage").json()["id"]
     for path in ("/Some/Folder/Hello.txt", "/Root.txt"):
         assert cloud(wire, "POST", storage, path, content=path.encode()).status_code == 201

@@ -23,8 +23,9 @@ async def wire(people: People) -> Wire:
     return await people.contract()
 
 
+@pytest.mark.protocol("4.1")
 async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire):
-    """Protocol 4.1: 201, a signed preauthorization_code, and a session that can be read from then on."""
+    """201, a signed preauthorization_code, and a session that can be read from then on."""
     answer = wire.authorize(verifier())
     assert answer.status_code == 201
     assert wire.signed(answer)["preauthorization_code"]
@@ -33,6 +34,7 @@ async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire):
     assert wire.get(f"permission-access/query/{session['key']}").json() == {"status": {"state": "pending"}}
 
 
+@pytest.mark.protocol("4.1")
 @pytest.mark.parametrize(
     "body",
     [
@@ -44,10 +46,11 @@ async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire):
     ],
 )
 def test_authorize_takes_the_bodies_that_clients_send(wire: Wire, body: object):
-    """Protocol 4.1: `actions` may be absent, iOS sends a flat agent, and old clients no body at all."""
+    """`actions` may be absent, iOS sends a flat agent, and old clients no body at all."""
     assert wire.authorize(verifier(), body=body).status_code == 201
 
 
+@pytest.mark.protocol("4.1", "13")
 @pytest.mark.parametrize(
     "claims",
     [
@@ -60,11 +63,11 @@ def test_authorize_takes_the_bodies_that_clients_send(wire: Wire, body: object):
     ],
 )
 def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, object]):
-    """Protocol 4.1, 13."""
     name = next(iter(claims))
     assert name in check_error(wire.authorize(verifier(), **claims), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("4.1")
 @pytest.mark.parametrize(
     "uri",
     [
@@ -85,14 +88,15 @@ def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, o
     ],
 )
 def test_an_unregistered_redirect_uri_is_refused(wire: Wire, uri: str):
-    """Protocol 4.1: registered, and exactly."""
+    """Registered, and exactly."""
     message = check_error(wire.authorize(verifier(), redirect_uri=uri), 400, "InvalidRedirectUri")
     assert message == f"The redirect_uri ({uri}) is invalid"
 
 
+@pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("query", ["user=17", "next=https://elsewhere.example/&x", "code=x&state=y&success=false"])
 async def test_an_app_may_add_a_query_of_its_own(wire: Wire, people: People, query: str):
-    """Protocol 8.3: to the redirect URI of every call that names one."""
+    """To the redirect URI of every call that names one."""
     uri = f"{REDIRECT_URI}&{query}"
     assert wire.authorize(verifier(), redirect_uri=uri).status_code == 201
     tokens, _ = await people.user(wire)
@@ -104,6 +108,7 @@ async def test_an_app_may_add_a_query_of_its_own(wire: Wire, people: People, que
     assert told.status_code == 200, told.text
 
 
+@pytest.mark.protocol("4.1")
 async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
     """Protocol 4.1, RFC 8252 7.3: and nothing else about it may differ."""
     wire = await people.contract(redirect_uris=["http://127.0.0.1/back"])
@@ -130,24 +135,27 @@ async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
         assert refused.json()["error"]["code"] == "InvalidRedirectUri", split
 
 
+@pytest.mark.protocol("4.1")
 @pytest.mark.parametrize("host", ["app.example", "127.0.0.2", "127.0.0.1.example", "0.0.0.0", "[::2]"])
 async def test_any_other_address_has_the_port_it_is_registered_with(people: People, host: str):
-    """Protocol 4.1: what is on another machine's port may be another's."""
+    """What is on another machine's port may be another's."""
     wire = await people.contract(redirect_uris=[f"http://{host}:3000/back"])
     assert wire.authorize(verifier(), redirect_uri=f"http://{host}:3000/back").status_code == 201
     check_error(wire.authorize(verifier(), redirect_uri=f"http://{host}:3001/back"), 400, "InvalidRedirectUri")
 
 
+@pytest.mark.protocol("4.1")
 @pytest.mark.parametrize("registered", ["http://[::1]/back?a=1", "http://localhost:3000"])
 async def test_every_loopback_address_may_have_any_port(people: People, registered: str):
-    """Protocol 4.1: the two IP addresses and the name, registered with a port or without."""
+    """The two IP addresses and the name, registered with a port or without."""
     wire = await people.contract(redirect_uris=[registered])
     asked = registered.replace(":3000", "").replace("]", "]:49152")
     assert wire.authorize(verifier(), redirect_uri=asked).status_code == 201
 
 
+@pytest.mark.protocol("4.2")
 async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People):
-    """Protocol 4.2: the claims, with their units, and tokens that work."""
+    """The claims, with their units, and tokens that work."""
     tokens, _ = await people.user(wire)
     claims = tokens.claims
     assert claims["token_type"] == "Bearer"
@@ -158,16 +166,18 @@ async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People):
     assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
 
 
+@pytest.mark.protocol("4.1", "4.2")
 @pytest.mark.parametrize("length", [43, 128])
 async def test_older_clients_send_the_redirect_uri_again(wire: Wire, people: People, length: int):
-    """Protocol 4.1, 4.2: it is ignored in an exchange; a verifier has 43 to 128 characters."""
+    """It is ignored in an exchange; a verifier has 43 to 128 characters."""
     secret = "v" * length
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     assert wire.exchange(code, secret, redirect_uri="https://elsewhere.example/").status_code == 200
 
 
+@pytest.mark.protocol("4.2")
 async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, people: People):
-    """Protocol 4.2: a code works once; the second use ends the first use's tokens."""
+    """A code works once; the second use ends the first use's tokens."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     tokens = wire.tokens(wire.exchange(code, secret))
@@ -176,8 +186,9 @@ async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, peo
     check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.2")
 async def test_a_code_that_two_bring_at_once_is_used_once(wire: Wire, people: People):
-    """Protocol 4.2: one gets tokens, the other's use ends them, whichever comes first."""
+    """One gets tokens, the other's use ends them, whichever comes first."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     answers = await asyncio.gather(*(asyncio.to_thread(wire.exchange, code, secret) for _ in range(4)))
@@ -186,8 +197,9 @@ async def test_a_code_that_two_bring_at_once_is_used_once(wire: Wire, people: Pe
     check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.2")
 async def test_another_contract_cannot_have_a_codes_tokens_revoked(wire: Wire, people: People):
-    """Protocol 4.2: a second use counts only from the contract that the code was issued to."""
+    """A second use counts only from the contract that the code was issued to."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     tokens = wire.tokens(wire.exchange(code, secret))
@@ -196,8 +208,9 @@ async def test_another_contract_cannot_have_a_codes_tokens_revoked(wire: Wire, p
     assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
 
 
+@pytest.mark.protocol("4.2")
 async def test_a_code_needs_its_verifier(wire: Wire, people: People):
-    """Protocol 4.2: another verifier is refused; the right one still works after."""
+    """Another verifier is refused; the right one still works after."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     assert "code_verifier" in check_error(wire.exchange(code, verifier()), 400, "InvalidRequest")
@@ -205,16 +218,18 @@ async def test_a_code_needs_its_verifier(wire: Wire, people: People):
     assert wire.exchange(code, secret).status_code == 200
 
 
+@pytest.mark.protocol("4.2")
 async def test_a_code_is_for_its_contract_only(wire: Wire, people: People):
-    """Protocol 4.2: another contract, even of the same application, cannot use it."""
+    """Another contract, even of the same application, cannot use it."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     other = await people.contract(application_id=wire.application_id)
     check_error(other.exchange(code, secret), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.2")
 async def test_a_code_expires(wire: Wire, people: People, platform: Platform):
-    """Protocol 4.2: after its ten minutes."""
+    """After its ten minutes."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     async with platform.database.transaction() as db:
@@ -225,14 +240,15 @@ async def test_a_code_expires(wire: Wire, people: People, platform: Platform):
     assert "expired" in check_error(wire.exchange(code, secret), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.2", "4.3")
 def test_an_unknown_code_and_an_unknown_grant_are_refused(wire: Wire):
-    """Protocol 4.2, 4.3."""
     check_error(wire.exchange("nothing", verifier()), 401, "InvalidToken")
     assert "grant_type" in check_error(wire.exchange("x", "y", grant_type="password"), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("4.3")
 async def test_a_refresh_gives_a_new_pair(wire: Wire, people: People):
-    """Protocol 4.3: rotation; both new tokens differ and work, for the same person."""
+    """Rotation; both new tokens differ and work, for the same person."""
     tokens, _ = await people.user(wire)
     new = wire.tokens(wire.refresh(tokens.refresh))
     assert {new.access, new.refresh}.isdisjoint({tokens.access, tokens.refresh})
@@ -240,10 +256,11 @@ async def test_a_refresh_gives_a_new_pair(wire: Wire, people: People):
     assert wire.get(ACCOUNTS, access_token=new.access).status_code == 200
 
 
+@pytest.mark.protocol("4.3")
 async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
     wire: Wire, people: People, platform: Platform
 ):
-    """Protocol 4.3: accepted again for 60 s; after that, every token of the family stops working."""
+    """Accepted again for 60 s; after that, every token of the family stops working."""
     tokens, _ = await people.user(wire)
     first = wire.tokens(wire.refresh(tokens.refresh))
     second = wire.tokens(wire.refresh(tokens.refresh))
@@ -259,8 +276,9 @@ async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
     check_error(wire.refresh(second.refresh), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.3")
 async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Platform):
-    """Protocol 4.3: beside the message, whose form clients know, a header tells a token that came back from others."""
+    """Beside the message, whose form clients know, a header tells a token that came back from others."""
     tokens, _ = await people.user(wire)
     newer = wire.tokens(wire.refresh(tokens.refresh))
     async with platform.database.transaction() as db:
@@ -281,8 +299,9 @@ async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Pl
         assert "an older refresh token" in refused.headers["x-error-hint"]
 
 
+@pytest.mark.protocol("4.3")
 async def test_other_invalid_tokens_are_not_told_apart(wire: Wire, people: People):
-    """Protocol 4.3: one that nobody issued, another contract's, and that of a person who is gone."""
+    """One that nobody issued, another contract's, and that of a person who is gone."""
     other = await people.contract()
     tokens, _ = await people.user(wire)
     gone, _ = await people.user(wire)
@@ -292,8 +311,9 @@ async def test_other_invalid_tokens_are_not_told_apart(wire: Wire, people: Peopl
         assert "x-error-hint" not in refused.headers
 
 
+@pytest.mark.protocol("4.3")
 async def test_many_refreshes_at_once_all_work(wire: Wire, people: People):
-    """Protocol 4.3: a client whose downloads all meet a 401 refreshes once for each, with one refresh token."""
+    """A client whose downloads all meet a 401 refreshes once for each, with one refresh token."""
     tokens, _ = await people.user(wire)
     answers = await asyncio.gather(*(asyncio.to_thread(wire.refresh, tokens.refresh) for _ in range(6)))
     pairs = [wire.tokens(answer) for answer in answers]
@@ -303,8 +323,9 @@ async def test_many_refreshes_at_once_all_work(wire: Wire, people: People):
         wire.tokens(wire.refresh(pair.refresh))
 
 
+@pytest.mark.protocol("2.3", "4.3")
 async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, platform: Platform):
-    """Protocol 2.3, 4.3: who sends a refused refresh again is told the same, not that its nonce was used."""
+    """Who sends a refused refresh again is told the same, not that its nonce was used."""
     tokens, _ = await people.user(wire)
     wire.tokens(wire.refresh(tokens.refresh))
     async with platform.database.transaction() as db:
@@ -317,9 +338,9 @@ async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, pl
         check_error(wire.post("oauth/token", jwt=token), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.3", "13")
 @pytest.mark.parametrize("use", ["access", "refresh"])
 async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, platform: Platform, use: str):
-    """Protocol 4.3, 13."""
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
@@ -330,8 +351,9 @@ async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, pl
     assert check_error(answer, 401, "InvalidToken") == f"The token ({use}_token) is expired"
 
 
+@pytest.mark.protocol("5.3", "13")
 async def test_a_token_is_for_its_contract_and_its_use_only(wire: Wire, people: People):
-    """Protocol 5.3, 13: a foreign contract's token, and a refresh token as an access token, are invalid."""
+    """A foreign contract's token, and a refresh token as an access token, are invalid."""
     tokens, _ = await people.user(wire)
     other = await people.contract(application_id=wire.application_id)
     for answer in (
@@ -345,8 +367,9 @@ async def test_a_token_is_for_its_contract_and_its_use_only(wire: Wire, people: 
     assert "access_token" in check_error(wire.get(ACCOUNTS), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("13")
 async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: People, platform: Platform):
-    """Protocol 13: access and refresh tokens of a revoked grant are invalid."""
+    """Access and refresh tokens of a revoked grant are invalid."""
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
         await revoke_consent(db, UUID(tokens.claims["consentid"]), datetime.now(UTC))
@@ -354,9 +377,10 @@ async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: P
     check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.2", "4.3", "13")
 @pytest.mark.parametrize(("column", "told"), [("expires_at", "expired"), ("revoked_at", "invalid")])
 async def test_nothing_works_under_a_consent_that_is_over(people: People, platform: Platform, column: str, told: str):
-    """Protocol 4.2, 4.3, 13: codes and tokens that outlive it, issued in the very moment it ended, are of no use."""
+    """Codes and tokens that outlive it, issued in the very moment it ended, are of no use."""
     wire = await people.contract(partner="Linking partner")
     sibling = await people.contract(partner="Linking partner")
     tokens, _ = await people.user(wire)
@@ -377,8 +401,9 @@ async def test_nothing_works_under_a_consent_that_is_over(people: People, platfo
         assert linked.status_code == (201 if column == "expires_at" else 401), linked.text
 
 
+@pytest.mark.protocol("4.1", "4.2")
 async def test_a_token_that_was_revoked_links_nothing(wire: Wire, people: People):
-    """Protocol 4.1, 4.2: the tokens of a code that came twice open the library to no other grant either."""
+    """The tokens of a code that came twice open the library to no other grant either."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     tokens = wire.tokens(wire.exchange(code, secret))
@@ -386,8 +411,9 @@ async def test_a_token_that_was_revoked_links_nothing(wire: Wire, people: People
     check_error(wire.authorize(verifier(), access_token=tokens.access), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.1")
 async def test_a_second_contract_of_the_partner_joins_the_library(people: People, platform: Platform):
-    """Protocol 4.1: an access token of the same person links the new grant to the same library."""
+    """An access token of the same person links the new grant to the same library."""
     first = await people.contract(partner="Linking partner")
     second = await people.contract(partner="Linking partner")
     stranger = await people.contract(partner="Another partner")
@@ -401,8 +427,9 @@ async def test_a_second_contract_of_the_partner_joins_the_library(people: People
     check_error(stranger.authorize(verifier(), access_token=tokens.access), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.4")
 async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: People, platform: Platform):
-    """Protocol 4.4: a signed reference_code and a session, also for an expired access token, not for an invalid one."""
+    """A signed reference_code and a session, also for an expired access token, not for an invalid one."""
     tokens, _ = await people.user(wire)
     claims = {"redirect_uri": REDIRECT_URI, "state": "s"}
     answer = wire.post("oauth/token/reference", access_token=tokens.access, **claims)
@@ -419,8 +446,9 @@ async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: Peo
     check_error(wire.post("oauth/token/reference", access_token="x", **claims), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.4")
 async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people: People, platform: Platform):
-    """Protocol 4.4: the last access token of a grant is good for that for as long as the grant is; older ones go."""
+    """The last access token of a grant is good for that for as long as the grant is; older ones go."""
     tokens, _ = await people.user(wire)
     newer = wire.tokens(wire.refresh(tokens.refresh))
     long_ago = datetime.now(UTC) - timedelta(days=200)
@@ -439,8 +467,9 @@ async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people:
     check_error(wire.post("oauth/token/reference", access_token=newer.access, **asked), 401, "InvalidToken")
 
 
+@pytest.mark.protocol("4.5")
 def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire):
-    """Protocol 4.5: 201 and an opaque id; other types are refused by name."""
+    """201 and an opaque id; other types are refused by name."""
     answer = wire.post("reference", body={"type": "accountId", "value": "19_x"})
     assert answer.status_code == 201
     assert "19_x" not in answer.json()["id"]
@@ -451,8 +480,9 @@ def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire):
     assert "type" in check_error(wire.post("reference", body={"type": "x", "value": "y"}), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("4.6")
 async def test_lifetimes_are_those_of_the_settings(platform: Platform):
-    """Protocol 4.6: the defaults."""
+    """The defaults."""
     settings = platform.settings
     assert settings.preauthorization_lifetime == timedelta(minutes=30)
     assert settings.code_lifetime == timedelta(minutes=10)

@@ -44,8 +44,9 @@ async def writer(people: People) -> tuple[Wire, Tokens, Wire, Tokens]:
     return write, tokens, raw, raw_tokens
 
 
+@pytest.mark.protocol("6.4", "10.1", "10.3")
 def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]):
-    """Protocol 10.1, 10.3, 6.4: byte for byte, with its metadata in lower case."""
+    """Byte for byte, with its metadata in lower case."""
     write, tokens, raw, raw_tokens = writer
     content = os.urandom(300_000)
     headers = descriptor(write, reference=["r1"], tags=["t1", "t2"]) | {"Content-Type": "application/octet-stream"}
@@ -68,10 +69,11 @@ def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]):
     assert (metadata["appid"], metadata["contractid"]) == (write.application_id, write.contract_id)
 
 
+@pytest.mark.protocol("10.1", "11.3")
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], kind: str, chunked: bool):
-    """Protocol 10.1, 11.3: whatever its Content-Type, in one piece or in chunks."""
+    """Whatever its Content-Type, in one piece or in chunks."""
     write, tokens, raw, raw_tokens = writer
     content = b'{"no": JSON' + os.urandom(200_000)
     tag = f"{kind} {chunked}"
@@ -85,8 +87,9 @@ def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], k
     assert unsealed(answer.content, raw.key) == content
 
 
+@pytest.mark.protocol("5.2")
 def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens]):
-    """Protocol 5.2: by tag, type, account, app, contract, reference, by when; any of them, and all that one says."""
+    """By tag, type, account, app, contract, reference, by when; any of them, and all that one says."""
     write, tokens, raw, raw_tokens = writer
     write.post(IMPORT, access_token=tokens.access, content=b"one", headers=descriptor(write, tags=["only"]))
     for criteria, expected in (
@@ -107,8 +110,9 @@ def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens])
         assert len(files) == expected, criteria
 
 
+@pytest.mark.protocol("10.3")
 async def test_another_partners_pushed_files_are_not_read(people: People):
-    """Protocol 10.3: a contract without criteria reads what its own partner pushed, listed or by name."""
+    """A contract without criteria reads what its own partner pushed, listed or by name."""
     write, raw = await people.contract(kind="write", partner="P1"), await people.contract(kind="read-raw", partner="P1")
     stranger = await people.contract(kind="read-raw", partner="P2")
     tokens, _ = await people.user(write, sources=())
@@ -126,8 +130,9 @@ async def test_another_partners_pushed_files_are_not_read(people: People):
         check_error(raw.get(f"{QUERY}/{session}/{name}", access_token=reader.access), 404, "FileNotFound")
 
 
+@pytest.mark.protocol("5.2", "10.3")
 async def test_criteria_of_contract_and_consent_bind_every_session(people: People, platform: Platform):
-    """Protocol 5.2, 10.3: what the person saw and what the contract says now must both allow a pushed file."""
+    """What the person saw and what the contract says now must both allow a pushed file."""
     write = await people.contract(kind="write", partner="Criteria")
     tagged = {"criteria": [{"metadata": {"tags": ["a"]}}]}
     raw = await people.contract(kind="read-raw", partner="Criteria", data_request=tagged)
@@ -145,8 +150,9 @@ async def test_criteria_of_contract_and_consent_bind_every_session(people: Peopl
     assert counts == [1, 1, 1, 0]
 
 
+@pytest.mark.protocol("5.2", "10.1")
 def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Tokens, Wire, Tokens], wire: Wire):
-    """Protocol 10.1, 5.2: each refusal by name, and nothing is kept."""
+    """Each refusal by name, and nothing is kept."""
     write, tokens, raw, raw_tokens = writer
     refused = raw.post(IMPORT, access_token=raw_tokens.access, content=b"x", headers=descriptor(raw))
     check_error(refused, 400, "InvalidContractDataRequest")
@@ -161,8 +167,9 @@ def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Toke
     )
 
 
+@pytest.mark.protocol("10.1")
 def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens], platform: Platform):
-    """Protocol 10.1: nothing is stored unless all of it arrived."""
+    """Nothing is stored unless all of it arrived."""
     write, tokens, raw, raw_tokens = writer
 
     def names() -> set[str]:
@@ -191,8 +198,8 @@ def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens
     assert blobs() == stored
 
 
+@pytest.mark.protocol("10.2")
 async def test_a_push_to_a_provider_needs_an_account(writer: tuple[Wire, Tokens, Wire, Tokens]):
-    """Protocol 10.2."""
     write, tokens, _, _ = writer
     path = "permission-access/import/h:accountId/fhir/stu3"
     headers = {"accountId": "9001_nothing"}

@@ -45,37 +45,43 @@ def signed_with(wire: Wire, algorithm: str) -> str:
     return f"{signing_input.decode()}.{b64(signature)}"
 
 
+@pytest.mark.protocol("2.1", "2.2", "2.3")
 def test_a_well_signed_request_is_answered(wire: Wire):
-    """Protocol 2.1, 2.2, 2.3: PS512 by the contract's key, with the common claims, is all it takes; more is ignored."""
+    """PS512 by the contract's key, with the common claims, is all it takes; more is ignored."""
     assert wire.get(DATASETS).status_code == 200
     more = {"redirect_uri": "x", "session_key": "y", "iat": 1, "exp": 1, "aud": "z", "iss": "nobody"}
     assert wire.get(DATASETS, **more).status_code == 200
 
 
+@pytest.mark.protocol("2.1")
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256", "PS256"])
 def test_other_algorithms_are_refused(wire: Wire, algorithm: str):
-    """Protocol 2.1: any other `alg`, and `none`, MUST be refused, even by the right key."""
+    """Any other `alg`, and `none`, MUST be refused, even by the right key."""
     check_error(wire.get(DATASETS, jwt=signed_with(wire, algorithm)), 400, "InvalidJWT")
 
 
+@pytest.mark.protocol("2.1")
 def test_another_key_is_refused(wire: Wire):
-    """Protocol 2.1: only the contract's own key signs for it."""
+    """Only the contract's own key signs for it."""
     check_error(wire.get(DATASETS, jwt=wire.jwt(key=OTHER_KEY)), 400, "InvalidJWT")
 
 
+@pytest.mark.protocol("13")
 @pytest.mark.parametrize("token", ["x", "a.b.c", "e30.e30.e30", "e30.e30.", "...."])
 def test_what_is_no_jwt_is_refused(wire: Wire, token: str):
-    """Protocol 13: InvalidJWT for the form too."""
+    """InvalidJWT for the form too."""
     check_error(wire.get(DATASETS, jwt=token), 400, "InvalidJWT")
 
 
+@pytest.mark.protocol("13")
 def test_a_request_without_authorization_is_refused(wire: Wire):
-    """Protocol 13: and not with 401, which would make clients refresh."""
+    """And not with 401, which would make clients refresh."""
     check_error(wire.http.get(wire.url(DATASETS)), 400, "InvalidJWT")
 
 
+@pytest.mark.protocol("13")
 async def test_unknown_and_mismatched_clients_are_refused(wire: Wire, people: People):
-    """Protocol 13: an unknown contract, an unknown application, and two that do not belong together, all alike."""
+    """An unknown contract, an unknown application, and two that do not belong together, all alike."""
     other = await people.contract()
     strangers = [f"{wire.application_id}_{other.contract_id}", f"{wire.application_id}_x", "x", f"x_{wire.contract_id}"]
     for client in strangers:
@@ -83,50 +89,56 @@ async def test_unknown_and_mismatched_clients_are_refused(wire: Wire, people: Pe
         assert message == f"The client_id ({client}) is invalid"
 
 
+@pytest.mark.protocol("2.2")
 @pytest.mark.parametrize("bad", ["short", "n" * 33, "-" * 32, 7, None])
 def test_a_nonce_has_32_letters_and_digits(wire: Wire, bad: object):
-    """Protocol 2.2."""
     message = check_error(wire.get(DATASETS, nonce=bad), 400, "InvalidRequest")
     assert "nonce" in message
 
 
+@pytest.mark.protocol("2.3")
 @pytest.mark.parametrize("minutes", [-6, 6])
 def test_a_stale_timestamp_is_refused_with_its_skew(wire: Wire, minutes: int):
-    """Protocol 2.3: five minutes either way, and the message names the skew."""
+    """Five minutes either way, and the message names the skew."""
     message = check_error(wire.get(DATASETS, timestamp=(time.time() + minutes * 60) * 1000), 400, "InvalidTimestamp")
     assert str(-minutes * 60)[:3] in message
 
 
+@pytest.mark.protocol("2.2", "2.3")
 @pytest.mark.parametrize("seconds_ago", [0, 40, 280])
 def test_timestamps_within_five_minutes_pass_in_either_unit(wire: Wire, seconds_ago: int):
-    """Protocol 2.2, 2.3: downloads signed 30 s ago and more, fractions, and seconds instead of milliseconds."""
+    """Downloads signed 30 s ago and more, fractions, and seconds instead of milliseconds."""
     moment = time.time() - seconds_ago
     assert wire.get(DATASETS, timestamp=moment * 1000 + 0.25).status_code == 200
     assert wire.get(DATASETS, timestamp=moment).status_code == 200
 
 
+@pytest.mark.protocol("2.2")
 @pytest.mark.parametrize("bad", ["now", None, True, [1]])
 def test_a_timestamp_is_a_number(wire: Wire, bad: object):
-    """Protocol 2.2: the refusal names the claim."""
+    """The refusal names the claim."""
     assert "timestamp" in check_error(wire.get(DATASETS, timestamp=bad), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("2.3")
 def test_a_read_may_repeat_its_nonce(wire: Wire):
-    """Protocol 2.3: older clients send the same JWT when they retry a read."""
+    """Older clients send the same JWT when they retry a read."""
     token = wire.jwt()
     assert [wire.get(DATASETS, jwt=token).status_code for _ in range(3)] == [200, 200, 200]
 
 
+@pytest.mark.protocol("2.3")
 def test_a_repeated_nonce_on_a_change_is_refused(wire: Wire):
-    """Protocol 2.3: another request with a nonce that was used."""
+    """Another request with a nonce that was used."""
     used = nonce()
     assert wire.authorize(verifier(), nonce=used).status_code == 201
     message = check_error(wire.authorize(verifier(), nonce=used), 400, "InvalidRequest")
     assert message == f"The nonce provided in JWT payload ({used}) has already been used"
 
 
+@pytest.mark.protocol("2.3")
 def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire):
-    """Protocol 2.3: a client whose first answer was lost sends the same again, and nothing happens twice."""
+    """A client whose first answer was lost sends the same again, and nothing happens twice."""
     challenge = b64(b"c" * 32)
     claims = {"code_challenge": challenge, "code_challenge_method": "S256", "response_mode": "query"}
     token = wire.jwt(**claims, response_type="code", state="s", redirect_uri="https://app.example/return?kept=1")
@@ -136,8 +148,9 @@ def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire):
     assert first.json() == again.json()
 
 
+@pytest.mark.protocol("2.3")
 async def test_every_change_is_made_once_however_often_it_is_sent(wire: Wire, people: People):
-    """Protocol 2.3: each call that changes something answers a repeat as it did at first, also several at once."""
+    """Each call that changes something answers a repeat as it did at first, also several at once."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     tokens = wire.tokens(exchanged := wire.exchange(code, secret))
@@ -162,8 +175,9 @@ async def test_every_change_is_made_once_however_often_it_is_sent(wire: Wire, pe
         assert len({(answer.status_code, answer.text) for answer in answers}) == 1, path
 
 
+@pytest.mark.protocol("2.3", "4.2")
 async def test_an_exchange_that_is_repeated_revokes_nothing(wire: Wire, people: People):
-    """Protocol 2.3, 4.2: the same request is no second use of the code: it gets the tokens that were issued."""
+    """The same request is no second use of the code: it gets the tokens that were issued."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     token = wire.jwt(code=code, code_verifier=secret, grant_type="authorization_code")
@@ -172,8 +186,9 @@ async def test_an_exchange_that_is_repeated_revokes_nothing(wire: Wire, people: 
     assert wire.get("permission-access/accounts", access_token=again.access).status_code == 200
 
 
+@pytest.mark.protocol("2.3", "7.2")
 async def test_the_same_jwt_for_another_account_is_a_replay(wire: Wire, people: People):
-    """Protocol 2.3, 7.2: what is deleted is said in a header, which is part of what makes requests the same."""
+    """What is deleted is said in a header, which is part of what makes requests the same."""
     tokens, _ = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     first, second = wire.get("permission-access/accounts", access_token=tokens.access).json()
     token = wire.jwt(access_token=tokens.access)
@@ -184,16 +199,18 @@ async def test_the_same_jwt_for_another_account_is_a_replay(wire: Wire, people: 
     assert [account["id"] for account in left] == [second["id"]]
 
 
+@pytest.mark.protocol("2.1")
 def test_a_pss_salt_of_another_length_is_refused(wire: Wire):
-    """Protocol 2.1: the salt has 64 bytes."""
+    """The salt has 64 bytes."""
     head, payload, _ = wire.jwt().split(".")
     pss = padding.PSS(padding.MGF1(hashes.SHA512()), 32)
     signature = wire.key.sign(f"{head}.{payload}".encode(), pss, hashes.SHA512())
     check_error(wire.get(DATASETS, jwt=f"{head}.{payload}.{b64(signature)}"), 400, "InvalidJWT")
 
 
+@pytest.mark.protocol("13")
 def test_a_refusal_names_what_it_was_sent_safely(wire: Wire):
-    """Protocol 13: in the body without what would act on a terminal, in a header also without what is not ASCII."""
+    """In the body without what would act on a terminal, in a header also without what is not ASCII."""
     uri = "https://ä.example/\r\nSet-Cookie: a=b\x7f"
     answer = wire.authorize("v" * 43, redirect_uri=uri)
     shown = (
@@ -213,16 +230,18 @@ def test_nobody_keeps_an_answer(wire: Wire):
     assert [answer.headers["cache-control"] for answer in (refused, answered, unknown)] == ["no-store"] * 3
 
 
+@pytest.mark.protocol("13")
 def test_a_long_refusal_is_cut(wire: Wire):
-    """Protocol 13: a message repeats names that the caller made up, and still fits into a header."""
+    """A message repeats names that the caller made up, and still fits into a header."""
     message = check_error(
         wire.post("discovery/sources", body={"query": {"filter": {"x" * 100_000: 1}}}), 400, "InvalidRequest"
     )
     assert len(message) == 1000
 
 
+@pytest.mark.protocol("3.2")
 async def test_rotated_keys_stay_listed(people: People, platform: Platform, wire: Wire):
-    """Protocol 3.2: what was signed with an older key is verified still, and the newest is listed first."""
+    """What was signed with an older key is verified still, and the newest is listed first."""
     signed = wire.authorize(verifier())
     async with platform.database.transaction() as db:
         new = (await rotate_signing_key(db, platform.master_key)).kid
@@ -234,8 +253,9 @@ async def test_rotated_keys_stay_listed(people: People, platform: Platform, wire
         assert new in repr(await load_signer(db, platform.master_key))
 
 
+@pytest.mark.protocol("2.3")
 def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire):
-    """Protocol 2.3: the stored answer is for the identical request only."""
+    """The stored answer is for the identical request only."""
     claims = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256", "response_mode": "query"}
     token = wire.jwt(**claims, response_type="code", state="s", redirect_uri="https://app.example/return?kept=1")
     assert wire.post("oauth/authorize", jwt=token, body={}).status_code == 201
@@ -243,8 +263,9 @@ def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire):
     check_error(wire.post("oauth/authorize", jwt=token, body=other), 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("3.2")
 def test_the_key_set_is_public_and_cacheable(wire: Wire):
-    """Protocol 3.2: no JWT, PKCS#1 in `pem`, an hour in caches."""
+    """No JWT, PKCS#1 in `pem`, an hour in caches."""
     answer = wire.http.get(wire.url("jwks/oauth"))
     assert answer.headers["cache-control"] == "public, max-age=3600"
     entry = answer.json()["keys"][0]
@@ -253,8 +274,9 @@ def test_the_key_set_is_public_and_cacheable(wire: Wire):
     assert "d" not in entry
 
 
+@pytest.mark.protocol("3.1")
 def test_answers_are_signed_with_a_listed_key(wire: Wire):
-    """Protocol 3.1: PS512, `kid`, and a `jku` that is the API's own, absolute."""
+    """PS512, `kid`, and a `jku` that is the API's own, absolute."""
     answer = wire.authorize(verifier())
     wire.signed(answer)
     header = json.loads(jwt_header(answer.json()["token"]))
@@ -268,8 +290,9 @@ def jwt_header(token: str) -> bytes:
     return unb64(token.split(".")[0])
 
 
+@pytest.mark.protocol("13")
 def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire):
-    """Protocol 13: body, headers, statuses; no stack trace."""
+    """Body, headers, statuses; no stack trace."""
     check_error(wire.get("no/such/call"), 404, "NotFound")
     check_error(wire.call("PATCH", "oauth/token"), 405, "MethodNotAllowed")
     check_error(wire.get("permission-access/sample/datasets/424242"), 404, "NotFound")
@@ -279,23 +302,26 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire):
         check_error(wire.http.get(f"{wire.origin}{path}"), 404, "NotFound")
 
 
+@pytest.mark.protocol("13")
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded", ""])
 def test_a_body_of_another_type_is_refused(wire: Wire, kind: str):
-    """Protocol 13: InvalidRequest, and never a guess at what it could mean."""
+    """InvalidRequest, and never a guess at what it could mean."""
     headers = {"Content-Type": kind} if kind else {}
     answer = wire.post("reference", content=b'{"type": "cloudId", "value": "x"}', headers=headers)
     check_error(answer, 400, "InvalidRequest")
 
 
+@pytest.mark.protocol("6.4", "13")
 def test_head_tells_a_refusal_in_its_headers(wire: Wire):
-    """Protocol 13, 6.4: where there is no body, code and message are in the headers."""
+    """Where there is no body, code and message are in the headers."""
     answer = wire.call("HEAD", f"permission-access/query/{'x' * 43}/y", access_token="x")
     assert (answer.status_code, answer.headers["x-error-code"], answer.content) == (401, "InvalidToken", b"")
     assert answer.headers["x-error-message"] == "The token (access_token) is invalid"
 
 
+@pytest.mark.protocol("13")
 def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire):
-    """Protocol 13: InvalidRequest names the field, and does not repeat what was in it."""
+    """InvalidRequest names the field, and does not repeat what was in it."""
     message = check_error(
         wire.authorize(verifier(), body={"actions": {"pull": {"sourceFetch": "secret!"}}}), 400, "InvalidRequest"
     )
@@ -303,8 +329,8 @@ def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire):
     assert "secret!" not in message
 
 
+@pytest.mark.protocol("13")
 def test_a_body_that_is_no_json_is_refused(wire: Wire):
-    """Protocol 13."""
     token = wire.jwt(code_challenge=b64(b"c" * 32))
     headers = {"Content-Type": "application/json"}
     check_error(wire.post("oauth/authorize", jwt=token, content=b"{", headers=headers), 400, "InvalidRequest")

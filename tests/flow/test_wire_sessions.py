@@ -80,8 +80,9 @@ def unzstd(data: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompressobj().decompress(data)
 
 
+@pytest.mark.protocol("6.1", "6.2")
 def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 6.1, 6.2: the session's state, each account's by id, and entries as clients read them."""
+    """The session's state, each account's by id, and entries as clients read them."""
     tokens, session = user
     listed = wait_until_over(wire, tokens, session)
     assert listed["status"]["state"] == "completed"
@@ -96,8 +97,9 @@ def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]):
     assert {entry["schema"]["standard"] for entry in listed["fileList"]} == {"digime", "fhir"}
 
 
+@pytest.mark.protocol("6.3", "6.4", "6.5", "6.6")
 def test_each_file_opens_to_what_its_entry_says(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 6.3 to 6.6: envelope, compression, metadata, one type, one account, one month."""
+    """Envelope, compression, metadata, one type, one account, one month."""
     tokens, session = user
     for entry in wait_until_over(wire, tokens, session)["fileList"]:
         objects, header = read(wire, tokens, session, entry["name"])
@@ -110,8 +112,8 @@ def test_each_file_opens_to_what_its_entry_says(wire: Wire, user: tuple[Tokens, 
             assert all(artist["name"] for thing in objects for artist in thing["track"]["artists"])
 
 
+@pytest.mark.protocol("6.4")
 def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 6.4."""
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     path = f"{QUERY}/{session}/{name}"
@@ -125,9 +127,10 @@ def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]):
     assert parsedate_to_datetime(head.headers["last-modified"]).timestamp() == entry["updatedDate"] // 1000
 
 
+@pytest.mark.protocol("5.1", "6.3")
 @pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd", "none"])
 def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str], compression: str):
-    """Protocol 5.1, 6.3: `none` is told by leaving it out."""
+    """`none` is told by leaving it out."""
     tokens, _ = user
     session = triggered(wire, tokens, accept={"compression": compression}, sourceFetch=False)
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
@@ -135,8 +138,9 @@ def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str]
     assert header.get("compression", "none") == compression
 
 
+@pytest.mark.protocol("6.7")
 def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 6.7: on the wire itself, where iOS reads them so."""
+    """On the wire itself, where iOS reads them so."""
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     address = urlsplit(wire.origin)
@@ -147,15 +151,17 @@ def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]):
     assert b"\r\nx-metadata: " in answer.partition(b"\r\n\r\n")[0]
 
 
+@pytest.mark.protocol("1", "4.6", "5.1")
 def test_a_session_lives_as_long_as_the_settings_say(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 1, 4.6, 5.1: its expiry is in milliseconds, a day from now."""
+    """Its expiry is in milliseconds, a day from now."""
     tokens, _ = user
     expiry = wire.post(TRIGGER, access_token=tokens.access).json()["session"]["expiry"]
     assert abs(expiry - (time.time() + 86_400) * 1000) < 60_000
 
 
+@pytest.mark.protocol("5.1")
 def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 5.1: nothing is fetched, and all files are listed at once."""
+    """Nothing is fetched, and all files are listed at once."""
     tokens, first = user
     session = triggered(wire, tokens, sourceFetch=False)
     listed = wire.get(f"{QUERY}/{session}", access_token=tokens.access).json()
@@ -163,16 +169,18 @@ def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, 
     assert listed["fileList"] == wait_until_over(wire, tokens, first)["fileList"]
 
 
+@pytest.mark.protocol("5.1")
 def test_only_the_chosen_accounts_are_fetched(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 5.1: sourceFetchFilter.account.id."""
+    """SourceFetchFilter.account.id."""
     tokens, _ = user
     chosen = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
     session = triggered(wire, tokens, sourceFetchFilter={"account": {"id": [chosen]}})
     assert set(wait_until_over(wire, tokens, session)["status"]["details"]) == {chosen}
 
 
+@pytest.mark.protocol("5.2")
 def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 5.2: one object type of one service."""
+    """One object type of one service."""
     tokens, _ = user
     group = {"id": 5, "serviceTypes": [{"id": 19, "serviceObjectTypes": [{"id": 407}]}]}
     session = triggered(wire, tokens, scope={"serviceGroups": [group]}, sourceFetch=False)
@@ -180,8 +188,9 @@ def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]):
     assert {entry["objectType"] for entry in listed["fileList"]} == {"followedartist"}
 
 
+@pytest.mark.protocol("5.2")
 def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 5.2: the file comes with only the objects inside, and its metadata counts just these."""
+    """The file comes with only the objects inside, and its metadata counts just these."""
     tokens, _ = user
     middle = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=16)
     scope = {"timeRanges": [{"from": int(middle.timestamp()) - 86_400 * 4, "to": int(middle.timestamp())}]}
@@ -197,8 +206,9 @@ def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user
     assert seen
 
 
+@pytest.mark.protocol("5.2")
 def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 5.2: an object is read if it lies in any of them; `last` and `from` with `to` mix."""
+    """An object is read if it lies in any of them; `last` and `from` with `to` mix."""
     tokens, _ = user
     now = int(time.time())
     first, second = (now - 86_400 * 40, now - 86_400 * 30), now - 86_400 * 10
@@ -213,6 +223,7 @@ def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, s
     assert all(first[0] <= moment < first[1] + 1 or moment >= second - 60 for moment in moments)
 
 
+@pytest.mark.protocol("5.2")
 @pytest.mark.parametrize(
     "scope",
     [
@@ -221,14 +232,15 @@ def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, s
     ],
 )
 def test_a_scope_outside_the_contract_is_refused(wire: Wire, user: tuple[Tokens, str], scope: dict[str, Any]):
-    """Protocol 5.2: ScopeOutOfBounds, in a trigger and in an authorization alike."""
+    """ScopeOutOfBounds, in a trigger and in an authorization alike."""
     tokens, _ = user
     check_error(wire.post(TRIGGER, access_token=tokens.access, body={"scope": scope}), 400, "ScopeOutOfBounds")
     check_error(wire.authorize("v" * 43, body={"actions": {"pull": {"scope": scope}}}), 400, "ScopeOutOfBounds")
 
 
+@pytest.mark.protocol("5.2")
 async def test_a_contracts_time_range_binds_every_session(people: People):
-    """Protocol 5.2: what is older than the contract allows is never read."""
+    """What is older than the contract allows is never read."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}], "timeRanges": [{"last": "2m"}]})
     tokens, session = await people.user(wire)
     listed = wait_until_over(wire, tokens, session)
@@ -243,8 +255,9 @@ async def test_a_contracts_time_range_binds_every_session(people: People):
     )
 
 
+@pytest.mark.protocol("5.2")
 async def test_contract_consent_and_session_must_all_allow(people: People, platform: Platform):
-    """Protocol 5.2: a contract that is widened gives no more than the person saw, one that is narrowed gives less."""
+    """A contract that is widened gives no more than the person saw, one that is narrowed gives less."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}]})
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     types = {entry["objectType"] for entry in wait_until_over(wire, tokens, session)["fileList"]}
@@ -267,8 +280,9 @@ async def test_contract_consent_and_session_must_all_allow(people: People, platf
     assert report.json()["objects"] == []
 
 
+@pytest.mark.protocol("5.2")
 async def test_only_the_accounts_that_are_lent_are_read(people: People):
-    """Protocol 5.2: what another contract was lent of the same library is not in the list, nor to be had by name."""
+    """What another contract was lent of the same library is not in the list, nor to be had by name."""
     first, second = await people.contract(), await people.contract()
     tokens, session = await people.user(first, sources=(SPOTIFY, FHIR_FILE))
     every = {entry["name"] for entry in wait_until_over(first, tokens, session)["fileList"]}
@@ -281,10 +295,11 @@ async def test_only_the_accounts_that_are_lent_are_read(people: People):
         check_error(second.get(f"{QUERY}/{music}/{name}", access_token=reader.access), 404, "FileNotFound")
 
 
+@pytest.mark.protocol("5.3")
 async def test_another_users_and_another_contracts_session_do_not_exist(
     wire: Wire, user: tuple[Tokens, str], people: People
 ):
-    """Protocol 5.3: unknown, expired, and not this caller's: the same answer, for the list and for files."""
+    """Unknown, expired, and not this caller's: the same answer, for the list and for files."""
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     neighbour, _ = await people.user(wire)
@@ -300,8 +315,9 @@ async def test_another_users_and_another_contracts_session_do_not_exist(
     check_error(wire.get(f"{QUERY}/{session}"), 404, "InvalidSession")
 
 
+@pytest.mark.protocol("5.3")
 async def test_a_session_that_waits_for_consent_is_its_contracts_only(wire: Wire, people: People):
-    """Protocol 5.3: another contract of the application is not even told that it waits."""
+    """Another contract of the application is not even told that it waits."""
     waiting = wire.authorize("v" * 43).json()["session"]["key"]
     assert wire.get(f"{QUERY}/{waiting}").json() == {"status": {"state": "pending"}}
     other = await people.contract(application_id=wire.application_id)
@@ -310,8 +326,8 @@ async def test_a_session_that_waits_for_consent_is_its_contracts_only(wire: Wire
     check_error(wire.get(f"{QUERY}/{waiting}/accounts.json", access_token=tokens.access), 404, "FileNotFound")
 
 
+@pytest.mark.protocol("5.3")
 async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], platform: Platform):
-    """Protocol 5.3."""
     tokens, _ = user
     session = triggered(wire, tokens, sourceFetch=False)
     async with platform.database.transaction() as db:
@@ -320,6 +336,7 @@ async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], 
     check_error(wire.get(f"{QUERY}/{session}", access_token=tokens.access), 404, "InvalidSession")
 
 
+@pytest.mark.protocol("6.3")
 @pytest.mark.parametrize(
     "name",
     [
@@ -332,23 +349,25 @@ async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], 
     ],
 )
 def test_tricks_in_file_names_find_nothing(wire: Wire, user: tuple[Tokens, str], name: str):
-    """Protocol 6.3: FileNotFound or no such path, and never anything else."""
+    """FileNotFound or no such path, and never anything else."""
     tokens, session = user
     answer = wire.get(f"{QUERY}/{session}/{name}", access_token=tokens.access)
     assert answer.status_code in (400, 404)
     assert answer.json()["error"]["code"] in ("FileNotFound", "NotFound", "InvalidRequest")
 
 
+@pytest.mark.protocol("6.6", "7.1")
 def test_accounts_json_holds_what_the_accounts_call_answers(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 6.6, 7.1: readable like any other file."""
+    """Readable like any other file."""
     tokens, session = user
     objects, header = read(wire, tokens, session, "accounts.json")
     assert objects == wire.get("permission-access/accounts", access_token=tokens.access).json()
     assert header["compression"] == "gzip"
 
 
+@pytest.mark.protocol("7.1")
 def test_accounts_have_the_fields_that_clients_read(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 7.1: ids, references, names, sample; `id` begins with the service type."""
+    """Ids, references, names, sample; `id` begins with the service type."""
     tokens, _ = user
     spotify, health = wire.get("permission-access/accounts", access_token=tokens.access).json()
     assert spotify["id"].startswith("19_")
@@ -359,8 +378,9 @@ def test_accounts_have_the_fields_that_clients_read(wire: Wire, user: tuple[Toke
     assert spotify["reference"] != spotify["id"]
 
 
+@pytest.mark.protocol("6.2")
 def test_updated_dates_grow_only_with_the_content(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 6.2: a second sync of the same data changes nothing."""
+    """A second sync of the same data changes nothing."""
     tokens, session = user
     before = {e["name"]: e["updatedDate"] for e in wait_until_over(wire, tokens, session)["fileList"]}
     again = triggered(wire, tokens)
@@ -368,8 +388,9 @@ def test_updated_dates_grow_only_with_the_content(wire: Wire, user: tuple[Tokens
     assert after == before
 
 
+@pytest.mark.protocol("6.7")
 def test_a_waiting_query_answers_at_once_when_something_is_new(wire: Wire, user: tuple[Tokens, str]):
-    """Protocol 6.7: with an etag that is not the current one there is nothing to wait for; the same etag gives 304."""
+    """With an etag that is not the current one there is nothing to wait for; the same etag gives 304."""
     tokens, session = user
     first = wire.get(f"{QUERY}/{session}?wait=20", access_token=tokens.access, headers={"If-None-Match": '"old"'})
     assert first.status_code == 200
@@ -378,23 +399,26 @@ def test_a_waiting_query_answers_at_once_when_something_is_new(wire: Wire, user:
     assert same.status_code == 304
 
 
+@pytest.mark.protocol("5.2")
 async def test_a_write_contract_cannot_read(people: People):
-    """Protocol 5.2: InvalidContractDataRequest."""
+    """InvalidContractDataRequest."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire)
     check_error(wire.post(TRIGGER, access_token=tokens.access, body={}), 400, "InvalidContractDataRequest")
 
 
+@pytest.mark.protocol("13")
 async def test_a_one_off_contract_reads_once(people: People):
-    """Protocol 13: InsufficientScope for the second session."""
+    """InsufficientScope for the second session."""
     wire = await people.contract(once=True)
     tokens, session = await people.user(wire)
     assert wait_until_over(wire, tokens, session)["fileList"]
     check_error(wire.post(TRIGGER, access_token=tokens.access, body={}), 403, "InsufficientScope")
 
 
+@pytest.mark.protocol("9.1")
 async def test_discovery_lists_what_a_contract_may_ask_for(people: People):
-    """Protocol 9.1: without a JWT; with a contract id only its own services."""
+    """Without a JWT; with a contract id only its own services."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 2}]})
     everything = wire.http.get(wire.url("discovery/services")).json()["data"]
     assert {service["id"] for service in everything["services"]} >= {SPOTIFY, FHIR_FILE}
@@ -404,8 +428,8 @@ async def test_discovery_lists_what_a_contract_may_ask_for(people: People):
     assert [group["id"] for group in own["serviceGroups"]] == [2]
 
 
+@pytest.mark.protocol("12.2")
 def test_sample_data_sets_are_named(wire: Wire):
-    """Protocol 12.2."""
     sets = wire.get("permission-access/sample/datasets/16").json()
     assert set(sets) == {"default", "large"}
     assert all(set(entry) == {"name", "description"} for entry in sets.values())

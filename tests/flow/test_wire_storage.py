@@ -90,8 +90,9 @@ def written(platform: Platform, storage: str) -> set[Path]:
     return blobs(platform, storage) | files_below(platform.settings.data / "blobs" / ".aside")
 
 
+@pytest.mark.protocol("11.3")
 def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str):
-    """Protocol 11.3: any bytes, whatever the Content-Type says, in whole and in part; paths compare without case."""
+    """Any bytes, whatever the Content-Type says, in whole and in part; paths compare without case."""
     content = os.urandom(100_000)
     stray = {"Content-Type": "application/json", "contentType": "multipart/form-data"}
     answer = cloud(wire, "POST", storage, "/Folder//Notes.bin", content=content, headers=stray)
@@ -105,8 +106,9 @@ def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str):
     assert tail.content == content[-5:]
 
 
+@pytest.mark.protocol("11.3")
 def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str):
-    """Protocol 11.3: with the paths as clients cut them; names in any script."""
+    """With the paths as clients cut them; names in any script."""
     for path in ("/list/a.txt", "/list/Ünï/日本.txt", "/list/sub/c.txt"):
         assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
     flat = cloud(wire, "GET", storage, "/list/?recursive=false").json()
@@ -118,8 +120,9 @@ def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str):
     assert japanese["path"] == f"/apps/{wire.application_id}/list/Ünï/".lower()
 
 
+@pytest.mark.protocol("11.3")
 def test_files_and_folders_are_deleted(wire: Wire, storage: str):
-    """Protocol 11.3: a path ending in / removes the folder, else the file."""
+    """A path ending in / removes the folder, else the file."""
     for path in ("/gone/a", "/gone/b/c", "/gonex"):
         cloud(wire, "POST", storage, path, content=b"x")
     assert cloud(wire, "DELETE", storage, "/gone/a").status_code == 200
@@ -129,9 +132,10 @@ def test_files_and_folders_are_deleted(wire: Wire, storage: str):
     assert cloud(wire, "GET", storage, "/gonex").status_code == 200
 
 
+@pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("path", ["/gone/one", "/gone/", "/"])
 async def test_what_is_deleted_does_not_stay_on_disk(people: People, platform: Platform, path: str):
-    """Protocol 11.3: the bytes of a file that was deleted, alone or with its folder, or replaced, go soon after."""
+    """The bytes of a file that was deleted, alone or with its folder, or replaced, go soon after."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     for content in (b"first", b"second"):
@@ -141,8 +145,9 @@ async def test_what_is_deleted_does_not_stay_on_disk(people: People, platform: P
     wait_for(lambda: not blobs(platform, storage))
 
 
+@pytest.mark.protocol("11.3")
 def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str):
-    """Protocol 11.3: in part with 206, what is no range in whole, what lies outside with 416."""
+    """In part with 206, what is no range in whole, what lies outside with 416."""
     cloud(wire, "POST", storage, "/range", content=b"0123456789")
     for asked, told, content in (
         ("bytes=0-", "bytes 0-9/10", b"0123456789"),
@@ -162,9 +167,10 @@ def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str):
         assert answer.status_code == 416, outside
 
 
+@pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunked: bool):
-    """Protocol 11.3: a true form gives its file, byte for byte, and nothing of what is around it."""
+    """A true form gives its file, byte for byte, and nothing of what is around it."""
     content = b"\r\n--no-boundary\r\n" + os.urandom(3_000_000)
     form = multipart([("note", None, b"a field"), ("any name", "a.bin", content)])
     headers = {"Content-Type": FORM_TYPE}
@@ -174,10 +180,11 @@ def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunke
     assert cloud(wire, "GET", storage, "/form.bin").content == content
 
 
+@pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("kind", ["multipart/form-data", FORM_TYPE, "application/json", ""])
 def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, chunked: bool):
-    """Protocol 11.3: whatever its Content-Type claims, if the body does not begin with its boundary."""
+    """Whatever its Content-Type claims, if the body does not begin with its boundary."""
     content = b"--the-bound" + os.urandom(120_000)
     body = pieces(content, 7) if chunked else content
     headers = {"Content-Type": kind} if kind else {}
@@ -185,8 +192,9 @@ def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, c
     assert cloud(wire, "GET", storage, "/claimed").content == content
 
 
+@pytest.mark.protocol("11.3")
 def test_a_boundary_that_can_be_none_makes_no_form(wire: Wire, storage: str):
-    """Protocol 11.3: a body that begins with what is longer than any boundary is stored as it comes."""
+    """A body that begins with what is longer than any boundary is stored as it comes."""
     boundary = "b" * 300
     content = f"--{boundary}\r\n".encode() + os.urandom(1000)
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
@@ -194,8 +202,9 @@ def test_a_boundary_that_can_be_none_makes_no_form(wire: Wire, storage: str):
     assert cloud(wire, "GET", storage, "/long").content == content
 
 
+@pytest.mark.protocol("11.3", "11.5")
 def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platform: Platform):
-    """Protocol 11.3, 11.5: no file, two files, or broken off: 400 in the error form of storage, and nothing is kept."""
+    """No file, two files, or broken off: 400 in the error form of storage, and nothing is kept."""
     before = written(platform, storage)
     file = ("file", "a", b"x" * 100_000)
     for body in (
@@ -210,10 +219,11 @@ def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platfo
     wait_for(lambda: not written(platform, storage) - before)
 
 
+@pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("form", [False, True])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_an_aborted_upload_leaves_nothing(wire: Wire, storage: str, platform: Platform, chunked: bool, form: bool):
-    """Protocol 11.3: a file whose end never came is not there, and its bytes do not stay; what was there stays."""
+    """A file whose end never came is not there, and its bytes do not stay; what was there stays."""
     path = f"/aborted-{chunked}-{form}"
     cloud(wire, "POST", storage, path, content=b"before")
     before = written(platform, storage)
@@ -236,8 +246,9 @@ def multipart(parts: list[tuple[str, str | None, bytes]]) -> bytes:
     return body + b"--the-boundary--\r\n"
 
 
+@pytest.mark.protocol("11.3")
 def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str):
-    """Protocol 11.3: the letters of every script, composed or not; listed as they were written first or last."""
+    """The letters of every script, composed or not; listed as they were written first or last."""
     for written, asked in (
         ("/Straße/ΟΔΟΣ.txt", "/STRAßE/οδοσ.TXT"),
         ("/e\u0301t\u00e9", "/\u00c9TE\u0301"),
@@ -254,8 +265,9 @@ def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str):
     assert cloud(wire, "DELETE", storage, quote("/STRAßE/")).json() == {"deleted": 1}
 
 
+@pytest.mark.protocol("11.3")
 def test_no_name_is_written_over_another(wire: Wire, storage: str):
-    """Protocol 11.3: names that are the same only when folded are each kept, listed, found as listed, and deleted."""
+    """Names that are the same only when folded are each kept, listed, found as listed, and deleted."""
     names = ["Maße", "Masse", "ﬁle", "file", "οδος", "οδοσ", "\u212aelvin", "kelvin", "ırmak", "irmak", "İrmak"]
     for folder in ("/names/", "/Straße/"):
         for name in names:
@@ -272,20 +284,22 @@ def test_no_name_is_written_over_another(wire: Wire, storage: str):
     assert cloud(wire, "DELETE", storage, quote("/STRAßE/")).json() == {"deleted": len(names)}
 
 
+@pytest.mark.protocol("11.5")
 @pytest.mark.parametrize(
     "name", ["caf%E9", "caf%E8", "%C0%AF", "%ED%A0%80", "%F4%90%80%80", "%FF", "a%c3", "%e9/x", "%E9/"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_a_path_that_is_not_utf8_is_refused(wire: Wire, storage: str, method: str, name: str):
-    """Protocol 11.5: read as text, two such names would be one, and an upload would replace another's file."""
+    """Read as text, two such names would be one, and an upload would replace another's file."""
     with raw_request(wire, method, storage, f"/{name}", {"Content-Length": "0"}) as connection:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400"), answer
     assert set(json.loads(answer.partition(b"\r\n\r\n")[2])) == {"error", "message"}
 
 
+@pytest.mark.protocol("11.3")
 async def test_a_folder_of_100_000_files_is_listed_and_deleted(people: People, platform: Platform, served: Served):
-    """Protocol 11.3: all of them, in one answer, each once, in little memory; and nothing but them goes."""
+    """All of them, in one answer, each once, in little memory; and nothing but them goes."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     cloud(wire, "POST", storage, "/kept", content=b"x")
@@ -322,9 +336,10 @@ def peak_megabytes(process: Path) -> int:
     return int(found[1]) // 1024 if found else 0
 
 
+@pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("files", [999, 1000, 1001, 2000])
 async def test_a_list_of_whole_pages_is_whole(people: People, platform: Platform, files: int):
-    """Protocol 11.3: what fits a page that is read at once, exactly or by one more or less, is all there."""
+    """What fits a page that is read at once, exactly or by one more or less, is all there."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     filled = text(
@@ -338,8 +353,9 @@ async def test_a_list_of_whole_pages_is_whole(people: People, platform: Platform
     assert listed["total"] == len(listed["files"]) == len({file["id"] for file in listed["files"]}) == files
 
 
+@pytest.mark.protocol("11.3")
 def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str):
-    """Protocol 11.3: a folder whose name would match others as a pattern is itself alone, listed and deleted."""
+    """A folder whose name would match others as a pattern is itself alone, listed and deleted."""
     for path in ("/p_n/x", "/pan/x", "/p%n/x", "/p/n/x", "/p_n0/x", "/p_n-/x"):
         assert cloud(wire, "POST", storage, quote(path), content=b"x").status_code == 201
     for folder in ("/p_n/", "/p%n/"):
@@ -349,6 +365,7 @@ def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str):
         assert cloud(wire, "GET", storage, path).status_code == 200
 
 
+@pytest.mark.protocol("11.5")
 @pytest.mark.parametrize(
     "path",
     [
@@ -365,7 +382,7 @@ def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str):
     ],
 )
 def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str):
-    """Protocol 11.5: 400, in the error form of storage, whatever the client's library would have made of the path."""
+    """400, in the error form of storage, whatever the client's library would have made of the path."""
     with raw_upload(wire, storage, path, {"Content-Length": "1"}) as connection:
         connection.sendall(b"x")
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -374,23 +391,26 @@ def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str):
     assert set(json.loads(body)) == {"error", "message"}
 
 
+@pytest.mark.protocol("11.5")
 def test_the_longest_path_is_taken(wire: Wire, storage: str):
-    """Protocol 11.5: 1024 bytes, the slash that it begins with among them."""
+    """1024 bytes, the slash that it begins with among them."""
     path = "/" + "x" * 1023
     assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
     assert cloud(wire, "GET", storage, path).content == b"x"
 
 
+@pytest.mark.protocol("13")
 def test_a_refusal_of_storage_tells_in_its_headers_too(wire: Wire, storage: str):
-    """Protocol 13: code, message and reference, where the answer would have been octets."""
+    """Code, message and reference, where the answer would have been octets."""
     answer = cloud(wire, "GET", storage, "/nothing-here")
     assert answer.headers["x-error-code"] == answer.json()["error"] == "NotFound"
     assert answer.headers["x-error-message"] == answer.json()["message"]
     assert answer.headers["x-error-reference"] == answer.headers["x-request-id"]
 
 
+@pytest.mark.protocol("11.2")
 async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, people: People):
-    """Protocol 11.2: another application, another key, a stale or foreign JWT: refused, and alike for what exists."""
+    """Another application, another key, a stale or foreign JWT: refused, and alike for what exists."""
     other = await people.contract()
     cloud(wire, "POST", storage, "/mine", content=b"secret")
     for answer in (
@@ -413,8 +433,9 @@ async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, peop
     assert cloud(wire, "GET", storage, "/mine").content == b"secret"
 
 
+@pytest.mark.protocol("2.4", "11.2")
 def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: str):
-    """Protocol 2.4, 11.2: neither accepts the other's."""
+    """Neither accepts the other's."""
     url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/x"
     answer = wire.http.get(url, headers={"Authorization": f"Bearer {wire.jwt()}"})
     assert answer.status_code in (400, 403)
@@ -424,8 +445,9 @@ def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: st
     check_error(wire.get("permission-access/contract", jwt=token), 403, "InvalidClient")
 
 
+@pytest.mark.protocol("11.1")
 async def test_a_storage_is_tied_to_the_person_who_consents(people: People, platform: Platform):
-    """Protocol 11.1: GET storage finds it then, and not before."""
+    """GET storage finds it then, and not before."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     check_error(wire.get("storage", access_token=tokens.access), 404, "NotFound")
@@ -436,8 +458,9 @@ async def test_a_storage_is_tied_to_the_person_who_consents(people: People, plat
     assert wire.get("storage", access_token=tokens.access).json() == storage
 
 
+@pytest.mark.protocol("11.1")
 async def test_a_storage_is_found_by_its_own_application_only(people: People, platform: Platform):
-    """Protocol 11.1: another application of the same partner has none for the same person."""
+    """Another application of the same partner has none for the same person."""
     wire, sibling = await people.contract(partner="Two apps"), await people.contract(partner="Two apps")
     tokens, _ = await people.user(wire)
     library = await people.library_of(tokens)
@@ -448,8 +471,9 @@ async def test_a_storage_is_found_by_its_own_application_only(people: People, pl
     check_error(sibling.get("storage", access_token=others.access), 404, "NotFound")
 
 
+@pytest.mark.protocol("7.5", "11.3")
 async def test_an_upload_into_a_storage_that_is_erased_meanwhile(people: People, platform: Platform):
-    """Protocol 11.3, 7.5: it is told that there is no such storage, and nothing of the file stays."""
+    """It is told that there is no such storage, and nothing of the file stays."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     storage = wire.post("storage").json()["id"]

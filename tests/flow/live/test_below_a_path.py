@@ -200,8 +200,9 @@ def test_the_api_describes_itself_there(wire: Wire) -> None:
     assert httpx2.get(f"{wire.origin}/v1.7/nowhere").json()["error"]["code"] == "NotFound"
 
 
+@pytest.mark.protocol("11.2", "11.3")
 def test_storage_is_there_too(wire: Wire) -> None:
-    """Protocol 11: files are stored, listed and read; paths hold the platform's own path where they like."""
+    """Files are stored, listed and read; paths hold the platform's own path where they like."""
     storage = wire.post("storage").json()["id"]
     files = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}"
     for name in ("/a.txt", f"{PATH}/v1.7/b.txt"):

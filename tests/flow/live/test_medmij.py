@@ -74,8 +74,9 @@ def seconds(text: str) -> float:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
 
 
+@pytest.mark.protocol("12.3")
 def test_a_report_tells_what_was_asked_of_whom(person: Patient, city: Hospital) -> None:
-    """Protocol 12.3: of `medmij`, the provider, its data service and the requests, in the form that MedMij gives."""
+    """Of `medmij`, the provider, its data service and the requests, in the form that MedMij gives."""
     report = report_of(person)
     service = ("Gegevensdienst", ["GegevensdienstId", "Tijdstempel", ("ResourceRequests", [REQUEST] * 3)])
     provider = ("Zorgaanbieder", ["Zorgaanbiedernaam", ("Gegevensdiensten", [service])])
@@ -141,7 +142,8 @@ def test_the_objects_themselves_come_as_json_or_fhir(person: Patient) -> None:
     assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} == {"Patient", "Condition", "Observation"}
 
 
+@pytest.mark.protocol("7.1")
 def test_the_account_is_of_medmij(person: Patient) -> None:
-    """Protocol 7.1: what is configured as MedMij's is MedMij's wherever it is told."""
+    """What is configured as MedMij's is MedMij's wherever it is told."""
     assert person.account["serviceTypeReference"] == "medmij"
     assert person.account["serviceProviderReference"] == f"medmij{HOSPITAL}"

@@ -37,11 +37,14 @@ from tests.flow.wire import Wire, check_error, query_of
 from tests.hospital.running import Hospital
 from tests.patience import until
 
+pytestmark = pytest.mark.protocol("10.2")
+
 MANY = 16  # more than may renew tokens at once, and than there are places for
 
 
+@pytest.mark.protocol("2.3", "10.2")
 def test_a_resource_reaches_the_hospital_once(writer: Patient, city: Hospital) -> None:
-    """Protocol 10.2, 2.3: it is posted as it was, the app gets what the hospital said, also when it asks twice."""
+    """It is posted as it was, the app gets what the hospital said, also when it asks twice."""
     before = kept(city)
     token = writer.wire.jwt(access_token=writer.tokens.access)
     answer = writer.push(OBSERVATION, jwt=token)
@@ -194,8 +197,9 @@ async def test_an_account_that_is_lent_no_more_is_not_pushed_to(people: People, 
     assert len(kept(city)) == before
 
 
+@pytest.mark.protocol("13")
 def test_a_push_without_permission_asks_for_a_sign_in(writing: Wire, city: Hospital) -> None:
-    """Protocol 13: ServiceAuthorizationError, 511, never 401; after signing in again the same request is posted."""
+    """ServiceAuthorizationError, 511, never 401; after signing in again the same request is posted."""
     writer = shared(writing, "&sourceType=push")
     city.do("end", what="grants")
     token = writer.wire.jwt(access_token=writer.tokens.access)
@@ -204,6 +208,7 @@ def test_a_push_without_permission_asks_for_a_sign_in(writing: Wire, city: Hospi
     assert writer.push(OBSERVATION, jwt=token).status_code == 201
 
 
+@pytest.mark.protocol("8.1")
 def test_one_more_account_to_push_to(people: People, writing: Wire) -> None:
     """A person who let an app fill their library adds the hospital later. Protocol 8.1, `onboard`."""
     asking = ask(writing)

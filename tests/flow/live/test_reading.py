@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import accounts, ask, asking_contract, opened, page_of
@@ -43,8 +45,9 @@ def test_later_sessions_ask_for_what_changed(person: Patient, city: Hospital) ->
     assert len({one["id"] for one in found}) == len(found) >= 250
 
 
+@pytest.mark.protocol("6.1")
 def test_a_type_that_is_refused_leaves_the_others(person: Patient, city: Hospital) -> None:
-    """What the hospital does not give is told with its status; the rest is shared. Protocol 6.1."""
+    """What the hospital does not give is told with its status; the rest is shared."""
     city.do("fail", type="Condition", status=403)
     state = person.state()
     assert state["state"] == "partial"
@@ -63,8 +66,9 @@ def test_pages_elsewhere_are_not_fetched(wire: Wire, city: Hospital) -> None:
     assert (told["objectType"], told["error"]["code"]) == (132, "ForeignLink")
 
 
+@pytest.mark.protocol("6.1")
 def test_a_hospital_that_asks_for_patience_gets_it(person: Patient, city: Hospital) -> None:
-    """A source that says when to come back, later than one waits, is told to the app with that time. Protocol 6.1."""
+    """A source that says when to come back, later than one waits, is told to the app with that time."""
     city.do("fail", type="Condition", status=429, headers={"Retry-After": "120"})
     error = person.state()["error"]
     assert (error["code"], error["statusCode"], error["retryAfter"]) == ("ServiceUnavailable", 503, 120)
@@ -92,8 +96,9 @@ async def test_a_source_that_the_operator_took_away(city: Hospital, short_path: 
         assert wire.call("DELETE", path, access_token=person.tokens.access, headers=headers).status_code == 200
 
 
+@pytest.mark.protocol("9.1", "9.2")
 def test_it_is_found_like_any_source(wire: Wire, writing: Wire, city: Hospital) -> None:
-    """Discovery tells of it under the operator's name, to contracts that may ask for it. Protocol 9.1, 9.2."""
+    """Discovery tells of it under the operator's name, to contracts that may ask for it."""
     for contract in (wire, writing):
         answer = contract.get("discovery/services", headers={"contractId": contract.contract_id})
         assert HOSPITAL in [service["id"] for service in answer.json()["data"]["services"]]

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import AccountRow
@@ -24,8 +25,9 @@ def test_a_token_that_ended_is_renewed_once(person: Patient, city: Hospital) -> 
     assert city.do("told").count("refresh_token") == before + 1
 
 
+@pytest.mark.protocol("7.3")
 def test_permission_withdrawn_at_the_hospital(person: Patient, city: Hospital) -> None:
-    """The app learns that the person must sign in again; they do, as the same person, and all goes on. Protocol 7.3."""
+    """The app learns that the person must sign in again; they do, as the same person, and all goes on."""
     city.do("end", what="grants")
     error = person.state()["error"]
     assert (error["code"], error["statusCode"], error["reauth"]) == ("ServiceAuthorizationError", 511, True)
@@ -47,8 +49,9 @@ def test_permission_withdrawn_at_the_hospital(person: Patient, city: Hospital) -
     assert account["accessTokenStatus"]["authorized"] is True
 
 
+@pytest.mark.protocol("7.4")
 async def test_withdrawing_revokes_at_the_hospital(person: Patient, city: Hospital, people: People) -> None:
-    """Protocol 7.4: the hospital forgets the grant, the platform its tokens, and the person can come back."""
+    """The hospital forgets the grant, the platform its tokens, and the person can come back."""
     live = city.do("live")
     assert withdrawn(person)["result"] == "success"
     assert city.do("live") == live - 1
@@ -74,8 +77,9 @@ def test_a_hospital_that_cannot_be_told(person: Patient, city: Hospital) -> None
     assert account["accessTokenStatus"]["authorized"] is False
 
 
+@pytest.mark.protocol("7.2")
 async def test_deleting_an_account_revokes_its_tokens(person: Patient, city: Hospital) -> None:
-    """Protocol 7.2: the row goes with its credentials at once, and soon the hospital forgets the grant."""
+    """The row goes with its credentials at once, and soon the hospital forgets the grant."""
     live = city.do("live")
     headers = {"accountId": person.account["id"]}
     answer = person.wire.call(
@@ -86,8 +90,9 @@ async def test_deleting_an_account_revokes_its_tokens(person: Patient, city: Hos
     await until(lambda: city.do("live") == live - 1)
 
 
+@pytest.mark.protocol("7.5")
 async def test_erasing_a_person_revokes_their_tokens(person: Patient, city: Hospital) -> None:
-    """Protocol 7.5: so does deleting the person, and declining after having signed in."""
+    """So does deleting the person, and declining after having signed in."""
     live = city.do("live")
     assert person.wire.call("DELETE", "user", access_token=person.tokens.access).status_code == 200
     await until(lambda: city.do("live") == live - 1)

@@ -16,6 +16,7 @@ SOURCE = {
 }
 
 
+@pytest.mark.protocol("9.2")
 def test_what_an_answer_leaves_out_is_none_or_empty():
     """A projected record has what was asked for."""
     record = SourceRecord.model_validate({"id": 7})
@@ -32,6 +33,7 @@ def test_what_no_model_knows_is_in_raw():
     assert [category.sub_title for category in source.category] == ["Your records"]
 
 
+@pytest.mark.protocol("9.2")
 def test_a_field_of_another_kind_spoils_nothing_else():
     """It counts as absent, and is as it came in raw."""
     record = SourceRecord.model_validate(SOURCE | {"alias": "clinic", "country": 3})

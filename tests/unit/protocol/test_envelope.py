@@ -29,6 +29,7 @@ def read(sealed: bytes, key: rsa.RSAPrivateKey = KEY, *, legacy: bool = False) -
     return b"".join(envelope.opened([sealed], key, legacy=legacy))
 
 
+@pytest.mark.protocol("6.5")
 def test_a_reader_that_knows_only_the_protocol_opens_the_envelope():
     """Protocol 6.5 step by step, with none of our own code."""
     sealed = whole()
@@ -39,6 +40,7 @@ def test_a_reader_that_knows_only_the_protocol_opens_the_envelope():
     assert unpadder.update(padded) + unpadder.finalize() == DATA
 
 
+@pytest.mark.protocol("6.5", "14 (b)")
 @given(st.binary(max_size=400), st.lists(st.integers(1, 300), max_size=8), st.booleans())
 def test_any_data_in_any_pieces_comes_back(data: bytes, cuts: list[int], legacy: bool):
     """However the bytes are cut on either side."""
@@ -57,6 +59,7 @@ def _pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     return [*pieces, data]
 
 
+@pytest.mark.protocol("6.5")
 def test_two_envelopes_of_the_same_data_share_nothing():
     """Key and IV are fresh every time."""
     one, other = whole(), whole()
@@ -70,6 +73,7 @@ def test_another_private_key_gives_a_decryption_error():
         read(whole(), OTHER)
 
 
+@pytest.mark.protocol("6.5")
 @pytest.mark.parametrize("length", [0, 1, 255, 256, 271, 272, 287, 289, 5000])
 def test_a_cut_envelope_is_noticed(length: int):
     """At whatever byte it ends."""
@@ -77,17 +81,19 @@ def test_a_cut_envelope_is_noticed(length: int):
         read(whole()[:length])
 
 
+@pytest.mark.protocol("14 (b)")
 def test_a_changed_legacy_envelope_is_noticed():
-    """Protocol 14 (b): the SHA-512 before the data is checked."""
+    """The SHA-512 before the data is checked."""
     sealed = bytearray(whole(digest=hashlib.sha512(DATA).digest()))
     sealed[2000] ^= 1
     with pytest.raises(FileIntegrityError, match="SHA-512"):
         read(bytes(sealed), legacy=True)
 
 
+@pytest.mark.protocol("6.3")
 @pytest.mark.parametrize("padding_", ["", "=", "=="])
 def test_metadata_is_read_with_and_without_padding(padding_: str):
-    """Protocol 6.3: base64url of JSON, names in any script."""
+    """Base64url of JSON, names in any script."""
     metadata = {"metadata": {"objectType": "plåylist"}, "size": 3}
     assert envelope.decode_metadata(envelope.encode_metadata(metadata) + padding_) == metadata
 

@@ -34,6 +34,7 @@ def test_digime_objects_say_it_in_createddate(created: Any, moment: int | None) 
     assert object_time(DIGIME, {"createddate": created}) == moment
 
 
+@pytest.mark.protocol("5.2")
 @pytest.mark.parametrize(
     ("thing", "window"),
     [
@@ -112,6 +113,7 @@ def test_dated_resources_of_a_real_record_have_a_moment() -> None:
     assert undated <= {"Goal"}
 
 
+@pytest.mark.protocol("6.6")
 @given(st.datetimes(min_value=datetime(1, 1, 1), max_value=datetime(9999, 12, 31)))
 def test_months_are_those_of_utc(when: datetime) -> None:
     """yyyymm of the moment, for every moment of the calendar."""

@@ -4,6 +4,8 @@ import pytest
 
 from privateshare.protocol import pkce
 
+pytestmark = pytest.mark.protocol("4.1")
+
 
 def test_the_challenge_is_that_of_rfc_7636_appendix_b():
     """The example of RFC 7636 gives the challenge that the RFC prints."""

@@ -12,6 +12,7 @@ BACK = "https://app.example/return"
 CODE = {"success": "true", "code": "ours", "state": "ours"}
 
 
+@pytest.mark.protocol("8.3")
 @pytest.mark.parametrize(
     ("address", "registered"),
     [
@@ -33,10 +34,11 @@ CODE = {"success": "true", "code": "ours", "state": "ours"}
     ],
 )
 def test_a_registered_address_may_have_a_query_of_the_apps_own(address: str, registered: str) -> None:
-    """Protocol 8.3: an app finds its person again by it. Loopback addresses have any port, RFC 8252 7.3."""
+    """An app finds its person again by it. Loopback addresses have any port, RFC 8252 7.3."""
     assert is_registered(address, registered)
 
 
+@pytest.mark.protocol("4.1")
 @pytest.mark.parametrize(
     "address",
     [
@@ -82,7 +84,7 @@ def test_a_registered_address_may_have_a_query_of_the_apps_own(address: str, reg
     ],
 )
 def test_the_rest_of_an_address_stays_exact(address: str) -> None:
-    """Protocol 4.1: what a browser might take for the same address, or for one elsewhere, is not registered."""
+    """What a browser might take for the same address, or for one elsewhere, is not registered."""
     assert not is_registered(address, BACK)
 
 
@@ -138,6 +140,7 @@ def test_parameters_join_the_query(address: str, expected: str) -> None:
     assert with_answer(address, {"a": "1", "left out": None}, RETURNED) == expected
 
 
+@pytest.mark.protocol("8.3")
 @pytest.mark.parametrize(
     "query",
     [
@@ -155,19 +158,21 @@ def test_parameters_join_the_query(address: str, expected: str) -> None:
     ],
 )
 def test_what_the_platform_says_is_the_only_one_of_its_name(query: str) -> None:
-    """Protocol 8.3: whichever of two values a server would read, and however it reads names, there is only ours."""
+    """Whichever of two values a server would read, and however it reads names, there is only ours."""
     address = with_answer(f"{BACK}?user=17&{query}", CODE, RETURNED)
     assert address == f"{BACK}?user=17&success=true&code=ours&state=ours"
 
 
+@pytest.mark.protocol("8.3")
 def test_a_refusal_leaves_no_code_of_anothers() -> None:
-    """Protocol 8.3: what the platform does not say this time is not there at all."""
+    """What the platform does not say this time is not there at all."""
     address, told = f"{BACK}?code=x&accountReference=x&kept=1", {"success": "false", "errorCode": "USER_CANCEL"}
     assert with_answer(address, told, RETURNED) == f"{BACK}?kept=1&success=false&errorCode=USER_CANCEL"
 
 
+@pytest.mark.protocol("7.4")
 def test_names_of_another_page_are_the_apps_own() -> None:
-    """Protocol 7.4: withdrawing answers with other names than 8.3, and each page keeps to its own."""
+    """Withdrawing answers with other names than 8.3, and each page keeps to its own."""
     assert with_answer(f"{BACK}?code=AT&result=x", {"result": "success"}, RETURNED_BY_REVOKE).endswith(
         "?code=AT&result=success"
     )

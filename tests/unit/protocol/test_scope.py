@@ -21,6 +21,8 @@ from privateshare.protocol.scope import (
 )
 from privateshare.protocol.window import Window, hull
 
+pytestmark = pytest.mark.protocol("5.2")
+
 NOW = datetime(2026, 3, 31, 15, 30, 12, tzinfo=UTC)
 SPOTIFY_HISTORY = Kind(5, 19, 406)
 

@@ -16,6 +16,7 @@ def key(text: str) -> str:
     return storage_path(text).key
 
 
+@pytest.mark.protocol("11.3")
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -47,6 +48,7 @@ def test_other_names_are_other_files(one: str, other: str) -> None:
     assert key(f"a/{one}/b") != key(f"a/{other}/b")
 
 
+@pytest.mark.protocol("11.3")
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -62,10 +64,11 @@ def test_other_names_are_other_files(one: str, other: str) -> None:
     ],
 )
 def test_names_that_differ_in_case_or_composition_are_the_same(one: str, other: str) -> None:
-    """Protocol 11.3: paths compare without case; how an accent is written is no difference either."""
+    """Paths compare without case; how an accent is written is no difference either."""
     assert key(one) == key(other)
 
 
+@pytest.mark.protocol("11.3")
 def test_every_letter_is_the_same_as_its_other_case_alone() -> None:
     """Of all characters no three are the same, and two only as upper and lower case or by composition."""
     found = defaultdict(set)
@@ -81,6 +84,7 @@ def test_every_letter_is_the_same_as_its_other_case_alone() -> None:
         assert capital.lower() == small, group
 
 
+@pytest.mark.protocol("11.3")
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_listed_name_names_its_own_file(text: str) -> None:
     """A client that addresses a file by its name in a list, which is in lower case, gets that file."""
@@ -88,6 +92,7 @@ def test_a_listed_name_names_its_own_file(text: str) -> None:
     assert StoragePath(listed).key == listed
 
 
+@pytest.mark.protocol("11.3")
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_folders_hold_what_begins_with_them(text: str) -> None:
     """The key of a folder is where the keys of its files begin, so that a list by prefix finds them."""
@@ -95,8 +100,9 @@ def test_folders_hold_what_begins_with_them(text: str) -> None:
     assert StoragePath(f"{folder.written}\u0301Name").key.startswith(folder.key)
 
 
+@pytest.mark.protocol("11.5")
 @pytest.mark.parametrize("path", ["İ" * 511, "Ⱥ" * 400, "x" * 1024, "\u0958" * 341])
 def test_a_path_that_grows_past_the_limit_is_refused(path: str) -> None:
-    """Protocol 11.5: the limit holds for what is compared too, which may be longer than what was written."""
+    """The limit holds for what is compared too, which may be longer than what was written."""
     with pytest.raises(InvalidRequest):
         storage_path(path)

@@ -86,6 +86,7 @@ def answered_by(configuration: Configuration, jku: str) -> list[str]:
         return asked
 
 
+@pytest.mark.protocol("3.3")
 @pytest.mark.parametrize(
     ("api", "jku", "is_own"),
     [

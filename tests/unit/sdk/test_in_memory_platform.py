@@ -105,9 +105,10 @@ def test_expired_tokens_are_refreshed_by_themselves(platform: InMemoryPlatform):
         assert len(told) == 1
 
 
+@pytest.mark.protocol("13")
 @pytest.mark.parametrize("error", [TooManyRequests("wait", retry_after=0), Unavailable("soon")])
 def test_passing_failures_are_retried(platform: InMemoryPlatform, error: Exception):
-    """Protocol 13: two times by default, POST too, since it happens once by its nonce; then the error arrives."""
+    """Two times by default, POST too, since it happens once by its nonce; then the error arrives."""
     with platform.client() as app:
         token = sign_in(platform, app)
         platform.fail_next(error, error)  # type: ignore[arg-type]
@@ -137,8 +138,9 @@ def test_a_platform_that_is_not_there_is_told_so(platform: InMemoryPlatform):
     assert token.access_token.value not in str(refused.value)
 
 
+@pytest.mark.protocol("6.2")
 def test_a_file_that_grew_newer_is_read_again(platform: InMemoryPlatform):
-    """Protocol 6.2: by its updatedDate; and none is delivered twice."""
+    """By its updatedDate; and none is delivered twice."""
     name = platform.lend("playhistory", OBJECTS[:1])
     with platform.client() as app:
         token = sign_in(platform, app)

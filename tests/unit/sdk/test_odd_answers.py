@@ -162,6 +162,7 @@ def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int):
     assert "base_url" in told.value.hint
 
 
+@pytest.mark.protocol("13")
 @pytest.mark.parametrize(
     ("body", "headers", "code", "message", "reference"),
     [
@@ -181,7 +182,7 @@ def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int):
 def test_a_refusal_is_told_whatever_its_form(
     odd: Odd, body: object, headers: dict[str, str], code: str, message: str, reference: str | None
 ):
-    """Protocol 13: in the body, as storage has it (11.5), or in the headers; else by its status."""
+    """In the body, as storage has it (11.5), or in the headers; else by its status."""
     odd.status, odd.headers, odd.body = 404, headers, json.dumps(body).encode()
     with odd.client() as app, pytest.raises(PrivateShareError) as told:
         app.read_accounts(TOKEN)

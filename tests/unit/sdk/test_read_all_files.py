@@ -98,8 +98,9 @@ def test_nothing_is_read_ahead_without_bound():
         assert is_whole(list(reading), NAMES)
 
 
+@pytest.mark.protocol("6.2")
 def test_a_file_that_grows_while_others_are_read_is_read_again():
-    """Each version once. Protocol 6.2."""
+    """Each version once."""
     states = [file_list(NAMES[:2], "running", 1), file_list(NAMES[:3], "completed", 2)]
     platform = Scripted(lambda number: states[min(number, 2) - 1])
     with scripted(platform), client_of(platform) as app:

@@ -13,6 +13,8 @@ from privateshare import (
 )
 from privateshare.sdk.consent import read_return
 
+pytestmark = pytest.mark.protocol("8.3")
+
 APP = "https://app.example/return?user=17&"
 
 
@@ -30,11 +32,12 @@ def test_an_answer_is_read_beside_the_apps_own_query():
     assert read_return(address, None) == Returned("s", "c", "r")
 
 
+@pytest.mark.protocol("8.1")
 @pytest.mark.parametrize(
     "query", ["success=true&state=s&accountReference=r", "state=s&code=c", "result=success&state=s"]
 )
 def test_pages_that_return_no_code_are_answers_too(query: str):
-    """Protocol 8.1: `onboard` and `reauthorize` return an account, `revoke` a result; old pages send no `success`."""
+    """`onboard` and `reauthorize` return an account, `revoke` a result; old pages send no `success`."""
     assert read_return(APP + query, "s").state == "s"
 
 

@@ -12,6 +12,8 @@ from privateshare.sdk.configuration import configured
 from privateshare.sdk.flow import Request, Response
 from privateshare.sdk.flows.calls import Keys, signed_claims
 
+pytestmark = pytest.mark.protocol("3.3")
+
 KEY = generate_private_key(65537, 2048)
 OTHER = generate_private_key(65537, 2048)
 API = "https://share.example/v1.7/"

@@ -373,8 +373,9 @@ def test_who_says_stop_is_forgotten(platform: InMemoryPlatform, store: TokenStor
         assert store.get("ann") is None
 
 
+@pytest.mark.protocol("4.4")
 def test_a_lapsed_grant_stays_for_its_renewal(platform: InMemoryPlatform, store: TokenStore):
-    """Protocol 4.4: renewing needs the last access token, though it has expired."""
+    """Renewing needs the last access token, though it has expired."""
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
         ann.keep(kept := sign_in(platform, app))

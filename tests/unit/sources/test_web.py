@@ -50,8 +50,9 @@ def test_https_goes_through_the_proxy(proxy: Proxy) -> None:
     assert proxy.asked == ["CONNECT fhir.example:443 HTTP/1.1"]
 
 
+@pytest.mark.protocol("10.2")
 def test_what_a_proxy_refuses_was_not_sent(proxy: Proxy) -> None:
-    """Protocol 10.2: so it may be sent again."""
+    """So it may be sent again."""
     with open_client({}) as client, pytest.raises(TryLater):
         create(client, "https://fhir.example", "Observation", b"{}")
 

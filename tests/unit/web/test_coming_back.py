@@ -209,6 +209,7 @@ def test_another_user_does_not_come_back_in_somebodys_place(platform: InMemoryPl
     assert app.get(back, cookies)[0] == 400
 
 
+@pytest.mark.protocol("4.2")
 def test_a_reload_while_the_app_still_works_uses_no_code_twice(platform: InMemoryPlatform, make: Callable[[App], None]):
     """An impatient person, whose browser sends its old cookie once more: protocol 4.2 would revoke the grant."""
     taking, go_on = threading.Event(), threading.Event()

@@ -9,6 +9,8 @@ from starlette.datastructures import QueryParams
 from privateshare.errors import InvalidRequest
 from privateshare.platform.consent.link_parameters import LinkParameters, SourcesScope, read_parameters
 
+pytestmark = pytest.mark.protocol("8.2")
+
 
 def read(query: str) -> LinkParameters:
     return read_parameters(QueryParams(query))

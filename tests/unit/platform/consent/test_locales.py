@@ -40,6 +40,7 @@ def _strings(message: Message) -> tuple[str, ...]:
     return message.string if isinstance(message.string, tuple) else (message.string or "",)
 
 
+@pytest.mark.protocol("8.2")
 @pytest.mark.parametrize(
     ("asked", "accepted", "expected"),
     [

@@ -195,8 +195,9 @@ async def test_a_contract_is_one_caller_wherever_it_calls_from(site: Site, key: 
     await site.until("file", "list")
 
 
+@pytest.mark.protocol("11.2")
 async def test_storage_is_the_contracts_too(site: Site, key: RSAPrivateKey) -> None:
-    """Protocol 11.2: its JWT names the contract in another way."""
+    """Its JWT names the contract in another way."""
     known(site, key)
     now = int(time.time())
     token = jwt.sign(key, {"sub": "app", "iss": "contract", "aud": "cloud", "iat": now, "exp": now + 60})
@@ -307,9 +308,10 @@ async def test_a_reader_who_takes_nothing_is_cut_off(
         await site.app(scope, incoming.get, take_nothing)  # type: ignore[arg-type]
 
 
+@pytest.mark.protocol("13")
 @pytest.mark.parametrize("path", [FILE, PAGE, STORED])
 async def test_who_would_wait_too_long_is_told_when_to_come(path: str) -> None:
-    """Protocol 13: 429 with Retry-After, in the form of every refusal."""
+    """429 with Retry-After, in the form of every refusal."""
     site = Site(places=1, max_waiting=1)
     try:
         for number in range(2):
