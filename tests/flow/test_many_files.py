@@ -70,7 +70,7 @@ async def add_files(people: People, token: UserAccessToken) -> None:
     library_id = await people.library_of(Tokens("", "", {"consentid": token.consent_id}))
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id))).one()
-        shelf = MappedFiles(platform.blobs, await open_library(db, platform.master_key, library_id))
+        shelf = MappedFiles(platform.blobs, await open_library(db, platform, library_id))
 
     def write(number: int) -> list[WrittenFile]:
         things = ({"entityid": f"19_{number}_{n}", "createddate": 0, "text": "x" * 100} for n in range(20))
