@@ -68,6 +68,12 @@ _FORMS: tuple[re.Pattern[str], ...] = tuple(
         _MONTH_NAME + r"[-/, ]+(?P<year>\d{4})",
     )
 )
+# The name that programs write after a time; any other words in brackets may say that the date is another.
+_ZONE_NAME = re.compile(
+    r"(:\d{2}(?:[.,]\d{1,12})?" + _ZONE.replace("?P<", "?P<name_") + r") ?"
+    r"(?:\[!?(?:[A-Z_]+(?:/[A-Z_+\-]+){1,2}|UTC|Z)\]|\((?:[A-Z]{2,5}|[A-Z. ]{1,40} TIME)\))$",
+    re.ASCII,
+)
 # Month and year, or the last two digits of a year, month and day: which of them cannot be told.
 _SIX_DIGITS = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})", re.ASCII)
 _SHORT_YEAR = re.compile(r"\d\d(?P<month>\d{2})(?P<day>\d{2})", re.ASCII)
@@ -133,13 +139,12 @@ def _is_short_date(text: str) -> bool:
 
 
 def _cleaned(text: str) -> str:
-    """Return the text in capitals with plain digits, hyphens and spaces, without a remark in brackets at its end."""
+    """Return the text in capitals with plain digits, hyphens and spaces, without a zone's name in brackets at its end."""
     plain = unicodedata.normalize("NFKC", text)
     plain = "".join(c for c in plain if unicodedata.category(c) != "Cf")
     plain = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), plain)
     plain = re.sub(r"[‐‑‒–—−]", "-", plain)
-    plain = re.sub(r"\s*(\[[^\]]*\]|\([^)]*\))\s*$", "", plain)
-    return " ".join(plain.upper().split())
+    return _ZONE_NAME.sub(r"\1", " ".join(plain.upper().split()))
 
 
 def _window(match: re.Match[str]) -> Window | None:
