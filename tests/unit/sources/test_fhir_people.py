@@ -36,6 +36,11 @@ def linked(id_: str, type_: str = "seealso") -> Json:
     return {"link": [{"other": {"reference": f"Patient/{id_}"}, "type": type_}]}
 
 
+def numbered(value: str, **more: str) -> Json:
+    """A number that a country gives to each of its people."""
+    return {"system": "http://hl7.org/fhir/sid/us-ssn", "value": value} | more
+
+
 def person(resources: Sequence[Any]) -> Person:
     """Whose record it is; a pair is a resource with its fullUrl."""
     people = People()
@@ -108,6 +113,42 @@ ONE_PERSON: dict[str, list[Any]] = {
     "the same identifier": [
         patient(str(n), "Ana", family, identifier=[{"system": "urn:oid:1.2.3", "value": "12 34"}])
         for n, family in enumerate(("Abel", "Moss"))
+    ],
+    "the same identifier, and another patient's old one": [
+        patient("1", identifier=[numbered("1"), numbered("2", use="old")]),
+        patient("2", identifier=[numbered("1")]),
+    ],
+    "a number of which digits are hidden": [
+        patient("1", identifier=[numbered("***-**-6780")]),
+        patient("2", identifier=[numbered("345-45-6780")]),
+        patient("3", identifier=[numbered("xxx-xx-6780")]),
+    ],
+    "letters that a program lacks": [
+        patient(n, given, family)
+        for n, given, family in (("1", "Jürgen", "Müller"), ("2", "Juergen", "Mueller"), ("3", "Jurgen", "MULLER"))
+    ],
+    "letters of the north": [patient("1", "Søren", "Ågård"), patient("2", "Soren", "Aagaard")],
+    "a letter with a stroke": [patient("1", "Łukasz"), patient("2", "Lukasz")],
+    "an apostrophe": [
+        patient("1", "Ana", "O'Neill"),
+        patient("2", "Ana", "O\u2019Neill"),
+        patient("3", "Ana", "ONeill"),
+    ],
+    "a particle": [patient("1", "Ana", "van der Moss"), patient("2")],
+    "a time of birth": [patient("1", birthDate="1980-01-01T00:30:00+02:00"), patient("2")],
+    "a link by identifier": [
+        patient("1", "Ana", "Abel", birthDate=None, identifier=[{"system": "urn:x", "value": "9"}]),
+        patient("2", link=[{"other": {"identifier": {"system": "urn:x", "value": "9"}}, "type": "seealso"}]),
+    ],
+    "a link that names the other only": [
+        patient("1", "Ana", "Abel", birthDate=None),
+        patient("2", link=[{"other": "Patient/1", "type": "seealso"}]),
+    ],
+    "a chain of links": [
+        patient("1", "Ana", "Abel", birthDate=None),
+        patient("2", "Ana", "Brown", birthDate=None, **linked("1")),
+        patient("3", "Ann", "Clark", birthDate=None, **linked("2", "replaces")),
+        patient("4", **linked("3", "refer")),
     ],
     "a contained Patient": [patient(), about("#p", contained=[patient("p", birthDate=None)])],
     "only contained Patients": [
@@ -188,6 +229,34 @@ SEVERAL_PEOPLE: dict[str, list[Any]] = {
     "other national numbers by type": [
         patient(n, identifier=[{"system": "urn:y", "value": n, "type": {"coding": [{"code": "NI"}]}}]) for n in "12"
     ],
+    "hidden digits beside others": [
+        patient("1", identifier=[numbered("xxx-xx-6780")]),
+        patient("2", identifier=[numbered("345-45-6781")]),
+    ],
+    "hidden digits, and other names": [
+        patient(n, given, birthDate=None, identifier=[numbered("xxx-xx-6780")])
+        for n, given in (("1", "Ana"), ("2", "Bo"))
+    ],
+    "two of one insurance number": [
+        patient(n, given, birthDate=None, identifier=[{"system": "urn:policy", "value": "77"}])
+        for n, given in (("1", "Ana"), ("2", "Bo"))
+    ],
+    "twins of one insurance number": [
+        patient(n, given, identifier=[{"system": "urn:policy", "value": "77"}])
+        for n, given in (("1", "Ana"), ("2", "Bo"))
+    ],
+    **{
+        f"an identifier that is none: {value}": [
+            patient(n, "Ana", family, birthDate=None, identifier=[{"system": "urn:x", "value": value}])
+            for n, family in (("1", "Abel"), ("2", "Moss"))
+        ]
+        for value in ("unknown", "N/A", "0", "000-00-0000", "999999999", "123456789")
+    },
+    "other sexes of one id, one without a name": [
+        patient("1", gender="female"),
+        {"resourceType": "Patient", "id": "1", "gender": "male"},
+    ],
+    "to whom something is delivered": [patient(), about("Patient/p2", "SupplyRequest", "deliverFor")],
     "linked, and born on other days": [
         patient("1", "Bo", "Other", birthDate="1990-05-05"),
         patient("2", **linked("1")),

@@ -27,6 +27,23 @@ _NATIONAL_TYPE = re.compile(r"SS|NI|SB|NN[A-Z]{0,3}")
 FORMER_USES = ("old", "maiden", "nickname", "anonymous", "temp")
 _TITLES = frozenset(("dr", "frau", "herr", "miss", "mr", "mrs", "ms", "prof"))
 _SEXES = frozenset(("male", "female"))
+# Words before a family name that one hospital writes and another leaves out.
+_PARTICLES = frozenset(
+    (
+        *("al", "ap", "bin", "da", "dal", "de", "dei", "del", "della", "den", "der", "di", "do", "dos", "du", "el"),
+        *("la", "le", "les", "st", "ten", "ter", "van", "vom", "von", "y", "zu", "zum", "zur"),
+    )
+)
+# Letters that have no accent to take off, and the pairs that stand for one letter where a program knows only ASCII.
+_PLAIN_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "a", "œ": "o", "ı": "i"})
+_PAIRS = re.compile(r"([aou])e|aa")
+_APOSTROPHES = re.compile(r"['\u2019\u02bc`\u00b4]")
+# What stands in a number's place where there is none, and what hides digits of one.
+_PLACEHOLDER = re.compile(
+    r"(?i:0|(.)\1{2,}|0*123456789?0?|n/?a|nil|none|null|test|unk|unknown|tbd|missing|notavailable)"
+)
+_DAY_AND_TIME = re.compile(r"\s*(\d{4}-\d{2}-\d{2})T", re.ASCII)
+_MASKS = "*xX#?•"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,7 @@ class Patient:
         birth_order: Which of several children born together.
         is_one_of_several: Whether others were born with them.
         links: The Patients that are the same person, as it says.
+        linked_identifiers: Identifiers of such Patients, where it says no more of them.
         is_replaced: Whether it says that another Patient holds for the person now.
         is_contained: Whether it is a part of another resource, of which it says little.
         version: What tells it from other versions of itself.
@@ -83,6 +101,7 @@ class Patient:
     identifiers: frozenset[tuple[str, str]]
     national: frozenset[tuple[str, str]]
     links: frozenset[Reference]
+    linked_identifiers: frozenset[tuple[str, str]]
     is_replaced: bool
     is_contained: bool
     version: tuple[str, str] | None
@@ -98,21 +117,26 @@ class Patient:
             return not (self._is_version_of(other) and self._has_name_of(other))  # it was corrected
         if None not in (self.birth_order, other.birth_order) and self.birth_order != other.birth_order:
             return True
-        mine, theirs = dict(self.national), dict(other.national)
-        return any((system, theirs[system]) not in self.national for system in mine.keys() & theirs.keys())
+        mine, theirs = _values_by_system(self.national), _values_by_system(other.national)
+        return any(
+            not any(_may_be_number(one, another) for one in mine[system] for another in theirs[system])
+            for system in mine.keys() & theirs.keys()
+        )
 
     def is_same(self, other: "Patient") -> bool:
         """Whether the two are certainly one person."""
         if self.contradicts(other):
             return False
-        if self.names_same_person(other) or self.identifiers & other.identifiers or self._is_linked_to(other):
+        if self.names_same_person(other) or self._is_linked_to(other):
             return True
+        if self.identifiers & other.identifiers and not self._has_other_given_name(other):
+            return True  # not the number of a family's insurance
         if self.is_contained or other.is_contained:
             return self._has_name_of(other)
         if not self._shares_reference(other):
             return False
         unnamed = not self.names or not other.names
-        return unnamed or self._has_name_of(other) or self._is_version_of(other)
+        return (unnamed and {self.sex, other.sex} != _SEXES) or self._has_name_of(other) or self._is_version_of(other)
 
     def names_same_person(self, other: "Patient") -> bool:
         """Whether name and day of birth are the same, and the sex is not another."""
@@ -123,6 +147,12 @@ class Patient:
     def _has_name_of(self, other: "Patient") -> bool:
         exactly = self.is_one_of_several or other.is_one_of_several
         return any(mine.agrees(theirs, exactly=exactly) for mine in self.names for theirs in other.names)
+
+    def _has_other_given_name(self, other: "Patient") -> bool:
+        mine, theirs = (
+            {word for name in patient.names for word in name.given or name.words} for patient in (self, other)
+        )
+        return bool(mine and theirs) and mine.isdisjoint(theirs)
 
     def _shares_reference(self, other: "Patient") -> bool:
         return any(self.is_known_as(reference) for reference in other.references)
@@ -136,6 +166,8 @@ class Patient:
             any(other.is_known_as(link) for link in self.links)
             or any(self.is_known_as(link) for link in other.links)
             or any(mine.may_be(theirs) for mine in self.links for theirs in other.links)
+            or not self.linked_identifiers.isdisjoint(other.identifiers | other.linked_identifiers)
+            or not other.linked_identifiers.isdisjoint(self.identifiers)
         )
 
 
@@ -161,13 +193,14 @@ def read_patient(
         references=frozenset(own | ({full_url} if full_url else set())),
         has_id=has_id,
         names=tuple(_names(patient)),
-        birth=read_date(patient.get("birthDate")),
+        birth=_read_birth(patient.get("birthDate")),
         sex=sex if (sex := patient.get("gender")) in ("male", "female") else None,
         birth_order=order if is_number else None,
         is_one_of_several=is_number or several is True,
-        identifiers=frozenset((system, value) for system, value, _ in identifiers),
+        identifiers=frozenset((system, value) for system, value, _ in identifiers if not _is_masked(value)),
         national=frozenset((system, value) for system, value, is_national in identifiers if is_national),
         links=frozenset(reference for link in links if (reference := _linked(link, server)) is not None),
+        linked_identifiers=frozenset(known for link in links if (known := _linked_identifier(link)) is not None),
         is_replaced=any(link.get("type") in ("replaced-by", "replace") for link in links),
         is_contained=is_contained,
         version=_version(patient),
@@ -188,6 +221,7 @@ def patient_name(patient: JsonObject) -> str:
 def _names(patient: JsonObject) -> Iterator[Name]:
     for name in _objects(patient.get("name"))[:MAX_NAMES]:
         family = frozenset(_words(name.get("family")))
+        family = family - _PARTICLES or family
         given, suffix = tuple(_words(name.get("given"))), frozenset(_words(name.get("suffix")))
         words = family.union(given) or frozenset(_words(name.get("text")))
         if words:
@@ -197,8 +231,9 @@ def _names(patient: JsonObject) -> Iterator[Name]:
 def _words(value: Any) -> list[str]:
     """Return the words of a text, or of a list of texts, in the form in which names are compared."""
     texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
-    plain = unicodedata.normalize("NFKD", " ".join(texts)[:MAX_TEXT])
-    letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", " ".join(texts)[:MAX_TEXT]))
+    letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold().translate(_PLAIN_LETTERS)
+    letters = _PAIRS.sub(lambda pair: pair[1] or "a", letters)
     return [word for word in re.findall(r"[^\W_]+", letters) if word not in _TITLES]
 
 
@@ -215,6 +250,12 @@ def _is_short_for(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
 
 def _is_day(birth: Window) -> bool:
     return birth.start is not None and birth.end is not None and birth.end - birth.start < DAY
+
+
+def _read_birth(value: Any) -> Window | None:
+    """Read a day of birth: where a time is there too, the day is the one that is written, in whatever zone."""
+    match = _DAY_AND_TIME.match(value) if isinstance(value, str) else None
+    return read_date(match[1] if match else value)
 
 
 def birth_day(birth: Window | None) -> str | None:
@@ -238,12 +279,41 @@ def _identifiers(patient: JsonObject) -> Iterator[tuple[str, str, bool]]:
             type_ = identifier.get("type")
             codes = _objects(type_.get("coding")) if isinstance(type_, dict) else []
             national = any(_NATIONAL_TYPE.fullmatch(str(coding.get("code"))) for coding in codes)
-            yield *read, national or read[0] in NATIONAL_SYSTEMS
+            if not _PLACEHOLDER.fullmatch(read[1]):
+                yield *read, national or read[0] in NATIONAL_SYSTEMS
+
+
+def _values_by_system(identifiers: frozenset[tuple[str, str]]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for system, value in identifiers:
+        values.setdefault(system, []).append(value)
+    return values
+
+
+def _may_be_number(one: str, other: str) -> bool:
+    """Whether two may be the same number, though digits of it may be hidden."""
+    if len(one) != len(other):
+        return False
+    return all(a == b or a in _MASKS or b in _MASKS for a, b in zip(one, other, strict=True))
+
+
+def _linked_identifier(link: JsonObject) -> tuple[str, str] | None:
+    """Return the identifier of the other Patient, where a link says nothing else of it."""
+    other = link.get("other")
+    if not isinstance(other, dict) or other.get("reference") or other.get("type") not in (None, "Patient"):
+        return None
+    identifier = other.get("identifier")
+    read = read_identifier(identifier) if isinstance(identifier, dict) else None
+    return read if read is None or not (_PLACEHOLDER.fullmatch(read[1]) or _is_masked(read[1])) else None
+
+
+def _is_masked(value: str) -> bool:
+    return sum(character in _MASKS for character in value) > 1
 
 
 def _linked(link: JsonObject, server: str | None) -> Reference | None:
     other = link.get("other")
-    found = read_reference(other.get("reference"), server) if isinstance(other, dict) else None
+    found = read_reference(other.get("reference") if isinstance(other, dict) else other, server)
     return found if found is not None and found.type in (None, "Patient") else None
 
 

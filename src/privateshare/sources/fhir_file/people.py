@@ -26,7 +26,7 @@ MAX_CONTAINED_DEPTH = 3
 
 # Elements at the top of resources that name whom they are about. Those of the second kind name only Patients.
 _SUBJECTS = ("subject", "individual", "for", "candidate")
-_PATIENTS = ("patient", "beneficiary")
+_PATIENTS = ("patient", "beneficiary", "deliverFor")
 # Resource types that a `subject` may be where it is not a person: what they are known by is kept, to tell.
 _OTHER_SUBJECTS = frozenset(
     (
