@@ -139,7 +139,7 @@ def _is_short_date(text: str) -> bool:
 
 
 def _cleaned(text: str) -> str:
-    """Return the text in capitals with plain digits, hyphens and spaces, without a zone's name in brackets at its end."""
+    """Return the text in capitals with plain digits, hyphens and spaces, and without the name of a zone at its end."""
     plain = unicodedata.normalize("NFKC", text)
     plain = "".join(c for c in plain if unicodedata.category(c) != "Cf")
     plain = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), plain)

@@ -28,6 +28,8 @@ ENCODINGS = (
     (b"\0[", "utf-16-be"),
 )
 
+WHITE_SPACE = (b" ", b"\t", b"\r", b"\n")
+
 
 def read_records(
     archive: BinaryIO, recognise: Recognise, left_out: LeftOut, skip: Callable[[str], bool] | None = None
@@ -142,6 +144,10 @@ def _in_utf8(stream: IO[bytes], start: bytes) -> Readable:
     for beginning, encoding in ENCODINGS:
         if start.startswith(beginning):
             return _Recoded(stream, encoding)
+    if start[:1] in WHITE_SPACE and start[1:2] == b"\0":
+        return _Recoded(stream, "utf-16-le")
+    if start[:1] == b"\0" and start[1:2] in WHITE_SPACE:
+        return _Recoded(stream, "utf-16-be")
     return stream
 
 

@@ -69,36 +69,43 @@ def large(entries: Mapping[str, bytes]) -> bytes:
 
 
 TWO_LINES = b'{"number": 1}\n{"number": 2}\n'
-FORMS: dict[str, bytes] = {
-    "as it is": records(1, 2),
-    "marked": b"\xef\xbb\xbf" + records(1, 2),
-    "lines": TWO_LINES,
-    "gzip": gzip.compress(records(1, 2)),
-    "gzip in two parts": gzip.compress(TWO_LINES[:20]) + gzip.compress(TWO_LINES[20:]),
-    "zip": zipped({"a.json": records(1), "b/c.json": records(2)}),
-    "any names": zipped({"a": records(1), "b.JSON.bak": records(2)}),
-    "backslashes": zipped({"a\\b.json": records(1), "a\\c.json": records(2)}),
-    "climbing names": zipped({"../../a.json": records(1), "/etc/b.json": records(2)}),
-    "copied names": zipped({"a (1).json": records(1), "a copy.json": records(2)}),
-    "names that differ in case": zipped({"A.json": records(1), "a.json": records(2)}),
-    "gzip in zip": zipped({"a.ndjson.gz": gzip.compress(TWO_LINES)}),
-    "gzip in zip by content": zipped({"a.json": gzip.compress(TWO_LINES)}),
-    "stored": zipped({"a.json": records(1, 2)}, zipfile.ZIP_STORED),
-    "bzip2": zipped({"a.json": records(1, 2)}, zipfile.ZIP_BZIP2),
-    "lzma": zipped({"a.json": records(1, 2)}, zipfile.ZIP_LZMA),
-    "data descriptors": described({"a.json": records(1, 2)}),
-    "zip64": large({"a.json": records(1, 2)}),
-    "large in a zip": zipped({"a.json": records(1) + b" " * 2_000_000, "b.json": records(2)}),
-    "large gzip in a zip": zipped({"a.json": gzip.compress(b" " * 2_000_000 + records(1, 2))}, zipfile.ZIP_STORED),
-    "forks of macOS": zipped(
-        {"__MACOSX/._a.json": b"\0\5\x16\7", "._a.json": b"\0", "x/.DS_Store": b"\0", "a.json": records(1, 2)}
-    ),
-    "folders": zipped({"a/": b"", "a/b/": b"", "a/b/c.json": records(1, 2), "a/empty.json": b""}),
-} | {
-    f"{encoding}{' with a mark' if mark else ''}": mark + records(1, 2).decode().encode(encoding)
-    for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-    for mark in (b"", "\ufeff".encode(encoding))
-}
+FORMS: dict[str, bytes] = (
+    {
+        "as it is": records(1, 2),
+        "marked": b"\xef\xbb\xbf" + records(1, 2),
+        "lines": TWO_LINES,
+        "gzip": gzip.compress(records(1, 2)),
+        "gzip in two parts": gzip.compress(TWO_LINES[:20]) + gzip.compress(TWO_LINES[20:]),
+        "zip": zipped({"a.json": records(1), "b/c.json": records(2)}),
+        "any names": zipped({"a": records(1), "b.JSON.bak": records(2)}),
+        "backslashes": zipped({"a\\b.json": records(1), "a\\c.json": records(2)}),
+        "climbing names": zipped({"../../a.json": records(1), "/etc/b.json": records(2)}),
+        "copied names": zipped({"a (1).json": records(1), "a copy.json": records(2)}),
+        "names that differ in case": zipped({"A.json": records(1), "a.json": records(2)}),
+        "gzip in zip": zipped({"a.ndjson.gz": gzip.compress(TWO_LINES)}),
+        "gzip in zip by content": zipped({"a.json": gzip.compress(TWO_LINES)}),
+        "stored": zipped({"a.json": records(1, 2)}, zipfile.ZIP_STORED),
+        "bzip2": zipped({"a.json": records(1, 2)}, zipfile.ZIP_BZIP2),
+        "lzma": zipped({"a.json": records(1, 2)}, zipfile.ZIP_LZMA),
+        "data descriptors": described({"a.json": records(1, 2)}),
+        "zip64": large({"a.json": records(1, 2)}),
+        "large in a zip": zipped({"a.json": records(1) + b" " * 2_000_000, "b.json": records(2)}),
+        "large gzip in a zip": zipped({"a.json": gzip.compress(b" " * 2_000_000 + records(1, 2))}, zipfile.ZIP_STORED),
+        "forks of macOS": zipped(
+            {"__MACOSX/._a.json": b"\0\5\x16\7", "._a.json": b"\0", "x/.DS_Store": b"\0", "a.json": records(1, 2)}
+        ),
+        "folders": zipped({"a/": b"", "a/b/": b"", "a/b/c.json": records(1, 2), "a/empty.json": b""}),
+    }
+    | {
+        f"{encoding}{' with a mark' if mark else ''}": mark + records(1, 2).decode().encode(encoding)
+        for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+        for mark in (b"", "\ufeff".encode(encoding))
+    }
+    | {
+        f"{encoding} with space before it": ("\r\n " + records(1, 2).decode()).encode(encoding)
+        for encoding in ("utf-8", "utf-16-le", "utf-16-be")
+    }
+)
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -112,7 +112,7 @@ def test_a_track_without_address_gets_an_id_of_its_names() -> None:
     assert first == again != other
 
 
-TIMES = {
+TIMES: dict[str | int, int] = {
     "2021-03-04T13:30:30Z": 0,
     "2021-03-04 13:30:30 UTC": 0,
     "2021-03-04 13:30:30": 0,
@@ -125,11 +125,16 @@ TIMES = {
     "2021-03-04 08:30:30 -05:00": 0,
     "2021-03-04T13:30:30Z[UTC]": 0,
     "2021-03-04 13:30": 30_000,
+    "4 March 2021 13:30:30": 0,
+    "20210304T133030Z": 0,
+    1614864630: 0,
+    1614864630000: 0,
+    "1614864630": 0,
 }
 
 
 @pytest.mark.parametrize("written", TIMES)
-def test_times_are_read_however_they_are_written(written: str) -> None:
+def test_times_are_read_however_they_are_written(written: str | int) -> None:
     """What Spotify and the tools of others write is a time; one without a zone is in UTC."""
     (found,) = mapped(spotify_zip([play(ts=written, ms_played=1000)]))
     moment = int(datetime(2021, 3, 4, 13, 30, 30, tzinfo=UTC).timestamp() * 1000) - TIMES[written] - 1000
@@ -141,6 +146,7 @@ UNREADABLE: dict[str, tuple[dict[str, Any], Reason]] = {
     "no time": ({"ts": None}, NO_DATE),
     "a number": ({"ts": 5}, NO_DATE),
     "no such day": ({"ts": "2021-02-30T00:00:00Z"}, NO_DATE),
+    "no hour": ({"ts": "4 March 2021"}, NO_DATE),
     "no such hour": ({"ts": "2021-02-03 25:00:00 UTC"}, NO_DATE),
     "words": ({"ms_played": "long"}, NOT_A_PLAY),
     "no length": ({"ms_played": None}, NOT_A_PLAY),

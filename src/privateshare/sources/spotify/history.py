@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
+from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.failures import LeftOut, Reason, shown_name
 from privateshare.sources.json_records import Found, Shape
 from privateshare.sources.records import read_records
 
 MAX_MS_PLAYED = 366 * 86_400_000
-MINUTE = 60
+MINUTE_MS = 60_000  # a time of a play says at least the minute
 MAX_USERNAME = 200
 TITLE, ARTIST = "master_metadata_track_name", "master_metadata_album_artist_name"
 ALBUM = "master_metadata_album_album_name"
@@ -40,10 +41,6 @@ NOT_A_PLAY = Reason(
 _ACCOUNT_DATA = re.compile(r"(StreamingHistory_music_\d+|StreamingHistory\d+|Userdata)\.json", re.IGNORECASE)
 _VIDEOS = re.compile(r"Streaming_History_Video_.*", re.IGNORECASE)
 _README = re.compile(r"ReadMe.*\.pdf", re.IGNORECASE)
-_TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)? ?(?:Z|UTC|GMT|Z\[UTC\]|([+-])(\d\d):?(\d\d))?",
-    re.ASCII | re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +149,15 @@ def _played(value: Any) -> int:
 
 def _milliseconds(value: Any) -> int:
     """A time, however it is written; one without a zone is in UTC, as all of Spotify's are."""
-    if not isinstance(value, str):
-        raise Unreadable(NO_DATE)
     try:
         moment = datetime.fromisoformat(value)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        pass
-    found = _TIME.fullmatch(value.strip())
-    if found is None:
+    except (TypeError, ValueError, OverflowError):
+        pass  # It is written in another way.
+    window = read_date(value)
+    if window is None or window.start is None or window.end is None or window.end - window.start >= MINUTE_MS:
         raise Unreadable(NO_DATE)
-    day, time, sign, hours, minutes = found.groups()
-    try:
-        moment = datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=UTC)
-        offset = (int(hours or 0) * MINUTE + int(minutes or 0)) * MINUTE * (-1 if sign == "-" else 1)
-        return (int(moment.timestamp()) - offset) * 1000
-    except (ValueError, OverflowError):
-        raise Unreadable(NO_DATE) from None
+    return window.start
 
 
 def _shape(line: JsonObject, key: str) -> Shape:
