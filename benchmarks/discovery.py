@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable
 
 from privateshare.protocol.catalogue import CatalogueSource
-from privateshare.protocol.records import Index, Query, project, source_record
+from privateshare.protocol.catalogue_index import RecordIndex, RecordQuery, project, source_record
 
 QUERIES = {
-    "page sorted by name": Query({}, "", {}, [], {"name": "asc"}),
-    "search by name": Query({"name": ["hospital 77"]}, "", {}, ["id", "name"], {"name": "asc"}),
-    "filter by service and country": Query({}, "", {"service.id": [19], "country.id": [3]}, ["id", "service.name"], {}),
-    "filter by id": Query({}, "", {"id": [1500]}, [], {}),
+    "page sorted by name": RecordQuery({}, "", {}, [], {"name": "asc"}),
+    "search by name": RecordQuery({"name": ["hospital 77"]}, "", {}, ["id", "name"], {"name": "asc"}),
+    "filter by service and country": RecordQuery(
+        {}, "", {"service.id": [19], "country.id": [3]}, ["id", "service.name"], {}
+    ),
+    "filter by id": RecordQuery({}, "", {"id": [1500]}, [], {}),
 }
 PAGE = 20
 RUNS = 20
@@ -49,11 +51,11 @@ def main() -> None:
     """Prints one line for each query and size."""
     for size in (1_000, 100_000):
         records = [source_record(made_up(number), "approved", 0) for number in range(1, size + 1)]
-        index = Index(records)
+        index = RecordIndex(records)
         walk = milliseconds(lambda records=records: sum(1 for _ in records))
         for name, query in QUERIES.items():
 
-            def ask(index: Index = index, query: Query = query) -> object:
+            def ask(index: RecordIndex = index, query: RecordQuery = query) -> object:
                 return [project(record, query.include) for record in index.find(query)[:PAGE]]
 
             took = milliseconds(ask)

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from privateshare import PrivateShare, UserAccessToken
 from privateshare.protocol import jwt
-from privateshare.protocol.envelope import EnvelopeReader, encode_metadata, encrypted
+from privateshare.protocol.envelope import EnvelopeReader, encode_metadata, encrypt_stream
 from privateshare.sdk.tokens import Token
 
 KILOBYTE, MEGABYTE = 1024, 1024 * 1024
@@ -76,7 +76,7 @@ def prepare(folder: Path, case: Case, key: RSAPrivateKey) -> None:
     }
     (folder / "header").write_text(encode_metadata(header))
     with (folder / "envelope").open("wb") as file:
-        for chunk in encrypted((seed for _ in range(pieces)), key.public_key()):
+        for chunk in encrypt_stream((seed for _ in range(pieces)), key.public_key()):
             file.write(chunk)
     entries = [{"name": f"file-{number}", "updatedDate": 1} for number in range(case.files)]
     (folder / "list").write_text(json.dumps({"status": {"state": "completed"}, "fileList": entries}))
@@ -141,7 +141,7 @@ def free_port() -> int:
 
 def rsa_limit(key: RSAPrivateKey) -> float:
     """How many files a second all cores could sign for and open, if there were nothing else to do."""
-    sealed = b"".join(encrypted([b"x"], key.public_key()))
+    sealed = b"".join(encrypt_stream([b"x"], key.public_key()))
     claims = jwt.request_claims("app_contract", nonce="n" * 32, timestamp=0)
 
     def both(count: int) -> None:

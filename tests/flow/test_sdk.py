@@ -395,7 +395,7 @@ async def test_pages_for_people_who_consented_before(wire: Wire, people: People)
 @pytest.mark.protocol("11.4")
 async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
     """What the platform keeps opens with the contract's key alone."""
-    from privateshare.protocol.envelope import opened
+    from privateshare.protocol.envelope import decrypt_stream
     from tests.flow.test_wire_storage import cloud
 
     wire = await people.contract()
@@ -405,7 +405,7 @@ async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
     kept = cloud(wire, "GET", storage.id, "/secret.txt").content
     assert len(kept) == 256 + 16 + 32
     assert b"secret" not in kept
-    assert b"".join(opened([kept], wire.key)) == b"a very secret text"
+    assert b"".join(decrypt_stream([kept], wire.key)) == b"a very secret text"
 
 
 @pytest.mark.protocol("1")

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from privateshare.platform.db.tables import ConsentRow
 from privateshare.platform.grants.postboxes import create_postbox
 from privateshare.platform.library.libraries import open_library
-from privateshare.protocol.envelope import opened
+from privateshare.protocol.envelope import decrypt_stream
 from tests.flow.consenting import ask, asking_contract, at_consent
 from tests.flow.people import SPOTIFY, People
 from tests.flow.test_wire_legacy import sealed
@@ -82,7 +82,7 @@ def test_android_reads_the_accounts_as_a_file(wire: Wire, user: tuple[Tokens, st
     tokens, session = user
     answer = wire.get(f"{QUERY}/{session}/accounts.json", access_token=tokens.access, headers=HEADERS)
     assert len(answer.content) >= 352
-    told = json.loads(b"".join(opened([answer.content], wire.key)))
+    told = json.loads(b"".join(decrypt_stream([answer.content], wire.key)))
     assert [account["service"]["name"] for account in told["accounts"]] == ["Spotify"]
     assert told["consentid"]
 

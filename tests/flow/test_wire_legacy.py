@@ -20,7 +20,7 @@ from sqlalchemy import update
 
 from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.runtime import Platform
-from privateshare.protocol.envelope import opened
+from privateshare.protocol.envelope import decrypt_stream
 from tests.flow.consenting import ask, asking_contract, page_of
 from tests.flow.consenting import opened as opened_page
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
@@ -60,7 +60,7 @@ def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]):
     _, session = user
     answer = wire.http.get(wire.url(f"{QUERY}/{session}/accounts.json"))
     assert json.loads(unb64(answer.headers["x-metadata"]))["compression"] == ""
-    told = json.loads(b"".join(opened([answer.content], wire.key, legacy=True)))
+    told = json.loads(b"".join(decrypt_stream([answer.content], wire.key, legacy=True)))
     assert {account["service"]["name"] for account in told["accounts"]} == {"Spotify", "Health record (FHIR file)"}
 
 
@@ -167,7 +167,7 @@ async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People):
     session = triggered(raw, raw_tokens, accept={"compression": "none"})
     name = raw.get(f"{QUERY}/{session}", access_token=raw_tokens.access).json()["fileList"][0]["name"]
     read = raw.get(f"{QUERY}/{session}/{name}", access_token=raw_tokens.access)
-    assert b"".join(opened([read.content], raw.key)) == content
+    assert b"".join(decrypt_stream([read.content], raw.key)) == content
     for wrong in ({"symmetrical_key": "eA=="}, {"iv": "00"}, {"metadata": "!"}):
         headers = {"Authorization": f"Bearer {writer.jwt(**(claims | wrong))}"}
         check_error(writer.http.post(url, headers=headers, files={"file": ("x", b"x" * 16)}), 400, "InvalidRequest")

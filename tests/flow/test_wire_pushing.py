@@ -58,10 +58,10 @@ def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]):
     name = listed["fileList"][-1]["name"]
     UUID(name)
     answer = raw.get(f"{QUERY}/{session}/{name}", access_token=raw_tokens.access)
-    from privateshare.protocol.envelope import opened
+    from privateshare.protocol.envelope import decrypt_stream
     from tests.flow.wire import unb64
 
-    assert b"".join(opened([answer.content], raw.key)) == content
+    assert b"".join(decrypt_stream([answer.content], raw.key)) == content
     metadata = json.loads(unb64(answer.headers["x-metadata"]))["metadata"]
     assert metadata["mimetype"] == "text/plain"
     assert metadata["accounts"] == [{"accountid": "my account"}]

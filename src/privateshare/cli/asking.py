@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from privateshare.errors import ConfigurationError, InvalidRequest
-from privateshare.protocol.catalogue import Named, catalogue
+from privateshare.protocol.catalogue import CatalogueEntry, catalogue
 
 _READ = re.compile(r"(?P<group>[^/:]+)(/(?P<services>[^/:]+))?(:(?P<objects>[^/:]+))?")
 
@@ -28,13 +28,15 @@ def service_group(words: str) -> dict[str, Any]:
     return {"id": group.id, "serviceTypes": [{"id": entry.id, "serviceObjectTypes": asked} for entry in services]}
 
 
-def _find_all(what: str, words: str | None, entries: Iterable[Named], group: Named) -> list[Named]:
+def _find_all(
+    what: str, words: str | None, entries: Iterable[CatalogueEntry], group: CatalogueEntry
+) -> list[CatalogueEntry]:
     """The named entries of a group; all of them if none is named."""
     of_group = [entry for entry in entries if entry.group == group.id]
     return of_group if words is None else [_find(what, word, of_group) for word in words.split(",")]
 
 
-def _find(what: str, word: str, entries: Iterable[Named]) -> Named:
+def _find(what: str, word: str, entries: Iterable[CatalogueEntry]) -> CatalogueEntry:
     known = list(entries)
     for entry in known:
         if _plain(word) in (str(entry.id), _plain(entry.name), _plain(entry.reference)):

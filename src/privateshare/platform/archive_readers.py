@@ -25,7 +25,7 @@ from privateshare.sources.frames import (
     PLACE,
     EntryPage,
     FrameError,
-    Kind,
+    FrameKind,
     decode_json,
     decode_page,
     encode_json,
@@ -188,7 +188,7 @@ class _Reader:
             "memory_megabytes": MEMORY_MEGABYTES,
         }
         with suppress(_Ended):  # if it ended already, `next` tells why
-            self._send(Kind.START, encode_json(order))
+            self._send(FrameKind.START, encode_json(order))
 
     def kill(self) -> None:
         """Ends the process, whatever it does."""
@@ -216,13 +216,13 @@ class _Reader:
                 if frame is None:
                     raise _Ended("the reader ended without a result")
                 kind, content = frame
-                if kind is Kind.READ:
-                    self._send(Kind.DATA, self._read(content))
-                elif kind is Kind.PAGE:
+                if kind is FrameKind.READ:
+                    self._send(FrameKind.DATA, self._read(content))
+                elif kind is FrameKind.PAGE:
                     return self._checked(decode_page(content))
-                elif kind is Kind.RESULT:
+                elif kind is FrameKind.RESULT:
                     return _result(decode_json(content))
-                elif kind is Kind.BROKEN:
+                elif kind is FrameKind.BROKEN:
                     raise _broken(decode_json(content))
                 else:
                     raise FrameError(f"the reader failed: {_told(content)}")
@@ -262,7 +262,7 @@ class _Reader:
             log.error("a reader of archives failed", source=self._source_id, status=code, reason=str(error))
         return ReaderFailed("the archive's reader failed", RETRY_SECONDS)
 
-    def _send(self, kind: Kind, content: bytes) -> None:
+    def _send(self, kind: FrameKind, content: bytes) -> None:
         try:
             write_frame(self._pipes()[0], kind, content)
         except OSError as error:

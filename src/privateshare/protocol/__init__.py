@@ -1,1 +1,4 @@
-"""The language that apps and the platform share: pure functions on plain values, no I/O and no clock."""
+"""The Private Share protocol: messages, encryption, signatures and rules, as pure functions without I/O or a clock.
+
+The SDK and the platform both build on this package.
+"""

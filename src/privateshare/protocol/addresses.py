@@ -1,4 +1,7 @@
-"""The paths of API, consent pages and storage below a platform's origin (protocol 1); and what an address is."""
+"""The paths of the API, the consent pages and the storage below a platform's origin, and a check of addresses.
+
+Protocol 1.
+"""
 
 from urllib.parse import urlsplit
 
@@ -11,14 +14,14 @@ STORAGE_PATH = "/cloud/v1/"
 
 
 def is_web_address(text: str) -> bool:
-    """Tell whether requests can be sent to an address, and links lead to it: http or https, with a host.
+    """Check that a text is an absolute http or https address with a host.
 
-    A port must be one: 1 to 65535. User names, spaces and control characters have no place in an address.
+    A port must be between 1 and 65535. Addresses with a user name, spaces or control characters are rejected.
     """
     try:
         parts = urlsplit(text)
         host, port, user = parts.hostname or "", parts.port, parts.username
-    except ValueError:  # the port is no number or too large, or the host is no IPv6 address
+    except ValueError:  # The port is not a number or too large, or the host is not a valid IPv6 address.
         return False
     if parts.scheme not in {"http", "https"} or user is not None or port == 0:
         return False

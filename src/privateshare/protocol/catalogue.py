@@ -1,7 +1,7 @@
-"""Ids and names of everything that can be shared: service groups, service types, object types, sources.
+"""The catalogue: ids and names of service groups, service types, object types and sources.
 
-Code uses the enumerations; `catalogue()` has the names that people and clients see. Ids from 9000 up are this
-project's own: the FHIR file, FHIR servers, and FHIR resource types that have no id in 127 to 138.
+Code uses the enumerations; `catalogue()` holds the names that people and clients see. Ids of 9000 and above were added
+by this project: FHIR files, FHIR servers, and the FHIR resource types that are not among digi.me's ids 127 to 138.
 """
 
 import json
@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-MAX_ID_DIGITS = 9  # of an object type in the name of a file
+MAX_OBJECT_TYPE_DIGITS = 9
 
 
 class ServiceGroup(IntEnum):
@@ -27,7 +27,7 @@ class ServiceGroup(IntEnum):
 
 
 class ServiceType(IntEnum):
-    """A service, whatever the source it is reached through."""
+    """A service, such as Spotify. Several sources can belong to one service."""
 
     FACEBOOK = 1
     FACEBOOK_PAGE = 2
@@ -201,8 +201,8 @@ class SourceType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """An entry of the catalogue. `reference` is its name in JSON, `group` the id of its service group, if any."""
+class CatalogueEntry:
+    """An entry with a name. `reference` identifies it in JSON; `group` is the id of its service group, if any."""
 
     id: int
     name: str
@@ -226,7 +226,7 @@ class CatalogueSource:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueCountry:
-    """A country with its code of two letters."""
+    """A country with its two-letter code."""
 
     id: int
     code: str
@@ -235,25 +235,24 @@ class CatalogueCountry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All entries, by id."""
+    """All entries of the catalogue, by id."""
 
-    service_groups: Mapping[int, Named]
-    service_types: Mapping[int, Named]
-    object_types: Mapping[int, Named]
+    service_groups: Mapping[int, CatalogueEntry]
+    service_types: Mapping[int, CatalogueEntry]
+    object_types: Mapping[int, CatalogueEntry]
     sources: Mapping[int, CatalogueSource]
     countries: Mapping[int, CatalogueCountry]
-    platforms: Mapping[int, Named]
-    source_types: Mapping[int, Named]
+    platforms: Mapping[int, CatalogueEntry]
+    source_types: Mapping[int, CatalogueEntry]
 
-    def object_types_of_group(self, group: int) -> Sequence[Named]:
+    def object_types_of_group(self, group: int) -> Sequence[CatalogueEntry]:
         """List the object types that belong to a service group."""
         return [entry for entry in self.object_types.values() if entry.group == group]
 
 
 @cache
 def catalogue() -> Catalogue:
-    """Read the catalogue that is part of this version; it is read from disk once."""
-
+    """Load the catalogue that ships with this version. It is read from disk once."""
     raw = json.loads(files("privateshare.protocol").joinpath("catalogue.json").read_text("utf-8"))
     return Catalogue(
         service_groups=_named(raw["serviceGroups"]),
@@ -267,21 +266,22 @@ def catalogue() -> Catalogue:
 
 
 def object_type_of(reference: str | None, file_name: str) -> int | None:
-    """Find a file's object type, from its metadata or else from the file's name. Protocol 6.2, 6.6.
+    """Determine a file's object type from its metadata, or otherwise from its name. Protocol 6.2, 6.6.
 
     Args:
-        reference: `objectType` of the file's metadata, such as "playhistory".
-        file_name: Such as "18_5_19_1_406_D202604_1.json".
+        reference: `objectType` in the file's metadata, such as "playhistory".
+        file_name: The file's name, such as "18_5_19_1_406_D202604_1.json".
 
     Returns:
-        The object type's id, or None if neither names a known one.
+        The object type's id, or None if neither names a known object type.
     """
     known = _object_types_by_reference().get(reference or "")
     if known is not None:
         return known
-    parts = file_name.removesuffix(".json").split("_")  # 18_{group}_{service}_{account}_{type}_…
+    # Names have the form 18_{group}_{service}_{account}_{object type}_… (protocol 6.6).
+    parts = file_name.removesuffix(".json").split("_")
     number = parts[4] if len(parts) > 4 and parts[0] == "18" else ""
-    is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_ID_DIGITS
+    is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_OBJECT_TYPE_DIGITS
     return int(number) if is_number and int(number) in catalogue().object_types else None
 
 
@@ -290,8 +290,8 @@ def _object_types_by_reference() -> Mapping[str, int]:
     return {entry.reference: entry.id for entry in catalogue().object_types.values()}
 
 
-def _named(entries: Sequence[Mapping[str, Any]]) -> dict[int, Named]:
-    return {entry["id"]: Named(**entry) for entry in entries}
+def _named(entries: Sequence[Mapping[str, Any]]) -> dict[int, CatalogueEntry]:
+    return {entry["id"]: CatalogueEntry(**entry) for entry in entries}
 
 
 def _source(entry: Mapping[str, Any]) -> CatalogueSource:

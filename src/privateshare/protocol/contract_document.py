@@ -1,8 +1,8 @@
-"""The contract document (schema 5.0.0): what an application asks a person for, why, and what it does with the data.
+"""The contract document (schema 5.0.0): which data an application requests, why, and what it does with the data.
 
-What decides which data is read (service groups, time ranges, criteria) is parsed strictly: a document in which it
-cannot be understood is refused. What is only shown to people is parsed leniently: a text or an answer of the wrong type
-counts as not given. `raw` keeps every field, so that a document is passed on exactly as it was received.
+Fields that decide which data is read (service groups, time ranges, criteria) are parsed strictly: a document in which
+one of them is invalid is rejected. Fields that are only shown to people are parsed leniently: a value of the wrong type
+counts as absent. `raw` keeps every field, so that a document is passed on exactly as it was received.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from privateshare.protocol.messages import Criterion, ServiceGroupScope, TimeRan
 from privateshare.protocol.wire import wire_name
 
 SCHEMA_VERSION = "5.0.0"
-EVERYTHING = "all"  # The type of a time range that has no bounds.
+UNBOUNDED_TYPE = "all"
 
 
 def _text_or_empty(value: object) -> str:
@@ -39,7 +39,7 @@ Flag = Annotated[bool | None, BeforeValidator(_flag_or_none)]
 
 
 class DocumentPart(BaseModel):
-    """A frozen part of a contract document."""
+    """An immutable part of a contract document."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="ignore", alias_generator=wire_name, populate_by_name=True, hide_input_in_errors=True
@@ -56,7 +56,7 @@ class Resources(DocumentPart):
 
 
 class ConsentPolicy(DocumentPart):
-    """What the person is told to agree to, in the application's own words."""
+    """The application's own description of what the person agrees to."""
 
     description: Text = ""
 
@@ -69,7 +69,7 @@ class DataRetention(DocumentPart):
 
 
 class ExternalSharePolicy(DocumentPart):
-    """Whether the application passes the data on to others."""
+    """Whether the application passes the data on to third parties."""
 
     shared_externally: Flag = None
     description: Text = ""
@@ -83,32 +83,32 @@ class DataTransportPolicy(DocumentPart):
 
 
 class Gdpr(DocumentPart):
-    """Whether the person can ask the application to delete what it holds."""
+    """Whether the person can ask the application to delete their data."""
 
     can_request_right_to_be_forgotten: Flag = None
     description: Text = ""
 
 
 class ContractTimeRange(TimeRange):
-    """A time range of a contract: everything (`type` is "all"), or bounds as in a session's scope. Protocol 5.2."""
+    """A time range of a contract: unbounded (`type` is "all"), or with bounds as in a session's scope. Protocol 5.2."""
 
     type: str | None = None
 
     @property
     def is_everything(self) -> bool:
         """Whether the range has no bounds."""
-        return self.type == EVERYTHING
+        return self.type == UNBOUNDED_TYPE
 
     @model_validator(mode="after")
     def _check_has_bounds(self) -> Self:
-        # Without this check a range whose bounds are misspelt would allow every date.
+        # Without this check a range whose bounds are misspelled would allow every date.
         if not self.is_everything and self.from_ is None and self.to is None and self.last is None:
             raise ValueError('a time range needs "from", "to" or "last", or the type "all"')
         return self
 
 
 class DataRequest(DocumentPart):
-    """What a contract reads."""
+    """The part of a contract that describes reading."""
 
     purpose: Text = ""
     disclaimer: Text = ""
@@ -123,7 +123,7 @@ class DataRequest(DocumentPart):
 
 
 class DataPush(DocumentPart):
-    """What a contract writes."""
+    """The part of a contract that describes writing."""
 
     purpose: Text = ""
     disclaimer: Text = ""
@@ -131,7 +131,7 @@ class DataPush(DocumentPart):
 
 
 class ContractDocument(DocumentPart):
-    """A contract document. Make one with `parse_document`."""
+    """A contract document. Create one with `parse_document`."""
 
     resources: Annotated[Resources, BeforeValidator(_mapping_or_empty)] = Resources()
     data_request: DataRequest | None = Field(default=None)
@@ -145,12 +145,12 @@ class ContractDocument(DocumentPart):
 
     @property
     def reading(self) -> DataRequest:
-        """What the contract reads; empty if the document says nothing."""
+        """The part about reading; empty if the document has none."""
         return self.data_request or DataRequest()
 
     @property
     def writing(self) -> DataPush:
-        """What the contract writes; empty if the document says nothing."""
+        """The part about writing; empty if the document has none."""
         return self.data_push or DataPush()
 
 

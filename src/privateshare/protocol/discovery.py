@@ -1,4 +1,4 @@
-"""The JSON of discovery: services, sources, categories. Protocol 9, 12.2. New fields go last and have defaults."""
+"""The wire types of discovery: services, sources, categories. Protocol 9, 12.2. New fields go last, with defaults."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ class IdRef(Wire):
 
 
 class Resource(Wire):
-    """A picture of a service or source; its size is in pixels."""
+    """A picture of a service or source; `height` and `width` are in pixels."""
 
     url: str
     mimetype: str
@@ -32,7 +32,7 @@ class Availability(Wire):
 
 
 class ServicePlatform(Wire):
-    """The kinds of devices that a service works on; the iOS client reads `windows`."""
+    """The device platforms on which a service is available; the iOS client reads `windows`."""
 
     windows: Availability = Availability()
 
@@ -53,7 +53,7 @@ class ServiceGroupInfo(Wire):
 
 
 class Service(Wire):
-    """A source that a person can connect; `id` is the source's, `service_id` the service type's. Protocol 9.1."""
+    """A source that a person can connect; `id` identifies the source, `service_id` its service type. Protocol 9.1."""
 
     id: int
     name: str
@@ -68,7 +68,7 @@ class Service(Wire):
 
 
 class AvailableServices(Wire):
-    """Everything that can be connected. Protocol 9.1."""
+    """All sources that can be connected. Protocol 9.1."""
 
     countries: list[Country]
     service_groups: list[ServiceGroupInfo]
@@ -85,8 +85,8 @@ class SampleDataSet(Wire):
 class SourceQuery(Wire):
     """A query for sources. Protocol 9.2.
 
-    `filter` and `search` have a list of values for each field, any of which matches. `include` lists the fields of the
-    answer, such as "category.name".
+    `filter` and `search` hold a list of values for each field; a record matches if any of them does. `include` lists
+    the fields of the response, such as "category.name".
     """
 
     search: dict[str, list[str]] | None = None
@@ -96,9 +96,9 @@ class SourceQuery(Wire):
 
 
 class CatalogueRecord(Lenient):
-    """A record of the catalogue; platforms and source types have no more fields than this. Protocol 9.3.
+    """A record of the catalogue. Platforms and source types have only these fields. Protocol 9.3.
 
-    A query's `include` chooses the fields of the answer, so any of them may be absent: None, or an empty list.
+    A query's `include` selects the fields of the response, so each of them may be absent: None, or an empty list.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=wire_name)
@@ -117,7 +117,7 @@ class PictureRecord(Lenient):
 
 
 class CategoryRecord(CatalogueRecord):
-    """A service group with the texts that present it to people."""
+    """A service group with the texts that are shown to people."""
 
     category_type_id: int | None = None
     title: str | None = None
@@ -135,7 +135,7 @@ class CountryRecord(CatalogueRecord):
 
 
 class ServiceRecord(CatalogueRecord):
-    """The service type that a source belongs to; `published_date` in milliseconds since the epoch."""
+    """The service type that a source belongs to; `published_date` is in milliseconds since the epoch."""
 
     published_status: str | None = None
     published_date: int | None = None

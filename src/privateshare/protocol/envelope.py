@@ -1,7 +1,7 @@
-"""The encryption of files on their way to an app, as a stream. Protocol 6.5, and 14 (b) for v1.6.
+"""Streaming encryption of the files that are sent to apps. Protocol 6.5, and 14 (b) for v1.6.
 
-An envelope is 256 bytes of RSA-OAEP (SHA-1) that hold a fresh AES key, 16 bytes of IV, then AES-256-CBC with PKCS#7.
-With an RSA key longer than 2048 bits the first part is as long as that key.
+An envelope starts with a fresh AES key, encrypted with RSA-OAEP (SHA-1), which takes as many bytes as the RSA key has:
+256 for 2048 bits. 16 bytes of IV follow, then the data, encrypted with AES-256-CBC and PKCS#7 padding.
 """
 
 import hashlib
@@ -24,20 +24,22 @@ from privateshare.errors import FileDecryptionError, FileIntegrityError
 
 CONTENT_KEY_BYTES = 32
 BLOCK_BYTES = 16
-# Only these ASCII characters can give "+" or "/" in base64; escaped, base64 and base64url of a JSON text are the same.
+# Only these ASCII characters can produce "+" or "/" in base64. With them escaped, base64 and base64url of a JSON text
+# are the same.
 BASE64_SAFE = {ord(character): f"\\u{ord(character):04x}" for character in ">?~\x7f"}
-DIGEST_BYTES = 64  # SHA-512 of the data, before the data; v1.6 only.
+SHA512_BYTES = 64
 
 
 def _oaep() -> OAEP:
-    # The protocol asks for SHA-1. In OAEP it is safe: OAEP does not rely on collision resistance.
+    # The protocol requires SHA-1. It is safe in OAEP, which does not rely on collision resistance.
     return OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303
 
 
 class EnvelopeWriter:
-    """Encrypts one file to a public key. What `update` and then `finish` return is the envelope.
+    """Encrypts one file to a public key. The results of `update` and then `finish` make up the envelope.
 
-    With `digest`, the SHA-512 of all the data, the envelope is that of v1.6 (protocol 14 (b)), else that of v1.7.
+    With `digest`, the SHA-512 of all the data, the envelope has the format of v1.6 (protocol 14 (b)), otherwise of
+    v1.7.
     """
 
     def __init__(self, key: RSAPublicKey, digest: bytes | None = None) -> None:
@@ -60,10 +62,11 @@ class EnvelopeWriter:
 
 
 class EnvelopeReader:
-    """Decrypts one envelope. What `update` and then `finish` return is the data.
+    """Decrypts one envelope. The results of `update` and then `finish` make up the data.
 
-    With `legacy`, the SHA-512 before the data is removed and checked (protocol 14 (b)). `update` and `finish` raise
-    FileDecryptionError if the file was encrypted to another key, and FileIntegrityError if it was truncated or changed.
+    With `legacy`, the SHA-512 that precedes the data is removed and checked (protocol 14 (b)). `update` and `finish`
+    raise FileDecryptionError if the file was encrypted to another key, and FileIntegrityError if it was truncated or
+    changed.
     """
 
     def __init__(self, key: RSAPrivateKey, *, legacy: bool = False) -> None:
@@ -85,7 +88,7 @@ class EnvelopeReader:
         return self._checked(self._unpadder.update(self._decryptor.update(data)))
 
     def finish(self) -> bytes:
-        """Return the last bytes of the data, after checking that the envelope is whole."""
+        """Return the last bytes of the data, after checking that the envelope is complete."""
         if self._decryptor is None:
             raise FileIntegrityError(f"the encrypted file ends after {len(self._pending)} bytes")
         try:
@@ -119,7 +122,7 @@ class EnvelopeReader:
     def _checked(self, data: bytes) -> bytes:
         if self._digest is None or self._hash is None:
             return data
-        missing = DIGEST_BYTES - len(self._digest)
+        missing = SHA512_BYTES - len(self._digest)
         if missing:
             self._digest += data[:missing]
             data = data[missing:]
@@ -127,7 +130,7 @@ class EnvelopeReader:
         return data
 
 
-def encrypted(chunks: Iterable[bytes], key: RSAPublicKey, digest: bytes | None = None) -> Iterator[bytes]:
+def encrypt_stream(chunks: Iterable[bytes], key: RSAPublicKey, digest: bytes | None = None) -> Iterator[bytes]:
     """Encrypt a stream of data, as `EnvelopeWriter` does."""
     writer = EnvelopeWriter(key, digest)
     for chunk in chunks:
@@ -135,7 +138,7 @@ def encrypted(chunks: Iterable[bytes], key: RSAPublicKey, digest: bytes | None =
     yield writer.finish()
 
 
-def opened(chunks: Iterable[bytes], key: RSAPrivateKey, *, legacy: bool = False) -> Iterator[bytes]:
+def decrypt_stream(chunks: Iterable[bytes], key: RSAPrivateKey, *, legacy: bool = False) -> Iterator[bytes]:
     """Decrypt a stream, as `EnvelopeReader` does, with the same errors."""
     reader = EnvelopeReader(key, legacy=legacy)
     for chunk in chunks:
@@ -144,7 +147,10 @@ def opened(chunks: Iterable[bytes], key: RSAPrivateKey, *, legacy: bool = False)
 
 
 def encode_metadata(metadata: Mapping[str, object]) -> str:
-    """Encode the header `X-Metadata`: base64url of JSON that is base64 too, since Android reads it so. Protocol 6.3."""
+    """Encode the header `X-Metadata` as base64url of JSON. Protocol 6.3.
+
+    The result is also valid base64, because the Android client decodes it as that.
+    """
     text = json.dumps(metadata, separators=(",", ":")).translate(BASE64_SAFE)
     return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 

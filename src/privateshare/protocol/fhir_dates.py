@@ -1,8 +1,8 @@
-"""Which dates of a FHIR resource say when it was, and what stretch of time they name. ADR 0020.
+"""The time window of a FHIR resource: which of its dates say when it happened, and what time they cover. ADR 0020.
 
-The rule goes by the names of elements, as they are in any version of FHIR from DSTU2 to R5, and not by a list for each
-type, so that it holds for types and elements that nobody thought of. Whoever changes it so that more elements count
-must have `sealed_dates` of all files of schema `fhir` forgotten by a migration.
+The rule uses the names of elements, as in any version of FHIR from DSTU2 to R5, rather than a list for each resource
+type, so that it also covers types and elements that this project does not know. If you change it so that more elements
+count, add a migration that clears `sealed_dates` of all files of schema `fhir`.
 """
 
 import re
@@ -16,8 +16,8 @@ from privateshare.protocol.window import ALL_TIME, Window, hull
 
 Json = Mapping[str, Any]
 
-# Elements that say when. A choice such as onset[x] counts whatever is chosen: "onsetAge" says when, though not in a way
-# that can be compared.
+# Elements that say when something happened. A choice such as onset[x] counts in every variant: "onsetAge" is included,
+# although an age cannot be compared with a date.
 _DATE_NAME = re.compile(
     r"(?:abatement|collected|created|effective|identified|occurr?ence|occurred|onset|performed|scheduled|serviced|start"
     r"|time|timing|when)(?:[A-Z]\w*)?"
@@ -25,18 +25,18 @@ _DATE_NAME = re.compile(
     r"|received|recorded|recordedOn|authored|authoredOn|started|statusChanged|calculatedAt|creation|applies"
     r"|planningHorizon|lastModified|lastOccurr?ence|lastPerformed|nextScheduled"
 )
-# Dates of something else (a birth, a product, a form's text), opening hours, and flags.
+# Elements with such names that do not say when: dates of a birth, a product or a form's text, opening hours, flags.
 _OTHER_NAME = re.compile(
     r"birthDate|born[A-Z]\w*|expirationDate|manufactureDate|expiry|approvalDate|lastReviewDate|publicationDate"
     r"|timeOfDay|available(?:Start|End)?Time|(?:opening|closing)Time|valueTime|\w+Boolean|occurrenceChanged"
     r"|proposedNewTime"
 )
-# What was found, and not when it was: these count only where nothing else says when.
+# Results rather than times. Dates in these elements count only if the resource has no other date.
 _VALUE_NAME = re.compile(r"(?:value|deceased)[A-Z]\w*")
-# Of a choice: what is no date by itself, such as an age.
+# Variants of a choice that hold no date, such as an age.
 _RELATIVE_NAME = re.compile(r"\w+(?:Age|Range|String|Duration|Quantity|CodeableConcept|CodeableReference|Reference)")
 
-# Where more dates of a type are, deeper inside it.
+# Paths of nested elements, by resource type, whose dates count too.
 _INNER_DATES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "AllergyIntolerance": (("reaction",),),
     "BiologicallyDerivedProduct": (("collection",), ("processing",), ("manipulation",)),
@@ -57,33 +57,34 @@ ENDURING_TYPES = frozenset(
         *("Practitioner", "PractitionerRole", "Questionnaire", "RelatedPerson", "Sequence", "Substance"),
     )
 )
-"""People, places, products and forms, which are about no moment: only what they say of themselves counts, such as the
-period of a role, and nothing deeper inside."""
+"""Resource types for people, places, products and forms, which do not describe an event. Only dates at their top level
+count, such as the period of a role."""
 
 _UNSEARCHED = frozenset(("meta", "text", "resourceType", "id"))
 _DAY = re.compile(r"\s*(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[Tt ][\d:.,+\-Zz ]*)?")
 _PERIOD_MEMBERS = frozenset(("start", "end", "_start", "_end", "id", "extension"))
 _TIMING_MEMBERS = frozenset(("event", "_event", "repeat", "code", "id", "extension", "modifierExtension"))
 _ABSENT = re.compile(r"data-absent-reason|nullFlavor")
-MAX_DEPTH = 40  # how deep dates are looked for in a resource; what is deeper cannot be read
+# Dates are searched down to this depth. A resource with deeper nesting counts as one with an unreadable date.
+MAX_SEARCH_DEPTH = 40
 
 
 def fhir_window(resource: Json) -> Window | None:
-    """Return the stretch of time in which everything lies that says when a resource was.
+    """Return the window that contains all dates that say when a resource happened.
 
     Returns:
-        None if it has no date at all; `ALL_TIME` if it has one that cannot be read.
+        None if the resource has no date; `ALL_TIME` if it has a date that cannot be parsed.
     """
     kind = resource.get("resourceType")
     kind = kind if isinstance(kind, str) else ""
     window = hull(_own_dates(kind, resource))
     if window is not None or kind in ENDURING_TYPES:
         return window
-    return hull(_Search(is_of_relatives=kind == "FamilyMemberHistory").dates_within(resource, MAX_DEPTH))
+    return hull(_Search(is_of_relatives=kind == "FamilyMemberHistory").dates_within(resource, MAX_SEARCH_DEPTH))
 
 
 def read_element(name: str, value: Any) -> Iterator[Window]:
-    """Yield what an element that says when names: nothing if it has no date, `ALL_TIME` if it cannot be read."""
+    """Yield the windows of a date element: none if it has no date, `ALL_TIME` if its date cannot be parsed."""
     if value is None:
         return
     if isinstance(value, list):
@@ -95,12 +96,12 @@ def read_element(name: str, value: Any) -> Iterator[Window]:
         yield _read_period(value)
     elif not value.keys().isdisjoint(("event", "repeat")) or (value and name.lower().endswith("timing")):
         yield from _read_timing(value)
-    else:  # an age, a range, a code
+    else:  # The value is an age, a range or a code.
         yield ALL_TIME
 
 
 def first_moment(value: Any) -> int | None:
-    """Return the first moment of a date or Timing, or of a Period's start, or else of its end."""
+    """Return the first moment of a date, a Timing or a Period. A Period without a start begins with its end."""
     if isinstance(value, dict):
         for name in ("start", "end"):
             if (given := read_date(value.get(name))) is not None:
@@ -117,10 +118,10 @@ def _own_dates(kind: str, resource: Json) -> Iterator[Window]:
 
 
 def _members(part: Json) -> Iterator[Window]:
-    """Yield what the elements name that say when, of a resource or of a part of one."""
+    """Yield the windows of the date elements of a resource, or of a part of one."""
     for name, value in part.items():
         if name.startswith("_"):
-            # What FHIR puts beside a simple value, or in the place of one.
+            # FHIR stores extensions of a primitive element, or a reason for its absence, under "_" and its name.
             if _says_when(name[1:]) and part.get(name[1:]) is None and not _is_said_to_be_absent(value):
                 yield ALL_TIME
         elif _says_when(name) or (_has_shape_of_time(value) and not (_VALUE_NAME.fullmatch(name) or _is_other(name))):
@@ -143,7 +144,7 @@ def _is_other(name: str) -> bool:
 
 
 def _has_shape_of_time(value: Any) -> bool:
-    """Whether a value is a Period or a Timing, or a list of them, whatever the element's name."""
+    """Return whether a value is a Period, a Timing, or a list of them, regardless of the element's name."""
     if isinstance(value, list):
         return any(_has_shape_of_time(item) for item in value)
     if not isinstance(value, dict):
@@ -154,7 +155,7 @@ def _has_shape_of_time(value: Any) -> bool:
 
 
 def _is_said_to_be_absent(beside: Any) -> bool:
-    """Whether what stands in the place of a date only says that there is none."""
+    """Return whether the extensions of a missing date only say that it is absent."""
     if isinstance(beside, list):
         return all(_is_said_to_be_absent(item) for item in beside)
     if beside is None or beside == {}:
@@ -166,7 +167,7 @@ def _is_said_to_be_absent(beside: Any) -> bool:
 
 
 def _parts(value: Any, path: tuple[str, ...]) -> Iterator[Json]:
-    """Yield the objects at a path; each step may lead to one or to a list."""
+    """Yield the objects at a path, following lists."""
     if isinstance(value, list):
         for item in value:
             yield from _parts(item, path)
@@ -187,7 +188,7 @@ def _read_period(period: Json) -> Window:
 
 
 def _read_timing(timing: Json) -> Iterator[Window]:
-    """Yield the moments of a Timing and the bounds of its repetition; how often something repeats is no date."""
+    """Yield the events of a Timing and the bounds of its repetition. The frequency is ignored, as it is not a date."""
     yield from read_element("event", timing.get("event"))
     repeat = timing.get("repeat")
     if isinstance(repeat, dict):
@@ -196,15 +197,15 @@ def _read_timing(timing: Json) -> Iterator[Window]:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """Looks for dates in a resource that says nowhere when it was, however deep inside and whatever they are of.
+    """A search for any dates in a resource that has no date elements, at any depth.
 
-    `is_of_relatives`: whether the ages in it are those of others, and say nothing of when it was.
+    With `is_of_relatives`, ages in the resource are ignored, because they are the ages of other people.
     """
 
     is_of_relatives: bool
 
     def dates_within(self, value: Any, depth: int) -> Iterator[Window]:
-        """Yield every date in a value."""
+        """Yield the windows of all dates in a value."""
         if depth == 0:
             yield ALL_TIME
         elif isinstance(value, list):

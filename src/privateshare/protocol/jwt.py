@@ -1,4 +1,4 @@
-"""JWTs of requests and responses, signed with PS512 and nothing else. Protocol 2 and 3."""
+"""JWTs of requests and responses. PS512 is the only algorithm. Protocol 2 and 3."""
 
 import json
 from collections.abc import Mapping
@@ -15,25 +15,26 @@ from privateshare.errors import ConfigurationError, InvalidJWT
 
 ALGORITHM = "PS512"
 MIN_KEY_BITS = 2048  # Protocol 2.1.
-MAX_TOKEN_CHARACTERS = 32_768  # The JWTs of clients have a few hundred.
+MAX_TOKEN_CHARACTERS = 32_768  # JWTs of clients have a few hundred characters.
 
 Claims = dict[str, Any]
 SigningKey = RSAKey
 
 
-def load_private_key(pem: str | bytes, *, ours: bool = False) -> RSAPrivateKey:
+def load_private_key(pem: str | bytes, *, trusted: bool = False) -> RSAPrivateKey:
     """Load an RSA private key from PEM (PKCS#1 or PKCS#8, without a password).
 
     Args:
         pem: The key in PEM form.
-        ours: The platform made this key and kept it sealed since, so the check of its numbers (100 ms) is skipped.
+        trusted: Skip the validation of the key's numbers, which takes 100 ms. Only for keys that the platform
+            generated itself and kept encrypted since.
 
     Raises:
         ConfigurationError: The text is not an RSA private key of 2048 bits or more.
     """
     data = pem.encode() if isinstance(pem, str) else pem
     try:
-        key = serialization.load_pem_private_key(data, password=None, unsafe_skip_rsa_key_validation=ours)
+        key = serialization.load_pem_private_key(data, password=None, unsafe_skip_rsa_key_validation=trusted)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigurationError("the private key is not an RSA private key in PEM form without a password") from error
     if not isinstance(key, RSAPrivateKey) or key.key_size < MIN_KEY_BITS:
@@ -64,21 +65,21 @@ def _jose(key: RSAPrivateKey | RSAPublicKey) -> RSAKey:
 def request_claims(
     client_id: str, *, nonce: str, timestamp: float, access_token: str | None = None, **more: object
 ) -> Claims:
-    """Build the claims of a request; claims that are None are left out. Protocol 2.2.
+    """Build the claims of a request, without those that are None. Protocol 2.2.
 
     Args:
         client_id: `{application id}_{contract id}`.
         nonce: 32 characters of A-Z, a-z, 0-9.
         timestamp: Milliseconds since the Unix epoch.
-        access_token: The user's token, where the call acts for a user.
-        more: Claims of this one call.
+        access_token: The user's access token, if the call acts for a user.
+        more: Additional claims of this call.
     """
     claims = {"client_id": client_id, "nonce": nonce, "timestamp": timestamp, "access_token": access_token, **more}
     return {name: value for name, value in claims.items() if value is not None}
 
 
 def signing_key(key: RSAPrivateKey) -> SigningKey:
-    """Convert a private key, once, to the form that signs many tokens fast."""
+    """Convert a private key to joserfc's form. Converting once makes signing many tokens faster."""
     return _jose(key)
 
 
@@ -128,7 +129,7 @@ def read_unverified(token: str) -> Claims:
 
 def _parts(token: str) -> tuple[Claims, Claims]:
     if len(token) > MAX_TOKEN_CHARACTERS:
-        raise InvalidJWT("The JWT is too long")
+        raise InvalidJWT(f"The JWT has more than {MAX_TOKEN_CHARACTERS} characters")
     try:
         parsed = jws.extract_compact(token.encode("ascii"))
     except (JoseError, ValueError, TypeError, AttributeError) as error:
@@ -139,7 +140,7 @@ def _parts(token: str) -> tuple[Claims, Claims]:
 def _claims(payload: bytes) -> Claims:
     try:
         claims = json.loads(payload)
-        # A lone surrogate is valid in JSON, but cannot be encoded as UTF-8 later. Refuse it here.
+        # A lone surrogate is valid in JSON but cannot be encoded as UTF-8 later, so it is rejected here.
         json.dumps(claims, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise InvalidJWT("The JWT payload is not JSON") from error
@@ -149,7 +150,10 @@ def _claims(payload: bytes) -> Claims:
 
 
 def key_set_entry(key: RSAPublicKey, kid: str) -> dict[str, str]:
-    """Build one entry of the platform's key set. `pem` is PKCS#1: the iOS client reads no other form. Protocol 3.2."""
+    """Build one entry of the platform's key set.
+
+    `pem` is PKCS#1, as the iOS client reads no other form. Protocol 3.2.
+    """
     numbers = _jose(key).as_dict(private=False)
     return {
         "kty": "RSA",
@@ -163,12 +167,12 @@ def key_set_entry(key: RSAPublicKey, kid: str) -> dict[str, str]:
 
 
 def public_pem(key: RSAPublicKey) -> str:
-    """Write a public key as PKCS#1 PEM."""
+    """Encode a public key as PKCS#1 PEM."""
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1).decode()
 
 
 def private_pem(key: RSAPrivateKey) -> str:
-    """Write a private key as PKCS#1 PEM, without a password."""
+    """Encode a private key as PKCS#1 PEM, without a password."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     ).decode()

@@ -1,4 +1,4 @@
-"""The base class of values whose content comes from data providers, where one bad field must not spoil the rest."""
+"""The base class of models for data from providers, where one invalid field must not make the rest unusable."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAt
 
 
 class Lenient(BaseModel):
-    """A frozen model of received JSON. A field that is absent or of the wrong type has its default.
+    """An immutable model of received JSON. A field that is absent or has the wrong type gets its default.
 
-    `raw` is the JSON as it was received, with the field names of the wire.
+    `raw` is the JSON as it was received, with its original field names.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(

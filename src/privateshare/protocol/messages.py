@@ -1,4 +1,4 @@
-"""The values on the wire, as the SDK gives them and the platform sends them. New fields go last and have defaults."""
+"""The wire types that the platform sends and the SDK returns. New fields go last and have defaults."""
 
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -7,11 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from privateshare.protocol.wire import Wire
 
-# --- what a session asks for: protocol 5.1, 5.2 ---
+# --- Options of a session: protocol 5.1, 5.2 ---
 
 
 class TimeRange(Wire):
-    """`from_` and `to` in seconds since the epoch, or `last` such as "12m" (h, d, m months, y). Protocol 5.2."""
+    """A time range. Protocol 5.2.
+
+    `from_` and `to` are in seconds since the epoch. `last` is a number and a unit, such as "12m": h for hours, d for
+    days, m for months, y for years.
+    """
 
     from_: int | None = None
     to: int | None = None
@@ -19,27 +23,27 @@ class TimeRange(Wire):
 
 
 class ServiceObjectTypeScope(Wire):
-    """One object type, by id."""
+    """An object type, by id."""
 
     id: int
 
 
 class ServiceTypeScope(Wire):
-    """One service type, and which of its object types."""
+    """A service type, and optionally some of its object types; without them, all are included."""
 
     id: int
     service_object_types: list[ServiceObjectTypeScope] | None = None
 
 
 class ServiceGroupScope(Wire):
-    """One service group, and which of its service types; none given means the whole group."""
+    """A service group, and optionally some of its service types; without them, all are included."""
 
     id: int
     service_types: list[ServiceTypeScope] | None = None
 
 
 class CriteriaMetadata(Wire):
-    """What the metadata of a pushed file must hold."""
+    """A condition on the metadata of a pushed file. Each field lists accepted values."""
 
     app_id: list[str] | None = None
     accounts: list[dict[str, str]] | None = None
@@ -50,7 +54,10 @@ class CriteriaMetadata(Wire):
 
 
 class Criterion(Wire):
-    """Which pushed (raw) files: when they were pushed (seconds since the epoch) and what their metadata holds."""
+    """A condition on pushed (raw) files: when they were pushed, and what their metadata says.
+
+    `from_` is in seconds since the epoch.
+    """
 
     from_: int | None = None
     last: str | None = Field(default=None, max_length=16)
@@ -58,7 +65,7 @@ class Criterion(Wire):
 
 
 class Scope(Wire):
-    """What to read, of what the contract and the person allow. Protocol 5.2."""
+    """A restriction of a session to a part of what the contract and the person allow. Protocol 5.2."""
 
     time_ranges: list[TimeRange] | None = None
     service_groups: list[ServiceGroupScope] | None = None
@@ -66,7 +73,7 @@ class Scope(Wire):
 
 
 class Compression(StrEnum):
-    """How a file's data is compressed inside its envelope. Protocol 5.1."""
+    """The compression of a file's data inside its envelope. Protocol 5.1."""
 
     GZIP = "gzip"
     BROTLI = "brotli"
@@ -75,37 +82,37 @@ class Compression(StrEnum):
 
 
 class Accept(Wire):
-    """What the reader can take."""
+    """What the client supports."""
 
     compression: Compression | None = None
 
 
 class DurationLimit(Wire):
-    """`source_fetch`: the seconds that fetching may take; 0 bounds nothing, as iOS has it."""
+    """A time limit. `source_fetch` is the limit for fetching from sources in seconds; 0 means no limit, as on iOS."""
 
     source_fetch: int | None = Field(default=None, ge=0)
 
 
 class Limits(Wire):
-    """Bounds on the session's work."""
+    """Limits of a session."""
 
     duration: DurationLimit | None = None
 
 
 class AccountIds(Wire):
-    """Some accounts, by id."""
+    """A list of account ids."""
 
     id: list[str] = []
 
 
 class SourceFetchFilter(Wire):
-    """Which accounts are fetched."""
+    """A restriction of fetching to some accounts."""
 
     account: AccountIds | None = None
 
 
 class SessionOptions(Wire):
-    """How a session reads. Protocol 5.1."""
+    """The options of a session. Protocol 5.1."""
 
     limits: Limits | None = None
     scope: Scope | None = None
@@ -115,17 +122,17 @@ class SessionOptions(Wire):
 
 
 class Session(Wire):
-    """A reading session; `expiry` in milliseconds since the epoch. Its key stays out of `repr`. Protocol 5.3."""
+    """A reading session; `expiry` is in milliseconds since the epoch. `repr` does not show the key. Protocol 5.3."""
 
     key: str = Field(repr=False)
     expiry: int
 
 
-# --- querying: protocol 6 ---
+# --- Files of a session: protocol 6 ---
 
 
 class SessionState(StrEnum):
-    """Where a session, or one account in it, stands. Protocol 6.1."""
+    """The state of a session, or of one account in it. Protocol 6.1."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -134,7 +141,7 @@ class SessionState(StrEnum):
 
 
 class ErrorSummary(Wire):
-    """What went wrong, in one object type or one account."""
+    """An error of an object type, an account or a session."""
 
     code: str
     status_code: int | None = None
@@ -149,7 +156,10 @@ class ObjectTypeError(Wire):
 
 
 class AccountError(ErrorSummary):
-    """Why an account is `partial`; with `reauth` the person must sign in to the source again (protocol 7.3)."""
+    """The reason why an account is `partial`.
+
+    With `reauth`, the person must sign in to the source again (protocol 7.3).
+    """
 
     reauth: bool | None = None
     retry_after: int | None = None
@@ -157,17 +167,17 @@ class AccountError(ErrorSummary):
 
 
 class AccountStatus(Wire):
-    """One account's part of a session."""
+    """The state of one account in a session."""
 
     state: SessionState
     error: AccountError | None = None
 
 
 class Status(Wire):
-    """A session's state, and that of each account by id.
+    """The state of a session, and of each account by id.
 
-    `error` says why a session ended before it began: the person declined, or did not use the link. Its code is one of
-    protocol 8.3.
+    `error` is set if a session ended before it began, because the person declined or did not use the link. Its code is
+    one of those in protocol 8.3.
     """
 
     state: SessionState
@@ -176,14 +186,17 @@ class Status(Wire):
 
 
 class Schema(Wire):
-    """What shape the objects have: `digime`, `fhir` or `me.digi`, and its version."""
+    """The schema of a file's objects: `digime`, `fhir` or `me.digi`, and its version."""
 
     standard: str
     version: str
 
 
 class FileEntry(Wire):
-    """A file that can be read; `updated_date` in milliseconds, growing only with its content. Protocol 6.2."""
+    """A file that can be read. Protocol 6.2.
+
+    `updated_date` is in milliseconds since the epoch and increases only when the file's content changes.
+    """
 
     name: str
     updated_date: int
@@ -196,7 +209,7 @@ class FileEntry(Wire):
 
 
 class FileList(Wire):
-    """What a session holds so far; `file_list` is absent while it is `pending`. Protocol 6.1."""
+    """The files that a session has so far; `file_list` is absent while the session is `pending`. Protocol 6.1."""
 
     status: Status
     file_list: list[FileEntry] | None = None
@@ -209,7 +222,10 @@ class RawAccount(Wire):
 
 
 class FileMetadata(BaseModel):
-    """What `X-Metadata` says of the content: mapped objects, or a pushed file (`mimetype` set). Protocol 6.4."""
+    """The part `metadata` of `X-Metadata`.
+
+    `mimetype` is set for pushed files, and absent for mapped files. Protocol 6.4.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         frozen=True, extra="ignore", defer_build=True, populate_by_name=True
@@ -233,7 +249,7 @@ class FileMetadata(BaseModel):
 
 
 class FileHeader(BaseModel):
-    """The whole of `X-Metadata`: `size` and `sha256` are of the plain data. Protocol 6.3."""
+    """The content of the header `X-Metadata`; `size` and `sha256` describe the decrypted data. Protocol 6.3."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
@@ -243,18 +259,18 @@ class FileHeader(BaseModel):
     sha256: str | None = None
 
 
-# --- accounts: protocol 7 ---
+# --- Accounts: protocol 7 ---
 
 
 class AccessTokenStatus(Wire):
-    """Whether the source still lets the platform in; `expires_at` in milliseconds."""
+    """Whether the source still accepts the platform's access; `expires_at` is in milliseconds since the epoch."""
 
     authorized: bool
     expires_at: int | None = None
 
 
 class Account(Wire):
-    """A source that the person connected. Dates in milliseconds since the epoch. Protocol 7.1."""
+    """A source that the person connected. Dates are in milliseconds since the epoch. Protocol 7.1."""
 
     id: str
     reference: str
@@ -277,17 +293,17 @@ class Account(Wire):
     sample: bool | None = None
 
 
-# --- pushing and storage: protocol 10, 11 ---
+# --- Pushing and storage: protocol 10, 11 ---
 
 
 class AccountRef(Wire):
-    """An account that a pushed file belongs to, by an id of the app's own."""
+    """An account that a pushed file belongs to, by an id that the app chose."""
 
     account_id: str
 
 
 class PushDescriptor(Wire):
-    """What the app says of a file that it pushes. Protocol 10.1."""
+    """The app's description of a file that it pushes. Protocol 10.1."""
 
     mime_type: str
     accounts: list[AccountRef]
@@ -296,16 +312,16 @@ class PushDescriptor(Wire):
 
 
 class Storage(Wire):
-    """A storage, and the name of the key that its files are encrypted with. Protocol 11.1."""
+    """A storage, and the id of the key that encrypts its files. Protocol 11.1."""
 
     id: str
     kid: str
 
 
 class StorageFile(Wire):
-    """A file of a storage: `path`, its folder, with `name` behind it is its address. Protocol 11.3.
+    """A file of a storage. Its address is `path`, its folder, followed by `name`. Protocol 11.3.
 
-    Both are in lower case; the originals are as they were written.
+    Both are in lower case; `original_path` and `original_name` are as the app wrote them.
     """
 
     id: str
@@ -322,7 +338,7 @@ class StorageListing(Wire):
     total: int
 
 
-# --- contracts: protocol 12.1 ---
+# --- Contracts: protocol 12.1 ---
 
 
 class ContractApplication(Wire):
@@ -335,7 +351,10 @@ class ContractApplication(Wire):
 
 
 class ContractDetails(Wire):
-    """A contract; `certificate` holds its document, `expiration_date` is in milliseconds. Protocol 12.1."""
+    """A contract. Protocol 12.1.
+
+    `certificate` holds the contract document; `expiration_date` is in milliseconds since the epoch.
+    """
 
     access_type: str
     application: ContractApplication

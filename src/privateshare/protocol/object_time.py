@@ -1,4 +1,4 @@
-"""When an object happened: what decides its month's file, and whether a time range holds it. Protocol 5.2, 6.6."""
+"""The time of an object, which decides its month's file and whether a time range includes it. Protocol 5.2, 6.6."""
 
 import re
 from calendar import monthrange
@@ -10,12 +10,12 @@ from privateshare.protocol.dates import read_milliseconds
 from privateshare.protocol.fhir_dates import fhir_window, first_moment, read_element
 from privateshare.protocol.window import ALL_TIME, Window, hull
 
-DAY = 86_400_000  # milliseconds
+DAY_MILLISECONDS = 86_400_000
 DIGIME = "digime"
 FHIR = "fhir"
 
-# What each FHIR R4 resource type calls the moment that it is about, best first.
-# Whether a limit of time lets a resource through is decided by all of its dates: `fhir_dates`.
+# The elements that hold the time of each FHIR R4 resource type, best first. They decide the month's file only; whether
+# a time limit allows a resource depends on all its dates, see `fhir_dates`.
 FHIR_TIMES: Mapping[str, tuple[str, ...]] = {
     "Account": ("servicePeriod",),
     "AdverseEvent": ("date", "detected", "recordedDate"),
@@ -90,7 +90,7 @@ FHIR_TIMES: Mapping[str, tuple[str, ...]] = {
 
 _PLACES = {kind: tuple(path.split(".") for path in paths) for kind, paths in FHIR_TIMES.items()}
 _DIGIME_DATE = re.compile(r"\w*date|\w+datetime|\w*period|issued|authoredon|whenprepared|whenhandedover")
-# Dates of something else: of a birth, of a record's first appearance in shops, of a document's end.
+# Dates that do not say when the object happened, such as a birth date or a record's release date.
 _OTHER_DIGIME_DATES = frozenset(
     (
         *("updateddate", "birthdate", "deceaseddate", "deceaseddatetime", "expirationdate", "expirydate"),
@@ -100,10 +100,10 @@ _OTHER_DIGIME_DATES = frozenset(
 
 
 def object_time(standard: str, thing: Mapping[str, Any]) -> int | None:
-    """Return the moment of an object in milliseconds since the epoch; None if it is about no moment, or not readably.
+    """Return the time of an object in milliseconds since the epoch; None if it has no date that can be parsed.
 
-    Objects of schema `digime` say it in `createddate`; FHIR resources each in their own place. A date that names only a
-    year, a month or a day counts as its first moment, and one without a zone as UTC.
+    Objects of schema `digime` have it in `createddate`; FHIR resources in an element that depends on their type. A date
+    that is only a year, a month or a day counts as its first moment; a date without a time zone is UTC.
     """
     if standard == FHIR:
         best = _fhir_moment(thing)
@@ -117,12 +117,12 @@ def object_time(standard: str, thing: Mapping[str, Any]) -> int | None:
 
 
 def object_window(standard: str, thing: Mapping[str, Any]) -> Window | None:
-    """Return the stretch of time in which everything lies that says when an object was.
+    """Return the window that contains all dates that say when an object happened.
 
-    A limit of time lets an object through only if it contains all of that.
+    A time limit allows an object only if the limit contains this whole window.
 
     Returns:
-        None if the object has no date at all; `ALL_TIME` if it has one that cannot be read.
+        None if the object has no date; `ALL_TIME` if it has a date that cannot be parsed.
     """
     return fhir_window(thing) if standard == FHIR else _digime_window(thing)
 
@@ -136,7 +136,7 @@ def _digime_window(thing: Mapping[str, Any]) -> Window | None:
 
 
 def _read_digime_date(value: Any) -> Iterator[Window]:
-    """Yield what a date of schema `digime` names: nothing if there is none, `ALL_TIME` if it cannot be read."""
+    """Yield the window of a date of schema `digime`: none if it is absent, `ALL_TIME` if it cannot be parsed."""
     if isinstance(value, list | dict):
         yield from read_element("", value)
     elif value is not None:
@@ -155,7 +155,7 @@ def _fhir_moment(resource: Mapping[str, Any]) -> int | None:
 
 
 def month_of(moment: int | None) -> int | None:
-    """Return the month of a moment as yyyymm (UTC); None for no moment, or one outside of the years 1 to 9999."""
+    """Return the month of a moment as the number yyyymm in UTC; None if it is None or outside the years 1 to 9999."""
     if moment is None:
         return None
     try:
@@ -166,13 +166,13 @@ def month_of(moment: int | None) -> int | None:
 
 
 def month_window(month: int | None) -> Window | None:
-    """Return the stretch of a month given as yyyymm (UTC); None for no month."""
+    """Return the window of a month, given as the number yyyymm in UTC; None if it is None."""
     if month is None:
         return None
     year, number = divmod(month, 100)
     start = datetime(year, number, 1, tzinfo=UTC)
     days = monthrange(year, number)[1]
-    return Window(_milliseconds(start), _milliseconds(start + timedelta(days=days - 1)) + DAY - 1)
+    return Window(_milliseconds(start), _milliseconds(start + timedelta(days=days - 1)) + DAY_MILLISECONDS - 1)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -11,7 +11,7 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def new_verifier() -> str:
-    """Make a fresh code verifier: 43 characters, 256 random bits."""
+    """Generate a code verifier: 43 characters with 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -21,15 +21,15 @@ def challenge(verifier: str) -> str:
 
 
 def is_verifier(text: str) -> bool:
-    """Tell whether a text has the form of a code verifier: 43 to 128 unreserved characters."""
+    """Check that a text has the form of a code verifier: 43 to 128 unreserved characters."""
     return _VERIFIER.fullmatch(text) is not None
 
 
 def is_challenge(text: str) -> bool:
-    """Tell whether a text has the form of an S256 challenge."""
+    """Check that a text has the form of an S256 challenge."""
     return _CHALLENGE.fullmatch(text) is not None
 
 
 def verifies(verifier: str, expected_challenge: str) -> bool:
-    """Tell whether a verifier belongs to a challenge; the comparison takes constant time."""
+    """Check that a verifier matches a challenge. The comparison takes constant time."""
     return is_verifier(verifier) and hmac.compare_digest(challenge(verifier), expected_challenge)

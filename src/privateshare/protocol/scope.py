@@ -1,6 +1,6 @@
-"""What may be read: which object types and which times. Protocol 5.2.
+"""Limits of reading by object type and time. Protocol 5.2.
 
-A contract, a consent and a session each give a `Reach`; what is read is what all of them contain.
+A contract, a consent and a session each have a `Reach`. An object may be read if all three allow it.
 """
 
 import re
@@ -19,15 +19,15 @@ MILLISECONDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """Which objects: a service group, or one service type of it, or one object type of that."""
+class ObjectKind:
+    """A set of objects: those of a service group, of one service type in it, or of one object type."""
 
     group: int
     service_type: int | None = None
     object_type: int | None = None
 
-    def contains(self, other: "Kind") -> bool:
-        """Whether all of `other` lies in this."""
+    def contains(self, other: "ObjectKind") -> bool:
+        """Return whether all objects of `other` are in this set."""
         return (
             self.group == other.group
             and self.service_type in (None, other.service_type)
@@ -37,38 +37,42 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What one layer (contract, consent or session) lets through; None means that it sets no bound."""
+    """The object types and times that a contract, a consent or a session allows; None means no limit."""
 
-    kinds: tuple[Kind, ...] | None = None
+    kinds: tuple[ObjectKind, ...] | None = None
     windows: tuple[Window, ...] | None = None
 
-    def allows_kind(self, kind: Kind) -> bool:
-        """Whether objects of this kind may be read."""
+    def allows_kind(self, kind: ObjectKind) -> bool:
+        """Return whether objects of this kind may be read."""
         return self.kinds is None or any(allowed.contains(kind) for allowed in self.kinds)
 
     def allows_time(self, when: Window | None) -> bool:
-        """Whether an object of this time may be read: one without a date always, else if all of it is inside."""
+        """Return whether an object with this time window may be read. An object without a date always may."""
         return when is None or self.covers(when)
 
     def covers(self, window: Window) -> bool:
-        """Whether everything in this stretch of time may be read."""
+        """Return whether everything in this window may be read."""
         return self.windows is None or any(allowed.contains(window) for allowed in self.windows)
 
     def touches(self, window: Window) -> bool:
-        """Whether anything in this stretch of time may be read."""
+        """Return whether anything in this window may be read."""
         return self.windows is None or any(allowed.touches(window) for allowed in self.windows)
 
     def check_contains(self, inner: "Reach") -> None:
-        """Raises ScopeOutOfBounds if `inner` reaches outside this. Protocol 5.2."""
+        """Check that `inner` allows nothing that this does not allow. Protocol 5.2.
+
+        Raises:
+            ScopeOutOfBounds: `inner` allows more.
+        """
         for kind in inner.kinds or ():
             if not self.allows_kind(kind):
-                raise ScopeOutOfBounds(f"The scope asks for {_told(kind)}, which the contract does not allow")
+                raise ScopeOutOfBounds(f"The scope asks for {_description(kind)}, which the contract does not allow")
         for window in inner.windows or ():
             if not self.covers(window):
                 raise ScopeOutOfBounds("The scope asks for a time range that the contract does not allow")
 
 
-def _told(kind: Kind) -> str:
+def _description(kind: ObjectKind) -> str:
     parts = [f"service group {kind.group}"]
     if kind.service_type is not None:
         parts.append(f"service type {kind.service_type}")
@@ -77,15 +81,16 @@ def _told(kind: Kind) -> str:
     return ", ".join(parts)
 
 
-def allows(reaches: Iterable[Reach], kind: Kind, when: Window | None) -> bool:
-    """Whether every layer lets an object of this kind and time through."""
+def allows(reaches: Iterable[Reach], kind: ObjectKind, when: Window | None) -> bool:
+    """Return whether every reach allows an object of this kind and time."""
     return all(reach.allows_kind(kind) and reach.allows_time(when) for reach in reaches)
 
 
 def reach_of_scope(scope: Scope | None, now: datetime) -> Reach:
-    """The reach of a session's scope, `last` counted back from `now`.
+    """Compute what a session's scope allows, with `last` counted back from `now`.
 
-    Raises InvalidRequest for a time range that makes no sense, naming it.
+    Raises:
+        InvalidRequest: A time range is invalid; the message names it.
     """
     if scope is None:
         return Reach()
@@ -103,41 +108,44 @@ def reach_of_contract(document: ContractDocument, now: datetime) -> Reach:
     return Reach(kinds=_kinds(asked.service_groups), windows=windows)
 
 
-def _kinds(groups: Sequence[ServiceGroupScope]) -> tuple[Kind, ...]:
+def _kinds(groups: Sequence[ServiceGroupScope]) -> tuple[ObjectKind, ...]:
     return tuple(kind for group in groups for kind in _kinds_of_group(group))
 
 
-def _kinds_of_group(group: ServiceGroupScope) -> Iterable[Kind]:
+def _kinds_of_group(group: ServiceGroupScope) -> Iterable[ObjectKind]:
     if not group.service_types:
-        yield Kind(group.id)
+        yield ObjectKind(group.id)
     for service in group.service_types or ():
         if not service.service_object_types:
-            yield Kind(group.id, service.id)
+            yield ObjectKind(group.id, service.id)
         for object_type in service.service_object_types or ():
-            yield Kind(group.id, service.id, object_type.id)
+            yield ObjectKind(group.id, service.id, object_type.id)
 
 
 def window(time_range: TimeRange, now: datetime) -> Window:
-    """The stretch of a time range: `from_` and `to` in seconds, `last` counted back from `now`. Protocol 5.2.
+    """Convert a time range to a window. Protocol 5.2.
 
-    Of one that says several of them it is what lies within all.
+    If a range has several bounds (`from_`, `to`, and `last` counted back from `now`), the window is within all of them.
 
-    Raises InvalidRequest if `last` has another form than a number and h, d, m or y, or the end is before the start.
+    Raises:
+        InvalidRequest: `last` is not a number with h, d, m or y, or the end is before the start.
     """
     starts = [] if time_range.from_ is None else [time_range.from_ * MILLISECONDS]
     if time_range.last is not None:
         starts.append(_milliseconds(start_of_last(time_range.last, now)))
     start = max(starts, default=None)
-    end = None if time_range.to is None else time_range.to * MILLISECONDS + MILLISECONDS - 1  # the whole second
+    # `to` includes the whole second.
+    end = None if time_range.to is None else time_range.to * MILLISECONDS + MILLISECONDS - 1
     if start is not None and end is not None and end < start:
         raise InvalidRequest("timeRanges: to is before from or last")
     return Window(start, end)
 
 
 def start_of_last(last: str, now: datetime) -> datetime:
-    """The moment where the last n hours, days, months or years begin. Protocol 5.2.
+    """Return the start of the last n hours, days, months or years before `now`. Protocol 5.2.
 
-    Raises InvalidRequest if the text has another form.
+    Raises:
+        InvalidRequest: The text is not a number with h, d, m or y.
     """
     match = _LAST.fullmatch(last)
     if match is None:

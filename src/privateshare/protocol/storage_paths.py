@@ -1,9 +1,9 @@
-"""Paths inside a storage: how they are written, and how they compare. Protocol 11.3, 11.5.
+"""Paths inside a storage: parsing and comparison. Protocol 11.3, 11.5.
 
-Two paths are the same if they differ only in the case of their letters, or in how an accented letter is composed.
-Nothing else is the same: an upload must not replace a file that has another name. So case is not folded
-(`casefold` makes "Maße" and "Masse" one), and no letter becomes lower case by what stands next to it (a Greek sigma at
-the end of a word is another letter).
+Two paths are equal if they differ only in the case of letters, or in how accented letters are composed. Anything else
+makes them different, so that an upload never replaces a file with another name. For this reason `str.casefold` is not
+used, which makes "Maße" and "Masse" equal, and each character is lowered on its own, because `str.lower` of a whole
+word turns a final Greek sigma into another letter.
 """
 
 import re
@@ -22,23 +22,27 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class StoragePath:
-    """A path inside a storage, as it was written. A folder's ends in "/"."""
+    """A path inside a storage. The path of a folder ends in "/"."""
 
     written: str
 
     @property
     def key(self) -> str:
-        """The path as it compares: composed, in lower case."""
+        """The form in which paths are compared: composed letters in lower case."""
         return _composed("".join(map(_lower, _composed(self.written))))
 
     @property
     def is_folder(self) -> bool:
-        """Whether it names a folder."""
+        """Whether this is the path of a folder."""
         return self.written.endswith("/")
 
 
 def storage_path(text: str) -> StoragePath:
-    """Read the path of a request. Raises InvalidRequest if a rule of protocol 11.5 forbids it."""
+    """Parse the path of a request.
+
+    Raises:
+        InvalidRequest: The path breaks a rule of protocol 11.5.
+    """
     path = _SLASHES.sub("/", f"/{text}")
     found = StoragePath(path)
     if max(len(path.encode()), len(found.key.encode())) > MAX_PATH_BYTES:
@@ -49,7 +53,7 @@ def storage_path(text: str) -> StoragePath:
 
 
 def _composed(text: str) -> str:
-    """Compose letters with their accents (NFC), but keep signs that NFC would replace by another letter."""
+    """Compose letters with their accents (NFC), but keep characters that NFC would replace by another one."""
     return "".join(_compose_runs(text))
 
 
@@ -60,15 +64,15 @@ def _compose_runs(text: str) -> Iterator[str]:
 
 
 def _is_replaced_by_nfc(character: str) -> bool:
-    """Tell whether NFC makes it another single character, as it makes the Kelvin sign a K."""
+    """Return whether NFC replaces the character by another one, as it replaces the Kelvin sign by K."""
     composed = normalize("NFC", character)
     return composed != character and len(composed) == 1
 
 
 def _lower(character: str) -> str:
-    """The lower case of one character; the character itself where that is the lower case of another letter.
+    """Lower one character, unless the result is the lower case of another letter.
 
-    The Kelvin sign stays, since "k" is the lower case of "K".
+    The Kelvin sign stays as it is, because "k" is the lower case of the letter K.
     """
     lower = character.lower()
     upper = lower.upper()

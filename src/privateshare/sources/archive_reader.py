@@ -17,7 +17,7 @@ from privateshare.sources.failures import encode_left_out, takes_too_much
 from privateshare.sources.frames import (
     PLACE,
     EntryPage,
-    Kind,
+    FrameKind,
     decode_json,
     encode_json,
     encode_page,
@@ -65,9 +65,9 @@ class _Archive(io.RawIOBase):
         length = max(0, min(len(buffer), BUFFER_BYTES, self._size - self._position))
         if length == 0:
             return 0
-        write_frame(self._out, Kind.READ, PLACE.pack(self._position, length))
+        write_frame(self._out, FrameKind.READ, PLACE.pack(self._position, length))
         frame = read_frame(self._in, length)
-        if frame is None or frame[0] is not Kind.DATA or not frame[1]:
+        if frame is None or frame[0] is not FrameKind.DATA or not frame[1]:
             raise SystemExit  # Whoever asked for this is gone.
         data = frame[1]
         buffer[: len(data)] = data
@@ -91,13 +91,13 @@ def main() -> None:
     except Broken as error:
         left_out = encode_left_out(error.left_out) if error.left_out is not None else None
         told = {"text": error.text, "values": error.values, "left_out": left_out}
-        write_frame(sink, Kind.BROKEN, encode_json(told))
+        write_frame(sink, FrameKind.BROKEN, encode_json(told))
     except MemoryError:
         del connection, archive
         told = {"text": takes_too_much().text, "values": {}, "left_out": None}
-        write_frame(sink, Kind.BROKEN, encode_json(told))
+        write_frame(sink, FrameKind.BROKEN, encode_json(told))
     except Exception as error:  # noqa: BLE001 - a fault in a source: it is told where, and nothing of the archive
-        write_frame(sink, Kind.FAILED, encode_json({"error": type(error).__name__, "where": _place(error)}))
+        write_frame(sink, FrameKind.FAILED, encode_json({"error": type(error).__name__, "where": _place(error)}))
 
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -142,9 +142,9 @@ def _read(source: Source, connection: Connection, order: dict[str, Any], sink: B
     else:
         for page in source.fetch(connection, dict.fromkeys(order["types"])):
             if isinstance(page, Page):
-                write_frame(sink, Kind.PAGE, *encode_page(EntryPage(list(page_entries(source.info.schema, page)))))
+                write_frame(sink, FrameKind.PAGE, *encode_page(EntryPage(list(page_entries(source.info.schema, page)))))
     result["left_out"] = encode_left_out(connection.left_out)
-    write_frame(sink, Kind.RESULT, encode_json(result))
+    write_frame(sink, FrameKind.RESULT, encode_json(result))
 
 
 def _place(error: BaseException) -> str:

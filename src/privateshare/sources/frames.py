@@ -24,7 +24,7 @@ PLACE = struct.Struct(">QQ")  # of a READ: from where, and how many bytes
 LENGTH = struct.Struct(">I")
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What a frame is."""
 
     START = 1
@@ -47,7 +47,7 @@ class EntryPage:
     entries: Sequence[tuple[int, Entry]]
 
 
-def write_frame(pipe: IO[bytes], kind: Kind, *parts: bytes) -> None:
+def write_frame(pipe: IO[bytes], kind: FrameKind, *parts: bytes) -> None:
     """Sends a frame."""
     pipe.write(HEADER.pack(kind, sum(len(part) for part in parts)))
     for part in parts:
@@ -55,7 +55,7 @@ def write_frame(pipe: IO[bytes], kind: Kind, *parts: bytes) -> None:
     pipe.flush()
 
 
-def read_frame(pipe: IO[bytes], max_bytes: int) -> tuple[Kind, bytes] | None:
+def read_frame(pipe: IO[bytes], max_bytes: int) -> tuple[FrameKind, bytes] | None:
     """The next frame, None at the end. Raises FrameError if it is none, breaks off, or has more than `max_bytes`."""
     header = pipe.read(HEADER.size)
     if not header:
@@ -64,7 +64,7 @@ def read_frame(pipe: IO[bytes], max_bytes: int) -> tuple[Kind, bytes] | None:
         raise FrameError("a frame breaks off")
     number, length = HEADER.unpack(header)
     try:
-        kind = Kind(number)
+        kind = FrameKind(number)
     except ValueError as error:
         raise FrameError("a frame of an unknown kind") from error
     if length > max_bytes:

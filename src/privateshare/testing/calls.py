@@ -14,7 +14,7 @@ from privateshare.errors import FileNotFound, InvalidClient, InvalidRequest, Inv
 from privateshare.protocol import jwt, pkce
 from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH
 from privateshare.protocol.contract_document import SCHEMA_VERSION
-from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.protocol.messages import PushDescriptor
 from privateshare.testing import discovery
 from privateshare.testing.state import (
@@ -220,7 +220,7 @@ def _query(state: State, call: Call) -> Answer:
         raise FileNotFound("There is no such file in this session")
     file = state.files[name]
     header = {"metadata": _facts(file), "size": len(file.data), "sha256": sha256(file.data).hexdigest()}
-    body = b"".join(encrypted([file.data], state.contract_key.public_key()))
+    body = b"".join(encrypt_stream([file.data], state.contract_key.public_key()))
     return Answer(200, {"x-metadata": encode_metadata(header), "content-type": "application/octet-stream"}, body)
 
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from privateshare.errors import NotFound
 from privateshare.protocol.catalogue import catalogue
-from privateshare.protocol.records import Index, Query, flat_filters, other_records, project, source_record
+from privateshare.protocol.catalogue_index import (
+    RecordIndex,
+    RecordQuery,
+    catalogue_indexes,
+    flatten_filters,
+    project,
+    source_record,
+)
 
 PUBLISHED = 1_700_000_000_000
 LIMIT = 20
@@ -35,13 +42,13 @@ def services() -> Mapping[str, Sequence[Mapping[str, Any]]]:
 
 def found(kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Sources, categories, countries, platforms or source types, as a query asks. Raises NotFound, InvalidRequest."""
-    index = _sources() if kind == "sources" else other_records().get(kind)
+    index = _sources() if kind == "sources" else catalogue_indexes().get(kind)
     if index is None:
         raise NotFound("Not Found")
     asked = body.get("query", {})
-    filters, include = dict(flat_filters(asked.get("filter", {}))), asked.get("include", [])
+    filters, include = dict(flatten_filters(asked.get("filter", {}))), asked.get("include", [])
     records = index.find(
-        Query(asked.get("search", {}), asked.get("queryString", ""), filters, include, body.get("sort", {}))
+        RecordQuery(asked.get("search", {}), asked.get("queryString", ""), filters, include, body.get("sort", {}))
     )
     if kind != "sources":
         return {"data": [project(record, include) for record in records]}
@@ -51,5 +58,5 @@ def found(kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 @cache
-def _sources() -> Index:
-    return Index(source_record(source, "approved", PUBLISHED) for source in catalogue().sources.values())
+def _sources() -> RecordIndex:
+    return RecordIndex(source_record(source, "approved", PUBLISHED) for source in catalogue().sources.values())

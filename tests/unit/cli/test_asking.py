@@ -7,7 +7,7 @@ import pytest
 from privateshare.cli.asking import data_request, service_group, time_ranges
 from privateshare.errors import ConfigurationError
 from privateshare.protocol.contract_document import parse_document
-from privateshare.protocol.scope import Kind, reach_of_contract
+from privateshare.protocol.scope import ObjectKind, reach_of_contract
 
 SPOTIFY, FHIR_FILE = 19, 9001
 
@@ -30,10 +30,10 @@ def test_object_types_of_every_service(words: str) -> None:
     reach = reach_of_contract(
         parse_document({"dataRequest": {"serviceGroups": [service_group(words)]}}), datetime.now(UTC)
     )
-    assert reach.allows_kind(Kind(2, FHIR_FILE, 127))
-    assert reach.allows_kind(Kind(2, FHIR_FILE, 128))
-    assert not reach.allows_kind(Kind(2, FHIR_FILE, 129))
-    assert not reach.allows_kind(Kind(5, SPOTIFY, 406))
+    assert reach.allows_kind(ObjectKind(2, FHIR_FILE, 127))
+    assert reach.allows_kind(ObjectKind(2, FHIR_FILE, 128))
+    assert not reach.allows_kind(ObjectKind(2, FHIR_FILE, 129))
+    assert not reach.allows_kind(ObjectKind(5, SPOTIFY, 406))
 
 
 def test_object_type_of_one_service() -> None:

@@ -22,11 +22,11 @@ DATA = os.urandom(5000)
 
 
 def whole(data: bytes = DATA, digest: bytes | None = None) -> bytes:
-    return b"".join(envelope.encrypted([data], KEY.public_key(), digest))
+    return b"".join(envelope.encrypt_stream([data], KEY.public_key(), digest))
 
 
 def read(sealed: bytes, key: rsa.RSAPrivateKey = KEY, *, legacy: bool = False) -> bytes:
-    return b"".join(envelope.opened([sealed], key, legacy=legacy))
+    return b"".join(envelope.decrypt_stream([sealed], key, legacy=legacy))
 
 
 @pytest.mark.protocol("6.5")
@@ -45,10 +45,10 @@ def test_a_reader_that_knows_only_the_protocol_opens_the_envelope():
 def test_any_data_in_any_pieces_comes_back(data: bytes, cuts: list[int], legacy: bool):
     """However the bytes are cut on either side."""
     digest = hashlib.sha512(data).digest() if legacy else None
-    sealed = b"".join(envelope.encrypted(_pieces(data, cuts), KEY.public_key(), digest))
+    sealed = b"".join(envelope.encrypt_stream(_pieces(data, cuts), KEY.public_key(), digest))
     assert len(sealed) >= (352 if legacy else 288)
     assert len(sealed) % 16 == 0
-    assert b"".join(envelope.opened(_pieces(sealed, cuts), KEY, legacy=legacy)) == data
+    assert b"".join(envelope.decrypt_stream(_pieces(sealed, cuts), KEY, legacy=legacy)) == data
 
 
 def _pieces(data: bytes, cuts: list[int]) -> list[bytes]:

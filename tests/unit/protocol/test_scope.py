@@ -11,7 +11,7 @@ from privateshare.errors import InvalidRequest, ScopeOutOfBounds
 from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.messages import Scope, TimeRange
 from privateshare.protocol.scope import (
-    Kind,
+    ObjectKind,
     Reach,
     allows,
     reach_of_contract,
@@ -24,7 +24,7 @@ from privateshare.protocol.window import Window, hull
 pytestmark = pytest.mark.protocol("5.2")
 
 NOW = datetime(2026, 3, 31, 15, 30, 12, tzinfo=UTC)
-SPOTIFY_HISTORY = Kind(5, 19, 406)
+SPOTIFY_HISTORY = ObjectKind(5, 19, 406)
 
 
 def milliseconds(*moment: int) -> int:
@@ -114,7 +114,7 @@ def test_a_scope_must_lie_inside_the_contract():
 
 def test_every_layer_must_allow_an_object():
     """Contract, consent and session are intersected, object by object."""
-    contract = Reach(kinds=(Kind(5),), windows=(Window(start=100),))
+    contract = Reach(kinds=(ObjectKind(5),), windows=(Window(start=100),))
     session = Reach(windows=(Window(end=200),))
     for start, end, allowed in (
         (150, 150, True),
@@ -125,7 +125,7 @@ def test_every_layer_must_allow_an_object():
     ):
         assert allows([contract, session], SPOTIFY_HISTORY, Window(start, end)) == allowed
     assert not allows([contract, session], SPOTIFY_HISTORY, Window(150, None))
-    assert not allows([contract, session], Kind(2, 1, 1), Window(150, 150))
+    assert not allows([contract, session], ObjectKind(2, 1, 1), Window(150, 150))
     assert allows([contract, session], SPOTIFY_HISTORY, None)
 
 

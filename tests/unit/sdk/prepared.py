@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 
 
 def content(name: str) -> bytes:
@@ -25,7 +25,7 @@ def prepared_platform(key: RSAPublicKey, files: int) -> Iterator[str]:
     names = [f"18_5_19_1_406_D2026{number:04}_1.json" for number in range(files)]
     entries = [{"name": name, "updatedDate": 1} for name in names]
     listed = json.dumps({"status": {"state": "completed"}, "fileList": entries}).encode()
-    sealed = {name: b"".join(encrypted([content(name)], key)) for name in names}
+    sealed = {name: b"".join(encrypt_stream([content(name)], key)) for name in names}
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

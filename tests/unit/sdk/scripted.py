@@ -13,7 +13,7 @@ from time import sleep
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from privateshare.errors import ApiError
-from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 
 KEY = generate_private_key(65537, 2048)
 ENVELOPE_START = 272
@@ -105,7 +105,7 @@ def _handler(platform: Scripted) -> type[BaseHTTPRequestHandler]:
                 sleep(0.4)
             plain = content(name)
             told = {"metadata": {}, "size": len(plain), "sha256": sha256(plain).hexdigest()}
-            body = bytearray(b"".join(encrypted([plain], KEY.public_key())))
+            body = bytearray(b"".join(encrypt_stream([plain], KEY.public_key())))
             if step == "changed":
                 body[ENVELOPE_START + 20] ^= 1
             return self._answer(200, bytes(body), cut=step == "cut", **{"x-metadata": encode_metadata(told)})

@@ -20,7 +20,7 @@ from joserfc.jwk import RSAKey
 
 from privateshare import File, FileMetadata, PrivateShareError, SourceQuery, UserAccessToken, tables
 from privateshare.protocol import jwt
-from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.sdk import flows
 from privateshare.sdk.configuration import configured
 from privateshare.sdk.flow import Flow, Request, Response, Sleep
@@ -349,7 +349,7 @@ ODD_DATES = [
 def test_any_metadata_is_a_file_or_an_error(changes: dict[str, Any], date: str | None, content: bytes):
     """With any date, and any content in the envelope."""
     header = {"metadata": {}, "size": len(content), "sha256": sha256(content).hexdigest()} | changes
-    sealed = b"".join(encrypted([content], KEY.public_key()))
+    sealed = b"".join(encrypt_stream([content], KEY.public_key()))
     headers = {"x-metadata": encode_metadata(header), **({"last-modified": date} if date is not None else {})}
 
     def answer(request: Request) -> Response:

@@ -33,7 +33,7 @@ from privateshare import (
     UserAccessToken,
 )
 from privateshare.protocol import jwt
-from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.sdk.manifest import NAME
 from privateshare.sdk.safe_files import safe_name
 from privateshare.sdk.tokens import Token
@@ -248,7 +248,7 @@ NAMES = [f"file-{number}" for number in range(6)]
 
 def file_answer(body: bytes, header: dict[str, object], **headers: str) -> Behaviour:
     """A file in an envelope that opens, with this `X-Metadata`."""
-    sealed = b"".join(encrypted([body], KEY.public_key()))
+    sealed = b"".join(encrypt_stream([body], KEY.public_key()))
     return lambda exchange: exchange.answer(sealed, x_metadata=encode_metadata(header), **headers)
 
 

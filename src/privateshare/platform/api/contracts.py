@@ -24,7 +24,7 @@ from privateshare.platform.reports.medmij import MedMijReport, make_medmij_repor
 from privateshare.platform.reports.medmij_requests import collected_of
 from privateshare.platform.reports.portability import MEDIA_TYPES, Report, ReportFormat, make_report
 from privateshare.platform.sync.sessions import use_consent
-from privateshare.protocol.catalogue import Named, ServiceType, catalogue
+from privateshare.protocol.catalogue import CatalogueEntry, ServiceType, catalogue
 from privateshare.protocol.contract_document import SCHEMA_VERSION
 from privateshare.protocol.messages import TimeRange
 from privateshare.protocol.scope import Reach, window
@@ -160,7 +160,7 @@ def _check_reads_mapped(contract: ContractRow) -> None:
         raise InvalidContractDataRequest("Only a contract that reads what sources gave can have a report")
 
 
-def _service(reference: str) -> Named:
+def _service(reference: str) -> CatalogueEntry:
     for service in catalogue().service_types.values():
         if reference.lower() == service.reference:
             return service

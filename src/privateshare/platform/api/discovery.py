@@ -14,6 +14,7 @@ from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.grants.offers import offered_sources
 from privateshare.platform.http.requests import count_unsigned, public_address
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
+from privateshare.protocol.catalogue_index import RecordQuery, catalogue_indexes, flatten_filters, project
 from privateshare.protocol.discovery import (
     AvailableServices,
     Country,
@@ -23,8 +24,6 @@ from privateshare.protocol.discovery import (
     ServiceGroupInfo,
     ServicePlatform,
 )
-from privateshare.protocol.records import Query as RecordQuery
-from privateshare.protocol.records import flat_filters, other_records, project
 from privateshare.protocol.wire import Wire
 from privateshare.sources.registry import listed_sources
 
@@ -124,15 +123,15 @@ async def records(
 ) -> RecordsAnswer:
     """Categories, countries, platforms or source types (`sourceTypes`). Protocol 9.3."""
     del caller  # any contract may ask
-    if kind not in other_records():
+    if kind not in catalogue_indexes():
         raise NotFound("Not Found")
     asked = (body or SourceRequest()).query
-    found = other_records()[kind].find(_query(asked, {}))
+    found = catalogue_indexes()[kind].find(_query(asked, {}))
     return RecordsAnswer(data=[project(record, asked.include) for record in found])
 
 
 def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> RecordQuery:
-    return RecordQuery(asked.search, asked.query_string or "", dict(flat_filters(asked.filter)), asked.include, sort)
+    return RecordQuery(asked.search, asked.query_string or "", dict(flatten_filters(asked.filter)), asked.include, sort)
 
 
 def _picture(request: Request) -> str:

@@ -24,7 +24,7 @@ from privateshare.platform.operating.admission import current_request, place_giv
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import find_session, session_criteria, session_status, session_version
 from privateshare.protocol import jwt
-from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.protocol.messages import FileList, SessionState, Status
 
 router = APIRouter(tags=["query"])
@@ -131,7 +131,7 @@ async def _file_answer(request: Request, delivery: Delivery, user: UserCall) -> 
         head = Response(headers=headers, media_type=OCTETS)
         del head.headers["content-length"]  # it would be the file's, which is known only once it is encrypted
         return head
-    chunks = encrypted(delivery.chunks, jwt.load_public_key(user.contract.public_key))
+    chunks = encrypt_stream(delivery.chunks, jwt.load_public_key(user.contract.public_key))
     if delivery.size > WHOLE_BYTES:
         allowed = ConsentIsLive(user.consent.id, delivery.account_ids)
         return await stream_answer(user.platform, allowed, chunks, headers=headers, media_type=OCTETS)

@@ -29,7 +29,7 @@ from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.sync.sessions import new_session, session_criteria, session_status
 from privateshare.protocol import jwt
-from privateshare.protocol.envelope import encode_metadata, encrypted
+from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.protocol.messages import Accept, FileList, Scope, SessionOptions, SessionState
 from privateshare.protocol.wire import Wire
 
@@ -125,7 +125,7 @@ def _with_digest(delivery: Delivery, platform: Any, key: Any) -> Iterator[bytes]
             digest_.update(chunk)
             waiting.write(chunk)
         waiting.seek(0)
-        yield from encrypted(iter(lambda: waiting.read(PIECE_BYTES), b""), key, digest_.digest())
+        yield from encrypt_stream(iter(lambda: waiting.read(PIECE_BYTES), b""), key, digest_.digest())
 
 
 async def _session(request: Request, db: AsyncSession, session_key: str) -> tuple[SessionRow, SessionView | None]:

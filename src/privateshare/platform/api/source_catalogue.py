@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from privateshare.protocol.catalogue import CatalogueSource
-from privateshare.protocol.records import Index, source_record
+from privateshare.protocol.catalogue_index import RecordIndex, source_record
 from privateshare.sources.registry import all_sources, listed_sources
 
 PUBLISHED = int(datetime(2026, 11, 24, tzinfo=UTC).timestamp() * 1000)
@@ -19,11 +19,11 @@ def published_status(source_id: int) -> str:
     return APPROVED if source.info.has_own_data else SAMPLE_DATA_ONLY
 
 
-def sources() -> Index:
+def sources() -> RecordIndex:
     """Every source of the catalogue and of the settings."""
     return _index(tuple(listed_sources().values()))
 
 
 @cache
-def _index(sources: tuple[CatalogueSource, ...]) -> Index:
-    return Index(source_record(source, published_status(source.id), PUBLISHED) for source in sources)
+def _index(sources: tuple[CatalogueSource, ...]) -> RecordIndex:
+    return RecordIndex(source_record(source, published_status(source.id), PUBLISHED) for source in sources)

@@ -8,7 +8,7 @@ from privateshare.platform.consent.link_parameters import LinkParameters
 from privateshare.platform.db.tables import ContractRow, JourneyRow, PostboxRow
 from privateshare.platform.grants.contracts import check_redirect_uri
 from privateshare.platform.grants.journeys import JourneyKind, return_target
-from privateshare.protocol.return_addresses import RETURNED, RETURNED_BY_REVOKE, with_answer
+from privateshare.protocol.redirect_uris import RETURN_PARAMETERS, REVOKE_PARAMETERS, add_parameters
 
 
 class Failure(StrEnum):
@@ -48,20 +48,20 @@ class Destination:
         if postbox is not None:
             told |= {"postboxId": postbox.id, "publicKey": postbox.public_key}
         callback = self.callback if self.kind == "onboard" else None  # a code goes nowhere but to the redirect URI
-        return with_answer(callback or self.redirect_uri, told, RETURNED)
+        return add_parameters(callback or self.redirect_uri, told, RETURN_PARAMETERS)
 
     def withdrawal(self, failure: Failure | None = None) -> str:
         """Say where a person goes who withdrew permission at a source, or could not. Protocol 7.4."""
         failed = {"result": "failed", "errorCode": failure, "error_message": failure}  # iOS reads the first
         told = {"result": "success"} if failure is None else failed
-        return with_answer(self.redirect_uri, told, RETURNED_BY_REVOKE)
+        return add_parameters(self.redirect_uri, told, REVOKE_PARAMETERS)
 
     def failure(self, failure: Failure) -> str:
         """Say where a person goes who did not do what the app asked for."""
         if self.withdraws:
             return self.withdrawal(failure)
         told = {"success": "false", "errorCode": failure, "state": self.state}
-        return with_answer(self.callback or self.redirect_uri, told, RETURNED)
+        return add_parameters(self.callback or self.redirect_uri, told, RETURN_PARAMETERS)
 
 
 def destination_of(journey: JourneyRow, code: str, kind: JourneyKind, callback: str | None) -> Destination:

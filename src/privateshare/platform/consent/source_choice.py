@@ -9,7 +9,7 @@ from privateshare.platform.consent.sources_scope import in_sources_scope
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.db.tables import ContractRow
 from privateshare.protocol.catalogue import SourceType, catalogue
-from privateshare.protocol.scope import Kind, Reach, reach_of_contract
+from privateshare.protocol.scope import ObjectKind, Reach, reach_of_contract
 from privateshare.sources.contract import Source, SourceInfo
 from privateshare.sources.registry import all_sources, listed_sources
 
@@ -49,7 +49,7 @@ def contract_reach(contract: ContractRow, now: datetime) -> Reach:
 
 def shared_kinds(reach: Reach, info: SourceInfo) -> list[int]:
     """The object types of a source that lie within reach."""
-    kinds = (Kind(info.service_group, info.service_type, int(object_type)) for object_type in info.object_types)
+    kinds = (ObjectKind(info.service_group, info.service_type, int(object_type)) for object_type in info.object_types)
     return [kind.object_type for kind in kinds if kind.object_type is not None and reach.allows_kind(kind)]
 
 
@@ -96,7 +96,7 @@ def source_on_device(contract: ContractRow, parameters: LinkParameters, now: dat
         return None
     source, reach = catalogue().sources[service], contract_reach(contract, now)
     kinds = (
-        Kind(group, source.service_type, entry.id)
+        ObjectKind(group, source.service_type, entry.id)
         for group in source.groups
         for entry in catalogue().object_types_of_group(group)
     )

@@ -16,8 +16,8 @@ from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedire
 from privateshare.platform.db.tables import ApplicationRow, ContractRow, PartnerRow
 from privateshare.protocol import jwt
 from privateshare.protocol.contract_document import parse_document
-from privateshare.protocol.names import MAX_NAME, is_name
-from privateshare.protocol.return_addresses import is_registered
+from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_name
+from privateshare.protocol.redirect_uris import is_registered
 
 ID_CHARACTERS = string.ascii_letters + string.digits
 ID_LENGTH = 32
@@ -63,9 +63,9 @@ async def create_application(
 
 def check_name(name: str) -> None:
     """Raises ConfigurationError if a name holds what people would not see, or what changes how they read the rest."""
-    if not is_name(name):
+    if not is_display_name(name):
         raise ConfigurationError(
-            f"the name {name!r} must be one line of at most {MAX_NAME} characters, all of them visible: "
+            f"the name {name!r} must be one line of at most {MAX_NAME_CHARACTERS} characters, all of them visible: "
             "leave out control characters, overrides of the writing direction, and unusual blanks"
         )
 

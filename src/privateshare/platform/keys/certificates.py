@@ -82,7 +82,7 @@ async def load_authority(db: AsyncSession, master_key: MasterKey, now: datetime)
         await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         row = await db.scalar(newest) or await _new_authority(db, master_key, now)
     pem = master_key.open(PURPOSE, row.id, row.sealed_private_key)
-    return Authority(x509.load_pem_x509_certificate(row.certificate.encode()), jwt.load_private_key(pem, ours=True))
+    return Authority(x509.load_pem_x509_certificate(row.certificate.encode()), jwt.load_private_key(pem, trusted=True))
 
 
 async def _new_authority(db: AsyncSession, master_key: MasterKey, now: datetime) -> CertificateAuthorityRow:

@@ -86,7 +86,7 @@ async def load_signer(db: AsyncSession, master_key: MasterKey) -> Signer:
     newest = select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()).limit(1)
     current = await db.scalar(newest) or await rotate_signing_key(db, master_key)
     pem = master_key.open(PURPOSE, current.kid, current.sealed_private_key)
-    return Signer(current.kid, jwt.load_private_key(pem, ours=True))
+    return Signer(current.kid, jwt.load_private_key(pem, trusted=True))
 
 
 async def database_name(db: AsyncSession) -> str:

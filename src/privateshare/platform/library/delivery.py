@@ -23,7 +23,7 @@ from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.messages import Compression, FileEntry, Schema, SessionOptions
 from privateshare.protocol.object_time import month_window, object_window
-from privateshare.protocol.scope import Kind, Reach, allows, reach_of_contract, reach_of_scope
+from privateshare.protocol.scope import ObjectKind, Reach, allows, reach_of_contract, reach_of_scope
 from privateshare.protocol.window import ALL_TIME, Window
 
 
@@ -36,7 +36,7 @@ class ReadPermission:
 
     def allows_kind(self, file: FileRow) -> bool:
         """Whether objects of this file's type may be read."""
-        kind = Kind(file.service_group, file.service_type, file.object_type)
+        kind = ObjectKind(file.service_group, file.service_type, file.object_type)
         return all(reach.allows_kind(kind) for reach in self.reaches)
 
     @property
@@ -198,7 +198,7 @@ def _is_emptied_elsewhere(file: FileRow, may: ReadPermission) -> bool:
 
 
 def _allowed_objects(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> list[bytes]:
-    kind = Kind(file.service_group, file.service_type, file.object_type)
+    kind = ObjectKind(file.service_group, file.service_type, file.object_type)
     return [
         text
         for text in shelf.texts(file)

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from privateshare.platform.reports.medmij_requests import DataServiceRequest, RequestLog
 from privateshare.protocol.catalogue import ServiceGroup, ServiceType
-from privateshare.protocol.scope import Kind, Reach
+from privateshare.protocol.scope import ObjectKind, Reach
 from privateshare.protocol.window import Window
 
 NAMESPACE = "xmlns://afsprakenstelsel.medmij.nl/PortabiliteitsRapport/release1/"
@@ -63,7 +63,7 @@ def _services(report: MedMijReport) -> Services:
 
 def _allowed(report: MedMijReport, asked: Iterable[DataServiceRequest]) -> Iterator[DataServiceRequest]:
     for one in asked:
-        kind = Kind(ServiceGroup.MEDICAL, ServiceType.MEDMIJ, one.object_type)
+        kind = ObjectKind(ServiceGroup.MEDICAL, ServiceType.MEDMIJ, one.object_type)
         moment = int(one.at.timestamp() * 1000)
         if report.period.contains(Window(moment, moment)) and all(reach.allows_kind(kind) for reach in report.reaches):
             yield one

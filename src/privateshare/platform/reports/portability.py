@@ -14,9 +14,9 @@ import orjson
 
 from privateshare.platform.db.tables import FileRow
 from privateshare.platform.library.mapped_files import MappedFiles
-from privateshare.protocol.catalogue import Named, catalogue
+from privateshare.protocol.catalogue import CatalogueEntry, catalogue
 from privateshare.protocol.object_time import FHIR, object_window
-from privateshare.protocol.scope import Kind, Reach, allows
+from privateshare.protocol.scope import ObjectKind, Reach, allows
 
 ReportFormat = Literal["xml", "json", "fhir"]
 NAMESPACE = "urn:privateshare:portability-report:1"
@@ -27,7 +27,7 @@ MEDIA_TYPES: Mapping[str, str] = {"xml": "application/xml", "json": "application
 class Report:
     """What one report is about."""
 
-    service: Named
+    service: CatalogueEntry
     created: datetime
     reaches: Sequence[Reach]
     files: Sequence[FileRow]
@@ -44,7 +44,7 @@ def _texts(report: Report, shelf: MappedFiles, file: FileRow) -> Iterator[str]:
 
     A file that may hold none is not parsed.
     """
-    kind, window = Kind(file.service_group, file.service_type, file.object_type), shelf.window(file)
+    kind, window = ObjectKind(file.service_group, file.service_type, file.object_type), shelf.window(file)
     if window is not None and not all(reach.touches(window) for reach in report.reaches):
         return
     for text in shelf.texts(file):

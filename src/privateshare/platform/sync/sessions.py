@@ -43,7 +43,7 @@ from privateshare.protocol.messages import (
     Status,
 )
 from privateshare.protocol.messages import Session as SessionMessage
-from privateshare.protocol.scope import Kind, Reach, reach_of_contract, reach_of_scope
+from privateshare.protocol.scope import ObjectKind, Reach, reach_of_contract, reach_of_scope
 
 CRITERIA = "session criteria"
 
@@ -291,7 +291,7 @@ def _account_status(outcome: str | None, error: dict[str, object] | None, out_of
 
 
 def _may_see(reach: Reach, service_group: int, service_type: int, object_type: int) -> bool:
-    return reach.allows_kind(Kind(service_group, service_type, object_type))
+    return reach.allows_kind(ObjectKind(service_group, service_type, object_type))
 
 
 def _fetch_deadline(session: SessionRow) -> datetime | None:

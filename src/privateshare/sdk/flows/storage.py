@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from privateshare.errors import InvalidAnswer
 from privateshare.protocol import jwt
-from privateshare.protocol.envelope import EnvelopeWriter, encrypted
+from privateshare.protocol.envelope import EnvelopeWriter, encrypt_stream
 from privateshare.protocol.messages import Storage, StorageFile, StorageListing
 from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.flow import Flow, Request, Response, sent
@@ -58,7 +58,7 @@ def upload(configuration: Configuration, storage_id: str, path: str, content: As
 
     def sealed() -> Pieces:
         plain = pieces()
-        return _encrypted(plain, public) if isinstance(plain, AsyncIterator) else encrypted(plain, public)
+        return _encrypted(plain, public) if isinstance(plain, AsyncIterator) else encrypt_stream(plain, public)
 
     request = _request(configuration, "POST", storage_id, _file(path), body=sealed)
     response = yield from sent(request, configuration.retries, repeatable=again)

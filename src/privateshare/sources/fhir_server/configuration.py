@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from privateshare.protocol.names import is_name
+from privateshare.protocol.display_names import is_display_name
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.web import is_safe
 
@@ -57,7 +57,7 @@ class FhirServerSettings(BaseModel):
     @field_validator("name")
     @classmethod
     def _shows(cls, value: str) -> str:
-        if not is_name(value):
+        if not is_display_name(value):
             raise ValueError("must be one line of visible characters")
         return value
 

@@ -11,7 +11,7 @@ from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.reports.medmij import NAMESPACE, MedMijReport, make_medmij_report
 from privateshare.platform.reports.medmij_requests import DataServiceRequest, RequestLog, collected_of, record_collected
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.protocol.scope import Kind, Reach
+from privateshare.protocol.scope import ObjectKind, Reach
 from privateshare.protocol.window import Window
 from privateshare.sources.contract import MedMijService
 
@@ -88,7 +88,7 @@ def test_a_provider_and_a_data_service_are_listed_once() -> None:
 def test_a_provider_of_whom_nothing_may_be_told_is_not_named() -> None:
     """Every layer must allow a request's type, else not even its provider is told."""
     collected = RequestLog(SERVICE, (asked("https://a/"),))
-    observations, conditions = (Reach((Kind(2, 37, type_),)) for type_ in (132, 128))
+    observations, conditions = (Reach((ObjectKind(2, 37, type_),)) for type_ in (132, 128))
     assert texts(reported(collected, reaches=[observations]), ".//m:RequestUri") == ["https://a/"]
     assert b"harderwijk" not in ElementTree.tostring(reported(collected, reaches=[observations, conditions]))
-    assert b"harderwijk" not in ElementTree.tostring(reported(collected, reaches=[Reach((Kind(2, 9100),))]))
+    assert b"harderwijk" not in ElementTree.tostring(reported(collected, reaches=[Reach((ObjectKind(2, 9100),))]))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from privateshare.protocol.names import is_name
+from privateshare.protocol.display_names import is_display_name
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from privateshare.protocol.names import is_name
 )
 def test_a_name_shows_all_that_is_in_it(name: str) -> None:
     """Of any script; what looks like code is only text."""
-    assert is_name(name)
+    assert is_display_name(name)
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_a_name_shows_all_that_is_in_it(name: str) -> None:
 )
 def test_what_does_not_show_is_no_name(name: str) -> None:
     """Controls, overrides of direction, invisible signs, odd blanks, halves of characters."""
-    assert not is_name(name)
+    assert not is_display_name(name)

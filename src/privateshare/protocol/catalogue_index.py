@@ -1,7 +1,4 @@
-"""The catalogue as the plain records that discovery answers with. Protocol 9.2, 9.3.
-
-Records are laid out once; a query filters, searches, sorts and projects them in memory.
-"""
+"""An index that filters, searches and sorts the records of discovery in memory. Protocol 9.2, 9.3."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +10,12 @@ from privateshare.protocol.catalogue import CatalogueSource, catalogue
 
 Record = dict[str, Any]
 
-MAX_FILTERED = 1000  # values of one field
-SEARCHED = ("name", "abbreviation", "alias", "medicalCenter", "practitioner", "address.city", "address.zipCode")
-FILTERED = {
+MAX_FILTER_VALUES = 1000
+SEARCH_FIELDS = ("name", "abbreviation", "alias", "medicalCenter", "practitioner", "address.city", "address.zipCode")
+# The fields that a query can filter by, and the path of each in a record.
+FILTER_PATHS = {
     "id": "id",
-    "id.id": "id",  # as iOS writes it
+    "id.id": "id",  # The iOS client writes it like this.
     "sourceId": "id",
     "publishedStatus": "publishedStatus",
     "service.id": "service.id",
@@ -31,7 +29,7 @@ FILTERED = {
 
 
 def source_record(source: CatalogueSource, status: str, published: int) -> Record:
-    """A source with everything that can be asked of it; `published` in milliseconds since the epoch."""
+    """Build the complete record of a source; `published` is in milliseconds since the epoch."""
     entries = catalogue()
     service = entries.service_types[source.service_type]
     return {
@@ -59,10 +57,16 @@ def _named(entry: Any) -> Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """What is wanted: `search` and `filters` by field, any of the values of each; `text` anywhere in the name.
+class RecordQuery:
+    """A query for records.
 
-    `include` projects the answer; `sort` says in which direction of the name.
+    Attributes:
+        search: Texts by field, of which at least one must occur in the field.
+        text: A text that must occur in the name; empty for any.
+        filters: Values by field, of which one must be equal to the field.
+        include: The fields to return, by dotted path; empty for all.
+        sort: The direction of the order by name: `{"name": "asc"}` or `{"name": "desc"}`.
+
     """
 
     search: Mapping[str, Sequence[str]]
@@ -72,35 +76,39 @@ class Query:
     sort: Mapping[str, str]
 
 
-def flat_filters(filters: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Filters by dotted field: clients write `{"service": {"id": [1]}}` as well as `{"service.id": [1]}`."""
+def flatten_filters(filters: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Convert filters to dotted fields: clients send `{"service": {"id": [1]}}` as well as `{"service.id": [1]}`."""
     for name, value in filters.items():
         fields = (
             {f"{name}.{field}": values for field, values in value.items()} if isinstance(value, dict) else {name: value}
         )
         for field, values in fields.items():
             listed = values if isinstance(values, list) else [values]
-            if len(listed) > MAX_FILTERED or not all(isinstance(item, str | int | None) for item in listed):
-                raise InvalidRequest(f"query.filter: {field} must be at most {MAX_FILTERED} texts or numbers")
+            if len(listed) > MAX_FILTER_VALUES or not all(isinstance(item, str | int | None) for item in listed):
+                raise InvalidRequest(f"query.filter: {field} must be at most {MAX_FILTER_VALUES} texts or numbers")
             yield field, listed
 
 
-class Index:
-    """Records by name, with what each filter and search needs laid out beforehand: a query never walks a record."""
+class RecordIndex:
+    """Records in the order of their names, with precomputed values for each filter and search."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._records = sorted(records, key=lambda record: str(record["name"]).casefold())
-        self._holding: dict[str, dict[str, set[int]]] = {name: {} for name in FILTERED}
-        for name, path in FILTERED.items():
+        self._holding: dict[str, dict[str, set[int]]] = {name: {} for name in FILTER_PATHS}
+        for name, path in FILTER_PATHS.items():
             for position, record in enumerate(self._records):
                 for value in _values(record, path.split(".")):
                     self._holding[name].setdefault(str(value), set()).add(position)
-        self._texts = {name: [_text(record, name) for record in self._records] for name in SEARCHED}
+        self._texts = {name: [_text(record, name) for record in self._records] for name in SEARCH_FIELDS}
 
-    def find(self, query: Query) -> Sequence[Record]:
-        """The records that match, by name, not yet projected. Raises InvalidRequest for a field that is not known."""
-        _check_known("query.filter", query.filters, FILTERED)
-        _check_known("query.search", query.search, SEARCHED)
+    def find(self, query: RecordQuery) -> Sequence[Record]:
+        """Find the records that match, in the order of their names, with all their fields.
+
+        Raises:
+            InvalidRequest: The query names an unknown field.
+        """
+        _check_known("query.filter", query.filters, FILTER_PATHS)
+        _check_known("query.search", query.search, SEARCH_FIELDS)
         positions = self._filtered(query.filters)
         for name, texts in query.search.items():
             positions = self._searched(positions, self._texts[name], texts)
@@ -125,7 +133,7 @@ class Index:
 
 
 class _Found(Sequence[Record]):
-    """Records at positions, taken out only when asked for."""
+    """A lazy sequence of the records at some positions."""
 
     def __init__(self, records: Sequence[Record], positions: Sequence[int]) -> None:
         self._records, self._positions = records, positions
@@ -146,14 +154,14 @@ class _Found(Sequence[Record]):
 
 
 @cache
-def other_records() -> Mapping[str, Index]:
-    """Categories, countries, platforms and source types."""
+def catalogue_indexes() -> Mapping[str, RecordIndex]:
+    """Build the indexes of categories, countries, platforms and source types."""
     entries = catalogue()
     return {
-        "categories": Index(_named(entry) for entry in entries.service_groups.values()),
-        "countries": Index({"id": c.id, "code": c.code, "name": c.name} for c in entries.countries.values()),
-        "platforms": Index(_named(entry) for entry in entries.platforms.values()),
-        "sourceTypes": Index(_named(entry) for entry in entries.source_types.values()),
+        "categories": RecordIndex(_named(entry) for entry in entries.service_groups.values()),
+        "countries": RecordIndex({"id": c.id, "code": c.code, "name": c.name} for c in entries.countries.values()),
+        "platforms": RecordIndex(_named(entry) for entry in entries.platforms.values()),
+        "sourceTypes": RecordIndex(_named(entry) for entry in entries.source_types.values()),
     }
 
 
@@ -176,9 +184,9 @@ def _values(value: Any, path: Sequence[str]) -> list[Any]:
 
 
 def project(record: Record, include: Sequence[str]) -> Record:
-    """Keep only the fields asked for, by dotted path, or the whole record if none is.
+    """Reduce a record to the fields in `include`, by dotted path; without any, return the whole record.
 
-    `id` is always kept, and `service.id` wherever `service` is: clients refuse an answer without them. Protocol 9.2.
+    `id` is always kept, and `service.id` whenever `service` is: clients reject a response without them. Protocol 9.2.
     """
     if not include:
         return record

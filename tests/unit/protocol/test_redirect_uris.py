@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privateshare.protocol.return_addresses import RETURNED, RETURNED_BY_REVOKE, is_registered, with_answer
+from privateshare.protocol.redirect_uris import RETURN_PARAMETERS, REVOKE_PARAMETERS, add_parameters, is_registered
 
 BACK = "https://app.example/return"
 CODE = {"success": "true", "code": "ours", "state": "ours"}
@@ -137,7 +137,7 @@ def test_a_registered_query_and_a_registered_host_stay(address: str, registered:
 )
 def test_parameters_join_the_query(address: str, expected: str) -> None:
     """Parameters are added to whatever query the address has, and that stays letter for letter."""
-    assert with_answer(address, {"a": "1", "left out": None}, RETURNED) == expected
+    assert add_parameters(address, {"a": "1", "left out": None}, RETURN_PARAMETERS) == expected
 
 
 @pytest.mark.protocol("8.3")
@@ -159,7 +159,7 @@ def test_parameters_join_the_query(address: str, expected: str) -> None:
 )
 def test_what_the_platform_says_is_the_only_one_of_its_name(query: str) -> None:
     """Whichever of two values a server would read, and however it reads names, there is only ours."""
-    address = with_answer(f"{BACK}?user=17&{query}", CODE, RETURNED)
+    address = add_parameters(f"{BACK}?user=17&{query}", CODE, RETURN_PARAMETERS)
     assert address == f"{BACK}?user=17&success=true&code=ours&state=ours"
 
 
@@ -167,28 +167,28 @@ def test_what_the_platform_says_is_the_only_one_of_its_name(query: str) -> None:
 def test_a_refusal_leaves_no_code_of_anothers() -> None:
     """What the platform does not say this time is not there at all."""
     address, told = f"{BACK}?code=x&accountReference=x&kept=1", {"success": "false", "errorCode": "USER_CANCEL"}
-    assert with_answer(address, told, RETURNED) == f"{BACK}?kept=1&success=false&errorCode=USER_CANCEL"
+    assert add_parameters(address, told, RETURN_PARAMETERS) == f"{BACK}?kept=1&success=false&errorCode=USER_CANCEL"
 
 
 @pytest.mark.protocol("7.4")
 def test_names_of_another_page_are_the_apps_own() -> None:
     """Withdrawing answers with other names than 8.3, and each page keeps to its own."""
-    assert with_answer(f"{BACK}?code=AT&result=x", {"result": "success"}, RETURNED_BY_REVOKE).endswith(
+    assert add_parameters(f"{BACK}?code=AT&result=x", {"result": "success"}, REVOKE_PARAMETERS).endswith(
         "?code=AT&result=success"
     )
-    assert with_answer(f"{BACK}?result=7", {"success": "true"}, RETURNED).endswith("?result=7&success=true")
+    assert add_parameters(f"{BACK}?result=7", {"success": "true"}, RETURN_PARAMETERS).endswith("?result=7&success=true")
 
 
 @pytest.mark.parametrize("name", ["encode", "codes", "zipcode", "mystate", "successor", "user[code]", "x"])
 def test_names_that_only_hold_ours_stay(name: str) -> None:
     """An app's own parameter is dropped only if a server could take it for one of the platform's."""
-    assert f"?{name}=1&" in with_answer(f"{BACK}?{name}=1", CODE, RETURNED)
+    assert f"?{name}=1&" in add_parameters(f"{BACK}?{name}=1", CODE, RETURN_PARAMETERS)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_state_comes_back(state: str) -> None:
     """A state of any characters arrives as it was given, and adds no parameter of its own."""
-    address = with_answer(f"{BACK}?kept=1", {"success": "true", "state": state}, RETURNED)
+    address = add_parameters(f"{BACK}?kept=1", {"success": "true", "state": state}, RETURN_PARAMETERS)
     parts = urlsplit(address)
     assert parts.netloc == "app.example"
     assert not parts.fragment
@@ -202,7 +202,7 @@ def test_no_query_of_an_apps_own_hides_the_answer(query: str) -> None:
     address = f"{BACK}?{query}"
     if not is_registered(address, BACK):
         return
-    parts = urlsplit(with_answer(address, CODE, RETURNED))
+    parts = urlsplit(add_parameters(address, CODE, RETURN_PARAMETERS))
     assert (parts.netloc, parts.path, parts.fragment) == ("app.example", "/return", "")
     told = parse_qsl(parts.query, keep_blank_values=True)
     assert {name: value for name, value in told if name in CODE} == CODE
