@@ -5,6 +5,7 @@ one of them is invalid is rejected. Fields that are only shown to people are par
 counts as absent. `raw` keeps every field, so that a document is passed on exactly as it was received.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
@@ -15,6 +16,8 @@ from privateshare.protocol.messages import Criterion, ServiceGroupScope, TimeRan
 from privateshare.protocol.wire import wire_name
 
 SCHEMA_VERSION = "5.0.0"
+MAX_SECONDS = 253_402_300_799  # the end of the year 9999
+LIMITS = {"timerange": "timeRanges", "timewindow": "timeRanges", "criteria": "criteria", "criterion": "criteria"}
 UNBOUNDED_TYPE = "all"
 
 
@@ -96,19 +99,37 @@ class ContractTimeRange(TimeRange):
 
     @property
     def is_everything(self) -> bool:
-        """Whether the range has no bounds."""
-        return self.type == UNBOUNDED_TYPE
+        """Whether the range has no bounds. One that says "all" and has bounds has those."""
+        return self.type == UNBOUNDED_TYPE and not self._has_bounds
+
+    @property
+    def _has_bounds(self) -> bool:
+        return any(bound is not None for bound in (self.from_, self.to, self.last))
 
     @model_validator(mode="after")
     def _check_has_bounds(self) -> Self:
         # Without this check a range whose bounds are misspelled would allow every date.
-        if not self.is_everything and self.from_ is None and self.to is None and self.last is None:
+        if self.type != UNBOUNDED_TYPE and not self._has_bounds:
             raise ValueError('a time range needs "from", "to" or "last", or the type "all"')
+        # An end in milliseconds would lie in the year 50,000, and allow every date.
+        if any(bound is not None and abs(bound) > MAX_SECONDS for bound in (self.from_, self.to)):
+            raise ValueError('"from" and "to" are seconds since the epoch')
         return self
+
+
+def _check_spelling(request: object) -> object:
+    """Raise ValueError for a field that is meant to limit what is read, and would limit nothing under its name."""
+    for name in request if isinstance(request, Mapping) else ():
+        meant = LIMITS.get(re.sub(r"[^a-z]", "", str(name).lower()).removesuffix("s"))
+        if meant is not None and name not in (meant, *DataRequest.model_fields):
+            raise ValueError(f'the field "{name}" is not known; it is called "{meant}"')
+    return request
 
 
 class DataRequest(DocumentPart):
     """The part of a contract that describes reading."""
+
+    _check = model_validator(mode="before")(_check_spelling)
 
     purpose: Text = ""
     disclaimer: Text = ""

@@ -29,6 +29,8 @@ def test_a_document_is_passed_on_as_it_was_received() -> None:
         ({"timeRanges": [None]}, "timeRanges"),
         ({"timeRanges": {"last": "12m"}}, "timeRanges"),
         ({"timeRanges": "all"}, "timeRanges"),
+        ({"timeRanges": [{"to": 1_700_000_000_000}]}, "timeRanges"),
+        ({"timeRanges": [{"from": 1_600_000_000_000}]}, "timeRanges"),
         ({"serviceGroups": [5]}, "serviceGroups"),
         ({"serviceGroups": [{"id": "medical"}]}, "serviceGroups"),
         ({"serviceGroups": [{"id": 2, "serviceTypes": {"id": 37}}]}, "serviceGroups"),
@@ -41,6 +43,19 @@ def test_what_decides_over_data_must_be_understood(part: dict[str, Any], names: 
     """A time range without readable bounds would be every date, and a criterion without its metadata every file."""
     with pytest.raises(ConfigurationError, match=f"dataRequest.{names}"):
         request(**part)
+
+
+@pytest.mark.parametrize("name", ["timeRange", "timeranges", "TimeRanges", "time-ranges", "criterion", "Criteria"])
+def test_a_limit_under_another_name_is_refused(name: str) -> None:
+    """It would limit nothing, without a word."""
+    with pytest.raises(ConfigurationError, match=f'"{name}" is not known'):
+        request(**{name: [{"last": "12m"}]})
+
+
+def test_a_range_of_all_dates_that_has_bounds_is_not_all() -> None:
+    """The narrower of the two counts."""
+    (both,) = request(timeRanges=[{"type": "all", "last": "12m"}]).reading.time_ranges
+    assert not both.is_everything
 
 
 @pytest.mark.parametrize("wrong", [[], "everything", 1, True])
