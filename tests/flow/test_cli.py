@@ -1,10 +1,9 @@
 """The operator's commands, beside a running server and without one."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import httpx2
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import ConsentRow, TokenRow
+from tests.flow.command_line import run_command
 from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.sweeping import sweep_whole
@@ -33,9 +33,8 @@ class Command:
     def __init__(self, data: Path) -> None:
         self.data = data
 
-    def __call__(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "privateshare", *map(str, arguments), "--data", str(self.data)]
-        return subprocess.run(command, capture_output=True, text=True)
+    def __call__(self, *arguments: object) -> "CompletedProcess[str]":
+        return run_command(*arguments, "--data", self.data)
 
     def json(self, *arguments: object) -> Any:
         """What a command that works prints with --json."""

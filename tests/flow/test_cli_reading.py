@@ -16,6 +16,7 @@ from examples.walking import Browser
 from privateshare import UserAccessToken
 from privateshare.protocol import jwt
 from privateshare.version import VERSION
+from tests.flow.command_line import run_command
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import Wire, query_of
 from tests.patience import GIVE_UP_SECONDS
@@ -43,7 +44,7 @@ def environment(home: Path) -> dict[str, str]:
 
 def run(home: Path, *arguments: str, code: int = 0) -> str:
     """The output of a command that ends with this code."""
-    done = subprocess.run([*COMMAND, *arguments], env=environment(home), capture_output=True, text=True)
+    done = run_command(*arguments, environment=environment(home))
     assert done.returncode == code, done.stderr + done.stdout
     return done.stdout if code == 0 else done.stderr
 

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -15,6 +13,7 @@ from privateshare.platform.library.accounts import library_accounts
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
+from tests.flow.command_line import run_command
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.seizing import Seized, copied_blobs
 from tests.flow.served import serving
@@ -71,9 +70,8 @@ async def test_what_was_erased_opens_no_more(tmp_path: Path) -> None:
             seized = Seized(data, blobs, backup, accounts)
             assert seized.opened() == blobs.keys()
 
-            command = [sys.executable, "-m", "privateshare", "person", "erase", "--yes", "--json", "--data", str(data)]
             erased = by_operator.tokens.claims["sub"]
-            done = subprocess.run([*command, erased], capture_output=True, check=True)
+            done = run_command("person", "erase", "--yes", "--json", "--data", data, erased)
             assert json.loads(done.stdout) == {"erased": erased, "key": "destroyed"}
             assert wire.call("DELETE", "user", access_token=by_app.tokens.access).status_code == 200
             deleted = {"accountId": staying.accounts[FHIR_FILE].public_id}

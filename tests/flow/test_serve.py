@@ -18,15 +18,11 @@ from privateshare.platform.embedded.locks import FileLock
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import FolderInUse, running_platform
+from tests.flow.command_line import run_command
 from tests.flow.served import Served, serving
 from tests.patience import GIVE_UP_SECONDS
 
 ROOT = os.geteuid() == 0
-
-
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """One command that ends by itself."""
-    return subprocess.run([sys.executable, "-m", "privateshare", *arguments], capture_output=True, text=True)
 
 
 def key_ids(served: Served) -> list[str]:
@@ -170,7 +166,7 @@ async def test_second_on_one_folder(served: Served) -> None:
 def test_second_on_one_port(served: Served, tmp_path: Path) -> None:
     """A port in use is refused before anything is made."""
     port = served.origin.rsplit(":", 1)[1]
-    ended = run("serve", "--data", str(tmp_path / "data"), "--port", port)
+    ended = run_command("serve", "--data", tmp_path / "data", "--port", port)
     assert ended.returncode == 1
     assert "choose another with --port" in ended.stderr
     assert not (tmp_path / "data").exists()
@@ -180,7 +176,7 @@ def test_folder_of_other_things(tmp_path: Path) -> None:
     """A folder that holds other things is not taken, and stays as open as it was."""
     (tmp_path / "letters.txt").write_text("private")
     tmp_path.chmod(0o755)
-    ended = run("serve", "--data", str(tmp_path), "--port", "0")
+    ended = run_command("serve", "--data", tmp_path, "--port", "0")
     assert ended.returncode == 1
     assert "holds other things" in ended.stderr
     assert tmp_path.stat().st_mode & 0o777 == 0o755
@@ -218,8 +214,8 @@ async def test_database_of_ones_own(short_path: Path, tmp_path: Path) -> None:
 )
 def test_a_database_that_cannot_be_reached_is_told_in_a_line(tmp_path: Path, url: str, named: str) -> None:
     """With what to look at, and without its password."""
-    command = [sys.executable, "-m", "privateshare", "serve", "--data", str(tmp_path / "data"), "--port", "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "DATABASE_URL": url})
+    environment = {**os.environ, "DATABASE_URL": url}
+    ended = run_command("serve", "--data", tmp_path / "data", "--port", "0", environment=environment)
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert named in line
