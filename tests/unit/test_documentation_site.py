@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow  # `make docs` does the same with pages, and fails on the same
+
 ROOT = Path(__file__).parents[2]
 BUILD = ("-m", "sphinx", "--builder", "dummy", "--quiet", "--fail-on-warning", "--keep-going", "--fresh-env")
 
