@@ -22,14 +22,15 @@ from privateshare.platform.consent.locales.update import texts
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.object_time import object_time
 from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Sample, Source
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 
 Archive = Callable[..., bytes]
 
-SOURCES = [pytest.param(source, id=catalogue().sources[id_].reference) for id_, source in all_sources().items()]
+SOURCES_BY_ID = Sources().connectable
+SOURCES = [pytest.param(source, id=catalogue().sources[id_].reference) for id_, source in SOURCES_BY_ID.items()]
 SAMPLES = [
     pytest.param(source, sample, id=f"{catalogue().sources[id_].reference}-{sample.id}")
-    for id_, source in all_sources().items()
+    for id_, source in SOURCES_BY_ID.items()
     for sample in source.info.samples
 ]
 GOOD_ARCHIVES: dict[int, Archive] = {
@@ -39,9 +40,9 @@ GOOD_ARCHIVES: dict[int, Archive] = {
     **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),
 }
 # Sources that are alike but for their ids are tried once.
-UPLOADED = {type(source): id_ for id_, source in reversed(all_sources().items()) if source.info.upload is not None}
+UPLOADED = {type(source): id_ for id_, source in reversed(SOURCES_BY_ID.items()) if source.info.upload is not None}
 UPLOADS = [
-    pytest.param(all_sources()[id_], GOOD_ARCHIVES.get(id_), id=catalogue().sources[id_].reference)
+    pytest.param(SOURCES_BY_ID[id_], GOOD_ARCHIVES.get(id_), id=catalogue().sources[id_].reference)
     for id_ in UPLOADED.values()
 ]
 
@@ -104,7 +105,7 @@ def test_says_how_to_connect(source: Source) -> None:
 
 def test_every_upload_has_an_archive_to_test_it_with() -> None:
     """A source with an upload names a good archive above."""
-    assert GOOD_ARCHIVES.keys() == {id_ for id_, source in all_sources().items() if source.info.upload}
+    assert GOOD_ARCHIVES.keys() == {id_ for id_, source in SOURCES_BY_ID.items() if source.info.upload}
 
 
 # --- samples ---

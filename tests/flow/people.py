@@ -21,7 +21,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import start_session
 from privateshare.protocol import jwt
 from privateshare.sources.contract import Connection
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, verifier
 
 SPOTIFY, FHIR_FILE, HEALTH_RECORDS = 16, 9001, 9002
@@ -74,7 +74,7 @@ class People:
             known = library_id or journey.library_id
             library = await (open_library(db, self.platform, known) if known else create_library(db, self.platform))
             accounts = []
-            for source in (all_sources()[number] for number in sources):
+            for source in (self.platform.sources.connectable[number] for number in sources):
                 identity = source.identify(Connection(sample=sample))
                 connected = Connected(source.info, identity, sample=sample)
                 accounts.append(await connect_account(db, self.platform, library, connected))

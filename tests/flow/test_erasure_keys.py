@@ -42,7 +42,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import running_platform
 from privateshare.platform.sync.orphans import sweep_orphan_keys
 from privateshare.sources.contract import Connection
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
@@ -253,8 +253,8 @@ async def test_an_account_from_before_there_were_keys_of_accounts(people: People
     """It is sealed with its library's key, needs none in the store, and is deleted as any other."""
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
-        identity = all_sources()[SPOTIFY].identify(Connection(sample="default"))
-        connected = Connected(all_sources()[SPOTIFY].info, identity, sample="default")
+        identity = Sources().connectable[SPOTIFY].identify(Connection(sample="default"))
+        connected = Connected(Sources().connectable[SPOTIFY].info, identity, sample="default")
         account = await connect_account(db, platform, library, connected)
         details = library.account(account.id).open(DETAILS, account.id, account.sealed_details)
         account.has_key, account.sealed_details = False, library.seal(DETAILS, account.id, details)
@@ -329,8 +329,8 @@ async def test_the_keys_of_what_is_being_created_are_not_swept(platform: Platfor
     """However wrong any clock is, and however long the creation takes."""
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
-        identity = all_sources()[SPOTIFY].identify(Connection(sample="default"))
-        connected = Connected(all_sources()[SPOTIFY].info, identity, sample="default")
+        identity = Sources().connectable[SPOTIFY].identify(Connection(sample="default"))
+        connected = Connected(Sources().connectable[SPOTIFY].info, identity, sample="default")
         account = await connect_account(db, platform, library, connected)
         sweeping = asyncio.create_task(sweep_orphan_keys(platform, timedelta(days=-400)))
         await waiting_for_a_table(platform)

@@ -16,7 +16,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import new_session
 from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Identity
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.test_wire_sessions import QUERY
@@ -28,7 +28,7 @@ async def test_a_person_with_very_many_accounts_is_answered_soon(people: People,
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     now = datetime.now(UTC)
-    source, accounts = all_sources()[SPOTIFY].info, []
+    source, accounts = Sources().connectable[SPOTIFY].info, []
     async with platform.database.transaction() as db:
         library = await open_library(db, platform, await people.library_of(tokens))
         for number in range(300):

@@ -20,7 +20,7 @@ from privateshare.platform.library.object_buffer import Slot, entry_of
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 from tests.flow.consenting import ask, asking_contract
 from tests.flow.node_client import Task
 from tests.flow.people import SPOTIFY, People
@@ -66,7 +66,7 @@ async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Read
 
 async def add_files(people: People, token: UserAccessToken) -> None:
     """Gives the person a small file for each of very many months."""
-    platform, schema = people.platform, all_sources()[SPOTIFY].info.schema
+    platform, schema = people.platform, Sources().connectable[SPOTIFY].info.schema
     library_id = await people.library_of(Tokens("", "", {"consentid": token.consent_id}))
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id))).one()

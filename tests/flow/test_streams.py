@@ -22,7 +22,7 @@ from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from privateshare.sources.entries import entry_of
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.test_wire_pushing import IMPORT, descriptor
 from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
@@ -146,7 +146,7 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
     tokens, session = await people.user(wire, sources=(SPOTIFY,))
     wait_until_over(wire, tokens, session)
     library = await people.library_of(tokens)
-    schema, slot = all_sources()[SPOTIFY].info.schema, Slot(PLAYS, 199901)
+    schema, slot = Sources().connectable[SPOTIFY].info.schema, Slot(PLAYS, 199901)
     async with people.platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library))).one()
         shelf = MappedFiles(people.platform.blobs, await open_library(db, people.platform, library))

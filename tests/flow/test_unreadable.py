@@ -22,7 +22,7 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.sdk.tokens import Token
 from privateshare.sources.entries import entry_of
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import Served, serving
 from tests.flow.test_metrics import TOKEN, scraped
@@ -162,7 +162,7 @@ async def test_a_list_that_looks_into_files_is_not_ended_by_one(watched: Watched
 @pytest.fixture
 async def large(watched: Watched, lent: Lent) -> Lent:
     """The same with one file alone, which is large and does not compress."""
-    platform, schema = watched.people.platform, all_sources()[SPOTIFY].info.schema
+    platform, schema = watched.people.platform, Sources().connectable[SPOTIFY].info.schema
     library_id = await watched.people.library_of(lent.tokens)
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id))).one()

@@ -42,7 +42,6 @@ from privateshare.platform.sync.sessions import new_session, session_status, sta
 from privateshare.platform.sync.sweep import sweep
 from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Connection, Page, TryLater
-from privateshare.sources.registry import all_sources
 from privateshare.sources.spotify.source import Spotify
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
@@ -80,23 +79,18 @@ async def alone(tmp_path: Path) -> AsyncIterator[Platform]:
 
 
 @pytest.fixture
-def source(monkeypatch: pytest.MonkeyPatch) -> Unreliable:
+def source(alone: Platform, monkeypatch: pytest.MonkeyPatch) -> Unreliable:
     """It stands where Spotify did."""
     unreliable = Unreliable()
-    monkeypatch.setitem(dict_of_sources(), SPOTIFY, unreliable)
+    assert isinstance(alone.sources.connectable, dict)
+    monkeypatch.setitem(alone.sources.connectable, SPOTIFY, unreliable)
     return unreliable
-
-
-def dict_of_sources() -> dict[int, Any]:
-    sources = all_sources()
-    assert isinstance(sources, dict)
-    return sources
 
 
 async def begun(platform: Platform) -> SessionRow:
     """A session that waits for the sync of one account."""
     wire, now = await People(platform, "").contract(), datetime.now(UTC)
-    source = all_sources()[SPOTIFY]
+    source = platform.sources.connectable[SPOTIFY]
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         identity = source.identify(Connection(sample="default"))

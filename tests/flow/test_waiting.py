@@ -23,7 +23,7 @@ from privateshare.platform.operating.fair_queue import FairQueue
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
 from tests.flow.wire import Tokens, Wire
@@ -71,7 +71,7 @@ async def held(idle: People) -> AsyncIterator[Held]:
 async def new_file(db: AsyncSession, library_id: UUID) -> None:
     account = await db.scalar(select(AccountRow).where(AccountRow.library_id == library_id))
     assert account is not None
-    schema = all_sources()[SPOTIFY].info.schema
+    schema = Sources().connectable[SPOTIFY].info.schema
     await record_files(
         db, account, Slot(PLAYS, 202610), schema, [WrittenFile(1, 1, "library/none", 1, b"", None, None)]
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from privateshare.protocol.catalogue import catalogue
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.wire import Wire, check_error
 
@@ -49,7 +49,7 @@ def test_a_query_narrows_with_everything_that_it_says(wire: Wire):
     assert found({"filter": {"type.id": [2], "id": [16]}}) == []
     assert found({"search": {"name": ["spot"], "alias": ["fitbit"]}}) == []
     assert found({"search": {"medicalCenter": ["anything"]}}) == []
-    connectable = {catalogue().sources[id_].name for id_ in all_sources() if id_ in catalogue().sources}
+    connectable = {catalogue().sources[id_].name for id_ in Sources().connectable if id_ in catalogue().sources}
     assert set(found({"filter": {"publishedStatus": ["approved"]}})) == connectable
     beyond = wire.post("discovery/sources", body={"offset": 10_000}).json()
     assert (beyond["data"], beyond["total"]) == ([], len(everything))

@@ -27,7 +27,7 @@ from privateshare.platform.operating.admission import Admission, make_admission
 from privateshare.platform.operating.limits import CallLimits
 from privateshare.platform.operating.metrics import Metrics
 from privateshare.platform.operating.settings import Settings
-from privateshare.sources.registry import configure_servers
+from privateshare.sources.registry import Sources
 
 RENEWALS_AT_ONCE = 4  # of each source's tokens, in this process: each holds a database connection while it is slow
 
@@ -51,6 +51,7 @@ class Platform:
     metrics: Metrics
     archive_readers: ArchiveReaders
     admission: Admission
+    sources: Sources
     unreadable: UnreadableBlobs = field(default_factory=UnreadableBlobs)
     known_keys: KnownKeys = field(default_factory=KnownKeys)
     renewals: Mapping[int, asyncio.Semaphore] = field(default_factory=_renewals)  # of tokens, by source
@@ -59,7 +60,6 @@ class Platform:
 @asynccontextmanager
 async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[Platform]:
     """The platform on a migrated database; its connections close at the end."""
-    configure_servers(settings.fhir_servers)
     database = Database(database_url, settings.database_pool_size)
     queue, archive_readers = make_queue(database_url), ArchiveReaders()
     try:
@@ -82,6 +82,7 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
                 Metrics(admission),
                 archive_readers,
                 admission,
+                Sources(settings.fhir_servers),
             )
     finally:
         archive_readers.close()

@@ -1,4 +1,4 @@
-"""The sources that this platform has: those of this version, and those of its settings."""
+"""The sources that a platform has: those of this version, and those of its settings."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,22 +8,17 @@ from privateshare.sources.contract import Source
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 from privateshare.sources.fhir_server.source import FhirServer
 
-_sources: dict[int, Source] = {id_: archive_source(id_) for id_ in FOLDERS}
-_listings: dict[int, CatalogueSource] = {}
 
+class Sources:
+    """The sources of one platform, by id.
 
-def configure_servers(servers: Iterable[FhirServerSettings]) -> None:
-    """Makes these FHIR servers sources of this process: when a platform opens."""
-    for settings in servers:
-        server = FhirServer(settings)
-        _sources[settings.id], _listings[settings.id] = server, server.listing
+    `connectable` has those that data can be fetched from. `listed` has every source that discovery lists, connectable
+    or not.
+    """
 
-
-def all_sources() -> Mapping[int, Source]:
-    """Every source by its id."""
-    return _sources
-
-
-def listed_sources() -> Mapping[int, CatalogueSource]:
-    """Every source that discovery tells of, connectable or not, by its id."""
-    return {**catalogue().sources, **_listings}
+    def __init__(self, servers: Iterable[FhirServerSettings] = ()) -> None:
+        """Take the sources of this version and one for each FHIR server of the settings."""
+        of_settings = {settings.id: FhirServer(settings) for settings in servers}
+        listings = {id_: server.listing for id_, server in of_settings.items()}
+        self.connectable: Mapping[int, Source] = {id_: archive_source(id_) for id_ in FOLDERS} | of_settings
+        self.listed: Mapping[int, CatalogueSource] = {**catalogue().sources, **listings}

@@ -71,7 +71,9 @@ def test_models_hold_everything_that_the_spotify_source_delivers(sample: str):
     registry = pytest.importorskip("privateshare.sources.registry", reason="sources need privateshare[server]")
     from privateshare.sources.contract import Connection
 
-    pages = list(registry.all_sources()[16].fetch(Connection(sample=sample), dict.fromkeys((403, 404, 405, 406, 407))))
+    pages = list(
+        registry.Sources().connectable[16].fetch(Connection(sample=sample), dict.fromkeys((403, 404, 405, 406, 407)))
+    )
     assert {page.object_type for page in pages} == {403, 404, 405, 406, 407}
     for page in pages:
         things = file(page.objects, f"18_5_19_1_{page.object_type}_1.json").objects()

@@ -23,9 +23,9 @@ from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Sour
 from privateshare.sources.entries import page_entries
 from privateshare.sources.failures import LeftOut, encode_left_out
 from privateshare.sources.frames import EntryPage
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 
-SPOTIFY, FHIR = all_sources()[16], all_sources()[9001]
+SPOTIFY, FHIR = Sources().connectable[16], Sources().connectable[9001]
 GIVE_UP_SECONDS = 60  # only so that a reader that hangs fails the test
 
 
@@ -305,12 +305,12 @@ async def test_a_reader_ends_with_the_platform(tmp_path: Path) -> None:
     starter = """
         import asyncio, io, sys
         from privateshare.platform.archive_readers import ArchiveReaders
-        from privateshare.sources.registry import all_sources
+        from privateshare.sources.registry import Sources
         class Slow(io.BytesIO):
             def read(self, size=-1):
                 print("reading", flush=True)
                 import time; time.sleep(600)
-        asyncio.run(ArchiveReaders().check(all_sources()[16], Slow(b"PK\\x03\\x04" + bytes(100))))
+        asyncio.run(ArchiveReaders().check(Sources().connectable[16], Slow(b"PK\\x03\\x04" + bytes(100))))
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", textwrap.dedent(starter), stdout=asyncio.subprocess.PIPE

@@ -23,9 +23,9 @@ def file(name: str, content: object, updated: int = 1, **metadata: object) -> Fi
 def files() -> list[File]:
     """The default Spotify sample, and two files of a health record."""
     contract = pytest.importorskip("privateshare.sources.contract", reason="sources need privateshare[server]")
-    from privateshare.sources.registry import all_sources
+    from privateshare.sources.registry import Sources
 
-    spotify = all_sources()[16]
+    spotify = Sources().connectable[16]
     pages = spotify.fetch(contract.Connection(sample="default"), {406: None, 407: None})
     found = [file(f"18_5_19_1_{page.object_type}_D202601_{n}.json", page.objects) for n, page in enumerate(pages)]
     record = [entry["resource"] for entry in json.loads(gzip.decompress(SYNTHEA.read_bytes()))["entry"]]

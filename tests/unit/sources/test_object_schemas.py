@@ -12,9 +12,9 @@ from privateshare.protocol.object_time import object_time
 from privateshare.sources.apple_health.source import AppleHealth
 from privateshare.sources.banks.source import BankStatements
 from privateshare.sources.contract import Connection, Source
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 
-SCHEMATIC = [source for source in all_sources().values() if set(source.info.object_types) & validators().keys()]
+SCHEMATIC = [source for source in Sources().connectable.values() if set(source.info.object_types) & validators().keys()]
 
 
 @pytest.mark.parametrize("source", SCHEMATIC, ids=[str(source.info.id) for source in SCHEMATIC])

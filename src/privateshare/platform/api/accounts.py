@@ -38,7 +38,7 @@ async def accounts(caller: UserCaller) -> list[Account]:
     """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
     listed = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
-    return [account_view(account, library) for account in listed]
+    return [account_view(caller.platform.sources, account, library) for account in listed]
 
 
 @router.delete("/permission-access/service/h:accountId", response_model=EmptyAnswer)

@@ -12,7 +12,7 @@ from privateshare.platform.api.callers import ContractCaller, Transaction
 from privateshare.platform.consent.rendering import static_address
 from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.grants.offers import offered_sources
-from privateshare.platform.http.requests import count_unsigned, public_address
+from privateshare.platform.http.requests import count_unsigned, platform_of, public_address
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
 from privateshare.protocol.catalogue_index import RecordQuery, catalogue_indexes, flatten_filters, project
 from privateshare.protocol.discovery import (
@@ -25,7 +25,6 @@ from privateshare.protocol.discovery import (
     ServicePlatform,
 )
 from privateshare.protocol.wire import Wire
-from privateshare.sources.registry import listed_sources
 
 router = APIRouter(tags=["discovery"])
 
@@ -69,8 +68,8 @@ async def services(
     if contract_id and contract is None:
         raise InvalidRequest("contractId names no contract")
     entries = catalogue()
-    listed = listed_sources()
-    found = [listed[id_] for id_ in offered_sources(contract, samples_only=include_sample_only)]
+    sources = platform_of(request).sources
+    found = [sources.listed[id_] for id_ in offered_sources(sources, contract, samples_only=include_sample_only)]
     groups = {group for source in found for group in source.groups}
     return ServicesAnswer(
         data=AvailableServices(
@@ -80,7 +79,10 @@ async def services(
                 for group in entries.service_groups.values()
                 if group.id in groups
             ],
-            services=[_service(source, _picture(request)) for source in found],
+            services=[
+                _service(source, source_catalogue.published_status(sources, source.id), _picture(request))
+                for source in found
+            ],
         )
     )
 
@@ -106,9 +108,8 @@ class SourceRequest(Wire):
 @router.post("/discovery/sources")
 async def sources(request: Request, caller: ContractCaller, body: SourceRequest | None = None) -> SourcesAnswer:
     """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
-    del caller  # any contract may ask
     asked = body or SourceRequest()
-    found = source_catalogue.sources().find(_query(asked.query, asked.sort))
+    found = source_catalogue.source_index(caller.platform.sources).find(_query(asked.query, asked.sort))
     page = found[asked.offset : asked.offset + asked.limit]
     picture = {"resource": {"url": _picture(request), "mimetype": PICTURE_TYPE}}
     data = [project(record | picture, asked.query.include) for record in page]
@@ -138,12 +139,12 @@ def _picture(request: Request) -> str:
     return f"{public_address(request)}{static_address(PICTURE)}"
 
 
-def _service(source: CatalogueSource, picture: str) -> Service:
+def _service(source: CatalogueSource, status: str, picture: str) -> Service:
     return Service(
         id=source.id,
         name=source.name,
         service_groups=[IdRef(id=group) for group in source.groups],
-        published_status=source_catalogue.published_status(source.id),
+        published_status=status,
         published_date=source_catalogue.PUBLISHED,
         resources=[
             Resource(url=picture, mimetype=PICTURE_TYPE, type=IMAGE, height=PICTURE_PIXELS, width=PICTURE_PIXELS)

@@ -43,7 +43,6 @@ from privateshare.sources.contract import (
     SourceFailure,
     TryLater,
 )
-from privateshare.sources.registry import all_sources
 
 router = APIRouter(tags=["push"])
 
@@ -112,7 +111,7 @@ async def _target(user: UserCall, account_id: str, standard: str, version: str) 
     account = accounts.get(account_id)
     if account is None:
         raise NotFound("There is no such account here")
-    source = all_sources().get(account.source_id)
+    source = user.platform.sources.connectable.get(account.source_id)
     if not isinstance(source, PushSource) or not source.info.takes:
         raise InvalidContractDataRequest("The source of this account takes no data")
     if (standard, version) not in source.info.takes:

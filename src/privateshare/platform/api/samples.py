@@ -5,7 +5,6 @@ from fastapi import APIRouter
 from privateshare.errors import NotFound
 from privateshare.platform.api.callers import ContractCaller
 from privateshare.protocol.discovery import SampleDataSet
-from privateshare.sources.registry import all_sources
 
 router = APIRouter(tags=["samples"])
 
@@ -13,8 +12,7 @@ router = APIRouter(tags=["samples"])
 @router.get("/permission-access/sample/datasets/{source_id}")
 async def sample_data_sets(caller: ContractCaller, source_id: int) -> dict[str, SampleDataSet]:
     """The sample data sets of a source by id; none if it has none. Protocol 12.2."""
-    del caller  # any contract may ask
-    source = all_sources().get(source_id)
+    source = caller.platform.sources.connectable.get(source_id)
     if source is None:
         raise NotFound(f"There is no source {source_id}")
     return {

@@ -23,7 +23,7 @@ async def show_begin(visit: OpenVisit) -> Response:
         return redirect(await navigation.first_page(visit))
     service = visit.parameters.service
     assert service is not None
-    on_device = source_on_device(visit.contract, visit.parameters, visit.now) is not None
+    on_device = source_on_device(visit) is not None
     return journey_page(visit, "begin.html", {"source": visit.words.source(service), "on_device": on_device})
 
 
@@ -35,10 +35,10 @@ async def begin(form: PostedForm) -> Response:
         return redirect(await outcome.usable_outcome(visit) or visit.address("done"))
     if not await _asks_nothing(visit):
         return redirect(await navigation.first_page(visit))
-    if source_on_device(visit.contract, visit.parameters, visit.now) is not None:
+    if source_on_device(visit) is not None:
         return redirect(await outcome.add_account(visit, None))
     assert visit.parameters.service is not None
-    source = allowed_sources(visit.contract, visit.parameters, visit.now)[visit.parameters.service]
+    source = allowed_sources(visit)[visit.parameters.service]
     return redirect(await navigation.onboard_sample(visit, source))
 
 

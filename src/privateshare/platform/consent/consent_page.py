@@ -38,17 +38,17 @@ async def give_consent(form: PostedForm) -> Response:
 
 def _needs_accounts(visit: Visit) -> bool:
     """Whether there is nothing to agree to without an account."""
-    asks = asks_for_sources(visit.contract, visit.parameters)
-    return asks and source_on_device(visit.contract, visit.parameters, visit.now) is None
+    asks = asks_for_sources(visit)
+    return asks and source_on_device(visit) is None
 
 
 async def _consent(visit: Visit, problem: str = "") -> Response:
     shareable = await shareable_accounts.shareable_accounts(visit)
     if _needs_accounts(visit) and not shareable:
         return redirect(visit.address("source"))
-    on_device = source_on_device(visit.contract, visit.parameters, visit.now)
+    on_device = source_on_device(visit)
     values = {
-        "terms": read_terms(visit.contract, visit.words, visit.now),
+        "terms": read_terms(visit.contract, visit.platform.sources, visit.words, visit.now),
         "shareable": shareable,
         "on_device": visit.words.source(on_device) if on_device else None,
         "problem": problem,

@@ -19,12 +19,12 @@ async def first_page(visit: Visit) -> str:
         return visit.address("withdraw")
     if (account := await the_account(visit)) is not None:
         return visit.address(f"connect/{account.source_id}")
-    asks_for_none = not asks_for_sources(visit.contract, visit.parameters)
+    asks_for_none = not asks_for_sources(visit)
     if visit.journey.kind == "user-reauth" or (visit.journey.kind == "authorize" and asks_for_none):
         return visit.address("consent")
-    if source_on_device(visit.contract, visit.parameters, visit.now) is not None:
+    if source_on_device(visit) is not None:
         return visit.address("consent" if visit.journey.kind == "authorize" else "begin")
-    sources = allowed_sources(visit.contract, visit.parameters, visit.now)
+    sources = allowed_sources(visit)
     service = visit.parameters.service
     if not sources or (service is not None and service not in sources):
         return visit.destination.failure(Failure.INITIALIZE_CHECK_FAIL)
@@ -80,7 +80,7 @@ def _wanted_sample(visit: Visit, source: Source) -> str | None:
 async def offered_source(visit: Visit, source_id: int) -> Source:
     """A source that may be connected on this journey. Raises NotFound."""
     require_kind(visit, *REVIEWED, "onboard", "reauthorize")
-    source = allowed_sources(visit.contract, visit.parameters, visit.now).get(source_id)
+    source = allowed_sources(visit).get(source_id)
     account = await the_account(visit)
     if source is None or (account is not None and account.source_id != source_id):
         raise NotFound("The app does not ask for this source")

@@ -88,7 +88,8 @@ async def withdraw(visit: Visit, account: AccountRow) -> str:
     told, library = True, await journey_library(visit)
     await visit.db.refresh(account, with_for_update={"key_share": True})  # whoever renews its token comes first
     if account.sealed_credentials is not None:
-        told = await revoke_token(account.source_id, open_token(library, account.id, account.sealed_credentials))
+        token = open_token(library, account.id, account.sealed_credentials)
+        told = await revoke_token(visit.platform.sources, account.source_id, token)
     await withdraw_access(visit.db, visit.platform, account)
     return _finish(visit, visit.destination.withdrawal(None if told else Failure.SERVER_ERROR))
 

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from privateshare.platform.consent.locales import choose_language, display_name, languages, translations
 from privateshare.platform.consent.translation import Translator
+from privateshare.platform.http.requests import platform_of
 from privateshare.protocol.addresses import ONBOARD_PATH
 
 STATIC_TYPES = {
@@ -86,7 +87,8 @@ def as_title(markup: Markup) -> Markup:
 
 def request_words(request: Request, asked: str | None) -> Translator:
     """Choose the language for a browser. Protocol 8.2, `lng`."""
-    return Translator(choose_language(asked, request.headers.get("accept-language", "")))
+    language = choose_language(asked, request.headers.get("accept-language", ""))
+    return Translator(language, platform_of(request).sources.listed)
 
 
 def redirect(address: str) -> Response:

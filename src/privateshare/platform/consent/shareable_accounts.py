@@ -15,7 +15,6 @@ from privateshare.platform.grants.consents import live_consent
 from privateshare.platform.library.accounts import display_name, library_accounts
 from privateshare.platform.library.archives import archives_of_journey, left_out_of
 from privateshare.platform.library.libraries import OpenLibrary, open_library
-from privateshare.sources.registry import all_sources
 
 MAX_KINDS = 6  # of those named beside an account; all are named above
 
@@ -43,7 +42,7 @@ async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
     reach = contract_reach(visit.contract, visit.now)
     found = []
     for account in accounts:
-        source = all_sources().get(account.source_id)  # None if the operator took it away
+        source = visit.platform.sources.connectable.get(account.source_id)  # None if the operator took it away
         if source is None:
             continue
         kinds = shared_kinds(reach, source.info) if visit.contract.kind == "read" else []
@@ -75,14 +74,16 @@ async def _uploads(visit: Visit, library: OpenLibrary) -> dict[UUID, list[Upload
 
 def _may_be_written_to(visit: Visit, account: AccountRow, shared: set[UUID] | None) -> bool:
     """Whether a contract that writes is about this account: the link says so, or the person agreed to it before."""
-    asked = asks_for_sources(visit.contract, visit.parameters)
+    asked = asks_for_sources(visit)
     return visit.contract.kind == "write" and (asked or account.id in (shared or ()))
 
 
 def owner_of(visit: Visit, account: AccountRow, library: OpenLibrary) -> str:
     """Whose account it is, or which sample data set."""
     if account.sample is not None:
-        samples = {sample.id: sample.name for sample in all_sources()[account.source_id].info.samples}
+        samples = {
+            sample.id: sample.name for sample in visit.platform.sources.connectable[account.source_id].info.samples
+        }
         return visit.words.say(samples.get(account.sample, account.sample))
     return display_name(account, library) or ""
 

@@ -77,11 +77,11 @@ async def come_back(request: Request) -> Response:
             if await connections.is_expected(visit, identity):
                 account = await connections.connect_signed_in(visit, source, identity, token)
                 return redirect(await navigation.after_connecting(visit, account))
-    except BaseException:  # whatever it was: what no account keeps must not be of use
-        await revoke_token(source.info.id, token)
+    except BaseException:  # Revoke the token on any failure, so that a token we do not store cannot be used.
+        await revoke_token(platform.sources, source.info.id, token)
         raise
     async with place_given_up():
-        await revoke_token(source.info.id, token)
+        await revoke_token(platform.sources, source.info.id, token)
     return returned.to_connect_page("another")
 
 
@@ -113,7 +113,7 @@ async def _signed_in(returned: Return) -> tuple[JsonObject, Identity]:
     try:
         return token, await connections.identify_signed_in(source, token)
     except SourceFailure:
-        await revoke_token(source.info.id, token)
+        await revoke_token(returned.visit.platform.sources, source.info.id, token)
         raise
 
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from privateshare.platform.consent.link_parameters import LinkParameters
 from privateshare.platform.consent.sources_scope import in_sources_scope
 from privateshare.platform.consent.translation import Translator
+from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import ContractRow
 from privateshare.protocol.catalogue import SourceType, catalogue
 from privateshare.protocol.scope import ObjectKind, Reach, reach_of_contract
 from privateshare.sources.contract import Source, SourceInfo
-from privateshare.sources.registry import all_sources, listed_sources
 
 ON_DEVICE = frozenset({260})  # Apple Health: iOS apps read it on the person's phone, and nothing of it comes here
 MAX_SHOWN = 60  # of a picker's tiles; more are found by searching
@@ -53,20 +53,21 @@ def shared_kinds(reach: Reach, info: SourceInfo) -> list[int]:
     return [kind.object_type for kind in kinds if kind.object_type is not None and reach.allows_kind(kind)]
 
 
-def asks_for_sources(contract: ContractRow, parameters: LinkParameters) -> bool:
-    """Whether a person is asked to connect sources: to read from, or on a link that says so to push to."""
-    return contract.kind == "read" or (contract.kind == "write" and parameters.source_type == "push")
+def asks_for_sources(visit: Visit) -> bool:
+    """Tell whether the person is asked to connect sources: to read from, or on a link that says so to push to."""
+    kind = visit.contract.kind
+    return kind == "read" or (kind == "write" and visit.parameters.source_type == "push")
 
 
-def allowed_sources(contract: ContractRow, parameters: LinkParameters, now: datetime) -> dict[int, Source]:
+def allowed_sources(visit: Visit) -> dict[int, Source]:
     """The sources, by id, that this contract may ask for and this link offers. Protocol 8.2.
 
     Of those that an app writes to only their taking it matters: what it reads, contracts that read say.
     """
-    writes = contract.kind == "write"
-    reach = contract_reach(contract, now)
+    parameters, sources = visit.parameters, visit.platform.sources
+    writes = visit.contract.kind == "write"
+    reach = contract_reach(visit.contract, visit.now)
     wanted = SourceType.PUSH if writes else SourceType[parameters.source_type.upper()]
-    listed = listed_sources()
     samples_do = (
         parameters.include_sample_data_only_sources
         or parameters.sample_data_auto_onboard
@@ -74,8 +75,8 @@ def allowed_sources(contract: ContractRow, parameters: LinkParameters, now: date
     )
     return {
         id_: source
-        for id_, source in all_sources().items()
-        if wanted in listed[id_].types
+        for id_, source in sources.connectable.items()
+        if wanted in sources.listed[id_].types
         and (source.info.has_own_data or samples_do)
         and _is_asked_for(source.info, reach, parameters, writes=writes)
     }
@@ -89,12 +90,12 @@ def _is_asked_for(info: SourceInfo, reach: Reach, parameters: LinkParameters, *,
     return bool(kinds) and in_sources_scope(scope, info.service_group, kinds)
 
 
-def source_on_device(contract: ContractRow, parameters: LinkParameters, now: datetime) -> int | None:
-    """The link's source, if the app itself reads it on the person's device and the contract allows that; else None."""
-    service = parameters.service
-    if contract.kind != "read" or service is None or service not in ON_DEVICE:
+def source_on_device(visit: Visit) -> int | None:
+    """Give the link's source if the app itself reads it on the person's device and the contract allows that."""
+    service = visit.parameters.service
+    if visit.contract.kind != "read" or service is None or service not in ON_DEVICE:
         return None
-    source, reach = catalogue().sources[service], contract_reach(contract, now)
+    source, reach = catalogue().sources[service], contract_reach(visit.contract, visit.now)
     kinds = (
         ObjectKind(group, source.service_type, entry.id)
         for group in source.groups

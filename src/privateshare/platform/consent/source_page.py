@@ -37,7 +37,7 @@ async def pick_source(form: PostedForm) -> Response:
     check_open(visit)
     require_kind(visit, *REVIEWED, "onboard")
     picked = form.first("source")
-    offered = {str(id_): source for id_, source in allowed_sources(visit.contract, visit.parameters, visit.now).items()}
+    offered = {str(id_): source for id_, source in allowed_sources(visit).items()}
     if picked not in offered:
         return await _sources(visit, problem=visit.words.say(N_("Choose one of these first.")))
     if await navigation.connects_samples_alone(visit):
@@ -46,7 +46,7 @@ async def pick_source(form: PostedForm) -> Response:
 
 
 async def _sources(visit: Visit, *, search: str = "", problem: str = "") -> Response:
-    offered = allowed_sources(visit.contract, visit.parameters, visit.now)
+    offered = allowed_sources(visit)
     values = {
         "picker": picker(offered, search, visit.words),
         "search": search,

@@ -12,7 +12,7 @@ from privateshare.protocol.contract_document import ContractTimeRange, DataReque
 from privateshare.protocol.messages import ServiceGroupScope
 from privateshare.protocol.scope import start_of_last
 from privateshare.sources.contract import SourceInfo
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 
 MAX_TEXT = 4000  # of what a contract says in its own words
 
@@ -53,7 +53,7 @@ class Terms:
     statements: Sequence[Statement]
 
 
-def read_terms(contract: ContractRow, words: Translator, now: datetime) -> Terms:
+def read_terms(contract: ContractRow, sources: Sources, words: Translator, now: datetime) -> Terms:
     """Write the terms of a contract in one language."""
     document, reads = contract.document, contract.kind != "write"
     request = document.reading if reads else document.writing
@@ -64,7 +64,7 @@ def read_terms(contract: ContractRow, words: Translator, now: datetime) -> Terms
         purpose=request.purpose[:MAX_TEXT],
         disclaimer=request.disclaimer[:MAX_TEXT],
         agreement=request.consent_policy.description[:MAX_TEXT],
-        asked=_asked(document.reading, words) if contract.kind == "read" else (),
+        asked=_asked(document.reading, sources, words) if contract.kind == "read" else (),
         dates=_dates(document.reading, words, now) if reads else (),
         once=contract.once,
         until=words.date(contract.expires_at) if contract.expires_at else None,
@@ -85,34 +85,33 @@ def _links(resources: Resources, words: Translator) -> list[tuple[str, str]]:
 # --- which data ---
 
 
-def _asked(request: DataRequest, words: Translator) -> list[RequestedData]:
-    return [asked for group in request.service_groups for asked in _asked_of_group(group, words)]
+def _asked(request: DataRequest, sources: Sources, words: Translator) -> list[RequestedData]:
+    infos = [source.info for source in sources.connectable.values()]
+    return [asked for group in request.service_groups for asked in _asked_of_group(group, infos, words)]
 
 
-def _asked_of_group(group: ServiceGroupScope, words: Translator) -> Iterator[RequestedData]:
+def _asked_of_group(
+    group: ServiceGroupScope, infos: Sequence[SourceInfo], words: Translator
+) -> Iterator[RequestedData]:
     """One entry per set of kinds, however many services it is asked from."""
     services_by_kinds: dict[tuple[int, ...], list[int]] = {}
     for service in group.service_types or ():
         chosen = tuple(item.id for item in service.service_object_types or ())
-        services_by_kinds.setdefault(chosen or _kinds_of_service(group.id, service.id), []).append(service.id)
+        services_by_kinds.setdefault(chosen or _kinds_of_service(infos, group.id, service.id), []).append(service.id)
     every = {entry.id for entry in catalogue().service_types.values() if entry.group == group.id}
-    for kinds, services in (services_by_kinds or {_kinds_of_group(group.id): sorted(every)}).items():
+    for kinds, services in (services_by_kinds or {_kinds_of_group(infos, group.id): sorted(every)}).items():
         named = [] if every <= set(services) else [words.service_type(service) for service in services]
         yield RequestedData(words.group(group.id), words.both(named), words.kinds(kinds))
 
 
-def _kinds_of_service(group: int, service_type: int) -> tuple[int, ...]:
-    offered = _offered(info for info in _infos() if info.service_type == service_type)
-    return offered or _kinds_of_group(group)
+def _kinds_of_service(infos: Sequence[SourceInfo], group: int, service_type: int) -> tuple[int, ...]:
+    offered = _offered(info for info in infos if info.service_type == service_type)
+    return offered or _kinds_of_group(infos, group)
 
 
-def _kinds_of_group(group: int) -> tuple[int, ...]:
-    offered = _offered(info for info in _infos() if info.service_group == group)
+def _kinds_of_group(infos: Sequence[SourceInfo], group: int) -> tuple[int, ...]:
+    offered = _offered(info for info in infos if info.service_group == group)
     return offered or tuple(entry.id for entry in catalogue().object_types_of_group(group))
-
-
-def _infos() -> Iterator[SourceInfo]:
-    return (source.info for source in all_sources().values())
 
 
 def _offered(infos: Iterator[SourceInfo]) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The words of one language: translated texts, dates, and plain names for what can be shared."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from unicodedata import bidirectional
 
@@ -12,9 +12,8 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from privateshare.platform.consent.locales import translations
-from privateshare.protocol.catalogue import ObjectType, catalogue
+from privateshare.protocol.catalogue import CatalogueSource, ObjectType, catalogue
 from privateshare.sources.failures import THE_FILE, Broken, Reason
-from privateshare.sources.registry import listed_sources
 
 MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
@@ -74,6 +73,7 @@ class Translator:
     """Everything that is said in one language."""
 
     language: str
+    sources: Mapping[int, CatalogueSource] = field(default_factory=lambda: catalogue().sources, repr=False)
 
     @property
     def tag(self) -> str:
@@ -132,7 +132,7 @@ class Translator:
 
     def source(self, source: int) -> str:
         """A source's name."""
-        listed = listed_sources().get(source)
+        listed = self.sources.get(source)
         return self.say(listed.name) if listed else self.say(N_("A source that is no longer here"))
 
     def service_type(self, service_type: int) -> str:

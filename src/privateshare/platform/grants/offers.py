@@ -3,26 +3,27 @@
 from collections.abc import Sequence
 
 from privateshare.platform.db.tables import ContractRow
-from privateshare.sources.registry import all_sources, listed_sources
+from privateshare.sources.registry import Sources
 
 
-def offered_sources(contract: ContractRow | None, *, samples_only: bool) -> Sequence[int]:
-    """The ids of the sources that this platform can connect, and that the contract asks for if one is given.
+def offered_sources(sources: Sources, contract: ContractRow | None, *, samples_only: bool) -> Sequence[int]:
+    """List the ids of the sources that this platform can connect, and that the contract asks for if one is given.
 
     Sources that have nothing but sample data are among them if `samples_only`.
     """
     return [
         source.info.id
-        for source in all_sources().values()
-        if (samples_only or source.info.has_own_data) and (contract is None or asks_for(contract, source.info.id))
+        for source in sources.connectable.values()
+        if (samples_only or source.info.has_own_data)
+        and (contract is None or asks_for(sources, contract, source.info.id))
     ]
 
 
-def asks_for(contract: ContractRow, source_id: int) -> bool:
-    """Whether a contract asks for anything that this source gives, or writes what it takes."""
+def asks_for(sources: Sources, contract: ContractRow, source_id: int) -> bool:
+    """Tell whether a contract asks for anything that this source gives, or writes what the source takes."""
     if contract.kind == "write":
-        return bool(all_sources()[source_id].info.takes)
-    source = listed_sources()[source_id]
+        return bool(sources.connectable[source_id].info.takes)
+    source = sources.listed[source_id]
     for group in contract.document.reading.service_groups:
         services = [service.id for service in group.service_types or ()]
         if group.id in source.groups and (not services or source.service_type in services):

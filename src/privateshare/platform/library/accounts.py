@@ -19,7 +19,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.protocol import messages
 from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.contract import Identity, JsonObject, SourceInfo
-from privateshare.sources.registry import listed_sources
+from privateshare.sources.registry import Sources
 
 DETAILS = "account details"
 
@@ -158,12 +158,12 @@ async def library_accounts(db: AsyncSession, library_id: UUID) -> list[AccountRo
     )
 
 
-def account_view(account: AccountRow, library: OpenLibrary) -> messages.Account:
-    """An account as the wire tells of it. Protocol 7.1."""
+def account_view(sources: Sources, account: AccountRow, library: OpenLibrary) -> messages.Account:
+    """Describe an account to an app. Protocol 7.1."""
     entries = catalogue()
     group = entries.service_groups[account.service_group]
     service = entries.service_types[account.service_type]
-    source = listed_sources().get(account.source_id)  # None if the operator took it out of the settings
+    source = sources.listed.get(account.source_id)  # None if the operator took it out of the settings
     return messages.Account(
         id=account.public_id,
         reference=account.reference,

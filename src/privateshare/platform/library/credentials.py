@@ -15,7 +15,7 @@ from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLi
 from privateshare.platform.runtime import Platform
 from privateshare.sources import oauth
 from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure, TryLater
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 
 PURPOSE = "credentials"
 LONGEST_TURN_SECONDS = 20  # to wait until fewer others renew
@@ -76,7 +76,7 @@ async def _renew_token(
         token, failure = _token_of(library, account), None
         if account is not None and _must_renew(token, refused):
             try:
-                token = await asyncio.to_thread(_renewed, account.source_id, token)
+                token = await asyncio.to_thread(_renewed, platform.sources, account.source_id, token)
                 account.sealed_credentials = seal_token(library, account_id, token)
             except NeedsLogin as error:
                 account.needs_login, failure = True, error
@@ -96,8 +96,8 @@ def _must_renew(token: JsonObject, refused: JsonObject | None) -> bool:
     return is_refused or oauth.expires_within(token, SOON_SECONDS)
 
 
-def _renewed(source_id: int, token: JsonObject) -> JsonObject:
-    return oauth.refresh(_source(source_id).sign_in(), token)
+def _renewed(sources: Sources, source_id: int, token: JsonObject) -> JsonObject:
+    return oauth.refresh(_source(sources, source_id).sign_in(), token)
 
 
 def for_source(token: JsonObject) -> JsonObject:
@@ -105,10 +105,10 @@ def for_source(token: JsonObject) -> JsonObject:
     return {name: value for name, value in token.items() if name != "refresh_token"}
 
 
-async def revoke_token(source_id: int, token: JsonObject) -> bool:
+async def revoke_token(sources: Sources, source_id: int, token: JsonObject) -> bool:
     """Has a source forget what it granted; whether it did, or cannot be asked to. RFC 7009."""
     try:
-        sign_in = await asyncio.to_thread(_source(source_id).sign_in)
+        sign_in = await asyncio.to_thread(_source(sources, source_id).sign_in)
         revoked = await asyncio.to_thread(oauth.revoke, sign_in, token)
     except SourceFailure:
         revoked = False
@@ -140,7 +140,7 @@ async def revoke_after_commit(
 
     def begin(_session: object) -> None:
         for source_id, token in tokens:
-            task = asyncio.get_running_loop().create_task(_revoke(source_id, token))
+            task = asyncio.get_running_loop().create_task(_revoke(platform.sources, source_id, token))
             _revocations.add(task)
             task.add_done_callback(_revocations.discard)
 
@@ -153,12 +153,12 @@ async def finish_revocations() -> None:
         await asyncio.wait(_revocations)
 
 
-async def _revoke(source_id: int, token: JsonObject) -> None:
-    await revoke_token(source_id, token)
+async def _revoke(sources: Sources, source_id: int, token: JsonObject) -> None:
+    await revoke_token(sources, source_id, token)
 
 
-def _source(source_id: int) -> SignInSource:
-    source = all_sources().get(source_id)
+def _source(sources: Sources, source_id: int) -> SignInSource:
+    source = sources.connectable.get(source_id)
     if not isinstance(source, SignInSource):
         raise NeedsLogin("the operator took this source away")
     return source

@@ -85,7 +85,7 @@ class SessionView:
         library = await self._library()
         told = [
             {"id": view.id, "name": view.username, "service": {"name": view.service_provider_name}}
-            for view in (account_view(account, library) for account in accounts)
+            for view in (account_view(self.platform.sources, account, library) for account in accounts)
         ]
         data = orjson.dumps({"accounts": told, "consentid": str(self.consent.id)})
         return Delivery(_accounts_entry(accounts), Compression.NONE, len(data), fingerprint(data), iter([data]))
@@ -99,7 +99,7 @@ class SessionView:
     async def _accounts(self, library: OpenLibrary, may: ReadPermission) -> Delivery:
         """What 7.1 answers, as a file. Protocol 6.6."""
         accounts = await consented_accounts(self.db, self.consent.id)
-        data = orjson.dumps([account_view(account, library).to_wire() for account in accounts])
+        data = orjson.dumps([account_view(self.platform.sources, account, library).to_wire() for account in accounts])
         chunks = compressed([data], may.compression)
         return Delivery(_accounts_entry(accounts), may.compression, len(data), fingerprint(data), chunks)
 

@@ -57,7 +57,6 @@ from privateshare.sources.contract import (
 from privateshare.sources.entries import Entry, page_entries
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.frames import EntryPage
-from privateshare.sources.registry import all_sources
 
 CURSORS = "cursors"
 ARCHIVE_BUFFER_BYTES = 1024 * 1024
@@ -170,7 +169,7 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
         if account is None:
             return None
         sync.started_at = datetime.now(UTC)
-        source = all_sources().get(account.source_id)
+        source = platform.sources.connectable.get(account.source_id)
         if source is None:
             raise SourceGone(account.source_id)
         run = AccountSync(platform, library, sync_id, account, source, left_out=left_out)

@@ -9,6 +9,7 @@ from privateshare.platform.consent.terms import Terms, read_terms
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.db.tables import ApplicationRow, ContractRow, PartnerRow
 from privateshare.protocol.contract_document import parse_document
+from privateshare.sources.registry import Sources
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
@@ -18,6 +19,7 @@ def terms(document: dict[str, Any], language: str = "en", **fields: Any) -> Term
     given = {"kind": "read", "once": False, "expires_at": None} | fields
     return read_terms(
         ContractRow(id="c", application=application, document=parse_document(document), **given),
+        Sources(),
         Translator(language),
         NOW,
     )

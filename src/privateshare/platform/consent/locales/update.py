@@ -16,7 +16,7 @@ import privateshare.sources
 from privateshare.platform.consent.locales import FALLBACK, FOLDER, catalogue_path, languages
 from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.failures import THE_FILE
-from privateshare.sources.registry import all_sources
+from privateshare.sources.registry import Sources
 
 PAGE_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "count": (1, 2)}
 SOURCE_KEYWORDS = {"Broken": None, "Reason": (2, 3)}
@@ -41,7 +41,7 @@ def _declared() -> Iterator[str]:
     known = catalogue()
     for entries in (known.service_groups, known.service_types, known.object_types, known.sources):
         yield from (entry.name for entry in entries.values())
-    for source in all_sources().values():
+    for source in Sources().connectable.values():
         for sample in source.info.samples:
             yield from (sample.name, sample.description)
         if source.info.upload is not None:
