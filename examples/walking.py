@@ -162,7 +162,7 @@ def consent(browser: Browser, url: str, sources: Mapping[int, str | Path]) -> st
     while browser.left_to is None:
         page = browser.page
         if page is None or page.status >= 400:
-            raise RuntimeError(f"the consent pages do not go on: {page and page.url}")
+            raise RuntimeError(f"the consent pages do not go on: {page and page.status} at {page and page.url}")
         if page.name == "pick-source":
             page.choose("source-id", str(waiting[0][0]))
             browser.submit("continue")

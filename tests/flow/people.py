@@ -21,7 +21,6 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import start_session
 from privateshare.protocol import jwt
 from privateshare.sources.contract import Connection
-from privateshare.sources.registry import Sources
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, verifier
 
 SPOTIFY, FHIR_FILE, HEALTH_RECORDS = 16, 9001, 9002

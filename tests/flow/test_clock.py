@@ -22,13 +22,13 @@ from privateshare.platform.db.tables import (
     TokenRow,
 )
 from privateshare.platform.grants.tokens import exchange_code, issue_code
-from privateshare.platform.jobs.queue import recover_jobs
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import running_platform
 from privateshare.platform.sync.clock import BELIEVED_AFTER, LONGEST_JUMP
 from privateshare.platform.sync.orphans import sweep_orphans
 from privateshare.platform.sync.sweep import sweep
+from privateshare.platform.sync.worker import recover_jobs
 from tests.flow.test_upkeep import begun
 from tests.flow.wire import b64, verifier
 
@@ -82,7 +82,7 @@ async def kept(running: Platform) -> Kept:
         code = await issue_code(db, consent, b64(sha256(secret.encode()).digest()), now, lifetime)
         await exchange_code(db, consent.contract_id, code, secret, now, running.settings)
         journey = JourneyRow(
-            code_hash=uuid4().bytes, contract_id=consent.contract_id, redirect_uri="", kind="authorize",
+            code_hash=uuid4().bytes, contract_id=consent.contract_id, sealed_return=b"", kind="authorize",
             expires_at=now + timedelta(minutes=30),
         )  # fmt: skip
         soon = now + timedelta(minutes=10)

@@ -28,7 +28,6 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.grants.consents import give_consent
 from privateshare.platform.grants.tokens import exchange_code, find_token, issue_code, rotate_refresh_token
-from privateshare.platform.jobs.queue import add_tasks, recover_jobs
 from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library.accounts import Connected, connect_account
 from privateshare.platform.library.erasure import withdraw_access
@@ -40,6 +39,7 @@ from privateshare.platform.sync.orphans import sweep_orphans
 from privateshare.platform.sync.retries import LONGEST_PAUSE, MAX_TRIES, PAUSES, pause_after
 from privateshare.platform.sync.sessions import new_session, session_status, start_session
 from privateshare.platform.sync.sweep import sweep
+from privateshare.platform.sync.worker import add_tasks, recover_jobs
 from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Connection, Page, TryLater
 from privateshare.sources.spotify.source import Spotify

@@ -23,8 +23,8 @@ from privateshare.platform.api import (
     storage,
     viewer,
 )
-from privateshare.platform.api.callers import RepeatedRequest
 from privateshare.platform.api.health import router as health
+from privateshare.platform.api.once import RepeatedRequest
 from privateshare.platform.api.openapi import describe, operation_id
 from privateshare.platform.api.readiness import Readiness
 from privateshare.platform.consent.error_pages import render_page_error

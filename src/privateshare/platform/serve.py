@@ -16,12 +16,12 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
-from privateshare.platform.jobs.queue import DEAD_AFTER_SECONDS, add_tasks, recover_jobs
 from privateshare.platform.operating.connections import BACKLOG, allow_connections
 from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import PATIENCE_SECONDS, running_platform
+from privateshare.platform.sync.worker import DEAD_AFTER_SECONDS, add_tasks, recover_jobs
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP_SECONDS = 6  # what requests and syncs under way get to end: containers are killed after ten

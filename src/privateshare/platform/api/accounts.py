@@ -7,7 +7,8 @@ from fastapi import APIRouter, Header
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.api.callers import Once, UserCall, UserCaller
+from privateshare.platform.api.callers import UserCall, UserCaller
+from privateshare.platform.api.once import Once
 from privateshare.platform.db.tables import AccountRow as AccountRow
 from privateshare.platform.grants.contracts import check_redirect_uri
 from privateshare.platform.grants.journeys import Start, begin_journey

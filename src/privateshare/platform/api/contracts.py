@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
-from privateshare.platform.api.callers import ContractCaller, Transaction, UserCall, authenticate, require_user
+from privateshare.platform.api.callers import ContractCaller, UserCall, authenticate, require_user
 from privateshare.platform.db.tables import ContractRow, SessionRow
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.http.requests import count_unsigned, platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
+from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.certificates import expiration, load_authority
 from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.delivery import ReadPermission, readable, readable_files

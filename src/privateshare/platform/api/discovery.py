@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import Field
 
 from privateshare.errors import InvalidRequest, NotFound
-from privateshare.platform.api import source_catalogue
-from privateshare.platform.api.callers import ContractCaller, Transaction
-from privateshare.platform.consent.rendering import static_address
+from privateshare.platform.api import source_catalogue, viewer
+from privateshare.platform.api.callers import ContractCaller
 from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.grants.offers import offered_sources
 from privateshare.platform.http.requests import count_unsigned, platform_of, public_address
+from privateshare.platform.http.transaction import Transaction
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
 from privateshare.protocol.catalogue_index import RecordQuery, catalogue_indexes, flatten_filters, project
 from privateshare.protocol.discovery import (
@@ -31,7 +31,8 @@ router = APIRouter(tags=["discovery"])
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
 MAX_SEARCHED = MAX_INCLUDED = 100
-PICTURE, PICTURE_TYPE, PICTURE_PIXELS = "icon.png", "image/png", 128  # of every source: apps on phones need one
+# Every source has the same picture. Apps on phones need one.
+PICTURE, PICTURE_TYPE, PICTURE_PIXELS = "icon.png", "image/png", 128
 IMAGE = 0  # the type of a resource that is one
 
 
@@ -136,7 +137,7 @@ def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> RecordQuery:
 
 
 def _picture(request: Request) -> str:
-    return f"{public_address(request)}{static_address(PICTURE)}"
+    return f"{public_address(request)}{viewer.asset_path(PICTURE)}"
 
 
 def _service(source: CatalogueSource, status: str, picture: str) -> Service:

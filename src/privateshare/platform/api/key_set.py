@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 
-from privateshare.platform.api.callers import Transaction
 from privateshare.platform.http.requests import count_unsigned
+from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.signing import key_set
 from privateshare.protocol.wire import Wire
 

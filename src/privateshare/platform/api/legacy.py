@@ -17,13 +17,13 @@ from starlette.responses import Response
 
 from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession
 from privateshare.platform.api.agents import check_agent
-from privateshare.platform.api.callers import Transaction
 from privateshare.platform.api.files import OCTETS
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.http.requests import count_unsigned, platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
+from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.secrets import digest, new_secret
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView

@@ -1,25 +1,45 @@
 """The numbers of this process, for an operator's Prometheus: only with the token of the settings."""
 
 import hmac
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.api.callers import Transaction
+from privateshare.platform.db.tables import DoomedKeyRow
 from privateshare.platform.http.requests import count_unsigned, platform_of
+from privateshare.platform.http.transaction import Transaction
+from privateshare.platform.operating.metrics import DatabaseState
+from privateshare.platform.sync.clock import is_doubted
 
 router = APIRouter(include_in_schema=False)
+
+# How many jobs wait or are under way, by task and status.
+_JOBS = text("""
+SELECT task_name, status::text, count(*)
+  FROM procrastinate_jobs
+ WHERE status IN ('todo', 'doing')
+ GROUP BY 1, 2
+""")
 
 
 @router.get("/metrics", dependencies=[Depends(count_unsigned)])
 async def metrics(request: Request, db: Transaction) -> Response:
-    """Calls, syncs and the queue. There is no such page for who does not send `Authorization: Bearer <token>`."""
+    """Give calls, syncs and the queue to a caller that sends `Authorization: Bearer <token>`, and 404 to all others."""
     platform = platform_of(request)
     wanted = platform.settings.metrics_token
     expected = f"Bearer {wanted.get_secret_value()}" if wanted is not None else ""
     sent = request.headers.get("authorization", "")
     if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
         raise NotFound("Not Found")
-    return Response(await platform.metrics.expose(db), headers={"content-type": CONTENT_TYPE_LATEST})
+    return Response(platform.metrics.expose(await _database_state(db)), headers={"content-type": CONTENT_TYPE_LATEST})
+
+
+async def _database_state(db: AsyncSession) -> DatabaseState:
+    jobs = [(task, status, number) for task, status, number in await db.execute(_JOBS)]
+    doomed_keys = await db.scalar(select(func.count()).select_from(DoomedKeyRow)) or 0
+    return DatabaseState(jobs, doomed_keys, await is_doubted(db, datetime.now(UTC)))

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.api.agents import check_agent
-from privateshare.platform.api.callers import Caller, ContractCaller, Once
+from privateshare.platform.api.callers import Caller, ContractCaller
+from privateshare.platform.api.once import Once
 from privateshare.platform.db.tables import TokenRow
 from privateshare.platform.grants import consents, journeys, references, tokens
 from privateshare.platform.grants.contracts import check_redirect_uri, usual_redirect_uri

@@ -17,7 +17,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, InvalidToken, NotFound
-from privateshare.platform.api.callers import Caller, authenticate, begin_once, later, require_user
+from privateshare.platform.api.callers import Caller, authenticate, later, require_user
+from privateshare.platform.api.once import begin_once
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.db.tables import ConsentRow, PostboxRow
 from privateshare.platform.grants.postboxes import postbox_key

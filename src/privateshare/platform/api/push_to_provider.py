@@ -24,7 +24,8 @@ from privateshare.errors import (
     ServiceAuthorizationError,
     Unavailable,
 )
-from privateshare.platform.api.callers import UserCall, authenticate, begin_once, require_user
+from privateshare.platform.api.callers import UserCall, authenticate, require_user
+from privateshare.platform.api.once import begin_once
 from privateshare.platform.api.pushing import writer
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.http.errors import request_id

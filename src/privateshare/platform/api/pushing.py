@@ -7,7 +7,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest
-from privateshare.platform.api.callers import UserCall, authenticate, begin_once, later, require_user
+from privateshare.platform.api.callers import UserCall, authenticate, later, require_user
+from privateshare.platform.api.once import begin_once
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.http.requests import body_stream, platform_of
 from privateshare.platform.library.libraries import hold_library, open_library

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.platform.api.agents import check_agent
-from privateshare.platform.api.callers import Once, UserCaller
+from privateshare.platform.api.callers import UserCaller
+from privateshare.platform.api.once import Once
 from privateshare.platform.sync.sessions import check_reading, new_session, start_session
 from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.protocol.wire import Wire

@@ -14,13 +14,15 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from privateshare.errors import ApiError, InvalidRequest, NotFound
-from privateshare.platform.api.callers import ContractCaller, Once, UserCaller, check_storage_claims, read_bearer
+from privateshare.platform.api.callers import ContractCaller, UserCaller
+from privateshare.platform.api.once import Once
 from privateshare.platform.api.storage_list import FolderList, Listing
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.blobs.store import BlobNotFound, BlobStore
 from privateshare.platform.db.tables import ContractRow, StorageRow, StoredFileRow
 from privateshare.platform.grants.contracts import client_id, load_contract
+from privateshare.platform.http.bearer import check_storage_claims, read_bearer
 from privateshare.platform.http.errors import error_headers
 from privateshare.platform.http.multipart import file_in_form, multipart_boundary, peek
 from privateshare.platform.http.requests import arrived_at, body_stream, platform_of

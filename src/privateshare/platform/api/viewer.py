@@ -27,6 +27,7 @@ POLICY = "; ".join(
 )
 OURS, SWAGGER_UI = files("privateshare.platform.api") / "viewer", files("fastapi_standalone_docs") / "static/swagger"
 TYPES = {
+    "icon.png": "image/png",
     "icon.svg": "image/svg+xml",
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
@@ -56,6 +57,11 @@ async def asset(request: Request, name: str) -> Response:
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(_compressed(name), media_type=TYPES[name], headers=headers | {"content-encoding": "gzip"})
     return Response(_content(name), media_type=TYPES[name], headers=headers)
+
+
+def asset_path(name: str) -> str:
+    """Give the path of a file of the page; it changes with the file's content."""
+    return f"/docs/{name}?{sha256(_content(name)).hexdigest()[:12]}"
 
 
 @cache

@@ -23,7 +23,6 @@ STATIC_TYPES = {
     "begin.js": "text/javascript",
     "upload.js": "text/javascript",
     "icon.svg": "image/svg+xml",
-    "icon.png": "image/png",
 }
 YEAR_SECONDS = 365 * 24 * 3600
 SAFE_HEADERS = {

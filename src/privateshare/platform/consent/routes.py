@@ -16,7 +16,6 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.api.callers import Transaction
 from privateshare.platform.consent import (
     begin_page,
     connect_page,
@@ -33,6 +32,7 @@ from privateshare.platform.consent.entry import enter
 from privateshare.platform.consent.rendering import PageRoute, redirect, static_file
 from privateshare.platform.consent.visit import AnyVisit, PostedForm, journey_page
 from privateshare.platform.grants.journeys import JourneyKind
+from privateshare.platform.http.transaction import Transaction
 
 router = APIRouter(route_class=PageRoute)
 

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, NotFound
-from privateshare.platform.api.callers import Transaction
 from privateshare.platform.consent.app_redirect import Destination, Failure, destination_of, with_registered_callback
 from privateshare.platform.consent.error_pages import Reason, lost_page
 from privateshare.platform.consent.journey_cookie import (
@@ -35,6 +34,7 @@ from privateshare.platform.grants.journeys import (
     taken_parameters,
 )
 from privateshare.platform.http.requests import base_path, platform_of, public_address
+from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.wrapping import DataKey, key_of_secret
 from privateshare.platform.runtime import Platform
 

@@ -16,7 +16,7 @@ from privateshare.platform.db.tables import (
     LibraryPartnerRow,
     TokenRow,
 )
-from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.keys.secrets import new_id
 
 
 async def give_consent(

@@ -1,8 +1,6 @@
 """Partners, their applications and their contracts."""
 
 import re
-import secrets
-import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,25 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedirectUri
 from privateshare.platform.db.tables import ApplicationRow, ContractRow, PartnerRow
+from privateshare.platform.keys.secrets import new_id
 from privateshare.protocol import jwt
 from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_name
 from privateshare.protocol.redirect_uris import is_registered
-
-ID_CHARACTERS = string.ascii_letters + string.digits
-ID_LENGTH = 32
-
 
 ContractKind = Literal["read", "write", "read-raw"]
 
 _ADDRESS_CHARACTERS = re.compile(r"[!-\[\]-~]*")  # ASCII without blanks and backslashes
 _APPLICATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # protocol 1: no "_", which ends it in a client_id
 _CONTRACT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def new_id() -> str:
-    """A fresh application or contract id: 32 characters [A-Za-z0-9]. Protocol 1."""
-    return "".join(secrets.choice(ID_CHARACTERS) for _ in range(ID_LENGTH))
 
 
 def client_id(contract: ContractRow) -> str:

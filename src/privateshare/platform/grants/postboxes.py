@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import ConsentRow, ContractRow, PostboxRow
-from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.protocol import jwt
 

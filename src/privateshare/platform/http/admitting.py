@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.errors import ApiError, PrivateShareError, TooManyRequests
-from privateshare.platform.api.callers import check_storage_claims, check_timestamp, read_bearer
+from privateshare.platform.http.bearer import check_storage_claims, check_timestamp, read_bearer
 from privateshare.platform.keys.known_keys import KnownKeys
 from privateshare.platform.operating.admission import Admission, AdmittedRequest, HungUp, set_current_request
 from privateshare.platform.operating.fair_queue import FairQueue

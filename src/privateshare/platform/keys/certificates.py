@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import CertificateAuthorityRow, ContractRow
-from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.keys.wrapping import MasterKey
 from privateshare.protocol import jwt
 

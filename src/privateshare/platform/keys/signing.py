@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import SigningKeyRow
-from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.keys.wrapping import MasterKey, load_master_key
 from privateshare.platform.operating.settings import Settings
 from privateshare.protocol import jwt

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow
-from privateshare.platform.grants.contracts import new_id
+from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.library.credentials import seal_token
 from privateshare.platform.library.libraries import KeyLost, OpenLibrary, add_account_key, next_account_number
 from privateshare.platform.runtime import Platform

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import ContractRow, DoomedBlobRow, StorageRow, StoredFileRow
-from privateshare.platform.grants.contracts import new_id
 from privateshare.platform.jobs.queue import defer_sweep
+from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.storage_paths import StoragePath
 

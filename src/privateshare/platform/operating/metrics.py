@@ -1,19 +1,15 @@
 """What an operator may watch: numbers about calls, syncs and the queue, and nothing about anybody. For Prometheus."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from privateshare.platform.db.tables import DoomedKeyRow
 from privateshare.platform.operating.admission import Admission
-from privateshare.platform.sync.clock import is_doubted
 
 SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -21,12 +17,14 @@ PREFIXES = ("/v1.7", "/v1.6", "/v1.5", "/cloud/v1", "/apps/saas")
 HUNG_UP = 499  # the status, as nginx has it, of a call whose client did not wait for the answer
 OTHER = "other"  # what a caller could make up is never a label
 
-_QUEUE = text("""
-SELECT task_name, status::text, count(*)
-  FROM procrastinate_jobs
- WHERE status IN ('todo', 'doing')
- GROUP BY 1, 2
-""")
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """What the database says at this moment. `jobs` has how many there are of each task and status."""
+
+    jobs: Sequence[tuple[str, str, int]]
+    doomed_keys: int
+    is_clock_doubted: bool
 
 
 class Metrics:
@@ -84,13 +82,13 @@ class Metrics:
         """Counts a call that found a library whose key is lost."""
         self._lost_keys.inc()
 
-    async def expose(self, db: AsyncSession) -> bytes:
-        """All numbers in Prometheus' text format."""
-        self._clock_doubted.set(await is_doubted(db, datetime.now(UTC)))
+    def expose(self, state: DatabaseState) -> bytes:
+        """Write all numbers in Prometheus' text format."""
+        self._clock_doubted.set(state.is_clock_doubted)
+        self._doomed_keys.set(state.doomed_keys)
         self._jobs.clear()
-        for task, status, number in await db.execute(_QUEUE):
+        for task, status, number in state.jobs:
             self._jobs.labels(task, status).set(number)
-        self._doomed_keys.set(await db.scalar(select(func.count()).select_from(DoomedKeyRow)) or 0)
         return generate_latest(self._registry)
 
 

@@ -130,7 +130,7 @@ class Slots:
     """A slot's files as the database would know them, written again and again. Whatever month it is of goes there."""
 
     shelf: MappedFiles
-    mapped_files: list[FileRow]
+    files: list[FileRow]
 
     def write(self, things: Iterable[JsonObject], schema: ObjectSchema = DIGIME) -> list[int]:
         """The numbers of the parts that were written."""
