@@ -167,7 +167,7 @@ class Incoming:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._ahead: deque[Message] = deque()
-        self._pending: asyncio.Future[Message] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._hung_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def watch(self) -> asyncio.Future[None]:
@@ -176,30 +176,29 @@ class Incoming:
         Of a body that comes in several pieces only one is taken ahead, so that what waits fills no memory: while there
         is more of it, the end of the connection is not noticed.
         """
-        if self._pending is None and not self._ahead:
+        if self._looking is None and not self._ahead:
             self._look_ahead()
         return self._hung_up
 
     async def receive(self) -> Message:
         """Return the next message."""
-        if not self._ahead and self._pending is not None:
-            await asyncio.wait({self._pending})
+        if not self._ahead and self._looking is not None:
+            await asyncio.wait({self._looking})
         return self._ahead.popleft() if self._ahead else await self._receive()
 
     def close(self) -> None:
         """Look ahead no more."""
-        if self._pending is not None:
-            self._pending.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
 
     def _look_ahead(self) -> None:
-        self._pending = asyncio.ensure_future(self._receive())
-        self._pending.add_done_callback(self._take)
+        self._looking = asyncio.get_running_loop().create_task(self._take_one())
 
-    def _take(self, pending: asyncio.Future[Message]) -> None:
-        self._pending = None
-        if pending.cancelled():
-            return
-        message = pending.result()
+    async def _take_one(self) -> None:
+        # The message is kept by the task that takes it: a server's own awaitable may call its callbacks in any order,
+        # and whoever waited for it would find nothing and ask for the next message.
+        message = await self._receive()
+        self._looking = None
         self._ahead.append(message)
         if message["type"] == "http.disconnect":
             if not self._hung_up.done():

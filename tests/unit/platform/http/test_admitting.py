@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from tests.patience import GIVE_UP_SECONDS
 
 from privateshare.platform.http import admitting
-from privateshare.platform.http.admitting import Admit
+from privateshare.platform.http.admitting import Admit, Incoming
 from privateshare.platform.http.errors import add_error_handlers
 from privateshare.platform.http.requests import RequestIds
 from privateshare.platform.keys.known_keys import KnownKeys
@@ -326,3 +326,31 @@ async def test_who_would_wait_too_long_is_told_when_to_come(path: str) -> None:
         assert refused.headers["x-request-id"] == refused.headers["x-error-reference"]
     finally:
         await site.end()
+
+
+class LateFuture(asyncio.Future[dict[str, Any]]):
+    """An awaitable of a server, which calls the first of its callbacks last."""
+
+    def add_done_callback(self, fn: Any, *, context: Any = None) -> None:
+        """Call it when all others were called."""
+        loop = asyncio.get_running_loop()
+        if self._callbacks:
+            super().add_done_callback(fn, context=context)
+        else:
+            super().add_done_callback(lambda done: loop.call_soon(loop.call_soon, fn, done))
+
+
+async def test_no_part_of_a_body_is_lost_to_the_look_ahead() -> None:
+    """A server's awaitable may be a future of its own kind, with callbacks in an order of its own."""
+    messages = iter(({"type": "http.request", "body": b"sent", "more_body": False}, {"type": "http.disconnect"}))
+
+    def receive() -> LateFuture:
+        message = LateFuture()
+        asyncio.get_running_loop().call_soon(message.set_result, next(messages))
+        return message
+
+    incoming = Incoming(receive)  # type: ignore[arg-type]
+    hung_up = incoming.watch()
+    assert (await incoming.receive())["body"] == b"sent"
+    await asyncio.wait_for(hung_up, GIVE_UP_SECONDS)
+    assert (await incoming.receive())["type"] == "http.disconnect"
