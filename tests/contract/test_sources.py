@@ -61,7 +61,7 @@ def of_sample(source: Source, sample: Sample) -> Sequence[Page]:
 
 @cache
 def _of_sample(source_id: int, sample_id: str, _day: date) -> Sequence[Page]:
-    return fetched(all_sources()[source_id], Connection(sample=sample_id))
+    return fetched(SOURCES_BY_ID[source_id], Connection(sample=sample_id))
 
 
 def of_archive(data: bytes) -> Connection:
