@@ -213,10 +213,10 @@ def _description(patient: Patient) -> str | None:
 
 def _subjects(resource: JsonObject, server: str | None) -> Iterator[Subject]:
     for name in (*_SUBJECTS, *_PATIENTS):
-        for value in _listed(resource.get(name)):
+        for value in _listed(resource[name]) if name in resource else ():
             yield from _subject(value, server, is_patient=name in _PATIENTS)
     for name in ("participant", "actor"):  # of an Appointment, and of its response
-        for value in _listed(resource.get(name)):
+        for value in _listed(resource[name]) if name in resource else ():
             actor = value.get("actor", value) if isinstance(value, dict) else None
             if isinstance(actor, dict) and _says_patient(actor):
                 yield from _subject(actor, server, is_patient=True)
