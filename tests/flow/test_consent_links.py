@@ -99,7 +99,11 @@ def test_service_skips_the_picker(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["&service=999999", "&service=15", "&sourceType=push", "&sourcesScope=%7Bx", "&service=x"]
+    "query",
+    [
+        *("&service=999999", "&service=15", "&sourceType=push", "&sourcesScope=%7Bx", "&service=x"),
+        *("&service=-1", "&service=2147483648", "&service=99999999999999999999", "&service=" + "9" * 5000),
+    ],
 )
 def test_links_that_ask_for_the_impossible_do_not_start(wire: Wire, query: str) -> None:
     """A source that there is not, or that the contract does not ask for, and broken values: INITIALIZE_CHECK_FAIL."""

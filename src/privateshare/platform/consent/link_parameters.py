@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from privateshare.errors import InvalidRequest
 
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # without control characters
+MAX_SOURCE = 2**31 - 1  # Larger numbers fit neither the database nor a cookie.
 LANGUAGE = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,3}")
 
 
@@ -29,7 +30,7 @@ class LinkParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
-    service: int | None = None
+    service: int | None = Field(default=None, ge=0, le=MAX_SOURCE)
     source_type: str = Field(default="pull", pattern="^(pull|push)$")
     sample_data_set: Text | None = Field(default=None, max_length=100)
     sample_data_auto_onboard: bool = False
