@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -19,24 +19,17 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.db.engine import Database
-from privateshare.platform.db.migrate import upgrade
-from privateshare.platform.db.tables import AccountRow, DoomedKeyRow, FileRow, LibraryRow, PushedFileRow
-from privateshare.platform.embedded.postgres import EmbeddedPostgres
-from privateshare.platform.keys.signing import rotate_signing_key
-from privateshare.platform.keys.wrapping import load_master_key, new_data_key
+from privateshare.platform.db.tables import AccountRow, FileRow, KeyToDestroyRow, LibraryRow
 from privateshare.platform.keystore.store import KeyMissing, KeyStoreAway
 from privateshare.platform.library.accounts import (
-    DETAILS,
     Connected,
     connect_account,
     display_name,
     library_accounts,
 )
 from privateshare.platform.library.erasure import erase_account, erase_library
-from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, create_library, open_library
+from privateshare.platform.library.libraries import KeyLost, LibraryGone, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles
-from privateshare.platform.library.pushed_files import open_sha256
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import running_platform
@@ -185,14 +178,14 @@ async def test_a_key_that_cannot_be_destroyed_is_not_said_to_be(
         check_error(wire.call("DELETE", "user", jwt=token), 503, "Unavailable")
     check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
     async with platform.database.session() as db:
-        assert await db.get(DoomedKeyRow, library) is not None
+        assert await db.get(KeyToDestroyRow, library) is not None
     file.rmdir()
     aside.rename(file)
     assert wire.call("DELETE", "user", jwt=token).status_code == 200
     assert not file.exists()
     await sweep_whole(platform)
     async with platform.database.session() as db:
-        assert await db.get(DoomedKeyRow, library) is None
+        assert await db.get(KeyToDestroyRow, library) is None
 
 
 # --- a key is lost ---
@@ -247,23 +240,6 @@ async def test_a_lost_key_of_an_account_hides_no_other(people: People, platform:
             else:
                 assert len(shelf.objects(file)) == entry["objectCount"]
     assert {file.account_id for file in files.values()} == {lost.id, kept.id}
-
-
-async def test_an_account_from_before_there_were_keys_of_accounts(people: People, platform: Platform) -> None:
-    """It is sealed with its library's key, needs none in the store, and is deleted as any other."""
-    async with platform.database.transaction() as db:
-        library = await create_library(db, platform)
-        identity = Sources().connectable[SPOTIFY].identify(Connection(sample="default"))
-        connected = Connected(Sources().connectable[SPOTIFY].info, identity, sample="default")
-        account = await connect_account(db, platform, library, connected)
-        details = library.account(account.id).open(DETAILS, account.id, account.sealed_details)
-        account.has_key, account.sealed_details = False, library.seal(DETAILS, account.id, details)
-    key_file(platform, account.id).unlink()
-    async with platform.database.transaction() as db:
-        assert display_name(account, await open_library(db, platform, library.id)) == identity.display_name
-        await erase_account(db, platform, await db.get_one(AccountRow, (library.id, account.id)))
-    async with platform.database.transaction() as db:
-        await erase_library(db, platform, library.id)
 
 
 # --- transactions ---
@@ -418,7 +394,7 @@ async def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
             erased, _kept = [(await create_library(db, platform)).id for _ in "ab"]
         async with platform.database.transaction() as db:  # as `erase_library` commits it, and no further
             await db.delete(await db.get_one(LibraryRow, erased))
-            db.add(DoomedKeyRow(name=erased))
+            db.add(KeyToDestroyRow(name=erased))
     return data
 
 
@@ -431,7 +407,7 @@ async def test_an_erasure_that_was_cut_off_is_completed_before_anybody_is_served
         (kept,) = await db.scalars(select(LibraryRow.id))
         await open_library(db, platform, kept)
         assert {path.name for path in (stopped / "keys").iterdir()} == {"database", str(kept)}
-        assert (await db.scalars(select(DoomedKeyRow))).all() == []
+        assert (await db.scalars(select(KeyToDestroyRow))).all() == []
 
 
 async def start(data: Path, **settings: Any) -> None:
@@ -474,35 +450,3 @@ async def test_keys_in_a_bucket(tmp_path: Path) -> None:
                 await erase_library(db, platform, library.id)
             assert key not in s3.everything(forgets)
         assert not (data / "keys").exists()
-
-
-AS_IT_WAS = (
-    "INSERT INTO libraries (id, wrapped_key, last_account_number) VALUES (:library, :wrapped, 0)",
-    "INSERT INTO partners (id, name) VALUES ('p', 'A partner')",
-    "INSERT INTO applications (id, partner_id, name) VALUES ('a', 'p', 'An app')",
-    "INSERT INTO contracts (id, application_id, kind, document, public_key, redirect_uris, once, legacy)"
-    " VALUES ('c', 'a', 'write', '{}', '', '{}', false, false)",
-    "INSERT INTO pushed_files (library_id, name, contract_id, sealed_metadata, blob, size, sha256)"
-    " VALUES (:library, :library, 'c', '', 'blob', 1, 'the hash')",
-)
-
-
-async def test_libraries_from_before_there_were_erasure_keys_get_one(tmp_path: Path) -> None:
-    """Once, with the migration; from then on it takes that to unwrap their data keys, and these to know a hash."""
-    settings, library = Settings(data=tmp_path / "data", database_pool_size=2), OpenLibrary(uuid4(), new_data_key())
-    async with EmbeddedPostgres(settings.data / "postgres") as url:
-        await asyncio.to_thread(upgrade, url, "0006")
-        database, master_key = Database(url, 2), load_master_key(settings, create=True)
-        older = master_key.seal("data key", library.id, library.key.value)
-        async with database.transaction() as db:
-            await rotate_signing_key(db, master_key)
-            for statement in AS_IT_WAS:
-                names = {"library": library.id, "wrapped": older}
-                await db.execute(text(statement), {name: names[name] for name in names if f":{name}" in statement})
-        await database.close()
-    for _ in "ab":
-        async with running_platform(settings) as (platform, _), platform.database.transaction() as db:
-            assert await open_library(db, platform, library.id) == library
-            assert (await db.get_one(LibraryRow, library.id)).wrapped_key != older
-            assert open_sha256(library, await db.get_one(PushedFileRow, (library.id, library.id))) == "the hash"
-            assert key_file(platform, library.id).exists()

@@ -19,7 +19,7 @@ from privateshare.errors import InvalidToken
 from privateshare.platform.api.callers import MAX_SKEW
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.engine import Database
-from privateshare.platform.db.tables import ApplicationRow, ConsentRow, DoomedBlobRow, LibraryRow, TokenRow
+from privateshare.platform.db.tables import ApplicationRow, BlobToDeleteRow, ConsentRow, LibraryRow, TokenRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.tokens import rotate_refresh_token
 from privateshare.platform.keys.secrets import digest
@@ -283,7 +283,7 @@ async def test_two_files_at_once_for_one_path(people: People, platform: Platform
         await waiting_for_locks(platform, 1)
     await later
     async with platform.database.session() as db:
-        assert await db.get(DoomedBlobRow, first) is not None
+        assert await db.get(BlobToDeleteRow, first) is not None
         file = await storages.find_file(db, storage, storage_path("A.txt"))
         assert file is not None
         assert file.blob == second

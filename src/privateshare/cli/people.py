@@ -64,10 +64,10 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
 
     When this ends their key is destroyed.
     """
-    from privateshare.platform.library.erasure import destroy_doomed_keys, erase_library
+    from privateshare.platform.library.erasure import destroy_listed_keys, erase_library
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
-        await destroy_doomed_keys(platform)  # perhaps the same person's: the store was away the first time
+        await destroy_listed_keys(platform)  # perhaps the same person's: the store was away the first time
         library_id = await _library_of(db, user_id, hint="No key of an earlier erasure is left")
         await erase_library(db, platform, library_id)
         return {"erased": user_id, "key": "destroyed"}

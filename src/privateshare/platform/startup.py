@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -19,8 +18,7 @@ from privateshare.platform.embedded.locks import FileLock, Locked
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
 from privateshare.platform.keys.signing import check_master_key
 from privateshare.platform.keystore.erasure_keys import require_forgetful
-from privateshare.platform.library.before_erasure_keys import bind_older_libraries
-from privateshare.platform.library.erasure import destroy_doomed_keys
+from privateshare.platform.library.erasure import destroy_listed_keys
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform, open_platform
 
@@ -59,7 +57,7 @@ async def running_platform(
         await _prepare_database(settings, url)
         platform = await stack.enter_async_context(open_platform(settings, url))
         await asyncio.to_thread(require_forgetful, platform.erasure_keys.store)
-        await destroy_doomed_keys(platform)
+        await destroy_listed_keys(platform)
         yield platform, postgres
 
 
@@ -84,7 +82,7 @@ async def _prepare_database(settings: Settings, url: str) -> None:
                 await check_master_key(db, settings)
         finally:
             await database.close()
-        await asyncio.to_thread(upgrade, url, bind_libraries=partial(bind_older_libraries, settings=settings))
+        await asyncio.to_thread(upgrade, url)
     except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
         raise ConfigurationError("DATABASE_URL must be like postgresql://user:password@host/database") from error
     except OperationalError as error:  # its own words name host, user and database, and never the password

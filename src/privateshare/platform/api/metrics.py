@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.db.tables import DoomedKeyRow
+from privateshare.platform.db.tables import KeyToDestroyRow
 from privateshare.platform.http.requests import count_unsigned, platform_of
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.operating.metrics import DatabaseState
@@ -41,5 +41,5 @@ async def metrics(request: Request, db: Transaction) -> Response:
 
 async def _database_state(db: AsyncSession) -> DatabaseState:
     jobs = [(task, status, number) for task, status, number in await db.execute(_JOBS)]
-    doomed_keys = await db.scalar(select(func.count()).select_from(DoomedKeyRow)) or 0
-    return DatabaseState(jobs, doomed_keys, await is_doubted(db, datetime.now(UTC)))
+    keys_to_destroy = await db.scalar(select(func.count()).select_from(KeyToDestroyRow)) or 0
+    return DatabaseState(jobs, keys_to_destroy, await is_doubted(db, datetime.now(UTC)))

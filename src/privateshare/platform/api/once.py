@@ -20,7 +20,7 @@ from privateshare.platform.grants.contracts import client_id
 from privateshare.platform.http.bearer import MAX_SKEW
 from privateshare.platform.http.errors import headers_of
 from privateshare.platform.keys.wrapping import DataKey, key_of_secret, open_value, seal_value
-from privateshare.platform.library.erasure import destroy_doomed_keys
+from privateshare.platform.library.erasure import destroy_listed_keys
 
 NONCE_KEPT = 2 * MAX_SKEW
 LONGEST_CHANGE = timedelta(minutes=4)  # A change elsewhere that is not recorded by then never will be.
@@ -100,7 +100,7 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
         raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
     if fresh is None and row.status is not None and row.sealed_answer is not None:
         if request.method == "DELETE":  # its answer says that what was erased is destroyed
-            await destroy_doomed_keys(caller.platform)
+            await destroy_listed_keys(caller.platform)
         raise RepeatedRequest(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
     return OnceOnly(caller.db, row, key)  # also for one that was refused, and is so again
 

@@ -11,7 +11,7 @@ journeys                                     a person's way through the consent 
 authorization_codes, tokens                  hashes only
 sessions ─ session_syncs                     an app's reads
 signing_keys, nonces, clock_readings         the platform's own
-doomed_keys, doomed_blobs                    what is still to be destroyed of what was erased
+keys_to_destroy, blobs_to_delete                    what is still to be destroyed of what was erased
 """
 
 from collections.abc import Mapping
@@ -164,14 +164,13 @@ class AccountRow(Base):
     """A source that a person connected. What would tell who they are is sealed. Protocol 7.1.
 
     What came from the source, its token included, is sealed with the account's own key, which the key store has under
-    the account's id. `has_key` is false for accounts from before: theirs is sealed with the library's data key.
+    the account's id.
     """
 
     __tablename__ = "accounts"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     number: Mapped[int]
-    has_key: Mapped[bool] = mapped_column(default=True)
     public_id: Mapped[str] = mapped_column(unique=True)
     reference: Mapped[str] = mapped_column(unique=True)
     source_id: Mapped[int]
@@ -473,17 +472,17 @@ class ClockReadingRow(Base):
     doubted_at: Mapped[datetime | None]
 
 
-class DoomedKeyRow(Base):
+class KeyToDestroyRow(Base):
     """An erasure key whose library or account was erased, until it is destroyed for certain."""
 
-    __tablename__ = "doomed_keys"
+    __tablename__ = "keys_to_destroy"
     name: Mapped[UUID] = mapped_column(primary_key=True)
     created_at: Mapped[datetime] = _created()
 
 
-class DoomedBlobRow(Base):
+class BlobToDeleteRow(Base):
     """A blob, or all blobs below a prefix ending in "/", that nothing refers to any more and a job deletes."""
 
-    __tablename__ = "doomed_blobs"
+    __tablename__ = "blobs_to_delete"
     key: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime] = _created()

@@ -31,7 +31,7 @@ async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UU
 
 
 async def defer_sweep(db: AsyncSession, queue: App) -> None:
-    """Has doomed blobs deleted soon after the session's transaction commits."""
+    """Have the listed blobs deleted soon after the session's transaction commits."""
     task = queue.configure_task(SWEEP_BLOBS, connection=await driver_connection(db), allow_unknown=True)
     await task.defer_async()
 

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import AccountRow, ArchiveRow, DoomedBlobRow, FileRow, JourneyRow
+from privateshare.platform.db.tables import AccountRow, ArchiveRow, BlobToDeleteRow, FileRow, JourneyRow
 from privateshare.platform.keys.wrapping import DataKey
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out
@@ -53,7 +53,7 @@ async def add_archive(
     )
     known = await db.scalar(same)
     if known is not None:
-        db.add(DoomedBlobRow(key=kept.blob))
+        db.add(BlobToDeleteRow(key=kept.blob))
         return known
     id_ = uuid4()
     archive = ArchiveRow(
@@ -119,7 +119,7 @@ async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
 async def discard_archive(db: AsyncSession, library_id: UUID, archive_id: UUID) -> None:
     """Removes an archive, if it is still there; its blob follows."""
     this = delete(ArchiveRow).where(ArchiveRow.library_id == library_id, ArchiveRow.id == archive_id)
-    db.add_all([DoomedBlobRow(key=blob) for blob in await db.scalars(this.returning(ArchiveRow.blob))])
+    db.add_all([BlobToDeleteRow(key=blob) for blob in await db.scalars(this.returning(ArchiveRow.blob))])
     await db.flush()
 
 

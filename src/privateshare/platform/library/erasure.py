@@ -3,7 +3,8 @@
     rows deleted, the key's name and the blobs' noted, committed -> the key destroyed -> whoever asked is answered
 
 A crash before the commit leaves everything as it was. After it the rows are gone, and a key that is not destroyed yet
-is in `doomed_keys`: what is listed there is destroyed at every start, before anybody is served, and every ten minutes.
+is listed in `keys_to_destroy`: all keys listed there are destroyed at every start, before any request is served, and
+every ten minutes.
 """
 
 from collections.abc import Sequence
@@ -21,13 +22,13 @@ from privateshare.platform.db.tables import (
     AccountRow,
     ApplicationRow,
     ArchiveRow,
+    BlobToDeleteRow,
     ConsentAccountRow,
     ConsentRow,
     ContractRow,
-    DoomedBlobRow,
-    DoomedKeyRow,
     FileRow,
     JourneyRow,
+    KeyToDestroyRow,
     LibraryPartnerRow,
     LibraryRow,
     PushedFileRow,
@@ -55,14 +56,14 @@ async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) 
     await platform.erasure_keys.require_store()
     storages = list(await db.scalars(select(StorageRow.id).where(StorageRow.library_id == library_id)))
     await revoke_after_commit(db, platform, library_id)
-    accounts = await db.scalars(select(AccountRow.id).where(AccountRow.library_id == library_id, AccountRow.has_key))
+    accounts = await db.scalars(select(AccountRow.id).where(AccountRow.library_id == library_id))
     await db.execute(delete(LibraryRow).where(LibraryRow.id == library_id))
-    _doom_keys(db, platform, [library_id, *accounts])
-    await _doom(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
+    _list_keys_to_destroy(db, platform, [library_id, *accounts])
+    await _delete_blobs_later(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
 
 
-def _doom_keys(db: AsyncSession, platform: Platform, names: Sequence[UUID]) -> None:
-    db.add_all(DoomedKeyRow(name=name) for name in names)
+def _list_keys_to_destroy(db: AsyncSession, platform: Platform, names: Sequence[UUID]) -> None:
+    db.add_all(KeyToDestroyRow(name=name) for name in names)
     after_commit(db, partial(_destroy_keys, platform, names))
 
 
@@ -74,14 +75,14 @@ async def _destroy_keys(platform: Platform, names: Sequence[UUID]) -> None:
         raise NotDestroyed(f"All data is deleted, but its key is not destroyed yet: {error.message}") from error
 
 
-async def destroy_doomed_keys(platform: Platform) -> None:
+async def destroy_listed_keys(platform: Platform) -> None:
     """Destroy the keys of all that was erased that are not known to be destroyed. Raises KeyStoreAway."""
     left = True
     while left:
         async with platform.database.transaction() as db:
-            names = list(await db.scalars(select(DoomedKeyRow.name).limit(BATCH).with_for_update()))
+            names = list(await db.scalars(select(KeyToDestroyRow.name).limit(BATCH).with_for_update()))
             await platform.erasure_keys.destroy(names)
-            await db.execute(delete(DoomedKeyRow).where(DoomedKeyRow.name.in_(names)))
+            await db.execute(delete(KeyToDestroyRow).where(KeyToDestroyRow.name.in_(names)))
         left = len(names) == BATCH
 
 
@@ -96,10 +97,9 @@ async def erase_account(db: AsyncSession, platform: Platform, account: AccountRo
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
     blobs += await _remove_archives(db, account)
     await revoke_after_commit(db, platform, account.library_id, account.id)
-    if account.has_key:
-        _doom_keys(db, platform, [account.id])
+    _list_keys_to_destroy(db, platform, [account.id])
     await db.delete(account)
-    await _doom(db, platform, blobs)
+    await _delete_blobs_later(db, platform, blobs)
 
 
 async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow) -> None:
@@ -112,7 +112,7 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow
     uploaded = delete(ArchiveRow).where(
         ArchiveRow.library_id == journey.library_id, ArchiveRow.journey_id == journey.id
     )
-    await _doom(db, platform, list(await db.scalars(uploaded.returning(ArchiveRow.blob))))
+    await _delete_blobs_later(db, platform, list(await db.scalars(uploaded.returning(ArchiveRow.blob))))
     of_account = (ArchiveRow.library_id == AccountRow.library_id, ArchiveRow.account_id == AccountRow.id)
     shared = (ConsentAccountRow.library_id == AccountRow.library_id, ConsentAccountRow.account_id == AccountRow.id)
     connected = select(AccountRow).where(
@@ -132,7 +132,7 @@ async def withdraw_access(db: AsyncSession, platform: Platform, account: Account
     account.sealed_credentials = None
     account.needs_login = True
     await db.flush()
-    await _doom(db, platform, blobs)
+    await _delete_blobs_later(db, platform, blobs)
 
 
 async def _remove_archives(db: AsyncSession, account: AccountRow) -> list[str]:
@@ -150,10 +150,10 @@ async def _hold_to_erase(db: AsyncSession, library_id: UUID) -> None:
     await hold_library(db, library_id, to_erase=True)
 
 
-async def _doom(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:
+async def _delete_blobs_later(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:
     if blobs:
-        doomed = [{"key": key} for key in blobs]  # as rows of one statement they could be too many
-        await db.execute(insert(DoomedBlobRow).on_conflict_do_nothing(), doomed)
+        to_delete = [{"key": key} for key in blobs]  # as rows of one statement they could be too many
+        await db.execute(insert(BlobToDeleteRow).on_conflict_do_nothing(), to_delete)
         await defer_sweep(db, platform.queue)
 
 
@@ -187,7 +187,7 @@ async def forget_user(
             LibraryPartnerRow.library_id == library_id, LibraryPartnerRow.partner_id == partner_id
         )
     )
-    await _doom(db, platform, blobs)
+    await _delete_blobs_later(db, platform, blobs)
 
 
 def _consents_with_partners(library_id: UUID) -> Select[ConsentRow, str]:

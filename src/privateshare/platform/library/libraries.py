@@ -45,12 +45,12 @@ class AccountGone(Exception):
 class OpenLibrary:
     """A library with its data key at hand, and the erasure keys of its accounts.
 
-    `account_keys` has None for an account from before accounts had keys; `lost_accounts` are those whose key is lost.
+    `lost_accounts` are those whose erasure key is lost.
     """
 
     id: UUID
     key: DataKey
-    account_keys: dict[UUID, bytes | None] = field(default_factory=dict, repr=False, compare=False)
+    account_keys: dict[UUID, bytes] = field(default_factory=dict, repr=False, compare=False)
     lost_accounts: frozenset[UUID] = frozenset()
 
     def account(self, account_id: UUID) -> "OpenAccount":
@@ -61,7 +61,7 @@ class OpenLibrary:
             erasure_key = self.account_keys[account_id]
         except KeyError as error:
             raise AccountGone from error
-        return OpenAccount(self, self.key if erasure_key is None else account_key(self.key, account_id, erasure_key))
+        return OpenAccount(self, account_key(self.key, account_id, erasure_key))
 
     def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
         """A small value sealed with the library's key, for one purpose and one owner within it."""
@@ -120,7 +120,7 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
 
     Raises LibraryGone if it was erased, KeyLost if its key is missing though it was not, KeyStoreAway.
     """
-    with_accounts = select(LibraryRow.wrapped_key, AccountRow.id, AccountRow.has_key).outerjoin(AccountRow)
+    with_accounts = select(LibraryRow.wrapped_key, AccountRow.id).outerjoin(AccountRow)
     rows = (await db.execute(with_accounts.where(LibraryRow.id == library_id))).all()
     if not rows:
         raise LibraryGone
@@ -132,10 +132,9 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
             raise LibraryGone from error
         _tell_lost(platform, str(error), library=str(library_id))
         raise KeyLost(LOST) from error
-    older = [id_ for _, id_, has_key in rows if has_key is False]
-    with_keys = [id_ for _, id_, has_key in rows if has_key]
-    accounts = dict.fromkeys(older) | await keys.read_all(with_keys)
-    lost = [id_ for id_ in with_keys if id_ not in accounts and await _is_there(platform, AccountRow.id == id_)]
+    account_ids = [id_ for _, id_ in rows if id_ is not None]
+    accounts = await keys.read_all(account_ids)
+    lost = [id_ for id_ in account_ids if id_ not in accounts and await _is_there(platform, AccountRow.id == id_)]
     for id_ in lost:
         _tell_lost(platform, "there is no key of the account", library=str(library_id), account=str(id_))
     return OpenLibrary(library_id, key, accounts, frozenset(lost))

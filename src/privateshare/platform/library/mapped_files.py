@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import check_ends, put_sealed, read_sealed
 from privateshare.platform.blobs.store import BlobStore
-from privateshare.platform.db.tables import AccountRow, DoomedBlobRow, FileRow
+from privateshare.platform.db.tables import AccountRow, BlobToDeleteRow, FileRow
 from privateshare.platform.library.encoding import array_texts, at_rest, fingerprint, json_array, plain
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
 from privateshare.platform.library.object_buffer import Slot
@@ -176,7 +176,7 @@ async def files_of_type(db: AsyncSession, account: AccountRow, object_type: int)
 async def record_files(
     db: AsyncSession, account: AccountRow, slot: Slot, schema: ObjectSchema, written: Sequence[WrittenFile]
 ) -> None:
-    """Makes written files the current ones; `updated_at` grows. What they replace is doomed."""
+    """Makes written files the current ones; `updated_at` grows. What they replace is listed for deletion."""
     current = {file.part: file for file in await slot_files(db, account, slot)}
     for new in written:
         file = current.get(new.part)
@@ -184,7 +184,7 @@ async def record_files(
             file = _new_file(account, slot, schema, new.part)
             db.add(file)
         else:
-            db.add(DoomedBlobRow(key=file.blob))
+            db.add(BlobToDeleteRow(key=file.blob))
         file.updated_at = max(int(time.time() * 1000), (file.updated_at or 0) + 1)
         file.object_count, file.blob, file.size = new.object_count, new.blob, new.size
         file.sealed_sha256, file.sealed_dates = new.sealed_sha256, new.sealed_dates

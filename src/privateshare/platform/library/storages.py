@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import ContractRow, DoomedBlobRow, StorageRow, StoredFileRow
+from privateshare.platform.db.tables import BlobToDeleteRow, ContractRow, StorageRow, StoredFileRow
 from privateshare.platform.jobs.queue import defer_sweep
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.runtime import Platform
@@ -70,13 +70,13 @@ async def find_file(db: AsyncSession, storage_id: str, path: StoragePath) -> Sto
 
 
 async def put_file(db: AsyncSession, storage_id: str, path: StoragePath, blob: str, size: int) -> UUID:
-    """Makes a stored blob the file at a path; what was there is doomed. The file's id."""
+    """Makes a stored blob the file at a path; what was there is listed for deletion. The file's id."""
     values = {"storage_id": storage_id, "key": path.key, "path": path.written, "blob": blob, "size": size}
     new = insert(StoredFileRow).values(id=uuid4(), **values).on_conflict_do_nothing().returning(StoredFileRow.id)
     while (added := await db.scalar(new)) is None:
         old = await db.get(StoredFileRow, (storage_id, path.key), with_for_update=True)
         if old is not None:  # else it was deleted between the two statements
-            db.add(DoomedBlobRow(key=old.blob))
+            db.add(BlobToDeleteRow(key=old.blob))
             old.path, old.blob, old.size = path.written, blob, size
             await db.flush()
             return old.id
@@ -92,8 +92,8 @@ async def delete_files(db: AsyncSession, platform: Platform, storage_id: str, pa
         .returning(StoredFileRow.blob)
         .cte("gone")
     )
-    doomed = insert(DoomedBlobRow).from_select(["key"], select(gone.c.blob)).cte("doomed")
-    removed = (await db.scalars(select(func.count()).select_from(gone).add_cte(doomed))).one()
+    to_delete = insert(BlobToDeleteRow).from_select(["key"], select(gone.c.blob)).cte("to_delete")
+    removed = (await db.scalars(select(func.count()).select_from(gone).add_cte(to_delete))).one()
     if removed:
         await defer_sweep(db, platform.queue)
     return removed

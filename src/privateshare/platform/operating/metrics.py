@@ -23,7 +23,7 @@ class DatabaseState:
     """What the database says at this moment. `jobs` has how many there are of each task and status."""
 
     jobs: Sequence[tuple[str, str, int]]
-    doomed_keys: int
+    keys_to_destroy: int
     is_clock_doubted: bool
 
 
@@ -54,8 +54,8 @@ class Metrics:
         self._lost_keys = Counter(
             "privateshare_lost_keys", "Calls that found the key of a library lost.", registry=self._registry
         )
-        self._doomed_keys = Gauge(
-            "privateshare_doomed_keys", "Keys of erased libraries, still to be destroyed.", registry=self._registry
+        self._keys_to_destroy = Gauge(
+            "privateshare_keys_to_destroy", "Keys of erased libraries, still to be destroyed.", registry=self._registry
         )
         self._clock_doubted = Gauge(
             "privateshare_clock_doubted",
@@ -85,7 +85,7 @@ class Metrics:
     def expose(self, state: DatabaseState) -> bytes:
         """Write all numbers in Prometheus' text format."""
         self._clock_doubted.set(state.is_clock_doubted)
-        self._doomed_keys.set(state.doomed_keys)
+        self._keys_to_destroy.set(state.keys_to_destroy)
         self._jobs.clear()
         for task, status, number in state.jobs:
             self._jobs.labels(task, status).set(number)

@@ -17,14 +17,14 @@ from privateshare.platform.blobs.incoming import LONGEST_ARRIVAL
 from privateshare.platform.db.tables import (
     AccountRow,
     ArchiveRow,
-    DoomedKeyRow,
     FileRow,
+    KeyToDestroyRow,
     LibraryRow,
     PushedFileRow,
     SigningKeyRow,
     StoredFileRow,
 )
-from privateshare.platform.library.erasure import destroy_doomed_keys
+from privateshare.platform.library.erasure import destroy_listed_keys
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import is_doubted
 
@@ -92,14 +92,14 @@ async def sweep_orphan_keys(platform: Platform, age: timedelta = AGE) -> int:
     found, end = 0, datetime.now(UTC) - age
     names = platform.erasure_keys.store.names_between(await _first_moment(platform), end)
     while page := await asyncio.to_thread(lambda: list(islice(names, PAGE))):
-        found += await _doom_orphan_keys(platform, page)
+        found += await _list_orphan_keys(platform, page)
     if found:
         log.warning("erasure keys that belong to nothing are destroyed", count=found)
-        await destroy_doomed_keys(platform)
+        await destroy_listed_keys(platform)
     return found
 
 
-async def _doom_orphan_keys(platform: Platform, names: Sequence[UUID]) -> int:
+async def _list_orphan_keys(platform: Platform, names: Sequence[UUID]) -> int:
     """Note for destruction those of these keys that no library and no account has, nor will have."""
     async with platform.database.transaction() as db:
         orphans = await _without_row(db, names)
@@ -110,7 +110,7 @@ async def _doom_orphan_keys(platform: Platform, names: Sequence[UUID]) -> int:
         await db.execute(text("LOCK TABLE libraries, accounts IN SHARE MODE"))
         orphans = await _without_row(db, orphans)
         if orphans:
-            await db.execute(insert(DoomedKeyRow).on_conflict_do_nothing(), [{"name": name} for name in orphans])
+            await db.execute(insert(KeyToDestroyRow).on_conflict_do_nothing(), [{"name": name} for name in orphans])
     return len(orphans)
 
 

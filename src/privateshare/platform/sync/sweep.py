@@ -1,4 +1,4 @@
-"""Taking out what is over: doomed keys and blobs, rows that have expired, jobs and syncs that ended."""
+"""Taking out what is over: keys and blobs that are listed for it, rows that have expired, jobs and syncs that ended."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from privateshare.platform.db.tables import (
     AuthorizationCodeRow,
-    DoomedBlobRow,
+    BlobToDeleteRow,
     JourneyRow,
     NonceRow,
     ReferenceRow,
@@ -20,7 +20,7 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.grants.tokens import ONE_REFRESH
 from privateshare.platform.keystore.store import KeyStoreAway
-from privateshare.platform.library.erasure import destroy_doomed_keys, undo_journey
+from privateshare.platform.library.erasure import destroy_listed_keys, undo_journey
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import LONGEST_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
@@ -42,7 +42,7 @@ async def sweep(platform: Platform, now: datetime | None = None) -> None:
         believed = await check_clock(db, moment)
     if believed:
         await _sweep_by_age(platform, moment)
-    await sweep_doomed(platform)
+    await delete_listed(platform)
 
 
 async def _sweep_by_age(platform: Platform, now: datetime) -> None:
@@ -59,10 +59,10 @@ async def _sweep_by_age(platform: Platform, now: datetime) -> None:
     )
 
 
-async def sweep_doomed(platform: Platform) -> None:
-    """Destroys every doomed key, and deletes every doomed blob."""
+async def delete_listed(platform: Platform) -> None:
+    """Destroy every listed key, and delete every listed blob."""
     try:
-        await destroy_doomed_keys(platform)
+        await destroy_listed_keys(platform)
     except KeyStoreAway as error:
         log.error("keys of erased libraries are not destroyed yet; this is tried again", reason=error.message)
     while await sweep_blobs(platform) == BATCH:
@@ -70,11 +70,11 @@ async def sweep_doomed(platform: Platform) -> None:
 
 
 async def sweep_blobs(platform: Platform) -> int:
-    """Deletes some doomed blobs; how many rows that took. A row goes after its blobs, so a crash loses none."""
+    """Delete some listed blobs, and return how many rows that took. A row goes after its blobs: a crash loses none."""
     async with platform.database.transaction() as db:
-        keys = list(await db.scalars(select(DoomedBlobRow.key).limit(BATCH).with_for_update(skip_locked=True)))
+        keys = list(await db.scalars(select(BlobToDeleteRow.key).limit(BATCH).with_for_update(skip_locked=True)))
         await asyncio.to_thread(_delete_blobs, platform, keys)
-        await db.execute(delete(DoomedBlobRow).where(DoomedBlobRow.key.in_(keys)))
+        await db.execute(delete(BlobToDeleteRow).where(BlobToDeleteRow.key.in_(keys)))
     return len(keys)
 
 

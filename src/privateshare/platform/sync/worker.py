@@ -17,7 +17,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
 from privateshare.platform.sync.retries import SyncTries
-from privateshare.platform.sync.sweep import sweep, sweep_doomed
+from privateshare.platform.sync.sweep import delete_listed, sweep
 
 SWEEP = "sweep"
 ORPHANS = "sweep_orphans"
@@ -59,7 +59,7 @@ def add_tasks(platform: Platform) -> SteadyDeferrer:
 
     @queue.task(name=SWEEP_BLOBS)
     async def _sweep_blobs() -> None:
-        await sweep_doomed(platform)
+        await delete_listed(platform)
 
     @queue.task(name=ORPHANS, queueing_lock=ORPHANS, lock=ORPHANS)
     async def _orphans(timestamp: int) -> None:

@@ -1,4 +1,4 @@
-"""First tables."""
+"""The first tables: those of version 0.1.0."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,15 @@ depends_on: Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """What this step changes."""
+    """Create every table."""
+    op.create_table(
+        "blobs_to_delete",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("blobs_to_delete_pkey")),
+    )
     op.create_table(
         "certificate_authorities",
         sa.Column("id", sa.String(), nullable=False),
@@ -25,12 +33,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("certificate_authorities_pkey")),
     )
     op.create_table(
-        "doomed_blobs",
-        sa.Column("key", sa.String(), nullable=False),
+        "clock_readings",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("doubted_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("doubted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("clock_readings_pkey")),
+    )
+    op.create_table(
+        "keys_to_destroy",
+        sa.Column("name", sa.Uuid(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
-        sa.PrimaryKeyConstraint("key", name=op.f("doomed_blobs_pkey")),
+        sa.PrimaryKeyConstraint("name", name=op.f("keys_to_destroy_pkey")),
     )
     op.create_table(
         "libraries",
@@ -88,7 +104,7 @@ def upgrade() -> None:
         sa.Column("sealed_details", sa.LargeBinary(), nullable=False),
         sa.Column("sealed_credentials", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_cursors", sa.LargeBinary(), nullable=True),
-        sa.Column("archive_blob", sa.String(), nullable=True),
+        sa.Column("sealed_collected", sa.LargeBinary(), nullable=True),
         sa.Column("needs_login", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -106,7 +122,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("accounts_public_id_key")),
         sa.UniqueConstraint("reference", name=op.f("accounts_reference_key")),
     )
-    op.create_index(op.f("accounts_archive_blob_idx"), "accounts", ["archive_blob"], unique=False)
     op.create_table(
         "applications",
         sa.Column("id", sa.String(), nullable=False),
@@ -135,7 +150,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("application_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("document", postgresql.JSONB(), nullable=False),
         sa.Column("public_key", sa.String(), nullable=False),
         sa.Column("redirect_uris", sa.ARRAY(sa.String()), nullable=False),
         sa.Column("once", sa.Boolean(), nullable=False),
@@ -165,7 +180,9 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.Column("blob", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("sealed_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_dates", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_origins", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
             ["library_id", "account_id"],
             ["accounts.library_id", "accounts.id"],
@@ -214,7 +231,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("contract_id", sa.String(), nullable=False),
-        sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("document", postgresql.JSONB(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -240,7 +257,7 @@ def upgrade() -> None:
         sa.Column("sealed_metadata", sa.LargeBinary(), nullable=False),
         sa.Column("blob", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("sealed_sha256", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("pushed_files_contract_id_fkey")),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("pushed_files_library_id_fkey"), ondelete="CASCADE"
@@ -289,6 +306,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("code_hash", name=op.f("authorization_codes_pkey")),
     )
+    op.create_index(op.f("authorization_codes_consent_id_idx"), "authorization_codes", ["consent_id"], unique=False)
     op.create_index(op.f("authorization_codes_expires_at_idx"), "authorization_codes", ["expires_at"], unique=False)
     op.create_table(
         "consent_accounts",
@@ -342,10 +360,12 @@ def upgrade() -> None:
         sa.Column("consent_id", sa.Uuid(), nullable=True),
         sa.Column("library_id", sa.Uuid(), nullable=True),
         sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("sealed_criteria", sa.LargeBinary(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.String(), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["consent_id"], ["consents.id"], name=op.f("sessions_consent_id_fkey"), ondelete="CASCADE"
@@ -407,14 +427,14 @@ def upgrade() -> None:
         sa.Column("library_id", sa.Uuid(), nullable=True),
         sa.Column("consent_id", sa.Uuid(), nullable=True),
         sa.Column("session_id", sa.Uuid(), nullable=True),
-        sa.Column("redirect_uri", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=True),
+        sa.Column("sealed_return", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_parameters", sa.LargeBinary(), nullable=True),
         sa.Column("challenge", sa.String(), nullable=True),
-        sa.Column("parameters", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("account_ids", sa.ARRAY(sa.String()), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("provisional", sa.Boolean(), nullable=False),
         sa.Column("sealed_outcome", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_sign_in", sa.LargeBinary(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -434,7 +454,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("browser_hash", name=op.f("journeys_browser_hash_key")),
         sa.UniqueConstraint("code_hash", name=op.f("journeys_code_hash_key")),
     )
+    op.create_index(op.f("journeys_consent_id_idx"), "journeys", ["consent_id"], unique=False)
     op.create_index(op.f("journeys_expires_at_idx"), "journeys", ["expires_at"], unique=False)
+    op.create_index(op.f("journeys_library_id_idx"), "journeys", ["library_id"], unique=False)
+    op.create_index(op.f("journeys_session_id_idx"), "journeys", ["session_id"], unique=False)
     op.create_table(
         "session_syncs",
         sa.Column("session_id", sa.Uuid(), nullable=False),
@@ -454,13 +477,47 @@ def upgrade() -> None:
     op.create_index(
         op.f("session_syncs_library_id_sync_id_idx"), "session_syncs", ["library_id", "sync_id"], unique=False
     )
+    op.create_table(
+        "archives",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("journey_id", sa.Uuid(), nullable=True),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=True),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_left_out", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["journey_id"], ["journeys.id"], name=op.f("archives_journey_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["library_id", "account_id"],
+            ["accounts.library_id", "accounts.id"],
+            name=op.f("archives_library_id_account_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("archives_pkey")),
+    )
+    op.create_index(op.f("archives_blob_idx"), "archives", ["blob"], unique=False)
+    op.create_index(op.f("archives_journey_id_idx"), "archives", ["journey_id"], unique=False)
+    op.create_index(op.f("archives_library_id_account_id_idx"), "archives", ["library_id", "account_id"], unique=False)
 
 
 def downgrade() -> None:
-    """How to take it back."""
+    """Drop every table."""
+    op.drop_index(op.f("archives_library_id_account_id_idx"), table_name="archives")
+    op.drop_index(op.f("archives_journey_id_idx"), table_name="archives")
+    op.drop_index(op.f("archives_blob_idx"), table_name="archives")
+    op.drop_table("archives")
     op.drop_index(op.f("session_syncs_library_id_sync_id_idx"), table_name="session_syncs")
     op.drop_table("session_syncs")
+    op.drop_index(op.f("journeys_session_id_idx"), table_name="journeys")
+    op.drop_index(op.f("journeys_library_id_idx"), table_name="journeys")
     op.drop_index(op.f("journeys_expires_at_idx"), table_name="journeys")
+    op.drop_index(op.f("journeys_consent_id_idx"), table_name="journeys")
     op.drop_table("journeys")
     op.drop_index(op.f("tokens_family_id_idx"), table_name="tokens")
     op.drop_index(op.f("tokens_expires_at_idx"), table_name="tokens")
@@ -478,6 +535,7 @@ def downgrade() -> None:
     op.drop_index(op.f("consent_accounts_library_id_account_id_idx"), table_name="consent_accounts")
     op.drop_table("consent_accounts")
     op.drop_index(op.f("authorization_codes_expires_at_idx"), table_name="authorization_codes")
+    op.drop_index(op.f("authorization_codes_consent_id_idx"), table_name="authorization_codes")
     op.drop_table("authorization_codes")
     op.drop_index(op.f("storages_library_id_idx"), table_name="storages")
     op.drop_table("storages")
@@ -497,12 +555,13 @@ def downgrade() -> None:
     op.drop_table("contracts")
     op.drop_table("library_partners")
     op.drop_table("applications")
-    op.drop_index(op.f("accounts_archive_blob_idx"), table_name="accounts")
     op.drop_table("accounts")
     op.drop_table("signing_keys")
     op.drop_table("partners")
     op.drop_index(op.f("nonces_expires_at_idx"), table_name="nonces")
     op.drop_table("nonces")
     op.drop_table("libraries")
-    op.drop_table("doomed_blobs")
+    op.drop_table("keys_to_destroy")
+    op.drop_table("clock_readings")
     op.drop_table("certificate_authorities")
+    op.drop_table("blobs_to_delete")
