@@ -10,13 +10,13 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
-from tests.flow.served import Served, serving
+from tests.flow.served import Served, serving_as_people_do
 
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A platform that serves while the tests run."""
-    with serving(tmp_path_factory.mktemp("platform") / "data") as running:
+    with serving_as_people_do(tmp_path_factory.mktemp("platform") / "data") as running:
         yield running
 
 

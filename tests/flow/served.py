@@ -1,4 +1,4 @@
-"""`privateshare serve` as a process of its own, started and stopped by a test."""
+"""`privateshare serve` in a process of its own, started and stopped by a test."""
 
 import os
 import re
@@ -11,9 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+from tests.flow.command_line import Command
 from tests.patience import GIVE_UP_SECONDS
 
+Process: TypeAlias = "Command | subprocess.Popen[str]"
 READY = re.compile(r"https?://[^\s]+(?=\s)")  # all of it: it may be read while it is written
 
 
@@ -23,28 +26,38 @@ class Served:
 
     origin: str
     data: Path
-    process: "subprocess.Popen[str]"
+    process: Process
     log: Path
 
 
 @contextmanager
-def serving(
-    data: Path, *, port: int = 0, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
-) -> Iterator[Served]:
-    """A platform on this data folder, in a process group of its own, stopped at the end; `before` starts it."""
+def serving(data: Path, *, port: int = 0, environment: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """Serve a platform on this data folder until the end of the block, in a process group of its own."""
     log = data.with_suffix(".log")
-    command = [*before, sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", str(port)]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
-    try:
+    log.write_text("")
+    with _until_stopped(Command(_words(data, port), log, log, {**os.environ, **(environment or {})})) as process:
         yield Served(_address(process, log), data, process, log)
+
+
+@contextmanager
+def serving_as_people_do(data: Path, before: Sequence[str] = ()) -> Iterator[Served]:
+    """Serve a platform by `python -m privateshare serve`, which `before` may start."""
+    log = data.with_suffix(".log")
+    command = [*before, sys.executable, "-m", "privateshare", *_words(data, port=0)]
+    with log.open("w") as output:
+        started = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)
+    with _until_stopped(started) as process:
+        yield Served(_address(process, log), data, process, log)
+
+
+def _words(data: Path, port: int) -> list[str]:
+    return ["serve", "--data", str(data), "--port", str(port)]
+
+
+@contextmanager
+def _until_stopped(process: Process) -> Iterator[Process]:
+    try:
+        yield process
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -57,7 +70,7 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def _address(process: "subprocess.Popen[str]", log: Path) -> str:
+def _address(process: Process, log: Path) -> str:
     give_up = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < give_up:
         if found := READY.search(log.read_text()):

@@ -19,7 +19,7 @@ from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import FolderInUse, running_platform
 from tests.flow.command_line import run_command
-from tests.flow.served import Served, serving
+from tests.flow.served import Served, serving, serving_as_people_do
 from tests.patience import GIVE_UP_SECONDS
 
 ROOT = os.geteuid() == 0
@@ -189,7 +189,7 @@ def test_ordinary_user(tmp_path: Path) -> None:
     tmp_path.parent.chmod(0o755)
     reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # it may be below /root
     before = ("setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", *reach_python)
-    with serving(tmp_path / "data", before=before) as served:
+    with serving_as_people_do(tmp_path / "data", before) as served:
         assert httpx2.get(f"{served.origin}/readyz").status_code == 200
         assert (served.data / "master.key").owner() == "daemon"
 
