@@ -179,6 +179,8 @@ R4_WITH_SOMETHING_OLDER: list[dict[str, Any]] = [
     {"resourceType": "Encounter", "status": "finished", "class": {"code": "AMB"}, "reason": [CODE]},
     {"resourceType": "MedicationStatement", "taken": "y"} | MEDICATION,
     {"resourceType": "DiagnosticReport", "status": "final", "code": CODE, "context": SUBJECT},
+    {"resourceType": "Condition", "clinicalStatus": None, "verificationStatus": None, "assertedDate": None},
+    {"resourceType": "Encounter", "class": None, "reason": None},
 ]
 
 

@@ -71,9 +71,9 @@ def is_r4(resource: JsonObject) -> bool:
     kind = resource["resourceType"]
     if kind in OTHER_TYPES:
         return False
-    if any(name in resource and not isinstance(resource[name], dict) for name in R4_OBJECTS.get(kind, ())):
+    if any(not isinstance(resource.get(name), dict | None) for name in R4_OBJECTS.get(kind, ())):
         return False
-    others = OTHER_MEMBERS.get(kind, frozenset()) & resource.keys()
+    others = {name for name in OTHER_MEMBERS.get(kind, ()) if resource.get(name) is not None}
     if any(NEGATIONS.get(name) == resource[name] for name in others):
         return False
     return not others or all(not resource.keys().isdisjoint(names) for names in R4_MEMBERS[kind])
