@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests dist image screenshots bench bench-read format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests sync-client dist image screenshots bench bench-read format setup lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,7 @@ check: $(READY) ## formatting, lint, types, imports, generated files, container 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/sync_client.py --check
 	$(BIN)/python scripts/llms.py --check
 	$(BIN)/python scripts/protocol_tests.py --check
 	$(BIN)/hadolint Dockerfile
@@ -55,6 +56,9 @@ llms: $(READY) ## write llms.txt and llms-full.txt anew from the documents
 
 protocol-tests: $(READY) ## write docs/protocol-tests.md anew: the sections of the protocol, and the tests of each
 	$(BIN)/python scripts/protocol_tests.py
+
+sync-client: $(READY) ## write the blocking client anew from the asyncio client
+	$(BIN)/python scripts/sync_client.py
 
 dist: $(READY) ## build wheel and sdist reproducibly in dist, check them, try them in empty environments
 	@scripts/dist

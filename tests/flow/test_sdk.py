@@ -276,13 +276,13 @@ def test_another_private_key_does_not_get_in(wire: Wire, consented: tuple[Sessio
     other = next(key(number) for number in range(5) if key(number) is not wire.key)
     with client_of(replace(wire, key=other)) as stranger, pytest.raises(ApiError, match="InvalidJWT"):
         stranger.read_accounts(token)
-    from privateshare.sdk.sinks import FileSink
+    from privateshare.sdk.files.file_receiver import FileReceiver
 
-    sink = FileSink(name, other)
+    receiver = FileReceiver(name, other)
     answer = wire.get(f"permission-access/query/{session.key}/{name}", access_token=token.access_token.value)
-    sink.begin(dict(answer.headers))
+    receiver.begin(dict(answer.headers))
     with pytest.raises(FileDecryptionError):
-        sink.write(answer.content)
+        receiver.write(answer.content)
 
 
 def test_scopes_and_sessions_are_checked_by_the_platform(wire: Wire, consented: tuple[Session, UserAccessToken]):

@@ -10,8 +10,8 @@ import pytest
 from privateshare import errors
 from privateshare.errors import ApiError, AuthorizationFailed, PrivateShareError
 from privateshare.protocol.messages import SessionState, Status
-from privateshare.sdk import results
-from privateshare.sdk.results import ReadIncomplete, ReadResult
+from privateshare.sdk.reading import results
+from privateshare.sdk.reading.results import ReadIncomplete, ReadResult
 
 KINDS = [
     kind

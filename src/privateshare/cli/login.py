@@ -13,7 +13,7 @@ import typer
 
 from privateshare.cli.operating import AsJson, show
 from privateshare.errors import AuthorizationFailed, ConfigurationError
-from privateshare.sdk.core import DEFAULT_BASE_URL
+from privateshare.sdk.defaults import DEFAULT_BASE_URL
 
 WAIT_SECONDS = 30 * 60  # as long as the link is good (protocol 4.6)
 PAGE = "<!doctype html><html lang=en><meta charset=utf-8><title>{0}</title><p>{0} You can close this page."

@@ -6,12 +6,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from privateshare import PrivateShare, User
 from privateshare.errors import ConfigurationError
-from privateshare.sdk.client import PrivateShare
-from privateshare.sdk.core import DEFAULT_BASE_URL
-from privateshare.sdk.private_file import PrivateFile
+from privateshare.sdk.defaults import DEFAULT_BASE_URL
+from privateshare.sdk.local_files.private_file import PrivateFile
 from privateshare.sdk.tokens import UserAccessToken
-from privateshare.sdk.users import User
 
 FILE_NAME = "profiles.json"
 DEFAULT = "default"

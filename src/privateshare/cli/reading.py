@@ -13,8 +13,8 @@ from privateshare.cli.progress import progress
 from privateshare.errors import ConfigurationError, printable
 
 if TYPE_CHECKING:
-    from privateshare.sdk.results import FileError
-    from privateshare.sdk.sinks import File
+    from privateshare.sdk.files.file import File
+    from privateshare.sdk.reading.results import FileError
 
 SOME_FAILED = 3  # exit code
 
@@ -71,8 +71,8 @@ def read(
 ) -> None:
     """Read everything that the person lends into a folder. Stopped and run again, it goes on where it was."""
     from privateshare.cli.profiles import signed_in
-    from privateshare.sdk.safe_files import TABLES_FOLDER, own_folder
-    from privateshare.sdk.tables import needs_data, tables
+    from privateshare.sdk.local_files.safe_files import TABLES_FOLDER, make_own_folder
+    from privateshare.sdk.tables.object_tables import needs_data, tables
 
     if format == "parquet":
         needs_data()
@@ -105,7 +105,7 @@ def read(
     }
     if format == "parquet":
         found = tables(into)
-        facts["tables"] = [str(path) for path in found.to_parquet(own_folder(into / TABLES_FOLDER))]
+        facts["tables"] = [str(path) for path in found.to_parquet(make_own_folder(into / TABLES_FOLDER))]
         facts["in_no_table"] = found.left_out
     show(facts, as_json)
     if result.errors:

@@ -10,7 +10,7 @@ from privateshare.cli.operating import AsJson, show, show_table
 from privateshare.cli.progress import CountedFile, progress
 
 if TYPE_CHECKING:
-    from privateshare.sdk.client import PrivateShare
+    from privateshare import PrivateShare
 
 storage_tree = typer.Typer(help="The application's own encrypted files.", no_args_is_help=True)
 
@@ -82,7 +82,7 @@ def storage_get(
 ) -> None:
     """Download a file and open it."""
     from privateshare.cli.profiles import load_profile, open_client
-    from privateshare.sdk.safe_files import portable_name
+    from privateshare.sdk.local_files.safe_files import portable_name
 
     name = path.rstrip("/").rsplit("/", 1)[-1]
     target = to / portable_name(name) if to.is_dir() else to

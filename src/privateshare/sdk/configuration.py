@@ -44,7 +44,7 @@ class Configuration:
         return {"authorization": f"Bearer {jwt.sign(self.signing_key, common)}"}
 
 
-def configured(
+def make_configuration(
     application_id: str,
     contract_id: str,
     private_key: str,
@@ -52,7 +52,7 @@ def configured(
     timeout: float,
     retries: int,
 ) -> Configuration:
-    """The configuration of these settings. Raises ConfigurationError naming what is wrong."""
+    """Make a configuration. Raise ConfigurationError that names the argument which is wrong."""
     if not application_id or "_" in application_id:
         raise ConfigurationError("application_id must be the id that the platform gave you")
     if not contract_id:

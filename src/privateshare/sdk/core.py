@@ -1,39 +1,34 @@
-"""What both clients hold, and do in the same way."""
-
-from __future__ import annotations
+"""What a client knows, and what flows and drivers share: configuration, the platform's keys, and newest tokens."""
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from privateshare.protocol.addresses import API_PATH, DEFAULT_ORIGIN
-from privateshare.sdk.tokens import TokenKeeper, UserAccessToken
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-if TYPE_CHECKING:
-    from privateshare.sdk.configuration import Configuration
-    from privateshare.sdk.flows.calls import Keys
-    from privateshare.sdk.stores import AsyncTokenStore, TokenStore
+from privateshare.sdk.configuration import Configuration, make_configuration
+from privateshare.sdk.token_stores import AsyncTokenStore, TokenStore
+from privateshare.sdk.tokens import NewestTokens, UserAccessToken
 
-TIMEOUT_SECONDS = 60.0  # more than a held answer takes (protocol 6.7)
-RETRIES = 2  # protocol 13
-PARALLEL = 16  # files that are read at once
-DEFAULT_BASE_URL = DEFAULT_ORIGIN + API_PATH
-
-OnToken = Callable[[UserAccessToken], object]
+PlatformKeys = dict[tuple[str, str], RSAPublicKey]
+"""The platform's signing keys, by the address of their key set (`jku`) and their id (`kid`). Protocol 3.3."""
 
 
 @dataclass(frozen=True)
 class Core:
-    """Configuration, known keys, newest tokens. Two clients may share one."""
+    """Configuration, known keys and newest tokens. Two clients may share one.
+
+    `unsaved` are the keys of users whose newest token could not be written to the store. `has_warned` is set once the
+    app was warned that nothing keeps its refreshed tokens.
+    """
 
     configuration: Configuration
-    on_access_token_change: OnToken | None
+    on_access_token_change: Callable[[UserAccessToken], object] | None = None
     token_store: TokenStore | AsyncTokenStore | None = None
-    keys: Keys = field(default_factory=dict)
-    tokens: TokenKeeper = field(default_factory=TokenKeeper)
-    unsaved: set[str] = field(default_factory=set)  # users whose newest tokens could not be written to the store
-    has_warned: threading.Event = field(default_factory=threading.Event)  # that new tokens are not kept
+    keys: PlatformKeys = field(default_factory=dict)
+    tokens: NewestTokens = field(default_factory=NewestTokens)
+    unsaved: set[str] = field(default_factory=set)
+    has_warned: threading.Event = field(default_factory=threading.Event)
 
 
 def make_core(
@@ -46,13 +41,10 @@ def make_core(
     storage_url: str | None,
     timeout: float,
     retries: int,
-    on_access_token_change: OnToken | None,
+    on_access_token_change: Callable[[UserAccessToken], object] | None,
     token_store: TokenStore | AsyncTokenStore | None,
 ) -> Core:
-    """A core from a client's arguments. Raises ConfigurationError."""
-    from privateshare.sdk import run  # noqa: F401 - what calls need comes with the client, not within its first call
-    from privateshare.sdk.configuration import configured
-
+    """Make the core of a client from its arguments. Raise ConfigurationError that names what is wrong."""
     addresses = {"base_url": base_url, "onboard_url": onboard_url, "storage_url": storage_url}
-    configuration = configured(application_id, contract_id, private_key, addresses, timeout, retries)
+    configuration = make_configuration(application_id, contract_id, private_key, addresses, timeout, retries)
     return Core(configuration, on_access_token_change, token_store)

@@ -105,7 +105,7 @@ NOT_KEPT = (
 )
 
 
-class TokenKeeper:
+class NewestTokens:
     """Knows the newest token of the grants that this client used, and lets one caller at a time refresh it."""
 
     def __init__(self) -> None:

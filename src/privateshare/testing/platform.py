@@ -8,13 +8,12 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from privateshare import AsyncPrivateShare, PrivateShare
 from privateshare.errors import ApiError
 from privateshare.protocol import jwt
 from privateshare.protocol.addresses import API_PATH
 from privateshare.protocol.catalogue import ServiceType, catalogue, object_type_of
 from privateshare.protocol.object_time import DIGIME, FHIR
-from privateshare.sdk.aclient import AsyncPrivateShare
-from privateshare.sdk.client import PrivateShare
 from privateshare.testing.serving import handler
 from privateshare.testing.state import APPLICATION, CONSENTED, CONTRACT, Journey, LentFile, Pushed, State, account
 

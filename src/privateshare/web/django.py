@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
+from privateshare import PrivateShare
 from privateshare.errors import AuthorizationFailed, PrivateShareError, UnexpectedReturn
-from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.consent import PageOptions
 from privateshare.web.exchanges import Exchange, Exchanges
 from privateshare.web.keeping import (

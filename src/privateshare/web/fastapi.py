@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from privateshare import AsyncPrivateShare
 from privateshare.errors import AuthorizationFailed, PrivateShareError, UnexpectedReturn
-from privateshare.sdk.aclient import AsyncPrivateShare
+from privateshare.sdk.concurrency.on_asyncio import finished
 from privateshare.sdk.consent import PageOptions
-from privateshare.sdk.workers import finished
 from privateshare.web.exchanges import Exchange, Exchanges
 from privateshare.web.keeping import (
     ALREADY_SHARED,

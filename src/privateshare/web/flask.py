@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 
+from privateshare import PrivateShare
 from privateshare.errors import AuthorizationFailed, PrivateShareError, UnexpectedReturn
-from privateshare.sdk.client import PrivateShare
 from privateshare.sdk.consent import PageOptions
 from privateshare.web.exchanges import Exchange, Exchanges
 from privateshare.web.keeping import (

@@ -23,10 +23,9 @@ def test_needs_nothing_that_only_posix_has() -> None:
     code = f"""
 import importlib, pkgutil, sys
 sys.modules.update(dict.fromkeys({ABSENT!r}.split()))
-import privateshare.sdk, privateshare.sdk.flows
-for package in (privateshare.sdk, privateshare.sdk.flows):
-    for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        importlib.import_module(found.name)
+import privateshare.sdk
+for found in pkgutil.walk_packages(privateshare.sdk.__path__, "privateshare.sdk."):
+    importlib.import_module(found.name)
 for name in {MODULES!r}.split():
     importlib.import_module(name)
 """

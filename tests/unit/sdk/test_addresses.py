@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from privateshare import ConfigurationError, InvalidAnswer, NotFound, PageOptions, PrivateShare
 from privateshare.protocol import jwt
-from privateshare.sdk.configuration import Configuration, configured
-from privateshare.sdk.flow import Request, Response
-from privateshare.sdk.flows.calls import signed_claims
+from privateshare.sdk.configuration import Configuration, make_configuration
+from privateshare.sdk.core import Core
+from privateshare.sdk.flows.signed_calls import signed_claims
+from privateshare.sdk.http.requests import Request, Response
 from privateshare.testing import InMemoryPlatform
 
 KEY = generate_private_key(65537, 2048)
@@ -23,7 +24,7 @@ REDIRECT_URI = "http://127.0.0.1/return"
 def configuration(base_url: str, **addresses: str) -> Configuration:
     """What a client makes of its addresses."""
     given = {"base_url": base_url, "onboard_url": None, "storage_url": None} | addresses
-    return configured("app", "contract", PEM, given, timeout=1, retries=0)
+    return make_configuration("app", "contract", PEM, given, timeout=1, retries=0)
 
 
 @pytest.mark.parametrize("slash", ["", "/", "//"])
@@ -73,7 +74,7 @@ def test_an_address_that_cannot_be_used_is_refused(address: str):
 
 def answered_by(configuration: Configuration, jku: str) -> list[str]:
     """Stand in for the network: the addresses that are asked until an answer with this `jku` is believed."""
-    flow = signed_claims(configuration, {}, {"token": jwt.sign(KEY, {"told": 1}, kid="one", jku=jku)})
+    flow = signed_claims(Core(configuration), {"token": jwt.sign(KEY, {"told": 1}, kid="one", jku=jku)})
     keys = json.dumps({"keys": [jwt.key_set_entry(KEY.public_key(), "one")]}).encode()
     asked = []
     try:
@@ -107,7 +108,7 @@ def test_keys_are_fetched_from_the_platforms_own_origin(api: str, jku: str, is_o
     if is_own:
         assert answered_by(configuration(api), jku) == [jku]
     else:
-        with pytest.raises(InvalidAnswer, match="not of the platform"):
+        with pytest.raises(InvalidAnswer, match="not the platform"):
             answered_by(configuration(api), jku)
 
 

@@ -10,8 +10,9 @@ import httpcore2
 import pytest
 
 from privateshare import InvalidAnswer
-from privateshare.sdk.connections import _Backend
-from privateshare.sdk.deadlines import MAX_HEADER_BYTES, Abandoned, Deadline, keeping
+from privateshare.sdk.concurrency import Abandoned
+from privateshare.sdk.http._sync.connections import DeadlineBackend
+from privateshare.sdk.http.deadlines import MAX_HEADER_BYTES, Deadline, use_deadline
 
 
 def test_bytes_of_a_body_refill_what_waiting_took():
@@ -66,7 +67,7 @@ def connected(serve: Callable[[socket.socket], None]) -> Iterator[httpcore2.Netw
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
-        stream = _Backend(httpcore2.SyncBackend()).connect_tcp("127.0.0.1", listening.getsockname()[1])
+        stream = DeadlineBackend(httpcore2.SyncBackend()).connect_tcp("127.0.0.1", listening.getsockname()[1])
         try:
             yield stream
         finally:
@@ -78,7 +79,7 @@ def test_time_between_reads_is_the_apps_own():
     """Only waiting counts."""
     deadline = Deadline(0.5)
     deadline.has_headers = True
-    with connected(lambda other: other.sendall(b"x" * 10)) as stream, keeping(deadline):
+    with connected(lambda other: other.sendall(b"x" * 10)) as stream, use_deadline(deadline):
         for _ in range(3):
             time.sleep(0.5)
             assert stream.read(3, 10) == b"xxx"
@@ -91,7 +92,7 @@ def test_a_connection_that_sends_nothing_is_given_up():
     with connected(lambda _: silent.wait(30) and None) as stream:
         for deadline, timeout in ((Deadline(30), 0.1), (Deadline(0.1), 30.0)):
             began = time.monotonic()
-            with keeping(deadline), pytest.raises(httpcore2.ReadTimeout):
+            with use_deadline(deadline), pytest.raises(httpcore2.ReadTimeout):
                 stream.read(1, timeout)
             assert time.monotonic() - began < 10
         silent.set()
@@ -100,7 +101,7 @@ def test_a_connection_that_sends_nothing_is_given_up():
 def test_a_read_that_nobody_wants_ends_soon():
     """Whatever its limits."""
     abandoned, silent = threading.Event(), threading.Event()
-    with connected(lambda _: silent.wait(30) and None) as stream, keeping(Deadline(60, abandoned)):
+    with connected(lambda _: silent.wait(30) and None) as stream, use_deadline(Deadline(60, abandoned)):
         threading.Timer(0.2, abandoned.set).start()
         began = time.monotonic()
         with pytest.raises(Abandoned):
@@ -112,7 +113,7 @@ def test_a_read_that_nobody_wants_ends_soon():
 def test_who_takes_nothing_is_sent_no_more():
     """An upload has a deadline too."""
     full = threading.Event()
-    with connected(lambda _: full.wait(30) and None) as stream, keeping(Deadline(0.2)):
+    with connected(lambda _: full.wait(30) and None) as stream, use_deadline(Deadline(0.2)):
         with pytest.raises(httpcore2.WriteTimeout):
             stream.write(bytes(1 << 26), 30)
         full.set()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privateshare.errors import FileIntegrityError
-from privateshare.sdk.decompression import PIECE_BYTES, decompressor
+from privateshare.sdk.http.decompression import PIECE_BYTES, decompressor
 
 PACK = {
     "gzip": lambda data: gzip.compress(data, mtime=0),

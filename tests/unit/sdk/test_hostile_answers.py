@@ -6,6 +6,7 @@ The flows are driven here without a network; what travels on one is in test_host
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -21,17 +22,20 @@ from joserfc.jwk import RSAKey
 from privateshare import File, FileMetadata, PrivateShareError, SourceQuery, UserAccessToken, tables
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
-from privateshare.sdk import flows
-from privateshare.sdk.configuration import configured
-from privateshare.sdk.flow import Flow, Request, Response, Sleep
+from privateshare.sdk.configuration import make_configuration
+from privateshare.sdk.core import Core
+from privateshare.sdk.flow import Flow, Sleep
+from privateshare.sdk.flows import accounts, catalogue_queries, contracts, oauth, pages, sessions, storage
+from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.tokens import Token
 
 KEY = generate_private_key(65537, 2048)
 API = "https://share.example/v1.7/"
 ADDRESSES = {"base_url": API, "onboard_url": None, "storage_url": None}
-CONFIGURATION = configured("app", "contract", jwt.private_pem(KEY), ADDRESSES, timeout=1, retries=0)
+CORE = Core(make_configuration("app", "contract", jwt.private_pem(KEY), ADDRESSES, timeout=1, retries=0))
 TOKEN = UserAccessToken(Token("access-secret", 4e9), Token("refresh-secret", 4e9), "person", "consent")
 KEYS = {(f"{API}jwks/oauth", "one"): KEY.public_key()}
+KNOWING_KEYS = replace(CORE, keys=KEYS)
 SESSION = {"key": "session-key", "expiry": 4_000_000_000_000}
 
 Make = Callable[[], Flow[Any]]
@@ -83,49 +87,49 @@ CONTRACT = {
 STORED = {"id": "1", "name": "x", "originalName": "X", "originalPath": "/apps/app/", "path": "/apps/app/"}
 
 CALLS: dict[str, tuple[Make, Any]] = {
-    "accounts": (partial(flows.accounts.read_accounts, CONFIGURATION, TOKEN), [ACCOUNT]),
-    "list": (partial(flows.reading.read_file_list, CONFIGURATION, TOKEN, "s"), LIST),
-    "list of a run": (partial(flows.reading.wait_for_list, CONFIGURATION, TOKEN, "s"), LIST),
-    "session": (partial(flows.reading.read_session, CONFIGURATION, TOKEN, None), {"session": SESSION}),
+    "accounts": (partial(accounts.read_accounts, CORE, TOKEN), [ACCOUNT]),
+    "list": (partial(sessions.read_file_list, CORE, TOKEN, "s"), LIST),
+    "list of a run": (partial(sessions.wait_for_list, CORE, TOKEN, "s"), LIST),
+    "session": (partial(sessions.read_session, CORE, TOKEN, None), {"session": SESSION}),
     "sources": (
-        partial(flows.discovery.query_sources, CONFIGURATION, SourceQuery(), 1, 0, None),
+        partial(catalogue_queries.query_sources, CORE, SourceQuery(), 1, 0, None),
         {"data": [SOURCE], "limit": 1, "offset": 0, "total": 1},
     ),
     "countries": (
-        partial(flows.discovery.query_countries, CONFIGURATION, None),
+        partial(catalogue_queries.query_countries, CORE, None),
         {"data": [{"id": 1, "code": "nl", "name": "Netherlands"}]},
     ),
     "samples": (
-        partial(flows.discovery.sample_data_sets, CONFIGURATION, 16),
+        partial(catalogue_queries.sample_data_sets, CORE, 16),
         {"default": {"name": "Default", "description": "x"}},
     ),
-    "contract": (partial(flows.discovery.contract_details, CONFIGURATION), CONTRACT),
-    "storage": (partial(flows.storage.user_storage, CONFIGURATION, TOKEN), {"id": "1", "kid": "k"}),
+    "contract": (partial(contracts.contract_details, CORE), CONTRACT),
+    "storage": (partial(storage.user_storage, CORE, TOKEN), {"id": "1", "kid": "k"}),
     "stored files": (
-        partial(flows.storage.list_files, CONFIGURATION, "1", "/", recursive=True),
+        partial(storage.list_files, CORE, "1", "/", recursive=True),
         {"files": [STORED], "total": 1},
     ),
-    "reference": (partial(flows.pages.reference, CONFIGURATION, "cloudId", "1"), {"id": "1"}),
+    "reference": (partial(pages.reference, CORE, "cloudId", "1"), {"id": "1"}),
     "revoke": (
-        partial(flows.pages.revoke_account_permission, CONFIGURATION, TOKEN, "a", "https://app/"),
+        partial(pages.revoke_account_permission, CORE, TOKEN, "a", "https://app/"),
         {"location": "https://x/"},
     ),
-    "key set": (partial(flows.oauth.exchange_code, CONFIGURATION, {}, "code", "verifier"), {"keys": []}),
+    "key set": (partial(oauth.exchange_code, replace(CORE, keys={}), "code", "verifier"), {"keys": []}),
 }
-REPORT = partial(flows.discovery.portability_report, CONFIGURATION, TOKEN, "spotify", "xml", None, None)
+REPORT = partial(contracts.portability_report, CORE, TOKEN, "spotify", "xml", None, None)
 CALLS["report"] = REPORT, "text"
 PAIR = {"value": "new-secret", "expires_on": 4_000_000_000}
 CLAIMS: dict[str, tuple[Make, Any]] = {
     "tokens": (
-        partial(flows.oauth.exchange_code, CONFIGURATION, KEYS, "code", "verifier"),
+        partial(oauth.exchange_code, KNOWING_KEYS, "code", "verifier"),
         {"access_token": PAIR, "refresh_token": PAIR, "sub": "p", "identifier": {"id": "p"}, "consentid": "c"},
     ),
     "authorize": (
-        partial(flows.oauth.authorize, CONFIGURATION, KEYS, "https://app/", None, None, None, None),
+        partial(oauth.authorize, KNOWING_KEYS, "https://app/", None, None, None, None),
         {"preauthorization_code": "code"},
     ),
     "onboard": (
-        partial(flows.pages.onboard, CONFIGURATION, KEYS, TOKEN, "https://app/", None, None, None),
+        partial(pages.onboard, KNOWING_KEYS, TOKEN, "https://app/", None, None, None),
         {"reference_code": "code"},
     ),
 }
@@ -315,7 +319,7 @@ def test_a_key_set_that_holds_no_keys_is_an_error(pem: object, kid: object):
     token = jwt.sign(KEY, {"access_token": PAIR}, kid="two", jku=f"{API}jwks/oauth")
     body = json.dumps({"token": token, "keys": [entry]}).encode()
     keys = dict(KEYS)
-    make = partial(flows.oauth.exchange_code, CONFIGURATION, keys, "code", "verifier")
+    make = partial(oauth.exchange_code, replace(CORE, keys=keys), "code", "verifier")
     with pytest.raises(PrivateShareError):
         outcome(make(), lambda _: Response(200, {}, body))
 
@@ -353,13 +357,13 @@ def test_any_metadata_is_a_file_or_an_error(changes: dict[str, Any], date: str |
     headers = {"x-metadata": encode_metadata(header), **({"last-modified": date} if date is not None else {})}
 
     def answer(request: Request) -> Response:
-        assert request.sink is not None
-        request.sink.begin(headers)
-        request.sink.write(sealed)
-        request.sink.finish()
+        assert request.receiver is not None
+        request.receiver.begin(headers)
+        request.receiver.write(sealed)
+        request.receiver.finish()
         return Response(200, headers)
 
-    check(partial(flows.reading.read_file, CONFIGURATION, TOKEN, "session", "name", None), answer)
+    check(partial(sessions.read_file, CORE, TOKEN, "session", "name", None), answer)
 
 
 VALUES = st.recursive(

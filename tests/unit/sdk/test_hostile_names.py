@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from privateshare import ConfigurationError, File, FileMetadata, PrivateShare, UserAccessToken, tables
 from privateshare.cli.commands import tree
-from privateshare.sdk.manifest import NAME
+from privateshare.sdk.reading.manifest import NAME
 from privateshare.testing import InMemoryPlatform
 
 NAMES = [

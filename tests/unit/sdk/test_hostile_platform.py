@@ -34,8 +34,8 @@ from privateshare import (
 )
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
-from privateshare.sdk.manifest import NAME
-from privateshare.sdk.safe_files import safe_name
+from privateshare.sdk.local_files.safe_files import safe_name
+from privateshare.sdk.reading.manifest import NAME
 from privateshare.sdk.tokens import Token
 from tests.unit.sdk.hostile import Behaviour, Exchange, gzip_bomb, hostile_platform
 
@@ -350,7 +350,7 @@ def test_what_was_made_to_grow_is_told_as_such(hostile: Hostile, tmp_path: Path)
     hostile.app.read_file("session", "file", TOKEN, to=tmp_path / "file")
     assert (tmp_path / "file").stat().st_size == len(ZEROS)
     hostile.behaviour = FILES["a bomb of brotli that says 4 GB"]
-    with pytest.raises(ConfigurationError, match="too much to keep in memory"):
+    with pytest.raises(ConfigurationError, match="too much for the memory"):
         CALLS["file"](hostile.app)
     with pytest.raises(FileIntegrityError, match="instead of"):
         hostile.app.read_file("session", "file", TOKEN, to=tmp_path / "other")
@@ -412,7 +412,7 @@ def test_closing_does_not_wait_for_a_platform_that_keeps_silent():
     ("behaviour", "kind", "words"),
     [
         ("a bomb of gzip", InvalidAnswer, "larger than 16384 KB"),
-        ("gzip in gzip", InvalidAnswer, "did not ask for"),
+        ("gzip in gzip", InvalidAnswer, "did not request"),
         ("headers byte by byte", NetworkError, "too slowly"),
         ("nothing at all", NetworkError, "sends nothing"),
         ("redirects without end", InvalidAnswer, "redirect"),

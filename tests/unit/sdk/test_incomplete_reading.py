@@ -261,7 +261,7 @@ def test_a_session_that_was_declined_is_told(code: str, cause: type[Exception]):
 @pytest.mark.parametrize("milliseconds", [True, False])
 def test_nobody_waits_longer_than_the_session_lasts(milliseconds: bool, monkeypatch: pytest.MonkeyPatch):
     """Whatever the platform says after that."""
-    monkeypatch.setattr("privateshare.sdk.run.POLL_SECONDS", 0.2)
+    monkeypatch.setattr("privateshare.sdk.reading.list_poller.POLL_SECONDS", 0.2)
     expiry = int((time.time() + 1) * (1000 if milliseconds else 1))
     with scripted(Scripted(lambda _: PENDING, hold=0.2)) as platform, client_of(platform) as app:
         began = time.monotonic()

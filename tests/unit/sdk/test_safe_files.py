@@ -10,7 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from privateshare import ConfigurationError
-from privateshare.sdk.safe_files import aside_path, open_own_file, own_folder, portable_name, safe_name, written_aside
+from privateshare.sdk.local_files.safe_files import (
+    make_own_folder,
+    open_own_file,
+    partial_path,
+    portable_name,
+    replaced_file,
+    safe_name,
+)
 
 KEPT = [
     "18_5_19_1_406_D202601_1.json",
@@ -107,18 +114,18 @@ def test_a_name_that_stands_alone_is_changed_if_it_must(name: str):
     assert portable_name(name) != name
 
 
-def test_what_is_written_aside_replaces_a_link_and_is_whole(tmp_path: Path):
+def test_what_is_replaced_file_replaces_a_link_and_is_whole(tmp_path: Path):
     """What the link leads to stays as it was; and nothing is left of what was not finished."""
     outside = tmp_path / "outside"
     outside.write_text("theirs")
     target = tmp_path / "folder" / "x.parquet"
     target.parent.mkdir()
     target.symlink_to(outside)
-    with written_aside(target) as file:
+    with replaced_file(target) as file:
         file.write(b"ours")
     assert (target.read_text(), outside.read_text()) == ("ours", "theirs")
     assert not target.is_symlink()
-    with pytest.raises(TypeError), written_aside(target) as file:
+    with pytest.raises(TypeError), replaced_file(target) as file:
         file.write("half")  # type: ignore[arg-type]
     assert target.read_text() == "ours"
     assert list(target.parent.iterdir()) == [target]
@@ -127,8 +134,8 @@ def test_what_is_written_aside_replaces_a_link_and_is_whole(tmp_path: Path):
 def test_an_aside_name_is_short_whatever_the_files_is(tmp_path: Path):
     """A file may have as long a name as the system takes."""
     target = tmp_path / ("x" * 255)
-    aside_path(target).write_bytes(b"")
-    with written_aside(target) as file:
+    partial_path(target).write_bytes(b"")
+    with replaced_file(target) as file:
         file.write(b"x")
     assert target.read_bytes() == b"x"
 
@@ -169,10 +176,10 @@ def test_our_own_file_is_read_and_appended_to(tmp_path: Path):
         assert file.read() == "one\ntwo\n"
 
 
-def test_a_link_in_the_place_of_our_own_folder_is_not_followed(tmp_path: Path):
+def test_a_link_in_the_place_of_our_make_own_folder_is_not_followed(tmp_path: Path):
     """What it leads to stays empty."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "parquet").symlink_to(tmp_path / "outside")
     with pytest.raises(ConfigurationError, match="symbolic link"):
-        own_folder(tmp_path / "parquet")
-    assert own_folder(tmp_path / "new" / "parquet").is_dir()
+        make_own_folder(tmp_path / "parquet")
+    assert make_own_folder(tmp_path / "new" / "parquet").is_dir()

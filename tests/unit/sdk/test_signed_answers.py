@@ -8,16 +8,17 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from privateshare.errors import InvalidAnswer
 from privateshare.protocol import jwt
-from privateshare.sdk.configuration import configured
-from privateshare.sdk.flow import Request, Response
-from privateshare.sdk.flows.calls import Keys, signed_claims
+from privateshare.sdk.configuration import make_configuration
+from privateshare.sdk.core import Core, PlatformKeys
+from privateshare.sdk.flows.signed_calls import signed_claims
+from privateshare.sdk.http.requests import Request, Response
 
 pytestmark = pytest.mark.protocol("3.3")
 
 KEY = generate_private_key(65537, 2048)
 OTHER = generate_private_key(65537, 2048)
 API = "https://share.example/v1.7/"
-CONFIGURATION = configured(
+CONFIGURATION = make_configuration(
     "app",
     "contract",
     jwt.private_pem(KEY),
@@ -32,9 +33,9 @@ def answer(key: RSAPrivateKey = KEY, kid: str = "one", jku: str = f"{API}jwks/oa
     return {"token": jwt.sign(key, {"told": 1}, kid=kid, jku=jku)}
 
 
-def checked(sent: dict[str, Any], keys: Keys, listed: dict[str, RSAPrivateKey]) -> tuple[dict[str, Any], int]:
+def checked(sent: dict[str, Any], keys: PlatformKeys, listed: dict[str, RSAPrivateKey]) -> tuple[dict[str, Any], int]:
     """The claims, and how often the key set was asked for: the test stands in for the network."""
-    flow = signed_claims(CONFIGURATION, keys, sent)
+    flow = signed_claims(Core(CONFIGURATION, keys=keys), sent)
     asked = 0
     body = {"keys": [jwt.key_set_entry(key.public_key(), kid) for kid, key in listed.items()]}
     try:
@@ -49,14 +50,14 @@ def checked(sent: dict[str, Any], keys: Keys, listed: dict[str, RSAPrivateKey]) 
 
 def test_a_good_answer_is_checked_and_its_keys_are_kept():
     """Protocol 3.3: the key set is asked for once, by its address."""
-    keys: Keys = {}
+    keys: PlatformKeys = {}
     assert checked(answer(), keys, {"one": KEY}) == ({"told": 1}, 1)
     assert checked(answer(), keys, {}) == ({"told": 1}, 0)
 
 
 def test_an_unknown_key_is_looked_for_once_more():
     """Protocol 3.3: after a rotation the new key is found; one that is not listed is refused after one look."""
-    keys: Keys = {}
+    keys: PlatformKeys = {}
     checked(answer(), keys, {"one": KEY})
     assert checked(answer(OTHER, "two"), keys, {"one": KEY, "two": OTHER}) == ({"told": 1}, 1)
     with pytest.raises(InvalidAnswer, match="list"):
@@ -66,7 +67,7 @@ def test_an_unknown_key_is_looked_for_once_more():
 def test_keys_of_another_origin_are_refused_unseen():
     """Protocol 3.3: whoever can write an answer could name keys of their own."""
     for jku in ("https://evil.example/jwks", "http://share.example/v1.7/jwks/oauth", "https://share.example:444/x"):
-        with pytest.raises(InvalidAnswer, match="not of the platform"):
+        with pytest.raises(InvalidAnswer, match="not the platform"):
             checked(answer(jku=jku), {}, {"one": KEY})
 
 

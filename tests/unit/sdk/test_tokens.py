@@ -19,7 +19,7 @@ from privateshare import (
     UserAccessToken,
 )
 from privateshare.sdk import tokens
-from privateshare.sdk.tokens import Token, TokenKeeper
+from privateshare.sdk.tokens import NewestTokens, Token
 
 TOKEN = UserAccessToken(Token("access-secret", 2e9), Token("refresh-secret", 3e9), "person", "consent")
 
@@ -110,9 +110,9 @@ def test_a_file_of_something_else_is_neither_read_nor_replaced(tmp_path: Path, c
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
     """ConfigurationError with the reason."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="cannot write"):
+    with pytest.raises(ConfigurationError, match="Cannot write"):
         FileTokenStore(tmp_path / "file" / "tokens.json").put("ann", TOKEN)
-    with pytest.raises(ConfigurationError, match="cannot read"):
+    with pytest.raises(ConfigurationError, match="Cannot read"):
         FileTokenStore(tmp_path).get("ann")
 
 
@@ -151,7 +151,7 @@ def test_a_process_that_is_killed_leaves_the_file_whole(tmp_path: Path):
 
 def test_one_of_many_refreshes_and_all_get_what_it_got():
     """Those who ask while it runs, and those who come later with the old one."""
-    keeper = TokenKeeper()
+    keeper = NewestTokens()
     future, ours = keeper.begin(TOKEN)
     others = [keeper.begin(TOKEN) for _ in range(5)]
     assert (ours, [mine for _, mine in others]) == (True, [False] * 5)
@@ -168,7 +168,7 @@ def test_one_of_many_refreshes_and_all_get_what_it_got():
 
 def test_the_newest_token_is_found_from_any_that_came_before():
     """However often it was refreshed since; also where the refresh token stays the same."""
-    keeper, token = TokenKeeper(), TOKEN
+    keeper, token = NewestTokens(), TOKEN
     for number in range(5):
         keeper.begin(token)
         keeper.end(token, renewed(token, str(number)))
@@ -183,7 +183,7 @@ def test_the_newest_token_is_found_from_any_that_came_before():
 
 def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again():
     """Nobody waits for ever."""
-    keeper = TokenKeeper()
+    keeper = NewestTokens()
     keeper.begin(TOKEN)
     other, _ = keeper.begin(TOKEN)
     keeper.end(TOKEN, ConfigurationError("no"))
@@ -195,7 +195,7 @@ def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again():
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
     """Successors that are asked for stay, those of long ago go."""
     monkeypatch.setattr(tokens, "REMEMBERED", 10)
-    keeper = TokenKeeper()
+    keeper = NewestTokens()
     keeper.begin(TOKEN)
     keeper.end(TOKEN, renewed(TOKEN, "new"))
     for number in range(50):

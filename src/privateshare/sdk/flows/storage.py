@@ -1,4 +1,4 @@
-"""Storage: an application's own files, encrypted here and opened here. Protocol 11."""
+"""Flows for storage: an application's own files, which the SDK encrypts and decrypts. Protocol 11."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -8,38 +8,40 @@ from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from privateshare.errors import InvalidAnswer
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import EnvelopeWriter, encrypt_stream
 from privateshare.protocol.messages import Storage, StorageFile, StorageListing
-from privateshare.sdk.configuration import Configuration
-from privateshare.sdk.flow import Flow, Request, Response, sent
-from privateshare.sdk.flows.calls import as_user, called, parsed, read_as, text_of, told
-from privateshare.sdk.sinks import File, FileSink, OnProgress
+from privateshare.sdk.concurrency.on_asyncio import run_work
+from privateshare.sdk.core import Core
+from privateshare.sdk.files.file import File
+from privateshare.sdk.files.file_receiver import FileReceiver, OnProgress
+from privateshare.sdk.flow import Flow, send
+from privateshare.sdk.flows.signed_calls import call_api, call_as_user
+from privateshare.sdk.http.requests import Request, Response
+from privateshare.sdk.http.responses import json_object, json_value, read_as, text_of
 from privateshare.sdk.tokens import Holder
 from privateshare.sdk.uploads import AsyncContent, Pieces, pieces_of
-from privateshare.sdk.workers import on_worker
 
-TOKEN_SECONDS = 60  # protocol 11.2
-
-
-def create_provisional(configuration: Configuration) -> Flow[Storage]:
-    """A storage that is tied to no person yet. Protocol 11.1."""
-    return read_as(Storage, parsed((yield from called(configuration, "POST", "storage"))))
+# Protocol 11.2 limits the life of a storage token.
+TOKEN_SECONDS = 60
 
 
-def user_storage(configuration: Configuration, token: Holder) -> Flow[Storage]:
-    """The person's storage. Protocol 11.1."""
-    response = yield from as_user(token, lambda access: called(configuration, "GET", "storage", access_token=access))
-    return read_as(Storage, parsed(response))
+def create_provisional(core: Core) -> Flow[Storage]:
+    """Create a storage that belongs to no person yet. Protocol 11.1."""
+    return read_as(Storage, json_value((yield from call_api(core, "POST", "storage"))))
 
 
-def list_files(configuration: Configuration, storage_id: str, path: str, *, recursive: bool) -> Flow[list[StorageFile]]:
-    """The files of a folder. Protocol 11.3."""
+def user_storage(core: Core, holder: Holder) -> Flow[Storage]:
+    """Get the person's storage. Protocol 11.1."""
+    return read_as(Storage, json_value((yield from call_as_user(core, holder, "GET", "storage"))))
+
+
+def list_files(core: Core, storage_id: str, path: str, *, recursive: bool) -> Flow[list[StorageFile]]:
+    """List the files of a folder. Protocol 11.3."""
     query = f"?recursive={str(recursive).lower()}"
-    response = yield from _called(configuration, "GET", storage_id, _folder(path), query)
-    listing = read_as(StorageListing, parsed(response))
-    top = f"/apps/{configuration.application_id}"
+    response = yield from _call(core, "GET", storage_id, _folder(path), query)
+    listing = read_as(StorageListing, json_value(response))
+    top = f"/apps/{core.configuration.application_id}"
     return [
         file.model_copy(
             update={
@@ -51,69 +53,66 @@ def list_files(configuration: Configuration, storage_id: str, path: str, *, recu
     ]
 
 
-def upload(configuration: Configuration, storage_id: str, path: str, content: AsyncContent) -> Flow[str]:
-    """The id of a file that was encrypted under this contract's key and stored. Protocol 11.3, 11.4."""
-    pieces, again = pieces_of(content)
-    public = configuration.private_key.public_key()
+def upload(core: Core, storage_id: str, path: str, content: AsyncContent) -> Flow[str]:
+    """Encrypt a file with this contract's key, store it and return its id. Protocol 11.3, 11.4."""
+    pieces, is_repeatable = pieces_of(content)
+    public = core.configuration.private_key.public_key()
 
-    def sealed() -> Pieces:
+    def encrypted_pieces() -> Pieces:
         plain = pieces()
         return _encrypted(plain, public) if isinstance(plain, AsyncIterator) else encrypt_stream(plain, public)
 
-    request = _request(configuration, "POST", storage_id, _file(path), body=sealed)
-    response = yield from sent(request, configuration.retries, repeatable=again)
-    return text_of(told(response), "id")
+    request = _request(core, "POST", storage_id, _file(path), body=encrypted_pieces)
+    response = yield from send(request, core.configuration.retries, repeatable=is_repeatable)
+    return text_of(json_object(response), "id")
+
+
+def download(core: Core, storage_id: str, path: str, to: Path | None, on_progress: OnProgress | None) -> Flow[File]:
+    """Read a stored file and decrypt it with this contract's key. Protocol 11.3, 11.4."""
+    receiver = FileReceiver(path.rsplit("/", 1)[-1], core.configuration.private_key, to, on_progress=on_progress)
+    request = _request(core, "GET", storage_id, _file(path), receiver=receiver)
+    try:
+        yield from send(request, core.configuration.retries)
+    finally:
+        receiver.abort()
+    return receiver.received_file()
+
+
+def delete(core: Core, storage_id: str, path: str) -> Flow[None]:
+    """Delete a file, or for a path that ends in "/" a folder. Protocol 11.3."""
+    at = _folder(path) if path.endswith("/") else _file(path)
+    yield from _call(core, "DELETE", storage_id, at)
 
 
 async def _encrypted(pieces: AsyncIterator[bytes], key: RSAPublicKey) -> AsyncIterator[bytes]:
     writer = EnvelopeWriter(key)
     async for piece in pieces:
-        yield await on_worker(partial(writer.update, piece))
+        yield await run_work(partial(writer.update, piece))
     yield writer.finish()
 
 
-def download(
-    configuration: Configuration, storage_id: str, path: str, to: Path | None, on_progress: OnProgress | None
-) -> Flow[File]:
-    """A stored file, opened with this contract's key. Protocol 11.3, 11.4."""
-    sink = FileSink(path.rsplit("/", 1)[-1], configuration.private_key, to, on_progress=on_progress)
-    request = _request(configuration, "GET", storage_id, _file(path), sink=sink)
-    try:
-        yield from sent(request, configuration.retries)
-    finally:
-        sink.abort()
-    if sink.file is None:
-        raise InvalidAnswer(f"the platform answered something else than the file {path}")
-    return sink.file
-
-
-def delete(configuration: Configuration, storage_id: str, path: str) -> Flow[None]:
-    """Removes a file, or for a path ending in "/" a folder. Protocol 11.3."""
-    at = _folder(path) if path.endswith("/") else _file(path)
-    yield from _called(configuration, "DELETE", storage_id, at)
-
-
-def _called(configuration: Configuration, method: str, storage_id: str, path: str, query: str = "") -> Flow[Response]:
-    return (yield from sent(_request(configuration, method, storage_id, path, query), configuration.retries))
+def _call(core: Core, method: str, storage_id: str, path: str, query: str = "") -> Flow[Response]:
+    return send(_request(core, method, storage_id, path, query), core.configuration.retries)
 
 
 def _request(
-    configuration: Configuration,
+    core: Core,
     method: str,
     storage_id: str,
     path: str,
     query: str = "",
     *,
     body: Callable[[], Pieces] | None = None,
-    sink: FileSink | None = None,
+    receiver: FileReceiver | None = None,
 ) -> Request:
-    application, contract = configuration.application_id, configuration.contract_id
+    application, contract = core.configuration.application_id, core.configuration.contract_id
     now = int(time.time())
     claims = {"sub": application, "iss": contract, "aud": "cloud", "iat": now, "exp": now + TOKEN_SECONDS}
-    token = jwt.sign(configuration.private_key, claims, typ="at+jwt", kid=f"{contract}_{application}_0")
-    url = f"{configuration.storage}clouds/{quote(storage_id, safe='')}/files/apps/{application}{quote(path)}{query}"
+    token = jwt.sign(core.configuration.private_key, claims, typ="at+jwt", kid=f"{contract}_{application}_0")
+    folder = f"clouds/{quote(storage_id, safe='')}/files/apps/{application}"
+    url = f"{core.configuration.storage}{folder}{quote(path)}{query}"
     headers = {"authorization": f"Bearer {token}", "content-type": "application/octet-stream"}
-    return Request(method=method, url=url, headers=headers, body=body, sink=sink)
+    return Request(method=method, url=url, headers=headers, body=body, receiver=receiver)
 
 
 def _file(path: str) -> str:

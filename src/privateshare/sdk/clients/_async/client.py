@@ -1,0 +1,122 @@
+"""The asyncio client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from privateshare.sdk.clients._async.account_calls import AsyncAccountCalls
+from privateshare.sdk.clients._async.catalogue_calls import AsyncCatalogueCalls
+from privateshare.sdk.clients._async.consent_calls import AsyncConsentCalls
+from privateshare.sdk.clients._async.session_calls import AsyncSessionCalls
+from privateshare.sdk.clients._async.storage_calls import AsyncStorageCalls
+from privateshare.sdk.defaults import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS
+from privateshare.sdk.lazy import LazyModule, load
+from privateshare.sdk.tokens import UserAccessToken
+
+if TYPE_CHECKING:
+    from privateshare.sdk import core, token_stores
+    from privateshare.sdk.clients._async import users
+    from privateshare.sdk.drivers._async import driver
+    from privateshare.sdk.http._async import transport
+    from privateshare.sdk.reading import file_reader
+else:
+    core = LazyModule("privateshare.sdk.core")
+    token_stores = LazyModule("privateshare.sdk.token_stores")
+    users = LazyModule("privateshare.sdk.clients._async.users")
+    driver = LazyModule("privateshare.sdk.drivers._async.driver")
+    transport = LazyModule("privateshare.sdk.http._async.transport")
+    file_reader = LazyModule("privateshare.sdk.reading.file_reader")
+
+
+class AsyncPrivateShare(
+    AsyncConsentCalls, AsyncSessionCalls, AsyncAccountCalls, AsyncCatalogueCalls, AsyncStorageCalls
+):
+    """An asyncio client for one application with one contract, on one platform. Use it on one event loop.
+
+    Args:
+        application_id: The id of your application, which the platform gave you.
+        contract_id: The id of your contract, which the platform gave you.
+        private_key: The contract's private key, as a PEM text.
+        base_url: The address of the platform or of its API, which may be below a path. By default it is a platform on
+            this machine.
+        onboard_url: The address of the consent pages. By default it follows from `base_url`.
+        storage_url: The address of the storage. By default it follows from `base_url`.
+        timeout: How many seconds connecting may take, and the pause between two pieces of a response.
+        retries: How often a call is repeated that failed without a response, or with an error that may pass.
+        on_access_token_change: Is called with every refreshed token, so that you can keep it.
+        token_store: Where the client keeps the tokens of your users. Then calls take a `user` in place of a token.
+
+    Raises:
+        ConfigurationError: An argument is wrong, or the proxy or certificates of the environment cannot be used.
+
+    Besides the errors that a call lists, every call can raise:
+
+    - `NetworkError`: no response arrived, and retries did not help.
+    - `InvalidAnswer`: the response does not follow the protocol. `base_url` may be the address of something else.
+    - `InvalidClient`, `InvalidJWT`, `InvalidTimestamp`: the platform does not accept who you are, your private key, or
+      the clock of this machine.
+    - `TooManyRequests`, `Unavailable`, `InternalError`: the platform cannot answer now.
+    - `SDKInvalid`, `SDKVersionInvalid`: the operator of the platform has blocked this SDK.
+    - `ConfigurationError`: the token store holds something that is not a token of this contract.
+
+    Each is an `ApiError` if the platform refused the call, and all are `PrivateShareError`. Protocol 13.
+    """
+
+    def __init__(
+        self,
+        application_id: str,
+        *,
+        contract_id: str,
+        private_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        onboard_url: str | None = None,
+        storage_url: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        on_access_token_change: Callable[[UserAccessToken], object] | None = None,
+        token_store: token_stores.TokenStore | token_stores.AsyncTokenStore | None = None,
+    ) -> None:
+        self._core = core.make_core(
+            application_id,
+            contract_id,
+            private_key,
+            base_url=base_url,
+            onboard_url=onboard_url,
+            storage_url=storage_url,
+            timeout=timeout,
+            retries=retries,
+            on_access_token_change=on_access_token_change,
+            token_store=token_store,
+        )
+        self._driver = driver.AsyncDriver(self._core, transport.AsyncHttpxTransport(timeout))
+        load(file_reader)  # What calls need is imported now, so that the first call does not wait for it.
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._core.configuration.client_id} at {self._core.configuration.api}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._driver.close()
+
+    @property
+    def has_token_store(self) -> bool:
+        """Whether the client has a token store, and so users."""
+        return self._core.token_store is not None
+
+    def user(self, key: str) -> users.AsyncUser:
+        """Return a handle of a user in the token store. Calls take it in place of a token.
+
+        Args:
+            key: Your own key of the user, such as an id in your database.
+
+        Raises:
+            ConfigurationError: The client has no token store.
+        """
+        return users.AsyncUser(key, self._driver.tokens.store())

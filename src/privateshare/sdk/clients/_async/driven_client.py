@@ -1,0 +1,27 @@
+"""What all calls of the asyncio client share: a core, and a driver that runs their flows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from privateshare.sdk.lazy import LazyModule
+
+if TYPE_CHECKING:
+    from privateshare.sdk import core, flow
+    from privateshare.sdk.drivers._async import driver
+else:
+    core = LazyModule("privateshare.sdk.core")
+    driver = LazyModule("privateshare.sdk.drivers._async.driver")
+    flow = LazyModule("privateshare.sdk.flow")
+
+T = TypeVar("T")
+
+
+class AsyncDrivenClient:
+    """Runs flows. The calls of a client are in the subclasses, one for each chapter of the protocol."""
+
+    _core: core.Core
+    _driver: driver.AsyncDriver
+
+    async def _drive(self, call: flow.Flow[T]) -> T:
+        return await self._driver.drive(call)

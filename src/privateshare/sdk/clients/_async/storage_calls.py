@@ -1,0 +1,203 @@
+"""Calls of the asyncio client that send data: pushes, and the application's own storage."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from privateshare.sdk.clients._async.driven_client import AsyncDrivenClient
+from privateshare.sdk.lazy import LazyModule
+from privateshare.sdk.tokens import Holder
+from privateshare.sdk.uploads import AsyncContent
+
+if TYPE_CHECKING:
+    from privateshare.protocol import messages
+    from privateshare.sdk.files import file, file_receiver
+    from privateshare.sdk.flows import pages, push, storage
+else:
+    messages = LazyModule("privateshare.protocol.messages")
+    file = LazyModule("privateshare.sdk.files.file")
+    file_receiver = LazyModule("privateshare.sdk.files.file_receiver")
+    pages = LazyModule("privateshare.sdk.flows.pages")
+    push = LazyModule("privateshare.sdk.flows.push")
+    storage = LazyModule("privateshare.sdk.flows.storage")
+
+
+class AsyncStorageCalls(AsyncDrivenClient):
+    """Calls that send data: pushes, and the application's own storage. Protocol 10, 11."""
+
+    async def push_data(
+        self, user_access_token: Holder, content: AsyncContent, descriptor: messages.PushDescriptor
+    ) -> None:
+        """Push a file into the person's library. It is stored completely or not at all. Needs a write contract.
+
+        Args:
+            user_access_token: The user's token, or a user of the token store.
+            content: Bytes, a path, an open binary file, or an iterator of pieces. It is streamed and may be of any
+                size. With asyncio it may be an async iterator too.
+            descriptor: What the file is.
+
+        Raises:
+            InvalidContractDataRequest: The contract is not one to write with.
+            RequestTooLarge: The file is larger than the platform takes.
+            InvalidRequest: The descriptor is wrong. The message names the field.
+            InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
+            UnknownUser: The token store has no token of this user.
+            ConfigurationError: The content is not of one of these kinds.
+            OSError: The content cannot be read.
+
+        Protocol 10.1.
+        """
+        await self._drive(push.push_data(self._core, user_access_token, content, descriptor))
+
+    async def push_data_to_provider(
+        self, user_access_token: Holder, account_id: str, standard: str, version: str, data: Any
+    ) -> Any:
+        """Send a resource to the source of an account.
+
+        Args:
+            user_access_token: The user's token, or a user of the token store.
+            account_id: The id of the account, as in `Account.id`.
+            standard: The standard of the resource, such as "fhir".
+            version: The version of the standard, such as "4.0.1".
+            data: The resource, as values that JSON has.
+
+        Returns:
+            The response of the source, as values that JSON has.
+
+        Raises:
+            NotFound: There is no such account, or this contract cannot see it.
+            InvalidRequest: The source does not take such a resource.
+            InvalidContractDataRequest: The contract is not one to write with.
+            ServiceAuthorizationError: The person has to sign in to the source again.
+            InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
+            UnknownUser: The token store has no token of this user.
+
+        Protocol 10.2.
+        """
+        call = push.push_to_provider(self._core, user_access_token, account_id, standard, version, data)
+        return await self._drive(call)
+
+    async def create_provisional_storage(self) -> messages.Storage:
+        """Create a storage that belongs to no person yet.
+
+        Returns:
+            The storage. It will belong to the person who consents with it in `PageOptions.storage_ref`.
+
+        Protocol 11.1.
+        """
+        return await self._drive(storage.create_provisional(self._core))
+
+    async def get_storage_reference(self, storage_id: str) -> str:
+        """Exchange the id of a storage for an opaque reference.
+
+        Args:
+            storage_id: The id of the storage, as in `Storage.id`.
+
+        Returns:
+            The reference, for `PageOptions.storage_ref`.
+
+        Protocol 4.5.
+        """
+        return await self._drive(pages.reference(self._core, "cloudId", storage_id))
+
+    async def get_user_storage(self, user_access_token: Holder) -> messages.Storage:
+        """Get the storage that this application has for the person.
+
+        Args:
+            user_access_token: The user's token, or a user of the token store.
+
+        Raises:
+            NotFound: The person has no storage.
+            InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
+            UnknownUser: The token store has no token of this user.
+
+        Protocol 11.1.
+        """
+        return await self._drive(storage.user_storage(self._core, user_access_token))
+
+    async def list_storage_files(
+        self, storage_id: str, path: str = "/", *, recursive: bool = False
+    ) -> list[messages.StorageFile]:
+        """List the files of a folder in a storage.
+
+        Args:
+            storage_id: The id of the storage, as in `Storage.id`.
+            path: The folder.
+            recursive: Whether to list the files of its folders too.
+
+        Raises:
+            NotFound: There is no such storage.
+
+        Protocol 11.3.
+        """
+        return await self._drive(storage.list_files(self._core, storage_id, path, recursive=recursive))
+
+    async def upload_file_to_storage(self, storage_id: str, path: str, content: AsyncContent) -> str:
+        """Encrypt a file with this contract's key and store it. The platform cannot read it.
+
+        Args:
+            storage_id: The id of the storage, as in `Storage.id`.
+            path: Where to store the file. A file that is there is replaced.
+            content: Bytes, a path, an open binary file, or an iterator of pieces. It is streamed and may be of any
+                size. With asyncio it may be an async iterator too.
+
+        Returns:
+            The id of the stored file.
+
+        Raises:
+            NotFound: There is no such storage.
+            RequestTooLarge: The file is larger than the platform takes.
+            ConfigurationError: The content is not of one of these kinds.
+            OSError: The content cannot be read.
+
+        Protocol 11.3, 11.4.
+        """
+        return await self._drive(storage.upload(self._core, storage_id, path, content))
+
+    async def download_storage_file(
+        self,
+        storage_id: str,
+        path: str,
+        *,
+        to: str | os.PathLike[str] | None = None,
+        on_progress: file_receiver.OnProgress | None = None,
+    ) -> file.File:
+        """Read a stored file and decrypt it with this contract's key.
+
+        Stored files have no checksum: a change that keeps the padding intact is not noticed.
+
+        Args:
+            storage_id: The id of the storage, as in `Storage.id`.
+            path: The path of the file.
+            to: Where the file is written. It is complete or not there, and may be larger than the memory. By default
+                the file stays in memory, up to 512 MB.
+            on_progress: Is called with how many bytes of the encrypted file have arrived, and with its size in bytes if
+                that is known. It may run on another thread.
+
+        Raises:
+            NotFound: There is no such file or storage.
+            FileDecryptionError: The private key does not decrypt the file. It may be another contract's.
+            FileIntegrityError: The file was cut on its way.
+            ConfigurationError: The file is too large for the memory.
+            OSError: The file cannot be written to `to`.
+
+        Protocol 11.3, 11.4.
+        """
+        target = Path(to) if to is not None else None
+        return await self._drive(storage.download(self._core, storage_id, path, target, on_progress))
+
+    async def delete_storage_files(self, storage_id: str, path: str) -> None:
+        """Delete a file of a storage, or for a path that ends in "/" a folder with everything in it.
+
+        Args:
+            storage_id: The id of the storage, as in `Storage.id`.
+            path: The path of the file or folder.
+
+        Raises:
+            NotFound: There is no such file or storage.
+
+        Protocol 11.3.
+        """
+        await self._drive(storage.delete(self._core, storage_id, path))

@@ -1,0 +1,139 @@
+# Generated from `clients/_async/catalogue_calls.py` by `make sync-client`. Do not edit.
+"""Calls of the blocking client about what can be connected, and about the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from privateshare.sdk.clients._sync.driven_client import DrivenClient
+from privateshare.sdk.lazy import LazyModule
+
+if TYPE_CHECKING:
+    from privateshare.protocol import discovery, messages
+    from privateshare.sdk.flows import catalogue_queries, contracts
+else:
+    discovery = LazyModule("privateshare.protocol.discovery")
+    messages = LazyModule("privateshare.protocol.messages")
+    catalogue_queries = LazyModule("privateshare.sdk.flows.catalogue_queries")
+    contracts = LazyModule("privateshare.sdk.flows.contracts")
+
+
+class CatalogueCalls(DrivenClient):
+    """Calls about what can be connected, and about the contract. Protocol 9, 12.1, 12.2."""
+
+    def get_available_services(
+        self, *, all_contracts: bool = False, include_sample_data_only_sources: bool = False
+    ) -> discovery.AvailableServices:
+        """Get the services that a person can connect for this contract.
+
+        Args:
+            all_contracts: Whether to get the services of all contracts.
+            include_sample_data_only_sources: Whether to include sources that have sample data only.
+
+        Protocol 9.1.
+        """
+        call = catalogue_queries.available_services(
+            self._core, all_contracts=all_contracts, include_sample_only=include_sample_data_only_sources
+        )
+        return self._drive(call)
+
+    def get_service_sample_data_sets(self, source_id: int) -> dict[str, discovery.SampleDataSet]:
+        """Get the sample data sets of a source.
+
+        Args:
+            source_id: The id of the source, as in `Service.id`.
+
+        Returns:
+            The data sets by their ids, which `PageOptions.sample_data_set` takes.
+
+        Raises:
+            NotFound: There is no such source.
+
+        Protocol 12.2.
+        """
+        return self._drive(catalogue_queries.sample_data_sets(self._core, source_id))
+
+    def query_sources(
+        self,
+        query: discovery.SourceQuery | None = None,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        sort: Literal["asc", "desc"] | None = None,
+    ) -> discovery.SourcesPage:
+        """Query the sources of the catalogue.
+
+        Args:
+            query: What to search and filter by, and which fields to include. By default it is every source.
+            limit: How many sources the page has at most.
+            offset: How many sources to skip.
+            sort: The order of the names. By default it is the order of the catalogue.
+
+        Returns:
+            A page of sources, and how many there are in total.
+
+        Raises:
+            InvalidRequest: A field of the query is wrong. The message names it.
+
+        Protocol 9.2.
+        """
+        return self._drive(catalogue_queries.query_sources(self._core, query, limit, offset, sort))
+
+    def query_categories(self, query: discovery.SourceQuery | None = None) -> list[discovery.CategoryRecord]:
+        """Query the categories of the catalogue.
+
+        Args:
+            query: Which ids to filter by, and which fields to include. By default it is every category.
+
+        Raises:
+            InvalidRequest: A field of the query is wrong. The message names it.
+
+        Protocol 9.3.
+        """
+        return self._drive(catalogue_queries.query_categories(self._core, query))
+
+    def query_countries(self, query: discovery.SourceQuery | None = None) -> list[discovery.CountryRecord]:
+        """Query the countries of the catalogue.
+
+        Args:
+            query: Which ids to filter by, and which fields to include. By default it is every country.
+
+        Raises:
+            InvalidRequest: A field of the query is wrong. The message names it.
+
+        Protocol 9.3.
+        """
+        return self._drive(catalogue_queries.query_countries(self._core, query))
+
+    def query_platforms(self, query: discovery.SourceQuery | None = None) -> list[discovery.CatalogueRecord]:
+        """Query the platforms of the catalogue.
+
+        Args:
+            query: Which ids to filter by, and which fields to include. By default it is every platform.
+
+        Raises:
+            InvalidRequest: A field of the query is wrong. The message names it.
+
+        Protocol 9.3.
+        """
+        return self._drive(catalogue_queries.query_platforms(self._core, query))
+
+    def query_source_types(self, query: discovery.SourceQuery | None = None) -> list[discovery.CatalogueRecord]:
+        """Query the source types of the catalogue.
+
+        Args:
+            query: Which ids to filter by, and which fields to include. By default it is every source type.
+
+        Raises:
+            InvalidRequest: A field of the query is wrong. The message names it.
+
+        Protocol 9.3.
+        """
+        return self._drive(catalogue_queries.query_source_types(self._core, query))
+
+    def get_contract_details(self) -> messages.ContractDetails:
+        """Get this contract as the platform knows it, with its certificate.
+
+        Protocol 12.1.
+        """
+        return self._drive(contracts.contract_details(self._core))

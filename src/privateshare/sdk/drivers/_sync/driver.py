@@ -1,0 +1,79 @@
+# Generated from `drivers/_async/driver.py` by `make sync-client`. Do not edit.
+"""The driver of the blocking client."""
+
+import threading
+from typing import Any, TypeVar
+
+from privateshare.errors import PrivateShareError
+from privateshare.sdk.concurrency.on_threads import pause
+from privateshare.sdk.core import Core
+from privateshare.sdk.drivers._sync.token_renewal import TokenRenewal
+from privateshare.sdk.flow import Done, Flow, ForgetToken, NewestToken, RefreshToken, Sleep
+from privateshare.sdk.http._sync.transport import HttpxTransport
+from privateshare.sdk.http.requests import Request, Response
+from privateshare.sdk.tokens import UserAccessToken
+
+T = TypeVar("T")
+
+
+class Driver:
+    """Runs flows: sends their requests, waits, and gives them tokens. Several flows may run at once."""
+
+    def __init__(self, core: Core, transport: HttpxTransport) -> None:
+        self._core, self._transport = core, transport
+        self.abandoned: threading.Event = transport.abandoned
+        self.tokens: TokenRenewal = TokenRenewal(core, self._drive_to_end)
+
+    def drive(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its value. Raise what it raises, and Abandoned."""
+        try:
+            step = self.advance(flow, None)
+            while not isinstance(step, Done):
+                step = self.advance(flow, self._outcome(step))
+            value: T = step.value
+            return value
+        finally:
+            flow.close()
+
+    def advance(self, flow: Flow[Any], outcome: Response | PrivateShareError | None) -> Request | Sleep | Done:
+        """Continue a flow with the outcome of its last step, up to its next step or its end. Raise what it raises."""
+        sent: Any = outcome
+        try:
+            while True:
+                effect = flow.throw(sent) if isinstance(sent, PrivateShareError) else flow.send(sent)
+                if isinstance(effect, Request | Sleep):
+                    return effect
+                sent = self._token_outcome(effect)
+        except StopIteration as stop:
+            return Done(stop.value)
+
+    def close(self) -> None:
+        """Close all connections, once no token is being refreshed."""
+        self.tokens.close()
+        self._transport.close()
+
+    def _outcome(self, step: Request | Sleep) -> Response | PrivateShareError | None:
+        try:
+            if isinstance(step, Request):
+                return self._transport.send(step)
+            pause(step.seconds, self.abandoned)
+        except PrivateShareError as error:
+            return error
+        return None
+
+    def _token_outcome(
+        self, effect: NewestToken | RefreshToken | ForgetToken
+    ) -> UserAccessToken | PrivateShareError | None:
+        try:
+            if isinstance(effect, NewestToken):
+                return self.tokens.newest(effect.holder)
+            if isinstance(effect, RefreshToken):
+                return self.tokens.refresh(effect.holder, effect.stale)
+            self.tokens.forget(effect.holder)
+        except PrivateShareError as error:
+            return error
+        return None
+
+    def _drive_to_end(self, flow: Flow[T]) -> T:
+        """Run a refresh. Once it has begun it is finished, because its response replaces tokens that work no longer."""
+        return Driver(self._core, self._transport.twin()).drive(flow)

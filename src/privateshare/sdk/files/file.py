@@ -1,0 +1,108 @@
+"""A file that was read."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from privateshare.errors import ConfigurationError, InvalidAnswer
+from privateshare.protocol.catalogue import object_type_of
+from privateshare.protocol.messages import FileMetadata
+from privateshare.protocol.object_time import FHIR
+from privateshare.sdk.lazy import LazyModule
+
+if TYPE_CHECKING:
+    from privateshare import objects as models
+else:  # The models of all object types are many, and most apps read files as JSON.
+    models = LazyModule("privateshare.objects")
+
+Kind = TypeVar("Kind", bound="models.DataObject")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that was read. Its content is in `data`, or on disk at `path`.
+
+    `size` is in bytes. `updated_date` is in milliseconds since the epoch, or None if the platform did not tell it.
+    """
+
+    name: str
+    metadata: FileMetadata
+    size: int
+    updated_date: int | None = None
+    data: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+
+    def read_bytes(self) -> bytes:
+        """Return the content.
+
+        Raises:
+            OSError: The file on disk cannot be read any more.
+        """
+        if self.data is not None:
+            return self.data
+        assert self.path is not None
+        return self.path.read_bytes()
+
+    def json(self) -> Any:
+        """Parse the content as JSON. A mapped file holds a list of objects.
+
+        Raises:
+            InvalidAnswer: The content is not JSON.
+            OSError: The file on disk cannot be read any more.
+        """
+        try:
+            return json.loads(self.read_bytes())
+        except (ValueError, RecursionError) as error:
+            raise InvalidAnswer(f"{self.name} does not hold JSON") from error
+
+    @overload
+    def objects(self) -> "list[models.DataObject]": ...
+
+    @overload
+    def objects(self, kind: type[Kind]) -> list[Kind]: ...
+
+    def objects(self, kind: "type[models.DataObject] | None" = None) -> "list[Any]":
+        """Parse the content of a mapped file as typed objects of `privateshare.objects`.
+
+        Args:
+            kind: A class such as `PlayHistory`. If it is given, objects of other types are left out.
+
+        Returns:
+            The objects. FHIR resources, and objects of a type that has no model, are `OtherObject`.
+
+        Raises:
+            InvalidAnswer: The content is not a list of objects. It may be a pushed file.
+            OSError: The file on disk cannot be read any more.
+        """
+        number = object_type_of(self.metadata.object_type, self.name)
+        model = models.OtherObject if self._is_fhir() else models.model_of(number)
+        if kind is not None and not issubclass(model, kind):
+            return []
+        content = self.json()
+        if not isinstance(content, list):
+            raise InvalidAnswer(
+                f"{self.name} does not hold a list of objects", hint="It may be a pushed file: read it with json()"
+            )
+        return models.parsed_objects(model, content)
+
+    def fhir(self) -> list[Any]:
+        """Parse the content of a file of FHIR resources as models of `fhir.resources`, version R4B.
+
+        Raises:
+            ConfigurationError: The extra `privateshare[fhir]` is not installed.
+            InvalidAnswer: The content is not a list of FHIR resources.
+            OSError: The file on disk cannot be read any more.
+        """
+        try:
+            from fhir.resources.R4B import get_fhir_model_class
+        except ModuleNotFoundError as error:
+            hint = "Install it: pip install 'privateshare[fhir]'"
+            raise ConfigurationError("FHIR models need the package fhir.resources", hint=hint) from error
+        try:
+            return [get_fhir_model_class(thing["resourceType"]).model_validate(thing) for thing in self.json()]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidAnswer(f"{self.name} does not hold FHIR resources") from error
+
+    def _is_fhir(self) -> bool:
+        return self.metadata.schema_ is not None and self.metadata.schema_.standard == FHIR

@@ -1,0 +1,92 @@
+"""Responses as values: JSON, typed messages of the protocol, and the errors that a response tells."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from privateshare.errors import InvalidAnswer, PrivateShareError, error_from_answer
+from privateshare.sdk.http.requests import Response
+
+T = TypeVar("T")
+
+UNAUTHORIZED = 401
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def read_json(body: bytes) -> Any:
+    """Parse JSON as RFC 8259 defines it: UTF-8, without NaN, and every string is valid Unicode.
+
+    Raises:
+        InvalidAnswer: The body is not JSON, or is nested too deeply to be parsed.
+    """
+    try:
+        found = json.loads(body.decode("utf-8-sig"), parse_constant=_reject_constant)
+        if _SURROGATE.search(body):  # Half of a surrogate pair could not be sent or written later.
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise InvalidAnswer("The platform's response is not JSON") from error
+    return found
+
+
+def json_value(response: Response) -> Any:
+    """Return the JSON value of a response. Raise InvalidAnswer if the body is not JSON."""
+    return read_json(response.body)
+
+
+def json_object(response: Response) -> dict[str, Any]:
+    """Return the JSON object of a response. Raise InvalidAnswer if the body is something else."""
+    value = json_value(response)
+    if not isinstance(value, dict):
+        raise InvalidAnswer("The platform's response is not a JSON object")
+    return value
+
+
+def text_of(values: Mapping[str, Any], name: str) -> str:
+    """Return a text of a response. Raise InvalidAnswer if it is missing or is not text."""
+    value = values.get(name)
+    if not isinstance(value, str):
+        raise InvalidAnswer(f"The platform's response has no {name}")
+    return value
+
+
+def read_as(kind: type[T], raw: object) -> T:
+    """Parse a JSON value as a type of the protocol. Raise InvalidAnswer that names the field which is wrong."""
+    try:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind.model_validate(raw)
+        return TypeAdapter(kind).validate_python(raw)
+    except (ValidationError, RecursionError) as error:
+        where = error.errors()[0]["loc"] if isinstance(error, ValidationError) else ("its depth",)
+        place = ".".join(str(part) for part in where)
+        raise InvalidAnswer(f"The platform's response is wrong at {place or 'its top level'}") from error
+
+
+def redirect_error(response: Response) -> InvalidAnswer:
+    """Build the error for a redirect. The SDK follows none, because its requests carry the user's token."""
+    try:
+        parts = urlsplit(response.headers.get("location", ""))
+    except ValueError:
+        parts = urlsplit("")
+    # The path of the address may hold a secret, so only the host is named.
+    to = f" to {parts.scheme}://{parts.netloc:.200}" if parts.netloc else ""
+    hint = "Set base_url to the platform's own address, with https"
+    return InvalidAnswer(f"The platform answered with a redirect{to}", hint=hint)
+
+
+def error_of(response: Response) -> PrivateShareError:
+    """Build the error that an error response tells."""
+    try:
+        body = read_json(response.body)
+    except InvalidAnswer:
+        body = None
+    return error_from_answer(response.status, response.headers, body)
+
+
+def _reject_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")

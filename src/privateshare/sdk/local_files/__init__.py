@@ -1,0 +1,1 @@
+"""Files on this machine: names that are safe on every system, and files that only their owner can read."""

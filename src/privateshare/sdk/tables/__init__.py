@@ -1,0 +1,1 @@
+"""Files as tables, one for each object type."""
