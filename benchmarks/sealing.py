@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from privateshare.platform.blobs.sealing import CHUNK_BYTES, opened_stream, sealed_stream
+from privateshare.platform.blobs.sealing import CHUNK_BYTES, seal_stream, unseal_stream
 
 MEGABYTE = 1024 * 1024
 ROUNDS = 5
@@ -23,7 +23,7 @@ def main() -> None:
     key, context = os.urandom(32), b"benchmark"
     chunk = os.urandom(CHUNK_BYTES)
     count = megabytes * MEGABYTE // CHUNK_BYTES
-    sealed = b"".join(sealed_stream(key, context, [chunk] * count))
+    sealed = b"".join(seal_stream(key, context, [chunk] * count))
     pieces = [sealed[start : start + READ_BYTES] for start in range(0, len(sealed), READ_BYTES)]
     cipher = AESGCM(key)
     box = cipher.encrypt(bytes(12), chunk, None)
@@ -37,11 +37,11 @@ def main() -> None:
             cipher.decrypt(bytes(12), box, None)
 
     def seal() -> None:
-        for _ in sealed_stream(key, context, [chunk] * count):
+        for _ in seal_stream(key, context, [chunk] * count):
             pass
 
     def open_() -> None:
-        for _ in opened_stream(key, context, pieces):
+        for _ in unseal_stream(key, context, pieces):
             pass
 
     for name, ours, raw in (("seal", seal, raw_encrypt), ("open", open_, raw_decrypt)):

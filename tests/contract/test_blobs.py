@@ -182,7 +182,7 @@ def test_killed_while_writing(tmp_path: Path) -> None:
     store = LocalBlobs(tmp_path)
     assert list(store.keys("library/")) == [KEY]
     assert content(store) == b"earlier"
-    store.clear_aside()
+    store.remove_temporary_files()
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["one-1"]
 
 

@@ -15,10 +15,10 @@ from tests.s3 import S3, serving_s3
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.keystore.cloud import CloudKeys
-from privateshare.platform.keystore.erasure_keys import claim_store, require_forgetful
+from privateshare.platform.keystore.erasure_keys import check_keys_can_be_destroyed, claim_store
 from privateshare.platform.keystore.local import LocalKeys
 from privateshare.platform.keystore.opening import open_keys
-from privateshare.platform.keystore.store import KEY_BYTES, CopiesRemain, KeyMissing, KeyStore, KeyStoreAway
+from privateshare.platform.keystore.store import KEY_BYTES, CopiesRemain, KeyMissing, KeyStore, KeyStoreUnavailable
 
 KEY, OTHER = os.urandom(KEY_BYTES), os.urandom(KEY_BYTES)
 NAME = uuid4()
@@ -100,7 +100,7 @@ def test_a_store_that_is_not_there_is_not_made_anew(kind: str, tmp_path: Path, r
     """The disk is not mounted, or the setting is wrong: a database that has libraries writes nothing there."""
     urls = {"local": lambda: (tmp_path / "a" / "keys").as_uri(), "memory": lambda: "memory:///"}
     url = urls[kind]() if kind in urls else f"s3://{request.getfixturevalue('s3').bucket()}"
-    with pytest.raises(ConfigurationError, match="nothing was written"):
+    with pytest.raises(ConfigurationError, match="nothing was changed"):
         claim_store(open_keys(url), "database 1", is_new=False)
     assert list(tmp_path.iterdir()) == []
     store = open_keys(url)
@@ -110,7 +110,7 @@ def test_a_store_that_is_not_there_is_not_made_anew(kind: str, tmp_path: Path, r
 
 def test_a_store_that_forgets_is_taken(store: KeyStore) -> None:
     """The check leaves nothing behind."""
-    require_forgetful(store)
+    check_keys_can_be_destroyed(store)
     assert names(store) == []
 
 
@@ -180,7 +180,7 @@ def test_what_was_overwritten_and_not_unlinked_is_no_key(local: LocalKeys, folde
 def test_a_name_is_used_once(local: LocalKeys) -> None:
     """No key is ever written over another."""
     local.create(NAME, KEY)
-    with pytest.raises(KeyStoreAway):
+    with pytest.raises(KeyStoreUnavailable):
         local.create(NAME, OTHER)
     assert local.read(NAME) == KEY
 
@@ -193,7 +193,7 @@ def test_a_full_disk_keeps_no_part_of_a_key(local: LocalKeys) -> None:
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, old[1]))
     try:
-        with pytest.raises(KeyStoreAway, match="File too large"):
+        with pytest.raises(KeyStoreUnavailable, match="File too large"):
             local.create(NAME, KEY)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
@@ -214,7 +214,7 @@ def test_a_folder_that_fails_is_away(local: LocalKeys, folder: Path, call: str) 
         "owner": lambda: local.owner(),
         "names": lambda: names(local),
     }
-    with pytest.raises(KeyStoreAway):
+    with pytest.raises(KeyStoreUnavailable):
         calls[call]()
 
 
@@ -291,7 +291,7 @@ def test_a_bucket_without_versions_forgets(s3: S3, versioning: str | None) -> No
     """Nothing of a destroyed key can be had any more, in whichever way one asks."""
     bucket = s3.bucket(versioning)
     store = CloudKeys(f"s3://{bucket}/keys")
-    require_forgetful(store)
+    check_keys_can_be_destroyed(store)
     store.create(NAME, KEY)
     assert KEY in s3.everything(bucket)
     store.destroy(NAME)
@@ -303,7 +303,7 @@ def test_a_bucket_with_versions_is_refused(s3: S3) -> None:
     """In one line that says what to set."""
     store = CloudKeys(f"s3://{s3.bucket('Enabled')}/keys")
     with pytest.raises(ConfigurationError, match=r"older versions.*PRIVATESHARE_KEY_URL to a bucket without") as told:
-        require_forgetful(store)
+        check_keys_can_be_destroyed(store)
     assert "\n" not in str(told.value)
 
 
@@ -327,7 +327,7 @@ def test_no_bucket_is_a_store_that_is_away(s3: S3) -> None:
     """It can be read by nobody, so it is nobody's."""
     store = CloudKeys(f"s3://none-{uuid4()}")
     assert store.owner() is None
-    with pytest.raises(KeyStoreAway):
+    with pytest.raises(KeyStoreUnavailable):
         store.create(NAME, KEY)
 
 
@@ -339,5 +339,5 @@ def test_a_server_that_is_away_is_told_of_soon(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     store = CloudKeys("s3://bucket/keys")
     for call in (lambda: store.read(NAME), lambda: store.destroy(NAME), lambda: store.owner()):
-        with pytest.raises(KeyStoreAway):
+        with pytest.raises(KeyStoreUnavailable):
             call()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from privateshare.platform.blobs.sealing import NONCE_BYTES, TAG_BYTES, SealBroken, opened_stream
+from privateshare.platform.blobs.sealing import NONCE_BYTES, TAG_BYTES, SealBroken, unseal_stream
 from privateshare.platform.keys.wrapping import (
     KEY_ID_BYTES,
     DataKey,
@@ -95,7 +95,7 @@ def _unwrapped(master: MasterKey, wrapped: bytes, library: UUID, left: Iterable[
 
 def _opens(name: str, sealed: bytes, key: DataKey) -> bool:
     try:
-        b"".join(opened_stream(key.value, seal_context("blob", name), [sealed]))
+        b"".join(unseal_stream(key.value, seal_context("blob", name), [sealed]))
     except SealBroken:
         return False
     return True

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.db.tables import AccountRow, FileRow, KeyToDestroyRow, LibraryRow
-from privateshare.platform.keystore.store import KeyMissing, KeyStoreAway
+from privateshare.platform.keystore.store import KeyMissing, KeyStoreUnavailable
 from privateshare.platform.library.accounts import (
     Connected,
     connect_account,
@@ -118,7 +118,7 @@ async def test_a_key_store_that_is_away_is_told_as_such(
 
 async def test_no_library_is_created_while_the_key_store_is_away(platform: Platform) -> None:
     """There would be no key to destroy."""
-    with away(platform), pytest.raises(KeyStoreAway):
+    with away(platform), pytest.raises(KeyStoreUnavailable):
         async with platform.database.transaction() as db:
             await create_library(db, platform)
 
@@ -422,7 +422,7 @@ async def test_a_platform_starts_with_its_own_key_store_only(stopped: Path, tmp_
     for found in (None, "folder"):
         if found is not None:
             keys.mkdir(mode=0o700)
-        with pytest.raises(ConfigurationError, match="nothing was written") as told:
+        with pytest.raises(ConfigurationError, match="nothing was changed") as told:
             await start(stopped)
         assert "\n" not in str(told.value)
         assert not keys.exists() or list(keys.iterdir()) == []

@@ -17,7 +17,7 @@ from privateshare.platform.db.migrate import upgrade
 from privateshare.platform.embedded.locks import FileLock, Locked
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
 from privateshare.platform.keys.signing import check_master_key
-from privateshare.platform.keystore.erasure_keys import require_forgetful
+from privateshare.platform.keystore.erasure_keys import check_keys_can_be_destroyed
 from privateshare.platform.library.erasure import destroy_listed_keys
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform, open_platform
@@ -51,12 +51,12 @@ async def running_platform(
             lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
             await _acquire(lock, settings.data, patience_seconds)
             if settings.blob_url is None:
-                LocalBlobs(settings.data / "blobs").clear_aside()
+                LocalBlobs(settings.data / "blobs").remove_temporary_files()
             postgres = EmbeddedPostgres(settings.data / "postgres")
             url = await stack.enter_async_context(postgres)
         await _prepare_database(settings, url)
         platform = await stack.enter_async_context(open_platform(settings, url))
-        await asyncio.to_thread(require_forgetful, platform.erasure_keys.store)
+        await asyncio.to_thread(check_keys_can_be_destroyed, platform.erasure_keys.store)
         await destroy_listed_keys(platform)
         yield platform, postgres
 

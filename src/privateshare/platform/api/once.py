@@ -79,7 +79,7 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
     """Records the nonce. `content` is the hash of a body that was taken as a stream.
 
     Raises InvalidRequest if another request used it, Repeated if this one did, Unavailable if this one is under way,
-    KeyStoreAway if this one erased something whose key cannot be destroyed yet.
+    KeyStoreUnavailable if this one erased something whose key cannot be destroyed yet.
     """
     nonce = str(caller.claims["nonce"])
     key = answer_key(caller.token)

@@ -1,1 +1,1 @@
-"""Bytes at rest: sealed, stored, streamed. Knows nothing of what they mean."""
+"""Storage for blobs: encryption, reading and writing as streams, on local disk or in an object store."""

@@ -1,4 +1,4 @@
-"""Bytes on their way in, from a socket into a store: whole or not at all, in constant memory."""
+"""Uploads: write a stream from a socket into a blob store, completely or not at all, in constant memory."""
 
 import asyncio
 import hashlib
@@ -12,25 +12,26 @@ from privateshare.errors import InvalidRequest, RequestTooLarge
 from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.blobs.store import BlobStore
 
-PIECE_BYTES = 1024 * 1024  # what is gathered before a thread writes it
-LONGEST_ARRIVAL = timedelta(days=1)  # an upload that takes longer would look like one that nobody recorded
+WRITE_BUFFER_BYTES = 1024 * 1024
+# The job that deletes blobs without a row (`sync/orphans.py`) could delete the blob of an upload that takes longer.
+MAX_UPLOAD_DURATION = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What arrived: bytes before sealing, and their SHA-256 in hex."""
+    """The size of an uploaded file in bytes, and its SHA-256 in hex; both of the data before encryption."""
 
     size: int
     sha256: str
 
 
-class _Coat(Protocol):
+class _Encoder(Protocol):
     def update(self, data: bytes) -> bytes: ...
 
     def finish(self) -> bytes: ...
 
 
-class _NoCoat:
+class _Identity:
     def update(self, data: bytes) -> bytes:
         return data
 
@@ -41,43 +42,46 @@ class _NoCoat:
 async def receive(
     store: BlobStore, blob: str, chunks: AsyncIterator[bytes], max_bytes: int, sealer: Sealer | None = None
 ) -> Received:
-    """Stores a stream under a key, sealed if there is a sealer.
+    """Store a stream under a key, encrypted if there is a sealer.
 
-    Raises RequestTooLarge, InvalidRequest if it takes longer than LONGEST_ARRIVAL, and whatever the stream raises
-    when it breaks off; then nothing is stored.
+    On any error nothing is stored.
+
+    Raises:
+        RequestTooLarge: The stream has more than `max_bytes`.
+        InvalidRequest: The upload takes longer than MAX_UPLOAD_DURATION.
     """
-    coat: _Coat = sealer or _NoCoat()
+    encoder: _Encoder = sealer or _Identity()
     writer = await asyncio.to_thread(store.writer, blob)
-    seen, size, give_up = hashlib.sha256(), 0, monotonic() + LONGEST_ARRIVAL.total_seconds()
+    sha256, size, deadline = hashlib.sha256(), 0, monotonic() + MAX_UPLOAD_DURATION.total_seconds()
 
     def write(data: bytes) -> None:
-        seen.update(data)
-        writer.write(coat.update(data))
+        sha256.update(data)
+        writer.write(encoder.update(data))
 
     def end() -> None:
-        writer.write(coat.finish())
+        writer.write(encoder.finish())
         writer.commit()
 
     try:
-        async for piece in _gathered(chunks):
+        async for piece in _buffered(chunks):
             size += len(piece)
             if size > max_bytes:
-                raise RequestTooLarge(f"The file is larger than the {max_bytes} bytes that are allowed")
-            if monotonic() > give_up:
-                raise InvalidRequest("The file took too long to arrive; nothing was kept", status=408)
+                raise RequestTooLarge(f"The file is larger than the limit of {max_bytes} bytes")
+            if monotonic() > deadline:
+                raise InvalidRequest("The upload took too long. Nothing was stored", status=408)
             await asyncio.to_thread(write, piece)
         await asyncio.to_thread(end)
     finally:
         await asyncio.to_thread(writer.abort)
-    return Received(size, seen.hexdigest())
+    return Received(size, sha256.hexdigest())
 
 
-async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    waiting = bytearray()
+async def _buffered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    buffer = bytearray()
     async for chunk in chunks:
-        waiting += chunk
-        if len(waiting) >= PIECE_BYTES:
-            yield bytes(waiting)
-            waiting.clear()
-    if waiting:
-        yield bytes(waiting)
+        buffer += chunk
+        if len(buffer) >= WRITE_BUFFER_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)

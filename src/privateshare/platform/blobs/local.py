@@ -1,4 +1,4 @@
-"""Blobs as files: written aside, fsynced, renamed."""
+"""Blobs as local files. Each is written to a temporary file, synced to disk, then renamed."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from uuid import uuid4
 from privateshare.platform.blobs.store import BlobNotFound, check_key, is_key
 
 READ_BYTES = 256 * 1024
-_ASIDE = ".aside"
+_TEMPORARY_FOLDER = ".aside"
 
 
 class LocalBlobs:
@@ -21,21 +21,21 @@ class LocalBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._aside = folder / _ASIDE
+        self._temporary = folder / _TEMPORARY_FOLDER
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._aside.mkdir(exist_ok=True, mode=0o700)
+        self._temporary.mkdir(exist_ok=True, mode=0o700)
 
-    def clear_aside(self) -> None:
-        """Removes what a process that died left half-written. Only while no other process writes here."""
-        for path in self._aside.iterdir():
+    def remove_temporary_files(self) -> None:
+        """Remove the temporary files of processes that died. Call only while no other process writes to this folder."""
+        for path in self._temporary.iterdir():
             path.unlink(missing_ok=True)
 
     def writer(self, key: str) -> "LocalWriter":
-        """A writer that puts a blob whole and durably, or not at all."""
-        return LocalWriter(self._path(key), self._aside / uuid4().hex)
+        """Return a writer that stores a blob completely and durably, or not at all."""
+        return LocalWriter(self._path(key), self._temporary / uuid4().hex)
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` on, `length` at most, in pieces. Raises BlobNotFound, before the first piece."""
+        """Return the bytes from `start` on, at most `length`, in pieces. Raises BlobNotFound before the first piece."""
         try:
             file = self._path(key).open("rb", buffering=0)
         except (FileNotFoundError, IsADirectoryError) as error:
@@ -43,38 +43,38 @@ class LocalBlobs:
         return _pieces(file, start, length)
 
     def size(self, key: str) -> int:
-        """How many bytes it has. Raises BlobNotFound."""
+        """Return the size of a blob in bytes. Raises BlobNotFound."""
         try:
             return self._path(key).stat().st_size
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Removes blobs; those that are not there are no error."""
+        """Remove blobs. Missing blobs are ignored."""
         for key in keys:
             self._path(key).unlink(missing_ok=True)
 
     def delete_prefix(self, prefix: str) -> None:
-        """Removes every blob whose key begins with `prefix`, which ends in "/"."""
+        """Remove every blob whose key begins with `prefix`, which ends in "/"."""
         with suppress(FileNotFoundError):
             shutil.rmtree(self._path(prefix.rstrip("/")))
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that begin with `prefix`, which ends in "/"."""
+        """List the keys that begin with `prefix`, which ends in "/"."""
         for path in self._path(prefix.rstrip("/")).rglob("*"):
             if path.is_file():
                 yield path.relative_to(self._folder).as_posix()
 
     def keys_between(self, prefix: str, start: datetime, end: datetime) -> Iterator[str]:
-        """The keys that begin with `prefix`, of blobs last written in this time by the store's clock."""
+        """List the keys that begin with `prefix` of blobs last written between two times of the store's clock."""
         for path, written in _files(self._path(prefix.rstrip("/"))):
             key = path.relative_to(self._folder).as_posix()
             if start.timestamp() <= written < end.timestamp() and is_key(key):
                 yield key
 
     def discard_unfinished(self, end: datetime) -> None:
-        """Removes what writers that died before `end` left half-written: one that lives writes now and then."""
-        for path, written in _files(self._aside):
+        """Remove temporary files that were last written before `end`. A writer that is alive writes more often."""
+        for path, written in _files(self._temporary):
             if written < end.timestamp():
                 path.unlink(missing_ok=True)
 
@@ -83,35 +83,35 @@ class LocalBlobs:
 
 
 class LocalWriter:
-    """A file written aside until it is whole."""
+    """A writer of one blob, to a temporary file that gets its name when it is complete."""
 
-    def __init__(self, path: Path, aside: Path) -> None:
-        self._path, self._aside = path, aside
-        self._file = os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    def __init__(self, path: Path, temporary: Path) -> None:
+        self._path, self._temporary = path, temporary
+        self._file = os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     def write(self, data: bytes) -> None:
-        """Takes the next bytes."""
+        """Write the next bytes."""
         self._file.write(data)
 
     def commit(self) -> None:
-        """Returns when the whole blob is durable under its key."""
+        """Complete the blob. It is durable under its key when this returns."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         created = _make_folders(self._path.parent)
-        self._aside.rename(self._path)
+        self._temporary.rename(self._path)
         for folder in created:
             _sync_folder(folder)
 
     def abort(self) -> None:
-        """Leaves nothing behind; safe to call at any time."""
-        with suppress(OSError):  # closing writes what is still held back, and the disk may be full
+        """Discard what was written, unless it was committed. Safe to call at any time."""
+        with suppress(OSError):  # Closing flushes the buffer, which fails when the disk is full.
             self._file.close()
-        self._aside.unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, float]]:
-    """Every file below a folder and when it was last written; those that go meanwhile are left out."""
+    """Yield every file below a folder with its modification time, except files that are deleted meanwhile."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -124,14 +124,14 @@ def _files(folder: Path) -> Iterator[tuple[Path, float]]:
 def _pieces(file: RawIOBase, start: int, length: int | None) -> Iterator[bytes]:
     with file:
         file.seek(start)
-        left = length if length is not None else sys.maxsize
-        while left and (piece := file.read(min(left, READ_BYTES))):
-            left -= len(piece)
+        remaining = length if length is not None else sys.maxsize
+        while remaining and (piece := file.read(min(remaining, READ_BYTES))):
+            remaining -= len(piece)
             yield piece
 
 
 def _make_folders(folder: Path) -> list[Path]:
-    """Makes a folder with its parents, for the owner alone; gives those whose entries change with a new file in it."""
+    """Create a folder and its parents, private to the owner. Return the folders to sync to disk after adding a file."""
     changed = [folder]
     while not changed[-1].is_dir():
         changed.append(changed[-1].parent)

@@ -1,4 +1,4 @@
-"""The blob store that a URL names."""
+"""Opens the blob store that a URL names."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,10 +12,13 @@ CLOUD_SCHEMES = {"s3", "gs", "az", "abfs", "memory"}
 
 
 def open_blobs(url: str) -> BlobStore:
-    """The store of file:///folder, s3://bucket/path, gs://… or az://…. Raises ConfigurationError for another scheme."""
+    """Open the store of file:///folder, s3://bucket/path, gs://… or az://….
+
+    Raises ConfigurationError for another scheme.
+    """
     parts = urlsplit(url)
     if parts.scheme == "file":
         return LocalBlobs(Path(unquote(parts.path)))
     if parts.scheme in CLOUD_SCHEMES:
         return CloudBlobs(url)
-    raise ConfigurationError(f"BLOB_URL has the scheme {parts.scheme!r}; file, s3, gs and az are known")
+    raise ConfigurationError(f"BLOB_URL has the unknown scheme {parts.scheme!r}; use file, s3, gs or az")

@@ -1,4 +1,4 @@
-"""Sealed blobs: written, read as a stream, and read from anywhere, chunk by chunk, as a zip reader needs."""
+"""Encrypted blobs: written and read as a stream, or read as a seekable file, as a zip reader needs."""
 
 import errno
 import io
@@ -13,17 +13,18 @@ from privateshare.platform.blobs.sealing import (
     TAG_BYTES,
     Opener,
     SealBroken,
-    opened_stream,
+    seal_stream,
     sealed_offset,
-    sealed_stream,
+    unseal_stream,
 )
 from privateshare.platform.blobs.store import BlobNotFound, BlobStore, put
 
-UNCHECKED_BYTES = 256 * 1024  # what holds more is sent while it is read, so its ends should be looked at first
+# A larger blob is sent while it is read, so its header and last chunk should be checked before the response begins.
+CHECK_ENDS_ABOVE_BYTES = 256 * 1024
 
 
 class UnreadableBlob(Exception):
-    """A sealed blob that is missing, was changed or cut, is under another key, or that the disk cannot read."""
+    """An encrypted blob is missing, changed, truncated, encrypted with another key, or the disk cannot read it."""
 
     def __init__(self, blob: str, reason: str) -> None:
         super().__init__(f"{blob}: {reason}")
@@ -31,21 +32,24 @@ class UnreadableBlob(Exception):
 
 
 def put_sealed(store: BlobStore, blob: str, key: bytes, context: bytes, chunks: Iterable[bytes]) -> int:
-    """Stores a stream sealed, whole or not at all; the bytes it takes."""
-    return put(store, blob, sealed_stream(key, context, chunks))
+    """Encrypt and store a stream, completely or not at all. Return the size of the stored blob in bytes."""
+    return put(store, blob, seal_stream(key, context, chunks))
 
 
 def read_sealed(store: BlobStore, blob: str, key: bytes, context: bytes) -> Iterator[bytes]:
-    """Give the plain stream. Raises UnreadableBlob: at once if it is missing, else at the latest at its end."""
-    with _telling_which(blob):
-        pieces = opened_stream(key, context, store.read(blob))
+    """Return the decrypted stream.
+
+    Raises UnreadableBlob: at once if the blob is missing, otherwise while or after its last piece is read.
+    """
+    with _unreadable_errors(blob):
+        pieces = unseal_stream(key, context, store.read(blob))
     return _read(blob, pieces)
 
 
 def check_ends(store: BlobStore, blob: str, key: bytes, context: bytes) -> None:
-    """Check that a blob is whole from what is cheap to read: that it begins and ends as it should.
+    """Check the header and the last chunk of a blob, which is cheap and detects truncation.
 
-    What was changed in between is noticed when it is read. Raises UnreadableBlob.
+    Changes in between are detected when the blob is read. Raises UnreadableBlob.
     """
     reader = SealedReader(store, blob, key, context)
     reader.seek(max(0, reader.size - 1))
@@ -53,12 +57,12 @@ def check_ends(store: BlobStore, blob: str, key: bytes, context: bytes) -> None:
 
 
 def _read(blob: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    with _telling_which(blob):
+    with _unreadable_errors(blob):
         yield from pieces
 
 
 @contextmanager
-def _telling_which(blob: str) -> Iterator[None]:
+def _unreadable_errors(blob: str) -> Iterator[None]:
     try:
         yield
     except BlobNotFound as error:
@@ -66,47 +70,50 @@ def _telling_which(blob: str) -> Iterator[None]:
     except SealBroken as error:
         raise UnreadableBlob(blob, str(error)) from error
     except OSError as error:
-        if error.errno != errno.EIO:  # of all others some may pass
+        if error.errno != errno.EIO:  # Other errors may be temporary.
             raise
         raise UnreadableBlob(blob, "the disk cannot read it") from error
 
 
 class SealedReader(io.RawIOBase):
-    """A sealed blob as a seekable binary file of plain bytes. Raises UnreadableBlob where it was changed or cut."""
+    """An encrypted blob as a seekable binary file of plain bytes.
+
+    Reading raises UnreadableBlob where the blob was changed or truncated.
+    """
 
     def __init__(self, store: BlobStore, blob: str, key: bytes, context: bytes) -> None:
         self._store, self._blob, self._key, self._context = store, blob, key, context
-        with _telling_which(blob):
+        with _unreadable_errors(blob):
             body = store.size(blob) - HEADER_BYTES
             self._chunks = max(1, -(-body // SEALED_CHUNK_BYTES))
             self._size = body - self._chunks * TAG_BYTES
             if self._size < 0:
-                raise SealBroken("the sealed blob is cut")
+                raise SealBroken("the blob is truncated")
             self._header = b"".join(store.read(blob, 0, HEADER_BYTES))
         self._position = 0
         self._cached: tuple[int, bytes] = (-1, b"")
 
     @property
     def size(self) -> int:
-        """The plain bytes it has."""
+        """Return the size of the decrypted data in bytes."""
         return self._size
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves as every file does."""
+        """Move to a position and return it."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, start + offset)
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fills the buffer from the chunk that the position is in."""
+        """Read into the buffer, at most to the end of the current chunk. Return the number of bytes read."""
         if self._position >= self._size:
             return 0
         number, offset = divmod(self._position, CHUNK_BYTES)
@@ -117,7 +124,7 @@ class SealedReader(io.RawIOBase):
 
     def _chunk(self, number: int) -> bytes:
         if self._cached[0] != number:
-            with _telling_which(self._blob):
+            with _unreadable_errors(self._blob):
                 opener = Opener(self._key, self._context, first_chunk=number)
                 opener.update(self._header)
                 sealed = b"".join(self._store.read(self._blob, sealed_offset(number), SEALED_CHUNK_BYTES))

@@ -1,11 +1,11 @@
-"""Sealing: bytes encrypted so that a change, a cut, a swap or a wrong owner is noticed.
+"""Authenticated encryption ("sealing"): detects changes, truncation, reordering and use for another owner.
 
-Big things are sealed in chunks (the STREAM construction over AES-256-GCM): each chunk's nonce is its number and
-whether it is the last, under a key made for this one stream from the owner's key and a random salt. So a stream of
-any size is written and read in constant memory, and no nonce is used twice.
+Streams are encrypted in chunks (the STREAM construction over AES-256-GCM). The nonce of a chunk is its number and a
+flag for the last one; the key is derived for this one stream from the owner's key and a random salt. So a stream of any
+size is written and read in constant memory, and no nonce is used twice with a key.
 
     header: version (1 byte), salt (32 bytes)
-    chunk:  64 KiB of data, or less in the last one, and 16 bytes of tag
+    chunk:  64 KiB of data (the last chunk may have less), then 16 bytes of tag
 """
 
 import os
@@ -29,25 +29,27 @@ _MORE = b"\x00"
 
 
 class SealBroken(Exception):
-    """Sealed bytes were changed, cut or reordered, or are not under this key for this purpose."""
+    """Sealed bytes were changed, truncated or reordered, or were sealed with another key or context."""
 
 
 def seal(key: bytes, context: bytes, data: bytes) -> bytes:
-    """A small value sealed under a key, bound to its context: a random nonce, then AES-256-GCM."""
+    """Encrypt a small value and bind it to a context. The result is a random nonce, then AES-256-GCM ciphertext."""
     nonce = os.urandom(NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, data, context)
 
 
 def unseal(key: bytes, context: bytes, sealed: bytes) -> bytes:
-    """The value that `seal` sealed with the same key and context. Raises SealBroken if it is not that."""
+    """Decrypt a value that `seal` encrypted with the same key and context. Raises SealBroken otherwise."""
     try:
         return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
     except (InvalidTag, ValueError) as error:
-        raise SealBroken("the sealed value does not open") from error
+        raise SealBroken(
+            "the value cannot be decrypted: it was changed, or belongs to another key or context"
+        ) from error
 
 
 class Sealer:
-    """Seals one stream: the bytes of `update` and then `finish`."""
+    """The encryption of one stream: the bytes that `update` returns, and then those of `finish`."""
 
     def __init__(self, key: bytes, context: bytes) -> None:
         salt = os.urandom(SALT_BYTES)
@@ -57,10 +59,10 @@ class Sealer:
         self._number = 0
 
     def update(self, data: bytes) -> bytes:
-        """The next sealed bytes, after `data`."""
+        """Encrypt the next data. Return the chunks that are complete."""
         self._pending += data
         sealed = [self._take_head()]
-        # a full chunk is held back until more comes, since the last one is marked as such
+        # The last chunk is marked as such, so a full chunk is encrypted only when more data follows.
         while len(self._pending) > CHUNK_BYTES:
             chunk = bytes(self._pending[:CHUNK_BYTES])
             del self._pending[:CHUNK_BYTES]
@@ -69,7 +71,7 @@ class Sealer:
         return b"".join(sealed)
 
     def finish(self) -> bytes:
-        """The last sealed bytes."""
+        """Encrypt the last chunk and return it."""
         last = self._cipher.encrypt(_nonce(self._number, _LAST), bytes(self._pending), None)
         return self._take_head() + last
 
@@ -79,10 +81,10 @@ class Sealer:
 
 
 class Opener:
-    """Opens one sealed stream: the data of `update` and then `finish`. Raises SealBroken.
+    """The decryption of one sealed stream: the data that `update` returns, and then that of `finish`.
 
-    Data is only whole once `finish` has returned: until then the stream may still prove cut. With `first_chunk` the
-    stream is entered there: the header must come first all the same.
+    The data is complete only once `finish` has returned: until then the stream may turn out to be truncated. With
+    `first_chunk`, decryption starts at that chunk, but the header must still be passed first. Methods raise SealBroken.
     """
 
     def __init__(self, key: bytes, context: bytes, first_chunk: int = 0) -> None:
@@ -92,7 +94,7 @@ class Opener:
         self._number = first_chunk
 
     def update(self, sealed: bytes) -> bytes:
-        """The next bytes of data."""
+        """Decrypt the next bytes. Return the data of the chunks that are complete."""
         self._pending += sealed
         if self._cipher is None:
             if len(self._pending) < HEADER_BYTES:
@@ -106,18 +108,18 @@ class Opener:
         return b"".join(data)
 
     def finish(self) -> bytes:
-        """The last bytes of data."""
+        """Decrypt the last chunk and return its data."""
         return self.close_at(last=True)
 
     def close_at(self, *, last: bool) -> bytes:
-        """The data of the chunk that the given bytes ended with, which must be the stream's last or must not be."""
+        """Decrypt the pending chunk, and check that it is the last one of the stream, or that it is not."""
         if self._cipher is None:
-            raise SealBroken("the sealed stream is cut")
+            raise SealBroken("the stream is truncated")
         return self._open(bytes(self._pending), _LAST if last else _MORE)
 
     def _read_header(self) -> None:
         if self._pending[:1] != VERSION:
-            raise SealBroken("the sealed stream is of an unknown version")
+            raise SealBroken("the stream has an unknown version")
         self._cipher = _stream_cipher(self._key, bytes(self._pending[1:HEADER_BYTES]), self._context)
         del self._pending[:HEADER_BYTES]
 
@@ -126,21 +128,21 @@ class Opener:
         try:
             data = self._cipher.decrypt(_nonce(self._number, mark), chunk, None)
         except (InvalidTag, ValueError) as error:
-            raise SealBroken("the sealed stream was cut or changed, or is another one") from error
+            raise SealBroken("the stream was truncated or changed, or belongs to another key or context") from error
         self._number += 1
         return data
 
 
-def sealed_stream(key: bytes, context: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """A stream, sealed."""
+def seal_stream(key: bytes, context: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Encrypt a stream."""
     sealer = Sealer(key, context)
     for chunk in chunks:
         yield sealer.update(chunk)
     yield sealer.finish()
 
 
-def opened_stream(key: bytes, context: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """A sealed stream, opened. Raises SealBroken at the latest at its end."""
+def unseal_stream(key: bytes, context: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Decrypt a sealed stream. Raises SealBroken at its end at the latest."""
     opener = Opener(key, context)
     for chunk in chunks:
         yield opener.update(chunk)
@@ -148,13 +150,13 @@ def opened_stream(key: bytes, context: bytes, chunks: Iterable[bytes]) -> Iterat
 
 
 def sealed_size(size: int) -> int:
-    """The bytes that a stream of `size` bytes takes when sealed."""
+    """Return the encrypted size in bytes of a stream of `size` bytes."""
     chunks = max(1, -(-size // CHUNK_BYTES))
     return HEADER_BYTES + size + chunks * TAG_BYTES
 
 
 def sealed_offset(chunk: int) -> int:
-    """Where a chunk begins in the sealed stream."""
+    """Return the offset of a chunk in the encrypted stream."""
     return HEADER_BYTES + chunk * SEALED_CHUNK_BYTES
 
 

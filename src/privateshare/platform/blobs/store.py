@@ -1,4 +1,4 @@
-"""Where bytes are kept: one interface, on local disk or in an object store."""
+"""The interface of blob stores, which keep bytes on local disk or in an object store."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,54 +13,57 @@ class BlobNotFound(Exception):
 
 
 class BlobWriter(Protocol):
-    """A blob on its way in. Nothing is there until `commit`, and after `abort` there never was anything."""
+    """A writer of one blob. The blob exists once `commit` returns; `abort` discards what was written."""
 
     def write(self, data: bytes) -> None:
-        """Takes the next bytes."""
+        """Write the next bytes."""
 
     def commit(self) -> None:
-        """Returns when the whole blob is durable under its key."""
+        """Complete the blob. It is durable under its key when this returns."""
 
     def abort(self) -> None:
-        """Leaves nothing behind; safe to call at any time."""
+        """Discard what was written, unless it was committed. Safe to call at any time."""
 
 
 class BlobStore(Protocol):
-    """Bytes by key. All methods block: call them on a worker thread. Keys are lower-case paths without dots first."""
+    """A map of keys to bytes. All methods block, so call them on a worker thread.
+
+    Keys are lower-case paths whose segments do not begin with a dot.
+    """
 
     def writer(self, key: str) -> BlobWriter:
-        """A writer that puts a blob whole and durably, or not at all."""
+        """Return a writer that stores a blob completely and durably, or not at all."""
 
     def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` on, `length` at most, in pieces. Raises BlobNotFound, before the first piece.
+        """Return the bytes from `start` on, at most `length`, in pieces. Raises BlobNotFound before the first piece.
 
-        `start` lies within the blob, and `length` is above 0: what stores do otherwise differs.
+        `start` must lie within the blob and `length` must be above 0: stores behave differently otherwise.
         """
 
     def size(self, key: str) -> int:
-        """How many bytes it has. Raises BlobNotFound."""
+        """Return the size of a blob in bytes. Raises BlobNotFound."""
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Removes blobs; those that are not there are no error."""
+        """Remove blobs. Missing blobs are ignored."""
 
     def delete_prefix(self, prefix: str) -> None:
-        """Removes every blob whose key begins with `prefix`, which ends in "/"."""
+        """Remove every blob whose key begins with `prefix`, which ends in "/"."""
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """The keys that begin with `prefix`, which ends in "/"."""
+        """List the keys that begin with `prefix`, which ends in "/"."""
 
     def keys_between(self, prefix: str, start: datetime, end: datetime) -> Iterator[str]:
-        """The keys that begin with `prefix`, of blobs last written in this time by the store's clock.
+        """List the keys that begin with `prefix` of blobs last written between two times of the store's clock.
 
-        In constant memory, however many there are. What is deleted meanwhile may be among them or not.
+        Uses constant memory. A blob that is deleted meanwhile may be listed or not.
         """
 
     def discard_unfinished(self, end: datetime) -> None:
-        """Removes what writers that died before `end` left half-written, where the store does not do so itself."""
+        """Remove what writers that died before `end` left behind, unless the store does so itself."""
 
 
 def put(store: BlobStore, key: str, chunks: Iterable[bytes]) -> int:
-    """Stores a blob whole, or if anything fails not at all; the number of bytes stored."""
+    """Store a blob completely, or not at all if anything fails. Return the number of bytes stored."""
     writer = store.writer(key)
     stored = 0
     try:
@@ -74,12 +77,12 @@ def put(store: BlobStore, key: str, chunks: Iterable[bytes]) -> int:
 
 
 def check_key(key: str) -> str:
-    """The key, if it has the form of one. Raises ValueError otherwise."""
+    """Return the key if it is well-formed. Raises ValueError otherwise."""
     if not is_key(key):
         raise ValueError(f"not a blob key: {key!r}")
     return key
 
 
 def is_key(key: str) -> bool:
-    """Whether it has the form of a key: other things may lie where blobs do."""
+    """Return whether a string is a well-formed key. A store's folder or bucket may hold other entries too."""
     return _KEY.fullmatch(key) is not None and "/." not in key

@@ -1,4 +1,4 @@
-"""A place for bytes on their way in, which may be larger than memory and must never be readable on disk."""
+"""Encrypted temporary files, for uploads that may be larger than memory and must never be readable on disk."""
 
 import io
 import os
@@ -17,13 +17,13 @@ BLOCK_BYTES = 16
 
 
 class SealedTemporary(io.RawIOBase):
-    """A seekable temporary file without a name, encrypted with a key that is in memory alone.
+    """A seekable temporary file without a name, encrypted with a key that exists only in memory.
 
-    Written once from start to end, then read at will. Closing it, or the end of the process, leaves nothing.
+    It is written once from start to end, then read in any order. Closing it, or the end of the process, removes it.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by close()
+        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - The method `close` closes it.
         self._key = os.urandom(32)
         self._size = self._position = self._cipher_position = 0
         self._cipher: CipherContext | None = None
@@ -32,19 +32,19 @@ class SealedTemporary(io.RawIOBase):
         return f"<SealedTemporary of {self._size} bytes>"
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def writable(self) -> bool:
-        """Yes, at its end."""
+        """Return True: the file can be appended to."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Appends, wherever the position is: no byte of the key stream is used twice."""
+        """Append, wherever the position is, so that no byte of the key stream is used twice."""
         self._position = self._size
         plain = memoryview(data).cast("B")
         sealed = memoryview(self._key_stream().update(plain))
@@ -56,7 +56,7 @@ class SealedTemporary(io.RawIOBase):
         return len(plain)
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        """Fills the buffer from the position on."""
+        """Read into the buffer from the position on. Return the number of bytes read."""
         target = memoryview(buffer).cast("B")
         self._file.seek(self._position)
         sealed = self._file.read(len(target))
@@ -65,19 +65,19 @@ class SealedTemporary(io.RawIOBase):
         return len(sealed)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Moves to a position and gives it."""
+        """Move to a position and return it."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
-            raise ValueError(f"there is nothing before the start of the file: {start + offset}")
+            raise ValueError(f"the position must not be negative: {start + offset}")
         self._position = start + offset
         return self._position
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
         return self._position
 
     def close(self) -> None:
-        """Gives the space back."""
+        """Close the file, which frees its space on disk."""
         if not self.closed:
             self._file.close()
         super().close()

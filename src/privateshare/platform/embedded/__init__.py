@@ -1,1 +1,1 @@
-"""A PostgreSQL of our own, in the data folder, for those who bring none."""
+"""The built-in PostgreSQL server in the data folder, for platforms without DATABASE_URL."""

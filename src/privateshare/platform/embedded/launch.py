@@ -1,12 +1,13 @@
-"""Becomes a program of PostgreSQL: run as `python launch.py PARENT UID GID INSTALL FOLDER PROGRAM ARGUMENT…`.
+"""Launcher of PostgreSQL's programs, run as `python launch.py PARENT UID GID INSTALL FOLDER PROGRAM ARGUMENT…`.
 
-It replaces itself, so that the program is a direct child of PARENT, and ends with it. PostgreSQL refuses to run as
-root. So when started by root it gives up root for UID and GID; and since that user may not enter the folders that lead
-to INSTALL and FOLDER (think of /root), it sees the two below /mnt in a mount namespace of its own. Where the system
-allows no namespace, as in most containers, it keeps the right to enter every folder instead.
-`{install}` and `{folder}` in PROGRAM and the arguments stand for wherever the two are.
+The process replaces itself with the program (exec), which is therefore a direct child of PARENT and ends with it.
 
-It imports nothing of ours: it must start fast, and run before anything else is decided.
+PostgreSQL refuses to run as root. When started by root, the launcher switches to UID and GID. That user may not be able
+to enter the folders above INSTALL and FOLDER (such as /root), so both are mounted below /mnt in a private mount
+namespace. Where the system allows no namespace, as in most containers, the process keeps the capability to enter every
+folder instead. `{install}` and `{folder}` in PROGRAM and ARGUMENT are replaced by the paths that the program can use.
+
+This module imports nothing else of the platform, so that it starts fast.
 """
 
 import ctypes
@@ -32,7 +33,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(arguments: list[str]) -> None:
-    """Never returns: the process becomes the program, or ends with a line that says why not."""
+    """Replace this process with the program, or exit with a message. Never returns."""
     parent, uid, gid = (int(argument) for argument in arguments[:3])
     places = {"install": arguments[3], "folder": arguments[4]}
     if os.geteuid() == 0:
@@ -43,18 +44,20 @@ def main(arguments: list[str]) -> None:
     _end_with_parent(parent)
     program = [argument.format_map(places) for argument in arguments[5:]]
     try:
-        os.execv(program[0], program)  # noqa: S606 - a program of the wheel, with arguments of our own
+        os.execv(program[0], program)  # noqa: S606 - The program is from the wheel, and its arguments are ours.
     except OSError as error:
-        sys.exit(f"cannot run {program[0]} as user {os.geteuid()}: {error.strerror}; try an ordinary user")
+        sys.exit(
+            f"cannot run {program[0]} as user {os.geteuid()}: {error.strerror}; start privateshare as an ordinary user"
+        )
 
 
 def _private_view(places: Mapping[str, str]) -> dict[str, str] | None:
-    """The folders as seen from a mount namespace that only this process is in; None where that is not allowed."""
+    """Mount the folders in a private mount namespace. Return their new paths, or None where that is not allowed."""
     if not LINUX or not os.path.isdir(VIEW):
         return None
     if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
         return None
-    # opened in the new namespace, and before anything may cover them
+    # The folders are opened in the new namespace, before the mount on /mnt can hide one of them.
     handles = {name: os.open(path, os.O_RDONLY | os.O_DIRECTORY) for name, path in places.items()}
     if libc.mount(b"tmpfs", VIEW.encode(), b"tmpfs", 0, b"mode=0755") != 0:
         return None
@@ -62,13 +65,13 @@ def _private_view(places: Mapping[str, str]) -> dict[str, str] | None:
         os.mkdir(f"{VIEW}/{name}")
         source, target = f"/proc/self/fd/{handle}".encode(), f"{VIEW}/{name}".encode()
         if libc.mount(source, target, None, MS_BIND | MS_REC, None) != 0:
-            raise OSError(ctypes.get_errno(), "cannot show PostgreSQL its folder")
+            raise OSError(ctypes.get_errno(), f"cannot mount {places[name]} for PostgreSQL")
     os.chdir("/")
     return {name: f"{VIEW}/{name}" for name in places}
 
 
 def _give_up_root(uid: int, gid: int, *, enter_all: bool) -> None:
-    """Becomes that user, with no right of root left, or with one: to enter and read whatever folder."""
+    """Switch to a user without privileges; with `enter_all`, keep the capability to enter and read every folder."""
     keep = enter_all and LINUX and libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0
     os.setgroups([])
     os.setgid(gid)
@@ -82,11 +85,11 @@ def _give_up_root(uid: int, gid: int, *, enter_all: bool) -> None:
 
 
 def _end_with_parent(parent: int) -> None:
-    """Has the kernel stop this process when its parent dies, however it dies. Linux only."""
+    """Have the kernel stop this process when its parent dies for any reason. Linux only."""
     if LINUX:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit("whoever started PostgreSQL is gone")
+        sys.exit("the process that started PostgreSQL has ended")
 
 
 if __name__ == "__main__":

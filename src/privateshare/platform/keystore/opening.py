@@ -1,4 +1,4 @@
-"""The key store that a URL names."""
+"""Opens the key store that a URL names."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,10 +11,13 @@ from privateshare.platform.keystore.store import KeyStore
 
 
 def open_keys(url: str) -> KeyStore:
-    """The store of file:///folder, s3://bucket/path, gs://… or az://…. Raises ConfigurationError for another scheme."""
+    """Open the store of file:///folder, s3://bucket/path, gs://… or az://….
+
+    Raises ConfigurationError for another scheme.
+    """
     parts = urlsplit(url)
     if parts.scheme == "file":
         return LocalKeys(Path(unquote(parts.path)))
     if parts.scheme in CLOUD_SCHEMES:
         return CloudKeys(url)
-    raise ConfigurationError(f"PRIVATESHARE_KEY_URL has the scheme {parts.scheme!r}; file, s3, gs and az are known")
+    raise ConfigurationError(f"PRIVATESHARE_KEY_URL has the unknown scheme {parts.scheme!r}; use file, s3, gs or az")

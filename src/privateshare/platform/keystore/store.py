@@ -1,8 +1,8 @@
-"""Where erasure keys are kept: one interface, in a local folder or in an object store.
+"""The interface of key stores, which hold erasure keys in a local folder or in an object store.
 
-A key that must be destroyed cannot live in PostgreSQL: what a transaction deletes stays in the pages of its tables and
-in the write-ahead log until something else is written there. In a key store a key is written once, never changed and
-never copied, and it is overwritten before it is deleted.
+A key that must be destroyed cannot be stored in PostgreSQL: deleted rows stay in the pages of their table and in the
+write-ahead log until they are overwritten. In a key store a key is written once, never changed and never copied, and
+it is overwritten before it is deleted.
 """
 
 from collections.abc import Iterator
@@ -13,57 +13,57 @@ from uuid import UUID
 from privateshare.errors import PrivateShareError
 
 KEY_BYTES = 32
-OWNER = "database"  # the name of the entry that says which database the keys belong to
+OWNER_ENTRY = "database"
 
 
 class KeyMissing(Exception):
-    """The store has no key of this name, or what it has is damaged."""
+    """The store has no key of this name, or the key is damaged."""
 
 
-class KeyStoreAway(PrivateShareError):
-    """The store cannot be used now: it is not reachable, not mounted, full, or refuses access."""
+class KeyStoreUnavailable(PrivateShareError):
+    """The store is not available: it is not reachable, not mounted, full, or refuses access."""
 
-    code = "KeyStoreAway"
-    hint = "Look at the store of the erasure keys, and at PRIVATESHARE_KEY_URL"
-
-
-class NotDestroyed(KeyStoreAway):
-    """What was erased is deleted, and its key is not destroyed yet."""
-
-    hint = "The platform tries again every ten minutes; to try now, do the same once more"
+    code = "KeyStoreUnavailable"
+    hint = "Check the store of the erasure keys, and PRIVATESHARE_KEY_URL"
 
 
-class CopiesRemain(KeyStoreAway):
-    """The store keeps older versions of what is overwritten or deleted, so a key cannot be destroyed there."""
+class NotDestroyed(KeyStoreUnavailable):
+    """The data was deleted, but its erasure key could not be destroyed yet."""
+
+    hint = "The platform retries every ten minutes; to retry now, repeat the same request or command"
+
+
+class CopiesRemain(KeyStoreUnavailable):
+    """The store keeps older versions of overwritten or deleted objects, so a key cannot be destroyed there."""
 
 
 class KeyStore(Protocol):
-    """Keys by name, which is the id of what they are for.
+    """A map of names to keys. A key's name is the id of the library or account that it belongs to.
 
-    All methods block, so call them on a worker thread, and raise KeyStoreAway.
+    All methods block, so call them on a worker thread. All of them may raise KeyStoreUnavailable.
     """
 
     def create(self, name: UUID, key: bytes) -> None:
-        """Returns when the key is durable under a name that was never used before."""
+        """Store a key under a name that was never used before. The key is durable when this returns."""
 
     def read(self, name: UUID) -> bytes:
-        """The key of this name. Raises KeyMissing."""
+        """Return the key of this name. Raises KeyMissing."""
 
     def destroy(self, name: UUID) -> None:
-        """Returns when the key can be read no more, and never again. One that is not there is no error."""
+        """Destroy a key. When this returns it can never be read again; a key that does not exist is ignored."""
 
     def names_between(self, start: datetime, end: datetime) -> Iterator[UUID]:
-        """The names of the keys that were created in this time, by the store's clock."""
+        """List the names of the keys that were created between two times of the store's clock."""
 
     def owner(self) -> str | None:
-        """Which database the keys belong to; None if nobody has claimed the store yet."""
+        """Return the name of the database that the keys belong to, or None if no database has claimed the store yet."""
 
     def claim(self, owner: str) -> None:
-        """Makes the store that of one database, durably."""
+        """Record durably that the store belongs to a database."""
 
 
 def read_name(text: str) -> UUID | None:
-    """The name of a key, as a store lists it; None for an entry that is something else."""
+    """Parse the name of a key as a store lists it. Return None for an entry that is no key."""
     try:
         name = UUID(text)
     except ValueError:

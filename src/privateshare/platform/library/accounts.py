@@ -39,7 +39,7 @@ async def connect_account(
 ) -> AccountRow:
     """The library's account for what was connected; connecting the same one again renews it.
 
-    `expected`: the account that it may be, if it does not say whose it is. Raises KeyStoreAway.
+    `expected`: the account that it may be, if it does not say whose it is. Raises KeyStoreUnavailable.
     """
     identity_hash = _identity_hash(library, connected.source.id, connected.identity)
     of_source = select(AccountRow).where(

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.blobs.sealed import UNCHECKED_BYTES, UnreadableBlob
+from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, UnreadableBlob
 from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, FileRow, SessionRow
 from privateshare.platform.library.encoding import (
     compressed,
@@ -145,7 +145,7 @@ def deliver(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> Delivery 
     if not may.touches(window) or _is_emptied_elsewhere(file, may):
         return None
     if may.allows_whole(window):
-        if file.size > UNCHECKED_BYTES:
+        if file.size > CHECK_ENDS_ABOVE_BYTES:
             shelf.check_ends(file)
         chunks = delivered(shelf.kept(file), may.compression)
         entry = entry_of(file, file.object_count)

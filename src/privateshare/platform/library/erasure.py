@@ -35,7 +35,7 @@ from privateshare.platform.db.tables import (
     StorageRow,
 )
 from privateshare.platform.jobs.queue import defer_sweep
-from privateshare.platform.keystore.store import KeyStoreAway, NotDestroyed
+from privateshare.platform.keystore.store import KeyStoreUnavailable, NotDestroyed
 from privateshare.platform.library.credentials import revoke_after_commit
 from privateshare.platform.library.libraries import blob_prefix, hold_library
 from privateshare.platform.library.storages import blob_prefix as storage_prefix
@@ -49,8 +49,8 @@ log = structlog.get_logger()
 async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) -> None:
     """Remove a person's library. When `Database.transaction` ends its key is destroyed, and with it everything sealed.
 
-    Raises KeyStoreAway if the key could not be destroyed now: then nothing must be committed. If the store goes away
-    after that, the end of the transaction raises NotDestroyed.
+    Raises KeyStoreUnavailable if the key could not be destroyed now: then nothing must be committed. If the store
+    becomes unavailable after that, the end of the transaction raises NotDestroyed.
     """
     await _hold_to_erase(db, library_id)
     await platform.erasure_keys.require_store()
@@ -70,13 +70,13 @@ def _list_keys_to_destroy(db: AsyncSession, platform: Platform, names: Sequence[
 async def _destroy_keys(platform: Platform, names: Sequence[UUID]) -> None:
     try:
         await platform.erasure_keys.destroy(names)
-    except KeyStoreAway as error:
+    except KeyStoreUnavailable as error:
         log.error("keys of what was erased are not destroyed yet", keys=[str(n) for n in names], reason=error.message)
         raise NotDestroyed(f"All data is deleted, but its key is not destroyed yet: {error.message}") from error
 
 
 async def destroy_listed_keys(platform: Platform) -> None:
-    """Destroy the keys of all that was erased that are not known to be destroyed. Raises KeyStoreAway."""
+    """Destroy the keys of all that was erased that are not known to be destroyed. Raises KeyStoreUnavailable."""
     left = True
     while left:
         async with platform.database.transaction() as db:
@@ -89,7 +89,7 @@ async def destroy_listed_keys(platform: Platform) -> None:
 async def erase_account(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
     """Remove an account, its credentials, and every file that came from it. Protocol 7.2.
 
-    Its key is destroyed as a library's is. Raises KeyStoreAway as `erase_library`.
+    Its key is destroyed as a library's is. Raises KeyStoreUnavailable as `erase_library`.
     """
     await hold_library(db, account.library_id, to_erase=True)
     await platform.erasure_keys.require_store()

@@ -104,7 +104,7 @@ def blob_prefix(library_id: UUID) -> str:
 async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
     """Create an empty library. Its erasure key is durable before the row is committed, and useless if it never is.
 
-    Raises KeyStoreAway.
+    Raises KeyStoreUnavailable.
     """
     library = LibraryRow(id=uuid4(), wrapped_key=b"")
     db.add(library)
@@ -118,7 +118,7 @@ async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
 async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -> OpenLibrary:
     """Give a library with its key, and the keys of its accounts.
 
-    Raises LibraryGone if it was erased, KeyLost if its key is missing though it was not, KeyStoreAway.
+    Raises LibraryGone if it was erased, KeyLost if its key is missing though it was not, KeyStoreUnavailable.
     """
     with_accounts = select(LibraryRow.wrapped_key, AccountRow.id).outerjoin(AccountRow)
     rows = (await db.execute(with_accounts.where(LibraryRow.id == library_id))).all()
@@ -141,7 +141,7 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
 
 
 async def add_account_key(platform: Platform, library: OpenLibrary, account_id: UUID) -> None:
-    """Create the erasure key of a new account, whose row comes first, as with libraries. Raises KeyStoreAway."""
+    """Create the erasure key of a new account, whose row comes first, as with libraries. Raises KeyStoreUnavailable."""
     library.account_keys[account_id] = await platform.erasure_keys.create(account_id)
 
 

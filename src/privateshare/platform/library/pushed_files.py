@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
 from privateshare.platform.blobs.incoming import Received
-from privateshare.platform.blobs.sealed import UNCHECKED_BYTES, check_ends, read_sealed
+from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, check_ends, read_sealed
 from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow, PushedFileRow
@@ -126,7 +126,7 @@ def pushed_name(text: str) -> UUID | None:
 
 def content(blobs: BlobStore, library: OpenLibrary, file: PushedFileRow) -> Iterator[bytes]:
     """The bytes as they were pushed. Raises UnreadableBlob."""
-    if file.size > UNCHECKED_BYTES:
+    if file.size > CHECK_ENDS_ABOVE_BYTES:
         check_ends(blobs, file.blob, library.key.value, library.blob_context(file.blob))
     return read_sealed(blobs, file.blob, library.key.value, library.blob_context(file.blob))
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.blobs.incoming import LONGEST_ARRIVAL
+from privateshare.platform.blobs.incoming import MAX_UPLOAD_DURATION
 from privateshare.platform.db.tables import (
     AccountRow,
     ArchiveRow,
@@ -30,7 +30,7 @@ from privateshare.platform.sync.clock import is_doubted
 
 PAGE = 1000
 LOCK_MILLISECONDS = 5000
-AGE = LONGEST_ARRIVAL + timedelta(days=1)  # whoever writes a blob has recorded it by then, or never will
+AGE = MAX_UPLOAD_DURATION + timedelta(days=1)  # whoever writes a blob has recorded it by then, or never will
 PREFIXES = ("library/", "storage/")
 BLOBS = (FileRow.blob, PushedFileRow.blob, StoredFileRow.blob, ArchiveRow.blob)
 
@@ -83,7 +83,7 @@ async def sweep_orphans(platform: Platform, age: timedelta = AGE) -> int:
 
 
 async def sweep_orphan_keys(platform: Platform, age: timedelta = AGE) -> int:
-    """Destroy the erasure keys of this age that no library and no account has; how many. Raises KeyStoreAway.
+    """Destroy the erasure keys of this age that no library and no account has; how many. Raises KeyStoreUnavailable.
 
     The transaction that created them was rolled back. As with blobs, keys from before the database are left alone.
     """

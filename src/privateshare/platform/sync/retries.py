@@ -9,7 +9,7 @@ from procrastinate.exceptions import JobAborted
 from procrastinate.jobs import Job
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, TimeoutError
 
-from privateshare.platform.keystore.store import KeyStoreAway
+from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.libraries import AccountGone
 
 PAUSES = (2, 10, 30, 60)  # seconds: apps give up after five minutes (protocol 6.1)
@@ -24,7 +24,7 @@ PASSING = (
     IntegrityError,
     psycopg.OperationalError,
     StoreError,
-    KeyStoreAway,
+    KeyStoreUnavailable,
     AccountGone,
     OSError,
 )

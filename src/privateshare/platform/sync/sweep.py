@@ -19,7 +19,7 @@ from privateshare.platform.db.tables import (
     TokenRow,
 )
 from privateshare.platform.grants.tokens import ONE_REFRESH
-from privateshare.platform.keystore.store import KeyStoreAway
+from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.erasure import destroy_listed_keys, undo_journey
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import LONGEST_JUMP, check_clock
@@ -49,7 +49,7 @@ async def _sweep_by_age(platform: Platform, now: datetime) -> None:
     await _sweep_rows(platform, now)
     try:
         await _sweep_journeys(platform, now)
-    except KeyStoreAway as error:
+    except KeyStoreUnavailable as error:
         log.error("journeys that nobody finished wait: their keys cannot be destroyed now", reason=error.message)
     await platform.queue.job_manager.delete_old_jobs(
         nb_hours=KEPT_AFTER_END // timedelta(hours=1),
@@ -63,7 +63,7 @@ async def delete_listed(platform: Platform) -> None:
     """Destroy every listed key, and delete every listed blob."""
     try:
         await destroy_listed_keys(platform)
-    except KeyStoreAway as error:
+    except KeyStoreUnavailable as error:
         log.error("keys of erased libraries are not destroyed yet; this is tried again", reason=error.message)
     while await sweep_blobs(platform) == BATCH:
         pass

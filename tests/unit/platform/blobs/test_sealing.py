@@ -20,12 +20,12 @@ from privateshare.platform.blobs.sealing import (
     TAG_BYTES,
     Opener,
     SealBroken,
-    opened_stream,
     seal,
+    seal_stream,
     sealed_offset,
     sealed_size,
-    sealed_stream,
     unseal,
+    unseal_stream,
 )
 from privateshare.platform.blobs.store import put
 
@@ -44,11 +44,11 @@ def plain(size: int) -> bytes:
 
 @cache
 def sealed(size: int) -> bytes:
-    return b"".join(sealed_stream(KEY, CONTEXT, [plain(size)]))
+    return b"".join(seal_stream(KEY, CONTEXT, [plain(size)]))
 
 
 def opened(data: bytes, key: bytes = KEY, context: bytes = CONTEXT) -> bytes:
-    return b"".join(opened_stream(key, context, [data]))
+    return b"".join(unseal_stream(key, context, [data]))
 
 
 def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
@@ -64,14 +64,14 @@ def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
 @settings(max_examples=150, deadline=None)
 def test_a_stream_opens_as_it_was(size: int, cuts: list[int]) -> None:
     """A stream of any size, sealed and opened in any pieces, is the same, and as long as foretold."""
-    data = b"".join(sealed_stream(KEY, CONTEXT, cut(plain(size), cuts)))
+    data = b"".join(seal_stream(KEY, CONTEXT, cut(plain(size), cuts)))
     assert len(data) == sealed_size(size)
-    assert b"".join(opened_stream(KEY, CONTEXT, cut(data, cuts))) == plain(size)
+    assert b"".join(unseal_stream(KEY, CONTEXT, cut(data, cuts))) == plain(size)
 
 
 def test_no_two_seals_are_alike() -> None:
     """The same data sealed twice shares nothing but the version byte."""
-    one, other = (b"".join(sealed_stream(KEY, CONTEXT, [bytes(1000)])) for _ in range(2))
+    one, other = (b"".join(seal_stream(KEY, CONTEXT, [bytes(1000)])) for _ in range(2))
     assert one[1:17] != other[1:17]
     assert one[HEADER_BYTES : HEADER_BYTES + 16] != other[HEADER_BYTES : HEADER_BYTES + 16]
 
@@ -117,7 +117,7 @@ def test_chunks_in_another_order_are_noticed(order: tuple[int, ...]) -> None:
 
 def test_a_chunk_of_another_stream_is_noticed() -> None:
     """Two streams under one key: neither takes the other's chunk at the same place."""
-    one, other = (b"".join(sealed_stream(KEY, CONTEXT, [bytes(2 * CHUNK_BYTES)])) for _ in range(2))
+    one, other = (b"".join(seal_stream(KEY, CONTEXT, [bytes(2 * CHUNK_BYTES)])) for _ in range(2))
     with pytest.raises(SealBroken):
         opened(one[: sealed_offset(1)] + other[sealed_offset(1) :])
 

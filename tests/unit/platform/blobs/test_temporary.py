@@ -71,5 +71,5 @@ def test_disk_holds_nothing_readable(tmp_path: Path) -> None:
 
 def test_seeking_before_the_start_fails(tmp_path: Path) -> None:
     """There is nothing before the start."""
-    with filled(tmp_path, [b"x"]) as temporary, pytest.raises(ValueError, match="before the start"):
+    with filled(tmp_path, [b"x"]) as temporary, pytest.raises(ValueError, match="must not be negative"):
         temporary.seek(-2, io.SEEK_END)

@@ -17,7 +17,7 @@ import pytest
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.embedded.locks import FileLock, Locked
-from privateshare.platform.embedded.postgres import SYSTEM_USER, EmbeddedPostgres
+from privateshare.platform.embedded.postgres import USER_IF_STARTED_AS_ROOT, EmbeddedPostgres
 
 ROOT = os.geteuid() == 0
 NAMESPACES = ROOT and subprocess.run(["unshare", "--mount", "true"]).returncode == 0
@@ -102,7 +102,7 @@ async def test_root_starts_it_unprivileged(folder: Path) -> None:
     folder.parent.chmod(0o700)
     async with EmbeddedPostgres(folder):
         status = Path(f"/proc/{server_pid(folder)}/status").read_text()
-        assert Path(f"/proc/{server_pid(folder)}").owner() == SYSTEM_USER
+        assert Path(f"/proc/{server_pid(folder)}").owner() == USER_IF_STARTED_AS_ROOT
         assert "CapPrm:\t0000000000000000" in status
     assert folder.parent.stat().st_mode & 0o777 == 0o700
     assert folder.parent.stat().st_uid == 0
@@ -113,7 +113,7 @@ async def test_root_without_mount_namespaces(folder: Path) -> None:
     """Where the system allows no mount namespace, as in most containers, root's server starts too."""
     with held(folder, "setpriv", "--bounding-set=-sys_admin") as (_, url):
         await write(url, "here")
-        assert Path(f"/proc/{server_pid(folder)}").owner() == SYSTEM_USER
+        assert Path(f"/proc/{server_pid(folder)}").owner() == USER_IF_STARTED_AS_ROOT
 
 
 @pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
@@ -168,7 +168,7 @@ async def test_stale_pid_of_a_living_stranger(folder: Path) -> None:
         left = {name: (folder / "cluster" / name).read_text() for name in ("postmaster.pid", SOCKET_LOCK)}
         process.kill()
         os.kill(server_pid(folder), signal.SIGKILL)
-    user = SYSTEM_USER if ROOT else None
+    user = USER_IF_STARTED_AS_ROOT if ROOT else None
     with subprocess.Popen(["sleep", "600"], user=user) as stranger:
         for name, text in left.items():
             _, *rest = text.splitlines(keepends=True)
