@@ -118,13 +118,13 @@ def test_failed_contract_leaves_no_key(command: Command, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ((), "what may it read?"),
-        (("--read", "music"), "there is no service group 'music'; there are social (1)"),
+        ((), "add --read with the data to read"),
+        (("--read", "music"), "there is no service group 'music'; choose one of social (1)"),
         (("--read", "medical:999"), "there is no object type '999'"),
-        (("--read", "5", "--last", "12x"), "--last '12x' must be a number and one of h, d, m, y"),
-        (("--read", "5", "--write"), "leave --read out"),
-        (("--write", "--read-raw"), "not two of them"),
-        (("--read", "5"), "--key-out FILE to make a key, or --public-key FILE"),
+        (("--read", "5", "--last", "12x"), "--last '12x' must be a number and a unit (h, d, m or y)"),
+        (("--read", "5", "--write"), "--read and --write cannot be combined"),
+        (("--write", "--read-raw"), "--write and --read-raw cannot be combined"),
+        (("--read", "5"), "--key-out FILE to generate a key, or --public-key FILE"),
     ],
 )
 def test_wrong_words_are_named(command: Command, options: tuple[str, ...], told: str) -> None:

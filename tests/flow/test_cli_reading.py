@@ -88,7 +88,7 @@ def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path):
     assert first["state"] == "completed"
     assert first["read"] == len(list(tmp_path.glob("*.json"))) > 10
     second = json.loads(run(signed_in, "read", "--into", str(tmp_path), "--format", "parquet", "--json"))
-    assert (second["read"], second["there_before"]) == (0, first["read"])
+    assert (second["read"], second["skipped"]) == (0, first["read"])
     assert (tmp_path / "parquet" / "playhistory.parquet").exists()
 
 

@@ -1,27 +1,27 @@
-"""`privateshare …`: the operator's tasks at the command line. One module per noun."""
+"""The command line `privateshare …`, for operators and for reading one's own data. One module per group of commands."""
 
 import sys
 
-INTERRUPTED = 130  # by Ctrl-C, as shells have it
+INTERRUPTED_EXIT_CODE = 130  # Shells use 128 plus the number of the signal; SIGINT (Ctrl-C) is 2.
 
 
 def main() -> None:
-    """Runs the command line; an error is one line on standard error, and exit code 1."""
+    """Run the command line. An error is printed as one line on standard error, with exit code 1."""
     try:
         from privateshare.cli.commands import run
     except ModuleNotFoundError as error:
-        _end_for_missing(error, "cli")
+        _exit_for_missing_package(error, "cli")
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(INTERRUPTED_EXIT_CODE)
     try:
         run()
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(INTERRUPTED_EXIT_CODE)
     except ModuleNotFoundError as error:
-        _end_for_missing(error, "server")
+        _exit_for_missing_package(error, "server")
 
 
-def _end_for_missing(error: ModuleNotFoundError, extra: str) -> None:
+def _exit_for_missing_package(error: ModuleNotFoundError, extra: str) -> None:
     if error.name is None or error.name.startswith("privateshare"):
         raise error
-    sys.exit(f"this command needs the package {error.name}: pip install 'privateshare[{extra}]'")
+    sys.exit(f"This command needs the package {error.name}. Install it with: pip install 'privateshare[{extra}]'")

@@ -1,25 +1,28 @@
-"""`privateshare app …`: who may ask people for data."""
+"""`privateshare app …`: registering applications."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.operating import AsJson, Data, in_transaction, show, show_table
+from privateshare.cli.data_folder import Data, in_transaction
+from privateshare.cli.output import AsJson, show, show_table
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from privateshare.platform.db.tables import ApplicationRow
 
-tree = typer.Typer(help="Applications: who may ask people for data.", no_args_is_help=True)
+tree = typer.Typer(help="Register the applications that may ask people for data.", no_args_is_help=True)
 
-Partner = Annotated[str | None, typer.Option(help="The organisation it belongs to. [default: NAME]")]
-ApplicationId = Annotated[str | None, typer.Option("--id", help="Its id, if it has one. [default: a fresh one]")]
+Partner = Annotated[str | None, typer.Option(help="The organisation that the application belongs to. [default: NAME]")]
+ApplicationId = Annotated[
+    str | None, typer.Option("--id", help="The application's id, if it already has one. [default: a new id]")
+]
 
 
 @tree.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What people see.")],
+    name: Annotated[str, typer.Argument(help="The name that people see.")],
     partner: Partner = None,
     id_: ApplicationId = None,
     data: Data = None,

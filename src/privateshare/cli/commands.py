@@ -1,4 +1,4 @@
-"""All commands in one tree."""
+"""The tree of all commands."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from privateshare.cli import applications, contracts, people, reading, sending, signing_keys
+from privateshare.cli import applications, contracts, people, pushing, reading, signing_keys, storage
 from privateshare.cli.login import login
 from privateshare.cli.serving import serve
 from privateshare.errors import ConfigurationError, InvalidToken, PrivateShareError
@@ -15,12 +15,12 @@ from privateshare.version import VERSION
 tree = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    pretty_exceptions_enable=False,  # they show the values of variables
+    pretty_exceptions_enable=False,  # They print the values of variables, which may be secrets.
 )
 tree.command()(serve)
-for command in (login, reading.whoami, reading.sources, reading.accounts, reading.read, sending.push, reading.revoke):
+for command in (login, reading.whoami, reading.sources, reading.accounts, reading.read, pushing.push, reading.revoke):
     tree.command()(command)
-tree.add_typer(sending.storage_tree, name="storage")
+tree.add_typer(storage.tree, name="storage")
 tree.add_typer(applications.tree, name="app")
 tree.add_typer(contracts.tree, name="contract")
 tree.add_typer(people.tree, name="person")
@@ -43,26 +43,27 @@ def _options(
 
 
 def run() -> None:
-    """Runs the command of this process's arguments; an error is one line, or with --json one object."""
+    """Run the command of this process's arguments. An error is printed as one line, or with --json as one object."""
     try:
         tree()
     except PrivateShareError as error:
-        sys.exit(told(error, as_json="--json" in sys.argv))
-    except OSError as error:  # of a file that the command line named
+        sys.exit(error_text(error, as_json="--json" in sys.argv))
+    except OSError as error:  # Commands read and write files that the user named.
         sys.exit(f"privateshare: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
 
 
-def told(error: PrivateShareError, *, as_json: bool) -> str:
-    """An error as the command line tells it."""
+def error_text(error: PrivateShareError, *, as_json: bool) -> str:
+    """Format an error for standard error."""
     hint = error.hint
     if isinstance(error, InvalidToken):
-        why = f"{hint}. " if "hint" in vars(error) else ""  # which the platform said
-        hint = f"{why}Run: privateshare login"
+        # A hint of this error itself came from the platform, and says more than the hint of the error's class.
+        reason = f"{hint}. " if "hint" in vars(error) else ""
+        hint = f"{reason}Run: privateshare login"
     if as_json:
         facts: dict[str, object] = {"code": error.code, "message": error.message, "hint": hint, "status": error.status}
         facts |= {"reference": error.reference, "retry_after": error.retry_after, "help_url": error.help_url}
         return json.dumps({"error": {name: value for name, value in facts.items() if value not in (None, "")}})
     reference = f" (reference {error.reference})" if error.reference else ""
-    told = f"privateshare: {error.message}" + (f". {hint}" if hint else "") + reference
-    # The message of a wrong setting or argument says everything that the documentation could.
-    return told if isinstance(error, ConfigurationError) else f"{told}. See {error.help_url}"
+    text = f"privateshare: {error.message}" + (f". {hint}" if hint else "") + reference
+    # The message of an invalid setting or argument is complete, so no link to the documentation is needed.
+    return text if isinstance(error, ConfigurationError) else f"{text}. See {error.help_url}"

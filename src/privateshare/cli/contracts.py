@@ -1,4 +1,4 @@
-"""`privateshare contract …`: what an application may ask a person for."""
+"""`privateshare contract …`: registering contracts, which say what an application may ask people for."""
 
 import json
 from collections.abc import Iterator
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.asking import data_request, time_ranges
-from privateshare.cli.operating import AsJson, Data, in_transaction, show, show_table
+from privateshare.cli.contract_options import data_request, time_ranges
+from privateshare.cli.data_folder import Data, in_transaction
+from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,33 +20,48 @@ if TYPE_CHECKING:
     from privateshare.platform.db.tables import ContractRow
     from privateshare.platform.grants.contracts import ContractKind
 
-tree = typer.Typer(help="Contracts: what an application may ask a person for.", no_args_is_help=True)
+tree = typer.Typer(help="Register contracts, which say what an application may ask people for.", no_args_is_help=True)
 
 App = Annotated[str, typer.Option(help="The application's id.")]
 RedirectUris = Annotated[
-    list[str], typer.Option("--redirect-uri", help="Where people return to, exactly; a loopback one with any port.")
+    list[str],
+    typer.Option(
+        "--redirect-uri", help="The exact address to which people return. A loopback address allows any port."
+    ),
 ]
-Purpose = Annotated[str, typer.Option(help="Why, in words that people understand.")]
+Purpose = Annotated[str, typer.Option(help="The reason for the request, in words that people understand.")]
 Read = Annotated[
     list[str] | None,
     typer.Option(
-        help="Data to read: GROUP[/SERVICE,…][:OBJECT,…] by name or id, such as entertainment, medical:127,128 "
+        help="The data to read: GROUP[/SERVICE,…][:OBJECT,…] by name or id, such as entertainment, medical:127,128 "
         "or entertainment/spotify:playhistory.",
         metavar="DATA",
     ),
 ]
-Last = Annotated[str | None, typer.Option(help="Read the last …: a number and one of h, d, m, y, such as 12m.")]
-From = Annotated[datetime | None, typer.Option("--from", help="Read since this date (UTC).")]
-To = Annotated[datetime | None, typer.Option("--to", help="Read until this date (UTC).")]
-Once = Annotated[bool, typer.Option("--once", help="Each consent is for one read.")]
-Write = Annotated[bool, typer.Option("--write", help="To push data, not to read.")]
-ReadRaw = Annotated[bool, typer.Option("--read-raw", help="To read what was pushed, as it was pushed.")]
-Legacy = Annotated[bool, typer.Option("--legacy", help="Allow version 1.6, where a session's key is all it takes.")]
-Expires = Annotated[datetime | None, typer.Option(help="The date (UTC) from which it may not be used.")]
-KeyOut = Annotated[Path | None, typer.Option(help="Make a key; write its private part to this new file.")]
-PublicKey = Annotated[Path | None, typer.Option(help="Or: the app's own RSA public key, a PEM file.")]
-Document = Annotated[Path | None, typer.Option(help="A contract document (JSON) to start from: links, policies.")]
-ContractId = Annotated[str | None, typer.Option("--id", help="Its id, if it has one. [default: a fresh one]")]
+Last = Annotated[
+    str | None, typer.Option(help="The period to read, up to now: a number and h, d, m or y, such as 12m.")
+]
+From = Annotated[datetime | None, typer.Option("--from", help="The first date to read (UTC).")]
+To = Annotated[datetime | None, typer.Option("--to", help="The last date to read (UTC).")]
+Once = Annotated[bool, typer.Option("--once", help="Each consent allows one read only.")]
+Write = Annotated[bool, typer.Option("--write", help="The contract pushes data instead of reading it.")]
+ReadRaw = Annotated[bool, typer.Option("--read-raw", help="The contract reads pushed files, unchanged.")]
+Legacy = Annotated[
+    bool, typer.Option("--legacy", help="Allow protocol version 1.6, in which the session key alone gives access.")
+]
+Expires = Annotated[
+    datetime | None, typer.Option(help="The date (UTC) from which the contract cannot be used any more.")
+]
+KeyOut = Annotated[Path | None, typer.Option(help="Generate a key, and write the private key to this new file.")]
+PublicKey = Annotated[
+    Path | None, typer.Option(help="A PEM file with the app's own RSA public key, in place of --key-out.")
+]
+Document = Annotated[
+    Path | None, typer.Option(help="A contract document (JSON) with further content, such as links and policies.")
+]
+ContractId = Annotated[
+    str | None, typer.Option("--id", help="The contract's id, if it already has one. [default: a new id]")
+]
 
 
 @tree.command()
@@ -69,7 +85,7 @@ def create(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register a contract of an application, to read unless told otherwise."""
+    """Register a contract of an application. It reads, unless --write or --read-raw is given."""
     from privateshare.platform.grants.contracts import ContractTerms, create_contract
 
     kind = _kind(write, read_raw, read or [])
@@ -98,20 +114,22 @@ def create(
 
 def _kind(write: bool, read_raw: bool, read: list[str]) -> "ContractKind":
     if write and read_raw:
-        raise ConfigurationError("a contract is to read, to --write, or to --read-raw: not two of them")
+        raise ConfigurationError("--write and --read-raw cannot be combined; register two contracts")
     if write and read:
-        raise ConfigurationError("a contract to --write reads nothing: leave --read out")
+        raise ConfigurationError("--read and --write cannot be combined; register two contracts")
     if not (write or read_raw or read):
-        raise ConfigurationError("what may it read? Give --read, such as --read entertainment")
+        raise ConfigurationError("add --read with the data to read, such as --read entertainment")
     return "write" if write else "read-raw" if read_raw else "read"
 
 
 @contextmanager
 def _public_key(key_out: Path | None, public_key: Path | None) -> Iterator[str]:
-    from privateshare.cli.keyfile import new_key_file
+    from privateshare.cli.key_file import new_key_file
 
     if (key_out is None) == (public_key is None):
-        raise ConfigurationError("give --key-out FILE to make a key, or --public-key FILE if the app has its own")
+        raise ConfigurationError(
+            "add --key-out FILE to generate a key, or --public-key FILE if the app has its own key"
+        )
     if key_out is not None:
         with new_key_file(key_out) as pem:
             yield pem
@@ -120,7 +138,7 @@ def _public_key(key_out: Path | None, public_key: Path | None) -> Iterator[str]:
 
 
 def _document(start: Path | None, part: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Complete the contract document to start from, or an empty one, with what the options ask for."""
+    """Add the options to the contract document that was given, or to an empty one."""
     from privateshare.protocol.contract_document import SCHEMA_VERSION, parse_document
 
     document: dict[str, Any] = {"schemaVersion": SCHEMA_VERSION, "revision": "1"}
@@ -130,7 +148,7 @@ def _document(start: Path | None, part: str, asked: dict[str, Any]) -> dict[str,
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"{start} does not hold a JSON object") from error
         parse_document(document)
-        document["revision"] = str(document["revision"])  # The iOS client reads the revision as a text.
+        document["revision"] = str(document["revision"])  # The iOS client requires a text here.
     return {**document, part: {**(document.get(part) or {}), **asked}}
 
 
@@ -143,7 +161,7 @@ def _text(path: Path) -> str:
 
 @tree.command("show")
 def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_json: AsJson = False) -> None:
-    """Show a contract and its document, which is what people see."""
+    """Show a contract and its document, the content of which people see."""
     from privateshare.platform.db.tables import ContractRow
 
     async def work(db: "AsyncSession") -> dict[str, Any]:
@@ -158,11 +176,11 @@ def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_j
 @tree.command()
 def end(
     contract_id: Annotated[str, typer.Argument()],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """End a contract, and every consent to it, for good: because its key was stolen, or its purpose is over."""
+    """End a contract and all consents to it, permanently: for example because its key was stolen."""
     from privateshare.platform.db.tables import ContractRow
     from privateshare.platform.grants.consents import end_contract
 
@@ -174,7 +192,8 @@ def end(
         return _facts(contract)
 
     if not yes:
-        typer.confirm(f"End the contract {contract_id}? Everyone would have to consent anew.", abort=True, err=True)
+        question = f"End the contract {contract_id}? All consents to it end, and people must consent to a new contract."
+        typer.confirm(question, abort=True, err=True)
     show(in_transaction(data, work), as_json)
 
 

@@ -1,4 +1,4 @@
-"""`privateshare person …`: what an operator does when a person writes to them. Apps know people by `user.id`."""
+"""`privateshare person …`: listing and withdrawing consents and erasing data, at a person's request."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +6,8 @@ from uuid import UUID
 
 import typer
 
-from privateshare.cli.operating import AsJson, Data, in_transaction, on_platform, show, show_table
+from privateshare.cli.data_folder import Data, in_transaction, on_platform
+from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -15,17 +16,17 @@ if TYPE_CHECKING:
     from privateshare.platform.db.tables import ConsentRow
     from privateshare.platform.runtime import Platform
 
-tree = typer.Typer(help="People: what they agreed to, for when one of them asks you.", no_args_is_help=True)
+tree = typer.Typer(help="Answer the requests of people: list and withdraw consents, erase data.", no_args_is_help=True)
 
 UserId = Annotated[
-    str, typer.Argument(help="The person's id, as any app that they use shows it, or their library's, as logs name it.")
+    str, typer.Argument(help="The person's id, as one of their apps shows it (`user.id`), or the id of their library.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 @tree.command()
 def consents(user_id: UserId, data: Data = None, as_json: AsJson = False) -> None:
-    """List all that a person agreed to, with whichever app."""
+    """List all consents of a person, for all apps."""
     from sqlalchemy import select
 
     from privateshare.platform.db.tables import ConsentRow
@@ -41,7 +42,7 @@ def consents(user_id: UserId, data: Data = None, as_json: AsJson = False) -> Non
 def withdraw(
     consent_id: Annotated[UUID, typer.Argument()], yes: Yes = False, data: Data = None, as_json: AsJson = False
 ) -> None:
-    """Withdraw a consent in a person's name: the app reads nothing more, and what is being fetched for it stops."""
+    """Withdraw a consent for a person: the app can read nothing more, and running syncs for it stop."""
     from privateshare.platform.db.tables import ConsentRow
     from privateshare.platform.grants.consents import revoke_consent
 
@@ -60,20 +61,21 @@ def withdraw(
 
 @tree.command()
 def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson = False) -> None:
-    """Erase a person: their key, so that no copy can be read, all their data, and every consent.
+    """Erase a person: their data, their consents, and their key, so that no copy of the data can be decrypted.
 
-    When this ends their key is destroyed.
+    The key is destroyed when the command ends without an error.
     """
     from privateshare.platform.library.erasure import destroy_listed_keys, erase_library
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
-        await destroy_listed_keys(platform)  # perhaps the same person's: the store was away the first time
-        library_id = await _library_of(db, user_id, hint="No key of an earlier erasure is left")
+        # A key may be left from an earlier erasure, even of the same person, during which the key store failed.
+        await destroy_listed_keys(platform)
+        library_id = await _library_of(db, user_id, hint="If they were erased before, their key is destroyed too")
         await erase_library(db, platform, library_id)
         return {"erased": user_id, "key": "destroyed"}
 
     if not yes:
-        typer.confirm(f"Erase everything of {user_id}? Nobody can undo it.", abort=True, err=True)
+        typer.confirm(f"Erase all data of {user_id}? This cannot be undone.", abort=True, err=True)
     show(on_platform(data, work), as_json)
 
 

@@ -1,4 +1,4 @@
-"""Who the person's commands act as: contracts and tokens by profile, in a file that only its owner can read."""
+"""Profiles: contracts and tokens for the commands, in a file that only its owner can read."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Profile:
-    """A contract on a platform, and a person's token for it once they consented."""
+    """A contract on a platform, and the token of the person who consented to it, if anyone has."""
 
     application_id: str
     contract_id: str
@@ -27,61 +27,63 @@ class Profile:
     token: str | None = field(default=None, repr=False)
 
     def user_token(self) -> UserAccessToken:
-        """The person's token. Raises ConfigurationError if there is none yet."""
+        """Return the person's token. Raises ConfigurationError if nobody is signed in."""
         if self.token is None:
             raise ConfigurationError("nobody is signed in", hint="Run: privateshare login")
         return UserAccessToken.from_json(self.token)
 
     def with_token(self, token: UserAccessToken | None) -> "Profile":
-        """The same contract, with this person's token."""
+        """Return a copy of the profile with another token."""
         return replace(self, token=token.to_json() if token else None)
 
 
 def profiles_file() -> Path:
-    """Where profiles are kept."""
+    """Return the path of the file with all profiles."""
     from platformdirs import user_config_path
 
     return Path(os.environ.get("PRIVATESHARE_CONFIG") or user_config_path("privateshare")) / FILE_NAME
 
 
 def load_profile(name: str) -> Profile:
-    """A profile by name. Raises ConfigurationError if there is none."""
+    """Load a profile by name. Raises ConfigurationError if it does not exist."""
     profiles = _file().read()
     if name not in profiles:
-        there = f"; there are: {', '.join(sorted(profiles))}" if profiles else ""
+        existing = f"; there are: {', '.join(sorted(profiles))}" if profiles else ""
         login = "privateshare login" + ("" if name == DEFAULT else f" --profile {name}")
         raise ConfigurationError(
-            f"there is no profile {name}{there}", hint=f"Make one: {login} --app … --contract … --key …"
+            f"there is no profile {name}{existing}", hint=f"Create it with: {login} --app … --contract … --key …"
         )
     try:
         return Profile(**profiles[name])
     except TypeError as error:
-        raise ConfigurationError(f"the profile {name} in {profiles_file()} is not one that login wrote") from error
+        raise ConfigurationError(
+            f"the profile {name} in {profiles_file()} is invalid", hint="Delete the file, and run: privateshare login"
+        ) from error
 
 
 def save_profile(name: str, profile: Profile) -> None:
-    """Keeps a profile, in place of one of that name. Raises ConfigurationError if it cannot be written."""
+    """Store a profile, replacing one of the same name. Raises ConfigurationError if it cannot be written."""
     _file().change(lambda profiles: profiles | {name: asdict(profile)})
 
 
 class ProfileTokens:
-    """The tokens of profiles, as the store of a client: a profile's name is the key."""
+    """A token store for clients. Its keys are the names of profiles."""
 
     def get(self, key: str) -> UserAccessToken | None:
-        """The token of a profile, if somebody is signed in."""
+        """Return the token of a profile; None if nobody is signed in."""
         profile = load_profile(key)
         return profile.user_token() if profile.token is not None else None
 
     def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps the token of a profile, in place of what was there."""
+        """Store the token of a profile, replacing the previous one."""
         self._change(key, token)
 
     def delete(self, key: str) -> None:
-        """Forgets the token of a profile; the profile stays."""
+        """Delete the token of a profile, but not the profile."""
         self._change(key, None)
 
     def locked(self, key: str) -> AbstractContextManager[None]:
-        """Holds a profile: of all commands, one at a time refreshes its token."""
+        """Lock a profile, so that only one process at a time refreshes its token."""
         return _file().locked(key)
 
     def _change(self, key: str, token: UserAccessToken | None) -> None:
@@ -90,11 +92,11 @@ class ProfileTokens:
 
 
 def open_client(profile: Profile) -> PrivateShare:
-    """The SDK as this profile; a token that is refreshed is kept."""
+    """Open an SDK client for a profile. Refreshed tokens are stored in the profile."""
     try:
         key = Path(profile.key_file).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text file"
         raise ConfigurationError(f"cannot read the key {profile.key_file}: {reason}") from error
     return PrivateShare(
         profile.application_id,
@@ -107,7 +109,7 @@ def open_client(profile: Profile) -> PrivateShare:
 
 @contextmanager
 def signed_in(name: str) -> Iterator[tuple[PrivateShare, User]]:
-    """The SDK as a profile, and the person. Raises ConfigurationError if nobody is signed in."""
+    """Open an SDK client for a profile and its person. Raises ConfigurationError if nobody is signed in."""
     profile = load_profile(name)
     profile.user_token()
     with open_client(profile) as client:

@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, now and then a plain line elsewhere; both on standard error."""
+"""Progress on standard error: a bar on a terminal, and otherwise a line every few seconds."""
 
 import sys
 import time
@@ -7,20 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-PLAIN_SECONDS = 5.0  # between two lines where there is no terminal
+LINE_INTERVAL_SECONDS = 5.0
 MEGABYTE = 1_000_000
 
 
 class Progress(Protocol):
-    """Takes how far the work is, in bytes, and of how many if that is known."""
+    """A callback that receives the number of bytes done, and the total if it is known."""
 
     def __call__(self, done: int, total: int | None, /) -> None:
-        """The work is this far."""
+        """Report the progress."""
 
 
 @contextmanager
 def progress(what: str, *, shown: bool = True) -> Iterator[Progress]:
-    """What to tell how far the work named `what` is."""
+    """Provide a callback that shows the progress of the work named `what`, or nothing if it is not `shown`."""
     if not shown:
         yield lambda _done, _total, /: None
     elif not sys.stderr.isatty():
@@ -36,37 +36,37 @@ def progress(what: str, *, shown: bool = True) -> Iterator[Progress]:
             yield lambda done, total, /: bar.update(task, completed=done, total=total)
 
 
-class CountedFile:
-    """A file that is read by somebody else, and tells how much of it was."""
+class ProgressFile:
+    """A file that reports how much of it was read."""
 
-    def __init__(self, path: Path, file: IO[bytes], told: Progress) -> None:
-        self._file, self._told, self._size = file, told, path.stat().st_size
+    def __init__(self, path: Path, file: IO[bytes], report: Progress) -> None:
+        self._file, self._report, self._size = file, report, path.stat().st_size
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next bytes."""
+        """Read the next bytes."""
         data = self._file.read(size)
-        self._told(self._file.tell() if self._file.seekable() else 0, self._size)
+        self._report(self._file.tell() if self._file.seekable() else 0, self._size)
         return data
 
     def seekable(self) -> bool:
-        """Whether it can be read again."""
+        """Return whether the position can be changed."""
         return self._file.seekable()
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Goes elsewhere in it."""
+        """Change the position."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Where the next bytes are."""
+        """Return the position."""
         return self._file.tell()
 
 
 class _PlainLines:
     def __init__(self, what: str) -> None:
-        self._what, self._next = what, time.monotonic() + PLAIN_SECONDS
+        self._what, self._next = what, time.monotonic() + LINE_INTERVAL_SECONDS
 
     def __call__(self, done: int, total: int | None, /) -> None:
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + PLAIN_SECONDS
+            self._next = time.monotonic() + LINE_INTERVAL_SECONDS
             of = f" of {total / MEGABYTE:.0f}" if total else ""
             sys.stderr.write(f"{self._what}: {done / MEGABYTE:.0f}{of} MB\n")

@@ -1,4 +1,4 @@
-"""What a person lends, at the command line: sources, accounts, files; and the end of it."""
+"""The commands that read a person's data: sources, whoami, accounts, read, revoke."""
 
 import sys
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from privateshare.cli.login import ProfileName
-from privateshare.cli.operating import AsJson, show, show_table
+from privateshare.cli.output import AsJson, show, show_table
 from privateshare.cli.progress import progress
 from privateshare.errors import ConfigurationError, printable
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from privateshare.sdk.files.file import File
     from privateshare.sdk.reading.results import FileError
 
-SOME_FAILED = 3  # exit code
+SOME_FILES_FAILED_EXIT_CODE = 3
 
 
 def sources(as_json: AsJson = False, profile: ProfileName = "default") -> None:
-    """List what a person can connect for this contract."""
+    """List the sources that a person can connect for this contract."""
     from privateshare.cli.profiles import load_profile, open_client
 
     with open_client(load_profile(profile)) as client:
@@ -29,7 +29,7 @@ def sources(as_json: AsJson = False, profile: ProfileName = "default") -> None:
 
 
 def whoami(as_json: AsJson = False, profile: ProfileName = "default") -> None:
-    """Show which contract and person the commands act for."""
+    """Show the contract and the person of a profile."""
     from privateshare.cli.profiles import load_profile
 
     chosen = load_profile(profile)
@@ -47,7 +47,7 @@ def whoami(as_json: AsJson = False, profile: ProfileName = "default") -> None:
 
 
 def accounts(as_json: AsJson = False, profile: ProfileName = "default") -> None:
-    """List the sources that the person connected, as far as the contract may see them."""
+    """List the accounts at sources that the person connected and the contract may see."""
     from privateshare.cli.profiles import signed_in
 
     with signed_in(profile) as (client, person):
@@ -58,18 +58,20 @@ def accounts(as_json: AsJson = False, profile: ProfileName = "default") -> None:
 
 def read(
     into: Annotated[
-        Path, typer.Option(help="The folder to fill; what it holds already is not read again.", file_okay=False)
+        Path,
+        typer.Option(help="The folder for the files. Files that it already has are not read again.", file_okay=False),
     ],
     format: Annotated[
-        Literal["json", "parquet"], typer.Option(help="As files, or also as one Parquet table for each object type.")
+        Literal["json", "parquet"],
+        typer.Option(help="json: files only. parquet: also one Parquet table for each object type."),
     ] = "json",
     timeout: Annotated[
-        float | None, typer.Option(help="The seconds that reading may take. [default: no limit]", min=0)
+        float | None, typer.Option(help="The time limit for reading, in seconds. [default: no limit]", min=0)
     ] = None,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Read everything that the person lends into a folder. Stopped and run again, it goes on where it was."""
+    """Read all data that the person shares into a folder. If it is interrupted, run it again to continue."""
     from privateshare.cli.profiles import signed_in
     from privateshare.sdk.local_files.safe_files import TABLES_FOLDER, make_own_folder
     from privateshare.sdk.tables.object_tables import needs_data, tables
@@ -77,7 +79,7 @@ def read(
     if format == "parquet":
         needs_data()
     into.mkdir(parents=True, exist_ok=True)
-    with signed_in(profile) as (client, person), progress("reading", shown=not as_json) as told:
+    with signed_in(profile) as (client, person), progress("reading", shown=not as_json) as report:
         read = 0
 
         def note(file: "File") -> None:
@@ -85,7 +87,7 @@ def read(
             read += file.size
             if not as_json and not sys.stderr.isatty():
                 typer.echo(f"{printable(file.name)} {file.size}", err=True)
-            told(read, None)
+            report(read, None)
 
         def note_error(failed: "FileError") -> None:
             typer.echo(f"{printable(failed.name)}: {failed.error}", err=True)
@@ -94,12 +96,12 @@ def read(
         reading = client.read_all_files(
             session, person, into=into, on_file_data=note, on_file_error=note_error, timeout=timeout
         )
-        with reading:  # which after Ctrl-C leaves no file half-written
+        with reading:  # Closing it after Ctrl-C removes partly written files.
             result = reading.result()
     facts: dict[str, object] = {
         "state": result.status.state.value,
         "read": result.files,
-        "there_before": result.skipped,
+        "skipped": result.skipped,
         "failed": len(result.errors),
         "into": str(into),
     }
@@ -109,22 +111,22 @@ def read(
         facts["in_no_table"] = found.left_out
     show(facts, as_json)
     if result.errors:
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(SOME_FILES_FAILED_EXIT_CODE)
 
 
 def revoke(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Delete the person as far as this app is concerned; its token stops working at once, and is forgotten here."""
+    """Delete the person's data that belongs to this app, and their token, which stops working at once."""
     from privateshare.cli.profiles import load_profile, signed_in
 
     if as_json and not yes:
-        raise ConfigurationError("a program cannot be asked whether it is sure", hint="Say --yes")
+        raise ConfigurationError("with --json there is no question for confirmation", hint="Add --yes to delete")
     user_id = load_profile(profile).user_token().user_id
     with signed_in(profile) as (client, person):
         if not yes:
-            typer.confirm(f"Delete what this app has of {user_id}?", abort=True, err=True)
+            typer.confirm(f"Delete the data of {user_id} that belongs to this app?", abort=True, err=True)
         client.delete_user(person)
     show({"deleted": user_id}, as_json)

@@ -1,21 +1,26 @@
-"""`privateshare serve`."""
+"""`privateshare serve`: running the platform."""
 
 from typing import Annotated
 
 import typer
 
-from privateshare.cli.operating import Data
+from privateshare.cli.data_folder import Data
 
-Host = Annotated[str | None, typer.Option(help="The address to listen on; 0.0.0.0 is all of them.")]
-Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 is any that is free.")]
-Origin = Annotated[str | None, typer.Option(help="The platform's address as its users reach it, if it is another.")]
-Workers = Annotated[int | None, typer.Option(help="Syncs that this process runs at once; 0 leaves them to others.")]
+Host = Annotated[str | None, typer.Option(help="The address to listen on; 0.0.0.0 means all addresses.")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 means any free port.")]
+Origin = Annotated[
+    str | None,
+    typer.Option(help="The public address of the platform, if it differs from the address that it listens on."),
+]
+Workers = Annotated[
+    int | None, typer.Option(help="How many syncs this process runs at once; 0 leaves them to other processes.")
+]
 
 
 def serve(
     data: Data = None, host: Host = None, port: Port = None, origin: Origin = None, workers: Workers = None
 ) -> None:
-    """Run the platform until Ctrl-C. With no settings it keeps everything, PostgreSQL too, in one folder."""
+    """Run the platform until Ctrl-C. Without settings, all data including PostgreSQL is in one folder."""
     import uvloop
 
     from privateshare.platform.operating.logs import configure_logging
@@ -27,6 +32,6 @@ def serve(
 
     def ready(address: str) -> None:
         typer.echo(f"PrivateShare is ready at {address}")
-        typer.echo(f"Everything is kept in {settings.data}; stop with Ctrl-C.")
+        typer.echo(f"All data is in {settings.data}. Press Ctrl-C to stop.")
 
     uvloop.run(run_server(settings, ready))

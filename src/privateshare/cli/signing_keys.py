@@ -1,10 +1,11 @@
-"""`privateshare keys …`: what the platform signs its answers with. Protocol 3."""
+"""`privateshare keys …`: the keys that the platform signs responses with. Protocol 3."""
 
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from privateshare.cli.operating import AsJson, Data, in_transaction, on_platform, show, show_table
+from privateshare.cli.data_folder import Data, in_transaction, on_platform
+from privateshare.cli.output import AsJson, show, show_table
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,12 +13,12 @@ if TYPE_CHECKING:
     from privateshare.platform.db.tables import SigningKeyRow
     from privateshare.platform.runtime import Platform
 
-tree = typer.Typer(help="Keys that the platform signs its answers with.", no_args_is_help=True)
+tree = typer.Typer(help="Manage the keys that the platform signs its responses with.", no_args_is_help=True)
 
 
 @tree.command()
 def rotate(data: Data = None, as_json: AsJson = False) -> None:
-    """Make a new key; servers sign with it once they are started anew. Older ones stay listed for clients."""
+    """Create a new key. Servers use it after a restart; older keys stay in the key set for clients."""
     from privateshare.platform.keys.signing import rotate_signing_key
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
@@ -28,7 +29,7 @@ def rotate(data: Data = None, as_json: AsJson = False) -> None:
 
 @tree.command("list")
 def list_(data: Data = None, as_json: AsJson = False) -> None:
-    """List the keys, the newest first."""
+    """List the keys, newest first."""
     from sqlalchemy import select
 
     from privateshare.platform.db.tables import SigningKeyRow

@@ -1,6 +1,6 @@
-"""What is inside a mapped file, as typed objects: `file.objects()` gives them, `file.objects(PlayHistory)` one type.
+"""Typed models of the objects in mapped files, as `file.objects()` returns them.
 
-A file of Python for each service group. Object types without a model, and FHIR resources, are `OtherObject`s.
+There is one module for each service group. FHIR resources, and object types without a model, are `OtherObject`s.
 """
 
 from collections.abc import Iterable, Mapping
@@ -104,13 +104,17 @@ _MODELS: Mapping[int, type[DataObject]] = {
 
 
 def model_of(object_type: ObjectType | int | None) -> type[DataObject]:
-    """The model of an object type: `OtherObject` for one that has none of its own."""
+    """Return the model of an object type, or `OtherObject` if it has none."""
     return OtherObject if object_type is None else _MODELS.get(object_type, OtherObject)
 
 
 def parsed_objects(model: type[DataObject], contents: Iterable[Any]) -> list[DataObject]:
-    """The objects of a file. Raises InvalidAnswer if one is no JSON object."""
+    """Parse the objects of a file.
+
+    Raises:
+        InvalidAnswer: An element is not a JSON object.
+    """
     try:
         return [model.model_validate(thing) for thing in contents]
     except ValidationError as error:
-        raise InvalidAnswer("the file holds something that is not an object") from error
+        raise InvalidAnswer("the file contains an element that is not a JSON object") from error

@@ -1,4 +1,4 @@
-"""Entertainment, service group 5."""
+"""Objects of service group 5, entertainment."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from privateshare.protocol.catalogue import ObjectType
 
 
 class Artist(DataObject):
-    """An artist, as part of a track or an album."""
+    """An artist of a track or an album."""
 
     id: str | None = None
     name: str | None = None
@@ -20,13 +20,13 @@ class Artist(DataObject):
 
 
 class FollowedArtist(Artist):
-    """An artist that the person follows; it has no date."""
+    """An artist that the person follows. These objects have no date."""
 
     object_type: ClassVar[ObjectType] = ObjectType.FOLLOWED_ARTIST
 
 
 class Actor(DataObject):
-    """Who owns a playlist, or added a track to it."""
+    """A user who owns a playlist or added a track to it."""
 
     id: str | None = None
     name: str | None = None
@@ -36,14 +36,14 @@ class Actor(DataObject):
 
 
 class Copyright(DataObject):
-    """A copyright of an album; `type` is C, or P for that of the recording."""
+    """A copyright of an album; `type` is C for the content, P for the sound recording."""
 
     text: str | None = None
     type: str | None = None
 
 
 class Track(DataObject):
-    """A track; `duration` in milliseconds."""
+    """A track; `duration` is in milliseconds."""
 
     object_type: ClassVar[ObjectType] = ObjectType.TRACK
 
@@ -81,7 +81,7 @@ class Album(DataObject):
 
 
 class PlaylistTrack(DataObject):
-    """A track in a playlist; `created_date` is when it was added, `added_by` who did, if known."""
+    """A track in a playlist; `created_date` says when it was added, and `added_by` by whom, if known."""
 
     id: str | None = None
     added_by: Actor | None = None
@@ -125,7 +125,7 @@ class SavedTrack(DataObject):
 
 
 class PlayHistory(DataObject):
-    """A track that the person played; `created_date` is when."""
+    """A track that the person played; `created_date` is the time."""
 
     object_type: ClassVar[ObjectType] = ObjectType.PLAY_HISTORY
 

@@ -1,4 +1,4 @@
-"""Finance, service group 3."""
+"""Objects of service group 3, finance."""
 
 from typing import ClassVar
 
@@ -7,11 +7,11 @@ from privateshare.protocol.catalogue import ObjectType
 
 
 class Transaction(DataObject):
-    """A transaction. `amount` is never negative: `base_type` says whether it is a CREDIT or a DEBIT.
+    """A transaction. `amount` is never negative; `base_type` is CREDIT or DEBIT.
 
-    `created_date` is the day it was posted, or else made; from `value_date` on it counts for interest. `currency` is a
-    code of ISO 4217. `category_type` is EXPENSE, INCOME, TRANSFER, DEFERRED_COMPENSATION or UNCATEGORIZE. `status` is
-    POSTED, PENDING, SCHEDULED or FAILED.
+    `created_date` is the day on which the transaction was posted, or if that is unknown, made. `value_date` is the day
+    from which it counts for interest. `currency` is an ISO 4217 code. `category_type` is EXPENSE, INCOME, TRANSFER,
+    DEFERRED_COMPENSATION or UNCATEGORIZE. `status` is POSTED, PENDING, SCHEDULED or FAILED.
     """
 
     object_type: ClassVar[ObjectType] = ObjectType.TRANSACTION

@@ -1,4 +1,4 @@
-"""Government, service group 6."""
+"""Objects of service group 6, government."""
 
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ class VehicleTest(DataObject):
 
 
 class VehicleRegistration(DataObject):
-    """A vehicle; `id` is its plate."""
+    """A registered vehicle; `id` is its number plate."""
 
     object_type: ClassVar[ObjectType] = ObjectType.VEHICLE_REGISTRATION
 

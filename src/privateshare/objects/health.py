@@ -1,4 +1,4 @@
-"""Health and fitness, service group 4."""
+"""Objects of service group 4, health and fitness."""
 
 from typing import ClassVar
 
@@ -10,14 +10,14 @@ from privateshare.protocol.catalogue import ObjectType
 
 
 class ActivityLevel(DataObject):
-    """How long a person was how active."""
+    """The time that a person spent at one level of activity."""
 
     name: str | None = None
     minutes: float | None = None
 
 
 class Durations(DataObject):
-    """How long an activity lasted."""
+    """The durations of an activity."""
 
     active: float | None = None
     original: float | None = None
@@ -34,7 +34,7 @@ class ActivitySource(DataObject):
 
 
 class ManualValues(DataObject):
-    """Which values of an activity the person entered themselves."""
+    """Flags for the values of an activity that the person entered by hand."""
 
     calories: bool | None = None
     distance: bool | None = None
@@ -42,7 +42,7 @@ class ManualValues(DataObject):
 
 
 class Activity(DataObject):
-    """A walk, a run, a swim; units are the provider's."""
+    """A physical activity, such as a walk, a run or a swim. Units are those of the provider."""
 
     object_type: ClassVar[ObjectType] = ObjectType.ACTIVITY
 
@@ -80,14 +80,14 @@ class Activity(DataObject):
 
 
 class ActivityDistance(DataObject):
-    """How far a person came by one kind of activity."""
+    """The distance that a person covered by one kind of activity."""
 
     activity: str | None = None
     distance: float | None = None
 
 
 class Goals(DataObject):
-    """What a person wants to reach in a day."""
+    """A person's goals for a day."""
 
     active_minutes: float | None = None
     calories_out: float | None = None
@@ -97,7 +97,7 @@ class Goals(DataObject):
 
 
 class DailyActivity(DataObject):
-    """A person's day: steps, distances, minutes of activity, heart rate; units are the provider's."""
+    """The summary of a day: steps, distances, minutes of activity, heart rate. Units are those of the provider."""
 
     object_type: ClassVar[ObjectType] = ObjectType.DAILY_ACTIVITY_SUMMARY
 
@@ -129,7 +129,7 @@ class DailyActivity(DataObject):
 
 
 class SleepLevel(DataObject):
-    """A part of a sleep: `level` is light, deep, rem, asleep, awake or inbed."""
+    """A phase of a sleep; `level` is light, deep, rem, asleep, awake or inbed."""
 
     level: str | None = None
     start_date: Moment | None = None
@@ -137,7 +137,7 @@ class SleepLevel(DataObject):
 
 
 class Sleep(DataObject):
-    """A night or a nap. `calendar_date` is the day of waking."""
+    """A night's sleep or a nap. `calendar_date` is the day on which the person woke up."""
 
     object_type: ClassVar[ObjectType] = ObjectType.SLEEP
 
@@ -158,14 +158,14 @@ class Sleep(DataObject):
 
 
 class LineString(DataObject):
-    """A line of GeoJSON (RFC 7946): each place is longitude, latitude and perhaps the height in metres."""
+    """A GeoJSON line (RFC 7946). Each position is longitude, latitude and optionally the altitude in metres."""
 
     type: str | None = None
     coordinates: tuple[tuple[float, ...], ...] = ()
 
 
 class Route(DataObject):
-    """The way that an activity took. `coord_times` has the moment of each place, in milliseconds."""
+    """The route of an activity. `coord_times` has the time of each position, in milliseconds since the epoch."""
 
     object_type: ClassVar[ObjectType] = ObjectType.ROUTE
 
@@ -200,7 +200,10 @@ class Achievement(DataObject):
 
 
 class BodyComposition(DataObject):
-    """A weighing; units are the provider's. On the wire these fields are camelCase, as nowhere else."""
+    """A measurement of weight and body composition. Units are those of the provider.
+
+    Unlike all other objects, these have camelCase fields in JSON.
+    """
 
     object_type: ClassVar[ObjectType] = ObjectType.BODY_COMPOSITION_SUMMARY
 

@@ -1,4 +1,4 @@
-"""What every lent object is: a frozen model over the JSON that came."""
+"""The base classes of all objects: immutable models of the received JSON."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ def _from_milliseconds(value: object) -> object:
     try:
         return EPOCH + timedelta(milliseconds=value)
     except (OverflowError, ValueError) as error:
-        raise ValueError("no date of the years 1 to 9999") from error
+        raise ValueError("the date is outside the years 1 to 9999") from error
 
 
 def _aware(value: datetime) -> datetime:
@@ -30,20 +30,21 @@ def _aware(value: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, BeforeValidator(_from_milliseconds), AfterValidator(_aware)]
-"""A date of the wire, milliseconds since the epoch, as an aware datetime in UTC."""
+"""A datetime in UTC. In JSON it is a number of milliseconds since the epoch."""
 
 
 class DataObject(Lenient):
-    """An object that a person lends, or a part of one.
+    """An object of a person's data, or a part of one.
 
-    Fields have the wire's names with the words set apart: `createddate` is `created_date`. One that is absent, or that
-    is not of its type, is None (empty, for a list): providers differ. `raw` is the JSON as it came, with every field
-    under the wire's name; at run time each of those is an attribute too (`thing.createddate`, in milliseconds).
+    Fields are named as in JSON, with underscores between words: `createddate` is `created_date`. Providers differ, so a
+    field that is absent or has the wrong type is None, or empty if it is a list. `raw` is the JSON as it was received.
+    Each field of it is also an attribute under its JSON name, with its JSON value: `thing.createddate` is in
+    milliseconds.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         alias_generator=_wire_name,
-        coerce_numbers_to_str=True,  # an id that is a number at one provider is text at another
+        coerce_numbers_to_str=True,  # Some providers use numbers as ids, others texts.
     )
     object_type: ClassVar[ObjectType | None] = None
 
@@ -52,14 +53,14 @@ class DataObject(Lenient):
     created_date: Moment | None = None
     updated_date: Moment | None = None
 
-    if not TYPE_CHECKING:  # a misspelt field is to be found by type checkers
+    if not TYPE_CHECKING:  # Type checkers must not see this, so that they report misspelled fields.
 
         def __getattr__(self, name: str) -> Any:
             return super().__getattr__(name) if name.startswith("_") or name not in self._raw else self._raw[name]
 
 
 class OtherObject(DataObject):
-    """An object of a type that has no model of its own: every field of the JSON is an attribute, nested ones too."""
+    """An object of a type without a model. Every field of the JSON is an attribute, and so are nested fields."""
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._raw]
@@ -75,10 +76,10 @@ class OtherObject(DataObject):
 
         def __getattr__(self, name: str) -> Any:
             value = super().__getattr__(name)
-            return value if name.startswith("_") else _seen(value)
+            return value if name.startswith("_") else _with_attributes(value)
 
 
-def _seen(value: Any) -> Any:
+def _with_attributes(value: Any) -> Any:
     if isinstance(value, dict):
         return OtherObject.model_validate(value)
-    return [_seen(item) for item in value] if isinstance(value, list) else value
+    return [_with_attributes(item) for item in value] if isinstance(value, list) else value

@@ -1,10 +1,10 @@
-"""Parts that objects of several groups have."""
+"""Parts of objects that several service groups share."""
 
 from privateshare.objects.model import DataObject
 
 
 class Resource(DataObject):
-    """A picture or a film of an object. `type` is 0 for an image, 1 for a video, 2 for music; sizes in pixels."""
+    """A media file of an object. `type` is 0 for an image, 1 for a video, 2 for music. Sizes are in pixels."""
 
     url: str | None = None
     mimetype: str | None = None
@@ -17,7 +17,7 @@ class Resource(DataObject):
 
 
 class Link(DataObject):
-    """A link that is part of a post."""
+    """A link in a post."""
 
     link: str | None = None
     title: str | None = None
@@ -26,7 +26,7 @@ class Link(DataObject):
 
 
 class HeartRateZone(DataObject):
-    """How long the heart beat in a range. `caloriesout` are kilocalories."""
+    """The time that the heart rate was in a range. `calories_out` is in kilocalories."""
 
     name: str | None = None
     min: float | None = None

@@ -1,4 +1,4 @@
-"""Social, service group 1."""
+"""Objects of service group 1, social."""
 
 from typing import ClassVar
 
@@ -8,7 +8,7 @@ from privateshare.protocol.catalogue import ObjectType
 
 
 class Authored(DataObject):
-    """What posts, comments and media have in common: who made it, and how it was received."""
+    """The common fields of posts, comments and media: the author, and the number of comments and likes."""
 
     base_id: str | None = None
     social_network_user_entity_id: str | None = None
@@ -23,7 +23,7 @@ class Authored(DataObject):
 
 
 class Media(Authored):
-    """A picture (`type` 0) or a film (1)."""
+    """A picture (`type` 0) or a video (`type` 1)."""
 
     object_type: ClassVar[ObjectType] = ObjectType.MEDIA
 
@@ -50,7 +50,7 @@ class Media(Authored):
 
 
 class Post(Authored):
-    """A post; `type` is a number that says of which kind."""
+    """A post; `type` is a number for its kind."""
 
     object_type: ClassVar[ObjectType] = ObjectType.POST
 
@@ -84,7 +84,7 @@ class Post(Authored):
 
 
 class Comment(Authored):
-    """A comment; `reference_entity_id` is the post that it is about."""
+    """A comment; `reference_entity_id` is the id of the post that it belongs to."""
 
     object_type: ClassVar[ObjectType] = ObjectType.COMMENT
 
@@ -115,7 +115,7 @@ class MediaAlbum(DataObject):
 
 
 class Profile(DataObject):
-    """A person's profile at a social network."""
+    """A person's profile on a social network."""
 
     object_type: ClassVar[ObjectType] = ObjectType.PROFILE
 

@@ -9,7 +9,9 @@ def test_says_what_to_install() -> None:
     code = "import sys; sys.modules['typer'] = None; from privateshare.cli import main; main()"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 1
-    assert ended.stderr.strip() == "this command needs the package typer: pip install 'privateshare[cli]'"
+    assert (
+        ended.stderr.strip() == "This command needs the package typer. Install it with: pip install 'privateshare[cli]'"
+    )
 
 
 ABSENT = "fcntl grp pwd resource termios uvloop pty"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from privateshare.cli import progress as telling
-from privateshare.cli.progress import CountedFile, progress
+from privateshare.cli.progress import ProgressFile, progress
 from privateshare.sdk.uploads import pieces_of
 
 
@@ -16,7 +16,7 @@ def test_plain_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: 
     with progress("big.bin") as told:
         told(1_000_000, 9_000_000)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(telling, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(telling, "LINE_INTERVAL_SECONDS", 0.0)
     with progress("big.bin") as told:
         told(1_000_000, 9_000_000)
         told(2_000_000, None)
@@ -25,7 +25,7 @@ def test_plain_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 def test_programs_are_told_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """With --json."""
-    monkeypatch.setattr(telling, "PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr(telling, "LINE_INTERVAL_SECONDS", 0.0)
     with progress("big.bin", shown=False) as told:
         told(1, 2)
     assert capsys.readouterr().err == ""
@@ -53,7 +53,7 @@ def test_a_counted_file_tells_how_far_it_was_read(tmp_path: Path):
     path.write_bytes(b"x" * 600_000)
     seen: list[tuple[int, int | None]] = []
     with path.open("rb") as file:
-        pieces, again = pieces_of(CountedFile(path, file, lambda done, total, /: seen.append((done, total))))
+        pieces, again = pieces_of(ProgressFile(path, file, lambda done, total, /: seen.append((done, total))))
         assert again
         assert b"".join(pieces()) == b"".join(pieces()) == path.read_bytes()
     assert seen[0][1] == 600_000

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from privateshare.cli.asking import data_request, service_group, time_ranges
+from privateshare.cli.contract_options import data_request, service_group, time_ranges
 from privateshare.errors import ConfigurationError
 from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.scope import ObjectKind, reach_of_contract
@@ -46,7 +46,7 @@ def test_object_type_of_one_service() -> None:
 
 def test_service_of_another_group() -> None:
     """A service of another group is refused, with those of this one."""
-    with pytest.raises(ConfigurationError, match=r"there is no service type 'spotify'; there are .*fhirfile"):
+    with pytest.raises(ConfigurationError, match=r"there is no service type 'spotify'; choose one of .*fhirfile"):
         service_group("medical/spotify")
 
 

@@ -1,4 +1,4 @@
-"""What a contract asks for, from the words of the command line to the contract document of schema 5.0.0."""
+"""Conversion of the options of `privateshare contract create` to a contract document of schema 5.0.0."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,30 +8,37 @@ from typing import Any
 from privateshare.errors import ConfigurationError, InvalidRequest
 from privateshare.protocol.catalogue import CatalogueEntry, catalogue
 
-_READ = re.compile(r"(?P<group>[^/:]+)(/(?P<services>[^/:]+))?(:(?P<objects>[^/:]+))?")
+_READ_OPTION = re.compile(r"(?P<group>[^/:]+)(/(?P<services>[^/:]+))?(:(?P<objects>[^/:]+))?")
 
 
 def service_group(words: str) -> dict[str, Any]:
-    """One `--read GROUP[/SERVICE,…][:OBJECT,…]`, each by id or name, as an entry of `dataRequest.serviceGroups`.
+    """Convert one `--read GROUP[/SERVICE,…][:OBJECT,…]`, by ids or names, to an entry of `dataRequest.serviceGroups`.
 
-    Raises ConfigurationError naming the word that the catalogue does not have, and those it has.
+    Raises:
+        ConfigurationError: A name is not in the catalogue. The message lists the names that are.
     """
-    match = _READ.fullmatch(words)
+    match = _READ_OPTION.fullmatch(words)
     if match is None:
-        raise ConfigurationError(f"--read {words!r} must look like GROUP, GROUP:OBJECT,… or GROUP/SERVICE,…:OBJECT,…")
+        raise ConfigurationError(
+            f"--read {words!r} must have the form GROUP, GROUP:OBJECT,… or GROUP/SERVICE,…:OBJECT,…"
+        )
     group = _find("service group", match["group"], catalogue().service_groups.values())
     if match["services"] is None and match["objects"] is None:
         return {"id": group.id}
     services = _find_all("service type", match["services"], catalogue().service_types.values(), group)
     objects = _find_all("object type", match["objects"], catalogue().object_types.values(), group)
-    asked = [{"id": entry.id} for entry in objects]  # spelt out also for all of them: iOS reads no contract without
-    return {"id": group.id, "serviceTypes": [{"id": entry.id, "serviceObjectTypes": asked} for entry in services]}
+    # Object types are listed even if all of them are meant: the iOS client rejects contracts without them.
+    object_types = [{"id": entry.id} for entry in objects]
+    return {
+        "id": group.id,
+        "serviceTypes": [{"id": entry.id, "serviceObjectTypes": object_types} for entry in services],
+    }
 
 
 def _find_all(
     what: str, words: str | None, entries: Iterable[CatalogueEntry], group: CatalogueEntry
 ) -> list[CatalogueEntry]:
-    """The named entries of a group; all of them if none is named."""
+    """Find the named entries of a group; without names, return all its entries."""
     of_group = [entry for entry in entries if entry.group == group.id]
     return of_group if words is None else [_find(what, word, of_group) for word in words.split(",")]
 
@@ -42,7 +49,7 @@ def _find(what: str, word: str, entries: Iterable[CatalogueEntry]) -> CatalogueE
         if _plain(word) in (str(entry.id), _plain(entry.name), _plain(entry.reference)):
             return entry
     choices = ", ".join(f"{entry.reference} ({entry.id})" for entry in known)
-    raise ConfigurationError(f"there is no {what} {word!r}; there are {choices}")
+    raise ConfigurationError(f"there is no {what} {word!r}; choose one of {choices}")
 
 
 def _plain(text: str) -> str:
@@ -50,24 +57,30 @@ def _plain(text: str) -> str:
 
 
 def time_ranges(last: str | None, since: datetime | None, until: datetime | None) -> list[dict[str, Any]]:
-    """The one time range of `--last`, or of `--from` and `--to`, or all. Raises ConfigurationError if they clash."""
+    """Convert `--last`, or `--from` and `--to`, to a list with one time range; without them, it is unbounded.
+
+    Raises:
+        ConfigurationError: The options are invalid or exclude each other.
+    """
     from privateshare.protocol.scope import start_of_last
 
     if last is not None:
         if since or until:
-            raise ConfigurationError("give --last, or --from and --to, not both")
+            raise ConfigurationError("--last cannot be combined with --from or --to")
         try:
             start_of_last(last, datetime.now(UTC))
         except InvalidRequest as error:
-            raise ConfigurationError(f"--last {last!r} must be a number and one of h, d, m, y, such as 12m") from error
+            raise ConfigurationError(
+                f"--last {last!r} must be a number and a unit (h, d, m or y), such as 12m for 12 months"
+            ) from error
         return [{"last": last}]
     if since and until and since > until:
-        raise ConfigurationError("--from is after --to")
+        raise ConfigurationError("--from must not be after --to")
     bounds = {"from": since, "to": until}
     given = {name: int(moment.replace(tzinfo=UTC).timestamp()) for name, moment in bounds.items() if moment}
     return [given] if given else [{"type": "all"}]
 
 
 def data_request(read: Sequence[str], ranges: Sequence[Mapping[str, Any]], purpose: str) -> dict[str, Any]:
-    """The `dataRequest` of a contract: what for, which data, which dates."""
+    """Build the `dataRequest` of a contract: purpose, data and time ranges."""
     return {"purpose": purpose, "serviceGroups": [service_group(words) for words in read], "timeRanges": list(ranges)}

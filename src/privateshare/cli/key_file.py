@@ -1,4 +1,4 @@
-"""The private key of a new contract: made here, written once, never shown."""
+"""The file with the private key of a new contract."""
 
 import os
 from collections.abc import Iterator
@@ -10,14 +10,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from privateshare.errors import ConfigurationError
 
-KEY_BITS = 2048  # protocol 6.5: the envelope's first part has 256 bytes
+KEY_BITS = 2048  # Protocol 6.5: some clients expect 256 bytes as the first part of an envelope.
 
 
 @contextmanager
 def new_key_file(path: Path) -> Iterator[str]:
-    """The PEM of the public key whose private one is now in the file (PKCS#1, 0600); gone again if an error passes.
+    """Generate a key pair, write the private key to a new file, and provide the public key as PEM.
 
-    Raises ConfigurationError if the file exists or cannot be written.
+    The file (PKCS#1, readable by its owner only) is deleted again if the block raises an error.
+
+    Raises:
+        ConfigurationError: The file exists or cannot be written.
     """
     key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
     try:
@@ -37,6 +40,6 @@ def new_key_file(path: Path) -> Iterator[str]:
             os.fsync(file.fileno())
         public = key.public_key()
         yield public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
-    except BaseException:  # Ctrl-C too: a key that no contract has must not stay
+    except BaseException:  # Including Ctrl-C. A key that belongs to no contract must not remain.
         path.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""What an app gives, at the command line: pushing into a person's library, and the application's own files."""
+"""`privateshare storage …`: the application's own encrypted files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,61 +6,40 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from privateshare.cli.login import ProfileName
-from privateshare.cli.operating import AsJson, show, show_table
-from privateshare.cli.progress import CountedFile, progress
+from privateshare.cli.output import AsJson, show, show_table
+from privateshare.cli.progress import ProgressFile, progress
+from privateshare.cli.pushing import LocalFile
 
 if TYPE_CHECKING:
     from privateshare import PrivateShare
 
-storage_tree = typer.Typer(help="The application's own encrypted files.", no_args_is_help=True)
+tree = typer.Typer(help="The application's own encrypted files.", no_args_is_help=True)
 
 StorageId = Annotated[
     str | None,
     typer.Option(
         "--storage",
-        help="The storage's id. [default: that of the person who is signed in]",
+        help="The storage's id. [default: the storage of the person who is signed in]",
         envvar="PRIVATESHARE_STORAGE",
         show_envvar=True,
     ),
 ]
-LocalFile = Annotated[Path, typer.Argument(help="The file on this machine.", exists=True, dir_okay=False)]
 
 
-def push(
-    file: LocalFile,
-    mime_type: Annotated[str, typer.Option(help="What it is, such as application/json.")],
-    account: Annotated[str, typer.Option(help="An id of yours for whose it is.")] = "default",
-    reference: Annotated[list[str] | None, typer.Option(help="A reference of yours; may be repeated.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None,
-    as_json: AsJson = False,
-    profile: ProfileName = "default",
-) -> None:
-    """Push a file into the person's library. Needs a write contract."""
-    from privateshare.cli.profiles import signed_in
-    from privateshare.protocol.messages import AccountRef, PushDescriptor
-
-    descriptor = PushDescriptor(
-        mime_type=mime_type, accounts=[AccountRef(account_id=account)], reference=reference, tags=tag
-    )
-    with signed_in(profile) as (client, person), progress(file.name, shown=not as_json) as told, file.open("rb") as it:
-        client.push_data(person, CountedFile(file, it, told), descriptor)
-    show({"pushed": file.name, "size": file.stat().st_size}, as_json)
-
-
-@storage_tree.command("new")
+@tree.command("new")
 def storage_new(as_json: AsJson = False, profile: ProfileName = "default") -> None:
-    """Make a storage; it is tied to the person who consents with it."""
+    """Create a storage. It belongs to the person who consents with its id."""
     from privateshare.cli.profiles import load_profile, open_client
 
     with open_client(load_profile(profile)) as client:
         show({"storage_id": client.create_provisional_storage().id}, as_json)
 
 
-@storage_tree.command("ls")
+@tree.command("ls")
 def storage_list(
     path: Annotated[str, typer.Argument(help="The folder.")] = "/",
     storage: StorageId = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders in it too.")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Include subfolders.")] = False,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
@@ -72,15 +51,15 @@ def storage_list(
     show_table([{"path": file.original_path + file.original_name, "id": file.id} for file in found], as_json)
 
 
-@storage_tree.command("get")
+@tree.command("get")
 def storage_get(
     path: Annotated[str, typer.Argument(help="The file in the storage.")],
-    to: Annotated[Path, typer.Argument(help="Where it goes: a new name, or a folder that is there.")] = Path(),
+    to: Annotated[Path, typer.Argument(help="The target: a new file, or an existing folder.")] = Path(),
     storage: StorageId = None,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Download a file and open it."""
+    """Download and decrypt a file."""
     from privateshare.cli.profiles import load_profile, open_client
     from privateshare.sdk.local_files.safe_files import portable_name
 
@@ -88,16 +67,19 @@ def storage_get(
     target = to / portable_name(name) if to.is_dir() else to
     if not target.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {target.parent}")
-    with open_client(load_profile(profile)) as client, progress(name, shown=not as_json) as told:
+    with open_client(load_profile(profile)) as client, progress(name, shown=not as_json) as report:
         storage_id = _storage_id(client, storage, profile)
-        file = client.download_storage_file(storage_id, path, to=target, on_progress=told)
+        file = client.download_storage_file(storage_id, path, to=target, on_progress=report)
     show({"into": str(target), "size": file.size}, as_json)
 
 
-@storage_tree.command("put")
+@tree.command("put")
 def storage_put(
     file: LocalFile,
-    path: Annotated[str, typer.Argument(help='Its path in the storage; one that ends in "/" keeps its name.')] = "/",
+    path: Annotated[
+        str,
+        typer.Argument(help='Its path in the storage. A path that ends in "/" is a folder; the file keeps its name.'),
+    ] = "/",
     storage: StorageId = None,
     as_json: AsJson = False,
     profile: ProfileName = "default",
@@ -108,21 +90,23 @@ def storage_put(
     target = path + file.name if path.endswith("/") else path
     with (
         open_client(load_profile(profile)) as client,
-        progress(file.name, shown=not as_json) as told,
+        progress(file.name, shown=not as_json) as report,
         file.open("rb") as it,
     ):
-        id_ = client.upload_file_to_storage(_storage_id(client, storage, profile), target, CountedFile(file, it, told))
+        id_ = client.upload_file_to_storage(
+            _storage_id(client, storage, profile), target, ProgressFile(file, it, report)
+        )
     show({"stored": target, "id": id_, "size": file.stat().st_size}, as_json)
 
 
-@storage_tree.command("rm")
+@tree.command("rm")
 def storage_remove(
-    path: Annotated[str, typer.Argument(help='The file, or with "/" at its end a folder with all that is in it.')],
+    path: Annotated[str, typer.Argument(help='The file, or with "/" at the end a folder with all its files.')],
     storage: StorageId = None,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Remove a file, or for a path ending in "/" a folder."""
+    """Delete a file, or for a path that ends in "/" a folder with all its files."""
     from privateshare.cli.profiles import load_profile, open_client
 
     with open_client(load_profile(profile)) as client:
@@ -131,7 +115,7 @@ def storage_remove(
 
 
 def _storage_id(client: "PrivateShare", given: str | None, profile: str) -> str:
-    """The storage that was named, or else that of the person who is signed in."""
+    """Return the id that was given, or the id of the storage of the person who is signed in."""
     from privateshare.cli.profiles import load_profile
     from privateshare.errors import ConfigurationError, NotFound
 
@@ -141,5 +125,5 @@ def _storage_id(client: "PrivateShare", given: str | None, profile: str) -> str:
     try:
         return client.get_user_storage(client.user(profile)).id
     except NotFound as error:
-        hint = "Name one with --storage, or make one: privateshare storage new"
+        hint = "Choose one with --storage, or create one with: privateshare storage new"
         raise ConfigurationError("the person has no storage", hint=hint) from error
