@@ -4,6 +4,7 @@ A new Python needs seconds of CPU to import the platform, far more than a comman
 are forked from a process that has imported it: with arguments, environment, streams and a session of their own.
 """
 
+import json
 import multiprocessing
 import os
 import signal
@@ -12,8 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tests.patience import GIVE_UP_SECONDS
+
+CREATE = ("--purpose", "To test", "--redirect-uri", "https://app.example/return?kept=1")
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
@@ -28,7 +32,7 @@ _FORKS.set_forkserver_preload(
 )
 
 
-class Command:
+class CommandProcess:
     """A command that was started; its methods are those of `subprocess.Popen`."""
 
     def __init__(self, words: Sequence[str], stdout: Path, stderr: Path, environment: Mapping[str, str]) -> None:
@@ -70,12 +74,35 @@ def run_command(*arguments: object, environment: Mapping[str, str] | None = None
     words = [str(argument) for argument in arguments]
     with TemporaryDirectory() as folder:
         stdout, stderr = Path(folder, "stdout"), Path(folder, "stderr")
-        command = Command(words, stdout, stderr, os.environ if environment is None else environment)
+        command = CommandProcess(words, stdout, stderr, os.environ if environment is None else environment)
         try:
             code = command.wait(GIVE_UP_SECONDS)
         finally:
             command.kill()
         return CompletedProcess(words, code, stdout.read_text("utf-8"), stderr.read_text("utf-8"))
+
+
+class OperatorCommand:
+    """Runs `privateshare` on one data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+
+    def __call__(self, *arguments: object) -> "CompletedProcess[str]":
+        return run_command(*arguments, "--data", self.data)
+
+    def json(self, *arguments: object) -> Any:
+        """What a command that works prints with --json."""
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def error(self, *arguments: object) -> str:
+        """What a command that fails says."""
+        done = self(*arguments)
+        assert done.returncode == 1, done.stdout
+        assert "Traceback" not in done.stderr
+        return done.stderr
 
 
 def _become(words: Sequence[str], environment: dict[str, str], folder: Path, stdout: Path, stderr: Path) -> None:

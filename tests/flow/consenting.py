@@ -167,3 +167,29 @@ def spotify_archive(path: Path, *, artist: str = "The Testers", username: str = 
         archive.writestr("Spotify Extended Streaming History/Streaming_History_Audio_2026_0.json", json.dumps(told))
     path.write_bytes(packed.getvalue())
     return path
+
+
+def upload(browser: Browser, source: int, file: Path) -> None:
+    """Uploads a file, from wherever on the pages a person is."""
+    assert browser.page is not None
+    if browser.page.name == "consent":
+        browser.open(browser.page.links["Connect another source"])
+        browser.page.choose("source-id", str(source))
+        browser.submit("continue")
+    assert page_of(browser) == "connect"
+    browser.submit("continue", file=file)
+
+
+async def again(wire: Wire, tokens: Tokens, account: dict[str, Any], page: str = "reauthorize") -> Asking:
+    """A link to connect one account again. Protocol 4.5, 7.3."""
+    handle = wire.post("reference", body={"type": "accountId", "value": account["id"]}).json()["id"]
+    return refer(wire, page, tokens.access, f"&accountRef={handle}")
+
+
+def withdrawal(wire: Wire, tokens: Tokens) -> str:
+    """The address of 7.4 for a person's first account."""
+    (account,) = accounts(wire, tokens.access)
+    headers = {"accountId": account["id"], "redirectUri": REDIRECT_URI}
+    answer = wire.get("permission-access/revoke/h:accountId", access_token=tokens.access, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["location"])

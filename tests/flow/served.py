@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from tests.flow.command_line import Command
+from tests.flow.command_line import CommandProcess
 from tests.patience import GIVE_UP_SECONDS
 
-Process: TypeAlias = "Command | subprocess.Popen[str]"
+Process: TypeAlias = "CommandProcess | subprocess.Popen[str]"
 READY = re.compile(r"https?://[^\s]+(?=\s)")  # all of it: it may be read while it is written
 
 
@@ -35,7 +35,7 @@ def serving(data: Path, *, port: int = 0, environment: Mapping[str, str] | None 
     """Serve a platform on this data folder until the end of the block, in a process group of its own."""
     log = data.with_suffix(".log")
     log.write_text("")
-    with _until_stopped(Command(_words(data, port), log, log, {**os.environ, **(environment or {})})) as process:
+    with _until_stopped(CommandProcess(_words(data, port), log, log, {**os.environ, **(environment or {})})) as process:
         yield Served(_address(process, log), data, process, log)
 
 

@@ -31,8 +31,8 @@ from tests.flow.files import files_below
 from tests.flow.live.lending import HOSPITAL, NAME, patient, shared
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served, serving
+from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.sweeping import sweep_whole
-from tests.flow.test_wire_sessions import read, triggered, wait_until_over
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 from tests.hospital.running import CLIENT_SECRET, Hospital, hospital
 

@@ -3,7 +3,6 @@
 A new case is a line in CASES, and its file.
 """
 
-import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from examples.walking import Browser
 
-from tests.flow.consenting import ask, asking_contract, opened, page_of
+from tests.flow.consenting import ask, asking_contract, opened, page_of, upload
 from tests.flow.people import EVERYTHING, FHIR_FILE, SPOTIFY, People
-from tests.flow.test_wire_sessions import QUERY, wait_until_over
-from tests.flow.wire import Tokens, Wire, unsealed
+from tests.flow.sessions import texts, wait_until_over
+from tests.flow.wire import Wire
 
 FOLDER = Path(__file__).parent.parent / "data" / "cases"
 
@@ -98,26 +96,6 @@ CASES = [
 @pytest.fixture(scope="module")
 async def wire(people: People) -> Wire:
     return await asking_contract(people, document={"dataRequest": EVERYTHING})
-
-
-def upload(browser: Browser, source: int, file: Path) -> None:
-    """Uploads a file, from wherever on the pages a person is."""
-    assert browser.page is not None
-    if browser.page.name == "consent":
-        browser.open(browser.page.links["Connect another source"])
-        browser.page.choose("source-id", str(source))
-        browser.submit("continue")
-    assert page_of(browser) == "connect"
-    browser.submit("continue", file=file)
-
-
-def texts(wire: Wire, tokens: Tokens, session: str, listed: dict[str, Any]) -> list[str]:
-    """The plain JSON of every file, as the app gets it."""
-    found = []
-    for entry in listed["fileList"]:
-        answer = wire.get(f"{QUERY}/{session}/{entry['name']}", access_token=tokens.access)
-        found.append(gzip.decompress(unsealed(answer.content, wire.key)).decode())
-    return found
 
 
 @pytest.mark.parametrize("case", CASES, ids=[" ".join(case.files) for case in CASES])

@@ -1,10 +1,7 @@
 """The operator's commands, beside a running server and without one."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import CompletedProcess
-from typing import Any
 
 import httpx2
 import pytest
@@ -12,45 +9,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import ConsentRow, TokenRow
-from tests.flow.command_line import run_command
+from tests.flow.command_line import CREATE, OperatorCommand
 from tests.flow.people import People
 from tests.flow.served import Served
 from tests.flow.sweeping import sweep_whole
 from tests.flow.wire import Wire, check_error, verifier
 
-CREATE = ("--purpose", "To test", "--redirect-uri", "https://app.example/return?kept=1")
-
 
 @pytest.fixture
-def command(served: Served) -> "Command":
+def command(served: Served) -> OperatorCommand:
     """The command line on the running server's folder."""
-    return Command(served.data)
+    return OperatorCommand(served.data)
 
 
-class Command:
-    """Runs `privateshare` on one data folder."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-
-    def __call__(self, *arguments: object) -> "CompletedProcess[str]":
-        return run_command(*arguments, "--data", self.data)
-
-    def json(self, *arguments: object) -> Any:
-        """What a command that works prints with --json."""
-        done = self(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def error(self, *arguments: object) -> str:
-        """What a command that fails says."""
-        done = self(*arguments)
-        assert done.returncode == 1, done.stdout
-        assert "Traceback" not in done.stderr
-        return done.stderr
-
-
-def test_contract_that_an_app_can_use(command: Command, served: Served, tmp_path: Path) -> None:
+def test_contract_that_an_app_can_use(command: OperatorCommand, served: Served, tmp_path: Path) -> None:
     """An app and a contract made at the command line are all that a client needs to call the platform."""
     app = command.json("app", "create", "Genrefy", "--partner", "Example Ltd")["application_id"]
     key = tmp_path / "key.pem"
@@ -72,7 +44,7 @@ def test_contract_that_an_app_can_use(command: Command, served: Served, tmp_path
     assert made["contract_id"] in command("contract", "list").stdout
 
 
-def test_key_of_the_apps_own(command: Command, served: Served, tmp_path: Path) -> None:
+def test_key_of_the_apps_own(command: OperatorCommand, served: Served, tmp_path: Path) -> None:
     """An app that has a key gives its public part, and the operator never sees the private one."""
     app = command.json("app", "create", "Own key")["application_id"]
     first, public = tmp_path / "key.pem", tmp_path / "public.pem"
@@ -86,7 +58,7 @@ def test_key_of_the_apps_own(command: Command, served: Served, tmp_path: Path) -
     assert wire.authorize(verifier()).status_code == 201
 
 
-def test_wrong_key_is_no_key(command: Command, served: Served, tmp_path: Path) -> None:
+def test_wrong_key_is_no_key(command: OperatorCommand, served: Served, tmp_path: Path) -> None:
     """A contract's key opens no other contract."""
     app = command.json("app", "create", "Two contracts")["application_id"]
     contracts = []
@@ -98,7 +70,7 @@ def test_wrong_key_is_no_key(command: Command, served: Served, tmp_path: Path) -
     check_error(wire.authorize(verifier()), 400, "InvalidJWT")
 
 
-def test_existing_key_is_kept(command: Command, tmp_path: Path) -> None:
+def test_existing_key_is_kept(command: OperatorCommand, tmp_path: Path) -> None:
     """A file that is already there is never replaced by a new key."""
     key = tmp_path / "key.pem"
     key.write_text("precious")
@@ -107,7 +79,7 @@ def test_existing_key_is_kept(command: Command, tmp_path: Path) -> None:
     assert key.read_text() == "precious"
 
 
-def test_failed_contract_leaves_no_key(command: Command, tmp_path: Path) -> None:
+def test_failed_contract_leaves_no_key(command: OperatorCommand, tmp_path: Path) -> None:
     """A contract that cannot be made leaves no key behind."""
     key = tmp_path / "key.pem"
     told = command.error("contract", "create", "--app", "unknown", "--read", "5", "--key-out", key, *CREATE)
@@ -127,20 +99,22 @@ def test_failed_contract_leaves_no_key(command: Command, tmp_path: Path) -> None
         (("--read", "5"), "--key-out FILE to generate a key, or --public-key FILE"),
     ],
 )
-def test_wrong_words_are_named(command: Command, options: tuple[str, ...], told: str) -> None:
+def test_wrong_words_are_named(command: OperatorCommand, options: tuple[str, ...], told: str) -> None:
     """A wrong option is answered with what is wrong and what there is."""
     assert told in command.error("contract", "create", "--app", "any", *options, *CREATE)
 
 
 def test_without_a_server(tmp_path: Path) -> None:
     """Where no server runs, a command starts the database for its moment, and makes the folder if need be."""
-    command = Command(tmp_path / "data")
+    command = OperatorCommand(tmp_path / "data")
     made = command.json("app", "create", "Early")
     assert command.json("app", "list") == [made]
     assert not (tmp_path / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
 
 
-async def test_an_ended_contract_opens_nothing_any_more(command: Command, people: People, tmp_path: Path) -> None:
+async def test_an_ended_contract_opens_nothing_any_more(
+    command: OperatorCommand, people: People, tmp_path: Path
+) -> None:
     """Neither its key nor what people agreed to with it; others go on. It asks first."""
     wire, other = await people.contract(), await people.contract()
     tokens, session = await people.user(wire)
@@ -161,7 +135,7 @@ async def test_an_ended_contract_opens_nothing_any_more(command: Command, people
     assert "there is no contract" in command.error("contract", "end", "none", "--yes")
 
 
-async def test_a_person_writes_to_the_operator(command: Command, people: People, served: Served) -> None:
+async def test_a_person_writes_to_the_operator(command: OperatorCommand, people: People, served: Served) -> None:
     """Consents are found by the id that any app knows them by; withdrawing one leaves the others. It asks first."""
     wire, other = await people.contract(), await people.contract()
     tokens, session = await people.user(wire)
@@ -190,7 +164,7 @@ async def test_a_person_writes_to_the_operator(command: Command, people: People,
 
 
 @pytest.mark.protocol("3.2")
-def test_signing_keys_are_rotated(command: Command, served: Served) -> None:
+def test_signing_keys_are_rotated(command: OperatorCommand, served: Served) -> None:
     """The new one is listed first, the others stay."""
     before = [key["kid"] for key in command.json("keys", "list")]
     new = command.json("keys", "rotate")["kid"]

@@ -29,7 +29,7 @@ from privateshare.platform.sync.clock import BELIEVED_AFTER, LONGEST_JUMP
 from privateshare.platform.sync.orphans import sweep_orphans
 from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import recover_jobs
-from tests.flow.test_upkeep import begun
+from tests.flow.syncing import begun
 from tests.flow.wire import b64, verifier
 
 YEAR = timedelta(days=400)

@@ -3,7 +3,6 @@
 import asyncio
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,8 +13,8 @@ from privateshare.platform.db.tables import AccountRow, ConsentRow
 from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import (
-    Asking,
     accounts,
+    again,
     ask,
     asking_contract,
     at_consent,
@@ -25,10 +24,11 @@ from tests.flow.consenting import (
     opened,
     page_of,
     refer,
+    withdrawal,
 )
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.test_wire_sessions import triggered, wait_until_over
-from tests.flow.wire import REDIRECT_URI, Tokens, Wire, b64, query_of, verifier
+from tests.flow.sessions import triggered, wait_until_over
+from tests.flow.wire import REDIRECT_URI, Wire, b64, query_of, verifier
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +113,6 @@ def test_renewing_gives_a_new_code(wire: Wire) -> None:
     assert renewed.claims["consentid"] == tokens.claims["consentid"]
 
 
-async def again(wire: Wire, tokens: Tokens, account: dict[str, Any], page: str = "reauthorize") -> Asking:
-    """A link to connect one account again. Protocol 4.5, 7.3."""
-    handle = wire.post("reference", body={"type": "accountId", "value": account["id"]}).json()["id"]
-    return refer(wire, page, tokens.access, f"&accountRef={handle}")
-
-
 async def test_one_account_is_connected_again(wire: Wire, platform: Platform) -> None:
     """`reauthorize` leads to the one account, takes nothing but that account again, and returns no code."""
     tokens = known_person(wire)
@@ -168,15 +162,6 @@ async def test_an_account_handle_is_needed_once(wire: Wire) -> None:
     assert page_of(browser) == "connect"
     used = asking.url.split("accountRef=")[1]
     failure(opened(refer(wire, "reauthorize", tokens.access, f"&accountRef={used}").url), "INITIALIZE_CHECK_FAIL")
-
-
-def withdrawal(wire: Wire, tokens: Tokens) -> str:
-    """The address of 7.4 for a person's first account."""
-    (account,) = accounts(wire, tokens.access)
-    headers = {"accountId": account["id"], "redirectUri": REDIRECT_URI}
-    answer = wire.get("permission-access/revoke/h:accountId", access_token=tokens.access, headers=headers)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["location"])
 
 
 @pytest.mark.protocol("7.4")

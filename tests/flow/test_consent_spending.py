@@ -19,6 +19,7 @@ from privateshare.platform.sync.sweep import sweep
 from tests.flow.consenting import (
     Asking,
     accounts,
+    again,
     ask,
     asking_contract,
     at_consent,
@@ -27,9 +28,9 @@ from tests.flow.consenting import (
     opened,
     page_of,
     refer,
+    withdrawal,
 )
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.test_consent_again import again, withdrawal
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 
 PAGES = ["authorize", "onboard", "reauthorize", "user-reauth", "revoke"]

@@ -22,8 +22,8 @@ from tests.flow.consenting import ask, asking_contract, journey_of, opened, spot
 from tests.flow.files import files_below
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served, serving
+from tests.flow.sessions import read, wait_until_over
 from tests.flow.sweeping import sweep_whole
-from tests.flow.test_wire_sessions import read, wait_until_over
 from tests.flow.wire import Wire
 from tests.patience import until
 

@@ -14,7 +14,7 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
 from tests.flow.served import serving
-from tests.flow.test_sync import SOME_FILES, contents, file_count
+from tests.flow.syncing import SOME_FILES, contents, file_count
 from tests.flow.wire import check_error
 from tests.patience import GIVE_UP_SECONDS
 

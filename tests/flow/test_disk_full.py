@@ -11,9 +11,9 @@ import pytest
 
 from tests.flow.files import files_below
 from tests.flow.people import People
+from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.served import Served
-from tests.flow.test_wire_pushing import IMPORT, descriptor
-from tests.flow.test_wire_storage import cloud
+from tests.flow.storage_calls import cloud
 from tests.flow.wire import check_error
 from tests.patience import wait_for
 

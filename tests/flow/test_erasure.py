@@ -17,7 +17,7 @@ from tests.flow.command_line import run_command
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.seizing import Seized, copied_blobs
 from tests.flow.served import serving
-from tests.flow.test_wire_sessions import wait_until_over
+from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Tokens, Wire
 
 DELETE_ACCOUNT = "permission-access/service/h:accountId"

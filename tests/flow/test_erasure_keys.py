@@ -39,8 +39,8 @@ from privateshare.sources.registry import Sources
 from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
+from tests.flow.sessions import wait_until_over
 from tests.flow.sweeping import sweep_whole
-from tests.flow.test_wire_sessions import wait_until_over
 from tests.flow.wire import Tokens, Wire, check_error
 from tests.patience import GIVE_UP_SECONDS
 from tests.s3 import serving_s3

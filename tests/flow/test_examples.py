@@ -15,7 +15,7 @@ import pytest
 from examples.returning import ReturnAddress
 
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.test_sdk import client_of
+from tests.flow.sdk_client import client_of
 from tests.flow.wire import REDIRECT_URI, query_of
 from tests.patience import GIVE_UP_SECONDS
 

@@ -11,7 +11,7 @@ from examples.walking import Browser
 from tests.archives import zipped
 from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.people import People
-from tests.flow.test_wire_sessions import QUERY, wait_until_over
+from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.wire import Wire, unsealed
 
 EU_BANKS, APPLE_HEALTH, HEALTH_RECORD = 423, 260, 9002

@@ -8,7 +8,7 @@ from examples.walking import Browser, consent
 
 from tests.flow.consenting import accounts, ask, asking_contract, opened, refer
 from tests.flow.people import FHIR_FILE, People
-from tests.flow.test_wire_sessions import read, wait_until_over
+from tests.flow.sessions import read, wait_until_over
 from tests.flow.wire import Tokens, Wire
 
 CASES = Path(__file__).parent.parent / "data" / "cases"

@@ -19,7 +19,7 @@ from tests.archives import play, spotify_zip
 from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of
 from tests.flow.people import EVERYTHING, FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
-from tests.flow.test_wire_sessions import wait_until_over
+from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Wire
 
 SIZE = 15_000_000

@@ -23,11 +23,11 @@ from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.runtime import Platform
 from tests.flow.people import People
+from tests.flow.pushing import descriptor
 from tests.flow.routes import repeats_newer, routes_of
 from tests.flow.served import Served
-from tests.flow.test_wire_pushing import descriptor
-from tests.flow.test_wire_sessions import wait_until_over
-from tests.flow.test_wire_storage import cloud
+from tests.flow.sessions import wait_until_over
+from tests.flow.storage_calls import cloud
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire
 
 

@@ -11,9 +11,9 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.files import files_below
 from tests.flow.people import People
+from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.served import serving
-from tests.flow.test_wire_pushing import IMPORT, descriptor
-from tests.flow.test_wire_storage import cloud
+from tests.flow.storage_calls import cloud
 from tests.flow.wire import REDIRECT_URI, Wire, check_error, verifier
 
 

@@ -19,7 +19,7 @@ from privateshare.sources.contract import Identity
 from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import Served
-from tests.flow.test_wire_sessions import QUERY
+from tests.flow.sessions import QUERY
 
 
 @pytest.mark.protocol("6.1")

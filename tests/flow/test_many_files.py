@@ -24,8 +24,8 @@ from privateshare.sources.registry import Sources
 from tests.flow.consenting import ask, asking_contract
 from tests.flow.node_client import Task
 from tests.flow.people import SPOTIFY, People
+from tests.flow.sdk_client import client_of
 from tests.flow.served import serving
-from tests.flow.test_sdk import client_of
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

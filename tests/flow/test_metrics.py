@@ -9,11 +9,10 @@ import pytest
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
+from tests.flow.scraping import TOKEN, scraped
 from tests.flow.served import serving
-from tests.flow.test_wire_sessions import QUERY, wait_until_over
+from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.wire import Wire, check_error
-
-TOKEN = "a token of the operator"
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +22,6 @@ async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Peo
     with serving(folder, environment={"PRIVATESHARE_METRICS_TOKEN": TOKEN}) as served:
         async with operator_platform(Settings(data=folder, database_pool_size=2)) as platform:
             yield People(platform, served.origin)
-
-
-def scraped(origin: str) -> str:
-    answer = httpx2.get(f"{origin}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("text/plain")
-    return answer.text
 
 
 async def test_calls_syncs_and_jobs_are_counted_and_nobody_is_named(watched: People) -> None:

@@ -29,7 +29,7 @@ from tests.flow.browsing import chromium, visiting
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.routes import PAGES, repeats_newer, routes_of
 from tests.flow.served import Served
-from tests.flow.test_wire_sessions import wait_until_over
+from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Tokens, Wire, ps512
 from tests.patience import GIVE_UP_SECONDS
 

@@ -22,10 +22,10 @@ from privateshare.platform.grants.postboxes import create_postbox
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
+from tests.flow.files import blobs
 from tests.flow.people import People
-from tests.flow.test_races import blobs
-from tests.flow.test_wire_legacy import sealed
-from tests.flow.test_wire_storage import multipart
+from tests.flow.pushing import sealed
+from tests.flow.storage_calls import multipart
 from tests.flow.wire import Tokens, Wire, check_error
 from tests.patience import wait_for
 

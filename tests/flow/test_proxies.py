@@ -18,7 +18,7 @@ from privateshare.protocol import jwt
 from tests.flow.people import People
 from tests.flow.proxies import Place, caddy, free_port, nginx
 from tests.flow.served import Served, serving
-from tests.flow.test_wire_sessions import wait_until_over
+from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Wire
 from tests.unit.sdk.proxy import Identity, authority
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,10 +28,10 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol.storage_paths import storage_path
 from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
-from tests.flow.files import files_below
+from tests.flow.files import blobs
 from tests.flow.people import People
-from tests.flow.test_wire_pushing import IMPORT, descriptor
-from tests.flow.test_wire_storage import cloud
+from tests.flow.pushing import IMPORT, descriptor
+from tests.flow.storage_calls import cloud
 from tests.flow.wire import Tokens, Wire, b64, check_error, verifier
 from tests.patience import GIVE_UP_SECONDS, wait_for
 
@@ -197,10 +196,6 @@ async def test_a_person_with_very_many_files_is_erased(people: People, platform:
 
 
 # --- files that arrive ---
-
-
-def blobs(platform: Platform, below: str) -> set[Path]:
-    return files_below(platform.settings.data / "blobs" / below)
 
 
 async def pushing(people: People) -> tuple[Wire, Tokens]:

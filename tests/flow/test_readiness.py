@@ -16,7 +16,7 @@ from privateshare.platform.api.readiness import Readiness
 from privateshare.platform.app import create_app
 from privateshare.platform.blobs.local import LocalBlobs, LocalWriter
 from privateshare.platform.runtime import Platform
-from tests.flow.test_waiting import statements
+from tests.flow.statements import statements
 from tests.flow.wire import check_error
 
 

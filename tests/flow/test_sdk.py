@@ -35,18 +35,8 @@ from privateshare import (
 from privateshare.protocol import jwt
 from privateshare.protocol.messages import Scope, TimeRange
 from tests.flow.people import FHIR_FILE, SPOTIFY, People, key
+from tests.flow.sdk_client import client_of
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
-
-
-def client_of(wire: Wire, **options: object) -> PrivateShare:
-    """The SDK as this contract."""
-    return PrivateShare(
-        wire.application_id,
-        contract_id=wire.contract_id,
-        private_key=jwt.private_pem(wire.key),
-        base_url=wire.url(""),
-        **options,  # type: ignore[arg-type]
-    )
 
 
 def async_client_of(wire: Wire) -> AsyncPrivateShare:
@@ -396,7 +386,7 @@ async def test_pages_for_people_who_consented_before(wire: Wire, people: People)
 async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
     """What the platform keeps opens with the contract's key alone."""
     from privateshare.protocol.envelope import decrypt_stream
-    from tests.flow.test_wire_storage import cloud
+    from tests.flow.storage_calls import cloud
 
     wire = await people.contract()
     with client_of(wire) as app:

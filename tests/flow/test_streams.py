@@ -24,9 +24,9 @@ from privateshare.platform.runtime import Platform
 from privateshare.sources.entries import entry_of
 from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
-from tests.flow.test_wire_pushing import IMPORT, descriptor
-from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
-from tests.flow.test_wire_storage import bearer
+from tests.flow.pushing import IMPORT, descriptor
+from tests.flow.sessions import QUERY, triggered, wait_until_over
+from tests.flow.storage_calls import bearer
 from tests.flow.wire import Tokens, Wire
 
 SIZE = 48 * 1024 * 1024

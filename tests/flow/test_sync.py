@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
-from privateshare.platform.db.tables import AccountRow, ConsentRow, FileRow, SessionRow, SessionSyncRow, SyncRow
+from privateshare.platform.db.tables import AccountRow, ConsentRow, SessionRow, SessionSyncRow, SyncRow
 from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library.erasure import erase_account, erase_library, withdraw_access
 from privateshare.platform.operating.settings import Settings
@@ -22,12 +22,10 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
 from tests.flow.served import serving
+from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.sweeping import sweep_whole
-from tests.flow.test_wire_sessions import read, triggered, wait_until_over
-from tests.flow.wire import Tokens, Wire
+from tests.flow.syncing import SOME_FILES, contents, file_count
 from tests.patience import GIVE_UP_SECONDS
-
-SOME_FILES = 5
 
 
 @asynccontextmanager
@@ -39,11 +37,6 @@ async def held_up(platform: Platform, library_id: UUID) -> AsyncIterator[None]:
     async with platform.database.transaction() as db:
         await db.execute(text("LOCK TABLE files IN SHARE MODE"))
         yield
-
-
-async def file_count(platform: Platform, library_id: UUID) -> int:
-    async with platform.database.session() as db:
-        return await db.scalar(select(func.count()).select_from(FileRow).where(FileRow.library_id == library_id)) or 0
 
 
 async def syncs(platform: Platform, library_id: UUID) -> list[SyncRow]:
@@ -62,20 +55,6 @@ async def joined(platform: Platform, session: str) -> UUID | None:
     async with platform.database.session() as db:
         waiting = select(SessionSyncRow.sync_id).join(SessionRow, SessionRow.id == SessionSyncRow.session_id)
         return await db.scalar(waiting.where(SessionRow.key_hash == digest(session)))
-
-
-def contents(wire: Wire, tokens: Tokens, session: str) -> dict[str, tuple[int, str]]:
-    """The session's mapped files by name, with how many objects each has and the hash of its data."""
-    listed = wait_until_over(wire, tokens, session)
-    assert listed["status"]["state"] == "completed", listed["status"]
-    found: dict[str, tuple[int, str]] = {}
-    for entry in listed["fileList"]:
-        if entry["name"] != "accounts.json":
-            objects, header = read(wire, tokens, session, entry["name"])
-            assert len(objects) == entry["objectCount"]
-            found[entry["name"]] = (entry["objectCount"], header["sha256"])
-    assert len(found) == len([entry for entry in listed["fileList"] if entry["name"] != "accounts.json"])
-    return found
 
 
 async def test_a_sync_survives_the_death_of_the_server(tmp_path: Path) -> None:

@@ -24,12 +24,12 @@ from privateshare.sdk.tokens import Token
 from privateshare.sources.entries import entry_of
 from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
+from tests.flow.pushing import IMPORT, descriptor
+from tests.flow.scraping import TOKEN, scraped
+from tests.flow.sdk_client import client_of
 from tests.flow.served import Served, serving
-from tests.flow.test_metrics import TOKEN, scraped
-from tests.flow.test_sdk import client_of
-from tests.flow.test_wire_pushing import IMPORT, descriptor
-from tests.flow.test_wire_sessions import QUERY, read, triggered, wait_until_over
-from tests.flow.test_wire_storage import cloud
+from tests.flow.sessions import QUERY, read, triggered, wait_until_over
+from tests.flow.storage_calls import cloud
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, check_error, query_of
 
 COUNTER = re.compile(r"^privateshare_unreadable_files_total (\S+)$", re.MULTILINE)

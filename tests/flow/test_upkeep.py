@@ -20,31 +20,27 @@ from privateshare.platform.blobs.store import put
 from privateshare.platform.db.tables import (
     AccountRow,
     ConsentRow,
-    ContractRow,
     FileRow,
     SessionRow,
     SigningKeyRow,
     TokenRow,
 )
-from privateshare.platform.grants.consents import give_consent
 from privateshare.platform.grants.tokens import exchange_code, find_token, issue_code, rotate_refresh_token
 from privateshare.platform.keys.secrets import digest
-from privateshare.platform.library.accounts import Connected, connect_account
 from privateshare.platform.library.erasure import withdraw_access
-from privateshare.platform.library.libraries import create_library
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform, running_platform
 from privateshare.platform.sync.orphans import sweep_orphans
 from privateshare.platform.sync.retries import LONGEST_PAUSE, MAX_TRIES, PAUSES, pause_after
-from privateshare.platform.sync.sessions import new_session, session_status, start_session
+from privateshare.platform.sync.sessions import session_status
 from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import add_tasks, recover_jobs
-from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Connection, Page, TryLater
 from privateshare.sources.spotify.source import Spotify
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
+from tests.flow.syncing import begun
 from tests.flow.wire import b64, ps512
 from tests.patience import GIVE_UP_SECONDS
 
@@ -85,21 +81,6 @@ def source(alone: Platform, monkeypatch: pytest.MonkeyPatch) -> Unreliable:
     assert isinstance(alone.sources.connectable, dict)
     monkeypatch.setitem(alone.sources.connectable, SPOTIFY, unreliable)
     return unreliable
-
-
-async def begun(platform: Platform) -> SessionRow:
-    """A session that waits for the sync of one account."""
-    wire, now = await People(platform, "").contract(), datetime.now(UTC)
-    source = platform.sources.connectable[SPOTIFY]
-    async with platform.database.transaction() as db:
-        library = await create_library(db, platform)
-        identity = source.identify(Connection(sample="default"))
-        account = await connect_account(db, platform, library, Connected(source.info, identity, sample="default"))
-        contract = await db.get_one(ContractRow, wire.contract_id)
-        consent = await give_consent(db, contract, library.id, [account.id], now)
-        session = (await new_session(db, platform, contract, SessionOptions(), now)).row
-        await start_session(db, platform, session, consent, now)
-    return session
 
 
 async def work(platform: Platform) -> None:

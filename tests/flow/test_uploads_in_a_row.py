@@ -11,10 +11,9 @@ from sqlalchemy import func, select
 from privateshare.platform.db.tables import AccountRow, ArchiveRow
 from privateshare.platform.runtime import Platform
 from tests.archives import bundle, play, spotify_zip, zipped
-from tests.flow.consenting import accounts, ask, asking_contract, journey_of, opened, page_of, refer
+from tests.flow.consenting import accounts, ask, asking_contract, journey_of, opened, page_of, refer, upload
 from tests.flow.people import EVERYTHING, FHIR_FILE, SPOTIFY, People
-from tests.flow.test_cases import texts, upload
-from tests.flow.test_wire_sessions import triggered, wait_until_over
+from tests.flow.sessions import texts, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
 
 

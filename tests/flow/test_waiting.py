@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import httpx2
 import psycopg
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.app import create_app
@@ -26,6 +25,7 @@ from privateshare.platform.startup import operator_platform
 from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
+from tests.flow.statements import statements
 from tests.flow.wire import Tokens, Wire
 
 PLAYS = 406
@@ -148,20 +148,6 @@ async def looking(platform: Platform) -> AsyncIterator[asyncio.Event]:
     looked = asyncio.Event()
     async with statements(platform, lambda text: looked.set() if "sum(files.updated_at)" in text else None):
         yield looked
-
-
-@asynccontextmanager
-async def statements(platform: Platform, heard: Callable[[str], Any]) -> AsyncIterator[None]:
-    """Hears of every statement that the platform sends to its database."""
-
-    def hear(*said: Any) -> None:
-        heard(said[2])
-
-    event.listen(platform.database.engine.sync_engine, "before_cursor_execute", hear)
-    try:
-        yield
-    finally:
-        event.remove(platform.database.engine.sync_engine, "before_cursor_execute", hear)
 
 
 @pytest.mark.protocol("6.1")

@@ -18,8 +18,8 @@ from privateshare.platform.library.libraries import open_library
 from privateshare.protocol.envelope import decrypt_stream
 from tests.flow.consenting import ask, asking_contract, at_consent
 from tests.flow.people import SPOTIFY, People
-from tests.flow.test_wire_legacy import sealed
-from tests.flow.test_wire_sessions import QUERY, wait_until_over
+from tests.flow.pushing import sealed
+from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, check_error, ps512, query_of, verifier
 
 MAX_INT = 2**31 - 1

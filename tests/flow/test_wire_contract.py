@@ -16,7 +16,7 @@ from privateshare.platform.db.tables import CertificateAuthorityRow
 from privateshare.platform.keys.certificates import DOCUMENT_EXTENSION
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.test_wire_sessions import wait_until_over
+from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Wire, check_error
 
 

@@ -10,10 +10,10 @@ from privateshare.platform.db.tables import ConsentRow, ContractRow, LibraryRow,
 from privateshare.platform.library.storages import tie_storage
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.pushing import IMPORT, descriptor
+from tests.flow.sessions import QUERY, wait_until_over
+from tests.flow.storage_calls import cloud
 from tests.flow.sweeping import sweep_whole
-from tests.flow.test_wire_pushing import IMPORT, descriptor
-from tests.flow.test_wire_sessions import QUERY, wait_until_over
-from tests.flow.test_wire_storage import cloud
 from tests.flow.wire import Wire, check_error
 
 SERVICE = "permission-access/service/h:accountId"

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from privateshare.platform.db.tables import PushedFileRow, TokenRow
 from privateshare.platform.keys.secrets import digest
 from privateshare.platform.runtime import Platform
+from tests.flow.command_line import CREATE, OperatorCommand
 from tests.flow.consenting import (
     accounts,
     ask,
@@ -27,8 +28,7 @@ from tests.flow.consenting import (
 )
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
-from tests.flow.test_cli import CREATE, Command
-from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
+from tests.flow.sessions import QUERY, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, check_error, ps512, query_of, unb64, verifier
 
 AGENT = {"name": "ios", "version": "5.1.0"}
@@ -144,7 +144,7 @@ def test_ios_searches_sources_by_address(wire: Wire) -> None:
 @pytest.mark.parametrize("read", ["entertainment", "entertainment/spotify", "medical:127,128"])
 def test_ios_reads_the_contract(served: Served, wire: Wire, tmp_path: Path, read: str) -> None:
     """`revision` is a text, and every service type lists its object types."""
-    command = Command(served.data)
+    command = OperatorCommand(served.data)
     app = command.json("app", "create", "For iOS")["application_id"]
     (tmp_path / "document.json").write_text(json.dumps({"revision": 7}))
     options = ("--read", read, "--key-out", tmp_path / "key.pem", "--document", tmp_path / "document.json", *CREATE)

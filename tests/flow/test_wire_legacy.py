@@ -11,11 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives import padding as block_padding
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES256
-from cryptography.hazmat.primitives.ciphers.modes import CBC
 from sqlalchemy import update
 
 from privateshare.platform.db.tables import ContractRow
@@ -24,7 +20,8 @@ from privateshare.protocol.envelope import decrypt_stream
 from tests.flow.consenting import ask, asking_contract, page_of
 from tests.flow.consenting import opened as opened_page
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.test_wire_sessions import QUERY, triggered, wait_until_over
+from tests.flow.pushing import sealed
+from tests.flow.sessions import QUERY, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, check_error, query_of, unb64, unsealed
 
 
@@ -118,13 +115,6 @@ def test_the_other_calls_are_those_of_version_1_7(wire: Wire, user: tuple[Tokens
     assert wire.post(path, access_token=tokens.access, body={}).status_code == 202
     assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
     assert wire.tokens(wire.refresh(tokens.refresh)).access
-
-
-def sealed(key: bytes, iv: bytes, data: bytes) -> bytes:
-    """AES-256-CBC as the older clients do it."""
-    padder = block_padding.PKCS7(128).padder()
-    encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
-    return encryptor.update(padder.update(data) + padder.finalize()) + encryptor.finalize()
 
 
 @pytest.mark.protocol("8.3", "14 (d)")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.flow.people import People
-from tests.flow.test_wire_storage import cloud
+from tests.flow.storage_calls import cloud
 from tests.flow.wire import Wire
 
 

@@ -16,22 +16,15 @@ from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.files import files_below
 from tests.flow.people import People
-from tests.flow.test_wire_sessions import QUERY, triggered
-from tests.flow.wire import Tokens, Wire, check_error, ps512, unsealed
+from tests.flow.pushing import IMPORT, descriptor
+from tests.flow.sessions import QUERY, triggered
+from tests.flow.wire import Tokens, Wire, check_error, unsealed
 from tests.patience import wait_for
-
-IMPORT = "permission-access/import"
 
 
 @pytest.fixture(scope="module")
 async def wire(people: People) -> Wire:
     return await people.contract()
-
-
-def descriptor(wire: Wire, **metadata: Any) -> dict[str, str]:
-    """The header FileDescriptor of protocol 10.1."""
-    told = {"mimeType": "text/plain", "accounts": [{"accountId": "my account"}]} | metadata
-    return {"FileDescriptor": ps512({"alg": "PS512", "typ": "JWT"}, {"metadata": told}, wire.key)}
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,13 @@
 """Protocol 5, 6, 7.1, 9.1, 12.2: reading. No SDK: HTTP and hand-made JWTs."""
 
-import gzip
-import json
 import socket
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-import brotli
 import pytest
-import zstandard
 from sqlalchemy import update
 
 from privateshare.platform.db.tables import ContractRow, SessionRow
@@ -20,11 +15,9 @@ from privateshare.platform.keys.secrets import digest
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.people import FHIR_FILE, HEALTH_RECORDS, SPOTIFY, People
-from tests.flow.wire import Tokens, Wire, check_error, unb64, unsealed
-from tests.patience import GIVE_UP_SECONDS, wait_for
-
-QUERY = "permission-access/query"
-TRIGGER = "permission-access/trigger"
+from tests.flow.sessions import QUERY, TRIGGER, read, triggered, wait_until_over
+from tests.flow.wire import Tokens, Wire, check_error
+from tests.patience import GIVE_UP_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -37,47 +30,6 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     wait_until_over(wire, tokens, session)
     return tokens, session
-
-
-def wait_until_over(wire: Wire, tokens: Tokens, session: str) -> dict[str, Any]:
-    """The file list of a session once nothing runs any more."""
-    listed: dict[str, Any] = {}
-
-    def is_over() -> bool:
-        answer = wire.get(f"{QUERY}/{session}", access_token=tokens.access)
-        assert answer.status_code == 200, answer.text
-        listed.update(answer.json())
-        return listed["status"]["state"] not in ("running", "pending")
-
-    wait_for(is_over)
-    return listed
-
-
-def triggered(wire: Wire, tokens: Tokens, **options: Any) -> str:
-    """The key of a new session with these options."""
-    answer = wire.post(TRIGGER, access_token=tokens.access, body=options)
-    assert answer.status_code == 202, answer.text
-    assert answer.json()["session"]["expiry"] > time.time() * 1000
-    return str(answer.json()["session"]["key"])
-
-
-def read(wire: Wire, tokens: Tokens, session: str, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A file's objects and its X-Metadata."""
-    answer = wire.get(
-        f"{QUERY}/{session}/{name}", access_token=tokens.access, headers={"Accept": "application/octet-stream"}
-    )
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "application/octet-stream"
-    header = json.loads(unb64(answer.headers["x-metadata"]))
-    data = unsealed(answer.content, wire.key)
-    decompress = {"gzip": gzip.decompress, "brotli": brotli.decompress, "zstd": unzstd, None: bytes}
-    plain = decompress[header.get("compression")](data)
-    assert (header["size"], header["sha256"]) == (len(plain), sha256(plain).hexdigest())
-    return json.loads(plain), header
-
-
-def unzstd(data: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
 
 
 @pytest.mark.protocol("6.1", "6.2")

@@ -8,13 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
-import httpx2
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from sqlalchemy import text
 
 from privateshare.platform.db.tables import ContractRow
@@ -23,6 +20,7 @@ from privateshare.platform.runtime import Platform
 from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import Served
+from tests.flow.storage_calls import bearer, cloud, multipart
 from tests.flow.wire import Wire, check_error, ps512
 from tests.patience import GIVE_UP_SECONDS, wait_for
 
@@ -40,22 +38,6 @@ def storage(wire: Wire) -> str:
     assert answer.status_code == 200
     assert answer.json()["kid"] == f"{wire.contract_id}_{wire.application_id}_0"
     return str(answer.json()["id"])
-
-
-def bearer(wire: Wire, key: RSAPrivateKey | None = None, **claims: Any) -> str:
-    """The header Authorization of a storage call. Protocol 11.2."""
-    now = int(time.time())
-    fixed = {"sub": wire.application_id, "iss": wire.contract_id, "aud": "cloud", "iat": now, "exp": now + 60}
-    header = {"typ": "at+jwt", "alg": "PS512", "kid": f"{wire.contract_id}_{wire.application_id}_0"}
-    return f"Bearer {ps512(header, fixed | claims, key or wire.key)}"
-
-
-def cloud(wire: Wire, method: str, storage: str, path: str, *, content: Any = None, **more: Any) -> httpx2.Response:
-    """A storage call of protocol 11.2; content that comes in pieces goes out in chunks."""
-    authorization = bearer(wire, more.pop("key", None), **more.pop("claims", {}))
-    url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{more.pop('application', wire.application_id)}{path}"
-    headers = {"Authorization": authorization} | more.pop("headers", {})
-    return wire.http.request(method, url, headers=headers, content=content)
 
 
 def pieces(content: bytes, step: int = 50_000) -> Iterator[bytes]:
@@ -235,15 +217,6 @@ def test_an_aborted_upload_leaves_nothing(wire: Wire, storage: str, platform: Pl
         wait_for(lambda: written(platform, storage) - before)  # it is arriving
     wait_for(lambda: not written(platform, storage) - before)
     assert cloud(wire, "GET", storage, path).content == b"before"
-
-
-def multipart(parts: list[tuple[str, str | None, bytes]]) -> bytes:
-    """A form by RFC 7578: name, file name, content of each part."""
-    body = b""
-    for name, filename, content in parts:
-        named = f'name="{name}"' + (f'; filename="{filename}"' if filename else "")
-        body += f"--the-boundary\r\nContent-Disposition: form-data; {named}\r\n\r\n".encode() + content + b"\r\n"
-    return body + b"--the-boundary--\r\n"
 
 
 @pytest.mark.protocol("11.3")

@@ -10,7 +10,7 @@ import httpx2
 from examples.walking import Browser, Page
 
 from tests.flow.consenting import Asking, accounts, ask, opened, page_of, refer
-from tests.flow.test_wire_sessions import triggered, wait_until_over
+from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of
 from tests.hospital.running import Hospital
 

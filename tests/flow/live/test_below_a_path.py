@@ -33,7 +33,7 @@ from tests.flow.live.lending import HOSPITAL, fhir_servers, shared
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.reverse_proxy import ReverseProxy, reverse_proxy
 from tests.flow.served import Served, free_port, serving
-from tests.flow.test_wire_storage import bearer
+from tests.flow.storage_calls import bearer
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 from tests.hospital.running import Hospital
 

@@ -12,7 +12,7 @@ from tests.flow.live.conftest import MEDICAL
 from tests.flow.live.lending import HOSPITAL, NAME, Patient, observation, shared
 from tests.flow.people import People
 from tests.flow.served import serving
-from tests.flow.test_wire_sessions import read, triggered, wait_until_over
+from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Wire
 from tests.hospital.running import Hospital
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 from tests.archives import zipped
+from tests.unit.sources.banks.formats import camt
 from tests.unit.sources.banks.statements import bookings, numbered
-from tests.unit.sources.banks.test_formats import camt
 
 from privateshare.sources.failures import Broken
 

@@ -1,7 +1,7 @@
 """The same booking has the same id in every export, and different ones have different ids."""
 
+from tests.unit.sources.banks.formats import DEBIT, MT940, camt, ofx
 from tests.unit.sources.banks.statements import bookings, ids, numbered
-from tests.unit.sources.banks.test_formats import DEBIT, MT940, camt, ofx
 
 from privateshare.sources.banks.identity import account_key, account_name
 
