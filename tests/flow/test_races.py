@@ -15,12 +15,12 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidToken
-from privateshare.platform.api.callers import MAX_SKEW
 from privateshare.platform.blobs.store import put
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import ApplicationRow, BlobToDeleteRow, ConsentRow, LibraryRow, TokenRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.tokens import rotate_refresh_token
+from privateshare.platform.http.bearer import MAX_SKEW
 from privateshare.platform.keys.secrets import digest
 from privateshare.platform.library import storages
 from privateshare.platform.library.erasure import erase_library, forget_user

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import update
 
-from privateshare.platform.api.callers import LONGEST_CHANGE
+from privateshare.platform.api.once import LONGEST_CHANGE
 from privateshare.platform.db.tables import ConsentRow, NonceRow
 from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.operating.settings import Settings
