@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from examples.walking import Browser, consent
 from sqlalchemy import select
 
@@ -105,9 +106,9 @@ def page_of(browser: Browser) -> str:
     return browser.page.name
 
 
-def at_consent(asking: Asking, source: int = SPOTIFY) -> Browser:
+def at_consent(asking: Asking, source: int = SPOTIFY, http: httpx2.Client | None = None) -> Browser:
     """A browser on the consent page, a sample connected."""
-    browser = opened(asking.url)
+    browser = opened(asking.url, http=http)
     assert browser.page is not None
     browser.page.choose("source-id", str(source))
     browser.submit("continue")
@@ -134,10 +135,10 @@ def failure(browser: Browser, code: str, state: str | None = "the state") -> dic
     return told
 
 
-def known_person(wire: Wire) -> Tokens:
-    """The tokens of a person who shared a sample with this contract."""
+def known_person(wire: Wire, http: httpx2.Client | None = None) -> Tokens:
+    """The tokens of a person who shared a sample with this contract. `http` keeps the cookies of their browser."""
     asking = ask(wire)
-    return asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    return asking.tokens(consent(Browser(http), asking.url, {SPOTIFY: "default"}))
 
 
 def spotify_archive(path: Path, *, artist: str = "The Testers", username: str = "listener-1", plays: int = 40) -> Path:

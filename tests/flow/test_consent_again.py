@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
+import httpx2
 import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import select, update
@@ -36,14 +37,20 @@ async def wire(people: People) -> Wire:
     return await asking_contract(people)
 
 
+@pytest.fixture
+def home() -> httpx2.Client:
+    """The browser of one person, who is known in it from their first consent on."""
+    return httpx2.Client(timeout=60)
+
+
 @pytest.mark.protocol("4.1")
-async def test_a_second_contract_joins_the_library(wire: Wire, people: People) -> None:
-    """With an access token of another contract the person's accounts are there to be ticked."""
-    tokens = known_person(wire)
+async def test_a_second_contract_joins_the_library(wire: Wire, people: People, home: httpx2.Client) -> None:
+    """With an access token of another contract the person's accounts are there, in their own browser."""
+    tokens = known_person(wire, home)
     partner = await asking_contract(people)
     second = await people.contract(application_id=partner.application_id, data_request={"serviceGroups": [{"id": 5}]})
     asking = ask(second, access_token=tokens.access)
-    browser = opened(asking.url)
+    browser = opened(asking.url, http=home)
     assert page_of(browser) == "consent"
     browser.submit("continue")
     assert browser.left_to is not None
@@ -52,10 +59,10 @@ async def test_a_second_contract_joins_the_library(wire: Wire, people: People) -
     assert [entry["id"] for entry in mine] == [entry["id"] for entry in theirs]
 
 
-async def test_an_account_left_out_stays_out(wire: Wire, people: People) -> None:
+async def test_an_account_left_out_stays_out(wire: Wire, home: httpx2.Client) -> None:
     """What a person unticks is not shared, and is not ticked when they come again."""
     asking = ask(wire)
-    browser = at_consent(asking)
+    browser = at_consent(asking, http=home)
     assert browser.page is not None
     browser.open(browser.page.links["Connect another source"])
     browser.page.choose("source-id", str(FHIR_FILE))
@@ -68,16 +75,17 @@ async def test_an_account_left_out_stays_out(wire: Wire, people: People) -> None
     tokens = asking.tokens(str(browser.left_to))
     (shared,) = accounts(wire, tokens.access)
     assert shared["sourceId"] == FHIR_FILE
-    again = opened(ask(wire, access_token=tokens.access).url).page
+    again = opened(ask(wire, access_token=tokens.access).url, http=home).page
     assert again is not None
     boxes = [entry for entry in again.form("continue").inputs if entry.kind == "checkbox"]
     assert [box.chosen for box in boxes] == [False, True]
 
 
-async def test_declining_leaves_a_known_persons_library(wire: Wire, people: People) -> None:
-    """Declining a later wish takes nothing from a library that was there before."""
-    tokens = known_person(wire)
-    browser = opened(ask(wire, access_token=tokens.access).url)
+@pytest.mark.parametrize("same_browser", [True, False])
+async def test_declining_leaves_a_known_persons_library(wire: Wire, home: httpx2.Client, same_browser: bool) -> None:
+    """Declining a later wish takes nothing from a library that was there before, whoever declines."""
+    tokens = known_person(wire, home)
+    browser = opened(ask(wire, access_token=tokens.access).url, http=home if same_browser else None)
     browser.submit("decline")
     failure(browser, "USER_CANCEL")
     assert len(accounts(wire, tokens.access)) == 1
@@ -100,12 +108,12 @@ def test_onboarding_adds_a_source_without_a_code(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("8.1")
-def test_renewing_gives_a_new_code(wire: Wire) -> None:
-    """`user-reauth` shows again what was agreed and brings a code."""
-    tokens = known_person(wire)
+def test_renewing_gives_a_new_code(wire: Wire, home: httpx2.Client) -> None:
+    """`user-reauth` shows again what was agreed, in the person's browser, and brings a code."""
+    tokens = known_person(wire, home)
     secret = verifier()
     claims = {"code_challenge": b64(sha256(secret.encode()).digest()), "code_challenge_method": "S256"}
-    browser = opened(refer(wire, "user-reauth", tokens.access, **claims).url)
+    browser = opened(refer(wire, "user-reauth", tokens.access, **claims).url, http=home)
     assert page_of(browser) == "consent"
     browser.submit("continue")
     renewed = wire.tokens(wire.exchange(query_of(str(browser.left_to))["code"], secret))
@@ -113,14 +121,14 @@ def test_renewing_gives_a_new_code(wire: Wire) -> None:
     assert renewed.claims["consentid"] == tokens.claims["consentid"]
 
 
-async def test_one_account_is_connected_again(wire: Wire, platform: Platform) -> None:
+async def test_one_account_is_connected_again(wire: Wire, platform: Platform, home: httpx2.Client) -> None:
     """`reauthorize` leads to the one account, takes nothing but that account again, and returns no code."""
-    tokens = known_person(wire)
+    tokens = known_person(wire, home)
     (account,) = accounts(wire, tokens.access)
     async with platform.database.transaction() as db:
         changed = update(AccountRow).where(AccountRow.public_id == account["id"]).values(needs_login=True)
         await db.execute(changed)
-    browser = opened((await again(wire, tokens, account)).url)
+    browser = opened((await again(wire, tokens, account)).url, http=home)
     assert browser.page is not None
     assert page_of(browser) == "connect"
     browser.page.choose("dataset", "large")
@@ -136,19 +144,19 @@ async def test_one_account_is_connected_again(wire: Wire, platform: Platform) ->
 
 
 @pytest.mark.protocol("7.3")
-async def test_one_account_is_connected_again_at_its_own_source(wire: Wire) -> None:
+async def test_one_account_is_connected_again_at_its_own_source(wire: Wire, home: httpx2.Client) -> None:
     """The journey has no page of another source."""
-    tokens = known_person(wire)
-    browser = opened((await again(wire, tokens, accounts(wire, tokens.access)[0])).url)
+    tokens = known_person(wire, home)
+    browser = opened((await again(wire, tokens, accounts(wire, tokens.access)[0])).url, http=home)
     assert browser.page is not None
     assert browser.page.url.endswith(f"connect/{SPOTIFY}")
     browser.open(browser.page.url.replace(f"connect/{SPOTIFY}", f"connect/{FHIR_FILE}"))
     assert (page_of(browser), browser.page.status) == ("error", 404)
 
 
-async def test_an_account_handle_is_needed_once(wire: Wire) -> None:
+async def test_an_account_handle_is_needed_once(wire: Wire, home: httpx2.Client) -> None:
     """Without a handle, with a used one, or with another person's account there is nothing to connect again."""
-    tokens, other = known_person(wire), known_person(wire)
+    tokens, other = known_person(wire, home), known_person(wire)
     failure(opened(refer(wire, "reauthorize", tokens.access).url), "INITIALIZE_CHECK_FAIL")
     failure(opened(refer(wire, "reauthorize", tokens.access, "&accountRef=x").url), "INITIALIZE_CHECK_FAIL")
     (foreign,) = accounts(wire, other.access)
@@ -156,7 +164,7 @@ async def test_an_account_handle_is_needed_once(wire: Wire) -> None:
     (mine,) = accounts(wire, tokens.access)
     asking = await again(wire, tokens, mine)
     for _ in range(2):  # opening the page does not use it up
-        browser = opened(asking.url)
+        browser = opened(asking.url, http=home)
         assert page_of(browser) == "connect"
     browser.submit("continue")
     assert page_of(browser) == "connect"
@@ -219,13 +227,16 @@ async def test_a_journey_has_its_own_pages_only(wire: Wire, page: str) -> None:
     assert (page_of(browser), browser.page.status) == ("error", 404)
 
 
-async def test_declining_takes_back_what_was_connected(wire: Wire, platform: Platform) -> None:
-    """An account that a known person connected on the way to declining goes; those from before stay."""
-    tokens = known_person(wire)
+@pytest.mark.parametrize("same_browser", [True, False])
+async def test_declining_takes_back_what_was_connected(
+    wire: Wire, platform: Platform, home: httpx2.Client, same_browser: bool
+) -> None:
+    """An account that was connected on the way to declining goes; those from before stay, whoever it was."""
+    tokens = known_person(wire, home)
     asking = ask(wire, access_token=tokens.access)
-    browser = opened(asking.url)
+    browser = opened(asking.url, http=home if same_browser else None)
     assert browser.page is not None
-    browser.open(browser.page.links["Connect another source"])
+    browser.open(browser.page.url.rsplit("/", 1)[0] + "/source")
     browser.page.choose("source-id", str(FHIR_FILE))
     browser.submit("continue")
     browser.page.choose("dataset", "default")

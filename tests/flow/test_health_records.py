@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from examples.walking import Browser, consent
 
@@ -21,10 +22,10 @@ async def wire(people: People) -> Wire:
     return await asking_contract(people, document={"dataRequest": MEDICAL})
 
 
-def shared(wire: Wire, record: Path) -> tuple[Tokens, list[dict[str, Any]]]:
-    """What an app reads of a record that a person uploads for it."""
+def shared(wire: Wire, record: Path, http: httpx2.Client | None = None) -> tuple[Tokens, list[dict[str, Any]]]:
+    """What an app reads of a record that a person uploads for it. `http` keeps the cookies of their browser."""
     asking = ask(wire, f"&service={FHIR_FILE}")
-    tokens = asking.tokens(consent(Browser(), asking.url, {FHIR_FILE: record}))
+    tokens = asking.tokens(consent(Browser(http), asking.url, {FHIR_FILE: record}))
     return tokens, resources(wire, tokens, asking.session)
 
 
@@ -67,12 +68,13 @@ async def test_two_people_in_one_record_are_refused(wire: Wire) -> None:
 
 async def test_objects_of_one_id_from_two_hospitals_are_both_delivered(wire: Wire, tmp_path: Path) -> None:
     """Also when the same export is uploaded again under another name, and once each."""
-    tokens, found = shared(wire, CASES / "fhir-same-id-two-hospitals.zip")
+    home = httpx2.Client(timeout=60)
+    tokens, found = shared(wire, CASES / "fhir-same-id-two-hospitals.zip", home)
     assert sorted(thing["valueQuantity"]["value"] for thing in found) == [70, 99]
     again = tmp_path / "export (1).zip"
     again.write_bytes((CASES / "fhir-same-id-two-hospitals.zip").read_bytes())
     asking = refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}")
-    consent(Browser(), asking.url, {FHIR_FILE: again})
+    consent(Browser(home), asking.url, {FHIR_FILE: again})
     found = resources(wire, tokens, asking.session)
     assert sorted(thing["valueQuantity"]["value"] for thing in found) == [70, 99]
 

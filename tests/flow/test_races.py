@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import httpx2
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
@@ -147,11 +148,12 @@ async def test_a_refresh_that_waited_here_is_judged_by_its_arrival(people: Peopl
 async def test_consent_given_while_the_person_is_erased(people: People, platform: Platform) -> None:
     """The one waits for the other; the person comes back to the app, and then everything is gone."""
     wire = await asking_contract(people)
-    tokens = await asyncio.to_thread(known_person, wire)
+    home = httpx2.Client(timeout=60)
+    tokens = await asyncio.to_thread(known_person, wire, home)
     library = await people.library_of(tokens)
     again = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256"}
     asking = refer(wire, "user-reauth", tokens.access, **again)
-    browser = await asyncio.to_thread(opened, asking.url)
+    browser = await asyncio.to_thread(opened, asking.url, http=home)
     assert page_of(browser) == "consent"
     async with held(platform, text("LOCK TABLE authorization_codes IN SHARE MODE")):
         agreeing = asyncio.create_task(asyncio.to_thread(browser.submit, "continue"))

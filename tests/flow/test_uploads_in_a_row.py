@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from examples.walking import Browser
 from sqlalchemy import func, select
@@ -150,14 +151,14 @@ async def test_declining_takes_back_what_this_journey_brought(wire: Wire, platfo
 
 
 async def test_a_later_link_adds_to_what_is_there(wire: Wire, tmp_path: Path) -> None:
-    """A file that comes by another link is merged with what the library has."""
-    asking = ask(wire, f"&service={SPOTIFY}")
-    browser = opened(asking.url)
+    """A file that comes by another link is merged with what the library has, in the browser of the same person."""
+    asking, home = ask(wire, f"&service={SPOTIFY}"), httpx2.Client(timeout=60)
+    browser = opened(asking.url, http=home)
     upload(browser, SPOTIFY, history(tmp_path, 1, 2))
     tokens = agreed(browser, asking)
     assert plays(wire, tokens, asking.session) == [1, 2]
     more = refer(wire, "onboard", tokens.access, f"&service={SPOTIFY}")
-    browser = opened(more.url)
+    browser = opened(more.url, http=home)
     browser.submit("continue", file=history(tmp_path, 2, 3, username="ann"))
     assert plays(wire, tokens, more.session) == [1, 2, 3]
     assert [account["username"] for account in accounts(wire, tokens.access)] == ["ann"]
@@ -252,6 +253,7 @@ async def test_numbers_keep_their_digits_under_a_limit_of_time(people: People, t
     record = tmp_path / "record.json"
     values = ("100000000000000000000", "1.50", "2.0E-07")
     known: dict[str, str] = {}
+    home = httpx2.Client(timeout=60)
     for turn in range(2):
         entries = [
             f'{{"resource": {{"resourceType": "Observation", "id": "o{turn}{number}",'
@@ -262,7 +264,7 @@ async def test_numbers_keep_their_digits_under_a_limit_of_time(people: People, t
         undated = '{"resource": {"resourceType": "Observation", "id": "undated", "valueDecimal": 0.10}}'
         record.write_text(f'{{"resourceType": "Bundle", "entry": [{", ".join([*entries, old, undated])}]}}')
         asking = ask(wire, f"&service={FHIR_FILE}", **known)
-        browser = opened(asking.url)
+        browser = opened(asking.url, http=home)
         upload(browser, FHIR_FILE, record)
         tokens = agreed(browser, asking)
         known = {"access_token": tokens.access}

@@ -91,18 +91,18 @@ class Patient:
         return self.wire.post(path, access_token=self.tokens.access, body=resource, headers=headers, **options)
 
 
-def at_hospital(asking: Asking) -> Browser:
+def at_hospital(asking: Asking, http: httpx2.Client | None = None) -> Browser:
     """A browser on the page that connects the hospital."""
-    browser = opened(asking.url)
+    browser = opened(asking.url, http=http)
     shown(browser).choose("source-id", str(HOSPITAL))
     browser.submit("continue")
     return browser
 
 
-def shared(wire: Wire, query: str = "", **claims: Any) -> Patient:
-    """A person who shares the hospital's record with an app, or lets it push there."""
+def shared(wire: Wire, query: str = "", http: httpx2.Client | None = None, **claims: Any) -> Patient:
+    """A person who shares the hospital's record with an app, or lets it push there. `http` is their browser."""
     asking = ask(wire, query, **claims)
-    browser = at_hospital(asking)
+    browser = at_hospital(asking, http)
     sign_in(browser)
     assert page_of(browser) == "consent", shown(browser).html
     assert NAME in shown(browser).html

@@ -163,11 +163,12 @@ def _ways(
     left_out: LeftOut | None = None,
 ) -> Response:
     reach = contract_reach(visit.contract, visit.now)
+    only_sign_in = visit.journey.kind == "reauthorize" and not visit.proven  # which alone shows who somebody is
     values = {
         "source": visit.words.source(source.info.id),
         "source_id": source.info.id,
-        "samples": source.info.samples,
-        "upload": source.info.upload,
+        "samples": () if only_sign_in else source.info.samples,
+        "upload": None if only_sign_in else source.info.upload,
         "signs_in": source.info.signs_in,
         "kinds": visit.words.kinds(shared_kinds(reach, source.info)),
         "chosen": chosen or (f"{SAMPLE}{visit.parameters.sample_data_set}" if visit.parameters.sample_data_set else ""),

@@ -11,10 +11,18 @@ from privateshare.platform.archive_readers import CheckedArchive
 from privateshare.platform.blobs.sealed import put_sealed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent.outcome import journey_library
+from privateshare.platform.consent.proof import Proof, record_proof
 from privateshare.platform.consent.visit import Visit, extend
 from privateshare.platform.db.tables import AccountRow, ArchiveRow
 from privateshare.platform.keys.wrapping import DataKey, new_data_key
-from privateshare.platform.library.accounts import Connected, connect_account, may_be_of
+from privateshare.platform.library.accounts import (
+    Connected,
+    adopt_accounts,
+    connect_account,
+    is_proof_of_person,
+    is_same,
+    may_be_of,
+)
 from privateshare.platform.library.archives import KeptArchive, add_archive
 from privateshare.platform.library.credentials import for_source
 from privateshare.platform.library.libraries import OpenLibrary
@@ -62,12 +70,29 @@ async def connect_signed_in(visit: Visit, source: Source, identity: Identity, to
     return await _connect(visit, Connected(source.info, identity, token=token))
 
 
-async def is_expected(visit: Visit, identity: Identity) -> bool:
-    """Whether it is the account that the journey is about, if it is about one. Protocol 7.3."""
+async def is_expected(visit: Visit, identity: Identity, *, signed_in: bool = False) -> bool:
+    """Tell whether it is the account that the journey is about, if it is about one. Protocol 7.3.
+
+    Of a person who did not prove who they are, and of an account that nobody proved to be theirs, nothing will do but
+    signing in to that very account.
+    """
     if visit.journey.account_id is None:
         return True
     account = await visit.db.get_one(AccountRow, (visit.journey.library_id, visit.journey.account_id))
-    return may_be_of(account, await journey_library(visit), identity)
+    library = await journey_library(visit)
+    if account.unproven_on is not None:
+        return signed_in and account.signed_in and is_same(account, library, identity)
+    return visit.proven and may_be_of(account, library, identity)
+
+
+async def prove_by_sign_in(visit: Visit, source: Source, identity: Identity) -> None:
+    """Take it for proof that the person signed in, if the same account is theirs already."""
+    if visit.proven:
+        return
+    library = await journey_library(visit)
+    if await is_proof_of_person(visit.db, library, source.info.id, identity):
+        record_proof(visit.journey, Proof.SIGN_IN)
+        await adopt_accounts(visit.db, library, visit.journey.id)
 
 
 async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> KeptArchive:
@@ -100,7 +125,10 @@ def _pieces(archive: SealedTemporary, see: Callable[[bytes], None]) -> Iterator[
 
 async def _connect(visit: Visit, connected: Connected) -> AccountRow:
     library = await journey_library(visit)
-    account = await connect_account(visit.db, visit.platform, library, connected, expected=visit.journey.account_id)
+    unproven_on = None if visit.proven else visit.journey.id
+    account = await connect_account(
+        visit.db, visit.platform, library, connected, expected=visit.journey.account_id, unproven_on=unproven_on
+    )
     visit.journey.account_ids = [*(id_ for id_ in visit.journey.account_ids if id_ != str(account.id)), str(account.id)]
     extend(visit)
     return account

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from privateshare.platform.consent import outcome, shareable_accounts
+from privateshare.platform.consent import navigation, outcome, shareable_accounts
+from privateshare.platform.consent.person_words import describe_person
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import asks_for_sources, source_on_device
 from privateshare.platform.consent.terms import read_terms
@@ -19,6 +20,8 @@ router = APIRouter(route_class=PageRoute)
 async def show_consent(visit: OpenVisit) -> Response:
     """What the app asks for."""
     require_kind(visit, *REVIEWED)
+    if await navigation.needs_proof(visit):
+        return redirect(visit.address("person"))
     return await _consent(visit)
 
 
@@ -48,6 +51,7 @@ async def _consent(visit: Visit, problem: str = "") -> Response:
         return redirect(visit.address("source"))
     on_device = source_on_device(visit)
     values = {
+        "who": await describe_person(visit),
         "terms": read_terms(visit.contract, visit.platform.sources, visit.words, visit.now),
         "shareable": shareable,
         "on_device": visit.words.source(on_device) if on_device else None,

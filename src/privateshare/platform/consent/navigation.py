@@ -6,8 +6,7 @@ from privateshare.platform.consent.app_redirect import Failure
 from privateshare.platform.consent.source_choice import allowed_sources, asks_for_sources, source_on_device
 from privateshare.platform.consent.visit import REVIEWED, Visit, require_kind
 from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.library.accounts import library_accounts
-from privateshare.sources.contract import Source
+from privateshare.sources.contract import SignInSource, Source
 from privateshare.sources.failures import LeftOut
 
 DEFAULT_SAMPLE = "default"
@@ -17,6 +16,8 @@ async def first_page(visit: Visit) -> str:
     """Say where a journey begins, which writes nothing. Protocol 8.1, 8.2."""
     if visit.journey.kind == "revoke":
         return visit.address("withdraw")
+    if asks_who(visit) or await needs_proof(visit):
+        return visit.address("person")
     if (account := await the_account(visit)) is not None:
         return visit.address(f"connect/{account.source_id}")
     asks_for_none = not asks_for_sources(visit)
@@ -34,6 +35,29 @@ async def first_page(visit: Visit) -> str:
     if visit.journey.kind == "authorize" and await _has_what_is_asked_for(visit, service):
         return visit.address("consent")
     return visit.address("source" if service is None else f"connect/{service}")
+
+
+def asks_who(visit: Visit) -> bool:
+    """Tell whether the person is asked first whose data it is: this browser was used by somebody before."""
+    is_new = visit.journey.library_id is None and visit.journey.proof is None
+    asks_nothing = visit.parameters.sample_data_auto_onboard
+    return visit.journey.kind == "authorize" and is_new and not asks_nothing and bool(visit.browsers)
+
+
+async def needs_proof(visit: Visit) -> bool:
+    """Tell whether nothing can be done here before the person proves who they are.
+
+    Whatever they connect, a contract that writes, or that reads what apps put into a library, gets at the library; and
+    an account that they do not sign in to cannot be connected again by somebody else.
+    """
+    if visit.proven:
+        return False
+    if visit.journey.kind == "reauthorize":
+        account = await the_account(visit)
+        return account is not None and not isinstance(
+            visit.platform.sources.connectable.get(account.source_id), SignInSource
+        )
+    return visit.journey.kind in REVIEWED and visit.contract.kind != "read"
 
 
 async def after_connecting(visit: Visit, account: AccountRow) -> str:
@@ -54,10 +78,7 @@ async def connects_samples_alone(visit: Visit) -> bool:
     """Whether sample data is connected without asking: the app wants it, and no real data is in the library."""
     if not visit.parameters.sample_data_auto_onboard:
         return False
-    if visit.journey.library_id is None:
-        return True
-    accounts = await library_accounts(visit.db, visit.journey.library_id)
-    return all(account.sample is not None for account in accounts)
+    return all(account.sample is not None for account in await shareable_accounts.visible_accounts(visit))
 
 
 async def onboard_sample(visit: Visit, source: Source) -> str:

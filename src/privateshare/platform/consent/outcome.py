@@ -9,6 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.consent.app_redirect import Failure
+from privateshare.platform.consent.person_cookie import keep_secret
+from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
 from privateshare.platform.grants.consents import add_consent_accounts, give_consent
@@ -22,6 +24,7 @@ from privateshare.platform.library.credentials import open_token, revoke_token
 from privateshare.platform.library.erasure import undo_journey, withdraw_access
 from privateshare.platform.library.libraries import OpenLibrary, create_library, hold_library, open_library
 from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.person.browsers import add_browser
 from privateshare.platform.sync.sessions import end_session, start_session
 
 OUTCOME = "journey outcome"
@@ -41,9 +44,16 @@ async def journey_library(visit: Visit) -> OpenLibrary:
 
 
 async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
-    """Records that the person agrees, for these accounts, and starts the app's session; where the browser goes."""
-    library = await journey_library(visit)
-    consent = await give_consent(visit.db, visit.contract, library.id, [account.id for account in accounts], visit.now)
+    """Record that the person agrees, for these accounts, and start the app's session; return where the browser goes.
+
+    Raises RedirectInstead if it takes proof of who they are, which they have not given.
+    """
+    if not visit.proven and not _is_about_this_journey_alone(visit, accounts):
+        raise RedirectInstead(redirect(visit.address("person")))
+    library, unproven = await journey_library(visit), not visit.proven
+    ids = [account.id for account in accounts]
+    consent = await give_consent(visit.db, visit.contract, library.id, ids, visit.now, unproven=unproven)
+    await _remember_browser(visit, library)
     await _tie_storage(visit, library.id)
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)
@@ -53,6 +63,18 @@ async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
     visit.journey.provisional, visit.journey.consent_id = False, consent.id
     postbox = await create_postbox(visit.db, library, consent) if wants_postbox(visit.contract) else None
     return _finish(visit, visit.destination.success(code=code, account_reference=reference, postbox=postbox))
+
+
+def _is_about_this_journey_alone(visit: Visit, accounts: Sequence[AccountRow]) -> bool:
+    """Tell whether agreeing gives the app nothing of a library but what was connected on this journey."""
+    return visit.contract.kind == "read" and all(account.unproven_on == visit.journey.id for account in accounts)
+
+
+async def _remember_browser(visit: Visit, library: OpenLibrary) -> None:
+    """Have the person's browser prove who they are from now on."""
+    if visit.proven and not any(secret.library_id == library.id for secret in visit.browsers):
+        agent = visit.request.headers.get("user-agent", "")
+        keep_secret(visit.request, await add_browser(visit.db, library, agent, visit.now))
 
 
 async def _tie_storage(visit: Visit, library_id: UUID) -> None:
@@ -74,6 +96,7 @@ async def add_account(visit: Visit, account: AccountRow | None) -> str:
     if consent is None or consent.revoked_at is not None or (consent.expires_at or visit.now) < visit.now:
         return await abandon(visit, Failure.ONBOARD_ERROR)
     await add_consent_accounts(visit.db, consent, [account.id] if account else [])
+    await _remember_browser(visit, await journey_library(visit))
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)
     return _finish(visit, visit.destination.success(account_reference=account.reference if account else None))

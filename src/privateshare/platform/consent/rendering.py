@@ -1,6 +1,6 @@
 """HTML out: templates, the headers that protect them, and their static files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from privateshare.platform.consent.locales import choose_language, display_name, languages, translations
+from privateshare.platform.consent.person_cookie import set_person_cookie
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.http.requests import platform_of
 from privateshare.protocol.addresses import ONBOARD_PATH
@@ -39,11 +40,22 @@ DIRECTIONS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 class PageRoute(APIRoute):
-    """A route that answers HEAD wherever it answers GET, as pages must. RFC 9110 9.1."""
+    """A route of a page: it answers HEAD wherever it answers GET (RFC 9110 9.1), and keeps the person's cookie."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         methods = set(options.pop("methods", None) or ["GET"])
         super().__init__(path, endpoint, methods=methods | {"HEAD"} if "GET" in methods else methods, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Give what answers a request. A request that fails changes no cookie, as it changes nothing else."""
+        answer = super().get_route_handler()
+
+        async def answer_with_cookie(request: Request) -> Response:
+            response = await answer(request)
+            set_person_cookie(request, response)
+            return response
+
+        return answer_with_cookie
 
 
 def page(

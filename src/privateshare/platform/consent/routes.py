@@ -6,6 +6,8 @@
     user-reauth ->                                   consent -> back to the app
     revoke      ->                   withdraw access         -> back to the app
 
+In a browser that was used before, and where there is nothing to do without proof, the page `person` comes first.
+
 Opening a page writes nothing, so that a mail scanner spends no link: the first form does. Every form leads on by
 redirection, so that reloading repeats nothing.
 """
@@ -22,6 +24,7 @@ from privateshare.platform.consent import (
     consent_page,
     navigation,
     outcome,
+    person_page,
     sign_in_page,
     source_page,
     upload_page,
@@ -40,7 +43,8 @@ router = APIRouter(route_class=PageRoute)
 def consent_app() -> APIRouter:
     """Everything under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
-    for part in (begin_page, sign_in_page, source_page, connect_page, upload_page, consent_page, withdraw_page):
+    pages = (begin_page, person_page, sign_in_page, source_page, connect_page, upload_page, consent_page, withdraw_page)
+    for part in pages:
         whole.include_router(part.router)
     whole.include_router(router)
     return whole

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
-
 from privateshare.platform.consent.connections import connected_here
 from privateshare.platform.consent.source_choice import asks_for_sources, contract_reach, shared_kinds
 from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import Visit
-from privateshare.platform.db.tables import AccountRow, ConsentAccountRow
-from privateshare.platform.grants.consents import live_consent
+from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.grants.consents import accounts_shared_before
 from privateshare.platform.library.accounts import display_name, library_accounts
 from privateshare.platform.library.archives import archives_of_journey, left_out_of
 from privateshare.platform.library.libraries import OpenLibrary, open_library
@@ -36,7 +34,7 @@ async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
     """The person's accounts that hold something the contract asks for, or take what it sends, oldest first."""
     if visit.journey.library_id is None or visit.contract.kind == "read-raw":
         return []
-    accounts = await library_accounts(visit.db, visit.journey.library_id)
+    accounts = await visible_accounts(visit)
     library = await open_library(visit.db, visit.platform, visit.journey.library_id)
     ticked, uploads = await _ticked(visit), await _uploads(visit, library)
     reach = contract_reach(visit.contract, visit.now)
@@ -56,11 +54,24 @@ async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
                 owner_of(visit, account, library),
                 " · ".join(named),
                 account.sample is not None,
-                ticked is None or account.id in ticked,
+                account.id in ticked,
                 uploads.get(account.id, []),
             )
         )
     return found
+
+
+async def visible_accounts(visit: Visit) -> list[AccountRow]:
+    """List the accounts that the person on this journey may be shown, oldest first.
+
+    Those are their own. Nobody is shown more than what they connected on this journey before they proved who they are,
+    and what others connected in a library without proof is shown to nobody else.
+    """
+    if visit.journey.library_id is None:
+        return []
+    accounts = await library_accounts(visit.db, visit.journey.library_id)
+    own: set[UUID | None] = {visit.journey.id, None} if visit.proven else {visit.journey.id}
+    return [account for account in accounts if account.unproven_on in own]
 
 
 async def _uploads(visit: Visit, library: OpenLibrary) -> dict[UUID, list[UploadNote]]:
@@ -72,10 +83,10 @@ async def _uploads(visit: Visit, library: OpenLibrary) -> dict[UUID, list[Upload
     return found
 
 
-def _may_be_written_to(visit: Visit, account: AccountRow, shared: set[UUID] | None) -> bool:
+def _may_be_written_to(visit: Visit, account: AccountRow, shared: set[UUID]) -> bool:
     """Whether a contract that writes is about this account: the link says so, or the person agreed to it before."""
     asked = asks_for_sources(visit)
-    return visit.contract.kind == "write" and (asked or account.id in (shared or ()))
+    return visit.contract.kind == "write" and (asked or account.id in shared)
 
 
 def owner_of(visit: Visit, account: AccountRow, library: OpenLibrary) -> str:
@@ -88,18 +99,15 @@ def owner_of(visit: Visit, account: AccountRow, library: OpenLibrary) -> str:
     return display_name(account, library) or ""
 
 
-async def _ticked(visit: Visit) -> set[UUID] | None:
-    """Which accounts are ticked at first: those shared so far and those connected now; None for all.
+async def _ticked(visit: Visit) -> set[UUID]:
+    """Find which accounts are ticked at first: those that the partner's apps see already, and those connected now.
 
-    A person who left one out before is not asked to notice that it came back.
+    A person who left one out before is not asked to notice that it came back, and what they connected for somebody
+    else's app they tick themselves.
     """
-    assert visit.journey.library_id is not None
-    consent = await live_consent(visit.db, visit.contract.id, visit.journey.library_id, visit.now)
-    if consent is None:
-        return None
-    shared = await visit.db.scalars(
-        select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
-    )
+    if not visit.proven or visit.journey.library_id is None:
+        return connected_here(visit)
+    shared = await accounts_shared_before(visit.db, visit.contract, visit.journey.library_id, visit.now)
     return set(shared) | connected_here(visit)
 
 

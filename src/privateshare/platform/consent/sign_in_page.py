@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from privateshare.platform.consent import connections, navigation, pending_sign_in
 from privateshare.platform.consent.pending_sign_in import PendingSignIn
-from privateshare.platform.consent.rendering import redirect
+from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.visit import OpenVisit, Visit, check_open, journey_page, resume_visit
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.credentials import revoke_token
@@ -26,7 +26,7 @@ from privateshare.sources.contract import (
     TryLater,
 )
 
-router = APIRouter()
+router = APIRouter(route_class=PageRoute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ async def come_back(request: Request) -> Response:
         async with platform.database.transaction() as db:
             visit = await resume_visit(request, db, pending_sign_in.tag_of(returned.leave.state))
             check_open(visit)
-            if await connections.is_expected(visit, identity):
+            await connections.prove_by_sign_in(visit, source, identity)
+            if await connections.is_expected(visit, identity, signed_in=True):
                 account = await connections.connect_signed_in(visit, source, identity, token)
                 return redirect(await navigation.after_connecting(visit, account))
     except BaseException:  # Revoke the token on any failure, so that a token we do not store cannot be used.

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.platform.consent import navigation, shareable_accounts
+from privateshare.platform.consent.person_words import describe_person
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import allowed_sources, picker
 from privateshare.platform.consent.translation import N_
@@ -48,6 +49,7 @@ async def pick_source(form: PostedForm) -> Response:
 async def _sources(visit: Visit, *, search: str = "", problem: str = "") -> Response:
     offered = allowed_sources(visit)
     values = {
+        "who": await describe_person(visit),
         "picker": picker(offered, search, visit.words),
         "search": search,
         "searchable": len(offered) >= SEARCHABLE_FROM,

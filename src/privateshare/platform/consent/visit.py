@@ -22,6 +22,8 @@ from privateshare.platform.consent.journey_cookie import (
     set_journey_cookie,
 )
 from privateshare.platform.consent.link_parameters import LinkParameters, is_language
+from privateshare.platform.consent.person_cookie import read_secrets
+from privateshare.platform.consent.proof import Browsers, is_proven, prove_by_browser
 from privateshare.platform.consent.rendering import RedirectInstead, isolated, page, redirect, request_words
 from privateshare.platform.consent.starting import start
 from privateshare.platform.consent.translation import Translator
@@ -36,6 +38,7 @@ from privateshare.platform.grants.journeys import (
 from privateshare.platform.http.requests import base_path, platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.wrapping import DataKey, key_of_secret
+from privateshare.platform.person.browsers import find_browsers
 from privateshare.platform.runtime import Platform
 
 REVIEWED: tuple[JourneyKind, ...] = ("authorize", "user-reauth")  # the journeys that end with the person's consent
@@ -46,7 +49,8 @@ TOKEN_FIELD = "token"  # noqa: S105 - the name of a form's field
 class Visit:
     """A journey in a browser that has opened its link. `browser` is the secret of that browser's cookie.
 
-    Until a form is sent `journey` is not the session's: what a page assumes of it is written nowhere.
+    `browsers`: whose libraries this browser proves to be those of the person who uses it. Until a form is sent
+    `journey` is not the session's: what a page assumes of it is written nowhere.
     """
 
     request: Request = field(repr=False)
@@ -58,6 +62,12 @@ class Visit:
     destination: Destination
     words: Translator
     now: datetime
+    browsers: Browsers = field(repr=False)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the library of this journey is certainly that of the person on it."""
+        return is_proven(self.journey, self.browsers)
 
     @property
     def platform(self) -> Platform:
@@ -176,7 +186,10 @@ async def visit_of(
     kind = cast(JourneyKind, journey.kind) if journey.browser_hash is not None else cookie.kind
     destination = destination_of(journey, cookie.code, kind, parameters.callback)
     words = request_words(request, parameters.lng)
-    visit = Visit(request, db, journey, contract, cookie, parameters, destination, words, now)
+    browsers = await find_browsers(db, read_secrets(request), now)
+    if takes:
+        browsers = await prove_by_browser(request, db, journey, browsers, now)
+    visit = Visit(request, db, journey, contract, cookie, parameters, destination, words, now, browsers)
     if journey.browser_hash is None:
         if not await start(db, journey, contract, cookie, now, takes=takes):
             late = request.method == "POST" and kind in {

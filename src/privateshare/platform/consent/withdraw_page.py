@@ -20,7 +20,7 @@ async def show_withdraw(visit: OpenVisit) -> Response:
     library = await open_library(visit.db, visit.platform, account.library_id)
     values = {
         "source": visit.words.source(account.source_id),
-        "owner": shareable_accounts.owner_of(visit, account, library),
+        "owner": shareable_accounts.owner_of(visit, account, library) if visit.proven else "",
     }
     return journey_page(visit, "withdraw.html", values)
 

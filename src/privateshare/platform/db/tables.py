@@ -2,6 +2,7 @@
 
 partners ─ applications ─ contracts          who may ask
 libraries ─ accounts ─ files                 what a person keeps; sealed with the library's own key
+          ├ browsers, recovery_codes         by what they prove that it is theirs; hashes only
           ├ archives                         exports that they uploaded and that wait to be imported
           ├ pushed_files                     what apps pushed to them
           ├ syncs                            one row per account and run
@@ -165,6 +166,9 @@ class AccountRow(Base):
 
     What came from the source, its token included, is sealed with the account's own key, which the key store has under
     the account's id.
+    `unproven_on`: the journey that it was connected on, if nobody proved there that the library is theirs; then it is
+    for the consent of that journey alone. `signed_in`: whether they ever signed in at the source to connect it, so
+    that signing in there again proves who they are.
     """
 
     __tablename__ = "accounts"
@@ -184,9 +188,37 @@ class AccountRow(Base):
     sealed_cursors: Mapped[bytes | None]
     sealed_collected: Mapped[bytes | None]
     needs_login: Mapped[bool] = mapped_column(default=False)
+    unproven_on: Mapped[UUID | None]
+    signed_in: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = _created()
     updated_at: Mapped[datetime] = _created()
     __table_args__ = (UniqueConstraint("library_id", "source_id", "identity_hash"),)
+
+
+class BrowserRow(Base):
+    """A browser that a person consented from, and that proves who they are from then on.
+
+    Its secret changes with each use. `previous_hash` is of the one before, which counts until the new one was seen.
+    """
+
+    __tablename__ = "browsers"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    secret_hash: Mapped[bytes]
+    previous_hash: Mapped[bytes | None]
+    sealed_description: Mapped[bytes]
+    created_at: Mapped[datetime] = _created()
+    rotated_at: Mapped[datetime] = _created()
+    used_at: Mapped[datetime] = _created()
+
+
+class RecoveryCodeRow(Base):
+    """The code that a person printed, which proves once who they are in another browser. A new one replaces it."""
+
+    __tablename__ = "recovery_codes"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    code_hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = _created()
 
 
 class ArchiveRow(Base):
@@ -320,7 +352,11 @@ class SyncRow(Base):
 
 
 class ConsentRow(Base):
-    """What a person allowed one contract: `consentid` of protocol 4.2. `document` is what they saw when they agreed."""
+    """What a person allowed one contract: `consentid` of protocol 4.2. `document` is what they saw when they agreed.
+
+    `unproven`: nobody proved that the library is theirs, so it covers what was connected on that journey, and never
+    more.
+    """
 
     __tablename__ = "consents"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -331,6 +367,7 @@ class ConsentRow(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
+    unproven: Mapped[bool] = mapped_column(default=False)
 
 
 class ConsentAccountRow(Base):
@@ -384,7 +421,8 @@ class JourneyRow(Base):
     """A person's way through the consent pages, taken by the browser that sends the first form.
 
     `kind`, known from then on: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). A `provisional`
-    library was made by this journey, and goes if the person declines. `sealed_return`: where the app wants them back,
+    library was made by this journey, and goes if the person declines. `proof`: how the person proved that the library
+    is theirs, or that they said that it is not. `sealed_return`: where the app wants them back,
     and its state; `sealed_parameters`: those of 8.2; the code in the link is the key. `sealed_outcome`: the address it
     ended with, for a person who pressed twice; `sealed_sign_in`: the sign-in at a source that is under way; their
     browser alone has the key.
@@ -405,6 +443,7 @@ class JourneyRow(Base):
     account_ids: Mapped[list[str]] = mapped_column(default=list)
     account_id: Mapped[UUID | None]
     provisional: Mapped[bool] = mapped_column(default=False)
+    proof: Mapped[str | None]
     sealed_outcome: Mapped[bytes | None]
     sealed_sign_in: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()

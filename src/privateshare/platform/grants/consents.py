@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import (
+    ApplicationRow,
     AuthorizationCodeRow,
     ConsentAccountRow,
     ConsentRow,
@@ -20,15 +21,22 @@ from privateshare.platform.keys.secrets import new_id
 
 
 async def give_consent(
-    db: AsyncSession, contract: ContractRow, library_id: UUID, account_ids: Sequence[UUID], now: datetime
+    db: AsyncSession,
+    contract: ContractRow,
+    library_id: UUID,
+    account_ids: Sequence[UUID],
+    now: datetime,
+    *,
+    unproven: bool = False,
 ) -> ConsentRow:
-    """The consent of a library's person to a contract, for these accounts, as the contract's document stands now.
+    """Give the consent of a library's person to a contract, for these accounts, as the contract's document stands now.
 
-    A live consent to the same contract is renewed, so that its `consentid` stays; a one-off contract gets a new one.
+    A live consent to the same contract is renewed, so that its `consentid` stays; a one-off contract gets a new one,
+    and so does `unproven`: somebody who did not prove that the library is theirs, and who changes no other consent.
     """
-    consent = None if contract.once else await live_consent(db, contract.id, library_id, now)
+    consent = None if contract.once or unproven else await live_consent(db, contract.id, library_id, now)
     if consent is None:
-        consent = ConsentRow(library_id=library_id, contract_id=contract.id)
+        consent = ConsentRow(library_id=library_id, contract_id=contract.id, unproven=unproven)
         db.add(consent)
     consent.document, consent.expires_at = contract.document, contract.expires_at
     await db.flush()
@@ -38,14 +46,36 @@ async def give_consent(
 
 
 async def live_consent(db: AsyncSession, contract_id: str, library_id: UUID, now: datetime) -> ConsentRow | None:
-    """The consent that lets this contract into this library now, if there is one."""
+    """Find the consent by which the person lets this contract into their library now, if there is one."""
     query = select(ConsentRow).where(
         ConsentRow.contract_id == contract_id,
         ConsentRow.library_id == library_id,
+        ConsentRow.unproven.is_(False),
         ConsentRow.revoked_at.is_(None),
         ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
     )
     return (await db.scalars(query.order_by(ConsentRow.created_at.desc()).limit(1))).one_or_none()
+
+
+async def accounts_shared_before(
+    db: AsyncSession, contract: ContractRow, library_id: UUID, now: datetime
+) -> Sequence[UUID]:
+    """Find what the person shared with this contract when they last agreed, or else what its partner's apps see now.
+
+    Nothing that they withdrew, and nothing that somebody shared who did not prove to be the person.
+    """
+    agreed = (ConsentRow.library_id == library_id, ConsentRow.unproven.is_(False), ConsentRow.revoked_at.is_(None))
+    last = select(ConsentRow.id).where(*agreed, ConsentRow.contract_id == contract.id)
+    last_id = await db.scalar(last.order_by(ConsentRow.created_at.desc()).limit(1))
+    live = ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now)
+    of_partner = (
+        select(ConsentRow.id)
+        .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
+        .join(ApplicationRow, ApplicationRow.id == ContractRow.application_id)
+        .where(*agreed, live, ApplicationRow.partner_id == contract.application.partner_id)
+    )
+    which = ConsentAccountRow.consent_id == last_id if last_id else ConsentAccountRow.consent_id.in_(of_partner)
+    return list(await db.scalars(select(ConsentAccountRow.account_id).where(which).distinct()))
 
 
 async def set_consent_accounts(db: AsyncSession, consent: ConsentRow, account_ids: Sequence[UUID]) -> None:

@@ -35,28 +35,55 @@ class Connected:
 
 
 async def connect_account(
-    db: AsyncSession, platform: Platform, library: OpenLibrary, connected: Connected, expected: UUID | None = None
+    db: AsyncSession,
+    platform: Platform,
+    library: OpenLibrary,
+    connected: Connected,
+    expected: UUID | None = None,
+    *,
+    unproven_on: UUID | None = None,
 ) -> AccountRow:
-    """The library's account for what was connected; connecting the same one again renews it.
+    """Connect an account in a library; connecting the same one again renews it.
 
-    `expected`: the account that it may be, if it does not say whose it is. Raises KeyStoreUnavailable.
+    Args:
+        db: The transaction.
+        platform: The platform.
+        library: The library that it joins.
+        connected: What was connected.
+        expected: The account that it may be, if it does not say whose it is.
+        unproven_on: The journey, if nobody proved on it that the library is theirs. Then what is connected joins only
+            what was connected on the same journey, or the expected account by signing in to that very one.
+
+    Raises:
+        KeyStoreUnavailable: The key of a new account could not be kept.
     """
-    identity_hash = _identity_hash(library, connected.source.id, connected.identity)
+    identity_hash = _identity_hash(library, connected.source.id, connected.identity, unproven_on)
     of_source = select(AccountRow).where(
         AccountRow.library_id == library.id, AccountRow.source_id == connected.source.id
     )
-    accounts = list(await db.scalars(of_source.order_by(AccountRow.number).with_for_update()))
-    known = (account for account in accounts if account.identity_hash == identity_hash)
-    possible = [account for account in accounts if expected in (None, account.id)]
-    account = next(known, None) or _possibly_same(library, possible, connected, identity_hash)
+    found = list(await db.scalars(of_source.order_by(AccountRow.number).with_for_update()))
+    account = _signed_in_again(library, [entry for entry in found if entry.id == expected], connected)
+    if account is None:
+        accounts = [entry for entry in found if entry.unproven_on == unproven_on]
+        possible = [entry for entry in accounts if expected in (None, entry.id)]
+        known = (entry for entry in accounts if entry.identity_hash == identity_hash)
+        account = next(known, None) or _possibly_same(library, possible, connected, identity_hash)
     if account is None:
         account = await _new_account(db, platform, library, connected, identity_hash)
+        account.unproven_on = unproven_on
+    account.signed_in = account.signed_in or connected.token is not None
     account.sample = connected.sample
     account.sealed_credentials = seal_token(library, account.id, connected.token) if connected.token else None
     account.needs_login = False
     account.updated_at = datetime.now(UTC)
     await db.flush()
     return account
+
+
+def _signed_in_again(library: OpenLibrary, accounts: Sequence[AccountRow], connected: Connected) -> AccountRow | None:
+    if connected.token is None:
+        return None
+    return next((entry for entry in accounts if is_same(entry, library, connected.identity)), None)
 
 
 def _possibly_same(
@@ -122,11 +149,51 @@ def account_identity(account: AccountRow, library: OpenLibrary) -> Identity:
     return Identity(details["provider_account_id"], details["display_name"], account.type, named=named)
 
 
+def is_same(account: AccountRow, library: OpenLibrary, identity: Identity) -> bool:
+    """Tell whether an account is certainly this one: both say whose they are, and it is the same."""
+    known = account_identity(account, library)
+    return known.named and identity.named and known.provider_account_id == identity.provider_account_id
+
+
 def may_be_of(account: AccountRow, library: OpenLibrary, identity: Identity) -> bool:
     """Whether an account may be this one: it is, or one of the two does not say whose it is."""
     connected_hash = _identity_hash(library, account.source_id, identity)
     known = account_identity(account, library)
     return account.identity_hash == connected_hash or not identity.named or not known.named
+
+
+async def is_proof_of_person(db: AsyncSession, library: OpenLibrary, source_id: int, identity: Identity) -> bool:
+    """Tell whether who signed in at a source as this is the library's person: they signed in there as the same before.
+
+    An account that nobody proved to be the person's own proves nothing, nor does one that came from a file.
+    """
+    if not identity.named:
+        return False
+    query = select(AccountRow.id).where(
+        AccountRow.library_id == library.id,
+        AccountRow.source_id == source_id,
+        AccountRow.identity_hash == _identity_hash(library, source_id, identity),
+        AccountRow.unproven_on.is_(None),
+        AccountRow.signed_in.is_(True),
+    )
+    return await db.scalar(query) is not None
+
+
+async def adopt_accounts(db: AsyncSession, library: OpenLibrary, journey_id: UUID) -> None:
+    """Make what was connected on a journey the person's own, now that they proved who they are.
+
+    What they have already stays apart: it can be shared on this journey alone.
+    """
+    query = select(AccountRow).where(AccountRow.library_id == library.id).with_for_update()
+    accounts = list(await db.scalars(query))
+    taken = {(account.source_id, account.identity_hash) for account in accounts}
+    for account in accounts:
+        if account.unproven_on != journey_id or account.id in library.lost_accounts:
+            continue
+        identity_hash = _identity_hash(library, account.source_id, account_identity(account, library))
+        if (account.source_id, identity_hash) not in taken:
+            account.identity_hash, account.unproven_on = identity_hash, None
+    await db.flush()
 
 
 def display_name(account: AccountRow, library: OpenLibrary) -> str | None:
@@ -185,9 +252,14 @@ def account_view(sources: Sources, account: AccountRow, library: OpenLibrary) ->
     )
 
 
-def _identity_hash(library: OpenLibrary, source_id: int, identity: Identity) -> bytes:
-    """Recognises an account again without telling whose it is: it takes the library's key to make."""
+def _identity_hash(library: OpenLibrary, source_id: int, identity: Identity, unproven_on: UUID | None = None) -> bytes:
+    """Recognise an account again without telling whose it is: it takes the library's key to make.
+
+    What was connected without proof is recognised on the same journey alone.
+    """
     told = f"{source_id} {identity.provider_account_id}"
+    if unproven_on is not None:
+        told = f"{unproven_on} {told}"
     return hmac.digest(library.key.value, f"account identity {told}".encode(), sha256)
 
 

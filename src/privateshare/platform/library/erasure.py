@@ -164,9 +164,13 @@ async def forget_user(
 
     The library is theirs: it is erased when no other partner has a live consent to it. Else what is this partner's
     goes: its consents with their tokens and sessions, what it pushed, its storages, and the name it knew them by.
+    Of a consent by somebody who did not prove that the library is theirs, what it covers goes, and nothing else.
     """
     library_id = consent.library_id
     await _hold_to_erase(db, library_id)
+    if consent.unproven:
+        await _undo_consent(db, platform, consent)
+        return
     consents = list(await db.execute(_consents_with_partners(library_id)))
     others = [found for found, partner in consents if partner != partner_id and _is_live(found, now)]
     if not others:
@@ -188,6 +192,23 @@ async def forget_user(
         )
     )
     await _delete_blobs_later(db, platform, blobs)
+
+
+async def _undo_consent(db: AsyncSession, platform: Platform, consent: ConsentRow) -> None:
+    """Remove a consent that nobody proved to be the person's, and what was connected for it."""
+    covered = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
+    elsewhere = select(ConsentAccountRow.account_id).where(
+        ConsentAccountRow.library_id == consent.library_id, ConsentAccountRow.consent_id != consent.id
+    )
+    accounts = select(AccountRow).where(
+        AccountRow.library_id == consent.library_id,
+        AccountRow.unproven_on.is_not(None),
+        AccountRow.id.in_(covered),
+        AccountRow.id.not_in(elsewhere),
+    )
+    for account in list(await db.scalars(accounts)):
+        await erase_account(db, platform, account)
+    await db.delete(consent)
 
 
 def _consents_with_partners(library_id: UUID) -> Select[ConsentRow, str]:

@@ -1,0 +1,107 @@
+"""The page that asks who a person is: somebody who used this browser before, or somebody else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import Response
+
+from privateshare.platform.consent import navigation
+from privateshare.platform.consent.person_cookie import keep_secret
+from privateshare.platform.consent.person_words import person_words
+from privateshare.platform.consent.proof import Proof, may_be_somebody_else, record_proof
+from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.visit import OpenVisit, PostedForm, Visit, check_open, journey_page, require_kind
+from privateshare.platform.library.accounts import adopt_accounts
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.person.browsers import BrowserSecret, use_browser
+
+SOMEONE_ELSE = "someone-else"
+
+router = APIRouter(route_class=PageRoute)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPerson:
+    """Somebody who used this browser before; `id` is that of the browser in their library."""
+
+    id: UUID
+    words: Markup
+
+
+@router.get("/journey/{tag}/person")
+async def show_person(visit: OpenVisit) -> Response:
+    """Ask who the person is, if that is not certain already."""
+    require_kind(visit, "authorize", "onboard", "reauthorize", "user-reauth")
+    if not _is_open_question(visit):
+        return redirect(await navigation.first_page(visit))
+    return await _ask(visit)
+
+
+@router.post("/journey/{tag}/person")
+async def tell_person(form: PostedForm) -> Response:
+    """Go on as somebody who used this browser before, or as somebody else."""
+    visit = form.visit
+    check_open(visit)
+    require_kind(visit, "authorize", "onboard", "reauthorize", "user-reauth")
+    chosen = form.first("person")
+    if chosen == SOMEONE_ELSE:
+        await _be_somebody_else(visit)
+    else:
+        await _be_known(visit, chosen)
+    return redirect(await navigation.first_page(visit))
+
+
+def _is_open_question(visit: Visit) -> bool:
+    """Tell whether it is not certain yet who the person is. What they connected as somebody new stays theirs."""
+    if visit.journey.provisional:
+        return False
+    return visit.journey.library_id is None or not visit.proven
+
+
+async def _be_somebody_else(visit: Visit) -> None:
+    journey = visit.journey
+    if journey.provisional or not may_be_somebody_else(journey):
+        return
+    if journey.proof == Proof.CHOSEN:
+        journey.library_id = None
+    record_proof(journey, Proof.NONE)
+
+
+async def _be_known(visit: Visit, chosen: str) -> None:
+    """Go on in a library that this browser proves to be the person's; nothing happens if it does not."""
+    secret = next((secret for secret in _selectable(visit) if str(secret.browser_id) == chosen), None)
+    if secret is None or not _is_open_question(visit):
+        return
+    kept = await use_browser(visit.db, secret, visit.now)
+    if kept is None:
+        return
+    if kept != secret:
+        keep_secret(visit.request, kept)
+    linked = visit.journey.library_id is not None
+    visit.journey.library_id = secret.library_id
+    record_proof(visit.journey, Proof.BROWSER if linked else Proof.CHOSEN)
+    library = await open_library(visit.db, visit.platform, secret.library_id)
+    await adopt_accounts(visit.db, library, visit.journey.id)
+
+
+def _selectable(visit: Visit) -> Sequence[BrowserSecret]:
+    """The libraries that this journey may be about: that of the link, or where it names none, any of this browser."""
+    library_id = visit.journey.library_id
+    return [secret for secret in visit.browsers if library_id in (None, secret.library_id)]
+
+
+async def _ask(visit: Visit) -> Response:
+    known = [
+        KnownPerson(secret.browser_id, await person_words(visit, secret.library_id)) for secret in _selectable(visit)
+    ]
+    values = {
+        "known": known,
+        "linked": visit.journey.library_id is not None,
+        "needed": await navigation.needs_proof(visit),
+        "signs_in": visit.contract.kind == "read",
+        "problem": "",
+    }
+    return journey_page(visit, "person.html", values)

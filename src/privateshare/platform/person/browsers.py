@@ -1,0 +1,154 @@
+"""The browsers that a person consented from. Each has a secret, which proves that the library is theirs.
+
+The secret changes with each use. The one before counts until the new one was seen, since an answer may not arrive, and
+for a minute longer in any case, since several tabs of a browser may ask at once.
+"""
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import BrowserRow, JourneyRow
+from privateshare.platform.keys.secrets import digest, new_secret
+from privateshare.platform.library.libraries import OpenLibrary
+
+LIFETIME = timedelta(days=180)  # since its last use
+TABS_GRACE = timedelta(minutes=1)
+DESCRIPTION = "browser description"
+ID_BYTES = 16
+
+SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "CrOS": "ChromeOS",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+PROGRAMS = {
+    "Edg": "Edge",
+    "OPR/": "Opera",
+    "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "CriOS": "Chrome",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSecret:
+    """What a browser keeps of one library: which of its browsers it is, and the secret that proves it."""
+
+    library_id: UUID
+    browser_id: UUID
+    secret: str = field(repr=False)
+
+    def encode(self) -> str:
+        """Write it as a cookie holds it; `decode` reads it back."""
+        named = urlsafe_b64encode(self.library_id.bytes + self.browser_id.bytes).rstrip(b"=").decode()
+        return f"{named}.{self.secret}"
+
+
+def decode_secret(text: str) -> BrowserSecret | None:
+    """Read what `BrowserSecret.encode` wrote; None for anything else."""
+    named, _, secret = text.partition(".")
+    try:
+        ids = urlsafe_b64decode(named + "=" * (-len(named) % 4))
+    except (NotBase64, ValueError):
+        return None
+    if len(ids) != 2 * ID_BYTES or not secret or not secret.isascii():
+        return None
+    return BrowserSecret(UUID(bytes=ids[:ID_BYTES]), UUID(bytes=ids[ID_BYTES:]), secret)
+
+
+async def find_browsers(
+    db: AsyncSession, secrets: Sequence[BrowserSecret], now: datetime
+) -> Mapping[BrowserSecret, BrowserRow]:
+    """Find the browsers that these secrets prove, in the order of the secrets; what proves nothing is left out."""
+    if not secrets:
+        return {}
+    named = [(secret.library_id, secret.browser_id) for secret in secrets]
+    query = select(BrowserRow).where(tuple_(BrowserRow.library_id, BrowserRow.id).in_(named))
+    rows = {(row.library_id, row.id): row for row in await db.scalars(query)}
+    pairs = ((secret, rows.get((secret.library_id, secret.browser_id))) for secret in secrets)
+    return {secret: row for secret, row in pairs if row is not None and _proves(secret, row, now)}
+
+
+def _proves(secret: BrowserSecret, row: BrowserRow, now: datetime) -> bool:
+    known = [hash_ for hash_ in (row.secret_hash, row.previous_hash) if hash_ is not None]
+    matches = [hmac.compare_digest(digest(secret.secret), hash_) for hash_ in known]
+    return any(matches) and row.used_at + LIFETIME > now
+
+
+async def add_browser(db: AsyncSession, library: OpenLibrary, user_agent: str, now: datetime) -> BrowserSecret:
+    """Make a browser one that proves whose the library is."""
+    secret = BrowserSecret(library.id, uuid4(), new_secret())
+    row = BrowserRow(
+        library_id=library.id,
+        id=secret.browser_id,
+        secret_hash=digest(secret.secret),
+        sealed_description=library.seal(DESCRIPTION, secret.browser_id, describe(user_agent).encode()),
+        rotated_at=now,
+        used_at=now,
+    )
+    db.add(row)
+    await db.flush()
+    return secret
+
+
+async def use_browser(db: AsyncSession, secret: BrowserSecret, now: datetime) -> BrowserSecret | None:
+    """Record that a browser proved who its person is; return the secret that it keeps from now on.
+
+    None if it proves nothing any more: it was revoked meanwhile.
+    """
+    row = await db.get(BrowserRow, (secret.library_id, secret.browser_id), with_for_update=True, populate_existing=True)
+    if row is None or not _proves(secret, row, now):
+        return None
+    row.used_at = now
+    shown = digest(secret.secret)
+    is_current = hmac.compare_digest(shown, row.secret_hash)
+    if not is_current and row.rotated_at + TABS_GRACE > now:
+        return secret  # Another tab has just been given the new one, and this answer must not replace it.
+    fresh = BrowserSecret(secret.library_id, secret.browser_id, new_secret())
+    row.previous_hash, row.secret_hash, row.rotated_at = shown, digest(fresh.secret), now
+    await db.flush()
+    return fresh
+
+
+async def revoke_browser(db: AsyncSession, library_id: UUID, browser_id: UUID) -> None:
+    """Have a browser prove nothing from now on. Whoever is on a journey in the library proves who they are anew."""
+    await db.execute(delete(BrowserRow).where(BrowserRow.library_id == library_id, BrowserRow.id == browser_id))
+    under_way = update(JourneyRow).where(JourneyRow.library_id == library_id, JourneyRow.finished_at.is_(None))
+    await db.execute(under_way.where(JourneyRow.provisional.is_(False)).values(proof=None))
+    log.info("a browser was revoked", library=str(library_id), browser=str(browser_id))
+
+
+async def library_browsers(db: AsyncSession, library_id: UUID, now: datetime) -> Sequence[BrowserRow]:
+    """List the browsers that prove whose a library is, the one used last first."""
+    query = select(BrowserRow).where(BrowserRow.library_id == library_id, BrowserRow.used_at > now - LIFETIME)
+    return list(await db.scalars(query.order_by(BrowserRow.used_at.desc(), BrowserRow.id)))
+
+
+def description_of(row: BrowserRow, library: OpenLibrary) -> str:
+    """Say which browser it is, such as "Firefox, Windows"; empty if it did not say."""
+    return library.open(DESCRIPTION, row.id, row.sealed_description).decode()
+
+
+def describe(user_agent: str) -> str:
+    """Shorten what a browser says of itself to names that people know; nothing else of it is kept."""
+    program = next((name for mark, name in PROGRAMS.items() if mark in user_agent), "")
+    system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), "")
+    return ", ".join(filter(None, [program, system]))

@@ -1,0 +1,1 @@
+"""Attacks on the platform, each as a test that fails to succeed."""

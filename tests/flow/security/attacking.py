@@ -1,0 +1,104 @@
+"""What an app has that would consent in a person's place: its key, a token, and a program that fills in forms."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx2
+from examples.walking import Browser, consent
+from sqlalchemy import select
+
+from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow
+from privateshare.platform.runtime import Platform
+from tests.flow.consenting import Asking, accounts, ask, opened
+from tests.flow.people import FHIR_FILE, SPOTIFY
+from tests.flow.test_wire_sessions import triggered, wait_until_over
+from tests.flow.wire import Tokens, Wire, query_of
+
+
+@dataclass
+class Victim:
+    """A person who connected Spotify and a health record, and shared one of them with an app."""
+
+    wire: Wire
+    tokens: Tokens
+    session: str
+    http: httpx2.Client
+    library: UUID
+    accounts: dict[int, AccountRow]
+
+    def box(self, source: int) -> str:
+        """The value of the box for an account, which the attacker is assumed to know."""
+        return str(self.accounts[source].id)
+
+
+async def victim(platform: Platform, wire: Wire, leaves_out: int | None = FHIR_FILE) -> Victim:
+    """A person who connects both sources in a browser of their own, and unticks one."""
+    asking, browser = ask(wire), Browser(http := httpx2.Client(timeout=60))
+    browser.open(asking.url)
+    for source in (SPOTIFY, FHIR_FILE):
+        assert browser.page is not None
+        if browser.page.name == "consent":
+            browser.open(browser.page.links["Connect another source"])
+        browser.page.choose("source-id", str(source))
+        browser.submit("continue")
+        browser.page.choose("dataset", "default")
+        browser.submit("continue")
+    assert browser.page is not None
+    boxes = [entry for entry in browser.page.form("continue").inputs if entry.kind == "checkbox"]
+    assert len(boxes) == 2
+    if leaves_out is not None:
+        boxes[(SPOTIFY, FHIR_FILE).index(leaves_out)].chosen = False
+    browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    async with platform.database.transaction() as db:
+        given = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
+        found = await db.scalars(select(AccountRow).where(AccountRow.library_id == given.library_id))
+        by_source = {account.source_id: account for account in found}
+    return Victim(wire, tokens, asking.session, http, given.library_id, by_source)
+
+
+def press(browser: Browser, page: str, **fields: Any) -> None:
+    """Sends a form that a page may not even have: to `page` of the journey that a browser is on."""
+    assert browser.page is not None
+    form = next(form for form in browser.page.forms if any(entry.name == "token" for entry in form.inputs))
+    token = next(entry.value for entry in form.inputs if entry.name == "token")
+    at = browser.page.url.split("/journey/")[0] + "/journey/" + browser.page.url.split("/journey/")[1].split("/")[0]
+    form.action, form.enctype, form.button = f"{at}/{page}", "", "attack"
+    form.inputs = []
+    browser.submit("attack", extra={"token": token} | fields)
+
+
+def walked(asking: Asking, source: int = SPOTIFY) -> Browser:
+    """A program in a fresh browser that connects sample data and agrees to whatever a page shows."""
+    browser = Browser()
+    consent(browser, asking.url, {source: "default"})
+    return browser
+
+
+def came_back_with_code(browser: Browser) -> bool:
+    """Whether a program got a code out of the pages."""
+    return browser.left_to is not None and "code" in query_of(browser.left_to)
+
+
+def read_kinds(wire: Wire, tokens: Tokens) -> set[str]:
+    """The service groups of all files that an app can read."""
+    listed = wait_until_over(wire, tokens, triggered(wire, tokens))
+    return {entry["serviceGroup"] for entry in listed["fileList"]}
+
+
+def seen(wire: Wire, tokens: Tokens) -> set[str]:
+    """The ids of the accounts that an app can see."""
+    return {entry["id"] for entry in accounts(wire, tokens.access)}
+
+
+async def lent(platform: Platform, consent_id: str) -> set[UUID]:
+    """The accounts of a consent."""
+    async with platform.database.transaction() as db:
+        query = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == UUID(consent_id))
+        return set(await db.scalars(query))
+
+
+def fresh(asking: Asking) -> Browser:
+    """A browser that the person never used, at an app's link."""
+    return opened(asking.url)
