@@ -1,4 +1,4 @@
-"""Writes the blocking client: each folder `_sync` of the SDK is made from the folder `_async` beside it.
+"""Writes the blocking client: each folder `_sync` is made from the folder `_async` beside it.
 
 `--check` writes nothing, and fails if a file is not what it would write. See ADR 22.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import unasync
 
 ROOT = Path(__file__).parents[1]
-SDK = ROOT / "src" / "privateshare" / "sdk"
+PACKAGE = ROOT / "src" / "privateshare"
 HEADER = "# Generated from `{source}` by `make sync-client`. Do not edit.\n"
 RUFF = [sys.executable, "-m", "ruff", "--quiet"]
 
@@ -26,6 +26,7 @@ PHRASES = {
     "An asyncio client for one application with one contract, on one platform. Use it on one event loop.": (
         "A blocking client for one application with one contract, on one platform. Any number of threads may use it."
     ),
+    "web apps on asyncio": "web apps that block",
     "the asyncio client": "the blocking client",
     "The asyncio client": "The blocking client",
     "an `async with`": "a `with`",
@@ -42,7 +43,7 @@ SAME_TWICE = re.compile(r"\b([\w.]+) \| \1\b")
 def main() -> int:
     """Write the files, or with `--check` compare them; return 1 if they differ, else 0."""
     wanted = dict(generated())
-    old = {path for folder in SDK.rglob("_sync") for path in folder.glob("*.py")}
+    old = {path for folder in PACKAGE.rglob("_sync") for path in folder.glob("*.py")}
     if "--check" not in sys.argv[1:]:
         for path in old - wanted.keys():
             path.unlink()
@@ -62,9 +63,9 @@ def generated() -> Iterator[tuple[Path, str]]:
     """Yield each generated file with its text."""
     with tempfile.TemporaryDirectory() as folder:
         made = {}
-        for source in sorted(path for folder in SDK.rglob("_async") for path in folder.glob("*.py")):
+        for source in sorted(path for folder in PACKAGE.rglob("_async") for path in folder.glob("*.py")):
             target = Path(str(source).replace("_async", "_sync"))
-            path = Path(folder) / target.relative_to(SDK)
+            path = Path(folder) / target.relative_to(PACKAGE)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(blocking(source), "utf-8")
             made[target] = path
@@ -88,7 +89,7 @@ def blocking(source: Path) -> str:
         text = (Path(folder) / "_sync" / source.name).read_text("utf-8")
     text = DOCSTRING.sub(lambda found: blocking_text(found[0]), text)
     text = SAME_TWICE.sub(r"\1", AWAITABLE.sub(r"\1", text))
-    return HEADER.format(source=source.relative_to(SDK)) + text
+    return HEADER.format(source=source.relative_to(PACKAGE)) + text
 
 
 def blocking_text(docstring: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from privateshare import AsyncPrivateShare, ConfigurationError, PrivateShare
 from privateshare.protocol import jwt
 from privateshare.web import Arrived, Keeper
-from privateshare.web.keeping import ALREADY_SHARED
+from privateshare.web.web_framework import ALREADY_SHARED
 from tests.flow.people import People
 from tests.flow.wire import Wire, query_of
 

@@ -74,10 +74,10 @@ def read(
     """Read all data that the person shares into a folder. If it is interrupted, run it again to continue."""
     from privateshare.cli.profiles import signed_in
     from privateshare.sdk.local_files.safe_files import TABLES_FOLDER, make_own_folder
-    from privateshare.sdk.tables.object_tables import needs_data, tables
+    from privateshare.sdk.tables.object_tables import check_parquet_available, tables
 
     if format == "parquet":
-        needs_data()
+        check_parquet_available()
     into.mkdir(parents=True, exist_ok=True)
     with signed_in(profile) as (client, person), progress("reading", shown=not as_json) as report:
         read = 0

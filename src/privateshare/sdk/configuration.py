@@ -1,4 +1,4 @@
-"""What a client knows: who it is, where the platform is, and how patient to be."""
+"""The configuration of a client: who it is, where the platform is, and its timeouts and retries."""
 
 import re
 import secrets
@@ -13,7 +13,8 @@ from privateshare.errors import ConfigurationError
 from privateshare.protocol import jwt
 from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH, STORAGE_PATH
 
-NONCE_BYTES = 16  # 32 characters; protocol 2.2
+# Protocol 2.2 asks for 32 characters.
+NONCE_BYTES = 16
 
 _VERSION = re.compile(r"v\d+(\.\d+)*")
 
@@ -34,11 +35,11 @@ class Configuration:
 
     @property
     def client_id(self) -> str:
-        """Who signs. Protocol 1."""
+        """The name under which the client signs. Protocol 1."""
         return f"{self.application_id}_{self.contract_id}"
 
     def bearer(self, access_token: str | None = None, **claims: object) -> dict[str, str]:
-        """The header that authenticates one call, freshly signed. Protocol 2."""
+        """Sign the header that authenticates one call. Protocol 2."""
         nonce, now = secrets.token_hex(NONCE_BYTES), int(time.time() * 1000)
         common = jwt.request_claims(self.client_id, nonce=nonce, timestamp=now, access_token=access_token, **claims)
         return {"authorization": f"Bearer {jwt.sign(self.signing_key, common)}"}
@@ -54,9 +55,9 @@ def make_configuration(
 ) -> Configuration:
     """Make a configuration. Raise ConfigurationError that names the argument which is wrong."""
     if not application_id or "_" in application_id:
-        raise ConfigurationError("application_id must be the id that the platform gave you")
+        raise ConfigurationError("The application_id must be the id that the platform gave you")
     if not contract_id:
-        raise ConfigurationError("contract_id must be the id that the platform gave you")
+        raise ConfigurationError("The contract_id must be the id that the platform gave you")
     api, root = _api_and_root(addresses["base_url"] or "")
     key = jwt.load_private_key(private_key)
     return Configuration(
@@ -86,11 +87,11 @@ def _api_and_root(base_url: str) -> tuple[str, str]:
 
 
 def _address(name: str, text: str) -> str:
-    """Return an address with one slash at its end. Raises ConfigurationError if requests cannot be built on it."""
+    """Return an address with one slash at its end. Raise ConfigurationError if it is not a usable address."""
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # The port is no number, or too large.
+    except ValueError:  # The port is not a number, or too large.
         usable = False
     if not usable or text != text.strip():
         raise ConfigurationError(f"{name} must be an address such as https://share.example.org/v1.7/, not {text!r}")

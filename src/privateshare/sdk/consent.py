@@ -1,4 +1,4 @@
-"""The consent pages as an app sees them: how they begin, where they are, what a person comes back with. Protocol 8."""
+"""The consent pages as an app sees them: how they start, their address, and how a person comes back. Protocol 8."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ from privateshare.errors import (
     SourceNotConnected,
     UnexpectedReturn,
 )
+from privateshare.sdk.lazy import LazyModule
 
 if TYPE_CHECKING:
-    from privateshare.protocol.messages import Session
+    from privateshare.protocol import messages
+else:
+    messages = LazyModule("privateshare.protocol.messages")
 
 INVALID_STATE = "INVALID_STATE"
 SERVER_ERROR = "SERVER_ERROR"
@@ -41,25 +44,33 @@ _ERRORS: Mapping[str, type[AuthorizationFailed]] = {
 
 @dataclass(frozen=True, slots=True)
 class AuthorizeUrl:
-    """Where to send the person (`url`), and what to keep until they come back: verifier, state, session."""
+    """The address where you send a person, and what you keep until they come back.
+
+    `code_verifier` is for `exchange_code_for_token`, `state` for `read_return`, and `session` can be read once the
+    person has agreed.
+    """
 
     url: str = field(repr=False)
     code_verifier: str = field(repr=False)
     state: str
-    session: Session
+    session: messages.Session
 
 
 @dataclass(frozen=True, slots=True)
 class PageUrl:
-    """Where to send a person who consented before, and the session that can be read once they are back."""
+    """The address where you send a person who has consented before, and the session to read once they are back."""
 
     url: str = field(repr=False)
-    session: Session
+    session: messages.Session
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What a person came back with: `code` for a grant, else empty; `account_reference` if they connected a source."""
+    """What a person came back with.
+
+    `code` is for `exchange_code_for_token`, and "" if there is no new grant. `account_reference` is the account that
+    the person connected, if they connected one.
+    """
 
     state: str | None
     code: str = field(default="", repr=False)
@@ -68,10 +79,18 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class PageOptions:
-    """How the consent pages begin. Protocol 8.2.
+    """How the consent pages start. Protocol 8.2.
 
-    `service_id`: skip the picker. `sample_data_set`: with that sample. `sample_data_auto_onboard`: no page to fill in,
-    sample data only. `locale`: such as "de".
+    Args:
+        service_id: The source to connect, as in `Service.id`. The person then does not pick one.
+        sample_data_set: The sample data set that the source has.
+        sample_data_auto_onboard: Whether a source with sample data is connected without a page to fill in.
+        include_sample_data_only_sources: Whether to offer sources that have sample data only.
+        locale: The language of the pages, such as "de".
+        source_type: The type of the sources to offer, as in `SourceType`.
+        trigger_query: Whether the platform starts to fetch once a source is connected.
+        sources_scope: Which sources to offer, as protocol 8.2 describes it.
+        storage_ref: The reference of a storage that will belong to the person, from `get_storage_reference`.
     """
 
     service_id: int | None = None
@@ -85,7 +104,7 @@ class PageOptions:
     storage_ref: str | None = None
 
     def to_query(self) -> dict[str, str]:
-        """The query parameters."""
+        """Return the options as query parameters of a consent page."""
         scope = quote(json.dumps(self.sources_scope)) if self.sources_scope else None
         values = {
             "service": self.service_id,
@@ -102,24 +121,25 @@ class PageOptions:
 
 
 def new_state() -> str:
-    """A state that nobody can guess."""
+    """Make a state that nobody can guess."""
     return secrets.token_urlsafe(24)
 
 
 def read_return(url: str, state: str | None) -> Returned:
-    """Read the answer in the address that a person came back to. Protocol 8.3, and 7.4 for the page `revoke`.
+    """Read the address that a person came back to. Protocol 8.3, and 7.4 for the page `revoke`.
 
-    Raises an AuthorizationFailed: see `authorization_error`, and UnexpectedReturn for an address that is no answer to
-    the request with this `state`.
+    Raises:
+        AuthorizationFailed: The person did not agree, see `authorization_error`; or it is UnexpectedReturn, for an
+            address that does not belong to the request with this `state`.
     """
-    answer = _answer(url)
-    if state is not None and not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
+    parameters = _parameters(url)
+    if state is not None and not hmac.compare_digest(parameters.get("state", "").encode(), state.encode()):
         raise UnexpectedReturn(INVALID_STATE, "The state is not the one that this app sent")
-    if "errorCode" in answer or answer.get("success", "true") != "true" or answer.get("result") == "failed":
-        raise authorization_error(answer.get("errorCode", ""))
-    if not answer.keys() & {"success", "code", "accountReference", "result"}:
+    if "errorCode" in parameters or parameters.get("success", "true") != "true" or parameters.get("result") == "failed":
+        raise authorization_error(parameters.get("errorCode", ""))
+    if not parameters.keys() & {"success", "code", "accountReference", "result"}:
         raise UnexpectedReturn(INVALID_STATE, "The address says neither that the person agreed nor that they did not")
-    return Returned(answer.get("state"), answer.get("code", ""), answer.get("accountReference"))
+    return Returned(parameters.get("state"), parameters.get("code", ""), parameters.get("accountReference"))
 
 
 def authorization_error(code: str) -> AuthorizationFailed:
@@ -132,14 +152,14 @@ def authorization_error(code: str) -> AuthorizationFailed:
     return _ERRORS.get(plain, ConsentPageFailed)(plain)
 
 
-def _answer(url: str) -> dict[str, str]:
-    """The parameters of protocol 8.3 by name. Raises UnexpectedReturn if the address repeats one of them."""
+def _parameters(url: str) -> dict[str, str]:
+    """Return the parameters of protocol 8.3 by name. Raise UnexpectedReturn if the address repeats one of them."""
     try:
         query = parse_qsl(urlsplit(url).query, max_num_fields=MAX_PARAMETERS)
     except ValueError as error:
-        raise UnexpectedReturn(INVALID_STATE, "The address cannot be read") from error
+        raise UnexpectedReturn(INVALID_STATE, "The address cannot be parsed") from error
     ours = [(name, value) for name, value in query if name in _PARAMETERS]
-    answer = dict(ours)
-    if len(answer) < len(ours):  # One value may be the platform's and the other an attacker's (RFC 6749 3.1).
+    parameters = dict(ours)
+    if len(parameters) < len(ours):  # One value may be the platform's and the other an attacker's (RFC 6749 3.1).
         raise UnexpectedReturn(INVALID_STATE, "The address has a parameter of the protocol twice")
-    return answer
+    return parameters

@@ -1,4 +1,4 @@
-"""Stores of both kinds as both clients use them: blocking ones on asyncio, and ones for asyncio on threads."""
+"""Token stores of one kind where the other is needed: blocking stores on asyncio, and stores for asyncio on threads."""
 
 import asyncio
 import sys
@@ -16,26 +16,26 @@ from privateshare.sdk.tokens import UserAccessToken
 
 
 class StoreOnThreads:
-    """A store that blocks, used on worker threads."""
+    """A blocking store that is used on worker threads."""
 
     def __init__(self, store: TokenStore) -> None:
         self._store = store
 
     async def get(self, key: str) -> UserAccessToken | None:
-        """The token kept under this key, if there is one."""
+        """Return the token of a user, or None."""
         return await asyncio.to_thread(self._store.get, key)
 
     async def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there."""
+        """Store a token in place of the one that is there."""
         await asyncio.to_thread(self._store.put, key, token)
 
     async def delete(self, key: str) -> None:
-        """Forgets a token; one that is not there is no error."""
+        """Delete the token of a user, if there is one."""
         await asyncio.to_thread(self._store.delete, key)
 
     @asynccontextmanager
     async def locked(self, key: str) -> AsyncIterator[None]:
-        """Holds a user's entry, on one thread from beginning to end: locks of files and databases may ask for that."""
+        """Lock a user's entry on one thread, as locks of files and databases may require."""
         if not isinstance(self._store, SharedTokenStore):
             yield
             return
@@ -49,13 +49,13 @@ class StoreOnThreads:
 
 
 class StoreOnLoop:
-    """A store for asyncio, used on other threads than that of its loop."""
+    """A store for asyncio that is used by threads other than that of its loop."""
 
     def __init__(self, store: AsyncTokenStore, loop: asyncio.AbstractEventLoop) -> None:
         self._store, self._loop = store, loop
 
     def get(self, key: str) -> UserAccessToken | None:
-        """The token kept under this key, if there is one."""
+        """Return the token of a user, or None."""
 
         async def get() -> UserAccessToken | None:
             return await self._store.get(key)
@@ -63,7 +63,7 @@ class StoreOnLoop:
         return asyncio.run_coroutine_threadsafe(get(), self._loop).result()
 
     def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there."""
+        """Store a token in place of the one that is there."""
 
         async def put() -> None:
             await self._store.put(key, token)
@@ -71,7 +71,7 @@ class StoreOnLoop:
         asyncio.run_coroutine_threadsafe(put(), self._loop).result()
 
     def delete(self, key: str) -> None:
-        """Forgets a token; one that is not there is no error."""
+        """Delete the token of a user, if there is one."""
 
         async def delete() -> None:
             await self._store.delete(key)
@@ -80,7 +80,7 @@ class StoreOnLoop:
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """Holds a user's entry."""
+        """Lock a user's entry."""
         if not isinstance(self._store, SharedAsyncTokenStore):
             yield
             return

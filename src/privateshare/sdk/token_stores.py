@@ -1,6 +1,6 @@
-"""Where an app keeps people's tokens: in memory, in a file, or in a database of its own.
+"""Where an app stores the tokens of its users: in memory, in a file, or in a database of its own.
 
-A client that has a store reads the newest tokens from it for each call, and writes those that it refreshes: see `User`.
+A client with a store reads the newest token from it for each call, and writes each token that it refreshes: see `User`.
 """
 
 import os
@@ -15,101 +15,101 @@ from privateshare.sdk.tokens import UserAccessToken
 
 
 class TokenStore(Protocol):
-    """Where an app keeps people's tokens, by a key of its own such as its user's id. Any thread may call it."""
+    """Stores tokens by a key of the app's own, such as its user's id. Any thread may call it."""
 
     def get(self, key: str) -> UserAccessToken | None:
-        """The token kept under this key, if there is one."""
+        """Return the token of a user, or None."""
 
     def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there. It must be durable when this returns."""
+        """Store a token in place of the one that is there. It must be durable when this returns."""
 
     def delete(self, key: str) -> None:
-        """Forgets a token; one that is not there is no error."""
+        """Delete the token of a user, if there is one."""
 
 
 @runtime_checkable
 class SharedTokenStore(TokenStore, Protocol):
-    """A store that several processes use at once."""
+    """A store that several processes share."""
 
     def locked(self, key: str) -> AbstractContextManager[object]:
-        """Holds a user's entry: of all threads and processes that ask for this key, one at a time.
+        """Lock a user's entry, for one thread of one process at a time.
 
-        It is held while a token is refreshed, for seconds as a rule.
+        It is locked while a token is refreshed, which usually takes seconds.
         """
 
 
 class AsyncTokenStore(Protocol):
-    """The same for `AsyncPrivateShare`, with coroutines. A `TokenStore` will do there too."""
+    """Stores tokens with coroutines, for `AsyncPrivateShare`. That client takes a `TokenStore` too."""
 
     def get(self, key: str) -> Awaitable[UserAccessToken | None]:
-        """The token kept under this key, if there is one."""
+        """Return the token of a user, or None."""
 
     def put(self, key: str, token: UserAccessToken) -> Awaitable[None]:
-        """Keeps a token, in place of what was there. It must be durable when this returns."""
+        """Store a token in place of the one that is there. It must be durable when this returns."""
 
     def delete(self, key: str) -> Awaitable[None]:
-        """Forgets a token; one that is not there is no error."""
+        """Delete the token of a user, if there is one."""
 
 
 @runtime_checkable
 class SharedAsyncTokenStore(AsyncTokenStore, Protocol):
-    """A store that several processes use at once."""
+    """A store that several processes share."""
 
     def locked(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Holds a user's entry: of all that ask for this key, one at a time."""
+        """Lock a user's entry, for one task of one process at a time."""
 
 
 class MemoryTokenStore:
-    """Tokens in memory, gone with the process."""
+    """Stores tokens in memory, as long as the process runs."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, UserAccessToken] = {}
 
     def get(self, key: str) -> UserAccessToken | None:
-        """The token kept under this key, if there is one."""
+        """Return the token of a user, or None."""
         return self._tokens.get(key)
 
     def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there."""
+        """Store a token in place of the one that is there."""
         self._tokens[key] = token
 
     def delete(self, key: str) -> None:
-        """Forgets a token; one that is not there is no error."""
+        """Delete the token of a user, if there is one."""
         self._tokens.pop(key, None)
 
 
 class FileTokenStore:
-    """Tokens in a file that only its owner can read (0600), always whole; threads and processes may share it.
+    """Stores tokens in a file that only its owner can read (0600). Threads and processes may share it.
 
-    Two processes that refresh one user's tokens do so one after the other, and the second uses what the first got.
+    The file is complete at any time. If two processes refresh a user's token, the second uses the token of the first.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._file = PrivateFile(path, "tokens")
 
     def get(self, key: str) -> UserAccessToken | None:
-        """The token kept under this key, if there is one. Raises ConfigurationError if the file is not ours."""
+        """Return the token of a user, or None. Raise ConfigurationError if the file was not written by the SDK."""
         text = self._file.read().get(key)
         if text is None:
             return None
         try:
             return UserAccessToken.from_json(text)
         except ConfigurationError as error:
-            hint = "Delete this entry, and ask the user for consent again; the others are not affected"
-            raise ConfigurationError(f"the entry {key!r} of {self._file} is not a token", hint=hint) from error
+            hint = "Delete this entry, and ask the user for consent again. The others are not affected"
+            raise ConfigurationError(f"The entry {key!r} of {self._file} is not a token", hint=hint) from error
 
     def put(self, key: str, token: UserAccessToken) -> None:
-        """Keeps a token, in place of what was there. Raises ConfigurationError if it cannot be written."""
+        """Store a token in place of the one that is there. Raise ConfigurationError if the file cannot be written."""
         self._file.change(lambda tokens: tokens | {key: token.to_json()})
 
     def delete(self, key: str) -> None:
-        """Forgets a token; one that is not there is no error."""
+        """Delete the token of a user, if there is one."""
         if key in self._file.read():
             self._file.change(lambda tokens: {name: text for name, text in tokens.items() if name != key})
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
-        """Holds a user's entry: of all threads and processes, one at a time."""
+        """Lock a user's entry, for one thread of one process at a time."""
         with self._file.locked(key):
             yield
 

@@ -1,4 +1,4 @@
-"""What an app keeps of a person's consent. Where it keeps it is in `stores.py`. Protocol 4.2."""
+"""The tokens of a person's grant. Where an app stores them is in `token_stores.py`. Protocol 4.2."""
 
 import json
 import threading
@@ -10,23 +10,26 @@ from typing import Any
 
 from privateshare.errors import ConfigurationError, InvalidAnswer
 
-LAST_SECOND = 253_402_300_799  # of the year 9999
-EARLY_SECONDS = 30  # a token this close to its end is refreshed before it is used
-REMEMBERED = 50_000  # refreshed tokens whose successors a client knows; those used longest ago are forgotten first
+LAST_SECOND = 253_402_300_799
+"""The end of the year 9999."""
+EARLY_SECONDS = 30
+"""A token this close to its end is refreshed before it is used."""
+MAX_REMEMBERED = 50_000
+"""How many refreshed tokens a client remembers. Those that were used longest ago are forgotten first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and its end, in seconds since the epoch. The value stays out of `repr`."""
+    """A token and when it expires, in seconds since the epoch. Only the end of its value is in `repr`."""
 
     value: str = field(repr=False)
     expires_on: float
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, str) or isinstance(self.expires_on, bool | str):
-            raise TypeError("a token is a text with an end in seconds")
-        if not 0 <= self.expires_on <= LAST_SECOND:  # nor is NaN
-            raise ValueError("the end of a token is a moment")
+            raise TypeError("A token is a text with an expiry in seconds")
+        if not 0 <= self.expires_on <= LAST_SECOND:  # This rejects NaN too.
+            raise ValueError("The expiry of a token must be a time between 1970 and 9999")
 
     def __repr__(self) -> str:
         return f"<Token …{self.value[-3:]}>"
@@ -34,10 +37,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class UserAccessToken:
-    """What lets an app read one person's data until they say stop: keep it as you would keep a password.
+    """The tokens with which an app reads one person's data until they say stop. Keep them like a password.
 
-    `user_id` is the person as your organisation knows them, `consent_id` what they agreed to, `client_id` the
-    application and contract that they agreed with.
+    `user_id` identifies the person for your organisation, `consent_id` the consent, and `client_id` the application and
+    contract that the person agreed with.
     """
 
     access_token: Token
@@ -47,22 +50,30 @@ class UserAccessToken:
     client_id: str = ""
 
     def to_json(self) -> str:
-        """The token as JSON text, secrets included."""
+        """Return the tokens as JSON text, with their secrets."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> "UserAccessToken":
-        """The token of `to_json`. Raises ConfigurationError if the text is none."""
+        """Parse the text of `to_json`.
+
+        Raises:
+            ConfigurationError: The text was not written by `to_json`.
+        """
         try:
             raw = json.loads(text)
             tokens = Token(**raw["access_token"]), Token(**raw["refresh_token"])
             return cls(*tokens, str(raw["user_id"]), str(raw["consent_id"]), str(raw.get("client_id", "")))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise ConfigurationError("the text is not a UserAccessToken as to_json writes it") from error
+            raise ConfigurationError("The text is not a UserAccessToken as to_json writes it") from error
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any], client_id: str = "") -> "UserAccessToken":
-        """The token of an exchange's or a refresh's answer. Raises InvalidAnswer."""
+        """Read the claims of the response to an exchange or a refresh. Protocol 4.2, 4.3.
+
+        Raises:
+            InvalidAnswer: The claims have no tokens.
+        """
         try:
             return cls(
                 Token(**{name: claims["access_token"][name] for name in ("value", "expires_on")}),
@@ -72,54 +83,54 @@ class UserAccessToken:
                 client_id,
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InvalidAnswer("the answer holds no tokens") from error
+            raise InvalidAnswer("The platform's response has no tokens") from error
 
     def is_expired(self) -> bool:
-        """Whether the access token has ended, or is about to."""
+        """Tell whether the access token has expired, or will within 30 seconds."""
         return self.access_token.expires_on - EARLY_SECONDS < time.time()
 
     def with_access_token(self, value: str) -> "UserAccessToken":
-        """The same with another access token: for tests of what happens when it is refused."""
+        """Return a copy with another access token, for tests of an app whose token is refused."""
         return replace(self, access_token=replace(self.access_token, value=value))
 
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
-    """A user of the app whose tokens are in its store, by a key of the app's own such as its user's id."""
+    """A user whose tokens are in the app's store, by a key of the app's own such as its user's id."""
 
     key: str
 
 
 Holder = UserAccessToken | StoredUser
-"""Whose data it is: a token, or a handle of a user whose newest tokens are in the app's store."""
+"""Whose data a call is about: a token, or a handle of a user whose tokens are in the app's store."""
 
 
 class TokenNotKeptWarning(UserWarning):
-    """A client refreshed a user's tokens, and nobody keeps the new ones."""
+    """A client has refreshed a user's tokens, and nothing stores the new ones."""
 
 
 NOT_KEPT = (
-    "A user's tokens were refreshed, and nothing keeps the new ones: those that your app has stored work no longer, "
-    "and using them again after a minute revokes the grant. Give the client a token_store, and pass app.user(...) in "
-    "place of the token; or keep what on_access_token_change is given."
+    "A user's tokens were refreshed, and nothing stores the new ones. The tokens that your app has work no longer, and "
+    "using them again after a minute revokes the grant. Give the client a token_store, and pass app.user(...) in place "
+    "of the token; or store the token that on_access_token_change gets."
 )
 
 
 class NewestTokens:
-    """Knows the newest token of the grants that this client used, and lets one caller at a time refresh it."""
+    """The newest token of each grant that a client used. It lets one caller at a time refresh a token."""
 
     def __init__(self) -> None:
-        self._newer: OrderedDict[str, UserAccessToken] = OrderedDict()  # by refresh token: what took its place
+        self._newer: OrderedDict[str, UserAccessToken] = OrderedDict()  # The replacement of each refresh token.
         self._refreshing: dict[str, Future[UserAccessToken]] = {}
         self._lock = threading.Lock()
 
     def newest(self, token: UserAccessToken) -> UserAccessToken:
-        """The newest token of this one's grant."""
+        """Return the newest token of the same grant."""
         with self._lock:
             return self._newest(token)
 
     def begin(self, token: UserAccessToken) -> tuple[Future[UserAccessToken], bool]:
-        """The refresh of this token, and whether the caller is the one to do it."""
+        """Return the future of a token's refresh, and whether the caller has to refresh it."""
         with self._lock:
             known = self._newest(token)
             if known.access_token.value != token.access_token.value:
@@ -132,14 +143,14 @@ class NewestTokens:
             return self._refreshing.setdefault(token.refresh_token.value, Future()), True
 
     def remember(self, old: UserAccessToken, new: UserAccessToken) -> None:
-        """Know what took a token's place, before anybody else is told."""
+        """Remember the replacement of a token, before anybody else gets it."""
         with self._lock:
             self._newer[old.refresh_token.value] = new
-            if len(self._newer) > REMEMBERED:
+            if len(self._newer) > MAX_REMEMBERED:
                 self._newer.popitem(last=False)
 
     def end(self, old: UserAccessToken, outcome: UserAccessToken | BaseException) -> None:
-        """Tells everyone who waits how the refresh went."""
+        """Give the outcome of a refresh to everyone who waits for it."""
         if isinstance(outcome, UserAccessToken):
             self.remember(old, outcome)
         with self._lock:

@@ -1,4 +1,4 @@
-"""What can be sent: bytes, a path, an open file, or an iterator of pieces; read piece by piece."""
+"""Content that can be sent: bytes, a path, an open file, or an iterator of pieces. It is read piece by piece."""
 
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
@@ -11,21 +11,21 @@ PIECE_BYTES = 256 * 1024
 
 
 class Readable(Protocol):
-    """An open binary file, or what reads like one. If it can `seek`, it can be sent again after a passing failure."""
+    """An open binary file, or an object that is read like one. If it can `seek`, sending it can be retried."""
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes; none at the end."""
+        """Return the next bytes, which are empty at the end."""
 
 
 Content = bytes | bytearray | memoryview | str | os.PathLike[str] | Readable | Iterable[bytes]
 AsyncContent = Content | AsyncIterable[bytes]
-"""What the asyncio client can send."""
+"""Content that the asyncio client can send."""
 
 Pieces = Iterator[bytes] | AsyncIterator[bytes]
 
 
 def pieces_of(content: AsyncContent) -> tuple[Callable[[], Pieces], bool]:
-    """A maker of the pieces, and whether it can be called again: an iterator, or a pipe, gives its bytes once."""
+    """Return a function that reads the pieces, and whether it can be called again. An iterator is read only once."""
     if isinstance(content, AsyncIterable):
         return lambda: _async_pieces(content), False
     if isinstance(content, bytes | bytearray | memoryview):
@@ -51,11 +51,11 @@ def _stream_pieces(stream: Readable) -> tuple[Callable[[], Iterator[bytes]], boo
     seekable = getattr(stream, "seekable", None)
     if seekable is None or not seekable():
         return lambda: _read(stream), False
-    again = cast("_Seekable", stream)
-    start = again.tell()
+    file = cast("_Seekable", stream)
+    start = file.tell()
 
     def pieces() -> Iterator[bytes]:
-        again.seek(start)
+        file.seek(start)
         yield from _read(stream)
 
     return pieces, True
@@ -74,6 +74,6 @@ def _read(stream: Readable) -> Iterator[bytes]:
 def _checked(piece: object) -> bytes:
     if not isinstance(piece, bytes | bytearray | memoryview):
         raise ConfigurationError(
-            f"what is sent must be bytes, and this gives {type(piece).__name__}", hint="Open files in binary mode"
+            f"The content must be bytes, not {type(piece).__name__}", hint="Open files in binary mode"
         )
     return bytes(piece)

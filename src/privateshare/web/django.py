@@ -3,59 +3,44 @@
 path("consent/", include(consent_urls(private_share, secret=SECRET, user=current_user, on_token=welcome)))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_safe
 
 from privateshare import PrivateShare
-from privateshare.errors import AuthorizationFailed, PrivateShareError, UnexpectedReturn
+from privateshare.errors import PrivateShareError
 from privateshare.sdk.consent import PageOptions
-from privateshare.web.exchanges import Exchange, Exchanges
-from privateshare.web.keeping import (
-    ALREADY_SHARED,
-    ENDED_SECONDS,
-    LIFETIME_SECONDS,
-    NO_STORE,
-    SHARED,
-    Arrived,
-    Asked,
-    Keeper,
-    cookie_flags,
-    cookie_name,
-    state_in,
-)
+from privateshare.web._sync.consent_routes import AppCallbacks, ConsentRoutes
+from privateshare.web.cookies import Arrived, CookieFlags, Keeper
+from privateshare.web.web_framework import ALREADY_SHARED, TEXT_TYPE, not_shared_text, not_used_text
 
 OnToken = Callable[[HttpRequest, Arrived], HttpResponse]
 OnFailure = Callable[[HttpRequest, PrivateShareError], HttpResponse]
 OnRepeat = Callable[[HttpRequest], HttpResponse]
 UserOf = Callable[[HttpRequest], str]
 
-PLAIN = "text/plain; charset=utf-8"
-
 
 def tell_failure(_request: HttpRequest, error: PrivateShareError) -> HttpResponse:
-    """What a person sees by default when it did not work."""
-    return HttpResponse(f"The data was not shared ({error.code}).", status=400, content_type=PLAIN)
+    """Respond to a person whose data was not shared, by default."""
+    return HttpResponse(not_shared_text(error), status=400, content_type=TEXT_TYPE)
 
 
-def tell_trouble(_request: HttpRequest, error: PrivateShareError) -> HttpResponse:
-    """What a person sees by default when they shared their data, and the app then failed."""
-    return HttpResponse(
-        f"The data was shared, but could not be used now ({error.code}).", status=502, content_type=PLAIN
-    )
+def tell_app_failure(_request: HttpRequest, error: PrivateShareError) -> HttpResponse:
+    """Respond to a person whose data was shared before the app failed, by default."""
+    return HttpResponse(not_used_text(error), status=502, content_type=TEXT_TYPE)
 
 
 def tell_repeat(_request: HttpRequest) -> HttpResponse:
-    """What a person sees by default when they come back once more, by a reload or the back button."""
-    return HttpResponse(ALREADY_SHARED, content_type=PLAIN)
+    """Respond to a person who comes back once more, by default."""
+    return HttpResponse(ALREADY_SHARED, content_type=TEXT_TYPE)
 
 
 def consent_urls(
     client: PrivateShare,
     *,
-    secret: str,
+    secret: str | Sequence[str],
     redirect_uri: str | None = None,
     user: UserOf | None = None,
     on_token: OnToken,
@@ -65,122 +50,46 @@ def consent_urls(
 ) -> list[URLPattern]:
     """Make URL patterns: `start`, which sends a person to the consent page, and `return`, where they come back.
 
-    Args:
-        client: The SDK.
-        secret: 32 characters or more, with which cookies are sealed.
-        redirect_uri: The address of `return` as it is registered with the contract; by default what the request says,
-            which behind a proxy may not be what people's browsers see.
-        user: Says who of the app's users makes a request, by a key of your own. Their token is kept in the client's
-            `token_store` under it, if it has one; and nobody else comes back in their place in the same browser.
-        on_token: Answers a person who agreed. Without a store it keeps the token.
-        on_failure: Answers one who declined, whose browser was not the one that was asked, or whom the platform failed.
-        on_repeat: Answers one who comes back once more, by a reload or the back button: they have shared already.
-        options: How the consent pages begin.
+    The arguments, and what they raise, are those of `privateshare.web.fastapi.consent_router`.
     """
-    routes = _Routes(client, Keeper(secret), redirect_uri, user, on_token, on_failure, on_repeat, options)
+    failure, app_failure = on_failure or tell_failure, on_failure or tell_app_failure
+    callbacks = AppCallbacks(user or _no_user, on_token, failure, app_failure, on_repeat)
+    routes = ConsentRoutes(client, Keeper(secret), _Django(redirect_uri), callbacks, options)
     return [
         path("start", require_safe(routes.start), name="privateshare_start"),
         path("return", require_safe(routes.come_back), name="privateshare_return"),
     ]
 
 
-class _Routes:
-    def __init__(
-        self,
-        client: PrivateShare,
-        keeper: Keeper,
-        redirect_uri: str | None,
-        user: UserOf | None,
-        on_token: OnToken,
-        on_failure: OnFailure | None,
-        on_repeat: OnRepeat,
-        options: PageOptions | None,
-    ) -> None:
-        self._client, self._keeper, self._redirect_uri, self._user = client, keeper, redirect_uri, user
-        self._on_token, self._on_failure, self._on_repeat = on_token, on_failure or tell_failure, on_repeat
-        self._on_trouble, self._options = on_failure or tell_trouble, options
-        self._exchanges = Exchanges()
+def _no_user(_request: HttpRequest) -> str:
+    return ""
 
-    def start(self, request: HttpRequest) -> HttpResponse:
-        address = self._return_address(request)
-        try:
-            asked = self._client.get_authorize_url(address, options=self._options)
-        except PrivateShareError as error:
-            return self._on_failure(request, error)
-        response = HttpResponseRedirect(asked.url)
-        response.headers["cache-control"] = NO_STORE
-        name, flags = cookie_name(address, asked.state), cookie_flags(address)
-        for old in self._keeper.too_many(request.COOKIES):
-            response.delete_cookie(old, samesite="lax")
-        value = self._keeper.keep(asked, self._user_of(request))
-        response.set_cookie(name, value, max_age=LIFETIME_SECONDS, **flags)
-        return response
 
-    def come_back(self, request: HttpRequest) -> HttpResponse:
-        address, state = self._return_address(request), state_in(request.build_absolute_uri())
-        name, flags = cookie_name(address, state), cookie_flags(address)
-        ended: str | None = None
-        try:
-            user = self._user_of(request)
-            asked = self._keeper.kept(request.COOKIES.get(name), state, user)
-            response, outcome = self._answer(request, asked, user)
-            ended = self._keeper.ended(asked, outcome) if outcome and outcome != asked.outcome else None
-        except PrivateShareError as error:
-            response = self._on_failure(request, error)
-        response.headers["cache-control"] = NO_STORE
-        if ended is not None:
-            response.set_cookie(name, ended, max_age=ENDED_SECONDS, **flags)
-        return response
+class _Django:
+    """Requests and responses of Django."""
 
-    def _answer(self, request: HttpRequest, asked: Asked, user: str) -> tuple[HttpResponse, str]:
-        """Answer a person, and say how it ended: "" if it has not, so that they may try again."""
-        if asked.outcome == SHARED:
-            return self._on_repeat(request), SHARED
-        try:
-            asked.check_open()
-            exchange = self._exchanged(request, asked, user)
-        except UnexpectedReturn:
-            raise
-        except AuthorizationFailed as error:
-            return self._on_failure(request, error), error.code
-        arrived = self._exchanges.take(exchange)
-        if arrived is None:
-            return self._on_repeat(request), SHARED
-        try:
-            return self._on_token(request, arrived), SHARED
-        except PrivateShareError as error:
-            if self._is_kept(arrived):
-                return self._on_trouble(request, error), SHARED
-            self._exchanges.give_back(exchange, arrived)
-            return self._on_trouble(request, error), ""
-        except BaseException:
-            self._exchanges.give_back(exchange, arrived)
-            raise
+    def __init__(self, redirect_uri: str | None) -> None:
+        self._redirect_uri = redirect_uri
 
-    def _exchanged(self, request: HttpRequest, asked: Asked, user: str) -> Exchange:
-        """Exchange the code for a token, once for each request for consent. Raises what the SDK raises."""
-        returned = self._client.read_return(request.build_absolute_uri(), state=asked.state)
-        exchange, ours = self._exchanges.begin(asked.state)
-        if not ours:
-            exchange.future.result()
-            return exchange
-        try:
-            token = self._client.exchange_code_for_token(returned.code, asked.verifier)
-            arrived = Arrived(token, asked.session, returned.account_reference, user)
-            if self._is_kept(arrived):
-                self._client.user(user).keep(token)
-        except BaseException as error:
-            self._exchanges.fail(asked.state, exchange, error)
-            raise
-        self._exchanges.succeed(exchange, arrived)
-        return exchange
+    def url(self, request: HttpRequest) -> str:
+        address: str = request.build_absolute_uri()
+        return address
 
-    def _is_kept(self, arrived: Arrived) -> bool:
-        """Whether the token of a person is in the client's store, whatever the app does with it."""
-        return bool(arrived.user) and self._client.has_token_store
-
-    def _user_of(self, request: HttpRequest) -> str:
-        return self._user(request) if self._user is not None else ""
-
-    def _return_address(self, request: HttpRequest) -> str:
+    def return_address(self, request: HttpRequest) -> str:
         return self._redirect_uri or request.build_absolute_uri(reverse("privateshare_return"))
+
+    def cookies(self, request: HttpRequest) -> Mapping[str, str]:
+        cookies: Mapping[str, str] = request.COOKIES
+        return cookies
+
+    def redirect(self, url: str) -> HttpResponse:
+        return HttpResponseRedirect(url)
+
+    def forbid_caching(self, response: HttpResponse) -> None:
+        response.headers["cache-control"] = "no-store"
+
+    def set_cookie(self, response: HttpResponse, name: str, value: str, seconds: int, flags: CookieFlags) -> None:
+        response.set_cookie(name, value, max_age=seconds, **flags)
+
+    def delete_cookie(self, response: HttpResponse, name: str, flags: CookieFlags) -> None:
+        response.delete_cookie(name, samesite=flags["samesite"])

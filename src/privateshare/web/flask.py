@@ -3,56 +3,45 @@
 app.register_blueprint(consent_blueprint(private_share, secret=SECRET, user=current_user, on_token=welcome))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, request, url_for
+from flask import Blueprint, Request, Response, make_response, redirect, request, url_for
 
 from privateshare import PrivateShare
-from privateshare.errors import AuthorizationFailed, PrivateShareError, UnexpectedReturn
+from privateshare.errors import PrivateShareError
 from privateshare.sdk.consent import PageOptions
-from privateshare.web.exchanges import Exchange, Exchanges
-from privateshare.web.keeping import (
-    ALREADY_SHARED,
-    ENDED_SECONDS,
-    LIFETIME_SECONDS,
-    NO_STORE,
-    SHARED,
-    Arrived,
-    Asked,
-    Keeper,
-    cookie_flags,
-    cookie_name,
-    state_in,
-)
+from privateshare.web._sync.consent_routes import AppCallbacks, ConsentRoutes
+from privateshare.web.cookies import Arrived, CookieFlags, Keeper
+from privateshare.web.web_framework import ALREADY_SHARED, TEXT_TYPE, not_shared_text, not_used_text
 
 OnToken = Callable[[Arrived], Any]
 OnFailure = Callable[[PrivateShareError], Any]
 OnRepeat = Callable[[], Any]
 UserOf = Callable[[], str]
 
-PLAIN = {"content-type": "text/plain; charset=utf-8"}
+TEXT_HEADERS = {"content-type": TEXT_TYPE}
 
 
 def tell_failure(error: PrivateShareError) -> Any:
-    """What a person sees by default when it did not work."""
-    return f"The data was not shared ({error.code}).", 400, PLAIN
+    """Respond to a person whose data was not shared, by default."""
+    return not_shared_text(error), 400, TEXT_HEADERS
 
 
-def tell_trouble(error: PrivateShareError) -> Any:
-    """What a person sees by default when they shared their data, and the app then failed."""
-    return f"The data was shared, but could not be used now ({error.code}).", 502, PLAIN
+def tell_app_failure(error: PrivateShareError) -> Any:
+    """Respond to a person whose data was shared before the app failed, by default."""
+    return not_used_text(error), 502, TEXT_HEADERS
 
 
 def tell_repeat() -> Any:
-    """What a person sees by default when they come back once more, by a reload or the back button."""
-    return ALREADY_SHARED, 200, PLAIN
+    """Respond to a person who comes back once more, by default."""
+    return ALREADY_SHARED, 200, TEXT_HEADERS
 
 
 def consent_blueprint(
     client: PrivateShare,
     *,
-    secret: str,
+    secret: str | Sequence[str],
     redirect_uri: str | None = None,
     user: UserOf | None = None,
     on_token: OnToken,
@@ -62,122 +51,47 @@ def consent_blueprint(
 ) -> Blueprint:
     """Make a blueprint with `start`, which sends a person to the consent page, and `return`, where they come back.
 
-    Args:
-        client: The SDK.
-        secret: 32 characters or more, with which cookies are sealed.
-        redirect_uri: The address of `return` as it is registered with the contract; by default what the request says,
-            which behind a proxy may not be what people's browsers see.
-        user: Says who of the app's users makes a request, by a key of your own. Their token is kept in the client's
-            `token_store` under it, if it has one; and nobody else comes back in their place in the same browser.
-        on_token: Answers a person who agreed. Without a store it keeps the token.
-        on_failure: Answers one who declined, whose browser was not the one that was asked, or whom the platform failed.
-        on_repeat: Answers one who comes back once more, by a reload or the back button: they have shared already.
-        options: How the consent pages begin.
+    The arguments, and what they raise, are those of `privateshare.web.fastapi.consent_router`. The callbacks return
+    what a view of Flask may return, and take no request, because Flask has it in `flask.request`.
     """
-    routes = _Routes(client, Keeper(secret), redirect_uri, user, on_token, on_failure, on_repeat, options)
+    failure, app_failure = on_failure or tell_failure, on_failure or tell_app_failure
+    callbacks: AppCallbacks[Request, Response] = AppCallbacks(
+        user=lambda _: user() if user is not None else "",
+        on_token=lambda _, arrived: make_response(on_token(arrived)),
+        on_failure=lambda _, error: make_response(failure(error)),
+        on_app_failure=lambda _, error: make_response(app_failure(error)),
+        on_repeat=lambda _: make_response(on_repeat()),
+    )
+    routes = ConsentRoutes(client, Keeper(secret), _Flask(redirect_uri), callbacks, options)
     blueprint = Blueprint("privateshare", __name__)
-    blueprint.add_url_rule("/start", "start", routes.start)
-    blueprint.add_url_rule("/return", "come_back", routes.come_back)
+    blueprint.add_url_rule("/start", "start", lambda: routes.start(request))
+    blueprint.add_url_rule("/return", "come_back", lambda: routes.come_back(request))
     return blueprint
 
 
-class _Routes:
-    def __init__(
-        self,
-        client: PrivateShare,
-        keeper: Keeper,
-        redirect_uri: str | None,
-        user: UserOf | None,
-        on_token: OnToken,
-        on_failure: OnFailure | None,
-        on_repeat: OnRepeat,
-        options: PageOptions | None,
-    ) -> None:
-        self._client, self._keeper, self._redirect_uri, self._user = client, keeper, redirect_uri, user
-        self._on_token, self._on_failure, self._on_repeat = on_token, on_failure or tell_failure, on_repeat
-        self._on_trouble, self._options = on_failure or tell_trouble, options
-        self._exchanges = Exchanges()
+class _Flask:
+    """Requests and responses of Flask."""
 
-    def start(self) -> Response:
-        address = self._return_address()
-        try:
-            asked = self._client.get_authorize_url(address, options=self._options)
-        except PrivateShareError as error:
-            return make_response(self._on_failure(error))
-        response = make_response(redirect(asked.url, 303))
-        response.headers["cache-control"] = NO_STORE
-        name, flags = cookie_name(address, asked.state), cookie_flags(address)
-        for old in self._keeper.too_many(request.cookies):
-            response.delete_cookie(old, **flags)
-        value = self._keeper.keep(asked, self._user_of())
-        response.set_cookie(name, value, max_age=LIFETIME_SECONDS, **flags)
-        return response
+    def __init__(self, redirect_uri: str | None) -> None:
+        self._redirect_uri = redirect_uri
 
-    def come_back(self) -> Response:
-        address, state = self._return_address(), state_in(request.url)
-        name, flags = cookie_name(address, state), cookie_flags(address)
-        ended: str | None = None
-        try:
-            user = self._user_of()
-            asked = self._keeper.kept(request.cookies.get(name), state, user)
-            response, outcome = self._answer(asked, user)
-            ended = self._keeper.ended(asked, outcome) if outcome and outcome != asked.outcome else None
-        except PrivateShareError as error:
-            response = make_response(self._on_failure(error))
-        response.headers["cache-control"] = NO_STORE
-        if ended is not None:
-            response.set_cookie(name, ended, max_age=ENDED_SECONDS, **flags)
-        return response
+    def url(self, request: Request) -> str:
+        return request.url
 
-    def _answer(self, asked: Asked, user: str) -> tuple[Response, str]:
-        """Answer a person, and say how it ended: "" if it has not, so that they may try again."""
-        if asked.outcome == SHARED:
-            return make_response(self._on_repeat()), SHARED
-        try:
-            asked.check_open()
-            exchange = self._exchanged(asked, user)
-        except UnexpectedReturn:
-            raise
-        except AuthorizationFailed as error:
-            return make_response(self._on_failure(error)), error.code
-        arrived = self._exchanges.take(exchange)
-        if arrived is None:
-            return make_response(self._on_repeat()), SHARED
-        try:
-            return make_response(self._on_token(arrived)), SHARED
-        except PrivateShareError as error:
-            if self._is_kept(arrived):
-                return make_response(self._on_trouble(error)), SHARED
-            self._exchanges.give_back(exchange, arrived)
-            return make_response(self._on_trouble(error)), ""
-        except BaseException:
-            self._exchanges.give_back(exchange, arrived)
-            raise
-
-    def _exchanged(self, asked: Asked, user: str) -> Exchange:
-        """Exchange the code for a token, once for each request for consent. Raises what the SDK raises."""
-        returned = self._client.read_return(request.url, state=asked.state)
-        exchange, ours = self._exchanges.begin(asked.state)
-        if not ours:
-            exchange.future.result()
-            return exchange
-        try:
-            token = self._client.exchange_code_for_token(returned.code, asked.verifier)
-            arrived = Arrived(token, asked.session, returned.account_reference, user)
-            if self._is_kept(arrived):
-                self._client.user(user).keep(token)
-        except BaseException as error:
-            self._exchanges.fail(asked.state, exchange, error)
-            raise
-        self._exchanges.succeed(exchange, arrived)
-        return exchange
-
-    def _is_kept(self, arrived: Arrived) -> bool:
-        """Whether the token of a person is in the client's store, whatever the app does with it."""
-        return bool(arrived.user) and self._client.has_token_store
-
-    def _user_of(self) -> str:
-        return self._user() if self._user is not None else ""
-
-    def _return_address(self) -> str:
+    def return_address(self, request: Request) -> str:  # noqa: ARG002 - Flask builds it from the current request.
         return self._redirect_uri or url_for(".come_back", _external=True)
+
+    def cookies(self, request: Request) -> Mapping[str, str]:
+        return request.cookies
+
+    def redirect(self, url: str) -> Response:
+        return make_response(redirect(url, 303))
+
+    def forbid_caching(self, response: Response) -> None:
+        response.headers["cache-control"] = "no-store"
+
+    def set_cookie(self, response: Response, name: str, value: str, seconds: int, flags: CookieFlags) -> None:
+        response.set_cookie(name, value, max_age=seconds, **flags)
+
+    def delete_cookie(self, response: Response, name: str, flags: CookieFlags) -> None:
+        response.delete_cookie(name, **flags)

@@ -182,7 +182,7 @@ def test_whole_numbers_stay_whole():
 
 def test_mixed_kinds_across_files_and_batches_share_a_column(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A number in one file, text in another, a list in a third: text; and a field that a later file brings is there."""
-    monkeypatch.setattr("privateshare.sdk.tables.object_tables.BATCH", 1)
+    monkeypatch.setattr("privateshare.sdk.tables.object_tables.BATCH_ROWS", 1)
     made = [
         file("18_5_19_1_406_D202601_1.json", [{"entityid": "1", "x": 7}]),
         file("18_5_19_1_406_D202602_1.json", [{"entityid": "2", "x": "seven", "late": 1}]),

@@ -194,7 +194,7 @@ def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again():
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
     """Successors that are asked for stay, those of long ago go."""
-    monkeypatch.setattr(tokens, "REMEMBERED", 10)
+    monkeypatch.setattr(tokens, "MAX_REMEMBERED", 10)
     keeper = NewestTokens()
     keeper.begin(TOKEN)
     keeper.end(TOKEN, renewed(TOKEN, "new"))

@@ -24,7 +24,7 @@ from privateshare import (
 )
 from privateshare.testing import InMemoryPlatform
 from privateshare.web import Arrived
-from privateshare.web.keeping import ALREADY_SHARED
+from privateshare.web.web_framework import ALREADY_SHARED
 
 SECRET = "a secret of thirty-two characters, or more"
 ORIGIN = "https://app.example"

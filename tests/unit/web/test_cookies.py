@@ -11,10 +11,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from privateshare import AuthorizationFailed, UnexpectedReturn
+from privateshare import AuthorizationFailed, ConfigurationError, UnexpectedReturn
 from privateshare.testing import InMemoryPlatform
-from privateshare.web import Arrived, Keeper, keeping
+from privateshare.web import Arrived, Keeper, cookies
 from privateshare.web.flask import consent_blueprint
+from privateshare.web.web_framework import ALREADY_SHARED
 
 SECRET = "a secret of thirty-two characters, or more"
 HTTPS, HTTP = "https://app.example", "http://app.example"
@@ -74,7 +75,7 @@ def test_an_answer_works_once_and_in_one_browser(browser: FlaskClient, platform:
     start(stranger, HTTPS)
     assert stranger.get(address, base_url=HTTPS).status_code == 400
     assert browser.get(address, base_url=HTTPS).text == "hello testperson"
-    assert browser.get(address, base_url=HTTPS).text == keeping.ALREADY_SHARED
+    assert browser.get(address, base_url=HTTPS).text == ALREADY_SHARED
 
 
 def test_a_forged_return_takes_no_request_away(browser: FlaskClient, platform: InMemoryPlatform):
@@ -88,7 +89,7 @@ def test_a_forged_return_takes_no_request_away(browser: FlaskClient, platform: I
 
 def test_a_browser_keeps_a_handful_of_requests(browser: FlaskClient, platform: InMemoryPlatform):
     """Those that were begun last: a header has no room for more."""
-    addresses = [platform.consent(start(browser, HTTPS).headers["location"]) for _ in range(keeping.MAX_COOKIES + 3)]
+    addresses = [platform.consent(start(browser, HTTPS).headers["location"]) for _ in range(cookies.MAX_COOKIES + 3)]
     assert sum(len(str(cookie.value)) for cookie in browser._cookies.values()) < 4000  # type: ignore[union-attr]
     assert browser.get(addresses[0], base_url=HTTPS).status_code == 400
     for address in addresses[3:]:
@@ -130,6 +131,21 @@ def test_a_cookie_that_is_old_changed_or_of_another_secret_is_none(
     ):
         with pytest.raises(UnexpectedReturn):
             keeper.kept(cookie, state, user)
-    monkeypatch.setattr(keeping, "LIFETIME_SECONDS", -1)
+    monkeypatch.setattr(cookies, "LIFETIME_SECONDS", -1)
     with pytest.raises(AuthorizationFailed, match="too long ago"):
         Keeper(SECRET).kept(Keeper(SECRET).keep(asked), asked.state)
+
+
+def test_a_secret_can_be_replaced(platform: InMemoryPlatform):
+    """A list of secrets: the first encrypts, and all decrypt, so that nobody who is away has to start again."""
+    with platform.client() as client:
+        asked = client.get_authorize_url(f"{HTTPS}/c/return")
+    old, new = SECRET, SECRET[::-1]
+    replaced = Keeper([new, old])
+    assert replaced.kept(Keeper(old).keep(asked), asked.state).state == asked.state
+    assert Keeper(new).kept(replaced.keep(asked), asked.state).state == asked.state
+    with pytest.raises(UnexpectedReturn):
+        Keeper(old).kept(replaced.keep(asked), asked.state)
+    for too_short in ([], [SECRET, "short"], "short"):
+        with pytest.raises(ConfigurationError, match="32 characters"):
+            Keeper(too_short)

@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 import pycurl
 
 from privateshare.errors import InvalidAnswer
-from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.http.deadlines import MAX_HEADER_BYTES, SILENT, SLOW, Deadline
 from privateshare.sdk.http.environment import Proxy, TrustedCertificates, proxy_to, trusted_certificates
 from privateshare.sdk.http.requests import Request, Response
@@ -37,9 +36,9 @@ class CurlSettings:
     trusted: TrustedCertificates
 
     @classmethod
-    def of_environment(cls, configuration: Configuration) -> "CurlSettings":
+    def of_environment(cls, url: str, timeout: float) -> "CurlSettings":
         """Return the settings for a platform, with the environment's proxy and certificates."""
-        return cls(configuration.timeout, proxy_to(configuration.api), trusted_certificates())
+        return cls(timeout, proxy_to(url), trusted_certificates())
 
 
 class CurlTransferPool(Generic[T]):

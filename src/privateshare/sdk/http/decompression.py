@@ -1,4 +1,4 @@
-"""Decompression as a stream: however much a piece decompresses to, only a little of it is in memory at once."""
+"""Streaming decompression that keeps little data in memory, however much a piece decompresses to."""
 
 import zlib
 from collections.abc import Callable
@@ -8,31 +8,39 @@ from typing import IO, Any, Protocol, cast
 from privateshare.errors import FileIntegrityError
 
 PIECE_BYTES = 256 * 1024
-GZIP_WINDOW = 31  # 15 bits, and 16 for gzip's own header
-MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024  # which RFC 8878 asks of every decoder; a frame may ask for 3.75 TB
-END_OF_FRAMES = b"\x28\xb5\x2f\xfd\x20\x03\x19\x00\x00end"  # a whole zstd frame that holds "end"
+GZIP_WINDOW_BITS = 31
+"""15 bits, and 16 for the header of gzip."""
+MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+"""RFC 8878 requires this of every decoder. A frame may ask for 3.75 TB."""
+END_FRAME = b"\x28\xb5\x2f\xfd\x20\x03\x19\x00\x00end"
+"""A complete zstd frame with the content "end"."""
 
 Take = Callable[[bytes], None]
 
 
 class Decompressor(Protocol):
-    """Takes compressed bytes and hands on plain ones. Both methods raise FileIntegrityError for damaged data."""
+    """Decompresses bytes and passes them on. Both methods raise FileIntegrityError for damaged data."""
 
     def write(self, data: bytes, /) -> None:
         """Decompress the next bytes."""
 
     def finish(self) -> None:
-        """Check that the data was whole. No data at all counts as whole."""
+        """Check that the data was complete. Empty data counts as complete."""
 
 
 def decompressor(compression: str, take: Take) -> Decompressor:
-    """Return what decompresses gzip, brotli, zstd or none (protocol 5.1) and hands what comes of it to `take`.
+    """Return a decompressor for gzip, brotli, zstd or none (protocol 5.1).
 
-    Raises FileIntegrityError for another compression.
+    Args:
+        compression: The name of the compression.
+        take: Is called with each piece of decompressed data.
+
+    Raises:
+        FileIntegrityError: The compression is unknown.
     """
     makers: dict[str, Callable[[Take], Decompressor]] = {"gzip": _Gzip, "brotli": _Brotli, "zstd": _Zstd, "none": _None}
     if compression not in makers:
-        raise FileIntegrityError(f"The file is compressed with {compression!r:.40}, which is not known here")
+        raise FileIntegrityError(f"The file is compressed with {compression!r:.40}, which the SDK does not know")
     return makers[compression](take)
 
 
@@ -48,18 +56,18 @@ class _None:
 
 
 class _Gzip:
-    """One gzip member after another, as gzip itself reads them."""
+    """Reads one gzip member after another, as gzip does."""
 
     def __init__(self, take: Take) -> None:
         self._take = take
-        self._member = zlib.decompressobj(GZIP_WINDOW)
+        self._member = zlib.decompressobj(GZIP_WINDOW_BITS)
         self._began = False
 
     def write(self, data: bytes, /) -> None:
         try:
             while data:
                 if self._member.eof:
-                    self._member = zlib.decompressobj(GZIP_WINDOW)
+                    self._member = zlib.decompressobj(GZIP_WINDOW_BITS)
                 self._began = True
                 self._take(self._member.decompress(data, PIECE_BYTES))
                 data = self._member.unconsumed_tail or self._member.unused_data
@@ -99,14 +107,17 @@ class _Brotli:
 
 
 class _Zstd:
-    """One frame after another. Only the library's writer bounds its output, and it does not tell where frames end."""
+    """Reads one frame after another.
+
+    Only the library's writer limits its output, and it does not tell where a frame ends.
+    """
 
     def __init__(self, take: Take) -> None:
         import zstandard
 
         self._take, self._error = take, zstandard.ZstdError
         decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES)
-        self._writer = decompressor.stream_writer(cast(IO[bytes], _Writable(self._hand_on)), write_size=PIECE_BYTES)
+        self._writer = decompressor.stream_writer(cast(IO[bytes], _Writable(self._pass_on)), write_size=PIECE_BYTES)
         self._began = False
 
     def write(self, data: bytes, /) -> None:
@@ -119,19 +130,19 @@ class _Zstd:
     def finish(self) -> None:
         if not self._began:
             return
-        # Another frame comes out as itself only if the one before it is whole.
+        # The content of another frame arrives unchanged only if the frame before it was complete.
         last: list[bytes] = []
         self._take = last.append
-        self.write(END_OF_FRAMES)
+        self.write(END_FRAME)
         if b"".join(last) != b"end":
             raise _damaged()
 
-    def _hand_on(self, data: bytes) -> None:
+    def _pass_on(self, data: bytes) -> None:
         self._take(data)
 
 
 class _Writable(RawIOBase):
-    """A function as a file to write to."""
+    """A file that calls a function with what is written to it."""
 
     def __init__(self, take: Take) -> None:
         self._take = take
@@ -145,4 +156,4 @@ class _Writable(RawIOBase):
 
 
 def _damaged() -> FileIntegrityError:
-    return FileIntegrityError("The data does not decompress: it was changed or cut on the way")
+    return FileIntegrityError("The data cannot be decompressed: it was changed or cut on its way")

@@ -1,14 +1,9 @@
-"""Pools of transfers, for reading many files: requests go in with `start`, and outcomes come out with `finished`.
-
-With `privateshare[fast]` a thread has many transfers at once, through libcurl. Without it, it has one at a time.
-"""
+"""Pools of transfers, for reading many files: requests go in with `start`, and outcomes come out with `finished`."""
 
 from collections.abc import Sequence
-from os import cpu_count
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from privateshare.errors import PrivateShareError
-from privateshare.sdk.configuration import Configuration
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.http.transport import BlockingTransport
 
@@ -32,22 +27,6 @@ class TransferPool(Protocol[T]):
 
     def close(self) -> None:
         """Close all connections of the pool."""
-
-
-def make_transfer_pools(
-    configuration: Configuration, parallel: int, transport: BlockingTransport
-) -> list[TransferPool[Any]]:
-    """Make a pool for each thread that is worth having, for `parallel` transfers together.
-
-    Without libcurl the pools send their requests through `transport`.
-    """
-    try:
-        from privateshare.sdk.http.curl_pool import CurlSettings, CurlTransferPool
-    except ModuleNotFoundError:
-        return [SingleTransferPool(transport) for _ in range(parallel)]
-    threads = min(cpu_count() or 1, parallel)
-    settings = CurlSettings.of_environment(configuration)
-    return [CurlTransferPool(settings, -(-parallel // threads)) for _ in range(threads)]
 
 
 class SingleTransferPool(Generic[T]):

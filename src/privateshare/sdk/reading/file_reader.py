@@ -22,7 +22,7 @@ from privateshare.sdk.files.file import File
 from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows.sessions import key_of, read_file
 from privateshare.sdk.http._sync.transport import HttpxTransport
-from privateshare.sdk.http.transfer_pool import make_transfer_pools
+from privateshare.sdk.http.pool_choice import make_transfer_pools
 from privateshare.sdk.reading.download_worker import start_download_worker
 from privateshare.sdk.reading.list_poller import ENDED_STATES, ListPoller
 from privateshare.sdk.reading.manifest import Manifest
@@ -228,10 +228,11 @@ class FileReader:
     # --- the run ---
 
     def _start(self, session: Session | str, parallel: int, timeout: float | None) -> None:
-        transport = HttpxTransport(self._core.configuration.timeout)
+        configuration = self._core.configuration
+        transport = HttpxTransport(configuration.timeout)
         self._driver = Driver(self._core, transport)
         self._poller = ListPoller(self._core, Driver(self._core, transport.twin()), self._holder, session)
-        pools = make_transfer_pools(self._core.configuration, parallel, transport)
+        pools = make_transfer_pools(configuration.api, configuration.timeout, parallel, transport)
         self._threads = len(pools) + 1
         self._timer = _timer(timeout, self._time_out)
         for pool in pools:

@@ -1,18 +1,21 @@
-"""Files as tables, one for each object type: for data frames. Needs `privateshare[data]` beyond plain records.
+"""Files as tables, one for each object type. Data frames and Parquet need `privateshare[data]`.
 
-Of any number of objects: one file at a time is unpacked, and what is kept of each object is where its newest form is.
+A table may have more objects than fit into memory: one file at a time is parsed, and a table remembers only in which
+file the newest version of each object is.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from privateshare.errors import ConfigurationError, printable
 from privateshare.protocol.catalogue import catalogue, object_type_of
 from privateshare.protocol.object_time import DIGIME, FHIR
 from privateshare.sdk.files.file import File
+from privateshare.sdk.lazy import LazyModule, load
 from privateshare.sdk.local_files.safe_files import replaced_file, safe_name
 from privateshare.sdk.reading.manifest import updated_dates
 from privateshare.sdk.tables.columns import Columns, Record
@@ -21,14 +24,19 @@ if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
+    from pyarrow import parquet
+else:  # Optional extras.
+    pandas, polars, pyarrow = LazyModule("pandas"), LazyModule("polars"), LazyModule("pyarrow")
+    parquet = LazyModule("pyarrow.parquet")
 
-BATCH = 20_000  # objects that become rows at a time
+BATCH_ROWS = 20_000
 
 
 class Tables(Mapping[str, "Table"]):
     """Tables by object type, such as `tables["playhistory"]`.
 
-    `left_out` says by the name of a file what in it is in no table, and why: pushed files, and what cannot be read.
+    `left_out` tells, by the name of a file, what of it is in no table and why. This concerns pushed files, and files or
+    entries that cannot be parsed.
     """
 
     def __init__(self, tables: Mapping[str, "Table"], left_out: Mapping[str, str] | None = None) -> None:
@@ -51,67 +59,90 @@ class Tables(Mapping[str, "Table"]):
         return f"<Tables {', '.join(parts)}>"
 
     def to_parquet(self, folder: str | Path) -> list[Path]:
-        """Write each table to a Parquet file in a folder, and return the files.
+        """Write each table to a Parquet file in a folder.
 
-        A file is named after its table, as far as every system can have a file of that name. Raises ConfigurationError
-        without the extra.
+        Args:
+            folder: The folder. It is made if it is missing.
+
+        Returns:
+            The files. Each has the name of its table, or a similar one that every system can have.
+
+        Raises:
+            ConfigurationError: The extra `privateshare[data]` is not installed.
+            OSError: A file cannot be written.
         """
         return [table.to_parquet(Path(folder) / safe_name(f"{name}.parquet")) for name, table in self.items()]
 
 
 class Table:
-    """The objects of one type, across files. `standard` is the schema they follow: `digime` or `fhir`."""
+    """The objects of one type, from several files. `standard` is their schema: `digime` or `fhir`."""
 
     def __init__(self, name: str, standard: str) -> None:
         self.name: str = name
         self.standard: str = standard
         self._columns = Columns(standard)
-        self._contents: dict[int, _Content] = {}  # files that hold some of it, by number, oldest first
-        self._newest: dict[int, int] = {}  # by an object's identity, the number of the newest file that holds it
-        self._namesakes: dict[int, int] = {}  # by identity, how many more objects of it that file holds
+        self._contents: dict[int, _Content] = {}  # Files with objects of this table, oldest first.
+        self._newest: dict[int, int] = {}  # The newest file of each object, by its identity.
+        self._more: dict[int, int] = {}  # How many more objects of one identity that file has.
 
     def __len__(self) -> int:
-        return len(self._newest) + sum(self._namesakes.values())
+        return len(self._newest) + sum(self._more.values())
 
     def __repr__(self) -> str:
         return f"<Table {printable(self.name)} of {len(self)} objects>"
 
     def to_records(self) -> list[Record]:
-        """The objects as dictionaries: dates as datetimes (UTC), and one more field, `time`: when each happened."""
+        """Return the objects as dictionaries, with dates as datetimes in UTC, and with `time`: when each happened."""
         return list(self.records())
 
     def records(self) -> Iterator[Record]:
-        """The same, one by one: for more than fit into memory."""
+        """Yield the objects one by one, for a table that does not fit into memory. See `to_records`."""
         return map(self._columns.record, self._objects())
 
     def to_arrow(self) -> "pyarrow.Table":
-        """The objects as an Arrow table; what is nested is a column of JSON text. Raises ConfigurationError.
+        """Return the objects as an Arrow table.
 
-        Whole numbers stay whole, unless others are among them; a column of mixed kinds is text.
+        Nested values are JSON text. A column of mixed kinds is text too, and one of whole and other numbers is float.
+
+        Raises:
+            ConfigurationError: The extra `privateshare[data]` is not installed.
         """
-        arrow = _needed("pyarrow")
-        return arrow.Table.from_batches(self._batches(), self._columns.schema())
+        _need(pyarrow)
+        return pyarrow.Table.from_batches(self._batches(), self._columns.schema())
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """The objects as a pandas data frame, as `to_arrow` lays them out. Raises ConfigurationError."""
-        library = _needed("pandas")
+        """Return the objects as a pandas data frame, with the columns of `to_arrow`.
+
+        Raises:
+            ConfigurationError: The extra `privateshare[data]` is not installed.
+        """
+        _need(pandas)
         arrow = self.to_arrow()
-        nullable = {"int64": library.Int64Dtype(), "bool": library.BooleanDtype()}
+        nullable = {"int64": pandas.Int64Dtype(), "bool": pandas.BooleanDtype()}
         frame: pandas.DataFrame = arrow.to_pandas(types_mapper=lambda kind: nullable.get(str(kind)))
         return frame
 
     def to_polars(self) -> "polars.DataFrame":
-        """The objects as a polars data frame, as `to_arrow` lays them out. Raises ConfigurationError."""
-        library = _needed("polars")
-        frame: polars.DataFrame = library.from_arrow(self.to_arrow())
+        """Return the objects as a polars data frame, with the columns of `to_arrow`.
+
+        Raises:
+            ConfigurationError: The extra `privateshare[data]` is not installed.
+        """
+        _need(polars)
+        frame = polars.from_arrow(self.to_arrow())
+        assert isinstance(frame, polars.DataFrame)
         return frame
 
     def to_parquet(self, path: str | Path) -> Path:
-        """Write the objects to a Parquet file, as `to_arrow` lays them out, and return its path.
+        """Write the objects to a Parquet file, with the columns of `to_arrow`, and return its path.
 
-        The file is whole, or not there. Raises ConfigurationError.
+        The file is complete or not there.
+
+        Raises:
+            ConfigurationError: The extra `privateshare[data]` is not installed.
+            OSError: The file cannot be written.
         """
-        parquet = _needed("pyarrow.parquet")
+        _need(parquet)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with replaced_file(Path(path)) as file, parquet.ParquetWriter(file, self._columns.schema()) as writer:
             for batch in self._batches():
@@ -123,11 +154,11 @@ class Table:
         for thing in things:
             identity = content.identity(thing)
             if self._newest.get(identity) == number:
-                self._namesakes[identity] = self._namesakes.get(identity, 0) + 1
+                self._more[identity] = self._more.get(identity, 0) + 1
             else:
                 self._newest[identity] = number
-                self._namesakes.pop(identity, None)
-            self._columns.note(thing)
+                self._more.pop(identity, None)
+            self._columns.add(thing)
 
     def _objects(self) -> Iterator[Record]:
         for number, content in self._contents.items():
@@ -140,7 +171,7 @@ class Table:
         waiting: list[Record] = []
         for thing in self._objects():
             waiting.append(thing)
-            if len(waiting) == BATCH:
+            if len(waiting) == BATCH_ROWS:
                 yield self._columns.batch(waiting)
                 waiting = []
         if waiting:
@@ -149,7 +180,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class _Objects:
-    """The objects of a file, and what of the file is none."""
+    """The objects of a file, and what of the file is not an object and why."""
 
     objects: list[Record]
     left_out: str = ""
@@ -157,7 +188,7 @@ class _Objects:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """A file. `kind` names the type of its objects, `account` is the account that they came from, if the name tells."""
+    """A file with objects. `kind` is the name of their type."""
 
     name: str
     kind: str
@@ -165,12 +196,12 @@ class _Content:
 
     @property
     def account(self) -> str:
-        """The part of the name that stands for the account: 18_group_service_account."""
+        """The part of the file's name that identifies the account, 18_group_service_account, or "" if it has none."""
         parts = self.name.split("_")
         return "_".join(parts[:4]) if len(parts) > 4 and parts[0] == "18" else ""
 
     def read(self) -> _Objects:
-        """Read the objects. What is none of them is told and does not take the others with it."""
+        """Parse the objects. What is not an object does not hide the others."""
         try:
             content = json.loads(self.file.read_bytes())
         except (ValueError, RecursionError):
@@ -182,28 +213,38 @@ class _Content:
         return _Objects(objects, f"{others} of {len(content)} entries are not objects" if others else "")
 
     def identity(self, thing: Record) -> int:
-        """Identify an object across files: by its id within the account that it came from, or else by all of it.
+        """Return the identity of an object: its id within the account that it came from, or else all of it.
 
-        Two accounts may have different objects of one id, such as two hospitals that count from 1. So may two patients
-        or two systems in one account.
+        Two accounts may have different objects with the same id, such as two hospitals that count from 1. So may two
+        patients or two systems in one account.
         """
         if "entityid" in thing:
             return hash((self.account, str(thing["entityid"])))
         if "resourceType" in thing and "id" in thing:
-            told = [("subject", "reference"), ("patient", "reference"), ("meta", "source")]
+            parts = [("subject", "reference"), ("patient", "reference"), ("meta", "source")]
             places = [
-                str(part[name]) for where, name in told if isinstance(part := thing.get(where), dict) and name in part
+                str(part[name]) for where, name in parts if isinstance(part := thing.get(where), dict) and name in part
             ]
             return hash((self.account, str(thing["resourceType"]), str(thing["id"]), *places))
         return hash(json.dumps(thing, sort_keys=True))
 
 
 def tables(files: Iterable[File] | str | Path) -> Tables:
-    """Make tables of files that were read, or of a folder that `read_all_files(into=…)` filled.
+    """Make tables of files that were read.
 
-    An object that is in several files of an account, as after an update, is there once: as the newest file has it.
-    What is in no table, such as a pushed file that is no list of objects, is in `left_out`. Files are read again when a
-    table is made use of. Raises FilesNotRead if `files` is a reading of which some files could not be read.
+    An object that is in several files of an account, as after an update, is in its table once, in its newest version.
+    Files are read again when a table is used.
+
+    Args:
+        files: The files, a reading, or a folder that `read_all_files(into=…)` has filled.
+
+    Returns:
+        The tables by object type. `left_out` tells what is in no table.
+
+    Raises:
+        FilesNotRead: `files` is a reading, and some of its files could not be read.
+        ConfigurationError: A symbolic link is in the place of the folder's manifest.
+        OSError: A file cannot be read.
     """
     found: dict[tuple[str, str], Table] = {}
     empty: set[str] = set()
@@ -235,19 +276,19 @@ def _contents(files: Iterable[File] | str | Path) -> Iterator[_Content]:
 
 
 def _type_of(reference: str | None, file_name: str) -> str:
-    """The name of a file's object type, `other` if it tells none."""
+    """Return the name of a file's object type, or `other` if it is unknown."""
     number = object_type_of(reference, file_name)
     return catalogue().object_types[number].reference if number is not None else reference or "other"
 
 
 def _table_of(name: str, thing: Record) -> tuple[str, str]:
-    """The name and the schema of the table that an object belongs to."""
+    """Return the name and the schema of the table that an object belongs to."""
     kind = thing.get("resourceType")
     return (kind.lower(), FHIR) if isinstance(kind, str) else (name, DIGIME)
 
 
 def _named(found: Mapping[tuple[str, str], "Table"]) -> dict[str, "Table"]:
-    """Name each table after its type; with its schema too if there are two of that name."""
+    """Return the tables by their types, and by their schemas too if two have the same name."""
     named = {name: table for (name, standard), table in found.items() if standard != FHIR}
     for (name, standard), table in found.items():
         if standard == FHIR:
@@ -257,15 +298,14 @@ def _named(found: Mapping[tuple[str, str], "Table"]) -> dict[str, "Table"]:
     return named
 
 
-def needs_data() -> None:
-    """Raises ConfigurationError without the extra, before work that would be for nothing."""
-    _needed("pyarrow.parquet")
+def check_parquet_available() -> None:
+    """Raise ConfigurationError if the extra `privateshare[data]` is not installed, before work is done in vain."""
+    _need(parquet)
 
 
-def _needed(module: str) -> Any:
-    from importlib import import_module
-
+def _need(module: ModuleType) -> None:
     try:
-        return import_module(module)
+        load(module)
     except ModuleNotFoundError as error:
-        raise ConfigurationError(f"this needs {module}: pip install 'privateshare[data]'") from error
+        hint = "Install it: pip install 'privateshare[data]'"
+        raise ConfigurationError(f"This needs the package {module.__name__}", hint=hint) from error

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from privateshare.sdk.clients._async.driven_client import AsyncDrivenClient
-from privateshare.sdk.lazy import LazyModule
+from privateshare.sdk.clients._async.lazy_modules import accounts, contracts, messages
 from privateshare.sdk.tokens import Holder
-
-if TYPE_CHECKING:
-    from privateshare.protocol import messages
-    from privateshare.sdk.flows import accounts, contracts
-else:
-    messages = LazyModule("privateshare.protocol.messages")
-    accounts = LazyModule("privateshare.sdk.flows.accounts")
-    contracts = LazyModule("privateshare.sdk.flows.contracts")
 
 
 class AsyncAccountCalls(AsyncDrivenClient):

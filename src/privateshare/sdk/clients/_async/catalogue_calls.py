@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from privateshare.sdk.clients._async.driven_client import AsyncDrivenClient
-from privateshare.sdk.lazy import LazyModule
-
-if TYPE_CHECKING:
-    from privateshare.protocol import discovery, messages
-    from privateshare.sdk.flows import catalogue_queries, contracts
-else:
-    discovery = LazyModule("privateshare.protocol.discovery")
-    messages = LazyModule("privateshare.protocol.messages")
-    catalogue_queries = LazyModule("privateshare.sdk.flows.catalogue_queries")
-    contracts = LazyModule("privateshare.sdk.flows.contracts")
+from privateshare.sdk.clients._async.lazy_modules import catalogue_queries, contracts, discovery, messages
 
 
 class AsyncCatalogueCalls(AsyncDrivenClient):

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from privateshare.sdk.clients._async.account_calls import AsyncAccountCalls
 from privateshare.sdk.clients._async.catalogue_calls import AsyncCatalogueCalls
 from privateshare.sdk.clients._async.consent_calls import AsyncConsentCalls
+from privateshare.sdk.clients._async.lazy_modules import core, driver, file_reader, token_stores, transport, users
 from privateshare.sdk.clients._async.session_calls import AsyncSessionCalls
 from privateshare.sdk.clients._async.storage_calls import AsyncStorageCalls
 from privateshare.sdk.defaults import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS
-from privateshare.sdk.lazy import LazyModule, load
+from privateshare.sdk.lazy import load
 from privateshare.sdk.tokens import UserAccessToken
-
-if TYPE_CHECKING:
-    from privateshare.sdk import core, token_stores
-    from privateshare.sdk.clients._async import users
-    from privateshare.sdk.drivers._async import driver
-    from privateshare.sdk.http._async import transport
-    from privateshare.sdk.reading import file_reader
-else:
-    core = LazyModule("privateshare.sdk.core")
-    token_stores = LazyModule("privateshare.sdk.token_stores")
-    users = LazyModule("privateshare.sdk.clients._async.users")
-    driver = LazyModule("privateshare.sdk.drivers._async.driver")
-    transport = LazyModule("privateshare.sdk.http._async.transport")
-    file_reader = LazyModule("privateshare.sdk.reading.file_reader")
 
 
 class AsyncPrivateShare(

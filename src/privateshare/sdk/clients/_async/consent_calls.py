@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from privateshare.sdk.clients._async.driven_client import AsyncDrivenClient
+from privateshare.sdk.clients._async.lazy_modules import messages, oauth, pages
 from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, Returned, read_return
-from privateshare.sdk.lazy import LazyModule
 from privateshare.sdk.tokens import Holder, UserAccessToken
-
-if TYPE_CHECKING:
-    from privateshare.protocol import messages
-    from privateshare.sdk.flows import oauth, pages
-else:
-    messages = LazyModule("privateshare.protocol.messages")
-    oauth = LazyModule("privateshare.sdk.flows.oauth")
-    pages = LazyModule("privateshare.sdk.flows.pages")
 
 
 class AsyncConsentCalls(AsyncDrivenClient):

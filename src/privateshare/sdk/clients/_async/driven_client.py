@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from privateshare.sdk.lazy import LazyModule
-
-if TYPE_CHECKING:
-    from privateshare.sdk import core, flow
-    from privateshare.sdk.drivers._async import driver
-else:
-    core = LazyModule("privateshare.sdk.core")
-    driver = LazyModule("privateshare.sdk.drivers._async.driver")
-    flow = LazyModule("privateshare.sdk.flow")
+from privateshare.sdk.clients._async.lazy_modules import core, driver, flow
 
 T = TypeVar("T")
 

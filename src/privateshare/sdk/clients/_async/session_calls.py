@@ -7,28 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from privateshare.sdk.clients._async.driven_client import AsyncDrivenClient
+from privateshare.sdk.clients._async.lazy_modules import (
+    file,
+    file_reader,
+    file_receiver,
+    messages,
+    on_asyncio,
+    reading_handle,
+    sessions,
+)
 from privateshare.sdk.defaults import PARALLEL_DOWNLOADS
-from privateshare.sdk.lazy import LazyModule
 from privateshare.sdk.tokens import Holder, UserAccessToken
-
-if TYPE_CHECKING:
-    from privateshare.protocol import messages
-    from privateshare.sdk.clients._async import reading_handle
-    from privateshare.sdk.concurrency import on_asyncio
-    from privateshare.sdk.files import file, file_receiver
-    from privateshare.sdk.flows import sessions
-    from privateshare.sdk.reading import file_reader
-else:
-    messages = LazyModule("privateshare.protocol.messages")
-    reading_handle = LazyModule("privateshare.sdk.clients._async.reading_handle")
-    on_asyncio = LazyModule("privateshare.sdk.concurrency.on_asyncio")
-    file = LazyModule("privateshare.sdk.files.file")
-    file_receiver = LazyModule("privateshare.sdk.files.file_receiver")
-    sessions = LazyModule("privateshare.sdk.flows.sessions")
-    file_reader = LazyModule("privateshare.sdk.reading.file_reader")
 
 
 class AsyncSessionCalls(AsyncDrivenClient):

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from privateshare.sdk.clients._async.driven_client import AsyncDrivenClient
-from privateshare.sdk.lazy import LazyModule
+from privateshare.sdk.clients._async.lazy_modules import file, file_receiver, messages, pages, push, storage
 from privateshare.sdk.tokens import Holder
 from privateshare.sdk.uploads import AsyncContent
-
-if TYPE_CHECKING:
-    from privateshare.protocol import messages
-    from privateshare.sdk.files import file, file_receiver
-    from privateshare.sdk.flows import pages, push, storage
-else:
-    messages = LazyModule("privateshare.protocol.messages")
-    file = LazyModule("privateshare.sdk.files.file")
-    file_receiver = LazyModule("privateshare.sdk.files.file_receiver")
-    pages = LazyModule("privateshare.sdk.flows.pages")
-    push = LazyModule("privateshare.sdk.flows.push")
-    storage = LazyModule("privateshare.sdk.flows.storage")
 
 
 class AsyncStorageCalls(AsyncDrivenClient):

@@ -1,2 +1,2 @@
-# Generated from `clients/_async/__init__.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/__init__.py` by `make sync-client`. Do not edit.
 """The parts of the blocking client that apps use."""

@@ -1,21 +1,13 @@
-# Generated from `clients/_async/account_calls.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/account_calls.py` by `make sync-client`. Do not edit.
 """Calls of the blocking client about a person's accounts and library."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from privateshare.sdk.clients._sync.driven_client import DrivenClient
-from privateshare.sdk.lazy import LazyModule
+from privateshare.sdk.clients._sync.lazy_modules import accounts, contracts, messages
 from privateshare.sdk.tokens import Holder
-
-if TYPE_CHECKING:
-    from privateshare.protocol import messages
-    from privateshare.sdk.flows import accounts, contracts
-else:
-    messages = LazyModule("privateshare.protocol.messages")
-    accounts = LazyModule("privateshare.sdk.flows.accounts")
-    contracts = LazyModule("privateshare.sdk.flows.contracts")
 
 
 class AccountCalls(DrivenClient):

@@ -1,21 +1,12 @@
-# Generated from `clients/_async/catalogue_calls.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/catalogue_calls.py` by `make sync-client`. Do not edit.
 """Calls of the blocking client about what can be connected, and about the contract."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from privateshare.sdk.clients._sync.driven_client import DrivenClient
-from privateshare.sdk.lazy import LazyModule
-
-if TYPE_CHECKING:
-    from privateshare.protocol import discovery, messages
-    from privateshare.sdk.flows import catalogue_queries, contracts
-else:
-    discovery = LazyModule("privateshare.protocol.discovery")
-    messages = LazyModule("privateshare.protocol.messages")
-    catalogue_queries = LazyModule("privateshare.sdk.flows.catalogue_queries")
-    contracts = LazyModule("privateshare.sdk.flows.contracts")
+from privateshare.sdk.clients._sync.lazy_modules import catalogue_queries, contracts, discovery, messages
 
 
 class CatalogueCalls(DrivenClient):

@@ -1,33 +1,20 @@
-# Generated from `clients/_async/client.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/client.py` by `make sync-client`. Do not edit.
 """The blocking client."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from privateshare.sdk.clients._sync.account_calls import AccountCalls
 from privateshare.sdk.clients._sync.catalogue_calls import CatalogueCalls
 from privateshare.sdk.clients._sync.consent_calls import ConsentCalls
+from privateshare.sdk.clients._sync.lazy_modules import core, driver, file_reader, token_stores, transport, users
 from privateshare.sdk.clients._sync.session_calls import SessionCalls
 from privateshare.sdk.clients._sync.storage_calls import StorageCalls
 from privateshare.sdk.defaults import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS
-from privateshare.sdk.lazy import LazyModule, load
+from privateshare.sdk.lazy import load
 from privateshare.sdk.tokens import UserAccessToken
-
-if TYPE_CHECKING:
-    from privateshare.sdk import core, token_stores
-    from privateshare.sdk.clients._sync import users
-    from privateshare.sdk.drivers._sync import driver
-    from privateshare.sdk.http._sync import transport
-    from privateshare.sdk.reading import file_reader
-else:
-    core = LazyModule("privateshare.sdk.core")
-    token_stores = LazyModule("privateshare.sdk.token_stores")
-    users = LazyModule("privateshare.sdk.clients._sync.users")
-    driver = LazyModule("privateshare.sdk.drivers._sync.driver")
-    transport = LazyModule("privateshare.sdk.http._sync.transport")
-    file_reader = LazyModule("privateshare.sdk.reading.file_reader")
 
 
 class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, StorageCalls):

@@ -1,22 +1,12 @@
-# Generated from `clients/_async/consent_calls.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/consent_calls.py` by `make sync-client`. Do not edit.
 """Calls of the blocking client about consent and tokens."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from privateshare.sdk.clients._sync.driven_client import DrivenClient
+from privateshare.sdk.clients._sync.lazy_modules import messages, oauth, pages
 from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, Returned, read_return
-from privateshare.sdk.lazy import LazyModule
 from privateshare.sdk.tokens import Holder, UserAccessToken
-
-if TYPE_CHECKING:
-    from privateshare.protocol import messages
-    from privateshare.sdk.flows import oauth, pages
-else:
-    messages = LazyModule("privateshare.protocol.messages")
-    oauth = LazyModule("privateshare.sdk.flows.oauth")
-    pages = LazyModule("privateshare.sdk.flows.pages")
 
 
 class ConsentCalls(DrivenClient):

@@ -1,19 +1,11 @@
-# Generated from `clients/_async/driven_client.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/driven_client.py` by `make sync-client`. Do not edit.
 """What all calls of the blocking client share: a core, and a driver that runs their flows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from privateshare.sdk.lazy import LazyModule
-
-if TYPE_CHECKING:
-    from privateshare.sdk import core, flow
-    from privateshare.sdk.drivers._sync import driver
-else:
-    core = LazyModule("privateshare.sdk.core")
-    driver = LazyModule("privateshare.sdk.drivers._sync.driver")
-    flow = LazyModule("privateshare.sdk.flow")
+from privateshare.sdk.clients._sync.lazy_modules import core, driver, flow
 
 T = TypeVar("T")
 

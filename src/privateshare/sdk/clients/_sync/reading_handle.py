@@ -1,4 +1,4 @@
-# Generated from `clients/_async/reading_handle.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/reading_handle.py` by `make sync-client`. Do not edit.
 """The handle of a reading. The reading itself runs on threads of its own, see `reading/file_reader.py`."""
 
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-# Generated from `clients/_async/session_calls.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/session_calls.py` by `make sync-client`. Do not edit.
 """Calls of the blocking client about sessions and files."""
 
 from __future__ import annotations
@@ -8,28 +8,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from privateshare.sdk.clients._sync.driven_client import DrivenClient
+from privateshare.sdk.clients._sync.lazy_modules import (
+    file,
+    file_reader,
+    file_receiver,
+    messages,
+    on_threads,
+    reading_handle,
+    sessions,
+)
 from privateshare.sdk.defaults import PARALLEL_DOWNLOADS
-from privateshare.sdk.lazy import LazyModule
 from privateshare.sdk.tokens import Holder, UserAccessToken
-
-if TYPE_CHECKING:
-    from privateshare.protocol import messages
-    from privateshare.sdk.clients._sync import reading_handle
-    from privateshare.sdk.concurrency import on_threads
-    from privateshare.sdk.files import file, file_receiver
-    from privateshare.sdk.flows import sessions
-    from privateshare.sdk.reading import file_reader
-else:
-    messages = LazyModule("privateshare.protocol.messages")
-    reading_handle = LazyModule("privateshare.sdk.clients._sync.reading_handle")
-    on_threads = LazyModule("privateshare.sdk.concurrency.on_threads")
-    file = LazyModule("privateshare.sdk.files.file")
-    file_receiver = LazyModule("privateshare.sdk.files.file_receiver")
-    sessions = LazyModule("privateshare.sdk.flows.sessions")
-    file_reader = LazyModule("privateshare.sdk.reading.file_reader")
 
 
 class SessionCalls(DrivenClient):

@@ -1,28 +1,16 @@
-# Generated from `clients/_async/storage_calls.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/storage_calls.py` by `make sync-client`. Do not edit.
 """Calls of the blocking client that send data: pushes, and the application's own storage."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from privateshare.sdk.clients._sync.driven_client import DrivenClient
-from privateshare.sdk.lazy import LazyModule
+from privateshare.sdk.clients._sync.lazy_modules import file, file_receiver, messages, pages, push, storage
 from privateshare.sdk.tokens import Holder
 from privateshare.sdk.uploads import Content
-
-if TYPE_CHECKING:
-    from privateshare.protocol import messages
-    from privateshare.sdk.files import file, file_receiver
-    from privateshare.sdk.flows import pages, push, storage
-else:
-    messages = LazyModule("privateshare.protocol.messages")
-    file = LazyModule("privateshare.sdk.files.file")
-    file_receiver = LazyModule("privateshare.sdk.files.file_receiver")
-    pages = LazyModule("privateshare.sdk.flows.pages")
-    push = LazyModule("privateshare.sdk.flows.push")
-    storage = LazyModule("privateshare.sdk.flows.storage")
 
 
 class StorageCalls(DrivenClient):

@@ -1,4 +1,4 @@
-# Generated from `clients/_async/users.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/clients/_async/users.py` by `make sync-client`. Do not edit.
 """Users of an app as handles of the blocking client. Their tokens are in the app's store."""
 
 from dataclasses import dataclass, field

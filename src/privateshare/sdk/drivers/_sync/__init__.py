@@ -1,2 +1,2 @@
-# Generated from `drivers/_async/__init__.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/drivers/_async/__init__.py` by `make sync-client`. Do not edit.
 """The driver of the blocking client."""

@@ -1,4 +1,4 @@
-# Generated from `drivers/_async/driver.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/drivers/_async/driver.py` by `make sync-client`. Do not edit.
 """The driver of the blocking client."""
 
 import threading

@@ -1,4 +1,4 @@
-# Generated from `drivers/_async/token_renewal.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/drivers/_async/token_renewal.py` by `make sync-client`. Do not edit.
 """The newest token of each user, and how the blocking client refreshes it."""
 
 import warnings

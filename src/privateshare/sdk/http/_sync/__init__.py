@@ -1,2 +1,2 @@
-# Generated from `http/_async/__init__.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/http/_async/__init__.py` by `make sync-client`. Do not edit.
 """The transport of the blocking client."""

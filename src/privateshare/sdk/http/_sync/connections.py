@@ -1,4 +1,4 @@
-# Generated from `http/_async/connections.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/http/_async/connections.py` by `make sync-client`. Do not edit.
 """Connections of the blocking client: all reads and writes of an exchange share one deadline."""
 
 import ssl

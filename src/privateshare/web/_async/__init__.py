@@ -1,0 +1,1 @@
+"""The consent routes of web apps on asyncio."""

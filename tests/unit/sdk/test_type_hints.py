@@ -1,0 +1,74 @@
+"""The annotations of the public API can be resolved at run time, as tools that read them do."""
+
+import inspect
+import subprocess
+import sys
+import typing
+
+import pytest
+
+import privateshare
+from privateshare import AsyncPrivateShare, File, PrivateShare, Session, User
+from privateshare.sdk.concurrency import on_asyncio, on_threads
+
+CLASSES = [name for name in privateshare.__all__ if inspect.isclass(getattr(privateshare, name))]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_the_type_hints_of_every_public_method_are_resolved(name: str):
+    """No name is there for type checkers only."""
+    kind = getattr(privateshare, name)
+    typing.get_type_hints(kind)
+    for member in dir(kind):
+        value = inspect.getattr_static(kind, member)
+        function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+        if inspect.isfunction(function) and function.__module__.startswith("privateshare."):
+            hints = typing.get_type_hints(function)
+            assert member.startswith("_") or "return" in hints, f"{name}.{member}"
+
+
+def test_type_hints_are_the_types_themselves():
+    """Of both clients, and of what is imported lazily."""
+    assert typing.get_type_hints(PrivateShare.read_session)["return"] is Session
+    assert typing.get_type_hints(AsyncPrivateShare.read_file)["return"] is File
+    assert typing.get_type_hints(PrivateShare.user)["return"] is User
+    assert typing.get_type_hints(PrivateShare.read_all_files)["return"] is privateshare.Reading
+
+
+def test_type_hints_are_resolved_before_a_client_is_made():
+    """In a fresh process."""
+    script = "import typing; from privateshare import PrivateShare as P; print(typing.get_type_hints(P.read_file))"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert "files.file.File" in done.stdout
+
+
+def signatures(kind: type) -> dict[str, list[tuple[str, object]]]:
+    """Return the parameters and defaults of each public method."""
+    members = {name: value for name, value in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
+    return {
+        name: [(parameter.name, parameter.default) for parameter in inspect.signature(value).parameters.values()]
+        for name, value in members.items()
+    }
+
+
+def test_both_clients_have_the_same_calls_and_documentation():
+    """They are made from one source."""
+    assert signatures(PrivateShare) == signatures(AsyncPrivateShare)
+    for name in signatures(PrivateShare):
+        document = getattr(PrivateShare, name).__doc__
+        assert document
+        assert name in ("close", "read_return") or "Protocol " in document or name == "user", name
+        assert "Async" not in document
+        assert ("Args:" in document) == ("Args:" in getattr(AsyncPrivateShare, name).__doc__)
+        assert ("Raises:" in document) == ("Raises:" in getattr(AsyncPrivateShare, name).__doc__)
+
+
+def test_what_differs_between_asyncio_and_threads_has_the_same_names():
+    """The generator replaces one module by the other."""
+
+    def offered(module: object) -> set[str]:
+        return {name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__}  # type: ignore[attr-defined]
+
+    assert {name for name in offered(on_threads) if not name.startswith("_")} == {
+        name for name in offered(on_asyncio) if not name.startswith("_") and name != "finished"
+    }
