@@ -15,7 +15,7 @@ from privateshare.platform.grants import consents, tokens
 from privateshare.platform.grants.contracts import ContractKind, ContractTerms, create_application, create_contract
 from privateshare.platform.grants.journeys import ReturnTarget, find_journey, return_target
 from privateshare.platform.keys.secrets import digest
-from privateshare.platform.library.accounts import Connected, connect_account
+from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import start_session
@@ -75,7 +75,7 @@ class People:
             accounts = []
             for source in (self.platform.sources.connectable[number] for number in sources):
                 identity = source.identify(Connection(sample=sample))
-                connected = Connected(source.info, identity, sample=sample)
+                connected = ConnectedSource(source.info, identity, sample=sample)
                 accounts.append(await connect_account(db, self.platform, library, connected))
             contract = await db.get_one(ContractRow, journey.contract_id)
             consent = await consents.give_consent(db, contract, library.id, [a.id for a in accounts], now)

@@ -11,7 +11,7 @@ from privateshare.platform.db.tables import (
     SessionRow,
 )
 from privateshare.platform.grants.consents import give_consent
-from privateshare.platform.library.accounts import Connected, connect_account
+from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import create_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import new_session, start_session
@@ -29,7 +29,7 @@ async def begun(platform: Platform) -> SessionRow:
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         identity = source.identify(Connection(sample="default"))
-        account = await connect_account(db, platform, library, Connected(source.info, identity, sample="default"))
+        account = await connect_account(db, platform, library, ConnectedSource(source.info, identity, sample="default"))
         contract = await db.get_one(ContractRow, wire.contract_id)
         consent = await give_consent(db, contract, library.id, [account.id], now)
         session = (await new_session(db, platform, contract, SessionOptions(), now)).row

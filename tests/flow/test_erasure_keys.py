@@ -22,9 +22,9 @@ from privateshare.errors import ConfigurationError
 from privateshare.platform.db.tables import AccountRow, FileRow, KeyToDestroyRow, LibraryRow
 from privateshare.platform.keystore.store import KeyMissing, KeyStoreUnavailable
 from privateshare.platform.library.accounts import (
-    Connected,
+    ConnectedSource,
+    account_display_name,
     connect_account,
-    display_name,
     library_accounts,
 )
 from privateshare.platform.library.erasure import erase_account, erase_library
@@ -228,7 +228,7 @@ async def test_a_lost_key_of_an_account_hides_no_other(people: People, platform:
     key_file(platform, lost.id).unlink()
     async with platform.database.transaction() as db:
         opened = await open_library(db, platform, library)
-        names = [display_name(account, opened) for account in (lost, kept)]
+        names = [account_display_name(account, opened) for account in (lost, kept)]
         assert [name is None for name in names] == [True, False]
         files = {file.name: file for file in await db.scalars(select(FileRow).where(FileRow.library_id == library))}
         shelf = MappedFiles(platform.blobs, opened)
@@ -306,7 +306,7 @@ async def test_the_keys_of_what_is_being_created_are_not_swept(platform: Platfor
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         identity = Sources().connectable[SPOTIFY].identify(Connection(sample="default"))
-        connected = Connected(Sources().connectable[SPOTIFY].info, identity, sample="default")
+        connected = ConnectedSource(Sources().connectable[SPOTIFY].info, identity, sample="default")
         account = await connect_account(db, platform, library, connected)
         sweeping = asyncio.create_task(sweep_orphan_keys(platform, timedelta(days=-400)))
         await waiting_for_a_table(platform)
@@ -314,7 +314,7 @@ async def test_the_keys_of_what_is_being_created_are_not_swept(platform: Platfor
     async with platform.database.transaction() as db:
         opened = await open_library(db, platform, library.id)
         assert (opened, opened.account_keys) == (library, library.account_keys)
-        assert display_name(account, opened) == identity.display_name
+        assert account_display_name(account, opened) == identity.display_name
 
 
 async def waiting_for_a_table(platform: Platform) -> None:

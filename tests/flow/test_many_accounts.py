@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionSyncRow, SyncRow
 from privateshare.platform.grants.consents import set_consent_accounts
-from privateshare.platform.library.accounts import Connected, connect_account
+from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import new_session
@@ -32,7 +32,7 @@ async def test_a_person_with_very_many_accounts_is_answered_soon(people: People,
     async with platform.database.transaction() as db:
         library = await open_library(db, platform, await people.library_of(tokens))
         for number in range(300):
-            sample = Connected(source, Identity(f"account-{number}", "x"), sample="default")
+            sample = ConnectedSource(source, Identity(f"account-{number}", "x"), sample="default")
             accounts.append((await connect_account(db, platform, library, sample)).id)
         consent = await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))
         await set_consent_accounts(db, consent, accounts)

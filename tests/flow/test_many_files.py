@@ -70,11 +70,11 @@ async def add_files(people: People, token: UserAccessToken) -> None:
     library_id = await people.library_of(Tokens("", "", {"consentid": token.consent_id}))
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id))).one()
-        shelf = MappedFiles(platform.blobs, await open_library(db, platform, library_id))
+        mapped_files = MappedFiles(platform.blobs, await open_library(db, platform, library_id))
 
     def write(number: int) -> list[WrittenFile]:
         things = ({"entityid": f"19_{number}_{n}", "createddate": 0, "text": "x" * 100} for n in range(20))
-        return shelf.write_slot(account.id, schema, [], [entry_of(schema, thing) for thing in things])
+        return mapped_files.write_slot(account.id, schema, [], [entry_of(schema, thing) for thing in things])
 
     for start in range(0, FILES, BATCH):
         numbers = range(start, start + BATCH)

@@ -281,7 +281,7 @@ async def test_two_files_at_once_for_one_path(people: People, platform: Platform
     await later
     async with platform.database.session() as db:
         assert await db.get(BlobToDeleteRow, first) is not None
-        file = await storages.find_file(db, storage, storage_path("A.txt"))
+        file = await storages.find_stored_file(db, storage, storage_path("A.txt"))
         assert file is not None
         assert file.blob == second
 

@@ -19,7 +19,7 @@ from privateshare.platform.library.erasure import erase_account, erase_library
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.mapped_files import MappedFiles, record_files
 from privateshare.platform.library.object_buffer import Slot
-from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.library.storages import assign_storage
 from privateshare.platform.runtime import Platform
 from privateshare.sources.entries import entry_of
 from privateshare.sources.registry import Sources
@@ -127,7 +127,7 @@ async def a_storage(people: People) -> Reader:
     library = await people.library_of(tokens)
     storage = str(wire.post("storage").json()["id"])
     async with people.platform.database.transaction() as db:
-        assert await tie_storage(db, await db.get_one(ContractRow, wire.contract_id), storage, library)
+        assert await assign_storage(db, await db.get_one(ContractRow, wire.contract_id), storage, library)
     url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/"
     return Reader(people.platform, wire, tokens, library, url, bearer(wire))
 
@@ -149,10 +149,10 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
     schema, slot = Sources().connectable[SPOTIFY].info.schema, Slot(PLAYS, 199901)
     async with people.platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library))).one()
-        shelf = MappedFiles(people.platform.blobs, await open_library(db, people.platform, library))
+        mapped_files = MappedFiles(people.platform.blobs, await open_library(db, people.platform, library))
         things = [{"entityid": f"19_{n:06}", "createddate": 916_000_000_000, "text": "x" * 4096} for n in range(13_000)]
         entries = [entry_of(schema, thing) for thing in things]
-        await record_files(db, account, slot, schema, shelf.write_slot(account.id, schema, [], entries))
+        await record_files(db, account, slot, schema, mapped_files.write_slot(account.id, schema, [], entries))
     return wire, tokens, library
 
 

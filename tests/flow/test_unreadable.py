@@ -166,10 +166,12 @@ async def large(watched: Watched, lent: Lent) -> Lent:
     library_id = await watched.people.library_of(lent.tokens)
     async with platform.database.transaction() as db:
         account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id))).one()
-        shelf = MappedFiles(platform.blobs, await open_library(db, platform, library_id))
+        mapped_files = MappedFiles(platform.blobs, await open_library(db, platform, library_id))
         things = [{"entityid": f"19_{n}", "createddate": 0, "text": os.urandom(50_000).hex()} for n in range(60)]
         entries = [entry_of(schema, thing) for thing in things]
-        await record_files(db, account, Slot(PLAYS, 197001), schema, shelf.write_slot(account.id, schema, [], entries))
+        await record_files(
+            db, account, Slot(PLAYS, 197001), schema, mapped_files.write_slot(account.id, schema, [], entries)
+        )
     found = await files_of(watched, lent.wire, lent.tokens, lent.session)
     return replace(found, files={name: file for name, file in found.files.items() if file.size > 5_000_000})
 

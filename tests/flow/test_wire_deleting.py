@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from privateshare.platform.db.tables import ConsentRow, ContractRow, LibraryRow, PushedFileRow
-from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.library.storages import assign_storage
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.pushing import IMPORT, descriptor
@@ -149,7 +149,7 @@ async def test_deleting_a_user_takes_what_the_partner_brought(people: People, pl
         storages[writer.contract_id] = str(writer.post("storage").json()["id"])
         async with platform.database.transaction() as db:
             contract = await db.get_one(ContractRow, writer.contract_id)
-            assert await tie_storage(db, contract, storages[writer.contract_id], library)
+            assert await assign_storage(db, contract, storages[writer.contract_id], library)
         assert cloud(writer, "POST", storages[writer.contract_id], "/x", content=b"x").status_code == 201
     assert reader.call("DELETE", "user", access_token=tokens.access).status_code == 200
     async with platform.database.transaction() as db:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from privateshare.platform.db.tables import ContractRow
-from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.library.storages import assign_storage
 from privateshare.platform.runtime import Platform
 from tests.flow.files import files_below
 from tests.flow.people import People
@@ -427,7 +427,7 @@ async def test_a_storage_is_tied_to_the_person_who_consents(people: People, plat
     storage = wire.post("storage").json()
     async with platform.database.transaction() as db:
         contract = await db.get_one(ContractRow, wire.contract_id)
-        assert await tie_storage(db, contract, storage["id"], await people.library_of(tokens))
+        assert await assign_storage(db, contract, storage["id"], await people.library_of(tokens))
     assert wire.get("storage", access_token=tokens.access).json() == storage
 
 
@@ -440,7 +440,7 @@ async def test_a_storage_is_found_by_its_own_application_only(people: People, pl
     others, _ = await people.user(sibling, library_id=library)
     storage = wire.post("storage").json()["id"]
     async with platform.database.transaction() as db:
-        assert await tie_storage(db, await db.get_one(ContractRow, wire.contract_id), storage, library)
+        assert await assign_storage(db, await db.get_one(ContractRow, wire.contract_id), storage, library)
     check_error(sibling.get("storage", access_token=others.access), 404, "NotFound")
 
 
@@ -452,7 +452,7 @@ async def test_an_upload_into_a_storage_that_is_erased_meanwhile(people: People,
     storage = wire.post("storage").json()["id"]
     async with platform.database.transaction() as db:
         contract = await db.get_one(ContractRow, wire.contract_id)
-        assert await tie_storage(db, contract, storage, await people.library_of(tokens))
+        assert await assign_storage(db, contract, storage, await people.library_of(tokens))
     eraser = Wire(wire.origin, wire.application_id, wire.contract_id, wire.key)
 
     def content() -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.certificates import expiration, load_authority
 from privateshare.platform.library.accounts import consented_accounts
-from privateshare.platform.library.delivery import ReadPermission, readable, readable_files
+from privateshare.platform.library.delivery import ReadPermission, read_permission, readable_files
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.operating.admission import current_request
@@ -130,7 +130,7 @@ async def portability_report(
         if caller.contract.once:
             await use_consent(db, caller.contract, caller.consent, caller.now)
         session = SessionRow(options={}, created_at=caller.now)  # a reading without a scope of its own
-        may = readable(caller.contract, caller.consent, session)
+        may = read_permission(caller.contract, caller.consent, session)
         asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
         if service.id == ServiceType.MEDMIJ and format == "xml":
             return await _medmij_report(caller, may, asked)

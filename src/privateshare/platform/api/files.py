@@ -19,7 +19,7 @@ from privateshare.platform.http.requests import platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
-from privateshare.platform.library.unreadable import refusal_of
+from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request, place_given_up
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sessions import find_session, session_criteria, session_status, session_version
@@ -138,7 +138,7 @@ async def _file_answer(request: Request, delivery: Delivery, user: UserCall) -> 
     try:
         content = await asyncio.to_thread(b"".join, chunks)
     except UnreadableBlob as error:
-        raise await refusal_of(user.platform, error) from error
+        raise await unreadable_error(user.platform, error) from error
     return Response(content, headers=headers, media_type=OCTETS)
 
 

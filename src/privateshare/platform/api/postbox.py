@@ -25,8 +25,8 @@ from privateshare.platform.grants.postboxes import postbox_key
 from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.http.multipart import file_in_form, multipart_boundary
 from privateshare.platform.http.requests import body_stream, platform_of
-from privateshare.platform.library.libraries import hold_library, open_library
-from privateshare.platform.library.pushed_files import Arrival, read_descriptor
+from privateshare.platform.library.libraries import lock_library, open_library
+from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.platform.sync.sessions import new_session
 from privateshare.protocol.messages import Session, SessionOptions
@@ -89,14 +89,14 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
             return Response(orjson.dumps(pending.to_wire()), media_type="application/json")
         library = await open_library(db, platform, postbox.library_id)
         sealing = _sealing(caller, postbox_key(postbox, library))
-        arrival = Arrival(library, read_descriptor({"metadata": _metadata(caller, sealing)}))
+        arrival = IncomingFile(library, read_descriptor({"metadata": _metadata(caller, sealing)}))
     boundary, max_bytes = multipart_boundary(request.headers.get("content-type", "")), platform.settings.max_push_bytes
     if boundary is None:
         raise InvalidRequest("The file must come in a multipart form")
     file = file_in_form(body_stream(request), boundary, max_bytes, FILE_FIELD)
     received = await receive(platform.blobs, arrival.blob, _opened(file, sealing), max_bytes, arrival.sealer())
     async with kept_if_recorded(platform, arrival.blob), platform.database.transaction() as db:
-        await hold_library(db, library.id)
+        await lock_library(db, library.id)
         caller = later(caller, db)
         postbox = await _find_postbox(caller, postbox_id)  # consent may have been withdrawn while the file came
         if not await _may_push(caller, postbox):

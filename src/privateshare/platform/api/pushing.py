@@ -11,8 +11,8 @@ from privateshare.platform.api.callers import UserCall, authenticate, later, req
 from privateshare.platform.api.once import begin_once
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.http.requests import body_stream, platform_of
-from privateshare.platform.library.libraries import hold_library, open_library
-from privateshare.platform.library.pushed_files import Arrival, read_descriptor
+from privateshare.platform.library.libraries import lock_library, open_library
+from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol import jwt
 from privateshare.protocol.wire import Wire
@@ -44,14 +44,14 @@ async def push_to_library(
         user = writer(await require_user(await authenticate(request, db)))
         library = await open_library(db, platform, user.consent.library_id)
     key = jwt.load_public_key(user.contract.public_key)
-    arrival = Arrival(library, read_descriptor(jwt.verify(file_descriptor, key)))
+    arrival = IncomingFile(library, read_descriptor(jwt.verify(file_descriptor, key)))
     max_bytes, sealer = platform.settings.max_push_bytes, arrival.sealer()
     try:
         received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
     async with kept_if_recorded(platform, arrival.blob), platform.database.transaction() as db:
-        await hold_library(db, library.id)
+        await lock_library(db, library.id)
         user = await require_user(later(user, db))  # consent may have been withdrawn while the file came
         once = await begin_once(request, user, received.sha256)
         db.add(arrival.to_row(user.contract, received, user.now))

@@ -28,7 +28,7 @@ from privateshare.platform.http.multipart import file_in_form, multipart_boundar
 from privateshare.platform.http.requests import arrived_at, body_stream, platform_of
 from privateshare.platform.http.streaming import Allowed, StorageIsOpen, stream_answer
 from privateshare.platform.library import storages
-from privateshare.platform.library.unreadable import refusal_of
+from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol import jwt
@@ -73,14 +73,14 @@ class StorageAnswer(Wire):
 @router.post("/storage", status_code=200, response_model=StorageAnswer)
 async def create_storage(caller: ContractCaller, once: Once) -> Response:
     """A storage that is tied to no person yet. Protocol 11.1."""
-    storage = await storages.create_storage(caller.db, caller.contract)
+    storage = await storages.add_storage(caller.db, caller.contract)
     return await once.answer(_view(storage, caller.contract).to_wire())
 
 
 @router.get("/storage")
 async def user_storage(caller: UserCaller) -> StorageAnswer:
     """The storage that this application has for the person. Protocol 11.1."""
-    storage = await storages.user_storage(caller.db, caller.contract, caller.consent.library_id)
+    storage = await storages.find_user_storage(caller.db, caller.contract, caller.consent.library_id)
     if storage is None:
         raise NotFound("This person has no storage with this application")
     return _view(storage, caller.contract)
@@ -125,7 +125,7 @@ async def read(
         contract, storage, at = await _authorized(request, db, storage_id, application_id, path)
         folder = FolderList(platform, storage, contract.id, at, recursive) if at.is_folder else None
         page = await folder.first_page(db) if folder is not None else ()
-        file = await storages.find_file(db, storage.id, at) if folder is None else None
+        file = await storages.find_stored_file(db, storage.id, at) if folder is None else None
     if folder is not None:
         return await folder.answer(page)
     if file is None:
@@ -145,7 +145,7 @@ async def _file_answer(platform: Platform, file: StoredFileRow, byte_range: str 
     try:
         pieces = await asyncio.to_thread(_pieces, platform.blobs, file, start, length)
     except UnreadableBlob as error:
-        raise await refusal_of(platform, error) from error
+        raise await unreadable_error(platform, error) from error
     return await stream_answer(platform, allowed, pieces, status, headers=headers, media_type=OCTETS)
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from privateshare.errors import NotFound
 from privateshare.platform.db.tables import StorageRow
 from privateshare.platform.http.streaming import StorageIsOpen
-from privateshare.platform.library.storages import LIST_PAGE, ListedFile, list_page
+from privateshare.platform.library.storages import FILES_PER_PAGE, ListedFile, list_page
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.storage_paths import StoragePath
@@ -56,7 +56,7 @@ class FolderList:
 
     async def answer(self, first: Sequence[ListedFile]) -> Response:
         """The list, after its first page: whole if that is all, else as a stream. No transaction may be open."""
-        if len(first) == LIST_PAGE:
+        if len(first) == FILES_PER_PAGE:
             await current_request().stream()
             return StreamingResponse(self._pieces(first), media_type=JSON)
         return Response(b"".join([piece async for piece in self._pieces(first)]), media_type=JSON)
@@ -68,7 +68,7 @@ class FolderList:
             told = orjson.dumps([self._told(file) for file in page])
             yield (b"," if total else b"") + told[1:-1]
             total += len(page)
-            page = await self._next_page(page[-1].key) if len(page) == LIST_PAGE else ()
+            page = await self._next_page(page[-1].key) if len(page) == FILES_PER_PAGE else ()
         yield b'],"total":%d}' % total
 
     async def _next_page(self, after: str) -> Sequence[ListedFile]:

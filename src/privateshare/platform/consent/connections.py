@@ -16,15 +16,15 @@ from privateshare.platform.consent.visit import Visit, extend
 from privateshare.platform.db.tables import AccountRow, ArchiveRow
 from privateshare.platform.keys.wrapping import DataKey, new_data_key
 from privateshare.platform.library.accounts import (
-    Connected,
+    ConnectedSource,
     adopt_accounts,
     connect_account,
+    could_belong_to,
     is_proof_of_person,
     is_same,
-    may_be_of,
 )
-from privateshare.platform.library.archives import KeptArchive, add_archive
-from privateshare.platform.library.credentials import for_source
+from privateshare.platform.library.archives import StoredArchive, add_archive
+from privateshare.platform.library.credentials import without_refresh_token
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.runtime import Platform
 from privateshare.sources.contract import Connection, Identity, JsonObject, Source
@@ -47,7 +47,7 @@ async def identify_sample(source: Source, sample: str) -> Identity:
 
 async def connect_sample(visit: Visit, source: Source, identity: Identity, sample: str) -> AccountRow:
     """The account of a sample data set, in the person's library."""
-    return await _connect(visit, Connected(source.info, identity, sample=sample))
+    return await _connect(visit, ConnectedSource(source.info, identity, sample=sample))
 
 
 async def check_archive(platform: Platform, source: Source, archive: SealedTemporary) -> CheckedArchive:
@@ -62,12 +62,12 @@ async def check_archive(platform: Platform, source: Source, archive: SealedTempo
 
 async def identify_signed_in(source: Source, token: JsonObject) -> Identity:
     """Whose account the person signed in to. Raises TryLater, NeedsLogin or Broken."""
-    return await asyncio.to_thread(source.identify, Connection(token=for_source(token)))
+    return await asyncio.to_thread(source.identify, Connection(token=without_refresh_token(token)))
 
 
 async def connect_signed_in(visit: Visit, source: Source, identity: Identity, token: JsonObject) -> AccountRow:
     """The account that the person signed in to, in their library."""
-    return await _connect(visit, Connected(source.info, identity, token=token))
+    return await _connect(visit, ConnectedSource(source.info, identity, token=token))
 
 
 async def is_expected(visit: Visit, identity: Identity, *, signed_in: bool = False) -> bool:
@@ -82,7 +82,7 @@ async def is_expected(visit: Visit, identity: Identity, *, signed_in: bool = Fal
     library = await journey_library(visit)
     if account.unproven_on is not None:
         return signed_in and account.signed_in and is_same(account, library, identity)
-    return visit.proven and may_be_of(account, library, identity)
+    return visit.proven and could_belong_to(account, library, identity)
 
 
 async def prove_by_sign_in(visit: Visit, source: Source, identity: Identity) -> None:
@@ -95,16 +95,16 @@ async def prove_by_sign_in(visit: Visit, source: Source, identity: Identity) -> 
         await adopt_accounts(visit.db, library, visit.journey.id)
 
 
-async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> KeptArchive:
+async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> StoredArchive:
     """Keep an archive, sealed with a key of its own, until the person agrees and it is imported."""
     blob, key = library.blob(uuid4()), new_data_key()
     content = await asyncio.to_thread(_keep, platform, key, blob, library.blob_context(blob), archive)
-    return KeptArchive(blob, key, content)
+    return StoredArchive(blob, key, content)
 
 
-async def connect_archive(visit: Visit, source: Source, checked: CheckedArchive, kept: KeptArchive) -> Upload:
+async def connect_archive(visit: Visit, source: Source, checked: CheckedArchive, kept: StoredArchive) -> Upload:
     """The account of an archive that was kept, in the person's library, and the archive."""
-    account = await _connect(visit, Connected(source.info, checked.identity))
+    account = await _connect(visit, ConnectedSource(source.info, checked.identity))
     library = await journey_library(visit)
     archive = await add_archive(visit.db, library, account, kept, checked.left_out, visit.journey)
     return Upload(account, archive)
@@ -123,7 +123,7 @@ def _pieces(archive: SealedTemporary, see: Callable[[bytes], None]) -> Iterator[
         yield piece
 
 
-async def _connect(visit: Visit, connected: Connected) -> AccountRow:
+async def _connect(visit: Visit, connected: ConnectedSource) -> AccountRow:
     library = await journey_library(visit)
     unproven_on = None if visit.proven else visit.journey.id
     account = await connect_account(

@@ -22,8 +22,8 @@ from privateshare.platform.keys.wrapping import open_value, seal_value
 from privateshare.platform.library.archives import agree_to_archives
 from privateshare.platform.library.credentials import open_token, revoke_token
 from privateshare.platform.library.erasure import undo_journey, withdraw_access
-from privateshare.platform.library.libraries import OpenLibrary, create_library, hold_library, open_library
-from privateshare.platform.library.storages import tie_storage
+from privateshare.platform.library.libraries import OpenLibrary, create_library, lock_library, open_library
+from privateshare.platform.library.storages import assign_storage
 from privateshare.platform.person.browsers import add_browser
 from privateshare.platform.sync.sessions import end_session, start_session
 
@@ -36,7 +36,7 @@ async def journey_library(visit: Visit) -> OpenLibrary:
     It is kept from being erased until the transaction ends.
     """
     if visit.journey.library_id is not None:
-        await hold_library(visit.db, visit.journey.library_id)
+        await lock_library(visit.db, visit.journey.library_id)
         return await open_library(visit.db, visit.platform, visit.journey.library_id)
     library = await create_library(visit.db, visit.platform)
     visit.journey.library_id, visit.journey.provisional = library.id, True
@@ -84,7 +84,7 @@ async def _tie_storage(visit: Visit, library_id: UUID) -> None:
         return
     storage_id = await take_reference(visit.db, visit.contract.id, "cloudId", handle, visit.now)
     if storage_id is not None:
-        await tie_storage(visit.db, visit.contract, storage_id, library_id)
+        await assign_storage(visit.db, visit.contract, storage_id, library_id)
 
 
 async def add_account(visit: Visit, account: AccountRow | None) -> str:

@@ -10,7 +10,7 @@ from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.grants.consents import accounts_shared_before
-from privateshare.platform.library.accounts import display_name, library_accounts
+from privateshare.platform.library.accounts import account_display_name, library_accounts
 from privateshare.platform.library.archives import archives_of_journey, left_out_of
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 
@@ -96,7 +96,7 @@ def owner_of(visit: Visit, account: AccountRow, library: OpenLibrary) -> str:
             sample.id: sample.name for sample in visit.platform.sources.connectable[account.source_id].info.samples
         }
         return visit.words.say(samples.get(account.sample, account.sample))
-    return display_name(account, library) or ""
+    return account_display_name(account, library) or ""
 
 
 async def _ticked(visit: Visit) -> set[UUID]:

@@ -20,7 +20,7 @@ from privateshare.platform.consent.visit import (
     require_kind,
 )
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow
-from privateshare.platform.library.archives import discard_archive, holds_nothing, left_out_of
+from privateshare.platform.library.archives import discard_archive, is_account_empty, left_out_of
 from privateshare.platform.library.erasure import erase_account
 
 router = APIRouter(route_class=PageRoute)
@@ -85,6 +85,6 @@ async def _is_of_no_use(visit: Visit, account: AccountRow) -> bool:
     connected = account.sample or account.sealed_credentials
     return (
         not connected
-        and await holds_nothing(visit.db, account.library_id, account.id)
+        and await is_account_empty(visit.db, account.library_id, account.id)
         and not await visit.db.scalar(shared)
     )

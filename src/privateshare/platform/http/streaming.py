@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from privateshare.errors import InvalidToken
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, StorageRow
-from privateshare.platform.library.unreadable import refusal_of
+from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
 
@@ -52,7 +52,7 @@ async def _readable(platform: Platform, pieces: AsyncIterator[bytes]) -> AsyncIt
             yield piece
     except UnreadableBlob as error:
         platform.unreadable.remember(error.blob)
-        raise await refusal_of(platform, error) from error
+        raise await unreadable_error(platform, error) from error
 
 
 async def _while_allowed(

@@ -1,4 +1,4 @@
-"""The sources that a person connected. Protocol 7.1."""
+"""The accounts of a library: the sources that a person connected. Protocol 7.1."""
 
 import hmac
 from collections.abc import Sequence
@@ -21,12 +21,19 @@ from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.contract import Identity, JsonObject, SourceInfo
 from privateshare.sources.registry import Sources
 
-DETAILS = "account details"
+DETAILS = "account details"  # The purpose under which an account's identity is encrypted.
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
-    """What a person connected: whose it is, and the sample or the sign-in that it comes from, if it is no archive."""
+class ConnectedSource:
+    """A source that a person connected, and the identity it reported.
+
+    Attributes:
+        source: The source.
+        identity: Whose account at the source it is.
+        sample: The name of the sample data set, if the person chose one.
+        token: The OAuth token response, if the person signed in. An uploaded archive has neither sample nor token.
+    """
 
     source: SourceInfo
     identity: Identity
@@ -38,24 +45,27 @@ async def connect_account(
     db: AsyncSession,
     platform: Platform,
     library: OpenLibrary,
-    connected: Connected,
+    connected: ConnectedSource,
     expected: UUID | None = None,
     *,
     unproven_on: UUID | None = None,
 ) -> AccountRow:
-    """Connect an account in a library; connecting the same one again renews it.
+    """Add an account for a connected source, or update the account that the person connected before.
 
     Args:
-        db: The transaction.
-        platform: The platform.
-        library: The library that it joins.
-        connected: What was connected.
-        expected: The account that it may be, if it does not say whose it is.
-        unproven_on: The journey, if nobody proved on it that the library is theirs. Then what is connected joins only
-            what was connected on the same journey, or the expected account by signing in to that very one.
+        db: The transaction. The library's accounts of this source are locked in it.
+        platform: Where the new account's key is created.
+        library: The person's library.
+        connected: The source, and the identity it reported.
+        expected: The only account that may be updated although its identity differs; None for any of the source.
+        unproven_on: The journey, if the visitor has not proved on it that the library is theirs. Then only an account
+            from the same journey is updated, or the expected account if the visitor signed in to that very account.
+
+    Returns:
+        The new or updated account.
 
     Raises:
-        KeyStoreUnavailable: The key of a new account could not be kept.
+        KeyStoreUnavailable: The key of a new account cannot be created.
     """
     identity_hash = _identity_hash(library, connected.source.id, connected.identity, unproven_on)
     of_source = select(AccountRow).where(
@@ -80,20 +90,22 @@ async def connect_account(
     return account
 
 
-def _signed_in_again(library: OpenLibrary, accounts: Sequence[AccountRow], connected: Connected) -> AccountRow | None:
+def _signed_in_again(
+    library: OpenLibrary, accounts: Sequence[AccountRow], connected: ConnectedSource
+) -> AccountRow | None:
     if connected.token is None:
         return None
     return next((entry for entry in accounts if is_same(entry, library, connected.identity)), None)
 
 
 def _possibly_same(
-    library: OpenLibrary, accounts: Sequence[AccountRow], connected: Connected, identity_hash: bytes
+    library: OpenLibrary, accounts: Sequence[AccountRow], connected: ConnectedSource, identity_hash: bytes
 ) -> AccountRow | None:
-    """The account that an archive belongs to though they are not named alike; None if there is none, or several.
+    """Find the account that an archive belongs to when their identities differ; None if no account or several match.
 
-    Some archives do not say whose they are, and others of the same account do. An archive without a name belongs to
-    the one account of its source that there is. One with a name belongs to the one account that has none, which has
-    the name from then on, and keeps the id that its objects are known by.
+    Some archives name their owner, and others of the same account do not. An archive without a named owner belongs to
+    the source's only account. An archive with a named owner belongs to the only account without one. That account
+    takes over the name, and keeps its provider account id, because its objects refer to that id.
     """
     others = [account for account in accounts if account.sample is None]
     if len(others) != 1:
@@ -119,7 +131,7 @@ def _sealed_details(library: OpenLibrary, account_id: UUID, identity: Identity) 
 
 
 async def _new_account(
-    db: AsyncSession, platform: Platform, library: OpenLibrary, connected: Connected, identity_hash: bytes
+    db: AsyncSession, platform: Platform, library: OpenLibrary, connected: ConnectedSource, identity_hash: bytes
 ) -> AccountRow:
     id_ = uuid4()
     account = AccountRow(
@@ -143,29 +155,30 @@ async def _new_account(
 
 
 def account_identity(account: AccountRow, library: OpenLibrary) -> Identity:
-    """Whose account it is."""
+    """Decrypt the identity of an account's owner. Raises KeyLost."""
     details = orjson.loads(library.account(account.id).open(DETAILS, account.id, account.sealed_details))
     named = details.get("named", True)
     return Identity(details["provider_account_id"], details["display_name"], account.type, named=named)
 
 
 def is_same(account: AccountRow, library: OpenLibrary, identity: Identity) -> bool:
-    """Tell whether an account is certainly this one: both say whose they are, and it is the same."""
+    """Return whether an account certainly has this identity: both name their owner, and the owners are equal."""
     known = account_identity(account, library)
     return known.named and identity.named and known.provider_account_id == identity.provider_account_id
 
 
-def may_be_of(account: AccountRow, library: OpenLibrary, identity: Identity) -> bool:
-    """Whether an account may be this one: it is, or one of the two does not say whose it is."""
+def could_belong_to(account: AccountRow, library: OpenLibrary, identity: Identity) -> bool:
+    """Return whether an account could have this identity: they are equal, or one of the two names no owner."""
     connected_hash = _identity_hash(library, account.source_id, identity)
     known = account_identity(account, library)
     return account.identity_hash == connected_hash or not identity.named or not known.named
 
 
 async def is_proof_of_person(db: AsyncSession, library: OpenLibrary, source_id: int, identity: Identity) -> bool:
-    """Tell whether who signed in at a source as this is the library's person: they signed in there as the same before.
+    """Return whether signing in at a source with this identity proves that the visitor is the library's person.
 
-    An account that nobody proved to be the person's own proves nothing, nor does one that came from a file.
+    It does if the person signed in there with the same identity before. An account that was connected without proof,
+    or from a file, proves nothing.
     """
     if not identity.named:
         return False
@@ -180,9 +193,9 @@ async def is_proof_of_person(db: AsyncSession, library: OpenLibrary, source_id: 
 
 
 async def adopt_accounts(db: AsyncSession, library: OpenLibrary, journey_id: UUID) -> None:
-    """Make what was connected on a journey the person's own, now that they proved who they are.
+    """Assign the accounts of a journey to the person, after the visitor has proved to be that person.
 
-    What they have already stays apart: it can be shared on this journey alone.
+    An account that the person has connected already is not merged: it can be shared on this journey only.
     """
     query = select(AccountRow).where(AccountRow.library_id == library.id).with_for_update()
     accounts = list(await db.scalars(query))
@@ -196,8 +209,8 @@ async def adopt_accounts(db: AsyncSession, library: OpenLibrary, journey_id: UUI
     await db.flush()
 
 
-def display_name(account: AccountRow, library: OpenLibrary) -> str | None:
-    """The name that the source knows the person by; None if the account's key is lost, which hides no other account."""
+def account_display_name(account: AccountRow, library: OpenLibrary) -> str | None:
+    """Return the person's name at the source; None if the account's key is lost, so that other accounts still show."""
     try:
         return account_identity(account, library).display_name
     except KeyLost:
@@ -205,7 +218,7 @@ def display_name(account: AccountRow, library: OpenLibrary) -> str | None:
 
 
 async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[AccountRow]:
-    """The accounts that a consent lets its contract see, oldest first."""
+    """Return the accounts that a consent covers, oldest first."""
     query = (
         select(AccountRow)
         .join(
@@ -219,18 +232,18 @@ async def consented_accounts(db: AsyncSession, consent_id: UUID) -> list[Account
 
 
 async def library_accounts(db: AsyncSession, library_id: UUID) -> list[AccountRow]:
-    """All accounts of a library, oldest first."""
+    """Return all accounts of a library, oldest first."""
     return list(
         await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id).order_by(AccountRow.number))
     )
 
 
 def account_view(sources: Sources, account: AccountRow, library: OpenLibrary) -> messages.Account:
-    """Describe an account to an app. Protocol 7.1."""
+    """Describe an account for an app. Protocol 7.1."""
     entries = catalogue()
     group = entries.service_groups[account.service_group]
     service = entries.service_types[account.service_type]
-    source = sources.listed.get(account.source_id)  # None if the operator took it out of the settings
+    source = sources.listed.get(account.source_id)  # The source is None if the operator removed it from the settings.
     return messages.Account(
         id=account.public_id,
         reference=account.reference,
@@ -247,20 +260,20 @@ def account_view(sources: Sources, account: AccountRow, library: OpenLibrary) ->
         service_provider_id=account.source_id,
         service_provider_name=source.name if source else None,
         service_provider_reference=source.reference if source else None,
-        username=display_name(account, library),
+        username=account_display_name(account, library),
         sample=True if account.sample else None,
     )
 
 
 def _identity_hash(library: OpenLibrary, source_id: int, identity: Identity, unproven_on: UUID | None = None) -> bytes:
-    """Recognise an account again without telling whose it is: it takes the library's key to make.
+    """Compute a hash that recognises an account again. It is keyed, so that the database does not reveal the owner.
 
-    What was connected without proof is recognised on the same journey alone.
+    An account that was connected without proof of the person is recognised on the same journey only.
     """
-    told = f"{source_id} {identity.provider_account_id}"
+    account = f"{source_id} {identity.provider_account_id}"
     if unproven_on is not None:
-        told = f"{unproven_on} {told}"
-    return hmac.digest(library.key.value, f"account identity {told}".encode(), sha256)
+        account = f"{unproven_on} {account}"
+    return hmac.digest(library.key.value, f"account identity {account}".encode(), sha256)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -1,4 +1,4 @@
-"""The exports that a person uploaded, from when they were checked until they are imported."""
+"""Uploaded archives: a person's exports, from the check after the upload until a sync has imported them."""
 
 import hmac
 from collections.abc import Sequence
@@ -15,13 +15,14 @@ from privateshare.platform.keys.wrapping import DataKey
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out
 
+# The purposes under which an archive's fields are encrypted.
 LEFT_OUT = "left out"
 ARCHIVE_KEY = "archive key"
 
 
 @dataclass(frozen=True, slots=True)
-class KeptArchive:
-    """An archive in the blob store, the key that it is sealed with, and the SHA-256 of its content."""
+class StoredArchive:
+    """An archive in the blob store, the key that it is encrypted with, and the SHA-256 of its content."""
 
     blob: str
     key: DataKey
@@ -32,28 +33,31 @@ async def add_archive(
     db: AsyncSession,
     library: OpenLibrary,
     account: AccountRow,
-    kept: KeptArchive,
+    stored: StoredArchive,
     left_out: LeftOut,
     journey: JourneyRow,
 ) -> ArchiveRow:
-    """Records an archive of an account that is kept, to be imported once the person agrees.
+    """Record an uploaded archive, to be imported once the person agrees.
 
     Args:
         db: The transaction; the account is locked in it.
         library: The person's library.
-        account: Whose archive it is.
-        kept: Where it is, and its key. If the same file is there already the new one is not kept.
-        left_out: What of it cannot be read.
-        journey: On which the person uploaded it.
+        account: The account that the archive belongs to.
+        stored: The archive's blob and key.
+        left_out: What of the archive cannot be read.
+        journey: The journey on which the person uploaded it.
+
+    Returns:
+        The new archive, or the one with the same content that is recorded already. The new blob is then deleted.
     """
     opened = library.account(account.id)
-    fingerprint = hmac.digest(opened.key.value, b"archive " + kept.content, sha256)
+    fingerprint = hmac.digest(opened.key.value, b"archive " + stored.content, sha256)
     same = select(ArchiveRow).where(
         ArchiveRow.library_id == library.id, ArchiveRow.account_id == account.id, ArchiveRow.fingerprint == fingerprint
     )
     known = await db.scalar(same)
     if known is not None:
-        db.add(BlobToDeleteRow(key=kept.blob))
+        db.add(BlobToDeleteRow(key=stored.blob))
         return known
     id_ = uuid4()
     archive = ArchiveRow(
@@ -61,8 +65,8 @@ async def add_archive(
         id=id_,
         account_id=account.id,
         journey_id=journey.id,
-        blob=kept.blob,
-        sealed_key=opened.seal(ARCHIVE_KEY, id_, kept.key.value),
+        blob=stored.blob,
+        sealed_key=opened.seal(ARCHIVE_KEY, id_, stored.key.value),
         fingerprint=fingerprint,
         sealed_left_out=opened.seal(LEFT_OUT, id_, orjson.dumps(encode_left_out(left_out))),
     )
@@ -72,7 +76,7 @@ async def add_archive(
 
 
 def left_out_of(archive: ArchiveRow, library: OpenLibrary) -> LeftOut:
-    """What of an archive cannot be read."""
+    """Decrypt the record of what in an archive cannot be read."""
     if archive.sealed_left_out is None:
         return LeftOut()
     opened = library.account(archive.account_id)
@@ -80,14 +84,14 @@ def left_out_of(archive: ArchiveRow, library: OpenLibrary) -> LeftOut:
 
 
 def archive_key(archive: ArchiveRow, library: OpenLibrary) -> DataKey:
-    """The key that an archive's blob is sealed with."""
+    """Decrypt the key that an archive's blob is encrypted with."""
     if archive.sealed_key is None:
         return library.key
     return DataKey(library.account(archive.account_id).open(ARCHIVE_KEY, archive.id, archive.sealed_key))
 
 
 async def archives_to_import(db: AsyncSession, account: AccountRow) -> Sequence[ArchiveRow]:
-    """The archives of an account that the person agreed to, in the order they came."""
+    """Return the archives of an account that the person agreed to, in the order of upload."""
     query = select(ArchiveRow).where(
         ArchiveRow.library_id == account.library_id,
         ArchiveRow.account_id == account.id,
@@ -97,16 +101,16 @@ async def archives_to_import(db: AsyncSession, account: AccountRow) -> Sequence[
 
 
 async def archives_of_journey(db: AsyncSession, journey: JourneyRow) -> Sequence[ArchiveRow]:
-    """The archives that a person uploaded on a journey and has not agreed to, in the order they came."""
+    """Return the archives that a person uploaded on a journey and has not agreed to yet, in the order of upload."""
     query = select(ArchiveRow).where(ArchiveRow.library_id == journey.library_id, ArchiveRow.journey_id == journey.id)
     return list(await db.scalars(query.order_by(ArchiveRow.created_at, ArchiveRow.id)))
 
 
 async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
-    """Has the archives of a journey imported from now on.
+    """Let the next sync import the archives of a journey.
 
-    Their accounts are locked first. A sync that is about to end waits for that and imports them too, or has ended, and
-    then the session that begins next starts another.
+    The accounts are locked first. A sync that is about to finish waits for the lock and imports these archives too.
+    If it has finished already, the session that begins next starts another sync.
     """
     mine = (ArchiveRow.library_id == journey.library_id, ArchiveRow.journey_id == journey.id)
     accounts = select(AccountRow.id).where(
@@ -117,14 +121,14 @@ async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
 
 
 async def discard_archive(db: AsyncSession, library_id: UUID, archive_id: UUID) -> None:
-    """Removes an archive, if it is still there; its blob follows."""
+    """Delete an archive, if it still exists. Its blob is deleted later, by a job."""
     this = delete(ArchiveRow).where(ArchiveRow.library_id == library_id, ArchiveRow.id == archive_id)
     db.add_all([BlobToDeleteRow(key=blob) for blob in await db.scalars(this.returning(ArchiveRow.blob))])
     await db.flush()
 
 
-async def holds_nothing(db: AsyncSession, library_id: UUID, account_id: UUID) -> bool:
-    """Whether nothing of an account is in the library, neither files nor an archive."""
+async def is_account_empty(db: AsyncSession, library_id: UUID, account_id: UUID) -> bool:
+    """Return whether an account has neither files nor an archive in the library."""
     of_account = [
         exists().where(table.library_id == library_id, table.account_id == account_id)
         for table in (ArchiveRow, FileRow)

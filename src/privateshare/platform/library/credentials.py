@@ -1,4 +1,4 @@
-"""What lets the platform into a source that a person signed in to: sealed, renewed in time, and revoked in the end."""
+"""OAuth tokens of the sources that a person signed in to: encrypted at rest, refreshed before they expire, revoked."""
 
 import asyncio
 from contextlib import suppress
@@ -11,27 +11,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, hold_library, open_library
+from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, lock_library, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.sources import oauth
 from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure, TryLater
 from privateshare.sources.registry import Sources
 
 PURPOSE = "credentials"
-LONGEST_TURN_SECONDS = 20  # to wait until fewer others renew
-SOON_SECONDS = 120  # an access token that ends sooner is renewed first
+MAX_WAIT_FOR_REFRESH_SECONDS = 20
+REFRESH_BEFORE_EXPIRY_SECONDS = 120
 
 log = structlog.get_logger()
-_revocations: set[asyncio.Task[None]] = set()  # the event loop holds tasks weakly
+# The event loop holds only weak references to tasks, so they are kept here until they end.
+_revocations: set[asyncio.Task[None]] = set()
 
 
 def seal_token(library: OpenLibrary, account_id: UUID, token: JsonObject) -> bytes:
-    """A source's token as an account keeps it."""
+    """Encrypt a source's token, to be stored with its account."""
     return library.account(account_id).seal(PURPOSE, account_id, orjson.dumps(token))
 
 
 def open_token(library: OpenLibrary, account_id: UUID, sealed: bytes) -> JsonObject:
-    """The token that `seal_token` sealed for this account. Raises SealBroken."""
+    """Decrypt the token that `seal_token` encrypted for this account. Raises SealBroken."""
     token: JsonObject = orjson.loads(library.account(account_id).open(PURPOSE, account_id, sealed))
     return token
 
@@ -39,91 +40,111 @@ def open_token(library: OpenLibrary, account_id: UUID, sealed: bytes) -> JsonObj
 async def fresh_token(
     platform: Platform, library: OpenLibrary, account_id: UUID, refused: JsonObject | None = None
 ) -> JsonObject:
-    """An account's token, for its source to use; renewed if it ends soon, or is the one that the source refused.
+    """Return an account's token without the refresh token, refreshed if necessary.
 
-    Most need no more than a look. Few may renew at once: a source that takes its time must not keep the database's
-    connections from everybody. Raises NeedsLogin, TryLater or Broken; LibraryGone.
+    Few refreshes run at the same time for each source, so that a slow source cannot hold all database connections.
+
+    Args:
+        platform: The platform.
+        library: The person's library.
+        account_id: The account.
+        refused: The token that the source has just refused, if any. It is refreshed even if it has not expired.
+
+    Raises:
+        NeedsLogin: Nobody is signed in, or the source no longer accepts the refresh token.
+        TryLater: The source is not available, or too many refreshes are waiting for it.
+        Broken: The source's response is not a token response.
+        LibraryGone: The library was erased.
     """
     async with platform.database.transaction() as db:
-        await hold_library(db, library.id)
+        await lock_library(db, library.id)
         account = await db.get(AccountRow, (library.id, account_id))
         token = _token_of(library, account)
-    if account is None or not _must_renew(token, refused):
-        return for_source(token)
+    if account is None or not _must_refresh(token, refused):
+        return without_refresh_token(token)
     try:
-        async with asyncio.timeout(LONGEST_TURN_SECONDS):
+        async with asyncio.timeout(MAX_WAIT_FOR_REFRESH_SECONDS):
             await platform.renewals[account.source_id].acquire()
     except TimeoutError as error:
-        raise TryLater("the source is slow to give tokens") from error
+        raise TryLater("The source is slow to issue tokens") from error
     try:
-        return await _renew_token(platform, library, account_id, refused)
+        return await _refresh_token(platform, library, account_id, refused)
     finally:
         platform.renewals[account.source_id].release()
 
 
-async def _renew_token(
+async def _refresh_token(
     platform: Platform, library: OpenLibrary, account_id: UUID, refused: JsonObject | None
 ) -> JsonObject:
-    """The renewed token.
+    """Refresh an account's token and store it.
 
-    The account is locked meanwhile: a refresh token that rotates works once, so only one may renew, and whoever waited
-    gets the new one. A process that dies between the source's answer and the commit loses it: the person must sign in
-    again. Raises NeedsLogin, TryLater or Broken; LibraryGone.
+    The account is locked meanwhile. A rotating refresh token works only once, so only one process may use it, and the
+    others wait and get the new token. A process that dies between the source's response and the commit loses the new
+    token, and the person must sign in again. Raises what `fresh_token` raises.
     """
     async with platform.database.transaction() as db:
-        await hold_library(db, library.id)
+        await lock_library(db, library.id)
         account = await db.get(AccountRow, (library.id, account_id), with_for_update={"key_share": True})
         token, failure = _token_of(library, account), None
-        if account is not None and _must_renew(token, refused):
+        if account is not None and _must_refresh(token, refused):
             try:
-                token = await asyncio.to_thread(_renewed, platform.sources, account.source_id, token)
+                token = await asyncio.to_thread(_request_refresh, platform.sources, account.source_id, token)
                 account.sealed_credentials = seal_token(library, account_id, token)
             except NeedsLogin as error:
                 account.needs_login, failure = True, error
     if failure is not None:
         raise failure
-    return for_source(token)
+    return without_refresh_token(token)
 
 
 def _token_of(library: OpenLibrary, account: AccountRow | None) -> JsonObject:
     if account is None or account.sealed_credentials is None:
-        raise NeedsLogin("nobody is signed in")
+        raise NeedsLogin("Nobody is signed in to this source")
     return open_token(library, account.id, account.sealed_credentials)
 
 
-def _must_renew(token: JsonObject, refused: JsonObject | None) -> bool:
+def _must_refresh(token: JsonObject, refused: JsonObject | None) -> bool:
     is_refused = refused is not None and refused["access_token"] == token["access_token"]
-    return is_refused or oauth.expires_within(token, SOON_SECONDS)
+    return is_refused or oauth.expires_within(token, REFRESH_BEFORE_EXPIRY_SECONDS)
 
 
-def _renewed(sources: Sources, source_id: int, token: JsonObject) -> JsonObject:
-    return oauth.refresh(_source(sources, source_id).sign_in(), token)
+def _request_refresh(sources: Sources, source_id: int, token: JsonObject) -> JsonObject:
+    return oauth.refresh(_sign_in_source(sources, source_id).sign_in(), token)
 
 
-def for_source(token: JsonObject) -> JsonObject:
-    """The token without what its source has no use for."""
+def without_refresh_token(token: JsonObject) -> JsonObject:
+    """Return a token without its refresh token, which fetching data does not need."""
     return {name: value for name, value in token.items() if name != "refresh_token"}
 
 
 async def revoke_token(sources: Sources, source_id: int, token: JsonObject) -> bool:
-    """Has a source forget what it granted; whether it did, or cannot be asked to. RFC 7009."""
+    """Revoke a token at its source. RFC 7009.
+
+    Returns:
+        Whether the source revoked it. Also True for a source without a revocation endpoint.
+    """
     try:
-        sign_in = await asyncio.to_thread(_source(sources, source_id).sign_in)
+        sign_in = await asyncio.to_thread(_sign_in_source(sources, source_id).sign_in)
         revoked = await asyncio.to_thread(oauth.revoke, sign_in, token)
     except SourceFailure:
         revoked = False
     if not revoked:
-        log.warning("a source was not told that its token is of no more use", source=source_id)
+        log.warning("a token could not be revoked at its source", source=source_id)
     return revoked
 
 
 async def revoke_after_commit(
     db: AsyncSession, platform: Platform, library_id: UUID, account_id: UUID | None = None
 ) -> None:
-    """Has the sources of accounts that are erased forget what they granted, once the erasure is committed.
+    """Revoke the tokens of erased accounts at their sources, once the erasure is committed.
 
-    Of one account, or of all; the library is held. It is tried once and nobody waits for it: erasing must not depend on
-    what others do.
+    Each revocation is tried once, in the background, because erasure must not depend on other services.
+
+    Args:
+        db: The transaction of the erasure, in which the library is locked.
+        platform: The platform.
+        library_id: The library.
+        account_id: The erased account; None for all accounts of the library.
     """
     query = select(AccountRow.id, AccountRow.source_id, AccountRow.sealed_credentials).where(
         AccountRow.library_id == library_id, AccountRow.sealed_credentials.is_not(None)
@@ -132,23 +153,23 @@ async def revoke_after_commit(
     if not found:
         return
     tokens = []
-    with suppress(LibraryGone, KeyLost, SealBroken):  # nobody can read them any more
+    with suppress(LibraryGone, KeyLost, SealBroken):  # Tokens whose key is lost cannot be decrypted, nor revoked.
         library = await open_library(db, platform, library_id)
         for id_, source_id, sealed in found:
             with suppress(KeyLost, SealBroken):
                 tokens.append((source_id, open_token(library, id_, sealed or b"")))
 
-    def begin(_session: object) -> None:
+    def start_revocations(_session: object) -> None:
         for source_id, token in tokens:
             task = asyncio.get_running_loop().create_task(_revoke(platform.sources, source_id, token))
             _revocations.add(task)
             task.add_done_callback(_revocations.discard)
 
-    event.listen(db.sync_session, "after_commit", begin, once=True)
+    event.listen(db.sync_session, "after_commit", start_revocations, once=True)
 
 
 async def finish_revocations() -> None:
-    """Waits until the sources that are being told have answered, or are given up on."""
+    """Wait until all revocations in progress have ended or timed out."""
     if _revocations:
         await asyncio.wait(_revocations)
 
@@ -157,8 +178,8 @@ async def _revoke(sources: Sources, source_id: int, token: JsonObject) -> None:
     await revoke_token(sources, source_id, token)
 
 
-def _source(sources: Sources, source_id: int) -> SignInSource:
+def _sign_in_source(sources: Sources, source_id: int) -> SignInSource:
     source = sources.connectable.get(source_id)
     if not isinstance(source, SignInSource):
-        raise NeedsLogin("the operator took this source away")
+        raise NeedsLogin("The operator removed this source from the settings")
     return source

@@ -1,4 +1,7 @@
-"""What a session may read, listed and streamed: contract, consent and session decide together. Protocol 5.2, 6."""
+"""Listing and streaming the files that a session may read. Contract, consent and session all limit it.
+
+Protocol 5.2, 6.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,12 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, UnreadableBlob
 from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, FileRow, SessionRow
-from privateshare.platform.library.encoding import (
-    compressed,
-    delivered,
-    fingerprint,
-    json_array,
-)
+from privateshare.platform.library.encoding import compress, json_array, recompress, sha256_hex
 from privateshare.platform.library.libraries import KeyLost
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.protocol.catalogue import catalogue
@@ -29,33 +27,43 @@ from privateshare.protocol.window import ALL_TIME, Window
 
 @dataclass(frozen=True, slots=True)
 class ReadPermission:
-    """What one session may read."""
+    """The object types and times that one session may read, and the compression that it asked for."""
 
     reaches: tuple[Reach, ...]
     compression: Compression
 
     def allows_kind(self, file: FileRow) -> bool:
-        """Whether objects of this file's type may be read."""
+        """Return whether objects of this file's type may be read."""
         kind = ObjectKind(file.service_group, file.service_type, file.object_type)
         return all(reach.allows_kind(kind) for reach in self.reaches)
 
     @property
     def has_limit(self) -> bool:
-        """Whether there are times of which nothing may be read."""
+        """Return whether the times that may be read are limited."""
         return any(reach.windows is not None for reach in self.reaches)
 
     def touches(self, window: Window | None) -> bool:
-        """Whether anything of a file may be read whose objects' dates lie in a stretch of time."""
+        """Return whether any object may be read of a file whose dates lie in this window."""
         return window is None or all(reach.touches(window) for reach in self.reaches)
 
     def allows_whole(self, window: Window | None) -> bool:
-        """Whether everything of such a file may be read."""
+        """Return whether every object may be read of a file whose dates lie in this window."""
         return all(reach.allows_time(window) for reach in self.reaches)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file as one session gets it: its plain data's size and hash, and its bytes as they were asked for."""
+    """One file as one session receives it.
+
+    Attributes:
+        entry: The file's entry in the list of files.
+        compression: How `chunks` are compressed.
+        size: The size of the uncompressed data in bytes.
+        sha256: The hash of the uncompressed data.
+        chunks: The data, compressed.
+        pushed: The metadata of a pushed file; None for a mapped file.
+        account_ids: The accounts that the data came from.
+    """
 
     entry: FileEntry
     compression: Compression
@@ -63,10 +71,10 @@ class Delivery:
     sha256: str
     chunks: Iterator[bytes]
     pushed: dict[str, Any] | None = None
-    account_ids: frozenset[UUID] = frozenset()  # whose data it is
+    account_ids: frozenset[UUID] = frozenset()
 
     def to_header(self) -> dict[str, Any]:
-        """What `X-Metadata` tells of it: of mapped objects, or of a pushed file. Protocol 6.3, 6.4."""
+        """Return the content of the header `X-Metadata`. Protocol 6.3, 6.4."""
         entry = self.entry.to_wire()
         names = ("objectCount", "objectType", "serviceGroup", "serviceName", "schema")
         header: dict[str, Any] = {
@@ -77,8 +85,11 @@ class Delivery:
         return header if self.compression is Compression.NONE else header | {"compression": self.compression.value}
 
 
-def readable(contract: ContractRow, consent: ConsentRow, session: SessionRow) -> ReadPermission:
-    """What a session may read: the contract as it is, the one that the person saw, and the session's own scope."""
+def read_permission(contract: ContractRow, consent: ConsentRow, session: SessionRow) -> ReadPermission:
+    """Compute what a session may read.
+
+    Three limits apply: the contract as it is now, the contract as the person saw it, and the session's own scope.
+    """
     options = SessionOptions.model_validate(session.options)
     now: datetime = session.created_at
     reaches = (
@@ -86,20 +97,20 @@ def readable(contract: ContractRow, consent: ConsentRow, session: SessionRow) ->
         reach_of_contract(consent.document, now),
         reach_of_scope(options.scope, now),
     )
-    asked = options.accept.compression if options.accept else None
-    return ReadPermission(reaches, asked or Compression.GZIP)
+    compression = options.accept.compression if options.accept else None
+    return ReadPermission(reaches, compression or Compression.GZIP)
 
 
-async def readable_files(db: AsyncSession, consent: ConsentRow, may: ReadPermission) -> list[FileRow]:
-    """The files of which a session may read something, as far as their object types tell."""
+async def readable_files(db: AsyncSession, consent: ConsentRow, permission: ReadPermission) -> list[FileRow]:
+    """Return the files of the object types that a session may read. Their times are not checked here."""
     files = await db.scalars(_files_of(consent).order_by(FileRow.name))
-    return [file for file in files if may.allows_kind(file)]
+    return [file for file in files if permission.allows_kind(file)]
 
 
-async def readable_file(db: AsyncSession, consent: ConsentRow, may: ReadPermission, name: str) -> FileRow | None:
-    """The file of this name, if the session may read any of it, as far as its object type tells."""
+async def readable_file(db: AsyncSession, consent: ConsentRow, permission: ReadPermission, name: str) -> FileRow | None:
+    """Return the file of this name if the session may read its object type. Its times are not checked here."""
     file = await db.scalar(_files_of(consent).where(FileRow.name == name))
-    return file if file is not None and may.allows_kind(file) else None
+    return file if file is not None and permission.allows_kind(file) else None
 
 
 def _files_of(consent: ConsentRow) -> Select[FileRow]:
@@ -109,58 +120,59 @@ def _files_of(consent: ConsentRow) -> Select[FileRow]:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """The files of a session, and what of them could not be read to count what is in it."""
+class ListedFiles:
+    """The entries of a session's files, and an error for each file whose objects could not be counted."""
 
     entries: list[FileEntry]
     unreadable: list[UnreadableBlob]
 
 
-def list_files(shelf: MappedFiles, files: Sequence[FileRow], may: ReadPermission) -> Listed:
-    """List the files; those that hold nothing for this session are left out. Blocks. Protocol 6.2.
+def list_readable_files(mapped_files: MappedFiles, files: Sequence[FileRow], permission: ReadPermission) -> ListedFiles:
+    """List the files that contain something for this session. Blocks. Protocol 6.2.
 
-    One that cannot be read is listed with no objects, so that whoever reads it is told.
+    A file that cannot be read is listed with 0 objects, so that a client that reads it gets the error.
     """
-    listed = Listed([], [])
+    listed = ListedFiles([], [])
     for file in files:
         try:
-            count = _count(shelf, file, may)
+            count = _count(mapped_files, file, permission)
         except UnreadableBlob as error:
             listed.unreadable.append(error)
-            listed.entries.append(entry_of(file, 0))
-        except KeyLost:  # of its account: the operator was told when the library was opened
-            listed.entries.append(entry_of(file, 0))
+            listed.entries.append(file_entry(file, 0))
+        except KeyLost:  # The lost key was reported to the operator when the library was opened.
+            listed.entries.append(file_entry(file, 0))
         else:
             if count is not None:
-                listed.entries.append(entry_of(file, count))
+                listed.entries.append(file_entry(file, count))
     return listed
 
 
-def deliver(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> Delivery | None:
-    """A file as the session gets it, None if nothing in it is for this session. Blocks. Raises UnreadableBlob.
+def open_delivery(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> Delivery | None:
+    """Open a file for the session to read; None if nothing in it is for this session. Blocks. Raises UnreadableBlob.
 
-    When all of it is in scope it is not parsed, else it is filtered object by object.
+    A file that is wholly in scope is streamed without parsing. Any other is filtered object by object.
     """
-    whose, window = frozenset({file.account_id}), _window(shelf, file, may)
-    if not may.touches(window) or _is_emptied_elsewhere(file, may):
+    account_ids, window = frozenset({file.account_id}), _window(mapped_files, file, permission)
+    if not permission.touches(window) or _is_emptied_out_of_scope(file, permission):
         return None
-    if may.allows_whole(window):
+    if permission.allows_whole(window):
         if file.size > CHECK_ENDS_ABOVE_BYTES:
-            shelf.check_ends(file)
-        chunks = delivered(shelf.kept(file), may.compression)
-        entry = entry_of(file, file.object_count)
-        return Delivery(entry, may.compression, file.size, shelf.sha256(file), chunks, account_ids=whose)
-    objects = _allowed_objects(shelf, file, may)
+            mapped_files.check_ends(file)
+        chunks = recompress(mapped_files.stored_bytes(file), permission.compression)
+        entry = file_entry(file, file.object_count)
+        sha256 = mapped_files.sha256(file)
+        return Delivery(entry, permission.compression, file.size, sha256, chunks, account_ids=account_ids)
+    objects = _allowed_objects(mapped_files, file, permission)
     if not objects:
         return None
     data = json_array(objects)
-    chunks = compressed([data], may.compression)
-    entry = entry_of(file, len(objects))
-    return Delivery(entry, may.compression, len(data), fingerprint(data), chunks, account_ids=whose)
+    chunks = compress([data], permission.compression)
+    entry = file_entry(file, len(objects))
+    return Delivery(entry, permission.compression, len(data), sha256_hex(data), chunks, account_ids=account_ids)
 
 
-def entry_of(file: FileRow, object_count: int) -> FileEntry:
-    """A file's entry in a list."""
+def file_entry(file: FileRow, object_count: int) -> FileEntry:
+    """Build a file's entry in the list of files."""
     entries = catalogue()
     return FileEntry(
         name=file.name,
@@ -174,33 +186,33 @@ def entry_of(file: FileRow, object_count: int) -> FileEntry:
     )
 
 
-def _count(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> int | None:
-    """Count the objects in a file that are for this session; None if it must not know of the file."""
-    window = _window(shelf, file, may)
-    if not may.touches(window) or _is_emptied_elsewhere(file, may):
+def _count(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> int | None:
+    """Count the objects in a file that this session may read; None if the session must not learn of the file."""
+    window = _window(mapped_files, file, permission)
+    if not permission.touches(window) or _is_emptied_out_of_scope(file, permission):
         return None
-    if may.allows_whole(window):
+    if permission.allows_whole(window):
         return file.object_count
-    return len(_allowed_objects(shelf, file, may)) or None
+    return len(_allowed_objects(mapped_files, file, permission)) or None
 
 
-def _window(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> Window | None:
-    """Return between which dates a file's objects lie, if that matters to this session."""
-    return shelf.window(file) if may.has_limit else ALL_TIME
+def _window(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> Window | None:
+    """Return the window that contains a file's dates. It is decrypted only if the session's times are limited."""
+    return mapped_files.window(file) if permission.has_limit else ALL_TIME
 
 
-def _is_emptied_elsewhere(file: FileRow, may: ReadPermission) -> bool:
-    """Whether all objects of a file went, and its month says that they were none of this session's.
+def _is_emptied_out_of_scope(file: FileRow, permission: ReadPermission) -> bool:
+    """Return whether a file has lost all its objects and its month lies outside of what the session may read.
 
-    An empty file is listed, so that who has read it learns that there is nothing in it any more.
+    Other empty files are listed, so that apps that have read them learn that their objects are gone.
     """
-    return file.object_count == 0 and not may.touches(month_window(file.month))
+    return file.object_count == 0 and not permission.touches(month_window(file.month))
 
 
-def _allowed_objects(shelf: MappedFiles, file: FileRow, may: ReadPermission) -> list[bytes]:
+def _allowed_objects(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> list[bytes]:
     kind = ObjectKind(file.service_group, file.service_type, file.object_type)
     return [
         text
-        for text in shelf.texts(file)
-        if allows(may.reaches, kind, object_window(file.schema_standard, orjson.loads(text)))
+        for text in mapped_files.texts(file)
+        if allows(permission.reaches, kind, object_window(file.schema_standard, orjson.loads(text)))
     ]

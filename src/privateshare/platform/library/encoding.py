@@ -1,4 +1,4 @@
-"""How mapped files are kept: a JSON array, zstd inside its seal; and how they are compressed on the way out."""
+"""The encoding of mapped files: a JSON array, compressed with zstd before encryption, and recompressed for readers."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -12,9 +12,8 @@ from privateshare.protocol.messages import Compression
 
 ZSTD_LEVEL = 3
 GZIP_LEVEL = 2
-GZIP_WINDOW = 31  # 15 bits, and 16 for gzip's own header
+GZIP_WINDOW_BITS = 16 + 15  # Adding 16 to the number of window bits makes zlib write a gzip header.
 BROTLI_QUALITY = 4
-PIECE_BYTES = 256 * 1024
 
 
 class _Compressor(Protocol):
@@ -23,7 +22,9 @@ class _Compressor(Protocol):
     def flush(self) -> bytes: ...
 
 
-class _Brotli:
+class _BrotliCompressor:
+    """Brotli with the interface of zlib's compressors."""
+
     def __init__(self) -> None:
         self._compressor = brotli.Compressor(quality=BROTLI_QUALITY)
 
@@ -34,7 +35,9 @@ class _Brotli:
         return bytes(self._compressor.finish())
 
 
-class _Plain:
+class _NoCompressor:
+    """A compressor that leaves the data as it is."""
+
     def compress(self, data: bytes, /) -> bytes:
         return data
 
@@ -43,37 +46,37 @@ class _Plain:
 
 
 def json_array(objects: Iterable[bytes]) -> bytes:
-    """Serialised objects, each in one line, as one JSON array."""
+    """Join serialised objects, each on one line, into a JSON array."""
     return b"[" + b",\n".join(objects) + b"]"
 
 
-def array_texts(data: bytes) -> list[bytes]:
-    """The serialised objects that `json_array` made an array of. Each is in one line."""
+def split_json_array(data: bytes) -> list[bytes]:
+    """Split an array that `json_array` made into its serialised objects, without parsing them."""
     return data[1:-1].split(b",\n") if len(data) > len(b"[]") else []
 
 
-def at_rest(data: bytes) -> bytes:
-    """A file's plain bytes as they are kept, before sealing."""
+def compress_stored(data: bytes) -> bytes:
+    """Compress a file's content for storage."""
     return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
 
 
-def plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The plain bytes of what is kept."""
+def decompress_stored(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Decompress stored content, chunk by chunk."""
     decompressor = zstandard.ZstdDecompressor().decompressobj()
     for chunk in chunks:
         if data := decompressor.decompress(chunk):
             yield data
 
 
-def delivered(kept: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
-    """What is kept, compressed as the reader wants it; as it is where that is zstd. Protocol 5.1."""
+def recompress(stored: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
+    """Convert stored content to the compression that the reader asked for; zstd is passed on as it is. Protocol 5.1."""
     if compression is Compression.ZSTD:
-        return iter(kept)
-    return compressed(plain(kept), compression)
+        return iter(stored)
+    return compress(decompress_stored(stored), compression)
 
 
-def compressed(chunks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
-    """Plain bytes, compressed as the reader wants them."""
+def compress(chunks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
+    """Compress plain bytes, chunk by chunk, as the reader asked for."""
     compressor = _compressor(compression)
     for chunk in chunks:
         if data := compressor.compress(chunk):
@@ -83,14 +86,14 @@ def compressed(chunks: Iterable[bytes], compression: Compression) -> Iterator[by
 
 def _compressor(compression: Compression) -> _Compressor:
     if compression is Compression.GZIP:
-        return isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW)
+        return isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP_WINDOW_BITS)
     if compression is Compression.BROTLI:
-        return _Brotli()
+        return _BrotliCompressor()
     if compression is Compression.ZSTD:
         return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj()
-    return _Plain()
+    return _NoCompressor()
 
 
-def fingerprint(data: bytes) -> str:
-    """SHA-256 in hex."""
+def sha256_hex(data: bytes) -> str:
+    """Hash bytes with SHA-256, in hexadecimal."""
     return sha256(data).hexdigest()

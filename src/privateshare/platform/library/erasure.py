@@ -1,10 +1,10 @@
-"""Erasing what is a person's: rows and keys at once, blobs by a job that a crash does not lose.
+"""Erasure of a person's data: rows and keys at once, blobs by a job that survives a crash.
 
-    rows deleted, the key's name and the blobs' noted, committed -> the key destroyed -> whoever asked is answered
+    delete the rows and list the keys and blobs to delete -> commit -> destroy the keys -> answer the request
 
-A crash before the commit leaves everything as it was. After it the rows are gone, and a key that is not destroyed yet
-is listed in `keys_to_destroy`: all keys listed there are destroyed at every start, before any request is served, and
-every ten minutes.
+A crash before the commit leaves everything as it was. After the commit the rows are gone, and the keys that are not
+destroyed yet are listed in `keys_to_destroy`. All keys listed there are destroyed at every start, before any request
+is served, and every ten minutes.
 """
 
 from collections.abc import Sequence
@@ -37,29 +37,31 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.jobs.queue import defer_sweep
 from privateshare.platform.keystore.store import KeyStoreUnavailable, NotDestroyed
 from privateshare.platform.library.credentials import revoke_after_commit
-from privateshare.platform.library.libraries import blob_prefix, hold_library
-from privateshare.platform.library.storages import blob_prefix as storage_prefix
+from privateshare.platform.library.libraries import library_blob_prefix, lock_library
+from privateshare.platform.library.storages import storage_blob_prefix
 from privateshare.platform.runtime import Platform
 
-BATCH = 1000
+KEYS_PER_TRANSACTION = 1000
 
 log = structlog.get_logger()
 
 
 async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) -> None:
-    """Remove a person's library. When `Database.transaction` ends its key is destroyed, and with it everything sealed.
+    """Erase a person's library. At the end of `Database.transaction` its key is destroyed, so that no copy can be read.
 
-    Raises KeyStoreUnavailable if the key could not be destroyed now: then nothing must be committed. If the store
-    becomes unavailable after that, the end of the transaction raises NotDestroyed.
+    Raises KeyStoreUnavailable if the key store cannot be reached: then the transaction must be rolled back. If it
+    becomes unavailable after the commit, the end of the transaction raises NotDestroyed.
     """
-    await _hold_to_erase(db, library_id)
+    await _lock_for_erasure(db, library_id)
     await platform.erasure_keys.require_store()
     storages = list(await db.scalars(select(StorageRow.id).where(StorageRow.library_id == library_id)))
     await revoke_after_commit(db, platform, library_id)
     accounts = await db.scalars(select(AccountRow.id).where(AccountRow.library_id == library_id))
     await db.execute(delete(LibraryRow).where(LibraryRow.id == library_id))
     _list_keys_to_destroy(db, platform, [library_id, *accounts])
-    await _delete_blobs_later(db, platform, [blob_prefix(library_id), *(storage_prefix(id_) for id_ in storages)])
+    await _delete_blobs_later(
+        db, platform, [library_blob_prefix(library_id), *(storage_blob_prefix(id_) for id_ in storages)]
+    )
 
 
 def _list_keys_to_destroy(db: AsyncSession, platform: Platform, names: Sequence[UUID]) -> None:
@@ -71,27 +73,28 @@ async def _destroy_keys(platform: Platform, names: Sequence[UUID]) -> None:
     try:
         await platform.erasure_keys.destroy(names)
     except KeyStoreUnavailable as error:
-        log.error("keys of what was erased are not destroyed yet", keys=[str(n) for n in names], reason=error.message)
+        log.error("keys of erased data are not destroyed yet", keys=[str(n) for n in names], reason=error.message)
         raise NotDestroyed(f"All data is deleted, but its key is not destroyed yet: {error.message}") from error
 
 
 async def destroy_listed_keys(platform: Platform) -> None:
-    """Destroy the keys of all that was erased that are not known to be destroyed. Raises KeyStoreUnavailable."""
+    """Destroy all keys that are listed for destruction. Raises KeyStoreUnavailable."""
     left = True
     while left:
         async with platform.database.transaction() as db:
-            names = list(await db.scalars(select(KeyToDestroyRow.name).limit(BATCH).with_for_update()))
+            names = list(await db.scalars(select(KeyToDestroyRow.name).limit(KEYS_PER_TRANSACTION).with_for_update()))
             await platform.erasure_keys.destroy(names)
             await db.execute(delete(KeyToDestroyRow).where(KeyToDestroyRow.name.in_(names)))
-        left = len(names) == BATCH
+        left = len(names) == KEYS_PER_TRANSACTION
 
 
 async def erase_account(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
-    """Remove an account, its credentials, and every file that came from it. Protocol 7.2.
+    """Erase an account, its credentials, and every file that came from it. Protocol 7.2.
 
-    Its key is destroyed as a library's is. Raises KeyStoreUnavailable as `erase_library`.
+    Its key is destroyed after the commit. Raises KeyStoreUnavailable and NotDestroyed under the same conditions as
+    `erase_library`.
     """
-    await hold_library(db, account.library_id, to_erase=True)
+    await lock_library(db, account.library_id, to_erase=True)
     await platform.erasure_keys.require_store()
     files = delete(FileRow).where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
@@ -103,7 +106,7 @@ async def erase_account(db: AsyncSession, platform: Platform, account: AccountRo
 
 
 async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow) -> None:
-    """Removes what a journey that came to nothing brought about: the library it made, or the accounts it connected."""
+    """Erase what an unfinished journey created: its new library, or the accounts that it connected."""
     if journey.library_id is None:
         return
     if journey.provisional:
@@ -118,8 +121,9 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow
     connected = select(AccountRow).where(
         AccountRow.library_id == journey.library_id,
         AccountRow.id.in_([UUID(id_) for id_ in journey.account_ids]),
-        AccountRow.created_at >= journey.created_at,  # those that were there before, it only renewed
-        # Another journey may have gone on with it meanwhile.
+        # Accounts that are older than the journey were only updated by it, and stay.
+        AccountRow.created_at >= journey.created_at,
+        # Another journey may have used the account meanwhile.
         ~exists().where(*of_account) & ~exists().where(*shared),
     )
     for account in await db.scalars(connected):
@@ -127,7 +131,7 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow
 
 
 async def withdraw_access(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
-    """Forgets what lets the platform into the source; nothing more is fetched until the person connects it again."""
+    """Delete an account's credentials and archives. Nothing more is fetched until the person connects it again."""
     blobs = await _remove_archives(db, account)
     account.sealed_credentials = None
     account.needs_login = True
@@ -136,23 +140,24 @@ async def withdraw_access(db: AsyncSession, platform: Platform, account: Account
 
 
 async def _remove_archives(db: AsyncSession, account: AccountRow) -> list[str]:
-    """Removes the archives of an account that were not imported yet; the blobs that are of no more use."""
+    """Delete the archives of an account that were not imported yet, and return the keys of their blobs."""
     archives = delete(ArchiveRow).where(
         ArchiveRow.library_id == account.library_id, ArchiveRow.account_id == account.id
     )
     return list(await db.scalars(archives.returning(ArchiveRow.blob)))
 
 
-async def _hold_to_erase(db: AsyncSession, library_id: UUID) -> None:
-    """Waits for whoever works in the library. Journeys come first: on its pages a person holds theirs, then this."""
+async def _lock_for_erasure(db: AsyncSession, library_id: UUID) -> None:
+    """Lock a library for erasure. Its journeys are locked first, in the same order as the consent pages lock them."""
     journeys = select(JourneyRow.id).where(JourneyRow.library_id == library_id).order_by(JourneyRow.id)
     await db.execute(journeys.with_for_update())
-    await hold_library(db, library_id, to_erase=True)
+    await lock_library(db, library_id, to_erase=True)
 
 
 async def _delete_blobs_later(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:
     if blobs:
-        to_delete = [{"key": key} for key in blobs]  # as rows of one statement they could be too many
+        # The rows are inserted one by one, because one statement for all could have too many parameters.
+        to_delete = [{"key": key} for key in blobs]
         await db.execute(insert(BlobToDeleteRow).on_conflict_do_nothing(), to_delete)
         await defer_sweep(db, platform.queue)
 
@@ -160,14 +165,14 @@ async def _delete_blobs_later(db: AsyncSession, platform: Platform, blobs: list[
 async def forget_user(
     db: AsyncSession, platform: Platform, consent: ConsentRow, partner_id: str, now: datetime
 ) -> None:
-    """Deletes a person at a partner's wish. Protocol 7.5.
+    """Delete a person at a partner's request. Protocol 7.5.
 
-    The library is theirs: it is erased when no other partner has a live consent to it. Else what is this partner's
-    goes: its consents with their tokens and sessions, what it pushed, its storages, and the name it knew them by.
-    Of a consent by somebody who did not prove that the library is theirs, what it covers goes, and nothing else.
+    The library is erased if no other partner has a live consent to it. Otherwise only this partner's data is deleted:
+    its consents with their tokens and sessions, the files it pushed, its storages, and its identifier of the person.
+    If the visitor who consented did not prove that the library is theirs, only what the consent covers is deleted.
     """
     library_id = consent.library_id
-    await _hold_to_erase(db, library_id)
+    await _lock_for_erasure(db, library_id)
     if consent.unproven:
         await _undo_consent(db, platform, consent)
         return
@@ -185,7 +190,7 @@ async def forget_user(
     )
     blobs = list(await db.scalars(pushed.returning(PushedFileRow.blob)))
     storages = delete(StorageRow).where(StorageRow.library_id == library_id, StorageRow.contract_id.in_(contracts))
-    blobs += [storage_prefix(id_) for id_ in await db.scalars(storages.returning(StorageRow.id))]
+    blobs += [storage_blob_prefix(id_) for id_ in await db.scalars(storages.returning(StorageRow.id))]
     await db.execute(
         delete(LibraryPartnerRow).where(
             LibraryPartnerRow.library_id == library_id, LibraryPartnerRow.partner_id == partner_id

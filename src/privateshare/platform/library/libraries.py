@@ -1,4 +1,4 @@
-"""A person's library and its key."""
+"""A person's library and its encryption key."""
 
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
@@ -21,10 +21,12 @@ from privateshare.platform.keys.wrapping import (
 from privateshare.platform.keystore.store import KeyMissing
 from privateshare.platform.runtime import Platform
 
-FILE_HASH = "file hash"  # what the hash of a file is sealed for
-FILE_DATES = "file dates"  # what is sealed that tells between which dates a file's objects lie
-FILE_ORIGINS = "file origins"  # what is sealed that tells where a file's objects are from
-LOST = "This person's data cannot be read; the operator of the platform was told"
+# The purposes under which fields of a file are encrypted: its hash, the window of its dates, its objects' origins.
+FILE_HASH = "file hash"
+FILE_DATES = "file dates"
+FILE_ORIGINS = "file origins"
+
+KEY_LOST_MESSAGE = "This person's data cannot be read. The operator of the platform was informed; do not retry."
 
 log = structlog.get_logger()
 
@@ -34,11 +36,11 @@ class LibraryGone(Exception):
 
 
 class KeyLost(DataUnreadable):
-    """A library is there, and its key is not, or is another's: nobody erased it, and the operator must look."""
+    """The key of a library that was not erased is missing or wrong. The operator must restore it."""
 
 
 class AccountGone(Exception):
-    """An account was erased, or connected, since its library was opened: whoever asks again sees it as it is."""
+    """An account was erased or connected after its library was opened. A retry sees the current state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class OpenLibrary:
     lost_accounts: frozenset[UUID] = frozenset()
 
     def account(self, account_id: UUID) -> "OpenAccount":
-        """Give an account with its key. Raises AccountGone, or KeyLost if its key is."""
+        """Open an account with its key. Raises AccountGone, or KeyLost if the account's key is lost."""
         if account_id in self.lost_accounts:
-            raise KeyLost(LOST)
+            raise KeyLost(KEY_LOST_MESSAGE)
         try:
             erasure_key = self.account_keys[account_id]
         except KeyError as error:
@@ -64,51 +66,54 @@ class OpenLibrary:
         return OpenAccount(self, account_key(self.key, account_id, erasure_key))
 
     def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
-        """A small value sealed with the library's key, for one purpose and one owner within it."""
+        """Encrypt a small value with the library's key, for one purpose and one owner within the library."""
         return seal_value(self.key, f"{self.id} {purpose}", owner, value)
 
     def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
-        """The value that `seal` sealed. Raises SealBroken."""
+        """Decrypt a value that `seal` encrypted. Raises SealBroken."""
         return open_value(self.key, f"{self.id} {purpose}", owner, sealed)
 
     def blob(self, name: object) -> str:
-        """The key of a blob of this library; all of them begin with `blob_prefix`."""
-        return f"{blob_prefix(self.id)}{name}"
+        """Return the key of a blob of this library. It begins with `library_blob_prefix`."""
+        return f"{library_blob_prefix(self.id)}{name}"
 
     def blob_context(self, blob: str) -> bytes:
-        """What a blob's seal is bound to."""
+        """Return the associated data that a blob's encryption is bound to."""
         return seal_context("blob", blob)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAccount:
-    """An account of a library with its key at hand: all that came from its source is sealed with that."""
+    """An account of a library with its key, which encrypts everything that came from its source."""
 
     library: OpenLibrary
     key: DataKey
 
     def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
-        """Seal a small value with the account's key, for one purpose and one owner within the library."""
+        """Encrypt a small value with the account's key, for one purpose and one owner within the library."""
         return seal_value(self.key, f"{self.library.id} {purpose}", owner, value)
 
     def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
-        """Open what `seal` sealed. Raises SealBroken."""
+        """Decrypt a value that `seal` encrypted. Raises SealBroken."""
         return open_value(self.key, f"{self.library.id} {purpose}", owner, sealed)
 
 
-def blob_prefix(library_id: UUID) -> str:
-    """What the keys of all of a library's blobs begin with."""
+def library_blob_prefix(library_id: UUID) -> str:
+    """Return the prefix of the keys of all blobs of a library."""
     return f"library/{library_id}/"
 
 
 async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
-    """Create an empty library. Its erasure key is durable before the row is committed, and useless if it never is.
+    """Create an empty library.
 
-    Raises KeyStoreUnavailable.
+    Its erasure key is stored durably before the row is committed. If the commit fails, the key encrypts nothing and
+    `sweep_orphan_keys` destroys it. Raises KeyStoreUnavailable.
     """
     library = LibraryRow(id=uuid4(), wrapped_key=b"")
     db.add(library)
-    await db.flush()  # the row comes before the key: whoever looks for keys without a row waits for rows like this
+    # Insert the row before the key is created: `sweep_orphan_keys` waits for uncommitted rows like this one, and so
+    # cannot mistake the new key for one without a library.
+    await db.flush()
     key, erasure_key = new_data_key(), await platform.erasure_keys.create(library.id)
     library.wrapped_key = platform.master_key.wrap(key, library.id, erasure_key)
     await db.flush()
@@ -116,9 +121,12 @@ async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
 
 
 async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -> OpenLibrary:
-    """Give a library with its key, and the keys of its accounts.
+    """Open a library with its key and the keys of its accounts.
 
-    Raises LibraryGone if it was erased, KeyLost if its key is missing though it was not, KeyStoreUnavailable.
+    Raises:
+        LibraryGone: The library was erased.
+        KeyLost: The library was not erased, and its key is missing or wrong.
+        KeyStoreUnavailable: The key store cannot be reached.
     """
     with_accounts = select(LibraryRow.wrapped_key, AccountRow.id).outerjoin(AccountRow)
     rows = (await db.execute(with_accounts.where(LibraryRow.id == library_id))).all()
@@ -128,39 +136,39 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
     try:
         key = platform.master_key.unwrap(rows[0].wrapped_key, library_id, await keys.read(library_id))
     except (KeyMissing, SealBroken) as error:
-        if not await _is_there(platform, LibraryRow.id == library_id):
+        if not await _row_exists(platform, LibraryRow.id == library_id):
             raise LibraryGone from error
-        _tell_lost(platform, str(error), library=str(library_id))
-        raise KeyLost(LOST) from error
+        _report_lost_key(platform, str(error), library=str(library_id))
+        raise KeyLost(KEY_LOST_MESSAGE) from error
     account_ids = [id_ for _, id_ in rows if id_ is not None]
     accounts = await keys.read_all(account_ids)
-    lost = [id_ for id_ in account_ids if id_ not in accounts and await _is_there(platform, AccountRow.id == id_)]
+    lost = [id_ for id_ in account_ids if id_ not in accounts and await _row_exists(platform, AccountRow.id == id_)]
     for id_ in lost:
-        _tell_lost(platform, "there is no key of the account", library=str(library_id), account=str(id_))
+        _report_lost_key(platform, "the account has no key", library=str(library_id), account=str(id_))
     return OpenLibrary(library_id, key, accounts, frozenset(lost))
 
 
 async def add_account_key(platform: Platform, library: OpenLibrary, account_id: UUID) -> None:
-    """Create the erasure key of a new account, whose row comes first, as with libraries. Raises KeyStoreUnavailable."""
+    """Create the erasure key of a new account whose row is inserted already. Raises KeyStoreUnavailable."""
     library.account_keys[account_id] = await platform.erasure_keys.create(account_id)
 
 
-async def _is_there(platform: Platform, row: ColumnElement[bool]) -> bool:
-    """Whether the row of a missing key is there: the caller's transaction may still see one that was erased."""
+async def _row_exists(platform: Platform, row: ColumnElement[bool]) -> bool:
+    """Return whether a row exists now. A new transaction is needed, because the caller's may still see erased rows."""
     async with platform.database.transaction() as db:
         return bool(await db.scalar(select(exists().where(row))))
 
 
-def _tell_lost(platform: Platform, reason: str, **whose: str) -> None:
+def _report_lost_key(platform: Platform, reason: str, **whose: str) -> None:
     log.error("a library cannot be opened: its key is lost", reason=reason, **whose)
     platform.metrics.count_lost_key()
 
 
-async def hold_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = False) -> None:
-    """Keeps a library from being erased until the transaction ends, or, to erase in it, from being written to.
+async def lock_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = False) -> None:
+    """Lock a library until the transaction ends: against erasure, or with `to_erase` against any other use.
 
-    Comes before anything else that a transaction locks in the library, so that writing and erasing wait for each
-    other and never both ways. Raises LibraryGone if it was erased.
+    A transaction must take this lock before any other lock in the library, so that writing and erasing cannot
+    deadlock. Raises LibraryGone if the library was erased.
     """
     found = select(LibraryRow.id).where(LibraryRow.id == library_id)
     locked = found.with_for_update() if to_erase else found.with_for_update(read=True, key_share=True)
@@ -169,7 +177,7 @@ async def hold_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = F
 
 
 async def next_account_number(db: AsyncSession, library_id: UUID) -> int:
-    """The number of the next account in the library, from 1; no number is given twice."""
+    """Allocate the number of the next account in the library, from 1. No number is used twice."""
     numbered = (
         update(LibraryRow)
         .where(LibraryRow.id == library_id)

@@ -1,4 +1,4 @@
-"""Mapped files: objects merged into whole files, each of one type, one account, one month. Protocol 6.6."""
+"""Mapped files: files of objects of one account, one type and one month. Protocol 6.6."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.blobs.sealed import check_ends, put_sealed, read_sealed
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import AccountRow, BlobToDeleteRow, FileRow
-from privateshare.platform.library.encoding import array_texts, at_rest, fingerprint, json_array, plain
+from privateshare.platform.library.encoding import (
+    compress_stored,
+    decompress_stored,
+    json_array,
+    sha256_hex,
+    split_json_array,
+)
 from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.library.origins import pack_origins, unpack_origins
@@ -22,12 +28,12 @@ from privateshare.sources.contract import JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, entry_of, kept_mark
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
-MAX_OBJECTS = 20_000  # in one file; a slot with more has several
+MAX_OBJECTS_PER_FILE = 20_000  # A slot with more objects has several files, called parts.
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A file whose new content is in the blob store, and not yet in the database."""
+    """A file whose new content is in the blob store and not yet recorded in the database."""
 
     part: int
     object_count: int
@@ -40,7 +46,7 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class MappedFiles:
-    """Where a library's files are written and read."""
+    """Reads and writes a library's mapped files in the blob store."""
 
     blobs: BlobStore
     library: OpenLibrary
@@ -56,62 +62,67 @@ class MappedFiles:
         """Merge objects into a slot's files. Blocks.
 
         Args:
-            account_id: The account that the slot is of.
-            schema: What the objects follow.
+            account_id: The account that the slot belongs to.
+            schema: The schema of the objects.
             existing: The slot's files.
-            entries: The objects that came.
-            keeps: Tells which objects stay of those that are in the files.
+            entries: The incoming objects.
+            keeps: Decides which objects of the existing files are kept.
 
         Returns:
-            The files whose content changed. One whose objects all went is empty.
+            The files whose content changed. A file that has lost all its objects is written with an empty list.
         """
         account = self.library.account(account_id)
-        kept = (entry for file in existing for entry in self.entries(schema, file) if keeps(entry))
-        merged = {(entry.entity_id, entry.content): entry for entry in kept}
+        stored = (entry for file in existing for entry in self.entries(schema, file) if keeps(entry))
+        merged = {(entry.entity_id, entry.content): entry for entry in stored}
         for entry in entries:
             key = (entry.entity_id, entry.content)
             merged[key] = _with_origin(entry, merged.get(key))
         ordered = sorted(merged.values(), key=lambda entry: (entry.moment or 0, entry.entity_id, entry.content))
-        parts = [ordered[start : start + MAX_OBJECTS] for start in range(0, len(ordered), MAX_OBJECTS)]
+        parts = [
+            ordered[start : start + MAX_OBJECTS_PER_FILE] for start in range(0, len(ordered), MAX_OBJECTS_PER_FILE)
+        ]
         parts += [[] for _ in range(len(parts), max((file.part for file in existing), default=0))]
         known = {file.part: self.sha256(file) for file in existing}
         return [
             self._write(account, part, data, entries)
             for part, entries in enumerate(parts, start=1)
-            if fingerprint(data := json_array(entry.data for entry in entries)) != known.get(part)
+            if sha256_hex(data := json_array(entry.data for entry in entries)) != known.get(part)
         ]
 
-    def kept(self, file: FileRow) -> Iterator[bytes]:
-        """A file's bytes as they are kept: zstd. Raises UnreadableBlob, KeyLost, AccountGone."""
+    def stored_bytes(self, file: FileRow) -> Iterator[bytes]:
+        """Decrypt a file chunk by chunk. Its content is still zstd-compressed.
+
+        Raises UnreadableBlob, KeyLost or AccountGone.
+        """
         key = self.library.account(file.account_id).key
         return read_sealed(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
 
     def check_ends(self, file: FileRow) -> None:
-        """Check that a file is whole as far as its ends tell. Raises UnreadableBlob."""
+        """Check the beginning and end of a file, to detect most damage before streaming. Raises UnreadableBlob."""
         key = self.library.account(file.account_id).key
         check_ends(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
 
     def sha256(self, file: FileRow) -> str:
-        """The hash of a file's plain JSON, which is sealed too: it would confirm a guess of what is in it."""
+        """Decrypt the SHA-256 of a file's JSON. It is encrypted because it could confirm a guess of the content."""
         return self.library.account(file.account_id).open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
     def window(self, file: FileRow) -> Window | None:
-        """Return a stretch of time in which everything in a file lies that has a date; None if nothing has."""
-        if file.sealed_dates is None:  # written before dates were noted
+        """Return a window that contains the dates of all objects in a file; None if no object has a date."""
+        if file.sealed_dates is None:  # Older versions of the platform did not record the dates of files.
             return ALL_TIME
         dates = orjson.loads(self.library.account(file.account_id).open(FILE_DATES, file.blob, file.sealed_dates))
         return None if dates is None else Window(*dates)
 
     def texts(self, file: FileRow) -> list[bytes]:
-        """A file's objects as they are kept, with every digit of their numbers."""
-        return array_texts(b"".join(plain(self.kept(file))))
+        """Return a file's objects as the source wrote them, so that numbers keep all their digits."""
+        return split_json_array(b"".join(decompress_stored(self.stored_bytes(file))))
 
     def objects(self, file: FileRow) -> list[JsonObject]:
-        """A file's objects. Raises UnreadableBlob."""
+        """Parse a file's objects. Raises UnreadableBlob."""
         return [orjson.loads(text) for text in self.texts(file)]
 
     def entries(self, schema: ObjectSchema, file: FileRow) -> Iterator[Entry]:
-        """Yield a file's objects as entries, with what is known of where they are from."""
+        """Yield a file's objects as entries, with their origins where they are known."""
         for text, origin in zip(self.texts(file), self._origins(file), strict=False):
             thing = orjson.loads(text)
             yield entry_of(schema, thing, text, kept_mark(schema, thing, origin))
@@ -123,7 +134,7 @@ class MappedFiles:
 
     def _write(self, account: OpenAccount, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
         blob = self.library.blob(f"file/{uuid4()}")
-        put_sealed(self.blobs, blob, account.key.value, self.library.blob_context(blob), [at_rest(data)])
+        put_sealed(self.blobs, blob, account.key.value, self.library.blob_context(blob), [compress_stored(data)])
         window, origins = _window_of(entries), pack_origins([_origin_of(entry) for entry in entries])
         dates = None if window is None else [window.start, window.end]
         return WrittenFile(
@@ -131,14 +142,14 @@ class MappedFiles:
             len(entries),
             blob,
             len(data),
-            account.seal(FILE_HASH, blob, fingerprint(data).encode()),
+            account.seal(FILE_HASH, blob, sha256_hex(data).encode()),
             account.seal(FILE_DATES, blob, orjson.dumps(dates)),
             account.seal(FILE_ORIGINS, blob, origins) if origins is not None else None,
         )
 
 
 def _window_of(entries: Sequence[Entry]) -> Window | None:
-    """Return the window of a file. Of one where only some have dates it is all time, so that each is looked at."""
+    """Compute the window of a file. If only some objects have dates it is all time, so that each object is checked."""
     windows = [entry.window for entry in entries]
     dated = [window for window in windows if window is not None]
     return hull(dated) if len(dated) in (0, len(windows)) else ALL_TIME
@@ -148,14 +159,14 @@ def _origin_of(entry: Entry) -> Origin:
     return entry.mark.origin if entry.mark is not None else UNKNOWN_ORIGIN
 
 
-def _with_origin(entry: Entry, kept: Entry | None) -> Entry:
-    """Return an object with what is known of where it is from, by the one that is the same in the library too."""
+def _with_origin(entry: Entry, stored: Entry | None) -> Entry:
+    """Return the stored equal of an object if the new one does not know its origin, so that the origin is not lost."""
     is_unknown = _origin_of(entry) == UNKNOWN_ORIGIN
-    return kept if kept is not None and is_unknown else entry
+    return stored if stored is not None and is_unknown else entry
 
 
 async def slot_files(db: AsyncSession, account: AccountRow, slot: Slot) -> list[FileRow]:
-    """The files of a slot, first part first."""
+    """Return the files of a slot, ordered by part."""
     query = select(FileRow).where(
         FileRow.library_id == account.library_id,
         FileRow.account_id == account.id,
@@ -176,7 +187,10 @@ async def files_of_type(db: AsyncSession, account: AccountRow, object_type: int)
 async def record_files(
     db: AsyncSession, account: AccountRow, slot: Slot, schema: ObjectSchema, written: Sequence[WrittenFile]
 ) -> None:
-    """Makes written files the current ones; `updated_at` grows. What they replace is listed for deletion."""
+    """Record written files as the current ones, and list the blobs that they replace for deletion.
+
+    `updated_at` always increases, even if the clock does not.
+    """
     current = {file.part: file for file in await slot_files(db, account, slot)}
     for new in written:
         file = current.get(new.part)

@@ -1,49 +1,51 @@
-"""Which objects of one type stay when new ones come to those that are in the library, and which files that changes.
+"""Merging new objects of one type with those in the library: which objects are kept, and which files change.
 
-Objects are told apart by their entity id and content (`settling.py` decides). Nothing but a few numbers of each is held
-in memory, and more only of those of which something is to be decided.
+`deduplication.py` decides about objects with the same entity id. Only two digests of each object are held in memory;
+whole objects are loaded only where a decision is needed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from privateshare.platform.library.deduplication import Candidate, find_superseded
 from privateshare.platform.library.object_buffer import Digests, ObjectBuffer, Slot, id_digest, pair_digest
-from privateshare.platform.library.settling import Member, settle
 from privateshare.protocol.object_time import month_of
 from privateshare.sources.entries import Entry
 from privateshare.sources.identity import Mark
 
-IDS_AT_ONCE = 100_000  # entity ids of which it is decided in one pass over what came and what is there
+# One pass over all incoming and stored objects decides about so many entity ids, so that memory is bounded.
+IDS_PER_PASS = 100_000
 
-Kept = Callable[[], Iterable[tuple[Slot, Entry]]]
-"""Gives the objects that are in the library, each with the slot of the file that it is in, as often as it is asked."""
+StoredObjects = Callable[[], Iterable[tuple[Slot, Entry]]]
+"""A function that yields the objects in the library, each with the slot of its file. It is called several times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """What becomes of the objects of one type.
+    """The result of a merge of objects of one type: which objects are kept.
 
     Attributes:
-        slots: Whose files are to be written.
+        slots: The slots whose files must be written.
     """
 
     slots: Sequence[Slot]
-    _spool: ObjectBuffer
+    _buffer: ObjectBuffer
     _digests: Digests
     _dropped: set[int]
 
     def entries(self, slot: Slot) -> Iterator[Entry]:
-        """Yield the objects that came for a slot and stay."""
-        for entry in self._spool.entries(slot):
+        """Yield the incoming objects of a slot that are kept."""
+        for entry in self._buffer.entries(slot):
             if not self._is_dropped(entry):
-                mark = _inside(self._spool.folder, entry.mark)
+                mark = _relative_to_folder(self._buffer.folder, entry.mark)
                 yield entry if mark is entry.mark else replace(entry, mark=mark)
 
     def keeps(self, slot: Slot, entry: Entry) -> bool:
-        """Whether an object that is in a slot's file stays there."""
+        """Return whether a stored object is kept in this slot."""
         if self._is_dropped(entry):
             return False
-        # What was put elsewhere by an earlier version of the platform came again, to its right place.
+        # An object in the slot of another month, where an earlier version of the platform put it, moves to its slot
+        # when it comes in again.
         return _month(entry) == slot.month or not self._digests.has(id_digest(entry), entry.content)
 
     def _is_dropped(self, entry: Entry) -> bool:
@@ -52,19 +54,19 @@ class Merge:
 
 @dataclass(slots=True)
 class _Group:
-    """All objects of one entity id."""
+    """All objects with one entity id."""
 
-    kept: list[Member] = field(default_factory=list)
-    came: list[Member] = field(default_factory=list)
+    stored: list[Candidate] = field(default_factory=list)
+    incoming: list[Candidate] = field(default_factory=list)
     deletions: list[Mark] = field(default_factory=list)
 
 
-def plan_merge(spool: ObjectBuffer, object_type: int, kept: Kept) -> Merge:
-    """Decide what becomes of the objects of one type. Blocks."""
-    digests = spool.digests(object_type)
-    undecided = digests.repeated() | {id_digest(deletion) for deletion in spool.deletions(object_type)}
-    slots = {slot for slot in spool.slots() if slot.object_type == object_type}
-    for slot, entry in kept():
+def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) -> Merge:
+    """Decide which objects of one type are kept. Blocks."""
+    digests = buffer.digests(object_type)
+    undecided = digests.repeated() | {id_digest(deletion) for deletion in buffer.deletions(object_type)}
+    slots = {slot for slot in buffer.slots() if slot.object_type == object_type}
+    for slot, entry in stored():
         own_id = id_digest(entry)
         if digests.has(own_id, entry.content):
             if _month(entry) != slot.month:
@@ -72,44 +74,46 @@ def plan_merge(spool: ObjectBuffer, object_type: int, kept: Kept) -> Merge:
         elif digests.has_id(own_id):
             undecided.add(own_id)
     ids, dropped = sorted(undecided), set[int]()
-    for start in range(0, len(ids), IDS_AT_ONCE):
-        some = set(ids[start : start + IDS_AT_ONCE])
-        dropped |= _settle(_groups(spool, object_type, kept, some))
+    for start in range(0, len(ids), IDS_PER_PASS):
+        some = set(ids[start : start + IDS_PER_PASS])
+        dropped |= _superseded(_groups(buffer, object_type, stored, some))
     if dropped:
-        slots |= {slot for slot, entry in kept() if pair_digest(id_digest(entry), entry.content) in dropped}
-    return Merge(sorted(slots), spool, digests, dropped)
+        slots |= {slot for slot, entry in stored() if pair_digest(id_digest(entry), entry.content) in dropped}
+    return Merge(sorted(slots), buffer, digests, dropped)
 
 
-def _groups(spool: ObjectBuffer, object_type: int, kept: Kept, ids: set[int]) -> dict[int, _Group]:
+def _groups(buffer: ObjectBuffer, object_type: int, stored: StoredObjects, ids: set[int]) -> dict[int, _Group]:
     groups: dict[int, _Group] = {}
-    for _, entry in kept():
+    for _, entry in stored():
         if (own_id := id_digest(entry)) in ids:
-            groups.setdefault(own_id, _Group()).kept.append(_member(entry, entry.mark))
-    for slot in spool.slots():
-        for entry in spool.entries(slot) if slot.object_type == object_type else ():
+            groups.setdefault(own_id, _Group()).stored.append(_candidate(entry, entry.mark))
+    for slot in buffer.slots():
+        for entry in buffer.entries(slot) if slot.object_type == object_type else ():
             if (own_id := id_digest(entry)) in ids:
-                member = _member(entry, _inside(spool.folder, entry.mark))
-                groups.setdefault(own_id, _Group()).came.append(member)
-    for deletion in spool.deletions(object_type):
-        if (own_id := id_digest(deletion)) in groups and (mark := _inside(spool.folder, deletion.mark)) is not None:
+                candidate = _candidate(entry, _relative_to_folder(buffer.folder, entry.mark))
+                groups.setdefault(own_id, _Group()).incoming.append(candidate)
+    for deletion in buffer.deletions(object_type):
+        if (own_id := id_digest(deletion)) in groups and (
+            mark := _relative_to_folder(buffer.folder, deletion.mark)
+        ) is not None:
             groups[own_id].deletions.append(mark)
     return groups
 
 
-def _member(entry: Entry, mark: Mark | None) -> Member:
-    return Member(entry.content, mark, entry.order, entry.moment)
+def _candidate(entry: Entry, mark: Mark | None) -> Candidate:
+    return Candidate(entry.content, mark, entry.order, entry.moment)
 
 
-def _settle(groups: dict[int, _Group]) -> set[int]:
+def _superseded(groups: dict[int, _Group]) -> set[int]:
     return {
         pair_digest(own_id, content)
         for own_id, group in groups.items()
-        for content in settle(group.kept, group.came, group.deletions)
+        for content in find_superseded(group.stored, group.incoming, group.deletions)
     }
 
 
-def _inside(folder: str, mark: Mark | None) -> Mark | None:
-    """Return a mark whose folder is told from the one that everything was in, which may have another name next time."""
+def _relative_to_folder(folder: str, mark: Mark | None) -> Mark | None:
+    """Make a mark's folder relative to the folder that contains all objects, whose name may differ in each export."""
     if mark is None or not folder or not mark.origin.folder:
         return mark
     return replace(mark, origin=replace(mark.origin, folder=mark.origin.folder[len(folder) :].lstrip("/")))

@@ -1,4 +1,4 @@
-"""Objects on their way into files: kept by slot in bounded memory; what is too much waits sealed in a nameless file."""
+"""A buffer for objects that are about to be written to files. What exceeds its memory goes, encrypted, to disk."""
 
 import os
 import tempfile
@@ -18,62 +18,69 @@ from privateshare.sources.entries import Entry, digest, entry_of, in_order, pack
 from privateshare.sources.identity import Mark
 
 MAX_MEMORY_BYTES = 64 * 1024 * 1024
-ENTRY_BYTES, MARK_BYTES = 250, 550  # of an entry and its mark, beside its data
-DELETIONS = -1  # in the place of a month: what says that objects were deleted
+# The memory that one entry takes in addition to its data.
+ENTRY_OVERHEAD_BYTES = 250
+ENTRY_WITH_MARK_OVERHEAD_BYTES = 550
+DELETIONS_MONTH = -1  # Entries that record deletions have this in place of a month.
 
-_MASK = 2**64 - 1
-_ODD = 0x9E3779B97F4A7C15
+_MASK_64_BITS = 2**64 - 1
+_PAIR_MULTIPLIER = 0x9E3779B97F4A7C15  # An odd number with well-mixed bits: 2**64 divided by the golden ratio.
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slot:
-    """Which file an object goes into: its type, and its month (yyyymm) if it has one, else 0."""
+    """The part of an account that an object belongs to: its type, and its month as yyyymm, or 0 without a date."""
 
     object_type: int
     month: int
 
 
 def id_digest(entry: Entry) -> int:
-    """Return a number that only entries of the same entity id have."""
+    """Compute a number that identifies an entry's entity id."""
     return digest(entry.entity_id.encode())
 
 
 def pair_digest(entry_digest: int, content: int) -> int:
-    """Return a number that only entries of the same entity id and content have."""
-    return (entry_digest * _ODD + content) & _MASK
+    """Compute a number that identifies an entry's entity id and content."""
+    return (entry_digest * _PAIR_MULTIPLIER + content) & _MASK_64_BITS
 
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """What objects of one type came, in sixteen bytes each: sorted numbers of their ids, and of their contents too."""
+    """The digests of the incoming objects of one type, sorted, in 16 bytes for each object.
+
+    Attributes:
+        ids: The digests of entity ids.
+        pairs: The digests of entity ids and contents.
+    """
 
     ids: Sequence[int]
     pairs: Sequence[int]
 
     def has_id(self, entry_digest: int) -> bool:
-        """Whether an object of this entity id came."""
-        return _holds(self.ids, entry_digest)
+        """Return whether an object with this entity id came in."""
+        return _contains(self.ids, entry_digest)
 
     def has(self, entry_digest: int, content: int) -> bool:
-        """Whether this very object came."""
-        return _holds(self.pairs, pair_digest(entry_digest, content))
+        """Return whether an object with this entity id and content came in."""
+        return _contains(self.pairs, pair_digest(entry_digest, content))
 
     def repeated(self) -> set[int]:
-        """Return the entity ids of which several objects came."""
+        """Return the digests of entity ids that several incoming objects have."""
         return {one for one, other in pairwise(self.ids) if one == other}
 
 
-def _holds(numbers: Sequence[int], number: int) -> bool:
+def _contains(numbers: Sequence[int], number: int) -> bool:
     place = bisect_left(numbers, number)
     return place < len(numbers) and numbers[place] == number
 
 
 class ObjectBuffer:
-    """Collects objects, then gives them back slot by slot. Use it with `with`."""
+    """A context manager that collects objects and returns them slot by slot, in bounded memory."""
 
     def __init__(self, schema: ObjectSchema, max_memory: int = MAX_MEMORY_BYTES) -> None:
         self._schema, self._max_memory = schema, max_memory
-        self._waiting: dict[Slot, list[Entry]] = {}
+        self._in_memory: dict[Slot, list[Entry]] = {}
         self._bytes = 0
         self._blocks: dict[Slot, list[tuple[int, int]]] = {}
         self._ids: dict[int, array[int]] = {}
@@ -81,7 +88,7 @@ class ObjectBuffer:
         self._folder: tuple[str, ...] | None = None
         self._count = 0
         self._file: IO[bytes] | None = None
-        # zero-based numbers are nonces enough: this key lives and dies with this file
+        # File offsets are safe as nonces, because this key encrypts only this file and each offset once.
         self._cipher = AESGCM(os.urandom(32))
 
     def __enter__(self) -> "ObjectBuffer":
@@ -92,25 +99,27 @@ class ObjectBuffer:
             self._file.close()
 
     def add(self, object_type: int, thing: JsonObject, text: bytes | None = None, mark: Mark | None = None) -> None:
-        """Take one object; `text` and `mark` as `entry_of` has them."""
+        """Add one object. `text` and `mark` have the meaning that they have in `entry_of`."""
         self.add_entry(object_type, entry_of(self._schema, thing, text, mark))
 
     def add_entry(self, object_type: int, entry: Entry) -> None:
-        """Take one object, or what says that one was deleted."""
+        """Add an entry: an object, or the record of a deletion."""
         if entry.is_deletion:
-            slot = Slot(object_type, DELETIONS)
+            slot = Slot(object_type, DELETIONS_MONTH)
         else:
             slot = Slot(object_type, month_of(entry.moment) or 0)
-            self._note(object_type, entry)
+            self._record_digests(object_type, entry)
         if entry.mark is None:
             entry = in_order(entry, self._count)
             self._count += 1
-        self._waiting.setdefault(slot, []).append(entry)
-        self._bytes += len(entry.data) + (ENTRY_BYTES if entry.mark is None else MARK_BYTES)
+        self._in_memory.setdefault(slot, []).append(entry)
+        self._bytes += len(entry.data) + (
+            ENTRY_OVERHEAD_BYTES if entry.mark is None else ENTRY_WITH_MARK_OVERHEAD_BYTES
+        )
         if self._bytes > self._max_memory:
             self._spill()
 
-    def _note(self, object_type: int, entry: Entry) -> None:
+    def _record_digests(self, object_type: int, entry: Entry) -> None:
         own_id = id_digest(entry)
         self._ids.setdefault(object_type, array("Q")).append(own_id)
         self._pairs.setdefault(object_type, array("Q")).append(pair_digest(own_id, entry.content))
@@ -124,42 +133,43 @@ class ObjectBuffer:
 
     @property
     def folder(self) -> str:
-        """The folder of the archive that everything was in."""
+        """The folder of the archive that contains all objects."""
         return "/".join(self._folder or ())
 
     def object_types(self) -> list[int]:
-        """Return every object type that something waits for, in order."""
-        return sorted({slot.object_type for slot in self._waiting.keys() | self._blocks.keys()})
+        """Return the object types of all entries, sorted."""
+        return sorted({slot.object_type for slot in self._in_memory.keys() | self._blocks.keys()})
 
     def digests(self, object_type: int) -> Digests:
-        """Return what came of an object type, to be asked for."""
+        """Return the digests of the objects of one type."""
         ids, pairs = self._ids.get(object_type, array("Q")), self._pairs.get(object_type, array("Q"))
         return Digests(array("Q", sorted(ids)), array("Q", sorted(pairs)))
 
     def deletions(self, object_type: int) -> Iterator[Entry]:
-        """Yield what says that objects of this type were deleted."""
-        return self.entries(Slot(object_type, DELETIONS))
+        """Yield the entries that record deletions of objects of this type."""
+        return self.entries(Slot(object_type, DELETIONS_MONTH))
 
     def slots(self) -> list[Slot]:
-        """Return every slot that objects wait for, in order."""
-        return sorted(slot for slot in self._waiting.keys() | self._blocks.keys() if slot.month != DELETIONS)
+        """Return the slots of all objects, sorted."""
+        return sorted(slot for slot in self._in_memory.keys() | self._blocks.keys() if slot.month != DELETIONS_MONTH)
 
     def entries(self, slot: Slot) -> Iterator[Entry]:
-        """The objects of a slot, in the order they came."""
+        """Yield the objects of a slot in the order in which they were added."""
         for offset, length in self._blocks.get(slot, ()):
             yield from self._read(offset, length)
-        yield from self._waiting.get(slot, ())
+        yield from self._in_memory.get(slot, ())
 
     def _spill(self) -> None:
+        """Encrypt everything in memory and move it to a temporary file without a name."""
         if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
-        for slot, entries in self._waiting.items():
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `__exit__` closes it.
+        for slot, entries in self._in_memory.items():
             packed = zstandard.compress(b"".join(pack_entries(entries)))
             offset = self._file.seek(0, os.SEEK_END)
             sealed = self._cipher.encrypt(offset.to_bytes(12, "big"), packed, None)
             self._file.write(sealed)
             self._blocks.setdefault(slot, []).append((offset, len(sealed)))
-        self._waiting, self._bytes = {}, 0
+        self._in_memory, self._bytes = {}, 0
 
     def _read(self, offset: int, length: int) -> Iterator[Entry]:
         assert self._file is not None

@@ -1,4 +1,4 @@
-"""Where the objects of a file are from, beside the file: so that objects of one id are told apart when more come."""
+"""Encoding of the origins of a file's objects. They are stored beside the file for later deduplication."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
 
 def pack_origins(origins: Sequence[Origin]) -> bytes | None:
-    """Return the origins of a file's objects, in their order, as bytes; None if none of them is known."""
+    """Encode the origins of a file's objects, in the objects' order; None if no origin is known."""
     if all(origin == UNKNOWN_ORIGIN for origin in origins):
         return None
     numbers: dict[Origin, int] = {}
@@ -20,7 +20,7 @@ def pack_origins(origins: Sequence[Origin]) -> bytes | None:
 
 
 def unpack_origins(packed: bytes) -> list[Origin]:
-    """Return the origins that `pack_origins` packed."""
+    """Decode the origins that `pack_origins` encoded."""
     names, numbers = orjson.loads(zstandard.decompress(packed))
     origins = [Origin(server, folder) for server, folder in names]
     return [origins[number] for number in numbers]

@@ -23,17 +23,17 @@ from privateshare.protocol.messages import CriteriaMetadata, Criterion, FileEntr
 from privateshare.protocol.scope import window
 from privateshare.protocol.wire import Wire
 
-METADATA = "pushed metadata"
+METADATA = "pushed metadata"  # The purpose under which the metadata is encrypted.
 
 
 class DescribedAccount(Wire):
-    """An account as the app names it; what else Android says of one is not kept."""
+    """An account as the app names it. Other fields that Android clients send are ignored."""
 
     account_id: str = ""
 
 
 class Descriptor(Wire):
-    """What the app says of the file: the claim `metadata` of the header FileDescriptor."""
+    """The app's description of the file: the claim `metadata` of the header FileDescriptor."""
 
     mime_type: str
     accounts: list[DescribedAccount]
@@ -42,18 +42,18 @@ class Descriptor(Wire):
 
 
 def read_descriptor(claims: Mapping[str, Any]) -> Descriptor:
-    """The descriptor in a JWT's claims. Raises InvalidRequest, naming the field that is wrong."""
+    """Parse the descriptor in a JWT's claims. Raises InvalidRequest, which names the invalid fields."""
     try:
         return Descriptor.model_validate(claims.get("metadata"))
     except ValidationError as error:
         fields = {".".join(str(part) for part in item["loc"]) for item in error.errors()}
         raise InvalidRequest(
-            f"FileDescriptor: metadata is wrong in {', '.join(sorted(fields)) or 'its form'}"
+            f"FileDescriptor: the claim metadata is invalid: {', '.join(sorted(fields)) or 'it is not an object'}"
         ) from error
 
 
-def metadata_of(descriptor: Descriptor, contract: ContractRow, now: datetime) -> FileMetadata:
-    """What a reader is told of a pushed file. Protocol 6.4."""
+def pushed_file_metadata(descriptor: Descriptor, contract: ContractRow, now: datetime) -> FileMetadata:
+    """Build the metadata that readers of a pushed file receive. Protocol 6.4."""
     return FileMetadata.model_validate(
         {
             "mimetype": descriptor.mime_type,
@@ -69,8 +69,8 @@ def metadata_of(descriptor: Descriptor, contract: ContractRow, now: datetime) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A file on its way into a person's library, and what the app says of it."""
+class IncomingFile:
+    """A file that is being uploaded to a person's library, with the app's description of it."""
 
     library: OpenLibrary
     descriptor: Descriptor
@@ -78,16 +78,16 @@ class Arrival:
 
     @property
     def blob(self) -> str:
-        """Where its bytes go."""
+        """The key of the blob that the file is stored in."""
         return self.library.blob(f"pushed/{self.name}")
 
     def sealer(self) -> Sealer:
-        """What seals them."""
+        """Create the sealer that encrypts the file."""
         return Sealer(self.library.key.value, self.library.blob_context(self.blob))
 
     def to_row(self, contract: ContractRow, received: Received, now: datetime) -> PushedFileRow:
-        """The file, once all of it has arrived; its metadata is sealed too."""
-        metadata = metadata_of(self.descriptor, contract, now).model_dump(by_alias=True, exclude_none=True)
+        """Build the database row of the file once it is received, with its metadata encrypted."""
+        metadata = pushed_file_metadata(self.descriptor, contract, now).model_dump(by_alias=True, exclude_none=True)
         return PushedFileRow(
             library_id=self.library.id,
             name=self.name,
@@ -101,22 +101,22 @@ class Arrival:
 
 
 def open_metadata(library: OpenLibrary, file: PushedFileRow) -> FileMetadata:
-    """The metadata of a pushed file."""
+    """Decrypt the metadata of a pushed file."""
     return FileMetadata.model_validate(orjson.loads(library.open(METADATA, file.name, file.sealed_metadata)))
 
 
 def open_sha256(library: OpenLibrary, file: PushedFileRow) -> str:
-    """The hash of the bytes as they were pushed."""
+    """Decrypt the SHA-256 of a pushed file's content."""
     return library.open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
 
-def pushed_entry(file: PushedFileRow) -> FileEntry:
-    """A pushed file's entry in a list: its name is opaque, and it never changes."""
+def pushed_file_entry(file: PushedFileRow) -> FileEntry:
+    """Build a pushed file's entry in the list of files. Its name says nothing, and it never changes."""
     return FileEntry(name=str(file.name), updated_date=int(file.created_at.timestamp() * 1000))
 
 
-def pushed_name(text: str) -> UUID | None:
-    """The name of a pushed file, as a list has it; None for what is none."""
+def parse_pushed_name(text: str) -> UUID | None:
+    """Parse the name of a pushed file as lists give it; None if the text is no such name."""
     try:
         name = UUID(text)
     except ValueError:
@@ -124,28 +124,37 @@ def pushed_name(text: str) -> UUID | None:
     return name if str(name) == text else None
 
 
-def content(blobs: BlobStore, library: OpenLibrary, file: PushedFileRow) -> Iterator[bytes]:
-    """The bytes as they were pushed. Raises UnreadableBlob."""
+def open_pushed_content(blobs: BlobStore, library: OpenLibrary, file: PushedFileRow) -> Iterator[bytes]:
+    """Decrypt the content of a pushed file, chunk by chunk. Raises UnreadableBlob."""
     if file.size > CHECK_ENDS_ABOVE_BYTES:
         check_ends(blobs, file.blob, library.key.value, library.blob_context(file.blob))
     return read_sealed(blobs, file.blob, library.key.value, library.blob_context(file.blob))
 
 
-async def readable_pushed(
+async def readable_pushed_files(
     db: AsyncSession,
     library: OpenLibrary,
     contract: ContractRow,
     consent: ConsentRow,
-    asked: Sequence[Criterion],
+    session_criteria: Sequence[Criterion],
     now: datetime,
     name: UUID | None = None,
 ) -> list[tuple[PushedFileRow, FileMetadata]]:
-    """The pushed files that a read-raw contract may read: those of its partner, or those that its criteria name.
+    """Find the pushed files that a session of a read-raw contract may read. Protocol 5.2, 10.3.
 
-    With `name`, the one of this name, if it is among them. The contract as it is, as the person saw it, and the session
-    must all agree. Protocol 5.2, 10.3.
+    These are the files of the contract's partner, or, if the contract has criteria, the files that match them. The
+    criteria of the contract as it is, of the contract as the person saw it, and of the session must all match.
+
+    Args:
+        db: The transaction.
+        library: The person's library.
+        contract: The contract as it is.
+        consent: The consent, with the contract as the person saw it.
+        session_criteria: The session's own criteria.
+        now: The time that relative times in criteria count from.
+        name: The only file to look for; None for all.
     """
-    layers = [contract.document.reading.criteria, consent.document.reading.criteria, list(asked)]
+    layers = [contract.document.reading.criteria, consent.document.reading.criteria, list(session_criteria)]
     query = (
         select(PushedFileRow, ApplicationRow.partner_id)
         .join(ContractRow, ContractRow.id == PushedFileRow.contract_id)
@@ -155,19 +164,19 @@ async def readable_pushed(
     )
     if name is not None:
         query = query.where(PushedFileRow.name == name)
-    rows, mine = (await db.execute(query)).all(), contract.application.partner_id
-    files = [file for file, partner in rows if layers[0] or partner == mine]
+    rows, own_partner = (await db.execute(query)).all(), contract.application.partner_id
+    files = [file for file, partner in rows if layers[0] or partner == own_partner]
     return await asyncio.to_thread(_matching, library, files, layers, now)
 
 
 def _matching(
     library: OpenLibrary, files: Sequence[PushedFileRow], layers: Sequence[Sequence[Criterion]], now: datetime
 ) -> list[tuple[PushedFileRow, FileMetadata]]:
-    """The files that every layer with criteria lets through. Blocks: the metadata of each is opened."""
-    told = ((file, open_metadata(library, file)) for file in files)
+    """Select the files that match every layer that has criteria. Blocks, because it decrypts each file's metadata."""
+    described = ((file, open_metadata(library, file)) for file in files)
     return [
         (file, metadata)
-        for file, metadata in told
+        for file, metadata in described
         if all(not layer or any(_matches(criterion, file, metadata, now) for criterion in layer) for layer in layers)
     ]
 
@@ -180,7 +189,7 @@ def _matches(criterion: Criterion, file: PushedFileRow, metadata: FileMetadata, 
 
 
 def _matches_metadata(wanted: CriteriaMetadata, metadata: FileMetadata) -> bool:
-    """Every field that is named must hold one of its values."""
+    """Return whether every field that the criterion names has one of the named values."""
     accounts = [account.get("accountId", account.get("accountid", "")) for account in wanted.accounts or []]
     pairs = (
         (wanted.app_id, [metadata.appid]),

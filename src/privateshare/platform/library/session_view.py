@@ -1,4 +1,4 @@
-"""One session's view of a library: what it lists and delivers. Protocol 6."""
+"""A session's view of a library: the files that it may list and read. Protocol 6."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,17 +15,23 @@ from privateshare.platform.library.accounts import account_view, consented_accou
 from privateshare.platform.library.delivery import (
     Delivery,
     ReadPermission,
-    deliver,
-    list_files,
-    readable,
+    list_readable_files,
+    open_delivery,
+    read_permission,
     readable_file,
     readable_files,
 )
-from privateshare.platform.library.encoding import compressed, fingerprint
+from privateshare.platform.library.encoding import compress, sha256_hex
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.library.mapped_files import MappedFiles
-from privateshare.platform.library.pushed_files import content, open_sha256, pushed_entry, pushed_name, readable_pushed
-from privateshare.platform.library.unreadable import check_readable, refusal_of
+from privateshare.platform.library.pushed_files import (
+    open_pushed_content,
+    open_sha256,
+    parse_pushed_name,
+    pushed_file_entry,
+    readable_pushed_files,
+)
+from privateshare.platform.library.unreadable import check_readable, unreadable_error
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.messages import Compression, Criterion, FileEntry, FileMetadata
 
@@ -48,80 +54,93 @@ class SessionView:
     criteria: Sequence[Criterion]
 
     async def entries(self) -> list[FileEntry]:
-        """The files of the session as they are now. Protocol 6.2."""
+        """List the files of the session as they are now. Protocol 6.2."""
         library = await self._library()
         if self.contract.kind == "read-raw":
-            return [pushed_entry(file) for file, _ in await self._pushed(library)]
-        may = self._may()
-        files = await readable_files(self.db, self.consent, may)
-        listed = await asyncio.to_thread(list_files, MappedFiles(self.platform.blobs, library), files, may)
+            return [pushed_file_entry(file) for file, _ in await self._pushed(library)]
+        permission = self._permission()
+        files = await readable_files(self.db, self.consent, permission)
+        listed = await asyncio.to_thread(
+            list_readable_files, MappedFiles(self.platform.blobs, library), files, permission
+        )
         for error in listed.unreadable:
-            if not isinstance(refusal := await refusal_of(self.platform, error), DataUnreadable):
-                raise refusal
+            # An unreadable file stays in the list; one that was replaced meanwhile makes the client retry.
+            if not isinstance(failure := await unreadable_error(self.platform, error), DataUnreadable):
+                raise failure
         return listed.entries
 
     async def delivery(self, name: str) -> Delivery:
-        """One file. Raises FileNotFound, also for what exists and is not for this session. Protocol 6.3."""
-        library, may = await self._library(), self._may()
+        """Open one file for reading. Protocol 6.3.
+
+        Raises:
+            FileNotFound: There is no such file, or the session may not read it.
+            DataUnreadable: The stored file is damaged or missing.
+            Unavailable: The file was replaced meanwhile; the client should retry.
+        """
+        library, permission = await self._library(), self._permission()
         if name == ACCOUNTS_FILE:
-            return await self._accounts(library, may)
+            return await self._accounts(library, permission)
         if self.contract.kind == "read-raw":
-            return await self._pushed_file(library, name, may)
-        file = await readable_file(self.db, self.consent, may, name)
+            return await self._pushed_file(library, name, permission)
+        file = await readable_file(self.db, self.consent, permission, name)
         if file is None:
             raise FileNotFound(NO_FILE)
         check_readable(self.platform, file.blob)
         try:
-            delivery = await asyncio.to_thread(deliver, MappedFiles(self.platform.blobs, library), file, may)
+            delivery = await asyncio.to_thread(
+                open_delivery, MappedFiles(self.platform.blobs, library), file, permission
+            )
         except UnreadableBlob as error:
-            raise await refusal_of(self.platform, error) from error
+            raise await unreadable_error(self.platform, error) from error
         if delivery is None:
             raise FileNotFound(NO_FILE)
         return delivery
 
     async def older_accounts(self) -> Delivery:
-        """accounts.json in its older shape, and never compressed. Protocol 14 (c), (f)."""
+        """Build accounts.json in its older format, without compression. Protocol 14 (c), (f)."""
         accounts = await consented_accounts(self.db, self.consent.id)
         library = await self._library()
-        told = [
+        views = [
             {"id": view.id, "name": view.username, "service": {"name": view.service_provider_name}}
             for view in (account_view(self.platform.sources, account, library) for account in accounts)
         ]
-        data = orjson.dumps({"accounts": told, "consentid": str(self.consent.id)})
-        return Delivery(_accounts_entry(accounts), Compression.NONE, len(data), fingerprint(data), iter([data]))
+        data = orjson.dumps({"accounts": views, "consentid": str(self.consent.id)})
+        return Delivery(_accounts_entry(accounts), Compression.NONE, len(data), sha256_hex(data), iter([data]))
 
-    def _may(self) -> ReadPermission:
-        return readable(self.contract, self.consent, self.session)
+    def _permission(self) -> ReadPermission:
+        return read_permission(self.contract, self.consent, self.session)
 
     async def _library(self) -> OpenLibrary:
         return await open_library(self.db, self.platform, self.consent.library_id)
 
-    async def _accounts(self, library: OpenLibrary, may: ReadPermission) -> Delivery:
-        """What 7.1 answers, as a file. Protocol 6.6."""
+    async def _accounts(self, library: OpenLibrary, permission: ReadPermission) -> Delivery:
+        """Build accounts.json: the list of accounts of section 7.1 as a file. Protocol 6.6."""
         accounts = await consented_accounts(self.db, self.consent.id)
         data = orjson.dumps([account_view(self.platform.sources, account, library).to_wire() for account in accounts])
-        chunks = compressed([data], may.compression)
-        return Delivery(_accounts_entry(accounts), may.compression, len(data), fingerprint(data), chunks)
+        chunks = compress([data], permission.compression)
+        return Delivery(_accounts_entry(accounts), permission.compression, len(data), sha256_hex(data), chunks)
 
     async def _pushed(self, library: OpenLibrary, name: UUID | None = None) -> list[tuple[PushedFileRow, FileMetadata]]:
         now = self.session.created_at
-        return await readable_pushed(self.db, library, self.contract, self.consent, self.criteria, now, name)
+        return await readable_pushed_files(self.db, library, self.contract, self.consent, self.criteria, now, name)
 
-    async def _pushed_file(self, library: OpenLibrary, name: str, may: ReadPermission) -> Delivery:
-        """A pushed file as it came. Protocol 10.3."""
-        named = pushed_name(name)
+    async def _pushed_file(self, library: OpenLibrary, name: str, permission: ReadPermission) -> Delivery:
+        """Open a pushed file for reading. Protocol 10.3."""
+        named = parse_pushed_name(name)
         found = await self._pushed(library, named) if named else []
         if not found:
             raise FileNotFound(NO_FILE)
         file, metadata = found[0]
         check_readable(self.platform, file.blob)
         try:
-            data = await asyncio.to_thread(content, self.platform.blobs, library, file)
+            data = await asyncio.to_thread(open_pushed_content, self.platform.blobs, library, file)
         except UnreadableBlob as error:
-            raise await refusal_of(self.platform, error) from error
-        chunks = compressed(data, may.compression)
-        told = metadata.model_dump(by_alias=True, exclude_none=True)
-        return Delivery(pushed_entry(file), may.compression, file.size, open_sha256(library, file), chunks, told)
+            raise await unreadable_error(self.platform, error) from error
+        chunks = compress(data, permission.compression)
+        described = metadata.model_dump(by_alias=True, exclude_none=True)
+        return Delivery(
+            pushed_file_entry(file), permission.compression, file.size, open_sha256(library, file), chunks, described
+        )
 
 
 def _accounts_entry(accounts: Sequence[AccountRow]) -> FileEntry:

@@ -1,4 +1,4 @@
-"""An application's own encrypted files. Protocol 11. What they hold only the application can open."""
+"""Storages: files that an application encrypts itself, so that the platform cannot read them. Protocol 11."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,41 +14,51 @@ from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.storage_paths import StoragePath
 
-LIST_PAGE = 1000  # files that are read from the database at once
+FILES_PER_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """What a list tells of a file: its id, the path it compares by, and the one it was written with."""
+    """A file in a list.
+
+    Attributes:
+        id: The file's id.
+        key: The normalised path, by which paths are compared.
+        path: The path as the application wrote it.
+    """
 
     id: UUID
     key: str
     path: str
 
 
-def blob_prefix(storage_id: str) -> str:
-    """What the keys of all of a storage's blobs begin with."""
+def storage_blob_prefix(storage_id: str) -> str:
+    """Return the prefix of the keys of all blobs of a storage."""
     return f"storage/{storage_id.lower()}/"
 
 
-async def create_storage(db: AsyncSession, contract: ContractRow) -> StorageRow:
-    """A storage that is tied to no person yet. Protocol 11.1."""
+async def add_storage(db: AsyncSession, contract: ContractRow) -> StorageRow:
+    """Add a storage that belongs to no person yet. Protocol 11.1."""
     storage = StorageRow(id=str(uuid4()), application_id=contract.application_id, contract_id=contract.id)
     db.add(storage)
     await db.flush()
     return storage
 
 
-async def user_storage(db: AsyncSession, contract: ContractRow, library_id: UUID) -> StorageRow | None:
-    """The storage that this application has for a person; the oldest, if there are several."""
+async def find_user_storage(db: AsyncSession, contract: ContractRow, library_id: UUID) -> StorageRow | None:
+    """Find this application's storage of a person; the oldest, if there are several."""
     query = select(StorageRow).where(
         StorageRow.library_id == library_id, StorageRow.application_id == contract.application_id
     )
     return (await db.scalars(query.order_by(StorageRow.created_at, StorageRow.id).limit(1))).one_or_none()
 
 
-async def tie_storage(db: AsyncSession, contract: ContractRow, storage_id: str, library_id: UUID) -> bool:
-    """Gives a storage to the person who consents; False if it is not this application's or another's already."""
+async def assign_storage(db: AsyncSession, contract: ContractRow, storage_id: str, library_id: UUID) -> bool:
+    """Assign a storage to the person who consents.
+
+    Returns:
+        False if the storage belongs to another application or to another person.
+    """
     storage = await db.get(StorageRow, storage_id, with_for_update=True)
     if storage is None or storage.application_id != contract.application_id:
         return False
@@ -59,23 +69,27 @@ async def tie_storage(db: AsyncSession, contract: ContractRow, storage_id: str, 
 
 
 async def find_storage(db: AsyncSession, storage_id: str, application_id: str) -> StorageRow | None:
-    """A storage of this application."""
+    """Find a storage of this application; None if it belongs to another application or does not exist."""
     storage = await db.get(StorageRow, storage_id)
     return storage if storage is not None and storage.application_id == application_id else None
 
 
-async def find_file(db: AsyncSession, storage_id: str, path: StoragePath) -> StoredFileRow | None:
-    """The file at a path."""
+async def find_stored_file(db: AsyncSession, storage_id: str, path: StoragePath) -> StoredFileRow | None:
+    """Find the file at a path."""
     return await db.get(StoredFileRow, (storage_id, path.key))
 
 
 async def put_file(db: AsyncSession, storage_id: str, path: StoragePath, blob: str, size: int) -> UUID:
-    """Makes a stored blob the file at a path; what was there is listed for deletion. The file's id."""
+    """Record a blob as the file at a path, and list the blob that it replaces for deletion.
+
+    Returns:
+        The file's id, which stays the same when a file is replaced.
+    """
     values = {"storage_id": storage_id, "key": path.key, "path": path.written, "blob": blob, "size": size}
     new = insert(StoredFileRow).values(id=uuid4(), **values).on_conflict_do_nothing().returning(StoredFileRow.id)
     while (added := await db.scalar(new)) is None:
         old = await db.get(StoredFileRow, (storage_id, path.key), with_for_update=True)
-        if old is not None:  # else it was deleted between the two statements
+        if old is not None:  # Otherwise it was deleted between the two statements, and the insert is tried again.
             db.add(BlobToDeleteRow(key=old.blob))
             old.path, old.blob, old.size = path.written, blob, size
             await db.flush()
@@ -84,11 +98,11 @@ async def put_file(db: AsyncSession, storage_id: str, path: StoragePath, blob: s
 
 
 async def delete_files(db: AsyncSession, platform: Platform, storage_id: str, path: StoragePath) -> int:
-    """Removes the file at a path, or everything in a folder; how many that were."""
-    here = _within(path) if path.is_folder else (StoredFileRow.key == path.key,)
+    """Delete the file at a path, or all files in a folder, and return the number of deleted files."""
+    matches = _within(path) if path.is_folder else (StoredFileRow.key == path.key,)
     gone = (
         delete(StoredFileRow)
-        .where(StoredFileRow.storage_id == storage_id, *here)
+        .where(StoredFileRow.storage_id == storage_id, *matches)
         .returning(StoredFileRow.blob)
         .cte("gone")
     )
@@ -102,23 +116,35 @@ async def delete_files(db: AsyncSession, platform: Platform, storage_id: str, pa
 async def list_page(
     db: AsyncSession, storage_id: str, folder: StoragePath, after: str, *, recursive: bool
 ) -> Sequence[ListedFile]:
-    """The next LIST_PAGE files of a folder behind a key ("" to begin with), by key; fewer at its end.
+    """Read the next page of the files in a folder, ordered by key.
 
-    With `recursive`, those in its folders too.
+    Args:
+        db: The transaction.
+        storage_id: The storage.
+        folder: The folder.
+        after: The last key of the previous page; "" for the first page.
+        recursive: Whether to include the files in subfolders.
+
+    Returns:
+        FILES_PER_PAGE files, or fewer on the last page.
     """
     query = select(StoredFileRow.id, StoredFileRow.key, StoredFileRow.path).where(
         StoredFileRow.storage_id == storage_id, *_within(folder), StoredFileRow.key > after
     )
     if not recursive:
         query = query.where(func.strpos(func.substr(StoredFileRow.key, len(folder.key) + 1), "/") == 0)
-    return [ListedFile(*row) for row in await db.execute(query.order_by(StoredFileRow.key).limit(LIST_PAGE))]
+    return [ListedFile(*row) for row in await db.execute(query.order_by(StoredFileRow.key).limit(FILES_PER_PAGE))]
 
 
 def _within(folder: StoragePath) -> tuple[ColumnElement[bool], ...]:
-    """What keys in a folder are: from its own, which ends in "/", up to the same with the character after that."""
+    """Build the conditions for keys in a folder.
+
+    The folder's key ends in "/". All keys in it sort between that and the same key with "0", the next character, at
+    its end. A range can use the index, unlike a comparison of prefixes.
+    """
     return StoredFileRow.key > folder.key, StoredFileRow.key < f"{folder.key[:-1]}0"
 
 
 def new_blob(storage_id: str) -> str:
-    """The key of a new blob of a storage."""
-    return f"{blob_prefix(storage_id)}{new_id().lower()}-{uuid4()}"
+    """Create the key of a new blob of a storage."""
+    return f"{storage_blob_prefix(storage_id)}{new_id().lower()}-{uuid4()}"

@@ -1,6 +1,7 @@
-"""Files that are listed and cannot be read: an alarm for the operator, and one final answer for the app.
+"""Files that are recorded and cannot be read: an alarm for the operator, and a final error for the app.
 
-What cannot be read may also have been replaced or erased a moment ago, so it is looked up again before anybody is told.
+A blob may also be missing because its file was replaced or erased a moment ago. So the database is asked again before
+an error is reported.
 """
 
 import structlog
@@ -13,41 +14,46 @@ from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow, Pus
 from privateshare.platform.runtime import Platform
 
 RETRY_SECONDS = 1
-TOLD = "What is stored here cannot be read; the operator of the platform was told"
+UNREADABLE = "The stored data is damaged or missing. The operator of the platform was informed; do not retry."
 
 log = structlog.get_logger()
 
 
 def check_readable(platform: Platform, blob: str) -> None:
-    """Raise DataUnreadable for a blob whose damage broke a stream off a while ago: who tries again is told plainly."""
+    """Raise DataUnreadable for a blob whose damage interrupted a stream before, so that a retry gets a clear error."""
     if platform.unreadable.knows(blob):
         platform.metrics.count_unreadable()
-        raise DataUnreadable(TOLD)
+        raise DataUnreadable(UNREADABLE)
 
 
 async def report_unreadable(platform: Platform, error: UnreadableBlob) -> bool:
-    """Log and count a blob that cannot be read, if it still should be there; return whether it should."""
+    """Log and count a blob that cannot be read, if a row still refers to it.
+
+    Returns:
+        Whether a row refers to it. Otherwise its file was replaced or erased.
+    """
     async with platform.database.transaction() as db:
-        whose = await _whose(db, error.blob)
-    if whose is None:
+        owner = await _owner_of(db, error.blob)
+    if owner is None:
         return False
-    log.error("a file cannot be read", blob=error.blob, reason=error.reason, **whose)
+    log.error("a file cannot be read", blob=error.blob, reason=error.reason, **owner)
     platform.metrics.count_unreadable()
     return True
 
 
-async def refusal_of(platform: Platform, error: UnreadableBlob) -> ApiError:
-    """Report a blob that cannot be read, and return what its reader is told.
+async def unreadable_error(platform: Platform, error: UnreadableBlob) -> ApiError:
+    """Report a blob that cannot be read, and build the error for its reader.
 
-    DataUnreadable is final. Unavailable means that the file was replaced or erased meanwhile.
+    Returns:
+        DataUnreadable, which is final, or Unavailable if the file was replaced or erased meanwhile.
     """
     if await report_unreadable(platform, error):
-        return DataUnreadable(TOLD)
-    return Unavailable("This was replaced while it was read", retry_after=RETRY_SECONDS)
+        return DataUnreadable(UNREADABLE)
+    return Unavailable("The file was replaced or deleted while it was read. Try again.", retry_after=RETRY_SECONDS)
 
 
-async def _whose(db: AsyncSession, blob: str) -> dict[str, str] | None:
-    """Return whose blob it is, in ids that an operator can look for; None if nothing names it."""
+async def _owner_of(db: AsyncSession, blob: str) -> dict[str, str] | None:
+    """Find the owner of a blob, as ids that an operator can search for; None if no row refers to the blob."""
     of_account = select(AccountRow.library_id, AccountRow.public_id)
     queries = (
         (of_account.join(FileRow, _belongs(FileRow)).where(FileRow.blob == blob), ("library", "account")),

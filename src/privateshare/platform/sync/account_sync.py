@@ -33,7 +33,7 @@ from privateshare.platform.jobs.queue import defer_sync
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.archives import archive_key, archives_to_import, discard_archive
 from privateshare.platform.library.credentials import fresh_token
-from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, hold_library, open_library
+from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, lock_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles, files_of_type, record_files, slot_files
 from privateshare.platform.library.merging import plan_merge
 from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
@@ -289,7 +289,7 @@ async def _check_may_fetch(run: AccountSync) -> None:
 
 async def _require_wanted(db: AsyncSession, run: AccountSync) -> None:
     """Raises Stopped unless a session with a live consent still waits for this sync, LibraryGone if it was erased."""
-    await hold_library(db, run.library.id)
+    await lock_library(db, run.library.id)
     waiting = _waiting(run.library.id, run.sync_id)
     if await db.scalar(waiting.with_for_update(read=True, of=SyncRow)) is None:
         raise Stopped

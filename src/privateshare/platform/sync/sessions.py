@@ -30,7 +30,7 @@ from privateshare.platform.keys.secrets import digest, new_secret
 from privateshare.platform.keys.wrapping import key_of_secret, open_value, seal_value
 from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.archives import archives_to_import
-from privateshare.platform.library.libraries import hold_library
+from privateshare.platform.library.libraries import lock_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import without_other_types
 from privateshare.protocol.messages import (
@@ -156,7 +156,7 @@ async def use_consent(db: AsyncSession, contract: ContractRow, consent: ConsentR
     Raises InsufficientScope if the contract allows one read only, and that was used; InvalidToken if the consent
     ended meanwhile, LibraryGone if the library was erased.
     """
-    await hold_library(db, consent.library_id)
+    await lock_library(db, consent.library_id)
     current = select(ConsentRow).where(ConsentRow.id == consent.id).execution_options(populate_existing=True)
     if await db.scalar(current.with_for_update(key_share=True)) is None:
         raise InvalidToken("The token (access_token) is invalid")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from privateshare.platform.blobs.cloud import CloudBlobs
 from privateshare.platform.db.tables import FileRow
 from privateshare.platform.keys.wrapping import new_data_key
-from privateshare.platform.library.delivery import ReadPermission, deliver, list_files
+from privateshare.platform.library.delivery import ReadPermission, list_readable_files, open_delivery
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import ObjectBuffer
@@ -34,14 +34,14 @@ def observation(number: int, **dates: Any) -> JsonObject:
     return {"resourceType": "Observation", "id": f"o{number}", **dates}
 
 
-def stored(shelf: MappedFiles, things: list[JsonObject]) -> list[FileRow]:
+def stored(mapped_files: MappedFiles, things: list[JsonObject]) -> list[FileRow]:
     """The files of these resources, as a sync writes them."""
     found = []
-    with ObjectBuffer(FHIR) as spool:
+    with ObjectBuffer(FHIR) as buffer:
         for thing in things:
-            spool.add(ObjectType.OBSERVATION, thing)
-        for slot in spool.slots():
-            for written in shelf.write_slot(ACCOUNT, FHIR, [], spool.entries(slot)):
+            buffer.add(ObjectType.OBSERVATION, thing)
+        for slot in buffer.slots():
+            for written in mapped_files.write_slot(ACCOUNT, FHIR, [], buffer.entries(slot)):
                 found.append(
                     FileRow(
                         account_id=ACCOUNT,
@@ -64,10 +64,10 @@ def stored(shelf: MappedFiles, things: list[JsonObject]) -> list[FileRow]:
     return found
 
 
-def read(shelf: MappedFiles, files: list[FileRow], may: ReadPermission) -> dict[str, list[str]]:
+def read(mapped_files: MappedFiles, files: list[FileRow], may: ReadPermission) -> dict[str, list[str]]:
     """The ids of what a session gets, by file."""
-    listed = {entry.name: entry.object_count for entry in list_files(shelf, files, may).entries}
-    deliveries = {file.name: deliver(shelf, file, may) for file in files if file.name in listed}
+    listed = {entry.name: entry.object_count for entry in list_readable_files(mapped_files, files, may).entries}
+    deliveries = {file.name: open_delivery(mapped_files, file, may) for file in files if file.name in listed}
     found = {
         name: [thing["id"] for thing in orjson.loads(b"".join(delivery.chunks))]
         for name, delivery in deliveries.items()
@@ -78,7 +78,7 @@ def read(shelf: MappedFiles, files: list[FileRow], may: ReadPermission) -> dict[
 
 
 @pytest.fixture(scope="module")
-def shelf() -> MappedFiles:
+def mapped_files() -> MappedFiles:
     return MappedFiles(CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"}))
 
 
@@ -86,10 +86,10 @@ def within(*windows: Window) -> ReadPermission:
     return ReadPermission((Reach(), Reach(windows=windows)), Compression.NONE)
 
 
-def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(shelf: MappedFiles) -> None:
+def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(mapped_files: MappedFiles) -> None:
     """What begins in a month may end after it: it is left out where only the month may be read."""
     files = stored(
-        shelf,
+        mapped_files,
         [
             observation(1, effectiveDateTime="2026-01-10"),
             observation(2, effectivePeriod={"start": "2026-01-20", "end": "2026-02-03"}),
@@ -97,53 +97,55 @@ def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(shelf: Mappe
             observation(4, effectiveDateTime="2026-01-31T23:59:59.999-01:00"),
         ],
     )
-    assert read(shelf, files, within(JANUARY)) == {"D202601": ["o1", "o3"]}
-    assert read(shelf, files, within(Window(JANUARY.start, None))) == {
+    assert read(mapped_files, files, within(JANUARY)) == {"D202601": ["o1", "o3"]}
+    assert read(mapped_files, files, within(Window(JANUARY.start, None))) == {
         "D202601": ["o1", "o2", "o3"],
         "D202602": ["o4"],
     }
 
 
-def test_a_file_without_a_month_is_looked_through_where_dates_in_it_cannot_be_read(shelf: MappedFiles) -> None:
+def test_a_file_without_a_month_is_looked_through_where_dates_in_it_cannot_be_read(mapped_files: MappedFiles) -> None:
     """It holds what is undated, which is delivered, beside what is dated unreadably, which is not."""
-    files = stored(shelf, [observation(1), observation(2, effectiveDateTime="once"), observation(3)])
+    files = stored(mapped_files, [observation(1), observation(2, effectiveDateTime="once"), observation(3)])
     assert [file.month for file in files] == [None]
-    assert read(shelf, files, within(JANUARY)) == {"D0": ["o1", "o3"]}
-    assert read(shelf, files, within(ALL_TIME)) == {"D0": ["o1", "o2", "o3"]}
-    assert read(shelf, files, ReadPermission((Reach(),), Compression.NONE)) == {"D0": ["o1", "o2", "o3"]}
+    assert read(mapped_files, files, within(JANUARY)) == {"D0": ["o1", "o3"]}
+    assert read(mapped_files, files, within(ALL_TIME)) == {"D0": ["o1", "o2", "o3"]}
+    assert read(mapped_files, files, ReadPermission((Reach(),), Compression.NONE)) == {"D0": ["o1", "o2", "o3"]}
 
 
-def test_a_file_of_before_is_looked_through(shelf: MappedFiles) -> None:
+def test_a_file_of_before_is_looked_through(mapped_files: MappedFiles) -> None:
     """One that was written when nobody noted its dates may hold anything, whatever its month is."""
-    (file,) = stored(shelf, [observation(1), observation(2, effectiveDateTime="1998-5-5")][1:])
+    (file,) = stored(mapped_files, [observation(1), observation(2, effectiveDateTime="1998-5-5")][1:])
     file.month, file.sealed_dates = 202601, None
-    assert read(shelf, [file], within(JANUARY)) == {}
+    assert read(mapped_files, [file], within(JANUARY)) == {}
 
 
-def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(shelf: MappedFiles) -> None:
+def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(mapped_files: MappedFiles) -> None:
     """And to nobody else: its name tells a month."""
-    (file,) = stored(shelf, [observation(1, effectiveDateTime="2026-01-10")])
+    (file,) = stored(mapped_files, [observation(1, effectiveDateTime="2026-01-10")])
     file.updated_at = 1
-    (emptied,) = shelf.write_slot(ACCOUNT, FHIR, [file], [], lambda _: False)
+    (emptied,) = mapped_files.write_slot(ACCOUNT, FHIR, [file], [], lambda _: False)
     file.blob, file.object_count, file.sealed_dates = emptied.blob, emptied.object_count, emptied.sealed_dates
     file.size, file.sealed_sha256 = emptied.size, emptied.sealed_sha256
-    assert read(shelf, [file], within(JANUARY)) == read(shelf, [file], within(ALL_TIME)) == {"D202601": []}
-    assert read(shelf, [file], within(Window(JANUARY.start, JANUARY.start))) == {"D202601": []}
+    assert (
+        read(mapped_files, [file], within(JANUARY)) == read(mapped_files, [file], within(ALL_TIME)) == {"D202601": []}
+    )
+    assert read(mapped_files, [file], within(Window(JANUARY.start, JANUARY.start))) == {"D202601": []}
     later = within(Window(JANUARY.end + 1, None))
-    assert read(shelf, [file], later) == {}
-    assert deliver(shelf, file, later) is None
+    assert read(mapped_files, [file], later) == {}
+    assert open_delivery(mapped_files, file, later) is None
 
 
 @pytest.mark.parametrize("format_", ["xml", "json", "fhir"])
-def test_a_report_says_nothing_of_what_is_outside(shelf: MappedFiles, format_: ReportFormat) -> None:
+def test_a_report_says_nothing_of_what_is_outside(mapped_files: MappedFiles, format_: ReportFormat) -> None:
     """Not even that there is something."""
     days = ("1998-05-05", "2025-12-31", "2026-01-10", "2026-02-01")
-    files = stored(shelf, [observation(number, effectiveDateTime=day) for number, day in enumerate(days)])
+    files = stored(mapped_files, [observation(number, effectiveDateTime=day) for number, day in enumerate(days)])
 
     def report(limit: Window) -> str:
         service = catalogue().service_types[ServiceType.FHIR_FILE]
         about = Report(service, datetime(2026, 3, 1, tzinfo=UTC), within(limit).reaches, files)
-        return b"".join(make_report(about, shelf, format_)).decode()
+        return b"".join(make_report(about, mapped_files, format_)).decode()
 
     told = report(JANUARY)
     assert "o2" in told
@@ -171,12 +173,12 @@ ends = st.none() | st.sampled_from([JANUARY.start, JANUARY.end, 894_326_400_000,
 @given(resources, ends, ends)
 @settings(max_examples=150, deadline=None)
 def test_a_session_gets_exactly_what_its_limit_contains(
-    shelf: MappedFiles, contents: list[JsonObject], start: int | None, end: int | None
+    mapped_files: MappedFiles, contents: list[JsonObject], start: int | None, end: int | None
 ) -> None:
     """Whatever files things are in, and whether those are parsed or not."""
     limit = Window(start, end)
     things = [observation(number, **content) for number, content in enumerate(contents)]
-    found = read(shelf, stored(shelf, things), within(limit))
+    found = read(mapped_files, stored(mapped_files, things), within(limit))
     wanted = {
         thing["id"] for thing in things if (window := object_window("fhir", thing)) is None or limit.contains(window)
     }

@@ -36,7 +36,7 @@ A, B = "https://a.example/fhir", "https://b.example/fhir"
 class Account:
     """An account's files, as syncs write them."""
 
-    shelf: MappedFiles = field(
+    mapped_files: MappedFiles = field(
         default_factory=lambda: MappedFiles(
             CloudBlobs("memory:///"), OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"})
         )
@@ -56,16 +56,16 @@ class Account:
 
     def sync(self, pages: Sequence[Page]) -> list[Json]:
         """Takes pages in; what is in the account then."""
-        with ObjectBuffer(SCHEMA, self.max_memory) as spool:
+        with ObjectBuffer(SCHEMA, self.max_memory) as buffer:
             for page in pages:
                 for object_type, entry in page_entries(SCHEMA, page):
-                    spool.add_entry(object_type, entry)
-            for object_type in spool.object_types():
-                merge = plan_merge(spool, object_type, partial(self.kept, object_type))
+                    buffer.add_entry(object_type, entry)
+            for object_type in buffer.object_types():
+                merge = plan_merge(buffer, object_type, partial(self.kept, object_type))
                 for slot in merge.slots:
                     existing = [file for (known, _), file in sorted(self.files.items(), key=str) if known == slot]
                     keeps = partial(merge.keeps, slot)
-                    for new in self.shelf.write_slot(ACCOUNT, SCHEMA, existing, merge.entries(slot), keeps):
+                    for new in self.mapped_files.write_slot(ACCOUNT, SCHEMA, existing, merge.entries(slot), keeps):
                         self.files[slot, new.part] = FileRow(
                             account_id=ACCOUNT,
                             part=new.part,
@@ -80,11 +80,11 @@ class Account:
     def kept(self, object_type: int) -> Iterator[tuple[Slot, Entry]]:
         for (slot, _), file in list(self.files.items()):
             if slot.object_type == object_type:
-                yield from ((slot, entry) for entry in self.shelf.entries(SCHEMA, file))
+                yield from ((slot, entry) for entry in self.mapped_files.entries(SCHEMA, file))
 
     def objects(self) -> list[Json]:
         """Everything that an app reads."""
-        found = [thing for file in self.files.values() for thing in self.shelf.objects(file)]
+        found = [thing for file in self.files.values() for thing in self.mapped_files.objects(file)]
         return sorted(found, key=lambda thing: json.dumps(thing, sort_keys=True))
 
 
@@ -338,7 +338,7 @@ def test_it_is_all_the_same_with_little_memory(monkeypatch: pytest.MonkeyPatch) 
     later = bundle(*(changed(value(500 + n, str(n), **meta(500 + n))) for n in range(20)), kind="history")
     expected = Account()
     expected.upload(record)
-    monkeypatch.setattr(merging, "IDS_AT_ONCE", 7)
+    monkeypatch.setattr(merging, "IDS_PER_PASS", 7)
     frugal = Account(max_memory=3000)
     frugal.upload(record)
     assert frugal.objects() == expected.objects()
@@ -353,6 +353,6 @@ def test_where_objects_are_from_is_sealed_and_kept(account: Account) -> None:
     (file,) = account.files.values()
     assert file.sealed_origins is not None
     assert b"example" not in file.sealed_origins
-    entries = list(account.shelf.entries(SCHEMA, file))
+    entries = list(account.mapped_files.entries(SCHEMA, file))
     assert {entry.mark and entry.mark.origin.server for entry in entries} == {"a.example/fhir", "b.example/fhir", ""}
     assert numbers(account.upload(bundle(of_server(B, value(4))))) == [1, 3, 4]

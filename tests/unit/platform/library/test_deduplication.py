@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privateshare.platform.library.settling import Member, settle
+from privateshare.platform.library.deduplication import Candidate, find_superseded
 from privateshare.protocol.dates import read_date
 from privateshare.sources.identity import Mark, Origin, Version
 
@@ -24,12 +24,14 @@ def version(said: Any) -> Version:
     return Version(read_date(said), None) if said else Version()
 
 
-def thing(content: int, said: Any = None, *, subject: str = "p1", moment: int | None = None, **origin: Any) -> Member:
+def thing(
+    content: int, said: Any = None, *, subject: str = "p1", moment: int | None = None, **origin: Any
+) -> Candidate:
     """An object; objects of equal content are the same in every part."""
-    return Member(content, Mark(Origin(**origin), version(said), subject), moment=moment)
+    return Candidate(content, Mark(Origin(**origin), version(said), subject), moment=moment)
 
 
-def entry(content: int, said: Any = None, **more: Any) -> Member:
+def entry(content: int, said: Any = None, **more: Any) -> Candidate:
     """An entry of a history."""
     return thing(content, said, **({"file": "history.json"} | more), is_version=True)
 
@@ -39,16 +41,16 @@ def removal(said: Any = None, **more: Any) -> Mark:
     return Mark(Origin(**({"file": "history.json"} | more), is_version=True), version(said))
 
 
-def stay(came: Sequence[Member | Mark], kept: Sequence[Member] = ()) -> set[int]:
+def stay(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> set[int]:
     """The contents that are in the library after an upload."""
-    members, deletions = [], []
+    candidates, deletions = [], []
     for number, one in enumerate(came):
         if isinstance(one, Mark):
             deletions.append(replace(one, order=number))
         else:
-            members.append(replace(one, mark=one.mark and replace(one.mark, order=number)))
-    dropped = settle(kept, members, deletions)
-    return {member.content for member in (*kept, *members)} - dropped
+            candidates.append(replace(one, mark=one.mark and replace(one.mark, order=number)))
+    dropped = find_superseded(kept, candidates, deletions)
+    return {candidate.content for candidate in (*kept, *candidates)} - dropped
 
 
 @pytest.mark.parametrize(
@@ -84,9 +86,9 @@ def stay(came: Sequence[Member | Mark], kept: Sequence[Member] = ()) -> set[int]
         ([entry(1), entry(2), entry(3)], {1}),  # nothing but their order says which is the newest
     ],
 )
-def test_versions_are_told_from_objects_of_other_places(came: list[Member], expected: set[int]) -> None:
+def test_versions_are_told_from_objects_of_other_places(came: list[Candidate], expected: set[int]) -> None:
     """Of versions the newest stays, in whatever order they come; of different objects, each."""
-    told = all(member.mark is not None and member.mark.version != Version() for member in came)
+    told = all(candidate.mark is not None and candidate.mark.version != Version() for candidate in came)
     for ordered in permutations(came) if told or len(expected) == len(came) else [came]:
         assert stay(ordered) == expected
 
@@ -94,7 +96,7 @@ def test_versions_are_told_from_objects_of_other_places(came: list[Member], expe
 def test_of_one_server_the_last_stays_where_versions_say_nothing() -> None:
     """Pages of a search may overlap while things change."""
     assert stay([thing(1, server=A), thing(2, server=A)]) == {2}
-    assert stay([Member(1, None), Member(2, None), Member(1, None)]) == {1}
+    assert stay([Candidate(1, None), Candidate(2, None), Candidate(1, None)]) == {1}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_of_one_server_the_last_stays_where_versions_say_nothing() -> None:
         ([removal(3), thing(1, 4, file="other.json")], {1}),
     ],
 )
-def test_what_was_deleted_does_not_stay(came: list[Member | Mark], expected: set[int]) -> None:
+def test_what_was_deleted_does_not_stay(came: list[Candidate | Mark], expected: set[int]) -> None:
     """Unless it was made again later, or is another's."""
     assert stay(came) == expected
 
@@ -167,12 +169,12 @@ def test_what_was_deleted_does_not_stay(came: list[Member | Mark], expected: set
         ([thing(1, 4)], [entry(1, 4), removal(), entry(2, 2)], {1}),
         ([thing(2, 2)], [entry(1, 4), removal(), entry(2, 2)], {1}),
         # All of one place.
-        ([thing(1), thing(2)], [Member(3, None)], {3}),
-        ([thing(1)], [Member(1, None)], {1}),
+        ([thing(1), thing(2)], [Candidate(3, None)], {3}),
+        ([thing(1)], [Candidate(1, None)], {1}),
     ],
 )
 def test_what_comes_later_replaces_what_it_is_a_version_of(
-    kept: list[Member], came: list[Member | Mark], expected: set[int]
+    kept: list[Candidate], came: list[Candidate | Mark], expected: set[int]
 ) -> None:
     """Nothing else is replaced, and the same again makes no doubles."""
     assert stay(came, kept) == expected
@@ -180,7 +182,7 @@ def test_what_comes_later_replaces_what_it_is_a_version_of(
 
 # What an object says of itself is a part of its content, unlike where it is found.
 CONTENTS = [(None, "p1"), (None, ""), (1, "p1"), (2, "p1"), (2, ""), ("2026-01-01", "p1"), ("2026-01-02", "p2")]
-members = st.builds(
+candidates = st.builds(
     lambda content, **origin: thing(content, CONTENTS[content][0], subject=CONTENTS[content][1], **origin),
     st.integers(0, len(CONTENTS) - 1),
     server=st.sampled_from(["", "", A, B]),
@@ -193,27 +195,27 @@ removals = st.builds(
 )
 
 
-def settled(came: Sequence[Member | Mark], kept: Sequence[Member] = ()) -> list[Member]:
+def settled(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> list[Candidate]:
     """What is in the library after an upload, as it is found there: without the files of the archive."""
     staying = stay(came, kept)
     found = {
         one.content: replace(one, mark=replace(one.mark, origin=replace(one.mark.origin, file="", is_version=False)))
         for one in (*kept, *came)
-        if isinstance(one, Member) and one.mark is not None and one.content in staying
+        if isinstance(one, Candidate) and one.mark is not None and one.content in staying
     }
     return list(found.values())
 
 
-@given(st.lists(members | removals, max_size=7))
-def test_the_same_upload_again_changes_nothing(came: list[Member | Mark]) -> None:
+@given(st.lists(candidates | removals, max_size=7))
+def test_the_same_upload_again_changes_nothing(came: list[Candidate | Mark]) -> None:
     """However odd it is."""
     once = settled(came)
     assert {one.content for one in settled(came, once)} <= {one.content for one in once}
     assert once or not came or any(isinstance(one, Mark) for one in came)
 
 
-@given(st.lists(members, min_size=1, max_size=7))
-def test_no_servers_object_takes_the_place_of_anothers(came: list[Member]) -> None:
+@given(st.lists(candidates, min_size=1, max_size=7))
+def test_no_servers_object_takes_the_place_of_anothers(came: list[Candidate]) -> None:
     """Whatever else is there, something stays of each."""
     for server in (A, B):
         there = {one.content for one in came if one.mark is not None and one.mark.origin.server == server}
