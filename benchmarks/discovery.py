@@ -4,7 +4,8 @@ Prints milliseconds a query, and the ratio to only walking over the records.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from privateshare.protocol.catalogue import CatalogueSource
 from privateshare.protocol.catalogue_index import RecordIndex, RecordQuery, project, source_record
@@ -47,12 +48,17 @@ def milliseconds(work: Callable[[], object]) -> float:
     return sorted(times)[RUNS // 2]
 
 
+def count(records: Sequence[object]) -> int:
+    """Look at each record once: what the queries are compared with."""
+    return sum(1 for _ in records)
+
+
 def main() -> None:
     """Prints one line for each query and size."""
     for size in (1_000, 100_000):
         records = [source_record(made_up(number), "approved", 0) for number in range(1, size + 1)]
         index = RecordIndex(records)
-        walk = milliseconds(lambda records=records: sum(1 for _ in records))
+        walk = milliseconds(partial(count, records))
         for name, query in QUERIES.items():
 
             def ask(index: RecordIndex = index, query: RecordQuery = query) -> object:

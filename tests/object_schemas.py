@@ -20,5 +20,6 @@ def validators() -> dict[int, Any]:
 def check_objects(object_type: int, objects: list[dict[str, Any]]) -> None:
     """Fails if an object is not as its type's schema says."""
     validator = validators().get(object_type)
-    for thing in objects if validator is not None else []:
-        validator.validate(thing)
+    if validator is not None:
+        for thing in objects:
+            validator.validate(thing)

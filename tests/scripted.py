@@ -22,7 +22,8 @@ class Scripted:
         """A page of a search at a path."""
         links = [] if link is None else [{"relation": "next", "url": link}]
         entries = [{"resource": resource} for resource in resources]
-        self.json(path, {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries}, **headers)
+        bundle = {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": entries}
+        self.json(path, bundle, 200, **headers)
 
     def json(self, path: str, content: Any, status: int = 200, **headers: str) -> None:
         """JSON at a path."""

@@ -5,7 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -98,7 +98,10 @@ def test_a_store_belongs_to_one_database(store: KeyStore) -> None:
 @pytest.mark.parametrize("kind", ["local", "memory", "s3"])
 def test_a_store_that_is_not_there_is_not_made_anew(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The disk is not mounted, or the setting is wrong: a database that has libraries writes nothing there."""
-    urls = {"local": lambda: (tmp_path / "a" / "keys").as_uri(), "memory": lambda: "memory:///"}
+    urls: dict[str, Callable[[], str]] = {
+        "local": lambda: (tmp_path / "a" / "keys").as_uri(),
+        "memory": lambda: "memory:///",
+    }
     url = urls[kind]() if kind in urls else f"s3://{request.getfixturevalue('s3').bucket()}"
     with pytest.raises(ConfigurationError, match="nothing was changed"):
         claim_store(open_keys(url), "database 1", is_new=False)
@@ -207,7 +210,7 @@ def test_a_folder_that_fails_is_away(local: LocalKeys, folder: Path, call: str) 
         path.unlink()
     folder.rmdir()
     folder.write_text("no folder")
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "create": lambda: local.create(NAME, KEY),
         "read": lambda: local.read(NAME),
         "destroy": lambda: local.destroy(NAME),

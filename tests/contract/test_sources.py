@@ -40,7 +40,7 @@ GOOD_ARCHIVES: dict[int, Archive] = {
     **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),
 }
 # Sources that are alike but for their ids are tried once.
-UPLOADED = {type(source): id_ for id_, source in reversed(SOURCES_BY_ID.items()) if source.info.upload is not None}
+UPLOADED = {type(source): id_ for id_, source in reversed([*SOURCES_BY_ID.items()]) if source.info.upload is not None}
 UPLOADS = [
     pytest.param(SOURCES_BY_ID[id_], GOOD_ARCHIVES.get(id_), id=catalogue().sources[id_].reference)
     for id_ in UPLOADED.values()

@@ -97,7 +97,7 @@ def on_path() -> dict[str, str]:
 
 def command_of(app: str) -> str:
     """The command that runs an app."""
-    return next(line for line in RUN.splitlines() if f"examples.{app}." in line)
+    return next(line for line in str(RUN).splitlines() if f"examples.{app}." in line)
 
 
 @contextmanager

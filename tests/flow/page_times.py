@@ -28,7 +28,13 @@ def measure(link: str, until: threading.Event) -> list[float]:
     return times
 
 
+def end_with_input(ended: threading.Event) -> None:
+    """Set the event when standard input is closed."""
+    sys.stdin.read()
+    ended.set()
+
+
 if __name__ == "__main__":
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    threading.Thread(target=end_with_input, args=[ended], daemon=True).start()
     print(json.dumps(measure(sys.argv[1], ended)))

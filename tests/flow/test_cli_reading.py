@@ -65,7 +65,7 @@ async def signed_in(home: Path, wire: Wire, people: People) -> Path:
     return home
 
 
-def test_the_token_is_kept_for_its_owner_alone(signed_in: Path):
+def test_the_token_is_kept_for_its_owner_alone(signed_in: Path) -> None:
     """0600, and `whoami` shows no secret."""
     file = signed_in / "config" / "profiles.json"
     assert file.stat().st_mode & 0o777 == 0o600
@@ -75,14 +75,14 @@ def test_the_token_is_kept_for_its_owner_alone(signed_in: Path):
     assert kept["access_token"]["value"] not in shown
 
 
-def test_sources_and_accounts_are_listed(signed_in: Path):
+def test_sources_and_accounts_are_listed(signed_in: Path) -> None:
     """As text and as JSON."""
     assert "Spotify" in run(signed_in, "sources")
     listed = json.loads(run(signed_in, "accounts", "--json"))
     assert {account["source"] for account in listed} == {"Spotify", "Health record (FHIR file)"}
 
 
-def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path):
+def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path) -> None:
     """A second run finds it there; Parquet tables on request."""
     first = json.loads(run(signed_in, "read", "--into", str(tmp_path), "--json"))
     assert first["state"] == "completed"
@@ -92,7 +92,7 @@ def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path):
     assert (tmp_path / "parquet" / "playhistory.parquet").exists()
 
 
-def test_storage_keeps_files(signed_in: Path, tmp_path: Path):
+def test_storage_keeps_files(signed_in: Path, tmp_path: Path) -> None:
     """New, put, ls, get, rm."""
     storage = json.loads(run(signed_in, "storage", "new", "--json"))["storage_id"]
     (tmp_path / "note.txt").write_text("a note")
@@ -104,7 +104,7 @@ def test_storage_keeps_files(signed_in: Path, tmp_path: Path):
     assert run(signed_in, "storage", "ls", "--storage", storage, "-r").strip() == "none"
 
 
-def test_storage_takes_the_names_of_files(signed_in: Path, tmp_path: Path):
+def test_storage_takes_the_names_of_files(signed_in: Path, tmp_path: Path) -> None:
     """Where a folder is named instead of a file; with --json each command prints one object."""
     (tmp_path / "note.txt").write_text("a note")
     (tmp_path / "into").mkdir()
@@ -120,7 +120,7 @@ def test_storage_takes_the_names_of_files(signed_in: Path, tmp_path: Path):
     assert "storage new" in run(signed_in, "storage", "ls", code=1)
 
 
-async def test_a_file_is_pushed(people: People, tmp_path: Path):
+async def test_a_file_is_pushed(people: People, tmp_path: Path) -> None:
     """With a write contract, by a person who came from a consent page without sources."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())
@@ -136,7 +136,7 @@ async def test_a_file_is_pushed(people: People, tmp_path: Path):
     assert "there are: work" in run(tmp_path, "whoami", code=1)
 
 
-def test_errors_are_objects_where_json_is_asked_for(signed_in: Path, tmp_path: Path):
+def test_errors_are_objects_where_json_is_asked_for(signed_in: Path, tmp_path: Path) -> None:
     """On standard error, with what a program may act upon."""
     told = json.loads(run(signed_in, "storage", "ls", "--storage", "nothing", "--json", code=1))["error"]
     assert (told["code"], told["status"], bool(told["reference"])) == ("NotFound", 404, True)
@@ -144,7 +144,7 @@ def test_errors_are_objects_where_json_is_asked_for(signed_in: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("what", ["login", "read"])
-async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, what: str, wire: Wire):
+async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, what: str, wire: Wire) -> None:
     """Exit code 130, no traceback, and nothing half-written is left."""
     commands = {"login": ["login", "--no-browser"], "read": ["read", "--into", str(tmp_path)]}
     process = subprocess.Popen(
@@ -165,7 +165,7 @@ async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, wh
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_declining_is_told_and_a_foreign_answer_passed_over(signed_in: Path):
+def test_declining_is_told_and_a_foreign_answer_passed_over(signed_in: Path) -> None:
     """What comes with another state is not about this question; another path is not found."""
     command = [*COMMAND, "login", "--no-browser", "--json"]
     process = subprocess.Popen(
@@ -189,7 +189,7 @@ def test_declining_is_told_and_a_foreign_answer_passed_over(signed_in: Path):
     assert json.loads(told)["error"]["code"] == "USER_CANCEL"
 
 
-def test_what_is_wrong_is_said_in_one_line(signed_in: Path, tmp_path: Path):
+def test_what_is_wrong_is_said_in_one_line(signed_in: Path, tmp_path: Path) -> None:
     """A read contract cannot push; nobody is signed in elsewhere."""
     (tmp_path / "x").write_text("x")
     told = run(signed_in, "push", str(tmp_path / "x"), "--mime-type", "text/plain", code=1)
@@ -201,7 +201,7 @@ def test_what_is_wrong_is_said_in_one_line(signed_in: Path, tmp_path: Path):
     assert run(signed_in, "--version", code=0).strip() == VERSION
 
 
-def test_revoking_ends_it(signed_in: Path):
+def test_revoking_ends_it(signed_in: Path) -> None:
     """Runs last in this file: the token stops working, and is forgotten."""
     token = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]["token"]
     assert "--yes" in run(signed_in, "revoke", "--json", code=1)

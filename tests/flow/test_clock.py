@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import delete, func, select, text, update
 
 from privateshare.platform.app import create_app
@@ -29,6 +30,7 @@ from privateshare.platform.sync.clock import BELIEVED_AFTER, LONGEST_JUMP
 from privateshare.platform.sync.orphans import sweep_orphans
 from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import recover_jobs
+from tests.flow.scraping import TOKEN
 from tests.flow.syncing import begun
 from tests.flow.wire import b64, verifier
 
@@ -41,7 +43,8 @@ KINDS = (TokenRow, SessionRow, NonceRow, JourneyRow)
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """A platform that serves nobody, and sweeps when the test says so."""
     data = tmp_path_factory.mktemp("clock") / "data"
-    async with running_platform(Settings(data=data, database_pool_size=5)) as (platform, _):
+    settings = Settings(data=data, database_pool_size=5, metrics_token=SecretStr(TOKEN))
+    async with running_platform(settings) as (platform, _):
         yield platform
 
 
@@ -60,10 +63,9 @@ class Kept:
         transport = httpx2.ASGITransport(create_app(self.platform))
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
             answer = await http.get("/readyz")
-        assert answer.status_code == 200, answer.text
-        async with self.platform.database.session() as db:
-            told = (await self.platform.metrics.expose(db)).decode()
-        (line,) = (line for line in told.splitlines() if line.startswith("privateshare_clock_doubted "))
+            metrics = await http.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert (answer.status_code, metrics.status_code) == (200, 200), answer.text
+        (line,) = (line for line in metrics.text.splitlines() if line.startswith("privateshare_clock_doubted "))
         return "clock" in str(answer.json().get("warnings")), float(line.split()[1])
 
 

@@ -276,8 +276,9 @@ async def test_words_that_turn_others_around_are_kept_apart(people: People, tmp_
 @pytest.mark.parametrize("field", ["name", "partner"])
 async def test_names_that_do_not_show_whole_are_refused(people: People, name: str, field: str) -> None:
     """An operator registers no application under a name that people could not read as it is."""
+    names: dict[str, Any] = {"name": "App", "partner": "PartnerRow"} | {field: name}
     with pytest.raises(ConfigurationError, match="visible"):
-        await asking_contract(people, **{"name": "App", "partner": "PartnerRow"} | {field: name})
+        await asking_contract(people, **names)
 
 
 def test_a_hostile_archive_is_only_text(wire: Wire, tmp_path: Path) -> None:
@@ -312,7 +313,7 @@ async def test_a_source_outside_of_the_contract_cannot_be_connected(people: Peop
     address = browser.page.url.removesuffix("source") + f"connect/{source}"
     assert http.get(address).status_code == 404
     sent = {"token": (None, token), "way": (None, "sample:default")}
-    assert http.post(address, files=sent).status_code == 404  # type: ignore[arg-type]
+    assert http.post(address, files=sent).status_code == 404
 
 
 def test_no_secret_is_logged(wire: Wire, people: People, served: Any) -> None:

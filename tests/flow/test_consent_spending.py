@@ -270,7 +270,7 @@ def test_a_broken_cookie_is_none(wire: Wire, value: str) -> None:
     browser = opened(ask(wire).url)
     assert browser.page is not None
     tag = browser.page.url.split("/")[-2]
-    answer = httpx2.get(browser.page.url, headers={"Cookie": f"journey-{tag}={value}".encode()})
+    answer = httpx2.get(browser.page.url, headers={b"Cookie": f"journey-{tag}={value}".encode()})
     assert (answer.status_code, 'data-page="error"' in answer.text) == (410, True)
 
 

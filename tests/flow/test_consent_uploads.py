@@ -187,7 +187,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(wire: Wire, served: Serv
     )
     with socket.create_connection((str(target.hostname), target.port or 80)) as connection:
         connection.sendall(head.encode() + b"x" * (4 * MEGABYTE))
-        await until(lambda: nameless_files(served))
+        await until(lambda: bool(nameless_files(served)))
     await until(lambda: not nameless_files(served))
 
 

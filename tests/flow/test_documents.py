@@ -53,14 +53,14 @@ async def run(document: str, wire: Wire, people: People, tmp_path: Path) -> dict
     return names
 
 
-async def test_the_sdk_document_runs(wire: Wire, people: People, tmp_path: Path):
+async def test_the_sdk_document_runs(wire: Wire, people: People, tmp_path: Path) -> None:
     """docs/sdk.md, block after block; its last one defines a coroutine."""
     names = await run("docs/sdk.md", wire, people, tmp_path)
     await names["read"]()  # type: ignore[operator]
     assert (tmp_path / "one.json").exists()
 
 
-async def test_the_researchers_tutorial_runs(wire: Wire, people: People, tmp_path: Path):
+async def test_the_researchers_tutorial_runs(wire: Wire, people: People, tmp_path: Path) -> None:
     """From consent to Parquet: the code prints what the text promises, and leaves files, tables and no token."""
     names = await run("docs/tutorials/research.md", wire, people, tmp_path)
     assert (tmp_path / "parquet" / "playhistory.parquet").exists()
@@ -68,7 +68,7 @@ async def test_the_researchers_tutorial_runs(wire: Wire, people: People, tmp_pat
     assert names["participants"].get("p017") is None  # type: ignore[attr-defined]
 
 
-def test_the_app_tutorial_runs():
+def test_the_app_tutorial_runs() -> None:
     """From consent to a person who says stop, on a platform in memory; its asserts are in the document."""
     names: dict[str, object] = {}
     for block in blocks("docs/tutorials/app.md"):
@@ -82,7 +82,7 @@ async def test_the_readme_runs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-):
+) -> None:
     """The first screen of the README, as it stands: only the ids and the address are filled in."""
     (tmp_path / "contract.pem").write_text(jwt.private_pem(wire.key))
     monkeypatch.chdir(tmp_path)
@@ -99,7 +99,7 @@ async def test_the_readme_runs(
     assert "18_5_19_1_406_" in capsys.readouterr().out
 
 
-def test_the_table_of_names_is_true():
+def test_the_table_of_names_is_true() -> None:
     """Every call that docs/sdk.md names exists in both clients."""
     text = (ROOT / "docs" / "sdk.md").read_text("utf-8").split("## From the Node.js SDK")[1]
     names = [name for cell in _SECOND_COLUMN.findall(text) for name in re.findall(r"`(\w+)`", cell)]
@@ -110,7 +110,7 @@ def test_the_table_of_names_is_true():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(document: Path):
+def test_links_lead_somewhere(document: Path) -> None:
     """Every relative link of a document is a file."""
     for link in _LINK.findall(document.read_text("utf-8")):
         assert (document.parent / link).exists(), link

@@ -71,10 +71,11 @@ def test_hostile_archives_hold_up_nobody(wire: Wire, served: Served, tmp_path: P
         thread.start()
     took = []
     while any(thread.is_alive() for thread in threads):
-        for call in (
+        calls: list[Callable[[], httpx2.Response]] = [
             lambda: httpx2.get(f"{served.origin}/readyz"),
             lambda: wire.get("permission-access/accounts", access_token=tokens.access),
-        ):
+        ]
+        for call in calls:
             began = time.monotonic()
             assert call().status_code == 200
             took.append(time.monotonic() - began)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import httpx2
@@ -195,7 +195,7 @@ def told(response: httpx2.Response) -> tuple[int, str, str]:
     return response.status_code, code, message
 
 
-def test_every_route_is_in_a_table(served: Served, platform: Platform):
+def test_every_route_is_in_a_table(served: Served, platform: Platform) -> None:
     """A route that nobody thought about as an attacker fails here, whether or not it is described."""
     document = httpx2.get(f"{served.origin}/openapi.json").json()
     calls = {
@@ -215,7 +215,7 @@ OTHER_KEY = generate_private_key(65537, 2048)
 
 @pytest.mark.protocol("2.1", "13")
 @pytest.mark.parametrize("name", [*USER_CALLS, *CONTRACT_CALLS])
-async def test_every_call_checks_who_signed_it(name: str, crowd: dict[str, Person]):
+async def test_every_call_checks_who_signed_it(name: str, crowd: dict[str, Person]) -> None:
     """No JWT, another key's, another contract's, an unknown or mismatched client: whatever exists."""
     me, stranger = crowd["me"], crowd["stranger"]
     call = (USER_CALLS | CONTRACT_CALLS)[name]
@@ -233,17 +233,17 @@ async def test_every_call_checks_who_signed_it(name: str, crowd: dict[str, Perso
         assert refusal[:2] == (status, code), why
         assert refusal == told(call(wire, access, nothing)), why
     for jwt in ("", "x", mine.jwt(timestamp=1), mine.jwt(nonce="short")):
-        unsigned = replace(mine, http=Unsigned(mine.http, jwt))
-        refusal = told(call(unsigned, access, me))[:2]  # not the message: it names the skew, which grows meanwhile
-        assert refusal[0] == 400, (jwt, refusal)
-        assert refusal == told(call(unsigned, access, nothing))[:2]
+        unsigned = replace(mine, http=cast(httpx2.Client, Unsigned(mine.http, jwt)))
+        short = told(call(unsigned, access, me))[:2]  # not the message: it names the skew, which grows meanwhile
+        assert short[0] == 400, (jwt, short)
+        assert short == told(call(unsigned, access, nothing))[:2]
 
 
 @dataclass
 class Unsigned:
     """A client that sends another JWT than the one it was given."""
 
-    http: Any
+    http: httpx2.Client
     jwt: str
 
     def request(self, method: str, url: str, *, headers: dict[str, str], content: Any = None) -> httpx2.Response:
@@ -255,7 +255,7 @@ class Unsigned:
 
 @pytest.mark.protocol("11.2", "11.5")
 @pytest.mark.parametrize("name", STORAGE_CALLS)
-async def test_every_storage_call_checks_who_signed_it(name: str, crowd: dict[str, Person]):
+async def test_every_storage_call_checks_who_signed_it(name: str, crowd: dict[str, Person]) -> None:
     """Another key, another contract's name, the JWT of the other API: alike for what exists."""
     me, stranger = crowd["me"], crowd["stranger"]
     now = int(time.time())
@@ -280,7 +280,7 @@ async def test_every_storage_call_checks_who_signed_it(name: str, crowd: dict[st
 
 
 @pytest.mark.protocol("14 (d)")
-async def test_a_postbox_is_its_contracts_only(people: People, platform: Platform):
+async def test_a_postbox_is_its_contracts_only(people: People, platform: Platform) -> None:
     """Another contract of the application, another partner's: like one that does not exist."""
     writer = await people.contract(kind="write", legacy=True)
     sibling = await people.contract(kind="write", legacy=True, application_id=writer.application_id)
@@ -301,7 +301,7 @@ async def test_a_postbox_is_its_contracts_only(people: People, platform: Platfor
 
 
 @pytest.mark.protocol("5.3", "14 (a)")
-async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, platform: Platform):
+async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, platform: Platform) -> None:
     """Unknown, expired, withdrawn, and of a contract that does not allow it: all alike."""
     legacy, modern = await people.contract(legacy=True), await people.contract()
     withdrawn, withdrawn_key = await people.user(legacy)
@@ -325,7 +325,9 @@ async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, p
 
 @pytest.mark.protocol("5.3", "13")
 @pytest.mark.parametrize("name", USER_CALLS)
-def test_no_call_takes_a_dead_or_foreign_token(name: str, crowd: dict[str, Person], dead: dict[str, str | None]):
+def test_no_call_takes_a_dead_or_foreign_token(
+    name: str, crowd: dict[str, Person], dead: dict[str, str | None]
+) -> None:
     """No token, made up, revoked, expired, refresh, another partner's; whatever it is used on."""
     me = crowd["me"]
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
@@ -340,7 +342,7 @@ def test_no_call_takes_a_dead_or_foreign_token(name: str, crowd: dict[str, Perso
 
 @pytest.mark.protocol("5.3", "7.1", "7.2")
 @pytest.mark.parametrize("name", USER_CALLS)
-def test_no_call_reaches_what_is_anothers(name: str, crowd: dict[str, Person]):
+def test_no_call_reaches_what_is_anothers(name: str, crowd: dict[str, Person]) -> None:
     """Another person's session, file and account are like those that do not exist."""
     me = crowd["me"]
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
@@ -360,7 +362,7 @@ def test_no_call_reaches_what_is_anothers(name: str, crowd: dict[str, Person]):
 
 @pytest.mark.protocol("11.2")
 @pytest.mark.parametrize("name", STORAGE_CALLS)
-def test_no_storage_call_reaches_another_applications_files(name: str, crowd: dict[str, Person]):
+def test_no_storage_call_reaches_another_applications_files(name: str, crowd: dict[str, Person]) -> None:
     """Another application's storage is like one that does not exist; and nothing happens to it."""
     stranger, me = crowd["stranger"], crowd["me"]
     content = b"y" if name == "cloud_upload" else None
@@ -374,7 +376,7 @@ def test_no_storage_call_reaches_another_applications_files(name: str, crowd: di
     assert cloud(stranger.wire, "GET", stranger.storage, "/mine").content == b"x"
 
 
-def test_time_does_not_tell_either(crowd: dict[str, Person]):
+def test_time_does_not_tell_either(crowd: dict[str, Person]) -> None:
     """A stale JWT is refused before anything is looked up: the same whether or not the session exists."""
     me = crowd["me"]
     stale = (time.time() - 3600) * 1000

@@ -39,7 +39,7 @@ async def wires(strict: People) -> tuple[Wire, Wire]:
 
 
 @pytest.mark.protocol("10.1", "11.3", "13")
-async def test_what_is_too_large_is_not_kept(strict: People):
+async def test_what_is_too_large_is_not_kept(strict: People) -> None:
     """The limit exactly is taken, a byte more is refused, told its length or in chunks."""
     writer = await strict.contract(kind="write")
     tokens, _ = await strict.user(writer, sources=())
@@ -65,7 +65,7 @@ def sent(size: int, chunked: bool) -> Any:
 
 
 @pytest.mark.protocol("11.5", "13")
-async def test_a_storage_that_is_called_too_often_waits(strict: People):
+async def test_a_storage_that_is_called_too_often_waits(strict: People) -> None:
     """Its calls are those of a contract too, and its refusals say when to come again."""
     wire = await strict.contract()
     storage = str(wire.post("storage").json()["id"])
@@ -76,7 +76,7 @@ async def test_a_storage_that_is_called_too_often_waits(strict: People):
 
 
 @pytest.mark.protocol("4.4", "5.1", "13", "14 (f)")
-async def test_a_blocked_sdk_is_refused_wherever_it_says_what_it_is(strict: People):
+async def test_a_blocked_sdk_is_refused_wherever_it_says_what_it_is(strict: People) -> None:
     """When it begins a session in any way."""
     wire = await strict.contract(legacy=True)
     tokens, _ = await strict.user(wire)
@@ -90,7 +90,7 @@ async def test_a_blocked_sdk_is_refused_wherever_it_says_what_it_is(strict: Peop
 
 
 @pytest.mark.protocol("13")
-def test_blocked_sdks_are_refused(wires: tuple[Wire, Wire]):
+def test_blocked_sdks_are_refused(wires: tuple[Wire, Wire]) -> None:
     """By name 400, by version 403, flat or nested; others pass."""
     _, wire = wires
     for agent, status, code in (
@@ -105,7 +105,7 @@ def test_blocked_sdks_are_refused(wires: tuple[Wire, Wire]):
 
 
 @pytest.mark.protocol("13")
-def test_a_contract_that_calls_too_often_waits(wires: tuple[Wire, Wire]):
+def test_a_contract_that_calls_too_often_waits(wires: tuple[Wire, Wire]) -> None:
     """429 with Retry-After; it is the contract that is counted, and no other waits for it."""
     wire, other = wires
     path = "permission-access/sample/datasets/16"
@@ -116,7 +116,7 @@ def test_a_contract_that_calls_too_often_waits(wires: tuple[Wire, Wire]):
     assert other.get(path).status_code == 200
 
 
-def test_others_cannot_use_up_a_contracts_calls(wires: tuple[Wire, Wire]):
+def test_others_cannot_use_up_a_contracts_calls(wires: tuple[Wire, Wire]) -> None:
     """A call whose signature does not hold is not counted to the contract that it names."""
     wire, other = wires
     for _ in range(30):
@@ -126,7 +126,7 @@ def test_others_cannot_use_up_a_contracts_calls(wires: tuple[Wire, Wire]):
 
 
 @pytest.mark.protocol("13")
-async def test_callers_behind_a_trusted_proxy_are_told_apart(tmp_path: Path):
+async def test_callers_behind_a_trusted_proxy_are_told_apart(tmp_path: Path) -> None:
     """By what the proxy saw, whatever a caller says of itself; from who is no proxy it is ignored."""
     limit = {"PRIVATESHARE_UNSIGNED_CALLS_PER_MINUTE": "5"}
     for trusted, forwarded, statuses in (
@@ -140,7 +140,7 @@ async def test_callers_behind_a_trusted_proxy_are_told_apart(tmp_path: Path):
             assert [httpx2.get(url, headers=headers).status_code for headers in sent] == statuses
 
 
-def test_unsigned_calls_are_counted_by_address(wires: tuple[Wire, Wire]):
+def test_unsigned_calls_are_counted_by_address(wires: tuple[Wire, Wire]) -> None:
     """Discovery, key sets, consent pages."""
     wire, _ = wires
     answers = [wire.http.get(wire.url("jwks/oauth")) for _ in range(25)]

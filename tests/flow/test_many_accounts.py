@@ -23,7 +23,9 @@ from tests.flow.sessions import QUERY
 
 
 @pytest.mark.protocol("6.1")
-async def test_a_person_with_very_many_accounts_is_answered_soon(people: People, platform: Platform, served: Served):
+async def test_a_person_with_very_many_accounts_is_answered_soon(
+    people: People, platform: Platform, served: Served
+) -> None:
     """Where a session stands takes time by the account, not by its square or cube."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)

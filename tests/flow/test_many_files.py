@@ -16,10 +16,11 @@ from privateshare import PrivateShare, Session, SessionOptions, UserAccessToken
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.mapped_files import MappedFiles, WrittenFile, record_files
-from privateshare.platform.library.object_buffer import Slot, entry_of
+from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
+from privateshare.sources.entries import entry_of
 from privateshare.sources.registry import Sources
 from tests.flow.consenting import ask, asking_contract
 from tests.flow.node_client import Task
@@ -78,7 +79,7 @@ async def add_files(people: People, token: UserAccessToken) -> None:
 
     for start in range(0, FILES, BATCH):
         numbers = range(start, start + BATCH)
-        written = await asyncio.to_thread(lambda numbers=numbers: [write(number) for number in numbers])
+        written = await asyncio.to_thread(lambda batch: [write(number) for number in batch], numbers)
         async with platform.database.transaction() as db:
             for number, files in zip(numbers, written, strict=True):
                 year, month = divmod(number, 12)

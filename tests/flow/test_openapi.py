@@ -116,7 +116,9 @@ def make_calls(described: Any, caller: tuple[Wire, Tokens, str], stranger: list[
 
 
 @pytest.mark.protocol("13")
-def test_made_up_calls_are_answered_as_described(described: Any, caller: tuple[Wire, Tokens, str], stranger: list[str]):
+def test_made_up_calls_are_answered_as_described(
+    described: Any, caller: tuple[Wire, Tokens, str], stranger: list[str]
+) -> None:
     """A few of every operation; `make test-slow` makes thousands."""
     assert make_calls(described, caller, stranger, QUICK) > 100
 
@@ -126,7 +128,7 @@ def test_made_up_calls_are_answered_as_described(described: Any, caller: tuple[W
 @pytest.mark.timeout(1800)
 def test_thousands_of_calls_are_answered_as_described(
     described: Any, caller: tuple[Wire, Tokens, str], stranger: list[str]
-):
+) -> None:
     """At least 2,000."""
     assert make_calls(described, caller, stranger, THOROUGH) >= 2000
 
@@ -165,7 +167,7 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_route_is_described(document: dict[str, Any], platform: Platform):
+def test_every_route_is_described(document: dict[str, Any], platform: Platform) -> None:
     """Each route of the application: described, or a page, or the same call under an older version; and no others."""
     routes = routes_of(create_app(platform))
     described_calls = set(operations(document))
@@ -176,7 +178,7 @@ def test_every_route_is_described(document: dict[str, Any], platform: Platform):
     assert described_calls <= {route.call for route in routes}
 
 
-def test_everything_about_a_call_is_described(document: dict[str, Any]):
+def test_everything_about_a_call_is_described(document: dict[str, Any]) -> None:
     """Each parameter, body, answer, header and error says what it is; whether the call is signed; and no more."""
     assert {call for call, operation in operations(document).items() if "security" not in operation} == UNSIGNED
     for call, operation in operations(document).items():
@@ -209,7 +211,9 @@ WITHOUT_REQUEST_BODY = {"POST /v1.7/oauth/token", "POST /v1.7/storage"}  # all t
 
 
 @pytest.mark.protocol("6.3", "6.7", "13")
-async def test_answers_carry_the_headers_that_are_described(document: dict[str, Any], caller: tuple[Wire, Tokens, str]):
+async def test_answers_carry_the_headers_that_are_described(
+    document: dict[str, Any], caller: tuple[Wire, Tokens, str]
+) -> None:
     """Those of a file, of a list, and of a refusal."""
     wire, tokens, session = caller
     query = "permission-access/query/{session_key}"
@@ -238,7 +242,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 async def test_people_can_read_the_description(
     served: Served, browser: Browser, document: dict[str, Any], width: int, scheme: str
-):
+) -> None:
     """Every call, in light and dark, on a phone without scrolling sideways; within the page's policy."""
     async with visiting(browser, viewport={"width": width, "height": 740}, color_scheme=scheme) as page:
         requests: list[str] = []
@@ -255,7 +259,7 @@ async def test_people_can_read_the_description(
         }
 
 
-def test_the_page_of_the_description_runs_nothing_from_elsewhere(served: Served):
+def test_the_page_of_the_description_runs_nothing_from_elsewhere(served: Served) -> None:
     """Its policy allows files of this platform only, and nothing inline; they are cached until they change."""
     page = httpx2.get(f"{served.origin}/docs")
     policy = page.headers["content-security-policy"]

@@ -113,7 +113,7 @@ async def contract(behind: Behind) -> Wire:
     return wire
 
 
-async def test_an_app_reads_what_a_person_lends(behind: Behind):
+async def test_an_app_reads_what_a_person_lends(behind: Behind) -> None:
     """Consent, tokens, a session and its files, over TLS; no session key is in a log of the proxy."""
     wire = await contract(behind)
     tokens, session = await behind.people.user(wire)
@@ -131,7 +131,9 @@ async def test_an_app_reads_what_a_person_lends(behind: Behind):
         assert '"GET /v1.7/permission-access/query/-" 200' in told
 
 
-async def test_large_bodies_pass_in_both_directions(behind: Behind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+async def test_large_bodies_pass_in_both_directions(
+    behind: Behind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """20 MB in pieces of unknown number, and back; the proxy keeps no copy."""
     monkeypatch.setenv("SSL_CERT_FILE", str(behind.certificate))
     wire = await contract(behind)
@@ -148,7 +150,7 @@ async def test_large_bodies_pass_in_both_directions(behind: Behind, monkeypatch:
     ] == []
 
 
-async def test_who_calls_cannot_be_made_up(behind: Behind):
+async def test_who_calls_cannot_be_made_up(behind: Behind) -> None:
     """A caller who invents addresses is counted as one, and takes nothing from another."""
     own = f"127.0.1.{secrets.randbelow(250) + 1}"
     with behind.http(own) as caller, behind.http("127.0.2.1") as other:
@@ -161,7 +163,7 @@ async def test_who_calls_cannot_be_made_up(behind: Behind):
         assert other.get("/v1.7/jwks/oauth").status_code == 200
 
 
-async def test_pages_name_the_address_that_people_use(behind: Behind):
+async def test_pages_name_the_address_that_people_use(behind: Behind) -> None:
     """The consent page is reached, and the key set is named by the address of the proxy."""
     wire = await contract(behind)
     answer = wire.authorize("v" * 43)
@@ -177,7 +179,7 @@ async def test_pages_name_the_address_that_people_use(behind: Behind):
 @pytest.mark.parametrize("proxy", [nginx, caddy])
 def test_no_session_key_is_logged_while_the_platform_is_away(
     proxy: Callable[[Place], AbstractContextManager[None]], identity: Identity, tmp_path: Path
-):
+) -> None:
     """The proxy answers with an error of its own, and writes down no path."""
     tmp_path.chmod(0o755)
     place = Place(free_port(), f"127.0.0.1:{free_port()}", identity.certificate, identity.key, tmp_path)

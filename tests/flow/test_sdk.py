@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ async def consented(wire: Wire, people: People) -> tuple[Session, UserAccessToke
         return asked.session, app.exchange_code_for_token(code, asked.code_verifier)
 
 
-def test_services_and_samples_are_listed(wire: Wire):
+def test_services_and_samples_are_listed(wire: Wire) -> None:
     """Step one: what can be connected."""
     with client_of(wire) as app:
         services = app.get_available_services()
@@ -72,7 +73,7 @@ def test_services_and_samples_are_listed(wire: Wire):
 
 
 @pytest.mark.protocol("8.2")
-def test_an_authorize_url_holds_what_the_page_needs(wire: Wire):
+def test_an_authorize_url_holds_what_the_page_needs(wire: Wire) -> None:
     """Step two: the address, with the options of protocol 8.2, and what to keep."""
     with client_of(wire) as app:
         options = PageOptions(service_id=16, sample_data_set="default", locale="de", sources_scope={"dataType": [1]})
@@ -87,7 +88,7 @@ def test_an_authorize_url_holds_what_the_page_needs(wire: Wire):
     assert asked.session.key not in repr(asked)
 
 
-def test_coming_back_is_read_and_a_foreign_state_refused(wire: Wire):
+def test_coming_back_is_read_and_a_foreign_state_refused(wire: Wire) -> None:
     """Step three: what the person came back with."""
     with client_of(wire) as app:
         back = app.read_return(
@@ -101,7 +102,7 @@ def test_coming_back_is_read_and_a_foreign_state_refused(wire: Wire):
             app.read_return("https://app.example/return?success=true&code=c&state=other", state="s")
 
 
-def test_all_files_are_read_by_iterating(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_all_files_are_read_by_iterating(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """Step five: every file once, opened and checked, with its objects."""
     session, token = consented
     with client_of(wire) as app, app.read_all_files(session, token) as reading:
@@ -117,10 +118,11 @@ def test_all_files_are_read_by_iterating(wire: Wire, consented: tuple[Session, U
         assert file.updated_date
 
 
-def test_all_files_are_read_by_callbacks(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_all_files_are_read_by_callbacks(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """The same with callbacks: a file, a status, and the result at the end."""
     _, token = consented
-    files, states = [], []
+    files: list[Any] = []
+    states: list[Any] = []
     with client_of(wire) as app:
         session = app.read_session(token)
         reading = app.read_all_files(
@@ -131,7 +133,7 @@ def test_all_files_are_read_by_callbacks(wire: Wire, consented: tuple[Session, U
     assert states[-1] is SessionState.COMPLETED
 
 
-async def test_all_files_are_read_on_asyncio(wire: Wire, consented: tuple[Session, UserAccessToken]):
+async def test_all_files_are_read_on_asyncio(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """The asyncio client drives the same flows."""
     _, token = consented
     async with async_client_of(wire) as app:
@@ -151,7 +153,7 @@ async def test_all_files_are_read_on_asyncio(wire: Wire, consented: tuple[Sessio
     assert {account.service_type_name for account in accounts} == {"Spotify", "Health record (FHIR file)"}
 
 
-async def test_stop_polling_ends_a_run(wire: Wire, consented: tuple[Session, UserAccessToken]):
+async def test_stop_polling_ends_a_run(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """A run on a session that nobody consents to waits, until it is stopped."""
     _, token = consented
     with client_of(wire) as app:
@@ -164,7 +166,7 @@ async def test_stop_polling_ends_a_run(wire: Wire, consented: tuple[Session, Use
     assert result.status.state is SessionState.PENDING
 
 
-async def test_leaving_a_loop_early_stops_the_run(wire: Wire, consented: tuple[Session, UserAccessToken]):
+async def test_leaving_a_loop_early_stops_the_run(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """Breaking out of the iteration leaves nothing running."""
     session, token = consented
     before = set(asyncio.all_tasks())
@@ -176,7 +178,7 @@ async def test_leaving_a_loop_early_stops_the_run(wire: Wire, consented: tuple[S
 
 def test_a_folder_is_filled_and_a_second_run_fetches_nothing(
     wire: Wire, consented: tuple[Session, UserAccessToken], tmp_path: Path
-):
+) -> None:
     """`into`: files on disk under their names; what is there and not older is not read again; what is gone is."""
     session, token = consented
     with client_of(wire) as app:
@@ -192,7 +194,9 @@ def test_a_folder_is_filled_and_a_second_run_fetches_nothing(
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_one_file_is_read_to_memory_or_to_disk(wire: Wire, consented: tuple[Session, UserAccessToken], tmp_path: Path):
+def test_one_file_is_read_to_memory_or_to_disk(
+    wire: Wire, consented: tuple[Session, UserAccessToken], tmp_path: Path
+) -> None:
     """And its metadata without reading it."""
     session, token = consented
     with client_of(wire) as app:
@@ -210,7 +214,9 @@ def test_one_file_is_read_to_memory_or_to_disk(wire: Wire, consented: tuple[Sess
 
 
 @pytest.mark.protocol("13")
-def test_a_refused_token_is_refreshed_once_for_many_threads(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_a_refused_token_is_refreshed_once_for_many_threads(
+    wire: Wire, consented: tuple[Session, UserAccessToken]
+) -> None:
     """On InvalidToken the call is repeated with a new token, and the app is told it."""
     _, token = consented
     told: list[UserAccessToken] = []
@@ -227,7 +233,9 @@ def test_a_refused_token_is_refreshed_once_for_many_threads(wire: Wire, consente
     assert UserAccessToken.from_json(told[0].to_json()) == told[0]
 
 
-def test_an_expired_token_is_refreshed_before_it_is_used(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_an_expired_token_is_refreshed_before_it_is_used(
+    wire: Wire, consented: tuple[Session, UserAccessToken]
+) -> None:
     """Its end is known, so no call is wasted on it."""
     _, token = consented
     told: list[UserAccessToken] = []
@@ -237,7 +245,7 @@ def test_an_expired_token_is_refreshed_before_it_is_used(wire: Wire, consented: 
     assert len(told) == 1
 
 
-def test_a_token_refreshed_while_reading_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_a_token_refreshed_while_reading_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """To the callback of the run rather than to the client's."""
     session, token = consented
     own: list[UserAccessToken] = []
@@ -249,7 +257,7 @@ def test_a_token_refreshed_while_reading_is_told(wire: Wire, consented: tuple[Se
     assert (len(told), own) == (1, [])
 
 
-def test_an_invalid_refresh_token_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_an_invalid_refresh_token_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """The person has to consent again, and the error says so."""
     _, token = consented
     dead = replace(token, refresh_token=replace(token.refresh_token, value="dead")).with_access_token("dead")
@@ -258,7 +266,7 @@ def test_an_invalid_refresh_token_is_told(wire: Wire, consented: tuple[Session, 
     assert refused.value.reference
 
 
-def test_another_private_key_does_not_get_in(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_another_private_key_does_not_get_in(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """The platform refuses its signature; and a file would not open."""
     session, token = consented
     with client_of(wire) as app:
@@ -275,7 +283,9 @@ def test_another_private_key_does_not_get_in(wire: Wire, consented: tuple[Sessio
         receiver.write(answer.content)
 
 
-def test_scopes_and_sessions_are_checked_by_the_platform(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_scopes_and_sessions_are_checked_by_the_platform(
+    wire: Wire, consented: tuple[Session, UserAccessToken]
+) -> None:
     """Errors arrive as their own types, with message, hint and reference."""
     _, token = consented
     with client_of(wire) as app:
@@ -295,7 +305,7 @@ def test_scopes_and_sessions_are_checked_by_the_platform(wire: Wire, consented: 
     ("setting", "value"),
     [("base_url", "share.example.org"), ("private_key", "nothing"), ("onboard_url", "ftp://x"), ("contract_id", "")],
 )
-def test_wrong_settings_are_named(wire: Wire, setting: str, value: str):
+def test_wrong_settings_are_named(wire: Wire, setting: str, value: str) -> None:
     """A ConfigurationError says which one and what it should be, and shows no key."""
     settings = {"contract_id": "c", "private_key": jwt.private_pem(wire.key), "base_url": wire.url("")}
     with pytest.raises(ConfigurationError, match=setting.replace("private_key", "private key")) as refused:
@@ -303,7 +313,7 @@ def test_wrong_settings_are_named(wire: Wire, setting: str, value: str):
     assert "BEGIN" not in str(refused.value)
 
 
-def test_secrets_stay_out_of_repr(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_secrets_stay_out_of_repr(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """Of clients, tokens and sessions."""
     session, token = consented
     with client_of(wire) as app:
@@ -312,7 +322,7 @@ def test_secrets_stay_out_of_repr(wire: Wire, consented: tuple[Session, UserAcce
         assert secret not in shown
 
 
-async def test_storage_and_pushing_work_from_any_kind_of_content(people: People, tmp_path: Path):
+async def test_storage_and_pushing_work_from_any_kind_of_content(people: People, tmp_path: Path) -> None:
     """Bytes, a path, an open file and an iterator are streamed; what was stored comes back, and is listed."""
     app_wire = await people.contract(kind="write")
     tokens, _ = await people.user(app_wire, sources=())
@@ -321,7 +331,8 @@ async def test_storage_and_pushing_work_from_any_kind_of_content(people: People,
     (tmp_path / "in.bin").write_bytes(content)
     with client_of(app_wire) as app:
         storage = app.create_provisional_storage()
-        kinds = [content, tmp_path / "in.bin", (tmp_path / "in.bin").open("rb"), iter([content[:7], content[7:]])]
+        path = tmp_path / "in.bin"
+        kinds: list[Any] = [content, path, path.open("rb"), iter([content[:7], content[7:]])]
         for number, kind in enumerate(kinds):
             app.upload_file_to_storage(storage.id, f"/Docs/{number}.bin", kind)
             assert app.download_storage_file(storage.id, f"/docs/{number}.bin").data == content
@@ -340,7 +351,7 @@ async def test_storage_and_pushing_work_from_any_kind_of_content(people: People,
             app.push_data(token, kind, descriptor)
 
 
-def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Session, UserAccessToken]):
+def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
     """The catalogue's records, the contract, the report."""
     _, token = consented
     with client_of(wire) as app:
@@ -362,7 +373,7 @@ def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Se
 
 
 @pytest.mark.protocol("4.4", "7.3", "7.4")
-async def test_pages_for_people_who_consented_before(wire: Wire, people: People):
+async def test_pages_for_people_who_consented_before(wire: Wire, people: People) -> None:
     """One more source, signing in again, renewing, withdrawing: each has its page."""
     tokens, _ = await people.user(wire)
     token = UserAccessToken.from_claims(tokens.claims)
@@ -383,7 +394,7 @@ async def test_pages_for_people_who_consented_before(wire: Wire, people: People)
 
 
 @pytest.mark.protocol("11.4")
-async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
+async def test_a_stored_file_is_encrypted_before_it_leaves(people: People) -> None:
     """What the platform keeps opens with the contract's key alone."""
     from privateshare.protocol.envelope import decrypt_stream
     from tests.flow.storage_calls import cloud
@@ -400,7 +411,7 @@ async def test_a_stored_file_is_encrypted_before_it_leaves(people: People):
 
 @pytest.mark.protocol("1")
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_addresses_come_with_and_without_a_slash(wire: Wire, slash: str):
+def test_addresses_come_with_and_without_a_slash(wire: Wire, slash: str) -> None:
     """Any base URL, with or without a trailing slash; ids are 32 letters and digits."""
     with PrivateShare(
         wire.application_id,

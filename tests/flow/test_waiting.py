@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx2
@@ -154,7 +155,7 @@ async def looking(platform: Platform) -> AsyncIterator[asyncio.Event]:
 async def test_an_answer_is_of_one_moment(held: Held) -> None:
     """A session that ends while the answer is made is not told to be completed, with nothing in it."""
     url = held.platform.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    ended = []
+    ended: list[Any] = []
 
     def end(text: str) -> None:
         if "session_syncs" in text and not ended:
@@ -198,7 +199,7 @@ async def test_waiting_is_cheap(held: Held) -> None:
 @pytest.mark.protocol("6.7")
 async def test_a_held_answer_takes_no_place(held: Held) -> None:
     """An app whose answers are held is answered other calls meanwhile, though it has one place only."""
-    admission = Admission(*(FairQueue(1) for _ in range(3)))
+    admission = Admission(FairQueue(1), FairQueue(1), FairQueue(1))
     transport = httpx2.ASGITransport(create_app(replace(held.platform, admission=admission)))
     async with httpx2.AsyncClient(transport=transport, base_url=held.wire.origin, timeout=60) as http:
         narrow = replace(held, http=http)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import httpx2
@@ -25,7 +26,7 @@ async def wire(people: People) -> Wire:
     return await people.contract(redirect_uris=[f"http://127.0.0.1{PATH}"])
 
 
-def settings(wire: Wire) -> dict[str, str]:
+def settings(wire: Wire) -> dict[str, Any]:
     """What both clients are made of."""
     return {"contract_id": wire.contract_id, "private_key": jwt.private_pem(wire.key), "base_url": wire.url("")}
 
@@ -67,9 +68,9 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def wsgi(app: object) -> Iterator[str]:
+def wsgi(app: Any) -> Iterator[str]:
     """A WSGI app on the standard library's server."""
-    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)  # type: ignore[arg-type]
+    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -124,7 +125,9 @@ def django_app(wire: Wire) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("serve", [fastapi_app, flask_app, django_app])
-async def test_a_person_is_sent_off_and_comes_back(serve: Callable[[Wire], Iterator[str]], wire: Wire, people: People):
+async def test_a_person_is_sent_off_and_comes_back(
+    serve: Callable[[Wire], Iterator[str]], wire: Wire, people: People
+) -> None:
     """With their own data. Others, foreign states, refusals and unknown addresses get none; a repeat is told."""
     with serve(wire) as address, httpx2.Client(timeout=60) as browser, httpx2.Client() as other:  # type: ignore[attr-defined]
         sent = browser.get(f"{address}/consent/start")
@@ -165,7 +168,7 @@ async def state_of(people: People, code: str) -> str:
     return str((await people.return_target(code)).state)
 
 
-def test_a_short_secret_is_refused():
+def test_a_short_secret_is_refused() -> None:
     """A cookie that can be forged protects nobody."""
     with pytest.raises(ConfigurationError, match="32"):
         Keeper("short")

@@ -167,7 +167,7 @@ async def test_android_reads_when_a_postbox_expires_in_32_bits(
     key, iv = os.urandom(32), os.urandom(16)
     oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
     metadata = sealed(key, iv, json.dumps({"mimeType": "text/plain", "accounts": [{"accountId": "a"}]}).encode())
-    claims = {
+    claims: dict[str, Any] = {
         "access_token": tokens.access,
         "iv": iv.hex(),
         "metadata": b64encode(metadata).decode(),
@@ -181,7 +181,7 @@ async def test_android_reads_when_a_postbox_expires_in_32_bits(
         "iv": claims["iv"],
         "metadata": claims["metadata"],
     }
-    content = {"file": ("file.json", sealed(key, iv, b"{}" * 500)), "description": (None, b"file", "text/plain")}
+    content: Any = {"file": ("file.json", sealed(key, iv, b"{}" * 500)), "description": (None, b"file", "text/plain")}
     answer = old.http.post(old.url(f"permission-access/postbox/{postbox.id}"), headers=headers, files=content)
     assert answer.json()["status"] == "delivered", answer.text
     assert answer.json()["expires"] <= MAX_INT

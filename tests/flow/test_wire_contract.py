@@ -26,7 +26,7 @@ async def wire(people: People) -> Wire:
 
 
 @pytest.mark.protocol("12.1")
-async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path: Path):
+async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path: Path) -> None:
     """OpenSSL verifies the certificate against the platform's own; the document is in its extension."""
     answer = wire.get("permission-access/contract").json()
     assert (answer["type"], answer["accessType"]) == ("x509", "r")
@@ -36,7 +36,7 @@ async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path:
         authority = (await db.scalars(select(CertificateAuthorityRow.certificate))).one()
     (tmp_path / "ca.pem").write_text(authority)
     (tmp_path / "contract.der").write_bytes(b64decode(answer["certificate"]))
-    command = ["openssl", "verify", "-CAfile", tmp_path / "ca.pem", tmp_path / "contract.der"]
+    command = ["openssl", "verify", "-CAfile", str(tmp_path / "ca.pem"), str(tmp_path / "contract.der")]
     subprocess.run(command, check=True, capture_output=True)
     certificate = x509.load_der_x509_certificate(b64decode(answer["certificate"]))
     extension = certificate.extensions.get_extension_for_oid(DOCUMENT_EXTENSION).value
@@ -50,7 +50,7 @@ async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path:
 
 
 @pytest.mark.protocol("12.1")
-async def test_a_contract_tells_its_kind_and_its_end(people: People):
+async def test_a_contract_tells_its_kind_and_its_end(people: People) -> None:
     """AccessType w for a write contract; the end in milliseconds, also in the certificate."""
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
     wire = await people.contract(kind="write", expires_at=ends)
@@ -64,7 +64,7 @@ async def test_a_contract_tells_its_kind_and_its_end(people: People):
 
 
 @pytest.mark.protocol("12.3")
-async def test_a_report_holds_what_the_contract_may_read(people: People):
+async def test_a_report_holds_what_the_contract_may_read(people: People) -> None:
     """Well-formed XML, JSON and a FHIR Bundle; `undefined` bounds nothing. MedMij's has its own form."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
@@ -102,7 +102,7 @@ async def test_a_report_holds_what_the_contract_may_read(people: People):
 
 
 @pytest.mark.protocol("5.2", "12.3")
-async def test_a_report_is_bound_by_the_contract_object_by_object(people: People):
+async def test_a_report_is_bound_by_the_contract_object_by_object(people: People) -> None:
     """A file that the contract's time range cuts through gives only what lies inside."""
     since = int(time.time()) - 86_400 * 40
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}], "timeRanges": [{"from": since}]})
@@ -116,7 +116,7 @@ async def test_a_report_is_bound_by_the_contract_object_by_object(people: People
 
 @pytest.mark.protocol("5.2", "12.3")
 @pytest.mark.parametrize("kind", ["write", "read-raw"])
-async def test_a_report_needs_a_contract_that_reads(people: People, kind: Any):
+async def test_a_report_needs_a_contract_that_reads(people: People, kind: Any) -> None:
     """Reading with a contract of another kind is refused, also as a report."""
     wire = await people.contract(kind=kind)
     tokens, _ = await people.user(wire)
@@ -124,7 +124,7 @@ async def test_a_report_needs_a_contract_that_reads(people: People, kind: Any):
 
 
 @pytest.mark.protocol("13")
-async def test_a_report_is_a_read_to_a_one_off_contract(people: People):
+async def test_a_report_is_a_read_to_a_one_off_contract(people: People) -> None:
     """What may be read once is not read again as a report."""
     wire = await people.contract(once=True)
     tokens, _ = await people.user(wire)
@@ -132,6 +132,6 @@ async def test_a_report_is_a_read_to_a_one_off_contract(people: People):
 
 
 @pytest.mark.protocol("12.4")
-def test_tracking_is_accepted_and_kept_nowhere(wire: Wire):
+def test_tracking_is_accepted_and_kept_nowhere(wire: Wire) -> None:
     answer = wire.post("tracking/sdk", body={"anything": 1})
     assert (answer.status_code, answer.content) == (204, b"")

@@ -25,7 +25,7 @@ async def wire(people: People) -> Wire:
 
 
 @pytest.mark.protocol("7.2")
-async def test_a_deleted_account_is_gone_with_its_files(people: People, platform: Platform):
+async def test_a_deleted_account_is_gone_with_its_files(people: People, platform: Platform) -> None:
     """The account, and every file that came from it; the other account stays. A repeat finds nothing."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
@@ -46,7 +46,7 @@ async def test_a_deleted_account_is_gone_with_its_files(people: People, platform
 
 
 @pytest.mark.protocol("7.2")
-async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: People):
+async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: People) -> None:
     """Only accounts that the contract can see exist for it."""
     tokens, _ = await people.user(wire)
     neighbour, _ = await people.user(wire)
@@ -57,7 +57,7 @@ async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: P
 
 
 @pytest.mark.protocol("7.2")
-async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people: People):
+async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people: People) -> None:
     """Nor one of the same library that only another contract may see."""
     tokens, _ = await people.user(wire, sources=(SPOTIFY,))
     other = await people.contract()
@@ -71,7 +71,7 @@ async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people:
 
 
 @pytest.mark.protocol("7.4")
-async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people: People):
+async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people: People) -> None:
     """A location under the consent pages; the redirect URI must be registered."""
     tokens, _ = await people.user(wire)
     account = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
@@ -87,7 +87,7 @@ async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people:
 
 
 @pytest.mark.protocol("7.5")
-async def test_a_deleted_user_is_erased_key_first(people: People, platform: Platform):
+async def test_a_deleted_user_is_erased_key_first(people: People, platform: Platform) -> None:
     """Tokens stop at once; library, wrapped key and blobs are gone when nobody else has a consent."""
     wire = await people.contract()
     tokens, session = await people.user(wire)
@@ -106,7 +106,7 @@ async def test_a_deleted_user_is_erased_key_first(people: People, platform: Plat
 
 
 @pytest.mark.protocol("7.5")
-async def test_deleting_a_user_leaves_what_other_partners_may_read(people: People, platform: Platform):
+async def test_deleting_a_user_leaves_what_other_partners_may_read(people: People, platform: Platform) -> None:
     """The library is the person's, so it stays while another partner has a live consent."""
     first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
     tokens, session = await people.user(first)
@@ -120,7 +120,7 @@ async def test_deleting_a_user_leaves_what_other_partners_may_read(people: Peopl
 
 @pytest.mark.protocol("7.5")
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
-async def test_a_consent_that_is_over_keeps_no_library(people: People, platform: Platform, column: str):
+async def test_a_consent_that_is_over_keeps_no_library(people: People, platform: Platform, column: str) -> None:
     """Who deletes the person is the last partner with a live consent, and so all is erased."""
     first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
     tokens, _ = await people.user(first)
@@ -135,7 +135,7 @@ async def test_a_consent_that_is_over_keeps_no_library(people: People, platform:
 
 
 @pytest.mark.protocol("7.5")
-async def test_deleting_a_user_takes_what_the_partner_brought(people: People, platform: Platform):
+async def test_deleting_a_user_takes_what_the_partner_brought(people: People, platform: Platform) -> None:
     """Its pushed files, storages and sessions go, in all its contracts; another partner's stay."""
     mine, theirs = [await people.contract(kind="write", partner=name) for name in ("Mine", "Theirs")]
     reader = await people.contract(partner="Mine", legacy=True)

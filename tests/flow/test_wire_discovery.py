@@ -16,7 +16,7 @@ async def wire(people: People) -> Wire:
 
 
 @pytest.mark.protocol("9.2")
-def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire):
+def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire) -> None:
     """`total` counts all; filters are dotted or nested; search is by any of the texts."""
     everything = wire.post("discovery/sources", body={"limit": 1000, "sort": {"name": "asc"}}).json()
     names = [source["name"].casefold() for source in everything["data"]]
@@ -33,7 +33,7 @@ def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire):
 
 
 @pytest.mark.protocol("9.2")
-def test_a_query_narrows_with_everything_that_it_says(wire: Wire):
+def test_a_query_narrows_with_everything_that_it_says(wire: Wire) -> None:
     """Each filter and search must hold; `queryString` is looked for in the name; desc turns it round."""
 
     def found(query: dict[str, Any], **more: Any) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_query_narrows_with_everything_that_it_says(wire: Wire):
 
 
 @pytest.mark.protocol("9.1")
-def test_services_have_what_clients_read(wire: Wire):
+def test_services_have_what_clients_read(wire: Wire) -> None:
     """Ids, names, status and date; what the service is in; and each thing it names is listed."""
     data = wire.http.get(wire.url("discovery/services")).json()["data"]
     groups, countries = ({entry["id"] for entry in data[name]} for name in ("serviceGroups", "countries"))
@@ -86,14 +86,14 @@ SPOTIFY_SERVICE = {"id": 19, "name": "Spotify"}
         (["id.x", "name.y"], {"id": 16, "name": "Spotify"}),
     ],
 )
-def test_include_projects_sources(wire: Wire, include: list[str], expected: dict[str, Any]):
+def test_include_projects_sources(wire: Wire, include: list[str], expected: dict[str, Any]) -> None:
     """Dotted fields, always `id`, and `service.id` wherever `service` is; nothing else."""
     body = {"query": {"include": include, "filter": {"id": [16]}}}
     assert wire.post("discovery/sources", body=body).json()["data"] == [expected]
 
 
 @pytest.mark.protocol("9.2")
-def test_include_of_a_whole_part_gives_all_of_it(wire: Wire):
+def test_include_of_a_whole_part_gives_all_of_it(wire: Wire) -> None:
     """A field that holds others comes with all of them."""
     (source,) = wire.post("discovery/sources", body={"query": {"filter": {"id": [16]}}}).json()["data"]
     body = {"query": {"include": ["service"], "filter": {"id": [16]}}}
@@ -101,7 +101,7 @@ def test_include_of_a_whole_part_gives_all_of_it(wire: Wire):
 
 
 @pytest.mark.protocol("13")
-def test_unknown_fields_of_a_query_are_named(wire: Wire):
+def test_unknown_fields_of_a_query_are_named(wire: Wire) -> None:
     assert "colour" in check_error(
         wire.post("discovery/sources", body={"query": {"filter": {"colour": 1}}}), 400, "InvalidRequest"
     )
@@ -110,7 +110,7 @@ def test_unknown_fields_of_a_query_are_named(wire: Wire):
 
 @pytest.mark.protocol("9.3")
 @pytest.mark.parametrize("kind", ["categories", "countries", "platforms", "sourceTypes"])
-def test_the_other_records_are_listed_and_filtered(wire: Wire, kind: str):
+def test_the_other_records_are_listed_and_filtered(wire: Wire, kind: str) -> None:
     everything = wire.post(f"discovery/{kind}").json()["data"]
     first = everything[0]
     for include in (["id"], ["nothing"]):

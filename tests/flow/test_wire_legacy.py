@@ -38,7 +38,7 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
 
 
 @pytest.mark.protocol("14 (a)", "14 (b)")
-def test_a_session_key_alone_reads(wire: Wire, user: tuple[Tokens, str]):
+def test_a_session_key_alone_reads(wire: Wire, user: tuple[Tokens, str]) -> None:
     """No Authorization; SHA-512 before the data; 352 bytes at least."""
     _, session = user
     listed = wire.http.get(wire.url(f"{QUERY}/{session}")).json()
@@ -52,7 +52,7 @@ def test_a_session_key_alone_reads(wire: Wire, user: tuple[Tokens, str]):
 
 
 @pytest.mark.protocol("14 (c)", "14 (f)")
-def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]):
+def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]) -> None:
     """Accounts.json, uncompressed, in its older shape; `compression` is there and empty."""
     _, session = user
     answer = wire.http.get(wire.url(f"{QUERY}/{session}/accounts.json"))
@@ -62,7 +62,7 @@ def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]):
 
 
 @pytest.mark.protocol("14 (a)")
-async def test_it_is_off_unless_the_contract_turns_it_on(people: People):
+async def test_it_is_off_unless_the_contract_turns_it_on(people: People) -> None:
     """The same answer as for a session that does not exist."""
     wire = await people.contract()
     _, session = await people.user(wire)
@@ -74,12 +74,12 @@ async def test_it_is_off_unless_the_contract_turns_it_on(people: People):
 
 
 @pytest.mark.protocol("5.3", "14 (a)")
-def test_a_withdrawn_or_unknown_session_opens_nothing(wire: Wire):
+def test_a_withdrawn_or_unknown_session_opens_nothing(wire: Wire) -> None:
     check_error(wire.http.get(wire.url(f"{QUERY}/{'x' * 43}")), 404, "InvalidSession")
 
 
 @pytest.mark.protocol("14 (f)")
-def test_android_opens_a_session(wire: Wire):
+def test_android_opens_a_session(wire: Wire) -> None:
     """Without a JWT, pending until consent; and discovery under v1.5."""
     body = {
         "appId": wire.application_id,
@@ -94,7 +94,7 @@ def test_android_opens_a_session(wire: Wire):
 
 
 @pytest.mark.protocol("5.3", "14 (a)")
-async def test_a_contract_that_ended_is_read_no_more(people: People, platform: Platform):
+async def test_a_contract_that_ended_is_read_no_more(people: People, platform: Platform) -> None:
     """Its session's key opens nothing then, and a session that is not there is the same."""
     ending = replace(await people.contract(legacy=True), version="v1.6")
     _, session = await people.user(ending)
@@ -107,7 +107,7 @@ async def test_a_contract_that_ended_is_read_no_more(people: People, platform: P
         check_error(ending.http.get(ended), 404, "InvalidSession")
 
 
-def test_the_other_calls_are_those_of_version_1_7(wire: Wire, user: tuple[Tokens, str]):
+def test_the_other_calls_are_those_of_version_1_7(wire: Wire, user: tuple[Tokens, str]) -> None:
     """Protocol 14: trigger (with Android's query), refresh, key set: the same under /v1.6/."""
     tokens, _ = user
     assert triggered(wire, tokens, sourceFetch=False)
@@ -118,7 +118,7 @@ def test_the_other_calls_are_those_of_version_1_7(wire: Wire, user: tuple[Tokens
 
 
 @pytest.mark.protocol("8.3", "14 (d)")
-async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People):
+async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People) -> None:
     """The postbox comes with consent; multipart field `file`, the key in the JWT; kept as it was.
 
     The Android client sends a second part of the same name, without a file name.

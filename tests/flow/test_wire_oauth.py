@@ -24,7 +24,7 @@ async def wire(people: People) -> Wire:
 
 
 @pytest.mark.protocol("4.1")
-async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire):
+async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire) -> None:
     """201, a signed preauthorization_code, and a session that can be read from then on."""
     answer = wire.authorize(verifier())
     assert answer.status_code == 201
@@ -45,7 +45,7 @@ async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire):
         {"agent": {}, "actions": {"pull": {"limits": {"duration": {"sourceFetch": 60}}}}},
     ],
 )
-def test_authorize_takes_the_bodies_that_clients_send(wire: Wire, body: object):
+def test_authorize_takes_the_bodies_that_clients_send(wire: Wire, body: object) -> None:
     """`actions` may be absent, iOS sends a flat agent, and old clients no body at all."""
     assert wire.authorize(verifier(), body=body).status_code == 201
 
@@ -62,7 +62,7 @@ def test_authorize_takes_the_bodies_that_clients_send(wire: Wire, body: object):
         {"redirect_uri": 7},
     ],
 )
-def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, object]):
+def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, object]) -> None:
     name = next(iter(claims))
     assert name in check_error(wire.authorize(verifier(), **claims), 400, "InvalidRequest")
 
@@ -87,7 +87,7 @@ def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, o
         "javascript:alert(1)",
     ],
 )
-def test_an_unregistered_redirect_uri_is_refused(wire: Wire, uri: str):
+def test_an_unregistered_redirect_uri_is_refused(wire: Wire, uri: str) -> None:
     """Registered, and exactly."""
     message = check_error(wire.authorize(verifier(), redirect_uri=uri), 400, "InvalidRedirectUri")
     assert message == f"The redirect_uri ({uri}) is invalid"
@@ -95,7 +95,7 @@ def test_an_unregistered_redirect_uri_is_refused(wire: Wire, uri: str):
 
 @pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("query", ["user=17", "next=https://elsewhere.example/&x", "code=x&state=y&success=false"])
-async def test_an_app_may_add_a_query_of_its_own(wire: Wire, people: People, query: str):
+async def test_an_app_may_add_a_query_of_its_own(wire: Wire, people: People, query: str) -> None:
     """To the redirect URI of every call that names one."""
     uri = f"{REDIRECT_URI}&{query}"
     assert wire.authorize(verifier(), redirect_uri=uri).status_code == 201
@@ -109,7 +109,7 @@ async def test_an_app_may_add_a_query_of_its_own(wire: Wire, people: People, que
 
 
 @pytest.mark.protocol("4.1")
-async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
+async def test_a_loopback_redirect_uri_may_have_any_port(people: People) -> None:
     """Protocol 4.1, RFC 8252 7.3: and nothing else about it may differ."""
     wire = await people.contract(redirect_uris=["http://127.0.0.1/back"])
     assert wire.authorize(verifier(), redirect_uri="http://127.0.0.1:49152/back").status_code == 201
@@ -137,7 +137,7 @@ async def test_a_loopback_redirect_uri_may_have_any_port(people: People):
 
 @pytest.mark.protocol("4.1")
 @pytest.mark.parametrize("host", ["app.example", "127.0.0.2", "127.0.0.1.example", "0.0.0.0", "[::2]"])
-async def test_any_other_address_has_the_port_it_is_registered_with(people: People, host: str):
+async def test_any_other_address_has_the_port_it_is_registered_with(people: People, host: str) -> None:
     """What is on another machine's port may be another's."""
     wire = await people.contract(redirect_uris=[f"http://{host}:3000/back"])
     assert wire.authorize(verifier(), redirect_uri=f"http://{host}:3000/back").status_code == 201
@@ -146,7 +146,7 @@ async def test_any_other_address_has_the_port_it_is_registered_with(people: Peop
 
 @pytest.mark.protocol("4.1")
 @pytest.mark.parametrize("registered", ["http://[::1]/back?a=1", "http://localhost:3000"])
-async def test_every_loopback_address_may_have_any_port(people: People, registered: str):
+async def test_every_loopback_address_may_have_any_port(people: People, registered: str) -> None:
     """The two IP addresses and the name, registered with a port or without."""
     wire = await people.contract(redirect_uris=[registered])
     asked = registered.replace(":3000", "").replace("]", "]:49152")
@@ -154,7 +154,7 @@ async def test_every_loopback_address_may_have_any_port(people: People, register
 
 
 @pytest.mark.protocol("4.2")
-async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People):
+async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People) -> None:
     """The claims, with their units, and tokens that work."""
     tokens, _ = await people.user(wire)
     claims = tokens.claims
@@ -168,7 +168,7 @@ async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People):
 
 @pytest.mark.protocol("4.1", "4.2")
 @pytest.mark.parametrize("length", [43, 128])
-async def test_older_clients_send_the_redirect_uri_again(wire: Wire, people: People, length: int):
+async def test_older_clients_send_the_redirect_uri_again(wire: Wire, people: People, length: int) -> None:
     """It is ignored in an exchange; a verifier has 43 to 128 characters."""
     secret = "v" * length
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -176,7 +176,7 @@ async def test_older_clients_send_the_redirect_uri_again(wire: Wire, people: Peo
 
 
 @pytest.mark.protocol("4.2")
-async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, people: People):
+async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, people: People) -> None:
     """A code works once; the second use ends the first use's tokens."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -187,7 +187,7 @@ async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, peo
 
 
 @pytest.mark.protocol("4.2")
-async def test_a_code_that_two_bring_at_once_is_used_once(wire: Wire, people: People):
+async def test_a_code_that_two_bring_at_once_is_used_once(wire: Wire, people: People) -> None:
     """One gets tokens, the other's use ends them, whichever comes first."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -198,7 +198,7 @@ async def test_a_code_that_two_bring_at_once_is_used_once(wire: Wire, people: Pe
 
 
 @pytest.mark.protocol("4.2")
-async def test_another_contract_cannot_have_a_codes_tokens_revoked(wire: Wire, people: People):
+async def test_another_contract_cannot_have_a_codes_tokens_revoked(wire: Wire, people: People) -> None:
     """A second use counts only from the contract that the code was issued to."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -209,7 +209,7 @@ async def test_another_contract_cannot_have_a_codes_tokens_revoked(wire: Wire, p
 
 
 @pytest.mark.protocol("4.2")
-async def test_a_code_needs_its_verifier(wire: Wire, people: People):
+async def test_a_code_needs_its_verifier(wire: Wire, people: People) -> None:
     """Another verifier is refused; the right one still works after."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -219,7 +219,7 @@ async def test_a_code_needs_its_verifier(wire: Wire, people: People):
 
 
 @pytest.mark.protocol("4.2")
-async def test_a_code_is_for_its_contract_only(wire: Wire, people: People):
+async def test_a_code_is_for_its_contract_only(wire: Wire, people: People) -> None:
     """Another contract, even of the same application, cannot use it."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -228,7 +228,7 @@ async def test_a_code_is_for_its_contract_only(wire: Wire, people: People):
 
 
 @pytest.mark.protocol("4.2")
-async def test_a_code_expires(wire: Wire, people: People, platform: Platform):
+async def test_a_code_expires(wire: Wire, people: People, platform: Platform) -> None:
     """After its ten minutes."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -241,13 +241,13 @@ async def test_a_code_expires(wire: Wire, people: People, platform: Platform):
 
 
 @pytest.mark.protocol("4.2", "4.3")
-def test_an_unknown_code_and_an_unknown_grant_are_refused(wire: Wire):
+def test_an_unknown_code_and_an_unknown_grant_are_refused(wire: Wire) -> None:
     check_error(wire.exchange("nothing", verifier()), 401, "InvalidToken")
     assert "grant_type" in check_error(wire.exchange("x", "y", grant_type="password"), 400, "InvalidRequest")
 
 
 @pytest.mark.protocol("4.3")
-async def test_a_refresh_gives_a_new_pair(wire: Wire, people: People):
+async def test_a_refresh_gives_a_new_pair(wire: Wire, people: People) -> None:
     """Rotation; both new tokens differ and work, for the same person."""
     tokens, _ = await people.user(wire)
     new = wire.tokens(wire.refresh(tokens.refresh))
@@ -259,7 +259,7 @@ async def test_a_refresh_gives_a_new_pair(wire: Wire, people: People):
 @pytest.mark.protocol("4.3")
 async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
     wire: Wire, people: People, platform: Platform
-):
+) -> None:
     """Accepted again for 60 s; after that, every token of the family stops working."""
     tokens, _ = await people.user(wire)
     first = wire.tokens(wire.refresh(tokens.refresh))
@@ -277,7 +277,7 @@ async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
 
 
 @pytest.mark.protocol("4.3")
-async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Platform):
+async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Platform) -> None:
     """Beside the message, whose form clients know, a header tells a token that came back from others."""
     tokens, _ = await people.user(wire)
     newer = wire.tokens(wire.refresh(tokens.refresh))
@@ -300,7 +300,7 @@ async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Pl
 
 
 @pytest.mark.protocol("4.3")
-async def test_other_invalid_tokens_are_not_told_apart(wire: Wire, people: People):
+async def test_other_invalid_tokens_are_not_told_apart(wire: Wire, people: People) -> None:
     """One that nobody issued, another contract's, and that of a person who is gone."""
     other = await people.contract()
     tokens, _ = await people.user(wire)
@@ -312,7 +312,7 @@ async def test_other_invalid_tokens_are_not_told_apart(wire: Wire, people: Peopl
 
 
 @pytest.mark.protocol("4.3")
-async def test_many_refreshes_at_once_all_work(wire: Wire, people: People):
+async def test_many_refreshes_at_once_all_work(wire: Wire, people: People) -> None:
     """A client whose downloads all meet a 401 refreshes once for each, with one refresh token."""
     tokens, _ = await people.user(wire)
     answers = await asyncio.gather(*(asyncio.to_thread(wire.refresh, tokens.refresh) for _ in range(6)))
@@ -324,7 +324,7 @@ async def test_many_refreshes_at_once_all_work(wire: Wire, people: People):
 
 
 @pytest.mark.protocol("2.3", "4.3")
-async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, platform: Platform):
+async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, platform: Platform) -> None:
     """Who sends a refused refresh again is told the same, not that its nonce was used."""
     tokens, _ = await people.user(wire)
     wire.tokens(wire.refresh(tokens.refresh))
@@ -340,7 +340,7 @@ async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, pl
 
 @pytest.mark.protocol("4.3", "13")
 @pytest.mark.parametrize("use", ["access", "refresh"])
-async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, platform: Platform, use: str):
+async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, platform: Platform, use: str) -> None:
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
@@ -352,7 +352,7 @@ async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, pl
 
 
 @pytest.mark.protocol("5.3", "13")
-async def test_a_token_is_for_its_contract_and_its_use_only(wire: Wire, people: People):
+async def test_a_token_is_for_its_contract_and_its_use_only(wire: Wire, people: People) -> None:
     """A foreign contract's token, and a refresh token as an access token, are invalid."""
     tokens, _ = await people.user(wire)
     other = await people.contract(application_id=wire.application_id)
@@ -368,7 +368,7 @@ async def test_a_token_is_for_its_contract_and_its_use_only(wire: Wire, people: 
 
 
 @pytest.mark.protocol("13")
-async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: People, platform: Platform):
+async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: People, platform: Platform) -> None:
     """Access and refresh tokens of a revoked grant are invalid."""
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
@@ -379,7 +379,9 @@ async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: P
 
 @pytest.mark.protocol("4.2", "4.3", "13")
 @pytest.mark.parametrize(("column", "told"), [("expires_at", "expired"), ("revoked_at", "invalid")])
-async def test_nothing_works_under_a_consent_that_is_over(people: People, platform: Platform, column: str, told: str):
+async def test_nothing_works_under_a_consent_that_is_over(
+    people: People, platform: Platform, column: str, told: str
+) -> None:
     """Codes and tokens that outlive it, issued in the very moment it ended, are of no use."""
     wire = await people.contract(partner="Linking partner")
     sibling = await people.contract(partner="Linking partner")
@@ -402,7 +404,7 @@ async def test_nothing_works_under_a_consent_that_is_over(people: People, platfo
 
 
 @pytest.mark.protocol("4.1", "4.2")
-async def test_a_token_that_was_revoked_links_nothing(wire: Wire, people: People):
+async def test_a_token_that_was_revoked_links_nothing(wire: Wire, people: People) -> None:
     """The tokens of a code that came twice open the library to no other grant either."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -412,7 +414,7 @@ async def test_a_token_that_was_revoked_links_nothing(wire: Wire, people: People
 
 
 @pytest.mark.protocol("4.1")
-async def test_a_second_contract_of_the_partner_joins_the_library(people: People, platform: Platform):
+async def test_a_second_contract_of_the_partner_joins_the_library(people: People, platform: Platform) -> None:
     """An access token of the same person links the new grant to the same library."""
     first = await people.contract(partner="Linking partner")
     second = await people.contract(partner="Linking partner")
@@ -428,7 +430,7 @@ async def test_a_second_contract_of_the_partner_joins_the_library(people: People
 
 
 @pytest.mark.protocol("4.4")
-async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: People, platform: Platform):
+async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: People, platform: Platform) -> None:
     """A signed reference_code and a session, also for an expired access token, not for an invalid one."""
     tokens, _ = await people.user(wire)
     claims = {"redirect_uri": REDIRECT_URI, "state": "s"}
@@ -447,7 +449,7 @@ async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: Peo
 
 
 @pytest.mark.protocol("4.4")
-async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people: People, platform: Platform):
+async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people: People, platform: Platform) -> None:
     """The last access token of a grant is good for that for as long as the grant is; older ones go."""
     tokens, _ = await people.user(wire)
     newer = wire.tokens(wire.refresh(tokens.refresh))
@@ -468,7 +470,7 @@ async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people:
 
 
 @pytest.mark.protocol("4.5")
-def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire):
+def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire) -> None:
     """201 and an opaque id; other types are refused by name."""
     answer = wire.post("reference", body={"type": "accountId", "value": "19_x"})
     assert answer.status_code == 201
@@ -481,7 +483,7 @@ def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire):
 
 
 @pytest.mark.protocol("4.6")
-async def test_lifetimes_are_those_of_the_settings(platform: Platform):
+async def test_lifetimes_are_those_of_the_settings(platform: Platform) -> None:
     """The defaults."""
     settings = platform.settings
     assert settings.preauthorization_lifetime == timedelta(minutes=30)
@@ -491,7 +493,7 @@ async def test_lifetimes_are_those_of_the_settings(platform: Platform):
     assert settings.session_lifetime == timedelta(hours=24)
 
 
-async def test_only_hashes_are_stored(wire: Wire, people: People, platform: Platform):
+async def test_only_hashes_are_stored(wire: Wire, people: People, platform: Platform) -> None:
     """No token, code or session key is in the database as it is."""
     tokens, session_key = await people.user(wire)
     async with platform.database.transaction() as db:

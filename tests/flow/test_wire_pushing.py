@@ -38,7 +38,7 @@ async def writer(people: People) -> tuple[Wire, Tokens, Wire, Tokens]:
 
 
 @pytest.mark.protocol("6.4", "10.1", "10.3")
-def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]):
+def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
     """Byte for byte, with its metadata in lower case."""
     write, tokens, raw, raw_tokens = writer
     content = os.urandom(300_000)
@@ -65,7 +65,7 @@ def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]):
 @pytest.mark.protocol("10.1", "11.3")
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], kind: str, chunked: bool):
+def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], kind: str, chunked: bool) -> None:
     """Whatever its Content-Type, in one piece or in chunks."""
     write, tokens, raw, raw_tokens = writer
     content = b'{"no": JSON' + os.urandom(200_000)
@@ -81,7 +81,7 @@ def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], k
 
 
 @pytest.mark.protocol("5.2")
-def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens]):
+def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
     """By tag, type, account, app, contract, reference, by when; any of them, and all that one says."""
     write, tokens, raw, raw_tokens = writer
     write.post(IMPORT, access_token=tokens.access, content=b"one", headers=descriptor(write, tags=["only"]))
@@ -104,7 +104,7 @@ def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens])
 
 
 @pytest.mark.protocol("10.3")
-async def test_another_partners_pushed_files_are_not_read(people: People):
+async def test_another_partners_pushed_files_are_not_read(people: People) -> None:
     """A contract without criteria reads what its own partner pushed, listed or by name."""
     write, raw = await people.contract(kind="write", partner="P1"), await people.contract(kind="read-raw", partner="P1")
     stranger = await people.contract(kind="read-raw", partner="P2")
@@ -124,7 +124,7 @@ async def test_another_partners_pushed_files_are_not_read(people: People):
 
 
 @pytest.mark.protocol("5.2", "10.3")
-async def test_criteria_of_contract_and_consent_bind_every_session(people: People, platform: Platform):
+async def test_criteria_of_contract_and_consent_bind_every_session(people: People, platform: Platform) -> None:
     """What the person saw and what the contract says now must both allow a pushed file."""
     write = await people.contract(kind="write", partner="Criteria")
     tagged = {"criteria": [{"metadata": {"tags": ["a"]}}]}
@@ -144,7 +144,7 @@ async def test_criteria_of_contract_and_consent_bind_every_session(people: Peopl
 
 
 @pytest.mark.protocol("5.2", "10.1")
-def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Tokens, Wire, Tokens], wire: Wire):
+def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Tokens, Wire, Tokens], wire: Wire) -> None:
     """Each refusal by name, and nothing is kept."""
     write, tokens, raw, raw_tokens = writer
     refused = raw.post(IMPORT, access_token=raw_tokens.access, content=b"x", headers=descriptor(raw))
@@ -161,7 +161,7 @@ def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Toke
 
 
 @pytest.mark.protocol("10.1")
-def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens], platform: Platform):
+def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens], platform: Platform) -> None:
     """Nothing is stored unless all of it arrived."""
     write, tokens, raw, raw_tokens = writer
 
@@ -185,14 +185,14 @@ def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens
     )
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(head.encode() + b"x" * 3_000_000)
-        wait_for(lambda: arriving() - aside)
+        wait_for(lambda: bool(arriving() - aside))
     wait_for(lambda: arriving() <= aside)
     assert names() == before
     assert blobs() == stored
 
 
 @pytest.mark.protocol("10.2")
-async def test_a_push_to_a_provider_needs_an_account(writer: tuple[Wire, Tokens, Wire, Tokens]):
+async def test_a_push_to_a_provider_needs_an_account(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
     write, tokens, _, _ = writer
     path = "permission-access/import/h:accountId/fhir/stu3"
     headers = {"accountId": "9001_nothing"}

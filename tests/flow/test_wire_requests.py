@@ -46,7 +46,7 @@ def signed_with(wire: Wire, algorithm: str) -> str:
 
 
 @pytest.mark.protocol("2.1", "2.2", "2.3")
-def test_a_well_signed_request_is_answered(wire: Wire):
+def test_a_well_signed_request_is_answered(wire: Wire) -> None:
     """PS512 by the contract's key, with the common claims, is all it takes; more is ignored."""
     assert wire.get(DATASETS).status_code == 200
     more = {"redirect_uri": "x", "session_key": "y", "iat": 1, "exp": 1, "aud": "z", "iss": "nobody"}
@@ -55,32 +55,32 @@ def test_a_well_signed_request_is_answered(wire: Wire):
 
 @pytest.mark.protocol("2.1")
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256", "PS256"])
-def test_other_algorithms_are_refused(wire: Wire, algorithm: str):
+def test_other_algorithms_are_refused(wire: Wire, algorithm: str) -> None:
     """Any other `alg`, and `none`, MUST be refused, even by the right key."""
     check_error(wire.get(DATASETS, jwt=signed_with(wire, algorithm)), 400, "InvalidJWT")
 
 
 @pytest.mark.protocol("2.1")
-def test_another_key_is_refused(wire: Wire):
+def test_another_key_is_refused(wire: Wire) -> None:
     """Only the contract's own key signs for it."""
     check_error(wire.get(DATASETS, jwt=wire.jwt(key=OTHER_KEY)), 400, "InvalidJWT")
 
 
 @pytest.mark.protocol("13")
 @pytest.mark.parametrize("token", ["x", "a.b.c", "e30.e30.e30", "e30.e30.", "...."])
-def test_what_is_no_jwt_is_refused(wire: Wire, token: str):
+def test_what_is_no_jwt_is_refused(wire: Wire, token: str) -> None:
     """InvalidJWT for the form too."""
     check_error(wire.get(DATASETS, jwt=token), 400, "InvalidJWT")
 
 
 @pytest.mark.protocol("13")
-def test_a_request_without_authorization_is_refused(wire: Wire):
+def test_a_request_without_authorization_is_refused(wire: Wire) -> None:
     """And not with 401, which would make clients refresh."""
     check_error(wire.http.get(wire.url(DATASETS)), 400, "InvalidJWT")
 
 
 @pytest.mark.protocol("13")
-async def test_unknown_and_mismatched_clients_are_refused(wire: Wire, people: People):
+async def test_unknown_and_mismatched_clients_are_refused(wire: Wire, people: People) -> None:
     """An unknown contract, an unknown application, and two that do not belong together, all alike."""
     other = await people.contract()
     strangers = [f"{wire.application_id}_{other.contract_id}", f"{wire.application_id}_x", "x", f"x_{wire.contract_id}"]
@@ -91,14 +91,14 @@ async def test_unknown_and_mismatched_clients_are_refused(wire: Wire, people: Pe
 
 @pytest.mark.protocol("2.2")
 @pytest.mark.parametrize("bad", ["short", "n" * 33, "-" * 32, 7, None])
-def test_a_nonce_has_32_letters_and_digits(wire: Wire, bad: object):
+def test_a_nonce_has_32_letters_and_digits(wire: Wire, bad: object) -> None:
     message = check_error(wire.get(DATASETS, nonce=bad), 400, "InvalidRequest")
     assert "nonce" in message
 
 
 @pytest.mark.protocol("2.3")
 @pytest.mark.parametrize("minutes", [-6, 6])
-def test_a_stale_timestamp_is_refused_with_its_skew(wire: Wire, minutes: int):
+def test_a_stale_timestamp_is_refused_with_its_skew(wire: Wire, minutes: int) -> None:
     """Five minutes either way, and the message names the skew."""
     message = check_error(wire.get(DATASETS, timestamp=(time.time() + minutes * 60) * 1000), 400, "InvalidTimestamp")
     assert str(-minutes * 60)[:3] in message
@@ -106,7 +106,7 @@ def test_a_stale_timestamp_is_refused_with_its_skew(wire: Wire, minutes: int):
 
 @pytest.mark.protocol("2.2", "2.3")
 @pytest.mark.parametrize("seconds_ago", [0, 40, 280])
-def test_timestamps_within_five_minutes_pass_in_either_unit(wire: Wire, seconds_ago: int):
+def test_timestamps_within_five_minutes_pass_in_either_unit(wire: Wire, seconds_ago: int) -> None:
     """Downloads signed 30 s ago and more, fractions, and seconds instead of milliseconds."""
     moment = time.time() - seconds_ago
     assert wire.get(DATASETS, timestamp=moment * 1000 + 0.25).status_code == 200
@@ -115,20 +115,20 @@ def test_timestamps_within_five_minutes_pass_in_either_unit(wire: Wire, seconds_
 
 @pytest.mark.protocol("2.2")
 @pytest.mark.parametrize("bad", ["now", None, True, [1]])
-def test_a_timestamp_is_a_number(wire: Wire, bad: object):
+def test_a_timestamp_is_a_number(wire: Wire, bad: object) -> None:
     """The refusal names the claim."""
     assert "timestamp" in check_error(wire.get(DATASETS, timestamp=bad), 400, "InvalidRequest")
 
 
 @pytest.mark.protocol("2.3")
-def test_a_read_may_repeat_its_nonce(wire: Wire):
+def test_a_read_may_repeat_its_nonce(wire: Wire) -> None:
     """Older clients send the same JWT when they retry a read."""
     token = wire.jwt()
     assert [wire.get(DATASETS, jwt=token).status_code for _ in range(3)] == [200, 200, 200]
 
 
 @pytest.mark.protocol("2.3")
-def test_a_repeated_nonce_on_a_change_is_refused(wire: Wire):
+def test_a_repeated_nonce_on_a_change_is_refused(wire: Wire) -> None:
     """Another request with a nonce that was used."""
     used = nonce()
     assert wire.authorize(verifier(), nonce=used).status_code == 201
@@ -137,10 +137,10 @@ def test_a_repeated_nonce_on_a_change_is_refused(wire: Wire):
 
 
 @pytest.mark.protocol("2.3")
-def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire):
+def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire) -> None:
     """A client whose first answer was lost sends the same again, and nothing happens twice."""
     challenge = b64(b"c" * 32)
-    claims = {"code_challenge": challenge, "code_challenge_method": "S256", "response_mode": "query"}
+    claims: dict[str, Any] = {"code_challenge": challenge, "code_challenge_method": "S256", "response_mode": "query"}
     token = wire.jwt(**claims, response_type="code", state="s", redirect_uri="https://app.example/return?kept=1")
     first = wire.post("oauth/authorize", jwt=token)
     again = wire.post("oauth/authorize", jwt=token)
@@ -149,7 +149,7 @@ def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire):
 
 
 @pytest.mark.protocol("2.3")
-async def test_every_change_is_made_once_however_often_it_is_sent(wire: Wire, people: People):
+async def test_every_change_is_made_once_however_often_it_is_sent(wire: Wire, people: People) -> None:
     """Each call that changes something answers a repeat as it did at first, also several at once."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -176,7 +176,7 @@ async def test_every_change_is_made_once_however_often_it_is_sent(wire: Wire, pe
 
 
 @pytest.mark.protocol("2.3", "4.2")
-async def test_an_exchange_that_is_repeated_revokes_nothing(wire: Wire, people: People):
+async def test_an_exchange_that_is_repeated_revokes_nothing(wire: Wire, people: People) -> None:
     """The same request is no second use of the code: it gets the tokens that were issued."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
@@ -187,7 +187,7 @@ async def test_an_exchange_that_is_repeated_revokes_nothing(wire: Wire, people: 
 
 
 @pytest.mark.protocol("2.3", "7.2")
-async def test_the_same_jwt_for_another_account_is_a_replay(wire: Wire, people: People):
+async def test_the_same_jwt_for_another_account_is_a_replay(wire: Wire, people: People) -> None:
     """What is deleted is said in a header, which is part of what makes requests the same."""
     tokens, _ = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     first, second = wire.get("permission-access/accounts", access_token=tokens.access).json()
@@ -200,7 +200,7 @@ async def test_the_same_jwt_for_another_account_is_a_replay(wire: Wire, people: 
 
 
 @pytest.mark.protocol("2.1")
-def test_a_pss_salt_of_another_length_is_refused(wire: Wire):
+def test_a_pss_salt_of_another_length_is_refused(wire: Wire) -> None:
     """The salt has 64 bytes."""
     head, payload, _ = wire.jwt().split(".")
     pss = padding.PSS(padding.MGF1(hashes.SHA512()), 32)
@@ -209,7 +209,7 @@ def test_a_pss_salt_of_another_length_is_refused(wire: Wire):
 
 
 @pytest.mark.protocol("13")
-def test_a_refusal_names_what_it_was_sent_safely(wire: Wire):
+def test_a_refusal_names_what_it_was_sent_safely(wire: Wire) -> None:
     """In the body without what would act on a terminal, in a header also without what is not ASCII."""
     uri = "https://ä.example/\r\nSet-Cookie: a=b\x7f"
     answer = wire.authorize("v" * 43, redirect_uri=uri)
@@ -222,7 +222,7 @@ def test_a_refusal_names_what_it_was_sent_safely(wire: Wire):
     assert "set-cookie" not in answer.headers
 
 
-def test_nobody_keeps_an_answer(wire: Wire):
+def test_nobody_keeps_an_answer(wire: Wire) -> None:
     """What is answered to one caller stays in no cache on the way, refusals neither; the key set alone says it may."""
     refused = wire.get("permission-access/accounts")
     answered = wire.get("permission-access/contract")
@@ -231,7 +231,7 @@ def test_nobody_keeps_an_answer(wire: Wire):
 
 
 @pytest.mark.protocol("13")
-def test_a_long_refusal_is_cut(wire: Wire):
+def test_a_long_refusal_is_cut(wire: Wire) -> None:
     """A message repeats names that the caller made up, and still fits into a header."""
     message = check_error(
         wire.post("discovery/sources", body={"query": {"filter": {"x" * 100_000: 1}}}), 400, "InvalidRequest"
@@ -240,7 +240,7 @@ def test_a_long_refusal_is_cut(wire: Wire):
 
 
 @pytest.mark.protocol("3.2")
-async def test_rotated_keys_stay_listed(people: People, platform: Platform, wire: Wire):
+async def test_rotated_keys_stay_listed(people: People, platform: Platform, wire: Wire) -> None:
     """What was signed with an older key is verified still, and the newest is listed first."""
     signed = wire.authorize(verifier())
     async with platform.database.transaction() as db:
@@ -254,9 +254,10 @@ async def test_rotated_keys_stay_listed(people: People, platform: Platform, wire
 
 
 @pytest.mark.protocol("2.3")
-def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire):
+def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire) -> None:
     """The stored answer is for the identical request only."""
-    claims = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256", "response_mode": "query"}
+    challenge = b64(b"c" * 32)
+    claims: dict[str, Any] = {"code_challenge": challenge, "code_challenge_method": "S256", "response_mode": "query"}
     token = wire.jwt(**claims, response_type="code", state="s", redirect_uri="https://app.example/return?kept=1")
     assert wire.post("oauth/authorize", jwt=token, body={}).status_code == 201
     other = {"actions": {"pull": {"sourceFetch": False}}}
@@ -264,7 +265,7 @@ def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire):
 
 
 @pytest.mark.protocol("3.2")
-def test_the_key_set_is_public_and_cacheable(wire: Wire):
+def test_the_key_set_is_public_and_cacheable(wire: Wire) -> None:
     """No JWT, PKCS#1 in `pem`, an hour in caches."""
     answer = wire.http.get(wire.url("jwks/oauth"))
     assert answer.headers["cache-control"] == "public, max-age=3600"
@@ -275,7 +276,7 @@ def test_the_key_set_is_public_and_cacheable(wire: Wire):
 
 
 @pytest.mark.protocol("3.1")
-def test_answers_are_signed_with_a_listed_key(wire: Wire):
+def test_answers_are_signed_with_a_listed_key(wire: Wire) -> None:
     """PS512, `kid`, and a `jku` that is the API's own, absolute."""
     answer = wire.authorize(verifier())
     wire.signed(answer)
@@ -291,7 +292,7 @@ def jwt_header(token: str) -> bytes:
 
 
 @pytest.mark.protocol("13")
-def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire):
+def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire) -> None:
     """Body, headers, statuses; no stack trace."""
     check_error(wire.get("no/such/call"), 404, "NotFound")
     check_error(wire.call("PATCH", "oauth/token"), 405, "MethodNotAllowed")
@@ -304,7 +305,7 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire):
 
 @pytest.mark.protocol("13")
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded", ""])
-def test_a_body_of_another_type_is_refused(wire: Wire, kind: str):
+def test_a_body_of_another_type_is_refused(wire: Wire, kind: str) -> None:
     """InvalidRequest, and never a guess at what it could mean."""
     headers = {"Content-Type": kind} if kind else {}
     answer = wire.post("reference", content=b'{"type": "cloudId", "value": "x"}', headers=headers)
@@ -312,7 +313,7 @@ def test_a_body_of_another_type_is_refused(wire: Wire, kind: str):
 
 
 @pytest.mark.protocol("6.4", "13")
-def test_head_tells_a_refusal_in_its_headers(wire: Wire):
+def test_head_tells_a_refusal_in_its_headers(wire: Wire) -> None:
     """Where there is no body, code and message are in the headers."""
     answer = wire.call("HEAD", f"permission-access/query/{'x' * 43}/y", access_token="x")
     assert (answer.status_code, answer.headers["x-error-code"], answer.content) == (401, "InvalidToken", b"")
@@ -320,7 +321,7 @@ def test_head_tells_a_refusal_in_its_headers(wire: Wire):
 
 
 @pytest.mark.protocol("13")
-def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire):
+def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire) -> None:
     """InvalidRequest names the field, and does not repeat what was in it."""
     message = check_error(
         wire.authorize(verifier(), body={"actions": {"pull": {"sourceFetch": "secret!"}}}), 400, "InvalidRequest"
@@ -330,7 +331,7 @@ def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire):
 
 
 @pytest.mark.protocol("13")
-def test_a_body_that_is_no_json_is_refused(wire: Wire):
+def test_a_body_that_is_no_json_is_refused(wire: Wire) -> None:
     token = wire.jwt(code_challenge=b64(b"c" * 32))
     headers = {"Content-Type": "application/json"}
     check_error(wire.post("oauth/authorize", jwt=token, content=b"{", headers=headers), 400, "InvalidRequest")

@@ -33,7 +33,7 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
 
 
 @pytest.mark.protocol("6.1", "6.2")
-def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]):
+def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]) -> None:
     """The session's state, each account's by id, and entries as clients read them."""
     tokens, session = user
     listed = wait_until_over(wire, tokens, session)
@@ -50,7 +50,7 @@ def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]):
 
 
 @pytest.mark.protocol("6.3", "6.4", "6.5", "6.6")
-def test_each_file_opens_to_what_its_entry_says(wire: Wire, user: tuple[Tokens, str]):
+def test_each_file_opens_to_what_its_entry_says(wire: Wire, user: tuple[Tokens, str]) -> None:
     """Envelope, compression, metadata, one type, one account, one month."""
     tokens, session = user
     for entry in wait_until_over(wire, tokens, session)["fileList"]:
@@ -65,7 +65,7 @@ def test_each_file_opens_to_what_its_entry_says(wire: Wire, user: tuple[Tokens, 
 
 
 @pytest.mark.protocol("6.4")
-def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]):
+def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]) -> None:
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     path = f"{QUERY}/{session}/{name}"
@@ -81,7 +81,7 @@ def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]):
 
 @pytest.mark.protocol("5.1", "6.3")
 @pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd", "none"])
-def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str], compression: str):
+def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str], compression: str) -> None:
     """`none` is told by leaving it out."""
     tokens, _ = user
     session = triggered(wire, tokens, accept={"compression": compression}, sourceFetch=False)
@@ -91,7 +91,7 @@ def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str]
 
 
 @pytest.mark.protocol("6.7")
-def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]):
+def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]) -> None:
     """On the wire itself, where iOS reads them so."""
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
@@ -104,7 +104,7 @@ def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]):
 
 
 @pytest.mark.protocol("1", "4.6", "5.1")
-def test_a_session_lives_as_long_as_the_settings_say(wire: Wire, user: tuple[Tokens, str]):
+def test_a_session_lives_as_long_as_the_settings_say(wire: Wire, user: tuple[Tokens, str]) -> None:
     """Its expiry is in milliseconds, a day from now."""
     tokens, _ = user
     expiry = wire.post(TRIGGER, access_token=tokens.access).json()["session"]["expiry"]
@@ -112,7 +112,7 @@ def test_a_session_lives_as_long_as_the_settings_say(wire: Wire, user: tuple[Tok
 
 
 @pytest.mark.protocol("5.1")
-def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, str]):
+def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, str]) -> None:
     """Nothing is fetched, and all files are listed at once."""
     tokens, first = user
     session = triggered(wire, tokens, sourceFetch=False)
@@ -122,7 +122,7 @@ def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, 
 
 
 @pytest.mark.protocol("5.1")
-def test_only_the_chosen_accounts_are_fetched(wire: Wire, user: tuple[Tokens, str]):
+def test_only_the_chosen_accounts_are_fetched(wire: Wire, user: tuple[Tokens, str]) -> None:
     """SourceFetchFilter.account.id."""
     tokens, _ = user
     chosen = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
@@ -131,7 +131,7 @@ def test_only_the_chosen_accounts_are_fetched(wire: Wire, user: tuple[Tokens, st
 
 
 @pytest.mark.protocol("5.2")
-def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]):
+def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]) -> None:
     """One object type of one service."""
     tokens, _ = user
     group = {"id": 5, "serviceTypes": [{"id": 19, "serviceObjectTypes": [{"id": 407}]}]}
@@ -141,7 +141,7 @@ def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]):
 
 
 @pytest.mark.protocol("5.2")
-def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user: tuple[Tokens, str]):
+def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user: tuple[Tokens, str]) -> None:
     """The file comes with only the objects inside, and its metadata counts just these."""
     tokens, _ = user
     middle = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=16)
@@ -159,7 +159,7 @@ def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user
 
 
 @pytest.mark.protocol("5.2")
-def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, str]):
+def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, str]) -> None:
     """An object is read if it lies in any of them; `last` and `from` with `to` mix."""
     tokens, _ = user
     now = int(time.time())
@@ -183,7 +183,7 @@ def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, s
         {"serviceGroups": [{"id": 5}, {"id": 3, "serviceTypes": [{"id": 17}]}]},
     ],
 )
-def test_a_scope_outside_the_contract_is_refused(wire: Wire, user: tuple[Tokens, str], scope: dict[str, Any]):
+def test_a_scope_outside_the_contract_is_refused(wire: Wire, user: tuple[Tokens, str], scope: dict[str, Any]) -> None:
     """ScopeOutOfBounds, in a trigger and in an authorization alike."""
     tokens, _ = user
     check_error(wire.post(TRIGGER, access_token=tokens.access, body={"scope": scope}), 400, "ScopeOutOfBounds")
@@ -191,7 +191,7 @@ def test_a_scope_outside_the_contract_is_refused(wire: Wire, user: tuple[Tokens,
 
 
 @pytest.mark.protocol("5.2")
-async def test_a_contracts_time_range_binds_every_session(people: People):
+async def test_a_contracts_time_range_binds_every_session(people: People) -> None:
     """What is older than the contract allows is never read."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}], "timeRanges": [{"last": "2m"}]})
     tokens, session = await people.user(wire)
@@ -208,7 +208,7 @@ async def test_a_contracts_time_range_binds_every_session(people: People):
 
 
 @pytest.mark.protocol("5.2")
-async def test_contract_consent_and_session_must_all_allow(people: People, platform: Platform):
+async def test_contract_consent_and_session_must_all_allow(people: People, platform: Platform) -> None:
     """A contract that is widened gives no more than the person saw, one that is narrowed gives less."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}]})
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
@@ -233,7 +233,7 @@ async def test_contract_consent_and_session_must_all_allow(people: People, platf
 
 
 @pytest.mark.protocol("5.2")
-async def test_only_the_accounts_that_are_lent_are_read(people: People):
+async def test_only_the_accounts_that_are_lent_are_read(people: People) -> None:
     """What another contract was lent of the same library is not in the list, nor to be had by name."""
     first, second = await people.contract(), await people.contract()
     tokens, session = await people.user(first, sources=(SPOTIFY, FHIR_FILE))
@@ -250,7 +250,7 @@ async def test_only_the_accounts_that_are_lent_are_read(people: People):
 @pytest.mark.protocol("5.3")
 async def test_another_users_and_another_contracts_session_do_not_exist(
     wire: Wire, user: tuple[Tokens, str], people: People
-):
+) -> None:
     """Unknown, expired, and not this caller's: the same answer, for the list and for files."""
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
@@ -268,7 +268,7 @@ async def test_another_users_and_another_contracts_session_do_not_exist(
 
 
 @pytest.mark.protocol("5.3")
-async def test_a_session_that_waits_for_consent_is_its_contracts_only(wire: Wire, people: People):
+async def test_a_session_that_waits_for_consent_is_its_contracts_only(wire: Wire, people: People) -> None:
     """Another contract of the application is not even told that it waits."""
     waiting = wire.authorize("v" * 43).json()["session"]["key"]
     assert wire.get(f"{QUERY}/{waiting}").json() == {"status": {"state": "pending"}}
@@ -279,7 +279,7 @@ async def test_a_session_that_waits_for_consent_is_its_contracts_only(wire: Wire
 
 
 @pytest.mark.protocol("5.3")
-async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], platform: Platform):
+async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], platform: Platform) -> None:
     tokens, _ = user
     session = triggered(wire, tokens, sourceFetch=False)
     async with platform.database.transaction() as db:
@@ -300,7 +300,7 @@ async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], 
         "' OR 1=1 --",
     ],
 )
-def test_tricks_in_file_names_find_nothing(wire: Wire, user: tuple[Tokens, str], name: str):
+def test_tricks_in_file_names_find_nothing(wire: Wire, user: tuple[Tokens, str], name: str) -> None:
     """FileNotFound or no such path, and never anything else."""
     tokens, session = user
     answer = wire.get(f"{QUERY}/{session}/{name}", access_token=tokens.access)
@@ -309,7 +309,7 @@ def test_tricks_in_file_names_find_nothing(wire: Wire, user: tuple[Tokens, str],
 
 
 @pytest.mark.protocol("6.6", "7.1")
-def test_accounts_json_holds_what_the_accounts_call_answers(wire: Wire, user: tuple[Tokens, str]):
+def test_accounts_json_holds_what_the_accounts_call_answers(wire: Wire, user: tuple[Tokens, str]) -> None:
     """Readable like any other file."""
     tokens, session = user
     objects, header = read(wire, tokens, session, "accounts.json")
@@ -318,7 +318,7 @@ def test_accounts_json_holds_what_the_accounts_call_answers(wire: Wire, user: tu
 
 
 @pytest.mark.protocol("7.1")
-def test_accounts_have_the_fields_that_clients_read(wire: Wire, user: tuple[Tokens, str]):
+def test_accounts_have_the_fields_that_clients_read(wire: Wire, user: tuple[Tokens, str]) -> None:
     """Ids, references, names, sample; `id` begins with the service type."""
     tokens, _ = user
     spotify, health = wire.get("permission-access/accounts", access_token=tokens.access).json()
@@ -331,7 +331,7 @@ def test_accounts_have_the_fields_that_clients_read(wire: Wire, user: tuple[Toke
 
 
 @pytest.mark.protocol("6.2")
-def test_updated_dates_grow_only_with_the_content(wire: Wire, user: tuple[Tokens, str]):
+def test_updated_dates_grow_only_with_the_content(wire: Wire, user: tuple[Tokens, str]) -> None:
     """A second sync of the same data changes nothing."""
     tokens, session = user
     before = {e["name"]: e["updatedDate"] for e in wait_until_over(wire, tokens, session)["fileList"]}
@@ -341,7 +341,7 @@ def test_updated_dates_grow_only_with_the_content(wire: Wire, user: tuple[Tokens
 
 
 @pytest.mark.protocol("6.7")
-def test_a_waiting_query_answers_at_once_when_something_is_new(wire: Wire, user: tuple[Tokens, str]):
+def test_a_waiting_query_answers_at_once_when_something_is_new(wire: Wire, user: tuple[Tokens, str]) -> None:
     """With an etag that is not the current one there is nothing to wait for; the same etag gives 304."""
     tokens, session = user
     first = wire.get(f"{QUERY}/{session}?wait=20", access_token=tokens.access, headers={"If-None-Match": '"old"'})
@@ -352,7 +352,7 @@ def test_a_waiting_query_answers_at_once_when_something_is_new(wire: Wire, user:
 
 
 @pytest.mark.protocol("5.2")
-async def test_a_write_contract_cannot_read(people: People):
+async def test_a_write_contract_cannot_read(people: People) -> None:
     """InvalidContractDataRequest."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire)
@@ -360,7 +360,7 @@ async def test_a_write_contract_cannot_read(people: People):
 
 
 @pytest.mark.protocol("13")
-async def test_a_one_off_contract_reads_once(people: People):
+async def test_a_one_off_contract_reads_once(people: People) -> None:
     """InsufficientScope for the second session."""
     wire = await people.contract(once=True)
     tokens, session = await people.user(wire)
@@ -369,7 +369,7 @@ async def test_a_one_off_contract_reads_once(people: People):
 
 
 @pytest.mark.protocol("9.1")
-async def test_discovery_lists_what_a_contract_may_ask_for(people: People):
+async def test_discovery_lists_what_a_contract_may_ask_for(people: People) -> None:
     """Without a JWT; with a contract id only its own services."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 2}]})
     everything = wire.http.get(wire.url("discovery/services")).json()["data"]
@@ -381,7 +381,7 @@ async def test_discovery_lists_what_a_contract_may_ask_for(people: People):
 
 
 @pytest.mark.protocol("12.2")
-def test_sample_data_sets_are_named(wire: Wire):
+def test_sample_data_sets_are_named(wire: Wire) -> None:
     sets = wire.get("permission-access/sample/datasets/16").json()
     assert set(sets) == {"default", "large"}
     assert all(set(entry) == {"name", "description"} for entry in sets.values())

@@ -73,7 +73,7 @@ def written(platform: Platform, storage: str) -> set[Path]:
 
 
 @pytest.mark.protocol("11.3")
-def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str):
+def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str) -> None:
     """Any bytes, whatever the Content-Type says, in whole and in part; paths compare without case."""
     content = os.urandom(100_000)
     stray = {"Content-Type": "application/json", "contentType": "multipart/form-data"}
@@ -89,7 +89,7 @@ def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str):
 
 
 @pytest.mark.protocol("11.3")
-def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str):
+def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str) -> None:
     """With the paths as clients cut them; names in any script."""
     for path in ("/list/a.txt", "/list/Ünï/日本.txt", "/list/sub/c.txt"):
         assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
@@ -103,7 +103,7 @@ def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str):
 
 
 @pytest.mark.protocol("11.3")
-def test_files_and_folders_are_deleted(wire: Wire, storage: str):
+def test_files_and_folders_are_deleted(wire: Wire, storage: str) -> None:
     """A path ending in / removes the folder, else the file."""
     for path in ("/gone/a", "/gone/b/c", "/gonex"):
         cloud(wire, "POST", storage, path, content=b"x")
@@ -116,7 +116,7 @@ def test_files_and_folders_are_deleted(wire: Wire, storage: str):
 
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("path", ["/gone/one", "/gone/", "/"])
-async def test_what_is_deleted_does_not_stay_on_disk(people: People, platform: Platform, path: str):
+async def test_what_is_deleted_does_not_stay_on_disk(people: People, platform: Platform, path: str) -> None:
     """The bytes of a file that was deleted, alone or with its folder, or replaced, go soon after."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
@@ -128,7 +128,7 @@ async def test_what_is_deleted_does_not_stay_on_disk(people: People, platform: P
 
 
 @pytest.mark.protocol("11.3")
-def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str):
+def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str) -> None:
     """In part with 206, what is no range in whole, what lies outside with 416."""
     cloud(wire, "POST", storage, "/range", content=b"0123456789")
     for asked, told, content in (
@@ -151,7 +151,7 @@ def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str):
 
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunked: bool):
+def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunked: bool) -> None:
     """A true form gives its file, byte for byte, and nothing of what is around it."""
     content = b"\r\n--no-boundary\r\n" + os.urandom(3_000_000)
     form = multipart([("note", None, b"a field"), ("any name", "a.bin", content)])
@@ -165,7 +165,7 @@ def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunke
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("kind", ["multipart/form-data", FORM_TYPE, "application/json", ""])
-def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, chunked: bool):
+def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, chunked: bool) -> None:
     """Whatever its Content-Type claims, if the body does not begin with its boundary."""
     content = b"--the-bound" + os.urandom(120_000)
     body = pieces(content, 7) if chunked else content
@@ -175,7 +175,7 @@ def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, c
 
 
 @pytest.mark.protocol("11.3")
-def test_a_boundary_that_can_be_none_makes_no_form(wire: Wire, storage: str):
+def test_a_boundary_that_can_be_none_makes_no_form(wire: Wire, storage: str) -> None:
     """A body that begins with what is longer than any boundary is stored as it comes."""
     boundary = "b" * 300
     content = f"--{boundary}\r\n".encode() + os.urandom(1000)
@@ -185,7 +185,7 @@ def test_a_boundary_that_can_be_none_makes_no_form(wire: Wire, storage: str):
 
 
 @pytest.mark.protocol("11.3", "11.5")
-def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platform: Platform):
+def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platform: Platform) -> None:
     """No file, two files, or broken off: 400 in the error form of storage, and nothing is kept."""
     before = written(platform, storage)
     file = ("file", "a", b"x" * 100_000)
@@ -204,7 +204,9 @@ def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platfo
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("form", [False, True])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_an_aborted_upload_leaves_nothing(wire: Wire, storage: str, platform: Platform, chunked: bool, form: bool):
+def test_an_aborted_upload_leaves_nothing(
+    wire: Wire, storage: str, platform: Platform, chunked: bool, form: bool
+) -> None:
     """A file whose end never came is not there, and its bytes do not stay; what was there stays."""
     path = f"/aborted-{chunked}-{form}"
     cloud(wire, "POST", storage, path, content=b"before")
@@ -214,13 +216,13 @@ def test_an_aborted_upload_leaves_nothing(wire: Wire, storage: str, platform: Pl
     headers |= {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": "5000000"}
     with raw_upload(wire, storage, path, headers) as connection:
         connection.sendall(f"{len(content):x}\r\n".encode() + content + b"\r\n" if chunked else content)
-        wait_for(lambda: written(platform, storage) - before)  # it is arriving
+        wait_for(lambda: bool(written(platform, storage) - before))  # it is arriving
     wait_for(lambda: not written(platform, storage) - before)
     assert cloud(wire, "GET", storage, path).content == b"before"
 
 
 @pytest.mark.protocol("11.3")
-def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str):
+def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str) -> None:
     """The letters of every script, composed or not; listed as they were written first or last."""
     for written, asked in (
         ("/Straße/ΟΔΟΣ.txt", "/STRAßE/οδοσ.TXT"),
@@ -239,7 +241,7 @@ def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str):
 
 
 @pytest.mark.protocol("11.3")
-def test_no_name_is_written_over_another(wire: Wire, storage: str):
+def test_no_name_is_written_over_another(wire: Wire, storage: str) -> None:
     """Names that are the same only when folded are each kept, listed, found as listed, and deleted."""
     names = ["Maße", "Masse", "ﬁle", "file", "οδος", "οδοσ", "\u212aelvin", "kelvin", "ırmak", "irmak", "İrmak"]
     for folder in ("/names/", "/Straße/"):
@@ -262,7 +264,7 @@ def test_no_name_is_written_over_another(wire: Wire, storage: str):
     "name", ["caf%E9", "caf%E8", "%C0%AF", "%ED%A0%80", "%F4%90%80%80", "%FF", "a%c3", "%e9/x", "%E9/"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_path_that_is_not_utf8_is_refused(wire: Wire, storage: str, method: str, name: str):
+def test_a_path_that_is_not_utf8_is_refused(wire: Wire, storage: str, method: str, name: str) -> None:
     """Read as text, two such names would be one, and an upload would replace another's file."""
     with raw_request(wire, method, storage, f"/{name}", {"Content-Length": "0"}) as connection:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -271,7 +273,9 @@ def test_a_path_that_is_not_utf8_is_refused(wire: Wire, storage: str, method: st
 
 
 @pytest.mark.protocol("11.3")
-async def test_a_folder_of_100_000_files_is_listed_and_deleted(people: People, platform: Platform, served: Served):
+async def test_a_folder_of_100_000_files_is_listed_and_deleted(
+    people: People, platform: Platform, served: Served
+) -> None:
     """All of them, in one answer, each once, in little memory; and nothing but them goes."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
@@ -311,7 +315,7 @@ def peak_megabytes(process: Path) -> int:
 
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("files", [999, 1000, 1001, 2000])
-async def test_a_list_of_whole_pages_is_whole(people: People, platform: Platform, files: int):
+async def test_a_list_of_whole_pages_is_whole(people: People, platform: Platform, files: int) -> None:
     """What fits a page that is read at once, exactly or by one more or less, is all there."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
@@ -327,7 +331,7 @@ async def test_a_list_of_whole_pages_is_whole(people: People, platform: Platform
 
 
 @pytest.mark.protocol("11.3")
-def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str):
+def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str) -> None:
     """A folder whose name would match others as a pattern is itself alone, listed and deleted."""
     for path in ("/p_n/x", "/pan/x", "/p%n/x", "/p/n/x", "/p_n0/x", "/p_n-/x"):
         assert cloud(wire, "POST", storage, quote(path), content=b"x").status_code == 201
@@ -354,7 +358,7 @@ def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str):
         "/" + "%c4%b0" * 511,  # as it compares it is longer
     ],
 )
-def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str):
+def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str) -> None:
     """400, in the error form of storage, whatever the client's library would have made of the path."""
     with raw_upload(wire, storage, path, {"Content-Length": "1"}) as connection:
         connection.sendall(b"x")
@@ -365,7 +369,7 @@ def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str):
 
 
 @pytest.mark.protocol("11.5")
-def test_the_longest_path_is_taken(wire: Wire, storage: str):
+def test_the_longest_path_is_taken(wire: Wire, storage: str) -> None:
     """1024 bytes, the slash that it begins with among them."""
     path = "/" + "x" * 1023
     assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
@@ -373,7 +377,7 @@ def test_the_longest_path_is_taken(wire: Wire, storage: str):
 
 
 @pytest.mark.protocol("13")
-def test_a_refusal_of_storage_tells_in_its_headers_too(wire: Wire, storage: str):
+def test_a_refusal_of_storage_tells_in_its_headers_too(wire: Wire, storage: str) -> None:
     """Code, message and reference, where the answer would have been octets."""
     answer = cloud(wire, "GET", storage, "/nothing-here")
     assert answer.headers["x-error-code"] == answer.json()["error"] == "NotFound"
@@ -382,7 +386,7 @@ def test_a_refusal_of_storage_tells_in_its_headers_too(wire: Wire, storage: str)
 
 
 @pytest.mark.protocol("11.2")
-async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, people: People):
+async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, people: People) -> None:
     """Another application, another key, a stale or foreign JWT: refused, and alike for what exists."""
     other = await people.contract()
     cloud(wire, "POST", storage, "/mine", content=b"secret")
@@ -407,7 +411,7 @@ async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, peop
 
 
 @pytest.mark.protocol("2.4", "11.2")
-def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: str):
+def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: str) -> None:
     """Neither accepts the other's."""
     url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/x"
     answer = wire.http.get(url, headers={"Authorization": f"Bearer {wire.jwt()}"})
@@ -419,7 +423,7 @@ def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: st
 
 
 @pytest.mark.protocol("11.1")
-async def test_a_storage_is_tied_to_the_person_who_consents(people: People, platform: Platform):
+async def test_a_storage_is_tied_to_the_person_who_consents(people: People, platform: Platform) -> None:
     """GET storage finds it then, and not before."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
@@ -432,7 +436,7 @@ async def test_a_storage_is_tied_to_the_person_who_consents(people: People, plat
 
 
 @pytest.mark.protocol("11.1")
-async def test_a_storage_is_found_by_its_own_application_only(people: People, platform: Platform):
+async def test_a_storage_is_found_by_its_own_application_only(people: People, platform: Platform) -> None:
     """Another application of the same partner has none for the same person."""
     wire, sibling = await people.contract(partner="Two apps"), await people.contract(partner="Two apps")
     tokens, _ = await people.user(wire)
@@ -445,7 +449,7 @@ async def test_a_storage_is_found_by_its_own_application_only(people: People, pl
 
 
 @pytest.mark.protocol("7.5", "11.3")
-async def test_an_upload_into_a_storage_that_is_erased_meanwhile(people: People, platform: Platform):
+async def test_an_upload_into_a_storage_that_is_erased_meanwhile(people: People, platform: Platform) -> None:
     """It is told that there is no such storage, and nothing of the file stays."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)

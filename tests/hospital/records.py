@@ -89,7 +89,7 @@ def _provider(hospital: Hospital, name: str) -> FHIRProvider:
     model: Any = getattr(import_module(models + name.lower()), name)
     provider = FHIRProvider()
 
-    @provider.read(model)  # type: ignore[untyped-decorator]
+    @provider.read(model)
     async def read(context: InteractionContext, id_: str) -> Any:
         found = hospital.of(context.request.state.patient, name).get(id_)
         if found is None:
@@ -99,12 +99,12 @@ def _provider(hospital: Hospital, name: str) -> FHIRProvider:
     if name == "Patient":
         return provider
 
-    @provider.create(model)  # type: ignore[untyped-decorator]
+    @provider.create(model)
     async def create(context: InteractionContext, resource: Any) -> str:
         kept = json.loads(resource.model_dump_json())
         return hospital.keep(context.request.state.patient, kept | {"id": str(uuid4())})
 
-    @provider.search_type(model)  # type: ignore[untyped-decorator]
+    @provider.search_type(model)
     async def search(context: InteractionContext, patient: str | None) -> Any:
         return _page(hospital, context.request, name, str(patient))
 

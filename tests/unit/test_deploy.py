@@ -27,19 +27,19 @@ def variables() -> set[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_setting_that_is_named_exists(path: Path):
+def test_every_setting_that_is_named_exists(path: Path) -> None:
     """A setting that was renamed would be ignored in silence."""
     named = set(re.findall(r"\b(PRIVATESHARE_[A-Z_]+|DATABASE_URL|BLOB_URL)\b", path.read_text("utf-8")))
     assert named <= variables()
 
 
-def test_the_files_are_all_there():
+def test_the_files_are_all_there() -> None:
     """So that the test above cannot pass for want of files."""
     assert {path.name for path in FILES} >= {"Caddyfile", "nginx.conf", "privateshare.service", "compose.yaml"}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
-def test_systemd_understands_the_unit_and_finds_it_safe(tmp_path: Path):
+def test_systemd_understands_the_unit_and_finds_it_safe(tmp_path: Path) -> None:
     """No unknown option, and little that a process which was taken over could reach."""
     unit = tmp_path / "privateshare.service"
     text = (ROOT / "deploy" / "privateshare.service").read_text("utf-8")

@@ -19,14 +19,14 @@ def built(docs: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_site_is_built_without_a_warning(tmp_path: Path):
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     """No link or anchor inside of the site leads nowhere, and every public name is described."""
     done = built(ROOT / "docs", tmp_path)
     assert done.stderr == ""
     assert done.returncode == 0
 
 
-def test_a_broken_link_is_an_error(tmp_path: Path):
+def test_a_broken_link_is_an_error(tmp_path: Path) -> None:
     """A page that is not there, and an anchor that is not there: each is named."""
     docs = tmp_path / "docs"
     docs.mkdir()

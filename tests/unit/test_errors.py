@@ -30,7 +30,7 @@ def made(kind: type[PrivateShareError]) -> PrivateShareError:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_an_error_says_what_to_do_and_survives_pickling(kind: type[PrivateShareError]):
+def test_an_error_says_what_to_do_and_survives_pickling(kind: type[PrivateShareError]) -> None:
     """In its text, beside what happened and the reference."""
     error = made(kind)
     assert kind.__doc__
@@ -42,7 +42,7 @@ def test_an_error_says_what_to_do_and_survives_pickling(kind: type[PrivateShareE
     assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
-def test_the_tree_is_drawn_as_it_is():
+def test_the_tree_is_drawn_as_it_is() -> None:
     """Every class with its status, in the docstring at the top of the module."""
     names = set(re.findall(r"[├└]── (\w+)", errors.__doc__ or ""))
     assert names == {kind.__name__ for kind in KINDS} | {"ApiError"}
@@ -60,7 +60,7 @@ def documented() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_the_reference_has_a_section_for_each_error_with_its_status(kind: type[PrivateShareError]):
+def test_the_reference_has_a_section_for_each_error_with_its_status(kind: type[PrivateShareError]) -> None:
     """The link of an error leads to it: Sphinx makes the anchor of the heading, in small letters."""
     section = documented()[kind.__name__]
     assert made(kind).help_url == f"{errors.DOCUMENTATION_URL}/reference/errors.html#{kind.__name__.lower()}"
@@ -69,12 +69,12 @@ def test_the_reference_has_a_section_for_each_error_with_its_status(kind: type[P
         assert "**What to do:**" in section or "**Usual causes:**" in section
 
 
-def test_the_reference_has_no_section_of_an_error_that_is_gone():
+def test_the_reference_has_no_section_of_an_error_that_is_gone() -> None:
     """Each heading is a class."""
     assert documented().keys() == {kind.__name__ for kind in KINDS} | {"ApiError", "PrivateShareError"}
 
 
-def test_an_error_of_an_app_links_to_the_class_that_it_extends():
+def test_an_error_of_an_app_links_to_the_class_that_it_extends() -> None:
     """An app may extend the tree; its own classes have no section."""
 
     class Refused(errors.InvalidToken):
@@ -83,7 +83,7 @@ def test_an_error_of_an_app_links_to_the_class_that_it_extends():
     assert Refused("x").help_url == errors.InvalidToken("x").help_url
 
 
-def test_the_documentation_is_where_the_package_says():
+def test_the_documentation_is_where_the_package_says() -> None:
     """The one address is that of the package's metadata."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["urls"]["Documentation"].rstrip("/") == errors.DOCUMENTATION_URL

@@ -82,17 +82,17 @@ def pyright(folder: Path, *arguments: str) -> dict[str, object]:
     return reported
 
 
-def test_the_public_types_are_complete(installed: Path):
+def test_the_public_types_are_complete(installed: Path) -> None:
     """`pyright --verifytypes` knows the type of every public name, without guessing."""
     report = pyright(installed, "--verifytypes", "privateshare", "--ignoreexternal")
-    symbols = {entry["name"]: entry for entry in report["typeCompleteness"]["symbols"] if entry["isExported"]}  # type: ignore[index,call-overload]
+    symbols = {entry["name"]: entry for entry in report["typeCompleteness"]["symbols"] if entry["isExported"]}  # type: ignore[index]
     public = [name for name in symbols if name.count(".") == 1 or name.startswith(PUBLIC)]
     assert len(public) > 500
     assert {name for name in public if not symbols[name]["isTypeKnown"]} == set()
 
 
 @pytest.mark.slow
-def test_pyright_finds_what_is_wrong_in_an_app(installed: Path):
+def test_pyright_finds_what_is_wrong_in_an_app(installed: Path) -> None:
     """And nothing else."""
     found = pyright(installed, "program.py")["generalDiagnostics"]
     lines = {entry["range"]["start"]["line"] + 1 for entry in found if entry["severity"] == "error"}  # type: ignore[attr-defined]
@@ -100,7 +100,7 @@ def test_pyright_finds_what_is_wrong_in_an_app(installed: Path):
 
 
 @pytest.mark.slow
-def test_mypy_finds_what_is_wrong_in_an_app(installed: Path):
+def test_mypy_finds_what_is_wrong_in_an_app(installed: Path) -> None:
     """And nothing else, in its strict mode."""
     command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports", "silent", "program.py"]
     done = subprocess.run(command, cwd=installed, capture_output=True, text=True)
@@ -109,7 +109,7 @@ def test_mypy_finds_what_is_wrong_in_an_app(installed: Path):
 
 
 @pytest.mark.slow
-def test_the_code_of_the_documents_is_well_typed(installed: Path):
+def test_the_code_of_the_documents_is_well_typed(installed: Path) -> None:
     """For mypy in its strict mode."""
     names = dict.fromkeys(["APPLICATION_ID", "CONTRACT_ID", "PRIVATE_KEY", "BASE_URL", "REDIRECT_URI"], "str")
     names |= {"ADDRESS_THEY_CAME_BACK_TO": "str", "FOLDER": "Path"}

@@ -12,7 +12,7 @@ from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, Conse
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import Asking, accounts, ask, opened
 from tests.flow.people import FHIR_FILE, SPOTIFY
-from tests.flow.test_wire_sessions import triggered, wait_until_over
+from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, query_of
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from privateshare.platform.db.tables import AccountRow, ConsentRow, FileRow, LibraryRow
 from privateshare.platform.runtime import Platform
-from tests.flow.consenting import DOCUMENT, ask, asking_contract, page_of, refer
+from tests.flow.consenting import DOCUMENT, Asking, ask, asking_contract, page_of, refer
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.security.attacking import (
     Victim,
@@ -23,7 +23,7 @@ from tests.flow.security.attacking import (
     victim,
     walked,
 )
-from tests.flow.test_wire_sessions import triggered, wait_until_over
+from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, b64, check_error, query_of, verifier
 
 pytestmark = pytest.mark.protocol("8.6")
@@ -102,7 +102,7 @@ async def test_a_consent_for_one_read_is_not_renewed(people: People, platform: P
         assert seen(once, got).isdisjoint(mine(person))
 
 
-def renewing(wire: Wire, tokens: Tokens):
+def renewing(wire: Wire, tokens: Tokens) -> Asking:
     """A link to renew a grant. Protocol 4.4."""
     secret = verifier()
     claims = {"code_challenge": b64(sha256(secret.encode()).digest()), "code_challenge_method": "S256"}

@@ -66,7 +66,7 @@ def unmodelled(thing: DataObject) -> set[str]:
 
 
 @pytest.mark.parametrize("sample", ["default", "large"])
-def test_models_hold_everything_that_the_spotify_source_delivers(sample: str):
+def test_models_hold_everything_that_the_spotify_source_delivers(sample: str) -> None:
     """Every field of every object of its samples, of the right type."""
     registry = pytest.importorskip("privateshare.sources.registry", reason="sources need privateshare[server]")
     from privateshare.sources.contract import Connection
@@ -81,7 +81,7 @@ def test_models_hold_everything_that_the_spotify_source_delivers(sample: str):
         assert set().union(*map(unmodelled, things)) == set()
 
 
-def test_an_object_has_its_fields_by_name():
+def test_an_object_has_its_fields_by_name() -> None:
     """Words set apart, dates aware, parts typed; and the JSON as it came."""
     (play,) = file([PLAY], "any", objectType="playhistory").objects(PlayHistory)
     assert play.entity_id == "19_1_2"
@@ -89,17 +89,17 @@ def test_an_object_has_its_fields_by_name():
     assert play.track is not None
     assert (play.track.name, play.track.artists[0].name, play.track.artists[0].genres) == ("Song", "A", ())
     assert play.raw == PLAY
-    assert play.raw["createddate"] == play.createddate == 1_700_000_000_123
-    assert play.msplayed == 7  # a field that the model does not know
+    assert play.raw["createddate"] == play.createddate == 1_700_000_000_123  # type: ignore[attr-defined]
+    assert play.msplayed == 7  # type: ignore[attr-defined]  # a field that the model does not know
     with pytest.raises(AttributeError):
-        play.nothing  # noqa: B018
+        play.nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_objects_are_frozen_and_can_be_kept():
+def test_objects_are_frozen_and_can_be_kept() -> None:
     """Values: hashable, comparable, copied and pickled whole."""
     play = PlayHistory.model_validate(PLAY)
     with pytest.raises(ValidationError):
-        play.entity_id = "other"  # type: ignore[misc]
+        play.entity_id = "other"
     for same in (PlayHistory.model_validate(PLAY), copy.deepcopy(play), pickle.loads(pickle.dumps(play))):
         assert same == play
         assert hash(same) == hash(play)
@@ -127,7 +127,9 @@ def test_objects_are_frozen_and_can_be_kept():
         (DataObject, {}, "entity_id", ""),
     ],
 )
-def test_what_providers_do_to_fields_is_borne(kind: type[DataObject], raw: Mapping[str, Any], field: str, value: Any):
+def test_what_providers_do_to_fields_is_borne(
+    kind: type[DataObject], raw: Mapping[str, Any], field: str, value: Any
+) -> None:
     """Numbers for text and text for numbers, 0 and 1 for booleans, absent fields; a value that is of no use is None."""
     thing = kind.model_validate(raw)
     found = getattr(thing, field)
@@ -138,7 +140,7 @@ def test_what_providers_do_to_fields_is_borne(kind: type[DataObject], raw: Mappi
     assert thing.raw == raw
 
 
-def test_a_kind_chooses_among_files():
+def test_a_kind_chooses_among_files() -> None:
     """Files of other types give none, so one line goes through all of them."""
     files = [file([PLAY], objectType="playhistory"), file([{"name": "A"}], objectType="followedartist")]
     assert [len(entry.objects(PlayHistory)) for entry in files] == [1, 0]
@@ -148,7 +150,7 @@ def test_a_kind_chooses_among_files():
     assert file({"pushed": 1}, "a-file.json", mimetype="application/json").objects(PlayHistory) == []
 
 
-def test_a_type_without_a_model_has_its_fields_all_the_same():
+def test_a_type_without_a_model_has_its_fields_all_the_same() -> None:
     """Nested ones too; FHIR resources come so as well."""
     observation = {"resourceType": "Observation", "code": {"coding": [{"display": "Heart rate"}]}, "note": []}
     for entry in (
@@ -171,14 +173,14 @@ def test_a_type_without_a_model_has_its_fields_all_the_same():
 
 
 @pytest.mark.parametrize("content", [{"a": 1}, [1], "text"])
-def test_a_file_that_holds_no_objects_says_so(content: object):
+def test_a_file_that_holds_no_objects_says_so(content: object) -> None:
     """InvalidAnswer, as for other files that are not what was asked."""
     with pytest.raises(InvalidAnswer):
         file(content).objects()
 
 
 @pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
-def test_every_model_is_whole(kind: type[DataObject]):
+def test_every_model_is_whole(kind: type[DataObject]) -> None:
     """It is described, all its fields may be absent, and no field has the name of a method."""
     assert kind.__doc__
     kind.model_validate({})
@@ -186,7 +188,7 @@ def test_every_model_is_whole(kind: type[DataObject]):
     assert kind.object_type is None or model_of(kind.object_type) is kind
 
 
-def test_ids_of_object_types_lead_to_models():
+def test_ids_of_object_types_lead_to_models() -> None:
     """Those that objects are published for."""
     known = {
         ObjectType.MEDIA,
@@ -199,7 +201,7 @@ def test_ids_of_object_types_lead_to_models():
     assert model_of(ObjectType.STRESS_SUMMARY) is model_of(None) is model_of(-1) is OtherObject
 
 
-def test_the_sdk_does_not_load_models_that_nobody_asks_for():
+def test_the_sdk_does_not_load_models_that_nobody_asks_for() -> None:
     """So that starting an app stays fast."""
     script = "import sys, privateshare; privateshare.PrivateShare; print('privateshare.objects' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "False"

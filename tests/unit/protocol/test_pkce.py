@@ -7,13 +7,13 @@ from privateshare.protocol import pkce
 pytestmark = pytest.mark.protocol("4.1")
 
 
-def test_the_challenge_is_that_of_rfc_7636_appendix_b():
+def test_the_challenge_is_that_of_rfc_7636_appendix_b() -> None:
     """The example of RFC 7636 gives the challenge that the RFC prints."""
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     assert pkce.challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def test_a_new_verifier_verifies_against_its_own_challenge_only():
+def test_a_new_verifier_verifies_against_its_own_challenge_only() -> None:
     """Two verifiers differ, and neither passes for the other."""
     one, other = pkce.new_verifier(), pkce.new_verifier()
     assert pkce.verifies(one, pkce.challenge(one))
@@ -21,13 +21,13 @@ def test_a_new_verifier_verifies_against_its_own_challenge_only():
 
 
 @pytest.mark.parametrize("length", [42, 129])
-def test_a_verifier_of_the_wrong_length_never_verifies(length: int):
+def test_a_verifier_of_the_wrong_length_never_verifies(length: int) -> None:
     """Only 43 to 128 characters are a verifier, whatever the challenge says."""
     verifier = "a" * length
     assert not pkce.verifies(verifier, pkce.challenge(verifier))
 
 
 @pytest.mark.parametrize("text", ["", "a" * 42, "a" * 44, "=" * 43, "a" * 42 + "\n"])
-def test_a_challenge_is_43_characters_of_base64url(text: str):
+def test_a_challenge_is_43_characters_of_base64url(text: str) -> None:
     """Anything else is refused before it is stored."""
     assert not pkce.is_challenge(text)

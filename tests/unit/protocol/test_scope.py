@@ -42,29 +42,29 @@ def milliseconds(*moment: int) -> int:
         ("1y", datetime(2025, 3, 31, 15, 30, 12, tzinfo=UTC)),
     ],
 )
-def test_last_counts_back_from_now(last: str, start: datetime):
+def test_last_counts_back_from_now(last: str, start: datetime) -> None:
     """Protocol 5.2: months and years exactly, today counts as one day."""
     assert start_of_last(last, NOW) == start
 
 
-def test_a_leap_day_has_a_last_year():
+def test_a_leap_day_has_a_last_year() -> None:
     """29 February less a year is 28 February."""
     assert start_of_last("1y", datetime(2024, 2, 29, tzinfo=UTC)) == datetime(2023, 2, 28, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("last", ["", "12", "m", "0d", "-1d", "1w", "1 d", "1d\n", "99999y", "१d"])
-def test_a_last_of_another_form_is_refused_by_name(last: str):
+def test_a_last_of_another_form_is_refused_by_name(last: str) -> None:
     """The message shows what it should look like."""
     with pytest.raises(InvalidRequest, match="last"):
         start_of_last(last, NOW)
 
 
-def test_from_and_to_are_seconds_and_the_last_second_counts_whole():
+def test_from_and_to_are_seconds_and_the_last_second_counts_whole() -> None:
     """An object at 999 ms of the second `to` is inside."""
     assert window(TimeRange(from_=10, to=20), NOW) == Window(10_000, 20_999)
 
 
-def test_a_range_that_says_several_things_is_what_lies_within_all():
+def test_a_range_that_says_several_things_is_what_lies_within_all() -> None:
     """Protocol 5.2: neither `last` nor `from` and `to` is forgotten for the other."""
     begin = start_of_last("1d", NOW)
     seconds = int(begin.timestamp())
@@ -75,7 +75,7 @@ def test_a_range_that_says_several_things_is_what_lies_within_all():
         window(TimeRange(last="1d", to=1), NOW)
 
 
-def test_an_end_before_the_start_is_refused():
+def test_an_end_before_the_start_is_refused() -> None:
     """Such a range would silently read nothing."""
     with pytest.raises(InvalidRequest, match="before"):
         window(TimeRange(from_=20, to=10), NOW)
@@ -85,14 +85,14 @@ def contract_reach(data_request: dict[str, Any]) -> Reach:
     return reach_of_contract(parse_document({"dataRequest": data_request}), NOW)
 
 
-def test_a_group_without_service_types_is_the_whole_group():
+def test_a_group_without_service_types_is_the_whole_group() -> None:
     """And a contract without groups allows nothing."""
     assert contract_reach({"serviceGroups": [{"id": 5}]}).allows_kind(SPOTIFY_HISTORY)
     assert not contract_reach({"serviceGroups": [{"id": 2}]}).allows_kind(SPOTIFY_HISTORY)
     assert not contract_reach({}).allows_kind(SPOTIFY_HISTORY)
 
 
-def test_a_scope_must_lie_inside_the_contract():
+def test_a_scope_must_lie_inside_the_contract() -> None:
     """Protocol 5.2: it narrows and never widens; the message names what was too much."""
     contract = contract_reach(
         {"serviceGroups": [{"id": 5, "serviceTypes": [{"id": 19}]}], "timeRanges": [{"last": "12m"}]}
@@ -101,18 +101,19 @@ def test_a_scope_must_lie_inside_the_contract():
     contract.check_contains(reach_of_scope(Scope.model_validate(inside), NOW))
     contract.check_contains(reach_of_scope(Scope.model_validate({"timeRanges": [{"last": "3m"}]}), NOW))
     contract.check_contains(reach_of_scope(None, NOW))
-    for outside in (
+    wider: list[dict[str, Any]] = [
         {"serviceGroups": [{"id": 5}]},
         {"serviceGroups": [{"id": 2}]},
         {"timeRanges": [{"last": "13m"}]},
         {"timeRanges": [{"to": 1}]},
         {"timeRanges": [{}]},
-    ):
+    ]
+    for outside in wider:
         with pytest.raises(ScopeOutOfBounds):
             contract.check_contains(reach_of_scope(Scope.model_validate(outside), NOW))
 
 
-def test_every_layer_must_allow_an_object():
+def test_every_layer_must_allow_an_object() -> None:
     """Contract, consent and session are intersected, object by object."""
     contract = Reach(kinds=(ObjectKind(5),), windows=(Window(start=100),))
     session = Reach(windows=(Window(end=200),))
@@ -134,7 +135,7 @@ windows = st.builds(Window, ends, ends).filter(lambda w: w.start is None or w.en
 
 
 @given(windows, windows, st.integers(-60, 60))
-def test_containing_and_touching_agree_with_their_moments(outer: Window, inner: Window, moment: int):
+def test_containing_and_touching_agree_with_their_moments(outer: Window, inner: Window, moment: int) -> None:
     """A moment of a contained window lies in the outer one; windows that share a moment touch."""
     point = Window(moment, moment)
     if outer.contains(inner) and inner.contains(point):
@@ -145,7 +146,7 @@ def test_containing_and_touching_agree_with_their_moments(outer: Window, inner: 
 
 
 @given(st.lists(windows, min_size=1, max_size=4), windows)
-def test_a_hull_is_the_shortest_that_contains_all(some: list[Window], other: Window):
+def test_a_hull_is_the_shortest_that_contains_all(some: list[Window], other: Window) -> None:
     """It contains each, and what contains each contains it."""
     shortest = hull(some)
     assert shortest is not None
@@ -153,6 +154,6 @@ def test_a_hull_is_the_shortest_that_contains_all(some: list[Window], other: Win
     assert other.contains(shortest) == all(other.contains(one) for one in some)
 
 
-def test_a_hull_of_nothing_is_none():
+def test_a_hull_of_nothing_is_none() -> None:
     """There is no stretch of time without a moment."""
     assert hull([]) is None

@@ -243,7 +243,7 @@ def test_cursors_are_by_the_servers_clock(server: Scripted) -> None:
 
 def test_a_server_that_knows_no_changes_gives_everything(server: Scripted) -> None:
     """One that refuses `_lastUpdated` is asked without it."""
-    replies = iter([(400, {}, b"{}"), (200, {}, dumped({"resourceType": "Bundle"}))])
+    replies: Iterator[Any] = iter([(400, {}, b"{}"), (200, {}, dumped({"resourceType": "Bundle"}))])
     server.answers["/Observation"] = lambda: next(replies)
     found = fetched(server, {ObjectType.OBSERVATION: "2026-11-25T11:55:00Z"})
     assert all(isinstance(page, Page) for page in found)

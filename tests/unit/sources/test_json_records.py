@@ -256,7 +256,8 @@ def test_a_line_that_is_cut_is_left_out() -> None:
 
 def test_what_comes_after_damage_is_not_guessed() -> None:
     """Where no end of a record can be told, what was read before counts, and it is said that the rest is missing."""
-    left_out, found = LeftOut(), []
+    left_out = LeftOut()
+    found: list[Any] = []
     reader = RecordReader(io.BytesIO(b"[" + record() + b', {"kind": "R1", "x": "y'), shape_of, left_out)
     with pytest.raises(Cut):
         found.extend(reader.records())

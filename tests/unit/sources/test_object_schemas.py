@@ -11,7 +11,7 @@ from privateshare.objects.model import DataObject
 from privateshare.protocol.object_time import object_time
 from privateshare.sources.apple_health.source import AppleHealth
 from privateshare.sources.banks.source import BankStatements
-from privateshare.sources.contract import Connection, Source
+from privateshare.sources.contract import Connection, Page, Source
 from privateshare.sources.registry import Sources
 
 SCHEMATIC = [source for source in Sources().connectable.values() if set(source.info.object_types) & validators().keys()]
@@ -24,6 +24,7 @@ def test_samples_are_as_their_schemas_say(source: Source) -> None:
     for sample in source.info.samples:
         types: set[int] = set()
         for page in source.fetch(Connection(sample=sample.id), dict.fromkeys(source.info.object_types)):
+            assert isinstance(page, Page)
             check_objects(page.object_type, list(page.objects))
             if any((object_time("digime", thing) or 0) >= recent for thing in page.objects):
                 types.add(page.object_type)

@@ -220,8 +220,7 @@ def test_plays_of_two_people_are_refused() -> None:
 def test_it_is_told_whether_the_archive_says_whose_it_is() -> None:
     """Newer archives name nobody."""
     named, unnamed = (
-        Spotify().identify(Connection(archive=io.BytesIO(spotify_zip([play(**more)]))))
-        for more in ({"username": "a"}, {})
+        Spotify().identify(Connection(archive=io.BytesIO(spotify_zip([one])))) for one in (play(username="a"), play())
     )
     assert (named.named, unnamed.named) == (True, False)
 

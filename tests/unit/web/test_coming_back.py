@@ -152,7 +152,9 @@ def begin(app: App, cookies: dict[str, str]) -> str:
     return location
 
 
-def test_a_reload_and_the_back_button_show_what_is_true(platform: InMemoryPlatform, make: Callable[[App], None]):
+def test_a_reload_and_the_back_button_show_what_is_true(
+    platform: InMemoryPlatform, make: Callable[[App], None]
+) -> None:
     """They have shared already, whatever the address says that they come back with; and the app is told once."""
     make(app := App(platform))
     cookies: dict[str, str] = {}
@@ -165,7 +167,7 @@ def test_a_reload_and_the_back_button_show_what_is_true(platform: InMemoryPlatfo
     assert (len(app.arrived), app.failures) == (1, [])
 
 
-def test_who_declined_sees_that_again(platform: InMemoryPlatform, make: Callable[[App], None]):
+def test_who_declined_sees_that_again(platform: InMemoryPlatform, make: Callable[[App], None]) -> None:
     """And may start again."""
     make(app := App(platform))
     cookies: dict[str, str] = {}
@@ -177,7 +179,7 @@ def test_who_declined_sees_that_again(platform: InMemoryPlatform, make: Callable
     assert app.get(platform.consent(begin(app, cookies)), cookies)[2] == "welcome"
 
 
-def test_two_tabs_are_two_requests(platform: InMemoryPlatform, make: Callable[[App], None]):
+def test_two_tabs_are_two_requests(platform: InMemoryPlatform, make: Callable[[App], None]) -> None:
     """Each comes back to its own, in any order."""
     make(app := App(platform))
     cookies: dict[str, str] = {}
@@ -191,7 +193,9 @@ def test_two_tabs_are_two_requests(platform: InMemoryPlatform, make: Callable[[A
     assert len(app.arrived) == 3
 
 
-def test_another_user_does_not_come_back_in_somebodys_place(platform: InMemoryPlatform, make: Callable[[App], None]):
+def test_another_user_does_not_come_back_in_somebodys_place(
+    platform: InMemoryPlatform, make: Callable[[App], None]
+) -> None:
     """In the same browser: whoever signed in meanwhile gets nothing; the one who asked still does."""
     store = MemoryTokenStore()
     make(app := App(platform, store=store, signed_in="ann"))
@@ -210,7 +214,9 @@ def test_another_user_does_not_come_back_in_somebodys_place(platform: InMemoryPl
 
 
 @pytest.mark.protocol("4.2")
-def test_a_reload_while_the_app_still_works_uses_no_code_twice(platform: InMemoryPlatform, make: Callable[[App], None]):
+def test_a_reload_while_the_app_still_works_uses_no_code_twice(
+    platform: InMemoryPlatform, make: Callable[[App], None]
+) -> None:
     """An impatient person, whose browser sends its old cookie once more: protocol 4.2 would revoke the grant."""
     taking, go_on = threading.Event(), threading.Event()
 
@@ -233,7 +239,9 @@ def test_a_reload_while_the_app_still_works_uses_no_code_twice(platform: InMemor
         assert client.read_accounts(app.arrived[0].token) is not None
 
 
-def test_a_browser_that_sends_its_request_many_times_at_once(platform: InMemoryPlatform, make: Callable[[App], None]):
+def test_a_browser_that_sends_its_request_many_times_at_once(
+    platform: InMemoryPlatform, make: Callable[[App], None]
+) -> None:
     """One of them is welcomed, the others wait and are told that it is done."""
     make(app := App(platform, take=lambda _: time.sleep(0.05)))
     cookies: dict[str, str] = {}
@@ -245,7 +253,7 @@ def test_a_browser_that_sends_its_request_many_times_at_once(platform: InMemoryP
         assert client.read_accounts(app.arrived[0].token) is not None
 
 
-def test_a_platform_that_is_away_can_be_tried_again(platform: InMemoryPlatform, make: Callable[[App], None]):
+def test_a_platform_that_is_away_can_be_tried_again(platform: InMemoryPlatform, make: Callable[[App], None]) -> None:
     """The code was not used: a reload goes on."""
     make(app := App(platform))
     cookies: dict[str, str] = {}
@@ -259,7 +267,7 @@ def test_a_platform_that_is_away_can_be_tried_again(platform: InMemoryPlatform, 
 @pytest.mark.parametrize("error", [InternalError("no disk"), OSError("no disk")])
 def test_an_app_that_could_not_keep_a_token_gets_it_again(
     platform: InMemoryPlatform, make: Callable[[App], None], error: Exception
-):
+) -> None:
     """With the next request: the code that it came for is used."""
     errors = [error]
 
@@ -277,7 +285,7 @@ def test_an_app_that_could_not_keep_a_token_gets_it_again(
 
 def test_a_token_that_is_in_the_store_is_shared_whatever_the_app_does(
     platform: InMemoryPlatform, make: Callable[[App], None]
-):
+) -> None:
     """The routes kept it, before the app could fail."""
 
     def take(_: Arrived) -> None:

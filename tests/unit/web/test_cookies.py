@@ -44,7 +44,7 @@ def start(browser: FlaskClient, origin: str) -> TestResponse:
     return browser.get("/c/start", base_url=origin)
 
 
-def test_where_there_is_tls_the_cookie_is_this_hosts_alone(browser: FlaskClient, platform: InMemoryPlatform):
+def test_where_there_is_tls_the_cookie_is_this_hosts_alone(browser: FlaskClient, platform: InMemoryPlatform) -> None:
     """`__Host-`: no other host of the domain can plant a request of its own; and no answer is stored."""
     sent = start(browser, HTTPS)
     (cookie,) = sent.headers.getlist("set-cookie")
@@ -61,14 +61,14 @@ def test_where_there_is_tls_the_cookie_is_this_hosts_alone(browser: FlaskClient,
     assert len(ended) < len(cookie)  # the verifier and the session are not kept any longer
 
 
-def test_without_tls_the_cookie_is_there_all_the_same(browser: FlaskClient):
+def test_without_tls_the_cookie_is_there_all_the_same(browser: FlaskClient) -> None:
     """On a developer's machine."""
     (cookie,) = start(browser, HTTP).headers.getlist("set-cookie")
     assert cookie.startswith("privateshare_consent_")
     assert "Secure" not in cookie
 
 
-def test_an_answer_works_once_and_in_one_browser(browser: FlaskClient, platform: InMemoryPlatform):
+def test_an_answer_works_once_and_in_one_browser(browser: FlaskClient, platform: InMemoryPlatform) -> None:
     """The same address in a browser with another request gives nobody a token; nor does a repeat, which says why."""
     address = platform.consent(start(browser, HTTPS).headers["location"])
     stranger = browser.application.test_client()
@@ -78,7 +78,7 @@ def test_an_answer_works_once_and_in_one_browser(browser: FlaskClient, platform:
     assert browser.get(address, base_url=HTTPS).text == ALREADY_SHARED
 
 
-def test_a_forged_return_takes_no_request_away(browser: FlaskClient, platform: InMemoryPlatform):
+def test_a_forged_return_takes_no_request_away(browser: FlaskClient, platform: InMemoryPlatform) -> None:
     """Whoever sends a browser to an address of theirs ends nothing that the person is about to finish."""
     address = platform.consent(start(browser, HTTPS).headers["location"])
     for query in ("success=false&errorCode=USER_CANCEL&state=x", "code=theirs&state=x", "x", ""):
@@ -87,17 +87,17 @@ def test_a_forged_return_takes_no_request_away(browser: FlaskClient, platform: I
     assert browser.get(address, base_url=HTTPS).text == "hello testperson"
 
 
-def test_a_browser_keeps_a_handful_of_requests(browser: FlaskClient, platform: InMemoryPlatform):
+def test_a_browser_keeps_a_handful_of_requests(browser: FlaskClient, platform: InMemoryPlatform) -> None:
     """Those that were begun last: a header has no room for more."""
     addresses = [platform.consent(start(browser, HTTPS).headers["location"]) for _ in range(cookies.MAX_COOKIES + 3)]
-    assert sum(len(str(cookie.value)) for cookie in browser._cookies.values()) < 4000  # type: ignore[union-attr]
+    assert sum(len(str(cookie.value)) for cookie in browser._cookies.values()) < 4000  # type: ignore[union-attr, misc]
     assert browser.get(addresses[0], base_url=HTTPS).status_code == 400
     for address in addresses[3:]:
         assert browser.get(address, base_url=HTTPS).text == "hello testperson"
 
 
 @pytest.mark.parametrize("code", ["<script>alert(1)</script>", "x" * 65, "A\r\nB", ""])
-def test_what_an_address_says_is_not_shown(browser: FlaskClient, platform: InMemoryPlatform, code: str):
+def test_what_an_address_says_is_not_shown(browser: FlaskClient, platform: InMemoryPlatform, code: str) -> None:
     """An `errorCode` that is no word is SERVER_ERROR; and the page is plain text."""
     declined = platform.decline(start(browser, HTTPS).headers["location"])
     query = declined.split("?")[1].replace("errorCode=USER_CANCEL", "")
@@ -112,7 +112,7 @@ def _query(query: str, code: str) -> dict[str, str]:
 
 def test_a_cookie_that_is_old_changed_or_of_another_secret_is_none(
     platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """It tells nobody anything, opens with this app's secret alone, and is for one state and one user."""
     with platform.client() as client:
         asked = client.get_authorize_url(f"{HTTPS}/c/return")
@@ -136,7 +136,7 @@ def test_a_cookie_that_is_old_changed_or_of_another_secret_is_none(
         Keeper(SECRET).kept(Keeper(SECRET).keep(asked), asked.state)
 
 
-def test_a_secret_can_be_replaced(platform: InMemoryPlatform):
+def test_a_secret_can_be_replaced(platform: InMemoryPlatform) -> None:
     """A list of secrets: the first encrypts, and all decrypt, so that nobody who is away has to start again."""
     with platform.client() as client:
         asked = client.get_authorize_url(f"{HTTPS}/c/return")

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,7 +65,8 @@ class Site:
     """An app behind the middleware, whose answers wait until the test lets them go."""
 
     def __init__(self, places: int = 2, **limits: Any) -> None:
-        self.admission = Admission(*(FairQueue(places, **limits) for _ in range(3)), streams=FairQueue(2, **limits))
+        queue = partial(FairQueue, places, **limits)
+        self.admission = Admission(queue(), queue(), queue(), streams=FairQueue(2, **limits))
         self.places, self.keys = places, KnownKeys()
         self.working: list[str] = []
         self.done: list[str] = []
@@ -123,7 +125,7 @@ class Site:
         async def send(message: Any) -> None:
             call.sent.append(message)
 
-        call.task = asyncio.create_task(self.app(scope, incoming.get, send))  # type: ignore[arg-type]
+        call.task = asyncio.create_task(self.app(scope, incoming.get, send))
         self.calls.append(call)
         return call
 
@@ -305,7 +307,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off(
             await asyncio.Event().wait()
 
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        await site.app(scope, incoming.get, take_nothing)  # type: ignore[arg-type]
+        await site.app(scope, incoming.get, take_nothing)
 
 
 @pytest.mark.protocol("13")
@@ -349,7 +351,7 @@ async def test_no_part_of_a_body_is_lost_to_the_look_ahead() -> None:
         asyncio.get_running_loop().call_soon(message.set_result, next(messages))
         return message
 
-    incoming = Incoming(receive)  # type: ignore[arg-type]
+    incoming = Incoming(receive)
     hung_up = incoming.watch()
     assert (await incoming.receive())["body"] == b"sent"
     await asyncio.wait_for(hung_up, GIVE_UP_SECONDS)

@@ -27,7 +27,7 @@ async def arrived(pieces: list[bytes], *, ends: bool, streamed: bool = False) ->
     async def send(_message: Any) -> None:
         raise AssertionError("nothing is to be sent")
 
-    await BodyLimit(app)({"type": "http", "state": {}}, incoming.get, send)  # type: ignore[arg-type]
+    await BodyLimit(app)({"type": "http", "state": {}}, incoming.get, send)
     return bytes(body)
 
 

@@ -12,7 +12,7 @@ YEAR = 400 * 86_400
 
 def deferrer() -> SteadyDeferrer:
     """One with a task every 15 seconds."""
-    app, registry = App(connector=InMemoryConnector()), PeriodicRegistry()  # type: ignore[no-untyped-call]
+    app, registry = App(connector=InMemoryConnector()), PeriodicRegistry()
 
     @app.task(name="often")
     async def often(timestamp: int) -> None:

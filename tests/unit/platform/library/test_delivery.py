@@ -131,6 +131,7 @@ def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(mapped_file
         read(mapped_files, [file], within(JANUARY)) == read(mapped_files, [file], within(ALL_TIME)) == {"D202601": []}
     )
     assert read(mapped_files, [file], within(Window(JANUARY.start, JANUARY.start))) == {"D202601": []}
+    assert JANUARY.end is not None
     later = within(Window(JANUARY.end + 1, None))
     assert read(mapped_files, [file], later) == {}
     assert open_delivery(mapped_files, file, later) is None

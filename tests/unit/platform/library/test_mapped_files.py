@@ -150,14 +150,14 @@ class Slots:
             ACCOUNT, schema, self.files, entries, lambda entry: merge.keeps(slot_of(entry), entry)
         )
         kept = {file.part: file for file in self.files}
-        for one in written:
-            kept[one.part] = FileRow(
+        for file in written:
+            kept[file.part] = FileRow(
                 account_id=ACCOUNT,
-                part=one.part,
-                blob=one.blob,
-                sealed_sha256=one.sealed_sha256,
-                sealed_dates=one.sealed_dates,
-                object_count=one.object_count,
+                part=file.part,
+                blob=file.blob,
+                sealed_sha256=file.sealed_sha256,
+                sealed_dates=file.sealed_dates,
+                object_count=file.object_count,
             )
         self.files = [kept[part] for part in sorted(kept)]
         return [one.part for one in written]
@@ -276,6 +276,10 @@ def test_files_are_sealed_for_their_library_and_place(slot: Slots) -> None:
         stranger = replace(slot.mapped_files, library=OpenLibrary(mine.id, key, keys))
         with pytest.raises(UnreadableBlob):
             stranger.objects(file)
+    with pytest.raises(KeyLost):
+        replace(slot.mapped_files, library=OpenLibrary(mine.id, mine.key, lost_accounts=frozenset([ACCOUNT]))).objects(
+            file
+        )
     with pytest.raises(AccountGone):
         replace(slot.mapped_files, library=OpenLibrary(mine.id, mine.key)).objects(file)
     with pytest.raises(KeyLost):
