@@ -44,9 +44,9 @@ class Merge:
         """Return whether a stored object is kept in this slot."""
         if self._is_dropped(entry):
             return False
-        # An object in the slot of another month, where an earlier version of the platform put it, moves to its slot
-        # when it comes in again.
-        return _month(entry) == slot.month or not self._digests.has(id_digest(entry), entry.content)
+        # An object that came in again is written to the slot that it was added to. That is another one if it was stored
+        # when there were more or fewer months.
+        return _is_in_place(self._buffer, slot, entry) or not self._digests.has(id_digest(entry), entry.content)
 
     def _is_dropped(self, entry: Entry) -> bool:
         return bool(self._dropped) and pair_digest(id_digest(entry), entry.content) in self._dropped
@@ -69,7 +69,7 @@ def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) ->
     for slot, entry in stored():
         own_id = id_digest(entry)
         if digests.has(own_id, entry.content):
-            if _month(entry) != slot.month:
+            if not _is_in_place(buffer, slot, entry):
                 slots.add(slot)
         elif digests.has_id(own_id):
             undecided.add(own_id)
@@ -117,6 +117,11 @@ def _relative_to_folder(folder: str, mark: Mark | None) -> Mark | None:
     if mark is None or not folder or not mark.origin.folder:
         return mark
     return replace(mark, origin=replace(mark.origin, folder=mark.origin.folder[len(folder) :].lstrip("/")))
+
+
+def _is_in_place(buffer: ObjectBuffer, slot: Slot, entry: Entry) -> bool:
+    """Return whether a stored object that came in again was added to the slot in which it is stored."""
+    return _month(entry) == slot.month and buffer.has_slot(slot)
 
 
 def _month(entry: Entry) -> int:

@@ -21,6 +21,8 @@ MAX_MEMORY_BYTES = 64 * 1024 * 1024
 # The memory that one entry takes in addition to its data.
 ENTRY_OVERHEAD_BYTES = 250
 ENTRY_WITH_MARK_OVERHEAD_BYTES = 550
+# A file takes its time to write, however small it is, and a record of 46 KB can name 100,000 months.
+MAX_SLOTS = 10_000
 DELETIONS_MONTH = -1  # Entries that record deletions have this in place of a month.
 
 _MASK_64_BITS = 2**64 - 1
@@ -81,6 +83,7 @@ class ObjectBuffer:
     def __init__(self, schema: ObjectSchema, max_memory: int = MAX_MEMORY_BYTES) -> None:
         self._schema, self._max_memory = schema, max_memory
         self._in_memory: dict[Slot, list[Entry]] = {}
+        self._slots: set[Slot] = set()
         self._bytes = 0
         self._blocks: dict[Slot, list[tuple[int, int]]] = {}
         self._ids: dict[int, array[int]] = {}
@@ -107,7 +110,7 @@ class ObjectBuffer:
         if entry.is_deletion:
             slot = Slot(object_type, DELETIONS_MONTH)
         else:
-            slot = Slot(object_type, month_of(entry.moment) or 0)
+            slot = self._slot_of(object_type, entry)
             self._record_digests(object_type, entry)
         if entry.mark is None:
             entry = in_order(entry, self._count)
@@ -118,6 +121,15 @@ class ObjectBuffer:
         )
         if self._bytes > self._max_memory:
             self._spill()
+
+    def _slot_of(self, object_type: int, entry: Entry) -> Slot:
+        """Return the slot of an object's month, or that of undated objects where there are too many months."""
+        slot = Slot(object_type, month_of(entry.moment) or 0)
+        if slot not in self._slots:
+            if len(self._slots) >= MAX_SLOTS:
+                slot = Slot(object_type, 0)
+            self._slots.add(slot)
+        return slot
 
     def _record_digests(self, object_type: int, entry: Entry) -> None:
         own_id = id_digest(entry)
@@ -148,6 +160,10 @@ class ObjectBuffer:
     def deletions(self, object_type: int) -> Iterator[Entry]:
         """Yield the entries that record deletions of objects of this type."""
         return self.entries(Slot(object_type, DELETIONS_MONTH))
+
+    def has_slot(self, slot: Slot) -> bool:
+        """Return whether objects were added to a slot."""
+        return slot in self._slots
 
     def slots(self) -> list[Slot]:
         """Return the slots of all objects, sorted."""

@@ -16,7 +16,7 @@ from tests.archives import zipped
 from privateshare.platform.blobs.cloud import CloudBlobs
 from privateshare.platform.db.tables import FileRow
 from privateshare.platform.keys.wrapping import new_data_key
-from privateshare.platform.library import merging
+from privateshare.platform.library import merging, object_buffer
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.merging import plan_merge
@@ -344,6 +344,22 @@ def test_it_is_all_the_same_with_little_memory(monkeypatch: pytest.MonkeyPatch) 
     assert frugal.objects() == expected.objects()
     assert frugal.upload(later) == expected.upload(later)
     assert len(frugal.objects()) == 33
+
+
+def test_a_record_of_too_many_months_has_few_files(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is beyond goes where undated objects go; nothing is lost or there twice, whichever months come again."""
+    months = [f"{year}-0{month}-01" for year in range(2000, 2010) for month in range(1, 10)]
+    all_ = [value(number, str(number), day) for number, day in enumerate(months)]
+    few = all_[::3]
+    for limit, resources in ((100, few), (7, few), (7, all_[::-1]), (100, all_), (3, all_), (3, few), (100, all_)):
+        monkeypatch.setattr(object_buffer, "MAX_SLOTS", limit)
+        other = Account()
+        other.upload(ndjson(*resources))
+        assert sum(bool(file.object_count) for file in other.files.values()) <= limit + 1
+        assert len(other.objects()) == len(resources)
+        known = {(thing["id"], thing["valueInteger"]) for thing in account.objects()}
+        found = account.upload(ndjson(*resources))
+        assert len(found) == len(known | {(one["id"], one["valueInteger"]) for one in resources}), limit
 
 
 def test_where_objects_are_from_is_sealed_and_kept(account: Account) -> None:
