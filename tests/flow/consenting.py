@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from privateshare.platform.db.tables import JourneyRow
 from privateshare.platform.grants.contracts import ContractTerms, create_application, create_contract
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 from tests.flow.people import EVERYTHING, SPOTIFY, People, key
@@ -95,7 +95,7 @@ def opened(url: str, **options: Any) -> Browser:
 async def journey_of(platform: Platform, asking: Asking) -> JourneyRow:
     """The journey that a link began."""
     async with platform.database.session() as db:
-        found = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == digest(asking.code)))
+        found = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == hash_secret(asking.code)))
         assert found is not None
         return found
 

@@ -14,7 +14,7 @@ from privateshare.platform.db.tables import ConsentRow, ContractRow, JourneyRow,
 from privateshare.platform.grants import consents, tokens
 from privateshare.platform.grants.contracts import ContractKind, ContractTerms, create_application, create_contract
 from privateshare.platform.grants.journeys import ReturnTarget, find_journey, return_target
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import create_library, open_library
 from privateshare.platform.runtime import Platform
@@ -68,7 +68,7 @@ class People:
         """What the consent pages do once a person has connected samples and agreed: the authorization code."""
         now = datetime.now(UTC)
         async with self.platform.database.transaction() as db:
-            journey = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == digest(code)))
+            journey = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == hash_secret(code)))
             assert journey is not None
             known = library_id or journey.library_id
             library = await (open_library(db, self.platform, known) if known else create_library(db, self.platform))

@@ -16,7 +16,7 @@ from privateshare.platform.keys.wrapping import (
     KEY_ID_BYTES,
     DataKey,
     MasterKey,
-    account_key,
+    derive_account_key,
     load_master_key,
     seal_context,
 )
@@ -50,7 +50,9 @@ class Seized:
     def opened(self) -> set[str]:
         """The blobs that open, by their names."""
         data_keys, left = self._data_keys(), list(self._keys_left())
-        of_accounts = [account_key(key, account, one) for key in data_keys for account in self.accounts for one in left]
+        of_accounts = [
+            derive_account_key(key, account, one) for key in data_keys for account in self.accounts for one in left
+        ]
         keys = [*data_keys, *of_accounts]
         return {name for name, sealed in self.blobs.items() if any(_opens(name, sealed, key) for key in keys)}
 

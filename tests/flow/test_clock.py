@@ -22,7 +22,7 @@ from privateshare.platform.db.tables import (
     SigningKeyRow,
     TokenRow,
 )
-from privateshare.platform.grants.tokens import exchange_code, issue_code
+from privateshare.platform.grants.tokens import issue_code, redeem_code
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import running_platform
@@ -82,7 +82,7 @@ async def kept(running: Platform) -> Kept:
         secret = verifier()
         lifetime = timedelta(minutes=10)
         code = await issue_code(db, consent, b64(sha256(secret.encode()).digest()), now, lifetime)
-        await exchange_code(db, consent.contract_id, code, secret, now, running.settings)
+        await redeem_code(db, consent.contract_id, code, secret, now, running.settings)
         journey = JourneyRow(
             code_hash=uuid4().bytes, contract_id=consent.contract_id, sealed_return=b"", kind="authorize",
             expires_at=now + timedelta(minutes=30),

@@ -10,7 +10,7 @@ from examples.walking import Browser, consent
 from sqlalchemy import update
 
 from privateshare.platform.db.tables import AccountRow, ContractRow, JourneyRow, ReferenceRow
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import (
     accounts,
@@ -57,7 +57,7 @@ async def test_an_expired_code_is_invalid(wire: Wire, platform: Platform) -> Non
     asking, begun, seen = ask(wire), ask(wire), ask(wire)
     browser, viewer = at_consent(begun), opened(seen.url)
     async with platform.database.transaction() as db:
-        hashes = [digest(one.code) for one in (asking, begun, seen)]
+        hashes = [hash_secret(one.code) for one in (asking, begun, seen)]
         past = datetime.now(UTC) - timedelta(seconds=1)
         await db.execute(update(JourneyRow).where(JourneyRow.code_hash.in_(hashes)).values(expires_at=past))
     failure(opened(asking.url), "INVALID_CODE")
@@ -369,7 +369,9 @@ async def test_a_reference_ends_with_its_time(wire: Wire, platform: Platform) ->
     handle = wire.post("reference", body={"type": "cloudId", "value": storage["id"]}).json()["id"]
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
-        await db.execute(update(ReferenceRow).where(ReferenceRow.handle_hash == digest(handle)).values(expires_at=past))
+        await db.execute(
+            update(ReferenceRow).where(ReferenceRow.handle_hash == hash_secret(handle)).values(expires_at=past)
+        )
     asking = ask(wire, f"&storageRef={handle}")
     tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
     assert wire.get("storage", access_token=tokens.access).status_code == 404

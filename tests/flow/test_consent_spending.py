@@ -13,7 +13,7 @@ from examples.walking import Browser, consent
 from sqlalchemy import text, update
 
 from privateshare.platform.db.tables import JourneyRow
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sweep import sweep
 from tests.flow.consenting import (
@@ -297,7 +297,7 @@ async def test_a_session_ends_with_the_link_that_nobody_used(wire: Wire, platfor
     at_consent(begun)
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
-        hashes = [digest(one.code) for one in (seen, begun)]
+        hashes = [hash_secret(one.code) for one in (seen, begun)]
         await db.execute(update(JourneyRow).where(JourneyRow.code_hash.in_(hashes)).values(expires_at=past))
     await sweep(platform)
     for asking in (seen, begun):

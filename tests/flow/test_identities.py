@@ -19,7 +19,7 @@ from privateshare.platform.app import create_app
 from privateshare.platform.db.tables import ConsentRow, SessionRow, TokenRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.postboxes import create_postbox
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.runtime import Platform
 from tests.flow.people import People
@@ -177,7 +177,9 @@ async def dead(people: People, platform: Platform, crowd: dict[str, Person]) -> 
     async with platform.database.transaction() as db:
         await revoke_consent(db, UUID(revoked.claims["consentid"]), datetime.now(UTC))
         past = datetime.now(UTC) - timedelta(seconds=1)
-        await db.execute(update(TokenRow).where(TokenRow.token_hash == digest(expired.access)).values(expires_at=past))
+        await db.execute(
+            update(TokenRow).where(TokenRow.token_hash == hash_secret(expired.access)).values(expires_at=past)
+        )
     return {
         "none": None,
         "made up": "x" * 43,
@@ -311,7 +313,9 @@ async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, p
     async with platform.database.transaction() as db:
         now = datetime.now(UTC)
         await revoke_consent(db, UUID(withdrawn.claims["consentid"]), now)
-        await db.execute(update(SessionRow).where(SessionRow.key_hash == digest(expired_key)).values(expires_at=now))
+        await db.execute(
+            update(SessionRow).where(SessionRow.key_hash == hash_secret(expired_key)).values(expires_at=now)
+        )
         this = ConsentRow.id == UUID(lapsed.claims["consentid"])
         await db.execute(update(ConsentRow).where(this).values(expires_at=now))
     old = replace(legacy, version="v1.6")

@@ -22,7 +22,7 @@ from privateshare.platform.db.tables import ApplicationRow, BlobToDeleteRow, Con
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.tokens import rotate_refresh_token
 from privateshare.platform.http.bearer import MAX_SKEW
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library import storages
 from privateshare.platform.library.erasure import erase_library, forget_user
 from privateshare.platform.runtime import Platform
@@ -114,7 +114,7 @@ async def test_a_refresh_while_its_family_is_revoked(people: People, platform: P
     async with platform.database.transaction() as db:
         earlier = datetime.now(UTC) - timedelta(seconds=61)
         await db.execute(
-            update(TokenRow).where(TokenRow.token_hash == digest(first.refresh)).values(rotated_at=earlier)
+            update(TokenRow).where(TokenRow.token_hash == hash_secret(first.refresh)).values(rotated_at=earlier)
         )
     replay = partial(wire.exchange, code, secret) if stolen == "code" else partial(wire.refresh, first.refresh)
     async with platform.database.transaction() as db:

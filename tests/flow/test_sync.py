@@ -15,7 +15,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from privateshare.platform.db.tables import AccountRow, ConsentRow, SessionRow, SessionSyncRow, SyncRow
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.erasure import erase_account, erase_library, withdraw_access
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
@@ -54,7 +54,7 @@ async def joined(platform: Platform, session: str) -> UUID | None:
     """The sync that a session waits for."""
     async with platform.database.session() as db:
         waiting = select(SessionSyncRow.sync_id).join(SessionRow, SessionRow.id == SessionSyncRow.session_id)
-        return await db.scalar(waiting.where(SessionRow.key_hash == digest(session)))
+        return await db.scalar(waiting.where(SessionRow.key_hash == hash_secret(session)))
 
 
 async def test_a_sync_survives_the_death_of_the_server(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from privateshare.platform.db.tables import (
     SigningKeyRow,
     TokenRow,
 )
-from privateshare.platform.grants.tokens import exchange_code, find_token, issue_code, rotate_refresh_token
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.grants.tokens import find_token, issue_code, redeem_code, rotate_refresh_token
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.erasure import withdraw_access
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
@@ -281,16 +281,16 @@ async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform
         wire_id = consent.contract_id
         for revoked in (False, True):
             code = await issue_code(db, consent, b64(sha256(b"v" * 43).digest()), lapsed, timedelta(minutes=10))
-            first = await exchange_code(db, wire_id, code, "v" * 43, lapsed, settings)
+            first = await redeem_code(db, wire_id, code, "v" * 43, lapsed, settings)
             second = await rotate_refresh_token(db, wire_id, first.refresh.value, lapsed + DAYS, settings)
             if revoked:
-                of_family = TokenRow.token_hash == digest(second.access.value)
+                of_family = TokenRow.token_hash == hash_secret(second.access.value)
                 await db.execute(update(TokenRow).where(of_family).values(revoked_at=now))
             else:
                 last = second.access.value
     await sweep(alone)
     async with alone.database.session() as db:
-        assert [token.token_hash for token in await db.scalars(select(TokenRow))] == [digest(last)]
+        assert [token.token_hash for token in await db.scalars(select(TokenRow))] == [hash_secret(last)]
         assert (await find_token(db, wire_id, last, use="access")).consent_id == consent_id
     await execute(alone, "UPDATE tokens SET expires_at = expires_at - interval '200 days'")
     await sweep(alone)

@@ -13,7 +13,7 @@ from cryptography import x509
 from sqlalchemy import select, update
 
 from privateshare.platform.db.tables import PushedFileRow, TokenRow
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from tests.flow.command_line import CREATE, OperatorCommand
 from tests.flow.consenting import (
@@ -69,7 +69,7 @@ async def test_ios_renews_a_lapsed_grant_with_its_expired_access_token(
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(days=1)
-        hashes = [digest(tokens.access), digest(tokens.refresh)]
+        hashes = [hash_secret(tokens.access), hash_secret(tokens.refresh)]
         await db.execute(update(TokenRow).where(TokenRow.token_hash.in_(hashes)).values(expires_at=past))
     secret = verifier()
     body = {"actions": {"pull": {"accept": {"compression": "gzip"}}}, "agent": AGENT}

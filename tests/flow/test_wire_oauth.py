@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from privateshare.platform.db.tables import AuthorizationCodeRow, ConsentRow, TokenRow
 from privateshare.platform.grants.consents import revoke_consent
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.sweep import sweep
 from tests.flow.people import People
@@ -235,7 +235,9 @@ async def test_a_code_expires(wire: Wire, people: People, platform: Platform) ->
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
         await db.execute(
-            update(AuthorizationCodeRow).where(AuthorizationCodeRow.code_hash == digest(code)).values(expires_at=past)
+            update(AuthorizationCodeRow)
+            .where(AuthorizationCodeRow.code_hash == hash_secret(code))
+            .values(expires_at=past)
         )
     assert "expired" in check_error(wire.exchange(code, secret), 401, "InvalidToken")
 
@@ -268,7 +270,7 @@ async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
     async with platform.database.transaction() as db:
         earlier = datetime.now(UTC) - timedelta(seconds=61)
         await db.execute(
-            update(TokenRow).where(TokenRow.token_hash == digest(tokens.refresh)).values(rotated_at=earlier)
+            update(TokenRow).where(TokenRow.token_hash == hash_secret(tokens.refresh)).values(rotated_at=earlier)
         )
     message = check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
     assert message == "The token (refresh_token) is invalid"
@@ -284,12 +286,12 @@ async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Pl
     async with platform.database.transaction() as db:
         earlier = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
         await db.execute(
-            update(TokenRow).where(TokenRow.token_hash == digest(tokens.refresh)).values(rotated_at=earlier)
+            update(TokenRow).where(TokenRow.token_hash == hash_secret(tokens.refresh)).values(rotated_at=earlier)
         )
     for refused in (wire.refresh(tokens.refresh), wire.refresh(tokens.refresh)):
         assert check_error(refused, 401, "InvalidToken") == "The token (refresh_token) is invalid"
         hint = refused.headers["x-error-hint"]
-        assert "took the place of this one on 2026-11-20 10:30:00 UTC" in hint
+        assert "replaced by a newer one on 2026-11-20 10:30:00 UTC" in hint
         assert "the grant was revoked on" in hint
     for name, refused in (
         ("refresh_token", wire.refresh(newer.refresh)),
@@ -331,7 +333,7 @@ async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, pl
     async with platform.database.transaction() as db:
         earlier = datetime.now(UTC) - timedelta(seconds=61)
         await db.execute(
-            update(TokenRow).where(TokenRow.token_hash == digest(tokens.refresh)).values(rotated_at=earlier)
+            update(TokenRow).where(TokenRow.token_hash == hash_secret(tokens.refresh)).values(rotated_at=earlier)
         )
     token = wire.jwt(refresh_token=tokens.refresh, grant_type="refresh_token")
     for _ in "ab":
@@ -345,7 +347,7 @@ async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, pl
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
         await db.execute(
-            update(TokenRow).where(TokenRow.token_hash == digest(getattr(tokens, use))).values(expires_at=past)
+            update(TokenRow).where(TokenRow.token_hash == hash_secret(getattr(tokens, use))).values(expires_at=past)
         )
     answer = wire.refresh(tokens.refresh) if use == "refresh" else wire.get(ACCOUNTS, access_token=tokens.access)
     assert check_error(answer, 401, "InvalidToken") == f"The token ({use}_token) is expired"
@@ -442,7 +444,9 @@ async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: Peo
     assert answer.json()["session"]["key"]
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(days=1)
-        await db.execute(update(TokenRow).where(TokenRow.token_hash == digest(tokens.access)).values(expires_at=past))
+        await db.execute(
+            update(TokenRow).where(TokenRow.token_hash == hash_secret(tokens.access)).values(expires_at=past)
+        )
     again = {"code_challenge": b64(b"c" * 32), "code_challenge_method": "S256"}
     assert wire.post("oauth/token/reference", access_token=tokens.access, **claims, **again).status_code in (200, 201)
     check_error(wire.post("oauth/token/reference", access_token="x", **claims), 401, "InvalidToken")
@@ -456,7 +460,7 @@ async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people:
     long_ago = datetime.now(UTC) - timedelta(days=200)
     async with platform.database.transaction() as db:
         for pair, age in ((tokens, timedelta(hours=1)), (newer, timedelta())):
-            hashes = [digest(pair.access), digest(pair.refresh)]
+            hashes = [hash_secret(pair.access), hash_secret(pair.refresh)]
             dates = {"created_at": long_ago - age, "expires_at": long_ago - age}
             await db.execute(update(TokenRow).where(TokenRow.token_hash.in_(hashes)).values(dates))
     await sweep(platform)

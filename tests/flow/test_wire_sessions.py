@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from privateshare.platform.db.tables import ContractRow, SessionRow
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
 from tests.flow.people import FHIR_FILE, HEALTH_RECORDS, SPOTIFY, People
@@ -284,7 +284,7 @@ async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], 
     session = triggered(wire, tokens, sourceFetch=False)
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
-        await db.execute(update(SessionRow).where(SessionRow.key_hash == digest(session)).values(expires_at=past))
+        await db.execute(update(SessionRow).where(SessionRow.key_hash == hash_secret(session)).values(expires_at=past))
     check_error(wire.get(f"{QUERY}/{session}", access_token=tokens.access), 404, "InvalidSession")
 
 

@@ -168,8 +168,8 @@ def _rotated(state: State, token: str) -> Grant:
     if replaced is not None and time.time() - replaced > GRACE_SECONDS and not grant.revoked:
         grant.access.clear()
         grant.revoked = (
-            "A newer refresh token took the place of this one. It came back after its grace of 60 seconds, so the "
-            "grant was revoked. Ask the person for consent again, and keep the newest tokens"
+            "This refresh token was replaced by a newer one. It was sent again after its grace period of 60 seconds, "
+            "so the grant was revoked. Ask the person for consent again, and keep the newest tokens"
         )
     if grant.revoked:
         raise InvalidToken(invalid, hint=grant.revoked)

@@ -24,7 +24,7 @@ from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.http.requests import count_unsigned, platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
 from privateshare.platform.http.transaction import Transaction
-from privateshare.platform.keys.secrets import digest, new_secret
+from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.sync.sessions import new_session, session_criteria, session_status
@@ -131,7 +131,7 @@ def _with_digest(delivery: Delivery, platform: Any, key: Any) -> Iterator[bytes]
 async def _session(request: Request, db: AsyncSession, session_key: str) -> tuple[SessionRow, SessionView | None]:
     """The session, and what it reads once a person consented. Raises InvalidSession. Protocol 14 (a)."""
     now = datetime.now(UTC)
-    session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == digest(session_key)))
+    session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == hash_secret(session_key)))
     contract = await db.get(ContractRow, session.contract_id) if session is not None else None
     if session is None or contract is None or not contract.legacy or session.expires_at <= now:
         raise InvalidSession("The session is invalid")

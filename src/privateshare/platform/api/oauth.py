@@ -13,7 +13,7 @@ from privateshare.platform.api.callers import Caller, ContractCaller
 from privateshare.platform.api.once import Once
 from privateshare.platform.db.tables import TokenRow
 from privateshare.platform.grants import consents, journeys, references, tokens
-from privateshare.platform.grants.contracts import check_redirect_uri, usual_redirect_uri
+from privateshare.platform.grants.contracts import check_redirect_uri, default_redirect_uri
 from privateshare.platform.sync.sessions import NewSession, new_session
 from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions
@@ -94,7 +94,7 @@ async def token(caller: ContractCaller, once: Once) -> Response:
 async def _exchange_code(caller: Caller) -> tokens.TokenPair:
     settings = caller.platform.settings
     code, verifier = caller.claim("code"), caller.claim("code_verifier")
-    return await tokens.exchange_code(caller.db, caller.contract.id, code, verifier, caller.now, settings)
+    return await tokens.redeem_code(caller.db, caller.contract.id, code, verifier, caller.now, settings)
 
 
 async def _refresh(caller: Caller) -> tokens.TokenPair:
@@ -108,7 +108,7 @@ async def _refresh(caller: Caller) -> tokens.TokenPair:
 @router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationAnswer)
 async def token_reference(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
     """A reference code for a page of an existing person. Protocol 4.4."""
-    named = _optional(caller, "redirect_uri") or usual_redirect_uri(caller.contract)
+    named = _optional(caller, "redirect_uri") or default_redirect_uri(caller.contract)
     redirect_uri = check_redirect_uri(caller.contract, named or caller.claim("redirect_uri"))
     access = await _known_user(caller)
     challenge = _read_challenge(caller) if "code_challenge" in caller.claims else None

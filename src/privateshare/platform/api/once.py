@@ -19,7 +19,7 @@ from privateshare.platform.db.tables import NonceRow
 from privateshare.platform.grants.contracts import client_id
 from privateshare.platform.http.bearer import MAX_SKEW
 from privateshare.platform.http.errors import headers_of
-from privateshare.platform.keys.wrapping import DataKey, key_of_secret, open_value, seal_value
+from privateshare.platform.keys.wrapping import DataKey, derive_key, open_value, seal_value
 from privateshare.platform.library.erasure import destroy_listed_keys
 
 NONCE_KEPT = 2 * MAX_SKEW
@@ -49,7 +49,7 @@ class OnceOnly:
         """The answer, kept (sealed) for an identical repeat and committed together with the change."""
         content = orjson.dumps(body)
         self.row.status = status
-        self.row.sealed_answer = seal_value(self.key, ANSWER, self.row.nonce, content)
+        self.row.sealed_response = seal_value(self.key, ANSWER, self.row.nonce, content)
         await self.db.flush()
         return _json(content, status)
 
@@ -98,10 +98,10 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
         raise Unavailable("This request is still under way", retry_after=RETRY_SECONDS)
     if under_way or row.fingerprint != fingerprint:
         raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
-    if fresh is None and row.status is not None and row.sealed_answer is not None:
+    if fresh is None and row.status is not None and row.sealed_response is not None:
         if request.method == "DELETE":  # its answer says that what was erased is destroyed
             await destroy_listed_keys(caller.platform)
-        raise RepeatedRequest(_json(open_value(key, ANSWER, nonce, row.sealed_answer), row.status))
+        raise RepeatedRequest(_json(open_value(key, ANSWER, nonce, row.sealed_response), row.status))
     return OnceOnly(caller.db, row, key)  # also for one that was refused, and is so again
 
 
@@ -114,7 +114,7 @@ Once = Annotated[OnceOnly, Depends(_once, scope="function")]
 
 def answer_key(token: str) -> DataKey:
     """The key of a kept answer: only who has the request's JWT can make it."""
-    return key_of_secret(token, ANSWER)
+    return derive_key(token, ANSWER)
 
 
 async def _fingerprint(request: Request, token: str, content: str) -> bytes:

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from privateshare.platform.consent.link_parameters import LinkParameters
 from privateshare.platform.grants.journeys import JourneyKind
 from privateshare.platform.http.requests import base_path, is_secure
-from privateshare.platform.keys.secrets import digest, new_secret
+from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.protocol.addresses import ONBOARD_PATH
 
 TAG_LENGTH = 16
@@ -60,7 +60,7 @@ class JourneyCookie:
 
 def tag_of_code(code: str) -> str:
     """Give the tag of the journey that a code opens."""
-    return digest(code).hex()[:TAG_LENGTH]
+    return hash_secret(code).hex()[:TAG_LENGTH]
 
 
 def form_token(browser: str) -> str:

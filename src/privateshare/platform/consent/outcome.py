@@ -17,7 +17,7 @@ from privateshare.platform.grants.consents import add_consent_accounts, give_con
 from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.tokens import issue_code
-from privateshare.platform.keys.secrets import digest
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.keys.wrapping import open_value, seal_value
 from privateshare.platform.library.archives import agree_to_archives
 from privateshare.platform.library.credentials import open_token, revoke_token
@@ -170,5 +170,5 @@ def _finish(visit: Visit, address: str) -> str:
 
 
 async def _is_unused(db: AsyncSession, code: str, now: datetime) -> bool:
-    row = await db.scalar(select(AuthorizationCodeRow).where(AuthorizationCodeRow.code_hash == digest(code)))
+    row = await db.scalar(select(AuthorizationCodeRow).where(AuthorizationCodeRow.code_hash == hash_secret(code)))
     return row is not None and row.used_at is None and row.expires_at > now

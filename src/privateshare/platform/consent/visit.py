@@ -37,7 +37,7 @@ from privateshare.platform.grants.journeys import (
 )
 from privateshare.platform.http.requests import base_path, platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
-from privateshare.platform.keys.wrapping import DataKey, key_of_secret
+from privateshare.platform.keys.wrapping import DataKey, derive_key
 from privateshare.platform.person.browsers import find_browsers
 from privateshare.platform.runtime import Platform
 
@@ -86,7 +86,7 @@ class Visit:
 
     def key(self, purpose: str) -> DataKey:
         """Make the key of what only this browser can have opened: the platform keeps a hash of its secret."""
-        return key_of_secret(self.browser, purpose)
+        return derive_key(self.browser, purpose)
 
     def address(self, page: str) -> str:
         """Give the address of a page of this journey."""

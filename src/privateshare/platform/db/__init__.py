@@ -1,1 +1,1 @@
-"""PostgreSQL: engine, tables and migrations."""
+"""The PostgreSQL database: connections, tables and migrations."""

@@ -7,36 +7,37 @@ from psycopg import AsyncConnection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-POOL_PATIENCE_SECONDS = 5  # for a connection that others use; then the answer is that it may work later
-_AFTER_COMMIT = "after commit"  # the name of a list in a session's own information
-CONNECTION_DEFAULTS = {  # libpq's own are minutes: who asks must learn soon that the database is away
+POOL_TIMEOUT_SECONDS = 5
+_AFTER_COMMIT = "after commit"
+# The defaults of libpq are minutes. A request must fail sooner when the database is not reachable.
+CONNECTION_DEFAULTS = {
     "connect_timeout": "3",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
-    "tcp_user_timeout": "5000",  # milliseconds
+    "tcp_user_timeout": "5000",  # This setting is in milliseconds, the others are in seconds.
 }
 
 
 class Database:
-    """A pool of connections, and sessions on it."""
+    """A pool of connections to one database, and sessions that use it."""
 
     def __init__(self, url: str, pool_size: int) -> None:
         self.engine: AsyncEngine = create_async_engine(
             _with_defaults(url),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=POOL_PATIENCE_SECONDS,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
             pool_pre_ping=True,
-            hide_parameters=True,  # errors are logged, and what is stored must not be
+            hide_parameters=True,  # Errors are logged, and stored values must not appear in logs.
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session whose work is committed at the end, or rolled back if an error passes.
+        """Open a session that is committed at the end, or rolled back on an error.
 
-        What was passed to `after_commit` is done before this ends, and its errors pass too.
+        Work passed to `after_commit` runs before this returns, and its errors are raised.
         """
         async with self._sessions() as session:
             async with session.begin():
@@ -46,29 +47,29 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
-        """A transaction that only reads, all of it as it was at one moment."""
+        """Open a read-only transaction that sees the state of the database at one moment."""
         async with self.transaction() as session:
             await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A session that commits when it is told to, and else rolls back."""
+        """Open a session that the caller commits, and that is rolled back otherwise."""
         async with self._sessions() as session:
             yield session
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self.engine.dispose()
 
 
 def after_commit(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
-    """Have work done once the session's `transaction` is committed, and before whoever opened it goes on."""
+    """Run work after the session's `transaction` is committed, before the `async with` block that opened it ends."""
     session.info.setdefault(_AFTER_COMMIT, []).append(work)
 
 
 async def driver_connection(session: AsyncSession) -> AsyncConnection:
-    """The psycopg connection under a session's transaction, for what speaks psycopg itself, such as the job queue."""
+    """Return the psycopg connection of a session's transaction, for code that uses psycopg, such as the job queue."""
     connection = await session.connection()
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection

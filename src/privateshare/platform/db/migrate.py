@@ -1,4 +1,4 @@
-"""Brings a database to the tables of this version: ours by alembic, the job queue's by its own script."""
+"""Migration of a database to the tables of this version, with alembic; the job queue's tables have their own script."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +14,17 @@ from sqlalchemy import Connection, create_engine, inspect, make_url, text
 from privateshare.errors import ConfigurationError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-_LOCK = 0x70736D  # two processes that start together migrate one after the other
+_ADVISORY_LOCK = 0x70736D  # Processes that start at the same time migrate one after the other.
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Migrate to a version; do nothing if it is there. Safe to run from several processes at once.
+    """Migrate a database to a revision, if it is not there yet. Safe to run from several processes at once.
 
     Raises:
-        ConfigurationError: The database is of a version that this one does not know.
+        ConfigurationError: The database has a revision that this version of PrivateShare does not know.
     """
     with _connection(database_url) as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
         config = _config(connection)
         _check_known(connection, ScriptDirectory.from_config(config))
         if not inspect(connection).has_table("procrastinate_jobs"):
@@ -33,25 +33,25 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
 
 def new_revision(database_url: str, message: str) -> None:
-    """Writes the migration from a migrated database to the tables as the code describes them: for developers."""
+    """Write a migration from a migrated database to the tables in the code. For developers."""
     with _connection(database_url) as connection:
         number = len(list((MIGRATIONS / "versions").glob("*.py"))) + 1
         command.revision(_config(connection), message, autogenerate=True, rev_id=f"{number:04}")
 
 
 def check(database_url: str) -> None:
-    """Raises CommandError if a migrated database is not what the code's tables describe: a migration is missing."""
+    """Check that no migration is missing: raise CommandError if a migrated database differs from the tables in code."""
     with _connection(database_url) as connection:
         command.check(_config(connection))
 
 
 def _check_known(connection: Connection, scripts: ScriptDirectory) -> None:
-    """Refuse a database of another version, before anything in it is touched."""
+    """Raise ConfigurationError for a database with an unknown revision, before anything in it is changed."""
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
         raise ConfigurationError(
-            f"the database is of a version that this one does not know (revision {revision})",
-            hint="Start the version of PrivateShare that it was last used with, or a newer one",
+            f"the database has a revision that this version of PrivateShare does not know ({revision})",
+            hint="Start the version of PrivateShare that last used this database, or a newer one",
         )
 
 

@@ -1,18 +1,18 @@
-"""Every table. What belongs to a person carries their library's id first, so that the tables distribute by it.
+"""All tables. Rows that belong to a person have the library id first in their key, so that the tables can be sharded.
 
-partners ─ applications ─ contracts          who may ask
-libraries ─ accounts ─ files                 what a person keeps; sealed with the library's own key
-          ├ browsers, recovery_codes         by what they prove that it is theirs; hashes only
-          ├ archives                         exports that they uploaded and that wait to be imported
-          ├ pushed_files                     what apps pushed to them
+partners ─ applications ─ contracts          who may ask for data
+libraries ─ accounts ─ files                 a person's data, sealed with the library's own key
+          ├ browsers, recovery_codes         how a person proves that the library is theirs; stored as hashes only
+          ├ archives                         exports that the person uploaded, until they are imported
+          ├ pushed_files                     files that apps pushed to the person
           ├ syncs                            one row per account and run
-          ├ consents ─ consent_accounts      what they allowed
-          └ library_partners                 the name a partner knows them by
-journeys                                     a person's way through the consent pages
-authorization_codes, tokens                  hashes only
-sessions ─ session_syncs                     an app's reads
-signing_keys, nonces, clock_readings         the platform's own
-keys_to_destroy, blobs_to_delete                    what is still to be destroyed of what was erased
+          ├ consents ─ consent_accounts      what the person allowed
+          └ library_partners                 the id by which a partner knows the person
+journeys                                     the progress of a person through the consent pages
+authorization_codes, tokens                  stored as hashes only
+sessions ─ session_syncs                     sessions in which an app reads
+signing_keys, nonces, clock_readings         the platform's own state
+keys_to_destroy, blobs_to_delete             keys and blobs of erased data that still have to be destroyed
 """
 
 from collections.abc import Mapping
@@ -49,22 +49,22 @@ NAMING = {
 
 
 class ContractDocumentColumn(TypeDecorator[ContractDocument]):
-    """A contract document, stored as the JSON object that it was received as."""
+    """The column type of a contract document, which is stored as the JSON object that was received."""
 
     impl = JSONB
     cache_ok = True
 
     def process_bind_param(self, value: ContractDocument | None, _dialect: Dialect) -> Mapping[str, Any] | None:
-        """Convert to what is stored."""
+        """Convert a document to the JSON that is stored."""
         return None if value is None else value.raw
 
     def process_result_value(self, value: Mapping[str, Any] | None, _dialect: Dialect) -> ContractDocument | None:
-        """Parse what is stored. A document that no longer parses raises: nothing may be read under it."""
+        """Parse the stored JSON. Raises ConfigurationError if it is invalid: then nothing may be read under it."""
         return None if value is None else parse_document(value)
 
 
 class Base(DeclarativeBase):
-    """What all tables share: names of constraints, and the SQL types of Python's."""
+    """The base class of all tables, with the names of constraints and the SQL types of Python types."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {
@@ -82,7 +82,7 @@ def _created() -> Mapped[datetime]:
 
 
 class PartnerRow(Base):
-    """An organisation that owns applications. People are known to it by one id, whichever application asks."""
+    """An organisation that owns applications. All its applications know a person by the same id."""
 
     __tablename__ = "partners"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -102,7 +102,7 @@ class ApplicationRow(Base):
 
 
 class ContractRow(Base):
-    """What an application may ask a person for; `document` is what the person sees. `kind`: read, write, read-raw."""
+    """What an application may ask a person for. `document` is shown to the person. `kind`: read, write, read-raw."""
 
     __tablename__ = "contracts"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -119,7 +119,7 @@ class ContractRow(Base):
 
 
 class SigningKeyRow(Base):
-    """A key the platform signs answers with: the newest. The private part is sealed. Protocol 3.2."""
+    """A key for signing responses; the newest one is used. The private key is sealed. Protocol 3.2."""
 
     __tablename__ = "signing_keys"
     kid: Mapped[str] = mapped_column(primary_key=True)
@@ -129,7 +129,7 @@ class SigningKeyRow(Base):
 
 
 class CertificateAuthorityRow(Base):
-    """What signs the certificates of contracts; the private part is sealed. Protocol 12.1."""
+    """The authority that signs the certificates of contracts. The private key is sealed. Protocol 12.1."""
 
     __tablename__ = "certificate_authorities"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -139,10 +139,10 @@ class CertificateAuthorityRow(Base):
 
 
 class LibraryRow(Base):
-    """A person's library. Everything sealed in it takes its data key to read.
+    """A person's library. Reading anything sealed in it needs its data key.
 
-    `wrapped_key` is the data key, wrapped with the master key and an erasure key, which the key store has under the
-    library's id. Destroying that one makes all of it unreadable, backups of the database included.
+    `wrapped_key` is the data key, wrapped with the master key and an erasure key. The key store holds the erasure key
+    under the library's id. Destroying the erasure key makes the library unreadable, in backups of the database too.
     """
 
     __tablename__ = "libraries"
@@ -153,7 +153,7 @@ class LibraryRow(Base):
 
 
 class LibraryPartnerRow(Base):
-    """The id by which one partner knows one person: `sub` of protocol 4.2."""
+    """The id by which one partner knows one person: `sub` in protocol 4.2."""
 
     __tablename__ = "library_partners"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
@@ -162,13 +162,14 @@ class LibraryPartnerRow(Base):
 
 
 class AccountRow(Base):
-    """A source that a person connected. What would tell who they are is sealed. Protocol 7.1.
+    """A source that a person connected. Everything that could identify the person is sealed. Protocol 7.1.
 
-    What came from the source, its token included, is sealed with the account's own key, which the key store has under
-    the account's id.
-    `unproven_on`: the journey that it was connected on, if nobody proved there that the library is theirs; then it is
-    for the consent of that journey alone. `signed_in`: whether they ever signed in at the source to connect it, so
-    that signing in there again proves who they are.
+    Data from the source, including its token, is sealed with the account's own key. That is derived from an erasure
+    key, which the key store holds under the account's id.
+
+    `unproven_on` is the journey in which the account was connected by somebody who did not prove that the library is
+    theirs; the account is then only for the consent of that journey. `signed_in` is true once the person signed in at
+    the source to connect it, so that signing in there again proves who they are.
     """
 
     __tablename__ = "accounts"
@@ -196,9 +197,10 @@ class AccountRow(Base):
 
 
 class BrowserRow(Base):
-    """A browser that a person consented from, and that proves who they are from then on.
+    """A browser from which a person consented, and which proves who they are from then on.
 
-    Its secret changes with each use. `previous_hash` is of the one before, which counts until the new one was seen.
+    Its secret changes with each use. `previous_hash` is the hash of the previous secret, which is valid until the new
+    secret is used.
     """
 
     __tablename__ = "browsers"
@@ -213,7 +215,7 @@ class BrowserRow(Base):
 
 
 class RecoveryCodeRow(Base):
-    """The code that a person printed, which proves once who they are in another browser. A new one replaces it."""
+    """A code that a person printed, and that proves once in another browser who they are. A new code replaces it."""
 
     __tablename__ = "recovery_codes"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
@@ -222,11 +224,12 @@ class RecoveryCodeRow(Base):
 
 
 class ArchiveRow(Base):
-    """An export that a person uploaded, until it is imported. Those of an account are imported in the order they came.
+    """An export that a person uploaded, until it is imported. An account's archives are imported in order of upload.
 
-    `journey_id` is there until the person agreed on that journey: before, nothing of it is imported, and it goes if
-    they decline. `sealed_key` is the key of the blob; None if that is the library's. `fingerprint` tells whether the
-    same file is there already. `sealed_left_out`: what of it cannot be read.
+    `journey_id` is set until the person agrees in that journey: before that nothing is imported, and the archive is
+    deleted if they decline. `sealed_key` is the key of the blob, or None if the blob is encrypted with the library's
+    key. `fingerprint` detects a file that was uploaded before. `sealed_left_out` counts the entries that cannot be
+    read.
     """
 
     __tablename__ = "archives"
@@ -246,11 +249,11 @@ class ArchiveRow(Base):
 
 
 class FileRow(Base):
-    """A mapped file: objects of one type, of one account, of one month (yyyymm, UTC). Protocol 6.2, 6.6.
+    """A mapped file: the objects of one type, one account and one month (yyyymm, UTC). Protocol 6.2, 6.6.
 
-    `updated_at` in milliseconds; it grows only when the content changed. `size` and the hash are of the plain JSON.
-    `sealed_dates`: between which dates everything in it lies that has one, so that a file can be passed on unread where
-    that is inside of what may be read. `sealed_origins`: where its objects are from, if that is known.
+    `updated_at` is in milliseconds and grows only when the content changes. `size` and the hash are of the plain JSON.
+    `sealed_dates` is the range of the dates of its objects: a file whose range lies within what may be read is
+    delivered without parsing it. `sealed_origins` says where its objects are from, if that is known.
     """
 
     __tablename__ = "files"
@@ -280,7 +283,7 @@ class FileRow(Base):
 
 
 class PushedFileRow(Base):
-    """A raw file that an app pushed; `name` is what clients read it by, the metadata is sealed. Protocol 10.1, 6.4."""
+    """A raw file that an app pushed. Clients read it by its `name`; its metadata is sealed. Protocol 10.1, 6.4."""
 
     __tablename__ = "pushed_files"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
@@ -294,7 +297,10 @@ class PushedFileRow(Base):
 
 
 class PostboxRow(Base):
-    """Where clients of v1.6 put files for a person; the private key is sealed with their library's. Protocol 14 (d)."""
+    """A postbox, to which clients of version 1.6 push files for a person. Protocol 14 (d).
+
+    Its private key is sealed with the library's data key.
+    """
 
     __tablename__ = "postboxes"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -307,7 +313,7 @@ class PostboxRow(Base):
 
 
 class StorageRow(Base):
-    """A place for an application's own encrypted files, tied to a person once one consents with it. Protocol 11."""
+    """A storage for an application's own encrypted files. Consent can tie it to a person. Protocol 11."""
 
     __tablename__ = "storages"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -318,7 +324,7 @@ class StorageRow(Base):
 
 
 class StoredFileRow(Base):
-    """A file of a storage, as the client encrypted it. `key` is its path without case, as paths compare."""
+    """A file in a storage, as the client encrypted it. `key` is the path in lower case, by which paths are compared."""
 
     __tablename__ = "stored_files"
     storage_id: Mapped[str] = mapped_column(ForeignKey(StorageRow.id, ondelete="CASCADE"), primary_key=True)
@@ -331,9 +337,9 @@ class StoredFileRow(Base):
 
 
 class SyncRow(Base):
-    """One run that fetches one account. At most one is unfinished per account; later sessions join it.
+    """One sync of one account. An account has at most one unfinished sync, which later sessions join.
 
-    `outcome`: None while it runs, else one of sync/outcomes.py; `error` as protocol 6.1 words it.
+    `outcome` is None while it runs, then one of those in sync/outcomes.py. `error` has the form of protocol 6.1.
     """
 
     __tablename__ = "syncs"
@@ -352,10 +358,10 @@ class SyncRow(Base):
 
 
 class ConsentRow(Base):
-    """What a person allowed one contract: `consentid` of protocol 4.2. `document` is what they saw when they agreed.
+    """A person's consent to a contract: `consentid` in protocol 4.2. `document` is what they saw when they agreed.
 
-    `unproven`: nobody proved that the library is theirs, so it covers what was connected on that journey, and never
-    more.
+    `unproven` is true if nobody proved that the library is theirs: the consent then covers only the accounts that were
+    connected in that journey.
     """
 
     __tablename__ = "consents"
@@ -371,7 +377,7 @@ class ConsentRow(Base):
 
 
 class ConsentAccountRow(Base):
-    """An account that a consent lets its contract see."""
+    """An account that a consent covers."""
 
     __tablename__ = "consent_accounts"
     consent_id: Mapped[UUID] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), primary_key=True)
@@ -384,10 +390,10 @@ class ConsentAccountRow(Base):
 
 
 class SessionRow(Base):
-    """An app's reading session; the library and the consent are unknown until the person consented. Protocol 5.
+    """An app's session. Library and consent are unknown until the person has consented. Protocol 5.
 
-    `sealed_criteria`: which pushed files it asks for. They may name the person; only the session's key opens them.
-    `ended_by`: the error code of protocol 8.3 for which it never will start, once that is known.
+    `sealed_criteria` selects pushed files. They may name the person, so only the session key can decrypt them.
+    `ended_by` is the error code (protocol 8.3) that explains why the session will never start, once that is known.
     """
 
     __tablename__ = "sessions"
@@ -405,7 +411,7 @@ class SessionRow(Base):
 
 
 class SessionSyncRow(Base):
-    """A sync that a session waits for."""
+    """A sync that a session waits for, or waited for."""
 
     __tablename__ = "session_syncs"
     session_id: Mapped[UUID] = mapped_column(ForeignKey(SessionRow.id, ondelete="CASCADE"), primary_key=True)
@@ -418,14 +424,14 @@ class SessionSyncRow(Base):
 
 
 class JourneyRow(Base):
-    """A person's way through the consent pages, taken by the browser that sends the first form.
+    """The progress of a person through the consent pages. It belongs to the browser that sends the first form.
 
-    `kind`, known from then on: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). A `provisional`
-    library was made by this journey, and goes if the person declines. `proof`: how the person proved that the library
-    is theirs, or that they said that it is not. `sealed_return`: where the app wants them back,
-    and its state; `sealed_parameters`: those of 8.2; the code in the link is the key. `sealed_outcome`: the address it
-    ended with, for a person who pressed twice; `sealed_sign_in`: the sign-in at a source that is under way; their
-    browser alone has the key.
+    `kind` is known from the first form on: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). A
+    `provisional` library was created by this journey, and is deleted if the person declines. `proof` says how the
+    person proved that the library is theirs, or that they said that it is not. `sealed_return` is the return address of
+    the app and its state, and `sealed_parameters` the parameters of protocol 8.2; the code in the link decrypts both.
+    `sealed_outcome` is the address at which the journey ended, for a form that is sent twice, and `sealed_sign_in` a
+    sign-in at a source in progress; only the person's browser has the key of these two.
     """
 
     __tablename__ = "journeys"
@@ -452,7 +458,7 @@ class JourneyRow(Base):
 
 
 class ReferenceRow(Base):
-    """An opaque handle for a storage or an account in a browser's URL. Protocol 4.5."""
+    """An opaque handle for a storage or an account, used in a browser's URL. Protocol 4.5."""
 
     __tablename__ = "references"
     handle_hash: Mapped[bytes] = mapped_column(primary_key=True)
@@ -463,7 +469,10 @@ class ReferenceRow(Base):
 
 
 class AuthorizationCodeRow(Base):
-    """A code that the person's browser brings back to the app. Used twice, it revokes `family_id`. Protocol 4.2."""
+    """A code that the person's browser takes back to the app. Protocol 4.2.
+
+    A second use revokes the tokens with its `family_id`.
+    """
 
     __tablename__ = "authorization_codes"
     code_hash: Mapped[bytes] = mapped_column(primary_key=True)
@@ -475,7 +484,7 @@ class AuthorizationCodeRow(Base):
 
 
 class TokenRow(Base):
-    """An access or refresh token, by hash. A family is what one exchanged code led to. Protocol 4.2, 4.3."""
+    """An access or refresh token, stored as a hash. A family is all tokens that result from one code. Protocol 4.2."""
 
     __tablename__ = "tokens"
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
@@ -490,19 +499,22 @@ class TokenRow(Base):
 
 
 class NonceRow(Base):
-    """A nonce that changed something, and the sealed answer for an identical repeat. Protocol 2.3."""
+    """A nonce of a request that changes something, and the sealed response for a repeated request. Protocol 2.3."""
 
     __tablename__ = "nonces"
     client_id: Mapped[str] = mapped_column(primary_key=True)
     nonce: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[bytes]
     status: Mapped[int | None]
-    sealed_answer: Mapped[bytes | None]
+    sealed_response: Mapped[bytes | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class ClockReadingRow(Base):
-    """The newest time that can be believed, in one row; and if another is claimed, since when and until when it was."""
+    """The newest plausible time, in a single row, to detect a wrong clock.
+
+    `doubted_from` and `doubted_at` are the first and last reading of a clock that is far from `seen_at`.
+    """
 
     __tablename__ = "clock_readings"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -512,7 +524,7 @@ class ClockReadingRow(Base):
 
 
 class KeyToDestroyRow(Base):
-    """An erasure key whose library or account was erased, until it is destroyed for certain."""
+    """An erasure key of an erased library or account that is not yet known to be destroyed."""
 
     __tablename__ = "keys_to_destroy"
     name: Mapped[UUID] = mapped_column(primary_key=True)
@@ -520,7 +532,7 @@ class KeyToDestroyRow(Base):
 
 
 class BlobToDeleteRow(Base):
-    """A blob, or all blobs below a prefix ending in "/", that nothing refers to any more and a job deletes."""
+    """A blob that no row refers to any more, or a prefix ending in "/" of such blobs. A job deletes them."""
 
     __tablename__ = "blobs_to_delete"
     key: Mapped[str] = mapped_column(primary_key=True)

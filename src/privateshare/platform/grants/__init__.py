@@ -1,1 +1,1 @@
-"""Who may do what: applications, contracts, journeys, consents, tokens."""
+"""Permissions: applications, contracts, consents, tokens, and the journeys that lead to them."""

@@ -1,4 +1,4 @@
-"""What a person allowed a contract, given and withdrawn. Protocol 4.2, 8."""
+"""Consents of people to contracts: giving, changing and revoking them. Protocol 4.2, 8."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,10 +29,11 @@ async def give_consent(
     *,
     unproven: bool = False,
 ) -> ConsentRow:
-    """Give the consent of a library's person to a contract, for these accounts, as the contract's document stands now.
+    """Record that a person consents to a contract, as its document is now, for the given accounts.
 
-    A live consent to the same contract is renewed, so that its `consentid` stays; a one-off contract gets a new one,
-    and so does `unproven`: somebody who did not prove that the library is theirs, and who changes no other consent.
+    A live consent to the same contract is renewed and keeps its `consentid`. A contract for a single read gets a new
+    consent each time. So does an `unproven` consent, of somebody who did not prove that the library is theirs: it must
+    not change another consent.
     """
     consent = None if contract.once or unproven else await live_consent(db, contract.id, library_id, now)
     if consent is None:
@@ -41,12 +42,12 @@ async def give_consent(
     consent.document, consent.expires_at = contract.document, contract.expires_at
     await db.flush()
     await set_consent_accounts(db, consent, account_ids)
-    await _know_by_partner(db, library_id, contract.application.partner_id)
+    await _ensure_public_user_id(db, library_id, contract.application.partner_id)
     return consent
 
 
 async def live_consent(db: AsyncSession, contract_id: str, library_id: UUID, now: datetime) -> ConsentRow | None:
-    """Find the consent by which the person lets this contract into their library now, if there is one."""
+    """Find the consent by which the person currently gives a contract access to their library, if there is one."""
     query = select(ConsentRow).where(
         ConsentRow.contract_id == contract_id,
         ConsentRow.library_id == library_id,
@@ -60,9 +61,9 @@ async def live_consent(db: AsyncSession, contract_id: str, library_id: UUID, now
 async def accounts_shared_before(
     db: AsyncSession, contract: ContractRow, library_id: UUID, now: datetime
 ) -> Sequence[UUID]:
-    """Find what the person shared with this contract when they last agreed, or else what its partner's apps see now.
+    """List the accounts that the person last shared with a contract, or that apps of its partner can read now.
 
-    Nothing that they withdrew, and nothing that somebody shared who did not prove to be the person.
+    Revoked consents, and consents of somebody who did not prove to be the person, are left out.
     """
     agreed = (ConsentRow.library_id == library_id, ConsentRow.unproven.is_(False), ConsentRow.revoked_at.is_(None))
     last = select(ConsentRow.id).where(*agreed, ConsentRow.contract_id == contract.id)
@@ -79,45 +80,45 @@ async def accounts_shared_before(
 
 
 async def set_consent_accounts(db: AsyncSession, consent: ConsentRow, account_ids: Sequence[UUID]) -> None:
-    """Makes these accounts, and no others, the ones that the consent's contract sees."""
+    """Replace the accounts that a consent covers."""
     await db.execute(delete(ConsentAccountRow).where(ConsentAccountRow.consent_id == consent.id))
     await add_consent_accounts(db, consent, account_ids)
 
 
 async def add_consent_accounts(db: AsyncSession, consent: ConsentRow, account_ids: Sequence[UUID]) -> None:
-    """Lets the consent's contract see these accounts too."""
+    """Add accounts to those that a consent covers."""
     rows = [{"consent_id": consent.id, "library_id": consent.library_id, "account_id": id_} for id_ in account_ids]
     if rows:
         await db.execute(insert(ConsentAccountRow).values(rows).on_conflict_do_nothing())
 
 
 async def revoke_consent(db: AsyncSession, consent_id: UUID, now: datetime) -> None:
-    """Ends a consent: its codes and tokens stop working at once, and its sessions with them."""
+    """Revoke a consent. Its codes, tokens and sessions stop working at once."""
     await _revoke(db, ConsentRow.id == consent_id, now)
 
 
 async def end_contract(db: AsyncSession, contract: ContractRow, now: datetime) -> None:
-    """Ends a contract and every consent to it: no call with it works any more, and syncs and downloads for it stop."""
+    """End a contract and revoke every consent to it. Its requests are refused, and its syncs and downloads stop."""
     contract.expires_at = min(contract.expires_at or now, now)
     await _revoke(db, ConsentRow.contract_id == contract.id, now)
 
 
 async def _revoke(db: AsyncSession, which: ColumnElement[bool], now: datetime) -> None:
     await db.execute(update(ConsentRow).where(which, ConsentRow.revoked_at.is_(None)).values(revoked_at=now))
-    ids = select(ConsentRow.id).where(which)  # not a list of them: a contract may have a million
+    ids = select(ConsentRow.id).where(which)  # A subquery, since a contract may have a million consents.
     await db.execute(delete(TokenRow).where(TokenRow.consent_id.in_(ids)))
     await db.execute(delete(AuthorizationCodeRow).where(AuthorizationCodeRow.consent_id.in_(ids)))
 
 
 async def public_user_id(db: AsyncSession, library_id: UUID, partner_id: str) -> str:
-    """The id by which this partner knows the person of a library: `sub` of protocol 4.2."""
-    await _know_by_partner(db, library_id, partner_id)
+    """Return the id by which a partner knows the person of a library: `sub` in protocol 4.2."""
+    await _ensure_public_user_id(db, library_id, partner_id)
     query = select(LibraryPartnerRow.sub).where(
         LibraryPartnerRow.library_id == library_id, LibraryPartnerRow.partner_id == partner_id
     )
     return (await db.scalars(query)).one()
 
 
-async def _know_by_partner(db: AsyncSession, library_id: UUID, partner_id: str) -> None:
-    known = insert(LibraryPartnerRow).values(library_id=library_id, partner_id=partner_id, sub=new_id())
-    await db.execute(known.on_conflict_do_nothing(index_elements=["library_id", "partner_id"]))
+async def _ensure_public_user_id(db: AsyncSession, library_id: UUID, partner_id: str) -> None:
+    new_user = insert(LibraryPartnerRow).values(library_id=library_id, partner_id=partner_id, sub=new_id())
+    await db.execute(new_user.on_conflict_do_nothing(index_elements=["library_id", "partner_id"]))

@@ -1,4 +1,4 @@
-"""Partners, their applications and their contracts."""
+"""Partners, their applications and their contracts: creating, finding and checking them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,30 +20,37 @@ from privateshare.protocol.redirect_uris import is_registered
 
 ContractKind = Literal["read", "write", "read-raw"]
 
-_ADDRESS_CHARACTERS = re.compile(r"[!-\[\]-~]*")  # ASCII without blanks and backslashes
-_APPLICATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # protocol 1: no "_", which ends it in a client_id
+_ADDRESS_CHARACTERS = re.compile(r"[!-\[\]-~]*")  # This is printable ASCII without space and backslash.
+_APPLICATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # An underscore ends the application id in a client_id.
 _CONTRACT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def client_id(contract: ContractRow) -> str:
-    """How a contract names itself in its requests. Protocol 1."""
+    """Return the client id by which a contract names itself in its requests. Protocol 1."""
     return f"{contract.application_id}_{contract.id}"
 
 
 async def create_application(
     db: AsyncSession, name: str, *, partner: str | None = None, application_id: str | None = None
 ) -> ApplicationRow:
-    """Create an application of the partner with this name (made if there is none; by default named as the application).
+    """Create an application of a partner.
 
-    Raises ConfigurationError for an id of the wrong form or one that is taken, and for names that do not show whole.
+    Args:
+        db: The transaction.
+        name: The name of the application, which people see.
+        partner: The name of the partner, who is created if necessary. By default the name of the application.
+        application_id: The id of the application. By default a random one.
+
+    Raises:
+        ConfigurationError: The id is malformed or taken, or a name contains characters that are not visible.
     """
     for shown in (name, partner or name):
         check_name(shown)
     chosen = application_id or new_id()
     if not _APPLICATION_ID.fullmatch(chosen):
-        raise ConfigurationError(f"the application id {chosen!r} must be 1 to 64 of A-Z a-z 0-9 -")
+        raise ConfigurationError(f"the application id {chosen!r} must be 1 to 64 characters of A-Z a-z 0-9 -")
     if await db.get(ApplicationRow, chosen) is not None:
-        raise ConfigurationError(f"there is already an application {chosen}")
+        raise ConfigurationError(f"there is already an application with the id {chosen}; choose another id")
     owner = await _partner_named(db, partner or name)
     application = ApplicationRow(id=chosen, partner=owner, partner_id=owner.id, name=name)
     db.add(application)
@@ -52,11 +59,11 @@ async def create_application(
 
 
 def check_name(name: str) -> None:
-    """Raises ConfigurationError if a name holds what people would not see, or what changes how they read the rest."""
+    """Check that people see a name as it is. Raises ConfigurationError if it has invisible or misleading characters."""
     if not is_display_name(name):
         raise ConfigurationError(
-            f"the name {name!r} must be one line of at most {MAX_NAME_CHARACTERS} characters, all of them visible: "
-            "leave out control characters, overrides of the writing direction, and unusual blanks"
+            f"the name {name!r} must be one line of at most {MAX_NAME_CHARACTERS} visible characters; "
+            "remove control characters, characters that change the writing direction, and unusual spaces"
         )
 
 
@@ -71,7 +78,7 @@ async def _partner_named(db: AsyncSession, name: str) -> PartnerRow:
 
 @dataclass(frozen=True, slots=True)
 class ContractTerms:
-    """What an operator says of a new contract. `document` is a contract document as JSON; `public_key` is PEM."""
+    """The values of a new contract. `document` is a contract document as JSON, `public_key` is PEM."""
 
     kind: ContractKind
     document: Mapping[str, Any]
@@ -87,17 +94,17 @@ async def create_contract(
 ) -> ContractRow:
     """Create a contract of an application.
 
-    Raises ConfigurationError if the application is unknown, the id is taken or malformed, the document cannot be
-    understood, a redirect URI could not be followed safely, or the key is too short.
+    Raises ConfigurationError if the application is unknown, the id is taken or malformed, the document is invalid, a
+    redirect URI is not safe, or the key is too short.
     """
     application = await db.get(ApplicationRow, application_id)
     if application is None:
-        raise ConfigurationError(f"there is no application {application_id}")
+        raise ConfigurationError(f"there is no application with the id {application_id}")
     chosen = contract_id or new_id()
     if not _CONTRACT_ID.fullmatch(chosen):
-        raise ConfigurationError(f"the contract id {chosen!r} must be 1 to 64 of A-Z a-z 0-9 _ -")
+        raise ConfigurationError(f"the contract id {chosen!r} must be 1 to 64 characters of A-Z a-z 0-9 _ -")
     if await db.get(ContractRow, chosen) is not None:
-        raise ConfigurationError(f"there is already a contract {chosen}")
+        raise ConfigurationError(f"there is already a contract with the id {chosen}; choose another id")
     for uri in terms.redirect_uris:
         check_registrable(uri)
     contract = ContractRow(
@@ -118,51 +125,51 @@ async def create_contract(
 
 
 def check_registrable(uri: str) -> None:
-    """Check a redirect URI that is to be registered.
+    """Check that a redirect URI can be registered.
 
-    Raises ConfigurationError if it has no scheme, has a fragment or a user name, names no host, runs code in the
-    browser, or holds characters that must be encoded in an address.
+    Raises ConfigurationError if the URI has no scheme or host, has a fragment or a user name, can run code in the
+    browser, or contains characters that must be percent-encoded.
     """
     try:
         parts = urlsplit(uri)
         host, port, user = parts.hostname, parts.port, parts.username
     except ValueError as error:
-        raise ConfigurationError(f"the redirect URI {uri!r} is no address: {error}") from error
+        raise ConfigurationError(f"the redirect URI {uri!r} is not a valid URI: {error}") from error
     if not parts.scheme or parts.scheme.lower() in {"javascript", "data", "vbscript", "file", "blob", "about"}:
         raise ConfigurationError(f"the redirect URI {uri!r} must have a scheme such as https")
     if "#" in uri or user is not None or port == 0 or (parts.scheme in {"http", "https"} and not host):
-        raise ConfigurationError(f"the redirect URI {uri!r} must name a host, and have no user name and no fragment")
+        raise ConfigurationError(f"the redirect URI {uri!r} must have a host, but no user name and no fragment")
     if not _ADDRESS_CHARACTERS.fullmatch(uri):
-        raise ConfigurationError(f"the redirect URI {uri!r} holds characters that must be percent-encoded")
+        raise ConfigurationError(f"the redirect URI {uri!r} contains characters that must be percent-encoded")
 
 
 async def load_contract(db: AsyncSession, client: object, now: datetime) -> ContractRow:
-    """The live contract that a `client_id` names.
+    """Find the contract with a client id.
 
-    Raises InvalidClient if it names none, it has expired, or contract and application do not belong together.
+    Raises InvalidClient if there is none, it has expired, or contract and application do not belong together.
     """
     application_id, separator, contract_id = client.partition("_") if isinstance(client, str) else ("", "", "")
     contract = await db.get(ContractRow, contract_id) if separator and len(contract_id) <= 64 else None
     expired = contract is not None and contract.expires_at is not None and contract.expires_at <= now
     if contract is None or expired or contract.application_id != application_id:
-        raise InvalidClient(f"The client_id ({_shown(client)}) is invalid")
+        raise InvalidClient(f"The client_id ({_shortened(client)}) is invalid")
     return contract
 
 
 def check_redirect_uri(contract: ContractRow, uri: object) -> str:
-    """Return the URI if it is registered with the contract; the app may have added a query. Protocol 4.1, 8.3.
+    """Return a redirect URI if it is registered with the contract. The app may have added a query. Protocol 4.1, 8.3.
 
     Raises InvalidRedirectUri otherwise.
     """
     if isinstance(uri, str) and any(is_registered(uri, registered) for registered in contract.redirect_uris):
         return uri
-    raise InvalidRedirectUri(f"The redirect_uri ({_shown(uri)}) is invalid")
+    raise InvalidRedirectUri(f"The redirect_uri ({_shortened(uri)}) is invalid")
 
 
-def usual_redirect_uri(contract: ContractRow) -> str | None:
-    """Where people return to when a client names no URI: Android's own if it is registered, else the only one there is.
+def default_redirect_uri(contract: ContractRow) -> str | None:
+    """Return the redirect URI for clients that send none: that of Android if it is registered, or the only one.
 
-    Protocol 4.4.
+    Returns None if there are several others. Protocol 4.4.
     """
     android = f"digime-ca://callback-{contract.application_id}"
     if android in contract.redirect_uris:
@@ -170,5 +177,5 @@ def usual_redirect_uri(contract: ContractRow) -> str | None:
     return contract.redirect_uris[0] if len(contract.redirect_uris) == 1 else None
 
 
-def _shown(value: object) -> str:
+def _shortened(value: object) -> str:
     return str(value)[:200]

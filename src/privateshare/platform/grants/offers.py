@@ -1,4 +1,4 @@
-"""Which sources a person may be offered for a contract. Protocol 8.2, 9.1."""
+"""The sources that are offered to a person for a contract. Protocol 8.2, 9.1."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ from privateshare.sources.registry import Sources
 
 
 def offered_sources(sources: Sources, contract: ContractRow | None, *, samples_only: bool) -> Sequence[int]:
-    """List the ids of the sources that this platform can connect, and that the contract asks for if one is given.
+    """List the ids of the sources that this platform can connect and, if a contract is given, that it asks for.
 
-    Sources that have nothing but sample data are among them if `samples_only`.
+    Sources with only sample data are included if `samples_only` is true.
     """
     return [
         source.info.id
@@ -20,7 +20,7 @@ def offered_sources(sources: Sources, contract: ContractRow | None, *, samples_o
 
 
 def asks_for(sources: Sources, contract: ContractRow, source_id: int) -> bool:
-    """Tell whether a contract asks for anything that this source gives, or writes what the source takes."""
+    """Return whether a contract reads data that a source provides, or writes data that a source accepts."""
     if contract.kind == "write":
         return bool(sources.connectable[source_id].info.takes)
     source = sources.listed[source_id]

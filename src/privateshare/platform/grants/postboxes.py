@@ -1,4 +1,4 @@
-"""Postboxes: how clients of v1.6 push. Protocol 14 (d)."""
+"""Postboxes, to which clients of version 1.6 push files. Protocol 14 (d)."""
 
 import asyncio
 
@@ -15,12 +15,12 @@ KEY_BITS = 2048
 
 
 def wants_postbox(contract: ContractRow) -> bool:
-    """Whether a consent to this contract comes with a postbox."""
+    """Return whether a consent to this contract comes with a postbox."""
     return contract.legacy and contract.kind == "write"
 
 
 async def create_postbox(db: AsyncSession, library: OpenLibrary, consent: ConsentRow) -> PostboxRow:
-    """A postbox with a key of its own."""
+    """Create a postbox with its own key pair."""
     key = await asyncio.to_thread(generate_private_key, 65537, KEY_BITS)
     id_ = new_id()
     postbox = PostboxRow(
@@ -37,5 +37,5 @@ async def create_postbox(db: AsyncSession, library: OpenLibrary, consent: Consen
 
 
 def postbox_key(postbox: PostboxRow, library: OpenLibrary) -> RSAPrivateKey:
-    """The key that opens what was put into it."""
+    """Return the private key that decrypts the files in a postbox."""
     return jwt.load_private_key(library.open(PURPOSE, postbox.id, postbox.sealed_private_key), trusted=True)

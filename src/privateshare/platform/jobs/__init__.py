@@ -1,1 +1,1 @@
-"""The job queue: how work is put off until a worker takes it."""
+"""The job queue, which workers take jobs from."""

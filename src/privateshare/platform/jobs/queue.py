@@ -1,6 +1,6 @@
-"""The job queue: procrastinate, in the same database as everything else, so that a job and its rows commit together.
+"""The job queue (procrastinate), in the platform's database, so that a job is committed together with its rows.
 
-Jobs are put into it here. What each job does, workers learn from `sync/worker.py`.
+This module adds jobs to the queue. `sync/worker.py` defines what each job does.
 """
 
 from collections.abc import Iterable
@@ -18,12 +18,12 @@ SWEEP_BLOBS = "sweep_blobs"
 
 
 def make_queue(database_url: str) -> App:
-    """The queue on this database, without tasks: enough to put jobs in."""
+    """Open the queue of a database. It has no tasks, which is enough to add jobs."""
     return App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=4))
 
 
 async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UUID, account_id: UUID) -> None:
-    """Puts one account's sync into the queue, if and when the session's transaction commits."""
+    """Add the sync of one account to the queue. The job exists once the session's transaction is committed."""
     task = queue.configure_task(
         SYNC, connection=await driver_connection(db), lock=f"account {account_id}", allow_unknown=True
     )
@@ -31,20 +31,20 @@ async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UU
 
 
 async def defer_sweep(db: AsyncSession, queue: App) -> None:
-    """Have the listed blobs deleted soon after the session's transaction commits."""
+    """Add a job that deletes the blobs listed for deletion, soon after the session's transaction is committed."""
     task = queue.configure_task(SWEEP_BLOBS, connection=await driver_connection(db), allow_unknown=True)
     await task.defer_async()
 
 
-class SteadyDeferrer(PeriodicDeferrer):
-    """Has periodic tasks done when they are due by the clock, whatever jumps it makes.
+class ClockTolerantDeferrer(PeriodicDeferrer):
+    """A deferrer of periodic tasks that tolerates jumps of the clock.
 
-    What a clock that jumped forward left out is not made up for: after 400 days that would be two million jobs. Nor is
-    a time waited for that a clock which was wrong had already seen.
+    When the clock jumps forward, the skipped tasks are not deferred: a jump of 400 days would create two million jobs.
+    When it jumps back, tasks are deferred again at once, instead of only after the latest time of the wrong clock.
     """
 
     def get_previous_tasks(self, at: float) -> Iterable[tuple[PeriodicTask[Any, Any, Any], int]]:
-        """Give the tasks that are due, with the times that they are due for."""
+        """Return the tasks that are due, each with the time that it is due for."""
         oldest = at - self.max_delay
         self.last_defers = {key: last for key, last in self.last_defers.items() if oldest <= last <= at}
         return super().get_previous_tasks(at)

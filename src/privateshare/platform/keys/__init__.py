@@ -1,1 +1,1 @@
-"""Keys and secrets: the master key, wrapped keys, signing keys, certificates, random ids and their digests."""
+"""Keys and secrets: the master key, wrapped keys, signing keys, certificates, random ids and secrets."""

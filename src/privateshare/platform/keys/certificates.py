@@ -1,4 +1,4 @@
-"""Contracts as X.509 certificates, signed by the platform's own authority. Protocol 12.1."""
+"""Contracts as X.509 certificates, signed by the platform's own certificate authority. Protocol 12.1."""
 
 import asyncio
 import json
@@ -22,22 +22,22 @@ from privateshare.protocol import jwt
 DOCUMENT_EXTENSION = x509.ObjectIdentifier("1.2.826.0.1.6861219.1")
 AUTHORITY_NAME = "PrivateShare contracts"
 AUTHORITY_LIFETIME = timedelta(days=20 * 365)
-DEFAULT_LIFETIME = timedelta(days=10 * 365)  # of a contract that has no end
-BACKDATED = timedelta(minutes=5)  # for clocks that are behind
+LIFETIME_WITHOUT_END_DATE = timedelta(days=10 * 365)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
 KEY_BITS = 3072
 PURPOSE = "certificate authority"
-_LOCK = 0x707363  # any number that nothing else locks
+_ADVISORY_LOCK = 0x707363
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The platform's certificate and its key."""
+    """The platform's certificate authority: its certificate and private key."""
 
     certificate: x509.Certificate
     key: RSAPrivateKey = field(repr=False)
 
     def certify(self, contract: ContractRow) -> str:
-        """The contract's certificate: base64 of DER, the document as a UTF8String in its extension."""
+        """Make a contract's certificate: base64 of DER, with the contract document as a UTF8String in an extension."""
         name = x509.Name(
             [
                 x509.NameAttribute(NameOID.COMMON_NAME, contract.id),
@@ -51,7 +51,7 @@ class Authority:
             .issuer_name(self.certificate.subject)
             .public_key(jwt.load_public_key(contract.public_key))
             .serial_number(x509.random_serial_number())
-            .not_valid_before(contract.created_at - BACKDATED)
+            .not_valid_before(contract.created_at - MAX_CLOCK_SKEW)
             .not_valid_after(expiration(contract))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.UnrecognizedExtension(DOCUMENT_EXTENSION, document), critical=False)
@@ -61,12 +61,12 @@ class Authority:
 
 
 def expiration(contract: ContractRow) -> datetime:
-    """When a contract ends; one without an end gets a far one, since the wire wants a date."""
-    return contract.expires_at or contract.created_at + DEFAULT_LIFETIME
+    """Return when a contract ends. The protocol requires a date, so a contract without an end gets a distant one."""
+    return contract.expires_at or contract.created_at + LIFETIME_WITHOUT_END_DATE
 
 
 def der_utf8_string(value: str) -> bytes:
-    """A text as DER has it: tag, length, bytes."""
+    """Encode a string in DER: tag, length, bytes."""
     data = value.encode()
     if len(data) < 0x80:
         return bytes([0x0C, len(data)]) + data
@@ -75,11 +75,11 @@ def der_utf8_string(value: str) -> bytes:
 
 
 async def load_authority(db: AsyncSession, master_key: MasterKey, now: datetime) -> Authority:
-    """The platform's authority; made when it is first needed."""
+    """Load the platform's certificate authority, or create it when it is first needed."""
     newest = select(CertificateAuthorityRow).order_by(CertificateAuthorityRow.created_at.desc()).limit(1)
     row = await db.scalar(newest)
     if row is None:
-        await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
         row = await db.scalar(newest) or await _new_authority(db, master_key, now)
     pem = master_key.open(PURPOSE, row.id, row.sealed_private_key)
     return Authority(x509.load_pem_x509_certificate(row.certificate.encode()), jwt.load_private_key(pem, trusted=True))
@@ -94,7 +94,7 @@ async def _new_authority(db: AsyncSession, master_key: MasterKey, now: datetime)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATED)
+        .not_valid_before(now - MAX_CLOCK_SKEW)
         .not_valid_after(now + AUTHORITY_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, SHA256())

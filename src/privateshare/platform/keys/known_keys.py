@@ -1,4 +1,4 @@
-"""The keys of the contracts that called lately: a signature can be checked before the database is asked."""
+"""A cache of the public keys of contracts, so that a signature can be checked without a database query."""
 
 from collections import OrderedDict
 
@@ -10,17 +10,17 @@ MAX_KEYS = 10_000
 
 
 class KnownKeys:
-    """Public keys by client id (protocol 1).
+    """The public keys of the contracts that sent requests recently, by client id (protocol 1).
 
-    One may be out of date: it only decides in which queue a request waits.
+    A key may be out of date, so it only decides in which queue a request waits.
     """
 
     def __init__(self, max_keys: int = MAX_KEYS) -> None:
         self._max_keys = max_keys
-        self._keys: OrderedDict[str, tuple[str, RSAPublicKey]] = OrderedDict()  # the one used last comes last
+        self._keys: OrderedDict[str, tuple[str, RSAPublicKey]] = OrderedDict()  # The most recently used key comes last.
 
     def remember(self, client_id: str, public_key: str) -> None:
-        """Keep the key (PEM) of a contract whose signature held."""
+        """Cache the public key (PEM) of a contract after its signature was verified."""
         known = self._keys.get(client_id)
         if known is None or known[0] != public_key:
             self._keys[client_id] = public_key, jwt.load_public_key(public_key)
@@ -29,6 +29,6 @@ class KnownKeys:
             self._keys.popitem(last=False)
 
     def find(self, client_id: object) -> RSAPublicKey | None:
-        """Return the key of a contract, if it is known."""
+        """Return the public key of a contract, or None if it is not in the cache."""
         known = self._keys.get(client_id) if isinstance(client_id, str) else None
         return known[1] if known is not None else None

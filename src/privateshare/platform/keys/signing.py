@@ -1,4 +1,4 @@
-"""The keys that the platform signs answers with. Protocol 3."""
+"""The keys with which the platform signs responses, and the check of the master key. Protocol 3."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,11 +16,11 @@ from privateshare.protocol import jwt
 
 KEY_BITS = 2048
 PURPOSE = "signing key"
-_LOCK = 0x70736B  # any number that nothing else locks
+_ADVISORY_LOCK = 0x70736B
 
 
 class Signer:
-    """Signs answers with the key that was the newest when the process began."""
+    """Signs responses with the key that was the newest when the process started."""
 
     def __init__(self, kid: str, key: RSAPrivateKey) -> None:
         self._kid, self._key = kid, key
@@ -29,20 +29,20 @@ class Signer:
         return f"<Signer {self._kid}>"
 
     def sign(self, claims: Mapping[str, object], api: str) -> str:
-        """The `token` of an answer; `api` is the API's address as the client reached it. Protocol 3.1."""
+        """Sign the `token` of a response. `api` is the API's address as the client reached it. Protocol 3.1."""
         return jwt.sign(self._key, claims, kid=self._kid, jku=f"{api}jwks/oauth")
 
 
 async def key_set(db: AsyncSession) -> dict[str, list[dict[str, str]]]:
-    """The key set of protocol 3.2: every key that something live may be signed with, the newest first."""
+    """Return the key set of protocol 3.2: every key that a valid token may be signed with, the newest first."""
     rows = await db.scalars(select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()))
     return {"keys": [jwt.key_set_entry(jwt.load_public_key(row.public_key), row.kid) for row in rows]}
 
 
 async def check_master_key(db: AsyncSession, settings: Settings) -> None:
-    """Check that the settings have the key that this database was sealed with, if anything is sealed in it.
+    """Check that the master key in the settings decrypts the sealed values in this database, if there are any.
 
-    The database may have no tables yet. Raises ConfigurationError if the key is missing or another one.
+    The database may have no tables yet. Raises ConfigurationError if the key is missing or a different one.
     """
     sealed = await _sealed_keys(db)
     if sealed:
@@ -50,11 +50,12 @@ async def check_master_key(db: AsyncSession, settings: Settings) -> None:
 
 
 async def open_master_key(db: AsyncSession, settings: Settings) -> MasterKey:
-    """Load the master key of a database; a database in which nothing is sealed yet may get a new one.
+    """Load the master key of a database. If nothing is sealed in the database yet, create the key if it is missing.
 
-    Raises ConfigurationError if the key is missing, or another one than this database was sealed with.
+    Raises ConfigurationError if the key is missing, or is not the one that sealed this database.
     """
-    await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})  # two first starts make one key
+    # The lock lets two processes that start first at the same time create only one key.
+    await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
     sealed = await _sealed_keys(db)
     master_key = load_master_key(settings, create=not sealed)
     _check_opens(master_key, sealed)
@@ -68,12 +69,12 @@ def _check_opens(master_key: MasterKey, sealed: Sequence[tuple[str, bytes]]) -> 
         except SealBroken as error:
             raise ConfigurationError(
                 "the master key is not the one that this database was sealed with; nothing was changed",
-                hint="Use the master key of this database; if it was changed once, list the older keys after it",
+                hint="Set the master key of this database. If it was replaced before, list the older keys after it",
             ) from error
 
 
 async def _sealed_keys(db: AsyncSession) -> Sequence[tuple[str, bytes]]:
-    """Return the signing keys, each sealed with the master key of its time: every database in use has one."""
+    """Return the sealed signing keys, to check the master key with. Every database in use has at least one."""
     if await db.scalar(text("SELECT to_regclass('signing_keys')")) is None:
         return []
     rows = await db.execute(select(SigningKeyRow.kid, SigningKeyRow.sealed_private_key))
@@ -81,8 +82,8 @@ async def _sealed_keys(db: AsyncSession) -> Sequence[tuple[str, bytes]]:
 
 
 async def load_signer(db: AsyncSession, master_key: MasterKey) -> Signer:
-    """The platform's signer; makes its first key when there is none yet."""
-    await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    """Load the newest signing key, or create the first one."""
+    await db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
     newest = select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()).limit(1)
     current = await db.scalar(newest) or await rotate_signing_key(db, master_key)
     pem = master_key.open(PURPOSE, current.kid, current.sealed_private_key)
@@ -90,12 +91,12 @@ async def load_signer(db: AsyncSession, master_key: MasterKey) -> Signer:
 
 
 async def database_name(db: AsyncSession) -> str:
-    """Give what names this database and no other: the id of its first signing key, which stays."""
+    """Return a unique and permanent name of this database: the id of its first signing key."""
     return (await db.scalars(select(SigningKeyRow.kid).order_by(SigningKeyRow.created_at).limit(1))).one()
 
 
 async def rotate_signing_key(db: AsyncSession, master_key: MasterKey) -> SigningKeyRow:
-    """A new key that answers are signed with from now on; the older ones stay listed. Protocol 3.2."""
+    """Create a new key for signing responses from now on. Older keys stay in the key set. Protocol 3.2."""
     key = generate_private_key(65537, KEY_BITS)
     kid = new_id()
     row = SigningKeyRow(

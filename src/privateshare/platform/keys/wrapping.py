@@ -1,6 +1,6 @@
-"""Keys: the platform's master key, and each person's data key, which the master key and an erasure key wrap together.
+"""The platform's master key, and each library's data key, which the master key and an erasure key wrap together.
 
-Everything sealed is bound to what it is and whose it is, so that nothing can be moved to another place or person.
+Every sealed value is bound to its purpose and owner, so that it cannot be moved to another place or person.
 """
 
 import os
@@ -36,26 +36,26 @@ class DataKey:
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """The key that wraps all others, and older ones that still open what they wrapped."""
+    """The key that wraps all others, and older keys that can still unwrap what they wrapped."""
 
     current: DataKey
     older: Sequence[DataKey] = ()
 
     def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
-        """A value sealed under the current key, with that key's id before it."""
+        """Seal a value with the current key. The result starts with that key's id."""
         return _key_id(self.current) + seal_value(self.current, purpose, owner, value)
 
     def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
-        """The value that `seal` sealed. Raises SealBroken if no listed key opens it."""
+        """Decrypt a value that `seal` sealed. Raises SealBroken if none of the keys can decrypt it."""
         return open_value(self._sealed_with(sealed), purpose, owner, sealed[KEY_ID_BYTES:])
 
     def wrap(self, key: DataKey, library_id: UUID, erasure_key: bytes) -> bytes:
-        """Wrap a library's data key for its row, so that it takes both the master key and the erasure key to unwrap."""
+        """Wrap a library's data key for its row. Unwrapping needs both the master key and the erasure key."""
         wrapping = _wrapping_key(self.current, library_id, erasure_key)
         return _key_id(self.current) + seal_value(wrapping, WRAPPED, library_id, key.value)
 
     def unwrap(self, wrapped: bytes, library_id: UUID, erasure_key: bytes) -> DataKey:
-        """Give the data key that `wrap` wrapped. Raises SealBroken if any of the three is another library's."""
+        """Unwrap a data key. Raises SealBroken if one of the arguments belongs to another library."""
         wrapping = _wrapping_key(self._sealed_with(wrapped), library_id, erasure_key)
         return DataKey(open_value(wrapping, WRAPPED, library_id, wrapped[KEY_ID_BYTES:]))
 
@@ -63,53 +63,53 @@ class MasterKey:
         for key in (self.current, *self.older):
             if _key_id(key) == sealed[:KEY_ID_BYTES]:
                 return key
-        raise SealBroken("this is sealed with a master key that the settings do not list")
+        raise SealBroken("the value is sealed with a master key that is not in the settings")
 
 
-def key_of_secret(secret: str, purpose: str) -> DataKey:
-    """Make the key of what only somebody who has a secret can open: the platform keeps no more than its hash."""
+def derive_key(secret: str, purpose: str) -> DataKey:
+    """Derive a key from a secret of which the platform stores only the hash, so that only its holder can decrypt."""
     return DataKey(HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode()).derive(secret.encode()))
 
 
 def new_data_key() -> DataKey:
-    """A fresh random key."""
+    """Generate a random key."""
     return DataKey(os.urandom(KEY_BYTES))
 
 
-def account_key(data_key: DataKey, account_id: UUID, erasure_key: bytes) -> DataKey:
-    """Make the key of an account of the library's data key and of the account's own erasure key."""
+def derive_account_key(data_key: DataKey, account_id: UUID, erasure_key: bytes) -> DataKey:
+    """Derive the key of an account from the library's data key and the account's erasure key."""
     info = b"privateshare account key 1\0" + account_id.bytes
     return DataKey(HKDF(SHA256(), KEY_BYTES, None, info).derive(data_key.value + erasure_key))
 
 
 def seal_value(key: DataKey, purpose: str, owner: object, value: bytes) -> bytes:
-    """A small value sealed for one purpose and one owner."""
+    """Seal a small value for one purpose and one owner."""
     return seal(key.value, seal_context(purpose, owner), value)
 
 
 def open_value(key: DataKey, purpose: str, owner: object, sealed: bytes) -> bytes:
-    """The value that `seal_value` sealed for the same purpose and owner. Raises SealBroken otherwise."""
+    """Decrypt a value that `seal_value` sealed for the same purpose and owner. Raises SealBroken otherwise."""
     return unseal(key.value, seal_context(purpose, owner), sealed)
 
 
 def seal_context(purpose: str, owner: object) -> bytes:
-    """What a seal is bound to: no two pairs of purpose and owner give the same bytes."""
+    """Encode purpose and owner as the context of a sealed value. Different pairs have different encodings."""
     return f"{len(purpose)}:{purpose}:{owner}".encode()
 
 
 def load_master_key(settings: Settings, *, create: bool = False) -> MasterKey:
-    """Load the master key of the settings: their value, or the file in the data folder.
+    """Load the master key from the settings, or from the file in the data folder.
 
     Args:
-        settings: Where the key is.
-        create: Make the file (0600) if there is none. Only right while the database holds nothing that is sealed.
+        settings: The settings with the key or the data folder.
+        create: Create the file (0600) if it is missing. Allowed only while nothing is sealed in the database.
 
     Raises:
-        ConfigurationError: There is no key, it is not 32 bytes of base64, or others may read its file.
+        ConfigurationError: There is no key, it is not 32 bytes in base64, or other users may read its file.
     """
     if settings.master_key is not None:
         current, *older = settings.master_key.get_secret_value().split(",")
-        return MasterKey(_decoded(current), [_decoded(text) for text in older])
+        return MasterKey(_decode_key(current), [_decode_key(text) for text in older])
     return MasterKey(_key_file(settings.data / "master.key", create=create))
 
 
@@ -118,15 +118,15 @@ def _key_file(path: Path, *, create: bool) -> DataKey:
         if create and not path.exists():
             _create_key_file(path)
         if path.stat().st_mode & 0o077:
-            raise ConfigurationError(f"others may read the master key; run: chmod 600 {path}")
+            raise ConfigurationError(f"other users may read the master key; run: chmod 600 {path}")
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"the master key {path} is missing, and the database holds what was sealed with it; nothing was changed",
+            f"the master key {path} is missing, and the database holds data encrypted with it; nothing was changed",
             hint="Put the file back, or set PRIVATESHARE_MASTER_KEY",
         ) from error
     except OSError as error:
-        raise ConfigurationError(f"cannot use the master key {path}: {error.strerror}") from error
+        raise ConfigurationError(f"cannot read or create the master key {path}: {error.strerror}") from error
     if len(content) != KEY_BYTES:
         raise ConfigurationError(f"the master key {path} must have {KEY_BYTES} bytes, and has {len(content)}")
     return DataKey(content)
@@ -134,18 +134,18 @@ def _key_file(path: Path, *, create: bool) -> DataKey:
 
 def _create_key_file(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(os.urandom(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(aside, path)  # unlike a rename, never replaces a key that another process made meanwhile
+        os.link(temporary, path)  # Unlike a rename, a link never replaces a key that another process made meanwhile.
     except FileExistsError:
         pass
     finally:
-        aside.unlink()
+        temporary.unlink()
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -153,7 +153,7 @@ def _create_key_file(path: Path) -> None:
         os.close(folder)
 
 
-def _decoded(text: str) -> DataKey:
+def _decode_key(text: str) -> DataKey:
     try:
         return DataKey(b64decode(text.strip(), validate=True))
     except (Base64Error, ConfigurationError) as error:

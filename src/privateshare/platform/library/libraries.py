@@ -12,7 +12,7 @@ from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow, LibraryRow
 from privateshare.platform.keys.wrapping import (
     DataKey,
-    account_key,
+    derive_account_key,
     new_data_key,
     open_value,
     seal_context,
@@ -63,7 +63,7 @@ class OpenLibrary:
             erasure_key = self.account_keys[account_id]
         except KeyError as error:
             raise AccountGone from error
-        return OpenAccount(self, account_key(self.key, account_id, erasure_key))
+        return OpenAccount(self, derive_account_key(self.key, account_id, erasure_key))
 
     def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
         """Encrypt a small value with the library's key, for one purpose and one owner within the library."""

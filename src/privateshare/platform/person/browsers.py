@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import BrowserRow, JourneyRow
-from privateshare.platform.keys.secrets import digest, new_secret
+from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.libraries import OpenLibrary
 
 LIFETIME = timedelta(days=180)  # since its last use
@@ -89,7 +89,7 @@ async def find_browsers(
 
 def _proves(secret: BrowserSecret, row: BrowserRow, now: datetime) -> bool:
     known = [hash_ for hash_ in (row.secret_hash, row.previous_hash) if hash_ is not None]
-    matches = [hmac.compare_digest(digest(secret.secret), hash_) for hash_ in known]
+    matches = [hmac.compare_digest(hash_secret(secret.secret), hash_) for hash_ in known]
     return any(matches) and row.used_at + LIFETIME > now
 
 
@@ -99,7 +99,7 @@ async def add_browser(db: AsyncSession, library: OpenLibrary, user_agent: str, n
     row = BrowserRow(
         library_id=library.id,
         id=secret.browser_id,
-        secret_hash=digest(secret.secret),
+        secret_hash=hash_secret(secret.secret),
         sealed_description=library.seal(DESCRIPTION, secret.browser_id, describe(user_agent).encode()),
         rotated_at=now,
         used_at=now,
@@ -118,12 +118,12 @@ async def use_browser(db: AsyncSession, secret: BrowserSecret, now: datetime) ->
     if row is None or not _proves(secret, row, now):
         return None
     row.used_at = now
-    shown = digest(secret.secret)
+    shown = hash_secret(secret.secret)
     is_current = hmac.compare_digest(shown, row.secret_hash)
     if not is_current and row.rotated_at + TABS_GRACE > now:
         return secret  # Another tab has just been given the new one, and this answer must not replace it.
     fresh = BrowserSecret(secret.library_id, secret.browser_id, new_secret())
-    row.previous_hash, row.secret_hash, row.rotated_at = shown, digest(fresh.secret), now
+    row.previous_hash, row.secret_hash, row.rotated_at = shown, hash_secret(fresh.secret), now
     await db.flush()
     return fresh
 

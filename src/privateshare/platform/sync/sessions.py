@@ -26,8 +26,8 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.grants.tokens import check_live
 from privateshare.platform.jobs.queue import defer_sync
-from privateshare.platform.keys.secrets import digest, new_secret
-from privateshare.platform.keys.wrapping import key_of_secret, open_value, seal_value
+from privateshare.platform.keys.secrets import hash_secret, new_secret
+from privateshare.platform.keys.wrapping import derive_key, open_value, seal_value
 from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.archives import archives_to_import
 from privateshare.platform.library.libraries import lock_library
@@ -74,7 +74,7 @@ async def new_session(
     key, id_ = new_secret(), uuid4()
     row = SessionRow(
         id=id_,
-        key_hash=digest(key),
+        key_hash=hash_secret(key),
         contract_id=contract.id,
         options=_without_criteria(options).to_wire(),
         sealed_criteria=_seal_criteria(key, id_, options),
@@ -90,7 +90,7 @@ def session_criteria(session: SessionRow, key: str) -> list[Criterion]:
     """Which pushed files a session asks for; `key` is the session's."""
     if session.sealed_criteria is None:
         return []
-    opened = open_value(key_of_secret(key, CRITERIA), CRITERIA, session.id, session.sealed_criteria)
+    opened = open_value(derive_key(key, CRITERIA), CRITERIA, session.id, session.sealed_criteria)
     return [Criterion.model_validate(criterion) for criterion in orjson.loads(opened)]
 
 
@@ -99,7 +99,7 @@ def _seal_criteria(key: str, session_id: UUID, options: SessionOptions) -> bytes
     if not criteria:
         return None
     told = orjson.dumps([criterion.to_wire() for criterion in criteria])
-    return seal_value(key_of_secret(key, CRITERIA), CRITERIA, session_id, told)
+    return seal_value(derive_key(key, CRITERIA), CRITERIA, session_id, told)
 
 
 def _without_criteria(options: SessionOptions) -> SessionOptions:
@@ -200,7 +200,7 @@ async def find_session(
     One that nobody consented to yet is any caller's of its contract. Raises InvalidSession: unknown, expired and
     another's are told apart by nobody. Protocol 5.3.
     """
-    session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == digest(key)))
+    session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == hash_secret(key)))
     live = session is not None and session.expires_at > now and session.contract_id == contract_id
     if session is None or not live or session.consent_id not in (None, consent_id):
         raise InvalidSession("The session is invalid")
@@ -257,7 +257,7 @@ async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence
     query = select(SessionRow, ConsentRow.revoked_at, *parts).outerjoin(
         ConsentRow, ConsentRow.id == SessionRow.consent_id
     )
-    found = (await db.execute(query.where(SessionRow.key_hash == digest(key)))).one_or_none()
+    found = (await db.execute(query.where(SessionRow.key_hash == hash_secret(key)))).one_or_none()
     if found is None:
         return ()
     session, *rest = found

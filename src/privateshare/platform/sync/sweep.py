@@ -18,7 +18,7 @@ from privateshare.platform.db.tables import (
     SyncRow,
     TokenRow,
 )
-from privateshare.platform.grants.tokens import ONE_REFRESH
+from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.erasure import destroy_listed_keys, undo_journey
 from privateshare.platform.runtime import Platform
@@ -105,7 +105,7 @@ def _over_tokens(now: datetime) -> Delete:
     followed = exists().where(
         newer.family_id == TokenRow.family_id,
         newer.use == TokenRow.use,
-        newer.expires_at > TokenRow.expires_at + ONE_REFRESH,
+        newer.expires_at > TokenRow.expires_at + MAX_REFRESH_DURATION,
     )
     renews = (
         (TokenRow.use == "access") & TokenRow.revoked_at.is_(None) & (TokenRow.expires_at >= now - KEPT_FOR_RENEWAL)

@@ -12,7 +12,7 @@ from procrastinate import JobContext
 from procrastinate.periodic import PeriodicRegistry
 from sqlalchemy import text
 
-from privateshare.platform.jobs.queue import SWEEP_BLOBS, SYNC, SteadyDeferrer, defer_sync
+from privateshare.platform.jobs.queue import SWEEP_BLOBS, SYNC, ClockTolerantDeferrer, defer_sync
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
@@ -43,7 +43,7 @@ SELECT library_id, id, account_id
 log = structlog.get_logger()
 
 
-def add_tasks(platform: Platform) -> SteadyDeferrer:
+def add_tasks(platform: Platform) -> ClockTolerantDeferrer:
     """Teach the platform's queue what its jobs do, and return what has the periodic ones done: for those who work."""
 
     queue = platform.queue
@@ -75,7 +75,7 @@ def add_tasks(platform: Platform) -> SteadyDeferrer:
     periodic = PeriodicRegistry()  # type: ignore[no-untyped-call]
     for task, cron in ((_sweep, "*/10 * * * *"), (_orphans, "17 3 * * *"), (_recover, "* * * * * */15")):
         periodic.register_task(task=task, cron=cron, periodic_id="", configure_kwargs={})
-    return SteadyDeferrer(periodic)
+    return ClockTolerantDeferrer(periodic)
 
 
 async def recover_jobs(platform: Platform, silent_seconds: float = DEAD_AFTER_SECONDS) -> None:

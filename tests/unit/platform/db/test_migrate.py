@@ -36,7 +36,7 @@ async def test_a_database_of_another_version_is_left_alone(database: str) -> Non
     async with await psycopg.AsyncConnection.connect(database) as connection:
         await connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
         await connection.execute("INSERT INTO alembic_version VALUES ('9999')")
-    with pytest.raises(ConfigurationError, match="version that this one does not know"):
+    with pytest.raises(ConfigurationError, match="does not know"):
         await asyncio.to_thread(upgrade, database)
     async with await psycopg.AsyncConnection.connect(database) as connection:
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"

@@ -4,13 +4,13 @@ from procrastinate import App
 from procrastinate.periodic import PeriodicRegistry
 from procrastinate.testing import InMemoryConnector
 
-from privateshare.platform.jobs.queue import SteadyDeferrer
+from privateshare.platform.jobs.queue import ClockTolerantDeferrer
 
 NOON = 1_790_000_000.0  # a time whose seconds are a multiple of 15
 YEAR = 400 * 86_400
 
 
-def deferrer() -> SteadyDeferrer:
+def deferrer() -> ClockTolerantDeferrer:
     """One with a task every 15 seconds."""
     app, registry = App(connector=InMemoryConnector()), PeriodicRegistry()
 
@@ -19,10 +19,10 @@ def deferrer() -> SteadyDeferrer:
         del timestamp
 
     registry.register_task(task=often, cron="* * * * * */15", periodic_id="", configure_kwargs={})
-    return SteadyDeferrer(registry)
+    return ClockTolerantDeferrer(registry)
 
 
-def due(steady: SteadyDeferrer, at: float) -> int:
+def due(steady: ClockTolerantDeferrer, at: float) -> int:
     return len(list(steady.get_previous_tasks(at)))
 
 
