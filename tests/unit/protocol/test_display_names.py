@@ -7,7 +7,19 @@ from privateshare.protocol.display_names import is_display_name
 
 @pytest.mark.parametrize(
     "name",
-    ["Genrefy", "Müller & Söhne (Wien)", "日本語", "عربي", "می\u200cخواهم", "👩\u200d⚕️ Clinic", "a" * 200, "<b>x</b>"],
+    [
+        *("हिन्दी", "ศูนย์ข้อมูล", "בְּרֵאשִׁ֖ית", "ក្រុមហ៊ុន", "Vie\u0302\u0323t", "❤️ Co", "#️⃣1", "🏳️\u200d🌈", "👍🏽", "नमस्\u200dते"),
+        *[
+            "Genrefy",
+            "Müller & Söhne (Wien)",
+            "日本語",
+            "عربي",
+            "می\u200cخواهم",
+            "👩\u200d⚕️ Clinic",
+            "a" * 200,
+            "<b>x</b>",
+        ],
+    ],
 )
 def test_a_name_shows_all_that_is_in_it(name: str) -> None:
     """Of any script; what looks like code is only text."""
@@ -41,6 +53,23 @@ def test_a_name_shows_all_that_is_in_it(name: str) -> None:
         "Gen\ue000refy",
         "Gen\ud800refy",
         "a" * 201,
+        "Gen\u200drefy",  # an invisible twin of another name
+        "Gen\u200crefy",
+        "می\u200c\u200cخواهم",
+        "Gen\u3164refy",
+        "\u3164",
+        "Gen\u115frefy",
+        "Gen\uffa0refy",
+        "Gen\u034frefy",
+        "Gen\u180brefy",
+        "Gen\ufe0frefy",
+        "Gen\U000e0100refy",
+        "Genrefy\u2800",
+        "Gen\ufffcrefy",
+        "Gen\U0001d159refy",
+        "\u0301Genrefy",
+        "Gen \u0301refy",
+        "Gen" + "\u0301" * 5 + "refy",
     ],
 )
 def test_what_does_not_show_is_no_name(name: str) -> None:
