@@ -39,7 +39,10 @@ def _options(
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    """People lend their data to apps, for a stated purpose, until they say stop."""
+    """Share data with apps, for a stated purpose, until the person withdraws.
+
+    This is the command line of PrivateShare.
+    """
 
 
 def run() -> None:

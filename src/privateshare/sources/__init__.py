@@ -1,1 +1,1 @@
-"""Where people's data comes from: one folder each."""
+"""The sources that people's data comes from. Each has its own package."""

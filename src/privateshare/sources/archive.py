@@ -1,7 +1,7 @@
-"""The files of what people upload, without trusting it: never unpacked to disk, never beyond a limit, always a stream.
+"""Safe access to the files of an upload. Files are streamed within limits, and never unpacked to disk.
 
-What an upload is, its first bytes tell, not its name: a zip with whatever is in it, gzip, or anything else as it is.
-What is compressed is decompressed once to see that it is whole, and then again to be read.
+The format is detected by the first bytes, not by the name: a zip archive, gzip, or a plain file. Compressed files are
+decompressed twice: once to check that they are complete, and then to be read.
 """
 
 import gzip
@@ -20,54 +20,55 @@ from privateshare.sources.failures import Broken, LeftOut, shown_name
 
 MEGABYTE = 1024 * 1024
 MAX_ENTRIES = 250_000
-MAX_PLAIN_BYTES = 16 * 1024 * MEGABYTE  # of all that is read from one archive
-MAX_RATIO = 200  # JSON of histories and records is compressed 10 to 40 times; a bomb, over 1000 times
-MIN_BOMB_BYTES = 50 * MEGABYTE  # below this no ratio matters
-SMALL_BYTES = MEGABYTE  # a file of a zip of up to this size is read into memory
+MAX_DECOMPRESSED_BYTES = 16 * 1024 * MEGABYTE  # Applies to the whole upload.
+# Decompressed JSON exports are 10 to 40 times as large as compressed; a zip bomb more than 1000 times.
+MAX_COMPRESSION_RATIO = 200
+MIN_BYTES_FOR_RATIO_CHECK = 50 * MEGABYTE
+MAX_IN_MEMORY_BYTES = MEGABYTE
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 MAGIC_BYTES = 4
-ENCRYPTED = 1  # the bit of a zip entry's flags
+ENCRYPTED_FLAG = 1  # A bit in the flags of a zip entry.
 READABLE_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 OTHER_METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 97: "WavPack", 98: "PPMd"}
-# What the standard library raises over bytes that are not what they should be.
-DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError)
-SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})  # which systems add to folders
+# The errors that the standard library raises for damaged data.
+DAMAGE_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError)
+SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})  # Operating systems add these.
 
-Opening = Callable[[], AbstractContextManager[IO[bytes]]]
+Opener = Callable[[], AbstractContextManager[IO[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """A file of an upload, or the upload itself, which has no path.
+    """A file of an uploaded archive, or the upload itself if it is a single file.
 
     Attributes:
-        path: Where it is in the zip.
-        open: Opens it to be read from its start; to be closed before the next file is asked for.
-        size: How many bytes it has.
+        path: The path in the zip archive; empty for the upload itself.
+        open: Opens the file at its start. Close it before you request the next file.
+        size: The decompressed size in bytes.
     """
 
     path: str
-    open: Opening
+    open: Opener
     size: int
 
 
-class _TooMuch(Exception):
-    """More comes out of an upload than any export holds."""
+class _TooLarge(Exception):
+    """The upload decompresses to more than any export contains."""
 
 
 def uploaded_files(
     archive: BinaryIO, left_out: LeftOut, skip: Callable[[str], bool] | None = None
 ) -> Iterator[UploadedFile]:
-    """The files of an upload, one by one. Those that cannot be opened are named in `left_out`.
+    """Yield the files of an upload. Files that cannot be opened are reported in `left_out`.
 
     Args:
-        archive: The upload; it is read from its start.
-        left_out: Where it is noted what cannot be opened.
-        skip: Tells by its path which file of a zip is of no interest, so that nothing is said of it.
+        archive: The upload. It is read from its start.
+        left_out: The report to which files are added that cannot be opened.
+        skip: Returns whether a file of a zip archive is skipped without a report, by its path.
 
     Raises:
-        Broken: It is empty, damaged, or unpacks to more than any export.
+        Broken: The upload is empty, damaged, or decompresses to more than any export contains.
     """
     with opened_upload(archive, left_out, skip, keep_small_files=True) as files:
         yield from files
@@ -81,10 +82,10 @@ def opened_upload(
     *,
     keep_small_files: bool = False,
 ) -> Iterator[Iterator[UploadedFile]]:
-    """Like `uploaded_files`, but the files can be opened in any order until the end of the context.
+    """Provide the files like `uploaded_files`. They can be opened in any order until the context ends.
 
-    With `keep_small_files`, each holds what it has while it is held, which spares decompressing it twice: not for those
-    who hold many.
+    With `keep_small_files`, small files stay in memory as long as they are referenced, which saves decompressing them
+    twice. Do not use it if you keep references to many files.
     """
     with ExitStack() as stack:
         yield _files(archive, left_out, skip, stack, keep_small_files)
@@ -98,7 +99,12 @@ def _files(
     start = archive.read(MAGIC_BYTES)
     if not start:
         raise Broken("The file is empty. Download the export again and upload that.")
-    files = _Files(archive, left_out, max(MIN_BOMB_BYTES, min(MAX_PLAIN_BYTES, size * MAX_RATIO)), keep_small_files)
+    files = _Files(
+        archive,
+        left_out,
+        max(MIN_BYTES_FOR_RATIO_CHECK, min(MAX_DECOMPRESSED_BYTES, size * MAX_COMPRESSION_RATIO)),
+        keep_small_files,
+    )
     try:
         if start.startswith(ZIP_MAGICS):
             yield from files.of_zip(size, skip, stack)
@@ -106,34 +112,36 @@ def _files(
             yield files.of_gzip()
         else:
             yield UploadedFile("", files.from_start, size)
-    except _TooMuch as error:
+    except _TooLarge as error:
         raise Broken("The file unpacks to far more than an export holds. Download the export again.") from error
 
 
 @dataclass(slots=True)
 class _Files:
+    """The files of one upload. `remaining_bytes` is how much may still be decompressed."""
+
     archive: BinaryIO
     left_out: LeftOut
-    bytes_left: int  # that may come out of the archive
+    remaining_bytes: int
     keep_small_files: bool
 
     def from_start(self) -> AbstractContextManager[IO[bytes]]:
-        """Opens the upload itself, which stays open."""
+        """Open the upload itself at its start. Closing the result does not close the upload."""
         self.archive.seek(0)
         return nullcontext(self.archive)
 
     def of_gzip(self) -> UploadedFile:
-        """The one file that is compressed. Raises Broken if it is damaged."""
+        """Return the file in a gzip upload. Raises Broken if it is damaged."""
         try:
             return self._checked("", partial(_open_gzip, self.from_start))
-        except DAMAGE as error:
+        except DAMAGE_ERRORS as error:
             raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
 
     def of_zip(self, size: int, skip: Callable[[str], bool] | None, stack: ExitStack) -> Iterator[UploadedFile]:
-        """The files of a zip, which is closed with `stack`. Raises Broken if it cannot be opened."""
+        """Yield the files of a zip archive, which is closed with `stack`. Raises Broken if it cannot be opened."""
         try:
             archive = zipfile.ZipFile(self.archive)
-        except DAMAGE as error:
+        except DAMAGE_ERRORS as error:
             raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
         stack.enter_context(archive)
         entries = archive.infolist()
@@ -149,17 +157,17 @@ class _Files:
             file = self._open_entry(archive, entry, path)
         except Broken as error:
             self.left_out.name_damaged(name, error, entry.file_size)
-        except (*DAMAGE, RuntimeError):
+        except (*DAMAGE_ERRORS, RuntimeError):
             damaged = Broken("%(name)s is damaged in the zip archive. Download the export again.", name=name)
             self.left_out.name_damaged(name, damaged, entry.file_size)
         else:
             yield file
 
     def _open_entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> UploadedFile:
-        """A file of a zip, without the gzip that it may be in. Raises Broken, or what DAMAGE has."""
+        """Open a file of a zip archive, and decompress it if it is gzip. Raises Broken or one of DAMAGE_ERRORS."""
         _check_readable(entry, shown_name(path))
-        if self.keep_small_files and entry.file_size <= SMALL_BYTES:
-            opened: Opening = partial(_from_memory, archive.read(entry))
+        if self.keep_small_files and entry.file_size <= MAX_IN_MEMORY_BYTES:
+            opened: Opener = partial(_from_memory, archive.read(entry))
         else:
             opened = partial(archive.open, entry)
         with opened() as stream:
@@ -171,15 +179,15 @@ class _Files:
             )
         return self._checked(path, partial(_open_gzip, opened) if start.startswith(GZIP_MAGIC) else opened)
 
-    def _checked(self, path: str, opened: Opening) -> UploadedFile:
-        """A file, once it was read to its end: only there it is known that it is whole. Raises what DAMAGE has."""
+    def _checked(self, path: str, opened: Opener) -> UploadedFile:
+        """Read a file to its end, to check that it is complete. Raises one of DAMAGE_ERRORS if it is not."""
         size = 0
         with opened() as stream:
             while piece := stream.read(MEGABYTE):
                 size += len(piece)
-                if size > self.bytes_left:
-                    raise _TooMuch
-        self.bytes_left -= size
+                if size > self.remaining_bytes:
+                    raise _TooLarge
+        self.remaining_bytes -= size
         return UploadedFile(path, opened, size)
 
 
@@ -187,14 +195,14 @@ def _from_memory(data: bytes) -> AbstractContextManager[IO[bytes]]:
     return io.BytesIO(data)
 
 
-def _open_gzip(opened: Opening) -> AbstractContextManager[IO[bytes]]:
+def _open_gzip(opened: Opener) -> AbstractContextManager[IO[bytes]]:
     return _Gzip(opened)
 
 
 class _Gzip(AbstractContextManager[IO[bytes]]):
-    """A gzip file with what it is read from, which are closed together."""
+    """A gzip file that closes the underlying file when it is closed."""
 
-    def __init__(self, opened: Opening) -> None:
+    def __init__(self, opened: Opener) -> None:
         self._inner = opened()
         self._file: gzip.GzipFile | None = None
 
@@ -217,13 +225,16 @@ def _check_entries(entries: list[zipfile.ZipInfo], packed_bytes: int) -> None:
             count=len(entries),
         )
     plain_bytes = sum(entry.file_size for entry in entries)
-    # Compared with the archive itself: the sizes that its entries tell can be of overlapping parts.
-    if plain_bytes > MAX_PLAIN_BYTES or plain_bytes > max(MIN_BOMB_BYTES, packed_bytes * MAX_RATIO):
-        raise _TooMuch
+    # The size of the archive counts, not the compressed sizes of its entries, because entries of a bomb can overlap.
+    if plain_bytes > MAX_DECOMPRESSED_BYTES or plain_bytes > max(
+        MIN_BYTES_FOR_RATIO_CHECK,
+        packed_bytes * MAX_COMPRESSION_RATIO,
+    ):
+        raise _TooLarge
 
 
 def _check_readable(entry: zipfile.ZipInfo, name: str) -> None:
-    if entry.flag_bits & ENCRYPTED:
+    if entry.flag_bits & ENCRYPTED_FLAG:
         raise Broken(
             "%(name)s is protected with a password. "
             "Unpack the archive, make a zip without a password, and upload that.",
@@ -239,6 +250,6 @@ def _check_readable(entry: zipfile.ZipInfo, name: str) -> None:
 
 
 def _is_added_by_system(path: str) -> bool:
-    """Whether a file was added to the archive by a system, such as the resource forks of macOS."""
+    """Return whether an operating system added the file to the archive, such as the resource forks of macOS."""
     name = PurePosixPath(path).name
     return path.startswith("__MACOSX/") or "/__MACOSX/" in path or name.startswith("._") or name.lower() in SYSTEM_FILES

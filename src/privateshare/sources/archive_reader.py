@@ -1,7 +1,8 @@
-"""A process that reads one archive: `python -m privateshare.sources.archive_reader`. It speaks frames (`frames.py`).
+"""The process that reads one archive: `python -m privateshare.sources.archive_reader`.
 
-It has no key, none of the platform's open files and nothing of its environment. Before it sees the first byte of the
-archive, what it may use of the processor's time and of memory is limited, and it can write to no file any more.
+It exchanges frames with the platform (`frames.py`). It gets no key, no open files and no environment variables of the
+platform. Before it reads the first byte of the archive, it limits its own CPU time and memory, and gives up the ability
+to write files.
 """
 
 import gc
@@ -29,46 +30,46 @@ if sys.platform != "win32":
     import resource
 
 BUFFER_BYTES = 1024 * 1024
-OPEN_FILES = 32  # the pipes, and what Python and sources load late, such as time zones
+MAX_OPEN_FILES = 32  # Needed for the pipes, and for files that are loaded late, such as time zones.
 NICENESS = 10
-OBJECTS_BETWEEN_COLLECTIONS = 100_000  # parsed records have no cycles, so looking for them often only costs time
+GC_THRESHOLD_OBJECTS = 100_000  # Parsed records have no cycles, so frequent garbage collection only costs time.
 
 
 class _Archive(io.RawIOBase):
-    """The archive, as far as the process at the other end of the pipes gives it."""
+    """The archive, as a file that the process at the other end of the pipes reads."""
 
     def __init__(self, source: BinaryIO, sink: BinaryIO, size: int) -> None:
         self._in, self._out, self._size, self._position = source, sink, size, 0
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Moves to a position and gives it."""
+        """Change the position and return it."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
-            raise ValueError("there is nothing before the start of the archive")
+            raise ValueError("the position is before the start of the archive")
         self._position = start + offset
         return self._position
 
     def tell(self) -> int:
-        """The position."""
+        """Return the position."""
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fills the buffer from the position on."""
+        """Read bytes at the position into the buffer."""
         length = max(0, min(len(buffer), BUFFER_BYTES, self._size - self._position))
         if length == 0:
             return 0
         write_frame(self._out, FrameKind.READ, PLACE.pack(self._position, length))
         frame = read_frame(self._in, length)
         if frame is None or frame[0] is not FrameKind.DATA or not frame[1]:
-            raise SystemExit  # Whoever asked for this is gone.
+            raise SystemExit  # The platform's process has ended.
         data = frame[1]
         buffer[: len(data)] = data
         self._position += len(data)
@@ -76,7 +77,7 @@ class _Archive(io.RawIOBase):
 
 
 def main() -> None:
-    """Reads the archive that the first frame tells of."""
+    """Read the archive that the first frame describes."""
     source, sink = _pipes()
     started = read_frame(source, BUFFER_BYTES)
     if started is None:
@@ -90,18 +91,18 @@ def main() -> None:
         _read(chosen, connection, order, sink)
     except Broken as error:
         left_out = encode_left_out(error.left_out) if error.left_out is not None else None
-        told = {"text": error.text, "values": error.values, "left_out": left_out}
-        write_frame(sink, FrameKind.BROKEN, encode_json(told))
+        problem = {"text": error.text, "values": error.values, "left_out": left_out}
+        write_frame(sink, FrameKind.BROKEN, encode_json(problem))
     except MemoryError:
         del connection, archive
-        told = {"text": takes_too_much().text, "values": {}, "left_out": None}
-        write_frame(sink, FrameKind.BROKEN, encode_json(told))
-    except Exception as error:  # noqa: BLE001 - a fault in a source: it is told where, and nothing of the archive
+        problem = {"text": takes_too_much().text, "values": {}, "left_out": None}
+        write_frame(sink, FrameKind.BROKEN, encode_json(problem))
+    except Exception as error:  # noqa: BLE001 - A bug in a source: only its place is reported, no content of the archive.
         write_frame(sink, FrameKind.FAILED, encode_json({"error": type(error).__name__, "where": _place(error)}))
 
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the process that started this one. Whatever else is printed goes nowhere."""
+    """Return the pipes to the platform's process, and discard everything else that is printed."""
     sink = os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -110,8 +111,8 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _limit(order: dict[str, Any]) -> None:
-    """Limits what this process may use and do, and lets others go first."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    """Limit the resources of this process, and lower its priority."""
+    gc.set_threshold(GC_THRESHOLD_OBJECTS)
     if sys.platform == "win32":
         return
     os.nice(NICENESS)
@@ -121,7 +122,7 @@ def _limit(order: dict[str, Any]) -> None:
         (resource.RLIMIT_AS, megabytes * 1024 * 1024),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
     ):
         _, hard = resource.getrlimit(what)
         allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
@@ -129,7 +130,7 @@ def _limit(order: dict[str, Any]) -> None:
 
 
 def _read(source: Source, connection: Connection, order: dict[str, Any], sink: BinaryIO) -> None:
-    """Says whose archive it is, or gives its objects, and then what could not be read."""
+    """Send the identity of the archive's owner, or its objects, and then what could not be read."""
     result: dict[str, Any] = {}
     if order["types"] is None:
         identity = source.identify(connection)
@@ -148,7 +149,7 @@ def _read(source: Source, connection: Connection, order: dict[str, Any], sink: B
 
 
 def _place(error: BaseException) -> str:
-    """Where in the code an error arose."""
+    """Return the file and line of the code that raised an error."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

@@ -1,11 +1,11 @@
-"""The sources that people upload archives to. The process that reads an archive loads the one that it is for."""
+"""The sources that read uploaded archives."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from privateshare.sources.contract import Source
 
-# The folder of each source, whose module `source` has it in SOURCES.
+# The package of each source. Its module `source` lists the source in SOURCES.
 FOLDERS: Mapping[int, str] = {
     16: "spotify",
     260: "apple_health",
@@ -20,9 +20,9 @@ FOLDERS: Mapping[int, str] = {
 
 
 def archive_source(source_id: int) -> Source:
-    """The source with this id. Raises KeyError if people upload nothing to it.
+    """Return the source with this id. Raises KeyError if it has no uploads.
 
-    It is imported only now: a process that reads an archive starts three times as fast without the others.
+    Sources are imported on demand, because the process that reads an archive starts three times as fast with only one.
     """
     sources: Sequence[Source] = import_module(f"privateshare.sources.{FOLDERS[source_id]}.source").SOURCES
     return next(source for source in sources if source.info.id == source_id)

@@ -1,8 +1,8 @@
-"""What a source is: what it can do, how it connects, what it yields, how it fails.
+"""The interface that every source implements.
 
-A source is plain synchronous Python. It says what it can do in a `SourceInfo` and yields pages of mapped objects; the
-platform does the rest. The suite that every source must pass is tests/contract/test_sources.py; docs/sources.md
-shows how to add one.
+A source is synchronous Python code. It declares its abilities in a `SourceInfo` and yields pages of mapped objects; the
+platform does everything else. Every source must pass tests/contract/test_sources.py. docs/sources.md shows how to add
+one.
 """
 
 import json
@@ -22,20 +22,23 @@ from privateshare.sources.failures import TryLater as TryLater
 from privateshare.sources.identity import Deletion, Mark
 
 PAGE_OBJECTS = 1000
-PAGE_BYTES = 8 * 1024 * 1024  # as JSON; objects with attachments have megabytes each
+PAGE_BYTES = 8 * 1024 * 1024  # The size as JSON. Single objects with attachments can have megabytes.
 
 JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectSchema:
-    """What shape a source's objects have: `digime` or `fhir`, and the version."""
+    """The schema of a source's objects: `digime` or `fhir`, and its version."""
 
     standard: str
     version: str
 
     def entity_id(self, thing: Mapping[str, Any]) -> str:
-        """What identifies an object among those of its account and type: a later one with the same id replaces it."""
+        """Return the id of an object among those of its account and type.
+
+        A later object with the same id replaces it.
+        """
         if self.standard == "fhir":
             return f"{thing['resourceType']}/{thing.get('id') or _content_id(thing)}"
         return str(thing["entityid"])
@@ -47,7 +50,7 @@ def _content_id(thing: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Invented data that a person can lend instead of their own."""
+    """Invented data that a person can share in place of their own."""
 
     id: str
     name: str
@@ -56,7 +59,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """That a person can upload an export archive: what the file dialog offers, and how to get one, step by step."""
+    """A source's support for uploads: the file types for the file dialog, and the steps to get an export."""
 
     accept: str
     instructions: Sequence[str]
@@ -64,7 +67,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class MedMijService:
-    """A data service of a care provider, as MedMij's lists name them, such as `umcharderwijk@medmij` and `48`."""
+    """A data service of a care provider, as named in MedMij's lists, such as `umcharderwijk@medmij` and `48`."""
 
     provider: str
     data_service: str
@@ -72,11 +75,15 @@ class MedMijService:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a source declares. Ids are those of `protocol/catalogue.py`, of service types and object types always.
+    """The declaration of a source. Ids of service types and object types are those of `protocol/catalogue.py`.
 
-    `signs_in`: it is a `SignInSource`. `takes`: the standards and versions of what can be pushed to it, which makes it
-    a `PushSource`, in the words of protocol 10.2. `medmij`: whose data service it is in MedMij; then its pages say what
-    was asked, which MedMij's portability report tells (protocol 12.3).
+    Attributes:
+        signs_in: Whether it is a `SignInSource`.
+        takes: The standards and versions of resources that can be pushed to it (protocol 10.2). If there are any, it is
+            a `PushSource`.
+        medmij: The MedMij data service that it is, if any. The pages of such a source name the request that they
+            answer,
+            for MedMij's portability report (protocol 12.3).
     """
 
     id: int
@@ -92,15 +99,15 @@ class SourceInfo:
 
     @property
     def has_own_data(self) -> bool:
-        """Whether a person can connect data of their own, not only samples."""
+        """Whether a person can connect their own data, and not only samples."""
         return self.signs_in or self.upload is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose account it is, in the source's words. `type` as in protocol 7.1.
+    """The owner of an account, as the source names them. `type` is explained in protocol 7.1.
 
-    `named`: whether that is known. If not, it may be any account of the source that the person has.
+    If `named` is false, the owner is unknown, and it may be any account that the person has at the source.
     """
 
     provider_account_id: str = field(repr=False)
@@ -111,10 +118,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Where and as what a person signs in: OAuth 2 with authorization code and PKCE (RFC 6749, 7636).
+    """The parameters of a sign-in with OAuth 2, authorization code and PKCE (RFC 6749, 7636).
 
-    `extra` goes into the authorization request, such as SMART's `aud`. `issuer` is checked against the callback's, if
-    that names one (RFC 9207). Tokens are revoked at `revocation_endpoint`, if there is one (RFC 7009).
+    Attributes:
+        extra: Further parameters of the authorization request, such as SMART's `aud`.
+        issuer: Is compared with the issuer in the callback, if that names one (RFC 9207).
+        revocation_endpoint: The endpoint at which tokens are revoked, if there is one (RFC 7009).
     """
 
     authorization_endpoint: str
@@ -129,12 +138,14 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What the person connected: a sample by id, an archive that can be read from its start as often as needed, or
-    the token that the source gave when they signed in.
+    """The data that a person connected: a sample, an uploaded archive, or a sign-in at the source.
 
-    `token` is the answer of its token endpoint, with a fresh `access_token` and without the refresh token.
-    `provider_account_id` is what `identify` said, once it has. `left_out` is where the source notes what it cannot read
-    of an archive.
+    Attributes:
+        sample: The id of the sample.
+        archive: The uploaded archive. It can be read from its start any number of times.
+        token: The response of the source's token endpoint, with a fresh `access_token` and without the refresh token.
+        provider_account_id: The result of `identify`, once it was called.
+        left_out: The report to which the source adds what it cannot read of an archive.
     """
 
     sample: str | None = None
@@ -146,12 +157,16 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some mapped objects of one object type, at most PAGE_OBJECTS. `cursor`: where a later sync may go on.
+    """Mapped objects of one object type, at most PAGE_OBJECTS.
 
-    `texts`: the JSON of each object in one line, where it is kept as it was written, with every digit of its numbers.
-    `marks`: what tells each object from others of the same id, where they may be of several places; one without a mark
-    replaces all others with its id. `deletions`: what was deleted where it comes from.
-    `asked`: the address whose answer this page ends.
+    Attributes:
+        cursor: The position from which a later sync can continue.
+        asked: The URL of the request whose response ends with this page.
+        texts: The original JSON of each object in one line, if it must be preserved, such as all digits of its numbers.
+        marks: The marks that distinguish objects with the same id, if they can have different origins. An object
+            without
+            a mark replaces all others with its id.
+        deletions: Objects that were deleted at their origin.
     """
 
     object_type: int
@@ -165,7 +180,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An object type that cannot be had while the others can. `status` is what the source answered."""
+    """An object type that cannot be fetched, although others can. `status` is the HTTP status of the source."""
 
     object_type: int
     code: str
@@ -175,7 +190,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An object on its way into a page, with what pages have of it."""
+    """An object of a page, with its optional original text and mark."""
 
     object_type: int
     thing: JsonObject
@@ -184,9 +199,9 @@ class Written:
 
 
 def pages(objects: Iterable[tuple[int, JsonObject] | Written | Deletion]) -> Iterator[Page]:
-    """Yield objects, given with their types, in pages of a fair size, for sources that have no pages of their own.
+    """Group objects into pages, for sources that do not have pages themselves.
 
-    However many types there are, no more than PAGE_OBJECTS objects and about PAGE_BYTES wait at a time.
+    At most PAGE_OBJECTS objects and about PAGE_BYTES are held in memory, for all object types together.
     """
     waiting: dict[int, list[tuple[Written, bytes]]] = {}
     deletions: list[Deletion] = []
@@ -224,14 +239,17 @@ def _page(object_type: int, written: Sequence[tuple[Written, bytes]]) -> Page:
 
 
 def one_line(thing: JsonObject) -> bytes:
-    """An object as JSON in one line."""
-    # Copied, because what orjson gives holds on to 4 KiB and more, however short it is.
+    """Encode an object as JSON in one line."""
+    # The copy saves memory: the result of orjson occupies at least 4 KiB, even if it is short.
     return bytes(memoryview(orjson.dumps(thing)))
 
 
 @dataclass(frozen=True, slots=True)
 class PushAnswer:
-    """What a source said to a resource that was pushed. `certain`: whether that tells if it keeps the resource."""
+    """The response of a source to a pushed resource.
+
+    `certain`: whether it is known if the source stored the resource.
+    """
 
     status: int
     content: JsonObject
@@ -239,37 +257,45 @@ class PushAnswer:
 
 
 class Source(Protocol):
-    """A place where a person's data comes from."""
+    """A provider of a person's data."""
 
     info: SourceInfo
 
     def identify(self, connection: Connection) -> Identity:
-        """Whose account this is. An archive is read to its end, so that one that is let in can also be imported.
+        """Return the owner of the account. Archives are read completely, so that an accepted one can also be imported.
 
-        Raises Broken, whose message the person reads; a source that is signed in to also TryLater and NeedsLogin.
+        Raises:
+            Broken: The archive cannot be used. The person sees the message.
+            TryLater: Only for sources with sign-in: the source does not respond.
+            NeedsLogin: Only for sources with sign-in: the token is not accepted.
         """
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
-        """The objects of the types that `cursors` names, newer than each cursor as far as the source can tell.
+        """Yield the objects of the types in `cursors` that are newer than their cursor, if the source can compare.
 
-        Raises TryLater, NeedsLogin or Broken.
+        Raises:
+            TryLater: The source does not respond.
+            NeedsLogin: The person must sign in again.
+            Broken: The data cannot be used.
         """
 
 
 @runtime_checkable
 class SignInSource(Source, Protocol):
-    """A source that a person signs in to; the platform does the signing in, and keeps and refreshes the tokens."""
+    """A source with a sign-in. The platform performs the sign-in, and stores and refreshes the tokens."""
 
     def sign_in(self) -> SignIn:
-        """Where to sign in, which may have to be asked for. Raises TryLater or Broken."""
+        """Return the sign-in parameters, which may need a request. Raises TryLater or Broken."""
 
 
 @runtime_checkable
 class PushSource(Source, Protocol):
-    """A source that takes resources of the standards that `info.takes` names."""
+    """A source that accepts pushed resources of the standards in `info.takes`."""
 
     def push(self, connection: Connection, resource_type: str, content: bytes) -> PushAnswer:
-        """Hands a resource on, byte by byte as the app sent it, once; what the source said, whatever that was.
+        """Send a resource once, with exactly the bytes that the app sent, and return the source's response.
 
-        Raises TryLater or NeedsLogin only if the source certainly did not keep it.
+        Raises:
+            TryLater: The source certainly did not store the resource.
+            NeedsLogin: The source certainly did not store the resource, because it does not accept the token.
         """

@@ -1,4 +1,4 @@
-"""Objects on their way into files: serialised, with what they are merged, sorted and limited by."""
+"""Serialized objects, with the values by which they are merged, sorted and limited."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ LENGTH = Struct(">I")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object, serialised in one line, with what it is merged, sorted and limited by.
+    """An object, serialized as one line, with the values by which it is merged, sorted and limited.
 
     Attributes:
-        entity_id: What it is known by, among those of its account and type.
-        moment: When it happened, in milliseconds since the epoch.
-        window: The stretch of time that its dates name; None if it has no date.
-        data: Its JSON; empty if this says that the object was deleted.
-        content: Equal for objects that are the same in every part, however they are written.
-        mark: What tells it from others of the same id; None if a later one with that id replaces it.
-        order: Which of all that came without a mark it is.
+        entity_id: Its id among the objects of its account and type.
+        moment: The time when it happened, in milliseconds since the epoch.
+        window: The time window of its dates; None if it has no date.
+        data: Its JSON; empty if this entry is a deletion.
+        content: A digest that is the same for objects that are equal, regardless of how their JSON is formatted.
+        mark: The mark that distinguishes it from others of the same id; None if a later one with that id replaces it.
+        order: Its position among all objects without a mark.
     """
 
     entity_id: str
@@ -43,18 +43,18 @@ class Entry:
 
     @property
     def is_deletion(self) -> bool:
-        """Whether it says that the object was deleted."""
+        """Whether this entry says that the object was deleted."""
         return self.data == NO_DATA
 
 
 def entry_of(schema: ObjectSchema, thing: JsonObject, text: bytes | None = None, mark: Mark | None = None) -> Entry:
-    """Make an entry of an object.
+    """Build the entry of an object.
 
     Args:
-        schema: What the object follows.
+        schema: The object's schema.
         thing: The object.
-        text: Its JSON in one line, if it is to stay as it was written.
-        mark: What tells it from others of the same id.
+        text: Its original JSON in one line, if that must be preserved.
+        mark: The mark that distinguishes it from others of the same id.
     """
     data = text if text is not None else one_line(thing)
     moment, window = object_time(schema.standard, thing), object_window(schema.standard, thing)
@@ -63,7 +63,7 @@ def entry_of(schema: ObjectSchema, thing: JsonObject, text: bytes | None = None,
 
 
 def page_entries(schema: ObjectSchema, page: Page) -> Iterator[tuple[int, Entry]]:
-    """Make entries of the objects and deletions of a page, with their object types."""
+    """Yield entries for the objects and deletions of a page, with their object types."""
     for thing, text, mark in zip(page.objects, page.texts or repeat(None), page.marks or repeat(None), strict=False):
         yield page.object_type, entry_of(schema, thing, text, mark)
     for deletion in page.deletions:
@@ -71,25 +71,25 @@ def page_entries(schema: ObjectSchema, page: Page) -> Iterator[tuple[int, Entry]
 
 
 def kept_mark(schema: ObjectSchema, thing: JsonObject, origin: Origin) -> Mark | None:
-    """Return the mark of an object that is in a library already, which came from there."""
+    """Return the mark of an object that is already in the library and has this origin."""
     if schema.standard != FHIR:
         return None
     return Mark(origin, fhir_version(thing), fhir_subject(thing))
 
 
 def digest(data: bytes) -> int:
-    """Return a number that only equal bytes have."""
+    """Return a 64-bit hash of the data."""
     return int.from_bytes(blake2b(data, digest_size=DIGEST_BYTES).digest(), "big")
 
 
 def pack_entry(entry: Entry) -> list[Any]:
-    """Return everything of an entry but its data, as what JSON can hold."""
+    """Convert an entry without its data to a JSON value."""
     window, mark = _pack_window(entry.window), None if entry.mark is None else _pack(entry.mark)
     return [entry.entity_id, entry.moment, window, entry.content, mark, entry.order]
 
 
 def unpack_entry(packed: Sequence[Any], data: bytes) -> Entry:
-    """Make the entry that `pack_entry` made this of. Raises TypeError or ValueError if that is not so."""
+    """Convert the result of `pack_entry` back to an entry. Raises TypeError or ValueError if it is invalid."""
     entity_id, moment, window, content, mark, order = packed
     return Entry(
         entity_id, moment, _unpack_window(window), data, content, None if mark is None else _unpack(mark), order
@@ -97,20 +97,20 @@ def unpack_entry(packed: Sequence[Any], data: bytes) -> Entry:
 
 
 def in_order(entry: Entry, order: int) -> Entry:
-    """Return an entry with its place among all that came. Much faster than `dataclasses.replace`."""
+    """Return a copy with another `order`. This is much faster than `dataclasses.replace`."""
     return Entry(
         entry.entity_id, entry.moment, entry.window, entry.data, entry.content, entry.mark, order
     )  # fmt: skip
 
 
 def pack_entries(entries: Sequence[Entry]) -> list[bytes]:
-    """Return entries as bytes: what JSON can hold first, then their data, one after the other."""
+    """Encode entries as bytes: first a JSON head, then the data of each entry."""
     head = orjson.dumps([[pack_entry(entry), len(entry.data)] for entry in entries])
     return [LENGTH.pack(len(head)), head, *(entry.data for entry in entries)]
 
 
 def unpack_entries(packed: bytes) -> Iterator[Entry]:
-    """Make the entries that `pack_entries` made this of. Raises TypeError or ValueError if that is not so."""
+    """Decode the result of `pack_entries`. Raises TypeError or ValueError if it is invalid."""
     (length,) = LENGTH.unpack_from(packed)
     at = LENGTH.size + length
     for about, size in orjson.loads(packed[LENGTH.size : at]):

@@ -1,9 +1,9 @@
-"""How a source fails: as a whole, by an exception, or in part, which is counted.
+"""The failures of sources: exceptions if all data is affected, and a report of skipped entries if some is.
 
 SourceFailure
-├── TryLater      it may work later
+├── TryLater      the source may work later
 ├── NeedsLogin    the person must sign in to the source again
-└── Broken        it will never work
+└── Broken        the data can never be read
 """
 
 from collections import Counter
@@ -11,17 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_FILES = 20  # named; of more it is told how many they are
-MAX_NAME = 100  # characters of a file's name
-THE_FILE = "The file"  # in the place of a name, where the upload is all there is
+MAX_NAMED_FILES = 20  # Further files are only counted.
+MAX_FILE_NAME_CHARACTERS = 100
+THE_FILE = "The file"  # Stands for the name if the upload is a single file.
 
 
 class SourceFailure(Exception):
-    """A source cannot give its data now. Three kinds are raised; a single object type that fails is a `Skipped`."""
+    """A source cannot provide its data. It is raised as one of three subclasses.
+
+    If only one object type fails, the source yields a `Skipped` and raises nothing.
+    """
 
 
 class TryLater(SourceFailure):
-    """It may work later: the source is down or asks for patience. `retry_after` in seconds."""
+    """The source is unavailable or limits requests, and may work later. `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: int = 60) -> None:
         self.retry_after = retry_after
@@ -33,12 +36,12 @@ class NeedsLogin(SourceFailure):
 
 
 class Broken(SourceFailure):
-    """It will never work: an archive that is damaged, or that is something else.
+    """The data can never be read: the archive is damaged, or is not an export of this source.
 
     Attributes:
-        text: For the person, in the words of a page: what is wrong, then what to do.
-        values: What fills its gaps, such as %(name)s, so that it can be translated before they do.
-        left_out: What could not be read, if that is why.
+        text: The message for the person: what is wrong, then what to do. It is translated for consent pages.
+        values: The values of its placeholders, such as %(name)s.
+        left_out: What could not be read, if that is the reason.
     """
 
     def __init__(self, text: str, **values: object) -> None:
@@ -49,13 +52,13 @@ class Broken(SourceFailure):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why entries of an upload are left out.
+    """The reason why entries of an upload are skipped.
 
     Attributes:
-        code: What the app is told (protocol 6.1).
-        one: What the person is told of one entry, in a sentence with the gaps %(num)s and %(total)s.
-        many: The same of several entries.
-        refusal: What the person is told where nothing else is in the upload.
+        code: The error code for the app (protocol 6.1).
+        one: The message for the person about one entry, with the placeholders %(num)s and %(total)s.
+        many: The message about several entries.
+        refusal: The error if the upload contains nothing else.
     """
 
     code: str
@@ -66,17 +69,17 @@ class Reason:
 
 @dataclass(slots=True)
 class LeftOut:
-    """What was read of an upload, and what was not.
+    """The report of an upload: how many entries were read, and what was skipped.
 
     Attributes:
-        read: How many entries were read.
-        entries: How many were left out, by reason, and by object type where that is known.
-        damaged: The files of which something is missing, or in which nothing could be read, and why.
-        unused: Files that hold something else than the source is about, which is no loss.
-        more_damaged: How many damaged files there are beside those named.
-        more_unused: How many unused files there are beside those named.
-        unopened_bytes: How many bytes the damaged files have of which nothing could be read.
-        estimate: How many entries were probably in what could not be read of the damaged files.
+        read: The number of entries that were read.
+        entries: The number of skipped entries by reason, and by object type if it is known.
+        damaged: The files that could not be read completely, and why.
+        unused: The files with data that the source does not use, which is no loss.
+        more_damaged: The number of further damaged files that are not named.
+        more_unused: The number of further unused files that are not named.
+        unopened_bytes: The size of the damaged files that could not be read at all.
+        estimate: The probable number of entries in the unreadable parts of damaged files.
     """
 
     read: int = 0
@@ -90,48 +93,48 @@ class LeftOut:
 
     @property
     def count(self) -> int:
-        """How many entries were left out."""
+        """The number of skipped entries."""
         return self.entries.total()
 
     @property
     def total(self) -> int:
-        """How many entries there were."""
+        """The number of all entries."""
         return self.read + self.count
 
     @property
     def is_partial(self) -> bool:
-        """Whether anything is lost."""
+        """Whether anything could not be read."""
         return bool(self.entries or self.damaged)
 
     def by_reason(self) -> Mapping[Reason, int]:
-        """How many entries were left out for each reason, most first."""
+        """Count the skipped entries by reason, most frequent first."""
         found: Counter[Reason] = Counter()
         for (reason, _), number in self.entries.items():
             found[reason] += number
         return dict(found.most_common())
 
     def leave_out(self, reason: Reason, object_type: int | None = None, number: int = 1) -> None:
-        """Counts entries that are left out."""
+        """Count skipped entries."""
         if number:
             self.entries[reason, object_type] += number
 
     def name_damaged(self, name: str, problem: Broken, unopened_bytes: int = 0) -> None:
-        """Notes a file that cannot be read, or not to its end."""
+        """Record a file that cannot be read completely."""
         self.unopened_bytes += unopened_bytes
-        if name in self.damaged or len(self.damaged) < MAX_FILES:
+        if name in self.damaged or len(self.damaged) < MAX_NAMED_FILES:
             self.damaged[name] = problem
         else:
             self.more_damaged += 1
 
     def name_unused(self, name: str, problem: Broken) -> None:
-        """Notes a file that holds something else."""
-        if name in self.unused or len(self.unused) < MAX_FILES:
+        """Record a file with data that the source does not use."""
+        if name in self.unused or len(self.unused) < MAX_NAMED_FILES:
             self.unused[name] = problem
         else:
             self.more_unused += 1
 
     def add(self, other: "LeftOut") -> None:
-        """Adds what was read and left out of another upload."""
+        """Add the report of another upload."""
         self.read += other.read
         self.entries += other.entries
         for name, problem in other.damaged.items():
@@ -144,7 +147,14 @@ class LeftOut:
         self.estimate += other.estimate
 
     def check(self, nothing: Broken) -> None:
-        """Raises Broken if nothing was read, or less than half. `nothing` is raised where nothing else explains it."""
+        """Check that at least half of the upload could be read.
+
+        Args:
+            nothing: The error to raise if nothing was read and no other problem explains it.
+
+        Raises:
+            Broken: Nothing was read, or less than half.
+        """
         if self.read and self.read >= self.count + self.estimate:
             return
         problem = self._explanation() or nothing
@@ -154,17 +164,17 @@ class LeftOut:
         raise problem
 
     def _explanation(self) -> Broken | None:
-        """The most important problem, where nothing could be read."""
+        """Return the most frequent problem, if there is any."""
         for reason in self.by_reason():
             return reason.refusal
         return next(iter(self.damaged.values()), None)
 
 
 def shown_name(path: str) -> str:
-    """The name of a file in an archive as a person is shown it: without folders, and without what is no letter."""
+    """Return the name of a file in an archive for people: without folders and unprintable characters, shortened."""
     name = path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     printable = "".join(letter for letter in name if letter.isprintable()) or "?"
-    return printable if len(printable) <= MAX_NAME else printable[: MAX_NAME - 1] + "…"
+    return printable if len(printable) <= MAX_FILE_NAME_CHARACTERS else printable[: MAX_FILE_NAME_CHARACTERS - 1] + "…"
 
 
 DAMAGED = Reason(
@@ -206,7 +216,7 @@ UNKNOWN = Reason(
 
 
 def encode_left_out(left_out: LeftOut) -> dict[str, Any]:
-    """What can be written as JSON, from which `decode_left_out` makes the same again."""
+    """Convert a report to a JSON object."""
     return {
         "read": left_out.read,
         "entries": [
@@ -220,7 +230,7 @@ def encode_left_out(left_out: LeftOut) -> dict[str, Any]:
 
 
 def decode_left_out(told: Mapping[str, Any]) -> LeftOut:
-    """What `encode_left_out` made this of. Raises KeyError, TypeError or ValueError if that is not so."""
+    """Convert the result of `encode_left_out` back. Raises KeyError, TypeError or ValueError if it is invalid."""
     entries: Counter[tuple[Reason, int | None]] = Counter()
     for code, one, many, object_type, number in told["entries"]:
         entries[Reason(code, one, many, UNKNOWN.refusal), object_type] = number
@@ -232,14 +242,14 @@ def decode_left_out(told: Mapping[str, Any]) -> LeftOut:
 
 
 def takes_too_much() -> Broken:
-    """What is told of a file that was not read to its end within the limits of time and memory."""
+    """Build the error for a file that exceeds the limits of time or memory."""
     return Broken(
         "The file takes more time or memory to read than any export. Download the export again and upload that."
     )
 
 
 def our_fault() -> Broken:
-    """What is told of a file that a fault of ours keeps from being read."""
+    """Build the error for a file that cannot be read because of a bug in a source."""
     return Broken(
         "The file cannot be read because of a fault in this service. Try again later, or upload another export."
     )

@@ -1,11 +1,11 @@
-"""What a process that reads an archive and the one that started it say to each other: frames on two pipes.
+"""The frames that the platform and the process that reads an archive exchange on two pipes.
 
-The reader asks for bytes of the archive (READ) and gets them (DATA), so it needs no file, no key and no network. It
-gives what it found (PAGE), and ends with a RESULT, with what is wrong (BROKEN), or with what failed in it (FAILED). The
-first frame that it gets tells it what to do (START).
+The first frame to the reader says what to do (START). The reader requests bytes of the archive (READ) and receives them
+(DATA), so it needs no files, keys or network. It sends the objects that it found (PAGE), and ends with a result
+(RESULT), a problem of the archive (BROKEN), or a failure of its own (FAILED).
 
-    frame: kind (1 byte), length of the rest (8 bytes), the rest
-    PAGE:  length of its head (4 bytes), its head as JSON, the objects one after the other
+    frame: kind (1 byte), length of the content (8 bytes), content
+    PAGE:  length of the head (4 bytes), head as JSON, the data of all entries
 """
 
 import struct
@@ -20,12 +20,12 @@ from privateshare.protocol.window import Window
 from privateshare.sources.entries import Entry, pack_entry, unpack_entry
 
 HEADER = struct.Struct(">BQ")
-PLACE = struct.Struct(">QQ")  # of a READ: from where, and how many bytes
+PLACE = struct.Struct(">QQ")  # The content of READ: the position and the number of bytes.
 LENGTH = struct.Struct(">I")
 
 
 class FrameKind(IntEnum):
-    """What a frame is."""
+    """The kind of a frame."""
 
     START = 1
     READ = 2
@@ -37,18 +37,18 @@ class FrameKind(IntEnum):
 
 
 class FrameError(Exception):
-    """What came is no frame, or none that may come here."""
+    """The received data is not a frame, or not one that is expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:
-    """Some objects with their types, ready to be kept, and what says that some were deleted."""
+    """Entries for objects and deletions, with their object types."""
 
     entries: Sequence[tuple[int, Entry]]
 
 
 def write_frame(pipe: IO[bytes], kind: FrameKind, *parts: bytes) -> None:
-    """Sends a frame."""
+    """Send a frame."""
     pipe.write(HEADER.pack(kind, sum(len(part) for part in parts)))
     for part in parts:
         pipe.write(part)
@@ -56,49 +56,53 @@ def write_frame(pipe: IO[bytes], kind: FrameKind, *parts: bytes) -> None:
 
 
 def read_frame(pipe: IO[bytes], max_bytes: int) -> tuple[FrameKind, bytes] | None:
-    """The next frame, None at the end. Raises FrameError if it is none, breaks off, or has more than `max_bytes`."""
+    """Receive the next frame; None at the end.
+
+    Raises:
+        FrameError: The frame is invalid, incomplete, or larger than `max_bytes`.
+    """
     header = pipe.read(HEADER.size)
     if not header:
         return None
     if len(header) < HEADER.size:
-        raise FrameError("a frame breaks off")
+        raise FrameError("the frame is incomplete")
     number, length = HEADER.unpack(header)
     try:
         kind = FrameKind(number)
     except ValueError as error:
-        raise FrameError("a frame of an unknown kind") from error
+        raise FrameError("the kind of the frame is unknown") from error
     if length > max_bytes:
-        raise FrameError("a frame that is too large")
+        raise FrameError("the frame is too large")
     content = pipe.read(length)
     if len(content) < length:
-        raise FrameError("a frame breaks off")
+        raise FrameError("the frame is incomplete")
     return kind, content
 
 
 def encode_json(value: Mapping[str, Any]) -> bytes:
-    """The content of a frame that is JSON."""
+    """Encode a JSON object as the content of a frame."""
     return orjson.dumps(value)
 
 
 def decode_json(content: bytes) -> dict[str, Any]:
-    """What `encode_json` made this of. Raises FrameError."""
+    """Decode the result of `encode_json`. Raises FrameError if it is invalid."""
     try:
         value = orjson.loads(content)
     except ValueError as error:
-        raise FrameError("no JSON") from error
+        raise FrameError("the content is not JSON") from error
     if not isinstance(value, dict):
-        raise FrameError("no object")
+        raise FrameError("the content is not a JSON object")
     return value
 
 
 def encode_page(page: EntryPage) -> list[bytes]:
-    """The parts of a PAGE."""
+    """Encode the content of a PAGE frame, in parts."""
     head = orjson.dumps([[type_, pack_entry(entry), len(entry.data)] for type_, entry in page.entries])
     return [LENGTH.pack(len(head)), head, *(entry.data for _, entry in page.entries)]
 
 
 def decode_page(content: bytes) -> EntryPage:
-    """The page of a PAGE, if it is as `encode_page` makes them. Raises FrameError."""
+    """Decode the result of `encode_page`. Raises FrameError if it is invalid."""
     try:
         (length,) = LENGTH.unpack_from(content)
         at, entries = LENGTH.size + length, []
@@ -106,14 +110,14 @@ def decode_page(content: bytes) -> EntryPage:
             entries.append((object_type, unpack_entry(packed, content[at : at + size])))
             at += size
     except (struct.error, ValueError, TypeError) as error:
-        raise FrameError("no page") from error
+        raise FrameError("the content is not a page") from error
     if at != len(content) or not all(_is_sound(object_type, entry) for object_type, entry in entries):
-        raise FrameError("no page")
+        raise FrameError("the content is not a page")
     return EntryPage(entries)
 
 
 def _is_sound(object_type: object, entry: Entry) -> bool:
-    """Whether every part of an entry is of its type. Where it comes from is compared, and no more."""
+    """Return whether all parts of an entry have the right types."""
     numbers = [object_type, entry.content, entry.order, *_numbers(entry.moment, entry.window)]
     texts = [entry.entity_id]
     if (mark := entry.mark) is not None:

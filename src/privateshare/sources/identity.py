@@ -1,4 +1,7 @@
-"""What tells an object of an upload from others of the same type and id, and from its own versions. ADR 0018."""
+"""The identity of uploaded objects: what distinguishes those with the same type and id, and their versions.
+
+ADR 0018.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,13 +15,13 @@ MAX_VERSION = 10**15
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an object of an upload was found.
+    """The origin of an object in an upload.
 
     Attributes:
-        server: The server that gave it its id; empty if that is not known.
-        folder: The folder of the archive that it was in.
-        file: The file of the archive that it was in, for comparing within one upload only.
-        is_version: Whether it is an entry of a history, of which the newest comes first.
+        server: The server that assigned its id; empty if it is unknown.
+        folder: The folder in the archive.
+        file: The file in the archive. It is only compared within one upload.
+        is_version: Whether it is an entry of a version history, which has the newest version first.
     """
 
     server: str = ""
@@ -32,13 +35,13 @@ UNKNOWN_ORIGIN = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Which version of an object it is: when it was updated, and its number; None where that is not said."""
+    """The version of an object: the time of its update, and its number; None if unknown."""
 
     updated: Window | None = None
     number: int | None = None
 
     def compare(self, other: "Version") -> int:
-        """Return 1 if this is certainly the newer one, -1 if the other is, and 0 if that cannot be told."""
+        """Return 1 if this version is certainly newer, -1 if the other is, and 0 if it is unknown."""
         if self.updated is not None and other.updated is not None and not self.updated.touches(other.updated):
             return 1 if _start(self.updated) > _start(other.updated) else -1
         if self.number is None or other.number is None:
@@ -51,13 +54,13 @@ UNKNOWN_VERSION = Version()
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What tells an object from others of the same type and id.
+    """The mark that distinguishes an object from others with the same type and id.
 
     Attributes:
-        origin: Where it was found.
-        version: Which version it is.
-        subject: The id of whom it is about, if it says.
-        order: Which of all that is in the upload it is.
+        origin: Its origin.
+        version: Its version.
+        subject: The id of the person or thing that it is about; empty if unknown.
+        order: Its position in the upload.
     """
 
     origin: Origin = UNKNOWN_ORIGIN
@@ -68,7 +71,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """That an object was deleted where it comes from, as an entry of a history says."""
+    """The deletion of an object at its origin, as a version history records it."""
 
     object_type: int
     entity_id: str
@@ -79,8 +82,8 @@ def fhir_version(resource: Mapping[str, Any], response: object = None) -> Versio
     """Return the version of a FHIR resource.
 
     Args:
-        resource: The resource, whose `meta` tells; empty of one that was deleted.
-        response: What a history's entry says beside it, which tells where `meta` does not.
+        resource: The resource; empty if it was deleted. Its `meta` is used first.
+        response: The `response` of the history's entry. It is used where `meta` says nothing.
     """
     meta, beside = resource.get("meta"), response if isinstance(response, dict) else {}
     meta = meta if isinstance(meta, dict) else {}
@@ -94,7 +97,7 @@ def fhir_version(resource: Mapping[str, Any], response: object = None) -> Versio
 
 
 def fhir_subject(resource: Mapping[str, Any]) -> str:
-    """Return the id of whom a resource is about; empty if it does not say, or of a Patient its own."""
+    """Return the id of the subject of a resource, which for a Patient is its own id; empty if there is none."""
     if resource.get("resourceType") == "Patient":
         return str(resource.get("id") or "")
     for name in ("subject", "patient", "beneficiary", "for", "individual"):
@@ -107,7 +110,7 @@ def fhir_subject(resource: Mapping[str, Any]) -> str:
 
 
 def _number(value: object) -> int | None:
-    """Return the number of a version; those that are no numbers have no order."""
+    """Return the number of a version; None if it is not a number, as such versions have no order."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value if abs(value) < MAX_VERSION else None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < len(str(MAX_VERSION)):

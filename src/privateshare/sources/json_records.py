@@ -1,8 +1,8 @@
-"""Finding records in JSON text of any size, each with the bytes it was written in.
+"""A streaming reader that finds records in JSON of any size, and preserves the original text of each.
 
-A source says which objects are its records (`Shape`). They may be anywhere: in arrays, in objects, one on each line,
-in several documents in a row. At most one record is in memory at a time. Every record, number and nesting is bounded
-before it is parsed. A record that cannot be read is counted, and the next one is read.
+A source decides which objects are its records (`ObjectRole`). Records may be anywhere: in arrays, in objects, one per
+line, or in several documents in a row. At most one record is in memory at a time. The size, the numbers and the nesting
+of a record are checked before it is parsed. A record that cannot be read is counted, and the next one is read.
 """
 
 import re
@@ -20,17 +20,18 @@ JsonObject = dict[str, Any]
 
 MEGABYTE = 1024 * 1024
 READ_BYTES = 256 * 1024
-SMALL_BYTES = READ_BYTES  # up to here an object is parsed before it is known whether it is a record
-LONG_BYTES = 256 * 1024  # a name or a value that is larger, and is no object, is not held
-MAX_RECORD_BYTES = 64 * MEGABYTE  # of one record with all its texts and attachments
-MAX_VALUES = 1_000_000  # in one record: each takes a hundred bytes of memory and more, however short it is
-MAX_DEPTH = 64  # of nested objects and arrays
-MAX_DIGITS = 400  # of a number with its sign, point and exponent: no float has more before its point
-MAX_FRUITLESS = 200_000  # values in which there is no record that can be read, before a text is given up
-FRUITLESS_PER_RECORD = 10  # and so many more for each record that was read
-MAX_SKIPPED = 2_000_000  # brackets and texts of a value that is skipped
-MAX_OUTLINE = 100_000  # members of an object that are looked at to tell what it is
-SAMPLE_LINES = 50  # by which it is told whether each line is a document
+SMALL_BYTES = READ_BYTES  # Objects up to this size are parsed before it is known whether they are records.
+MAX_SCALAR_BYTES = 256 * 1024  # Longer names and values are not kept in memory.
+MAX_RECORD_BYTES = 64 * MEGABYTE
+MAX_VALUES_PER_RECORD = 1_000_000  # Each parsed value takes at least a hundred bytes of memory, even if it is short.
+MAX_DEPTH = 64
+MAX_NUMBER_CHARACTERS = 400  # No float has more digits before its point.
+# A text is given up after this many values without a readable record, plus some for each record that was read.
+MAX_VALUES_WITHOUT_RECORD = 200_000
+VALUES_WITHOUT_RECORD_PER_RECORD = 10
+MAX_SKIPPED_TOKENS = 2_000_000
+MAX_OUTLINE_MEMBERS = 100_000  # Only so many members of an object are used to determine its role.
+SAMPLE_LINES = 50  # The format with one document per line is detected by the first lines.
 BOM = b"\xef\xbb\xbf"
 REPLACEMENT = "\ufffd".encode()
 LONE_SURROGATE_LENGTH = len(rb"\ud800")
@@ -44,9 +45,9 @@ _CUT_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
 
 
 def _nested(string: bytes, closing: bytes, depth: int) -> bytes:
-    """The pattern of one object or array with all that is in it, down to this depth.
+    """Build the pattern of an object or array with all its content, up to a depth.
 
-    Every part is possessive: what was matched is not tried again in another way, so matching takes linear time.
+    All quantifiers are possessive, so there is no backtracking and matching takes linear time.
     """
     flat = _PLAIN + rb"(?:" + string + _PLAIN + rb")*+"
     inside = flat
@@ -56,12 +57,12 @@ def _nested(string: bytes, closing: bytes, depth: int) -> bytes:
 
 
 class _Patterns:
-    """Patterns of what is nested to a depth.
+    """Patterns for JSON that is nested up to a depth.
 
     Attributes:
-        whole: An object or array.
-        begun: The same, or as much of it as there is.
-        next: An object or array after spaces and commas.
+        whole: A complete object or array.
+        begun: An object or array that may be cut off at the end of the text.
+        next: An object or array after white space and commas.
         element: The next object or array of an array, after scalars.
         member: The next member of an object: its name, and its value if that is an object or array.
     """
@@ -79,7 +80,7 @@ class _Patterns:
 
 @cache
 def _deep() -> _Patterns:
-    """The patterns for what is nested more deeply than almost everything, which take long to make."""
+    """Return the patterns for the maximum depth. Few texts need them, and they take long to compile."""
     return _Patterns(MAX_DEPTH)
 
 
@@ -87,7 +88,7 @@ _SHALLOW = _Patterns(16)
 
 
 def _whole_value(text: bytes, at: int = 0) -> "re.Match[bytes] | None":
-    """The object or array at this place. None if it does not end, or if it is nested too deeply."""
+    """Match the object or array at a position; None if it is incomplete or nested too deeply."""
     found = _SHALLOW.whole.match(text, at)
     if found is None and not _is_begun(_SHALLOW, text, at):
         found = _deep().whole.match(text, at)
@@ -95,7 +96,7 @@ def _whole_value(text: bytes, at: int = 0) -> "re.Match[bytes] | None":
 
 
 def _is_begun(patterns: _Patterns, text: bytes, at: int) -> bool:
-    """Whether the text ends before the object or array at this place does."""
+    """Return whether the text ends inside the object or array at a position."""
     found = patterns.begun.match(text, at)
     return found is not None and found.end() == len(text)
 
@@ -105,7 +106,7 @@ def _is_document(line: bytes) -> bool:
     return found is not None and found.end() == len(line)
 
 
-# Beside JSON's own: the marks of RFC 7464 and of files that were joined, and what some systems fill files up with.
+# White space of JSON, and also: record separators (RFC 7464), byte order marks of concatenated files, and NUL padding.
 _SPACE = re.compile(rb"(?:[ \t\r\n\x1e\x00]|\xef\xbb\xbf)*+")
 _GAP = re.compile(rb"(?:[ \t\r\n\x1e\x00,]|\xef\xbb\xbf)*+")
 _MARKS = b" \t\r\n\x1e\x00" + BOM
@@ -119,30 +120,34 @@ _LINE_BREAKS = re.compile(rb"[\r\n][ \t\r\n]*+")
 _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)|[\x00-\x1f]", re.DOTALL)
 _NUMBER = b"0123456789+-.eE"
 _DIGITS = bytes(ord("0") if code in _NUMBER else ord(" ") for code in range(256))
-_LONG_NUMBER = b"0" * (MAX_DIGITS + 1)
+_LONG_NUMBER = b"0" * (MAX_NUMBER_CHARACTERS + 1)
 
 
-class Shape(Enum):
-    """What an object is to a source."""
+class ObjectRole(Enum):
+    """The role of an object in the format of a source.
+
+    RECORD is a record. WRAPPER contains records and nothing else of interest. UNKNOWN may contain records; between
+    records, it counts as a record that cannot be read.
+    """
 
     RECORD = auto()
-    WRAPPER = auto()  # it only holds records
-    UNKNOWN = auto()  # it may hold records; among records, it is one that cannot be read
+    WRAPPER = auto()
+    UNKNOWN = auto()
 
 
-Recognise = Callable[[JsonObject, str], Shape]
-"""Tells what an object is; given with the name of the member, or of the array, that it is in."""
+RoleOf = Callable[[JsonObject, str], ObjectRole]
+"""Returns the role of an object. The second argument is the name of the member or array that contains it."""
 
 
 @dataclass(slots=True)
-class Found:
-    """A record.
+class FoundRecord:
+    """A record that was found in an upload.
 
     Attributes:
-        thing: The record, parsed.
-        text: Its JSON in one line, with every number as it was written.
-        wrapper: The object that it is a member of, such as an entry of a FHIR Bundle; None if it is in none.
-        file: The path of the file that it is in; empty if the upload is that file.
+        thing: The parsed record.
+        text: Its JSON in one line, with the original notation of all numbers.
+        wrapper: The object that contains it, such as an entry of a FHIR Bundle; None if there is none.
+        file: The path of its file in the archive; empty if the upload is a single file.
     """
 
     thing: JsonObject
@@ -151,23 +156,23 @@ class Found:
     file: str = field(default="", repr=False)
 
 
-class Readable(Protocol):
-    """What bytes can be read from."""
+class ByteStream(Protocol):
+    """A stream of bytes."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next bytes, at most `size`; none at the end."""
+        """Read the next bytes, at most `size`; empty at the end."""
 
 
 class NotJson(Exception):
-    """The text is no JSON from the start."""
+    """The text does not begin with JSON."""
 
 
-class Cut(Exception):
-    """The text ends too early, or is damaged so that nothing after this place can be told apart."""
+class TruncatedJson(Exception):
+    """The text ends too early, or is damaged so that nothing after this position can be parsed."""
 
 
-class OtherData(Cut):
-    """The text holds so much else that it is not worth looking for more records."""
+class OtherData(TruncatedJson):
+    """The text contains so much other data that the search for records is given up."""
 
 
 class _TooDeep(Exception):
@@ -180,21 +185,21 @@ class _Unreadable(Exception):
         super().__init__(reason.code)
 
 
-class _Window:
-    """The part of a text that is in memory, from the place that is read next."""
+class _Buffer:
+    """The part of a text that is in memory. `at` is the position that is read next."""
 
-    def __init__(self, stream: Readable | None, data: bytes = b"") -> None:
+    def __init__(self, stream: ByteStream | None, data: bytes = b"") -> None:
         self.data, self.at, self.dropped = data, 0, 0
         self.has_long_number = False
         self._stream = stream
 
     @property
     def position(self) -> int:
-        """How many bytes were read."""
+        """The number of bytes that were read."""
         return self.dropped + self.at
 
     def more(self) -> bool:
-        """Has more of the text in memory, as much again as is there; whether there was any."""
+        """Load at least as much more of the text as is in memory. Returns whether there was any."""
         waiting = len(self.data) - self.at
         if self._stream is None or not (piece := self._stream.read(max(READ_BYTES, waiting))):
             return False
@@ -204,16 +209,18 @@ class _Window:
         return True
 
     def next_byte(self, gap: "re.Pattern[bytes]" = _SPACE) -> int | None:
-        """The next byte that is no space, which stays the next; None at the end."""
+        """Skip white space, and return the next byte without consuming it; None at the end."""
         while True:
             self.at = _match(gap, self.data, self.at).end()
             if len(self.data) - self.at >= len(BOM) or not self.more():
                 return self.data[self.at] if self.at < len(self.data) else None
 
     def take_value(self, limit: int) -> bytes | None:
-        """The object or array that comes next; None, and nothing is taken, if it has more than `limit` bytes.
+        """Consume the next object or array; None, without consuming it, if it has more than `limit` bytes.
 
-        Raises Cut if the text ends before it does, _TooDeep if it is nested too deeply.
+        Raises:
+            TruncatedJson: The text ends inside it.
+            _TooDeep: It is nested too deeply.
         """
         while True:
             if (found := _whole_value(self.data, self.at)) is not None:
@@ -226,42 +233,42 @@ class _Window:
             if len(self.data) - self.at > limit:
                 return None
             if not self.more():
-                raise Cut
+                raise TruncatedJson
 
     def take_scalar(self) -> bytes:
-        """The string, number or word that comes next; of a very long one, only its first byte. Raises Cut."""
+        """Consume the next string, number or word. Of a very long one, only the first byte is returned."""
         while True:
             found = _SCALAR.match(self.data, self.at)
             if found is not None and found.end() < len(self.data):
                 self.at = found.end()
                 return found.group()
             if found is None and self.data[self.at : self.at + 1] != b'"':
-                raise Cut
-            if len(self.data) - self.at > LONG_BYTES:
+                raise TruncatedJson
+            if len(self.data) - self.at > MAX_SCALAR_BYTES:
                 return self._skip_long_scalar()
             if not self.more():
                 if found is None:
-                    raise Cut
+                    raise TruncatedJson
                 self.at = found.end()
                 return found.group()
 
     def take_key(self) -> str | None:
-        """The name of the member that comes next and its colon; None if no name comes."""
+        """Consume the name of the next member and its colon; None if there is no name."""
         while True:
             found = _KEY.match(self.data, self.at)
             if found is not None:
                 self.at = found.end()
                 return _text_of(found[1])
-            if len(self.data) - self.at > LONG_BYTES or not self.more():
+            if len(self.data) - self.at > MAX_SCALAR_BYTES or not self.more():
                 return None
 
     def skip_value(self) -> None:
-        """Goes to the end of the object or array that comes next, however large or deep it is. Raises Cut."""
+        """Skip the next object or array of any size and depth."""
         depth = skipped = 0
         while True:
             if len(self.data) - self.at < READ_BYTES and not self.more() and self.at >= len(self.data):
-                raise Cut
-            if skipped > MAX_SKIPPED:
+                raise TruncatedJson
+            if skipped > MAX_SKIPPED_TOKENS:
                 raise OtherData
             for found in _TOKEN.finditer(self.data, self.at):
                 skipped += 1
@@ -275,11 +282,11 @@ class _Window:
                 self.at = len(self.data)
             else:
                 self.at = quote
-                if len(self.data) - quote > LONG_BYTES or not self.more():
+                if len(self.data) - quote > MAX_SCALAR_BYTES or not self.more():
                     self._skip_long_scalar()
 
     def take_line(self) -> bytes | None:
-        """The next line without its end; None if it is longer than a record may be, and then it is skipped."""
+        """Consume the next line; None if it was skipped because it is larger than a record may be."""
         searched = 0
         while (end := self.data.find(b"\n", self.at + searched)) < 0:
             searched = len(self.data) - self.at
@@ -295,7 +302,7 @@ class _Window:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left."""
+        """Whether the text has ended."""
         return self.at >= len(self.data) and not self.more()
 
     def _skip_to(self, end: bytes) -> None:
@@ -306,7 +313,7 @@ class _Window:
         self.at = found + len(end)
 
     def _skip_long_scalar(self) -> bytes:
-        """Goes behind a string or number of any length; its first byte."""
+        """Skip a string or number of any length, and return its first byte."""
         beginning = self.data[self.at : self.at + 1]
         if beginning[:1] != b'"':
             while (found := _match(_LONG_WORD, self.data, self.at)).end() == len(self.data):
@@ -322,261 +329,266 @@ class _Window:
                 self.at += 1
                 return beginning
             if not self.more():
-                raise Cut
+                raise TruncatedJson
 
 
 _LONG_WORD = re.compile(rb'[^\s,:\[\]{}"]*+')
 
 
 def _match(pattern: "re.Pattern[bytes]", data: bytes, at: int) -> "re.Match[bytes]":
-    """The match of a pattern that fits anything, if only nothing."""
+    """Match a pattern that always matches, at least the empty text."""
     found = pattern.match(data, at)
     assert found is not None
     return found
 
 
 class RecordReader:
-    """Reads the records of one text. `left_out` counts those that cannot be read."""
+    """A reader of the records in one text. Records that cannot be read are counted in `left_out`."""
 
-    def __init__(self, stream: Readable, recognise: Recognise, left_out: LeftOut, file: str = "") -> None:
-        self._window = _Window(stream)
-        self._recognise, self._left_out, self._file = recognise, left_out, file
-        self._seen = 0  # records, and what was counted in the place of some
-        self._known_objects = 0  # these, and what wraps records
-        self._fruitless = 0  # values in which there was no record
+    def __init__(self, stream: ByteStream, role_of: RoleOf, left_out: LeftOut, file: str = "") -> None:
+        self._buffer = _Buffer(stream)
+        self._role_of, self._left_out, self._file = role_of, left_out, file
+        self._seen = 0  # Counts records, including those that cannot be read.
+        self._known_objects = 0  # Counts records and wrappers.
+        self._values_without_record = 0
 
     @property
     def position(self) -> int:
-        """How many bytes of the text were read."""
-        return self._window.position
+        """The number of bytes of the text that were read."""
+        return self._buffer.position
 
     @property
     def seen(self) -> int:
-        """How many records were found, those that cannot be read included."""
+        """The number of records that were found, including those that cannot be read."""
         return self._seen
 
-    def records(self) -> Iterator[Found]:
-        """Every record of the text.
+    def records(self) -> Iterator[FoundRecord]:
+        """Yield all records of the text.
 
-        Raises NotJson if it is no JSON from the start, Cut where the rest of it cannot be read, OtherData if it is not
-        worth it.
+        Raises:
+            NotJson: The text does not begin with JSON.
+            TruncatedJson: The rest of the text cannot be parsed.
+            OtherData: The text contains so much other data that the search is given up.
         """
         if self._has_documents_on_lines():
             yield from self._lines()
             return
         first = True
-        while (byte := self._window.next_byte()) is not None:
+        while (byte := self._buffer.next_byte()) is not None:
             if byte in (OBJECT, ARRAY):
                 yield from self._value("", 0, None)
             elif byte == ord(",") and not first:
-                self._window.at += 1
+                self._buffer.at += 1
             else:
-                raise NotJson if first else Cut
+                raise NotJson if first else TruncatedJson
             first = False
 
     def _has_documents_on_lines(self) -> bool:
-        """Whether the text is a document on each line: then one that is damaged ends with its line."""
-        window = self._window
-        while len(window.data) < SMALL_BYTES and window.data.count(b"\n") < SAMPLE_LINES and window.more():
+        """Return whether each line is a document of its own, so that damage does not extend past the end of a line."""
+        buffer = self._buffer
+        while len(buffer.data) < SMALL_BYTES and buffer.data.count(b"\n") < SAMPLE_LINES and buffer.more():
             pass
-        window.next_byte()
-        lines = window.data[window.at :].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+        buffer.next_byte()
+        lines = buffer.data[buffer.at :].split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
         lines = [stripped for line in lines if (stripped := line.strip(_MARKS))]
         whole = sum(1 for line in lines if _is_document(line))
         begun = all(line.startswith((b"{", b"[")) and not line.endswith(b",") for line in lines)
         return len(lines) > 1 and whole > 0 and (begun or 2 * whole >= len(lines))
 
-    def _lines(self) -> Iterator[Found]:
+    def _lines(self) -> Iterator[FoundRecord]:
         unknown, before = 0, self._seen
-        while not self._window.ended:
-            line = self._window.take_line()
+        while not self._buffer.ended:
+            line = self._buffer.take_line()
             if line is None:
                 self._leave_out(TOO_LARGE)
             elif (text := line.strip(_MARKS)) and _is_document(text):
                 known = self._known_objects
                 yield from self._inside(text, self._document())
-                unknown += self._is_fruitless(known)
+                unknown += self._is_without_record(known)
             elif text:
                 self._leave_out(_damage(text))
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
 
-    def _document(self) -> Iterator[Found]:
+    def _document(self) -> Iterator[FoundRecord]:
         yield from self._value("", 1, None)
 
-    def _value(self, key: str, level: int, wrapper: JsonObject | None) -> Iterable[Found]:
-        """The records of the object or array that comes next. Raises Cut."""
-        window = self._window
+    def _value(self, key: str, level: int, wrapper: JsonObject | None) -> Iterable[FoundRecord]:
+        """Return the records of the next object or array."""
+        buffer = self._buffer
         if level > MAX_DEPTH:
             self._leave_out(TOO_DEEP)
-            window.skip_value()
+            buffer.skip_value()
             return ()
         try:
-            text = window.take_value(SMALL_BYTES)
+            text = buffer.take_value(SMALL_BYTES)
             if text is not None:
                 return self._whole(text, key, wrapper)
-            if window.data[window.at] == ARRAY:
+            if buffer.data[buffer.at] == ARRAY:
                 return self._elements(key, level)
             return self._large_object(key, level, wrapper)
-        except (Cut, _TooDeep) as error:
+        except (TruncatedJson, _TooDeep) as error:
             return self._unbounded(key, level, error)
 
-    def _unbounded(self, key: str, level: int, error: Exception) -> Iterable[Found]:
-        """The records of an object or array whose end cannot be told: damage or depth ends only one of them."""
-        window = self._window
-        if window.data[window.at] == ARRAY:
+    def _unbounded(self, key: str, level: int, error: Exception) -> Iterable[FoundRecord]:
+        """Return the records of an object or array that is truncated or nested too deeply."""
+        buffer = self._buffer
+        if buffer.data[buffer.at] == ARRAY:
             return self._elements(key, level)
-        shape = self._recognise(_outline(window.data, window.at), key)
-        if shape is not Shape.RECORD:
-            self._known_objects += shape is Shape.WRAPPER
+        shape = self._role_of(_outline(buffer.data, buffer.at), key)
+        if shape is not ObjectRole.RECORD:
+            self._known_objects += shape is ObjectRole.WRAPPER
             return self._members(level, None)
-        if isinstance(error, Cut):
+        if isinstance(error, TruncatedJson):
             raise error
         self._leave_out(TOO_DEEP)
-        window.skip_value()
+        buffer.skip_value()
         return ()
 
-    def _whole(self, text: bytes, key: str, wrapper: JsonObject | None) -> Iterable[Found]:
-        """The records of an object or array that is in memory."""
+    def _whole(self, text: bytes, key: str, wrapper: JsonObject | None) -> Iterable[FoundRecord]:
+        """Return the records of an object or array that is in memory."""
         try:
-            if self._window.has_long_number and _has_long_number(text):
+            if self._buffer.has_long_number and _has_long_number(text):
                 raise _Unreadable(LONG_NUMBER)
             value, text = _parsed(text)
         except _Unreadable as error:
             return self._unreadable(text, key, error.reason)
         return self._known(value, text, key, wrapper)
 
-    def _known(self, value: Any, text: bytes, key: str, wrapper: JsonObject | None) -> Iterable[Found]:
-        """The records of an object or array that is parsed, and of which this is the text."""
+    def _known(self, value: Any, text: bytes, key: str, wrapper: JsonObject | None) -> Iterable[FoundRecord]:
+        """Return the records of a parsed object or array, given its text."""
         if isinstance(value, list):
             return self._known_elements(value, text, key)
-        shape = self._recognise(value, key)
-        if shape is Shape.RECORD:
+        shape = self._role_of(value, key)
+        if shape is ObjectRole.RECORD:
             self._note()
-            return (Found(value, text, wrapper, self._file),)
-        self._known_objects += shape is Shape.WRAPPER
+            return (FoundRecord(value, text, wrapper, self._file),)
+        self._known_objects += shape is ObjectRole.WRAPPER
         inner = _containers(value.values())
         return self._known_members(value, text, len(inner)) if inner else ()
 
-    def _known_members(self, thing: JsonObject, text: bytes, inner: int) -> Iterator[Found]:
+    def _known_members(self, thing: JsonObject, text: bytes, inner: int) -> Iterator[FoundRecord]:
         parts = _member_texts(text)
         for key, part in parts:
             if len(parts) == inner:
                 yield from self._known(thing[key], part, key, thing)
-            else:  # a name is there twice, and only the last of its values was kept
+            else:  # A name occurs twice, and the parsed object has only the last value.
                 yield from self._whole(part, key, thing)
 
-    def _known_elements(self, values: list[Any], text: bytes, key: str) -> Iterator[Found]:
+    def _known_elements(self, values: list[Any], text: bytes, key: str) -> Iterator[FoundRecord]:
         inner = _containers(values)
         unknown, before = sum(value is not None for value in values) - len(inner), self._seen
         for value, part in zip(inner, _element_texts(text), strict=True):
             known = self._known_objects
             yield from self._known(value, part, key, None)
-            unknown += self._is_fruitless(known)
+            unknown += self._is_without_record(known)
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
 
-    def _unreadable(self, text: bytes, key: str, reason: Reason) -> Iterator[Found]:
-        """What does not parse: a record that is left out, or something that holds such a record."""
+    def _unreadable(self, text: bytes, key: str, reason: Reason) -> Iterator[FoundRecord]:
+        """Yield the readable records of a text that cannot be parsed as a whole, and count it if there are none."""
         seen = self._seen
         if text[0] == ARRAY:
             yield from self._inside(text, self._elements(key, 1))
-        elif self._recognise(_outline(text), key) is not Shape.RECORD:
+        elif self._role_of(_outline(text), key) is not ObjectRole.RECORD:
             try:
                 yield from self._inside(text, self._members(1, None))
-            except Cut:
+            except TruncatedJson:
                 self._leave_out(reason)
         if self._seen == seen:
             self._leave_out(reason)
 
-    def _large_object(self, key: str, level: int, wrapper: JsonObject | None) -> Iterable[Found]:
-        """The records of an object that may not fit into memory."""
-        window = self._window
-        shape = self._recognise(_outline(window.data, window.at), key)
-        self._known_objects += shape is Shape.WRAPPER
-        if shape is Shape.WRAPPER and level == 0:
+    def _large_object(self, key: str, level: int, wrapper: JsonObject | None) -> Iterable[FoundRecord]:
+        """Return the records of an object that may not fit into memory."""
+        buffer = self._buffer
+        shape = self._role_of(_outline(buffer.data, buffer.at), key)
+        self._known_objects += shape is ObjectRole.WRAPPER
+        if shape is ObjectRole.WRAPPER and level == 0:
             return self._members(level, None)
-        text = window.take_value(MAX_RECORD_BYTES)
-        if text is None and shape is not Shape.RECORD:
+        text = buffer.take_value(MAX_RECORD_BYTES)
+        if text is None and shape is not ObjectRole.RECORD:
             return self._members(level, None)
         if text is None:
             self._leave_out(TOO_LARGE)
-            window.skip_value()
+            buffer.skip_value()
             return ()
         outline = _outline(text)
-        if self._recognise(outline, key) is not Shape.RECORD:
+        if self._role_of(outline, key) is not ObjectRole.RECORD:
             return self._inside(text, self._members(1, outline))
-        if _count_values(text) > MAX_VALUES:
+        if _count_values(text) > MAX_VALUES_PER_RECORD:
             self._leave_out(TOO_LARGE)
             return ()
         return self._whole(text, key, wrapper)
 
-    def _members(self, level: int, wrapper: JsonObject | None) -> Iterator[Found]:
-        """The records in the members of the object that comes next, whose bracket is not yet read."""
-        window = self._window
-        window.at += 1
-        while (byte := window.next_byte(_GAP)) is not None:
+    def _members(self, level: int, wrapper: JsonObject | None) -> Iterator[FoundRecord]:
+        """Yield the records in the members of the next object, before its bracket was consumed."""
+        buffer = self._buffer
+        buffer.at += 1
+        while (byte := buffer.next_byte(_GAP)) is not None:
             if byte in CLOSING:
-                window.at += 1
+                buffer.at += 1
                 return
-            key = window.take_key()
+            key = buffer.take_key()
             if key is None:
-                raise Cut
+                raise TruncatedJson
             known = self._known_objects
-            if window.next_byte() in (OBJECT, ARRAY):
+            if buffer.next_byte() in (OBJECT, ARRAY):
                 yield from self._value(key, level + 1, wrapper)
             else:
-                window.take_scalar()
-            self._is_fruitless(known)
-        raise Cut
+                buffer.take_scalar()
+            self._is_without_record(known)
+        raise TruncatedJson
 
-    def _elements(self, key: str, level: int) -> Iterator[Found]:
-        """The records in the array that comes next, whose bracket is not yet read."""
-        window = self._window
-        window.at += 1
+    def _elements(self, key: str, level: int) -> Iterator[FoundRecord]:
+        """Yield the records in the next array, before its bracket was consumed."""
+        buffer = self._buffer
+        buffer.at += 1
         unknown, before = 0, self._seen
         while True:
             known = self._known_objects
-            found = _SHALLOW.next.match(window.data, window.at) if level < MAX_DEPTH else None
+            found = _SHALLOW.next.match(buffer.data, buffer.at) if level < MAX_DEPTH else None
             if found is not None and found.end() - found.start(1) <= SMALL_BYTES:
-                window.at = found.end()
+                buffer.at = found.end()
                 yield from self._whole(found[1], key, None)
-                unknown += self._is_fruitless(known)
+                unknown += self._is_without_record(known)
                 continue
-            byte = window.next_byte(_GAP)
+            byte = buffer.next_byte(_GAP)
             if byte is None:
-                raise Cut
+                raise TruncatedJson
             if byte in (OBJECT, ARRAY):
                 yield from self._value(key, level + 1, None)
-                unknown += self._is_fruitless(known)
+                unknown += self._is_without_record(known)
             elif byte in CLOSING:
-                window.at += 1
+                buffer.at += 1
                 break
             else:
-                unknown += window.take_scalar() != b"null"
-                self._is_fruitless(known)
+                unknown += buffer.take_scalar() != b"null"
+                self._is_without_record(known)
         if self._seen > before:
             self._leave_out(UNKNOWN, unknown)
 
-    def _inside(self, text: bytes, records: Iterator[Found]) -> Iterator[Found]:
-        """Reads records of a text that is in memory, and then goes on."""
-        around, self._window = self._window, _Window(None, text)
-        self._window.has_long_number = around.has_long_number
+    def _inside(self, text: bytes, records: Iterator[FoundRecord]) -> Iterator[FoundRecord]:
+        """Yield records of a text that is in memory, and then continue with the surrounding text."""
+        around, self._buffer = self._buffer, _Buffer(None, text)
+        self._buffer.has_long_number = around.has_long_number
         try:
             yield from records
         finally:
-            self._window = around
+            self._buffer = around
 
-    def _is_fruitless(self, known: int) -> bool:
-        """Whether nothing was found since so many objects were known. Raises OtherData if that is so too often."""
+    def _is_without_record(self, known: int) -> bool:
+        """Return whether no known object was found since `known`. Raises OtherData if that happens too often."""
         if self._known_objects > known:
             return False
         self._give_up_after(1)
         return True
 
     def _give_up_after(self, number: int) -> None:
-        self._fruitless += number
-        if self._fruitless > MAX_FRUITLESS + FRUITLESS_PER_RECORD * self._left_out.read:
+        self._values_without_record += number
+        if (
+            self._values_without_record
+            > MAX_VALUES_WITHOUT_RECORD + VALUES_WITHOUT_RECORD_PER_RECORD * self._left_out.read
+        ):
             raise OtherData
 
     def _note(self, number: int = 1) -> None:
@@ -590,29 +602,29 @@ class RecordReader:
 
 
 def _damage(line: bytes) -> Reason:
-    """Why a line is no document."""
+    """Determine why a line is not a document."""
     if line[:1] not in (b"{", b"[") or _whole_value(line) or _is_begun(_deep(), line, 0):
         return DAMAGED
     return TOO_DEEP
 
 
 def _parsed(text: bytes) -> tuple[Any, bytes]:
-    """An object or array, and its text as JSON in one line. Raises _Unreadable."""
+    """Parse an object or array, and return it with its text in one line. Raises _Unreadable."""
     try:
         value = _loads(text)
     except ValueError:
-        text = _mended(text)
+        text = _repaired(text)
         try:
             value = _loads(text)
         except ValueError:
             raise _Unreadable(DAMAGED) from None
     if b"\n" in text or b"\r" in text:
-        text = _LINE_BREAKS.sub(b"", text)  # there are none in strings, or it would not have been parsed
+        text = _LINE_BREAKS.sub(b"", text)  # Strings contain no line breaks, otherwise parsing would have failed.
     return value, text
 
 
 def _loads(text: bytes) -> Any:
-    """The value of a text. Raises ValueError, or MemoryError, which orjson calls a JSONDecodeError."""
+    """Parse JSON. Raises ValueError, or MemoryError in cases in which orjson raises a JSONDecodeError."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -626,7 +638,7 @@ def _containers(values: Iterable[Any]) -> list[Any]:
 
 
 def _member_texts(text: bytes, patterns: _Patterns = _SHALLOW) -> list[tuple[str, bytes]]:
-    """The names and texts of the objects and arrays that are members of an object."""
+    """Return the names and texts of the members of an object that are objects or arrays."""
     found, at = [], 1
     while (member := patterns.member.match(text, at)) is not None:
         at = member.end()
@@ -637,7 +649,7 @@ def _member_texts(text: bytes, patterns: _Patterns = _SHALLOW) -> list[tuple[str
 
 
 def _element_texts(text: bytes, patterns: _Patterns = _SHALLOW) -> list[bytes]:
-    """The texts of the objects and arrays that are elements of an array."""
+    """Return the texts of the elements of an array that are objects or arrays."""
     found, at = [], 1
     while (element := patterns.element.match(text, at)) is not None:
         at = element.end()
@@ -647,12 +659,12 @@ def _element_texts(text: bytes, patterns: _Patterns = _SHALLOW) -> list[bytes]:
 
 
 def _has_long_number(text: bytes) -> bool:
-    """Whether a number has more than MAX_DIGITS."""
+    """Return whether a number has more than MAX_NUMBER_CHARACTERS."""
     return _LONG_NUMBER in _ANY_STRING.sub(b'""', text).translate(_DIGITS)
 
 
-def _mended(text: bytes) -> bytes:
-    """The text with what JSON forbids in strings and other programs write: control characters, halves of characters."""
+def _repaired(text: bytes) -> bytes:
+    """Escape control characters and replace lone surrogates in strings, which JSON forbids but some programs write."""
     try:
         text.decode()
     except UnicodeDecodeError:
@@ -661,10 +673,10 @@ def _mended(text: bytes) -> bytes:
         except UnicodeDecodeError:
             raise _Unreadable(NOT_UTF_8) from None
         text = halves.decode("utf-16-le", "replace").encode()
-    return _ANY_STRING.sub(lambda string: _ESCAPES.sub(_mended_part, string.group()), text)
+    return _ANY_STRING.sub(lambda string: _ESCAPES.sub(_repaired_part, string.group()), text)
 
 
-def _mended_part(found: "re.Match[bytes]") -> bytes:
+def _repaired_part(found: "re.Match[bytes]") -> bytes:
     part = found.group()
     if len(part) == 1:
         return b"\\u%04x" % part[0]
@@ -674,27 +686,27 @@ def _mended_part(found: "re.Match[bytes]") -> bytes:
 
 
 def _outline(text: bytes, at: int = 0) -> JsonObject:
-    """The members of the object at this place as far as the text goes; of large ones only what they are."""
+    """Parse the members of the object at a position, as far as the text goes. Large values become empty."""
     found: JsonObject = {}
-    window = _Window(None, text)
-    window.at = at + 1
+    buffer = _Buffer(None, text)
+    buffer.at = at + 1
     try:
-        for _ in range(MAX_OUTLINE):
-            key = window.take_key() if window.next_byte(_GAP) == QUOTE else None
+        for _ in range(MAX_OUTLINE_MEMBERS):
+            key = buffer.take_key() if buffer.next_byte(_GAP) == QUOTE else None
             if key is None:
                 break
-            first = window.next_byte()
-            value = window.take_value(len(text)) if first in (OBJECT, ARRAY) else window.take_scalar()
+            first = buffer.next_byte()
+            value = buffer.take_value(len(text)) if first in (OBJECT, ARRAY) else buffer.take_scalar()
             if value is not None:
                 found[key] = _small_value(value)
-    except (Cut, _TooDeep):
+    except (TruncatedJson, _TooDeep):
         pass
     return found
 
 
 def _small_value(text: bytes) -> Any:
     try:
-        if len(text) <= LONG_BYTES and not _has_long_number(text):
+        if len(text) <= MAX_SCALAR_BYTES and not _has_long_number(text):
             return orjson.loads(text)
     except ValueError:
         pass

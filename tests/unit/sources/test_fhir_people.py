@@ -45,7 +45,7 @@ def person(resources: Sequence[Any]) -> Person:
     """Whose record it is; a pair is a resource with its fullUrl."""
     people = People()
     for resource in resources:
-        people.see(*(resource if isinstance(resource, tuple) else (resource,)))
+        people.add_resource(*(resource if isinstance(resource, tuple) else (resource,)))
     return people.person()
 
 
@@ -379,7 +379,7 @@ def test_no_more_is_kept_than_tells_people_apart(make: Callable[[int], Json]) ->
 
     def see_many() -> None:
         for number in range(1000):
-            people.see(make(number))
+            people.add_resource(make(number))
 
     with pytest.raises(Broken, match="several people"):
         see_many()
@@ -422,7 +422,7 @@ def test_no_resource_breaks_it(resources: list[Json], full_url: Any) -> None:
     people = People()
     try:
         for resource in resources:
-            people.see(resource, full_url)
+            people.add_resource(resource, full_url)
         assert people.person().account_id
     except Broken:
         pass

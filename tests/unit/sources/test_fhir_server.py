@@ -16,7 +16,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources import web
 from privateshare.sources.contract import Broken, Connection, NeedsLogin, Page, Skipped, TryLater
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
-from privateshare.sources.fhir_server.smart import KEPT_SECONDS, SmartConfiguration
+from privateshare.sources.fhir_server.smart import CACHE_SECONDS, SmartConfiguration
 from privateshare.sources.fhir_server.source import FhirServer
 
 CONNECTION = Connection(token={"access_token": "secret-token", "patient": "p1"}, provider_account_id="p1")
@@ -101,7 +101,7 @@ def test_the_configuration_is_asked_for_once_an_hour(server: Scripted) -> None:
     assert (sign_in.extra, sign_in.issuer) == ({"aud": server.address}, "https://a.example")
     assert sign_in.revocation_endpoint == "https://a.example/gone"
     assert len(server.asked) == 1
-    now = KEPT_SECONDS + 1
+    now = CACHE_SECONDS + 1
     smart.sign_in()
     assert len(server.asked) == 2
 
@@ -224,7 +224,7 @@ def test_odd_bundles_hold_nothing(server: Scripted, entry: Any, link: Any) -> No
 
 def test_answers_without_end_are_cut_off(server: Scripted) -> None:
     """Neither a huge answer nor one that is packed gets into memory."""
-    server.answers["/Observation"] = 200, {}, bytes(web.MAX_ANSWER_BYTES + 1)
+    server.answers["/Observation"] = 200, {}, bytes(web.MAX_RESPONSE_BYTES + 1)
     with pytest.raises(TryLater):
         fetched(server)
     server.answers["/Observation"] = 200, {"content-encoding": "gzip"}, gzip.compress(bytes(100))

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from privateshare.sources import json_records
 from privateshare.sources.failures import DAMAGED, LONG_NUMBER, NOT_UTF_8, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
-from privateshare.sources.json_records import Cut, Found, NotJson, RecordReader, Shape
+from privateshare.sources.json_records import FoundRecord, NotJson, ObjectRole, RecordReader, TruncatedJson
 
 KINDS = ("R1", "R2")
 WRAPPER = "W"
 
 
-def shape_of(thing: dict[str, Any], key: str) -> Shape:
+def shape_of(thing: dict[str, Any], key: str) -> ObjectRole:
     """In these tests an object is a record if its `kind` says so."""
     kind = thing.get("kind")
-    return Shape.RECORD if kind in KINDS else Shape.WRAPPER if kind == WRAPPER else Shape.UNKNOWN
+    return ObjectRole.RECORD if kind in KINDS else ObjectRole.WRAPPER if kind == WRAPPER else ObjectRole.UNKNOWN
 
 
-def read(text: bytes) -> tuple[list[Found], LeftOut]:
+def read(text: bytes) -> tuple[list[FoundRecord], LeftOut]:
     left_out = LeftOut()
     return list(RecordReader(io.BytesIO(text), shape_of, left_out).records()), left_out
 
@@ -120,7 +120,7 @@ def test_damage_is_counted_or_told(sizes: None, text: str, cut: float, noise: by
     at = int(len(data) * cut)
     try:
         found, _ = read(data[:at] + noise + data[at + len(noise) :])
-    except (NotJson, Cut):
+    except (NotJson, TruncatedJson):
         return
     assert all(json.loads(one.text)["kind"] == "R1" for one in found)
 
@@ -259,7 +259,7 @@ def test_what_comes_after_damage_is_not_guessed() -> None:
     left_out = LeftOut()
     found: list[Any] = []
     reader = RecordReader(io.BytesIO(b"[" + record() + b', {"kind": "R1", "x": "y'), shape_of, left_out)
-    with pytest.raises(Cut):
+    with pytest.raises(TruncatedJson):
         found.extend(reader.records())
     assert (reader.seen, reader.position) == (1, len(record()) + 3)
 
@@ -284,7 +284,7 @@ def test_a_record_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_record_of_too_many_values_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many short values take much more memory than they have bytes."""
-    monkeypatch.setattr(json_records, "MAX_VALUES", 200_000)
+    monkeypatch.setattr(json_records, "MAX_VALUES_PER_RECORD", 200_000)
     text = b"[" + record() + b"," + record(x=[1] * 300_000) + b"]"
     assert reasons(text) == {TOO_LARGE: 1}
 
@@ -325,6 +325,6 @@ HOSTILE: dict[str, bytes] = {
 def test_hostile_texts_take_linear_time(hostile: str) -> None:
     """Megabytes that are made to take long take a moment."""
     began = time.process_time()
-    with suppress(NotJson, Cut):
+    with suppress(NotJson, TruncatedJson):
         read(HOSTILE[hostile])
     assert time.process_time() - began < 5

@@ -1,1 +1,1 @@
-"""Apple Health: the export of the Health app on an iPhone."""
+"""The sources for the export of the Health app on an iPhone."""

@@ -1,4 +1,4 @@
-"""Weighings as body composition summaries (306): what a scale measured in one minute is one."""
+"""Body composition summaries (306). Values that a scale measured in the same minute are one summary."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Weighings:
         self._weighings: dict[tuple[int, str], _Weighing] = {}
 
     def handlers(self) -> dict[str, Callable[[Attributes], None]]:
-        """Give what is to be called for each type of record."""
+        """Return what is to be called for each type of record."""
         return {QUANTITY + kind: self._adder(*measure) for kind, measure in _MEASURES.items()}
 
     def _adder(self, name: str, factors: Mapping[str, float]) -> Callable[[Attributes], None]:
@@ -48,7 +48,7 @@ class Weighings:
         return add
 
     def summaries(self, account: str) -> Iterator[dict[str, Any]]:
-        """Give every weighing, oldest first. Those of one minute by two sources are two."""
+        """Yield every weighing, oldest first. Those of one minute by two sources are two."""
         numbers: dict[int, int] = {}
         for (minute, _), weighing in sorted(self._weighings.items(), key=lambda one: one[0]):
             number = numbers[minute] = numbers.get(minute, 0) + 1

@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-MAX_CACHED_DAYS = 50_000  # a hundred years and more of days, each with one offset from UTC
+MAX_CACHED_DAYS = 50_000  # More than a hundred years, with one offset from UTC for each day.
 DAY_SECONDS = 86_400
-FIRST_YEAR = 1990  # of summaries of days
+FIRST_SUMMARY_YEAR = 1990
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -21,7 +21,7 @@ class Clock:
         self.times: dict[str, int] = {}
 
     def seconds(self, text: str) -> int:
-        """Give the seconds since the epoch.
+        """Return the seconds since the epoch.
 
         Raises:
             ValueError: The text is no such date.
@@ -38,7 +38,7 @@ class Clock:
         offset = moment.utcoffset() or timedelta()
         midnight = (moment.toordinal() - _EPOCH) * DAY_SECONDS - int(offset.total_seconds())
         time = moment.hour * 3600 + moment.minute * 60 + moment.second
-        if len(text) == 25:  # as Apple writes it, so that its parts can be cut out
+        if len(text) == 25:  # Apple's usual format, in which all parts have fixed positions.
             if len(self._midnights) >= MAX_CACHED_DAYS:
                 self._midnights.clear()
             self._midnights[text[:10] + text[19:]] = midnight
@@ -47,23 +47,23 @@ class Clock:
 
 
 def offset_seconds(text: str) -> int:
-    """Give the offset from UTC at the end of a date, in seconds."""
+    """Return the offset from UTC at the end of a date, in seconds."""
     sign = -1 if text[20] == "-" else 1
     return sign * (int(text[21:23]) * 3600 + int(text[23:25]) * 60)
 
 
 def midnight_utc(day: str) -> int:
-    """Give the seconds since the epoch of a day's midnight in UTC.
+    """Return the seconds since the epoch of a day's midnight in UTC.
 
     Raises:
         ValueError: The text is no day such as "2024-03-31".
     """
     found = date.fromisoformat(day)
-    if not FIRST_YEAR <= found.year < 2100:
+    if not FIRST_SUMMARY_YEAR <= found.year < 2100:
         raise ValueError("a day before there were devices that count")
     return (found.toordinal() - _EPOCH) * DAY_SECONDS
 
 
 def day_of(seconds: int) -> str:
-    """Give the day of a moment, by the clocks of UTC."""
+    """Return the day of a moment, by the clocks of UTC."""
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -12,10 +12,10 @@ from privateshare.sources.apple_health.clock import DAY_SECONDS, Clock, day_of, 
 from privateshare.sources.apple_health.devices import Device, Rank, device_of
 
 MAX_DEVICES = 1 << 12
-MAX_VALUE = 1e9  # of one sample; more, or no number at all, is damage
-MAX_DAYS = 20  # that one sample may last; longer ones say nothing about a day
+MAX_SAMPLE_VALUE = 1e9  # Larger values count as damage.
+MAX_SAMPLE_DAYS = 20  # Longer samples say nothing about a single day.
 
-_SHIFT = 2 * DAY_SECONDS  # a day that is local somewhere begins up to fourteen hours before the one in UTC
+_SHIFT = 2 * DAY_SECONDS  # Local days begin up to fourteen hours before the day in UTC.
 _LENGTH_BITS, _DEVICE_BITS = 20, 16
 _START_BITS = _LENGTH_BITS + _DEVICE_BITS
 _ENTERED = 1 << (_DEVICE_BITS - 1)
@@ -67,7 +67,7 @@ class DayTotals:
         self._last = last or LastSample()
 
     def adder(self) -> Callable[[Mapping[str, str]], None]:
-        """Give what takes a record. What crosses midnight is shared out by time.
+        """Return what takes a record. What crosses midnight is shared out by time.
 
         It is called millions of times, so everything that it needs is at hand: nearly all samples begin and end on one
         day, of which two pieces of text tell where they go.
@@ -84,7 +84,7 @@ class DayTotals:
         def add(record: Mapping[str, str]) -> None:
             nonlocal known_source, known_device, number, known_day, known_zone, midnight, keys, values, bucket
             value = float(record["value"]) * factors[record.get("unit", "")]
-            if not 0 <= value <= MAX_VALUE:
+            if not 0 <= value <= MAX_SAMPLE_VALUE:
                 raise ValueError("a value that nobody reaches")
             source, device = record["sourceName"], record.get("device")
             if source != known_source or device != known_device or number < 0:
@@ -123,7 +123,7 @@ class DayTotals:
     def _add_elsewhere(self, first: str, last: str, device: int, value: float) -> None:
         """Add a sample that crosses midnight or a change of the clocks, or is at a time of day not seen before."""
         start, end = self._clock.seconds(first), self._clock.seconds(last)
-        if not 0 <= end - start <= MAX_DAYS * DAY_SECONDS:
+        if not 0 <= end - start <= MAX_SAMPLE_DAYS * DAY_SECONDS:
             raise ValueError("it ends before it begins, or lasts for weeks")
         self._share_out(offset_seconds(last), start, end, device, value)
 
@@ -142,7 +142,7 @@ class DayTotals:
                 return
 
     def days(self) -> Iterator[str]:
-        """Give every day with samples."""
+        """Yield every day with samples."""
         return iter(self._days)
 
     def total(self, day: str) -> float | None:
@@ -160,7 +160,7 @@ class DeviceNumbers:
         self.devices: list[Device] = []
 
     def number_of(self, record: Mapping[str, str]) -> int:
-        """Give the number of a record's device.
+        """Return the number of a record's device.
 
         Raises:
             ValueError: There are more devices than any person has.
@@ -173,7 +173,7 @@ class DeviceNumbers:
 
     def _new(self, key: tuple[str, str | None]) -> int:
         device = device_of(*key)
-        # Apple's descriptions hold an address in memory, which changes
+        # Apple's descriptions contain a memory address, which differs in each export.
         number = self._places.get(device, len(self.devices))
         if number == len(self.devices):
             if number >= MAX_DEVICES - 1:
@@ -191,7 +191,7 @@ def _total(bucket: _Bucket, devices: DeviceNumbers) -> float:
         if len(set(keys)) == len(keys):
             return sum(values)
         return sum(value for _, value in sorted(set(zip(keys, values, strict=True))))
-    by_device: defaultdict[int, set[_Sample]] = defaultdict(set)  # the same sample twice is one
+    by_device: defaultdict[int, set[_Sample]] = defaultdict(set)  # A set, because the same sample may occur twice.
     for key, value in zip(keys, values, strict=True):
         start = key >> _START_BITS
         by_device[key & _DEVICE_MASK].add((start, start + (key >> _DEVICE_BITS & _LENGTH_MASK), value))

@@ -63,7 +63,7 @@ class Days:
         self._rings: dict[str, Attributes] = {}
 
     def handlers(self) -> dict[str, Callable[[Attributes], None]]:
-        """Give what is to be called for each type of record."""
+        """Return what is to be called for each type of record."""
         return {
             **{QUANTITY + kind: totals.adder() for kind, totals in self._totals.items()},
             f"{QUANTITY}HeartRate": self._add_heart_rate,
@@ -77,7 +77,7 @@ class Days:
         day = record["startDate"][:10]
         rates = self._heart_rates.get(day)
         if rates is None:
-            midnight_utc(day)  # or it is no day
+            midnight_utc(day)  # Raises ValueError if it is not a valid day.
             rates = self._heart_rates[day] = HeartRates()
         rates.count += 1
         rates.total += rate
@@ -92,7 +92,7 @@ class Days:
         self._resting[day] = converted(record["value"], record.get("unit", ""), PER_MINUTE)
 
     def add_rings(self, item: Item) -> None:
-        """Take a day's activity rings.
+        """Add a day's activity rings.
 
         Raises:
             KeyError, ValueError: They are of no day.
@@ -102,7 +102,7 @@ class Days:
         self._rings[day] = item.attributes
 
     def summaries(self, account: str) -> Iterator[dict[str, Any]]:
-        """Give the summary of every day that there is something of, oldest first."""
+        """Yield the summary of every day that there is something of, oldest first."""
         days = self._heart_rates.keys() | self._resting.keys() | self._rings.keys()
         for day in sorted(days.union(*(totals.days() for totals in self._totals.values()))):
             midnight = midnight_utc(day) * 1000
@@ -140,7 +140,7 @@ class Days:
         return found | ({"distances": distances} if distances else {})
 
     def _of_rings(self, day: str) -> dict[str, Any]:
-        """Give the goals of a day, and what its rings say of exercise: the watch knows it better than a sum does."""
+        """Return the goals of a day, and what its rings say of exercise: the watch knows it better than a sum does."""
         rings = self._rings.get(day)
         if rings is None:
             return {}

@@ -14,7 +14,7 @@ class Rank(IntEnum):
     The order that a person chose is not in the export.
     """
 
-    ENTERED = 0  # by the person
+    ENTERED = 0  # Entered by the person.
     WATCH = 1
     PHONE = 2
     OTHER = 3
@@ -39,7 +39,7 @@ def device_of(source_name: str, described: str | None) -> Device:
     elif described:
         rank = _rank(model)
     if rank is Rank.OTHER and not described:
-        # records that a watch or phone handed on have no device, but the name that the person gave it
+        # Forwarded records of a watch or phone have no device, but the name that the person gave it.
         rank = _rank(source_name)
     return Device(source_name, hardware[1] if hardware is not None else model.strip(), rank)
 

@@ -10,8 +10,8 @@ from privateshare.sources.apple_health.observations import CATEGORIES, LOINC, fh
 
 MAX_LINE_CHARACTERS = 4096
 MAX_HEAD_LINES = 40
-MAX_VALUES = 200_000  # thirty seconds have fifteen thousand
-RATES = (200, 2000)  # in hertz; a heart rate is below
+MAX_VOLTAGES = 200_000  # The usual thirty seconds have 15,000.
+SAMPLE_RATES_HERTZ = (200, 2000)  # Distinguishes the sample rate from a heart rate, which is lower.
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}")
 _RATE = re.compile(
@@ -22,11 +22,11 @@ _MICROVOLT = re.compile(r"[µμ]\s?V|uV", re.IGNORECASE)
 
 
 class NotAnElectrocardiogram(Exception):
-    """The file is no electrocardiogram of Apple's, or is damaged."""
+    """The file is not an electrocardiogram of Apple Health, or is damaged."""
 
 
 def is_electrocardiogram(start: str) -> bool:
-    """Say whether a file is one, by its start: a date, a rate in hertz, and a unit."""
+    """Return whether a file is one, by its start: a date, a rate in hertz, and a unit."""
     return _DATE.search(start) is not None and _MICROVOLT.search(start) is not None
 
 
@@ -81,7 +81,7 @@ def _read(text: io.TextIOWrapper) -> tuple[list[str], list[str]]:
         found = _NUMBER.fullmatch(line)
         if found is not None and len(head) > 3:
             values.append(found[1].replace(",", "."))
-            if len(values) > MAX_VALUES:
+            if len(values) > MAX_VOLTAGES:
                 raise NotAnElectrocardiogram
         elif not values and len(head) < MAX_HEAD_LINES:
             head.append(line.partition(",")[2].strip().strip('"').strip())
@@ -95,7 +95,7 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def _classification(head: list[str], recorded: str) -> dict[str, Any]:
-    """Give what the watch makes of it, in the words of the phone's language: it is the line after the date."""
+    """Return what the watch makes of it, in the words of the phone's language: it is the line after the date."""
     place = head.index(recorded) + 1 if recorded in head else len(head)
     words = head[place] if place < len(head) else ""
     return {"interpretation": [{"text": words}]} if words and not _rate(words) else {}
@@ -105,4 +105,4 @@ def _rate(text: str) -> float | None:
     """Read a rate such as "512 hertz", whatever the language calls the unit."""
     found = _RATE.fullmatch(text)
     rate = float(found[1].replace(",", ".")) if found is not None else 0.0
-    return rate if RATES[0] <= rate <= RATES[1] else None
+    return rate if SAMPLE_RATES_HERTZ[0] <= rate <= SAMPLE_RATES_HERTZ[1] else None

@@ -70,7 +70,7 @@ class FitnessExport:
         self.reader = ExportReader(self._handlers(), self._take_item, self._days.last.was_entered)
 
     def objects(self) -> Iterator[Typed]:
-        """Give every object with its type."""
+        """Yield every object with its type."""
         for file in self._files.main:
             yield from read_main(file, self.reader, self._take, self._left_out)
         yield from self._summaries()
@@ -88,7 +88,7 @@ class FitnessExport:
         return found
 
     def _take_item(self, item: Item) -> bool:
-        """Take a workout or a day's rings, and say whether it is of use."""
+        """Add a workout or a day's rings, and say whether it is of use."""
         if item.tag == "ActivitySummary" and ObjectType.DAILY_ACTIVITY_SUMMARY in self._wanted:
             self._days.add_rings(item)
             return True
@@ -130,7 +130,7 @@ class FitnessExport:
                     yield ObjectType.ROUTE, found
 
     def _route_start(self, path: str) -> tuple[float, float] | None:
-        """Give where a route begins, if its file is there."""
+        """Return where a route begins, if its file is there."""
         file = self._files.routes.get(route_key(path))
         if file is None or ObjectType.ACTIVITY not in self._wanted:
             return None

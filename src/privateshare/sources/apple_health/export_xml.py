@@ -12,8 +12,8 @@ from typing import Protocol
 from lxml import etree
 
 READ_BYTES = 256 * 1024
-MAX_HEAD_BYTES = 1024 * 1024  # that the document type may take
-WRAPPERS = 100  # elements around the root: an end tag too many closes one of them, and not the document
+MAX_HEAD_BYTES = 1024 * 1024  # Limits the document type at the start of the file.
+WRAPPER_ELEMENTS = 100  # Extra elements around the root, so that a surplus end tag does not close the document.
 MAX_ELEMENT_BYTES = 16 * 1024 * 1024
 
 _FORBIDDEN = bytes(code for code in range(32) if code not in (9, 10, 13))
@@ -24,24 +24,24 @@ _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"']")
 
 
 class Readable(Protocol):
-    """What bytes can be read from."""
+    """A stream of bytes."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Give the next bytes, at most `size`; none at the end."""
+        """Return the next bytes, at most `size`; none at the end."""
 
 
 class Elements(Protocol):
-    """What is told of the elements of the export, in their order."""
+    """A receiver of the start and end of each element."""
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """Take note that an element begins."""
+        """Record that an element begins."""
 
     def end(self, tag: str) -> None:
-        """Take note that it ends."""
+        """Record that it ends."""
 
 
 class NotHealthData(Exception):
-    """The file is no export of Apple Health."""
+    """The file is not an export of Apple Health."""
 
 
 class TooLargeElement(Exception):
@@ -55,7 +55,7 @@ class _Target:
         self.start, self.end = elements.start, elements.end
 
     def close(self) -> None:
-        """Give nothing: what was read, the elements know."""
+        """Return nothing: what was read, the elements know."""
 
 
 def read_head(stream: Readable) -> bytes:
@@ -69,12 +69,12 @@ def read_head(stream: Readable) -> bytes:
 
 
 def is_health_data(head: bytes) -> bool:
-    """Say whether a file is the main file of an export, by its start."""
+    """Return whether a file is the main file of an export, by its start."""
     return _ROOT.search(head) is not None
 
 
 def is_clinical_document(head: bytes) -> bool:
-    """Say whether a file is the export's second one, in CDA, which repeats a part of the main file."""
+    """Return whether a file is the export's second one, in CDA, which repeats a part of the main file."""
     return not is_health_data(head) and _CDA_ROOT.search(head) is not None
 
 
@@ -99,7 +99,7 @@ def read_elements(stream: Readable, elements: Elements) -> Iterator[int]:
         target=_Target(elements),
         encoding=_encoding(head),
         recover=True,
-        resolve_entities="internal",  # &amp; and the like: with the document type, all others are cut away
+        resolve_entities="internal",  # Only predefined ones such as &amp; remain, as the document type was removed.
         no_network=True,
         load_dtd=False,
         dtd_validation=False,
@@ -108,7 +108,7 @@ def read_elements(stream: Readable, elements: Elements) -> Iterator[int]:
     begin = _DOCUMENT_TYPE.sub(b"", head, count=1)
     root = _ROOT.search(begin)
     assert root is not None
-    parser.feed(begin[: root.start()] + b"<around>" * WRAPPERS + begin[root.start() :])
+    parser.feed(begin[: root.start()] + b"<around>" * WRAPPER_ELEMENTS + begin[root.start() :])
     yield _faults(parser)
     since_last = 0
     while piece := stream.read(READ_BYTES):
@@ -117,7 +117,7 @@ def read_elements(stream: Readable, elements: Elements) -> Iterator[int]:
             raise TooLargeElement
         parser.feed(piece.translate(None, _FORBIDDEN))
         yield _faults(parser)
-    parser.feed(b"</around>" * WRAPPERS)
+    parser.feed(b"</around>" * WRAPPER_ELEMENTS)
     parser.close()
     yield _faults(parser)
 

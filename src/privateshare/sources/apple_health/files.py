@@ -1,4 +1,4 @@
-"""The files of an export, told apart by what they hold: their names are in the language of the phone."""
+"""The files of an export, recognized by their content, because their names are in the language of the phone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ START_BYTES = 4096
 
 @dataclass(slots=True)
 class ExportFiles:
-    """The files of an export by what they are."""
+    """The files of an export by their kind."""
 
     main: list[UploadedFile] = field(default_factory=list)
     routes: dict[str, UploadedFile] = field(default_factory=dict)

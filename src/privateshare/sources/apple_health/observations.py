@@ -14,15 +14,15 @@ LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
 VITAL_SIGNS, LABORATORY = "vital-signs", "laboratory"
 CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
 SYSTOLIC, DIASTOLIC = f"{QUANTITY}BloodPressureSystolic", f"{QUANTITY}BloodPressureDiastolic"
-MAX_WAITING = 10_000  # halves of blood pressures
+MAX_WAITING = 10_000  # Blood pressures of which only one of the two values has been read.
 
 _PERCENT = {"%": 100.0}
-_FRACTION_LIMIT = 1.5  # Apple writes 0.97 for 97 %, a few apps 97
+_FRACTION_LIMIT = 1.5  # Apple writes 97 % as 0.97, but some apps write 97.
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a type of record is as an observation. `factors` bring Apple's units into `unit`."""
+    """The mapping of a type of record to an observation. `factors` convert Apple's units to `unit`."""
 
     code: str
     name: str
@@ -61,7 +61,7 @@ class Observations:
         self._pressures: dict[tuple[str, str, str], dict[str, float]] = {}
 
     def handlers(self) -> dict[str, Callable[[Attributes], None]]:
-        """Give what is to be called for each type of record."""
+        """Return what is to be called for each type of record."""
         found = {kind: self._adder(measure) for kind, measure in MEASURES.items()}
         return found | {SYSTOLIC: self._add_pressure, DIASTOLIC: self._add_pressure}
 
@@ -80,7 +80,7 @@ class Observations:
             self._ready.append(_blood_pressure(key, self._pressures.pop(key), self._clock))
 
     def take(self) -> Iterator[dict[str, Any]]:
-        """Give what was mapped since the last call."""
+        """Yield what was mapped since the last call."""
         ready, self._ready = self._ready, []
         return iter(ready)
 
@@ -131,7 +131,7 @@ def _base(start: str, end: str, clock: Clock, code: str, name: str, category: st
 
 
 def fhir_moment(text: str) -> str:
-    """Give one of Apple's dates as FHIR writes them."""
+    """Return one of Apple's dates as FHIR writes them."""
     return f"{text[:10]}T{text[11:19]}{text[20:23]}:{text[23:25]}"
 
 
@@ -149,7 +149,7 @@ def _display(record: Attributes) -> str:
 
 
 def _identified(observation: dict[str, Any], source: str, start: int) -> dict[str, Any]:
-    """Give an observation an id that every export gives it, whatever zone its phone was in."""
+    """Return an observation an id that every export gives it, whatever zone its phone was in."""
     code = observation["code"]["coding"][0]["code"]
     told = f"{code}|{start}|{source}|{observation.get('valueQuantity')}|{observation.get('component')}"
     return {"resourceType": "Observation", "id": sha256(told.encode()).hexdigest()[:32], **observation}

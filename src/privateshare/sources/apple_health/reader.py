@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 QUANTITY, CATEGORY = "HKQuantityTypeIdentifier", "HKCategoryTypeIdentifier"
-MAX_PARTS = 100_000  # of one workout: its laps, and in old exports the places of its route
+MAX_PARTS_PER_ITEM = 100_000  # The parts of a workout are its laps, and in old exports the points of its route.
 MAX_TYPES = 10_000
 OTHER_TYPES = "others"
 
@@ -14,7 +14,7 @@ RecordHandler = Callable[[Attributes], None]
 
 @dataclass(slots=True)
 class _Kind:
-    """A type of record or item: what is called with each record, and how many were there, read, or could not be."""
+    """A type of record or item: its handler, and how many there were, were read, or could not be read."""
 
     handler: RecordHandler | None
     count: int = 0
@@ -39,7 +39,7 @@ class Item:
     parts: list[Part] = field(default_factory=list)
 
     def metadata(self, key: str) -> str | None:
-        """Give the value of the item's metadata of this name."""
+        """Return the value of the item's metadata of this name."""
         for part in self.parts:
             if part.tag == "MetadataEntry" and part.attributes.get("key") == key:
                 return part.attributes.get("value")
@@ -75,7 +75,7 @@ class ExportReader:
         self._handled = False
 
     def start(self, tag: str, attributes: Attributes) -> None:
-        """Take note that an element begins."""
+        """Record that an element begins."""
         if tag == "Record":
             if self._item is not None:
                 self._close_item()
@@ -95,7 +95,7 @@ class ExportReader:
             self._in_correlation = False
             self._item = Item(tag, attributes)
         elif self._item is not None:
-            if len(self._item.parts) < MAX_PARTS:
+            if len(self._item.parts) < MAX_PARTS_PER_ITEM:
                 self._item.parts.append(Part(tag, attributes))
         elif tag == "MetadataEntry":
             if self._handled and attributes.get("key") == "HKWasUserEntered" and attributes.get("value") == "1":
@@ -108,7 +108,7 @@ class ExportReader:
             self.export_date = attributes.get("value", "")
 
     def end(self, tag: str) -> None:
-        """Take note that an element ends."""
+        """Record that an element ends."""
         if tag == "Record":
             return
         if tag == "Correlation":
@@ -117,20 +117,20 @@ class ExportReader:
             self._close_item()
 
     def close(self) -> None:
-        """Take note that the file ends."""
+        """Record that the file ends."""
         self._close_item()
 
     def counts(self) -> dict[str, int]:
-        """Say how many records and items of each type there are."""
+        """Return how many records and items of each type there are."""
         return {name: kind.count for name, kind in self._kinds.items() if kind.count}
 
     def read(self) -> int:
-        """Say how many records and items were read by a handler."""
+        """Return how many records and items were read by a handler."""
         records = (kind.count - kind.unreadable for kind in self._kinds.values() if kind.handler is not None)
         return sum(records) + sum(kind.items_read for kind in self._kinds.values())
 
     def unreadable(self) -> dict[str, int]:
-        """Say how many of each type cannot be read."""
+        """Return how many of each type cannot be read."""
         return {name: kind.unreadable for name, kind in self._kinds.items() if kind.unreadable}
 
     def _new_kind(self, name: str) -> _Kind:

@@ -1,4 +1,4 @@
-"""Why records of an export are not taken over."""
+"""The reasons why records of an export are skipped."""
 
 from privateshare.sources.failures import Broken, Reason
 
@@ -23,5 +23,5 @@ NO_ELECTROCARDIOGRAM = Reason(
 
 
 def damaged_file(name: str) -> Broken:
-    """Say that only a part of a file can be read."""
+    """Build the problem of a file that can be read only in part."""
     return Broken("Only a part of %(name)s can be read: it is damaged. Export your health data again.", name=name)

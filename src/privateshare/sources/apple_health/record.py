@@ -1,4 +1,4 @@
-"""The health record of an export: clinical records of hospitals as they are, measurements and electrocardiograms."""
+"""The health record of an export: unchanged clinical records of hospitals, measurements and electrocardiograms."""
 
 from collections.abc import Collection, Iterator
 
@@ -14,7 +14,7 @@ from privateshare.sources.contract import JsonObject, Written
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.fhir_file.history import item_of
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
-from privateshare.sources.fhir_file.people import People, see_found
+from privateshare.sources.fhir_file.people import People, add_found
 from privateshare.sources.fhir_file.record import found_resources
 from privateshare.sources.identity import Deletion
 
@@ -24,12 +24,12 @@ Resource = tuple[int, JsonObject] | Written | Deletion
 
 
 def _pass_over(_: Item) -> bool:
-    """Take nothing of workouts and rings: they are no measurements."""
+    """Ignore workouts and rings, which are not measurements."""
     return False
 
 
 class HealthRecord:
-    """Reads the resources of an export, of the object types that are wanted.
+    """A reader of the resources of an export, for the requested object types.
 
     `people` is told of the hospitals' records, which say whose they are.
     """
@@ -41,9 +41,9 @@ class HealthRecord:
         self.reader = ExportReader(self._observations.handlers(), _pass_over)
 
     def resources(self) -> Iterator[Resource]:
-        """Give every resource with its type."""
+        """Yield every resource with its type."""
         for order, found in enumerate(found_resources(self._files.clinical, self._left_out)):
-            see_found(self.people, found)
+            add_found(self.people, found)
             item = item_of(found, order)
             if item is not None and item.object_type in self._wanted:
                 yield item

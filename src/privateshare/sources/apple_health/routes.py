@@ -1,4 +1,4 @@
-"""The ways that workouts took (our object type 9001): GPX files beside the export's main file."""
+"""Routes of workouts (object type 9001), from the GPX files of the export."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ from typing import IO, Any
 
 from lxml import etree
 
-MAX_POINTS = 200_000  # of one route: two days, one a second
-PRECISION = 6  # decimal places of a degree, a tenth of a metre
+MAX_POINTS_PER_ROUTE = 200_000  # Enough for two days with one point per second.
+COORDINATE_DECIMALS = 6  # A precision of a tenth of a metre.
 
 
 class NotARoute(Exception):
-    """The file is no GPX, or is damaged."""
+    """The file is not GPX, or is damaged."""
 
 
 def route_key(path: str) -> str:
-    """Give what a route's file is known by, however zip programs and phones have written its name."""
+    """Normalize the name of a route's file, which zip programs and phones write in different ways."""
     name = PurePosixPath(path.replace("\\", "/")).name
     plain = unicodedata.normalize("NFKC", name).casefold()
     return "".join(letter for letter in plain if letter.isascii() and letter.isalnum())
@@ -42,7 +42,7 @@ def route_points(stream: IO[bytes]) -> Iterator[tuple[float, float, float | None
             remove_pis=True,
         ):
             count += 1
-            if count > MAX_POINTS:
+            if count > MAX_POINTS_PER_ROUTE:
                 raise NotARoute
             yield _point(point)
             parent = point.getparent()
@@ -76,7 +76,7 @@ def route(stream: IO[bytes], account: str, activity_id: str | None) -> dict[str,
     coordinates: list[list[float]] = []
     times: list[int] = []
     for latitude, longitude, height, moment in route_points(stream):
-        place = [round(longitude, PRECISION), round(latitude, PRECISION)]
+        place = [round(longitude, COORDINATE_DECIMALS), round(latitude, COORDINATE_DECIMALS)]
         coordinates.append(place if height is None else [*place, round(height, 1)])
         if moment is not None:
             times.append(moment)

@@ -1,4 +1,4 @@
-"""Nights and naps (303): the segments of the best device, whatever else measured the same night."""
+"""Sleep (303). For each night, only the segments of the best device are used."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from privateshare.sources.apple_health.devices import Rank
 from privateshare.sources.apple_health.reader import CATEGORY, Attributes
 
 RECORD = f"{CATEGORY}SleepAnalysis"
-LONGEST_GAP_SECONDS = 2 * 3600  # between segments of one sleep
+LONGEST_GAP_SECONDS = 2 * 3600  # Segments with a longer gap belong to different sleeps.
 MAX_SEGMENTS = 500_000
 MAX_SEGMENT_SECONDS = 36 * 3600
 
@@ -48,14 +48,14 @@ class Segment:
 
 
 class Nights:
-    """Collects segments, and makes a sleep of each night or nap."""
+    """A collector of segments, which it groups into nights and naps."""
 
     def __init__(self, clock: Clock, devices: DeviceNumbers) -> None:
         self._clock, self._devices = clock, devices
-        self._segments: set[Segment] = set()  # the same segment twice is one
+        self._segments: set[Segment] = set()  # A set, because the same segment may occur twice.
 
     def add(self, record: Attributes) -> None:
-        """Take a record.
+        """Add a record.
 
         Raises:
             KeyError, ValueError: It has no time, an impossible one, or a value that is not known.
@@ -70,7 +70,7 @@ class Nights:
         self._segments.add(Segment(start, end, level, device, offset_seconds(record["endDate"])))
 
     def sleeps(self, account: str) -> Iterator[dict[str, Any]]:
-        """Give every sleep, oldest first."""
+        """Yield every sleep, oldest first."""
         for night in _nights(sorted(self._segments)):
             yield self._sleep(night, account)
 
@@ -137,7 +137,7 @@ def _nights(segments: list[Segment]) -> Iterator[list[Segment]]:
 
 
 def _without_overlaps(segments: list[Segment]) -> list[Segment]:
-    """Give what a device says of sleep; being in bed only where it says nothing else."""
+    """Return the segments of a device; time in bed only if the device reports nothing else."""
     ordered = sorted(segment for segment in segments if segment.level != IN_BED)
     if not ordered:
         return sorted(segments)
@@ -154,7 +154,7 @@ def _seconds(segments: list[Segment], level: str) -> int:
 
 
 def _covered(segments: list[Segment]) -> int:
-    """Give how many seconds segments cover together."""
+    """Return how many seconds segments cover together."""
     total, end = 0, 0
     for segment in sorted(segments):
         start = max(segment.start, end)

@@ -1,4 +1,4 @@
-"""Apple Health, as two sources: the fitness data of an export, and its health record in FHIR."""
+"""The two sources for Apple Health exports: fitness data, and the health record in FHIR."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ from privateshare.sources.contract import (
     pages,
 )
 
-PERSON = "applehealth"  # an export names nobody, so all of a person's are one account
+PERSON = "applehealth"  # Exports do not name the person, so all exports of a person belong to one account.
 NAME = "Apple Health"
 
 _UPLOAD = Upload(
@@ -49,7 +49,7 @@ class AppleHealth:
     )
 
     def identify(self, connection: Connection) -> Identity:
-        """Say whose export it is; it is read to its end.
+        """Return whose export it is; it is read to its end.
 
         Raises:
             Broken: It is no export, or holds no fitness data.
@@ -64,7 +64,7 @@ class AppleHealth:
         return Identity(PERSON, NAME)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Give the objects of these types.
+        """Yield the objects of these types.
 
         Raises:
             Broken: The export is damaged.
@@ -95,7 +95,7 @@ class AppleHealthRecords:
     )
 
     def identify(self, connection: Connection) -> Identity:
-        """Say whose export it is; it is read to its end.
+        """Return whose export it is; it is read to its end.
 
         Raises:
             Broken: It is no export, holds no measurements and no records, or records of several people.
@@ -113,7 +113,7 @@ class AppleHealthRecords:
         return Identity(PERSON, NAME)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Give the resources of these types.
+        """Yield the resources of these types.
 
         Raises:
             Broken: The export is damaged.

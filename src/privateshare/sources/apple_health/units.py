@@ -1,4 +1,4 @@
-"""Values in the units that people chose in the Health app, to the ones that objects are in."""
+"""Conversion from the units that people chose in the Health app to the units of objects."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ KILOGRAMS: Mapping[str, float] = {"kg": 1.0, "g": 0.001, "lb": 0.45359237, "st":
 KILOMETRES_PER_HOUR: Mapping[str, float] = {"km/hr": 1.0, "km/h": 1.0, "m/s": 3.6, "mi/hr": 1.609344, "mph": 1.609344}
 COUNT: Mapping[str, float] = {"count": 1.0, "": 1.0}
 PER_MINUTE: Mapping[str, float] = {"count/min": 1.0, "bpm": 1.0, "count/s": 60.0}
-PERCENT: Mapping[str, float] = {"%": 100.0, "": 100.0}  # of one: Apple writes 0.23 %
+PERCENT: Mapping[str, float] = {"%": 100.0, "": 100.0}  # Apple writes percentages as fractions, such as 0.23.
 
 
 def converted(value: str, unit: str, factors: Mapping[str, float]) -> float:

@@ -1,4 +1,4 @@
-"""Workouts as activities (300)."""
+"""The mapping of workouts to activities (300)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -75,7 +75,7 @@ class Workouts:
     def _start_of(self, item: Item) -> dict[str, float]:
         for part in item.parts:
             place: tuple[float, float] | None = None
-            if part.tag == "Location":  # in old exports
+            if part.tag == "Location":  # Old exports contain the points of the route.
                 place = float(part.attributes["latitude"]), float(part.attributes["longitude"])
             elif part.tag == "FileReference":
                 place = self._route_start(part.attributes.get("path", ""))
@@ -85,7 +85,7 @@ class Workouts:
 
 
 def _duration(workout: Attributes, seconds: int) -> int:
-    """Give how long a workout lasted without its pauses, in milliseconds."""
+    """Return how long a workout lasted without its pauses, in milliseconds."""
     try:
         minutes = converted(workout["duration"], workout.get("durationUnit", "s"), MINUTES)
     except (KeyError, ValueError):
@@ -94,7 +94,7 @@ def _duration(workout: Attributes, seconds: int) -> int:
 
 
 def _offset(item: Item, start: str, seconds: int) -> int:
-    """Give the offset from UTC where the workout began, in milliseconds.
+    """Return the offset from UTC where the workout began, in milliseconds.
 
     Apple writes all dates in the zone of the phone that exports, and where a workout was in its metadata.
     """
@@ -116,7 +116,7 @@ def _source(workout: Attributes) -> dict[str, str]:
 
 
 def _measured(item: Item) -> dict[str, Any]:
-    """Give what was measured: by the statistics of new exports, or the attributes of old ones."""
+    """Return what was measured: by the statistics of new exports, or the attributes of old ones."""
     workout, found = item.attributes, dict[str, Any]()
     statistics = {
         part.attributes.get("type", "").removeprefix(QUANTITY): part.attributes

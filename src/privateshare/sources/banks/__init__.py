@@ -1,1 +1,1 @@
-"""Banks by file: statements that a person downloads from any bank, as transactions."""
+"""The sources for bank statements that people download as files."""

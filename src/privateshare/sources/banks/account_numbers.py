@@ -1,4 +1,4 @@
-"""The numbers of accounts, in one form whatever format they come in."""
+"""Normalization of account numbers."""
 
 import re
 from functools import lru_cache
@@ -54,9 +54,9 @@ _LENGTHS = {
 
 @lru_cache(maxsize=1024)
 def account_number(text: str) -> str:
-    """Give a number in upper case without spaces and marks.
+    """Normalize a number to upper case without spaces and punctuation.
 
-    A German bank code with an account number becomes the IBAN that both stand for.
+    A German bank code with an account number is converted to the equivalent IBAN.
     """
     number = re.sub(r"[\s.\u00a0-]", "", text).upper()
     german = re.fullmatch(r"(\d{8})/0*(\d{1,10})", number)
@@ -64,13 +64,13 @@ def account_number(text: str) -> str:
 
 
 def german_iban(bank_code: str, number: str) -> str:
-    """Make the IBAN of a German bank code and account number (ISO 13616: two check digits over the rest)."""
+    """Build the IBAN of a German bank code and account number, with its check digits (ISO 13616)."""
     basic = f"{bank_code}{number:0>10}"
     return f"DE{98 - int(basic + '131400') % 97:02}{basic}"
 
 
 def is_iban(text: str) -> bool:
-    """Say whether a text is an IBAN with the right length and check digits."""
+    """Return whether a text is an IBAN with the right length and check digits."""
     if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", text) or _LENGTHS.get(text[:2], len(text)) != len(text):
         return False
     return int("".join(str(int(letter, 36)) for letter in text[4:] + text[:4])) % 97 == 1
@@ -88,5 +88,5 @@ def iban_in(text: str) -> str:
 
 
 def masked(number: str) -> str:
-    """Give the last four characters of a number, to be shown to the person."""
+    """Mask a number except for its last four characters, to show it to the person."""
     return f"••••{number[-4:]}" if len(number) > 4 else number

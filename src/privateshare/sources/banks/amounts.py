@@ -1,4 +1,4 @@
-"""Amounts as banks around the world write them: which mark is the decimal one is decided over a whole file."""
+"""A parser for amounts in all notations of banks. The decimal mark is determined from all amounts of a file."""
 
 import re
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from privateshare.sources.banks.reasons import Problem, UnreadableStatement
 
-MAX_CHARACTERS = 60
-MAX_DIGITS = 18  # of a whole amount; more is no money
+MAX_AMOUNT_CHARACTERS = 60
+MAX_WHOLE_DIGITS = 18  # A number with more digits before the decimal mark is not an amount of money.
 
 _SPACES = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u2060'’´`]+")
 _MINUS = str.maketrans({"−": "-", "–": "-", "—": "-", "\u2010": "-", "\u2011": "-", "﹣": "-", "－": "-", "＋": "+"})
@@ -26,7 +26,7 @@ _CREDIT_MARKS = frozenset({"CR", "C", "H"})
 
 @dataclass(frozen=True, slots=True)
 class WrittenAmount:
-    """An amount as it is written. `sign` is 0 if nothing says whether it came in (1) or went out (-1)."""
+    """The notation of an amount. `sign` is 1 for money that came in, -1 for money that went out, 0 if unknown."""
 
     digits: str
     sign: int
@@ -35,15 +35,15 @@ class WrittenAmount:
 
 @lru_cache(maxsize=256)
 def written_amount(text: str) -> WrittenAmount | None:
-    """Take an amount apart.
+    """Split an amount into its parts.
 
     Args:
         text: A cell such as "-1.234,56", "(12.00)", "£5", "1 234,00 EUR" or "12,50 CR".
 
     Returns:
-        Its digits and what is said of the sign and the currency, or None if it is no amount.
+        The digits, the sign and the currency, or None if the text is not an amount.
     """
-    if not text or len(text) > MAX_CHARACTERS:
+    if not text or len(text) > MAX_AMOUNT_CHARACTERS:
         return None
     match = _AMOUNT.fullmatch(_SPACES.sub("", text.translate(_MINUS)))
     if match is None or bool(match["open"]) != bool(match["close"]):
@@ -63,7 +63,7 @@ def written_amount(text: str) -> WrittenAmount | None:
 
 
 class DecimalMark:
-    """Finds out whether a file writes 1.234,56 or 1,234.56, from all of its amounts."""
+    """A detector of the decimal mark (1.234,56 or 1,234.56), which considers all amounts of a file."""
 
     def __init__(self) -> None:
         self._votes: set[str] = set()
@@ -72,7 +72,7 @@ class DecimalMark:
         self._has_large_whole_amounts = False
 
     def add(self, digits: str) -> None:
-        """Take one amount into account."""
+        """Add an amount."""
         last = max(digits.rfind("."), digits.rfind(","))
         if last < 0:
             self._has_whole_amounts = True
@@ -83,14 +83,14 @@ class DecimalMark:
         if other in digits:
             self._votes.add(mark)
         elif digits.count(mark) > 1:
-            self._votes.add(other)  # marks between thousands come more than once, decimal ones do not
+            self._votes.add(other)  # A thousands separator can occur several times, a decimal mark cannot.
         elif len(tail) != 3 or last == 0 or last > 3 or digits.startswith("0"):
             self._votes.add(mark)
         else:
             self._undecided.add(mark)
 
     def decide(self, otherwise: str | None = None) -> str:
-        """Say which mark is the decimal one.
+        """Determine the decimal mark.
 
         Args:
             otherwise: The mark for amounts that do not show it.
@@ -110,13 +110,13 @@ class DecimalMark:
         if not self._undecided:
             return "."
         if len(self._undecided) == 1 and self._has_whole_amounts and not self._has_large_whole_amounts:
-            # 500 and 1,234: amounts with three decimals would all have them
+            # In a file with 500 and 1,234 the comma separates thousands, as three decimals would be on every amount.
             return "." if "," in self._undecided else ","
         raise UnreadableStatement(Problem.AMOUNTS_UNCLEAR)
 
 
 def value_of(digits: str, decimal_mark: str) -> Decimal | None:
-    """Give the value of written digits, or None if they are not written that way."""
+    """Convert digits to a value; None if they do not follow the notation with this decimal mark."""
     thousands = "," if decimal_mark == "." else "."
     whole, _, cents = digits.partition(decimal_mark)
     groups = whole.split(thousands)
@@ -128,13 +128,13 @@ def value_of(digits: str, decimal_mark: str) -> Decimal | None:
         value = Decimal(f"{''.join(groups) or '0'}.{cents or '0'}")
     except InvalidOperation:
         return None
-    return value if len("".join(groups)) <= MAX_DIGITS else None
+    return value if len("".join(groups)) <= MAX_WHOLE_DIGITS else None
 
 
 def plain_amount(text: str) -> Decimal | None:
-    """Read an amount of a format that has no marks between thousands: with a point or a comma for the cents.
+    """Parse an amount of a format without thousands separators, with a point or comma before the cents.
 
-    Three digits after a comma can be read in two ways, and are not.
+    Three digits after a comma are ambiguous and therefore rejected.
     """
     written = written_amount(text)
     if written is None:

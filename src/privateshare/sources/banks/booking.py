@@ -1,4 +1,4 @@
-"""What every format of bank statement is read into."""
+"""The common data model of all formats of bank statements."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,10 +14,10 @@ CREDIT_CARD = "creditCard"
 
 @dataclass(frozen=True, slots=True)
 class BankAccount:
-    """An account as a file names it.
+    """A bank account.
 
-    `number` is the IBAN, or else the account or card number in upper case without spaces; empty if the file does not
-    say. `bank` is the bank's name, its BIC or its code, whichever the file has.
+    `number` is the IBAN, or otherwise the account or card number in upper case without spaces; empty if the file has
+    none. `bank` is the bank's name, BIC or code, depending on the file.
     """
 
     number: str = field(default="", repr=False)
@@ -27,10 +27,10 @@ class BankAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """One movement on an account. `amount` is signed: money that leaves the account is negative.
+    """A transaction on an account. The amount of money that leaves the account is negative.
 
-    `booked` is when the bank posted it, `made` when the person paid, `valued` from when interest counts. `id` is the
-    bank's own reference, which need not be unique.
+    `booked` is the day on which the bank posted it, `made` the day or time of the payment, `valued` the day from which
+    interest is calculated. `id` is the bank's reference, which is not always unique.
     """
 
     account: BankAccount
@@ -54,6 +54,6 @@ class Booking:
 
     @property
     def day(self) -> date | None:
-        """The day that counts: when it was posted, else when interest counts from, else when it was made."""
+        """The day of the transaction: `booked`, or otherwise `valued` or `made`."""
         made = self.made.date() if isinstance(self.made, datetime) else self.made
         return self.booked or self.valued or made

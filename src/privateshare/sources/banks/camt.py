@@ -1,4 +1,4 @@
-"""ISO 20022 CAMT.052, 053 and 054 in every version: the names of elements are the same, what is inside them moves."""
+"""A parser for all versions of ISO 20022 CAMT.052, 053 and 054, which use the same elements in different structures."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -23,30 +23,30 @@ from privateshare.sources.banks.reasons import (
 from privateshare.sources.failures import Reason
 
 MESSAGES = frozenset({"BkToCstmrStmt", "BkToCstmrAcctRpt", "BkToCstmrDbtCdtNtfctn"})
-MAX_ENTRY_BYTES = 16 * 1024 * 1024  # one may collect thousands of payments
+MAX_ENTRY_BYTES = 16 * 1024 * 1024  # An entry can contain thousands of payments.
 REMITTANCE = "RmtInf/Ustrd"
-MAX_DETAILS = 20  # of a collected booking, whose texts are joined
+MAX_DETAILS = 20  # The texts of this many payments of an entry are joined.
 
 _STATEMENTS = frozenset({"Stmt", "Rpt", "Ntfctn"})
 _NAMESPACE = re.compile(r"urn:(?:iso:std:iso:20022:tech:xsd|swift:xsd:\$?)[:.]?(?:\$)?camt\.05[234]\.001\.\d\d")
 
 
 def is_camt(start: str) -> bool:
-    """Say whether a file is CAMT, by its start."""
+    """Return whether a file is CAMT, by its start."""
     return _NAMESPACE.search(start) is not None or any(f"{message}>" in start for message in MESSAGES)
 
 
 def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
     """Read every entry of every statement, report and notification in the file.
 
-    An entry is one movement on the account, also when it collects several payments: so it is in every other format.
+    An entry is one transaction, even if it contains several payments, as in all other formats.
 
     Raises:
         UnreadableStatement: The file is not XML, or was cut off.
     """
     account, currency = BankAccount(), None
     with file.open() as stream:
-        bounded = _Bounded(stream)
+        bounded = _EntryLimit(stream)
         try:
             for event, element in etree.iterparse(
                 bounded,
@@ -68,28 +68,28 @@ def read_camt(file: UploadedFile) -> Iterator[Booking | Reason]:
                     account, currency = _account(element)
                 elif name == "Ntry":
                     yield _entry(element, account, currency)
-                    _forget(element)
+                    _remove_read_elements(element)
                     bounded.begin()
         except etree.XMLSyntaxError as error:
             raise UnreadableStatement(Problem.NOT_XML) from error
 
 
-class _Bounded:
-    """A file in which no entry may be larger than any that a bank writes: it is in memory until it is read."""
+class _EntryLimit:
+    """A stream that limits the size of each entry, because an entry is in memory until it is complete."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._bytes = 0
 
     def begin(self) -> None:
-        """Note that an entry was read."""
+        """Start a new entry."""
         self._bytes = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Give the next bytes.
+        """Read the next bytes.
 
         Raises:
-            UnreadableStatement: An entry is larger than any that a bank writes.
+            UnreadableStatement: The entry is too large.
         """
         data = self._stream.read(size)
         self._bytes += len(data)
@@ -112,8 +112,8 @@ def _parent(element: etree._Element) -> str:
     return "" if parent is None else _local(parent)
 
 
-def _forget(element: etree._Element) -> None:
-    """Drop an element that was read, and those before it, so that memory does not grow with the file."""
+def _remove_read_elements(element: etree._Element) -> None:
+    """Remove an element that was read, and those before it, so that memory does not grow with the file."""
     element.clear()
     parent = element.getparent()
     while parent is not None and element.getprevious() is not None:
@@ -121,10 +121,10 @@ def _forget(element: etree._Element) -> None:
 
 
 class _Fields:
-    """The texts inside of an element by their paths, such as "RltdPties/Cdtr/Nm", whatever namespace they are in.
+    """The texts inside an element by their paths, such as "RltdPties/Cdtr/Nm", regardless of namespaces.
 
-    Of several at one path the first counts, except that the lines of a remittance are one text. Elements called
-    `parts_name` are not looked into: they are the parts.
+    If a path occurs several times, the first text is used, except that the lines of a remittance are joined. Elements
+    named `parts_name` are collected in `parts`, without their texts.
     """
 
     def __init__(self, element: etree._Element, parts_name: str = "") -> None:
@@ -149,7 +149,7 @@ class _Fields:
                     self._texts.setdefault(path + "@Ccy", currency)
 
     def first(self, *paths: str) -> str:
-        """Give the text at the first of some paths that has one."""
+        """Return the text of the first path that has one."""
         for path in paths:
             if text := self._texts.get(path):
                 return text

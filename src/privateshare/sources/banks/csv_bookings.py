@@ -1,4 +1,4 @@
-"""The bookings in a CSV file, in whatever way its bank writes them."""
+"""A reader for the bookings in CSV files."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,13 +28,13 @@ from privateshare.sources.failures import Reason
 
 
 def is_csv(file: UploadedFile) -> bool:
-    """Say whether a file is a table with dates and amounts."""
+    """Return whether a file is a table with dates and amounts."""
     try:
         form = form_of(file)
         if not has_header(file, form):
             guessed_columns(file, form)
     except UnreadableStatement as error:
-        # A table with unclear amounts is one all the same, and says so when it is read.
+        # A table with ambiguous amounts also counts. Reading it raises the error.
         return error.problem is not Problem.NOT_A_STATEMENT
     return True
 
@@ -43,7 +43,7 @@ def read_csv(file: UploadedFile, today: date) -> Iterator[Booking | Reason]:
     """Read every transaction of every table in the file.
 
     Raises:
-        UnreadableStatement: It is no table with dates and amounts, or these can be read in two ways.
+        UnreadableStatement: The file is not a table with dates and amounts, or these are ambiguous.
     """
     form = form_of(file)
     headerless = None if has_header(file, form) else guessed_columns(file, form)
@@ -51,7 +51,7 @@ def read_csv(file: UploadedFile, today: date) -> Iterator[Booking | Reason]:
     waiting: Booking | Reason | None = None
     for section, row in sections_of(file, form, headerless):
         found = _read_row(conventions[section.number], row)
-        if isinstance(found, str):  # a line that goes on with the text of the one before
+        if isinstance(found, str):  # The line continues the text of the previous row.
             if isinstance(waiting, Booking):
                 waiting = replace(waiting, description=f"{waiting.description} {found}".strip())
             continue
@@ -63,11 +63,11 @@ def read_csv(file: UploadedFile, today: date) -> Iterator[Booking | Reason]:
 
 
 def _read_row(how: Conventions, row: Row) -> Booking | Reason | str | None:
-    """Read a row.
+    """Parse a row.
 
     Returns:
-        The booking; or why it is none; or text that belongs to the row before; or None for a line that is not about a
-        transaction, such as a total, a balance or a heading.
+        The booking; or the reason why the row is skipped; or a text that continues the previous row; or None for a row
+        that is not a transaction, such as a total, a balance or a heading.
     """
     day_text = next((text for role in DAY_ROLES if (text := row.cell(role))), "")
     statuses = row.cells(Role.STATUS)
@@ -101,7 +101,7 @@ def _day(text: str, order: str) -> date | None:
 
 
 def _amount(how: Conventions, row: Row) -> Decimal | Reason:
-    """Give the signed amount of a row, or why there is none."""
+    """Return the signed amount of a row, or the reason why it has none."""
 
     def value(role: Role) -> Decimal | None:
         written = written_amount(row.cell(role))
@@ -178,12 +178,12 @@ def _booking(how: Conventions, row: Row, amount: Decimal, days: dict[Role, date 
 
 
 def _code(text: str) -> str:
-    """Give a currency that stands under a word which elsewhere means the date of value."""
+    """Return a currency from a column whose header can also mean the value date."""
     return text if len(text) == 3 and text.isalpha() else ""
 
 
 def _made(how: Conventions, row: Row) -> date | datetime | None:
-    """Say when the payment was made, if the bank tells it apart from the posting, or tells the time of day."""
+    """Return when the payment was made, if the bank gives it in addition to the posting, or with the time of day."""
     text = row.cell(Role.MADE)
     if text:
         return read_moment(text, how.date_order)

@@ -1,4 +1,4 @@
-"""How a whole CSV file writes dates, amounts and signs, and which account it is of: learnt before anything is read."""
+"""Detection of a CSV file's conventions for dates, amounts and signs, and of its account, before it is read."""
 
 import re
 from collections import Counter
@@ -18,8 +18,8 @@ from privateshare.sources.banks.csv_words import Role, charges_are_positive, dir
 from privateshare.sources.banks.dates import DAY_FIRST, MONTH_FIRST, DateOrder, possible_dates, split_time
 from privateshare.sources.banks.reasons import Problem, UnreadableStatement
 
-MAX_BALANCES = 2000  # that are kept to find out which amounts went out
-MAX_ACCOUNTS = 20  # of a person in one file; a column with more is of others
+MAX_BALANCES = 2000  # This many rows are used to determine the signs of amounts from balances.
+MAX_OWN_ACCOUNTS = 20  # A column with more different account numbers contains those of other people.
 NUMBER_ROLES = (Role.ACCOUNT, Role.IBAN, Role.OTHER_ACCOUNT)
 DAY_ROLES = (Role.BOOKED, Role.DATE, Role.MADE, Role.VALUED)
 
@@ -37,7 +37,7 @@ _ACCOUNT_LABEL = re.compile(
 
 @dataclass(slots=True)
 class _Facts:
-    """What all rows of a section tell together."""
+    """Counts over all rows of a section."""
 
     negative: int = 0
     explicitly_positive: int = 0
@@ -56,7 +56,7 @@ class _Facts:
 
 @dataclass(slots=True)
 class _Marks:
-    """How amounts are written, and balances."""
+    """The decimal marks of amounts and of balances."""
 
     of_amounts: DecimalMark = field(default_factory=DecimalMark)
     of_balances: DecimalMark = field(default_factory=DecimalMark)
@@ -64,23 +64,30 @@ class _Marks:
 
 @dataclass(frozen=True, slots=True)
 class Conventions:
-    """How a section is to be read."""
+    """The conventions of a section.
+
+    Attributes:
+        balance_mark: The decimal mark of balances, which a few banks write differently from amounts.
+        signs: "amount", "inverted", "unmarked went out", "mark", "unnamed mark" or "columns".
+        own_account: The column with the person's own account.
+        account: The account for rows without such a column.
+    """
 
     date_order: str
     decimal_mark: str
-    balance_mark: str  # of balances, which a few banks write in another way than amounts
-    signs: str  # "amount", "inverted", "unmarked went out", "mark", "unnamed mark" or "columns"
-    own_account: Role | None  # the column of the person's own account
-    account: BankAccount  # where no column tells it
+    balance_mark: str
+    signs: str
+    own_account: Role | None
+    account: BankAccount
     currency: str | None
     fee_is_extra: bool
 
 
 def learn(file: UploadedFile, form: Form, headerless: Columns | None, today: date) -> dict[int, Conventions]:
-    """Read a whole file, and say for each of its tables how it is to be read.
+    """Read a whole file, and determine the conventions of each of its tables.
 
     Raises:
-        UnreadableStatement: Its dates, its amounts or their signs can be read in two ways.
+        UnreadableStatement: The dates, the amounts or their signs are ambiguous.
     """
     order, marks = DateOrder(today), _Marks()
     sections: dict[int, Section] = {}
@@ -120,7 +127,7 @@ def _note_row(row: Row, facts: _Facts, order: DateOrder, marks: _Marks) -> None:
         if number := account_number(row.cell(role)):
             facts.filled[role] += 1
             known = facts.numbers.setdefault(role, set())
-            if len(known) <= MAX_ACCOUNTS:
+            if len(known) <= MAX_OWN_ACCOUNTS:
                 known.add(number)
     facts.unnamed_marks += direction_of(row.cell(Role.UNNAMED)) != 0
     facts.known_kinds += direction_of(row.cell(Role.KIND)) != 0
@@ -144,7 +151,7 @@ def amount_role(columns: Columns) -> Role:
 
 
 def _usual_order(sections: Iterable[Section]) -> str | None:
-    """Say in which order the bank, or the language of the headers, writes dates."""
+    """Return the usual order of dates of the bank, or of the language of the headers."""
     for section in sections:
         headers = section.columns.headers
         if has_word(headers, "month_first"):
@@ -157,10 +164,10 @@ def _usual_order(sections: Iterable[Section]) -> str | None:
 
 
 def _signs(columns: Columns, facts: _Facts, decimal_mark: str, balance_mark: str) -> str:
-    """Say how a section tells what came in from what went out.
+    """Determine how a section distinguishes money that came in from money that went out.
 
     Raises:
-        UnreadableStatement: It does not.
+        UnreadableStatement: The section does not distinguish them.
     """
     has_amount = amount_role(columns) in columns.places
     marks = Role.MARK in columns.places or facts.known_kinds == facts.rows > 0
@@ -188,7 +195,7 @@ def _signs(columns: Columns, facts: _Facts, decimal_mark: str, balance_mark: str
 
 
 def _direction_by_balance(facts: _Facts, decimal_mark: str, balance_mark: str) -> str | None:
-    """Find out by adding up whether amounts without any sign all came in, or all went out."""
+    """Determine from the balances whether amounts without a sign all came in or all went out."""
 
     def values(written: Sequence[WrittenAmount | None], sign: int, mark: str) -> list[Decimal | None]:
         found = [None if one is None else value_of(one.digits, mark) for one in written]
@@ -202,7 +209,7 @@ def _direction_by_balance(facts: _Facts, decimal_mark: str, balance_mark: str) -
 
 
 def _own_account(columns: Columns, facts: _Facts) -> Role | None:
-    """Say which column has the person's own account, by what is in it: banks call both sides the same."""
+    """Determine the column with the person's own account by its content, as headers are often ambiguous."""
 
     def is_constant(role: Role) -> bool:
         return len(facts.numbers.get(role, ())) == 1
@@ -211,10 +218,10 @@ def _own_account(columns: Columns, facts: _Facts) -> Role | None:
         return facts.filled[role] == facts.rows > 0
 
     if Role.ACCOUNT in columns.places:
-        if is_filled(Role.ACCOUNT) and len(facts.numbers[Role.ACCOUNT]) <= MAX_ACCOUNTS:
+        if is_filled(Role.ACCOUNT) and len(facts.numbers[Role.ACCOUNT]) <= MAX_OWN_ACCOUNTS:
             return Role.ACCOUNT
         if is_constant(Role.ACCOUNT) and _CARD.search(plain(columns.headers[columns.places[Role.ACCOUNT][0]])):
-            return Role.ACCOUNT  # payments to a card do not name it
+            return Role.ACCOUNT  # Payments to a card do not contain its number.
     if Role.IBAN in columns.places and is_constant(Role.IBAN):
         first = columns.places[Role.IBAN] == (0,)
         if Role.OTHER_ACCOUNT in columns.places or first or (is_filled(Role.IBAN) and facts.rows > 2):
@@ -226,14 +233,14 @@ def _own_account(columns: Columns, facts: _Facts) -> Role | None:
 
 
 def _account(section: Section, facts: _Facts, own: Role | None, file_name: str) -> BankAccount:
-    """Give the account of rows that do not name it."""
+    """Return the account for rows that do not contain it."""
     found = _account_around(section, file_name)
     numbers = facts.numbers.get(own, set()) if own is not None else set()
     return replace(found, number=next(iter(numbers))) if len(numbers) == 1 else found
 
 
 def _account_around(section: Section, file_name: str) -> BankAccount:
-    """Find the account in the lines before a table, or in the name of the file."""
+    """Find the account in the lines before a table, or in the file name."""
     headers = " ".join(map(plain, section.columns.headers))
     container = CREDIT_CARD if re.search(r"\bcard (no|number|member)|creditcard|kreditkarte", headers) else BANK
     around = [cell for row in reversed(section.preamble) for cell in row]
@@ -246,7 +253,7 @@ def _account_around(section: Section, file_name: str) -> BankAccount:
 
 
 def _labelled_number(row: Sequence[str]) -> str:
-    """Find a number beside a word for account or card."""
+    """Find a number next to a word for account or card."""
     for place, cell in enumerate(row):
         if _ACCOUNT_LABEL.search(plain(cell)):
             for other in (cell, *row[place + 1 :]):

@@ -1,4 +1,4 @@
-"""The columns of a CSV file that has no header: accepted only if what they hold leaves no doubt."""
+"""Detection of the columns of a CSV file without a header. It fails if the content is ambiguous."""
 
 import re
 from collections import Counter
@@ -25,14 +25,14 @@ _Cells = Sequence[Sequence[str]]
 
 
 def guessed_columns(file: UploadedFile, form: Form) -> Columns:
-    """Find out what the columns of a file without a header hold.
+    """Determine the content of the columns of a file without a header.
 
     Raises:
-        UnreadableStatement: There is no date or no amount, or what an amount is could be read in two ways.
+        UnreadableStatement: There is no date or no amount, or it is ambiguous which column is the amount.
     """
     sample = list(islice(rows_of(file, form), SAMPLE_ROWS))
     width = Counter(map(len, sample)).most_common(1)[0][0] if sample else 0
-    rows = [row for row in sample if len(row) == width]  # a line of another width is about the account
+    rows = [row for row in sample if len(row) == width]  # Lines with another number of cells describe the account.
     if width < 3:
         raise UnreadableStatement(Problem.NOT_A_STATEMENT)
     columns = [[row[place].strip() if place < len(row) else "" for row in rows] for place in range(width)]
@@ -49,7 +49,7 @@ def guessed_columns(file: UploadedFile, form: Form) -> Columns:
 
 
 def _always_filled(columns: _Cells) -> tuple[int, ...]:
-    """Say which columns every row fills but perhaps the last, which may be a balance in the shape of a booking."""
+    """Return the columns that all rows fill, except perhaps the last row, which may be a balance."""
     return tuple(place for place, cells in enumerate(columns) if all(cells[:-1]))
 
 
@@ -69,7 +69,7 @@ def _are_amounts(cells: Sequence[str]) -> bool:
 
 
 def _amount_places(columns: _Cells, places: Sequence[int]) -> dict[Role, tuple[int, ...]]:
-    """Say which column of numbers is the amount, and which are balances: by adding them up."""
+    """Determine which columns are amounts and which are balances, by adding them up."""
     if len(places) == 1:
         return {Role.AMOUNT: (places[0],)}
     mark = DecimalMark()
@@ -101,7 +101,7 @@ def _amount_places(columns: _Cells, places: Sequence[int]) -> dict[Role, tuple[i
 
 
 def _directions(columns: _Cells) -> list[int]:
-    """Give what a column of marks says of each row; zeros if there is none."""
+    """Return the direction of each row from a column of marks; zeros if there is none."""
     for cells in columns:
         if all(directions := [direction_of(cell) for cell in cells]):
             return directions
@@ -119,7 +119,7 @@ def _move(debit: Decimal | None, credit: Decimal | None) -> Decimal:
 
 
 def adds_up(amounts: Sequence[Decimal | None], balances: Sequence[Decimal | None]) -> bool:
-    """Say whether each balance is the one before it and the amount, from the first row to the last or the other way."""
+    """Return whether each balance is the previous one plus the amount, from top to bottom or from bottom to top."""
     rows = [(amount, balance) for amount, balance in zip(amounts, balances, strict=True) if amount is not None]
     known = [(amount, balance) for amount, balance in rows if balance is not None]
     if len(known) < 3 or len(known) != len(amounts) or not any(amount for amount, _ in known):
@@ -130,7 +130,7 @@ def adds_up(amounts: Sequence[Decimal | None], balances: Sequence[Decimal | None
 
 
 def _other_places(columns: _Cells, places: Sequence[int]) -> dict[Role, tuple[int, ...]]:
-    """Say which of the other columns are marks, accounts, currencies and texts."""
+    """Determine which of the other columns are marks, accounts, currencies and texts."""
     found: dict[Role, tuple[int, ...]] = {}
     for place in places:
         filled = [cell for cell in columns[place] if cell]

@@ -1,4 +1,4 @@
-"""The tables in a CSV file: its delimiter, its header rows, and the lines around them, found by what they hold."""
+"""A reader for the tables in a CSV file. Delimiter, headers, and lines around tables are detected by their content."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ DELIMITERS = (",", ";", "\t", "|")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How the cells of a file are written."""
+    """The encoding, delimiter and quoting of a file."""
 
     encoding: str
     delimiter: str
@@ -32,13 +32,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a table hold what.
+    """The content of the columns of a table.
 
     Attributes:
-        headers: What the bank calls them.
-        places: Where each is.
-        currency: The one that the header of the amounts names.
-        always: The columns that every booking fills, in a table without headers.
+        headers: The bank's headers.
+        places: The positions of the columns of each role.
+        currency: The currency in the header of the amounts.
+        always: In a table without headers, the columns that every booking fills.
     """
 
     headers: tuple[str, ...]
@@ -48,7 +48,7 @@ class Columns:
 
 
 class Row:
-    """A row with the texts of its columns by what they hold."""
+    """A row with its texts by role."""
 
     __slots__ = ("_cells", "_texts", "columns")
 
@@ -66,15 +66,15 @@ class Row:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it fills all the columns that every booking fills."""
+        """Whether the row fills all columns that every booking fills."""
         return all(place < len(self._cells) and self._cells[place].strip() for place in self.columns.always)
 
     def cell(self, role: Role) -> str:
-        """Give the first cell of a role that is not empty."""
+        """Return the first cell of a role that is not empty."""
         return self._texts.get(role, "")
 
     def cells(self, role: Role) -> list[str]:
-        """Give all cells of a role that are not empty, each text once."""
+        """Return all cells of a role that are not empty, without repetitions."""
         if role not in self._texts:
             return []
         places = self.columns.places[role]
@@ -84,7 +84,7 @@ class Row:
 
 @dataclass(slots=True)
 class Section:
-    """A table with the lines before it. A file may have several, such as one for each account."""
+    """A table with the lines before it. A file can have several, such as one for each account."""
 
     number: int
     columns: Columns
@@ -92,10 +92,10 @@ class Section:
 
 
 def columns_of(row: Sequence[str]) -> Columns | None:
-    """Read a header row.
+    """Parse a header row.
 
     Returns:
-        Its columns, or None if the row is no header: it must name a date and an amount.
+        Its columns, or None if the row is not a header, which must have a date and an amount.
     """
     if not 2 <= len(row) <= MAX_COLUMNS or any(cell[:1].isdigit() for cell in row):
         return None
@@ -111,20 +111,20 @@ def columns_of(row: Sequence[str]) -> Columns | None:
     if not DATES & found.keys() or not AMOUNTS & found.keys() or any(map(_is_value, row)):
         return None
     if parties := found.get(Role.PARTY):
-        # a column that is called only "name" may be the person's own, where another one is of the other side
+        # A column that is only called "name" may contain the person's own name if another column has the counterparty.
         found[Role.PARTY] = tuple(sorted(parties, key=lambda place: plain(row[place]) in GENERIC_NAMES))
     return Columns(tuple(row), found, currency)
 
 
 def _is_value(cell: str) -> bool:
-    """Say whether a cell is a date or an amount, so that its row is no header."""
+    """Return whether a cell is a date or an amount, so that its row is not a header."""
     return bool(possible_dates(split_time(cell)[0])) or (
         written_amount(cell) is not None and any(map(str.isdigit, cell))
     )
 
 
 def form_of(file: UploadedFile) -> Form:
-    """Find the encoding and the delimiter with which a file makes most sense."""
+    """Determine the most plausible encoding and delimiter of a file."""
     encoding = encoding_of(file, _known_headers)
     with opened_text(file, encoding) as text:
         sample = text.read(SAMPLE_CHARACTERS).replace("\0", "")
@@ -135,7 +135,7 @@ def form_of(file: UploadedFile) -> Form:
 
 
 def _known_headers(text: str) -> float:
-    """Count the headers that are known in a text, whatever its delimiter."""
+    """Count the known headers in a text, with any delimiter."""
     return float(max((_roles_in(row) for mark in DELIMITERS for row in _sample_rows(text[:20_000], mark)), default=0))
 
 
@@ -146,13 +146,13 @@ def _roles_in(row: Sequence[str]) -> int:
 def _sample_rows(text: str, delimiter: str) -> list[list[str]]:
     rows = csv.reader(io.StringIO(text), delimiter=delimiter)
     found: list[list[str]] = []
-    with suppress(csv.Error):  # a cell that never ends is told when the whole file is read
+    with suppress(csv.Error):  # A cell that never ends is reported when the whole file is read.
         found.extend(rows)
     return found
 
 
 def _fitness(text: str, delimiter: str) -> tuple[int, int]:
-    """Say how well a delimiter fits: by the header that it gives, then by how many rows are equally wide."""
+    """Rate a delimiter by the headers that it yields, then by the number of rows with the same number of cells."""
     rows = _sample_rows(text, delimiter)
     header = max((_roles_in(row) for row in rows[:MAX_PREAMBLE_ROWS] if columns_of(row) is not None), default=0)
     widths = Counter(len(row) for row in rows if len(row) > 1)
@@ -161,10 +161,10 @@ def _fitness(text: str, delimiter: str) -> tuple[int, int]:
 
 
 def rows_of(file: UploadedFile, form: Form) -> Iterator[list[str]]:
-    """Give each row that is not empty.
+    """Yield all rows that are not empty.
 
     Raises:
-        UnreadableStatement: A line is longer than any that a bank writes.
+        UnreadableStatement: A line is too long.
     """
     with opened_text(file, form.encoding, newline="") as text:
         rows = csv.reader(
@@ -181,11 +181,11 @@ def rows_of(file: UploadedFile, form: Form) -> Iterator[list[str]]:
 
 
 def sections_of(file: UploadedFile, form: Form, headerless: Columns | None) -> Iterator[tuple[Section, Row]]:
-    """Give each row below a header with its section.
+    """Yield the rows below each header, with their section.
 
     Args:
         file: The statement.
-        form: How it is written.
+        form: Its encoding and delimiter.
         headerless: The columns of a file that has no header.
     """
     section = Section(0, headerless) if headerless is not None else None
@@ -200,14 +200,14 @@ def sections_of(file: UploadedFile, form: Form, headerless: Columns | None) -> I
             if len(preamble) < MAX_PREAMBLE_ROWS:
                 preamble.append(row)
         else:
-            # a short line between two tables may be the title of the next one
+            # A short line between two tables may be the title of the next one.
             filled = [cell for cell in row if cell.strip()]
             preamble = [*preamble, row][-3:] if len(filled) <= 2 else []
             yield section, Row(section.columns, row)
 
 
 def has_header(file: UploadedFile, form: Form) -> bool:
-    """Say whether any of a file's first rows is a header."""
+    """Return whether any of a file's first rows is a header."""
     for number, row in enumerate(rows_of(file, form)):
         if columns_of(row) is not None:
             return True

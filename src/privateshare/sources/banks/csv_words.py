@@ -1,4 +1,4 @@
-"""What the words of CSV files mean: the names of columns and the marks in them, from `columns.toml`."""
+"""The meaning of headers and marks in CSV files, from `columns.toml`."""
 
 import re
 import tomllib
@@ -9,24 +9,24 @@ from importlib.resources import files
 
 
 class Role(StrEnum):
-    """What a column holds."""
+    """The role of a column."""
 
-    BOOKED = "booked"  # the date of posting
-    MADE = "made"  # the date of the payment
-    DATE = "date"  # a date, the bank does not say of what
+    BOOKED = "booked"  # The date of posting.
+    MADE = "made"  # The date of the payment.
+    DATE = "date"  # A date without further description.
     TIME = "time"
     VALUED = "valued"
     AMOUNT = "amount"
-    NET = "net"  # the amount after fees, where another column has the one before
+    NET = "net"  # The amount after fees, if another column has the amount before fees.
     DEBIT = "debit"
     CREDIT = "credit"
-    MARK = "mark"  # whether it came in or went out
-    FEE = "fee"  # to be taken off the amount
+    MARK = "mark"  # Says whether the money came in or went out.
+    FEE = "fee"  # Is subtracted from the amount.
     CURRENCY = "currency"
     BALANCE = "balance"
-    ACCOUNT = "account"  # the person's own
+    ACCOUNT = "account"  # The person's own account.
     OTHER_ACCOUNT = "other_account"
-    IBAN = "iban"  # of either
+    IBAN = "iban"  # The account of either side.
     BANK = "bank"
     PARTY = "party"
     PAYER = "payer"
@@ -40,7 +40,7 @@ class Role(StrEnum):
     CHECK = "check"
     CITY = "city"
     COUNTRY = "country"
-    IN_AMOUNT = "in_amount"  # of what came in, in IN_CURRENCY
+    IN_AMOUNT = "in_amount"  # The amount of money that came in, in IN_CURRENCY.
     IN_CURRENCY = "in_currency"
     UNNAMED = "unnamed"
 
@@ -63,7 +63,7 @@ _LETTERS = str.maketrans({"ß": "ss", "ø": "o", "Ø": "o", "æ": "ae", "Æ": "a
 
 @lru_cache(maxsize=1024)
 def plain(word: str) -> str:
-    """Give a word without case, accents and punctuation, so that spellings of it are equal."""
+    """Normalize a word for comparison: without case, accents and punctuation."""
     decomposed = unicodedata.normalize("NFKD", word.translate(_LETTERS).casefold())
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(re.sub(r"\W|_", " ", letters).split())
@@ -86,13 +86,13 @@ def _words(table: str, name: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def role_of(header: str) -> tuple[Role | None, str | None]:
-    """Say what the column of a header holds, and in which currency, as far as the header tells.
+    """Determine the role and the currency of a column from its header.
 
     Args:
-        header: Such as "Bedrag (EUR)".
+        header: A header such as "Bedrag (EUR)".
 
     Returns:
-        The role, or None for a word that is not known, and the currency.
+        The role and the currency; None for each that is unknown.
     """
     if len(header) > MAX_HEADER_CHARACTERS:
         return None, None
@@ -108,7 +108,7 @@ def role_of(header: str) -> tuple[Role | None, str | None]:
 
 
 def direction_of(mark: str) -> int:
-    """Say whether a mark means that money came in (1) or went out (-1); 0 if it is not known."""
+    """Return 1 if a mark means that money came in, -1 if it went out, and 0 if the mark is unknown."""
     if (sign := mark.strip()) in ("+", "-"):
         return 1 if sign == "+" else -1
     word = plain(mark)
@@ -116,33 +116,33 @@ def direction_of(mark: str) -> int:
 
 
 def is_pending(status: str) -> bool:
-    """Say whether a status, or what stands in the place of a date, means that a transaction is not booked yet."""
+    """Return whether a status, or a word in place of a date, means that a transaction is not booked yet."""
     return plain(status) in _words("marks", "pending")
 
 
 def is_undone(status: str) -> bool:
-    """Say whether a status means that no money moved."""
+    """Return whether a status means that no money was moved."""
     return plain(status) in _words("marks", "undone")
 
 
 def is_balance(text: str) -> bool:
-    """Say whether a text names a balance or a total, as some banks put before and after transactions."""
+    """Return whether a text means a balance or a total, which some banks list among transactions."""
     return plain(text).startswith(tuple(_words("marks", "balances")))
 
 
 def has_word(headers: tuple[str, ...], name: str) -> bool:
-    """Say whether any of the headers is one of the words that `columns.toml` lists as a sign of something."""
+    """Return whether any header is in a list of signs in `columns.toml`."""
     return any(plain(header) in _words("signs", name) for header in headers)
 
 
 def charges_are_positive(headers: tuple[str, ...]) -> bool:
-    """Say whether the headers are of a card whose purchases are written without a minus."""
+    """Return whether the headers belong to a card whose purchases have no minus sign."""
     whole = plain(" ".join(headers)) in _words("signs", "positive_charges_headers")
     return whole or has_word(headers, "positive_charges")
 
 
 def is_english(headers: tuple[str, ...]) -> bool:
-    """Say whether the headers may be of an English bank: by their words for dates and amounts, and without accents."""
+    """Return whether the headers may be English: they use English words for dates and amounts, and no accents."""
     for header in headers:
         word = _CURRENCY.sub("", header[:MAX_HEADER_CHARACTERS])
         if role_of(header)[0] in DATES | AMOUNTS and plain(word) not in _words("signs", "english"):

@@ -1,4 +1,4 @@
-"""Dates as banks around the world write them: which number is the month is decided over a whole file."""
+"""A parser for dates in all notations of banks. The order of day and month is determined from all dates of a file."""
 
 import re
 import unicodedata
@@ -13,8 +13,8 @@ from privateshare.sources.banks.reasons import Problem, UnreadableStatement
 YEAR_FIRST, DAY_FIRST, MONTH_FIRST = "ymd", "dmy", "mdy"
 ORDERS = frozenset({YEAR_FIRST, DAY_FIRST, MONTH_FIRST})
 FIRST_YEAR = 1950
-MAX_CHARACTERS = 60
-SHORTENED_LANGUAGES = frozenset({"en", "nl", "de", "es", "it", "pt"})  # where the first three letters are usual
+MAX_DATE_CHARACTERS = 60
+SHORTENED_LANGUAGES = frozenset({"en", "nl", "de", "es", "it", "pt"})  # Months are shortened to three letters.
 MONTH_LANGUAGES = (
     *("nl", "de", "fr", "es", "it", "pt", "da", "nb", "sv", "fi", "pl", "cs", "hu", "ro", "tr", "el", "ca", "hr"),
 )
@@ -36,7 +36,7 @@ _WEEKDAY = re.compile(r"^[^\W\d_]{2,10}[.,]{1,2}\s+(?=\d)")
 @lru_cache(maxsize=1024)
 def split_time(text: str) -> tuple[str, time | None]:
     """Split a date from the time of day that may follow it."""
-    found = _TIME.search(text) if len(text) <= MAX_CHARACTERS else None
+    found = _TIME.search(text) if len(text) <= MAX_DATE_CHARACTERS else None
     if found is None or found.start() < 6:
         return text.strip(), None
     hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)
@@ -48,21 +48,21 @@ def split_time(text: str) -> tuple[str, time | None]:
 
 
 def time_of_day(text: str) -> time | None:
-    """Read a time of day that stands alone, or None."""
+    """Parse a time of day without a date; None if it is not one."""
     return split_time(f"00000000 {text.strip()}")[1] if text.strip() else None
 
 
 @lru_cache(maxsize=1024)
 def possible_dates(text: str) -> Mapping[str, date]:
-    """Say which dates a text can mean, by the order of day, month and year.
+    """Return the possible dates of a text by the order of day, month and year.
 
     Args:
         text: A date without a time of day, such as "02-03-2024", "20240302", "2 mrt. 2024" or "Mar 2, 2024".
 
     Returns:
-        The date for each order that gives one; for one that can be read in one way only, the same in every order.
+        The date for each order in which the text is valid. A date that is not ambiguous is the same in every order.
     """
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > MAX_DATE_CHARACTERS:
         return {}
     text = _WEEKDAY.sub("", text.strip())
     if compact := _COMPACT.fullmatch(text):
@@ -74,11 +74,11 @@ def possible_dates(text: str) -> Mapping[str, date]:
             return _everywhere(_date(first, second, third))
         if len(first) == 3 or len(third) in (1, 3):
             return {}
-        # only with a dash a year of two digits stands first
+        # A year with two digits comes first only in notations with a dash.
         year_first = (first, second, third) if len(third) == 2 == len(first) and numbers[2] == "-" else None
         found = _by_order(year_first, (first, second, third))
         if numbers[2] == "." and DAY_FIRST in found:
-            found.pop(MONTH_FIRST, None)  # nobody writes points and the month first
+            found.pop(MONTH_FIRST, None)  # Notations with points never have the month first.
         return found
     return _everywhere(_named_date(text))
 
@@ -125,9 +125,9 @@ def _plain(word: str) -> str:
 
 @cache
 def _months() -> dict[str, int]:
-    """Give the names of months, long and short, in the languages of banks.
+    """Build a table of the long and short names of months in all supported languages.
 
-    English goes first; a name that means different months in two other languages is left out.
+    English names have priority. A name that means different months in two other languages is omitted.
     """
     others: dict[str, set[int]] = {}
     for language in MONTH_LANGUAGES:
@@ -147,24 +147,24 @@ def _names_in(language: str) -> Iterator[tuple[str, int]]:
 
 
 class DateOrder:
-    """Finds out in which order a file writes day, month and year, from all of its dates."""
+    """A detector of the order of day, month and year, which considers all dates of a file."""
 
     def __init__(self, today: date) -> None:
         self._orders = set(ORDERS)
-        self._last_possible_day = today + timedelta(days=400)  # standing orders are listed ahead
+        self._last_possible_day = today + timedelta(days=400)  # Standing orders can be listed in advance.
         self._columns: dict[str, dict[str, list[date]]] = {}
         self._sorted: dict[tuple[str, str], tuple[bool, bool]] = {}
         self._differ = False
 
     def add(self, column: str, text: str) -> bool:
-        """Take one date into account.
+        """Add a date.
 
         Args:
-            column: Which of the file's columns of dates it is from.
+            column: The column that contains it.
             text: The date.
 
         Returns:
-            Whether it is a date in an order that the dates before it allow.
+            Whether it is a date in an order that is possible for the previous dates.
         """
         possible = possible_dates(split_time(text)[0])
         fitting = {order: day for order, day in possible.items() if day <= self._last_possible_day} or possible
@@ -177,7 +177,7 @@ class DateOrder:
         return True
 
     def _note_direction(self, column: str, order: str, day: date) -> None:
-        """Keep whether a column's dates, read in an order, still all rise or all fall."""
+        """Record whether the dates of a column, in an order, are still ascending or descending."""
         previous = self._columns.setdefault(column, {}).setdefault(order, [])
         rising, falling = self._sorted.get((column, order), (True, True))
         if previous:
@@ -186,16 +186,16 @@ class DateOrder:
         previous[:] = [day]
 
     def decide(self, preferred: str | None = None) -> str:
-        """Say which order it is.
+        """Determine the order.
 
         Args:
-            preferred: What the bank, or the language of the columns, suggests.
+            preferred: The usual order of the bank, or of the language of the headers.
 
         Returns:
-            One of the orders, in which every date that was added can be read.
+            An order in which all added dates are valid.
 
         Raises:
-            UnreadableStatement: The dates can be read in two ways.
+            UnreadableStatement: The dates are ambiguous.
         """
         if len(self._orders) == 1 or not self._differ:
             return min(self._orders)
@@ -214,12 +214,12 @@ class DateOrder:
 
 
 def read_date(text: str, order: str) -> date | None:
-    """Read a date in a known order, or None if it is none."""
+    """Parse a date in a known order; None if it is invalid."""
     return possible_dates(split_time(text)[0]).get(order)
 
 
 def read_moment(text: str, order: str) -> date | datetime | None:
-    """Read a date in a known order, with the time of day if one follows."""
+    """Parse a date in a known order, with the time of day if there is one."""
     day, clock = split_time(text)
     found = possible_dates(day).get(order)
     return found if found is None or clock is None else datetime.combine(found, clock)

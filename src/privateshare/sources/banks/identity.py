@@ -1,8 +1,8 @@
-"""Which account a booking is on, and which booking it is: the same in every export, whatever its format and date.
+"""Ids of accounts and bookings that are the same in every export, regardless of its format and date.
 
-Banks name a booking differently in each format, give one reference to several, or none; and texts differ. What stays
-is the account, the day and the amount: not even the currency, which some formats lack. Equal ones of a day are
-numbered.
+Banks use different references for a booking in each format, the same one for several bookings, or none, and their texts
+differ. Therefore a booking is identified by account, day and amount, without the currency, which some formats lack.
+Equal bookings of a day are numbered.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from hashlib import sha256
 from privateshare.sources.banks.account_numbers import account_number, masked
 from privateshare.sources.banks.booking import BankAccount, Booking
 
-UNNAMED = "unnamed"  # an account of which no file says the number
+UNNAMED = "unnamed"  # The key of an account whose number is unknown.
 
 _ID_CHARACTERS = 22
 
 
 @lru_cache(maxsize=1024)
 def account_key(account: BankAccount) -> str:
-    """Give what an account is known by: a hash, so that no number is where it need not be."""
+    """Return the key of an account, which is a hash, so that account numbers are not spread."""
     number = account_number(f"{account.bank}/{account.number}")
     if len(number) != 22 or not number.startswith("DE"):
         number = account_number(account.number)
@@ -30,26 +30,27 @@ def account_key(account: BankAccount) -> str:
 
 
 def account_name(account: BankAccount) -> str:
-    """Give the name of an account for its owner: the bank, and the end of the number."""
+    """Return the name of an account for its owner: the bank, and the last digits of the number."""
     number = account_number(account.number)
     return " ".join(part for part in (account.bank, masked(number)) if part) or "Bank account"
 
 
 @dataclass(slots=True)
 class _Slot:
-    """One of the equal bookings of a day: its references in the files that it was in, and the last of these files."""
+    """One of several equal bookings of a day: its references by format, and the last file that contained it."""
 
     last_file: int
     references: dict[str, str] = field(default_factory=dict)
 
 
 class BookingIds:
-    """Gives bookings their ids while an upload is read, file by file.
+    """A generator of booking ids for one upload.
 
-    Equal bookings within a file are different ones. Between files they are the same, unless files of one format give
-    them different references: overlapping exports, and the same account in two formats, make no doubles.
+    Equal bookings in one file are different bookings. Equal bookings in different files are the same booking, unless
+    files of one format have different references for them. So overlapping exports, and the same account in two formats,
+    yield no duplicates.
 
-    In an upload of one file, counting is enough, which takes less memory.
+    For an upload of one file, counting is sufficient, which needs less memory.
     """
 
     def __init__(self, *, several_files: bool = True) -> None:
@@ -59,11 +60,11 @@ class BookingIds:
         self._file = 0
 
     def next_file(self) -> None:
-        """Begin another file."""
+        """Start the next file."""
         self._file += 1
 
     def id_of(self, booking: Booking, day: date, format_name: str) -> str:
-        """Give the id of a booking, which is unique among those of its account."""
+        """Return the id of a booking, which is unique among those of its account."""
         key = _key(booking, day)
         if self._several_files:
             number = self._number_among_files(key, booking.id, format_name)

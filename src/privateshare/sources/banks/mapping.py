@@ -1,4 +1,4 @@
-"""A booking to a transaction (201) of schema digime."""
+"""The mapping of bookings to transactions (201) of schema digime."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,13 +11,13 @@ def transaction(booking: Booking, day: date, own_id: str, account_entity_id: str
     """Map a booking.
 
     Args:
-        booking: What the statement says.
-        day: The day that counts.
+        booking: The booking.
+        day: The day of the transaction.
         own_id: The booking's id among those of its account.
         account_entity_id: The `accountentityid` of the account.
 
     Returns:
-        The transaction. What the statement does not say is not there.
+        The transaction, without the fields that are unknown.
     """
     found: JsonObject = {
         "accountentityid": account_entity_id,
@@ -56,6 +56,6 @@ def _number(amount: Decimal) -> int | float:
 
 
 def _milliseconds(day: date | datetime) -> int:
-    """Give a day, which has no time zone, as its midnight in UTC; a time of day as if it were in UTC."""
+    """Convert a day to its midnight in UTC, or a time to UTC, as statements have no time zones."""
     moment = day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)
     return round(moment.replace(tzinfo=UTC).timestamp() * 1000)

@@ -1,6 +1,6 @@
-"""SWIFT MT940 and MT942, with what the banks of each country put into field 86.
+"""A streaming parser for SWIFT MT940 and MT942, with the contents of field 86 of several countries.
 
-Read field by field as a stream: a statement line that cannot be read does not take the others with it.
+A statement line that cannot be read does not affect the others.
 """
 
 import re
@@ -35,7 +35,7 @@ NO_REFERENCE = frozenset({"NONREF", "NONE", "KREF+", "EREF", "NOTPROVIDED"})
 
 
 def is_mt940(start: str) -> bool:
-    """Say whether a file is MT940 or MT942, by its start."""
+    """Return whether a file is MT940 or MT942, by its start."""
     return re.search(r"^\s*(?:\{1:.*\{4:\s*)?:20:", start, re.MULTILINE | re.DOTALL) is not None and (
         re.search(r"^:(?:25|61|60[FM]):", start, re.MULTILINE) is not None
     )
@@ -43,7 +43,7 @@ def is_mt940(start: str) -> bool:
 
 @dataclass(slots=True)
 class _Statement:
-    """What the fields before a line say of it."""
+    """The state of the statement that is being read."""
 
     account: BankAccount = field(default_factory=BankAccount)
     currency: str | None = None
@@ -77,7 +77,7 @@ def read_mt940(file: UploadedFile) -> Iterator[Booking | Reason]:
 
 
 def _fields(file: UploadedFile) -> Iterator[tuple[str, str]]:
-    """Give each field: its tag and its lines."""
+    """Yield each field with its tag and its lines."""
     tag, lines = "", list[str]()
     with opened_text(file, encoding_of(file)) as text:
         for raw in bounded_lines(text):
@@ -101,7 +101,7 @@ def _fields(file: UploadedFile) -> Iterator[tuple[str, str]]:
 def _account(text: str) -> BankAccount:
     words = text.split("\n")[0].strip().upper().split()
     bank, separator, number = (words[0] if words else "").rpartition("/")
-    if separator and re.fullmatch(r"[A-Z]{3}", number):  # some banks add the currency
+    if separator and re.fullmatch(r"[A-Z]{3}", number):  # Some banks append the currency.
         bank, _, number = bank.rpartition("/")
     return BankAccount(number=re.sub(r"(?<=\d)[A-Z]{3}$", "", number), bank=bank)
 
@@ -120,7 +120,7 @@ def _currency(text: str) -> str | None:
 
 def _booking(state: _Statement) -> Booking | Reason:
     first, _, extra = state.line.partition("\n")
-    # a few banks break the line before the amount
+    # A few banks insert a line break before the amount.
     found = _LINE.fullmatch(first) or _LINE.fullmatch(state.line.replace("\n", "", 1))
     valued = _day(found["valued"]) if found is not None else None
     amount = plain_amount(_whole_number(found["amount"])) if found is not None else None
@@ -142,17 +142,17 @@ def _booking(state: _Statement) -> Booking | Reason:
 
 
 def _whole_number(digits: str) -> str:
-    """Give "12," and "1234,5" a form in which three decimals, as of dinars, are not taken for thousands."""
+    """Normalize "12," and "1234,5", so that three decimals, as in dinars, are not taken for thousands."""
     return digits + "00" if digits.endswith(",") else digits.replace(",", ".") if digits.count(",") == 1 else digits
 
 
 def _went_out(mark: str) -> bool:
-    """Say whether money left the account: a debit, an expected debit, or a credit that is taken back."""
+    """Return whether money left the account: by a debit, an expected debit, or a reversed credit."""
     return mark in ("D", "ED", "RC")
 
 
 def _day(text: str) -> date | None:
-    """Read yymmdd. Some banks write 30 February for interest at the end of a month; it is that month's last day."""
+    """Parse yymmdd. Some banks write 30 February for the last day of that month."""
     year, month, day = int(text[:2]), int(text[2:4]), int(text[4:])
     year += 2000 if year < 70 else 1900
     try:
@@ -164,7 +164,7 @@ def _day(text: str) -> date | None:
 
 
 def _entry_day(valued: date, text: str | None) -> date | None:
-    """Read the day of booking, mmdd, in the year that is nearest to the value date."""
+    """Parse the day of booking, mmdd, in the year that is nearest to the value date."""
     if text is None or not text.strip():
         return None
     days = [_day(f"{year % 100:02}{text}") for year in (valued.year - 1, valued.year, valued.year + 1)]
@@ -172,7 +172,7 @@ def _entry_day(valued: date, text: str | None) -> date | None:
 
 
 def with_details(booking: Booking, details: str) -> Booking:
-    """Add what field 86 tells: German subfields, code words between slashes, or plain text."""
+    """Add the details of field 86: German subfields, code words between slashes, or plain text."""
     flat = details.replace("\n", "")
     if re.match(r"\d{3}[^\w\s]", flat) and _SUBFIELD.search(flat):
         return _with_german_details(booking, flat)
@@ -200,7 +200,7 @@ def _code_words(text: str) -> dict[str, str]:
 
 
 def _with_german_details(booking: Booking, text: str) -> Booking:
-    """Read ?00 (what kind), ?20 to ?29 and ?60 to ?63 (purpose), ?30 and ?31 or ?38 (account), ?32 and ?33 (name)."""
+    """Parse ?00 (kind), ?20 to ?29 and ?60 to ?63 (purpose), ?30 and ?31 or ?38 (account), ?32 and ?33 (name)."""
     parts = _SUBFIELD.split(text)
     fields: dict[str, str] = {}
     for number, value in zip(parts[1::2], parts[2::2], strict=True):

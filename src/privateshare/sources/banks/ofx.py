@@ -1,6 +1,7 @@
-"""OFX 1 (SGML) and 2 (XML), also as QFX: read as a stream of tags, because few banks close, nest or quote them rightly.
+"""A streaming parser for OFX 1 (SGML), OFX 2 (XML) and QFX.
 
-The kept libraries either are under the GPL or hold the whole file as a tree and stop at the first fault.
+It reads a stream of tags, because few banks close, nest and quote them correctly. The maintained libraries are either
+under the GPL, or load the whole file as a tree and stop at the first error.
 """
 
 import html
@@ -16,7 +17,7 @@ from privateshare.sources.banks.reasons import IS_INVESTMENT, IS_PENDING, NO_AMO
 from privateshare.sources.banks.text import CHUNK_BYTES, encoding_of, opened_text
 from privateshare.sources.failures import Reason
 
-MAX_TAG_CHARACTERS = 64 * 1024  # of one tag with its value; longer ones are cut
+MAX_TAG_CHARACTERS = 64 * 1024  # A longer tag with its value is truncated.
 
 _TAG = re.compile(r"<(/?)\s*([A-Za-z0-9][A-Za-z0-9._-]*)[^<>]*>\s*(?:<!\[CDATA\[(.*?)\]\]>|([^<]*))", re.DOTALL)
 _ACCOUNT = frozenset({"BANKACCTFROM", "CCACCTFROM", "INVACCTFROM"})
@@ -34,12 +35,12 @@ _WENT_OUT = frozenset({"DEBIT", "CHECK", "PAYMENT", "FEE", "SRVCHG", "POS", "DIR
 
 
 def is_ofx(start: str) -> bool:
-    """Say whether a file is OFX, by its start."""
+    """Return whether a file is OFX, by its start."""
     return re.search(r"OFXHEADER\s*[:=]|<\?OFX|<OFX>", start, re.IGNORECASE) is not None
 
 
 def read_ofx(file: UploadedFile) -> Iterator[Booking | Reason]:
-    """Read every transaction of every account of the file."""
+    """Yield all transactions of all accounts in the file."""
     signs = _signs_are_in_types(file)
     account, currency = BankAccount(), None
     for aggregate, fields in _aggregates(file):
@@ -56,7 +57,7 @@ def read_ofx(file: UploadedFile) -> Iterator[Booking | Reason]:
 
 
 def _signs_are_in_types(file: UploadedFile) -> bool:
-    """Say whether a bank writes no sign before amounts that went out, but only says so in their types."""
+    """Return whether outgoing amounts have no sign, so that only their type says that they went out."""
     debits = False
     for aggregate, fields in _aggregates(file):
         if aggregate in _TRANSACTIONS:
@@ -67,7 +68,7 @@ def _signs_are_in_types(file: UploadedFile) -> bool:
 
 
 def _aggregates(file: UploadedFile) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give the accounts, currencies and transactions, in their order, each with the first value of its fields."""
+    """Yield the accounts, currencies and transactions in their order, each with the first value of its fields."""
     name, fields, prefix = "", dict[str, str](), ""
     for closes, tag, value in _tags(file):
         if tag in _AGGREGATES or (tag == "CURDEF" and value):
@@ -150,7 +151,7 @@ def _booking(
 
 
 def _day(text: str | None) -> date | None:
-    """Read a date of OFX: eight digits, whatever follows them; or one with dashes, as some banks write."""
+    """Parse a date of OFX: eight digits, followed by anything, or a date with dashes, as some banks write."""
     if not text:
         return None
     return read_date(text[:8], YEAR_FIRST) if text[:8].isdigit() else read_date(text[:10], YEAR_FIRST)

@@ -1,6 +1,6 @@
-"""QIF, as Quicken wrote it: dates in the order of the country, no currency, rarely an account.
+"""A parser for QIF, the format of Quicken. It has dates in the order of the country, no currency, rarely an account.
 
-The one kept library for it does not support every version of Python that this package supports.
+The only maintained library for it does not support all Python versions of this package.
 """
 
 import re
@@ -19,7 +19,7 @@ _MONEY_TYPES = {"bank": BANK, "cash": BANK, "ccard": CREDIT_CARD, "oth a": BANK,
 
 
 def is_qif(start: str) -> bool:
-    """Say whether a file is QIF, by its start."""
+    """Return whether a file is QIF, by its start."""
     return re.match(r"\s*!\s*(?:type|account|option|clear)\b", start, re.IGNORECASE) is not None
 
 
@@ -48,7 +48,7 @@ def read_qif(file: UploadedFile, today: date) -> Iterator[Booking | Reason]:
 
 
 def _records(file: UploadedFile, encoding: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give each record: what its list is of, and the first value of each letter."""
+    """Yield each record: the kind of its list, and the first value of each letter."""
     kind, fields = "", dict[str, str]()
     with opened_text(file, encoding) as text:
         for raw in bounded_lines(text):

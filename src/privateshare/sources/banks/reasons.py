@@ -1,4 +1,4 @@
-"""Why a transaction is not taken over, and why a whole statement cannot be read."""
+"""The reasons why transactions are skipped, and why a whole statement cannot be read."""
 
 from enum import Enum, auto
 
@@ -54,11 +54,11 @@ IS_INVESTMENT = Reason(
 )
 
 UNREADABLE = frozenset({NO_DATE.code, NO_AMOUNT.code, NO_DIRECTION.code, NOT_A_STATEMENT_LINE.code})
-"""The codes of what is lost, unlike what is left out because it is not a booked transaction."""
+"""The codes of reasons that mean a loss. Other skipped entries are not booked transactions."""
 
 
 class Problem(Enum):
-    """Why a whole statement cannot be read."""
+    """The reason why a whole statement cannot be read."""
 
     DATES_UNCLEAR = auto()
     AMOUNTS_UNCLEAR = auto()
@@ -83,8 +83,8 @@ class UnreadableStatement(Exception):
         super().__init__(problem.name)
 
 
-def told(problem: Problem, name: str) -> Broken:
-    """Say in the words of a page why a file cannot be read, and what to do."""
+def problem_message(problem: Problem, name: str) -> Broken:
+    """Build the message for the person: why the file cannot be read, and what to do."""
     if problem is Problem.DATES_UNCLEAR:
         return Broken(
             "%(name)s does not show whether 02/03 is in February or in March. "
@@ -113,10 +113,10 @@ def told(problem: Problem, name: str) -> Broken:
             "%(name)s does not say which of its columns is the amount. Choose CAMT, MT940 or OFX at your bank.",
             name=name,
         )
-    return _told_of_form(problem, name)
+    return _format_message(problem, name)
 
 
-def _told_of_form(problem: Problem, name: str) -> Broken:
+def _format_message(problem: Problem, name: str) -> Broken:
     if problem is Problem.TOO_LONG_LINE:
         return Broken("%(name)s has a line that is longer than any of a bank. Download it again.", name=name)
     if problem is Problem.NOT_XML:

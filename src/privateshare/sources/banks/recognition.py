@@ -1,4 +1,4 @@
-"""Telling by its content which format a bank statement is in."""
+"""Detection of the format of a bank statement by its content."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -32,7 +32,7 @@ class StatementFormat(StrEnum):
 
 
 def format_of(file: UploadedFile) -> StatementFormat | None:
-    """Say which format a file is in, whatever it is called, or None if it is no bank statement."""
+    """Return the format of a file, regardless of its name; None if it is not a bank statement."""
     with file.open() as stream:
         if stream.read(8).startswith(tuple(magic for magic, _ in _OTHER_KINDS)):
             return None
@@ -53,10 +53,10 @@ def read_statement(file: UploadedFile, today: date) -> Iterator[Booking | Reason
 
     Args:
         file: The statement.
-        today: The day on which it is read; no booking is far after it.
+        today: The current day. Bookings are not far after it.
 
     Raises:
-        UnreadableStatement: It is in none of the formats, or is damaged, or can be read in two ways.
+        UnreadableStatement: The file has none of the formats, is damaged, or is ambiguous.
     """
     kind = format_of(file)
     if kind is StatementFormat.OFX:

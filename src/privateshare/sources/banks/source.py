@@ -1,4 +1,4 @@
-"""Banks by file, as sources: sample transactions, or the statements that a person downloads from any bank."""
+"""The sources for bank statements: samples, or files that a person downloads from any bank."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from privateshare.sources.contract import (
 )
 from privateshare.sources.failures import LeftOut
 
-STATEMENTS = "statements"  # all bank statements of a person are one account of their library, however many banks
+STATEMENTS = "statements"  # All bank statements of a person belong to one account of the library.
 
 _UPLOAD = Upload(
     accept=".csv,.xml,.ofx,.qfx,.qif,.sta,.940,.942,.mt940,.txt,.tab,.zip",
@@ -39,7 +39,10 @@ _SAMPLES = (
 
 
 class BankStatements:
-    """Sources 348 and others, which differ only in the service type under which contracts ask for transactions."""
+    """A source for bank statements.
+
+    There are several, with the service types for which contracts request transactions.
+    """
 
     def __init__(self, source_id: int, service_type: ServiceType) -> None:
         self.info = SourceInfo(
@@ -53,7 +56,7 @@ class BankStatements:
         )
 
     def identify(self, connection: Connection) -> Identity:
-        """Say whose statements they are. An upload is read to its end.
+        """Return the account. An upload is read completely.
 
         Raises:
             Broken: No transaction in it can be read.
@@ -66,7 +69,7 @@ class BankStatements:
         return Identity(STATEMENTS, ", ".join(names.values()), "BANK")
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Give all transactions; what cannot be read is left out.
+        """Yield all transactions. Unreadable ones are skipped and counted.
 
         Raises:
             Broken: The upload is damaged.
@@ -90,7 +93,7 @@ class BankStatements:
         return transaction(found.booking, found.day, found.id, f"{self.info.service_type}_{account}")
 
 
-# Contracts ask for transactions under several service types; bank statements by file can serve each of them.
+# Contracts request transactions with several service types. Bank statements can serve each of them.
 SOURCES = (
     BankStatements(348, ServiceType.YODLEE),
     BankStatements(422, ServiceType.SALT_EDGE_PARTNER),

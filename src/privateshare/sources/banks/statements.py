@@ -1,4 +1,4 @@
-"""An upload from banks: one statement, or a zip of several."""
+"""A reader for uploads of bank statements: a single one, or a zip archive of several."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from privateshare.sources.banks.reasons import (
     UNREADABLE,
     Problem,
     UnreadableStatement,
-    told,
+    problem_message,
 )
 from privateshare.sources.banks.recognition import format_of, read_statement
 from privateshare.sources.failures import THE_FILE, Broken, LeftOut, Reason, shown_name
 
-SPREADSHEET_FOLDER = "xl/"  # in the zip that a spreadsheet is
+SPREADSHEET_FOLDER = "xl/"  # Spreadsheets are zip archives with this folder.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class NumberedBooking:
 
     @property
     def account(self) -> BankAccount:
-        """The account that it is on."""
+        """The account of the booking."""
         return self.booking.account
 
 
@@ -42,19 +42,19 @@ def read_upload(archive: BinaryIO, left_out: LeftOut, today: date, object_type: 
 
     Args:
         archive: The upload.
-        left_out: Where it is noted what is not taken over. A statement that cannot be read takes no other with it.
-        today: The day on which it is read.
-        object_type: What the bookings are to be.
+        left_out: The report to which skipped entries are added. An unreadable statement does not affect the others.
+        today: The current day.
+        object_type: The object type of the bookings.
 
     Raises:
-        Broken: It is empty or damaged, or nothing in it can be read, or less than half of it.
+        Broken: The upload is empty or damaged, or less than half of it can be read.
     """
     with opened_upload(archive, left_out, keep_small_files=True) as files:
         first_two = list(islice(files, 2))
         ids = BookingIds(several_files=len(first_two) > 1)
         for file in chain(first_two, files):
             if file.path.startswith(SPREADSHEET_FOLDER):
-                raise told(Problem.IS_SPREADSHEET, THE_FILE)
+                raise problem_message(Problem.IS_SPREADSHEET, THE_FILE)
             yield from _read_one(file, ids, left_out, today, object_type)
     lost = sum(number for reason, number in left_out.by_reason().items() if reason.code in UNREADABLE)
     if lost > left_out.read or not left_out.read:
@@ -80,6 +80,6 @@ def _read_one(
                 yield NumberedBooking(found, day, ids.id_of(found, day, str(kind)))
     except UnreadableStatement as error:
         if error.problem in NOT_STATEMENTS:
-            left_out.name_unused(name, told(error.problem, name))
+            left_out.name_unused(name, problem_message(error.problem, name))
         else:
-            left_out.name_damaged(name, told(error.problem, name))
+            left_out.name_damaged(name, problem_message(error.problem, name))

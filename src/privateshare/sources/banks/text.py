@@ -1,4 +1,4 @@
-"""The text of a statement: banks use any encoding, and name a wrong one as often as a right one."""
+"""Reading statements as text. The encoding is detected, because banks use many and often declare a wrong one."""
 
 import codecs
 import io
@@ -25,15 +25,15 @@ _CURRENCY_SYMBOLS = frozenset("€£")
 
 
 def encoding_of(file: UploadedFile, likeness: Callable[[str], float] | None = None) -> str:
-    """Find the encoding of a file by its bytes.
+    """Detect the encoding of a file.
 
     Args:
         file: The statement.
-        likeness: How much a text is like what is expected, such as by the words of its columns; decides among
-            encodings in which every byte means something.
+        likeness: Rates how well a text matches what is expected, such as known headers. It decides between encodings in
+            which every byte is valid.
 
     Returns:
-        The name of a codec of Python.
+        The name of a Python codec.
     """
     with file.open() as stream:
         sample = stream.read(SAMPLE_BYTES)
@@ -46,7 +46,7 @@ def encoding_of(file: UploadedFile, likeness: Callable[[str], float] | None = No
 
 
 def _wide_encoding(sample: bytes) -> str | None:
-    """Name UTF-16 without a mark: every other byte of most texts is zero."""
+    """Detect UTF-16 without a byte order mark, in which every other byte of most texts is zero."""
     start = sample[:2000]
     if len(start) < 4 or start.count(0) * 4 < len(start):
         return None
@@ -66,7 +66,7 @@ def _is_utf8(file: UploadedFile) -> bool:
 
 
 def _non_ascii_sample(file: UploadedFile) -> bytes:
-    """Take the start of a file, and lines further on that are not ASCII."""
+    """Return the start of a file, and the next part that is not ASCII."""
     with file.open() as stream:
         sample = stream.read(SAMPLE_BYTES)
         if not sample.isascii():
@@ -82,11 +82,11 @@ def _legacy_encoding(sample: bytes, likeness: Callable[[str], float] | None) -> 
         text = sample.decode(name, errors="replace")
         return (likeness(text) if likeness else 0, _plausibility(text))
 
-    return max(LEGACY_ENCODINGS, key=score)  # the first of equals
+    return max(LEGACY_ENCODINGS, key=score)  # The first one wins among equals.
 
 
 def _plausibility(text: str) -> float:
-    """Say which share of the characters beyond ASCII are letters as people write them in words, or signs of money."""
+    """Return the share of the non-ASCII characters that are plausible: letters inside words, or currency symbols."""
     others = fitting = 0.0
     for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
         if character < "\x80":
@@ -97,14 +97,14 @@ def _plausibility(text: str) -> float:
         elif unicodedata.category(character) == "Ll":
             fitting += 1 if before.isalpha() or after.isalpha() else 0.5
         elif unicodedata.category(character) == "Lu":
-            # a capital inside of a word of small letters is the sign of a wrong encoding
+            # A capital letter after a small one is a sign of a wrong encoding.
             fitting += 0 if before.islower() else 1
     return fitting / others if others else 1.0
 
 
 @contextmanager
 def opened_text(file: UploadedFile, encoding: str, newline: str | None = None) -> Iterator[io.TextIOWrapper]:
-    """Open a statement as text. Bytes that mean nothing become the sign for that, U+FFFD."""
+    """Open a statement as text. Invalid bytes become U+FFFD."""
     with file.open() as stream:
         text = io.TextIOWrapper(_buffered(stream), encoding, errors="replace", newline=newline)
         try:
@@ -118,16 +118,16 @@ def _buffered(stream: IO[bytes]) -> IO[bytes]:
 
 
 def text_start(file: UploadedFile, encoding: str, length: int) -> str:
-    """Give the first characters of a statement."""
+    """Return the first characters of a statement."""
     with opened_text(file, encoding) as text:
         return text.read(length).replace("\0", "")
 
 
 def bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
-    """Give the lines of a statement, without NUL characters.
+    """Yield the lines of a statement, without NUL characters.
 
     Raises:
-        UnreadableStatement: A line is longer than any that a bank writes.
+        UnreadableStatement: A line is too long.
     """
     while line := text.readline(MAX_LINE_CHARACTERS):
         if len(line) == MAX_LINE_CHARACTERS and not line.endswith(("\n", "\r")):

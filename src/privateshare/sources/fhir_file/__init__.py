@@ -1,1 +1,1 @@
-"""A health record that a person exported as FHIR."""
+"""The source for health records that people exported as FHIR files."""

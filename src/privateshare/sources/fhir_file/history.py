@@ -1,4 +1,4 @@
-"""Where a resource of a record was found and which version it is, and what a history says was deleted."""
+"""The origins and versions of the resources in a record, and the deletions in a version history."""
 
 from functools import lru_cache
 from typing import Any
@@ -7,26 +7,26 @@ from privateshare.sources.contract import JsonObject, Written
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.fhir_file.references import Reference, read_reference, server_of
 from privateshare.sources.identity import Deletion, Mark, Origin, fhir_subject, fhir_version
-from privateshare.sources.json_records import Found
+from privateshare.sources.json_records import FoundRecord
 
 NO_CONTENT, GONE = "204", "410"
 CHANGES = ("POST", "PUT", "PATCH")
 
 
-def item_of(found: Found, order: int) -> Written | Deletion | None:
-    """Return what was found in a record as what a page is made of; None for the deletion of what is not known here.
+def item_of(found: FoundRecord, order: int) -> Written | Deletion | None:
+    """Convert a found record to an item of a page; None for the deletion of a resource of an unknown type.
 
     Args:
-        found: A resource of a known type, or an entry that says that one was deleted.
-        order: Which of all in the record it is.
+        found: A resource of a known type, or the entry of a deletion.
+        order: Its position among all items of the record.
     """
     if "resourceType" not in found.thing:
         return _deletion(found, order)
     return Written(OBJECT_TYPES[found.thing["resourceType"]], found.thing, found.text, _mark(found, order))
 
 
-def _mark(found: Found, order: int) -> Mark:
-    """Tell a resource of a record from others of the same type and id."""
+def _mark(found: FoundRecord, order: int) -> Mark:
+    """Build the mark that distinguishes a resource from others with the same type and id."""
     entry = found.wrapper or {}
     url = read_reference(entry.get("fullUrl"))
     is_its_own = url is not None and (url.type, url.id) == (found.thing.get("resourceType"), found.thing.get("id"))
@@ -35,7 +35,7 @@ def _mark(found: Found, order: int) -> Mark:
     return Mark(origin, fhir_version(found.thing, entry.get("response")), fhir_subject(found.thing), order)
 
 
-def _deletion(found: Found, order: int) -> Deletion | None:
+def _deletion(found: FoundRecord, order: int) -> Deletion | None:
     what = deleted_resource(found.thing)
     object_type = OBJECT_TYPES.get(what.type or "") if what is not None else None
     if what is None or object_type is None:
@@ -46,7 +46,7 @@ def _deletion(found: Found, order: int) -> Deletion | None:
 
 
 def deleted_resource(entry: JsonObject) -> Reference | None:
-    """Return which resource an entry of a Bundle says was deleted; None if it says no such thing, or not of which."""
+    """Return the reference of the resource that an entry of a Bundle deletes; None if it is not such an entry."""
     if "resourceType" in entry or not _says_deleted(entry):
         return None
     request = entry.get("request")
@@ -72,7 +72,7 @@ def _is_version(entry: JsonObject) -> bool:
 
 
 def _source(resource: JsonObject) -> str:
-    """Return the system that a resource says it is from, without what names one request to it."""
+    """Return the source system in the `meta` of a resource, without the id of a single request."""
     meta = resource.get("meta")
     source: Any = meta.get("source") if isinstance(meta, dict) else None
     if not isinstance(source, str):

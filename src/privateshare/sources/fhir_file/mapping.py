@@ -1,4 +1,4 @@
-"""FHIR resource types and our object types: two names for the same."""
+"""The object type of each FHIR resource type."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ def _resource_type(object_type: ObjectType) -> str:
 OBJECT_TYPES: Mapping[str, ObjectType] = {
     _resource_type(entry): entry for entry in ObjectType if 127 <= entry <= 138 or entry >= 9101
 }
-"""The object type of every FHIR R4 resource type that a record may hold."""
+"""The object types of all FHIR R4 resource types that a record can contain."""
 
 DEFINITIONS = frozenset(
     {"ActivityDefinition", "CapabilityStatement", "CatalogEntry", "ChargeItemDefinition", "CodeSystem"}
@@ -32,4 +32,4 @@ DEFINITIONS = frozenset(
     | {"SubstanceProtein", "SubstanceReferenceInformation", "SubstanceSourceMaterial", "SubstanceSpecification"}
     | {"TerminologyCapabilities", "TestReport", "TestScript", "ValueSet"}
 )
-"""The resource types of R4 that say nothing about a person; they have no object type."""
+"""The resource types of R4 that contain no data about a person. They have no object type."""

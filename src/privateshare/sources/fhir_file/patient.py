@@ -1,4 +1,4 @@
-"""What a Patient says of a person, and whether two Patients are certainly one person. ADR 0016."""
+"""The data of a Patient, and the decision whether two Patients are certainly the same person. ADR 0016."""
 
 import re
 import unicodedata
@@ -14,9 +14,9 @@ from privateshare.sources.fhir_file.references import Reference, read_reference
 
 UNNAMED = "Health record"
 
-DAY = 86_400_000  # milliseconds
+DAY_MILLISECONDS = 86_400_000
 MAX_NAMES, MAX_IDENTIFIERS, MAX_LINKS, MAX_TEXT = 20, 50, 50, 500
-# Numbers that a country gives to each of its people: two of them are two people.
+# National numbers, of which each person has only one: different numbers mean different people.
 NATIONAL_SYSTEMS = frozenset(
     (
         *("http://hl7.org/fhir/sid/us-ssn", "urn:oid:2.16.840.1.113883.4.1", "https://fhir.nhs.uk/Id/nhs-number"),
@@ -27,18 +27,18 @@ _NATIONAL_TYPE = re.compile(r"SS|NI|SB|NN[A-Z]{0,3}")
 FORMER_USES = ("old", "maiden", "nickname", "anonymous", "temp")
 _TITLES = frozenset(("dr", "frau", "herr", "miss", "mr", "mrs", "ms", "prof"))
 _SEXES = frozenset(("male", "female"))
-# Words before a family name that one hospital writes and another leaves out.
+# Words before a family name that some hospitals omit.
 _PARTICLES = frozenset(
     (
         *("al", "ap", "bin", "da", "dal", "de", "dei", "del", "della", "den", "der", "di", "do", "dos", "du", "el"),
         *("la", "le", "les", "st", "ten", "ter", "van", "vom", "von", "y", "zu", "zum", "zur"),
     )
 )
-# Letters that have no accent to take off, and the pairs that stand for one letter where a program knows only ASCII.
+# Letters that Unicode does not decompose, and pairs that replace a single letter in programs limited to ASCII.
 _PLAIN_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "a", "œ": "o", "ı": "i"})
 _PAIRS = re.compile(r"([aou])e|aa")
 _APOSTROPHES = re.compile(r"['\u2019\u02bc`\u00b4]")
-# What stands in a number's place where there is none, and what hides digits of one.
+# Placeholders for unknown numbers, and characters that mask digits.
 _PLACEHOLDER = re.compile(
     r"(?i:0|(.)\1{2,}|0*123456789?0?|n/?a|nil|none|null|test|unk|unknown|tbd|missing|notavailable)"
 )
@@ -48,9 +48,9 @@ _MASKS = "*xX#?•"
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """The words of a name, in lower case and without accents. `words`: all of them.
+    """A name as words in lower case and without accents. `words` contains all of them.
 
-    `is_former`: whether it is a name of before, or only what friends say.
+    `is_former` is true for former names and nicknames.
     """
 
     family: frozenset[str]
@@ -60,7 +60,7 @@ class Name:
     is_former: bool = False
 
     def agrees(self, other: "Name", *, exactly: bool) -> bool:
-        """Whether it is the name of the same person: of the given names, all but the first may be short or missing."""
+        """Return whether both can be names of the same person. Given names after the first may be short or missing."""
         if self.suffix and other.suffix and self.suffix != other.suffix:
             return False
         if not (self.family and self.given and other.family and other.given):
@@ -75,20 +75,20 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What a Patient says of a person.
+    """The data of a Patient.
 
     Attributes:
-        references: What the resource may be referred to by.
-        has_id: Whether it has an id of its own.
-        birth: The day of birth; None if it is not known.
-        birth_order: Which of several children born together.
-        is_one_of_several: Whether others were born with them.
-        links: The Patients that are the same person, as it says.
-        linked_identifiers: Identifiers of such Patients, where it says no more of them.
-        is_replaced: Whether it says that another Patient holds for the person now.
-        is_contained: Whether it is a part of another resource, of which it says little.
-        version: What tells it from other versions of itself.
-        shown_name: The name as FHIR has it.
+        references: The references that can refer to it.
+        has_id: Whether it has an id.
+        birth: The date of birth; None if it is unknown.
+        birth_order: The position among children of a multiple birth.
+        is_one_of_several: Whether it was a multiple birth.
+        links: The Patients that it declares to be the same person.
+        linked_identifiers: The identifiers of such Patients, if it has no references.
+        is_replaced: Whether it declares that another Patient replaces it.
+        is_contained: Whether it is contained in another resource, and therefore has little data.
+        version: Its version id and update time.
+        shown_name: The name as it is in FHIR.
     """
 
     references: frozenset[Reference]
@@ -108,13 +108,14 @@ class Patient:
     shown_name: str
 
     def is_known_as(self, reference: Reference) -> bool:
-        """Whether a reference may mean this Patient."""
+        """Return whether a reference may refer to this Patient."""
         return any(own.may_be(reference) for own in self.references)
 
     def contradicts(self, other: "Patient") -> bool:
-        """Whether the two cannot be one person."""
+        """Return whether the two cannot be the same person."""
         if self.birth and other.birth and not self.birth.touches(other.birth):
-            return not (self._is_version_of(other) and self._has_name_of(other))  # it was corrected
+            # A newer version of the same resource may correct the date of birth.
+            return not (self._is_version_of(other) and self._has_name_of(other))
         if None not in (self.birth_order, other.birth_order) and self.birth_order != other.birth_order:
             return True
         mine, theirs = _values_by_system(self.national), _values_by_system(other.national)
@@ -124,13 +125,13 @@ class Patient:
         )
 
     def is_same(self, other: "Patient") -> bool:
-        """Whether the two are certainly one person."""
+        """Return whether the two are certainly the same person."""
         if self.contradicts(other):
             return False
         if self.names_same_person(other) or self._is_linked_to(other):
             return True
         if self.identifiers & other.identifiers and not self._has_other_given_name(other):
-            return True  # not the number of a family's insurance
+            return True  # Family members may share an insurance number, but not a given name.
         if self.is_contained or other.is_contained:
             return self._has_name_of(other)
         if not self._shares_reference(other):
@@ -139,7 +140,7 @@ class Patient:
         return (unnamed and {self.sex, other.sex} != _SEXES) or self._has_name_of(other) or self._is_version_of(other)
 
     def names_same_person(self, other: "Patient") -> bool:
-        """Whether name and day of birth are the same, and the sex is not another."""
+        """Return whether name and date of birth are the same, and the sex does not differ."""
         if self.birth is None or other.birth is None or {self.sex, other.sex} == _SEXES:
             return False
         return _is_day(self.birth) and _is_day(other.birth) and self._has_name_of(other)
@@ -174,13 +175,13 @@ class Patient:
 def read_patient(
     patient: JsonObject, server: str | None = None, full_url: Reference | None = None, *, is_contained: bool = False
 ) -> Patient:
-    """Read a Patient; what is not as FHIR has it says nothing.
+    """Parse a Patient. Invalid elements are ignored.
 
     Args:
         patient: The resource.
-        server: The server that it is on, if that is known.
-        full_url: What a Bundle calls it, if it is in one.
-        is_contained: Whether it is a part of another resource.
+        server: Its server, if it is known.
+        full_url: Its `fullUrl`, if it is in a Bundle.
+        is_contained: Whether it is contained in another resource.
     """
     id_ = patient.get("id")
     has_id = isinstance(id_, str) and bool(id_) and not is_contained
@@ -209,7 +210,7 @@ def read_patient(
 
 
 def patient_name(patient: JsonObject) -> str:
-    """Return the person's name as FHIR has it; archives vary, so anything unexpected gives a plain word instead."""
+    """Return the person's name as it is in FHIR, or a general word if the name has an unexpected structure."""
     try:
         name = patient["name"][0]
         words = name.get("text") or " ".join([*name.get("given", []), name.get("family", "")])
@@ -229,7 +230,7 @@ def _names(patient: JsonObject) -> Iterator[Name]:
 
 
 def _words(value: Any) -> list[str]:
-    """Return the words of a text, or of a list of texts, in the form in which names are compared."""
+    """Return the words of a text, or of a list of texts, normalized for comparison."""
     texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
     plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", " ".join(texts)[:MAX_TEXT]))
     letters = "".join(c for c in plain if not unicodedata.combining(c)).casefold().translate(_PLAIN_LETTERS)
@@ -238,18 +239,18 @@ def _words(value: Any) -> list[str]:
 
 
 def name_words(text: object) -> frozenset[str]:
-    """Return the words of a person's name in one text, as they are compared."""
+    """Return the words of a person's name, normalized for comparison."""
     return frozenset(_words(text))
 
 
 def _is_short_for(short: tuple[str, ...], long: tuple[str, ...]) -> bool:
-    """Whether each name, or its first letter, is among the others, in the same order."""
+    """Return whether each name, or its first letter, is among the others, in the same order."""
     rest = iter(long)
     return all(any(name in (one, one[:1]) or one == name[:1] for one in rest) for name in short)
 
 
 def _is_day(birth: Window) -> bool:
-    return birth.start is not None and birth.end is not None and birth.end - birth.start < DAY
+    return birth.start is not None and birth.end is not None and birth.end - birth.start < DAY_MILLISECONDS
 
 
 def _read_birth(value: Any) -> Window | None:
@@ -266,7 +267,7 @@ def birth_day(birth: Window | None) -> str | None:
 
 
 def read_identifier(identifier: JsonObject) -> tuple[str, str] | None:
-    """Return the system of an identifier and its value as values are compared; None if it has not both."""
+    """Return the system and the normalized value of an identifier; None if one of them is missing."""
     system, value = identifier.get("system"), identifier.get("value")
     if not (isinstance(system, str) and isinstance(value, str) and system and value):
         return None
@@ -291,14 +292,14 @@ def _values_by_system(identifiers: frozenset[tuple[str, str]]) -> dict[str, list
 
 
 def _may_be_number(one: str, other: str) -> bool:
-    """Whether two may be the same number, though digits of it may be hidden."""
+    """Return whether two numbers may be the same, considering masked digits."""
     if len(one) != len(other):
         return False
     return all(a == b or a in _MASKS or b in _MASKS for a, b in zip(one, other, strict=True))
 
 
 def _linked_identifier(link: JsonObject) -> tuple[str, str] | None:
-    """Return the identifier of the other Patient, where a link says nothing else of it."""
+    """Return the identifier of the linked Patient, if the link has no reference."""
     other = link.get("other")
     if not isinstance(other, dict) or other.get("reference") or other.get("type") not in (None, "Patient"):
         return None
@@ -325,5 +326,5 @@ def _version(patient: JsonObject) -> tuple[str, str] | None:
 
 
 def _objects(value: Any) -> list[JsonObject]:
-    """Return the objects of a list, or the one that stands in its place."""
+    """Return the objects of a list, or a single object as a list."""
     return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict)]

@@ -1,4 +1,4 @@
-"""Whose record it is, told from its resources one by one. A record that may be of two people is refused. ADR 0016."""
+"""Detection of the person that a record is about. A record that may be about two people is rejected. ADR 0016."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ from privateshare.sources.fhir_file.patient import (
     read_patient,
 )
 from privateshare.sources.fhir_file.references import Reference, read_reference
-from privateshare.sources.json_records import Found
+from privateshare.sources.json_records import FoundRecord
 
 _Thing = TypeVar("_Thing")
 
-UNKNOWN = "record"  # a record need not say whose it is
+UNKNOWN = "record"  # Not every record says whose it is.
 MAX_PATIENTS, MAX_SUBJECTS, MAX_OTHERS = 100, 500, 100_000
 MAX_CONTAINED_DEPTH = 3
 
-# Elements at the top of resources that name whom they are about. Those of the second kind name only Patients.
+# Top-level elements that refer to the subject of a resource. The second group refers only to Patients.
 _SUBJECTS = ("subject", "individual", "for", "candidate")
 _PATIENTS = ("patient", "beneficiary", "deliverFor")
-# Resource types that a `subject` may be where it is not a person: what they are known by is kept, to tell.
+# Resource types to which a `subject` can refer if it is not a person. Their ids are stored to recognize them.
 _OTHER_SUBJECTS = frozenset(
     (
         *("BiologicallyDerivedProduct", "Device", "Group", "HealthcareService", "Location", "Medication"),
@@ -37,13 +37,13 @@ _OTHER_SUBJECTS = frozenset(
 
 
 def several_people() -> Broken:
-    """Make the refusal of a record that is, or may be, of more than one person."""
+    """Build the error for a record that is, or may be, about more than one person."""
     return Broken("The file holds the records of several people. Upload the record of one person.")
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose record it is. `account_id` is the same whichever hospitals' records are in the file."""
+    """The person that a record is about. `account_id` does not depend on which hospitals' records are in the file."""
 
     account_id: str
     name: str
@@ -51,10 +51,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a resource is about, as it says: by a reference, by an identifier, or by nothing but a name.
+    """The subject of a resource: a reference, an identifier, or only a name.
 
     Attributes:
-        may_be_other: Whether it may be a thing or a place as well.
+        may_be_other: Whether it may also be a thing or a place.
     """
 
     reference: Reference | None
@@ -63,7 +63,7 @@ class Subject:
     may_be_other: bool
 
     def is_about(self, patient: Patient) -> bool:
-        """Whether it means a Patient."""
+        """Return whether it refers to this Patient."""
         if self.reference is not None and patient.is_known_as(self.reference):
             return True
         if self.identifier is not None and self.identifier in patient.identifiers:
@@ -72,7 +72,7 @@ class Subject:
         return by_name and any(name.words <= self.words for name in patient.names)
 
     def may_be(self, other: "Subject") -> bool:
-        """Whether the two mean the same one."""
+        """Return whether the two may refer to the same person."""
         if self.reference is not None and other.reference is not None:
             return self.reference.may_be(other.reference)
         if self.identifier is not None or other.identifier is not None:
@@ -82,22 +82,24 @@ class Subject:
 
 @dataclass(slots=True)
 class People:
-    """The people of a record: what its Patients say, and whom its other resources name."""
+    """The people of a record: its Patients, and the subjects of its other resources."""
 
     _patients: list[Patient] = field(default_factory=list)
     _subjects: set[Subject] = field(default_factory=set)
-    _same: list[frozenset[Reference]] = field(default_factory=list)  # each: Patients that are one person
-    _others: set[str] = field(default_factory=set)  # ids of things and places
+    _same: list[frozenset[Reference]] = field(
+        default_factory=list,
+    )  # Each set contains Patients that are the same person.
+    _others: set[str] = field(default_factory=set)  # The ids of things and places.
 
-    def see(self, resource: JsonObject, full_url: object = None) -> None:
-        """Take a resource into account.
+    def add_resource(self, resource: JsonObject, full_url: object = None) -> None:
+        """Add a resource of the record.
 
         Args:
             resource: The resource.
-            full_url: What the Bundle that it is in calls it.
+            full_url: Its `fullUrl` in a Bundle.
 
         Raises:
-            Broken: It is certain by now that there are more than one.
+            Broken: The record is certainly about more than one person.
         """
         url = read_reference(full_url)
         server = url.server if url is not None and url.type is not None else None
@@ -111,10 +113,10 @@ class People:
         self._see_subjects(resource, server, MAX_CONTAINED_DEPTH)
 
     def person(self) -> Person:
-        """Tell whose record it is.
+        """Return the person that the record is about.
 
         Raises:
-            Broken: It is not certain that it is of one person.
+            Broken: It is not certain that the record is about one person.
         """
         strangers = [subject for subject in self._subjects if not self._is_known(subject)]
         referred = [subject.reference for subject in strangers if subject.reference is not None]
@@ -148,7 +150,7 @@ class People:
         self._patients.append(patient)
 
     def _note_links(self, resource: JsonObject, server: str | None) -> None:
-        """Note what a Person or a Linkage says to be the same."""
+        """Record the Patients that a Person or a Linkage declares to be the same."""
         name, member = ("link", "target") if resource.get("resourceType") == "Person" else ("item", "resource")
         links = resource.get(name)
         found = (
@@ -195,14 +197,14 @@ class People:
         return Person(ids[0] if ids else UNKNOWN, name)
 
 
-def see_found(people: People, found: Found) -> None:
-    """Take what was found in a record into account; what was deleted says nothing of anyone."""
+def add_found(people: People, found: FoundRecord) -> None:
+    """Add a found record to the people, unless it is a deletion."""
     if "resourceType" in found.thing:
-        people.see(found.thing, (found.wrapper or {}).get("fullUrl"))
+        people.add_resource(found.thing, (found.wrapper or {}).get("fullUrl"))
 
 
 def _description(patient: Patient) -> str | None:
-    """Return name and day of birth, the same in the record of any hospital; None if they are not known."""
+    """Return the name and day of birth, which are the same at every hospital; None if they are unknown."""
     born = birth_day(patient.birth)
     complete = [name for name in patient.names if name.family and name.given]
     names = [name for name in complete if not name.is_former] or complete
@@ -215,7 +217,7 @@ def _subjects(resource: JsonObject, server: str | None) -> Iterator[Subject]:
     for name in (*_SUBJECTS, *_PATIENTS):
         for value in _listed(resource[name]) if name in resource else ():
             yield from _subject(value, server, is_patient=name in _PATIENTS)
-    for name in ("participant", "actor"):  # of an Appointment, and of its response
+    for name in ("participant", "actor"):  # Elements of Appointment and AppointmentResponse.
         for value in _listed(resource[name]) if name in resource else ():
             actor = value.get("actor", value) if isinstance(value, dict) else None
             if isinstance(actor, dict) and _says_patient(actor):
@@ -248,7 +250,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _are_connected(things: Sequence[_Thing], are_one: Callable[[_Thing, _Thing], bool]) -> bool:
-    """Whether all things are one, each with some other."""
+    """Return whether all things are connected, directly or through others."""
     if not things:
         return True
     reached, waiting = [things[0]], list(things[1:])

@@ -1,4 +1,4 @@
-"""A health record as a file: FHIR R4 resources, whatever they are wrapped in."""
+"""A reader for the FHIR R4 resources of a record, in Bundles or any other structure."""
 
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
@@ -9,11 +9,13 @@ from privateshare.sources.failures import LeftOut, Reason
 from privateshare.sources.fhir_file.history import deleted_resource
 from privateshare.sources.fhir_file.mapping import DEFINITIONS, OBJECT_TYPES
 from privateshare.sources.fhir_file.versions import is_r4
-from privateshare.sources.json_records import Found, Shape
-from privateshare.sources.records import read_records, records_of_files
+from privateshare.sources.json_records import FoundRecord, ObjectRole
+from privateshare.sources.upload_records import read_records, records_of_files
 
 WRAPPERS = frozenset({"Bundle", "Parameters"})
-ENTRY_MEMBERS = frozenset({"fullUrl", "resource", "request", "response", "search"})  # of a Bundle's entry
+ENTRY_MEMBERS = frozenset(
+    {"fullUrl", "resource", "request", "response", "search"}
+)  # The members of an entry of a Bundle.
 
 OTHER_VERSION = Reason(
     "OtherVersion",
@@ -35,24 +37,24 @@ UNKNOWN_TYPE = Reason(
 )
 
 
-def read_resources(archive: BinaryIO, left_out: LeftOut) -> Iterator[Found]:
-    """Yield every resource of the record that is of a known type and of this version of FHIR, and every deletion.
+def read_resources(archive: BinaryIO, left_out: LeftOut) -> Iterator[FoundRecord]:
+    """Yield all resources of a known type and of FHIR R4, and all deletions.
 
-    A deletion is an entry of a history that says that a resource was deleted (`history.item_of`).
+    A deletion is an entry of a version history (see `history.item_of`).
 
     Raises:
-        Broken: There is none, or less than half of them can be read.
+        Broken: There are none, or less than half can be read.
     """
     yield from _known_resources(read_records(archive, shape_of, left_out), left_out)
     left_out.check(UNKNOWN_TYPE.refusal)
 
 
-def found_resources(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterator[Found]:
-    """The same of some files of an upload, of which there need be none."""
+def found_resources(files: Iterable[UploadedFile], left_out: LeftOut) -> Iterator[FoundRecord]:
+    """Yield the resources and deletions of some files of an upload. There may be none."""
     return _known_resources(records_of_files(files, shape_of, left_out), left_out)
 
 
-def _known_resources(records: Iterator[Found], left_out: LeftOut) -> Iterator[Found]:
+def _known_resources(records: Iterator[FoundRecord], left_out: LeftOut) -> Iterator[FoundRecord]:
     for found in records:
         kind = found.thing.get("resourceType")
         if deleted_resource(found.thing) is not None:
@@ -69,13 +71,13 @@ def _known_resources(records: Iterator[Found], left_out: LeftOut) -> Iterator[Fo
             left_out.leave_out(UNKNOWN_TYPE)
 
 
-def shape_of(thing: JsonObject, key: str) -> Shape:
-    """What an object of a health record's file is."""
+def shape_of(thing: JsonObject, key: str) -> ObjectRole:
+    """Determine the role of an object in the file of a record."""
     kind = thing.get("resourceType")
     if isinstance(kind, str):
-        return Shape.WRAPPER if kind in WRAPPERS else Shape.RECORD
-    if kind is not None or key == "resource":  # in a resource's place, though it is none
-        return Shape.RECORD
+        return ObjectRole.WRAPPER if kind in WRAPPERS else ObjectRole.RECORD
+    if kind is not None or key == "resource":  # An object in the place of a resource counts, even if it is not one.
+        return ObjectRole.RECORD
     if not ENTRY_MEMBERS.isdisjoint(thing) and deleted_resource(thing) is not None:
-        return Shape.RECORD
-    return Shape.UNKNOWN if ENTRY_MEMBERS.isdisjoint(thing) else Shape.WRAPPER
+        return ObjectRole.RECORD
+    return ObjectRole.UNKNOWN if ENTRY_MEMBERS.isdisjoint(thing) else ObjectRole.WRAPPER

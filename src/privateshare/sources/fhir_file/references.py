@@ -1,11 +1,11 @@
-"""What a FHIR resource is referred to by: its type and id, and the server where that is known."""
+"""References to FHIR resources: type, id, and the server if it is known."""
 
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-MAX_LENGTH = 2048  # of a reference; longer ones are none
-UNIQUE_LENGTH = 16  # of an id that is no count: no other server gives the same
+MAX_REFERENCE_CHARACTERS = 2048
+UNIQUE_ID_CHARACTERS = 16  # Ids of this length are random, and not used by another server.
 
 _ADDRESS = re.compile(
     r"(?:(?P<base>https?://[^?#|]+?)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[^/?#|\s]+)(?:/_history/[^/?#|\s]+)?/?(?:[?#|].*)?"
@@ -15,12 +15,12 @@ _URN = re.compile(r"urn:(?:uuid|oid):(.+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a resource is referred to by.
+    """A reference to a resource.
 
     Attributes:
-        type: The resource type; None if it is not said, as in `urn:uuid:…`.
-        id: The id. That of a URN is in lower case.
-        server: The server's address without scheme; None if it is not said.
+        type: The resource type; None if it is unknown, as in `urn:uuid:…`.
+        id: The id. The id of a URN is in lower case.
+        server: The server's address without its scheme; None if it is unknown.
     """
 
     type: str | None
@@ -28,25 +28,38 @@ class Reference:
     server: str | None = None
 
     def may_be(self, other: "Reference") -> bool:
-        """Whether the two may refer to one resource: nothing that both say differs."""
+        """Return whether the two may refer to the same resource, because no known part differs."""
         if None in (self.type, other.type):
             return self.id.lower() == other.id.lower()
         if (self.type, self.id) != (other.type, other.id):
             return False
-        return self.server == other.server or None in (self.server, other.server) or len(self.id) >= UNIQUE_LENGTH
+        return (
+            self.server == other.server
+            or None in (self.server, other.server)
+            or len(
+                self.id,
+            )
+            >= UNIQUE_ID_CHARACTERS
+        )
 
 
 def read_reference(text: object, server: str | None = None) -> Reference | None:
-    """Read a reference as FHIR writes it.
+    """Parse a FHIR reference.
 
     Args:
-        text: Such as `Patient/1`, `https://a.example/fhir/Patient/1/_history/2`, `urn:uuid:…` or an id alone.
-        server: Where relative ones lead to.
+        text: A text such as `Patient/1`, `https://a.example/fhir/Patient/1/_history/2`, `urn:uuid:…` or only an id.
+        server: The server of relative references.
 
     Returns:
-        None for what refers to nothing outside of its own resource.
+        The reference, or None if it refers to a part of its own resource or is invalid.
     """
-    if not isinstance(text, str) or not 0 < len(text := text.strip()) <= MAX_LENGTH or text.startswith("#"):
+    if (
+        not isinstance(text, str)
+        or not 0 < len(text := text.strip()) <= MAX_REFERENCE_CHARACTERS
+        or text.startswith(
+            "#",
+        )
+    ):
         return None
     text = text.removeprefix(".").removeprefix("/")
     if match := _URN.fullmatch(text):
@@ -57,7 +70,7 @@ def read_reference(text: object, server: str | None = None) -> Reference | None:
 
 
 def server_of(address: str) -> str | None:
-    """Return the address of a server in the form that is compared; None if it is no address."""
+    """Normalize the address of a server for comparison; None if it is invalid."""
     try:
         parts = urlsplit(address)
         port = f":{parts.port}" if parts.port not in (None, 80, 443) else ""

@@ -1,4 +1,4 @@
-"""A person's health record as a FHIR R4 file. Its resources are kept and delivered as they are."""
+"""The source for health records as FHIR R4 files. Resources are stored and delivered unchanged."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,14 +20,14 @@ from privateshare.sources.contract import (
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.fhir_file.history import item_of
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES, SCHEMA_VERSION
-from privateshare.sources.fhir_file.people import People, see_found
+from privateshare.sources.fhir_file.people import People, add_found
 from privateshare.sources.fhir_file.record import read_resources
 from privateshare.sources.fhir_file.sample import sample_resources
 from privateshare.sources.identity import Deletion
 
 
 class FhirFile:
-    """Source 9001, service type 9001: ours."""
+    """The source with id and service type 9001, which this project added to the catalogue."""
 
     info = SourceInfo(
         id=9001,
@@ -50,17 +50,17 @@ class FhirFile:
     )
 
     def identify(self, connection: Connection) -> Identity:
-        """Whose record it is; the file is read to its end. Raises Broken."""
+        """Return the person that the record is about. The file is read completely. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}")
         people = People()
         for found in read_resources(connection.archive, connection.left_out):
-            see_found(people, found)
+            add_found(people, found)
         person = people.person()
         return Identity(person.account_id, person.name)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """The resources of these object types. Raises Broken."""
+        """Yield the resources of these object types. Raises Broken."""
         if connection.archive is None:
             return pages(_of_sample(str(connection.sample), cursors))
         return pages(_of_record(connection.archive, connection.left_out, cursors))

@@ -1,10 +1,10 @@
-"""Telling FHIR R4 from older and newer versions, which no file names: by what only those have."""
+"""Detection of FHIR R4. Files do not state their version, so it is inferred from elements of other versions."""
 
 from collections.abc import Mapping
 
 from privateshare.sources.contract import JsonObject
 
-# Resource types of DSTU2 and STU3, then of R5, that R4 does not have.
+# Resource types of DSTU2 and STU3, and then of R5, that do not exist in R4.
 OTHER_TYPES = frozenset(
     {"BodySite", "DeviceComponent", "DiagnosticOrder", "EligibilityRequest", "EligibilityResponse"}
     | {"ImagingManifest", "ImagingObjectSelection", "MedicationOrder", "Order", "OrderResponse", "ProcedureRequest"}
@@ -13,7 +13,7 @@ OTHER_TYPES = frozenset(
     | {"FormularyItem", "GenomicStudy", "ImagingSelection", "InventoryItem", "NutritionIntake"}
     | {"Permission", "RequestOrchestration", "Transport"}
 )
-# Members that these types have in other versions only, older ones first.
+# Elements that exist only in other versions, those of older versions first.
 OTHER_MEMBERS: Mapping[str, frozenset[str]] = {
     "AllergyIntolerance": frozenset({"assertedDate", "substance", "participant"}),
     "Condition": frozenset({"assertedDate", "context", "dateRecorded", "participant"}),
@@ -27,7 +27,7 @@ OTHER_MEMBERS: Mapping[str, frozenset[str]] = {
     "Patient": frozenset({"animal", "careProvider"}),
     "Procedure": frozenset({"context", "notDone", "notPerformed", "occurrenceDateTime", "occurrencePeriod"}),
 }
-# What R4 requires of these types, or has in the place of what the other versions call otherwise; any of several names.
+# Elements that R4 requires, or that have other names in other versions. One name of each group must be present.
 R4_MEMBERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "AllergyIntolerance": (("patient",), ("code",)),
     "Condition": (("subject",),),
@@ -45,13 +45,13 @@ R4_MEMBERS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("performedDateTime", "performedPeriod", "performedString", "performedAge", "performedRange"),
     ),
 }
-# A word or a list in other versions, an object in R4.
+# Elements that are objects in R4, but texts or lists in other versions.
 R4_OBJECTS: Mapping[str, tuple[str, ...]] = {
     "AllergyIntolerance": ("clinicalStatus", "verificationStatus"),
     "Condition": ("clinicalStatus", "verificationStatus"),
     "Encounter": ("class",),
 }
-# What says in other versions that something was not done; R4 says it in `status`.
+# Values that mean "not done" in other versions. R4 has this in `status`.
 NEGATIONS: Mapping[str, object] = {
     "notGiven": True,
     "wasNotGiven": True,
@@ -63,10 +63,10 @@ NEGATIONS: Mapping[str, object] = {
 
 
 def is_r4(resource: JsonObject) -> bool:
-    """Whether a resource is R4, or reads like it.
+    """Return whether a resource is FHIR R4, or can be read as R4.
 
-    Some systems leave members of older versions in resources that they otherwise changed to R4. Such a resource is R4
-    if it has all that R4 requires, and nothing in it says the contrary of what R4 would read.
+    Some systems leave elements of older versions in resources that they converted to R4. Such a resource counts as R4
+    if it has all required elements of R4, and no old element contradicts them.
     """
     kind = resource["resourceType"]
     if kind in OTHER_TYPES:

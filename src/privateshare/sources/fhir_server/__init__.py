@@ -1,1 +1,1 @@
-"""A FHIR server that a person signs in to."""
+"""The source for FHIR servers that people sign in to."""

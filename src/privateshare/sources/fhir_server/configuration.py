@@ -1,4 +1,4 @@
-"""What an operator says of a FHIR server."""
+"""The settings of a FHIR server."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -21,7 +21,7 @@ USUAL_TYPES = (
 
 
 class MedMijSettings(BaseModel):
-    """Which data service of which care provider a server is, in the words of MedMij's lists."""
+    """The MedMij data service that a server is, with the names of MedMij's lists."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,20 +30,23 @@ class MedMijSettings(BaseModel):
 
 
 class FhirServerSettings(BaseModel):
-    """One FHIR server, and this platform as it is registered there."""
+    """One FHIR server, and the registration of this platform there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    id: int = Field(ge=FIRST_ID, description="Of the source. It must never change, nor be given to another server.")
-    name: str = Field(min_length=1, max_length=100, description="What people know it by.")
-    base_url: str = Field(description="The address of its FHIR API; https, or on this machine.")
-    client_id: str = Field(min_length=1, description="As the platform is registered there.")
-    client_secret: SecretStr | None = Field(default=None, description="If it is registered as a confidential client.")
-    version: Literal["stu3", "r4"] = Field(default="r4", description="The version of FHIR it speaks.")
-    scope: str | None = Field(default=None, description="Of its access tokens; if not set, what SMART on FHIR names.")
-    resource_types: tuple[str, ...] = Field(default=USUAL_TYPES, description="What is fetched, if it lets us.")
+    id: int = Field(ge=FIRST_ID, description="The source's id. Never change it or reuse it for another server.")
+    name: str = Field(min_length=1, max_length=100, description="The name that people see.")
+    base_url: str = Field(description="The address of its FHIR API: https, or http on this machine.")
+    client_id: str = Field(min_length=1, description="The client id of this platform at the server.")
+    client_secret: SecretStr | None = Field(
+        default=None,
+        description="The secret, if the platform is a confidential client.",
+    )
+    version: Literal["stu3", "r4"] = Field(default="r4", description="The FHIR version of the server.")
+    scope: str | None = Field(default=None, description="The OAuth scope. [default: the usual scope of SMART on FHIR]")
+    resource_types: tuple[str, ...] = Field(default=USUAL_TYPES, description="The resource types to fetch, if allowed.")
     push: bool = Field(default=False, description="Whether apps may send resources to it.")
-    medmij: MedMijSettings | None = Field(default=None, description="If it is a data service of MedMij: which.")
+    medmij: MedMijSettings | None = Field(default=None, description="The MedMij data service that it is, if any.")
 
     @field_validator("base_url")
     @classmethod
@@ -51,7 +54,7 @@ class FhirServerSettings(BaseModel):
         if not is_safe(value):
             raise ValueError("must be an address such as https://fhir.example.org/r4; http only on this machine")
         if "?" in value or "#" in value:
-            raise ValueError("must have no query and no fragment")
+            raise ValueError("must not have a query or a fragment")
         return value.rstrip("/")
 
     @field_validator("name")
@@ -65,11 +68,11 @@ class FhirServerSettings(BaseModel):
     @classmethod
     def _are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or not set(value) <= OBJECT_TYPES.keys() or len(set(value)) < len(value):
-            raise ValueError("must name resource types of FHIR R4, each once")
+            raise ValueError("must be resource types of FHIR R4, without repetition")
         return value
 
     @property
     def wanted_scope(self) -> str:
-        """What a person is asked to allow there: to read, offline, and to write if apps may send resources."""
+        """The OAuth scope to request: reading with refresh tokens, and writing if apps may push resources."""
         usual = "launch/patient openid fhirUser offline_access patient/*.read"
         return self.scope or (f"{usual} patient/*.write" if self.push else usual)

@@ -1,37 +1,37 @@
-"""Requests to a FHIR server, and what its refusals mean."""
+"""Requests to a FHIR server, and the handling of its errors."""
 
 import httpx2
 
 from privateshare.sources.contract import JsonObject, NeedsLogin, TryLater
-from privateshare.sources.web import MAX_ANSWER_BYTES, asks_to_wait, open_client, read_object
+from privateshare.sources.web import MAX_RESPONSE_BYTES, open_client, read_object, retry_after_seconds
 
 FHIR_JSON = "application/fhir+json"
-WAITING = (429, 502, 503, 504)
+UNAVAILABLE_STATUSES = (429, 502, 503, 504)
 
 
 class Refused(Exception):
-    """The server will not give this; it may give other things. `status` is what it answered."""
+    """The server does not provide this resource type, but may provide others. `status` is the HTTP status."""
 
     def __init__(self, status: int, code: str) -> None:
         self.status, self.code = status, code
         super().__init__(f"{code} ({status})")
 
 
-def open_fhir(token: JsonObject | None, max_bytes: int = MAX_ANSWER_BYTES) -> httpx2.Client:
-    """A client for a FHIR server, as whoever the token is for. Raises NeedsLogin if there is none."""
+def open_fhir(token: JsonObject | None, max_bytes: int = MAX_RESPONSE_BYTES) -> httpx2.Client:
+    """Open an HTTP client that uses a token. Raises NeedsLogin if there is no token."""
     if token is None or not isinstance(token.get("access_token"), str):
         raise NeedsLogin("nobody is signed in")
     return open_client({"accept": FHIR_JSON, "authorization": f"Bearer {token['access_token']}"}, max_bytes)
 
 
 def get_resource(client: httpx2.Client, address: str) -> tuple[JsonObject, httpx2.Headers]:
-    """A resource and the headers it came with. Raises Refused, TryLater or NeedsLogin."""
+    """Get a resource, and the headers of the response. Raises Refused, TryLater or NeedsLogin."""
     try:
         response = client.get(address)
     except httpx2.InvalidURL as error:
         raise Refused(httpx2.codes.OK, "ForeignLink") from error
     except httpx2.TransportError as error:
-        raise TryLater("the server does not answer") from error
+        raise TryLater("the server does not respond") from error
     check_access(response)
     if not response.is_success:
         raise Refused(response.status_code, "SourceRefused")
@@ -42,8 +42,13 @@ def get_resource(client: httpx2.Client, address: str) -> tuple[JsonObject, httpx
 
 
 def check_access(response: httpx2.Response) -> None:
-    """Raises NeedsLogin if the token is not good any more, TryLater if the server asks for patience."""
+    """Check the status of a response.
+
+    Raises:
+        NeedsLogin: The server does not accept the token any more.
+        TryLater: The server is unavailable or limits requests.
+    """
     if response.status_code == httpx2.codes.UNAUTHORIZED:
         raise NeedsLogin("the server does not accept the token")
-    if response.status_code in WAITING:
-        raise TryLater("the server is not available", asks_to_wait(response))
+    if response.status_code in UNAVAILABLE_STATUSES:
+        raise TryLater("the server is not available", retry_after_seconds(response))

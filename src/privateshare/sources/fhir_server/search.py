@@ -1,4 +1,4 @@
-"""What a FHIR server holds about a patient, type by type, page by page."""
+"""Searches for the resources of a patient on a FHIR server."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ from privateshare.sources.contract import PAGE_OBJECTS, JsonObject, Page
 from privateshare.sources.fhir_server.requests import Refused, get_resource
 from privateshare.sources.web import same_origin
 
-ASKED_FOR = 200  # objects on a page; the server may give fewer
-MAX_PAGES = 50_000  # of one type: a server that never comes to an end
-MARGIN = timedelta(minutes=5)  # what was written meanwhile may not be found at once
+REQUESTED_PAGE_SIZE = 200  # The server may return fewer objects.
+MAX_PAGES = 50_000  # Protects from a server whose pages never end.
+CURSOR_MARGIN = timedelta(minutes=5)  # Servers may need some time until new resources are found by searches.
 OK, BAD_REQUEST = 200, 400
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """All resources of one type that are about a patient, changed since a moment if one is given."""
+    """A search for all resources of one type about a patient, optionally only those changed since a time."""
 
     base: str
     resource_type: str
@@ -30,22 +30,23 @@ class Search:
 
     @property
     def address(self) -> str:
-        """Where its first page is."""
+        """The address of the first page."""
         since = {} if self.since is None else {"_lastUpdated": f"ge{self.since}"}
-        return f"{self.base}/{self.resource_type}?{urlencode({'patient': self.patient, '_count': ASKED_FOR} | since)}"
+        parameters = {"patient": self.patient, "_count": REQUESTED_PAGE_SIZE} | since
+        return f"{self.base}/{self.resource_type}?{urlencode(parameters)}"
 
 
 def find_pages(client: httpx2.Client, search: Search, object_type: int) -> Iterator[Page]:
-    """What a search finds. Only the last page has a new cursor, so that what breaks off begins again.
+    """Yield the pages of a search. Only the last one has a new cursor, so that an interrupted search is repeated.
 
-    Raises as `get_resource`.
+    Raises the errors of `get_resource`.
     """
     try:
         yield from _find(client, search, object_type)
     except Refused as error:
         if search.since is None or error.status != BAD_REQUEST:
             raise
-        # a server that knows no _lastUpdated: everything, each time
+        # Some servers do not support _lastUpdated. Fetch everything each time.
         yield from _find(client, replace(search, since=None), object_type)
 
 
@@ -66,9 +67,9 @@ def _find(client: httpx2.Client, search: Search, object_type: int) -> Iterator[P
 
 
 def next_address(bundle: JsonObject, address: str, base: str) -> str | None:
-    """Where the next page is, None after the last. Raises Refused if that is not the server itself.
+    """Return the address of the next page; None after the last. Raises Refused if it is on another server.
 
-    The access token goes there: it must go nowhere else, and nothing else may be asked in the platform's name.
+    The request carries the access token, so it must not be sent to any other server.
     """
     links = [link["url"] for link in _objects(bundle.get("link")) if link.get("relation") == "next" and "url" in link]
     if not links:
@@ -77,18 +78,18 @@ def next_address(bundle: JsonObject, address: str, base: str) -> str | None:
         following = urljoin(address, str(links[0]))
         if same_origin(following, base):
             return following
-    except ValueError:  # not an address at all
+    except ValueError:  # The link is not an address.
         pass
     raise Refused(OK, "ForeignLink")
 
 
 def moment_of(headers: httpx2.Headers) -> str | None:
-    """The server's own time when it answered, less a margin, as a cursor; None if it does not say."""
+    """Return the server's time of the response minus a margin, as a cursor; None if the response has no date."""
     try:
         moment = parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError):
         return None
-    return (moment.astimezone(UTC) - MARGIN).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (moment.astimezone(UTC) - CURSOR_MARGIN).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _resources(bundle: JsonObject) -> list[JsonObject]:
@@ -96,5 +97,5 @@ def _resources(bundle: JsonObject) -> list[JsonObject]:
 
 
 def _objects(value: Any) -> list[JsonObject]:
-    """The objects of a list; of anything else, none."""
+    """Return the objects in a list; none if it is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""Where to sign in to a FHIR server: SMART App Launch, `.well-known/smart-configuration`."""
+"""The sign-in parameters of a FHIR server, from its `.well-known/smart-configuration` (SMART App Launch)."""
 
 import time
 from collections.abc import Callable
@@ -7,46 +7,59 @@ import httpx2
 
 from privateshare.sources.contract import Broken, JsonObject, SignIn, TryLater
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
-from privateshare.sources.web import asks_to_wait, is_safe, open_client, read_object
+from privateshare.sources.web import is_safe, open_client, read_object, retry_after_seconds
 
-KEPT_SECONDS = 3600
-MAX_BYTES, MAX_SECONDS = 256 * 1024, 10  # of the answer: people wait for it
+CACHE_SECONDS = 3600
+MAX_RESPONSE_BYTES = 256 * 1024
+MAX_RESPONSE_SECONDS = 10  # People wait for this response.
 
 
 class SmartConfiguration:
-    """What the server says about signing in; asked for again after an hour."""
+    """The SMART configuration of a server, cached for an hour."""
 
     def __init__(self, settings: FhirServerSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._clock = settings, clock
         self._known: tuple[float, SignIn] | None = None
 
     def sign_in(self) -> SignIn:
-        """Where and as what to sign in. Raises TryLater if the server does not answer, Broken if it cannot be so."""
+        """Return the sign-in parameters.
+
+        Raises:
+            TryLater: The server does not respond.
+            Broken: The configuration cannot be used.
+        """
         now = self._clock()
         if self._known is None or self._known[0] < now:
-            self._known = now + KEPT_SECONDS, self._read(self._ask())
+            self._known = now + CACHE_SECONDS, self._read(self._request())
         return self._known[1]
 
-    def _ask(self) -> JsonObject:
+    def _request(self) -> JsonObject:
         address = f"{self._settings.base_url}/.well-known/smart-configuration"
         try:
-            with open_client({"accept": "application/json"}, MAX_BYTES, MAX_SECONDS) as client:
+            with open_client({"accept": "application/json"}, MAX_RESPONSE_BYTES, MAX_RESPONSE_SECONDS) as client:
                 response = client.get(address)
         except httpx2.TransportError as error:
-            raise TryLater("the server does not answer") from error
+            raise TryLater("the server does not respond") from error
         if response.status_code in (429, 502, 503, 504):
-            raise TryLater("the server is not available", asks_to_wait(response))
-        told = read_object(response) if response.is_success else None
-        if told is None:
+            raise TryLater("the server is not available", retry_after_seconds(response))
+        configuration = read_object(response) if response.is_success else None
+        if configuration is None:
             raise self._broken()
-        return told
+        return configuration
 
-    def _read(self, told: JsonObject) -> SignIn:
-        authorize, token, revoke = (told.get(f"{name}_endpoint") for name in ("authorization", "token", "revocation"))
+    def _read(self, configuration: JsonObject) -> SignIn:
+        authorize, token, revoke = (
+            configuration.get(f"{name}_endpoint")
+            for name in (
+                "authorization",
+                "token",
+                "revocation",
+            )
+        )
         named = [authorize, token] if revoke is None else [authorize, token, revoke]
         if not all(isinstance(address, str) and is_safe(address) for address in named):
             raise self._broken()
-        secret, issuer = self._settings.client_secret, told.get("issuer")
+        secret, issuer = self._settings.client_secret, configuration.get("issuer")
         return SignIn(
             authorization_endpoint=str(authorize),
             token_endpoint=str(token),
@@ -55,7 +68,7 @@ class SmartConfiguration:
             client_secret=secret.get_secret_value() if secret else None,
             scope=self._settings.wanted_scope,
             issuer=issuer if isinstance(issuer, str) else None,
-            extra={"aud": self._settings.base_url},  # so that the token is of use with no other server
+            extra={"aud": self._settings.base_url},  # Restricts the token to this server.
         )
 
     def _broken(self) -> Broken:

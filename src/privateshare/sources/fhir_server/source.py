@@ -1,4 +1,4 @@
-"""A FHIR server that a person signs in to with SMART on FHIR. Resources are kept and delivered as they are."""
+"""The source for FHIR servers with a SMART on FHIR sign-in. Resources are stored and delivered unchanged."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,14 +24,14 @@ from privateshare.sources.fhir_server.requests import Refused, get_resource, ope
 from privateshare.sources.fhir_server.search import Search, find_pages
 from privateshare.sources.fhir_server.smart import SmartConfiguration
 
-PLATFORMS = (3, 4, 5)  # iOS, Android, web
+PLATFORMS = (3, 4, 5)  # The ids of iOS, Android and web in the catalogue.
 FHIR = "fhir"
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 class FhirServer:
-    """A source 9100 and up: ours. Service type 37 if it is a data service of MedMij, else 9100: ours."""
+    """A FHIR server, with a source id of 9100 or higher. MedMij data services have service type 37, others 9100."""
 
     def __init__(self, settings: FhirServerSettings) -> None:
         self._settings = settings
@@ -61,11 +61,11 @@ class FhirServer:
         )
 
     def sign_in(self) -> SignIn:
-        """Where to sign in, as the server's SMART configuration says. Raises TryLater or Broken."""
+        """Return the sign-in parameters of the server's SMART configuration. Raises TryLater or Broken."""
         return self._smart.sign_in()
 
     def identify(self, connection: Connection) -> Identity:
-        """The patient that the token is for. Raises TryLater, NeedsLogin or Broken."""
+        """Return the patient that the token is for. Raises TryLater, NeedsLogin or Broken."""
         patient = str((connection.token or {}).get("patient") or "")
         if not _ID.fullmatch(patient):
             raise Broken(
@@ -75,12 +75,12 @@ class FhirServer:
         with open_fhir(connection.token) as client:
             try:
                 resource, _ = get_resource(client, f"{self._settings.base_url}/Patient/{patient}")
-            except Refused:  # a server that gives no names still gives the rest
+            except Refused:  # A server that does not provide the Patient may provide other resources.
                 resource = {}
         return Identity(patient, patient_name(resource), "USER")
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page | Skipped]:
-        """The patient's resources of these types, changed since their cursors. Raises TryLater or NeedsLogin."""
+        """Yield the patient's resources of these types, changed since their cursors. Raises TryLater or NeedsLogin."""
         patient, base = connection.provider_account_id, self._settings.base_url
         with open_fhir(connection.token) as client:
             for object_type, name in self._types.items():
@@ -95,10 +95,10 @@ class FhirServer:
                         search = Search(base, name, patient, since=cursors[object_type])
                         yield from find_pages(client, search, object_type)
                 except Refused as refused:
-                    message = f"The source did not give {name} (it answered {refused.status})"
+                    message = f"The source did not provide {name} (HTTP status {refused.status})"
                     yield Skipped(object_type, refused.code, message, refused.status)
 
     def push(self, connection: Connection, resource_type: str, content: bytes) -> PushAnswer:
-        """Has the server create a resource. Raises TryLater or NeedsLogin."""
+        """Create a resource on the server. Raises TryLater or NeedsLogin."""
         with open_fhir(connection.token, MAX_CREATED_BYTES) as client:
             return create(client, self._settings.base_url, resource_type, content)

@@ -1,1 +1,1 @@
-"""Spotify: listening history, and what a person follows and saves."""
+"""The source Spotify: listening history, saved tracks and albums, playlists, followed artists."""

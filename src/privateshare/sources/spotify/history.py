@@ -1,4 +1,4 @@
-"""The extended streaming history, as Spotify hands it out: a zip of JSON files, each a list of plays."""
+"""A reader for Spotify's extended streaming history: a zip archive of JSON files, each with a list of plays."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import Broken, JsonObject
 from privateshare.sources.failures import LeftOut, Reason, shown_name
-from privateshare.sources.json_records import Found, Shape
-from privateshare.sources.records import read_records
+from privateshare.sources.json_records import FoundRecord, ObjectRole
+from privateshare.sources.upload_records import read_records
 
 MAX_MS_PLAYED = 366 * 86_400_000
-MINUTE_MS = 60_000  # a time of a play says at least the minute
-MAX_USERNAME = 200
+MAX_TIME_PRECISION_MS = 60_000  # The time of a play must be given at least to the minute.
+MAX_USERNAME_CHARACTERS = 200
 TITLE, ARTIST = "master_metadata_track_name", "master_metadata_album_artist_name"
 ALBUM = "master_metadata_album_album_name"
 
@@ -45,7 +45,7 @@ _README = re.compile(r"ReadMe.*\.pdf", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play of a music track. `ended` and `played` in milliseconds, the first since the epoch."""
+    """One play of a music track. `ended` is in milliseconds since the epoch, `played` in milliseconds."""
 
     ended: int
     played: int
@@ -57,7 +57,7 @@ class Play:
 
 @dataclass(slots=True)
 class History:
-    """The lines of an archive, and what they say of whose it is."""
+    """The plays of an archive, and the usernames that they belong to."""
 
     archive: BinaryIO
     left_out: LeftOut
@@ -65,16 +65,16 @@ class History:
     is_account_data: bool = False
 
     def plays(self) -> Iterator[Play]:
-        """Every play of music. Raises Broken if there is none, or if less than half of them can be read."""
+        """Yield all plays of music. Raises Broken if there are none, or if less than half can be read."""
         for found in read_records(self.archive, _shape, self.left_out, self._skips):
             if _is_of_account_data(found.thing):
                 self.is_account_data = True
                 continue
             if isinstance(username := found.thing.get("username"), str | int) and username:
-                self.usernames.add(str(username)[:MAX_USERNAME])
+                self.usernames.add(str(username)[:MAX_USERNAME_CHARACTERS])
             try:
                 play = read_play(found)
-            except Unreadable as error:
+            except UnreadablePlay as error:
                 self.left_out.leave_out(error.reason)
                 continue
             if play is not None:
@@ -103,16 +103,16 @@ class History:
         )
 
 
-class Unreadable(Exception):
-    """A line cannot be read, for this reason."""
+class UnreadablePlay(Exception):
+    """A play cannot be read, for a reason that is reported."""
 
     def __init__(self, reason: Reason) -> None:
         self.reason = reason
         super().__init__(reason.code)
 
 
-def read_play(found: Found) -> Play | None:
-    """What a line says; None if it is about no music, such as a podcast. Raises Unreadable."""
+def read_play(found: FoundRecord) -> Play | None:
+    """Parse a play; None if it is not of music, such as a podcast. Raises UnreadablePlay."""
     line = found.thing
     title, artist, album = line.get(TITLE), line.get(ARTIST), line.get(ALBUM)
     if title is None or artist is None:
@@ -131,9 +131,9 @@ def read_play(found: Found) -> Play | None:
 
 
 def _word(value: Any) -> str:
-    """A name; one that is a number, as it was written."""
+    """Check that a name is a text. Numbers were converted to their original notation before."""
     if not isinstance(value, str):
-        raise Unreadable(NOT_A_PLAY)
+        raise UnreadablePlay(NOT_A_PLAY)
     return value
 
 
@@ -141,29 +141,34 @@ def _played(value: Any) -> int:
     try:
         played = int(value)
     except (TypeError, ValueError, OverflowError):
-        raise Unreadable(NOT_A_PLAY) from None
+        raise UnreadablePlay(NOT_A_PLAY) from None
     if isinstance(value, bool) or not 0 <= played <= MAX_MS_PLAYED:
-        raise Unreadable(NOT_A_PLAY)
+        raise UnreadablePlay(NOT_A_PLAY)
     return played
 
 
 def _milliseconds(value: Any) -> int:
-    """A time, however it is written; one without a zone is in UTC, as all of Spotify's are."""
+    """Parse a time in any notation. Times without a zone are in UTC, like all times of Spotify."""
     try:
         moment = datetime.fromisoformat(value)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
     except (TypeError, ValueError, OverflowError):
-        pass  # It is written in another way.
+        pass  # The time has another notation than ISO 8601.
     window = read_date(value)
-    if window is None or window.start is None or window.end is None or window.end - window.start >= MINUTE_MS:
-        raise Unreadable(NO_DATE)
+    if (
+        window is None
+        or window.start is None
+        or window.end is None
+        or window.end - window.start >= MAX_TIME_PRECISION_MS
+    ):
+        raise UnreadablePlay(NO_DATE)
     return window.start
 
 
-def _shape(line: JsonObject, key: str) -> Shape:
+def _shape(line: JsonObject, key: str) -> ObjectRole:
     del key
     is_play = "ts" in line or "ms_played" in line
-    return Shape.RECORD if is_play or _is_of_account_data(line) else Shape.UNKNOWN
+    return ObjectRole.RECORD if is_play or _is_of_account_data(line) else ObjectRole.UNKNOWN
 
 
 def _is_of_account_data(line: JsonObject) -> bool:

@@ -1,4 +1,4 @@
-"""Spotify's words to objects of schema digime."""
+"""The mapping of Spotify's data to objects of schema digime."""
 
 import re
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ _TRACK_URI = re.compile(r"spotify:track:([A-Za-z0-9]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What an account's objects say of it: their `accountentityid`, and what their `entityid` begins with."""
+class SpotifyAccount:
+    """The ids of an account in its objects: their `accountentityid`, and the prefix of their `entityid`."""
 
     entity_id: str
     prefix: str
 
     def owns(self, own_id: str) -> JsonObject:
-        """The first two fields of an object."""
+        """Build the two id fields of an object."""
         return {"accountentityid": self.entity_id, "entityid": f"{self.prefix}_{own_id}"}
 
 
-def account_of(provider_account_id: str) -> Account:
-    """The account of a person."""
+def account_of(provider_account_id: str) -> SpotifyAccount:
+    """Build the ids of a person's account."""
     entity_id = f"{SERVICE_TYPE}_{provider_account_id}"
-    return Account(entity_id, entity_id)
+    return SpotifyAccount(entity_id, entity_id)
 
 
-def play_history(play: Play, account: Account) -> JsonObject:
-    """A play as play history (406).
+def play_history(play: Play, account: SpotifyAccount) -> JsonObject:
+    """Map a play to play history (object type 406).
 
-    `createddate` is when the track began: the history says when it ended and how long it was played.
+    `createddate` is when the track began, computed from its end and the duration.
     """
     uri = _TRACK_URI.fullmatch(play.track_uri)
     track_id = uri[1] if uri else stable_id(play.artist, play.album, play.title)
@@ -52,9 +52,9 @@ def play_history(play: Play, account: Account) -> JsonObject:
 
 
 def track(
-    account: Account, track_id: str, name: str, artists: list[JsonObject], album: JsonObject | None
+    account: SpotifyAccount, track_id: str, name: str, artists: list[JsonObject], album: JsonObject | None
 ) -> JsonObject:
-    """An embedded track."""
+    """Build an embedded track."""
     found = account.owns(track_id) | {
         "id": track_id,
         "name": name,
@@ -64,21 +64,21 @@ def track(
     return found | ({"album": album} if album else {})
 
 
-def artist_object(account: Account, name: str, genres: list[str] | None = None) -> JsonObject:
-    """An embedded artist. The history gives no ids of artists, so ours is made of the name."""
+def artist_object(account: SpotifyAccount, name: str, genres: list[str] | None = None) -> JsonObject:
+    """Build an embedded artist. The history has no ids of artists, so the id is derived from the name."""
     artist_id = stable_id("artist", name)
     return account.owns(artist_id) | {"id": artist_id, "name": name} | ({"genres": genres} if genres else {})
 
 
-def album_object(account: Account, artist: str, name: str | None) -> JsonObject | None:
-    """An embedded album, if there was one."""
+def album_object(account: SpotifyAccount, artist: str, name: str | None) -> JsonObject | None:
+    """Build an embedded album; None if the play has none."""
     if not name:
         return None
     album_id = stable_id("album", artist, name)
     return account.owns(album_id) | {"id": album_id, "name": name}
 
 
-@lru_cache(maxsize=4096)  # people listen to the same again and again
+@lru_cache(maxsize=4096)  # People listen to the same tracks many times.
 def stable_id(*parts: str | None) -> str:
-    """An id of 22 characters, as Spotify's are long, that the same words always give."""
+    """Derive an id from texts. It has 22 characters, like the ids of Spotify."""
     return sha256("\0".join(part or "" for part in parts).encode()).hexdigest()[:22]

@@ -1,4 +1,4 @@
-"""Spotify, as a source: sample listening, or a person's own extended streaming history."""
+"""The source Spotify: samples, or the extended streaming history that a person uploads."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
@@ -20,11 +20,11 @@ from privateshare.sources.spotify.history import History
 from privateshare.sources.spotify.mapping import account_of, play_history
 from privateshare.sources.spotify.sample import sample_objects
 
-UNNAMED = "listener"  # many archives name nobody
+UNNAMED = "listener"  # Many archives contain no username.
 
 
 class Spotify:
-    """Source 16, service type 19."""
+    """The source Spotify, with id 16 and service type 19."""
 
     info = SourceInfo(
         id=16,
@@ -45,7 +45,7 @@ class Spotify:
         upload=Upload(
             accept=".zip,.json",
             instructions=(
-                "Sign in to Spotify in a browser and open Account, then Privacy settings.",
+                "Sign in to Spotify in a browser and open SpotifyAccount, then Privacy settings.",
                 "Under “Download your data” choose “Extended streaming history” and request it.",
                 "Spotify sends you a link to a zip file, often within a few days. Download it and choose it here.",
             ),
@@ -53,7 +53,7 @@ class Spotify:
     )
 
     def identify(self, connection: Connection) -> Identity:
-        """Whose listening it is; an archive is read to its end. Raises Broken."""
+        """Return whose history it is. An archive is read completely. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
         history = History(connection.archive, connection.left_out)
@@ -65,7 +65,7 @@ class Spotify:
         return Identity(username or UNNAMED, username or "Spotify archive", named=username is not None)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """The objects of these types; an archive holds play history only. Raises Broken."""
+        """Yield the objects of these types. An archive contains only play history. Raises Broken."""
         return pages(self._objects(connection, cursors))
 
     def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[tuple[int, JsonObject]]:

@@ -1,4 +1,4 @@
-"""An invented year of a person with a watch and a phone, as the export that their phone would write."""
+"""Sample data: an export of one year of an invented person with a watch and a phone."""
 
 import io
 from collections.abc import Iterator

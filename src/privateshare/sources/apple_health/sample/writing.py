@@ -1,4 +1,4 @@
-"""Writes an export as the Health app does, of an invented person: for the sample, for tests, and for the benchmark.
+"""A generator of exports of an invented person, for the sample, for tests, and for the benchmark.
 
 What happens on a day depends on the day only: an export of another date says the same of the days that both have.
 """
@@ -46,7 +46,7 @@ _WAKING_HOURS = range(7, 22)
 
 
 class ExportWriter:
-    """Writes the days from `first` on. `density` is how many samples there are in an hour of waking."""
+    """A generator for the days from `first` on. `density` is the number of samples per waking hour."""
 
     route_name = "route_2024-01-01_9.00am.gpx"
 
@@ -55,11 +55,11 @@ class ExportWriter:
 
     @property
     def route_key(self) -> str:
-        """What the file of the last run's route is known by."""
+        """The name of the file with the last run's route."""
         return route_key(self.route_name)
 
     def export(self) -> Iterator[bytes]:
-        """Give the main file, piece by piece: type by type, as Apple does."""
+        """Yield the main file, piece by piece: type by type, as Apple does."""
         yield HEAD.encode()
         last = self._first + timedelta(days=self._days)
         yield f' <ExportDate value="{_stamp(last)}"/>\n'.encode()
@@ -70,11 +70,11 @@ class ExportWriter:
         for write in (self._steps, self._energy, self._heart, self._body, self._sleep, self._runs, self._rings):
             for number in range(self._days):
                 day = self._first + timedelta(days=number)
-                yield "".join(write(day, Random(f"{day:%Y%m%d}{write.__name__}"))).encode()  # noqa: S311 - invented data
+                yield "".join(write(day, Random(f"{day:%Y%m%d}{write.__name__}"))).encode()  # noqa: S311 - Sample data must be reproducible.
         yield b"</HealthData>\n"
 
     def route(self) -> bytes:
-        """Give the file of the last run's route."""
+        """Return the file of the last run's route."""
         start = next(
             day
             for day in (self._first + timedelta(days=number) for number in range(self._days - 1, -1, -1))
@@ -82,7 +82,7 @@ class ExportWriter:
         )
         points = []
         for number in range(120):
-            moment = _run_start(start) + timedelta(seconds=15 * number, hours=-1)  # in UTC
+            moment = _run_start(start) + timedelta(seconds=15 * number, hours=-1)  # GPX files have times in UTC.
             place = _HOME[0] + number * 0.0002, _HOME[1] + (number % 40) * 0.0001
             points.append(
                 f'<trkpt lon="{place[1]:.6f}" lat="{place[0]:.6f}"><ele>{3 + number % 7}.0</ele>'
@@ -107,7 +107,7 @@ class ExportWriter:
             steps = chance.randint(0, 1100 // self._density)
             yield _record("StepCount", WATCH, start, end, steps, "count")
             yield _record("DistanceWalkingRunning", WATCH, start, end, round(steps * 0.00071, 5), "km")
-            if chance.random() < 0.7:  # the phone was carried along, and counted a little less
+            if chance.random() < 0.7:  # The person also carried the phone, which counted a little less.
                 later = timedelta(seconds=20)
                 yield _record("StepCount", PHONE, start + later, end, int(steps * 0.93), "count")
         yield _record("FlightsClimbed", PHONE, day.replace(hour=9), day.replace(hour=9, minute=4), 3, "count")
@@ -140,7 +140,7 @@ class ExportWriter:
             yield _record("BloodPressureDiastolic", "Health", evening, evening, chance.randint(70, 82), "mmHg")
 
     def _sleep(self, day: datetime, chance: Random) -> Iterator[str]:
-        moment = day + timedelta(minutes=chance.randint(0, 50))  # of the night in which the day begins
+        moment = day + timedelta(minutes=chance.randint(0, 50))  # A time in the night at the start of the day.
         bed = moment
         for level in ("AsleepCore", "AsleepDeep", "AsleepCore", "AsleepREM", "Awake", "AsleepCore", "AsleepREM"):
             end = moment + timedelta(minutes=chance.randint(5, 12) if level == "Awake" else chance.randint(40, 80))

@@ -1,4 +1,4 @@
-"""Invented bookings of a household: made by rule, the same every day, up to yesterday."""
+"""Sample data: generated bookings of a household up to yesterday. A day's bookings never change."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ def _household() -> Any:
 
 
 def sample_bookings(sample: str, today: date) -> Iterator[NumberedBooking]:
-    """Give the bookings of a sample data set, from its first day to yesterday."""
+    """Yield the bookings of a sample, from its first day to yesterday."""
     ids = BookingIds()
     for back in range(DAYS[sample], 0, -1):
         day = today - timedelta(days=back)
@@ -36,7 +36,7 @@ def _moves(day: date) -> Iterator[tuple[Mapping[str, Any], Decimal]]:
     for rule in _household()["monthly"]:
         if rule["day"] == day.day:
             yield rule, Decimal(str(rule["amount"]))
-    chance = Random(f"{day:%Y%m%d}")  # noqa: S311 - invented data, the same every time
+    chance = Random(f"{day:%Y%m%d}")  # noqa: S311 - Sample data must be reproducible.
     rules = _household()["often"]
     for _ in range(chance.randint(0, MOST_A_DAY)):
         rule = chance.choices(rules, [rule["weight"] for rule in rules])[0]

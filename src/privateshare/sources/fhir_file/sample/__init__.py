@@ -1,4 +1,4 @@
-"""Invented health records: a short one, written down, and a long one, made by rule."""
+"""Sample health records: a short one from a file, and a long one that is generated."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import orjson
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.fhir_file.sample.long_record import long_record
 
-NEWEST = datetime(2026, 9, 8, 9, tzinfo=UTC)  # in default.json
+NEWEST = datetime(2026, 9, 8, 9, tzinfo=UTC)  # The newest date in default.json.
 _YEAR = re.compile(r'(?<=")\d{4}(?=-\d\d-\d\d)')
 
 
 def sample_resources(sample: str, now: datetime) -> Iterator[JsonObject]:
-    """The resources of a sample data set: the newest is at most a year old, and none is of the future."""
+    """Yield the resources of a sample. The newest is at most a year old, and none is in the future."""
     if sample == "large":
         yield from long_record(now.date())
         return

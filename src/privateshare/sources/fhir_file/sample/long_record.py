@@ -1,4 +1,4 @@
-"""The record of an invented person with diabetes: it begins in 2004 and grows day by day, always the same."""
+"""A generated health record of an invented person with diabetes. It begins in 2004 and grows every day."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -11,7 +11,7 @@ RXNORM, CVX = "http://www.nlm.nih.gov/research/umls/rxnorm", "http://hl7.org/fhi
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 PATIENT = {"reference": "Patient/sample-long"}
 FIRST_VISIT, DAYS_BETWEEN_VISITS = date(2004, 3, 15), 91
-FIRST_OWN_READING = date(2015, 1, 1)  # of blood glucose, at home, every day
+FIRST_OWN_READING = date(2015, 1, 1)  # From this day on the person measures blood glucose at home every day.
 
 CONDITIONS = (
     (date(2004, 3, 15), "44054006", "Type 2 diabetes mellitus"),
@@ -29,7 +29,7 @@ MEDICINES = (
     (date(2006, 6, 12), "314076", "Lisinopril 10 mg"),
     (date(2008, 9, 8), "617310", "Atorvastatin 20 mg"),
 )
-# LOINC code, name, unit, usual value, and how far it strays
+# LOINC code, name, unit, usual value, and standard deviation.
 VALUES = (
     ("29463-7", "Body weight", "kg", 81.0, 3.0),
     ("4548-4", "Hemoglobin A1c", "%", 7.1, 0.6),
@@ -40,7 +40,7 @@ GLUCOSE = ("2339-0", "Glucose", "mg/dL", 128.0, 24.0)
 
 
 def long_record(today: date) -> Iterator[JsonObject]:
-    """Every resource up to a day, that day not included."""
+    """Yield all resources before a day."""
     yield _patient()
     yield _allergy()
     yield _family()
@@ -93,12 +93,12 @@ def _visit(day: date) -> Iterator[JsonObject]:
 
 def _value(day: date, value: tuple[str, str, str, float, float], category: str = "laboratory") -> JsonObject:
     code, name, unit, usual, strays = value
-    chance = Random(f"{code}{day}")  # noqa: S311 - invented data, the same every time
+    chance = Random(f"{code}{day}")  # noqa: S311 - Sample data must be reproducible.
     return _observation(day, code, name, category) | {"valueQuantity": _quantity(chance.gauss(usual, strays), unit)}
 
 
 def _blood_pressure(day: date) -> JsonObject:
-    chance = Random(f"pressure{day}")  # noqa: S311 - invented data, the same every time
+    chance = Random(f"pressure{day}")  # noqa: S311 - Sample data must be reproducible.
     parts = (("8480-6", "Systolic blood pressure", 136, 9), ("8462-4", "Diastolic blood pressure", 84, 6))
     components = [
         {"code": _code(LOINC, code, name), "valueQuantity": _quantity(round(chance.gauss(usual, strays)), "mm[Hg]")}

@@ -1,4 +1,4 @@
-"""Invented listening: made by rule from a small list of invented artists, the same every day, up to yesterday."""
+"""Sample data: generated plays of invented artists up to yesterday. A day's plays never change."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,14 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import JsonObject
-from privateshare.sources.spotify.mapping import SERVICE_TYPE, Account, album_object, artist_object, stable_id, track
+from privateshare.sources.spotify.mapping import (
+    SERVICE_TYPE,
+    SpotifyAccount,
+    album_object,
+    artist_object,
+    stable_id,
+    track,
+)
 
 PROVIDER_ID = "123456789"
 EVERY_SAVED_TRACK = 7
@@ -22,7 +29,7 @@ PLAYLIST_TRACKS = 12
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """How much of it: plays a day on average, over how many days."""
+    """The size of a sample: the number of days, and the average number of plays per day."""
 
     days: int
     plays_a_day: int
@@ -40,8 +47,8 @@ class Song:
     title: str
     genres: tuple[str, ...]
 
-    def as_track(self, account: Account) -> JsonObject:
-        """The embedded track."""
+    def as_track(self, account: SpotifyAccount) -> JsonObject:
+        """Build the embedded track."""
         track_id = stable_id(self.artist, self.album, self.title)
         artist = artist_object(account, self.artist, list(self.genres))
         found = track(account, track_id, self.title, [artist], album_object(account, self.artist, self.album))
@@ -51,7 +58,7 @@ class Song:
 
 @cache
 def songs() -> tuple[Song, ...]:
-    """Every song of every invented artist."""
+    """Load the songs of all invented artists."""
     artists: list[dict[str, Any]] = json.loads(files(__package__).joinpath("artists.json").read_text("utf-8"))
     return tuple(
         Song(entry["name"], album, title, tuple(entry["genres"]))
@@ -62,8 +69,8 @@ def songs() -> tuple[Song, ...]:
 
 
 def sample_objects(sample: str, object_type: int, now: datetime) -> Iterator[JsonObject]:
-    """The objects of one type of a sample data set; a day's plays are the same whenever they are asked for."""
-    account = Account(f"{SERVICE_TYPE}_sampleDataSet-{sample}", f"{SERVICE_TYPE}_{PROVIDER_ID}")
+    """Yield the objects of one type of a sample. The plays of a day are the same at every call."""
+    account = SpotifyAccount(f"{SERVICE_TYPE}_sampleDataSet-{sample}", f"{SERVICE_TYPE}_{PROVIDER_ID}")
     if object_type == ObjectType.PLAY_HISTORY:
         yield from _plays(SETS[sample], account, now)
     elif object_type == ObjectType.SAVED_TRACK:
@@ -76,25 +83,25 @@ def sample_objects(sample: str, object_type: int, now: datetime) -> Iterator[Jso
         yield from _followed_artists(account)
 
 
-def _plays(listening: Listening, account: Account, now: datetime) -> Iterator[JsonObject]:
+def _plays(listening: Listening, account: SpotifyAccount, now: datetime) -> Iterator[JsonObject]:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     for back in range(listening.days, 0, -1):
         day = midnight - timedelta(days=back)
-        chance = Random(f"{day:%Y%m%d}")  # noqa: S311 - invented data, the same every time
+        chance = Random(f"{day:%Y%m%d}")  # noqa: S311 - Sample data must be reproducible.
         for _ in range(chance.randint(0, 2 * listening.plays_a_day)):
-            # cubed, so that a few artists are heard most, as with people
+            # The cube favours small numbers, so that a few artists have most of the plays, as is usual.
             played = songs()[int(len(songs()) * chance.random() ** 3)].as_track(account)
             started = _milliseconds(day + timedelta(seconds=chance.randint(6 * 3600, 86_399)))
             yield _dated(account, f"{started}_{played['id']}", started, track=played)
 
 
-def _saved_tracks(account: Account, now: datetime) -> Iterator[JsonObject]:
+def _saved_tracks(account: SpotifyAccount, now: datetime) -> Iterator[JsonObject]:
     for number, song in enumerate(songs()[::EVERY_SAVED_TRACK]):
         saved = song.as_track(account)
         yield _dated(account, f"saved_{saved['id']}", _before_this_year(now, 20 * number), track=saved)
 
 
-def _saved_albums(account: Account, now: datetime) -> Iterator[JsonObject]:
+def _saved_albums(account: SpotifyAccount, now: datetime) -> Iterator[JsonObject]:
     albums = list(dict.fromkeys((song.artist, song.album, song.genres) for song in songs()))
     for number, (artist, name, genres) in enumerate(albums[::EVERY_FOLLOWED_ARTIST]):
         album = album_object(account, artist, name) or {}
@@ -102,7 +109,7 @@ def _saved_albums(account: Account, now: datetime) -> Iterator[JsonObject]:
         yield _dated(account, f"saved_{album['id']}", _before_this_year(now, 30 * number), album=album)
 
 
-def _playlists(account: Account, now: datetime) -> Iterator[JsonObject]:
+def _playlists(account: SpotifyAccount, now: datetime) -> Iterator[JsonObject]:
     owner = account.owns(PROVIDER_ID) | {"id": PROVIDER_ID, "isuser": True, "name": "Sample person"}
     for number, name in enumerate(PLAYLISTS):
         created = _before_this_year(now, 90 * number)
@@ -120,18 +127,18 @@ def _playlists(account: Account, now: datetime) -> Iterator[JsonObject]:
         }
 
 
-def _playlist_track(song: Song, account: Account, created: int) -> JsonObject:
+def _playlist_track(song: Song, account: SpotifyAccount, created: int) -> JsonObject:
     added = song.as_track(account)
     return _dated(account, f"added_{added['id']}", created, id=added["id"], addedby=None, track=added)
 
 
-def _followed_artists(account: Account) -> Iterator[JsonObject]:
+def _followed_artists(account: SpotifyAccount) -> Iterator[JsonObject]:
     artists = list(dict.fromkeys((song.artist, song.genres) for song in songs()))
     for name, genres in artists[::EVERY_FOLLOWED_ARTIST]:
         yield artist_object(account, name, list(genres)) | {"popularity": 40 + len(name)}
 
 
-def _dated(account: Account, own_id: str, created: int, **more: object) -> JsonObject:
+def _dated(account: SpotifyAccount, own_id: str, created: int, **more: object) -> JsonObject:
     return account.owns(own_id) | {"createddate": created, **more}
 
 

@@ -1,4 +1,4 @@
-"""The records of an upload, whatever files they are in. What cannot be read is noted, and the rest is read."""
+"""A reader for the records in all JSON files of an upload. Unreadable records and files are counted and reported."""
 
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE, getincrementaldecoder
 from collections.abc import Callable, Iterable, Iterator
@@ -8,11 +8,21 @@ from typing import IO, BinaryIO
 
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.failures import THE_FILE, Broken, LeftOut, shown_name
-from privateshare.sources.json_records import BOM, Cut, Found, NotJson, OtherData, Readable, Recognise, RecordReader
+from privateshare.sources.json_records import (
+    BOM,
+    ByteStream,
+    FoundRecord,
+    NotJson,
+    OtherData,
+    RecordReader,
+    RoleOf,
+    TruncatedJson,
+)
 
 START_BYTES = 4096
 JSON_NAMES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
-# How JSON begins in each encoding but UTF-8, with its mark and without; those of four bytes first.
+# The first bytes of JSON in each encoding except UTF-8, with and without a byte order mark. Encodings with four bytes
+# come first, because the others are prefixes of them.
 ENCODINGS = (
     (BOM_UTF32_LE, "utf-32"),
     (BOM_UTF32_BE, "utf-32"),
@@ -32,44 +42,46 @@ WHITE_SPACE = (b" ", b"\t", b"\r", b"\n")
 
 
 def read_records(
-    archive: BinaryIO, recognise: Recognise, left_out: LeftOut, skip: Callable[[str], bool] | None = None
-) -> Iterator[Found]:
-    """Every record of an upload.
+    archive: BinaryIO, role_of: RoleOf, left_out: LeftOut, skip: Callable[[str], bool] | None = None
+) -> Iterator[FoundRecord]:
+    """Yield all records of an upload.
 
     Args:
-        archive: The upload; it is read from its start.
-        recognise: Tells which objects are records.
-        left_out: Where it is noted what cannot be read. What is read, whoever takes the records counts.
-        skip: Tells by its path which file of a zip is of no interest, so that nothing is said of it.
+        archive: The upload. It is read from its start.
+        role_of: Decides which objects are records.
+        left_out: The report to which unreadable records and files are added. The caller counts the records it reads.
+        skip: Returns whether a file of a zip archive is skipped without a report, by its path.
 
     Raises:
-        Broken: It is empty, damaged, no JSON at all, or unpacks to more than any export.
+        Broken: The upload is empty, damaged, not JSON, or decompresses to more than any export contains.
     """
-    return records_of_files(uploaded_files(archive, left_out, skip), recognise, left_out)
+    return records_of_files(uploaded_files(archive, left_out, skip), role_of, left_out)
 
 
-def records_of_files(files: Iterable[UploadedFile], recognise: Recognise, left_out: LeftOut) -> Iterator[Found]:
-    """Every record of some files of an upload, as `read_records`."""
-    reading = _Reading(recognise, left_out)
+def records_of_files(files: Iterable[UploadedFile], role_of: RoleOf, left_out: LeftOut) -> Iterator[FoundRecord]:
+    """Yield all records of some files of an upload, like `read_records`."""
+    upload = _UploadReader(role_of, left_out)
     for file in files:
-        yield from reading.records_of(file)
-    reading.estimate()
+        yield from upload.records_of(file)
+    upload.estimate()
 
 
 @dataclass(slots=True)
-class _Reading:
-    recognise: Recognise
+class _UploadReader:
+    """The state of reading one upload: how much of it was read, and how much could not be."""
+
+    role_of: RoleOf
     left_out: LeftOut
     read_bytes: int = 0
     unread_bytes: int = 0
     cut_files: int = 0
 
-    def records_of(self, file: UploadedFile) -> Iterator[Found]:
-        """The records of one file."""
+    def records_of(self, file: UploadedFile) -> Iterator[FoundRecord]:
+        """Yield the records of one file."""
         with file.open() as stream:
             start = stream.read(START_BYTES)
         with file.open() as stream:
-            reader = RecordReader(_in_utf8(stream, start), self.recognise, self.left_out, file.path)
+            reader = RecordReader(_in_utf8(stream, start), self.role_of, self.left_out, file.path)
             try:
                 yield from reader.records()
             except NotJson:
@@ -79,7 +91,7 @@ class _Reading:
                     self._note_cut(file, reader)
                 else:
                     self._note_unused(file)
-            except (Cut, UnicodeError):
+            except (TruncatedJson, UnicodeError):
                 self._note_cut(file, reader)
             else:
                 if not reader.seen and start.strip():
@@ -113,14 +125,14 @@ class _Reading:
             self.left_out.name_unused(shown_name(file.path), problem)
 
     def estimate(self) -> None:
-        """Notes how many records were probably in what could not be read, if it was like the rest."""
+        """Estimate the number of records in the unreadable parts, assuming that they are like the rest."""
         unread = self.unread_bytes + self.left_out.unopened_bytes
         if self.read_bytes:
             self.left_out.estimate = max(self.cut_files, ceil(self.left_out.total * unread / self.read_bytes))
 
 
 def _other_than_json(file: UploadedFile, start: bytes) -> Broken:
-    """What a file is that is no JSON."""
+    """Build the error for a file that is not JSON, which says what it probably is."""
     text = start.removeprefix(BOM).lstrip().lower()
     if text.startswith((b"<!doctype html", b"<html")):
         return Broken(
@@ -139,26 +151,26 @@ def _other_than_json(file: UploadedFile, start: bytes) -> Broken:
     )
 
 
-def _in_utf8(stream: IO[bytes], start: bytes) -> Readable:
-    """The text of a file in UTF-8, whatever it is in."""
+def _in_utf8(stream: IO[bytes], start: bytes) -> ByteStream:
+    """Return the content of a file in UTF-8, converted if it has another encoding."""
     for beginning, encoding in ENCODINGS:
         if start.startswith(beginning):
-            return _Recoded(stream, encoding)
+            return _TranscodedStream(stream, encoding)
     if start[:1] in WHITE_SPACE and start[1:2] == b"\0":
-        return _Recoded(stream, "utf-16-le")
+        return _TranscodedStream(stream, "utf-16-le")
     if start[:1] == b"\0" and start[1:2] in WHITE_SPACE:
-        return _Recoded(stream, "utf-16-be")
+        return _TranscodedStream(stream, "utf-16-be")
     return stream
 
 
-class _Recoded:
-    """A text in another encoding, read as UTF-8. It keeps halves of characters, which `json_records` replaces."""
+class _TranscodedStream:
+    """A text in another encoding, read as UTF-8. Lone surrogates are kept; `json_records` replaces them."""
 
     def __init__(self, stream: IO[bytes], encoding: str) -> None:
         self._stream, self._decoder = stream, getincrementaldecoder(encoding)("surrogatepass")
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next bytes. Raises UnicodeError where the text is not in this encoding."""
+        """Read the next bytes. Raises UnicodeError if the text does not have this encoding."""
         while True:
             piece = self._stream.read(size)
             text = self._decoder.decode(piece, final=not piece)

@@ -13,15 +13,15 @@ from tests.archives import zipped
 
 from privateshare.sources import archive as archives
 from privateshare.sources.failures import DAMAGED, Broken, LeftOut, shown_name
-from privateshare.sources.json_records import Found, Shape
-from privateshare.sources.records import read_records
+from privateshare.sources.json_records import FoundRecord, ObjectRole
+from privateshare.sources.upload_records import read_records
 
 
-def shape_of(thing: dict[str, Any], key: str) -> Shape:
-    return Shape.RECORD if "number" in thing else Shape.UNKNOWN
+def shape_of(thing: dict[str, Any], key: str) -> ObjectRole:
+    return ObjectRole.RECORD if "number" in thing else ObjectRole.UNKNOWN
 
 
-def read(data: bytes, skip: Callable[[str], bool] | None = None) -> tuple[list[Found], LeftOut]:
+def read(data: bytes, skip: Callable[[str], bool] | None = None) -> tuple[list[FoundRecord], LeftOut]:
     """The records of an upload, counted as sources do."""
     found, left_out = [], LeftOut()
     for one in read_records(io.BytesIO(data), shape_of, left_out, skip):
