@@ -2,41 +2,41 @@
 
 PrivateShareError
 ├── ApiError                      the platform refused a call (protocol 13)
-│   ├── InvalidToken              401  a token is unknown, revoked, expired or another contract's
-│   │   └── UnknownUser           401  no token of this user is in the app's store
-│   ├── InvalidClient             403  application and contract are unknown or do not belong together
-│   ├── InvalidJWT                400  signature, algorithm or form of a JWT
-│   ├── InvalidTimestamp          400  the caller's clock is too far off
-│   ├── InvalidRedirectUri        400  not registered with the contract
-│   ├── InvalidRequest            400  a claim or field is missing or of the wrong form
-│   ├── InvalidSession            404  unknown, expired, or another caller's
-│   ├── InsufficientScope         403  the contract was for one read, and that was used
-│   ├── InvalidContractDataRequest 400 a contract of the wrong kind
-│   ├── ScopeOutOfBounds          400  asks for more than the contract allows
-│   ├── FileNotFound              404
-│   ├── DataUnreadable            410  what was stored is damaged or lost, and the operator knows
-│   ├── NotFound                  404  no such path or resource
-│   ├── MethodNotAllowed          405
-│   ├── SDKInvalid                400  the operator blocked this SDK
-│   ├── SDKVersionInvalid         403  the operator blocked this version of it
+│   ├── InvalidToken              401  a token is unknown, revoked, expired or of another contract
+│   │   └── UnknownUser           401  the app's store has no token of this user
+│   ├── InvalidClient             403  application or contract is unknown, or they do not belong together
+│   ├── InvalidJWT                400  the signature, algorithm or form of a JWT is wrong
+│   ├── InvalidTimestamp          400  the caller's clock is wrong
+│   ├── InvalidRedirectUri        400  a redirect URI is not registered with the contract
+│   ├── InvalidRequest            400  a claim or field is missing or wrong
+│   ├── InvalidSession            404  a session is unknown, expired, or of another contract
+│   ├── InsufficientScope         403  the contract allows one reading, and that was used
+│   ├── InvalidContractDataRequest 400 the contract is of the wrong kind
+│   ├── ScopeOutOfBounds          400  a call asks for more than the contract allows
+│   ├── FileNotFound              404  the session has no such file
+│   ├── DataUnreadable            410  the platform's copy is damaged or lost
+│   ├── NotFound                  404  there is no such path or resource
+│   ├── MethodNotAllowed          405  the path does not take this method
+│   ├── SDKInvalid                400  the operator has blocked this SDK
+│   ├── SDKVersionInvalid         403  the operator has blocked this version of the SDK
 │   ├── TooManyRequests           429  wait `retry_after` seconds
-│   ├── RequestTooLarge           413
+│   ├── RequestTooLarge           413  the body is larger than the platform takes
 │   ├── Unavailable               503  wait `retry_after` seconds
-│   ├── ServiceAuthorizationError 511  the person must sign in to that source again
-│   └── InternalError             500
-├── NetworkError                  no answer arrived
-├── InvalidAnswer                 an answer arrived that is not of the protocol
-├── FileDecryptionError           a file does not open with this key
-├── FileIntegrityError            a file opened, and is not what the platform stored
-├── AuthorizationFailed           the person came back without what the app asked for (protocol 8.3)
+│   ├── ServiceAuthorizationError 511  the person has to sign in to the source again
+│   └── InternalError             500  the platform failed
+├── NetworkError                  no response arrived
+├── InvalidAnswer                 a response does not follow the protocol
+├── FileDecryptionError           the private key does not decrypt a file
+├── FileIntegrityError            a file is not what the platform stored
+├── AuthorizationFailed           the person came back without consent (protocol 8.3)
 │   ├── ConsentDeclined           the person declined: USER_CANCEL
-│   ├── ConsentLinkInvalid        the link could not be started, or was used up: INITIALIZE_CHECK_FAIL, INVALID_CODE
-│   ├── SourceNotConnected        connecting the source failed: ONBOARD_ERROR
-│   ├── ConsentPageFailed         the platform failed: SERVER_ERROR, and codes that are not known here
-│   └── UnexpectedReturn          the address does not answer a request of this app: INVALID_STATE
-├── ReadIncomplete                `read_all_files` did not read everything; these four are in `sdk/results.py`
+│   ├── ConsentLinkInvalid        the link is not valid (any more): INITIALIZE_CHECK_FAIL, INVALID_CODE
+│   ├── SourceNotConnected        the source could not be connected: ONBOARD_ERROR
+│   ├── ConsentPageFailed         the platform failed: SERVER_ERROR, and unknown codes
+│   └── UnexpectedReturn          the address belongs to no request of this app: INVALID_STATE
+├── ReadIncomplete                `read_all_files` did not read everything (`sdk/reading/results.py`)
 │   ├── FilesNotRead              some files could not be read
-│   ├── ReadTimeout               the time that was given has passed
+│   ├── ReadTimeout               the timeout has passed
 │   └── SessionNeverStarted       nobody consented, or they declined
 └── ConfigurationError            a setting or argument is wrong
 """
@@ -46,30 +46,31 @@ from collections.abc import Mapping
 
 DOCUMENTATION_URL = "https://docs.privateshare.example"
 MAX_MESSAGE_CHARACTERS = 2000
-MAX_WORD_CHARACTERS = 200  # of a code or a reference
+MAX_WORD_CHARACTERS = 200
+"""The limit of a code or a reference."""
 
 
 def printable(text: str) -> str:
-    """Return text that may have come from elsewhere as one that a terminal or a log shows without acting on it.
+    """Return text from elsewhere in a form that terminals and logs show safely.
 
-    Control characters, line ends, characters that turn the direction of writing, and lone surrogates are replaced.
+    Control characters, line ends, characters that change the direction of writing, and lone surrogates are replaced.
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join("\N{REPLACEMENT CHARACTER}" if _acts(character) else character for character in text)
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_unsafe(character) else character for character in text)
 
 
-def _acts(character: str) -> bool:
+def _is_unsafe(character: str) -> bool:
     category = unicodedata.category(character)
     return category.startswith("C") or category in ("Zl", "Zp")
 
 
 class PrivateShareError(Exception):
-    """Something PrivateShare could not do.
+    """The base of all errors.
 
-    `code` names it as protocol 13 does, `status` is the HTTP status if there was one, `reference` the platform's
-    request id, `retry_after` the seconds to wait before the call may work, `hint` what to do about it, and `help_url`
-    the address of what the documentation says about it.
+    `code` is the name of protocol 13, `status` the HTTP status if there is one, `reference` the platform's id of the
+    request, `retry_after` how many seconds to wait before the call may work, `hint` what to do, and `help_url` the
+    address of the documentation of this error.
     """
 
     code: str = "PrivateShareError"
@@ -93,21 +94,21 @@ class PrivateShareError(Exception):
 
     @property
     def help_url(self) -> str:
-        """Return the address of the section about this kind of error in the documentation."""
+        """The address of the section about this kind of error in the documentation."""
         kind = next(kind for kind in type(self).__mro__ if kind.__module__.startswith("privateshare."))
         return f"{DOCUMENTATION_URL}/reference/errors.html#{kind.__name__.lower()}"
 
     def __str__(self) -> str:
-        told = f"{self.code}: {self.message}" if self.message != self.code else self.code
+        text = f"{self.code}: {self.message}" if self.message != self.code else self.code
         if self.hint:
-            told = f"{told}. {self.hint}"
-        return f"{told} (reference {self.reference})" if self.reference else told
+            text = f"{text}. {self.hint}"
+        return f"{text} (reference {self.reference})" if self.reference else text
 
 
 class ApiError(PrivateShareError):
     """The platform refused a call. Protocol 13.
 
-    On the platform, `detail` is for its log alone and never leaves it.
+    `detail` is for the platform's log only and never leaves the platform.
     """
 
     code: str = "ApiError"
@@ -133,7 +134,7 @@ class ApiError(PrivateShareError):
 
 
 class InvalidToken(ApiError):
-    """A token is unknown, revoked, expired, or another contract's."""
+    """A token is unknown, revoked, expired, or of another contract."""
 
     code: str = "InvalidToken"
     status: int = 401
@@ -141,10 +142,10 @@ class InvalidToken(ApiError):
 
 
 class UnknownUser(InvalidToken):
-    """No token of a user is in the app's store: they never consented, or it was forgotten."""
+    """The app's store has no token of a user: they never consented, or it was deleted."""
 
     code: str = "UnknownUser"
-    hint: str = "Ask the person for consent, and keep the token: app.user(key).keep(token)"
+    hint: str = "Ask the person for consent, and store the token: app.user(key).keep(token)"
 
 
 class InvalidClient(ApiError):
@@ -156,7 +157,7 @@ class InvalidClient(ApiError):
 
 
 class InvalidJWT(ApiError):
-    """A JWT's signature, algorithm or form is wrong."""
+    """The signature, algorithm or form of a JWT is wrong."""
 
     code: str = "InvalidJWT"
     status: int = 400
@@ -164,7 +165,7 @@ class InvalidJWT(ApiError):
 
 
 class InvalidTimestamp(ApiError):
-    """The caller's clock is too far off. Protocol 2.3."""
+    """The caller's clock differs too much from the platform's. Protocol 2.3."""
 
     code: str = "InvalidTimestamp"
     status: int = 400
@@ -176,19 +177,19 @@ class InvalidRedirectUri(ApiError):
 
     code: str = "InvalidRedirectUri"
     status: int = 400
-    hint: str = "Register it with the contract, letter for letter"
+    hint: str = "Register exactly this URI with the contract"
 
 
 class InvalidRequest(ApiError):
-    """A claim or a field is missing or of the wrong form; the message names it."""
+    """A claim or a field is missing or wrong. The message names it."""
 
     code: str = "InvalidRequest"
     status: int = 400
-    hint: str = "Mend what the message names"
+    hint: str = "Correct what the message names"
 
 
 class InvalidSession(ApiError):
-    """A session is unknown, has expired, or is another caller's. Protocol 5.3."""
+    """A session is unknown, has expired, or belongs to another contract. Protocol 5.3."""
 
     code: str = "InvalidSession"
     status: int = 404
@@ -196,11 +197,11 @@ class InvalidSession(ApiError):
 
 
 class InsufficientScope(ApiError):
-    """The contract was for one read only, and that was used."""
+    """The contract allows one reading for each consent, and that was used."""
 
     code: str = "InsufficientScope"
     status: int = 403
-    hint: str = "This contract allows one read only; ask the person for consent again"
+    hint: str = "This contract allows one reading only. Ask the person for consent again"
 
 
 class InvalidContractDataRequest(ApiError):
@@ -212,15 +213,15 @@ class InvalidContractDataRequest(ApiError):
 
 
 class ScopeOutOfBounds(ApiError):
-    """More was asked for than the contract allows. Protocol 5.2."""
+    """A call asks for more than the contract allows. Protocol 5.2."""
 
     code: str = "ScopeOutOfBounds"
     status: int = 400
-    hint: str = "Ask for no more than the contract names"
+    hint: str = "Ask for no more than the contract allows"
 
 
 class FileNotFound(ApiError):
-    """There is no such file in this session."""
+    """The session has no such file."""
 
     code: str = "FileNotFound"
     status: int = 404
@@ -228,15 +229,15 @@ class FileNotFound(ApiError):
 
 
 class DataUnreadable(ApiError):
-    """What the platform stored is damaged or lost. Trying again does not help; the operator was told."""
+    """What the platform stored is damaged or lost. Retrying does not help. The operator has an alarm."""
 
     code: str = "DataUnreadable"
     status: int = 410
-    hint: str = "Ask the operator of the platform, and read what else there is"
+    hint: str = "Read the other files, and ask the operator of the platform"
 
 
 class NotFound(ApiError):
-    """There is no such path or thing, or it is not for this caller."""
+    """There is no such path or resource, or this caller may not see it."""
 
     code: str = "NotFound"
     status: int = 404
@@ -244,7 +245,7 @@ class NotFound(ApiError):
 
 
 class MethodNotAllowed(ApiError):
-    """The path is there, and does not take this method."""
+    """The path exists, but does not take this method."""
 
     code: str = "MethodNotAllowed"
     status: int = 405
@@ -252,7 +253,7 @@ class MethodNotAllowed(ApiError):
 
 
 class SDKInvalid(ApiError):
-    """The operator of the platform blocked this SDK."""
+    """The operator of the platform has blocked this SDK."""
 
     code: str = "SDKInvalid"
     status: int = 400
@@ -260,7 +261,7 @@ class SDKInvalid(ApiError):
 
 
 class SDKVersionInvalid(ApiError):
-    """The operator of the platform blocked this version of the SDK."""
+    """The operator of the platform has blocked this version of the SDK."""
 
     code: str = "SDKVersionInvalid"
     status: int = 403
@@ -268,7 +269,7 @@ class SDKVersionInvalid(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """Too many calls; `retry_after` says how many seconds to wait."""
+    """There were too many calls. `retry_after` tells how many seconds to wait."""
 
     code: str = "TooManyRequests"
     status: int = 429
@@ -284,7 +285,7 @@ class RequestTooLarge(ApiError):
 
 
 class Unavailable(ApiError):
-    """The platform cannot serve now; `retry_after` may say for how long."""
+    """The platform cannot respond now. `retry_after` may tell how many seconds to wait."""
 
     code: str = "Unavailable"
     status: int = 503
@@ -292,15 +293,15 @@ class Unavailable(ApiError):
 
 
 class ServiceAuthorizationError(ApiError):
-    """The person must sign in to the source of this account again. Protocol 6.1, 7.3."""
+    """The person has to sign in to the source of this account again. Protocol 6.1, 7.3."""
 
     code: str = "ServiceAuthorizationError"
     status: int = 511
-    hint: str = "Send the person to reauthorize this account"
+    hint: str = "Send the person to the address of get_reauthorize_account_url"
 
 
 class InternalError(ApiError):
-    """The platform failed; nothing of the cause is told."""
+    """The platform failed. It does not tell callers the cause."""
 
     code: str = "InternalError"
     status: int = 500
@@ -308,42 +309,42 @@ class InternalError(ApiError):
 
 
 class NetworkError(PrivateShareError):
-    """No answer arrived: the platform is unreachable, or the connection broke and retries did not help."""
+    """No response arrived: the platform is unreachable, or the connection broke and retries did not help."""
 
     code: str = "NetworkError"
     hint: str = "Check the network and base_url"
 
 
 class InvalidAnswer(PrivateShareError):
-    """An answer arrived that is not of the protocol, or whose signature does not hold (protocol 3.3)."""
+    """A response does not follow the protocol, or its signature is wrong (protocol 3.3)."""
 
     code: str = "InvalidAnswer"
     hint: str = "Check that base_url is the address of a Private Share platform"
 
 
 class FileDecryptionError(PrivateShareError):
-    """A file does not open with this private key. Protocol 6.5."""
+    """The private key does not decrypt a file. Protocol 6.5."""
 
     code: str = "FileDecryptionError"
     hint: str = "Use the private key of the contract that the session belongs to"
 
 
 class FileIntegrityError(PrivateShareError):
-    """A file opened but is truncated, or its content is not what the platform stored. Protocol 6.5."""
+    """A file was decrypted, but is incomplete or not what the platform stored. Protocol 6.5."""
 
     code: str = "FileIntegrityError"
     hint: str = "Read the file again"
 
 
 class AuthorizationFailed(PrivateShareError):
-    """The person came back without what the app asked for. Protocol 8.3.
+    """The person came back without consent. Protocol 8.3.
 
-    `code` is the `errorCode` of the address that they came back to. Only `ConsentDeclined` is the person's decision;
-    the other kinds are failures.
+    `code` is the `errorCode` of the address that they came back to. Only `ConsentDeclined` is the person's decision.
+    The other kinds are failures.
     """
 
     code: str = "AuthorizationFailed"
-    default_message: str = "The person came back without what the app asked for"
+    default_message: str = "The person came back without consent"
     hint: str = "Send the person to a new link from get_authorize_url"
 
     def __init__(
@@ -364,7 +365,7 @@ class ConsentDeclined(AuthorizationFailed):
 
     code: str = "ConsentDeclined"
     default_message: str = "The person declined"
-    hint: str = "Respect it, and ask again only if the person wants to"
+    hint: str = "Respect the decision, and ask again only if the person wants to"
 
 
 class ConsentLinkInvalid(AuthorizationFailed):
@@ -373,8 +374,8 @@ class ConsentLinkInvalid(AuthorizationFailed):
     code: str = "ConsentLinkInvalid"
     default_message: str = "The consent link could not be started, was used before, or has expired"
     hint: str = (
-        "A link works once, for 30 minutes: send the person to a new one. If a new link fails too, check "
-        "the page options and the contract"
+        "A link works once and for 30 minutes. Send the person to a new one. If that fails too, check the page options "
+        "and the contract"
     )
 
 
@@ -391,19 +392,19 @@ class ConsentPageFailed(AuthorizationFailed):
 
     code: str = "ConsentPageFailed"
     default_message: str = "The consent pages of the platform failed"
-    hint: str = "Send the person to a new link; if it fails again, tell the operator of the platform"
+    hint: str = "Send the person to a new link. If that fails too, tell the operator of the platform"
 
 
 class UnexpectedReturn(AuthorizationFailed):
-    """The address does not answer a request that this app made. Nothing in it was used."""
+    """The address does not belong to a request of this app. Nothing in it was used."""
 
     code: str = "UnexpectedReturn"
-    default_message: str = "The address does not answer a request of this app"
-    hint: str = "Check that the address and the state are those of one request; otherwise start again with a new link"
+    default_message: str = "The address does not belong to a request of this app"
+    hint: str = "Check that the address and the state are of the same request, or start again with a new link"
 
 
 class ConfigurationError(PrivateShareError):
-    """A setting or an argument is wrong; the message names it."""
+    """A setting or an argument is wrong. The message names it."""
 
     code: str = "ConfigurationError"
 
@@ -413,35 +414,41 @@ def _api_errors() -> dict[str, type[ApiError]]:
 
 
 def error_from_answer(status: int, headers: Mapping[str, str], body: object) -> ApiError:
-    """The error that an answer of the platform tells, from its body, or else from its headers. Protocol 13.
+    """Build the error that a response tells, in its body or else in its headers. Protocol 13.
 
-    `headers` must be readable by lower-case names. An unknown code gives a plain `ApiError` that carries it.
+    Args:
+        status: The HTTP status.
+        headers: The headers, by names in lower case.
+        body: The JSON value of the body, or None.
+
+    Returns:
+        An error of the class of the code. An unknown code gives a plain `ApiError` that carries it.
     """
-    told = body.get("error") if isinstance(body, Mapping) else None
-    if isinstance(told, str) and isinstance(body, Mapping):  # protocol 11.5
-        told = {"code": told, "message": body.get("message")}
-    if not isinstance(told, Mapping):
-        told = {name: headers.get(f"x-error-{name}") for name in ("code", "message", "reference")}
-    code = _word(told.get("code")) or _code_of_status(status)
+    details = body.get("error") if isinstance(body, Mapping) else None
+    if isinstance(details, str) and isinstance(body, Mapping):  # Protocol 11.5.
+        details = {"code": details, "message": body.get("message")}
+    if not isinstance(details, Mapping):
+        details = {name: headers.get(f"x-error-{name}") for name in ("code", "message", "reference")}
+    code = _word(details.get("code")) or _code_of_status(status)
     kind = _api_errors().get(code, ApiError)
     return kind(
-        str(told.get("message") or f"the platform answered {status}"),
+        str(details.get("message") or f"The platform answered with the status {status}"),
         code=code,
         status=status,
-        reference=_word(told.get("reference")) or _word(headers.get("x-request-id")) or None,
+        reference=_word(details.get("reference")) or _word(headers.get("x-request-id")) or None,
         retry_after=_seconds(headers.get("retry-after")),
         hint=_hint(headers.get("x-error-hint")),
     )
 
 
-def _hint(told: str | None) -> str | None:
-    """Return what a platform says to do, in a form that can be shown."""
-    return printable(told[:MAX_MESSAGE_CHARACTERS]) if told else None
+def _hint(text: str | None) -> str | None:
+    """Return a platform's hint in a form that can be shown."""
+    return printable(text[:MAX_MESSAGE_CHARACTERS]) if text else None
 
 
-def _word(told: object) -> str:
-    """Return a code or a reference that a platform told, in a form that can be shown."""
-    return printable(str(told)[:MAX_WORD_CHARACTERS]) if told else ""
+def _word(value: object) -> str:
+    """Return a platform's code or reference in a form that can be shown."""
+    return printable(str(value)[:MAX_WORD_CHARACTERS]) if value else ""
 
 
 def _code_of_status(status: int) -> str:

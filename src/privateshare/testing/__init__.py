@@ -1,4 +1,4 @@
-"""A platform in memory, for the tests of apps: it speaks the protocol on loopback, without a database or a browser.
+"""A platform in memory, for the tests of apps: it follows the protocol on loopback, without a database or a browser.
 
     def test_my_app(privateshare_platform):
         privateshare_platform.lend("playhistory", [{"entityid": "1", "createddate": 1700000000000}])
@@ -7,7 +7,7 @@
         returned = app.read_return(privateshare_platform.consent(asked.url))
 
 The fixture comes with `pytest_plugins = ["privateshare.testing"]` in your conftest.py; without pytest, use
-`with InMemoryPlatform() as platform`. What it does not know it answers with 404, as the platform does.
+`with InMemoryPlatform() as platform`. It answers unknown calls with 404, as the platform does.
 """
 
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ __all__ = ["InMemoryPlatform", "Pushed"]
 
 try:
     import pytest
-except ModuleNotFoundError:  # it is only a convenience for those who have it
+except ModuleNotFoundError:  # The fixture is a convenience for those who use pytest.
     pass
 else:
 
     @pytest.fixture
     def privateshare_platform() -> Iterator[InMemoryPlatform]:
-        """A platform in memory, for one test."""
+        """Run a platform in memory for one test."""
         with InMemoryPlatform() as platform:
             yield platform

@@ -1,4 +1,4 @@
-"""The platform in memory, as a test holds it."""
+"""The platform in memory."""
 
 import json
 import threading
@@ -14,22 +14,32 @@ from privateshare.protocol import jwt
 from privateshare.protocol.addresses import API_PATH
 from privateshare.protocol.catalogue import ServiceType, catalogue, object_type_of
 from privateshare.protocol.object_time import DIGIME, FHIR
-from privateshare.testing.serving import handler
-from privateshare.testing.state import APPLICATION, CONSENTED, CONTRACT, Journey, LentFile, Pushed, State, account
+from privateshare.testing.http_server import make_handler
+from privateshare.testing.state import (
+    APPLICATION,
+    CONSENTED,
+    CONTRACT,
+    Journey,
+    LentFile,
+    PlatformState,
+    Pushed,
+    account,
+)
 
 
 class InMemoryPlatform:
-    """One contract, one person, the files that a test lends. Use it with `with`.
+    """A platform with one contract and one person, whose library has what a test puts there. Use it in a `with` block.
 
-    `path` puts it below a path of its host, such as "/share", where platforms behind a proxy may be.
+    Args:
+        path: A path of its host below which the platform is, such as "/share", as behind a proxy.
     """
 
     def __init__(self, path: str = "") -> None:
-        self._state = State(path=path.rstrip("/"))
+        self._state = PlatformState(path=path.rstrip("/"))
         self.base_url: str = ""
 
     def __enter__(self) -> "InMemoryPlatform":
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self._state))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), make_handler(self._state))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
@@ -42,22 +52,25 @@ class InMemoryPlatform:
         self._thread.join()
 
     def client(self, **options: Any) -> PrivateShare:
-        """The blocking SDK as this platform's contract; `options` are those of `PrivateShare`."""
+        """Make a blocking client of this platform's contract. The options are those of `PrivateShare`."""
         return PrivateShare(APPLICATION, **(self.settings() | options))
 
     def async_client(self, **options: Any) -> AsyncPrivateShare:
-        """The asyncio SDK as this platform's contract; `options` are those of `AsyncPrivateShare`."""
+        """Make an asyncio client of this platform's contract. The options are those of `AsyncPrivateShare`."""
         return AsyncPrivateShare(APPLICATION, **(self.settings() | options))
 
     def settings(self) -> dict[str, Any]:
-        """What a client of the app's own needs beside the application's id, "testapplication"."""
+        """Return the arguments of a client besides the application's id, which is "testapplication"."""
         pem = jwt.private_pem(self._state.contract_key)
         return {"contract_id": CONTRACT, "private_key": pem, "base_url": self.base_url}
 
     def lend(self, object_type: str, objects: Sequence[Mapping[str, Any]], name: str | None = None) -> str:
-        """Puts a file of objects into the person's library; its name. The same name again replaces it, as newer.
+        """Put a file of objects into the person's library, and return its name.
 
-        Objects with a `resourceType` are FHIR, others of the platform's own schema.
+        Args:
+            object_type: The reference of the object type, such as "playhistory".
+            objects: The objects. Those with a `resourceType` are FHIR, others are of the platform's own schema.
+            name: The name of the file. A file of that name is replaced by a newer one. By default a name is made.
         """
         number = object_type_of(object_type, name or "")
         group = (catalogue().object_types[number].group if number else None) or 1
@@ -71,53 +84,53 @@ class InMemoryPlatform:
         return chosen
 
     def connect(self, service: ServiceType, username: str = "a person") -> str:
-        """Adds an account of a service to the person's library; its id."""
+        """Add an account of a service to the person's library, and return its id."""
         made = account(service, username)
         self._state.accounts[made["id"]] = made
         return str(made["id"])
 
     def require_sign_in(self, account_id: str) -> None:
-        """The account's source wants the person to sign in again: sessions end `partial` and say `reauth`.
+        """Make the person sign in to an account again: sessions end `partial`, and its error has `reauth`.
 
-        Until they do, on the page of `get_reauthorize_account_url`.
+        This ends when the person consents on the page of `get_reauthorize_account_url`.
         """
         self._state.to_sign_in.add(self._state.accounts[account_id]["id"])
 
     def consent(self, url: str) -> str:
-        """What the person's browser would come back to after they agreed on the page at this address.
+        """Agree in the person's place on the page at this address, and return the address that they come back to.
 
-        That is with a code, or from the pages for a person who consented before, with the account that they connected.
+        It has a code. From the pages for a person who has consented before, it has the account that they connected.
         """
         query = parse_qs(urlsplit(url).query)
         journey = self._journey(url)
         journey.outcome = CONSENTED
         if "storageRef" in query:
             self._state.person_storage = self._state.references.pop(query["storageRef"][0])
-        told = {"success": "true", "state": journey.state}
+        parameters = {"success": "true", "state": journey.state}
         if journey.challenge is not None:
-            told["code"] = journey.code
+            parameters["code"] = journey.code
         elif "accountRef" in query:
             self._state.to_sign_in.discard(again := self._state.references.pop(query["accountRef"][0]))
-            told["accountReference"] = self._state.accounts[again]["reference"]
+            parameters["accountReference"] = self._state.accounts[again]["reference"]
         else:
             source = catalogue().sources.get(int(query.get("service", ["0"])[0]))
             connected = self.connect(ServiceType(source.service_type) if source else ServiceType.SPOTIFY)
-            told["accountReference"] = self._state.accounts[connected]["reference"]
-        return _returning(journey, told)
+            parameters["accountReference"] = self._state.accounts[connected]["reference"]
+        return _return_address(journey, parameters)
 
     def decline(self, url: str) -> str:
-        """What the person's browser would come back to after they declined. The session that waits for them ends."""
+        """Decline in the person's place, and return the address that they come back to. The waiting session ends."""
         journey = self._journey(url)
         journey.outcome = "USER_CANCEL"
-        return _returning(journey, {"success": "false", "errorCode": "USER_CANCEL", "state": journey.state})
+        return _return_address(journey, {"success": "false", "errorCode": "USER_CANCEL", "state": journey.state})
 
     @property
     def pushed(self) -> list[Pushed]:
-        """What was pushed so far."""
+        """The files that were pushed so far."""
         return list(self._state.pushed)
 
     def fail_next(self, *errors: ApiError) -> None:
-        """Answers the next calls with these errors, one each: `TooManyRequests("wait", retry_after=1)`, say."""
+        """Answer the next calls with these errors, one each, such as `TooManyRequests("wait", retry_after=1)`."""
         self._state.failures.extend(errors)
 
     @property
@@ -126,20 +139,20 @@ class InMemoryPlatform:
         return self._state.refreshes
 
     def expire_access_tokens(self) -> None:
-        """Makes every access token invalid; refresh tokens still work."""
+        """Make every access token invalid. Refresh tokens still work."""
         for grant in self._state.grants:
             grant.access.clear()
 
     def end_rotation_grace(self) -> None:
-        """Lets the minute pass in which a refresh token that was replaced still works. Used after that, it revokes.
+        """End the minute in which a replaced refresh token still works. If it is used afterwards, the grant is revoked.
 
-        As when an app stored tokens once and uses them again days later. Protocol 4.3.
+        This is what happens to an app that stores tokens once and uses them again days later. Protocol 4.3.
         """
         for grant in self._state.grants:
             grant.refresh = {token: None if at is None else 0.0 for token, at in grant.refresh.items()}
 
     def stop(self) -> None:
-        """The person says stop: no token works any more."""
+        """End the person's consent: no token works any more."""
         self._state.grants.clear()
 
     def _journey(self, url: str) -> Journey:
@@ -150,6 +163,6 @@ def _service_of(group: int) -> int:
     return next(entry.id for entry in catalogue().service_types.values() if entry.group == group)
 
 
-def _returning(journey: Journey, told: Mapping[str, str]) -> str:
-    query = "&".join(f"{name}={value}" for name, value in told.items())
+def _return_address(journey: Journey, parameters: Mapping[str, str]) -> str:
+    query = "&".join(f"{name}={value}" for name, value in parameters.items())
     return f"{journey.redirect_uri}{'&' if '?' in journey.redirect_uri else '?'}{query}"

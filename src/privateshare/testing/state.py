@@ -1,4 +1,4 @@
-"""What the platform in memory remembers: one contract, one person."""
+"""The state of the platform in memory: one contract and one person."""
 
 import secrets
 import threading
@@ -20,7 +20,7 @@ CONSENTED = "consented"
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A file that an app pushed: to the library, or with `account_id` to the source of an account."""
+    """A file that an app pushed to the library, or to the source of the account `account_id`."""
 
     data: bytes = field(repr=False)
     descriptor: PushDescriptor | None = None
@@ -29,7 +29,7 @@ class Pushed:
 
 @dataclass
 class LentFile:
-    """A file of the library. `updated` in milliseconds since the epoch."""
+    """A file of the library. `updated` is in milliseconds since the epoch."""
 
     object_type: str
     standard: str
@@ -41,48 +41,56 @@ class LentFile:
 
 @dataclass
 class Journey:
-    """A person on their way through the consent pages."""
+    """A person on the consent pages.
+
+    `challenge` is None on pages that return no code. `outcome` is CONSENTED, an error code of protocol 8.3, or "" while
+    the person is on the pages.
+    """
 
     redirect_uri: str
     state: str
-    challenge: str | None  # with which they bring back a code
+    challenge: str | None
     code: str = field(default_factory=secrets.token_hex)
-    outcome: str = ""  # "consented", or an error code of protocol 8.3; "" while they are on their way
+    outcome: str = ""
 
 
 @dataclass
 class Grant:
-    """What one consent gave: its tokens. Of each refresh token when it was replaced, in seconds since the epoch."""
+    """The tokens of one consent.
+
+    `refresh` has the time when each refresh token was replaced, in seconds since the epoch. `revoked` is the reason why
+    the grant was revoked, which calls with its tokens get as a hint.
+    """
 
     access: set[str] = field(default_factory=set)
     refresh: dict[str, float | None] = field(default_factory=dict)
-    revoked: str = ""  # why, for who uses it still
+    revoked: str = ""
 
 
 @dataclass
-class State:
-    """Everything. `path` is where on its host the platform is: "" or such as "/share"."""
+class PlatformState:
+    """All state. `path` is where on its host the platform is: "", or for example "/share"."""
 
     path: str = ""
     contract_key: RSAPrivateKey = field(default_factory=lambda: generate_private_key(65537, KEY_BITS))
     signing_key: RSAPrivateKey = field(default_factory=lambda: generate_private_key(65537, KEY_BITS))
     files: dict[str, LentFile] = field(default_factory=dict)
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    to_sign_in: set[str] = field(default_factory=set)  # accounts whose source wants the person to sign in again
+    to_sign_in: set[str] = field(default_factory=set)  # Accounts where the person has to sign in again.
     journeys: dict[str, Journey] = field(default_factory=dict)
     grants: list[Grant] = field(default_factory=list)
     refreshes: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)  # of grants
-    sessions: dict[str, Journey | None] = field(default_factory=dict)  # by key; with the journey that it waits for
+    lock: threading.Lock = field(default_factory=threading.Lock)  # It guards the grants.
+    sessions: dict[str, Journey | None] = field(default_factory=dict)  # With the journey that each waits for.
     failures: list[ApiError] = field(default_factory=list)
     pushed: list[Pushed] = field(default_factory=list)
-    references: dict[str, str] = field(default_factory=dict)  # protocol 4.5
+    references: dict[str, str] = field(default_factory=dict)  # Protocol 4.5.
     storages: dict[str, dict[str, tuple[str, str, bytes]]] = field(default_factory=dict)
     person_storage: str | None = None
 
 
 def account(service_type: ServiceType, username: str) -> dict[str, Any]:
-    """A fresh account of a service. Protocol 7.1."""
+    """Make an account of a service. Protocol 7.1."""
     service = catalogue().service_types[service_type]
     sources = [entry.id for entry in catalogue().sources.values() if entry.service_type == service_type]
     group = catalogue().service_groups[service.group or 1]
@@ -104,8 +112,8 @@ def account(service_type: ServiceType, username: str) -> dict[str, Any]:
     }
 
 
-def status_of(state: State, journey: Journey | None = None) -> dict[str, Any]:
-    """Where a session stands, and that of a journey of which it waits for the end. Protocol 6.1."""
+def status_of(state: PlatformState, journey: Journey | None = None) -> dict[str, Any]:
+    """Return the status of a session, which may wait for a journey to end. Protocol 6.1."""
     if journey is not None and not journey.outcome:
         return {"state": "pending"}
     if journey is not None and journey.outcome != CONSENTED:

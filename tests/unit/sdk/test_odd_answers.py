@@ -176,7 +176,7 @@ def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int):
         ),
         ({}, {"x-error-code": "InvalidSession", "x-error-message": "m"}, "InvalidSession", "m", None),
         ({"error": {"code": "Unheard", "message": 7}}, {}, "Unheard", "7", None),
-        ("<html>", {}, "NotFound", "the platform answered 404", None),
+        ("<html>", {}, "NotFound", "The platform answered with the status 404", None),
     ],
 )
 def test_a_refusal_is_told_whatever_its_form(

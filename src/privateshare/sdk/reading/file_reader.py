@@ -21,7 +21,7 @@ from privateshare.sdk.drivers._sync.driver import Driver
 from privateshare.sdk.files.file import File
 from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows.sessions import key_of, read_file
-from privateshare.sdk.http._sync.transport import HttpxTransport
+from privateshare.sdk.http._sync.httpx_transport import HttpxTransport
 from privateshare.sdk.http.pool_choice import make_transfer_pools
 from privateshare.sdk.reading.download_worker import start_download_worker
 from privateshare.sdk.reading.list_poller import ENDED_STATES, ListPoller

@@ -8,7 +8,7 @@ from typing import Self
 from privateshare.sdk.clients._async.account_calls import AsyncAccountCalls
 from privateshare.sdk.clients._async.catalogue_calls import AsyncCatalogueCalls
 from privateshare.sdk.clients._async.consent_calls import AsyncConsentCalls
-from privateshare.sdk.clients._async.lazy_modules import core, driver, file_reader, token_stores, transport, users
+from privateshare.sdk.clients._async.lazy_modules import core, driver, file_reader, httpx_transport, token_stores, users
 from privateshare.sdk.clients._async.session_calls import AsyncSessionCalls
 from privateshare.sdk.clients._async.storage_calls import AsyncStorageCalls
 from privateshare.sdk.defaults import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS
@@ -76,7 +76,7 @@ class AsyncPrivateShare(
             on_access_token_change=on_access_token_change,
             token_store=token_store,
         )
-        self._driver = driver.AsyncDriver(self._core, transport.AsyncHttpxTransport(timeout))
+        self._driver = driver.AsyncDriver(self._core, httpx_transport.AsyncHttpxTransport(timeout))
         load(file_reader)  # What calls need is imported now, so that the first call does not wait for it.
 
     def __repr__(self) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from privateshare.sdk.flows import push as push
     from privateshare.sdk.flows import sessions as sessions
     from privateshare.sdk.flows import storage as storage
-    from privateshare.sdk.http._async import transport as transport
+    from privateshare.sdk.http._async import httpx_transport as httpx_transport
     from privateshare.sdk.reading import file_reader as file_reader
 else:
     discovery = LazyModule("privateshare.protocol.discovery")
@@ -49,6 +49,6 @@ else:
     push = LazyModule("privateshare.sdk.flows.push")
     sessions = LazyModule("privateshare.sdk.flows.sessions")
     storage = LazyModule("privateshare.sdk.flows.storage")
-    transport = LazyModule("privateshare.sdk.http._async.transport")
+    httpx_transport = LazyModule("privateshare.sdk.http._async.httpx_transport")
     file_reader = LazyModule("privateshare.sdk.reading.file_reader")
     token_stores = LazyModule("privateshare.sdk.token_stores")

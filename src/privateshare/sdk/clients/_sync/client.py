@@ -9,7 +9,7 @@ from typing import Self
 from privateshare.sdk.clients._sync.account_calls import AccountCalls
 from privateshare.sdk.clients._sync.catalogue_calls import CatalogueCalls
 from privateshare.sdk.clients._sync.consent_calls import ConsentCalls
-from privateshare.sdk.clients._sync.lazy_modules import core, driver, file_reader, token_stores, transport, users
+from privateshare.sdk.clients._sync.lazy_modules import core, driver, file_reader, httpx_transport, token_stores, users
 from privateshare.sdk.clients._sync.session_calls import SessionCalls
 from privateshare.sdk.clients._sync.storage_calls import StorageCalls
 from privateshare.sdk.defaults import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS
@@ -75,7 +75,7 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
             on_access_token_change=on_access_token_change,
             token_store=token_store,
         )
-        self._driver = driver.Driver(self._core, transport.HttpxTransport(timeout))
+        self._driver = driver.Driver(self._core, httpx_transport.HttpxTransport(timeout))
         load(file_reader)  # What calls need is imported now, so that the first call does not wait for it.
 
     def __repr__(self) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from privateshare.sdk.flows import push as push
     from privateshare.sdk.flows import sessions as sessions
     from privateshare.sdk.flows import storage as storage
-    from privateshare.sdk.http._sync import transport as transport
+    from privateshare.sdk.http._sync import httpx_transport as httpx_transport
     from privateshare.sdk.reading import file_reader as file_reader
 else:
     discovery = LazyModule("privateshare.protocol.discovery")
@@ -50,6 +50,6 @@ else:
     push = LazyModule("privateshare.sdk.flows.push")
     sessions = LazyModule("privateshare.sdk.flows.sessions")
     storage = LazyModule("privateshare.sdk.flows.storage")
-    transport = LazyModule("privateshare.sdk.http._sync.transport")
+    httpx_transport = LazyModule("privateshare.sdk.http._sync.httpx_transport")
     file_reader = LazyModule("privateshare.sdk.reading.file_reader")
     token_stores = LazyModule("privateshare.sdk.token_stores")

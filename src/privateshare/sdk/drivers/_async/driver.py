@@ -8,7 +8,7 @@ from privateshare.sdk.concurrency.on_asyncio import pause
 from privateshare.sdk.core import Core
 from privateshare.sdk.drivers._async.token_renewal import AsyncTokenRenewal
 from privateshare.sdk.flow import Done, Flow, ForgetToken, NewestToken, RefreshToken, Sleep
-from privateshare.sdk.http._async.transport import AsyncHttpxTransport
+from privateshare.sdk.http._async.httpx_transport import AsyncHttpxTransport
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.tokens import UserAccessToken
 

@@ -9,7 +9,7 @@ from privateshare.sdk.concurrency.on_threads import pause
 from privateshare.sdk.core import Core
 from privateshare.sdk.drivers._sync.token_renewal import TokenRenewal
 from privateshare.sdk.flow import Done, Flow, ForgetToken, NewestToken, RefreshToken, Sleep
-from privateshare.sdk.http._sync.transport import HttpxTransport
+from privateshare.sdk.http._sync.httpx_transport import HttpxTransport
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.tokens import UserAccessToken
 

@@ -1,4 +1,4 @@
-# Generated from `sdk/http/_async/transport.py` by `make sync-client`. Do not edit.
+# Generated from `sdk/http/_async/httpx_transport.py` by `make sync-client`. Do not edit.
 """The transport of the blocking client."""
 
 import threading

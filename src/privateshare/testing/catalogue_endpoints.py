@@ -1,4 +1,4 @@
-"""What the platform in memory says of the catalogue. Protocol 9."""
+"""The endpoints of the platform in memory about the catalogue. Protocol 9."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -16,11 +16,11 @@ from privateshare.protocol.catalogue_index import (
 )
 
 PUBLISHED = 1_700_000_000_000
-LIMIT = 20
+DEFAULT_LIMIT = 20
 
 
 def services() -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    """What the catalogue knows, as something to connect. Protocol 9.1."""
+    """Return the services that can be connected. Protocol 9.1."""
     known = catalogue()
     return {
         "countries": [{"id": entry.id, "code": entry.code, "name": entry.name} for entry in known.countries.values()],
@@ -40,8 +40,8 @@ def services() -> Mapping[str, Sequence[Mapping[str, Any]]]:
     }
 
 
-def found(kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Sources, categories, countries, platforms or source types, as a query asks. Raises NotFound, InvalidRequest."""
+def find_records(kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Query sources, categories, countries, platforms or source types. Raise NotFound or InvalidRequest."""
     index = _sources() if kind == "sources" else catalogue_indexes().get(kind)
     if index is None:
         raise NotFound("Not Found")
@@ -52,7 +52,7 @@ def found(kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     )
     if kind != "sources":
         return {"data": [project(record, include) for record in records]}
-    limit, offset = body.get("limit", LIMIT), body.get("offset", 0)
+    limit, offset = body.get("limit", DEFAULT_LIMIT), body.get("offset", 0)
     page = [project(record, include) for record in records[offset : offset + limit]]
     return {"data": page, "limit": limit, "offset": offset, "total": len(records)}
 

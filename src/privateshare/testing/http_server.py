@@ -1,22 +1,22 @@
-"""HTTP for the platform in memory."""
+"""The HTTP server of the platform in memory."""
 
 import json
 import secrets
 from http.server import BaseHTTPRequestHandler
 
 from privateshare.errors import ApiError, NotFound
-from privateshare.testing.calls import Answer, Call, answer
-from privateshare.testing.state import State
-from privateshare.testing.storing import STORAGE_PATH, answer_storage
+from privateshare.testing.endpoints import PlatformCall, PlatformResponse, respond
+from privateshare.testing.state import PlatformState
+from privateshare.testing.storage_endpoints import STORAGE_PATH, respond_to_storage
 
 
-def handler(state: State) -> type[BaseHTTPRequestHandler]:
-    """What answers requests from this state."""
+def make_handler(state: PlatformState) -> type[BaseHTTPRequestHandler]:
+    """Make a handler of requests that uses this state."""
     return type("Handler", (_Handler,), {"state": state})
 
 
 class _Handler(BaseHTTPRequestHandler):
-    state: State
+    state: PlatformState
     protocol_version = "HTTP/1.1"
 
     def _serve(self) -> None:
@@ -27,17 +27,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         root = self.state.path
-        call = Call(self.command, self.path.removeprefix(root), headers, body, root)
+        call = PlatformCall(self.command, self.path.removeprefix(root), headers, body, root)
         storage = call.path.startswith(STORAGE_PATH)
         try:
             if not self.path.startswith(f"{root}/"):
                 raise NotFound("Not Found")
             if self.state.failures:
                 raise self.state.failures.pop(0)
-            answered = answer_storage(self.state, call) if storage else answer(self.state, call)
+            response = respond_to_storage(self.state, call) if storage else respond(self.state, call)
         except ApiError as error:
-            answered = _refusal(error, storage=storage)
-        self._send(answered)
+            response = _refusal(error, storage=storage)
+        self._send(response)
 
     do_GET = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - the names that the standard library calls
 
@@ -54,34 +54,34 @@ class _Handler(BaseHTTPRequestHandler):
     def _line(self) -> bytes:
         line = self.rfile.readline()
         if not line.endswith(b"\n"):
-            raise EOFError("the caller is gone")
+            raise EOFError("the caller has closed the connection")
         return line
 
     def _bytes(self, count: int) -> bytes:
         read = self.rfile.read(count)
         if len(read) < count:
-            raise EOFError("the caller is gone")
+            raise EOFError("the caller has closed the connection")
         return read
 
-    def _send(self, answered: Answer) -> None:
-        self.send_response(answered.status)
-        for name, value in answered.headers.items():
+    def _send(self, response: PlatformResponse) -> None:
+        self.send_response(response.status)
+        for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("content-length", str(len(answered.body)))
+        self.send_header("content-length", str(len(response.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answered.body)
+            self.wfile.write(response.body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: requests hold secrets."""
+        """Log nothing, because requests hold secrets."""
 
 
-def _refusal(error: ApiError, *, storage: bool) -> Answer:
-    told = {"code": error.code, "message": error.message, "reference": secrets.token_hex(8)}
-    body = {"error": error.code, "message": error.message} if storage else {"error": told}  # protocol 11.5, 13
-    headers = {f"x-error-{name}": value for name, value in told.items()} | {"content-type": "application/json"}
-    if "hint" in vars(error):  # one of its own
+def _refusal(error: ApiError, *, storage: bool) -> PlatformResponse:
+    details = {"code": error.code, "message": error.message, "reference": secrets.token_hex(8)}
+    body = {"error": error.code, "message": error.message} if storage else {"error": details}
+    headers = {f"x-error-{name}": value for name, value in details.items()} | {"content-type": "application/json"}
+    if "hint" in vars(error):  # The error has a hint of its own.
         headers["x-error-hint"] = error.hint
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
-    return Answer(error.status, headers, json.dumps(body).encode())
+    return PlatformResponse(error.status, headers, json.dumps(body).encode())

@@ -1,4 +1,4 @@
-"""The calls that the platform in memory answers, by chapter of the protocol."""
+"""The endpoints of the platform in memory, by chapter of the protocol."""
 
 import json
 import secrets
@@ -16,7 +16,7 @@ from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH
 from privateshare.protocol.contract_document import SCHEMA_VERSION
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.protocol.messages import PushDescriptor
-from privateshare.testing import discovery
+from privateshare.testing import catalogue_endpoints
 from privateshare.testing.state import (
     APPLICATION,
     CONSENT,
@@ -25,21 +25,22 @@ from privateshare.testing.state import (
     Grant,
     Journey,
     LentFile,
+    PlatformState,
     Pushed,
-    State,
     status_of,
 )
 
 HOUR_SECONDS = 3600
-GRACE_SECONDS = 60  # protocol 4.3
+# Protocol 4.3.
+GRACE_SECONDS = 60
 QUERY = "permission-access/query/"
 IMPORT = "permission-access/import"
 DISCOVERY = "discovery/"
 
 
 @dataclass
-class Call:
-    """A request. Header names in lower case; `target` is below `root`; `claims` are those of its JWT, once checked."""
+class PlatformCall:
+    """A request. Header names are in lower case. `target` is below `root`. `claims` are those of its verified JWT."""
 
     method: str
     target: str
@@ -50,12 +51,12 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The path, unquoted, below the API."""
+        """The unquoted path below the API."""
         return unquote(urlsplit(self.target).path.removeprefix(API_PATH))
 
     @property
     def query(self) -> Mapping[str, list[str]]:
-        """The query's values by name."""
+        """The values of the query by name."""
         return parse_qs(urlsplit(self.target).query)
 
     @property
@@ -65,42 +66,42 @@ class Call:
 
     @property
     def origin(self) -> str:
-        """The platform's address without a slash at its end, as the caller sees it."""
+        """The platform's address as the caller sees it, without a slash at its end."""
         return f"http://{self.headers.get('host', '')}{self.root}"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer."""
+class PlatformResponse:
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def json_answer(body: object, status: int = 200) -> Answer:
-    """An answer of JSON."""
-    return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+def json_response(body: object, status: int = 200) -> PlatformResponse:
+    """Build a response with a JSON body."""
+    return PlatformResponse(status, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
-def answer(state: State, call: Call) -> Answer:
-    """What the platform says. Raises ApiErrors, as it does."""
+def respond(state: PlatformState, call: PlatformCall) -> PlatformResponse:
+    """Respond to a call as the platform does. Raise the ApiErrors that it would answer."""
     if call.path == "jwks/oauth":
-        return json_answer({"keys": [jwt.key_set_entry(state.signing_key.public_key(), "test")]})
+        return json_response({"keys": [jwt.key_set_entry(state.signing_key.public_key(), "test")]})
     if call.path == "discovery/services":
-        return json_answer({"data": discovery.services()})
+        return json_response({"data": catalogue_endpoints.services()})
     call.claims = jwt.verify(call.token, state.contract_key.public_key())
     if call.claims.get("client_id") != f"{APPLICATION}_{CONTRACT}":
         raise InvalidClient(f"The client_id ({call.claims.get('client_id')}) is invalid")
-    route = _ROUTES.get((call.method, call.path)) or _by_beginning(call)
+    route = _ROUTES.get((call.method, call.path)) or _by_prefix(call)
     if route is None:
         raise NotFound("Not Found")
-    if route in _FOR_A_PERSON and not any(call.claims.get("access_token") in grant.access for grant in state.grants):
+    if route in _NEEDS_TOKEN and not any(call.claims.get("access_token") in grant.access for grant in state.grants):
         raise InvalidToken("The token (access_token) is invalid")
     return route(state, call)
 
 
-def _by_beginning(call: Call) -> "Route | None":
+def _by_prefix(call: PlatformCall) -> "Route | None":
     if call.path.startswith(QUERY) and call.method in ("GET", "HEAD"):
         return _query
     if call.path.startswith("permission-access/sample/datasets/"):
@@ -113,29 +114,29 @@ def _by_beginning(call: Call) -> "Route | None":
 # --- consent and tokens: protocol 4 ---
 
 
-def _authorize(state: State, call: Call) -> Answer:
+def _authorize(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     code, claims = secrets.token_urlsafe(32), call.claims
     journey = Journey(claims["redirect_uri"], claims.get("state", ""), claims["code_challenge"])
     state.journeys[code] = journey
     token = _signed(state, call, {"preauthorization_code": code})
-    return json_answer({"token": token, "session": _new_session(state, journey)}, 201)
+    return json_response({"token": token, "session": _new_session(state, journey)}, 201)
 
 
-def _reference_token(state: State, call: Call) -> Answer:
+def _reference_token(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     code, claims = secrets.token_urlsafe(32), call.claims
     journey = Journey(claims["redirect_uri"], claims.get("state", ""), claims.get("code_challenge"))
     state.journeys[code] = journey
     signed = {"reference_code": code, "token_type": "Bearer", "expires_on": int(time.time()) + HOUR_SECONDS}
-    return json_answer({"token": _signed(state, call, signed), "session": _new_session(state, journey)}, 201)
+    return json_response({"token": _signed(state, call, signed), "session": _new_session(state, journey)}, 201)
 
 
-def _reference(state: State, call: Call) -> Answer:
+def _reference(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     handle = secrets.token_hex(8)
     state.references[handle] = str(json.loads(call.body)["value"])
-    return json_answer({"id": handle}, 201)
+    return json_response({"id": handle}, 201)
 
 
-def _token(state: State, call: Call) -> Answer:
+def _token(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     with state.lock:
         if call.claims.get("grant_type") == "refresh_token":
             grant = _rotated(state, str(call.claims.get("refresh_token")))
@@ -155,11 +156,11 @@ def _token(state: State, call: Call) -> Answer:
         "consentid": CONSENT,
         "token_type": "Bearer",
     }
-    return json_answer({"token": _signed(state, call, claims)})
+    return json_response({"token": _signed(state, call, claims)})
 
 
-def _rotated(state: State, token: str) -> Grant:
-    """The grant whose refresh token is replaced. One that comes back after its grace revokes it. Protocol 4.3."""
+def _rotated(state: PlatformState, token: str) -> Grant:
+    """Return the grant of a refresh token. A replaced token that is used after its grace revokes it. Protocol 4.3."""
     invalid = "The token (refresh_token) is invalid"
     grant = next((grant for grant in state.grants if token in grant.refresh), None)
     if grant is None:
@@ -177,51 +178,52 @@ def _rotated(state: State, token: str) -> Grant:
     return grant
 
 
-def _use_code(state: State, call: Call) -> None:
+def _use_code(state: PlatformState, call: PlatformCall) -> None:
     journeys = {journey.code: journey for journey in state.journeys.values() if journey.challenge is not None}
     journey = journeys.get(str(call.claims.get("code")))
     if journey is None or journey.challenge is None:
         raise InvalidToken("The token (code) is invalid")
     if not pkce.verifies(str(call.claims.get("code_verifier")), journey.challenge):
         raise InvalidRequest("The code_verifier does not match the code_challenge")
-    journey.code = secrets.token_hex()  # it works once
+    journey.code = secrets.token_hex()  # A code works once.
 
 
-def _signed(state: State, call: Call, claims: Mapping[str, object]) -> str:
+def _signed(state: PlatformState, call: PlatformCall, claims: Mapping[str, object]) -> str:
     return jwt.sign(state.signing_key, claims, kid="test", jku=f"{call.origin}{API_PATH}jwks/oauth")
 
 
 # --- sessions and files: protocol 5, 6 ---
 
 
-def _trigger(state: State, _: Call) -> Answer:
-    return json_answer({"session": _new_session(state)}, 202)
+def _trigger(state: PlatformState, _: PlatformCall) -> PlatformResponse:
+    return json_response({"session": _new_session(state)}, 202)
 
 
-def _new_session(state: State, journey: Journey | None = None) -> dict[str, object]:
+def _new_session(state: PlatformState, journey: Journey | None = None) -> dict[str, object]:
     key = secrets.token_urlsafe(32)
     state.sessions[key] = journey
     return {"key": key, "expiry": int((time.time() + 24 * HOUR_SECONDS) * 1000)}
 
 
-def _query(state: State, call: Call) -> Answer:
+def _query(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     session, _, name = call.path.removeprefix(QUERY).partition("/")
     if session not in state.sessions:
         raise InvalidSession("The session is invalid")
     status = status_of(state, state.sessions[session])
     if not name and status["state"] == "pending":
-        return json_answer({"status": status})
+        return json_response({"status": status})
     if not name and "error" in status:
-        return json_answer({"status": status, "fileList": []})
+        return json_response({"status": status, "fileList": []})
     if not name:
         entries = [{"name": name, "updatedDate": file.updated} | _facts(file) for name, file in state.files.items()]
-        return json_answer({"status": status, "fileList": entries})
+        return json_response({"status": status, "fileList": entries})
     if name not in state.files:
         raise FileNotFound("There is no such file in this session")
     file = state.files[name]
     header = {"metadata": _facts(file), "size": len(file.data), "sha256": sha256(file.data).hexdigest()}
     body = b"".join(encrypt_stream([file.data], state.contract_key.public_key()))
-    return Answer(200, {"x-metadata": encode_metadata(header), "content-type": "application/octet-stream"}, body)
+    headers = {"x-metadata": encode_metadata(header), "content-type": "application/octet-stream"}
+    return PlatformResponse(200, headers, body)
 
 
 def _facts(file: LentFile) -> dict[str, object]:
@@ -237,75 +239,75 @@ def _facts(file: LentFile) -> dict[str, object]:
 # --- accounts: protocol 7 ---
 
 
-def _accounts(state: State, _: Call) -> Answer:
-    return json_answer(list(state.accounts.values()))
+def _accounts(state: PlatformState, _: PlatformCall) -> PlatformResponse:
+    return json_response(list(state.accounts.values()))
 
 
-def _delete_account(state: State, call: Call) -> Answer:
+def _delete_account(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     _known_account(state, call)
     state.to_sign_in.discard(call.headers["accountid"])
     del state.accounts[call.headers["accountid"]]
-    return json_answer({})
+    return json_response({})
 
 
-def _revoke_account(state: State, call: Call) -> Answer:
+def _revoke_account(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     _known_account(state, call)
-    return json_answer({"location": f"{call.origin}{ONBOARD_PATH}revoke?code={secrets.token_hex()}"})
+    return json_response({"location": f"{call.origin}{ONBOARD_PATH}revoke?code={secrets.token_hex()}"})
 
 
-def _known_account(state: State, call: Call) -> None:
+def _known_account(state: PlatformState, call: PlatformCall) -> None:
     if call.headers.get("accountid") not in state.accounts:
         raise NotFound("There is no such account")
 
 
-def _delete_user(state: State, _: Call) -> Answer:
+def _delete_user(state: PlatformState, _: PlatformCall) -> PlatformResponse:
     state.grants.clear()
-    return json_answer({})
+    return json_response({})
 
 
 # --- pushing, storage, samples: protocol 10, 11.1, 12.2 ---
 
 
-def _push(state: State, call: Call) -> Answer:
+def _push(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     described = jwt.verify(call.headers.get("filedescriptor", ""), state.contract_key.public_key())
     state.pushed.append(Pushed(call.body, PushDescriptor.model_validate(described["metadata"])))
-    return json_answer({})
+    return json_response({})
 
 
-def _push_to_provider(state: State, call: Call) -> Answer:
+def _push_to_provider(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     _known_account(state, call)
     state.pushed.append(Pushed(call.body, account_id=call.headers["accountid"]))
-    return json_answer({})
+    return json_response({})
 
 
-def _new_storage(state: State, _: Call) -> Answer:
+def _new_storage(state: PlatformState, _: PlatformCall) -> PlatformResponse:
     id_ = secrets.token_hex(16)
     state.storages[id_] = {}
     return _storage(id_)
 
 
-def _person_storage(state: State, _: Call) -> Answer:
+def _person_storage(state: PlatformState, _: PlatformCall) -> PlatformResponse:
     if state.person_storage is None:
         raise NotFound("There is no such storage")
     return _storage(state.person_storage)
 
 
-def _storage(id_: str) -> Answer:
-    return json_answer({"id": id_, "kid": f"{CONTRACT}_{APPLICATION}_0"})
+def _storage(id_: str) -> PlatformResponse:
+    return json_response({"id": id_, "kid": f"{CONTRACT}_{APPLICATION}_0"})
 
 
-def _samples(_: State, __: Call) -> Answer:
-    return json_answer({"default": {"name": "Default", "description": "What a test lends"}})
+def _samples(_: PlatformState, __: PlatformCall) -> PlatformResponse:
+    return json_response({"default": {"name": "Default", "description": "The data of a test"}})
 
 
 # --- discovery, the contract: protocol 9, 12.1 ---
 
 
-def _discovery(_: State, call: Call) -> Answer:
-    return json_answer(discovery.found(call.path.removeprefix(DISCOVERY), json.loads(call.body)))
+def _discovery(_: PlatformState, call: PlatformCall) -> PlatformResponse:
+    return json_response(catalogue_endpoints.find_records(call.path.removeprefix(DISCOVERY), json.loads(call.body)))
 
 
-def _contract(_: State, __: Call) -> Answer:
+def _contract(_: PlatformState, __: PlatformCall) -> PlatformResponse:
     details = {
         "id": CONTRACT,
         "type": "json",
@@ -316,10 +318,10 @@ def _contract(_: State, __: Call) -> Answer:
         "expirationDate": int(time.time() + 365 * 24 * HOUR_SECONDS) * 1000,
         "partnerId": "test",
     }
-    return json_answer(details)
+    return json_response(details)
 
 
-Route = Callable[[State, Call], Answer]
+Route = Callable[[PlatformState, PlatformCall], PlatformResponse]
 
 _ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "oauth/authorize"): _authorize,
@@ -336,7 +338,7 @@ _ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "storage"): _new_storage,
     ("GET", "storage"): _person_storage,
 }
-_FOR_A_PERSON = frozenset(
+_NEEDS_TOKEN = frozenset(
     {
         *(_trigger, _query, _accounts, _delete_account, _revoke_account, _delete_user),
         *(_push, _push_to_provider, _person_storage),

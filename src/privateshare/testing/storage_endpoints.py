@@ -1,4 +1,4 @@
-"""Storage for the platform in memory: it keeps the bytes that it gets, which are encrypted. Protocol 11."""
+"""The storage of the platform in memory. It keeps the encrypted bytes that it gets. Protocol 11."""
 
 import re
 import secrets
@@ -6,15 +6,15 @@ import secrets
 from privateshare.errors import NotFound
 from privateshare.protocol import addresses, jwt
 from privateshare.protocol.storage_paths import storage_path
-from privateshare.testing.calls import Answer, Call, json_answer
-from privateshare.testing.state import APPLICATION, CONTRACT, State
+from privateshare.testing.endpoints import PlatformCall, PlatformResponse, json_response
+from privateshare.testing.state import APPLICATION, CONTRACT, PlatformState
 
 STORAGE_PATH = addresses.STORAGE_PATH
 _FILE = re.compile(rf"{STORAGE_PATH}clouds/(?P<storage>[^/]+)/files(?P<path>/apps/{APPLICATION}/.*)")
 
 
-def answer_storage(state: State, call: Call) -> Answer:
-    """What the storage says. Raises ApiErrors, as it does."""
+def respond_to_storage(state: PlatformState, call: PlatformCall) -> PlatformResponse:
+    """Respond to a call as the storage does. Raise the ApiErrors that it would answer."""
     claims = jwt.verify(call.token, state.contract_key.public_key())
     match = _FILE.fullmatch(call.path)
     files = state.storages.get(match["storage"]) if match else None
@@ -25,23 +25,23 @@ def answer_storage(state: State, call: Call) -> Answer:
     if call.method == "POST":
         id_ = secrets.token_hex(16)
         files[key] = (id_, at.written, call.body)
-        return json_answer({"id": id_}, 201)
+        return json_response({"id": id_}, 201)
     if call.method == "DELETE":
         removed = [name for name in files if name == key or (key.endswith("/") and name.startswith(key))]
         if not removed and not key.endswith("/"):
             raise NotFound("There is no such file")
         for name in removed:
             del files[name]
-        return json_answer({"deleted": len(removed)})
+        return json_response({"deleted": len(removed)})
     if key.endswith("/"):
         return _listing(files, key, recursive=call.query.get("recursive") == ["true"])
     if key not in files:
         raise NotFound("There is no such file")
-    return Answer(200, {"content-type": "application/octet-stream"}, files[key][2])
+    return PlatformResponse(200, {"content-type": "application/octet-stream"}, files[key][2])
 
 
-def _listing(files: dict[str, tuple[str, str, bytes]], folder: str, *, recursive: bool) -> Answer:
-    found = [
+def _listing(files: dict[str, tuple[str, str, bytes]], folder: str, *, recursive: bool) -> PlatformResponse:
+    files_found = [
         {
             "id": id_,
             "name": key.rsplit("/", 1)[1],
@@ -52,4 +52,4 @@ def _listing(files: dict[str, tuple[str, str, bytes]], folder: str, *, recursive
         for key, (id_, original, _) in files.items()
         if key.startswith(folder) and (recursive or "/" not in key.removeprefix(folder))
     ]
-    return json_answer({"files": found, "total": len(found)})
+    return json_response({"files": files_found, "total": len(files_found)})
