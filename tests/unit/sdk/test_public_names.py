@@ -1,7 +1,9 @@
-"""What `from privateshare import …` offers: a name that goes or comes is seen here."""
+"""What `from privateshare import …` offers, and what importing it costs."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -9,29 +11,30 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 import privateshare
 from privateshare.protocol import jwt
 
-NAMES = """
-Accept Account AccountError AccountIds AccountRef AccountStatus ApiError AsyncPrivateShare AsyncReading
-AsyncTokenStore AsyncUser AuthorizationFailed AuthorizeUrl AvailableServices CatalogueRecord CategoryRecord
-Compression ConfigurationError ConsentDeclined ConsentLinkInvalid ConsentPageFailed ContractDetails CountryRecord
-CriteriaMetadata Criterion DataUnreadable DurationLimit File FileDecryptionError FileEntry FileError FileHeader
-FileIntegrityError FileList FileMetadata FileNotFound FileTokenStore FilesNotRead InsufficientScope InternalError
-InvalidAnswer InvalidClient InvalidContractDataRequest InvalidJWT InvalidRedirectUri InvalidRequest InvalidSession
-InvalidTimestamp InvalidToken Limits MemoryTokenStore MethodNotAllowed NetworkError NotFound ObjectType PageOptions
-PageUrl PictureRecord PrivateShare PrivateShareError PushDescriptor ReadIncomplete ReadResult ReadTimeout Reading
-RequestTooLarge Returned SDKInvalid SDKVersionInvalid SampleDataSet Scope ScopeOutOfBounds Service
-ServiceAuthorizationError ServiceGroup ServiceGroupScope ServiceObjectTypeScope ServiceRecord ServiceType
-ServiceTypeScope Session SessionNeverStarted SessionOptions SessionState SharedAsyncTokenStore SharedTokenStore
-SourceFetchFilter SourceNotConnected SourceQuery SourceRecord SourceType SourcesPage Status Storage StorageFile Table
-Tables TimeRange TokenNotKeptWarning TokenStore TooManyRequests Unavailable UnexpectedReturn UnknownUser User
-UserAccessToken tables
-"""
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+DOCUMENTED = re.compile(r"^(?:\.\. auto(?:class|function|exception):: (?:privateshare\.)?|### )(\w+)$", re.MULTILINE)
+MODULES_OF_VALUES = ("catalogue", "discovery", "messages")
+"""`docs/reference/values.md` is generated from these modules of the protocol."""
 
 
-def test_the_public_names_are_these():
-    """All of them, each there."""
-    assert sorted(privateshare.__all__) == sorted(NAMES.split())
+def test_every_public_name_is_documented():
+    """In the reference, by hand or generated; and every name of the reference of the SDK and its errors is there."""
+    written = {name for page in ("sdk.md", "errors.md") for name in DOCUMENTED.findall((REFERENCE / page).read_text())}
+    generated = {
+        name
+        for name in privateshare.__all__
+        if getattr(privateshare, name).__module__ in {f"privateshare.protocol.{module}" for module in MODULES_OF_VALUES}
+    }
+    assert set(privateshare.__all__) == written | generated
     for name in privateshare.__all__:
         assert getattr(privateshare, name) is not None
+
+
+def test_a_star_import_gives_the_public_names():
+    """They are listed once, in `__init__.pyi`."""
+    names: dict[str, object] = {}
+    exec("from privateshare import *", names)
+    assert set(privateshare.__all__) == names.keys() - {"__builtins__"}
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_a_proxy_that_is_away_is_told(
         ("SSL_CERT_FILE", "/nowhere"),
     ],
 )
-def test_surroundings_that_make_no_sense_are_told(
+def test_an_environment_that_make_no_sense_are_told(
     platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ):
     """With the variables to look at."""
