@@ -80,8 +80,9 @@ class AsyncAccountCalls(AsyncDrivenClient):
             The report as one text, of up to 512 MB.
 
         Raises:
-            NotFound: The service type is unknown, or there is no such report.
+            NotFound: The service type is unknown.
             InvalidRequest: The format or the period is wrong. The message names it.
+            InvalidContractDataRequest: The contract is not one to read with.
             InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
             UnknownUser: The token store has no token of this user.
 

@@ -20,6 +20,9 @@ class AsyncCatalogueCalls(AsyncDrivenClient):
             all_contracts: Whether to get the services of all contracts.
             include_sample_data_only_sources: Whether to include sources that have sample data only.
 
+        Raises:
+            InvalidRequest: The platform does not know this contract.
+
         Protocol 9.1.
         """
         call = catalogue_queries.available_services(

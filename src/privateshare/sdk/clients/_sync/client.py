@@ -42,7 +42,8 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
     - `InvalidAnswer`: the response does not follow the protocol. `base_url` may be the address of something else.
     - `InvalidClient`, `InvalidJWT`, `InvalidTimestamp`: the platform does not accept who you are, your private key, or
       the clock of this machine.
-    - `TooManyRequests`, `Unavailable`, `InternalError`: the platform cannot answer now.
+    - `TooManyRequests`, `Unavailable`, `InternalError`: the platform cannot respond now.
+    - `DataUnreadable`: what the platform stored of this person is damaged or lost.
     - `SDKInvalid`, `SDKVersionInvalid`: the operator of the platform has blocked this SDK.
     - `ConfigurationError`: the token store holds something that is not a token of this contract.
 

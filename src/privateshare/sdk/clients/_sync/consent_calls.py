@@ -64,7 +64,7 @@ class ConsentCalls(DrivenClient):
             ConsentLinkInvalid: The link could not be started, was used before, or has expired.
             SourceNotConnected: The source could not be connected.
             ConsentPageFailed: The platform failed, or gives a reason that this version does not know.
-            UnexpectedReturn: The state differs, a parameter is there twice, or the address has no answer.
+            UnexpectedReturn: The state differs, a parameter is there twice, or the address has none of the parameters.
 
         All of them are `AuthorizationFailed`, whose `code` is the platform's `errorCode`. Protocol 8.3.
         """

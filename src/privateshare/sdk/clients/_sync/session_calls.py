@@ -122,6 +122,7 @@ class SessionCalls(DrivenClient):
             InvalidSession: The session is unknown, has expired, or belongs to another contract.
             InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
             UnknownUser: The token store has no token of this user.
+            DataUnreadable: What the platform stored is damaged or lost.
 
         Protocol 6.4.
         """

@@ -47,17 +47,18 @@ class StorageCalls(DrivenClient):
             user_access_token: The user's token, or a user of the token store.
             account_id: The id of the account, as in `Account.id`.
             standard: The standard of the resource, such as "fhir".
-            version: The version of the standard, such as "4.0.1".
-            data: The resource, as values that JSON has.
+            version: The version of the standard: "stu3", "3.0.2", "r4" or "4.0.1".
+            data: The resource, as a dictionary of values that JSON has.
 
         Returns:
             The response of the source, as values that JSON has.
 
         Raises:
             NotFound: There is no such account, or this contract cannot see it.
-            InvalidRequest: The source does not take such a resource.
-            InvalidContractDataRequest: The contract is not one to write with.
+            InvalidRequest: The source refused the resource or does not take this version. The message tells why.
+            InvalidContractDataRequest: The source takes no data, or the contract is not one to write with.
             ServiceAuthorizationError: The person has to sign in to the source again.
+            Unavailable: The source is not available, or failed and may have kept the resource. The message tells which.
             InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
             UnknownUser: The token store has no token of this user.
 
@@ -135,6 +136,7 @@ class StorageCalls(DrivenClient):
 
         Raises:
             NotFound: There is no such storage.
+            InvalidRequest: The file did not arrive completely. Nothing was stored.
             RequestTooLarge: The file is larger than the platform takes.
             ConfigurationError: The content is not of one of these kinds.
             OSError: The content cannot be read.
@@ -165,6 +167,7 @@ class StorageCalls(DrivenClient):
 
         Raises:
             NotFound: There is no such file or storage.
+            DataUnreadable: What the platform stored is damaged or lost.
             FileDecryptionError: The private key does not decrypt the file. It may be another contract's.
             FileIntegrityError: The file was cut on its way.
             ConfigurationError: The file is too large for the memory.
