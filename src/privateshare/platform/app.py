@@ -33,7 +33,7 @@ from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.http.admitting import Admit
 from privateshare.platform.http.errors import add_error_handlers
 from privateshare.platform.http.requests import BelowPath, BodyLimit, RequestIds, check_address, count_unsigned
-from privateshare.platform.operating.metrics import CountCalls
+from privateshare.platform.operating.metrics import CountRequests
 from privateshare.platform.runtime import Platform
 
 UNSIGNED = [Depends(count_unsigned)]
@@ -69,7 +69,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(Admit, admission=platform.admission, known_keys=platform.known_keys)
     app.add_middleware(RequestIds)
-    app.add_middleware(CountCalls, metrics=platform.metrics)
+    app.add_middleware(CountRequests, metrics=platform.metrics)
     if base := urlsplit(platform.settings.origin or "").path:
         app.add_middleware(BelowPath, path=base)
     app.include_router(_api(), prefix="/v1.7")

@@ -24,7 +24,7 @@ from privateshare.platform.keys.wrapping import MasterKey
 from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
 from privateshare.platform.keystore.opening import open_keys
 from privateshare.platform.operating.admission import Admission, make_admission
-from privateshare.platform.operating.limits import CallLimits
+from privateshare.platform.operating.limits import RateLimits
 from privateshare.platform.operating.metrics import Metrics
 from privateshare.platform.operating.settings import Settings
 from privateshare.sources.registry import Sources
@@ -47,7 +47,7 @@ class Platform:
     erasure_keys: ErasureKeys
     signer: Signer
     queue: App
-    limits: CallLimits
+    limits: RateLimits
     metrics: Metrics
     archive_readers: ArchiveReaders
     admission: Admission
@@ -73,12 +73,12 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
             yield Platform(
                 settings,
                 database,
-                open_blobs(settings.blob_place()),
+                open_blobs(settings.blob_address()),
                 master_key,
                 erasure_keys,
                 signer,
                 queue,
-                CallLimits(settings),
+                RateLimits(settings),
                 Metrics(admission),
                 archive_readers,
                 admission,
@@ -91,7 +91,7 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
 
 async def _open_erasure_keys(settings: Settings, db: AsyncSession) -> ErasureKeys:
     """The erasure keys of this database. Raises ConfigurationError if the store is not its own, or not there."""
-    owner, store = await database_name(db), open_keys(settings.key_place())
+    owner, store = await database_name(db), open_keys(settings.key_address())
     is_new = await db.scalar(select(LibraryRow.id).limit(1)) is None
     await asyncio.to_thread(claim_store, store, owner, is_new=is_new)
     return ErasureKeys(store, owner)

@@ -63,11 +63,11 @@ async def query(
 
 async def _wait_for_change(platform: Platform, session_key: str, version: object, give_up: float) -> None:
     """Returns when the file list may have changed; looking costs one small query. Raises HungUp."""
-    admitted, looks = current_request(), platform.admission.looks
-    with looks.holding():
+    admitted, long_polls = current_request(), platform.admission.long_polls
+    with long_polls.counted():
         while (left := give_up - monotonic()) > 0:
-            await admitted.rest(min(looks.pause_seconds, left))
-            async with admitted.looking(), platform.database.transaction() as db:
+            await admitted.sleep(min(long_polls.interval_seconds, left))
+            async with admitted.polling(), platform.database.transaction() as db:
                 if await session_version(db, session_key, datetime.now(UTC)) != version:
                     return
 

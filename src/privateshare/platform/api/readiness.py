@@ -113,7 +113,7 @@ def _is_full(path: Path, settings: Settings) -> bool:
 def _disks(settings: Settings) -> Iterable[Disk]:
     """Give each file system once."""
     places = [Disk("the data folder", settings.data), Disk("temporary files", Path(tempfile.gettempdir()))]
-    for use, url in (("files", settings.blob_place()), ("keys", settings.key_place())):
+    for use, url in (("files", settings.blob_address()), ("keys", settings.key_address())):
         parts = urlsplit(url)
         if parts.scheme == "file":
             places.append(Disk(use, Path(unquote(parts.path))))

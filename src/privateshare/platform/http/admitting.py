@@ -148,7 +148,7 @@ def _giving_up_its_place(admitted: AdmittedRequest, incoming: "Incoming") -> Rec
 def _ending(admitted: AdmittedRequest, send: Send) -> Send:
     async def send_on(message: Message) -> None:
         if message["type"] == "http.response.start":
-            admitted.answer()
+            admitted.response_started()
         if not admitted.is_streaming:
             await send(message)
             return

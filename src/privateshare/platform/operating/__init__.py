@@ -1,1 +1,1 @@
-"""What an operator sets and watches: settings, log, metrics, limits, admission of requests."""
+"""Operation of the platform: settings, logs, metrics, rate limits, and admission of requests."""

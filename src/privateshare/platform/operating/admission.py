@@ -1,11 +1,11 @@
-"""Which requests this process works on at once: each needs one of a few places, and waits for it in its caller's queue.
+"""Admission of requests: each needs one of a limited number of places, and waits for it in its caller's queue.
 
-There are fewer places than connections to the database, so that a request that has a place need not wait for a
-connection too. Apps, callers who are not known to be an app, and people at the consent pages have places of their own,
-so that none of them can keep the others out.
+There are fewer places than database connections, so that a request with a place does not wait for a connection as
+well. Apps, callers that are not known to be an app ("strangers"), and people on the consent pages have separate places,
+so that none of these groups can keep out the others.
 
-A request gives its place up while it waits for somebody: for more of its body, for a reader, for a change that it was
-asked to wait for, for a source. Answers that are streamed have places too, which bound the memory that they take.
+A request gives up its place while it waits: for more of its body, for a slow reader, for a change (long polling), or
+for a source. Streamed responses have their own places, which limit the memory that they use.
 """
 
 import asyncio
@@ -17,32 +17,32 @@ from dataclasses import dataclass, field
 
 from privateshare.platform.operating.fair_queue import FairQueue
 
-STREAMS = 64  # answers that are streamed at once: each takes some 2 MB
-LOOKS = 2  # how many of the answers that are held look at once whether something changed
-LOOKS_PER_SECOND = 100  # of all of them together
-LOOK_SECONDS = 0.25  # how often one of them looks, at most
+MAX_STREAMS = 64  # Each streamed response uses about 2 MB.
+MAX_CONCURRENT_POLLS = 2
+MAX_POLLS_PER_SECOND = 100
+MIN_POLL_INTERVAL_SECONDS = 0.25
 
 
-class Looks:
-    """How answers that are held look whether something changed: few at once, and more seldom the more there are."""
+class LongPolls:
+    """The schedule by which long-polling requests query for changes: few at once, and less often the more there are."""
 
     def __init__(self) -> None:
-        self.queue = FairQueue(LOOKS, patience_seconds=math.inf)
-        self._held = 0
+        self.queue = FairQueue(MAX_CONCURRENT_POLLS, patience_seconds=math.inf)
+        self._waiting = 0
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Count an answer that is held."""
-        self._held += 1
+    def counted(self) -> Iterator[None]:
+        """Count a request that waits for a change."""
+        self._waiting += 1
         try:
             yield
         finally:
-            self._held -= 1
+            self._waiting -= 1
 
     @property
-    def pause_seconds(self) -> float:
-        """How long one of them waits before it looks again."""
-        return max(LOOK_SECONDS, self._held / LOOKS_PER_SECOND)
+    def interval_seconds(self) -> float:
+        """Return how long a request waits between two queries."""
+        return max(MIN_POLL_INTERVAL_SECONDS, self._waiting / MAX_POLLS_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +52,28 @@ class Admission:
     apps: FairQueue
     strangers: FairQueue
     people: FairQueue
-    streams: FairQueue = field(default_factory=lambda: FairQueue(STREAMS))
-    looks: Looks = field(default_factory=Looks)
+    streams: FairQueue = field(default_factory=lambda: FairQueue(MAX_STREAMS))
+    long_polls: LongPolls = field(default_factory=LongPolls)
 
     def queues(self) -> Mapping[str, FairQueue]:
-        """Return those that callers wait in, by the names that metrics have."""
+        """Return the queues by their names in the metrics."""
         return {"apps": self.apps, "strangers": self.strangers, "people": self.people, "streams": self.streams}
 
 
 def make_admission(connections: int) -> Admission:
-    """Make places for a process with so many connections to its database; a quarter is left for its other work."""
+    """Create the places for a number of database connections. A quarter of them is left for other work."""
     apps, strangers, people = (FairQueue(max(1, connections * share // 20)) for share in (8, 3, 4))
     return Admission(apps, strangers, people)
 
 
 class HungUp(Exception):
-    """The client ended its connection, or stopped reading: nobody wants the answer."""
+    """The client closed the connection or stopped reading, so the response is not needed any more."""
 
 
 class AdmittedRequest:
-    """A request from its arrival to the end of its answer, and the places that it holds.
+    """A request from its arrival to the end of its response, and the places that it holds.
 
-    `watch` gives a future that is done once the client has ended its connection.
+    `watch` returns a future that is done once the client has closed the connection.
     """
 
     def __init__(
@@ -84,20 +84,20 @@ class AdmittedRequest:
         self.is_streaming = False
 
     async def begin(self) -> None:
-        """Wait for a place. Raises TooManyRequests, or HungUp if the client does not wait that long."""
+        """Wait for a place. Raises TooManyRequests, or HungUp if the client closes the connection."""
         await self._wait(self._queue)
         self._has_place = True
 
     def pause(self) -> None:
-        """Give the place up for now."""
+        """Give up the place for a while."""
         if self._has_place:
             self._has_place = False
             self._queue.leave(self._caller)
 
     async def resume(self) -> None:
-        """Wait for the place that was given up, before all others of this caller, even if the client hangs up.
+        """Wait for a place again, before all other requests of this caller, even if the client closes the connection.
 
-        What was begun elsewhere meanwhile has to be recorded.
+        The request must be able to record what it started meanwhile.
         """
         if self._ended or self._has_place:
             return
@@ -108,38 +108,38 @@ class AdmittedRequest:
             self._queue.withdraw(self._caller, turn)
             raise
         self._has_place = True
-        if self._ended:  # its answer was sent meanwhile
+        if self._ended:  # The response was sent meanwhile.
             self.pause()
 
-    def answer(self) -> None:
-        """Give the place up for good: the answer is on its way."""
+    def response_started(self) -> None:
+        """Give up the place for good, since the response has started."""
         self.pause()
         self._ended = True
 
     async def stream(self) -> None:
-        """Change the place for one of those for streamed answers. Raises TooManyRequests, HungUp."""
+        """Exchange the place for one of those for streamed responses. Raises TooManyRequests, HungUp."""
         self.pause()
         if not self.is_streaming:
             await self._wait(self._admission.streams)
             self.is_streaming = True
 
     def end(self) -> None:
-        """Give up whatever it holds."""
-        self.answer()
+        """Give up all places."""
+        self.response_started()
         if self.is_streaming:
             self.is_streaming = False
             self._admission.streams.leave(self._caller)
 
-    async def rest(self, seconds: float) -> None:
-        """Wait so long. Raises HungUp if the client does not."""
+    async def sleep(self, seconds: float) -> None:
+        """Wait for a time. Raises HungUp if the client closes the connection meanwhile."""
         await asyncio.wait({self._watch()}, timeout=seconds)
         if self._watch().done():
             raise HungUp
 
     @asynccontextmanager
-    async def looking(self) -> AsyncIterator[None]:
-        """Take part in the looks of answers that are held, for one look. Raises HungUp."""
-        queue = self._admission.looks.queue
+    async def polling(self) -> AsyncIterator[None]:
+        """Wait for the turn to query for changes, and hold it. Raises HungUp."""
+        queue = self._admission.long_polls.queue
         await self._wait(queue)
         try:
             yield
@@ -156,17 +156,17 @@ class AdmittedRequest:
             if not turn.done():
                 raise HungUp
             turn.result()
-        except BaseException:  # whatever it was, a cancellation too
+        except BaseException:  # This includes cancellation.
             queue.withdraw(self._caller, turn)
             raise
 
 
-_current: ContextVar[AdmittedRequest] = ContextVar("visit")
+_current: ContextVar[AdmittedRequest] = ContextVar("admitted_request")
 
 
 @contextmanager
 def set_current_request(admitted: AdmittedRequest) -> Iterator[None]:
-    """Make a visit the current one: that of the request which the code inside runs for."""
+    """Make a request the current one for the code in the `with` block."""
     token = _current.set(admitted)
     try:
         yield
@@ -175,13 +175,13 @@ def set_current_request(admitted: AdmittedRequest) -> Iterator[None]:
 
 
 def current_request() -> AdmittedRequest:
-    """Return the visit of the request that this runs for."""
+    """Return the request that the current task handles."""
     return _current.get()
 
 
 @asynccontextmanager
 async def place_given_up() -> AsyncIterator[None]:
-    """Give up the request's place while it waits for somebody else. It must hold no transaction open."""
+    """Give up the request's place inside the `async with` block. No transaction may be open."""
     admitted = current_request()
     admitted.pause()
     try:

@@ -1,4 +1,4 @@
-"""How many calls a client may make. Counted in this process: with several, each allows as many."""
+"""Rate limits. Each process counts its own requests, so several processes together allow a multiple of the limit."""
 
 import math
 import time
@@ -11,8 +11,8 @@ from privateshare.errors import TooManyRequests
 from privateshare.platform.operating.settings import Settings
 
 
-class CallLimits:
-    """The limits of the settings."""
+class RateLimits:
+    """The rate limits of the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -20,16 +20,16 @@ class CallLimits:
         self._unsigned = RateLimitItemPerMinute(settings.unsigned_calls_per_minute)
 
     def check_contract(self, contract_id: str) -> None:
-        """Counts a signed call. Raises TooManyRequests with the seconds to wait. Protocol 13."""
+        """Count a signed request of a contract. Raises TooManyRequests with the seconds to wait. Protocol 13."""
         self._check(self._signed, "contract", contract_id)
 
     def check_address(self, address: str) -> None:
-        """Counts a call that nobody signed, by where it came from. Raises TooManyRequests."""
+        """Count an unsigned request from an address. Raises TooManyRequests."""
         self._check(self._unsigned, "address", address)
 
     def _check(self, limit: RateLimitItemPerMinute, *who: str) -> None:
         if not self._limiter.hit(limit, *who):
             reset = self._limiter.get_window_stats(limit, *who).reset_time
             raise TooManyRequests(
-                f"More than {limit.amount} calls in a minute", retry_after=max(1, math.ceil(reset - time.time()))
+                f"More than {limit.amount} requests in a minute", retry_after=max(1, math.ceil(reset - time.time()))
             )

@@ -1,4 +1,4 @@
-"""What the platform writes about its own work: to standard error, as text or JSON lines, the libraries' lines too."""
+"""The configuration of logging: the lines of the platform and of its libraries, to standard error, as text or JSON."""
 
 import logging
 import re
@@ -15,9 +15,9 @@ _ROW_DETAIL = re.compile(r"^DETAIL: .*$", re.MULTILINE)
 
 
 def configure_logging(settings: Settings) -> None:
-    """Sends all log lines through one format. Ours from the level of the settings up, other libraries' warnings.
+    """Configure one format for all log lines: ours from the level in the settings, those of libraries from warnings.
 
-    A traceback never shows the values of variables, nor of a row that PostgreSQL refused: they may be secrets.
+    A traceback never shows the values of variables, nor of a row that PostgreSQL rejected: they may be secrets.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -1,4 +1,4 @@
-"""What an operator may watch: numbers about calls, syncs and the queue, and nothing about anybody. For Prometheus."""
+"""Metrics for Prometheus: numbers about requests, syncs and jobs, without data about people."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.platform.operating.admission import Admission
 
-SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
+DURATION_BUCKETS_SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PREFIXES = ("/v1.7", "/v1.6", "/v1.5", "/cloud/v1", "/apps/saas")
-HUNG_UP = 499  # the status, as nginx has it, of a call whose client did not wait for the answer
-OTHER = "other"  # what a caller could make up is never a label
+CLIENT_CLOSED_REQUEST = 499  # This is the status of nginx for a client that closed the connection.
+OTHER = "other"  # Values that a caller can make up must not become labels.
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """What the database says at this moment. `jobs` has how many there are of each task and status."""
+    """The metrics that are read from the database. `jobs` has the number of jobs by task and status."""
 
     jobs: Sequence[tuple[str, str, int]]
     keys_to_destroy: int
@@ -28,34 +28,34 @@ class DatabaseState:
 
 
 class Metrics:
-    """The numbers of one process; but the queue is everybody's."""
+    """The metrics of one process, and of the job queue that all processes share."""
 
     def __init__(self, admission: Admission) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Queues(admission))
         self._calls = Counter(
-            "privateshare_calls", "Calls answered.", ("method", "route", "status"), registry=self._registry
+            "privateshare_calls", "Requests answered.", ("method", "route", "status"), registry=self._registry
         )
         self._duration = Histogram(
             "privateshare_call_seconds",
-            "From a call's arrival to the end of its answer.",
+            "Seconds from the arrival of a request to the end of its response.",
             ("method", "route"),
             registry=self._registry,
-            buckets=SECONDS,
+            buckets=DURATION_BUCKETS_SECONDS,
         )
         self._syncs = Counter(
-            "privateshare_syncs", "Syncs that ended, by how.", ("source", "outcome"), registry=self._registry
+            "privateshare_syncs", "Finished syncs by outcome.", ("source", "outcome"), registry=self._registry
         )
         self._unreadable = Counter(
             "privateshare_unreadable_files",
-            "Reads that found a file damaged or missing that should be there.",
+            "Reads that failed because a stored file is damaged or missing.",
             registry=self._registry,
         )
         self._lost_keys = Counter(
-            "privateshare_lost_keys", "Calls that found the key of a library lost.", registry=self._registry
+            "privateshare_lost_keys", "Requests that failed because a library's key is lost.", registry=self._registry
         )
         self._keys_to_destroy = Gauge(
-            "privateshare_keys_to_destroy", "Keys of erased libraries, still to be destroyed.", registry=self._registry
+            "privateshare_keys_to_destroy", "Keys of erased data that are not destroyed yet.", registry=self._registry
         )
         self._clock_doubted = Gauge(
             "privateshare_clock_doubted",
@@ -64,26 +64,26 @@ class Metrics:
         )
         self._jobs = Gauge("privateshare_jobs", "Jobs in the queue.", ("task", "status"), registry=self._registry)
 
-    def count_call(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts a call; `route` is the pattern of its address, not the address."""
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request. `route` is the pattern of its path, not the path itself."""
         known = method if method in METHODS else OTHER
         self._calls.labels(known, route, str(status)).inc()
         self._duration.labels(known, route).observe(seconds)
 
     def count_sync(self, source_id: int, outcome: str) -> None:
-        """Counts a sync that ended, by one of the outcomes of sync/outcomes.py."""
+        """Count a finished sync by one of the outcomes in sync/outcomes.py."""
         self._syncs.labels(str(source_id), outcome).inc()
 
     def count_unreadable(self) -> None:
-        """Counts a file that is listed and cannot be read."""
+        """Count a read of a stored file that is damaged or missing."""
         self._unreadable.inc()
 
     def count_lost_key(self) -> None:
-        """Counts a call that found a library whose key is lost."""
+        """Count a request that failed because the key of a library is lost."""
         self._lost_keys.inc()
 
     def expose(self, state: DatabaseState) -> bytes:
-        """Write all numbers in Prometheus' text format."""
+        """Format all metrics in the text format of Prometheus."""
         self._clock_doubted.set(state.is_clock_doubted)
         self._keys_to_destroy.set(state.keys_to_destroy)
         self._jobs.clear()
@@ -93,16 +93,16 @@ class Metrics:
 
 
 class _Queues(Collector):
-    """What waits for a place, as it is when somebody looks."""
+    """The numbers of waiting and refused requests, read from the queues when metrics are collected."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
 
     def collect(self) -> Iterator[Metric]:
-        """Both numbers of each queue."""
-        waiting = GaugeMetricFamily("privateshare_waiting_calls", "Calls that wait for a place.", labels=["queue"])
+        """Collect both numbers of each queue."""
+        waiting = GaugeMetricFamily("privateshare_waiting_calls", "Requests that wait for a place.", labels=["queue"])
         refused = CounterMetricFamily(
-            "privateshare_refused_calls", "Calls refused since too many waited.", labels=["queue"]
+            "privateshare_refused_calls", "Requests refused because too many waited.", labels=["queue"]
         )
         for name, queue in self._admission.queues().items():
             waiting.add_metric([name], queue.waiting)
@@ -110,8 +110,8 @@ class _Queues(Collector):
         yield from (waiting, refused)
 
 
-class CountCalls:
-    """ASGI middleware: counts every call by its route and status, and times it."""
+class CountRequests:
+    """ASGI middleware that counts and times every request by its route and status."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
@@ -132,14 +132,14 @@ class CountCalls:
             await self._app(scope, receive, send_counted)
         finally:
             if scope.get("state", {}).get("hung_up"):
-                status = HUNG_UP
-            self._metrics.count_call(scope["method"], route_of(scope), status, perf_counter() - begun)
+                status = CLIENT_CLOSED_REQUEST
+            self._metrics.count_request(scope["method"], route_of(scope), status, perf_counter() - begun)
 
 
 def route_of(scope: Scope) -> str:
-    """The pattern of the address that a request came to: it has no session key, name or id in it."""
+    """Return the pattern of a request's path, which contains no session key, name or id."""
     route = getattr(scope.get("route"), "path", None)
     if route is None:
         return OTHER
     prefix = next((part for part in PREFIXES if scope["path"].startswith(f"{part}/")), "")
-    return f"{prefix}{route}"  # a route does not know what the router that it is in was included under
+    return f"{prefix}{route}"  # The route's own path does not include the prefix of its router.

@@ -1,7 +1,7 @@
-"""The address that people and apps reach a platform by: what may be one, and what is believed of a request.
+"""The address at which people and apps reach the platform, and the names of this machine that a request may use.
 
-A platform signs where its keys are (`jku`, protocol 3.1) and tells people and apps where to go. So it must not take a
-request's word for its own address: who sends a request chooses its Host.
+The platform signs the address of its keys (`jku`, protocol 3.1) and sends people and apps to its own addresses. It must
+not take its address from the Host header, which the sender of a request chooses.
 """
 
 import re
@@ -19,44 +19,44 @@ _THIS_MACHINE = re.compile(
 
 
 def normal_address(text: str) -> str:
-    """Write a platform's address as browsers do, without a slash at the end. Raises ValueError if it cannot be one."""
+    """Normalize the platform's address as browsers do, without a slash at the end. Raises ValueError."""
     parts = urlsplit(text.strip())
     scheme, host, port = parts.scheme.lower(), _host_of(parts.netloc), _port_of(parts)
     if scheme not in DEFAULT_PORTS or not _HOST.fullmatch(host):
-        raise ValueError("must be like https://share.example.org; a name in other letters begins with xn--")
+        raise ValueError("must be like https://share.example.org; write other letters than a to z in punycode (xn--…)")
     if "?" in text or "#" in text or "@" in parts.netloc:
-        raise ValueError("must have no user name, no query and no fragment")
+        raise ValueError("must not have a user name, query or fragment")
     shown_port = "" if port in (None, DEFAULT_PORTS[scheme]) else f":{port}"
     return f"{scheme}://{host}{shown_port}{_normal_path(parts.path)}"
 
 
 def _host_of(netloc: str) -> str:
-    """Give the host of an address in lower case, with the brackets of an IPv6 address."""
+    """Return the host of an address in lower case, with the brackets of an IPv6 address."""
     return re.sub(r":[0-9]*$", "", netloc.lower())
 
 
 def _port_of(parts: SplitResult) -> int | None:
-    """Give the port of an address, if it names one. Raises ValueError if it cannot be one."""
+    """Return the port of an address, or None if it has none. Raises ValueError if the port is invalid."""
     try:
         port = parts.port
     except ValueError as error:
-        raise ValueError("its port must be a number from 1 to 65535") from error
+        raise ValueError("the port must be a number from 1 to 65535") from error
     if port == 0:
-        raise ValueError("its port must be a number from 1 to 65535")
+        raise ValueError("the port must be a number from 1 to 65535")
     return port
 
 
 def _normal_path(path: str) -> str:
     segments = path.rstrip("/").split("/")[1:]
     if not all(_SEGMENT.fullmatch(segment) for segment in segments):
-        raise ValueError("its path must be of letters, digits, - . _ ~ between single slashes")
+        raise ValueError("the path may only have letters, digits and - . _ ~ between single slashes")
     if segments and segments[0] in OWN_PATHS:
-        raise ValueError(f"its path must not begin with /{segments[0]}, which the platform has itself")
+        raise ValueError(f"the path must not begin with /{segments[0]}, which the platform uses itself")
     return "".join(f"/{segment}" for segment in segments)
 
 
 def is_this_machine(host: str) -> bool:
-    """Tell whether a Host header names this machine, with or without a port."""
+    """Return whether a Host header names this machine, with or without a port."""
     match = _THIS_MACHINE.fullmatch(host)
     if match is None:
         return False
