@@ -14,7 +14,7 @@ from sqlalchemy import select, text, update
 
 from privateshare.platform.db.tables import AccountRow, ConsentRow, ContractRow
 from privateshare.platform.grants.consents import revoke_consent
-from privateshare.platform.http.streaming import LOOK_SECONDS
+from privateshare.platform.http.streaming import PERMISSION_CHECK_SECONDS
 from privateshare.platform.library.erasure import erase_account, erase_library
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.mapped_files import MappedFiles, record_files
@@ -194,6 +194,6 @@ async def received(reader: Reader, change: Change | None) -> list[int]:
         sizes.append(len(next(pieces)))
         if change is not None:
             await change(reader)
-            await asyncio.sleep(LOOK_SECONDS + 1)
+            await asyncio.sleep(PERMISSION_CHECK_SECONDS + 1)
         sizes.extend(map(len, pieces))
     return sizes

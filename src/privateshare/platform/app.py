@@ -32,7 +32,7 @@ from privateshare.platform.consent.rendering import RedirectInstead
 from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.http.admitting import Admit
 from privateshare.platform.http.errors import add_error_handlers
-from privateshare.platform.http.requests import BelowPath, BodyLimit, RequestIds, check_address, count_unsigned
+from privateshare.platform.http.requests import BodyLimit, RequestIds, StripBasePath, check_address, count_unsigned
 from privateshare.platform.operating.metrics import CountRequests
 from privateshare.platform.runtime import Platform
 
@@ -71,7 +71,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.add_middleware(RequestIds)
     app.add_middleware(CountRequests, metrics=platform.metrics)
     if base := urlsplit(platform.settings.origin or "").path:
-        app.add_middleware(BelowPath, path=base)
+        app.add_middleware(StripBasePath, path=base)
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(_legacy_api(), prefix="/v1.6")
     app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android (protocol 14 (f))

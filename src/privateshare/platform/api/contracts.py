@@ -13,7 +13,7 @@ from privateshare.platform.api.callers import ContractCaller, UserCall, authenti
 from privateshare.platform.db.tables import ContractRow, SessionRow
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.http.requests import count_unsigned, platform_of
-from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
+from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.certificates import expiration, load_authority
 from privateshare.platform.library.accounts import consented_accounts
@@ -139,7 +139,7 @@ async def portability_report(
     report = Report(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
     pieces = make_report(report, MappedFiles(caller.platform.blobs, library), format)
     lent = ConsentIsLive(caller.consent.id, frozenset(file.account_id for file in files))
-    return await stream_answer(caller.platform, lent, pieces, media_type=MEDIA_TYPES[format])
+    return await stream_response(caller.platform, lent, pieces, media_type=MEDIA_TYPES[format])
 
 
 async def _medmij_report(caller: UserCall, may: ReadPermission, period: Window) -> Response:

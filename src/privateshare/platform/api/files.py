@@ -16,7 +16,7 @@ from privateshare.platform.api.callers import Caller, UserCall, authenticate, re
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import SessionRow
 from privateshare.platform.http.requests import platform_of
-from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
+from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.library.unreadable import unreadable_error
@@ -134,7 +134,7 @@ async def _file_answer(request: Request, delivery: Delivery, user: UserCall) -> 
     chunks = encrypt_stream(delivery.chunks, jwt.load_public_key(user.contract.public_key))
     if delivery.size > WHOLE_BYTES:
         allowed = ConsentIsLive(user.consent.id, delivery.account_ids)
-        return await stream_answer(user.platform, allowed, chunks, headers=headers, media_type=OCTETS)
+        return await stream_response(user.platform, allowed, chunks, headers=headers, media_type=OCTETS)
     try:
         content = await asyncio.to_thread(b"".join, chunks)
     except UnreadableBlob as error:

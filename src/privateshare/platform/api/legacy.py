@@ -22,7 +22,7 @@ from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.http.requests import count_unsigned, platform_of
-from privateshare.platform.http.streaming import ConsentIsLive, stream_answer
+from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.delivery import Delivery
@@ -114,7 +114,7 @@ async def read_file(request: Request, session_key: str, file_name: str) -> Respo
     lent = ConsentIsLive(reading.consent.id, delivery.account_ids)
     headers = {"x-metadata": encode_metadata(header)}
     pieces = _with_digest(delivery, platform, key)
-    return await stream_answer(platform, lent, pieces, headers=headers, media_type=OCTETS)
+    return await stream_response(platform, lent, pieces, headers=headers, media_type=OCTETS)
 
 
 def _with_digest(delivery: Delivery, platform: Any, key: Any) -> Iterator[bytes]:

@@ -26,7 +26,7 @@ from privateshare.platform.http.bearer import check_storage_claims, read_bearer
 from privateshare.platform.http.errors import error_headers
 from privateshare.platform.http.multipart import file_in_form, multipart_boundary, peek
 from privateshare.platform.http.requests import arrived_at, body_stream, platform_of
-from privateshare.platform.http.streaming import Allowed, StorageIsOpen, stream_answer
+from privateshare.platform.http.streaming import PermissionCheck, StorageIsOpen, stream_response
 from privateshare.platform.library import storages
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.runtime import Platform
@@ -133,7 +133,9 @@ async def read(
     return await _file_answer(platform, file, byte_range, StorageIsOpen(storage.id, contract.id))
 
 
-async def _file_answer(platform: Platform, file: StoredFileRow, byte_range: str | None, allowed: Allowed) -> Response:
+async def _file_answer(
+    platform: Platform, file: StoredFileRow, byte_range: str | None, allowed: PermissionCheck
+) -> Response:
     found = _read_range(byte_range, file.size)
     start, length = found or (0, file.size)
     headers = {"content-length": str(length), "accept-ranges": "bytes"}
@@ -146,7 +148,7 @@ async def _file_answer(platform: Platform, file: StoredFileRow, byte_range: str 
         pieces = await asyncio.to_thread(_pieces, platform.blobs, file, start, length)
     except UnreadableBlob as error:
         raise await unreadable_error(platform, error) from error
-    return await stream_answer(platform, allowed, pieces, status, headers=headers, media_type=OCTETS)
+    return await stream_response(platform, allowed, pieces, status, headers=headers, media_type=OCTETS)
 
 
 def _pieces(blobs: BlobStore, file: StoredFileRow, start: int, length: int) -> Iterator[bytes]:

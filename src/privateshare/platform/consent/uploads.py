@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from privateshare.errors import InvalidRequest
 from privateshare.platform.blobs.temporary import SealedTemporary
-from privateshare.platform.http.multipart import Parts, file_pieces, multipart_boundary
+from privateshare.platform.http.multipart import FormParts, file_pieces, multipart_boundary
 from privateshare.platform.http.requests import body_stream
 
 FILE_FIELD = "archive"
@@ -44,7 +44,7 @@ async def read_form(
     boundary = multipart_boundary(request.headers.get("content-type", ""))
     if boundary is None:
         raise InvalidRequest("The form did not arrive as one")
-    parts = Parts(max_bytes, admit, file_field)
+    parts = FormParts(max_bytes, admit, file_field)
     form = UploadForm(parts.fields)
     try:
         async for piece in file_pieces(body_stream(request), boundary, parts, PATIENCE):

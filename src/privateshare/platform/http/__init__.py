@@ -1,1 +1,1 @@
-"""What surrounds every request: its id, its limits, its body, the answer to an error."""
+"""The HTTP layer of all requests: ids, limits, bodies, authentication headers, streaming, and error responses."""

@@ -1,8 +1,8 @@
-"""Who waits where: the ASGI middleware that has each request wait for its place. See `platform/operating/admission.py`.
+"""ASGI middleware that makes each request wait for a place. See `platform/operating/admission.py`.
 
-An app waits in the queue of its contract once its signature holds; until then, as whoever needs no signature, in the
-queue of its address. So nobody can fill the queue of a contract whose key they do not have, however many requests they
-send in its name; and who forges names has one queue for all of them.
+A request with a valid signature waits in the queue of its contract. All other requests wait in the queue of their
+client address. So nobody can fill the queue of a contract without its key, and a client that forges many client ids
+still has only one queue.
 """
 
 import asyncio
@@ -25,21 +25,22 @@ from privateshare.protocol import jwt
 
 PAGES, STATIC, CLOUD = "/apps/", "/apps/saas/static/", "/cloud/"
 QUERY = "/permission-access/query/"
-WITHOUT_PLACE = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}  # cheap, and wanted when all else is busy
-SLOWEST_READER_SECONDS = 60.0  # for one piece of a streamed answer
-CHECKING_SECONDS = 0.001  # of signatures, before others have their turn
-IPV6_NETWORK_BITS = 64  # what one caller has of addresses
+# These are cheap, and must work when everything else is busy.
+PATHS_WITHOUT_QUEUE = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+MAX_SEND_SECONDS = 60.0  # A reader that needs longer for one piece of a streamed response is disconnected.
+MAX_CHECK_SECONDS = 0.001  # Then the event loop runs other tasks before it checks more signatures.
+IPV6_NETWORK_BITS = 64  # One client usually controls all addresses of such a network.
 
 
 class Admit:
-    """ASGI middleware: a request goes on once it has a place, and gives it back with the start of its answer."""
+    """ASGI middleware that handles a request once it has a place, and frees the place when the response starts."""
 
     def __init__(self, app: ASGIApp, admission: Admission, known_keys: KnownKeys) -> None:
         self._app, self._admission = app, admission
         self._signatures = Signatures(known_keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in WITHOUT_PLACE or scope["path"].startswith(STATIC):
+        if scope["type"] != "http" or scope["path"] in PATHS_WITHOUT_QUEUE or scope["path"].startswith(STATIC):
             await self._app(scope, receive, send)
             return
         incoming = Incoming(receive)
@@ -47,8 +48,8 @@ class Admit:
         try:
             await admitted.begin()
             with set_current_request(admitted):
-                await self._app(scope, _giving_up_its_place(admitted, incoming), _ending(admitted, send))
-        except TooManyRequests as error:  # the app answers its own
+                await self._app(scope, _freeing_place(admitted, incoming), _until_response_ends(admitted, send))
+        except TooManyRequests as error:  # Errors inside the app never get here: the app handles them itself.
             await _refuse(error, scope, receive, send)
         except (HungUp, ClientDisconnect):
             scope["state"]["hung_up"] = True
@@ -64,18 +65,18 @@ class Admit:
         signer = await self._signatures.check(headers) if "authorization" in headers else None
         if signer is None:
             return admission.strangers, _network(scope)
-        return admission.apps, (signer, _is_file(scope))  # short calls do not wait behind many files
+        return admission.apps, (signer, _is_file(scope))  # Short requests do not wait behind many file downloads.
 
 
 class Signatures:
-    """Checks whose signature requests carry, a few at a time: a page does not wait while a thousand are checked."""
+    """Checks the signatures of requests, a few at a time, so that checking a thousand of them does not delay pages."""
 
     def __init__(self, keys: KnownKeys) -> None:
         self._keys = keys
         self._unchecked: deque[tuple[Headers, asyncio.Future[str | None]]] = deque()
 
     def check(self, headers: Headers) -> asyncio.Future[str | None]:
-        """Return what tells the client id whose signature these headers carry, or None if that is not known."""
+        """Return a future of the client id that signed the request with these headers; None if it is not known."""
         loop = asyncio.get_running_loop()
         checked: asyncio.Future[str | None] = loop.create_future()
         self._unchecked.append((headers, checked))
@@ -85,30 +86,30 @@ class Signatures:
 
     def _check_some(self) -> None:
         began = monotonic()
-        while self._unchecked and monotonic() - began < CHECKING_SECONDS:
+        while self._unchecked and monotonic() - began < MAX_CHECK_SECONDS:
             headers, checked = self._unchecked.popleft()
             if checked.done():
                 continue
             try:
                 checked.set_result(_signer(headers, self._keys))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is this request's, and the next are checked
+            except Exception as error:  # noqa: BLE001 - An error must not stop the checks of other requests.
                 checked.set_exception(error)
         if self._unchecked:
             asyncio.get_running_loop().call_soon(self._check_some)
 
 
 def _signer(headers: Headers, keys: KnownKeys) -> str | None:
-    """Return whose signature a request carries, if that is known without asking the database."""
+    """Return the client id that signed a request, if its key is in the cache."""
     try:
         token = read_bearer(headers)
         claimed = jwt.read_unverified(token)
-        name = claimed.get("client_id") or f"{claimed.get('sub')}_{claimed.get('iss')}"  # protocol 2.2, 11.2
+        name = claimed.get("client_id") or f"{claimed.get('sub')}_{claimed.get('iss')}"  # Protocol 2.2, 11.2.
         key = keys.find(name)
         if key is None:
             return None
         claims, now = jwt.verify(token, key), datetime.now(UTC)
         check_timestamp(claims, now) if "client_id" in claims else check_storage_claims(claims, now)
-    except ApiError:  # the endpoint will tell what is wrong
+    except ApiError:  # The endpoint will report what is wrong with the token.
         return None
     return str(name)
 
@@ -128,14 +129,14 @@ def _network(scope: Scope) -> Hashable:
 
 
 async def _refuse(error: PrivateShareError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer as the app answers errors that one of its endpoints raises."""
+    """Send the response that the app's error handler makes."""
     request = Request(scope, receive)
-    answer = request.app.exception_handlers[PrivateShareError]
-    response = await answer(request, error)
+    handler = request.app.exception_handlers[PrivateShareError]
+    response = await handler(request, error)
     await response(scope, receive, send)
 
 
-def _giving_up_its_place(admitted: AdmittedRequest, incoming: "Incoming") -> Receive:
+def _freeing_place(admitted: AdmittedRequest, incoming: "Incoming") -> Receive:
     async def receive() -> Message:
         admitted.pause()
         message = await incoming.receive()
@@ -145,7 +146,7 @@ def _giving_up_its_place(admitted: AdmittedRequest, incoming: "Incoming") -> Rec
     return receive
 
 
-def _ending(admitted: AdmittedRequest, send: Send) -> Send:
+def _until_response_ends(admitted: AdmittedRequest, send: Send) -> Send:
     async def send_on(message: Message) -> None:
         if message["type"] == "http.response.start":
             admitted.response_started()
@@ -153,7 +154,7 @@ def _ending(admitted: AdmittedRequest, send: Send) -> Send:
             await send(message)
             return
         try:
-            async with asyncio.timeout(SLOWEST_READER_SECONDS):
+            async with asyncio.timeout(MAX_SEND_SECONDS):
                 await send(message)
         except TimeoutError as error:
             raise HungUp from error
@@ -162,46 +163,46 @@ def _ending(admitted: AdmittedRequest, send: Send) -> Send:
 
 
 class Incoming:
-    """What a client sends, with a look ahead for the end of its connection."""
+    """The messages of a client, read ahead to notice when it closes the connection."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._ahead: deque[Message] = deque()
-        self._looking: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._hung_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def watch(self) -> asyncio.Future[None]:
-        """Return what is done once the client has ended its connection.
+        """Return a future that is done once the client has closed the connection.
 
-        Of a body that comes in several pieces only one is taken ahead, so that what waits fills no memory: while there
-        is more of it, the end of the connection is not noticed.
+        Only one message of a body is read ahead, to limit memory. While more of the body follows, the end of the
+        connection is not noticed.
         """
-        if self._looking is None and not self._ahead:
-            self._look_ahead()
+        if self._reading is None and not self._ahead:
+            self._read_ahead()
         return self._hung_up
 
     async def receive(self) -> Message:
         """Return the next message."""
-        if not self._ahead and self._looking is not None:
-            await asyncio.wait({self._looking})
+        if not self._ahead and self._reading is not None:
+            await asyncio.wait({self._reading})
         return self._ahead.popleft() if self._ahead else await self._receive()
 
     def close(self) -> None:
-        """Look ahead no more."""
-        if self._looking is not None:
-            self._looking.cancel()
+        """Stop reading ahead."""
+        if self._reading is not None:
+            self._reading.cancel()
 
-    def _look_ahead(self) -> None:
-        self._looking = asyncio.get_running_loop().create_task(self._take_one())
+    def _read_ahead(self) -> None:
+        self._reading = asyncio.get_running_loop().create_task(self._read_one())
 
-    async def _take_one(self) -> None:
-        # The message is kept by the task that takes it: a server's own awaitable may call its callbacks in any order,
-        # and whoever waited for it would find nothing and ask for the next message.
+    async def _read_one(self) -> None:
+        # This task stores the message itself. With a done callback of the server's awaitable instead, `receive` could
+        # run before the callback, find no message, and wait for the next one.
         message = await self._receive()
-        self._looking = None
+        self._reading = None
         self._ahead.append(message)
         if message["type"] == "http.disconnect":
             if not self._hung_up.done():
                 self._hung_up.set_result(None)
         elif not message.get("more_body"):
-            self._look_ahead()
+            self._read_ahead()

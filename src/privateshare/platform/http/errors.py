@@ -1,4 +1,4 @@
-"""Every refusal, in the one form of protocol 13."""
+"""Error responses, in the form of protocol 13."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -38,9 +38,9 @@ _HTTP_ERRORS: dict[int, type[ApiError]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: Unavailable,
 }
 
-# the database is away or has no connection left, a store of blobs or keys is away or the disk full, or someone else
-# changed or deleted what this was about
-PASSING = (
+# These mean that the database, the blob store or the key store is not available, that the disk is full, or that another
+# request changed or deleted the same rows. A retry may succeed.
+TEMPORARY_ERRORS = (
     OperationalError,
     InterfaceError,
     TimeoutError,
@@ -53,97 +53,98 @@ PASSING = (
     OSError,
 )
 RETRY_SECONDS = 1
-MAX_MESSAGE = 1000  # characters: a message repeats names that the caller made up, and stands in a header
+MAX_MESSAGE_CHARACTERS = 1000  # A message can repeat names that the caller made up, and is sent in a header.
 
 Render = Callable[[Request, ApiError], Response]
 
 
 def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
-    """Answers every error as its part of the site does: `renderers` by path prefix, and else as JSON."""
+    """Add handlers that turn every error into a response: with the renderer of its path prefix, or else as JSON."""
 
-    def answer(request: Request, error: ApiError) -> Response:
-        error.reference, error.message = request_id(request), error.message[:MAX_MESSAGE]
+    def respond(request: Request, error: ApiError) -> Response:
+        error.reference, error.message = request_id(request), error.message[:MAX_MESSAGE_CHARACTERS]
         log.info("refused", code=error.code, status=error.status, path=route_of(request.scope), detail=error.detail)
         path = request.scope["path"]
         render = next((render for prefix, render in renderers.items() if path.startswith(prefix)), render_error)
         return render(request, error)
 
-    async def refuse(request: Request, error: Exception) -> Response:
+    async def handle_known_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, PrivateShareError)
-        return answer(request, error if isinstance(error, ApiError) else InternalError("Something went wrong here"))
+        return respond(request, error if isinstance(error, ApiError) else InternalError("Something went wrong here"))
 
-    async def refuse_form(request: Request, error: Exception) -> Response:
+    async def handle_invalid_form(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return answer(request, invalid_form(error))
+        return respond(request, invalid_form_error(error))
 
-    async def refuse_http(request: Request, error: Exception) -> Response:
+    async def handle_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         kind = _HTTP_ERRORS.get(error.status_code)
-        told = kind(_told(error)) if kind else InvalidRequest(_told(error), status=error.status_code)
-        response = answer(request, told)
+        api_error = kind(_http_detail(error)) if kind else InvalidRequest(_http_detail(error), status=error.status_code)
+        response = respond(request, api_error)
         response.headers.update({k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"})
         return response
 
-    async def refuse_text(request: Request, error: Exception) -> Response:
-        message = "A text holds a character that cannot be stored"
-        return answer(request, InvalidRequest(message, detail=type(error).__name__))
+    async def handle_invalid_text(request: Request, error: Exception) -> Response:
+        message = "A string contains a character that cannot be stored"
+        return respond(request, InvalidRequest(message, detail=type(error).__name__))
 
-    async def refuse_erased(request: Request, error: Exception) -> Response:
-        return answer(request, InvalidToken("The token (access_token) is invalid", detail=repr(error)))
+    async def handle_erased_library(request: Request, error: Exception) -> Response:
+        return respond(request, InvalidToken("The token (access_token) is invalid", detail=repr(error)))
 
-    async def refuse_for_now(request: Request, error: Exception) -> Response:
+    async def handle_temporary_error(request: Request, error: Exception) -> Response:
         log.error("unavailable", path=route_of(request.scope), exc_info=error)
-        return answer(request, Unavailable("The platform could not do this now", retry_after=RETRY_SECONDS))
+        message = "The platform cannot process this request now. Try again later"
+        return respond(request, Unavailable(message, retry_after=RETRY_SECONDS))
 
-    async def refuse_unknown(request: Request, error: Exception) -> Response:
-        if isinstance(error.__cause__, ApiError):  # Starlette's word for a refusal in the middle of an answer
-            log.info("broken off", path=route_of(request.scope), code=error.__cause__.code)
+    async def handle_unknown_error(request: Request, error: Exception) -> Response:
+        if isinstance(error.__cause__, ApiError):  # Starlette wraps an error that is raised after the response started.
+            log.info("response aborted", path=route_of(request.scope), code=error.__cause__.code)
         else:
             log.error("failed", path=route_of(request.scope), exc_info=error)
-        response = answer(request, InternalError("Something went wrong here"))
-        add_safe_headers(response.headers, request_id(request))  # this answer passes no middleware
+        response = respond(request, InternalError("Something went wrong here"))
+        add_safe_headers(response.headers, request_id(request))  # This response does not pass through the middleware.
         return response
 
-    app.add_exception_handler(PrivateShareError, refuse)
-    app.add_exception_handler(RequestValidationError, refuse_form)
-    app.add_exception_handler(HTTPException, refuse_http)
-    app.add_exception_handler(DataError, refuse_text)
-    app.add_exception_handler(UnicodeEncodeError, refuse_text)  # a lone surrogate
-    app.add_exception_handler(LibraryGone, refuse_erased)
-    for passing in PASSING:
-        app.add_exception_handler(passing, refuse_for_now)
-    app.add_exception_handler(Exception, refuse_unknown)
+    app.add_exception_handler(PrivateShareError, handle_known_error)
+    app.add_exception_handler(RequestValidationError, handle_invalid_form)
+    app.add_exception_handler(HTTPException, handle_http_error)
+    app.add_exception_handler(DataError, handle_invalid_text)
+    app.add_exception_handler(UnicodeEncodeError, handle_invalid_text)  # The cause is a lone surrogate.
+    app.add_exception_handler(LibraryGone, handle_erased_library)
+    for temporary in TEMPORARY_ERRORS:
+        app.add_exception_handler(temporary, handle_temporary_error)
+    app.add_exception_handler(Exception, handle_unknown_error)
 
 
 def render_error(request: Request, error: ApiError) -> Response:
-    """Body and headers of protocol 13."""
-    return JSONResponse({"error": told_of(request, error)}, error.status, error_headers(request, error))
+    """Make the response to an error, with the body and headers of protocol 13."""
+    return JSONResponse({"error": error_fields(request, error)}, error.status, error_headers(request, error))
 
 
-def told_of(request: Request, error: ApiError) -> dict[str, str]:
-    """What a refusal tells. Protocol 13."""
+def error_fields(request: Request, error: ApiError) -> dict[str, str]:
+    """Return the fields of an error in its response. Protocol 13."""
     return {"code": error.code, "message": error.message, "reference": request_id(request)}
 
 
 def error_headers(request: Request, error: ApiError) -> dict[str, str]:
-    """What every refusal tells in its headers too, when to come back, and what to do if its code does not say it.
+    """Return the headers of an error: its fields, when to retry, and a hint if its code does not say what to do.
 
-    Protocol 13: the body has no more than its three fields, for clients that know these alone.
+    The body has only the three fields that clients know. Protocol 13.
     """
-    told = told_of(request, error)
-    headers = headers_of(told | ({"hint": error.hint} if "hint" in vars(error) else {}))
+    fields = error_fields(request, error)
+    headers = headers_of(fields | ({"hint": error.hint} if "hint" in vars(error) else {}))
     if error.retry_after is not None:
         headers["retry-after"] = str(int(error.retry_after))
     return headers
 
 
-def headers_of(told: Mapping[str, str]) -> dict[str, str]:
-    """What a refusal tells, for clients that read no body: their answer would be octets."""
-    return {f"x-error-{name}": _header_safe(value) for name, value in told.items()}
+def headers_of(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of an error as headers, for clients that expect a binary body and do not read errors in it."""
+    return {f"x-error-{name}": _header_safe(value) for name, value in fields.items()}
 
 
-def invalid_form(error: RequestValidationError) -> InvalidRequest:
-    """The refusal of a body, header or parameter of the wrong form; the message names each field, never its value."""
+def invalid_form_error(error: RequestValidationError) -> InvalidRequest:
+    """Build the error for an invalid body, header or parameter. The message names the fields, never their values."""
     fields = {
         ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]): item["msg"] for item in error.errors()
     }
@@ -151,11 +152,11 @@ def invalid_form(error: RequestValidationError) -> InvalidRequest:
 
 
 def request_id(request: Request) -> str:
-    """The id of this request: `reference` of protocol 13, and the header X-Request-Id."""
+    """Return the id of a request: `reference` in protocol 13, and the header X-Request-Id."""
     return str(request.state.request_id)
 
 
-def _told(error: HTTPException) -> str:
+def _http_detail(error: HTTPException) -> str:
     return str(error.detail or HTTPStatus(error.status_code).phrase)
 
 

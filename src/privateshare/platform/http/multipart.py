@@ -1,4 +1,4 @@
-"""Multipart bodies, taken apart while they arrive: the file in one goes on in pieces, never to memory."""
+"""Parsing of multipart forms while they arrive. The file is passed on in pieces and never kept in memory."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -9,23 +9,24 @@ from starlette.requests import ClientDisconnect
 from privateshare.errors import InvalidRequest, RequestTooLarge
 
 MAX_FIELDS = 100
-MAX_FIELD_BYTES = 16 * 1024  # of all fields together
-MAX_BOUNDARY = 256  # the parser takes no more; RFC 2046 has 70
-MAX_AROUND = 1024 * 1024  # of all that is in a form and not its file, before it and after it too
-WRITE_BYTES = 1024 * 1024  # collected before they go on
+MAX_FIELDS_BYTES = 16 * 1024  # This is the limit for all fields together.
+MAX_BOUNDARY_BYTES = 256  # The parser accepts no more. RFC 2046 allows 70.
+MAX_OVERHEAD_BYTES = 1024 * 1024  # This is the limit for everything in a form except its file.
+WRITE_BUFFER_BYTES = 1024 * 1024
 
 
-class Parts:
-    """The parts of a multipart body, as they arrive: the fields, and what there is of the file since the last look.
+class FormParts:
+    """The parts of a multipart form as they arrive: the fields, and the data of the file that was not taken yet.
 
-    The file is the part of the name `file_field`, or with None the one that has a file's name.
+    The file is the part with the name `file_field`, or with None the part that has a file name. `admit` is called with
+    the fields before the file begins, and raises an error to reject the form.
     """
 
     def __init__(
         self, max_bytes: int, admit: Callable[[dict[str, str]], None] = lambda _: None, file_field: str | None = None
     ) -> None:
         self.fields: dict[str, str] = {}
-        self.has_file = self.whole = False
+        self.has_file = self.is_complete = False
         self.size = 0
         self.max_bytes, self.admit = max_bytes, admit
         self._file_field = file_field
@@ -38,7 +39,7 @@ class Parts:
         self._pending: list[bytes] = []
 
     def parser(self, boundary: bytes) -> MultipartParser:
-        """What feeds these parts."""
+        """Return a parser that writes to these parts."""
         return MultipartParser(
             boundary,
             {
@@ -55,11 +56,11 @@ class Parts:
 
     @property
     def pending_bytes(self) -> int:
-        """What arrived of the file since the last look."""
+        """Return how many bytes of the file arrived since the last `take`."""
         return sum(map(len, self._pending))
 
     def take(self) -> bytes:
-        """What arrived of the file since the last look."""
+        """Return the data of the file that arrived since the last `take`."""
         pieces, self._pending = self._pending, []
         return b"".join(pieces)
 
@@ -89,13 +90,14 @@ class Parts:
     def _take_data(self, data: bytes, start: int, end: int) -> None:
         if not self._is_file:
             self._field_bytes += end - start
-            if self._field_bytes > MAX_FIELD_BYTES:
+            if self._field_bytes > MAX_FIELDS_BYTES:
                 raise InvalidRequest("A field of the form is too long")
             self._value += data[start:end]
             return
         self.size += end - start
         if self.size > self.max_bytes:
-            self._pending.clear()  # read on, so that the person's browser gets to see the answer, but keep nothing
+            # The rest is read, so that the browser shows the response, but it is not stored.
+            self._pending.clear()
         else:
             self._pending.append(data[start:end])
 
@@ -105,58 +107,63 @@ class Parts:
         self._value.clear()
 
     def _end(self) -> None:
-        self.whole = True
+        self.is_complete = True
 
 
 def multipart_boundary(content_type: str) -> bytes | None:
-    """The boundary of a multipart form; None if it says to be none, or has no boundary that can be one."""
+    """Return the boundary of a multipart form. Return None for another content type or an invalid boundary."""
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary", b"")
-    return boundary if kind == b"multipart/form-data" and 0 < len(boundary) <= MAX_BOUNDARY else None
+    return boundary if kind == b"multipart/form-data" and 0 < len(boundary) <= MAX_BOUNDARY_BYTES else None
 
 
 async def file_in_form(
     body: AsyncIterator[bytes], boundary: bytes, max_bytes: int, file_field: str | None = None
 ) -> AsyncIterator[bytes]:
-    """The file in a multipart body while it arrives: for who keeps nothing unless it comes to its end.
+    """Yield the file in a multipart form while it arrives. Callers must discard the data if this raises an error.
 
-    Raises InvalidRequest if there is none or the body breaks off, RequestTooLarge if it has more than `max_bytes`.
+    Raises InvalidRequest if there is no file or the form is incomplete, RequestTooLarge if the file has more than
+    `max_bytes`.
     """
-    parts = Parts(max_bytes, file_field=file_field)
+    parts = FormParts(max_bytes, file_field=file_field)
     async for piece in file_pieces(body, boundary, parts):
         yield piece
     if not parts.has_file:
-        raise InvalidRequest(f"The form has no {f'field {file_field} with a ' if file_field else ''}file in it")
+        raise InvalidRequest(f"The form has no {f'field {file_field} with a ' if file_field else ''}file")
 
 
 async def file_pieces(
-    body: AsyncIterator[bytes], boundary: bytes, parts: Parts, patience: int = 1
+    body: AsyncIterator[bytes], boundary: bytes, parts: FormParts, max_read_factor: int = 1
 ) -> AsyncIterator[bytes]:
-    """The same for who reads the fields too; it reads on to `patience` times `max_bytes`, for its answer to arrive."""
+    """Yield the file in a multipart form while it arrives, and collect its fields in `parts`.
+
+    A form that is too large is read up to `max_read_factor` times `max_bytes` before RequestTooLarge is raised:
+    browsers show a response only once they have sent the form. Raises InvalidRequest if the form is incomplete.
+    """
     parser, received = parts.parser(boundary), 0
     try:
         async for chunk in body:
             parser.write(chunk)
             received += len(chunk)
-            if received > patience * parts.max_bytes + MAX_AROUND:
+            if received > max_read_factor * parts.max_bytes + MAX_OVERHEAD_BYTES:
                 raise RequestTooLarge(
-                    f"The form has more around its file than {MAX_AROUND} bytes, or the file too many"
+                    f"The file is too large, or the rest of the form has more than {MAX_OVERHEAD_BYTES} bytes"
                 )
-            if parts.pending_bytes >= WRITE_BYTES:
+            if parts.pending_bytes >= WRITE_BUFFER_BYTES:
                 yield parts.take()
         if parts.pending_bytes:
             yield parts.take()
     except (MultipartParseError, ClientDisconnect) as error:
-        raise InvalidRequest("The form broke off before its end") from error
+        raise InvalidRequest("The form is incomplete") from error
     if parts.size > parts.max_bytes:
         raise RequestTooLarge(f"The file has more than {parts.max_bytes} bytes")
-    if not parts.whole:
-        raise InvalidRequest("The form broke off before its end")
+    if not parts.is_complete:
+        raise InvalidRequest("The form is incomplete")
     parts.admit(parts.fields)
 
 
 async def peek(body: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
-    """The first bytes of a body, and all of it."""
+    """Read the first bytes of a body. Return them, and an iterator over the whole body."""
     seen = bytearray()
     async for chunk in body:
         seen += chunk

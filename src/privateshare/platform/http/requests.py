@@ -1,4 +1,4 @@
-"""What surrounds every request: an id, safe headers, a bound on its body, and the platform's own address."""
+"""Request ids, default headers, limits of bodies, and the platform's own address."""
 
 import asyncio
 import re
@@ -18,17 +18,17 @@ from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
 
-ANSWERED_EVERYWHERE = ("/healthz", "/readyz", "/metrics")  # for who looks after the process, by whatever address
-MAX_BODY_BYTES = 1 << 20  # of a body that is read into memory; what `body_stream` gives is not
-MAX_BODY_SECONDS = 60.0  # from its first byte on
+PATHS_FOR_ANY_HOST = ("/healthz", "/readyz", "/metrics")  # Monitoring may use any address of the process.
+MAX_BODY_BYTES = 1 << 20  # This limits bodies that are read into memory, not those read with `body_stream`.
+MAX_BODY_SECONDS = 60.0
 
-_FORWARDED_HOST = re.compile(r"host=\"?([^\";,]*)", re.IGNORECASE)  # RFC 7239
+_FORWARDED_HOST = re.compile(r"host=\"?([^\";,]*)", re.IGNORECASE)  # RFC 7239 defines this parameter.
 
 
 class RequestIds:
-    """ASGI middleware: gives each request an id, in its state, its log lines and the header X-Request-Id.
+    """ASGI middleware that gives each request an id: in its state, its log lines and the header X-Request-Id.
 
-    Its state also says when it arrived.
+    It also records in the state when the request arrived.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -51,16 +51,16 @@ class RequestIds:
 
 
 def add_safe_headers(headers: MutableHeaders, request_id: str) -> None:
-    """What every answer carries: its id, and unless it says otherwise that nobody keeps it or guesses at its type."""
+    """Add the headers of every response: its id, and by default no caching and no guessing of its content type."""
     headers["x-request-id"] = request_id
     headers.setdefault("x-content-type-options", "nosniff")
     headers.setdefault("cache-control", "no-store")
 
 
 class BodyLimit:
-    """ASGI middleware: refuses a body that is too large or takes too long, but for those that are taken as a stream.
+    """ASGI middleware that rejects bodies that are too large or too slow, except those read with `body_stream`.
 
-    Whoever sends many bodies and ends none of them fills no memory for long.
+    So a client that sends many incomplete bodies does not fill the memory for long.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -68,26 +68,26 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.setdefault("state", {})
-        received, is_whole, give_up = 0, False, asyncio.get_running_loop().time() + MAX_BODY_SECONDS
+        received, is_complete, deadline = 0, False, asyncio.get_running_loop().time() + MAX_BODY_SECONDS
 
         async def receive_some() -> Message:
-            nonlocal received, is_whole
+            nonlocal received, is_complete
             try:
-                async with asyncio.timeout_at(None if is_whole or state.get("streamed") else give_up):
+                async with asyncio.timeout_at(None if is_complete or state.get("streamed") else deadline):
                     message = await receive()
             except TimeoutError as error:
                 raise HTTPException(408, f"The body took longer than {MAX_BODY_SECONDS:.0f} s to arrive") from error
-            is_whole = not message.get("more_body")
+            is_complete = not message.get("more_body")
             received += len(message.get("body", b""))
             if received > MAX_BODY_BYTES and not state.get("streamed"):
-                raise HTTPException(413, f"The body is larger than the {MAX_BODY_BYTES} bytes that are allowed")
+                raise HTTPException(413, f"The body is larger than the limit of {MAX_BODY_BYTES} bytes")
             return message
 
         await self._app(scope, receive_some, send)
 
 
-class BelowPath:
-    """ASGI middleware: takes the path below which people reach the platform off an address, if the proxy did not."""
+class StripBasePath:
+    """ASGI middleware that removes the platform's base path from request paths, if the proxy did not."""
 
     def __init__(self, app: ASGIApp, path: str) -> None:
         self._app, self._path = app, path
@@ -95,19 +95,20 @@ class BelowPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw = self._path.encode()
         if scope["type"] == "http" and scope["raw_path"].startswith(raw + b"/"):
-            # in place, since whoever answers errors looks at the scope that came
+            # The scope is changed in place, since the error handlers use the original scope.
             scope["path"] = scope["path"].removeprefix(self._path)
             scope["raw_path"] = scope["raw_path"].removeprefix(raw)
         await self._app(scope, receive, send)
 
 
 def check_address(request: Request) -> None:
-    """Refuse an address that is not ours, or that is not UTF-8: read as text, different ones would become the same.
+    """Reject a request for another host, or with a path or query that is not UTF-8.
 
-    Raises InvalidRequest. What is wrong with the query of a link to the consent pages is told to the app instead.
+    Different bytes that are not UTF-8 would decode to the same text. An invalid query of a link to the consent pages is
+    reported to the app by those pages instead. Raises InvalidRequest.
     """
     path = request.scope["path"]
-    if path not in ANSWERED_EVERYWHERE:
+    if path not in PATHS_FOR_ANY_HOST:
         _check_host(request)
     check_utf8(request.scope["raw_path"])
     if not path.startswith(ONBOARD_PATH):
@@ -115,51 +116,51 @@ def check_address(request: Request) -> None:
 
 
 def _check_host(request: Request) -> None:
-    """Raises InvalidRequest if no address is configured and the request does not name this machine."""
+    """Check that the request names this machine, if no address is configured. Raises InvalidRequest."""
     if platform_of(request).settings.origin is not None:
         return
     hosts, forwarded = request.headers.getlist("host"), ",".join(request.headers.getlist("forwarded"))
     named = [*hosts, *request.headers.getlist("x-forwarded-host"), *_FORWARDED_HOST.findall(forwarded)]
     if len(hosts) != 1 or not all(is_this_machine(host) for host in named):
         raise InvalidRequest(
-            "This platform answers under names of its own machine alone. "
+            "This platform accepts only requests to names of its own machine, such as localhost. "
             "Set PRIVATESHARE_ORIGIN to the address that people and apps use"
         )
 
 
 def check_utf8(part: bytes) -> None:
-    """Raises InvalidRequest if a part of an address is not percent-encoded UTF-8."""
+    """Check that a part of an address is percent-encoded UTF-8. Raises InvalidRequest."""
     try:
         unquote_to_bytes(part).decode()
     except UnicodeDecodeError as error:
-        raise InvalidRequest("The address must be UTF-8, with percent-encoding") from error
+        raise InvalidRequest("The address must be percent-encoded UTF-8") from error
 
 
 def body_stream(request: Request) -> AsyncIterator[bytes]:
-    """The body of any size, in pieces: for who counts them, and keeps none in memory."""
+    """Return the body in pieces, without a limit. Callers must limit its size, and not keep it in memory."""
     request.state.streamed = True
     return request.stream()
 
 
 def platform_of(request: Request) -> Platform:
-    """The platform that serves this request."""
+    """Return the platform that serves this request."""
     platform = request.app.state.platform
     assert isinstance(platform, Platform)
     return platform
 
 
 def arrived_at(request: Request) -> datetime:
-    """Tell when this request arrived: it may have waited since."""
+    """Return when this request arrived. It may have waited since."""
     arrived = request.state.arrived
     assert isinstance(arrived, datetime)
     return arrived
 
 
 def public_address(request: Request) -> str:
-    """Give the platform's address as its users reach it, such as https://share.example.org, without a slash at the end.
+    """Return the platform's address as its users reach it, such as https://share.example.org.
 
-    It is the setting, or where none is given the address on this machine that the request came to. Raises
-    InvalidRequest if that is not this machine's.
+    That is the setting or, without one, the address of the request, which must name this machine. It has no slash at
+    the end. Raises InvalidRequest if the request names another host.
     """
     configured = platform_of(request).settings.origin
     if configured is not None:
@@ -169,21 +170,21 @@ def public_address(request: Request) -> str:
 
 
 def base_path(request: Request) -> str:
-    """Give the path below which people reach the platform, such as /share; empty if it has the host for itself."""
+    """Return the path below which people reach the platform, such as /share, or an empty string."""
     return urlsplit(platform_of(request).settings.origin or "").path
 
 
 def is_secure(request: Request) -> bool:
-    """Tell whether people reach the platform over https."""
+    """Return whether people reach the platform over https."""
     return (platform_of(request).settings.origin or request.scope["scheme"]).startswith("https")
 
 
 def api_address(request: Request) -> str:
-    """Give the API's address as this client reached it, with a slash at the end. Protocol 1."""
+    """Return the API's address as this client reached it, with a slash at the end. Protocol 1."""
     version = request.scope["path"].split("/", 2)[1]
     return f"{public_address(request)}/{version}/"
 
 
 def count_unsigned(request: Request) -> None:
-    """Counts a call that nobody signed. Raises TooManyRequests. For `dependencies=[Depends(count_unsigned)]`."""
+    """Count an unsigned request. Raises TooManyRequests. Used as `dependencies=[Depends(count_unsigned)]`."""
     platform_of(request).limits.check_address(request.client.host if request.client else "unknown")

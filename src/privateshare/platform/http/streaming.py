@@ -1,4 +1,4 @@
-"""Answers that take long: they go on only for as long as the same call would be allowed to begin."""
+"""Streamed responses, which end as soon as the same request would no longer be allowed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,35 +18,35 @@ from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
 
-LOOK_SECONDS = 2.0  # how often an answer that takes long looks whether it may go on
-PIECE_BYTES = 256 * 1024  # between two looks
+PERMISSION_CHECK_SECONDS = 2.0
+MAX_PIECE_BYTES = 256 * 1024
 
-Allowed = Callable[[AsyncSession], Awaitable[bool]]
+PermissionCheck = Callable[[AsyncSession], Awaitable[bool]]
 
 
-async def stream_answer(
+async def stream_response(
     platform: Platform,
-    allowed: Allowed,
+    is_allowed: PermissionCheck,
     chunks: Iterable[bytes],
     status: int = 200,
     *,
     headers: Mapping[str, str] | None = None,
     media_type: str,
 ) -> StreamingResponse:
-    """Answer with a stream, once there is a place for one. No transaction may be open.
+    """Make a streamed response, once there is a place for one. No transaction may be open.
 
-    The first piece is made before the answer begins, so that what fails at once is told as every error is. What fails
-    later breaks the answer off, which clients notice. Raises TooManyRequests, DataUnreadable.
+    The first piece is read before the response starts, so that an early failure becomes a normal error response. A
+    later failure aborts the response, which clients notice. Raises TooManyRequests, DataUnreadable.
     """
     began = monotonic()
     await current_request().stream()
-    pieces = aiter(_readable(platform, iterate_in_threadpool(_cut(chunks))))
+    pieces = aiter(_readable(platform, iterate_in_threadpool(_split(chunks))))
     first = await anext(pieces, b"")
-    return StreamingResponse(_while_allowed(platform, allowed, first, pieces, began), status, headers, media_type)
+    return StreamingResponse(_while_allowed(platform, is_allowed, first, pieces, began), status, headers, media_type)
 
 
 async def _readable(platform: Platform, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Give the pieces, and tell the operator if they cannot be read to the end."""
+    """Yield the pieces, and report to the operator if a blob cannot be read to the end."""
     try:
         async for piece in pieces:
             yield piece
@@ -56,33 +56,33 @@ async def _readable(platform: Platform, pieces: AsyncIterator[bytes]) -> AsyncIt
 
 
 async def _while_allowed(
-    platform: Platform, allowed: Allowed, first: bytes, others: AsyncIterator[bytes], looked: float
+    platform: Platform, is_allowed: PermissionCheck, first: bytes, others: AsyncIterator[bytes], checked: float
 ) -> AsyncIterator[bytes]:
-    """The bytes for as long as they may be read: what allows it may end, while a slow reader reads.
+    """Yield the pieces while reading them is allowed: permission may end while a slow client reads.
 
-    Raises InvalidToken, which breaks the answer off.
+    Raises InvalidToken, which aborts the response.
     """
     piece: bytes | None = first
     while piece is not None:
-        if monotonic() - looked > LOOK_SECONDS:
+        if monotonic() - checked > PERMISSION_CHECK_SECONDS:
             async with platform.database.transaction() as db:
-                if not await allowed(db):
+                if not await is_allowed(db):
                     raise InvalidToken("The token (access_token) is invalid")
-            looked = monotonic()
+            checked = monotonic()
         yield piece
         piece = await anext(others, None)
 
 
-def _cut(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces that are not large: what was compressed well comes in very large ones."""
+def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Split chunks into small pieces, since well-compressed data is decompressed into very large chunks."""
     for chunk in chunks:
-        for start in range(0, len(chunk), PIECE_BYTES):
-            yield chunk[start : start + PIECE_BYTES]
+        for start in range(0, len(chunk), MAX_PIECE_BYTES):
+            yield chunk[start : start + MAX_PIECE_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentIsLive:
-    """Whether a consent still lends these accounts. Its contract must not have ended either."""
+    """A check that a consent still covers these accounts, and that its contract has not ended."""
 
     consent_id: UUID
     account_ids: frozenset[UUID] = frozenset()
@@ -107,7 +107,7 @@ class ConsentIsLive:
 
 @dataclass(frozen=True, slots=True)
 class StorageIsOpen:
-    """Whether a storage is still there, and the contract that reads it has not ended."""
+    """A check that a storage still exists, and that the contract that reads it has not ended."""
 
     storage_id: str
     contract_id: str

@@ -1,4 +1,4 @@
-"""The transaction of a request: what an endpoint changes is committed before its answer leaves."""
+"""The transaction of a request, which is committed before the response is sent."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -10,10 +10,10 @@ from privateshare.platform.http.requests import platform_of
 
 
 async def _transaction(request: Request) -> AsyncIterator[AsyncSession]:
-    await request.body()  # first: who sends it slowly must not hold a connection meanwhile
+    await request.body()  # The body is read first, so that a slow sender does not hold a database connection.
     async with platform_of(request).database.transaction() as db:
         yield db
 
 
 Transaction = Annotated[AsyncSession, Depends(_transaction, scope="function")]
-"""This request's transaction: committed before the answer leaves, rolled back if the endpoint raises."""
+"""The transaction of this request: committed before the response is sent, or rolled back if the endpoint raises."""

@@ -292,7 +292,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off(
     site: Site, key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A place for a stream is not held for ever by who does not read."""
-    monkeypatch.setattr(admitting, "SLOWEST_READER_SECONDS", 0.05)
+    monkeypatch.setattr(admitting, "MAX_SEND_SECONDS", 0.05)
     known(site, key)
     incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
