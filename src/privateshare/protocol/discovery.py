@@ -1,8 +1,8 @@
 """The wire types of discovery: services, sources, categories. Protocol 9, 12.2. New fields go last, with defaults."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from privateshare.protocol.lenient import Lenient
 from privateshare.protocol.wire import Wire, wire_name
@@ -82,6 +82,10 @@ class SampleDataSet(Wire):
     description: str
 
 
+MAX_SEARCHED = MAX_INCLUDED = 100
+MAX_QUERY_CHARACTERS = 200
+
+
 class SourceQuery(Wire):
     """A query for sources. Protocol 9.2.
 
@@ -89,9 +93,9 @@ class SourceQuery(Wire):
     the fields of the response, such as "category.name".
     """
 
-    search: dict[str, list[str]] | None = None
-    query_string: str | None = None
-    include: list[str] | None = None
+    search: dict[str, Annotated[list[str], Field(max_length=MAX_SEARCHED)]] | None = None
+    query_string: str | None = Field(default=None, max_length=MAX_QUERY_CHARACTERS)
+    include: list[str] | None = Field(default=None, max_length=MAX_INCLUDED)
     filter: dict[str, Any] | None = None
 
 

@@ -297,9 +297,9 @@ class Account(Wire):
 
 
 class AccountRef(Wire):
-    """An account that a pushed file belongs to, by an id that the app chose."""
+    """An account that a pushed file belongs to, by an id that the app chose. Android's client may leave it out."""
 
-    account_id: str
+    account_id: str = ""
 
 
 class PushDescriptor(Wire):
@@ -353,7 +353,9 @@ class ContractApplication(Wire):
 class ContractDetails(Wire):
     """A contract. Protocol 12.1.
 
-    `certificate` holds the contract document; `expiration_date` is in milliseconds since the epoch.
+    `certificate` is an X.509 certificate (base64 of DER) that holds the contract document, or the document itself as
+    JSON, as `type` says: "x509" or "json". `access_type` is "r" or "w". `expiration_date` is in milliseconds since the
+    epoch.
     """
 
     access_type: str

@@ -21,3 +21,7 @@ class Wire(BaseModel):
     def to_wire(self) -> dict[str, Any]:
         """Convert to a JSON object without the fields that are None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class EmptyBody(Wire):
+    """The response to a call that has nothing to say but that it worked."""

@@ -17,15 +17,11 @@ from privateshare.platform.library.erasure import erase_account, forget_user
 from privateshare.platform.library.libraries import open_library
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.messages import Account
-from privateshare.protocol.wire import Wire
+from privateshare.protocol.wire import EmptyBody, Wire
 
 router = APIRouter(tags=["accounts"])
 
 AccountId = Annotated[str, Header(alias="accountId")]
-
-
-class EmptyAnswer(Wire):
-    """It is done: an object without fields, since some clients need a body (protocol 13)."""
 
 
 class Location(Wire):
@@ -42,7 +38,7 @@ async def accounts(caller: UserCaller) -> list[Account]:
     return [account_view(caller.platform.sources, account, library) for account in listed]
 
 
-@router.delete("/permission-access/service/h:accountId", response_model=EmptyAnswer)
+@router.delete("/permission-access/service/h:accountId", response_model=EmptyBody)
 async def delete_account(caller: UserCaller, once: Once, account_id: AccountId) -> Response:
     """Removes an account, its credentials and every file that came from it. Protocol 7.2."""
     await erase_account(caller.db, caller.platform, await _visible_account(caller, account_id))
@@ -68,7 +64,7 @@ async def revoke_account_permission(
     return Location(location=f"{origin}{ONBOARD_PATH}revoke?{urlencode({'code': code})}")
 
 
-@router.delete("/user", response_model=EmptyAnswer)
+@router.delete("/user", response_model=EmptyBody)
 async def delete_user(once: Once, caller: UserCaller) -> Response:
     """Deletes the person as far as this app's partner is concerned; its tokens stop working at once. Protocol 7.5.
 

@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -21,43 +21,19 @@ from privateshare.platform.library.delivery import ReadPermission, read_permissi
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.operating.admission import current_request
-from privateshare.platform.reports.medmij import MedMijReport, make_medmij_report
-from privateshare.platform.reports.medmij_requests import collected_of
+from privateshare.platform.reports.medmij import MedMijReport, make_medmij_report, medmij_requests_of
 from privateshare.platform.reports.portability import MEDIA_TYPES, Report, ReportFormat, make_report
 from privateshare.platform.sync.sessions import use_consent
 from privateshare.protocol.catalogue import CatalogueEntry, ServiceType, catalogue
 from privateshare.protocol.contract_document import SCHEMA_VERSION
-from privateshare.protocol.messages import TimeRange
+from privateshare.protocol.messages import ContractApplication, ContractDetails, SessionOptions, TimeRange
 from privateshare.protocol.scope import Reach, window
 from privateshare.protocol.window import Window
-from privateshare.protocol.wire import Wire
 
 router = APIRouter(tags=["contract"])
 
 CertificateType = Literal["x509", "json"]
 NOT_GIVEN = ("", "undefined", "null")  # what clients send for a parameter that they have not
-
-
-class ContractApplication(Wire):
-    """The application that a contract belongs to."""
-
-    id: str
-    name: str
-    resources: dict[str, Any]
-    status: int
-
-
-class ContractDetails(Wire):
-    """A contract; `certificate` is an X.509 certificate (base64 of DER) or the document, as `type` says."""
-
-    access_type: Literal["r", "w"]
-    application: ContractApplication
-    certificate: str
-    certificate_contract_schema_version: str
-    expiration_date: int
-    id: str
-    partner_id: str
-    type: CertificateType
 
 
 @router.get("/permission-access/contract")
@@ -129,7 +105,7 @@ async def portability_report(
         _check_reads_mapped(caller.contract)
         if caller.contract.once:
             await use_consent(db, caller.contract, caller.consent, caller.now)
-        session = SessionRow(options={}, created_at=caller.now)  # a reading without a scope of its own
+        session = SessionRow(options=SessionOptions(), created_at=caller.now)
         may = read_permission(caller.contract, caller.consent, session)
         asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
         if service.id == ServiceType.MEDMIJ and format == "xml":
@@ -145,13 +121,13 @@ async def portability_report(
 async def _medmij_report(caller: UserCall, may: ReadPermission, period: Window) -> Response:
     lent = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
-    collected = [collected_of(account, library) for account in lent if account.service_type == ServiceType.MEDMIJ]
+    logs = [medmij_requests_of(account, library) for account in lent if account.service_type == ServiceType.MEDMIJ]
     report = MedMijReport(
         participant=caller.platform.settings.medmij_participant or urlsplit(caller.api).hostname or "",
         created=caller.now,
         period=period,
         reaches=may.reaches,
-        collected=[one for one in collected if one is not None],
+        logs=[log for log in logs if log is not None],
     )
     return Response(make_medmij_report(report), media_type=MEDIA_TYPES["xml"])
 

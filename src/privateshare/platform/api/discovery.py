@@ -23,6 +23,7 @@ from privateshare.protocol.discovery import (
     Service,
     ServiceGroupInfo,
     ServicePlatform,
+    SourceQuery,
 )
 from privateshare.protocol.wire import Wire
 
@@ -30,7 +31,6 @@ router = APIRouter(tags=["discovery"])
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
-MAX_SEARCHED = MAX_INCLUDED = 100
 # Every source has the same picture. Apps on phones need one.
 PICTURE, PICTURE_TYPE, PICTURE_PIXELS = "icon.png", "image/png", 128
 IMAGE = 0  # the type of a resource that is one
@@ -88,15 +88,6 @@ async def services(
     )
 
 
-class SourceQuery(Wire):
-    """Which records (`filter`, `search`, any of the values of each field), and which of their fields (`include`)."""
-
-    search: dict[str, Annotated[list[str], Field(max_length=MAX_SEARCHED)]] = {}
-    query_string: str | None = Field(default=None, max_length=200)
-    include: list[str] = Field(default=[], max_length=MAX_INCLUDED)
-    filter: dict[str, Any] = {}
-
-
 class SourceRequest(Wire):
     """A page of sources."""
 
@@ -113,7 +104,7 @@ async def sources(request: Request, caller: ContractCaller, body: SourceRequest 
     found = source_catalogue.source_index(caller.platform.sources).find(_query(asked.query, asked.sort))
     page = found[asked.offset : asked.offset + asked.limit]
     picture = {"resource": {"url": _picture(request), "mimetype": PICTURE_TYPE}}
-    data = [project(record | picture, asked.query.include) for record in page]
+    data = [project(record | picture, asked.query.include or []) for record in page]
     return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
 
 
@@ -129,11 +120,17 @@ async def records(
         raise NotFound("Not Found")
     asked = (body or SourceRequest()).query
     found = catalogue_indexes()[kind].find(_query(asked, {}))
-    return RecordsAnswer(data=[project(record, asked.include) for record in found])
+    return RecordsAnswer(data=[project(record, asked.include or []) for record in found])
 
 
 def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> RecordQuery:
-    return RecordQuery(asked.search, asked.query_string or "", dict(flatten_filters(asked.filter)), asked.include, sort)
+    return RecordQuery(
+        asked.search or {},
+        asked.query_string or "",
+        dict(flatten_filters(asked.filter or {})),
+        asked.include or [],
+        sort,
+    )
 
 
 def _picture(request: Request) -> str:

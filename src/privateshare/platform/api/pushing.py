@@ -15,18 +15,14 @@ from privateshare.platform.library.libraries import lock_library, open_library
 from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol import jwt
-from privateshare.protocol.wire import Wire
+from privateshare.protocol.wire import EmptyBody
 
 router = APIRouter(tags=["push"])
 
 
-class EmptyAnswer(Wire):
-    """Nothing to tell: it worked."""
-
-
 @router.post(
     "/permission-access/import",
-    response_model=EmptyAnswer,
+    response_model=EmptyBody,
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from privateshare.errors import ApiError, InvalidRequest, NotFound
 from privateshare.platform.api.callers import ContractCaller, UserCaller
 from privateshare.platform.api.once import Once
-from privateshare.platform.api.storage_list import FolderList, Listing
+from privateshare.platform.api.storage_list import FolderList
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.blobs.store import BlobNotFound, BlobStore
@@ -32,6 +32,7 @@ from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import kept_if_recorded
 from privateshare.protocol import jwt
+from privateshare.protocol.messages import Storage, StorageListing
 from privateshare.protocol.storage_paths import StoragePath, storage_path
 from privateshare.protocol.wire import Wire
 
@@ -63,14 +64,7 @@ UPLOADS = {OCTETS: {"schema": BINARY}, "multipart/form-data": {"schema": FORM}}
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
 
 
-class StorageAnswer(Wire):
-    """A storage, and the name of the key that the app encrypts with."""
-
-    id: str
-    kid: str
-
-
-@router.post("/storage", status_code=200, response_model=StorageAnswer)
+@router.post("/storage", status_code=200, response_model=Storage)
 async def create_storage(caller: ContractCaller, once: Once) -> Response:
     """A storage that is tied to no person yet. Protocol 11.1."""
     storage = await storages.add_storage(caller.db, caller.contract)
@@ -78,7 +72,7 @@ async def create_storage(caller: ContractCaller, once: Once) -> Response:
 
 
 @router.get("/storage")
-async def user_storage(caller: UserCaller) -> StorageAnswer:
+async def user_storage(caller: UserCaller) -> Storage:
     """The storage that this application has for the person. Protocol 11.1."""
     storage = await storages.find_user_storage(caller.db, caller.contract, caller.consent.library_id)
     if storage is None:
@@ -86,8 +80,8 @@ async def user_storage(caller: UserCaller) -> StorageAnswer:
     return _view(storage, caller.contract)
 
 
-def _view(storage: StorageRow, contract: ContractRow) -> StorageAnswer:
-    return StorageAnswer(id=storage.id, kid=f"{contract.id}_{contract.application_id}_0")
+def _view(storage: StorageRow, contract: ContractRow) -> Storage:
+    return Storage(id=storage.id, kid=f"{contract.id}_{contract.application_id}_0")
 
 
 def render_storage_error(request: Request, error: ApiError) -> Response:
@@ -107,7 +101,7 @@ class Uploaded(Wire):
     response_class=Response,
     response_model=None,
     responses={
-        200: {"description": "A file's bytes, or a folder's list", "model": Listing, **BYTES},
+        200: {"description": "A file's bytes, or a folder's list", "model": StorageListing, **BYTES},
         206: {"description": "The bytes that the range names", **BYTES},
     },
 )

@@ -14,26 +14,8 @@ from privateshare.platform.library.storages import FILES_PER_PAGE, ListedFile, l
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.storage_paths import StoragePath
-from privateshare.protocol.wire import Wire
 
 JSON = "application/json"
-
-
-class FileInList(Wire):
-    """A file of a storage: its name, and as `path` its folder, ending in "/"; in lower case, and as it was written."""
-
-    id: str
-    name: str
-    original_name: str
-    original_path: str
-    path: str
-
-
-class Listing(Wire):
-    """The files of a folder."""
-
-    files: list[FileInList]
-    total: int
 
 
 @dataclass(frozen=True, slots=True)

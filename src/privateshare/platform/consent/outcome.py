@@ -152,7 +152,7 @@ async def _start_reading(visit: Visit, consent: ConsentRow) -> None:
     if session is None or session.expires_at <= visit.now or visit.contract.kind == "write":
         return
     if not visit.parameters.trigger_query:
-        session.options = session.options | {"sourceFetch": False}
+        session.options = session.options.model_copy(update={"source_fetch": False})
     await start_session(visit.db, visit.platform, session, consent, visit.now)
 
 

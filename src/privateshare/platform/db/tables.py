@@ -39,6 +39,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
 from privateshare.protocol.contract_document import ContractDocument, parse_document
+from privateshare.protocol.messages import SessionOptions
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_idx",
@@ -63,6 +64,21 @@ class ContractDocumentColumn(TypeDecorator[ContractDocument]):
         return None if value is None else parse_document(value)
 
 
+class SessionOptionsColumn(TypeDecorator[SessionOptions]):
+    """The options of a session, parsed as they are loaded. Protocol 5.1."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_bind_param(self, value: SessionOptions | None, _dialect: Dialect) -> Mapping[str, Any] | None:
+        """Write the options as they came."""
+        return None if value is None else value.to_wire()
+
+    def process_result_value(self, value: Mapping[str, Any] | None, _dialect: Dialect) -> SessionOptions | None:
+        """Parse the options."""
+        return None if value is None else SessionOptions.model_validate(value)
+
+
 class Base(DeclarativeBase):
     """The base class of all tables, with the names of constraints and the SQL types of Python types."""
 
@@ -73,6 +89,7 @@ class Base(DeclarativeBase):
         str: String,
         dict[str, Any]: JSONB,
         ContractDocument: ContractDocumentColumn,
+        SessionOptions: SessionOptionsColumn,
         list[str]: ARRAY(String),
     }
 
@@ -187,7 +204,7 @@ class AccountRow(Base):
     sealed_details: Mapped[bytes]
     sealed_credentials: Mapped[bytes | None]
     sealed_cursors: Mapped[bytes | None]
-    sealed_collected: Mapped[bytes | None]
+    sealed_medmij_requests: Mapped[bytes | None]
     needs_login: Mapped[bool] = mapped_column(default=False)
     unproven_on: Mapped[UUID | None]
     signed_in: Mapped[bool] = mapped_column(default=False)
@@ -402,7 +419,7 @@ class SessionRow(Base):
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(ConsentRow.id, ondelete="CASCADE"), index=True)
     library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
-    options: Mapped[dict[str, Any]]
+    options: Mapped[SessionOptions]
     sealed_criteria: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     started_at: Mapped[datetime | None]

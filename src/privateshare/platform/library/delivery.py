@@ -19,7 +19,7 @@ from privateshare.platform.library.encoding import compress, json_array, recompr
 from privateshare.platform.library.libraries import KeyLost
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.protocol.catalogue import catalogue
-from privateshare.protocol.messages import Compression, FileEntry, Schema, SessionOptions
+from privateshare.protocol.messages import Compression, FileEntry, Schema
 from privateshare.protocol.object_time import month_window, object_window
 from privateshare.protocol.scope import ObjectKind, Reach, allows, reach_of_contract, reach_of_scope
 from privateshare.protocol.window import ALL_TIME, Window
@@ -90,7 +90,7 @@ def read_permission(contract: ContractRow, consent: ConsentRow, session: Session
 
     Three limits apply: the contract as it is now, the contract as the person saw it, and the session's own scope.
     """
-    options = SessionOptions.model_validate(session.options)
+    options = session.options
     now: datetime = session.created_at
     reaches = (
         reach_of_contract(contract.document, now),

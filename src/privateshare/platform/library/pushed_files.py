@@ -19,32 +19,23 @@ from privateshare.platform.blobs.sealing import Sealer
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow, PushedFileRow
 from privateshare.platform.library.libraries import FILE_HASH, OpenLibrary
-from privateshare.protocol.messages import CriteriaMetadata, Criterion, FileEntry, FileMetadata, TimeRange
+from privateshare.protocol.messages import (
+    CriteriaMetadata,
+    Criterion,
+    FileEntry,
+    FileMetadata,
+    PushDescriptor,
+    TimeRange,
+)
 from privateshare.protocol.scope import window
-from privateshare.protocol.wire import Wire
 
 METADATA = "pushed metadata"  # The purpose under which the metadata is encrypted.
 
 
-class DescribedAccount(Wire):
-    """An account as the app names it. Other fields that Android clients send are ignored."""
-
-    account_id: str = ""
-
-
-class Descriptor(Wire):
-    """The app's description of the file: the claim `metadata` of the header FileDescriptor."""
-
-    mime_type: str
-    accounts: list[DescribedAccount]
-    reference: list[str] | None = None
-    tags: list[str] | None = None
-
-
-def read_descriptor(claims: Mapping[str, Any]) -> Descriptor:
+def read_descriptor(claims: Mapping[str, Any]) -> PushDescriptor:
     """Parse the descriptor in a JWT's claims. Raises InvalidRequest, which names the invalid fields."""
     try:
-        return Descriptor.model_validate(claims.get("metadata"))
+        return PushDescriptor.model_validate(claims.get("metadata"))
     except ValidationError as error:
         fields = {".".join(str(part) for part in item["loc"]) for item in error.errors()}
         raise InvalidRequest(
@@ -52,7 +43,7 @@ def read_descriptor(claims: Mapping[str, Any]) -> Descriptor:
         ) from error
 
 
-def pushed_file_metadata(descriptor: Descriptor, contract: ContractRow, now: datetime) -> FileMetadata:
+def pushed_file_metadata(descriptor: PushDescriptor, contract: ContractRow, now: datetime) -> FileMetadata:
     """Build the metadata that readers of a pushed file receive. Protocol 6.4."""
     return FileMetadata.model_validate(
         {
@@ -73,7 +64,7 @@ class IncomingFile:
     """A file that is being uploaded to a person's library, with the app's description of it."""
 
     library: OpenLibrary
-    descriptor: Descriptor
+    descriptor: PushDescriptor
     name: UUID = field(default_factory=uuid4)
 
     @property

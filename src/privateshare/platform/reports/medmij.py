@@ -1,76 +1,134 @@
-"""MedMij's form of the portability report: what was asked of which care provider's data services. Protocol 12.3.
+"""MedMij: the requests to its care providers, and its form of the portability report. Protocol 12.3.
 
-Where its form is known from, and what of it is not certain, is in docs/report.md.
+The requests are kept sealed with each account. Where the report's form is known from, and what of it is not certain, is
+in docs/report.md.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from privateshare.platform.reports.medmij_requests import DataServiceRequest, RequestLog
+import orjson
+
+from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.protocol.catalogue import ServiceGroup, ServiceType
 from privateshare.protocol.scope import ObjectKind, Reach
 from privateshare.protocol.window import Window
+from privateshare.sources.contract import MedMijService
 
 NAMESPACE = "xmlns://afsprakenstelsel.medmij.nl/PortabiliteitsRapport/release1/"
+SEALED_REQUESTS = "medmij requests"
+FIRST_SECOND_OF_YEAR_1, LAST_SECOND_OF_YEAR_9999 = -62_135_596_800, 253_402_300_799
 
-YEAR_1, YEAR_9999 = -62_135_596_800, 253_402_300_799  # the first second of one, the last of the other
+# --- the requests ---
 
-Services = Mapping[str, Mapping[str, Sequence[DataServiceRequest]]]  # requests by care provider and data service
+
+@dataclass(frozen=True, slots=True)
+class DataServiceRequest:
+    """A request to a data service that was answered to its end. `whole`: for all of a type, not for changes only."""
+
+    object_type: int
+    address: str = field(repr=False)
+    at: datetime
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLog:
+    """The requests to one data service: of each object type the last for all of it, and the last since for changes."""
+
+    service: MedMijService
+    requests: tuple[DataServiceRequest, ...]
+
+
+def medmij_requests_of(account: AccountRow, library: OpenLibrary) -> RequestLog | None:
+    """Open the requests that were made for an account; None if there were none, or its source is none of MedMij's."""
+    if account.sealed_medmij_requests is None:
+        return None
+    opened = library.account(account.id).open(SEALED_REQUESTS, account.id, account.sealed_medmij_requests)
+    log: dict[str, Any] = orjson.loads(opened)
+    requests = (DataServiceRequest(**one | {"at": datetime.fromisoformat(one["at"])}) for one in log["requests"])
+    return RequestLog(MedMijService(**log["service"]), tuple(requests))
+
+
+def record_medmij_requests(
+    account: AccountRow, library: OpenLibrary, service: MedMijService, requests: Iterable[DataServiceRequest]
+) -> None:
+    """Seal the requests of a sync with the account. A request that was made again replaces the one before."""
+    before = medmij_requests_of(account, library)
+    known = before.requests if before and before.service == service else ()
+    kept = {(one.object_type, one.whole): one for one in known}
+    for one in requests:
+        if one.whole:
+            kept.pop((one.object_type, False), None)
+        kept[one.object_type, one.whole] = one
+    log = {
+        "service": asdict(service),
+        "requests": [asdict(one) | {"at": one.at.astimezone(UTC).isoformat()} for one in kept.values()],
+    }
+    account.sealed_medmij_requests = library.account(account.id).seal(SEALED_REQUESTS, account.id, orjson.dumps(log))
+
+
+# --- the report ---
+
+Services = Mapping[str, Mapping[str, Sequence[DataServiceRequest]]]
+"""Requests by care provider and data service."""
 
 
 @dataclass(frozen=True, slots=True)
 class MedMijReport:
-    """What one report is about. `participant`: who runs the platform; `period`: of the requests."""
+    """The contents of one report. `participant`: who runs the platform; `period`: of the requests."""
 
     participant: str
     created: datetime
     period: Window
     reaches: Sequence[Reach]
-    collected: Sequence[RequestLog]
+    logs: Sequence[RequestLog]
 
 
 def make_medmij_report(report: MedMijReport) -> bytes:
-    """The report as XML."""
+    """Write the report as XML."""
     services = _services(report)
     root = Element("PortabiliteitsRapport", xmlns=NAMESPACE)
-    _tell_about(SubElement(root, "PortabiliteitsRapportMeta"), report, services)
+    _add_meta(SubElement(root, "PortabiliteitsRapportMeta"), report, services)
     providers = SubElement(root, "Zorgaanbieders")
     for provider, data_services in services.items():
         found = SubElement(providers, "Zorgaanbieder")
         _text(found, "Zorgaanbiedernaam", provider)
         listed = SubElement(found, "Gegevensdiensten")
-        for id_, asked in data_services.items():
-            _tell_service(SubElement(listed, "Gegevensdienst"), id_, asked)
+        for id_, requests in data_services.items():
+            _add_service(SubElement(listed, "Gegevensdienst"), id_, requests)
     indent(root)
     xml: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return xml
 
 
 def _services(report: MedMijReport) -> Services:
-    """The requests that may be told, oldest first."""
-    told: dict[str, dict[str, list[DataServiceRequest]]] = {}
-    for collected in sorted(report.collected, key=lambda one: (one.service.provider, one.service.data_service)):
-        if allowed := list(_allowed(report, collected.asked)):
-            services = told.setdefault(collected.service.provider, {})
-            services.setdefault(collected.service.data_service, []).extend(allowed)
-    for services in told.values():
-        for asked in services.values():
-            asked.sort(key=lambda one: one.at)
-    return told
+    """Group the requests that the report may contain by provider and data service, oldest first."""
+    found: dict[str, dict[str, list[DataServiceRequest]]] = {}
+    for log in sorted(report.logs, key=lambda log: (log.service.provider, log.service.data_service)):
+        if allowed := list(_allowed(report, log.requests)):
+            services = found.setdefault(log.service.provider, {})
+            services.setdefault(log.service.data_service, []).extend(allowed)
+    for services in found.values():
+        for requests in services.values():
+            requests.sort(key=lambda one: one.at)
+    return found
 
 
-def _allowed(report: MedMijReport, asked: Iterable[DataServiceRequest]) -> Iterator[DataServiceRequest]:
-    for one in asked:
+def _allowed(report: MedMijReport, requests: Iterable[DataServiceRequest]) -> Iterator[DataServiceRequest]:
+    for one in requests:
         kind = ObjectKind(ServiceGroup.MEDICAL, ServiceType.MEDMIJ, one.object_type)
         moment = int(one.at.timestamp() * 1000)
         if report.period.contains(Window(moment, moment)) and all(reach.allows_kind(kind) for reach in report.reaches):
             yield one
 
 
-def _tell_about(meta: Element, report: MedMijReport, services: Services) -> None:
-    moments = (asked[0].at for data_services in services.values() for asked in data_services.values())
+def _add_meta(meta: Element, report: MedMijReport, services: Services) -> None:
+    moments = (requests[0].at for data_services in services.values() for requests in data_services.values())
     first = min(moments, default=report.created)
     _text(meta, "Deelnemer", report.participant)
     _text(meta, "Van", _moment(first if report.period.start is None else _date(report.period.start)))
@@ -78,12 +136,12 @@ def _tell_about(meta: Element, report: MedMijReport, services: Services) -> None
     _text(meta, "Tijdstempel", _moment(report.created))
 
 
-def _tell_service(service: Element, id_: str, asked: Sequence[DataServiceRequest]) -> None:
+def _add_service(service: Element, id_: str, requests: Sequence[DataServiceRequest]) -> None:
     _text(service, "GegevensdienstId", id_)
-    _text(service, "Tijdstempel", _moment(asked[-1].at))
-    requests = SubElement(service, "ResourceRequests")
-    for one in asked:
-        request = SubElement(requests, "ResourceRequest")
+    _text(service, "Tijdstempel", _moment(requests[-1].at))
+    listed = SubElement(service, "ResourceRequests")
+    for one in requests:
+        request = SubElement(listed, "ResourceRequest")
         _text(request, "RequestUri", one.address)
         _text(request, "Tijdstempel", _moment(one.at))
 
@@ -93,8 +151,8 @@ def _text(parent: Element, name: str, text: str) -> None:
 
 
 def _date(milliseconds: int) -> datetime:
-    """The moment, or the nearest that has four digits for its year: an app may ask from the distant past."""
-    return datetime.fromtimestamp(min(max(milliseconds // 1000, YEAR_1), YEAR_9999), UTC)
+    """Give the moment, or the nearest whose year has four digits: an app may ask from the distant past."""
+    return datetime.fromtimestamp(min(max(milliseconds // 1000, FIRST_SECOND_OF_YEAR_1), LAST_SECOND_OF_YEAR_9999), UTC)
 
 
 def _moment(moment: datetime) -> str:

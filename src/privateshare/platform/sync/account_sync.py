@@ -38,7 +38,7 @@ from privateshare.platform.library.mapped_files import MappedFiles, files_of_typ
 from privateshare.platform.library.merging import plan_merge
 from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
 from privateshare.platform.library.unreadable import report_unreadable
-from privateshare.platform.reports.medmij_requests import DataServiceRequest, record_collected
+from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, Unreadable, outcome_of
 from privateshare.platform.sync.retries import MAX_TRIES, PASSING, PAUSES, TryAgain, pause_after
@@ -385,6 +385,6 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
             cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
             account.sealed_cursors = run.library.account(account.id).seal(CURSORS, account.id, orjson.dumps(cursors))
         if failure is None and run.source.info.medmij is not None:
-            record_collected(account, run.library, run.source.info.medmij, run.asked)
+            record_medmij_requests(account, run.library, run.source.info.medmij, run.asked)
         outcome = sync.outcome
     run.platform.metrics.count_sync(run.account.source_id, outcome)

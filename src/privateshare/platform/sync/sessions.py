@@ -76,7 +76,7 @@ async def new_session(
         id=id_,
         key_hash=hash_secret(key),
         contract_id=contract.id,
-        options=_without_criteria(options).to_wire(),
+        options=_without_criteria(options),
         sealed_criteria=_seal_criteria(key, id_, options),
         created_at=now,
         expires_at=now + platform.settings.session_lifetime,
@@ -126,7 +126,7 @@ async def start_session(
 
     An account whose sync is under way is joined; one that has nothing to fetch is complete. Raises as `use_consent`.
     """
-    options = SessionOptions.model_validate(session.options)
+    options = session.options
     contract = await db.get_one(ContractRow, session.contract_id)
     await use_consent(db, contract, consent, now)
     session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
@@ -295,7 +295,7 @@ def _may_see(reach: Reach, service_group: int, service_type: int, object_type: i
 
 
 def _fetch_deadline(session: SessionRow) -> datetime | None:
-    options = SessionOptions.model_validate(session.options)
+    options = session.options
     duration = options.limits.duration if options.limits else None
     if duration is None or not duration.source_fetch or session.started_at is None:
         return None

@@ -8,8 +8,15 @@ from xml.etree import ElementTree
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.libraries import OpenLibrary
-from privateshare.platform.reports.medmij import NAMESPACE, MedMijReport, make_medmij_report
-from privateshare.platform.reports.medmij_requests import DataServiceRequest, RequestLog, collected_of, record_collected
+from privateshare.platform.reports.medmij import (
+    NAMESPACE,
+    DataServiceRequest,
+    MedMijReport,
+    RequestLog,
+    make_medmij_report,
+    medmij_requests_of,
+    record_medmij_requests,
+)
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.scope import ObjectKind, Reach
 from privateshare.protocol.window import Window
@@ -31,13 +38,13 @@ def recorded(*syncs: Sequence[DataServiceRequest]) -> list[str]:
     account = AccountRow(id=uuid4())
     library = OpenLibrary(uuid4(), new_data_key(), {account.id: b"its key"})
     for sync in syncs:
-        record_collected(account, library, SERVICE, sync)
-    kept = collected_of(account, library)
+        record_medmij_requests(account, library, SERVICE, sync)
+    kept = medmij_requests_of(account, library)
     assert kept is not None
     assert kept.service == SERVICE
-    assert account.sealed_collected is not None
-    assert b"//" not in account.sealed_collected
-    return [one.address for one in kept.asked]
+    assert account.sealed_medmij_requests is not None
+    assert b"//" not in account.sealed_medmij_requests
+    return [one.address for one in kept.requests]
 
 
 def reported(*collected: RequestLog, reaches: Sequence[Reach] = ()) -> ElementTree.Element:
@@ -63,9 +70,9 @@ def test_what_was_asked_of_another_service_is_not_told_of_this_one() -> None:
     """An operator who names a server anew does not make what was collected before come from elsewhere."""
     account = AccountRow(id=uuid4())
     library = OpenLibrary(uuid4(), new_data_key(), {account.id: b"its key"})
-    record_collected(account, library, MedMijService("older@medmij", "28"), [asked("https://old/")])
-    record_collected(account, library, SERVICE, [asked("https://new/", whole=False)])
-    assert collected_of(account, library) == RequestLog(SERVICE, (asked("https://new/", whole=False),))
+    record_medmij_requests(account, library, MedMijService("older@medmij", "28"), [asked("https://old/")])
+    record_medmij_requests(account, library, SERVICE, [asked("https://new/", whole=False)])
+    assert medmij_requests_of(account, library) == RequestLog(SERVICE, (asked("https://new/", whole=False),))
 
 
 def test_a_provider_and_a_data_service_are_listed_once() -> None:

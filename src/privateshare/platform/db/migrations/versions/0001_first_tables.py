@@ -104,7 +104,7 @@ def upgrade() -> None:
         sa.Column("sealed_details", sa.LargeBinary(), nullable=False),
         sa.Column("sealed_credentials", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_cursors", sa.LargeBinary(), nullable=True),
-        sa.Column("sealed_collected", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_medmij_requests", sa.LargeBinary(), nullable=True),
         sa.Column("needs_login", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
