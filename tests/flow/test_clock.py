@@ -26,7 +26,7 @@ from privateshare.platform.grants.tokens import issue_code, redeem_code
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import running_platform
-from privateshare.platform.sync.clock import BELIEVED_AFTER, LONGEST_JUMP
+from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, TRUSTED_AFTER
 from privateshare.platform.sync.orphans import sweep_orphans
 from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import recover_jobs
@@ -93,7 +93,7 @@ async def kept(running: Platform) -> Kept:
     return Kept(running)
 
 
-@pytest.mark.parametrize("wrong", [YEAR, -YEAR, 3 * LONGEST_JUMP, timedelta(days=30_000)])
+@pytest.mark.parametrize("wrong", [YEAR, -YEAR, 3 * MAX_CLOCK_JUMP, timedelta(days=30_000)])
 async def test_a_clock_that_is_wrong_for_seconds_costs_nothing(kept: Kept, wrong: timedelta) -> None:
     """Neither ahead nor behind; the operator is told, and once it is right again everything goes on."""
     before, now = await kept.counts(), datetime.now(UTC)
@@ -110,7 +110,7 @@ async def test_a_clock_that_is_wrong_for_seconds_costs_nothing(kept: Kept, wrong
 async def test_a_clock_that_is_wrong_by_less_than_a_day_deletes_nothing_that_is_good(kept: Kept) -> None:
     """What has expired is kept for as long as a jump may go unnoticed."""
     before = await kept.counts()
-    await sweep(kept.platform, datetime.now(UTC) + LONGEST_JUMP - ROUND)
+    await sweep(kept.platform, datetime.now(UTC) + MAX_CLOCK_JUMP - ROUND)
     after = await kept.counts()
     assert (after["TokenRow"], after["SessionRow"]) == (before["TokenRow"], before["SessionRow"])
 
@@ -118,11 +118,11 @@ async def test_a_clock_that_is_wrong_by_less_than_a_day_deletes_nothing_that_is_
 async def test_a_platform_that_was_off_for_long_sweeps_again_in_time(kept: Kept) -> None:
     """Its clock is right though it jumped: it is believed once it has gone on steadily for some days."""
     back = datetime.now(UTC) + YEAR
-    steps = int((BELIEVED_AFTER - ROUND) / timedelta(hours=6))
+    steps = int((TRUSTED_AFTER - ROUND) / timedelta(hours=6))
     for step in range(steps + 1):
         await sweep(kept.platform, back + step * timedelta(hours=6))
         assert (await kept.counts())["SessionRow"] > 0
-    await sweep(kept.platform, back + BELIEVED_AFTER)
+    await sweep(kept.platform, back + TRUSTED_AFTER)
     assert (await kept.counts())["SessionRow"] == 0
     assert (await kept.counts())["TokenRow"] == 0  # it can renew nothing either after more than a year
 
@@ -132,7 +132,7 @@ async def test_a_clock_that_jumps_on_is_never_believed(kept: Kept) -> None:
     before, moment = await kept.counts(), datetime.now(UTC) + YEAR
     for _ in range(10):
         await sweep(kept.platform, moment)
-        moment += BELIEVED_AFTER
+        moment += TRUSTED_AFTER
     assert await kept.counts() == before
 
 
@@ -144,7 +144,7 @@ async def test_the_operator_is_told(kept: Kept, capsys: pytest.CaptureFixture[st
     assert await kept.doubted() == (True, 1.0)
     capsys.readouterr()
     await sweep(kept.platform)
-    assert "set the clock right" in capsys.readouterr().out
+    assert "correct the clock" in capsys.readouterr().out
     async with kept.platform.database.transaction() as db:
         await db.execute(update(ClockReadingRow).values(seen_at=datetime.now(UTC)))
     await sweep(kept.platform)

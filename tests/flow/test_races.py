@@ -26,7 +26,7 @@ from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library import storages
 from privateshare.platform.library.erasure import erase_library, forget_user
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.orphans import kept_if_recorded
+from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol.storage_paths import storage_path
 from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
 from tests.flow.files import blobs
@@ -308,7 +308,7 @@ async def test_a_commit_whose_answer_was_lost_keeps_its_file(people: People, pla
         blob = storages.new_blob(storage)
         put(platform.blobs, blob, [b"x"])
         with suppress(ConnectionError, OperationalError):
-            async with kept_if_recorded(database, blob):
+            async with delete_blob_on_failure(database, blob):
                 async with database.database.transaction() as db:
                     await storages.put_file(db, storage, storage_path(name), blob, 1)
                     if not commit:

@@ -32,7 +32,12 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform, running_platform
 from privateshare.platform.sync.orphans import sweep_orphans
-from privateshare.platform.sync.retries import LONGEST_PAUSE, MAX_TRIES, PAUSES, pause_after
+from privateshare.platform.sync.retries import (
+    MAX_REQUESTED_PAUSE_SECONDS,
+    MAX_TRIES,
+    RETRY_PAUSES_SECONDS,
+    pause_before_retry,
+)
 from privateshare.platform.sync.sessions import session_status
 from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import add_tasks, recover_jobs
@@ -124,12 +129,14 @@ async def error(platform: Platform, session: SessionRow) -> dict[str, Any]:
 
 def test_pauses_grow_up_to_a_limit() -> None:
     """Each pause is longer than the one before, and none is shorter than what the source asked for."""
-    pauses = [pause_after(tries) for tries in range(1, MAX_TRIES)]
-    assert pauses == sorted(set(PAUSES))
-    assert pause_after(MAX_TRIES) is None
-    assert [pause_after(tries, 45) for tries in range(1, MAX_TRIES)] == [max(pause, 45) for pause in PAUSES]
-    assert pause_after(1, LONGEST_PAUSE) == LONGEST_PAUSE
-    assert pause_after(1, LONGEST_PAUSE + 1) is None
+    pauses = [pause_before_retry(tries) for tries in range(1, MAX_TRIES)]
+    assert pauses == sorted(set(RETRY_PAUSES_SECONDS))
+    assert pause_before_retry(MAX_TRIES) is None
+    assert [pause_before_retry(tries, 45) for tries in range(1, MAX_TRIES)] == [
+        max(pause, 45) for pause in RETRY_PAUSES_SECONDS
+    ]
+    assert pause_before_retry(1, MAX_REQUESTED_PAUSE_SECONDS) == MAX_REQUESTED_PAUSE_SECONDS
+    assert pause_before_retry(1, MAX_REQUESTED_PAUSE_SECONDS + 1) is None
 
 
 @pytest.mark.protocol("6.1")
@@ -137,7 +144,7 @@ async def test_a_source_that_is_away_is_asked_again(alone: Platform, source: Unr
     """The session runs on until the source answers; not before the time that the source named."""
     source.failures = [TryLater("busy", 45), TryLater("busy", 1)]
     session, before = await begun(alone), datetime.now(UTC)
-    for waits in (45, PAUSES[1]):
+    for waits in (45, RETRY_PAUSES_SECONDS[1]):
         await work(alone)
         assert (await status(alone, session))["state"] == "running"
         async with alone.database.session() as db:
@@ -152,7 +159,7 @@ async def test_a_source_that_is_away_is_asked_again(alone: Platform, source: Unr
 
 
 @pytest.mark.protocol("6.1")
-@pytest.mark.parametrize(("asked", "tries"), [(1, MAX_TRIES), (LONGEST_PAUSE + 1, 1)])
+@pytest.mark.parametrize(("asked", "tries"), [(1, MAX_TRIES), (MAX_REQUESTED_PAUSE_SECONDS + 1, 1)])
 async def test_a_source_that_stays_away_is_given_up(
     alone: Platform, source: Unreliable, asked: int, tries: int
 ) -> None:
@@ -172,7 +179,7 @@ async def test_a_source_that_stays_away_is_given_up(
 async def test_what_broke_off_is_fetched_from_the_start(alone: Platform, source: Unreliable) -> None:
     """A source that tells how far it came and then fails has given nothing yet: the next sync asks for it again."""
     source.before_failing = [Page(next(iter(source.info.object_types)), (), "so far")]
-    source.failures = [TryLater("away", LONGEST_PAUSE + 1)]
+    source.failures = [TryLater("away", MAX_REQUESTED_PAUSE_SECONDS + 1)]
     session = await begun(alone)
     await work(alone)
     assert (await error(alone, session))["code"] == "ServiceUnavailable"

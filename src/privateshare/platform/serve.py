@@ -21,7 +21,7 @@ from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import PATIENCE_SECONDS, running_platform
-from privateshare.platform.sync.worker import DEAD_AFTER_SECONDS, add_tasks, recover_jobs
+from privateshare.platform.sync.worker import WORKER_DEAD_AFTER_SECONDS, add_tasks, recover_jobs
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP_SECONDS = 6  # what requests and syncs under way get to end: containers are killed after ten
@@ -99,7 +99,7 @@ def _free_port(settings: Settings) -> int:
 async def _work(platform: Platform) -> None:
     periodic = add_tasks(platform)
     alone = platform.settings.database_url is None  # whoever worked before us is dead
-    await recover_jobs(platform, silent_seconds=0 if alone else DEAD_AFTER_SECONDS)
+    await recover_jobs(platform, silent_seconds=0 if alone else WORKER_DEAD_AFTER_SECONDS)
     while True:
         worker = asyncio.create_task(
             platform.queue.run_worker_async(

@@ -14,7 +14,7 @@ from privateshare.platform.db.tables import KeyToDestroyRow
 from privateshare.platform.http.requests import count_unsigned, platform_of
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.operating.metrics import DatabaseState
-from privateshare.platform.sync.clock import is_doubted
+from privateshare.platform.sync.clock import is_clock_suspect
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,4 +42,4 @@ async def metrics(request: Request, db: Transaction) -> Response:
 async def _database_state(db: AsyncSession) -> DatabaseState:
     jobs = [(task, status, number) for task, status, number in await db.execute(_JOBS)]
     keys_to_destroy = await db.scalar(select(func.count()).select_from(KeyToDestroyRow)) or 0
-    return DatabaseState(jobs, keys_to_destroy, await is_doubted(db, datetime.now(UTC)))
+    return DatabaseState(jobs, keys_to_destroy, await is_clock_suspect(db, datetime.now(UTC)))

@@ -27,7 +27,7 @@ from privateshare.platform.http.multipart import file_in_form, multipart_boundar
 from privateshare.platform.http.requests import body_stream, platform_of
 from privateshare.platform.library.libraries import lock_library, open_library
 from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
-from privateshare.platform.sync.orphans import kept_if_recorded
+from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.platform.sync.sessions import new_session
 from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.protocol.wire import Wire
@@ -95,7 +95,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
         raise InvalidRequest("The file must come in a multipart form")
     file = file_in_form(body_stream(request), boundary, max_bytes, FILE_FIELD)
     received = await receive(platform.blobs, arrival.blob, _opened(file, sealing), max_bytes, arrival.sealer())
-    async with kept_if_recorded(platform, arrival.blob), platform.database.transaction() as db:
+    async with delete_blob_on_failure(platform, arrival.blob), platform.database.transaction() as db:
         await lock_library(db, library.id)
         caller = later(caller, db)
         postbox = await _find_postbox(caller, postbox_id)  # consent may have been withdrawn while the file came

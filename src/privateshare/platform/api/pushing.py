@@ -13,7 +13,7 @@ from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.http.requests import body_stream, platform_of
 from privateshare.platform.library.libraries import lock_library, open_library
 from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
-from privateshare.platform.sync.orphans import kept_if_recorded
+from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol import jwt
 from privateshare.protocol.wire import EmptyBody
 
@@ -46,7 +46,7 @@ async def push_to_library(
         received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
-    async with kept_if_recorded(platform, arrival.blob), platform.database.transaction() as db:
+    async with delete_blob_on_failure(platform, arrival.blob), platform.database.transaction() as db:
         await lock_library(db, library.id)
         user = await require_user(later(user, db))  # consent may have been withdrawn while the file came
         once = await begin_once(request, user, received.sha256)

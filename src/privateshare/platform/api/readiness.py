@@ -18,7 +18,7 @@ from privateshare.errors import Unavailable
 from privateshare.platform.blobs.store import put
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.clock import is_doubted
+from privateshare.platform.sync.clock import is_clock_suspect
 
 KEPT_SECONDS = 2.0  # for which an answer is given again: health checks must not be work
 WRITTEN_EVERY_SECONDS = 30.0  # how often the blob store is written to: some stores are paid for it
@@ -69,7 +69,7 @@ class Readiness:
     async def _ask_database(self) -> list[str]:
         try:
             async with self._platform.database.transaction() as db:
-                self._warnings = [CLOCK] if await is_doubted(db, datetime.now(UTC)) else []
+                self._warnings = [CLOCK] if await is_clock_suspect(db, datetime.now(UTC)) else []
         except SQLAlchemyError:
             return ["The database does not answer"]
         return []

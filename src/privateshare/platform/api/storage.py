@@ -30,7 +30,7 @@ from privateshare.platform.http.streaming import PermissionCheck, StorageIsOpen,
 from privateshare.platform.library import storages
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.orphans import kept_if_recorded
+from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol import jwt
 from privateshare.protocol.messages import Storage, StorageListing
 from privateshare.protocol.storage_paths import StoragePath, storage_path
@@ -192,7 +192,7 @@ async def upload(request: Request, storage_id: str, application_id: str, path: s
         received = await receive(platform.blobs, blob, content, max_bytes)
     except ClientDisconnect as error:
         raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
-    async with kept_if_recorded(platform, blob), platform.database.transaction() as db:
+    async with delete_blob_on_failure(platform, blob), platform.database.transaction() as db:
         if await storages.find_storage(db, storage.id, storage.application_id) is None:  # erased while the file came
             raise NotFound("There is no such storage")
         file_id = await storages.put_file(db, storage.id, at, blob, received.size)

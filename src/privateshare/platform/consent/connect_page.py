@@ -28,7 +28,7 @@ from privateshare.platform.consent.visit import (
 )
 from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.operating.admission import place_given_up
-from privateshare.platform.sync.orphans import kept_if_recorded
+from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.sources.contract import Broken, SignInSource, Source, TryLater
 from privateshare.sources.failures import LeftOut, our_fault
 
@@ -129,7 +129,7 @@ async def _connect_archive(request: Request, visit: Visit, source: Source, archi
             return _another_account(visit, source)
         library = await outcome.journey_library(visit)
     kept = await connections.keep_archive(platform, library, archive)
-    async with kept_if_recorded(platform, kept.blob), platform.database.transaction() as db:
+    async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
         visit = await _open(request, db)
         upload = await connections.connect_archive(visit, source, checked, kept)
         return redirect(await navigation.after_uploading(visit, upload, checked.left_out))

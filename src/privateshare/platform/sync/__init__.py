@@ -1,1 +1,1 @@
-"""The jobs that fill libraries, and the sessions that wait for them."""
+"""The background jobs that fetch data into libraries, and the reading sessions that wait for them."""

@@ -1,6 +1,7 @@
-"""One sync: one account's data, from its source into the library's files.
+"""One sync: it fetches the data of one account from its source and merges it into the library's files.
 
-It may die at any point: what it wrote is merged again by the next run, and the cursors move only with the last rows.
+A sync may be interrupted at any point. Merging the same data again changes nothing, and the cursors are stored only at
+the end, so the next try fetches again what is missing.
 """
 
 import asyncio
@@ -40,8 +41,14 @@ from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
 from privateshare.platform.library.unreadable import report_unreadable
 from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.outcomes import FAILED, FAILURE, STOPPED, Unreadable, outcome_of
-from privateshare.platform.sync.retries import MAX_TRIES, PASSING, PAUSES, TryAgain, pause_after
+from privateshare.platform.sync.outcomes import FAILED, PLATFORM_FAILURE, STOPPED, StoredDataUnreadable, outcome_of
+from privateshare.platform.sync.retries import (
+    MAX_TRIES,
+    RETRY_PAUSES_SECONDS,
+    TEMPORARY_ERRORS,
+    RetryLater,
+    pause_before_retry,
+)
 from privateshare.sources.contract import (
     Broken,
     Connection,
@@ -60,23 +67,41 @@ from privateshare.sources.frames import EntryPage
 
 CURSORS = "cursors"
 ARCHIVE_BUFFER_BYTES = 1024 * 1024
-SECONDS_BETWEEN_CHECKS = 0.5  # of whether anybody still waits for an archive
-UNWRITTEN = ("DataUnreadable", "What was stored of it before cannot be read; the operator was told", 410)
+SECONDS_BETWEEN_ACCESS_CHECKS = 0.5
+UNWRITTEN_TYPE = ("DataUnreadable", "Its stored data is damaged or missing. The operator was informed", 410)
 
 log = structlog.get_logger()
 
 
-class Stopped(Exception):
-    """Nobody waits for this sync any more: the account is gone, or every consent to it was withdrawn."""
+class SyncCancelled(Exception):
+    """No session waits for this sync any more: the account was deleted, or every consent to it was withdrawn."""
 
 
-class SourceGone(Exception):
-    """The operator took a source out of the settings that people have accounts of."""
+class SourceRemoved(Exception):
+    """The operator removed the account's source from the settings."""
 
 
 @dataclass
 class AccountSync:
-    """What one sync works on."""
+    """The state of one sync.
+
+    Attributes:
+        platform: The platform.
+        library: The person's library.
+        sync_id: The id of the sync.
+        account: The account that is synchronised.
+        source: The account's source.
+        known_cursors: The cursor that the last complete sync left for each object type; None to fetch everything.
+        token: The access token, if the person signed in to the source.
+        skipped: The object types that the source could not provide.
+        cursors: The new cursors.
+        asked: The requests to a MedMij data service.
+        archives: The archives to import.
+        imported: The archives that were imported completely.
+        left_out: What in the archives could not be read.
+        is_complete: Whether everything could be read and written so far.
+        unwritten_types: The object types of which not everything could be written.
+    """
 
     platform: Platform
     library: OpenLibrary
@@ -91,42 +116,49 @@ class AccountSync:
     archives: Sequence[ArchiveRow] = ()
     imported: list[ArchiveRow] = field(default_factory=list)
     left_out: LeftOut = field(default_factory=LeftOut)
-    is_whole: bool = True  # whether all that there was could be read and written
-    unwritten: set[int] = field(default_factory=set)  # object types of which not all could be written
+    is_complete: bool = True
+    unwritten_types: set[int] = field(default_factory=set)
 
 
 async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, tries: int) -> None:
-    """The `tries`th try of a sync, to its outcome, which is recorded; nothing if it has one or nobody waits for it.
+    """Run a sync and record its outcome. A sync that has ended already is left as it is.
 
-    Raises TryAgain if it failed in passing and tries are left.
+    Args:
+        platform: The platform.
+        library_id: The person's library.
+        sync_id: The sync.
+        tries: The number of this try, from 1.
+
+    Raises:
+        RetryLater: The sync failed temporarily, and tries are left.
     """
     try:
-        if tries > MAX_TRIES:  # its worker died each time
-            log.error("sync given up: it never came to an end", sync=str(sync_id))
+        if tries > MAX_TRIES:  # Its worker died in every try.
+            log.error("sync given up after too many tries", sync=str(sync_id))
             return await _end(platform, library_id, sync_id, FAILED)
-        # Archives that came meanwhile are imported too, before the sync ends.
+        # Repeat as long as archives arrive during the sync, so that they are imported before it ends.
         left_out = LeftOut()
         while (run := await _begin(platform, library_id, sync_id, left_out)) is not None:
             await _try(run, tries)
-    except Stopped:
-        log.info("sync stopped: nobody waits for it", sync=str(sync_id))
+    except SyncCancelled:
+        log.info("sync stopped: no session waits for it", sync=str(sync_id))
         await _end(platform, library_id, sync_id, STOPPED)
-    except SourceGone as gone:
-        log.error("sync ended: the settings name its source no more", source=gone.args[0])
+    except SourceRemoved as removed:
+        log.error("sync ended: its source was removed from the settings", source=removed.args[0])
         await _end(platform, library_id, sync_id, FAILED)
     except (LibraryGone, KeyLost):
         log.info("sync ended: its library cannot be opened", sync=str(sync_id))
         await _end(platform, library_id, sync_id, FAILED)
-    except PASSING as error:
-        pause = pause_after(tries)
-        log.warning("sync failed in passing", sync=str(sync_id), error=type(error).__name__, again_in=pause)
+    except TEMPORARY_ERRORS as error:
+        pause = pause_before_retry(tries)
+        log.warning("sync failed temporarily", sync=str(sync_id), error=type(error).__name__, again_in=pause)
         if pause is not None:
-            raise TryAgain(pause) from error
+            raise RetryLater(pause) from error
         await _end(platform, library_id, sync_id, FAILED)
         raise
-    except TryAgain:
+    except RetryLater:
         raise
-    except Exception:  # a defect: who waits must not wait for ever
+    except Exception:  # End the sync after an unexpected error too, so that sessions do not wait for it forever.
         await _end(platform, library_id, sync_id, FAILED)
         raise
 
@@ -134,26 +166,26 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, trie
 async def _try(run: AccountSync, tries: int) -> None:
     failure = await _fetch(run)
     if isinstance(failure, TryLater):
-        pause = pause_after(tries, failure.retry_after)
+        pause = pause_before_retry(tries, failure.retry_after)
         log.info("sync: the source is not available", sync=str(run.sync_id), again_in=pause)
         if pause is not None:
             async with run.platform.database.transaction() as db:
-                await _require_wanted(db, run)
-            raise TryAgain(pause)
+                await _require_waiting_session(db, run)
+            raise RetryLater(pause)
     await _finish(run, failure)
 
 
 async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str) -> None:
-    """Ends a sync that came to nothing, so that the next session starts a new one."""
+    """End a sync without success, so that the next session starts a new one."""
     async with platform.database.transaction() as db:
         sync = await db.get(SyncRow, (library_id, sync_id), with_for_update=True)
         if sync is None or sync.finished_at is not None:
             return
         if outcome == STOPPED and await db.scalar(_waiting(library_id, sync_id)) is not None:
-            # a session joined it after it stopped
+            # A session joined the sync after it was cancelled, so it needs a new job.
             await defer_sync(db, platform.queue, library_id, sync_id, sync.account_id)
             return
-        sync.outcome, sync.error = outcome, FAILURE if outcome == FAILED else None
+        sync.outcome, sync.error = outcome, PLATFORM_FAILURE if outcome == FAILED else None
         sync.finished_at = datetime.now(UTC)
         account = await db.get_one(AccountRow, (library_id, sync.account_id))
     platform.metrics.count_sync(account.source_id, outcome)
@@ -171,7 +203,7 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
         sync.started_at = datetime.now(UTC)
         source = platform.sources.connectable.get(account.source_id)
         if source is None:
-            raise SourceGone(account.source_id)
+            raise SourceRemoved(account.source_id)
         run = AccountSync(platform, library, sync_id, account, source, left_out=left_out)
         run.known_cursors = dict.fromkeys(source.info.object_types)
         if account.sealed_cursors is not None:
@@ -186,9 +218,9 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
 
 
 async def _fetch(run: AccountSync) -> SourceFailure | None:
-    """Fetches and writes everything, or nothing if the source fails, and then gives its failure."""
+    """Fetch and write everything, and return the failure if there was one."""
     if run.account.needs_login:
-        return NeedsLogin("the person must connect this source again")
+        return NeedsLogin("The person must connect this source again")
     try:
         await _import_archives(run)
         if run.account.sealed_credentials is not None:
@@ -198,16 +230,16 @@ async def _fetch(run: AccountSync) -> SourceFailure | None:
         except NeedsLogin:
             if run.token is None:
                 raise
-            # the access token may have ended on the way, or before its time
+            # The access token may have expired during the sync, or earlier than the source had announced.
             run.token = await fresh_token(run.platform, run.library, run.account.id, refused=run.token)
             await _fetch_all(run)
     except (TryLater, NeedsLogin, Broken) as failure:
         return failure
-    return None if run.is_whole else Unreadable("not all could be read or written")
+    return None if run.is_complete else StoredDataUnreadable("Not everything could be read or written")
 
 
 async def _fetch_all(run: AccountSync) -> None:
-    """Fetches and writes what the source has; of an account that only has archives, there is nothing."""
+    """Fetch and write the source's data. An account that has only archives has no source to ask."""
     run.skipped, run.cursors, run.asked = [], dict(run.known_cursors), []
     if run.account.sample is not None or run.token is not None:
         identity = account_identity(run.account, run.library)
@@ -215,17 +247,17 @@ async def _fetch_all(run: AccountSync) -> None:
 
 
 async def _import_archives(run: AccountSync) -> None:
-    """Imports archives, each by itself: what is in the others stays if one fails. Raises Broken, after all."""
+    """Import the archives one by one, so that one that fails does not affect the others. Raises Broken at the end."""
     failure = None
     for archive in run.archives:
         try:
             await _import_archive(run, archive)
         except Broken as error:
-            log.warning("an archive that was checked cannot be imported", sync=str(run.sync_id))
+            log.warning("an archive cannot be imported although its check succeeded", sync=str(run.sync_id))
             failure = error
         except UnreadableBlob as error:
-            await _report(run, error)
-            run.is_whole = False
+            await _report_unreadable(run, error)
+            run.is_complete = False
     if failure is not None:
         raise failure
 
@@ -235,75 +267,75 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     key = archive_key(archive, run.library)
     reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
     types, checked_at = run.known_cursors.keys(), 0.0
-    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ObjectBuffer(run.source.info.schema) as spool:
+    with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ObjectBuffer(run.source.info.schema) as buffer:
         found = run.platform.archive_readers.objects(run.source, opened, identity.provider_account_id, types)
         async with aclosing(found) as pages:
             async for page in pages:
                 if isinstance(page, LeftOut):
                     run.left_out.add(page)
                     continue
-                if time.monotonic() > checked_at + SECONDS_BETWEEN_CHECKS:
+                if time.monotonic() > checked_at + SECONDS_BETWEEN_ACCESS_CHECKS:
                     await _check_may_fetch(run)
                     checked_at = time.monotonic()
-                await asyncio.to_thread(_spool_entries, spool, page)
-        if await _write_files(run, spool):
+                await asyncio.to_thread(_add_entries, buffer, page)
+        if await _write_objects(run, buffer):
             run.imported.append(archive)
 
 
 async def _fetch_from(run: AccountSync, connection: Connection) -> None:
-    with ObjectBuffer(run.source.info.schema) as spool:
+    with ObjectBuffer(run.source.info.schema) as buffer:
         async for page in _pages(run.source.fetch(connection, run.known_cursors)):
             await _check_may_fetch(run)
-            await asyncio.to_thread(_spool_page, run, spool, page)
-        await _write_files(run, spool)
+            await asyncio.to_thread(_add_page, run, buffer, page)
+        await _write_objects(run, buffer)
 
 
-def _spool_entries(spool: ObjectBuffer, page: EntryPage) -> None:
+def _add_entries(buffer: ObjectBuffer, page: EntryPage) -> None:
     for object_type, entry in page.entries:
-        spool.add_entry(object_type, entry)
+        buffer.add_entry(object_type, entry)
 
 
 async def _pages(pages: Iterator[Page | Skipped]) -> AsyncIterator[Page | Skipped]:
-    """The source's pages; it works on a thread, one page at a time and only when asked."""
+    """Yield the source's pages. Each page is fetched on a thread when it is requested."""
     while (page := await asyncio.to_thread(next, pages, None)) is not None:
         yield page
 
 
-def _spool_page(run: AccountSync, spool: ObjectBuffer, page: Page | Skipped) -> None:
+def _add_page(run: AccountSync, buffer: ObjectBuffer, page: Page | Skipped) -> None:
     if isinstance(page, Skipped):
         run.skipped.append(page)
         return
     for object_type, entry in page_entries(run.source.info.schema, page):
-        spool.add_entry(object_type, entry)
+        buffer.add_entry(object_type, entry)
     run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)
     if page.asked is not None:
-        whole = run.known_cursors[page.object_type] is None
-        run.asked.append(DataServiceRequest(page.object_type, page.asked, datetime.now(UTC), whole))
+        is_full = run.known_cursors[page.object_type] is None
+        run.asked.append(DataServiceRequest(page.object_type, page.asked, datetime.now(UTC), is_full))
 
 
 async def _check_may_fetch(run: AccountSync) -> None:
     async with run.platform.database.transaction() as db:
-        await _require_wanted(db, run)
+        await _require_waiting_session(db, run)
         await _require_access(db, run)
 
 
-async def _require_wanted(db: AsyncSession, run: AccountSync) -> None:
-    """Raises Stopped unless a session with a live consent still waits for this sync, LibraryGone if it was erased."""
+async def _require_waiting_session(db: AsyncSession, run: AccountSync) -> None:
+    """Raise SyncCancelled unless a session with a live consent waits for this sync; LibraryGone after an erasure."""
     await lock_library(db, run.library.id)
     waiting = _waiting(run.library.id, run.sync_id)
     if await db.scalar(waiting.with_for_update(read=True, of=SyncRow)) is None:
-        raise Stopped
+        raise SyncCancelled
 
 
 async def _require_access(db: AsyncSession, run: AccountSync) -> None:
-    """Raises NeedsLogin if the person withdrew access to the source since the sync began."""
+    """Raise NeedsLogin if the person withdrew access to the source since the sync began."""
     account = await db.get_one(AccountRow, (run.library.id, run.account.id))
     if account.needs_login:
-        raise NeedsLogin("the person withdrew access")
+        raise NeedsLogin("The person withdrew access to this source")
 
 
 def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
-    """A live consent of a session that waits for a sync."""
+    """Select a live consent of a session that waits for a sync."""
     return (
         select(ConsentRow.id)
         .join(SessionRow, SessionRow.consent_id == ConsentRow.id)
@@ -314,71 +346,81 @@ def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
     )
 
 
-async def _write_files(run: AccountSync, spool: ObjectBuffer) -> bool:
-    """Writes slot by slot, so that readers see each file as soon as it is whole; whether all could be written.
+async def _write_objects(run: AccountSync, buffer: ObjectBuffer) -> bool:
+    """Write the objects slot by slot, so that readers see each file as soon as it is complete.
 
-    An object type of which a file cannot be read is left out and told, and its files stay as they are: the operator
-    may put that one back, and the cursors and archives stay for the next sync.
+    An object type with a stored file that cannot be read is skipped and reported, and its files are not changed. The
+    operator may restore that file, and the next sync fetches the data again, because cursors and archives are kept.
+
+    Returns:
+        Whether all object types could be written.
     """
-    unwritten = set()
-    for object_type in spool.object_types():
+    unwritten_types = set()
+    for object_type in buffer.object_types():
         try:
-            await _write_type(run, spool, object_type)
+            await _write_type(run, buffer, object_type)
         except UnreadableBlob as error:
-            unwritten.add(object_type)
-            await _report(run, error)
-    run.unwritten |= unwritten
-    run.is_whole = run.is_whole and not unwritten
-    return not unwritten
+            unwritten_types.add(object_type)
+            await _report_unreadable(run, error)
+    run.unwritten_types |= unwritten_types
+    run.is_complete = run.is_complete and not unwritten_types
+    return not unwritten_types
 
 
-async def _write_type(run: AccountSync, spool: ObjectBuffer, object_type: int) -> None:
-    shelf, schema = MappedFiles(run.platform.blobs, run.library), run.source.info.schema
+async def _write_type(run: AccountSync, buffer: ObjectBuffer, object_type: int) -> None:
+    mapped_files, schema = MappedFiles(run.platform.blobs, run.library), run.source.info.schema
     async with run.platform.database.transaction() as db:
         files = await files_of_type(db, run.account, object_type)
-    merge = await asyncio.to_thread(plan_merge, spool, object_type, partial(_kept, shelf, schema, files))
+    merge = await asyncio.to_thread(
+        plan_merge, buffer, object_type, partial(_stored_objects, mapped_files, schema, files)
+    )
     for slot in merge.slots:
         async with run.platform.database.transaction() as db:
-            await _require_wanted(db, run)
+            await _require_waiting_session(db, run)
             await _require_access(db, run)
             existing = await slot_files(db, run.account, slot)
             keeps = partial(merge.keeps, slot)
             written = await asyncio.to_thread(
-                shelf.write_slot, run.account.id, schema, existing, merge.entries(slot), keeps
+                mapped_files.write_slot, run.account.id, schema, existing, merge.entries(slot), keeps
             )
             await record_files(db, run.account, slot, schema, written)
 
 
-async def _report(run: AccountSync, error: UnreadableBlob) -> None:
-    """Tells the operator of a blob that cannot be read. Raises Stopped or TryAgain if it was erased or replaced."""
+async def _report_unreadable(run: AccountSync, error: UnreadableBlob) -> None:
+    """Report a blob that cannot be read. Raises SyncCancelled or RetryLater if it was erased or replaced meanwhile."""
     if await report_unreadable(run.platform, error):
         return
     async with run.platform.database.transaction() as db:
-        await _require_wanted(db, run)
-    raise TryAgain(PAUSES[0]) from error
+        await _require_waiting_session(db, run)
+    raise RetryLater(RETRY_PAUSES_SECONDS[0]) from error
 
 
-def _kept(shelf: MappedFiles, schema: ObjectSchema, files: Sequence[FileRow]) -> Iterator[tuple[Slot, Entry]]:
+def _stored_objects(
+    mapped_files: MappedFiles, schema: ObjectSchema, files: Sequence[FileRow]
+) -> Iterator[tuple[Slot, Entry]]:
     for file in files:
         slot = Slot(file.object_type, file.month or 0)
-        yield from ((slot, entry) for entry in shelf.entries(schema, file))
+        yield from ((slot, entry) for entry in mapped_files.entries(schema, file))
 
 
 async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
     async with run.platform.database.transaction() as db:
-        await _require_wanted(db, run)
+        await _require_waiting_session(db, run)
         sync = await db.get_one(SyncRow, (run.library.id, run.sync_id))
         account = await db.get_one(AccountRow, (run.library.id, run.account.id), with_for_update=True)
-        if run.account.needs_login and not account.needs_login:  # connected again while this was under way
-            raise TryAgain(0)
-        if account.needs_login:  # perhaps the person withdrew access meanwhile: then it stays withdrawn
-            failure = NeedsLogin("the person must connect this source again")
+        if run.account.needs_login and not account.needs_login:  # The person connected the source again meanwhile.
+            raise RetryLater(0)
+        if account.needs_login:  # If the person withdrew access meanwhile, it stays withdrawn.
+            failure = NeedsLogin("The person must connect this source again")
         account.needs_login = isinstance(failure, NeedsLogin)
-        for archive in run.imported:  # All of it is in the library now.
+        for archive in run.imported:
             await discard_archive(db, run.library.id, archive.id)
         if failure is None and await archives_to_import(db, account):
             return
-        skipped = [*run.skipped, *(Skipped(object_type, *UNWRITTEN) for object_type in sorted(run.unwritten))]
+        skipped = [
+            *run.skipped,
+            *(Skipped(object_type, *UNWRITTEN_TYPE) for object_type in sorted(run.unwritten_types)),
+        ]
         sync.outcome, sync.error = outcome_of(failure, skipped, run.left_out)
         sync.finished_at = account.updated_at = datetime.now(UTC)
         if failure is None:

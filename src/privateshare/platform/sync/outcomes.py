@@ -1,4 +1,4 @@
-"""How a sync ends, in the words of protocol 6.1."""
+"""The outcome of a sync, and the error that the session's status shows for it. Protocol 6.1."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,50 +9,51 @@ from privateshare.sources.failures import LeftOut
 
 DONE, LATER, NEEDS_LOGIN, BROKEN = "done", "later", "needs-login", "broken"
 LEFT_OUT = "EntriesLeftOut"
-OF_NO_TYPE = (
-    "ofNoType"  # kept with an error, and not told: whether it is about more than the object types that it lists
-)
-STOPPED, FAILED = "stopped", "failed"  # nobody waited any more; the platform itself failed
+# This field of a stored error, which apps do not see, says that the error concerns more than the listed object types.
+ALSO_WITHOUT_TYPE = "ofNoType"
+# STOPPED: no session waited for the sync any more. FAILED: the platform itself failed.
+STOPPED, FAILED = "stopped", "failed"
 
 
-class Unreadable(SourceFailure):
-    """What was stored here before cannot be read, so that not all could be fetched or written."""
+class StoredDataUnreadable(SourceFailure):
+    """Data that the platform stored before cannot be read, so that a sync could not import or write everything."""
 
 
 def outcome_of(
     failure: SourceFailure | None, skipped: Sequence[Skipped], left_out: LeftOut
 ) -> tuple[str, dict[str, Any] | None]:
-    """The outcome of a sync, and the error that its account shows in a session's status."""
+    """Determine the outcome of a sync, and the error that a session's status shows for the account."""
     if isinstance(failure, NeedsLogin):
         return NEEDS_LOGIN, _error("ServiceAuthorizationError", 511, "The person must sign in again", reauth=True)
     if isinstance(failure, TryLater):
         return LATER, _error("ServiceUnavailable", 503, "The source is not available", retry_after=failure.retry_after)
     if isinstance(failure, Broken):
-        return BROKEN, _error("SourceBroken", 422, "What the source gave cannot be read")
-    if isinstance(failure, Unreadable):
-        message = "Some of what was stored cannot be read; the operator of the platform was told"
+        return BROKEN, _error("SourceBroken", 422, "The source's data cannot be read")
+    if isinstance(failure, StoredDataUnreadable):
+        message = "Some stored data is damaged or missing. The operator of the platform was informed"
         return FAILED, _error("DataUnreadable", 410, message, _skipped(skipped))
     if left_out.is_partial:
         error = _error(LEFT_OUT, 422, "Some of what the person uploaded could not be read", _left_out(left_out))
-        of_no_type = bool(left_out.damaged) or any(object_type is None for _, object_type in left_out.entries)
-        return DONE, error | {OF_NO_TYPE: of_no_type}
+        without_type = bool(left_out.damaged) or any(object_type is None for _, object_type in left_out.entries)
+        return DONE, error | {ALSO_WITHOUT_TYPE: without_type}
     if skipped:
         return DONE, _error("ObjectTypesFailed", 502, "Some object types could not be read", _skipped(skipped))
     return DONE, None
 
 
-def without_other_types(error: dict[str, Any] | None, may_see: Callable[[int], bool]) -> dict[str, Any] | None:
-    """The error of a sync as one contract is told of it: nothing about object types that it may not read.
+def error_for_contract(error: dict[str, Any] | None, may_see: Callable[[int], bool]) -> dict[str, Any] | None:
+    """Remove the object types that a contract may not read from the error of a sync.
 
-    None if the error is about nothing else.
+    Returns:
+        The error, or None if it concerns only object types that the contract may not read.
     """
     if error is None or not (listed := error.get("objectTypeErrors")):
         return error
-    seen = [entry for entry in listed if may_see(entry["objectType"])]
-    if seen:
-        return error | {"objectTypeErrors": seen}
-    told = {name: value for name, value in error.items() if name != "objectTypeErrors"}
-    return told if error.get(OF_NO_TYPE) else None
+    visible = [entry for entry in listed if may_see(entry["objectType"])]
+    if visible:
+        return error | {"objectTypeErrors": visible}
+    without_types = {name: value for name, value in error.items() if name != "objectTypeErrors"}
+    return without_types if error.get(ALSO_WITHOUT_TYPE) else None
 
 
 def _error(
@@ -86,7 +87,7 @@ def _skipped(skipped: Sequence[Skipped]) -> list[ObjectTypeError]:
 
 
 def _left_out(left_out: LeftOut) -> list[ObjectTypeError]:
-    """How many objects of each type were left out, and why; no names of files, which are the person's."""
+    """List how many objects of each type were left out, and why. File names are the person's and are not shown."""
     return [
         ObjectTypeError(
             object_type=object_type,
@@ -97,4 +98,4 @@ def _left_out(left_out: LeftOut) -> list[ObjectTypeError]:
     ]
 
 
-FAILURE = _error("InternalError", 500, "The platform failed; try again")
+PLATFORM_FAILURE = _error("InternalError", 500, "The platform failed. Try again")

@@ -1,4 +1,4 @@
-"""When a sync that failed in passing is tried again: after growing pauses, up to a limit."""
+"""Retries of a sync that failed temporarily: after growing pauses, up to a limit."""
 
 from asyncio import CancelledError
 
@@ -12,12 +12,14 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, Tim
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.libraries import AccountGone
 
-PAUSES = (2, 10, 30, 60)  # seconds: apps give up after five minutes (protocol 6.1)
-MAX_TRIES = len(PAUSES) + 1
-LONGEST_PAUSE = 90  # a source that asks for more is not waited for: the app is told when to come back
+RETRY_PAUSES_SECONDS = (2, 10, 30, 60)  # Apps stop waiting after five minutes (protocol 6.1).
+MAX_TRIES = len(RETRY_PAUSES_SECONDS) + 1
+# If a source asks for a longer pause, the sync ends, and the app learns when it can start another.
+MAX_REQUESTED_PAUSE_SECONDS = 90
 
-# the database, the blob store or the key store is away, or another worker, thought dead, writes the same
-PASSING = (
+# The database, the blob store or the key store is not available, or another worker writes the same rows, because it
+# was wrongly taken for dead.
+TEMPORARY_ERRORS = (
     OperationalError,
     InterfaceError,
     TimeoutError,
@@ -30,31 +32,36 @@ PASSING = (
 )
 
 
-class TryAgain(Exception):
-    """A sync failed in passing; the next try comes after so many seconds."""
+class RetryLater(Exception):
+    """A sync failed temporarily and is to be retried after a pause, in seconds."""
 
     def __init__(self, pause: int) -> None:
         self.pause = pause
-        super().__init__(f"trying again in {pause} seconds")
+        super().__init__(f"The sync failed temporarily; retrying in {pause} seconds")
 
 
-def pause_after(tries: int, asked: int = 0) -> int | None:
-    """The seconds until the next try, after `tries` of them failed and the source asked for `asked` seconds.
+def pause_before_retry(tries: int, requested: int = 0) -> int | None:
+    """Compute the pause before the next try.
 
-    None if there is none: the sync is given up.
+    Args:
+        tries: How often the sync was tried.
+        requested: The seconds that the source asked to wait.
+
+    Returns:
+        The pause in seconds; None if the sync is not retried.
     """
-    if tries >= MAX_TRIES or asked > LONGEST_PAUSE:
+    if tries >= MAX_TRIES or requested > MAX_REQUESTED_PAUSE_SECONDS:
         return None
-    return max(PAUSES[tries - 1], asked)
+    return max(RETRY_PAUSES_SECONDS[tries - 1], requested)
 
 
-class SyncTries(BaseRetryStrategy):
-    """Puts a job back that is to be tried again, or that this process cut off because it stops."""
+class SyncRetryStrategy(BaseRetryStrategy):
+    """Retries the jobs that raise RetryLater, and those that were interrupted because the process stops."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """When it runs again, None if not."""
+        """Decide when a failed job runs again; None if it does not."""
         del job
-        if isinstance(exception, TryAgain):
+        if isinstance(exception, RetryLater):
             return RetryDecision(retry_in={"seconds": exception.pause})
         if isinstance(exception, CancelledError | JobAborted):
             return RetryDecision()

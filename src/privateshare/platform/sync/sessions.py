@@ -1,4 +1,4 @@
-"""Reading sessions: opened by an app, started by consent or a trigger, and where they stand. Protocol 5, 6.1."""
+"""Reading sessions: created by an app, started by a consent or a trigger, and their status. Protocol 5, 6.1."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.archives import archives_to_import
 from privateshare.platform.library.libraries import lock_library
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.outcomes import without_other_types
+from privateshare.platform.sync.outcomes import error_for_contract
 from privateshare.protocol.messages import (
     AccountError,
     AccountStatus,
@@ -47,8 +47,8 @@ from privateshare.protocol.scope import ObjectKind, Reach, reach_of_contract, re
 
 CRITERIA = "session criteria"
 
-# why a session ended before it began, by the codes of protocol 8.3
-REASONS = {
+# The status and message for each reason why a session ended before it started. The codes are those of protocol 8.3.
+REASONS_OF_EARLY_END = {
     "USER_CANCEL": (HTTPStatus.FORBIDDEN, "The person declined"),
     "INVALID_CODE": (HTTPStatus.GONE, "Nobody finished on the pages in time"),
 }
@@ -56,20 +56,20 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session and its key, which only the app has from now on."""
+    """A new session and its key. The platform stores only the key's hash, so the app must keep the key."""
 
     row: SessionRow
     key: str = field(repr=False)
 
     def to_message(self) -> SessionMessage:
-        """What the app gets. Protocol 5.1."""
+        """Build the response for the app. Protocol 5.1."""
         return SessionMessage(key=self.key, expiry=int(self.row.expires_at.timestamp() * 1000))
 
 
 async def new_session(
     db: AsyncSession, platform: Platform, contract: ContractRow, options: SessionOptions, now: datetime
 ) -> NewSession:
-    """A session that waits to be started. Raises ScopeOutOfBounds if it asks for more than the contract allows."""
+    """Create a session that waits to be started. Raises ScopeOutOfBounds if it exceeds the contract."""
     check_scope(contract, options, now)
     key, id_ = new_secret(), uuid4()
     row = SessionRow(
@@ -87,7 +87,7 @@ async def new_session(
 
 
 def session_criteria(session: SessionRow, key: str) -> list[Criterion]:
-    """Which pushed files a session asks for; `key` is the session's."""
+    """Decrypt the criteria by which a session selects pushed files. `key` is the session's key."""
     if session.sealed_criteria is None:
         return []
     opened = open_value(derive_key(key, CRITERIA), CRITERIA, session.id, session.sealed_criteria)
@@ -98,8 +98,8 @@ def _seal_criteria(key: str, session_id: UUID, options: SessionOptions) -> bytes
     criteria = options.scope.criteria if options.scope else None
     if not criteria:
         return None
-    told = orjson.dumps([criterion.to_wire() for criterion in criteria])
-    return seal_value(derive_key(key, CRITERIA), CRITERIA, session_id, told)
+    encoded = orjson.dumps([criterion.to_wire() for criterion in criteria])
+    return seal_value(derive_key(key, CRITERIA), CRITERIA, session_id, encoded)
 
 
 def _without_criteria(options: SessionOptions) -> SessionOptions:
@@ -109,12 +109,12 @@ def _without_criteria(options: SessionOptions) -> SessionOptions:
 
 
 def check_scope(contract: ContractRow, options: SessionOptions, now: datetime) -> None:
-    """Raises ScopeOutOfBounds if the session's scope reaches outside of the contract. Protocol 5.2."""
+    """Check that the session's scope lies within the contract. Raises ScopeOutOfBounds. Protocol 5.2."""
     reach_of_contract(contract.document, now).check_contains(reach_of_scope(options.scope, now))
 
 
 def check_reading(contract: ContractRow) -> None:
-    """Raises InvalidContractDataRequest if the contract is for writing. Protocol 5.2."""
+    """Check that the contract allows reading. Raises InvalidContractDataRequest. Protocol 5.2."""
     if contract.kind == "write":
         raise InvalidContractDataRequest("A write contract cannot read")
 
@@ -122,9 +122,10 @@ def check_reading(contract: ContractRow) -> None:
 async def start_session(
     db: AsyncSession, platform: Platform, session: SessionRow, consent: ConsentRow, now: datetime
 ) -> None:
-    """Starts a session under a consent: one sync and one job for each account, all in this transaction. Protocol 5.1.
+    """Start a session under a consent: add one sync and one job for each account, in this transaction. Protocol 5.1.
 
-    An account whose sync is under way is joined; one that has nothing to fetch is complete. Raises as `use_consent`.
+    If an account's sync is in progress, the session joins it. An account with nothing to fetch needs no sync. Raises
+    what `use_consent` raises.
     """
     options = session.options
     contract = await db.get_one(ContractRow, session.contract_id)
@@ -137,24 +138,26 @@ async def start_session(
     for account in await consented_accounts(db, consent.id):
         if chosen is not None and account.public_id not in chosen:
             continue
-        comes_from = account.sample or account.sealed_credentials or await archives_to_import(db, account)
-        if not comes_from and not account.needs_login:
-            continue  # Its archives are in the library already: nothing more will come of them.
+        has_source = account.sample or account.sealed_credentials or await archives_to_import(db, account)
+        if not has_source and not account.needs_login:
+            continue  # Its archives are in the library already, so there is nothing to fetch.
         await _wait_for_sync(db, platform, session, account)
 
 
 async def end_session(db: AsyncSession, session_id: UUID | None, reason: str) -> None:
-    """End a session that waits for a consent which will not come; `reason` is an error code of protocol 8.3."""
+    """End a session whose consent was declined or never given. `reason` is an error code of protocol 8.3."""
     if session_id is not None:
         waits = update(SessionRow).where(SessionRow.id == session_id, SessionRow.started_at.is_(None))
         await db.execute(waits.values(ended_by=reason))
 
 
 async def use_consent(db: AsyncSession, contract: ContractRow, consent: ConsentRow, now: datetime) -> None:
-    """Keeps a consent from being withdrawn, erased or used by another until the transaction ends, and marks it used.
+    """Lock a consent until the transaction ends, so that nobody withdraws, erases or uses it, and mark it as used.
 
-    Raises InsufficientScope if the contract allows one read only, and that was used; InvalidToken if the consent
-    ended meanwhile, LibraryGone if the library was erased.
+    Raises:
+        InsufficientScope: The contract allows one read only, and the consent was used already.
+        InvalidToken: The consent ended meanwhile.
+        LibraryGone: The library was erased.
     """
     await lock_library(db, consent.library_id)
     current = select(ConsentRow).where(ConsentRow.id == consent.id).execution_options(populate_existing=True)
@@ -162,7 +165,7 @@ async def use_consent(db: AsyncSession, contract: ContractRow, consent: ConsentR
         raise InvalidToken("The token (access_token) is invalid")
     check_live(consent, now, "access_token")
     if contract.once and consent.used_at is not None:
-        raise InsufficientScope("This contract allows one read, and it was used")
+        raise InsufficientScope("This contract allows one read only, and it was used already")
     consent.used_at = now
 
 
@@ -177,13 +180,14 @@ async def _wait_for_sync(db: AsyncSession, platform: Platform, session: SessionR
         .where(
             SyncRow.library_id == account.library_id, SyncRow.account_id == account.id, SyncRow.finished_at.is_(None)
         )
-        .with_for_update(read=True, key_share=True)  # one that is just being given up is not joined
+        # Wait for a transaction that is just ending the sync, so that the session does not join an ended sync.
+        .with_for_update(read=True, key_share=True)
     )
     new_id = uuid4()
     new_sync = insert(SyncRow).values(library_id=account.library_id, id=new_id, account_id=account.id)
     started = await db.scalar(new_sync.on_conflict_do_nothing().returning(SyncRow.id))
     sync_id = started or await db.scalar(unfinished)
-    if sync_id is None:  # it finished between the two statements
+    if sync_id is None:  # The other sync finished between the two statements.
         await _wait_for_sync(db, platform, session, account)
         return
     db.add(SessionSyncRow(session_id=session.id, sync_id=sync_id, library_id=account.library_id))
@@ -195,10 +199,10 @@ async def _wait_for_sync(db: AsyncSession, platform: Platform, session: SessionR
 async def find_session(
     db: AsyncSession, key: str, contract_id: str, consent_id: UUID | None, now: datetime
 ) -> SessionRow:
-    """The session with this key, if it is this caller's.
+    """Find the session with this key, if the caller may use it. Protocol 5.3.
 
-    One that nobody consented to yet is any caller's of its contract. Raises InvalidSession: unknown, expired and
-    another's are told apart by nobody. Protocol 5.3.
+    A session without a consent may be used by every caller of its contract. Raises InvalidSession, with the same text
+    for sessions that are unknown, expired or of another caller, so that nobody can find out which it is.
     """
     session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == hash_secret(key)))
     live = session is not None and session.expires_at > now and session.contract_id == contract_id
@@ -208,7 +212,7 @@ async def find_session(
 
 
 async def session_status(db: AsyncSession, session: SessionRow, now: datetime) -> Status:
-    """Tell where a session stands, from where its accounts stand. Protocol 6.1."""
+    """Compute a session's status from the status of its accounts. Protocol 6.1."""
     if session.ended_by is not None:
         return Status(state=SessionState.PARTIAL, details={}, error=_reason(session.ended_by))
     if session.started_at is None or session.consent_id is None:
@@ -216,7 +220,7 @@ async def session_status(db: AsyncSession, session: SessionRow, now: datetime) -
     deadline = _fetch_deadline(session)
     out_of_time = deadline is not None and now >= deadline
     this_account = (AccountRow.library_id == SyncRow.library_id, AccountRow.id == SyncRow.account_id)
-    # not a third join: by the library's id alone PostgreSQL may join each account with each sync
+    # Use subqueries instead of a third join: PostgreSQL may choose to join each account with each sync of a library.
     account_id, service_group, service_type = (
         select(column).where(*this_account).scalar_subquery()
         for column in (AccountRow.public_id, AccountRow.service_group, AccountRow.service_type)
@@ -232,16 +236,18 @@ async def session_status(db: AsyncSession, session: SessionRow, now: datetime) -
     reach = reach_of_contract(contract.document, session.created_at)
     details = {}
     for account, group, service, outcome, error in rows:
-        told = without_other_types(error, partial(_may_see, reach, group, service))
-        details[account] = _account_status(outcome, told, out_of_time)
+        visible_error = error_for_contract(error, partial(_may_see, reach, group, service))
+        details[account] = _account_status(outcome, visible_error, out_of_time)
     return Status(state=_state_of({status.state for status in details.values()}), details=details)
 
 
 async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence[object]:
-    """What changes whenever the answer of protocol 6.1 may have: cheap to ask for, and to compare. Protocol 6.7."""
-    files = select(func.sum(FileRow.updated_at)).where(
-        FileRow.library_id == SessionRow.library_id
-    )  # each change adds to it
+    """Compute a value that changes whenever the status of a session may have changed. Protocol 6.7.
+
+    It takes one small query and is cheap to compare, so waiting requests check it often.
+    """
+    # Every change of a file increases the sum.
+    files = select(func.sum(FileRow.updated_at)).where(FileRow.library_id == SessionRow.library_id)
     pushed = select(func.count()).select_from(PushedFileRow).where(PushedFileRow.library_id == SessionRow.library_id)
     accounts = (
         select(func.count()).select_from(ConsentAccountRow).where(ConsentAccountRow.consent_id == SessionRow.consent_id)
@@ -266,7 +272,7 @@ async def session_version(db: AsyncSession, key: str, now: datetime) -> Sequence
 
 
 def _reason(code: str) -> ErrorSummary:
-    status, message = REASONS.get(code, (HTTPStatus.INTERNAL_SERVER_ERROR, "Connecting a source failed"))
+    status, message = REASONS_OF_EARLY_END.get(code, (HTTPStatus.INTERNAL_SERVER_ERROR, "Connecting a source failed"))
     return ErrorSummary(code=code, status_code=status, message=message)
 
 
@@ -280,7 +286,9 @@ def _state_of(states: set[SessionState]) -> SessionState:
 def _account_status(outcome: str | None, error: dict[str, object] | None, out_of_time: bool) -> AccountStatus:
     if outcome is None and out_of_time:
         quota = AccountError(
-            code="SourceFetchDurationQuotaReached", status_code=408, message="The time for fetching ran out"
+            code="SourceFetchDurationQuotaReached",
+            status_code=408,
+            message="The session's time limit for fetching has passed",
         )
         return AccountStatus(state=SessionState.PARTIAL, error=quota)
     if outcome is None:

@@ -1,4 +1,4 @@
-"""Taking out what is over: keys and blobs that are listed for it, rows that have expired, jobs and syncs that ended."""
+"""Cleaning up: listed keys and blobs, expired rows, and finished jobs and syncs are deleted."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -22,25 +22,27 @@ from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.erasure import destroy_listed_keys, undo_journey
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.clock import LONGEST_JUMP, check_clock
+from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
 
-BATCH = 1000
-LINK_EXPIRED = "INVALID_CODE"  # protocol 8.3
-# "is expired" can be told apart from "is invalid" for a while, and a clock that is wrong by less deletes nothing good.
-KEPT_AFTER_EXPIRY = LONGEST_JUMP
-KEPT_FOR_RENEWAL = timedelta(days=365)  # an expired access token renews a lapsed grant (protocol 4.1, 4.4)
-KEPT_AFTER_END = timedelta(days=1)  # syncs and jobs; a session that just joined a sync has long been recorded
+ROWS_PER_TRANSACTION = 1000
+LINK_EXPIRED = "INVALID_CODE"  # This is the error code of an expired link in protocol 8.3.
+# Expired rows are kept for a while. So the API can distinguish "expired" from "invalid", and a clock that is wrong by
+# less than this deletes nothing that is still valid.
+RETENTION_AFTER_EXPIRY = MAX_CLOCK_JUMP
+RENEWAL_RETENTION = timedelta(days=365)  # An expired access token renews a lapsed grant (protocol 4.1, 4.4).
+# Finished syncs and jobs are kept for so long that every session that joined a sync is recorded.
+RETENTION_AFTER_END = timedelta(days=1)
 
 log = structlog.get_logger()
 
 
 async def sweep(platform: Platform, now: datetime | None = None) -> None:
-    """One round. What is deleted by its age stays while the clock is doubted."""
+    """Clean up once. Nothing is deleted by its age while the clock is suspect."""
     moment = now or datetime.now(UTC)
     async with platform.database.transaction() as db:
-        believed = await check_clock(db, moment)
-    if believed:
+        is_trusted = await check_clock(db, moment)
+    if is_trusted:
         await _sweep_by_age(platform, moment)
     await delete_listed(platform)
 
@@ -50,9 +52,9 @@ async def _sweep_by_age(platform: Platform, now: datetime) -> None:
     try:
         await _sweep_journeys(platform, now)
     except KeyStoreUnavailable as error:
-        log.error("journeys that nobody finished wait: their keys cannot be destroyed now", reason=error.message)
+        log.error("unfinished journeys are not deleted yet: their keys cannot be destroyed now", reason=error.message)
     await platform.queue.job_manager.delete_old_jobs(
-        nb_hours=KEPT_AFTER_END // timedelta(hours=1),
+        nb_hours=RETENTION_AFTER_END // timedelta(hours=1),
         include_failed=True,
         include_cancelled=True,
         include_aborted=True,
@@ -65,14 +67,19 @@ async def delete_listed(platform: Platform) -> None:
         await destroy_listed_keys(platform)
     except KeyStoreUnavailable as error:
         log.error("keys of erased libraries are not destroyed yet; this is tried again", reason=error.message)
-    while await sweep_blobs(platform) == BATCH:
+    while await delete_some_blobs(platform) == ROWS_PER_TRANSACTION:
         pass
 
 
-async def sweep_blobs(platform: Platform) -> int:
-    """Delete some listed blobs, and return how many rows that took. A row goes after its blobs: a crash loses none."""
+async def delete_some_blobs(platform: Platform) -> int:
+    """Delete a batch of listed blobs, and return their number.
+
+    The rows that list them are deleted afterwards, so that a crash in between forgets no blob.
+    """
     async with platform.database.transaction() as db:
-        keys = list(await db.scalars(select(BlobToDeleteRow.key).limit(BATCH).with_for_update(skip_locked=True)))
+        keys = list(
+            await db.scalars(select(BlobToDeleteRow.key).limit(ROWS_PER_TRANSACTION).with_for_update(skip_locked=True))
+        )
         await asyncio.to_thread(_delete_blobs, platform, keys)
         await db.execute(delete(BlobToDeleteRow).where(BlobToDeleteRow.key.in_(keys)))
     return len(keys)
@@ -89,17 +96,19 @@ async def _sweep_rows(platform: Platform, now: datetime) -> None:
     async with platform.database.transaction() as db:
         await db.execute(delete(NonceRow).where(NonceRow.expires_at < now))
         for table in (AuthorizationCodeRow, ReferenceRow, SessionRow):
-            await db.execute(delete(table).where(table.expires_at < now - KEPT_AFTER_EXPIRY))
-        await db.execute(_over_tokens(now))
+            await db.execute(delete(table).where(table.expires_at < now - RETENTION_AFTER_EXPIRY))
+        await db.execute(_delete_expired_tokens(now))
         of_sync = (SessionSyncRow.library_id == SyncRow.library_id, SessionSyncRow.sync_id == SyncRow.id)
-        over = delete(SyncRow).where(SyncRow.finished_at < now - KEPT_AFTER_END)
-        await db.execute(over.where(~exists().where(*of_sync)))  # what a session shows of it goes with the session
+        over = delete(SyncRow).where(SyncRow.finished_at < now - RETENTION_AFTER_END)
+        # A session shows the outcomes of its syncs, so they are kept until the session is deleted.
+        await db.execute(over.where(~exists().where(*of_sync)))
 
 
-def _over_tokens(now: datetime) -> Delete:
-    """Expired tokens, but for the last access token of each family: with it a person's lapsed grant is renewed.
+def _delete_expired_tokens(now: datetime) -> Delete:
+    """Build the deletion of expired tokens, except the last access token of each family, which renews a lapsed grant.
 
-    Tokens of one refresh that many downloads asked for at once (protocol 4.3) count as one: a client holds any of them.
+    Parallel refreshes (protocol 4.3) create several tokens at about the same time. All of them count as the last one,
+    because the client may hold any of them.
     """
     newer = aliased(TokenRow)
     followed = exists().where(
@@ -108,17 +117,22 @@ def _over_tokens(now: datetime) -> Delete:
         newer.expires_at > TokenRow.expires_at + MAX_REFRESH_DURATION,
     )
     renews = (
-        (TokenRow.use == "access") & TokenRow.revoked_at.is_(None) & (TokenRow.expires_at >= now - KEPT_FOR_RENEWAL)
+        (TokenRow.use == "access") & TokenRow.revoked_at.is_(None) & (TokenRow.expires_at >= now - RENEWAL_RETENTION)
     )
-    return delete(TokenRow).where(TokenRow.expires_at < now - KEPT_AFTER_EXPIRY, followed | ~renews)
+    return delete(TokenRow).where(TokenRow.expires_at < now - RETENTION_AFTER_EXPIRY, followed | ~renews)
 
 
 async def _sweep_journeys(platform: Platform, now: datetime) -> None:
-    """A journey that nobody finished takes with it what it brought about."""
-    swept = BATCH
-    while swept == BATCH:
+    """Delete expired journeys. What an unfinished journey created is erased."""
+    swept = ROWS_PER_TRANSACTION
+    while swept == ROWS_PER_TRANSACTION:
         async with platform.database.transaction() as db:
-            over = select(JourneyRow).where(JourneyRow.expires_at < now).limit(BATCH).with_for_update(skip_locked=True)
+            over = (
+                select(JourneyRow)
+                .where(JourneyRow.expires_at < now)
+                .limit(ROWS_PER_TRANSACTION)
+                .with_for_update(skip_locked=True)
+            )
             journeys = list(await db.scalars(over))
             for journey in journeys:
                 if journey.finished_at is None:

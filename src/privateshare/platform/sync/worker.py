@@ -1,8 +1,8 @@
-"""What a worker does: the jobs of the queue, the periodic ones, and those whose worker died.
+"""The tasks of a worker: jobs from the queue, periodic jobs, and the recovery of jobs whose worker died.
 
-A sync is one job. It is put back while tries are left (`retries.py`); a job whose worker died is found by the missing
-heartbeat and started again; a sync that lost its job, because the database was away when it should have ended, gets
-another.
+A sync is one job. It is retried while tries are left (`retries.py`). A job whose worker died is recognised by its
+missing heartbeat and started again. A sync without a job, because the database was not available when its job ended,
+gets a new job.
 """
 
 from uuid import UUID
@@ -16,21 +16,21 @@ from privateshare.platform.jobs.queue import SWEEP_BLOBS, SYNC, ClockTolerantDef
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
-from privateshare.platform.sync.retries import SyncTries
+from privateshare.platform.sync.retries import SyncRetryStrategy
 from privateshare.platform.sync.sweep import delete_listed, sweep
 
 SWEEP = "sweep"
 ORPHANS = "sweep_orphans"
 RECOVER = "recover_jobs"
-DEAD_AFTER_SECONDS = 30  # three missed heartbeats
-LONGEST_PAUSE_SECONDS = 300  # No job is put off for longer.
+WORKER_DEAD_AFTER_SECONDS = 30  # This is the time of three heartbeats.
+MAX_JOB_DELAY_SECONDS = 300  # No retry is scheduled later than this.
 
-# A job that a clock which was wrong put off for longer than any pause lasts.
-_HURRY = text("""
+# Jobs that are scheduled later than any retry were scheduled by a wrong clock, and run now.
+_RESCHEDULE_LATE_JOBS = text("""
 UPDATE procrastinate_jobs SET scheduled_at = now()
  WHERE task_name = :task AND status = 'todo' AND scheduled_at > now() + make_interval(secs => :longest)
 """)
-_LOST_SYNCS = text("""
+_SYNCS_WITHOUT_JOB = text("""
 SELECT library_id, id, account_id
   FROM syncs
  WHERE finished_at IS NULL
@@ -44,11 +44,11 @@ log = structlog.get_logger()
 
 
 def add_tasks(platform: Platform) -> ClockTolerantDeferrer:
-    """Teach the platform's queue what its jobs do, and return what has the periodic ones done: for those who work."""
+    """Register the tasks of a worker at the platform's queue, and return the scheduler of the periodic tasks."""
 
     queue = platform.queue
 
-    @queue.task(name=SYNC, retry=SyncTries(), pass_context=True)
+    @queue.task(name=SYNC, retry=SyncRetryStrategy(), pass_context=True)
     async def _sync(context: JobContext, library_id: str, sync_id: str) -> None:
         await sync_account(platform, UUID(library_id), UUID(sync_id), context.job.attempts + 1)
 
@@ -78,15 +78,20 @@ def add_tasks(platform: Platform) -> ClockTolerantDeferrer:
     return ClockTolerantDeferrer(periodic)
 
 
-async def recover_jobs(platform: Platform, silent_seconds: float = DEAD_AFTER_SECONDS) -> None:
-    """Starts again the jobs whose worker died, silent for so long, and gives a job to the syncs that lost theirs."""
+async def recover_jobs(platform: Platform, silent_seconds: float = WORKER_DEAD_AFTER_SECONDS) -> None:
+    """Restart the jobs of dead workers, and add jobs for syncs that have none.
+
+    Args:
+        platform: The platform.
+        silent_seconds: A worker without a heartbeat for this long counts as dead.
+    """
     queue = platform.queue
     for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_seconds):
-        log.warning("a job's worker died; it starts again", task=job.task_name)
+        log.warning("the worker of a job died; the job is restarted", task=job.task_name)
         await queue.job_manager.retry_job(job)
     await queue.job_manager.prune_stalled_workers(silent_seconds)
     async with platform.database.transaction() as db:
-        await db.execute(_HURRY, {"task": SYNC, "longest": LONGEST_PAUSE_SECONDS})
-        for library_id, sync_id, account_id in await db.execute(_LOST_SYNCS, {"task": SYNC}):
-            log.warning("a sync lost its job; it gets another", sync=str(sync_id))
+        await db.execute(_RESCHEDULE_LATE_JOBS, {"task": SYNC, "longest": MAX_JOB_DELAY_SECONDS})
+        for library_id, sync_id, account_id in await db.execute(_SYNCS_WITHOUT_JOB, {"task": SYNC}):
+            log.warning("a sync had no job; a new one was added", sync=str(sync_id))
             await defer_sync(db, queue, library_id, sync_id, account_id)
