@@ -22,7 +22,12 @@ from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.reports.medmij import MedMijReport, make_medmij_report, medmij_requests_of
-from privateshare.platform.reports.portability import MEDIA_TYPES, Report, ReportFormat, make_report
+from privateshare.platform.reports.portability import (
+    MEDIA_TYPES,
+    PortabilityReport,
+    ReportFormat,
+    make_portability_report,
+)
 from privateshare.platform.sync.sessions import use_consent
 from privateshare.protocol.catalogue import CatalogueEntry, ServiceType, catalogue
 from privateshare.protocol.contract_document import SCHEMA_VERSION
@@ -112,8 +117,8 @@ async def portability_report(
             return await _medmij_report(caller, may, asked)
         files = [file for file in await readable_files(db, caller.consent, may) if file.service_type == service.id]
         library = await open_library(db, caller.platform, caller.consent.library_id)
-    report = Report(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
-    pieces = make_report(report, MappedFiles(caller.platform.blobs, library), format)
+    report = PortabilityReport(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
+    pieces = make_portability_report(report, MappedFiles(caller.platform.blobs, library), format)
     lent = ConsentIsLive(caller.consent.id, frozenset(file.account_id for file in files))
     return await stream_response(caller.platform, lent, pieces, media_type=MEDIA_TYPES[format])
 

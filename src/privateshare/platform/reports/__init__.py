@@ -1,1 +1,1 @@
-"""What a person takes along: the portability report, and what was fetched for MedMij."""
+"""Portability reports: documents with a person's data that they can take to another service."""

@@ -16,7 +16,7 @@ from privateshare.platform.library.delivery import ReadPermission, list_readable
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import ObjectBuffer
-from privateshare.platform.reports.portability import Report, ReportFormat, make_report
+from privateshare.platform.reports.portability import PortabilityReport, ReportFormat, make_portability_report
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.object_time import object_window
@@ -145,8 +145,8 @@ def test_a_report_says_nothing_of_what_is_outside(mapped_files: MappedFiles, for
 
     def report(limit: Window) -> str:
         service = catalogue().service_types[ServiceType.FHIR_FILE]
-        about = Report(service, datetime(2026, 3, 1, tzinfo=UTC), within(limit).reaches, files)
-        return b"".join(make_report(about, mapped_files, format_)).decode()
+        about = PortabilityReport(service, datetime(2026, 3, 1, tzinfo=UTC), within(limit).reaches, files)
+        return b"".join(make_portability_report(about, mapped_files, format_)).decode()
 
     told = report(JANUARY)
     assert "o2" in told
