@@ -1,15 +1,15 @@
-# The platform: `docker build -t privateshare .`, then `docker compose up`. docs/deploy.md says how it is run and was tested.
+# The image of the platform: run `docker build -t privateshare .`, then `docker compose up`. docs/deploy.md says how it was tested.
 
 FROM debian:trixie-slim AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-# Security updates of Debian's Python are wanted, so no version is pinned; Python packages are, by requirements.lock.
+# Debian packages are not pinned, to get security updates. Python packages are pinned by requirements.lock.
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 python3-venv \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY pyproject.toml requirements.lock README.md LICENSE ./
-# uv is in the lock too: pip fetches it, and uv checks the hash of everything else.
+# pip installs uv, which is in the lock file too, and uv checks the hashes of all other packages.
 RUN python3 -m venv /tools \
  && awk '/^uv==/ {on = 1} on {print; if (!/\\$/) exit}' requirements.lock > /tools/uv.txt \
  && /tools/bin/pip install --no-cache-dir --no-deps --require-hashes --requirement /tools/uv.txt
@@ -26,7 +26,7 @@ RUN apt-get update \
  && useradd --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin privateshare \
  && install --directory --owner=10001 --group=10001 --mode=0700 /data
 COPY --from=build /opt/privateshare /opt/privateshare
-# The linter takes every name with "PRIVATE" in it for a secret.
+# The linter treats every name that contains "PRIVATE" as a secret.
 # hadolint ignore=DL3064
 ENV PATH=/opt/privateshare/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \

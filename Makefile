@@ -1,4 +1,4 @@
-# `make help` tells what there is. Everything runs in .venv, which is made first, and again when the lock changes.
+# `make help` lists all targets. Commands run in .venv, which is created first, and updated when the lock file changes.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,22 +7,22 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests sync-client dist image screenshots bench bench-read format setup lock
 
-help: ## this list
+help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## start a platform, share sample data with an app, read it with the SDK
 	@$(BIN)/python -m examples.demo
 
-test: check ## check, then run all tests but the slow ones
+test: check ## check, then run all tests except slow ones
 	@scripts/setup browser
 	@scripts/setup proxies $(VENV)/proxies
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder  # the many short ones last: both end together
 
-test-slow: $(READY) ## the tests that take minutes
+test-slow: $(READY) ## run the tests that take minutes
 	@scripts/setup browser
 	$(BIN)/pytest -m slow
 
-check: $(READY) ## formatting, lint, types, imports, generated files, container files
+check: $(READY) ## check formatting, lint, types, imports, generated files, container files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -33,7 +33,7 @@ check: $(READY) ## formatting, lint, types, imports, generated files, container 
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml deploy/compose.yaml
 
-coverage: $(READY) ## run the tests of `make test`, and print which share of each folder's statements and branches they reach
+coverage: $(READY) ## run the tests of `make test`, and print the coverage of statements and branches by folder
 	@scripts/setup browser
 	@scripts/setup proxies $(VENV)/proxies
 	@rm -rf build/coverage && mkdir -p build/coverage
@@ -47,11 +47,11 @@ docs: $(READY) ## build the documentation site in build/docs; warnings and broke
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/docs-doctrees docs build/docs
 	@echo "the site is at build/docs/index.html"
 
-screenshots: $(READY) ## take pictures of every page in light, dark and on a phone, into build/screenshots
+screenshots: $(READY) ## take screenshots of all pages (light, dark, phone) in build/screenshots
 	@scripts/setup browser
 	$(BIN)/python scripts/screenshots.py
 
-llms: $(READY) ## write llms.txt and llms-full.txt anew from the documents
+llms: $(READY) ## update llms.txt and llms-full.txt from the documents
 	$(BIN)/python scripts/llms.py
 
 protocol-tests: $(READY) ## write docs/protocol-tests.md anew: the sections of the protocol, and the tests of each
@@ -60,31 +60,31 @@ protocol-tests: $(READY) ## write docs/protocol-tests.md anew: the sections of t
 sync-client: $(READY) ## write the blocking client anew from the asyncio client
 	$(BIN)/python scripts/sync_client.py
 
-dist: $(READY) ## build wheel and sdist reproducibly in dist, check them, try them in empty environments
+dist: $(READY) ## build wheel and sdist reproducibly in dist, check them, and test them in empty environments
 	@scripts/dist
 
-test-pythons: dist ## run the SDK's tests from the wheel on every Python that is installed
+test-pythons: dist ## run the SDK's tests with the wheel on every installed Python version
 	@scripts/test-pythons
 
-image: ## build the container image with podman or docker, and try it
+image: ## build the container image with podman or docker, and test it
 	@scripts/image
 
-bench-read: $(READY) ## how fast many files are read, next to what the machine can do
+bench-read: $(READY) ## measure how fast many files are read, in comparison with the limits of the machine
 	$(BIN)/python benchmarks/read.py
 
-bench: bench-read ## all benchmarks: each prints a ratio against a peer or a limit
+bench: bench-read ## run all benchmarks
 	$(BIN)/python benchmarks/discovery.py
 	$(BIN)/python benchmarks/sealing.py
 	$(BIN)/python -m benchmarks.push
 	$(BIN)/python -m benchmarks.apple_health
 
-format: $(READY) ## format the code, and mend what the linter can mend
+format: $(READY) ## format the code, and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-setup: $(READY) ## make .venv with exactly what requirements.lock names
+setup: $(READY) ## create .venv with the versions in requirements.lock
 
-lock: $(READY) ## write requirements.lock anew from pyproject.toml
+lock: $(READY) ## update requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --override tests/hospital/overrides.txt \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock

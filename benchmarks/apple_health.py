@@ -1,4 +1,4 @@
-"""How fast an Apple Health export is read into objects, and in how much memory, next to the XML parser alone.
+"""A benchmark of reading an Apple Health export into objects, in comparison with the XML parser alone.
 
 `python -m benchmarks.apple_health [MEGABYTES]` writes an export of that size, which a generator invents, and reads it
 with lxml's iterparse, which forgets each element, and as an import does: parsed, summed up, and mapped. Each runs in a
@@ -22,7 +22,7 @@ from privateshare.sources.failures import LeftOut
 
 MEGABYTE = 1024 * 1024
 DAYS = 1826
-MEGABYTES_OF_A_SAMPLE_AN_HOUR = 58  # in an export of so many days
+MEGABYTES_OF_A_SAMPLE_AN_HOUR = 58  # The size of an export of this many days.
 LEAST_SHARE = 0.6
 MOST_MEMORY_MB = 300
 

@@ -1,4 +1,4 @@
-"""What a discovery query costs with 1,000 and 100,000 sources in the catalogue. Protocol 9.2.
+"""A benchmark of discovery queries with 1,000 and 100,000 sources in the catalogue. Protocol 9.2.
 
 Prints milliseconds a query, and the ratio to only walking over the records.
 """
@@ -23,7 +23,7 @@ RUNS = 20
 
 
 def made_up(number: int) -> CatalogueSource:
-    """One of many sources."""
+    """Invent a source."""
     service = (19, 22, 37, 31)[number % 4]
     group = {19: 5, 22: 2, 37: 2, 31: 5}[service]
     return CatalogueSource(
@@ -39,7 +39,7 @@ def made_up(number: int) -> CatalogueSource:
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """The median of some runs."""
+    """Return the median time of some runs."""
     times = []
     for _ in range(RUNS):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Large files through the platform: memory must not grow with them.
+"""A benchmark of pushing large files. The memory of the platform must not grow with the size.
 
 A 2 GB push into a library and its reading back to disk, and a storage folder with 100,000 files. Prints megabytes a
 second next to writing and syncing the same bytes to this disk, and the peak memory of both processes.
@@ -35,13 +35,13 @@ LISTED = 100_000
 
 
 def pieces() -> Iterator[bytes]:
-    """The bytes that are pushed."""
+    """Yield the bytes to push."""
     for _ in range(SIZE // MEGABYTE):
         yield PIECE
 
 
 def disk_limit(folder: Path) -> float:
-    """Megabytes a second that this disk takes, synced."""
+    """Measure how many megabytes per second this disk writes and syncs."""
     began = time.perf_counter()
     with (folder / "limit").open("wb") as file:
         for piece in pieces():
@@ -53,13 +53,13 @@ def disk_limit(folder: Path) -> float:
 
 
 def server_peak(served: Served) -> float:
-    """The most memory that the server ever had, in megabytes."""
+    """Return the peak memory of the server, in megabytes."""
     found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{served.process.pid}/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
 
 def client(wire: Wire) -> PrivateShare:
-    """The SDK as a contract."""
+    """Create an SDK client for a contract."""
     pem = jwt.private_pem(wire.key)
     return PrivateShare(wire.application_id, contract_id=wire.contract_id, private_key=pem, base_url=wire.url(""))
 
@@ -116,7 +116,7 @@ def large_file(folder: Path, served: Served, writer: Wire, reader: Wire, pushes:
 
 
 def report(what: str, began: float, limit: float, before: float, served: Served) -> None:
-    """One line."""
+    """Print one line of results."""
     rate = SIZE / MEGABYTE / (time.perf_counter() - began)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

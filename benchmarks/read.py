@@ -1,9 +1,10 @@
-"""How fast `read_all_files` reads, next to what the machine can do at all.
+"""A benchmark of `read_all_files`, in comparison with the limits of the machine.
 
-A local server gives prepared files, so that the client is what is measured; each case runs in a process of its own,
-so that its peak memory is its own. Printed for each: files and megabytes a second, the time to the first file, peak
-memory, and the ratio to the limit of this machine measured in the same run: for small files two RSA-2048 private-key
-operations each (signing the request, opening the envelope) on all cores, for large ones AES-256-CBC on one core.
+A local server sends prepared files, so that only the client is measured. Each case runs in a separate process, so that
+its peak memory can be measured. The output for each case is: files and megabytes per second, the time to the first
+file, peak memory, and the ratio to the limit of this machine, which is measured in the same run. The limit for small
+files is two RSA-2048 private-key operations for each (signing the request, opening the envelope) on all cores. The
+limit for large files is AES-256-CBC on one core.
 
     python benchmarks/read.py            all cases
     python benchmarks/read.py 2000x4K    one case
@@ -42,7 +43,7 @@ TOKEN = UserAccessToken(
 
 @dataclass(frozen=True)
 class Case:
-    """So many files of so many bytes."""
+    """A number of files of the same size."""
 
     name: str
     files: int
@@ -50,7 +51,7 @@ class Case:
 
     @property
     def is_small(self) -> bool:
-        """Whether the RSA operations are what limits it."""
+        """Whether the RSA operations are the limit."""
         return self.size < MEGABYTE
 
 
@@ -83,7 +84,7 @@ def prepare(folder: Path, case: Case, key: RSAPrivateKey) -> None:
 
 
 def serve(folder: Path) -> None:
-    """The server, as cheap as it can be: it looks at nothing but the path."""
+    """Run a minimal server, which only looks at the path of requests."""
     import asyncio
 
     from granian.constants import Interfaces
@@ -108,7 +109,7 @@ def serve(folder: Path) -> None:
 
 
 def read(folder: Path, case: Case) -> None:
-    """The client: prints its figures as JSON."""
+    """Run the client, and print the results as JSON."""
     app = PrivateShare(
         "app",
         contract_id="contract",
@@ -131,7 +132,7 @@ def read(folder: Path, case: Case) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody has."""
+    """Return a free port."""
     import socket
 
     with socket.socket() as probe:
@@ -140,7 +141,7 @@ def free_port() -> int:
 
 
 def rsa_limit(key: RSAPrivateKey) -> float:
-    """How many files a second all cores could sign for and open, if there were nothing else to do."""
+    """Measure for how many files per second all cores can do the RSA operations."""
     sealed = b"".join(encrypt_stream([b"x"], key.public_key()))
     claims = jwt.request_claims("app_contract", nonce="n" * 32, timestamp=0)
 
@@ -159,7 +160,7 @@ def rsa_limit(key: RSAPrivateKey) -> float:
 
 
 def aes_limit() -> float:
-    """Megabytes a second that one core opens with AES-256-CBC."""
+    """Measure how many megabytes per second one core decrypts with AES-256-CBC."""
     data, count = bytes(PIECE), 1600
     opener = Cipher(AES256(bytes(32)), CBC(bytes(16))).decryptor()
     began = time.perf_counter()
@@ -198,7 +199,7 @@ def measure(case: Case, key: RSAPrivateKey) -> None:
 
 
 def wait_for(folder: Path) -> None:
-    """Until the server listens."""
+    """Wait until the server listens."""
     import socket
 
     for _ in range(600):
@@ -212,7 +213,7 @@ def wait_for(folder: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """All cases, or the one that is named."""
+    """Run all cases, or the one that is named."""
     if arguments[:1] == ["--serve"]:
         serve(Path(arguments[1]))
     elif arguments[:1] == ["--read"]:

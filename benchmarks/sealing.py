@@ -1,4 +1,4 @@
-"""How fast streams are sealed and opened, beside AES-256-GCM by itself in the same run.
+"""A benchmark of encrypting and decrypting streams, in comparison with AES-256-GCM alone in the same run.
 
 python benchmarks/sealing.py [megabytes]
 """
@@ -14,7 +14,7 @@ from privateshare.platform.blobs.sealing import CHUNK_BYTES, seal_stream, unseal
 
 MEGABYTE = 1024 * 1024
 ROUNDS = 5
-READ_BYTES = 256 * 1024  # as the stores read
+READ_BYTES = 256 * 1024  # The size in which blob stores read.
 
 
 def main() -> None:
@@ -50,12 +50,12 @@ def main() -> None:
 
 
 def speed(work: Callable[[], None], megabytes: int) -> float:
-    """MB/s of the fastest round."""
+    """Return the MB/s of the fastest round."""
     return max(megabytes / timed(work) for _ in range(ROUNDS))
 
 
 def timed(work: Callable[[], None]) -> float:
-    """The seconds that it takes."""
+    """Return the duration in seconds."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""An export of 300,000 plays: uploaded on the page, checked, agreed to, imported. Prints plays a second for each.
+"""A benchmark of an upload with 300,000 plays. It prints the plays per second of the upload, the check and the import.
 
 Next to them, how fast the same file is only decompressed and parsed with orjson, which is what nobody can do without.
 
@@ -25,11 +25,11 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 
 PLAYS = 300_000
-PLAYS_IN_A_FILE = 16_000  # as Spotify splits them
+PLAYS_IN_A_FILE = 16_000  # Spotify splits exports into files of this size.
 
 
 def export(path: Path, plays: int) -> None:
-    """An export of so many plays, over ten years, in files of Spotify's size."""
+    """Generate an export of this many plays, over ten years, in files of the size that Spotify uses."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, start in enumerate(range(0, plays, PLAYS_IN_A_FILE)):
             lines = [line(index) for index in range(start, min(plays, start + PLAYS_IN_A_FILE))]
@@ -37,13 +37,13 @@ def export(path: Path, plays: int) -> None:
 
 
 def line(number: int) -> dict[str, object]:
-    """One play: one every 1000 seconds since 2016."""
+    """Generate one play. There is one every 1000 seconds since 2016."""
     moment = time.gmtime(1_451_606_400 + number * 1000)
     return play(number, ts=time.strftime("%Y-%m-%dT%H:%M:%SZ", moment), spotify_track_uri=f"spotify:track:{number:022}")
 
 
 def parse_only(path: Path) -> float:
-    """Seconds to decompress and parse all of it."""
+    """Measure the seconds to decompress and parse the whole export."""
     began = time.perf_counter()
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():

@@ -1,10 +1,10 @@
-"""`make demo`: a platform, an app, a person who consents, and what the app then reads.
+"""The demo: it runs a platform, registers an app, gives consent, and reads the data with the app (`make demo`).
 
-    DEMO_BROWSER=0   the demo walks the consent pages itself, form by form, as a browser without JavaScript would;
-                     so it does where there is no terminal
-    DEMO_FOLDER      where the demo's platform keeps everything, by default `demo-data`
+    DEMO_BROWSER=0   submit the consent pages automatically, like a browser without JavaScript; this is the default
+                     without a terminal
+    DEMO_FOLDER      the folder for the data of the demo's platform; by default `demo-data`
 
-The platform is left running in the background for you to look at.
+The platform keeps running in the background, so that you can look at it.
 """
 
 import json
@@ -30,8 +30,8 @@ from privateshare import File, PrivateShare, Session, Status, UserAccessToken
 
 FOLDER = Path(os.environ.get("DEMO_FOLDER", "demo-data")).absolute()
 RUNNING = FOLDER / "running.json"
-READY_SECONDS = 300  # on a machine that has other things to do
-SAMPLES = {16: "large", 9001: "default"}  # Spotify, health record
+START_TIMEOUT_SECONDS = 300  # A busy machine may need this long.
+SAMPLES = {16: "large", 9001: "default"}  # The sources Spotify and Health record.
 ROWS = 5
 
 console = Console(highlight=False)
@@ -39,14 +39,14 @@ console = Console(highlight=False)
 
 @dataclass(frozen=True)
 class Running:
-    """The demo's platform."""
+    """The address and process id of the demo's platform."""
 
     address: str
     pid: int
 
 
 def main() -> None:
-    """The whole demo; ends the process with 0, or with a message."""
+    """Run the demo."""
     began = time.monotonic()
     platform = running_platform()
     console.print(f"[green]✓[/] platform at [bold]{platform.address}[/]")
@@ -57,14 +57,14 @@ def main() -> None:
     show(reading)
     console.print(f"\nRead in {reading.seconds:.1f} s; {time.monotonic() - began:.1f} s in all.")
     console.print(f"The platform still runs at [bold]{platform.address}[/].")
-    console.print(f"Stop it with [bold]kill {platform.pid}[/]; everything it keeps is in {FOLDER}.")
+    console.print(f"Stop it with [bold]kill {platform.pid}[/]; all its data is in {FOLDER}.")
 
 
-# --- the platform ---
+# --- The platform ---
 
 
 def running_platform() -> Running:
-    """The platform of an earlier demo if it still runs, else a new one."""
+    """Return the platform of an earlier demo if it is still running, or start a new one."""
     if RUNNING.exists():
         found = Running(**json.loads(RUNNING.read_text()))
         if answers(found):
@@ -74,7 +74,7 @@ def running_platform() -> Running:
 
 
 def answers(platform: Running) -> bool:
-    """Whether it still runs."""
+    """Return whether the platform is still running."""
     import httpx2
 
     try:
@@ -85,7 +85,7 @@ def answers(platform: Running) -> bool:
 
 
 def start_platform() -> Running:
-    """A platform in the background, which outlives this process."""
+    """Start a platform in the background, which keeps running after this process has ended."""
     FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = FOLDER / "platform.log"
     command = [sys.executable, "-m", "privateshare", "serve", "--data", str(FOLDER / "data"), "--port", "0"]
@@ -93,7 +93,7 @@ def start_platform() -> Running:
         process = subprocess.Popen(  # noqa: S603 - our own program
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
-    give_up = time.monotonic() + READY_SECONDS
+    give_up = time.monotonic() + START_TIMEOUT_SECONDS
     while "ready at" not in (told := log.read_text()):
         if process.poll() is not None or time.monotonic() > give_up:
             sys.exit(f"the platform did not start:\n{told}")
@@ -104,7 +104,7 @@ def start_platform() -> Running:
 
 
 def contract_client(platform: Running) -> PrivateShare:
-    """A new application with a contract, as an operator registers them, and the client that an app makes of that."""
+    """Register an application and a contract, as an operator does, and return a client for them."""
     key = FOLDER / f"contract-{uuid4().hex}.pem"
     with console.status("registering an app and its contract"):
         app = operate("app", "create", "Genrefy", "--partner", "Genrefy Ltd")
@@ -123,7 +123,7 @@ def contract_client(platform: Running) -> PrivateShare:
 
 
 def operate(*arguments: str) -> dict[str, str]:
-    """What one of the operator's commands says."""
+    """Run an operator's command and return its output."""
     command = [sys.executable, "-m", "privateshare", *arguments, "--json", "--data", str(FOLDER / "data")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
     if done.returncode:
@@ -132,16 +132,16 @@ def operate(*arguments: str) -> dict[str, str]:
     return told
 
 
-# --- the person ---
+# --- The person ---
 
 
 def ask_person(app: PrivateShare) -> tuple[UserAccessToken, Session]:
-    """The tokens of a person who consents, in a browser or as this program; and the session that consent began."""
+    """Obtain consent, in a browser or automatically, and return the tokens and the session."""
     with ReturnAddress() as back:
         asked = app.get_authorize_url(back.address)
         returned = ask_in_browser(asked.url, back) if has_person() else None
         if returned is None:
-            asked = app.get_authorize_url(back.address)  # the person may have opened the other link
+            asked = app.get_authorize_url(back.address)  # The person may have used the first link.
             with console.status("walking the consent pages, form by form"):
                 returned = consent(Browser(), asked.url, SAMPLES)
     code = app.read_return(returned, state=asked.state).code
@@ -150,12 +150,12 @@ def ask_person(app: PrivateShare) -> tuple[UserAccessToken, Session]:
 
 
 def has_person() -> bool:
-    """Whether somebody sits at a terminal and wants to click."""
+    """Return whether there is a terminal with a person who can use a browser."""
     return os.environ.get("DEMO_BROWSER") != "0" and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def ask_in_browser(url: str, back: ReturnAddress) -> str | None:
-    """The address that the person came back to; None if they leave it to the demo."""
+    """Wait for the redirect of the person's browser; None if they let the demo continue automatically."""
     console.print(f"\nOpen this page and share some sample data:\n\n  [bold]{url}[/]\n", soft_wrap=True)
     if sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ:
         webbrowser.open(url)
@@ -167,7 +167,7 @@ def ask_in_browser(url: str, back: ReturnAddress) -> str | None:
     return returned
 
 
-# --- the data ---
+# --- The data ---
 
 
 @dataclass
@@ -190,7 +190,7 @@ class WhatWasRead:
 
 
 def read_everything(app: PrivateShare, session: Session, token: UserAccessToken) -> WhatWasRead:
-    """All files, each as soon as the platform has it, under a progress bar."""
+    """Read all files as soon as they are ready, and show a progress bar."""
     began, read = time.monotonic(), WhatWasRead()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
@@ -212,7 +212,7 @@ def read_everything(app: PrivateShare, session: Session, token: UserAccessToken)
 
 
 def show(read: WhatWasRead) -> None:
-    """Tables of what was read."""
+    """Show tables of the data."""
     table = Table("data", title="What was read", title_justify="left")
     for name in ("files", "objects", "bytes"):
         table.add_column(name, justify="right")
@@ -227,7 +227,7 @@ def show(read: WhatWasRead) -> None:
 
 
 def show_rows(title: str, names: tuple[str, str], rows: list[tuple[str, str]]) -> None:
-    """The first few rows."""
+    """Show the first rows of a table."""
     table = Table(names[0], title=title, title_justify="left")
     table.add_column(names[1], justify="right")
     for row in rows[:ROWS]:

@@ -1,4 +1,4 @@
-"""Where a person comes back to, when the app is a program at a terminal: a web server for one visit."""
+"""A web server on this machine that receives the redirect after consent, for apps at a terminal."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
@@ -31,7 +31,7 @@ class ReturnAddress:
                 came.put(self.path)
 
             def log_message(self, *_: object) -> None:
-                """Nothing: the address holds a code."""
+                """Log nothing, because the address contains a code."""
 
         self._came = came
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -46,7 +46,7 @@ class ReturnAddress:
         self._server.server_close()
 
     def wait(self, seconds: float | None = None) -> str | None:
-        """The address that the person came back to, once they do; None if they do not within these seconds."""
+        """Wait for the redirect and return its address; None if it does not arrive in time."""
         try:
             return self.address.removesuffix("/return") + self._came.get(timeout=seconds)
         except Empty:

@@ -1,4 +1,4 @@
-"""A browser without JavaScript: follows links, fills in forms, keeps cookies. It walks the consent pages over HTTP."""
+"""A simple browser without JavaScript that submits the consent pages over HTTP: it has links, forms and cookies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -85,11 +85,11 @@ class Page(HTMLParser):
             form.inputs.append(Input(str(told["name"]), kind, value, chosen, self._label | _marks(told)))
 
     def form(self, action: str) -> Form:
-        """The form whose button does this: `continue` or `decline`."""
+        """Find the form with a button for this action: `continue` or `decline`."""
         return next(form for form in self.forms if form.button == action)
 
     def choose(self, mark: str, value: str) -> None:
-        """Ticks what carries a mark, such as data-source-id="16"; of radio buttons, only this one."""
+        """Check the box or radio button with a mark, such as data-source-id="16"."""
         form, chosen = next(
             (form, entry) for form in self.forms for entry in form.inputs if entry.marks.get(f"data-{mark}") == value
         )
@@ -115,12 +115,12 @@ class Browser:
         self.left_to: str | None = None
 
     def open(self, url: str) -> None:
-        """Goes to an address."""
+        """Open an address."""
         self._site = urlsplit(url).netloc
         self._follow(self._http.get(url, headers=self._headers))
 
     def submit(self, action: str, *, file: Path | None = None, extra: Mapping[str, str] | None = None) -> None:
-        """Presses the button with this data-action; `file` goes into the form's file field."""
+        """Press the button with this data-action. `file` is the content of the form's file field."""
         assert self.page is not None
         form = self.page.form(action)
         fields: dict[str, list[str]] = {}

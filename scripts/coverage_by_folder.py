@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = PurePosixPath("src/privateshare")
-DEEPEST = 2  # levels of folders that are printed
+DEEPEST = 2  # The number of folder levels that are printed.
 
 
 @dataclass

@@ -28,7 +28,7 @@ SECTIONS = {
     ),
     "Optional": ("security", "design", "tour", "versioning"),
 }
-GENERATED = "Generated reference"  # complete on the site only
+GENERATED = "Generated reference"  # These pages are complete only on the site.
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ GENERATED = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 STATEMENT = re.compile(r"^(\d+)\.(\d+) (?=\S)", re.MULTILINE)
 CHAPTER = re.compile(r"^## (\d+)\. ", re.MULTILINE)
 PROTOCOL = "protocol"
-START = "index.md"  # what the README is on the site
+START = "index.md"  # The page of the site that corresponds to the README.
 
 
 def prepare(app: Sphinx, name: str, source: list[str]) -> None:

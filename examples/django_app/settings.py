@@ -1,4 +1,4 @@
-"""Django's settings: no database, people's sessions are in signed cookies."""
+"""The settings of Django. There is no database; sessions are in signed cookies."""
 
 from urllib.parse import urlsplit
 

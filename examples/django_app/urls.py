@@ -1,4 +1,4 @@
-"""Where the views are."""
+"""The URLs of the views."""
 
 from django.conf import settings
 from django.urls import include, path

@@ -29,7 +29,7 @@ client = PrivateShare(
 
 
 def remember(request: HttpRequest, arrived: Arrived) -> HttpResponse:
-    """Somebody came back and agreed."""
+    """Sign in a person who has consented."""
     person = arrived.token.user_id
     client.user(person).keep(arrived.token)
     request.session["person"] = person
@@ -37,25 +37,25 @@ def remember(request: HttpRequest, arrived: Arrived) -> HttpResponse:
 
 
 def show(_request: HttpRequest) -> HttpResponse:
-    """Somebody came back once more, by a reload or the back button."""
+    """Show the data to a person who reloads the page after the redirect, or uses the back button."""
     return redirect("/you")
 
 
 def explain(request: HttpRequest, error: PrivateShareError) -> HttpResponse:
-    """Something did not work."""
+    """Explain an error to the person."""
     request.session["notice"] = notice(error)
     return redirect("/")
 
 
 def explained(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """A view whose failures are explained; a person who said stop elsewhere is forgotten."""
+    """Wrap a view so that it explains errors, and signs out a person who has withdrawn elsewhere."""
 
     @wraps(view)
     def trying(request: HttpRequest) -> HttpResponse:
         try:
             return view(request)
         except InvalidToken as error:
-            request.session.pop("person", None)  # the client has forgotten the token
+            request.session.pop("person", None)  # The client has already deleted the token.
             return explain(request, error)
         except PrivateShareError as error:
             return explain(request, error)
@@ -65,7 +65,7 @@ def explained(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequ
 
 @require_GET
 def start(request: HttpRequest) -> HttpResponse:
-    """The start page."""
+    """Show the start page."""
     person = person_of(request)
     lends = person is not None and person.token() is not None
     told = {"notice": request.session.pop("notice", None), "lends": lends}
@@ -76,7 +76,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @never_cache
 @explained
 def you(request: HttpRequest) -> HttpResponse:
-    """What a person lends."""
+    """Show what is in the person's data."""
     person = person_of(request)
     if person is None:
         return redirect("/")
@@ -90,7 +90,7 @@ def you(request: HttpRequest) -> HttpResponse:
 @require_POST
 @explained
 def stop(request: HttpRequest) -> HttpResponse:
-    """The end of lending."""
+    """Delete the person's data and token, at their request."""
     person = person_of(request)
     if person is not None:
         client.delete_user(person)
@@ -100,6 +100,6 @@ def stop(request: HttpRequest) -> HttpResponse:
 
 
 def person_of(request: HttpRequest) -> User | None:
-    """Whoever asks, if they ever lent something."""
+    """Return the person of a request, if they have shared data."""
     person = request.session.get("person")
     return client.user(person) if person else None

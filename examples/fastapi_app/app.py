@@ -22,7 +22,7 @@ pages = Jinja2Templates(TEMPLATES)
 
 
 def create_app() -> FastAPI:
-    """The app of the contract that the environment names."""
+    """Create the app from the settings in the environment."""
     settings = from_environment()
     client = AsyncPrivateShare(
         settings.application_id,
@@ -45,7 +45,7 @@ def create_app() -> FastAPI:
 
 
 def add_consent(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> None:
-    """How people come to lend their data, and what they are told when it does not work."""
+    """Add the routes for consent, and the messages for errors."""
 
     async def remember(request: Request, arrived: Arrived) -> Response:
         person = arrived.token.user_id
@@ -63,7 +63,7 @@ def add_consent(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> 
 
     @app.exception_handler(InvalidToken)
     async def forget(request: Request, error: InvalidToken) -> Response:
-        request.session.pop("person", None)  # the client has forgotten the token
+        request.session.pop("person", None)  # The client has already deleted the token.
         return await explain(request, error)
 
     consent = consent_router(
@@ -78,7 +78,7 @@ def add_consent(app: FastAPI, client: AsyncPrivateShare, settings: Settings) -> 
 
 
 def add_pages(app: FastAPI, client: AsyncPrivateShare) -> None:
-    """The start page, what a person lends, and the end of that."""
+    """Add the start page, the page with the data, and the route that deletes it."""
 
     def person_of(request: Request) -> AsyncUser | None:
         person = request.session.get("person")

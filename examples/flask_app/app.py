@@ -15,7 +15,7 @@ from privateshare.web.flask import consent_blueprint
 
 
 def create_app() -> Flask:
-    """The app of the contract that the environment names."""
+    """Create the app from the settings in the environment."""
     settings = from_environment()
     client = PrivateShare(
         settings.application_id,
@@ -34,7 +34,7 @@ def create_app() -> Flask:
 
 
 def add_consent(app: Flask, client: PrivateShare, settings: Settings) -> None:
-    """How people come to lend their data, and what they are told when it does not work."""
+    """Add the routes for consent, and the messages for errors."""
 
     def remember(arrived: Arrived) -> ResponseReturnValue:
         person = arrived.token.user_id
@@ -52,7 +52,7 @@ def add_consent(app: Flask, client: PrivateShare, settings: Settings) -> None:
 
     @app.errorhandler(InvalidToken)
     def forget(error: InvalidToken) -> ResponseReturnValue:
-        session.pop("person", None)  # the client has forgotten the token
+        session.pop("person", None)  # The client has already deleted the token.
         return explain(error)
 
     consent = consent_blueprint(
@@ -67,7 +67,7 @@ def add_consent(app: Flask, client: PrivateShare, settings: Settings) -> None:
 
 
 def add_pages(app: Flask, client: PrivateShare) -> None:
-    """The start page, what a person lends, and the end of that."""
+    """Add the start page, the page with the data, and the route that deletes it."""
 
     def visitor() -> User | None:
         person = session.get("person")

@@ -1,1 +1,1 @@
-"""What the three web apps have in common: their settings, their pages, what they find in people's files."""
+"""The common parts of the three web apps: settings, pages, and the analysis of files."""

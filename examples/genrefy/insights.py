@@ -1,4 +1,4 @@
-"""What can be learned from a person's files."""
+"""The analysis of a person's files."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from privateshare import File, FileError
 
 @dataclass
 class Insights:
-    """Top artists and conditions, counted file by file; `unread` is how many files could not be read."""
+    """The top artists and conditions of a person. `unread` is the number of files that could not be read."""
 
     plays: int = 0
     unread: int = 0
@@ -32,12 +32,12 @@ class Insights:
 
     @property
     def top_artists(self) -> list[tuple[str, int]]:
-        """The ten artists played most, with how often."""
+        """The ten artists with the most plays, and the number of plays."""
         return self.artists.most_common(10)
 
     @property
     def latest_conditions(self) -> list[tuple[str, str]]:
-        """Conditions with the day they began, the latest first."""
+        """The conditions with the day on which they began, latest first."""
         return sorted(self.conditions.items(), key=lambda pair: pair[1], reverse=True)
 
 

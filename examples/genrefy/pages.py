@@ -1,4 +1,4 @@
-"""The apps' pages, Jinja templates that all three frameworks render, and what they tell people."""
+"""The pages of the apps, as Jinja templates that all three frameworks render, and their messages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What an app is told by environment variables; README.md lists them."""
+"""The settings of the apps, from environment variables. README.md lists them."""
 
 import os
 import sys
@@ -25,17 +25,17 @@ class Settings:
 
     @property
     def redirect_uri(self) -> str:
-        """Where people come back to."""
+        """The redirect URI of the app."""
         return f"{self.address}/consent/return"
 
     @property
     def secure(self) -> bool:
-        """Whether cookies may travel over TLS only."""
+        """Whether cookies may only be sent over TLS."""
         return self.address.startswith("https:")
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings. Ends the process with a message that names what is missing."""
+    """Read the settings. If one is missing, exit with a message that names it."""
     missing = [name for name in REQUIRED if not environment.get(name)]
     if missing:
         sys.exit(f"missing in the environment: {', '.join(missing)}; examples/README.md explains them")
