@@ -120,19 +120,19 @@ def _files_of(consent: ConsentRow) -> Select[FileRow]:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedFiles:
+class FileListing:
     """The entries of a session's files, and an error for each file whose objects could not be counted."""
 
     entries: list[FileEntry]
     unreadable: list[UnreadableBlob]
 
 
-def list_readable_files(mapped_files: MappedFiles, files: Sequence[FileRow], permission: ReadPermission) -> ListedFiles:
+def list_readable_files(mapped_files: MappedFiles, files: Sequence[FileRow], permission: ReadPermission) -> FileListing:
     """List the files that contain something for this session. Blocks. Protocol 6.2.
 
     A file that cannot be read is listed with 0 objects, so that a client that reads it gets the error.
     """
-    listed = ListedFiles([], [])
+    listed = FileListing([], [])
     for file in files:
         try:
             count = _count(mapped_files, file, permission)

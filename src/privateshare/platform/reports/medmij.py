@@ -1,7 +1,7 @@
-"""MedMij: the requests to its care providers, and its form of the portability report. Protocol 12.3.
+"""MedMij: the requests to its care providers, and its format of the portability report. Protocol 12.3.
 
-The requests are kept sealed with each account. Where the report's form is known from, and what of it is not certain, is
-in docs/report.md.
+The requests are stored encrypted with each account. docs/report.md says which sources describe the report's format,
+and which parts of it are uncertain.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,14 @@ FIRST_SECOND_OF_YEAR_1, LAST_SECOND_OF_YEAR_9999 = -62_135_596_800, 253_402_300_
 
 @dataclass(frozen=True, slots=True)
 class DataServiceRequest:
-    """A request to a data service that was answered to its end. `whole`: for all of a type, not for changes only."""
+    """A request to a data service whose response was complete.
+
+    Attributes:
+        object_type: The type of the requested objects.
+        address: The URL of the request.
+        at: When it was sent.
+        whole: Whether it asked for all objects of the type, not only for changes.
+    """
 
     object_type: int
     address: str = field(repr=False)
@@ -38,14 +45,17 @@ class DataServiceRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequestLog:
-    """The requests to one data service: of each object type the last for all of it, and the last since for changes."""
+    """The requests to one data service.
+
+    For each object type it has the last request for all objects, and the last one since then for changes.
+    """
 
     service: MedMijService
     requests: tuple[DataServiceRequest, ...]
 
 
 def medmij_requests_of(account: AccountRow, library: OpenLibrary) -> RequestLog | None:
-    """Open the requests that were made for an account; None if there were none, or its source is none of MedMij's."""
+    """Decrypt the requests that were made for an account; None without requests or if its source is not MedMij's."""
     if account.sealed_medmij_requests is None:
         return None
     opened = library.account(account.id).open(SEALED_REQUESTS, account.id, account.sealed_medmij_requests)
@@ -57,7 +67,7 @@ def medmij_requests_of(account: AccountRow, library: OpenLibrary) -> RequestLog 
 def record_medmij_requests(
     account: AccountRow, library: OpenLibrary, service: MedMijService, requests: Iterable[DataServiceRequest]
 ) -> None:
-    """Seal the requests of a sync with the account. A request that was made again replaces the one before."""
+    """Store the requests of a sync, encrypted, with the account. A repeated request replaces the previous one."""
     before = medmij_requests_of(account, library)
     known = before.requests if before and before.service == service else ()
     kept = {(one.object_type, one.whole): one for one in known}
@@ -80,7 +90,15 @@ Services = Mapping[str, Mapping[str, Sequence[DataServiceRequest]]]
 
 @dataclass(frozen=True, slots=True)
 class MedMijReport:
-    """The contents of one report. `participant`: who runs the platform; `period`: of the requests."""
+    """The content of one report.
+
+    Attributes:
+        participant: The name of the platform's operator.
+        created: When the report is created.
+        period: The window in which the reported requests were sent.
+        reaches: The object types and times that may be reported.
+        logs: The requests.
+    """
 
     participant: str
     created: datetime
@@ -151,7 +169,7 @@ def _text(parent: Element, name: str, text: str) -> None:
 
 
 def _date(milliseconds: int) -> datetime:
-    """Give the moment, or the nearest whose year has four digits: an app may ask from the distant past."""
+    """Convert a time to a datetime, limited to the years 1 to 9999, because an app may ask for any time."""
     return datetime.fromtimestamp(min(max(milliseconds // 1000, FIRST_SECOND_OF_YEAR_1), LAST_SECOND_OF_YEAR_9999), UTC)
 
 
