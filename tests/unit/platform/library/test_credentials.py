@@ -1,10 +1,10 @@
-"""Tokens of sources."""
+"""Tests of the OAuth tokens of sources."""
 
 from privateshare.platform.library.credentials import without_refresh_token
 
 
 def test_a_source_gets_no_refresh_token() -> None:
-    """What fetches has the access token and what came with it; only the platform renews."""
+    """Fetching uses the access token and its companions. Only the platform itself uses the refresh token."""
     token = {"access_token": "a", "refresh_token": "r", "token_type": "bearer", "patient": "p1", "expires_at": 7}
     assert without_refresh_token(token) == {
         "access_token": "a",

@@ -1,4 +1,4 @@
-"""Which of several objects of one type and id stay."""
+"""Tests of the decision which objects with the same type and id are kept."""
 
 import time
 from collections.abc import Sequence
@@ -86,15 +86,15 @@ def stay(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> se
         ([entry(1), entry(2), entry(3)], {1}),  # nothing but their order says which is the newest
     ],
 )
-def test_versions_are_told_from_objects_of_other_places(came: list[Candidate], expected: set[int]) -> None:
-    """Of versions the newest stays, in whatever order they come; of different objects, each."""
+def test_versions_are_distinguished_from_objects_of_other_origins(came: list[Candidate], expected: set[int]) -> None:
+    """The newest version is kept, in whatever order versions come in, and all different objects are kept."""
     told = all(candidate.mark is not None and candidate.mark.version != Version() for candidate in came)
     for ordered in permutations(came) if told or len(expected) == len(came) else [came]:
         assert stay(ordered) == expected
 
 
-def test_of_one_server_the_last_stays_where_versions_say_nothing() -> None:
-    """Pages of a search may overlap while things change."""
+def test_without_versions_the_last_object_of_a_server_is_kept() -> None:
+    """Pages of a search may overlap while objects change."""
     assert stay([thing(1, server=A), thing(2, server=A)]) == {2}
     assert stay([Candidate(1, None), Candidate(2, None), Candidate(1, None)]) == {1}
 
@@ -126,8 +126,8 @@ def test_of_one_server_the_last_stays_where_versions_say_nothing() -> None:
         ([removal(3), thing(1, 4, file="other.json")], {1}),
     ],
 )
-def test_what_was_deleted_does_not_stay(came: list[Candidate | Mark], expected: set[int]) -> None:
-    """Unless it was made again later, or is another's."""
+def test_deleted_objects_are_removed(came: list[Candidate | Mark], expected: set[int]) -> None:
+    """An object that was created again later, or that another server has, is kept."""
     assert stay(came) == expected
 
 
@@ -173,10 +173,10 @@ def test_what_was_deleted_does_not_stay(came: list[Candidate | Mark], expected: 
         ([thing(1)], [Candidate(1, None)], {1}),
     ],
 )
-def test_what_comes_later_replaces_what_it_is_a_version_of(
+def test_later_objects_replace_their_older_versions(
     kept: list[Candidate], came: list[Candidate | Mark], expected: set[int]
 ) -> None:
-    """Nothing else is replaced, and the same again makes no doubles."""
+    """Nothing else is replaced, and the same objects again create no duplicates."""
     assert stay(came, kept) == expected
 
 
@@ -208,22 +208,22 @@ def settled(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) ->
 
 @given(st.lists(candidates | removals, max_size=7))
 def test_the_same_upload_again_changes_nothing(came: list[Candidate | Mark]) -> None:
-    """However odd it is."""
+    """Uploading the same objects again changes nothing, whatever their origins and versions are."""
     once = settled(came)
     assert {one.content for one in settled(came, once)} <= {one.content for one in once}
     assert once or not came or any(isinstance(one, Mark) for one in came)
 
 
 @given(st.lists(candidates, min_size=1, max_size=7))
-def test_no_servers_object_takes_the_place_of_anothers(came: list[Candidate]) -> None:
-    """Whatever else is there, something stays of each."""
+def test_objects_of_different_servers_never_replace_each_other(came: list[Candidate]) -> None:
+    """At least one object of each server is kept, whatever else is there."""
     for server in (A, B):
         there = {one.content for one in came if one.mark is not None and one.mark.origin.server == server}
         assert not there or stay(came) & there
 
 
 def test_any_number_of_objects_of_one_id_takes_linear_time() -> None:
-    """An upload that has nothing but one id does not hold up the platform."""
+    """An upload with very many objects of one id cannot block the platform."""
     for make in (thing, entry):
         many = [make(number, None if number % 3 else number, file=str(number % 500)) for number in range(8_000)]
         removed = [removal(number, file=str(number)) for number in range(2_000)]

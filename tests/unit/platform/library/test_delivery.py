@@ -1,4 +1,4 @@
-"""What of a file a session may read."""
+"""Tests of which objects of a file a session may read."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -86,8 +86,8 @@ def within(*windows: Window) -> ReadPermission:
     return ReadPermission((Reach(), Reach(windows=windows)), Compression.NONE)
 
 
-def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(mapped_files: MappedFiles) -> None:
-    """What begins in a month may end after it: it is left out where only the month may be read."""
+def test_a_file_within_the_time_limit_is_still_filtered(mapped_files: MappedFiles) -> None:
+    """An object that begins in the file's month may end after it, and is left out if only the month may be read."""
     files = stored(
         mapped_files,
         [
@@ -104,8 +104,8 @@ def test_a_file_of_a_month_inside_the_limit_is_still_looked_through(mapped_files
     }
 
 
-def test_a_file_without_a_month_is_looked_through_where_dates_in_it_cannot_be_read(mapped_files: MappedFiles) -> None:
-    """It holds what is undated, which is delivered, beside what is dated unreadably, which is not."""
+def test_a_file_with_unreadable_dates_is_filtered(mapped_files: MappedFiles) -> None:
+    """Its objects without dates are delivered, and those with unreadable dates are not."""
     files = stored(mapped_files, [observation(1), observation(2, effectiveDateTime="once"), observation(3)])
     assert [file.month for file in files] == [None]
     assert read(mapped_files, files, within(JANUARY)) == {"D0": ["o1", "o3"]}
@@ -113,15 +113,15 @@ def test_a_file_without_a_month_is_looked_through_where_dates_in_it_cannot_be_re
     assert read(mapped_files, files, ReadPermission((Reach(),), Compression.NONE)) == {"D0": ["o1", "o2", "o3"]}
 
 
-def test_a_file_of_before_is_looked_through(mapped_files: MappedFiles) -> None:
-    """One that was written when nobody noted its dates may hold anything, whatever its month is."""
+def test_a_file_without_recorded_dates_is_filtered(mapped_files: MappedFiles) -> None:
+    """A file from before dates were recorded may hold objects of any time, whatever its month is."""
     (file,) = stored(mapped_files, [observation(1), observation(2, effectiveDateTime="1998-5-5")][1:])
     file.month, file.sealed_dates = 202601, None
     assert read(mapped_files, [file], within(JANUARY)) == {}
 
 
-def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(mapped_files: MappedFiles) -> None:
-    """And to nobody else: its name tells a month."""
+def test_an_emptied_file_is_listed_only_for_sessions_that_may_have_read_it(mapped_files: MappedFiles) -> None:
+    """Other sessions must not see it, because its name reveals a month."""
     (file,) = stored(mapped_files, [observation(1, effectiveDateTime="2026-01-10")])
     file.updated_at = 1
     (emptied,) = mapped_files.write_slot(ACCOUNT, FHIR, [file], [], lambda _: False)
@@ -138,8 +138,8 @@ def test_a_file_whose_objects_went_is_listed_to_who_may_have_read_it(mapped_file
 
 
 @pytest.mark.parametrize("format_", ["xml", "json", "fhir"])
-def test_a_report_says_nothing_of_what_is_outside(mapped_files: MappedFiles, format_: ReportFormat) -> None:
-    """Not even that there is something."""
+def test_a_report_reveals_nothing_outside_of_its_limits(mapped_files: MappedFiles, format_: ReportFormat) -> None:
+    """The report does not even reveal that there are other objects."""
     days = ("1998-05-05", "2025-12-31", "2026-01-10", "2026-02-01")
     files = stored(mapped_files, [observation(number, effectiveDateTime=day) for number, day in enumerate(days)])
 
@@ -176,7 +176,7 @@ ends = st.none() | st.sampled_from([JANUARY.start, JANUARY.end, 894_326_400_000,
 def test_a_session_gets_exactly_what_its_limit_contains(
     mapped_files: MappedFiles, contents: list[JsonObject], start: int | None, end: int | None
 ) -> None:
-    """Whatever files things are in, and whether those are parsed or not."""
+    """A session reads the same objects whether its files are parsed or streamed without parsing."""
     limit = Window(start, end)
     things = [observation(number, **content) for number, content in enumerate(contents)]
     found = read(mapped_files, stored(mapped_files, things), within(limit))

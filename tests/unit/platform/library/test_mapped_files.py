@@ -1,4 +1,4 @@
-"""Objects on their way into files, and out again."""
+"""Tests of the object buffer and of mapped files."""
 
 import gzip
 import io
@@ -57,8 +57,8 @@ def thing(number: int, created: int | None = None, **more: Any) -> JsonObject:
     text=st.text(max_size=30),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_spool_gives_back_what_it_took(numbers: list[int], max_memory: int, text: str) -> None:
-    """Slot by slot and in order, the same whether it fits into memory or not."""
+def test_the_buffer_returns_what_was_added(numbers: list[int], max_memory: int, text: str) -> None:
+    """Objects come back slot by slot and in order, whether they fit into memory or not."""
     given_things = [(PLAYS + n % 2, thing(n, note=f"{text} {position}")) for position, n in enumerate(numbers)]
     expected: dict[int, list[JsonObject]] = {}
     with ObjectBuffer(DIGIME, max_memory) as buffer:
@@ -93,14 +93,14 @@ def month(one: JsonObject) -> int:
     ],
 )
 def test_objects_go_into_the_slot_of_their_month(schema: ObjectSchema, one: JsonObject, expected: int) -> None:
-    """By when they happened, in UTC; undated ones go together."""
+    """The month is that of the object's date in UTC. Objects without a date share one slot."""
     with ObjectBuffer(schema) as buffer:
         buffer.add(7, one)
         assert buffer.slots() == [Slot(7, expected)]
 
 
-def test_what_is_spilled_is_not_readable() -> None:
-    """The buffer's file holds nothing plain."""
+def test_spilled_objects_are_encrypted() -> None:
+    """The buffer's temporary file contains no plain text."""
     with ObjectBuffer(DIGIME, max_memory=0) as buffer:
         buffer.add(PLAYS, thing(1, note="a very private line"))
         assert buffer._file is not None
@@ -112,8 +112,8 @@ def test_what_is_spilled_is_not_readable() -> None:
             zstandard.decompress(on_disk)
 
 
-def test_what_waits_takes_the_memory_that_it_is_counted_with() -> None:
-    """The buffer's bound on memory is one on real memory."""
+def test_the_buffer_estimates_its_memory_correctly() -> None:
+    """The limit of the buffer holds for the memory that it really uses."""
     things = [thing(number, note="x" * 300) for number in range(3000)]
     tracemalloc.start()
     try:
@@ -197,7 +197,7 @@ def test_a_later_object_replaces_an_earlier_one(slot: Slots) -> None:
 
 
 def test_the_same_again_writes_nothing(slot: Slots) -> None:
-    """A sync that brings nothing new leaves the files alone, and no new blob behind."""
+    """A sync that brings nothing new changes no file and writes no blob."""
     slot.write([thing(1), thing(2)])
     blobs = slot.blobs()
     assert slot.write([thing(2), thing(1), thing(2)]) == []
@@ -206,7 +206,7 @@ def test_the_same_again_writes_nothing(slot: Slots) -> None:
 
 
 def test_a_large_slot_has_several_files(slot: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is too much for one file goes into parts; only those that changed are written again."""
+    """Objects beyond the limit of one file go into further parts, and only changed parts are written again."""
     monkeypatch.setattr(mapped_files, "MAX_OBJECTS_PER_FILE", 10)
     assert slot.write(thing(number) for number in range(25)) == [1, 2, 3]
     assert slot.write([thing(12, name="changed"), thing(30)]) == [2, 3]
@@ -218,8 +218,8 @@ def test_a_large_slot_has_several_files(slot: Slots, monkeypatch: pytest.MonkeyP
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=4))
 @settings(max_examples=40, deadline=None)
-def test_merging_is_as_if_all_had_come_at_once(syncs: list[list[int]]) -> None:
-    """However objects are spread over syncs, the files end up the same."""
+def test_the_result_does_not_depend_on_how_objects_are_spread_over_syncs(syncs: list[list[int]]) -> None:
+    """Several small syncs write the same files as one large sync."""
     library = OpenLibrary(uuid4(), new_data_key(), {ACCOUNT: b"its key"})
     bit_by_bit, at_once = (Slots(MappedFiles(CloudBlobs("memory:///"), library), []) for _ in range(2))
     for numbers in syncs:
@@ -247,17 +247,15 @@ def test_fhir_resources_are_merged_by_type_and_id(slot: Slots) -> None:
         ([{"entityid": "odd", "createddate": "soon"}, thing(1)], ALL_TIME),
     ],
 )
-def test_a_file_knows_between_which_dates_its_objects_lie(
-    slot: Slots, things: list[JsonObject], window: Window | None
-) -> None:
-    """All of their dates, those of before included when it is written again."""
+def test_a_file_records_the_window_of_its_dates(slot: Slots, things: list[JsonObject], window: Window | None) -> None:
+    """The window contains the dates of older and of newly merged objects."""
     slot.write(things[:1])
     slot.write(things[1:])
     assert [slot.mapped_files.window(file) for file in slot.files] == [window]
 
 
-def test_files_are_sealed_for_their_library_and_place(slot: Slots) -> None:
-    """A file opens with its library's key and under its own name only, and its blob holds nothing plain."""
+def test_files_are_encrypted_for_their_library_and_name(slot: Slots) -> None:
+    """A file opens only with its own key and under its own name, and its blob contains no plain text."""
     slot.write([thing(1, name="a very private line"), thing(2)])
     (file,) = slot.files
     raw = b"".join(slot.mapped_files.blobs.read(file.blob))
@@ -303,7 +301,7 @@ def decompressed(data: bytes, compression: Compression) -> bytes:
 @given(data=st.binary(max_size=2000) | st.sampled_from([b"", b"[]", b"play " * 200_000]), piece=st.integers(1, 900))
 @settings(max_examples=40, deadline=None)
 def test_every_compression_round_trips(compression: Compression, data: bytes, piece: int) -> None:
-    """Delivered from what is kept, or compressed on the way: the reader's own decompressor gives the plain bytes."""
+    """The reader's decompressor restores the data, whether it was stored so or compressed on the way."""
     kept = compress_stored(data)
     pieces = [kept[start : start + piece] for start in range(0, len(kept), piece)]
     assert b"".join(decompress_stored(pieces)) == data
@@ -316,7 +314,7 @@ def cut(data: bytes, piece: int) -> Sequence[bytes]:
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(-(2**53), 2**53), max_size=3)))
-def test_arrays_of_objects(objects: list[JsonObject]) -> None:
-    """Serialised objects joined are a JSON array of them."""
+def test_serialised_objects_are_joined_and_split(objects: list[JsonObject]) -> None:
+    """Serialised objects are joined to a valid JSON array and split again."""
     data = json_array(entry.data for entry in (Entry("", 0, None, json.dumps(one).encode()) for one in objects))
     assert [json.loads(text) for text in split_json_array(data)] == json.loads(data) == objects

@@ -1,4 +1,4 @@
-"""What is in a library after one upload of a health record, and after the next."""
+"""Tests of the content of a library after one and several uploads of a health record."""
 
 import io
 import json
@@ -161,21 +161,21 @@ TWO_HOSPITALS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("told_by", TWO_HOSPITALS)
-def test_objects_of_one_id_from_two_hospitals_are_both_there(account: Account, told_by: str) -> None:
-    """However it is told that they are two, and once only when the same export comes again."""
+def test_objects_with_one_id_from_two_hospitals_are_both_kept(account: Account, told_by: str) -> None:
+    """They are both kept, however their origin is stated, and uploading the export again adds no duplicate."""
     assert numbers(account.upload(TWO_HOSPITALS[told_by])) == [1, 2]
     assert numbers(account.upload(TWO_HOSPITALS[told_by])) == [1, 2]
 
 
-def test_the_case_of_a_phone_with_two_hospitals(account: Account) -> None:
-    """Both values come."""
+def test_a_phone_export_with_two_hospitals(account: Account) -> None:
+    """Both hospitals' values are kept."""
     record = (CASES / "fhir-same-id-two-hospitals.zip").read_bytes()
     for _ in range(2):
         assert sorted(thing["valueQuantity"]["value"] for thing in account.upload(record)) == [70, 99]
 
 
-def test_an_export_in_a_folder_of_another_name_makes_no_doubles(account: Account) -> None:
-    """Systems name the folder after the file, and unpacked exports are packed again."""
+def test_an_export_in_a_renamed_folder_creates_no_duplicates(account: Account) -> None:
+    """Systems name the folder after the file, and people unpack exports and pack them again."""
     for folder in ("export", "export (1)", "2026/my export"):
         record = zipped({f"{folder}/{place}/o.json": ndjson(value(n, **meta(1))) for n, place in enumerate("ab")})
         assert numbers(account.upload(record)) == [0, 1]
@@ -184,29 +184,29 @@ def test_an_export_in_a_folder_of_another_name_makes_no_doubles(account: Account
     ) == [5, 6]
 
 
-def test_a_newer_export_replaces_what_changed(account: Account) -> None:
-    """And nothing else, whatever month things are in."""
+def test_a_newer_export_replaces_changed_objects(account: Account) -> None:
+    """Unchanged objects are kept, and the months of the objects do not matter."""
     account.upload(bundle(of_server(A, value(1)), of_server(B, value(2)), of_server(A, value(3, "other"))))
     assert numbers(account.upload(bundle(of_server(A, value(4, day="2025-01-01"))))) == [2, 3, 4]
     assert numbers(account.upload(bundle(of_server(B, value(5))))) == [3, 4, 5]
 
 
-def test_an_older_export_takes_nothing_back(account: Account) -> None:
-    """The newest version by what it says of itself stays, not by when it was uploaded."""
+def test_an_older_export_does_not_revert_newer_versions(account: Account) -> None:
+    """The newest version is kept by its own version data, not by the time of the upload."""
     newer, older = (ndjson(value(n, day=day, **meta(n))) for n, day in ((10, "2026-03-04"), (9, "2026-02-04")))
     assert numbers(account.upload(newer)) == [10]
     assert numbers(account.upload(older)) == [10]
 
 
-def test_without_versions_what_comes_later_stays(account: Account) -> None:
-    """Of the same patient's object with the same id and date. With another date it may be another's: both stay."""
+def test_without_versions_the_later_upload_is_kept(account: Account) -> None:
+    """It replaces an object with the same id, patient and date. If the date differs, both are kept."""
     assert numbers(account.upload(ndjson(value(1)))) == [1]
     assert numbers(account.upload(ndjson(value(2)))) == [2]
     assert numbers(account.upload(ndjson(value(3, day="2020-01-01")))) == [2, 3]
 
 
-def test_another_hospitals_export_takes_nothing_away(account: Account) -> None:
-    """Of another server, of another patient id, or about nobody."""
+def test_an_export_of_another_hospital_removes_nothing(account: Account) -> None:
+    """The other export may differ in its server or its patient id, or name no patient."""
     assert numbers(account.upload(bundle(of_server(A, value(1))))) == [1]
     assert numbers(account.upload(bundle(of_server(B, value(2))))) == [1, 2]
     assert numbers(account.upload(ndjson(value(3, subject={"reference": "Patient/77"})))) == [1, 2, 3]
@@ -237,10 +237,10 @@ def test_another_hospitals_export_takes_nothing_away(account: Account) -> None:
         ([removed(), changed(value(2, "2"))], [2]),
     ],
 )
-def test_a_history_ends_at_its_newest_version(
+def test_only_the_newest_version_of_a_history_is_kept(
     account: Account, entries: list[Json], expected: list[int], shuffle: int
 ) -> None:
-    """In whatever order its entries are, and what was deleted is not there."""
+    """The order of its entries does not matter, and deleted objects are left out."""
     shuffled = random.Random(shuffle).sample(entries, len(entries)) if shuffle else entries
     record = bundle(*shuffled, of_server(A, value(99, "99")), kind="history")
     for _ in range(2):
@@ -261,8 +261,8 @@ def test_a_history_ends_at_its_newest_version(
         {"fullUrl": f"{A}/Observation/1", "resource": None},
     ],
 )
-def test_every_way_to_say_that_something_was_deleted(account: Account, entry: Json) -> None:
-    """It is not delivered, whether it came before or with it."""
+def test_every_form_of_deletion_is_recognised(account: Account, entry: Json) -> None:
+    """A deleted object is not delivered, whether it was uploaded before or with its deletion."""
     assert numbers(account.upload(bundle(changed(value(1)), entry, {"resource": value(9, "9")}))) == [9]
     account.upload(ndjson(value(1)))
     assert numbers(account.upload(bundle(entry, {"resource": value(9, "9")}))) == [9]
@@ -282,17 +282,17 @@ def test_every_way_to_say_that_something_was_deleted(account: Account, entry: Js
     ],
 )
 def test_other_entries_delete_nothing(account: Account, entry: Json) -> None:
-    """Such as what a server answered to a change, or a deletion that does not say of what."""
+    """Responses to changes and deletions without an id delete nothing."""
     assert numbers(account.upload(bundle({"resource": value(1)}, entry))) == [1]
 
 
-def test_the_case_of_a_history_that_ends_with_a_deletion(account: Account) -> None:
-    """Nothing of it is delivered."""
+def test_a_history_that_ends_with_a_deletion(account: Account) -> None:
+    """None of its versions is delivered."""
     assert account.upload((CASES / "fhir-history-deleted.json").read_bytes()) == []
 
 
-def test_what_was_deleted_goes_from_the_library(account: Account) -> None:
-    """And its file stays, empty, so that who has read it learns that."""
+def test_a_deletion_removes_objects_from_the_library(account: Account) -> None:
+    """The file stays, empty, so that apps that have read it learn of the deletion."""
     account.upload(bundle(of_server(A, value(1, **meta(1))), of_server(B, value(2, **meta(1)))))
     gone = removed(etag='W/"2"') | {"fullUrl": f"{A}/Observation/1"}
     assert numbers(account.upload(bundle(gone, of_server(B, value(2, **meta(1)))))) == [2]
@@ -304,35 +304,35 @@ def test_what_was_deleted_goes_from_the_library(account: Account) -> None:
 
 
 def test_versions_in_one_file_are_one_object(account: Account) -> None:
-    """In lines, by number and not as text; where they say nothing, all stay."""
+    """Versions in a file of lines are compared as numbers, not as text. Without versions all objects are kept."""
     assert numbers(account.upload(ndjson(value(9, **meta(9)), value(10, **meta(10))))) == [10]
     assert numbers(account.upload(ndjson(value(7, "2"), value(8, "2")))) == [7, 8, 10]
 
 
-def test_the_same_object_in_two_files_is_there_once(account: Account) -> None:
-    """However its members are ordered."""
+def test_the_same_object_in_two_files_is_kept_once(account: Account) -> None:
+    """The order of an object's members does not matter."""
     written = value(1)
     record = zipped({"all.json": bundle({"resource": written}), "o.ndjson": ndjson(dict(reversed(written.items())))})
     assert numbers(account.upload(record)) == [1]
 
 
-def test_objects_without_id_are_known_by_what_they_say(account: Account) -> None:
-    """The same again makes no doubles."""
+def test_objects_without_id_are_identified_by_their_content(account: Account) -> None:
+    """Uploading them again creates no duplicates."""
     record = ndjson(value(1, id_=None), value(2, id_=None))  # type: ignore[arg-type]
     for _ in range(2):
         assert numbers(account.upload(record)) == [1, 2]
 
 
-def test_of_a_server_that_is_asked_a_later_object_replaces_an_earlier_one(account: Account) -> None:
-    """All that it has of one id is one, in whatever month it is."""
+def test_a_later_object_of_a_queried_server_replaces_the_earlier_one(account: Account) -> None:
+    """All objects of one id are one object, also if its month changes."""
     page = partial(Page, FhirFile.info.object_types[5])
     assert numbers(account.sync([page([value(1), value(2, day="2020-01-01")])])) == [2]
     assert numbers(account.sync([page([value(3, day="2021-01-01"), value(4, "2")])])) == [3, 4]
     assert numbers(account.sync([page([])])) == [3, 4]
 
 
-def test_it_is_all_the_same_with_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is decided in passes, and what waits on disk, ends as it does in memory."""
+def test_little_memory_gives_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several passes and data on disk give the same result as one pass in memory."""
     resources = [value(n, str(n % 40), day=f"2026-0{1 + n % 7}-01", **meta(n)) for n in range(200)]
     record = bundle(*map(changed, resources), *(removed(str(n)) for n in range(0, 40, 3)), kind="history")
     later = bundle(*(changed(value(500 + n, str(n), **meta(500 + n))) for n in range(20)), kind="history")
@@ -362,8 +362,8 @@ def test_a_record_of_too_many_months_has_few_files(account: Account, monkeypatch
         assert len(found) == len(known | {(one["id"], one["valueInteger"]) for one in resources}), limit
 
 
-def test_where_objects_are_from_is_sealed_and_kept(account: Account) -> None:
-    """It is written again with the file."""
+def test_origins_are_stored_encrypted(account: Account) -> None:
+    """The origins are kept when the file is written again."""
     account.upload(bundle(of_server(A, value(1)), of_server(B, value(2))))
     account.upload(ndjson(value(3, "3")))
     (file,) = account.files.values()

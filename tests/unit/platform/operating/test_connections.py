@@ -1,4 +1,4 @@
-"""How many connections a process takes, by how many files it may have open."""
+"""Tests of the number of connections that a process accepts, given its limit of open files."""
 
 import resource
 
@@ -22,7 +22,7 @@ def test_each_connection_has_room_for_its_files() -> None:
 
 
 def test_the_limit_is_raised_as_far_as_the_system_lets_us() -> None:
-    """Many systems allow far more open files than a process has at first."""
+    """The soft limit is raised to the hard limit, because many systems start processes with a low one."""
     before = soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))

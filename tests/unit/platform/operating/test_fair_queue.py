@@ -1,4 +1,4 @@
-"""Callers who take turns at a few places, and are refused only if they would wait too long."""
+"""Tests of the fair queue: callers take turns at a few places, and are rejected only if they would wait too long."""
 
 import asyncio
 import heapq
@@ -43,7 +43,7 @@ async def test_one_caller_is_served_in_order() -> None:
 
 
 async def test_callers_take_turns() -> None:
-    """Who has one request does not wait behind all of somebody who has many."""
+    """A caller with one request does not wait for all requests of a caller with many."""
     queue = FairQueue(1)
     names = ["a0", "a1", "a2", "a3", "b0", "b1", "c0"]
     turns = [(name, queue.join(name[0])) for name in names]
@@ -51,7 +51,7 @@ async def test_callers_take_turns() -> None:
 
 
 async def test_no_caller_has_all_places() -> None:
-    """Half of them stay for whoever comes next, at once."""
+    """Half of the places stay free for the next callers."""
     queue = FairQueue(4)
     many = [queue.join("a") for _ in range(10)]
     assert [turn.done() for turn in many] == [True, True] + [False] * 8
@@ -62,8 +62,8 @@ async def test_no_caller_has_all_places() -> None:
     assert many[2].done()
 
 
-async def test_who_comes_back_goes_first() -> None:
-    """A request that gave its place up for a while waits before all others of its caller."""
+async def test_a_returning_request_goes_first() -> None:
+    """A request that gave up its place for a while is served before the other requests of its caller."""
     queue = FairQueue(1)
     first, second = queue.join("a"), queue.join("a")
     queue.leave("a")
@@ -73,8 +73,8 @@ async def test_who_comes_back_goes_first() -> None:
     assert (first.done(), back.done(), third.done()) == (True, True, False)
 
 
-async def test_who_hangs_up_takes_no_place() -> None:
-    """Neither while it waits, nor when it has just got a place, nor when its task was cancelled."""
+async def test_cancelled_requests_take_no_place() -> None:
+    """A request may be cancelled while it waits or right after it got a place."""
     queue = FairQueue(1)
     _, gone, cancelled, last = (queue.join("a") for _ in range(4))
     queue.withdraw("a", gone)
@@ -90,8 +90,8 @@ async def test_who_hangs_up_takes_no_place() -> None:
     assert queue.waiting == 0
 
 
-async def test_many_who_hang_up_at_once_cost_little() -> None:
-    """A client with 10,000 requests that ends does not keep the platform busy."""
+async def test_many_cancellations_at_once_are_cheap() -> None:
+    """A client that disconnects with 10,000 requests in the queue does not keep the platform busy."""
     queue = FairQueue(1)
     turns = [queue.join("a") for _ in range(10_000)]
     async with asyncio.timeout(5):
@@ -111,8 +111,8 @@ def join_until_refused(queue: FairQueue, caller: str, at_most: int) -> TooManyRe
     return None
 
 
-async def test_a_queue_that_is_served_in_time_refuses_nobody() -> None:
-    """At 100 in a second some 6,000 are served in a minute; who would wait longer is told when there will be room."""
+async def test_a_queue_that_is_served_in_time_rejects_nobody() -> None:
+    """At 100 requests a second, about 6,000 are served in a minute. Others learn when there will be room."""
     queue, clock = FairQueue(1, clock=(clock := Clock())), clock
     for _ in range(1_000):
         queue.join("a")
@@ -129,7 +129,7 @@ async def test_a_queue_that_is_served_in_time_refuses_nobody() -> None:
 
 
 async def test_the_rate_is_that_of_the_callers_own_queue() -> None:
-    """Who shares the places with another is served half as fast, and is refused at half the length."""
+    """A caller that shares the places with another is served half as fast and rejected at half the length."""
     queue, clock = FairQueue(1, clock=(clock := Clock())), clock
     for _ in range(1000):
         queue.join("a")
@@ -143,8 +143,8 @@ async def test_the_rate_is_that_of_the_callers_own_queue() -> None:
     assert 2_900 < queue.waiting < 3_200
 
 
-async def test_a_queue_that_stands_still_refuses_soon() -> None:
-    """If nothing is served for long, few more are taken, and who waits longer than a caller would is told so."""
+async def test_a_stalled_queue_rejects_soon() -> None:
+    """If nothing is served, few more requests are queued, and requests that wait too long are rejected."""
     queue, clock = FairQueue(1, clock=(clock := Clock())), clock
     for _ in range(100):
         queue.join("a")
@@ -206,8 +206,8 @@ async def simulate(clients: int, per_second: float, retries: int) -> tuple[int, 
 @pytest.mark.parametrize(
     ("clients", "per_second"), [(2_000, 100), (2_000, 40), (2_000, 10), (10_000, 100), (15_000, 100), (15_000, 40)]
 )
-async def test_nothing_is_lost_of_many_that_come_at_once(clients: int, per_second: float) -> None:
-    """Clients that try twice more, when they are told to, get everything, as fast as the platform can serve."""
+async def test_retrying_clients_lose_nothing(clients: int, per_second: float) -> None:
+    """Clients that retry twice when they are told to get all responses at the platform's full speed."""
     lost, last = await simulate(clients, per_second, retries=2)
     assert lost == 0
     assert last < 1.2 * clients / per_second + clients / 1_000 + 40
@@ -219,7 +219,7 @@ async def test_nothing_is_lost_of_many_that_come_at_once(clients: int, per_secon
     steps=st.lists(st.tuples(st.sampled_from("jlwc"), st.sampled_from("abc"), st.integers(0, 30)), max_size=120),
 )
 def test_places_are_never_lost_nor_given_twice(places: int, steps: list[tuple[str, str, int]]) -> None:
-    """Whoever joins, leaves, withdraws or is cancelled: in the end everybody has had a place, and all are free."""
+    """After any joining, leaving and cancelling every request had one place, and all places are free."""
 
     async def run() -> None:
         queue = FairQueue(places)
@@ -253,7 +253,7 @@ def test_places_are_never_lost_nor_given_twice(places: int, steps: list[tuple[st
 
 
 async def test_the_longest_queue_gives_way() -> None:
-    """When all queues together are too long, who has few requests is still taken, in place of one of who has most."""
+    """If the queues are full, a caller with few requests replaces a request of the caller with the most."""
     queue = FairQueue(1, max_waiting=100)
     many = [queue.join("a") for _ in range(101)]
     few = queue.join("b")

@@ -1,4 +1,4 @@
-"""Log lines: one format for ours and the libraries', and no values of variables."""
+"""Tests of log lines: one format for our own and the libraries' loggers, without values of variables."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same as text, and no value of a variable in it."""
+    """The text format shows the same fields, and no values of variables."""
     text = "\n".join(lines(monkeypatch, "text"))
     assert "ours" in text
     assert "ValueError: failed" in text

@@ -1,4 +1,4 @@
-"""The address that people and apps reach a platform by."""
+"""Tests of the address under which people and apps reach a platform."""
 
 import pytest
 
@@ -23,8 +23,8 @@ from privateshare.platform.operating.settings import load_settings
         ("https://example.org/appshare", "https://example.org/appshare"),
     ],
 )
-def test_an_address_is_written_as_browsers_write_it(given: str, normal: str) -> None:
-    """A browser's `Origin` has no capitals and no usual port, and forms are checked against it."""
+def test_an_address_is_normalised_like_a_browsers_origin(given: str, normal: str) -> None:
+    """Browsers send `Origin` in lower case without the default port, and forms are checked against it."""
     assert normal_address(given) == normal
     assert load_settings(origin=given).origin == normal
     assert normal_address(normal) == normal
@@ -65,8 +65,8 @@ def test_an_address_is_written_as_browsers_write_it(given: str, normal: str) -> 
         "https://example.org/cloud/share",
     ],
 )
-def test_what_cannot_be_an_address_ends_the_start(given: str) -> None:
-    """One clear line, before anything else happens."""
+def test_an_invalid_address_prevents_the_start(given: str) -> None:
+    """One clear line says so before anything else happens."""
     with pytest.raises(ValueError):  # noqa: PT011 - of several words
         normal_address(given)
     with pytest.raises(ConfigurationError, match="origin"):
@@ -78,7 +78,7 @@ def test_what_cannot_be_an_address_ends_the_start(given: str) -> None:
     ["localhost", "LocalHost:8790", "127.0.0.1", "127.0.0.1:1", "127.255.255.254:65535", "[::1]", "[::1]:8790"],
 )
 def test_names_of_this_machine(host: str) -> None:
-    """A loopback address or its name, with a port that there can be."""
+    """Loopback addresses and their names are accepted with any valid port."""
     assert is_this_machine(host)
 
 
@@ -127,6 +127,6 @@ def test_names_of_this_machine(host: str) -> None:
         "localho\u017ft",
     ],
 )
-def test_other_names_are_not_believed(host: str) -> None:
-    """Whatever resolves or is written almost like this machine: addresses that are told to people are made of it."""
+def test_other_names_are_rejected(host: str) -> None:
+    """Names that only look like this machine's are rejected, because links are made from them."""
     assert not is_this_machine(host)

@@ -1,4 +1,4 @@
-"""Settings: where they come from, and that they keep secrets."""
+"""Tests of settings: their sources, their checks, and that they hide secrets."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +9,8 @@ from privateshare.errors import ConfigurationError
 from privateshare.platform.operating.settings import load_settings
 
 
-def test_plain_names_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """DATABASE_URL and BLOB_URL are taken from the environment under their plain names."""
+def test_addresses_have_plain_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DATABASE_URL and BLOB_URL are read from the environment without a prefix."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/db")
     monkeypatch.setenv("BLOB_URL", "s3://bucket")
     settings = load_settings()
@@ -20,8 +20,8 @@ def test_plain_names_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.blob_url.get_secret_value() == "s3://bucket"
 
 
-def test_what_is_given_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An argument comes before the environment, the environment before the default."""
+def test_arguments_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An argument overrides the environment, and the environment overrides the default."""
     monkeypatch.setenv("PRIVATESHARE_PORT", "1111")
     monkeypatch.setenv("PRIVATESHARE_WORKERS", "7")
     settings = load_settings(port=2222, workers=None)
@@ -30,13 +30,13 @@ def test_what_is_given_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_paths_are_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The data folder does not move when the process does."""
+    """The data folder stays the same when the process changes its working directory."""
     monkeypatch.chdir(tmp_path)
     assert load_settings(data="here").data == tmp_path / "here"
 
 
-def test_wrong_value_is_named_but_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong setting is named; its value, which may be a secret in the wrong place, is not."""
+def test_an_invalid_setting_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The value is not shown, because it may be a misplaced secret."""
     monkeypatch.setenv("PRIVATESHARE_PORT", "hunter2")
     with pytest.raises(ConfigurationError, match="port") as caught:
         load_settings()
@@ -54,7 +54,7 @@ def test_secrets_hide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("origin", ["https://share.example.org/", "http://127.0.0.1:8790", "https://host/below/"])
 def test_an_origin_is_an_address(origin: str) -> None:
-    """It may be below a path; the slash at its end does not matter."""
+    """An origin may have a path, and its trailing slash is ignored."""
     assert load_settings(origin=origin).origin == origin.rstrip("/")
 
 
@@ -65,15 +65,15 @@ def test_an_origin_is_an_address(origin: str) -> None:
         *("https://user@host", "https://host/?x=1", "https://host/#x", "https://ho st"),
     ],
 )
-def test_an_origin_that_is_none_is_refused(origin: str) -> None:
-    """At the start, in place of links that lead nowhere."""
+def test_an_invalid_origin_is_rejected(origin: str) -> None:
+    """It is rejected at the start, so that no broken links are created."""
     with pytest.raises(ConfigurationError, match="origin: "):
         load_settings(origin=origin)
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 99999, "http"])
-def test_a_port_to_listen_on_is_one(port: object) -> None:
-    """0 is any that is free."""
+def test_a_port_is_a_valid_number(port: object) -> None:
+    """Port 0 selects any free port."""
     with pytest.raises(ConfigurationError, match="port"):
         load_settings(port=port)
     assert load_settings(port=0).port == 0
@@ -83,8 +83,8 @@ def test_a_port_to_listen_on_is_one(port: object) -> None:
     "base_url",
     ["https://", "https:///r4", "https://:443/r4", "https://host:0/r4", "https://host:99999/r4", "https://?r4"],
 )
-def test_a_fhir_server_without_a_host_is_refused(base_url: str) -> None:
-    """At the start, in one line, in place of a source that never works."""
+def test_a_fhir_server_without_a_host_is_rejected(base_url: str) -> None:
+    """It is rejected at the start with one line, so that no broken source is offered."""
     server = {"id": 9100, "name": "City Hospital", "base_url": base_url, "client_id": "share"}
     with pytest.raises(ConfigurationError, match=r"fhir_servers\.0\.base_url: .*must be an address"):
         load_settings(fhir_servers=(server,))

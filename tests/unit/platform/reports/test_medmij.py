@@ -1,4 +1,4 @@
-"""What is recorded of requests to MedMij's data services, and how the report puts it together."""
+"""Tests of the recorded requests to MedMij's data services, and of the report about them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def texts(element: ElementTree.Element, path: str) -> list[str]:
 
 
 def test_of_each_type_the_last_whole_request_and_the_last_for_changes_are_kept() -> None:
-    """However often it is synced; a new whole request makes those for changes before it void."""
+    """The number of syncs does not matter. A new request for everything replaces earlier ones for changes."""
     first = [asked("https://a/whole"), asked("https://a/Condition", type_=ObjectType.CONDITION)]
     later = [asked(f"https://a/since/{n}", n, whole=False) for n in (1, 2, 3)]
     assert recorded(first, *([one] for one in later)) == ["https://a/whole", "https://a/Condition", "https://a/since/3"]
@@ -66,8 +66,8 @@ def test_of_each_type_the_last_whole_request_and_the_last_for_changes_are_kept()
     assert recorded(first, []) == ["https://a/whole", "https://a/Condition"]
 
 
-def test_what_was_asked_of_another_service_is_not_told_of_this_one() -> None:
-    """An operator who names a server anew does not make what was collected before come from elsewhere."""
+def test_requests_to_another_service_are_dropped() -> None:
+    """If the operator renames a server, earlier requests are not attributed to the new name."""
     account = AccountRow(id=uuid4())
     library = OpenLibrary(uuid4(), new_data_key(), {account.id: b"its key"})
     record_medmij_requests(account, library, MedMijService("older@medmij", "28"), [asked("https://old/")])
@@ -76,7 +76,7 @@ def test_what_was_asked_of_another_service_is_not_told_of_this_one() -> None:
 
 
 def test_a_provider_and_a_data_service_are_listed_once() -> None:
-    """Of several accounts and servers; names in order, requests as they were made."""
+    """Requests of several accounts and servers are grouped by name and ordered by time."""
     report = reported(
         RequestLog(SERVICE, (asked("https://a/2?x=1&y=2", 2),)),
         RequestLog(MedMijService("umcharderwijk@medmij", "51"), (asked("https://b/", 1),)),
@@ -92,8 +92,8 @@ def test_a_provider_and_a_data_service_are_listed_once() -> None:
     assert texts(report, ".//m:Deelnemer") == ["Lending & <Co>"]
 
 
-def test_a_provider_of_whom_nothing_may_be_told_is_not_named() -> None:
-    """Every layer must allow a request's type, else not even its provider is told."""
+def test_a_provider_without_reportable_requests_is_not_named() -> None:
+    """Every layer must allow a request's type; otherwise not even its provider is named."""
     collected = RequestLog(SERVICE, (asked("https://a/"),))
     observations, conditions = (Reach((ObjectKind(2, 37, type_),)) for type_ in (132, 128))
     assert texts(reported(collected, reaches=[observations]), ".//m:RequestUri") == ["https://a/"]
