@@ -1,4 +1,4 @@
-"""What every store of blobs must keep to: the contract of platform/blobs/store.py."""
+"""The contract of blob stores (platform/blobs/store.py), tested with every implementation."""
 
 import os
 import resource
@@ -43,16 +43,16 @@ def absent(store: BlobStore, key: str = KEY) -> bool:
 
 
 @pytest.mark.parametrize("data", [b"", b"x", DATA, bytes(PART_BYTES), os.urandom(2 * PART_BYTES + 1)])
-def test_what_was_put_is_read(store: BlobStore, data: bytes) -> None:
-    """A blob of any size comes back as it was, in whatever pieces it went in."""
+def test_a_blob_is_read_as_it_was_written(store: BlobStore, data: bytes) -> None:
+    """A blob of any size is read unchanged, whatever chunks it was written in."""
     pieces = [data[start : start + 100_000] for start in range(0, len(data), 100_000)]
     assert put(store, KEY, pieces) == len(data)
     assert content(store) == data
     assert store.size(KEY) == len(data)
 
 
-def test_nothing_is_there_before_commit(store: BlobStore) -> None:
-    """A blob that is still being written is not there, in none of the ways to look; then all of it is."""
+def test_a_blob_is_invisible_before_commit(store: BlobStore) -> None:
+    """A blob that is being written cannot be found in any way; after the commit it is complete."""
     writer = store.writer(KEY)
     for _ in range(20):
         writer.write(DATA)
@@ -62,8 +62,8 @@ def test_nothing_is_there_before_commit(store: BlobStore) -> None:
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 20])
-def test_an_abandoned_blob_was_never_there(store: BlobStore, pieces: int) -> None:
-    """After `abort` there is nothing, and aborting twice, or after commit, does no harm."""
+def test_an_aborted_blob_leaves_nothing(store: BlobStore, pieces: int) -> None:
+    """Aborting twice or after a commit does no harm."""
     writer = store.writer(KEY)
     for _ in range(pieces):
         writer.write(DATA)
@@ -77,8 +77,8 @@ def test_an_abandoned_blob_was_never_there(store: BlobStore, pieces: int) -> Non
     assert content(store) == b"kept"
 
 
-def test_a_put_that_fails_leaves_what_was_there(store: BlobStore) -> None:
-    """If the data ends in an error, the error comes out and an earlier blob stays whole."""
+def test_a_failed_put_keeps_the_earlier_blob(store: BlobStore) -> None:
+    """If the data raises an error, the error is passed on and an earlier blob is unchanged."""
 
     def failing() -> Iterator[bytes]:
         yield DATA
@@ -102,15 +102,15 @@ def test_a_later_blob_replaces_an_earlier_one(store: BlobStore) -> None:
     [(0, 10), (5, 1), (300_000, 300_000), (699_999, 1), (699_990, 100), (0, 700_000), (0, None), (650_000, None)],
 )
 def test_a_range_is_read(store: BlobStore, start: int, length: int | None) -> None:
-    """From a byte on, and no more bytes than were asked for; at the end there may be fewer."""
+    """A read from an offset returns no more bytes than requested, and fewer at the end."""
     put(store, KEY, [DATA])
     end = None if length is None else start + length
     assert b"".join(store.read(KEY, start, length)) == DATA[start:end]
 
 
 @pytest.mark.parametrize("kind", [LocalBlobs, lambda folder: CloudBlobs(folder.as_uri())])
-def test_a_long_range_comes_in_pieces(kind: Callable[[Path], BlobStore], tmp_path: Path) -> None:
-    """However much is asked for, no more than a part of it is in memory."""
+def test_a_long_range_is_streamed(kind: Callable[[Path], BlobStore], tmp_path: Path) -> None:
+    """Only one chunk of a long range is in memory at a time."""
     store, size = kind(tmp_path), 4 * PART_BYTES
     put(store, KEY, [bytes(size)])
     pieces = [len(piece) for piece in store.read(KEY, 1, size - 1)]
@@ -119,7 +119,7 @@ def test_a_long_range_comes_in_pieces(kind: Callable[[Path], BlobStore], tmp_pat
 
 
 def test_deleting(store: BlobStore) -> None:
-    """Deleted blobs are gone; those that are not there are no error."""
+    """Deleted blobs are gone, and deleting missing blobs is no error."""
     other = KEY.replace("one", "two")
     put(store, KEY, [b"1"])
     put(store, other, [b"2"])
@@ -128,7 +128,7 @@ def test_deleting(store: BlobStore) -> None:
 
 
 def test_keys_and_prefixes(store: BlobStore) -> None:
-    """A prefix is a folder: names that only begin alike are not in it, and deleting it leaves them."""
+    """A prefix is a folder: names that only begin alike are not in it, and are not deleted with it."""
     keys = ["library/a/1", "library/a/b/2", "library/ab/3", "other/a/4"]
     for key in keys:
         put(store, key, [key.encode()])
@@ -145,8 +145,8 @@ def test_keys_and_prefixes(store: BlobStore) -> None:
     "key",
     ["", "/", "/etc/passwd", "../up", "a/../b", "a/./b", "a//b", "a/", ".aside/x", "a/.b", "A", "a b", "a\n", "ä"],
 )
-def test_bad_keys_are_refused(store: BlobStore, key: str) -> None:
-    """What is not a plain lower-case path is no key, for reading and for writing."""
+def test_bad_keys_are_rejected(store: BlobStore, key: str) -> None:
+    """Only plain lower-case paths are keys, for reading and for writing."""
     for refused in (lambda: store.writer(key), lambda: store.read(key), lambda: store.size(key)):
         with pytest.raises(ValueError, match="not a blob key"):
             refused()
@@ -171,7 +171,7 @@ for number in range(1_000_000):
 
 
 def test_killed_while_writing(tmp_path: Path) -> None:
-    """A process that is killed while it writes leaves nothing to be seen, and the next start clears it up."""
+    """A process that is killed while it writes leaves no visible blob, and the next start cleans up."""
     store = LocalBlobs(tmp_path)
     put(store, KEY, [b"earlier"])
     command = [sys.executable, "-c", WRITE_FOREVER, str(tmp_path), KEY]
@@ -198,8 +198,8 @@ def disk_of(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("size", [0, 1000, 200_000])
-def test_a_full_disk_keeps_nothing(tmp_path: Path, size: int) -> None:
-    """What finds no room is given up and its room is free again, at the latest when it should have been durable."""
+def test_a_full_disk_keeps_no_partial_blob(tmp_path: Path, size: int) -> None:
+    """The space of a failed write is free again, at the latest when the blob should have been durable."""
     store = LocalBlobs(tmp_path)
     with disk_of(size), pytest.raises(OSError, match="File too large"):
         put(store, KEY, [DATA[:100_000], DATA[:100_001], DATA[:3]])
@@ -207,7 +207,7 @@ def test_a_full_disk_keeps_nothing(tmp_path: Path, size: int) -> None:
 
 
 def test_only_the_owner_can_read(tmp_path: Path) -> None:
-    """The folder and every file in it are for their owner alone, whatever the umask."""
+    """The folder and its files can be read only by their owner, whatever the umask is."""
     old = os.umask(0)
     try:
         put(LocalBlobs(tmp_path / "blobs"), KEY, [b"x"])
@@ -221,7 +221,7 @@ def test_only_the_owner_can_read(tmp_path: Path) -> None:
 
 
 def test_stores_are_opened_by_url(tmp_path: Path) -> None:
-    """A file URL is a folder, spaces and all; a memory URL an object store; another scheme says what is known."""
+    """A file URL opens a folder, a memory URL an object store, and another scheme lists the known ones."""
     folder = tmp_path / "a folder"
     store = open_blobs(folder.as_uri())
     put(store, "a", [b"x"])
@@ -231,8 +231,8 @@ def test_stores_are_opened_by_url(tmp_path: Path) -> None:
         open_blobs("ftp://host/folder")
 
 
-def test_blobs_are_listed_by_when_they_were_written(store: BlobStore) -> None:
-    """From a moment on and before another, those below a prefix only."""
+def test_blobs_are_listed_by_their_age(store: BlobStore) -> None:
+    """A listing has a prefix, a start time and an end time."""
     put(store, KEY, [b"x"])
     put(store, "storage/1/a", [b"x"])
     now, hour = datetime.now(UTC), timedelta(hours=1)
@@ -242,8 +242,8 @@ def test_blobs_are_listed_by_when_they_were_written(store: BlobStore) -> None:
     assert list(store.keys_between("none/", now - hour, now + hour)) == []
 
 
-def test_what_is_written_is_not_unfinished(store: BlobStore) -> None:
-    """What writers that died left behind can be removed; one that lives goes on, and what is whole stays."""
+def test_unfinished_blobs_can_be_removed(store: BlobStore) -> None:
+    """What dead writers left is removed; live writers and complete blobs are not affected."""
     put(store, KEY, [b"x"])
     writer = store.writer("library/4f2a/file/two")
     writer.write(b"y")

@@ -1,4 +1,4 @@
-"""What every store of erasure keys must keep to: the contract of platform/keystore/store.py."""
+"""The contract of stores for erasure keys (platform/keystore/store.py), tested with every implementation."""
 
 import os
 import signal
@@ -56,7 +56,7 @@ def missing(store: KeyStore, name: UUID) -> bool:
 
 
 def test_a_key_is_read_as_it_was_created(store: KeyStore) -> None:
-    """Each under its own name."""
+    """Each key is read under its own name."""
     first, second = uuid4(), uuid4()
     store.create(first, KEY)
     store.create(second, OTHER)
@@ -65,7 +65,7 @@ def test_a_key_is_read_as_it_was_created(store: KeyStore) -> None:
 
 
 def test_a_destroyed_key_is_gone(store: KeyStore) -> None:
-    """And only that; destroying it again, or one that never was, is no error."""
+    """Only the named key is destroyed. Destroying it again or an unknown key is no error."""
     first, second = uuid4(), uuid4()
     store.create(first, KEY)
     store.create(second, OTHER)
@@ -76,8 +76,8 @@ def test_a_destroyed_key_is_gone(store: KeyStore) -> None:
     assert names(store) == [second]
 
 
-def test_names_come_by_when_they_were_created(store: KeyStore) -> None:
-    """What says whose the store is, is no key, nor is anything else that lies there."""
+def test_names_are_listed_by_the_time_of_creation(store: KeyStore) -> None:
+    """The entry of the store's owner and foreign files are not listed as keys."""
     store.create(name := uuid4(), KEY)
     now = datetime.now(UTC)
     assert list(store.names_between(now - HOUR, now + HOUR)) == [name]
@@ -86,7 +86,7 @@ def test_names_come_by_when_they_were_created(store: KeyStore) -> None:
 
 
 def test_a_store_belongs_to_one_database(store: KeyStore) -> None:
-    """An older database finds its own, and neither another's nor an empty one; a new one takes what nobody has."""
+    """A database accepts only its own store, and a new database an unclaimed one."""
     claim_store(store, "database 1", is_new=True)
     claim_store(store, "database 1", is_new=False)
     for is_new in (True, False):
@@ -96,8 +96,8 @@ def test_a_store_belongs_to_one_database(store: KeyStore) -> None:
 
 
 @pytest.mark.parametrize("kind", ["local", "memory", "s3"])
-def test_a_store_that_is_not_there_is_not_made_anew(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """The disk is not mounted, or the setting is wrong: a database that has libraries writes nothing there."""
+def test_a_missing_store_is_not_created_again(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A database with libraries creates no store, because the disk may not be mounted or the setting is wrong."""
     urls: dict[str, Callable[[], str]] = {
         "local": lambda: (tmp_path / "a" / "keys").as_uri(),
         "memory": lambda: "memory:///",
@@ -111,14 +111,14 @@ def test_a_store_that_is_not_there_is_not_made_anew(kind: str, tmp_path: Path, r
     assert store.owner() == "database 1"
 
 
-def test_a_store_that_forgets_is_taken(store: KeyStore) -> None:
-    """The check leaves nothing behind."""
+def test_a_store_without_old_versions_is_accepted(store: KeyStore) -> None:
+    """The check of the store leaves nothing behind."""
     check_keys_can_be_destroyed(store)
     assert names(store) == []
 
 
-def test_other_schemes_are_refused() -> None:
-    """The error says which are known."""
+def test_other_schemes_are_rejected() -> None:
+    """The error lists the known schemes."""
     with pytest.raises(ConfigurationError, match=r"'ftp'.*s3"):
         open_keys("ftp://host/folder")
 
@@ -139,7 +139,7 @@ def local(folder: Path) -> LocalKeys:
 
 
 def test_only_the_owner_can_read(folder: Path) -> None:
-    """The folder and every file in it, whatever the umask."""
+    """The folder and its files can be read only by their owner, whatever the umask is."""
     old = os.umask(0)
     try:
         keys = LocalKeys(folder)
@@ -152,15 +152,15 @@ def test_only_the_owner_can_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o750, 0o705, 0o777, 0o701])
-def test_a_folder_that_others_may_enter_is_refused(local: LocalKeys, folder: Path, mode: int) -> None:
-    """The error says how to mend it."""
+def test_a_folder_that_others_may_enter_is_rejected(local: LocalKeys, folder: Path, mode: int) -> None:
+    """The error says how to correct the permissions."""
     folder.chmod(mode)
     with pytest.raises(ConfigurationError, match=f"chmod -R go= {folder}"):
         LocalKeys(folder)
 
 
-def test_a_key_is_overwritten_where_it_lies(local: LocalKeys, folder: Path) -> None:
-    """Who still has the file open, as the disk has its block, reads nothing of it."""
+def test_a_key_is_overwritten_in_place(local: LocalKeys, folder: Path) -> None:
+    """A process that still has the file open, like the disk's block, reads nothing of the key."""
     local.create(NAME, KEY)
     assert [path.name for path in folder.iterdir() if KEY in path.read_bytes()] == [str(NAME)]
     with (folder / str(NAME)).open("rb") as same_block:
@@ -171,8 +171,8 @@ def test_a_key_is_overwritten_where_it_lies(local: LocalKeys, folder: Path) -> N
     assert [path.name for path in folder.iterdir()] == ["database"]
 
 
-def test_what_was_overwritten_and_not_unlinked_is_no_key(local: LocalKeys, folder: Path) -> None:
-    """Nor what is cut short."""
+def test_an_overwritten_or_truncated_file_is_no_key(local: LocalKeys, folder: Path) -> None:
+    """A crash may leave an overwritten file, which is not read as a key."""
     for content in (b"", KEY, bytes(4096), KEY + bytes(100)):
         (folder / str(NAME)).write_bytes(content)
         assert missing(local, NAME)
@@ -181,7 +181,7 @@ def test_what_was_overwritten_and_not_unlinked_is_no_key(local: LocalKeys, folde
 
 
 def test_a_name_is_used_once(local: LocalKeys) -> None:
-    """No key is ever written over another."""
+    """No key is ever written over another key."""
     local.create(NAME, KEY)
     with pytest.raises(KeyStoreUnavailable):
         local.create(NAME, OTHER)
@@ -189,7 +189,7 @@ def test_a_name_is_used_once(local: LocalKeys) -> None:
 
 
 def test_a_full_disk_keeps_no_part_of_a_key(local: LocalKeys) -> None:
-    """And what there is can be destroyed all the same."""
+    """On a full disk, existing keys can still be destroyed."""
     import resource
 
     local.create(before := uuid4(), KEY)
@@ -204,8 +204,8 @@ def test_a_full_disk_keeps_no_part_of_a_key(local: LocalKeys) -> None:
 
 
 @pytest.mark.parametrize("call", ["create", "read", "destroy", "owner", "names"])
-def test_a_folder_that_fails_is_away(local: LocalKeys, folder: Path, call: str) -> None:
-    """Whatever the system says; no key is told to be missing because of it."""
+def test_a_failing_folder_is_reported_as_unavailable(local: LocalKeys, folder: Path, call: str) -> None:
+    """No key is reported as missing because of an error of the system."""
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
@@ -253,7 +253,7 @@ def killed(folder: Path, step: int, *call: str) -> bool:
 
 
 def test_killed_while_destroying(local: LocalKeys, folder: Path) -> None:
-    """At every step: the key is whole, or it can never be read; and destroying it again completes it."""
+    """At every step the key is either whole or unreadable, and destroying it again completes it."""
     seen = []
     for step in range(10):
         local.create(name := uuid4(), KEY)
@@ -273,7 +273,7 @@ def test_killed_while_destroying(local: LocalKeys, folder: Path) -> None:
 
 
 def test_killed_while_creating(local: LocalKeys, folder: Path) -> None:
-    """At every step: the key is whole or missing, in no other file, and whatever is there can be destroyed."""
+    """At every step the key is either whole or missing, in no other file, and can be destroyed."""
     for step in range(10):
         was_killed = killed(folder, step, "create", str(name := uuid4()), KEY.hex())
         holding = [path.name for path in folder.iterdir() if KEY in path.read_bytes()]
@@ -290,8 +290,8 @@ def test_killed_while_creating(local: LocalKeys, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("versioning", [None, "Suspended"])
-def test_a_bucket_without_versions_forgets(s3: S3, versioning: str | None) -> None:
-    """Nothing of a destroyed key can be had any more, in whichever way one asks."""
+def test_a_bucket_without_versions_destroys_keys(s3: S3, versioning: str | None) -> None:
+    """Nothing of a destroyed key can be read in any way."""
     bucket = s3.bucket(versioning)
     store = CloudKeys(f"s3://{bucket}/keys")
     check_keys_can_be_destroyed(store)
@@ -302,8 +302,8 @@ def test_a_bucket_without_versions_forgets(s3: S3, versioning: str | None) -> No
     assert names(store) == []
 
 
-def test_a_bucket_with_versions_is_refused(s3: S3) -> None:
-    """In one line that says what to set."""
+def test_a_bucket_with_versions_is_rejected(s3: S3) -> None:
+    """One line says which setting of the bucket to change."""
     store = CloudKeys(f"s3://{s3.bucket('Enabled')}/keys")
     with pytest.raises(ConfigurationError, match=r"older versions.*PRIVATESHARE_KEY_URL to a bucket without") as told:
         check_keys_can_be_destroyed(store)
@@ -311,7 +311,7 @@ def test_a_bucket_with_versions_is_refused(s3: S3) -> None:
 
 
 def test_a_key_is_not_taken_for_destroyed_while_a_version_of_it_is_left(s3: S3) -> None:
-    """Each try says so, until the operator has deleted the version that holds the key."""
+    """Every try fails until the operator has deleted the remaining version of the key."""
     store = CloudKeys(f"s3://{(bucket := s3.bucket('Enabled'))}")
     store.create(NAME, KEY)
     (holding,) = s3.client.list_object_versions(Bucket=bucket)["Versions"]
@@ -326,16 +326,16 @@ def test_a_key_is_not_taken_for_destroyed_while_a_version_of_it_is_left(s3: S3) 
     assert names(store) == []
 
 
-def test_no_bucket_is_a_store_that_is_away(s3: S3) -> None:
-    """It can be read by nobody, so it is nobody's."""
+def test_a_missing_bucket_is_unavailable(s3: S3) -> None:
+    """A missing bucket can neither be read nor claimed."""
     store = CloudKeys(f"s3://none-{uuid4()}")
     assert store.owner() is None
     with pytest.raises(KeyStoreUnavailable):
         store.create(NAME, KEY)
 
 
-def test_a_server_that_is_away_is_told_of_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Callers of the platform wait for it."""
+def test_an_unreachable_server_is_reported_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is short, because callers of the platform wait for it."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")

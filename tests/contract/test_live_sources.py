@@ -1,4 +1,4 @@
-"""What every source that people sign in to must keep to: the live part of sources/contract.py."""
+"""The contract of sources that people sign in to: the live part of sources/contract.py."""
 
 import gzip
 import json
@@ -91,7 +91,7 @@ def fetched(live: Live, wanted: Mapping[int, str | None] | None = None) -> list[
     return list(live.source.fetch(live.connection, everything if wanted is None else wanted))
 
 
-def test_it_declares_what_it_is(live: Live) -> None:
+def test_a_source_declares_known_types(live: Live) -> None:
     """Its service type and object types are in the catalogue, and it is listed under its own name and id."""
     entries, source = catalogue(), live.source
     assert source.info.signs_in
@@ -105,23 +105,23 @@ def test_it_declares_what_it_is(live: Live) -> None:
     assert bool(source.info.takes) == (2 in source.listing.types)
 
 
-def test_nothing_secret_shows_itself(live: Live) -> None:
-    """What lets in is in no `repr`: the client's secret, tokens, whose account it is."""
+def test_secrets_are_not_shown(live: Live) -> None:
+    """No `repr` shows the client secret, tokens or the owner of the account."""
     shown = f"{live.source.sign_in()!r} {live.connection!r} {live.source.identify(live.connection)!r}"
     for secret in (CLIENT_SECRET, live.token["access_token"], "p1'"):
         assert secret not in shown
 
 
-def test_whose_account_it_is(live: Live) -> None:
-    """Signing in tells whose account it is, with a name for people, the same each time."""
+def test_signing_in_identifies_the_account(live: Live) -> None:
+    """Signing in reports the account's owner with a readable name, the same each time."""
     identity = live.source.identify(live.connection)
     assert (identity.provider_account_id, identity.type) == ("p1", "USER")
     assert identity.display_name
     assert live.source.identify(live.connection) == identity
 
 
-def test_everything_comes_in_bounded_pages(live: Live) -> None:
-    """All that is there comes once, of declared types, in pages that are not too large and can be written as JSON."""
+def test_all_objects_come_in_bounded_pages(live: Live) -> None:
+    """Every object comes once, in a page of a declared type and limited size that can be encoded as JSON."""
     found = fetched(live)
     pages = [page for page in found if isinstance(page, Page)]
     assert pages == found
@@ -137,8 +137,8 @@ def test_everything_comes_in_bounded_pages(live: Live) -> None:
     assert counts == there
 
 
-def test_only_what_was_asked_for_is_fetched(live: Live) -> None:
-    """Of object types that nobody asked for nothing is fetched, nor anything asked of the source."""
+def test_only_requested_types_are_fetched(live: Live) -> None:
+    """The source receives no request for other object types."""
     before = len(live.city.do("requests"))
     wanted = live.source.info.object_types[1]
     assert {page.object_type for page in fetched(live, {wanted: None})} <= {wanted}
@@ -146,15 +146,15 @@ def test_only_what_was_asked_for_is_fetched(live: Live) -> None:
     assert len(paths) == 1
 
 
-def test_a_cursor_leads_on(live: Live) -> None:
-    """A later fetch takes the cursor of an earlier one; what came before is not needed to have it go on."""
+def test_a_fetch_continues_at_a_cursor(live: Live) -> None:
+    """A later fetch continues from an earlier cursor, without the earlier data."""
     cursors = {page.object_type: page.cursor for page in fetched(live) if isinstance(page, Page) and page.cursor}
     assert cursors
     assert all(isinstance(page, Page) for page in fetched(live, cursors))
 
 
-def test_a_token_that_is_refused_needs_a_sign_in(live: Live) -> None:
-    """Whatever it is asked, a source says so in the one way that has the person sign in again."""
+def test_a_rejected_token_requires_signing_in_again(live: Live) -> None:
+    """Whichever request is rejected, the source raises the error that makes the person sign in again."""
     refused = Connection(token=dict(REFUSED), provider_account_id="p1")
     with pytest.raises(NeedsLogin):
         live.source.identify(refused)
@@ -167,8 +167,8 @@ def test_a_token_that_is_refused_needs_a_sign_in(live: Live) -> None:
 
 
 @pytest.mark.parametrize(("status", "headers", "seconds"), [(503, {"Retry-After": "17"}, 17), (429, {}, 60)])
-def test_patience_is_told(live: Live, status: int, headers: dict[str, str], seconds: int) -> None:
-    """A source that asks for patience is not available for so long."""
+def test_a_requested_pause_is_passed_on(live: Live, status: int, headers: dict[str, str], seconds: int) -> None:
+    """A source that asks for a pause is reported as unavailable for that time."""
     live.city.do("fail", type="Observation", status=status, headers=headers)
     with pytest.raises(TryLater) as told:
         fetched(live)
@@ -180,8 +180,8 @@ def test_patience_is_told(live: Live, status: int, headers: dict[str, str], seco
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 500])
-def test_one_type_that_cannot_be_had_leaves_the_others(live: Live, status: int) -> None:
-    """It is named, with what the source answered; all others come."""
+def test_a_failing_type_does_not_affect_the_others(live: Live, status: int) -> None:
+    """The failing type is reported with the source's response, and all others are fetched."""
     live.city.do("fail", type="Condition", status=status)
     found = fetched(live)
     (skipped,) = [one for one in found if isinstance(one, Skipped)]
@@ -191,8 +191,8 @@ def test_one_type_that_cannot_be_had_leaves_the_others(live: Live, status: int) 
     assert last == set(live.source.info.object_types) - {128, 9101}
 
 
-def test_what_is_pushed_arrives_as_it_was(live: Live) -> None:
-    """Bytes are handed on as they are, and the answer is the source's."""
+def test_pushed_data_is_passed_on_unchanged(live: Live) -> None:
+    """The bytes are passed on unchanged, and the source's response is returned."""
     content = b'{"resourceType":"Observation","status":"final","code":{"text":"pulse"},"valueQuantity":{"value":61.50}}'
     answer = live.source.push(live.connection, "Observation", content)
     assert (answer.status, answer.certain) == (201, True)

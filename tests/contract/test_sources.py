@@ -1,4 +1,4 @@
-"""What every source must keep to: the contract of sources/contract.py. For those signed in to: test_live_sources.py."""
+"""The contract of all sources (sources/contract.py). test_live_sources.py has that of sources with a sign-in."""
 
 import io
 import json
@@ -91,8 +91,8 @@ def test_declared_ids_are_in_the_catalogue(source: Source) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_says_how_to_connect(source: Source) -> None:
-    """A person can connect it: by a sample, or an upload whose steps are told in sentences; or by signing in there."""
+def test_a_source_says_how_to_connect_it(source: Source) -> None:
+    """A person can connect it by a sample, by an upload with written steps, or by signing in."""
     assert source.info.samples or source.info.has_own_data
     for sample in source.info.samples:
         assert sample.name
@@ -104,7 +104,7 @@ def test_says_how_to_connect(source: Source) -> None:
 
 
 def test_every_upload_has_an_archive_to_test_it_with() -> None:
-    """A source with an upload names a good archive above."""
+    """A source with an upload has a good archive in the list above."""
     assert GOOD_ARCHIVES.keys() == {id_ for id_, source in SOURCES_BY_ID.items() if source.info.upload}
 
 
@@ -113,7 +113,7 @@ def test_every_upload_has_an_archive_to_test_it_with() -> None:
 
 @pytest.mark.parametrize(("source", "sample"), SAMPLES)
 def test_samples_give_declared_types_in_bounded_pages(source: Source, sample: Sample) -> None:
-    """Every page is of a declared type, not empty, and not too large; every object can be written as JSON."""
+    """Every page has a declared type, some objects and a limited size, and can be encoded as JSON."""
     given_pages = of_sample(source, sample)
     assert given_pages
     for page in given_pages:
@@ -124,7 +124,7 @@ def test_samples_give_declared_types_in_bounded_pages(source: Source, sample: Sa
 
 @pytest.mark.parametrize(("source", "sample"), SAMPLES)
 def test_samples_have_unique_entity_ids(source: Source, sample: Sample) -> None:
-    """No two objects of a type have the same entity id, or one would replace the other."""
+    """Two objects of a type with one entity id would replace each other."""
     for object_type, objects in by_type(of_sample(source, sample)).items():
         ids = [source.info.schema.entity_id(thing) for thing in objects]
         assert len(set(ids)) == len(ids), f"object type {object_type}"
@@ -132,15 +132,15 @@ def test_samples_have_unique_entity_ids(source: Source, sample: Sample) -> None:
 
 @pytest.mark.parametrize(("source", "sample"), SAMPLES)
 def test_samples_are_the_same_all_day(source: Source, sample: Sample) -> None:
-    """Fetched again on the same day, a sample gives the same."""
+    """A sample that is fetched again on the same day returns the same objects."""
     day, first = datetime.now(UTC).date(), by_type(of_sample(source, sample))
     again = by_type(fetched(source, Connection(sample=sample.id)))
     assert again == first or datetime.now(UTC).date() != day
 
 
 @pytest.mark.parametrize(("source", "sample"), SAMPLES)
-def test_samples_have_something_recent_and_nothing_to_come(source: Source, sample: Sample) -> None:
-    """There is something of the last twelve months, and nothing of the future."""
+def test_samples_have_recent_and_no_future_objects(source: Source, sample: Sample) -> None:
+    """Some objects are from the last twelve months, and none is from the future."""
     now = datetime.now(UTC)
     standard = source.info.schema.standard
     objects = [thing for page in of_sample(source, sample) for thing in page.objects]
@@ -150,15 +150,15 @@ def test_samples_have_something_recent_and_nothing_to_come(source: Source, sampl
 
 
 @pytest.mark.parametrize(("source", "sample"), SAMPLES)
-def test_only_what_was_asked_for_is_fetched(source: Source, sample: Sample) -> None:
-    """Object types that nobody asked for are not fetched."""
+def test_only_requested_types_are_fetched(source: Source, sample: Sample) -> None:
+    """Object types that were not requested are not fetched."""
     wanted = source.info.object_types[0]
     assert {page.object_type for page in source.fetch(Connection(sample=sample.id), {wanted: None})} <= {wanted}
 
 
 @pytest.mark.parametrize(("source", "sample"), SAMPLES)
-def test_samples_say_whose_they_are(source: Source, sample: Sample) -> None:
-    """Different samples are different accounts, with a name for people."""
+def test_samples_name_their_owner(source: Source, sample: Sample) -> None:
+    """Different samples are different accounts with readable names."""
     identity = source.identify(Connection(sample=sample.id))
     others = [source.identify(Connection(sample=other.id)) for other in source.info.samples if other.id != sample.id]
     assert identity.display_name
@@ -176,8 +176,8 @@ def by_type(given_pages: Sequence[Page]) -> dict[int, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("source", "archive"), UPLOADS)
-def test_a_good_archive_is_let_in_and_imported(source: Source, archive: Archive) -> None:
-    """Its owner is named without being shown in `repr`, and it can be read as often as needed."""
+def test_a_good_archive_is_accepted_and_imported(source: Source, archive: Archive) -> None:
+    """Its owner is named but not shown in `repr`, and it can be read several times."""
     connection = of_archive(archive())
     identity = source.identify(connection)
     assert identity.provider_account_id
@@ -280,8 +280,8 @@ def translatable() -> set[str]:
 
 @pytest.mark.parametrize("breaking", BREAKINGS)
 @pytest.mark.parametrize(("source", "archive"), UPLOADS)
-def test_broken_uploads_are_told_in_plain_words(source: Source, archive: Archive, breaking: str) -> None:
-    """What is wrong is said in sentences that say what to do, with nothing technical in them, in every language."""
+def test_broken_uploads_are_explained(source: Source, archive: Archive, breaking: str) -> None:
+    """Sentences in every language say what is wrong and what to do, without technical terms."""
     broken, words = BREAKINGS[breaking]
     with pytest.raises(Broken, match=words) as told:
         source.identify(of_archive(broken(archive())))
@@ -294,10 +294,10 @@ def test_broken_uploads_are_told_in_plain_words(source: Source, archive: Archive
 
 
 @pytest.mark.parametrize(("source", "archive"), UPLOADS)
-def test_names_in_archives_lead_nowhere(
+def test_paths_in_archives_are_not_followed(
     source: Source, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names that climb out of a folder are names like others: the data is read, and no file is written."""
+    """Names that climb out of a folder are plain names: the data is read, and no file is written."""
     inner = tmp_path / "one" / "two"
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)
@@ -309,10 +309,8 @@ def test_names_in_archives_lead_nowhere(
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize(("source", "archive"), UPLOADS)
-def test_other_compressions_are_read_and_their_damage_noticed(
-    source: Source, archive: Archive, compression: int
-) -> None:
-    """A zip may be packed in any way that zips are; damage in it is Broken as well."""
+def test_all_zip_compressions_are_read(source: Source, archive: Archive, compression: int) -> None:
+    """Damage in any compression is reported as Broken."""
     with zipfile.ZipFile(io.BytesIO(archive())) as plain:
         packed = zipped({name: plain.read(name) for name in plain.namelist()}, compression)
     assert uploaded(source, packed) == uploaded(source, archive())
@@ -321,8 +319,8 @@ def test_other_compressions_are_read_and_their_damage_noticed(
 
 
 @pytest.mark.parametrize(("source", "archive"), UPLOADS)
-def test_a_byte_order_mark_is_left_out(source: Source, archive: Archive) -> None:
-    """Files that begin with the mark that some systems put before UTF-8 are read like those without."""
+def test_a_byte_order_mark_is_ignored(source: Source, archive: Archive) -> None:
+    """Files that begin with a byte order mark are read like those without."""
     with zipfile.ZipFile(io.BytesIO(archive())) as plain:
         marked = {name: b"\xef\xbb\xbf" + plain.read(name) for name in plain.namelist()}
     assert uploaded(source, zipped(marked)) == uploaded(source, archive())
@@ -337,8 +335,8 @@ def only_broken(source: Source, data: bytes) -> None:
 @pytest.mark.parametrize(("source", "archive"), UPLOADS)
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_damage_is_broken_and_nothing_else(source: Source, archive: Archive, data: st.DataObject) -> None:
-    """A real archive with bytes cut off, put in or changed is imported or Broken."""
+def test_damaged_archives_raise_only_broken(source: Source, archive: Archive, data: st.DataObject) -> None:
+    """An archive with missing, added or changed bytes is either imported or raises Broken."""
     good = archive()
     start = data.draw(st.integers(0, len(good)))
     end = data.draw(st.integers(start, min(len(good), start + 50)) | st.just(len(good)))
@@ -352,8 +350,8 @@ def beginnings() -> Iterator[bytes]:
 @pytest.mark.parametrize("source", [entry.values[0] for entry in UPLOADS], ids=[entry.id for entry in UPLOADS])
 @given(start=st.sampled_from(list(beginnings())), rest=st.binary(max_size=300))
 @settings(max_examples=200, deadline=None)
-def test_random_bytes_are_broken_and_nothing_else(source: Source, start: bytes, rest: bytes) -> None:
-    """Whatever is uploaded: nothing but Broken comes out."""
+def test_random_bytes_raise_only_broken(source: Source, start: bytes, rest: bytes) -> None:
+    """Random uploads raise no error but Broken."""
     only_broken(source, start + rest)
 
 
@@ -366,14 +364,14 @@ def test_random_bytes_are_broken_and_nothing_else(source: Source, start: bytes, 
     name=st.sampled_from(["Streaming_History_Audio_0.json", "record.json", "record.ndjson"]),
 )
 @settings(max_examples=200, deadline=None)
-def test_any_json_is_broken_and_nothing_else(source: Source, thing: Any, name: str) -> None:
-    """Any JSON in an archive, fit or not: nothing but Broken comes out."""
+def test_any_json_raises_only_broken(source: Source, thing: Any, name: str) -> None:
+    """Any JSON in an archive raises no error but Broken."""
     only_broken(source, zipped({name: json.dumps(thing).encode()}))
 
 
 @pytest.mark.parametrize(("source", "archive"), UPLOADS)
 def test_objects_with_odd_values_are_broken_or_serialisable(source: Source, archive: Archive) -> None:
-    """Values that JSON can say and databases cannot hold do not get through: huge numbers, halves of characters."""
+    """Values that JSON allows and databases do not, like huge numbers or lone surrogates, are not passed on."""
     with zipfile.ZipFile(io.BytesIO(archive())) as plain:
         entries = {name: plain.read(name) for name in plain.namelist()}
     for odd in (b"1e999", b"-1e999", b"9" * 40, b"NaN", rb'"\ud800"', b"[" * 300 + b"]" * 300, os.urandom(8)):

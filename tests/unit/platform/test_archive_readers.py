@@ -1,4 +1,4 @@
-"""Archives are read in processes of their own: what they give is checked, and whatever becomes of them is an answer."""
+"""Tests of archive readers: separate processes whose output is checked, and whose failures are reported."""
 
 import asyncio
 import io
@@ -59,8 +59,8 @@ async def read(
     ],
     ids=["spotify", "fhir"],
 )
-async def test_a_reader_gives_what_its_source_gives(readers: ArchiveReaders, source: Source, data: bytes) -> None:
-    """The same identity, objects and reasons as when it is read here."""
+async def test_a_reader_returns_what_its_source_returns(readers: ArchiveReaders, source: Source, data: bytes) -> None:
+    """Identity, objects and reasons are the same as if the source read the archive in this process."""
     here = Connection(archive=io.BytesIO(data), provider_account_id="someone")
     checked = await readers.check(source, io.BytesIO(data))
     assert checked.identity == source.identify(here)
@@ -73,14 +73,14 @@ async def test_a_reader_gives_what_its_source_gives(readers: ArchiveReaders, sou
     assert encode_left_out(left_out) == encode_left_out(again.left_out)
 
 
-async def test_only_what_was_asked_for_is_given(readers: ArchiveReaders) -> None:
-    """Object types that nobody asked for are not read."""
+async def test_only_requested_types_are_read(readers: ArchiveReaders) -> None:
+    """Object types that were not requested are not read."""
     pages, _ = await read(readers, FHIR, small_record(), [ObjectType.PATIENT])
     assert [object_type for page in pages for object_type, _ in page.entries] == [ObjectType.PATIENT]
 
 
-async def test_what_is_broken_is_said_as_here(readers: ArchiveReaders) -> None:
-    """Text, values and counts come through."""
+async def test_reasons_of_broken_archives_are_passed_on(readers: ArchiveReaders) -> None:
+    """The reason arrives with its text, values and counts."""
     for data in (b"", b"%PDF", spotify_zip([play(0), *[play(number, ts="?") for number in range(1, 4)]])):
         with pytest.raises(Broken) as here:
             SPOTIFY.identify(Connection(archive=io.BytesIO(data)))
@@ -90,8 +90,8 @@ async def test_what_is_broken_is_said_as_here(readers: ArchiveReaders) -> None:
         assert there.value.left_out == here.value.left_out
 
 
-async def test_an_archive_that_cannot_be_read_further_says_so(readers: ArchiveReaders) -> None:
-    """What goes wrong in reading the archive here is not taken for something else."""
+async def test_a_read_error_of_the_archive_is_passed_on(readers: ArchiveReaders) -> None:
+    """An error in reading the stored archive is not mistaken for a broken archive."""
 
     class Lost(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
@@ -101,8 +101,8 @@ async def test_an_archive_that_cannot_be_read_further_says_so(readers: ArchiveRe
         await readers.check(SPOTIFY, Lost(spotify_zip([play(0)])))
 
 
-async def test_nothing_of_ours_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A reader sees neither our environment nor any file that we have open."""
+async def test_a_reader_inherits_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A reader sees neither the platform's environment nor its open files."""
     monkeypatch.setenv("PRIVATESHARE_MASTER_KEY", "a secret of ours")
     seen = await scripted("""
         import os
@@ -197,15 +197,15 @@ MISBEHAVIOUR_WITH_PAGES = {
 
 
 @pytest.mark.parametrize("kind", MISBEHAVIOUR)
-async def test_a_reader_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """Whatever it does, nobody waits for ever, and nothing of it is believed."""
+async def test_a_failing_reader_is_reported(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Nobody waits forever for a failing reader, and its output is not used."""
     monkeypatch.setattr(archive_readers, "END_SECONDS", 0.5)
     assert isinstance(await scripted(MISBEHAVIOUR[kind]), ReaderFailed)
 
 
 @pytest.mark.parametrize("command", [("/bin/false",), ("/bin/true",), ("/no/such/program",), ("/",)])
-async def test_a_reader_that_does_not_start_is_told(command: tuple[str, ...]) -> None:
-    """Whether it ends before or after it is told what to do."""
+async def test_a_reader_that_does_not_start_is_reported(command: tuple[str, ...]) -> None:
+    """The reader may end before or after it received its task."""
     readers = ArchiveReaders(1, command)
     for _ in range(10):
         with pytest.raises(ReaderFailed):
@@ -214,13 +214,13 @@ async def test_a_reader_that_does_not_start_is_told(command: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize("kind", MISBEHAVIOUR_WITH_PAGES)
-async def test_pages_are_checked(kind: str) -> None:
-    """A page that is not as it should be ends the import."""
+async def test_invalid_pages_end_the_import(kind: str) -> None:
+    """A page that does not follow the protocol of readers ends the import."""
     assert isinstance(await scripted(MISBEHAVIOUR_WITH_PAGES[kind], fetch=True), ReaderFailed)
 
 
-async def test_good_pages_come_through() -> None:
-    """The same script, well behaved."""
+async def test_valid_pages_are_accepted() -> None:
+    """The same script is accepted if it sends valid pages."""
     pages = await scripted(
         'page(406, [["a", 1, None, b"{}"], ["b", None, [None, 5], b"[]"]])\nsay(RESULT, {"left_out": left_out})',
         fetch=True,
@@ -230,8 +230,8 @@ async def test_good_pages_come_through() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
-async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader that takes more of the processor's time than any archive needs is ended, and that is said."""
+async def test_cpu_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that uses more CPU time than any archive needs is ended, and the error says so."""
     endless = """
         import resource
         resource.setrlimit(resource.RLIMIT_CPU, (1, 5))
@@ -243,7 +243,7 @@ async def test_time_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_reader_that_only_waits_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time on the clock is limited too."""
+    """The time by the clock is limited too."""
     monkeypatch.setattr(archive_readers, "WALL_SECONDS_PER_CPU_SECOND", 0.02)
     error = await scripted("time.sleep(600)")
     assert isinstance(error, Broken)
@@ -252,15 +252,15 @@ async def test_a_reader_that_only_waits_is_ended(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit it")
 async def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch, readers: ArchiveReaders) -> None:
-    """An archive that needs more memory than any is refused, and nothing of ours is short of it."""
+    """An archive that needs too much memory is rejected, and the platform itself does not run out of memory."""
     monkeypatch.setattr(archive_readers, "MEMORY_MEGABYTES", 120)
     large = orjson.dumps({"resourceType": "Observation", "note": "é" * 8_000_000})
     with pytest.raises(Broken, match="more time or memory"):
         await readers.check(FHIR, io.BytesIO(large))
 
 
-async def test_whoever_does_not_wait_ends_the_reader() -> None:
-    """A person who closes the page, a sync that is stopped: the process goes with them."""
+async def test_cancelling_ends_the_reader() -> None:
+    """If a person closes the page or a sync is cancelled, the reader's process ends."""
     of_others = children()  # such as the database of other tests in this process
     readers = ArchiveReaders(1, script("time.sleep(600)"))
     waiting = asyncio.create_task(readers.check(SPOTIFY, io.BytesIO(b"PK")))
@@ -280,8 +280,8 @@ def children() -> set[int]:
     }
 
 
-async def test_others_wait_for_their_turn() -> None:
-    """However many archives come at once, few are read at a time, and all are read."""
+async def test_few_archives_are_read_at_a_time() -> None:
+    """However many archives arrive at once, all of them are read in the end."""
     of_others = children()
     readers = ArchiveReaders(2)
     most = 0
@@ -302,7 +302,7 @@ async def test_others_wait_for_their_turn() -> None:
 
 
 async def test_a_reader_ends_with_the_platform(tmp_path: Path) -> None:
-    """If the process that started it dies, a reader does not stay."""
+    """If the process that started a reader dies, the reader ends."""
     starter = """
         import asyncio, io, sys
         from privateshare.platform.archive_readers import ArchiveReaders
@@ -339,13 +339,13 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_the_reader_is_started_without_our_modules_in_the_way() -> None:
-    """No folder that happens to be the current one, and no variable, changes which code it runs."""
+def test_the_reader_ignores_the_current_folder_and_environment() -> None:
+    """Neither the current folder nor an environment variable changes which code the reader runs."""
     assert COMMAND[1:3] == ("-I", "-B")
 
 
 def test_a_reader_loads_nothing_of_the_platform() -> None:
-    """It starts fast, and has no code that could do more than read archives."""
+    """A reader starts fast, and has no code that could do more than read archives."""
     code = "import sys, privateshare.sources.archive_reader; print(' '.join(sys.modules))"
     loaded: Any = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -356,7 +356,7 @@ def test_a_reader_loads_nothing_of_the_platform() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
 def test_a_reader_can_write_no_file(tmp_path: Path) -> None:
-    """Once it reads, nothing of the archive can come to the disk."""
+    """Once a reader starts to read, it cannot write content of the archive to the disk."""
     code = f"""
         import resource, signal
         from privateshare.sources import archive_reader

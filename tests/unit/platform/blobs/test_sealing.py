@@ -1,4 +1,4 @@
-"""Sealing: what was changed, cut, reordered, or is another's, does not open."""
+"""Tests of sealing: data that was changed, truncated, reordered or belongs to another blob does not decrypt."""
 
 import io
 import os
@@ -62,15 +62,15 @@ def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
 
 @given(size=sizes, cuts=st.lists(st.integers(0, 4 * SEALED_CHUNK_BYTES), max_size=6))
 @settings(max_examples=150, deadline=None)
-def test_a_stream_opens_as_it_was(size: int, cuts: list[int]) -> None:
-    """A stream of any size, sealed and opened in any pieces, is the same, and as long as foretold."""
+def test_a_stream_is_decrypted_unchanged(size: int, cuts: list[int]) -> None:
+    """A stream of any size, in any chunks, is restored, and its encrypted size is as predicted."""
     data = b"".join(seal_stream(KEY, CONTEXT, cut(plain(size), cuts)))
     assert len(data) == sealed_size(size)
     assert b"".join(unseal_stream(KEY, CONTEXT, cut(data, cuts))) == plain(size)
 
 
 def test_no_two_seals_are_alike() -> None:
-    """The same data sealed twice shares nothing but the version byte."""
+    """The same data encrypted twice shares only the version byte."""
     one, other = (b"".join(seal_stream(KEY, CONTEXT, [bytes(1000)])) for _ in range(2))
     assert one[1:17] != other[1:17]
     assert one[HEADER_BYTES : HEADER_BYTES + 16] != other[HEADER_BYTES : HEADER_BYTES + 16]
@@ -78,8 +78,8 @@ def test_no_two_seals_are_alike() -> None:
 
 @pytest.mark.parametrize("chunks", range(CHUNKS + 1))
 @pytest.mark.parametrize("last", [0, 1, CHUNK_BYTES - 1])
-def test_a_stream_cut_at_a_chunk_is_noticed(chunks: int, last: int) -> None:
-    """A stream that ends too early does not open, even where a chunk ends."""
+def test_a_truncated_stream_is_detected(chunks: int, last: int) -> None:
+    """A truncated stream does not decrypt, even if it ends where a chunk ends."""
     data = sealed(CHUNKS * CHUNK_BYTES + last)
     boundary = sealed_offset(chunks)
     ends = {boundary - 1, boundary, boundary + 1, len(data) - TAG_BYTES, len(data) - 1}
@@ -90,16 +90,16 @@ def test_a_stream_cut_at_a_chunk_is_noticed(chunks: int, last: int) -> None:
 
 @given(size=sizes, more=st.binary(min_size=1, max_size=40))
 @settings(max_examples=60, deadline=None)
-def test_bytes_after_the_end_are_noticed(size: int, more: bytes) -> None:
-    """Nothing can be added behind the last chunk."""
+def test_added_bytes_are_detected(size: int, more: bytes) -> None:
+    """Nothing can be appended to the last chunk."""
     with pytest.raises(SealBroken):
         opened(sealed(size) + more)
 
 
 @given(size=sizes, data=st.data())
 @settings(max_examples=150, deadline=None)
-def test_one_changed_bit_is_noticed(size: int, data: st.DataObject) -> None:
-    """Whichever bit changes, in the header, in data or in a tag: it does not open."""
+def test_a_changed_bit_is_detected(size: int, data: st.DataObject) -> None:
+    """No change of a bit in header, data or tag goes undetected."""
     changed = bytearray(sealed(size))
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises(SealBroken):
@@ -107,16 +107,16 @@ def test_one_changed_bit_is_noticed(size: int, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("order", [(1, 0, 2), (0, 2, 1), (0, 1, 1, 2), (0, 2), (1, 2), (0, 1, 2, 2)])
-def test_chunks_in_another_order_are_noticed(order: tuple[int, ...]) -> None:
-    """Chunks that are swapped, doubled or left out do not open."""
+def test_reordered_chunks_are_detected(order: tuple[int, ...]) -> None:
+    """Chunks that are swapped, doubled or left out do not decrypt."""
     data = sealed(CHUNKS * CHUNK_BYTES)
     chunks = [data[sealed_offset(number) : sealed_offset(number + 1)] for number in range(CHUNKS)]
     with pytest.raises(SealBroken):
         opened(data[:HEADER_BYTES] + b"".join(chunks[number] for number in order))
 
 
-def test_a_chunk_of_another_stream_is_noticed() -> None:
-    """Two streams under one key: neither takes the other's chunk at the same place."""
+def test_a_foreign_chunk_is_detected() -> None:
+    """Of two streams under one key, neither accepts the other's chunk at the same position."""
     one, other = (b"".join(seal_stream(KEY, CONTEXT, [bytes(2 * CHUNK_BYTES)])) for _ in range(2))
     with pytest.raises(SealBroken):
         opened(one[: sealed_offset(1)] + other[sealed_offset(1) :])
@@ -124,7 +124,7 @@ def test_a_chunk_of_another_stream_is_noticed() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES + 1])
 def test_another_key_or_context_does_not_open(size: int) -> None:
-    """A seal opens under its own key, for its own purpose, and no other."""
+    """Data decrypts only with its own key and for its own purpose."""
     for key, context in ((bytes(KEY_BYTES), CONTEXT), (KEY, CONTEXT + b"!"), (KEY, b"")):
         with pytest.raises(SealBroken):
             opened(sealed(size), key, context)
@@ -132,15 +132,15 @@ def test_another_key_or_context_does_not_open(size: int) -> None:
 
 @given(st.binary(max_size=200))
 def test_random_bytes_do_not_open(data: bytes) -> None:
-    """Whatever is given: SealBroken, and nothing else."""
+    """Random bytes raise SealBroken and no other error."""
     with pytest.raises(SealBroken):
         opened(data)
     with pytest.raises(SealBroken):
         opened(b"\x01" + data)
 
 
-def test_data_comes_out_before_the_end() -> None:
-    """A stream is opened in constant memory: a chunk comes out once the next has begun."""
+def test_decryption_is_streamed() -> None:
+    """Memory is constant: a chunk is returned as soon as the next one begins."""
     data = sealed(CHUNKS * CHUNK_BYTES)
     opener = Opener(KEY, CONTEXT)
     assert opener.update(data[: sealed_offset(1) + 1]) == plain(CHUNKS * CHUNK_BYTES)[:CHUNK_BYTES]
@@ -151,7 +151,7 @@ def test_data_comes_out_before_the_end() -> None:
 
 @given(value=st.binary(max_size=300), data=st.data())
 def test_small_values(value: bytes, data: st.DataObject) -> None:
-    """A value opens as it was, and not under another key or context, nor changed, nor cut."""
+    """A value decrypts unchanged, but not with another key or context, and not if changed or truncated."""
     box = seal(KEY, CONTEXT, value)
     assert unseal(KEY, CONTEXT, box) == value
     changed = bytearray(box)
@@ -180,7 +180,7 @@ def reader(size: int) -> SealedReader:
 )
 @settings(max_examples=80, deadline=None)
 def test_a_sealed_blob_reads_like_a_file(size: int, moves: list[tuple[int, int]]) -> None:
-    """Read from anywhere, in any order, through a buffer or not, it gives what the plain bytes would."""
+    """Reads at any position, in any order, buffered or not, return what the plain bytes would."""
     raw, buffered, known = reader(size), io.BufferedReader(reader(size), 1000), io.BytesIO(plain(size))
     assert raw.size == size
     for offset, length in moves:
@@ -200,8 +200,8 @@ def test_a_sealed_blob_reads_like_a_file(size: int, moves: list[tuple[int, int]]
 
 
 @pytest.mark.parametrize("end", [0, HEADER_BYTES, HEADER_BYTES + TAG_BYTES - 1, *map(sealed_offset, (1, 2)), -1])
-def test_a_cut_blob_is_noticed_by_who_reads_to_its_end(end: int) -> None:
-    """A sealed blob that lost its end does not read to a shorter end."""
+def test_a_truncated_blob_is_detected_at_its_end(end: int) -> None:
+    """A truncated blob is not mistaken for a shorter one."""
     store = CloudBlobs("memory:///")
     put(store, "blob", [sealed(3 * CHUNK_BYTES)[:end]])
     with pytest.raises(UnreadableBlob, match="blob: "):
@@ -210,8 +210,8 @@ def test_a_cut_blob_is_noticed_by_who_reads_to_its_end(end: int) -> None:
         check_ends(store, "blob", KEY, CONTEXT)
 
 
-def test_blobs_are_stored_sealed() -> None:
-    """What is stored opens as a stream for its key and context only, and holds nothing plain."""
+def test_blobs_are_stored_encrypted() -> None:
+    """A stored blob decrypts only with its key and context, and contains no plain text."""
     store = CloudBlobs("memory:///")
     data = b"a very private line\n" * 10_000
     assert put_sealed(store, "blob", KEY, CONTEXT, [data]) == sealed_size(len(data)) == store.size("blob")

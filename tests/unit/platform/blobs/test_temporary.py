@@ -1,4 +1,4 @@
-"""The sealed temporary: a file like any other, that nobody can read on disk."""
+"""Tests of the encrypted temporary file, which reads like any other file."""
 
 import io
 import os
@@ -29,7 +29,7 @@ def filled(folder: Path, pieces: list[bytes]) -> SealedTemporary:
 def test_reads_like_a_file(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], moves: list[tuple[int, int]]
 ) -> None:
-    """What was written in any pieces is read back at any position as from plain bytes."""
+    """Data that was written in any chunks is read at any position as from plain bytes."""
     plain = io.BytesIO(b"".join(pieces))
     with filled(tmp_path_factory.getbasetemp(), pieces) as temporary:
         for offset, length in moves:
@@ -41,7 +41,7 @@ def test_reads_like_a_file(
 
 
 def test_writing_after_reading_appends(tmp_path: Path) -> None:
-    """Writing goes to the end wherever the position is, so no part of the key stream is used twice."""
+    """Writing always appends, so no part of the key stream is used twice."""
     with filled(tmp_path, [b"first "]) as temporary:
         temporary.seek(0)
         assert temporary.read(3) == b"fir"
@@ -51,7 +51,7 @@ def test_writing_after_reading_appends(tmp_path: Path) -> None:
 
 
 def test_a_zip_opens_from_it(tmp_path: Path) -> None:
-    """A zip reader, which jumps about, finds what it needs."""
+    """A zip reader, which seeks often, can read it."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("one.json", CANARY * 1000)
@@ -60,7 +60,7 @@ def test_a_zip_opens_from_it(tmp_path: Path) -> None:
 
 
 def test_disk_holds_nothing_readable(tmp_path: Path) -> None:
-    """The file has no name, and its bytes on disk are not the plain ones."""
+    """The file has no name, and its bytes on disk are encrypted."""
     with filled(tmp_path, [CANARY * 1000]) as temporary:
         assert list(tmp_path.iterdir()) == []
         size = len(CANARY) * 1000
@@ -70,6 +70,6 @@ def test_disk_holds_nothing_readable(tmp_path: Path) -> None:
 
 
 def test_seeking_before_the_start_fails(tmp_path: Path) -> None:
-    """There is nothing before the start."""
+    """A negative position is an error."""
     with filled(tmp_path, [b"x"]) as temporary, pytest.raises(ValueError, match="must not be negative"):
         temporary.seek(-2, io.SEEK_END)

@@ -1,4 +1,4 @@
-"""Connections to a database that does not answer."""
+"""Tests of connections to a database that does not respond."""
 
 import asyncio
 import socket
@@ -14,8 +14,8 @@ GIVE_UP_SECONDS = 25  # less than the defaults of the driver and of the pool
 
 
 @pytest.mark.parametrize("timeout", ["", "?connect_timeout=2"])
-async def test_a_database_that_is_silent(timeout: str) -> None:
-    """Whoever asks learns soon that it is away, unless the URL says how long to wait."""
+async def test_a_silent_database_times_out_soon(timeout: str) -> None:
+    """The default timeout is short, unless the URL sets another."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         database = Database(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none{timeout}", 2)
         async with asyncio.timeout(GIVE_UP_SECONDS):
@@ -25,8 +25,8 @@ async def test_a_database_that_is_silent(timeout: str) -> None:
         await database.close()
 
 
-def test_the_url_has_the_last_word() -> None:
-    """What an operator writes into DATABASE_URL is not replaced."""
+def test_options_in_the_url_are_kept() -> None:
+    """Options that an operator writes into DATABASE_URL are not replaced."""
     url = Database("postgresql://host/name?connect_timeout=60", 2).engine.url
     assert url.query["connect_timeout"] == "60"
     assert url.query["tcp_user_timeout"] == engine.CONNECTION_DEFAULTS["tcp_user_timeout"]

@@ -1,4 +1,4 @@
-"""Migrations against the real PostgreSQL."""
+"""Tests of migrations with the real PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,20 +19,20 @@ async def database(tmp_path: Path) -> AsyncIterator[str]:
         yield url
 
 
-async def test_migrations_make_the_tables_of_the_code(database: str) -> None:
-    """A migrated database is what the code describes, and migrating again changes nothing."""
+async def test_migrations_create_the_tables_of_the_code(database: str) -> None:
+    """A migrated database has the tables that the code describes, and a second migration changes nothing."""
     await asyncio.to_thread(upgrade, database)
     await asyncio.to_thread(upgrade, database)
     await asyncio.to_thread(check, database)
 
 
-async def test_several_at_once(database: str) -> None:
-    """Processes that start together migrate one after the other, and none fails."""
+async def test_several_processes_migrate_one_after_the_other(database: str) -> None:
+    """None of several processes that start together fails."""
     await asyncio.gather(*(asyncio.to_thread(upgrade, database) for _ in range(3)))
 
 
-async def test_a_database_of_another_version_is_left_alone(database: str) -> None:
-    """One line says so, and nothing in it changes: its tables are not these."""
+async def test_a_database_of_another_version_is_not_changed(database: str) -> None:
+    """One line says so, and its tables are not changed."""
     async with await psycopg.AsyncConnection.connect(database) as connection:
         await connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
         await connection.execute("INSERT INTO alembic_version VALUES ('9999')")
@@ -52,8 +52,8 @@ SELECT conrelid::regclass::text || ' ' || conname
 """
 
 
-async def test_no_deletion_looks_through_a_whole_table(database: str) -> None:
-    """What goes with a library, a consent or a session is found by an index, however many rows there are."""
+async def test_every_deletion_uses_an_index(database: str) -> None:
+    """Rows that are deleted with a library, a consent or a session are found by an index."""
     await asyncio.to_thread(upgrade, database)
     async with await psycopg.AsyncConnection.connect(database) as connection:
         found = await (await connection.execute(UNINDEXED)).fetchall()

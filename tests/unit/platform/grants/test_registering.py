@@ -1,4 +1,4 @@
-"""Which redirect URIs a contract may be registered with."""
+"""Tests of which redirect URIs a contract may register."""
 
 import pytest
 
@@ -10,8 +10,8 @@ from privateshare.platform.grants.contracts import check_registrable
     "uri",
     ["https://app.example/back?x=1", "http://127.0.0.1/back", "digime-ca-x://auth", "com.example.app:/back"],
 )
-def test_where_an_app_lives_can_be_registered(uri: str) -> None:
-    """Web addresses, this machine's, and private schemes."""
+def test_addresses_of_apps_can_be_registered(uri: str) -> None:
+    """Web addresses, loopback addresses and private schemes are accepted."""
     check_registrable(uri)
 
 
@@ -33,7 +33,7 @@ def test_where_an_app_lives_can_be_registered(uri: str) -> None:
         "https://app.example/\r\nSet-Cookie:x",
     ],
 )
-def test_what_runs_or_leads_nowhere_cannot(uri: str) -> None:
-    """A browser that follows it must only go somewhere."""
+def test_addresses_that_run_code_or_lead_nowhere_are_rejected(uri: str) -> None:
+    """A browser that follows a redirect URI must only open an app or a page."""
     with pytest.raises(ConfigurationError, match="redirect URI"):
         check_registrable(uri)

@@ -1,4 +1,4 @@
-"""Who waits in whose queue, and what becomes of requests while they wait."""
+"""Tests of admission: which queue a request waits in, and what happens to it meanwhile."""
 
 import asyncio
 import time
@@ -170,7 +170,7 @@ def known(site: Site, key: RSAPrivateKey) -> None:
 async def test_nobody_fills_a_contracts_queue_without_its_key(
     site: Site, key: RSAPrivateKey, foreign: RSAPrivateKey
 ) -> None:
-    """Requests in its name that others signed wait elsewhere, also from the same address; so do old ones of its own."""
+    """Requests with a foreign or an old signature wait in another queue, even from the same address."""
     known(site, key)
     forged = [signed(foreign), signed(key, age=6 * MINUTES), signed(key).rsplit(".", 1)[0] + ".AAAA", "x"]
     for number, token in enumerate(forged * 5):
@@ -180,7 +180,7 @@ async def test_nobody_fills_a_contracts_queue_without_its_key(
 
 
 async def test_many_names_from_one_address_are_one_caller(site: Site, foreign: RSAPrivateKey) -> None:
-    """Whoever makes up a contract for each request does not take the places of others; nor with many IPv6 addresses."""
+    """Inventing contracts or using many IPv6 addresses does not take the places of others."""
     for number in range(20):
         site.send(FILE, signed(foreign, f"app_{number}"), query="name=forged", address=f"2001:db8:1:1::{number:x}")
     site.send(FILE, signed(foreign, "app_new"), query="name=other", address="2001:db8:1:2::1")
@@ -188,7 +188,7 @@ async def test_many_names_from_one_address_are_one_caller(site: Site, foreign: R
 
 
 async def test_a_contract_is_one_caller_wherever_it_calls_from(site: Site, key: RSAPrivateKey) -> None:
-    """Once its signature held, its address does not matter; short calls do not wait behind its files."""
+    """After its signature is verified its address does not matter, and short calls do not wait for its files."""
     known(site, key)
     for number in range(10):
         site.send(FILE, signed(key), query="name=file", address=f"192.0.2.{number}")
@@ -198,8 +198,8 @@ async def test_a_contract_is_one_caller_wherever_it_calls_from(site: Site, key: 
 
 
 @pytest.mark.protocol("11.2")
-async def test_storage_is_the_contracts_too(site: Site, key: RSAPrivateKey) -> None:
-    """Its JWT names the contract in another way."""
+async def test_storage_calls_count_for_their_contract(site: Site, key: RSAPrivateKey) -> None:
+    """The JWT of storage calls names the contract in another field."""
     known(site, key)
     now = int(time.time())
     token = jwt.sign(key, {"sub": "app", "iss": "contract", "aud": "cloud", "iat": now, "exp": now + 60})
@@ -210,7 +210,7 @@ async def test_storage_is_the_contracts_too(site: Site, key: RSAPrivateKey) -> N
 
 
 async def test_apps_do_not_keep_people_waiting(site: Site, key: RSAPrivateKey) -> None:
-    """Nor strangers: the pages have places of their own; what tells whether the platform lives needs none."""
+    """Consent pages have places of their own, and health checks need none. Strangers cannot fill them either."""
     known(site, key)
     for number in range(10):
         site.send(FILE, signed(key), query="name=app")
@@ -222,8 +222,8 @@ async def test_apps_do_not_keep_people_waiting(site: Site, key: RSAPrivateKey) -
     await site.until("app", "stranger", "stranger", "person", *["free"] * 20)
 
 
-async def test_who_hangs_up_while_waiting_is_not_worked_for(site: Site, key: RSAPrivateKey) -> None:
-    """The next in the queue comes in its place; nothing is answered."""
+async def test_a_disconnected_request_is_not_processed(site: Site, key: RSAPrivateKey) -> None:
+    """The next request in the queue takes its place, and nothing is sent."""
     known(site, key)
     first = site.send(FILE, signed(key), query="name=first")
     gone, last = (site.send(FILE, signed(key), query=f"name={name}") for name in ("gone", "last"))
@@ -238,8 +238,8 @@ async def test_who_hangs_up_while_waiting_is_not_worked_for(site: Site, key: RSA
     assert (first.status, last.status, site.working) == (200, 200, ["first", "last"])
 
 
-async def test_a_body_that_is_awaited_takes_no_place(site: Site, key: RSAPrivateKey) -> None:
-    """Who sends slowly does not keep others out; of what waits no more than one piece is taken into memory."""
+async def test_a_slow_body_takes_no_place(site: Site, key: RSAPrivateKey) -> None:
+    """A slow upload does not block others, and at most one chunk of a waiting body is in memory."""
     known(site, key)
     slow = site.send(ACCOUNTS, signed(key), query="name=slow", body=False)
     await site.until("slow")
@@ -258,8 +258,8 @@ async def test_a_body_that_is_awaited_takes_no_place(site: Site, key: RSAPrivate
     assert (slow.status, waiting.status) == (200, 200)
 
 
-async def test_waiting_for_others_takes_no_place(site: Site, key: RSAPrivateKey) -> None:
-    """A request that waits for a source lets others in, and ends what it began even if its client has hung up."""
+async def test_waiting_for_a_source_takes_no_place(site: Site, key: RSAPrivateKey) -> None:
+    """Other requests are processed meanwhile, and the request ends even if its client disconnected."""
     known(site, key)
     outside = [site.send(ACCOUNTS, signed(key), query="name=outside&outside=1") for _ in range(5)]
     await site.until(*["outside"] * 5)
@@ -272,8 +272,8 @@ async def test_waiting_for_others_takes_no_place(site: Site, key: RSAPrivateKey)
     assert site.done.count("outside") == 5
 
 
-async def test_a_stream_takes_a_place_of_its_own_kind(site: Site, key: RSAPrivateKey) -> None:
-    """So many are open at once and no more, however many readers are slow; calls are answered meanwhile."""
+async def test_streams_have_their_own_places(site: Site, key: RSAPrivateKey) -> None:
+    """The number of open streams is limited, and other calls are answered meanwhile."""
     known(site, key)
     streams = [site.send(FILE, signed(key), query="name=stream&stream=1") for _ in range(3)]
     await site.until(*["stream"] * 3)
@@ -288,10 +288,10 @@ async def test_a_stream_takes_a_place_of_its_own_kind(site: Site, key: RSAPrivat
     assert [call.status for call in streams] == [200, None, 200]
 
 
-async def test_a_reader_who_takes_nothing_is_cut_off(
+async def test_a_client_that_does_not_read_is_disconnected(
     site: Site, key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A place for a stream is not held for ever by who does not read."""
+    """It does not hold a stream's place forever."""
     monkeypatch.setattr(admitting, "MAX_SEND_SECONDS", 0.05)
     known(site, key)
     incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -312,8 +312,8 @@ async def test_a_reader_who_takes_nothing_is_cut_off(
 
 @pytest.mark.protocol("13")
 @pytest.mark.parametrize("path", [FILE, PAGE, STORED])
-async def test_who_would_wait_too_long_is_told_when_to_come(path: str) -> None:
-    """429 with Retry-After, in the form of every refusal."""
+async def test_requests_that_would_wait_too_long_are_rejected(path: str) -> None:
+    """The response is 429 with Retry-After, in the format of every error."""
     site = Site(places=1, max_waiting=1)
     try:
         for number in range(2):
@@ -342,8 +342,8 @@ class LateFuture(asyncio.Future[dict[str, Any]]):
             super().add_done_callback(lambda done: loop.call_soon(loop.call_soon, fn, done))
 
 
-async def test_no_part_of_a_body_is_lost_to_the_look_ahead() -> None:
-    """A server's awaitable may be a future of its own kind, with callbacks in an order of its own."""
+async def test_no_part_of_a_body_is_lost_by_reading_ahead() -> None:
+    """A server may return its own kind of future, with callbacks in its own order."""
     messages = iter(({"type": "http.request", "body": b"sent", "more_body": False}, {"type": "http.disconnect"}))
 
     def receive() -> LateFuture:

@@ -1,4 +1,4 @@
-"""What bounds the body of a request."""
+"""Tests of the limits on the body of a request."""
 
 import asyncio
 from typing import Any
@@ -31,8 +31,8 @@ async def arrived(pieces: list[bytes], *, ends: bool, streamed: bool = False) ->
     return bytes(body)
 
 
-async def test_a_body_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """408, however little of it came; but a stream, which fills no memory, may take its time."""
+async def test_an_endless_body_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response is 408, however little was received. A stream to disk may take longer."""
     monkeypatch.setattr(requests, "MAX_BODY_SECONDS", 0.05)
     for pieces in ([], [b"x"], [b"x"] * 10):
         with pytest.raises(HTTPException) as refused:
@@ -44,8 +44,8 @@ async def test_a_body_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPa
     waiting.cancel()
 
 
-async def test_who_has_sent_all_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that is held, or streamed, listens for the end of the connection for as long as it takes."""
+async def test_a_complete_request_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A held or streamed response watches for the end of the connection for as long as it takes."""
     monkeypatch.setattr(requests, "MAX_BODY_SECONDS", 0.05)
     listening = asyncio.Event()
 
@@ -65,8 +65,8 @@ async def test_who_has_sent_all_may_wait(monkeypatch: pytest.MonkeyPatch) -> Non
     await calling
 
 
-async def test_a_body_is_taken_whole_or_refused_for_its_size() -> None:
-    """The limit exactly is taken."""
+async def test_a_body_is_accepted_whole_or_rejected_for_its_size() -> None:
+    """A body of exactly the limit is accepted."""
     half = b"x" * (requests.MAX_BODY_BYTES // 2)
     assert await arrived([half, half], ends=True) == half * 2
     with pytest.raises(HTTPException) as refused:

@@ -1,4 +1,4 @@
-"""Periodic tasks by a clock that jumps."""
+"""Tests of periodic tasks with a clock that jumps."""
 
 from procrastinate import App
 from procrastinate.periodic import PeriodicRegistry
@@ -27,23 +27,23 @@ def due(steady: ClockTolerantDeferrer, at: float) -> int:
 
 
 def test_each_time_is_deferred_once() -> None:
-    """A task is due every 15 seconds, also if some were slept through."""
+    """A task is scheduled once for each 15 seconds, also after a short sleep."""
     steady = deferrer()
     assert due(steady, NOON) == 1
     assert due(steady, NOON + 1) == 0
     assert due(steady, NOON + 60) == 4
 
 
-def test_a_jump_ahead_is_not_made_up_for() -> None:
-    """It would be two million jobs at once."""
+def test_a_jump_ahead_schedules_no_missed_tasks() -> None:
+    """Otherwise a large jump would schedule two million jobs at once."""
     steady = deferrer()
     due(steady, NOON)
     assert due(steady, NOON + YEAR) <= 1
     assert due(steady, NOON + YEAR + 30) == 2
 
 
-def test_a_clock_that_is_set_back_goes_on() -> None:
-    """What was deferred for a time to come does not stop what is due now."""
+def test_tasks_continue_after_the_clock_is_set_back() -> None:
+    """Tasks that were scheduled for the future do not block those that are due now."""
     steady = deferrer()
     due(steady, NOON + YEAR)
     assert due(steady, NOON) == 1

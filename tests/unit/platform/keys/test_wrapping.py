@@ -1,4 +1,4 @@
-"""The master key and the data keys that it wraps."""
+"""Tests of the master key and of the data keys that it wraps."""
 
 import os
 from base64 import b64encode
@@ -37,8 +37,8 @@ def settings(folder: Path, *keys: DataKey | str) -> Settings:
 # --- the key file ---
 
 
-def test_the_first_start_makes_a_key_that_stays(tmp_path: Path) -> None:
-    """Without settings a random key is made once, in a file that only its owner can read."""
+def test_the_first_start_creates_a_permanent_key(tmp_path: Path) -> None:
+    """Without a setting, one random key is created, in a file that only its owner can read."""
     made = load_master_key(settings(tmp_path / "data"), create=True)
     file = tmp_path / "data" / "master.key"
     assert file.stat().st_mode & 0o777 == 0o600
@@ -49,8 +49,8 @@ def test_the_first_start_makes_a_key_that_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
-def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> None:
-    """The error says how to mend it."""
+def test_a_key_that_others_may_read_is_rejected(tmp_path: Path, mode: int) -> None:
+    """The error says how to correct the permissions."""
     load_master_key(settings(tmp_path), create=True)
     file = tmp_path / "master.key"
     file.chmod(mode)
@@ -59,8 +59,8 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(33)])
-def test_a_key_file_of_another_size_is_refused(tmp_path: Path, content: bytes) -> None:
-    """A damaged key is never used, nor replaced by a new one."""
+def test_a_key_file_of_another_size_is_rejected(tmp_path: Path, content: bytes) -> None:
+    """A damaged key is neither used nor replaced by a new one."""
     file = tmp_path / "master.key"
     file.write_bytes(content)
     file.chmod(0o600)
@@ -69,8 +69,8 @@ def test_a_key_file_of_another_size_is_refused(tmp_path: Path, content: bytes) -
     assert file.read_bytes() == content
 
 
-def test_a_key_that_is_missing_is_not_made_beside_a_database(tmp_path: Path) -> None:
-    """Only the first start makes one; else the error names the file, and not even its folder is made."""
+def test_a_missing_key_is_not_created_beside_a_database(tmp_path: Path) -> None:
+    """Only the first start creates a key. Later the error names the file, and nothing is created."""
     folder = tmp_path / "data"
     with pytest.raises(ConfigurationError, match=r"data/master\.key is missing"):
         load_master_key(settings(folder))
@@ -78,15 +78,15 @@ def test_a_key_that_is_missing_is_not_made_beside_a_database(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("create", [True, False])
-def test_what_is_no_key_file_is_told(tmp_path: Path, create: bool) -> None:
-    """A folder, for example, which Docker makes where a file that is to be mounted does not exist."""
+def test_a_folder_in_place_of_the_key_file_is_reported(tmp_path: Path, create: bool) -> None:
+    """Docker creates a folder if a file that is to be mounted does not exist."""
     (tmp_path / "master.key").mkdir(mode=0o700)
     with pytest.raises(ConfigurationError, match="cannot read or create the master key"):
         load_master_key(settings(tmp_path), create=create)
 
 
-def test_what_a_dead_process_left_aside_does_not_matter(tmp_path: Path) -> None:
-    """A key that was half-written when its process died is none, and does not stop the next one."""
+def test_a_partial_key_of_a_dead_process_is_ignored(tmp_path: Path) -> None:
+    """A half-written key file neither counts as a key nor blocks the next process."""
     (tmp_path / f"master.key.{os.getpid() + 1}").write_bytes(b"half")
     assert load_master_key(settings(tmp_path), create=True) == load_master_key(settings(tmp_path))
 
@@ -95,15 +95,15 @@ def test_what_a_dead_process_left_aside_does_not_matter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "not base64!", b64encode(bytes(31)).decode(), text(DataKey(bytes(32))) + ",x"])
-def test_a_wrong_key_in_the_settings_is_refused_unshown(tmp_path: Path, value: str) -> None:
-    """The error says what a key looks like, and shows nothing of it."""
+def test_an_invalid_key_setting_is_rejected_without_showing_it(tmp_path: Path, value: str) -> None:
+    """The error describes the format of a key and does not show the value."""
     with pytest.raises(ConfigurationError, match="32 bytes in base64") as told:
         load_master_key(settings(tmp_path, value))
     assert not value or value not in str(told.value)
 
 
-def test_a_new_key_opens_what_older_ones_sealed(tmp_path: Path) -> None:
-    """After a rotation the listed older keys still open theirs; new seals are of the new key alone."""
+def test_after_a_rotation_older_keys_still_decrypt(tmp_path: Path) -> None:
+    """The listed older keys decrypt their data, and new data is encrypted with the new key only."""
     old, new = new_data_key(), new_data_key()
     before = load_master_key(settings(tmp_path, old))
     after = load_master_key(settings(tmp_path, new, old))
@@ -120,7 +120,7 @@ def test_a_new_key_opens_what_older_ones_sealed(tmp_path: Path) -> None:
 
 
 def test_a_data_key_is_wrapped_for_its_library() -> None:
-    """A wrapped key opens for its own library, and in no other's row."""
+    """A wrapped key cannot be unwrapped for another library."""
     master, key, erasure_key = MasterKey(new_data_key()), new_data_key(), os.urandom(32)
     wrapped = master.wrap(key, LIBRARY, erasure_key)
     assert key.value not in wrapped
@@ -134,7 +134,7 @@ def test_a_data_key_is_wrapped_for_its_library() -> None:
 
 @pytest.mark.parametrize("erasure_key", [b"", bytes(32), b"another key of thirty-two bytes!"])
 def test_it_takes_both_keys_to_unwrap_a_data_key(erasure_key: bytes) -> None:
-    """Neither the master key alone opens it, nor the erasure key with another master key."""
+    """Neither the master key alone nor the erasure key with another master key is enough."""
     master, right = MasterKey(new_data_key()), os.urandom(32)
     wrapped = master.wrap(new_data_key(), LIBRARY, right)
     with pytest.raises(SealBroken):
@@ -144,14 +144,14 @@ def test_it_takes_both_keys_to_unwrap_a_data_key(erasure_key: bytes) -> None:
 
 
 def test_a_data_key_outlives_a_change_of_the_master_key() -> None:
-    """The older key, still listed, unwraps what it wrapped."""
+    """An older master key that is still listed unwraps it."""
     old, key, erasure_key = new_data_key(), new_data_key(), os.urandom(32)
     wrapped = MasterKey(old).wrap(key, LIBRARY, erasure_key)
     assert MasterKey(new_data_key(), [old]).unwrap(wrapped, LIBRARY, erasure_key) == key
 
 
 def test_values_are_bound_to_purpose_and_owner() -> None:
-    """A value moved to another purpose or owner does not open, nor in another library with the same key."""
+    """A value does not decrypt for another purpose, owner or library, even with the same key."""
     key = new_data_key()
     library, other = OpenLibrary(LIBRARY, key), OpenLibrary(uuid4(), key)
     sealed = library.seal("details", "account 1", b"value")
@@ -166,7 +166,7 @@ def test_values_are_bound_to_purpose_and_owner() -> None:
 
 
 def test_no_two_purposes_and_owners_have_one_context() -> None:
-    """Where a purpose ends and an owner begins cannot be shifted."""
+    """The boundary between purpose and owner is unambiguous."""
     assert seal_context("a", "b:c") != seal_context("a:b", "c")
     assert seal_context("1:a", "b") != seal_context("1", "a:b")
     with pytest.raises(SealBroken):
@@ -182,6 +182,6 @@ def test_keys_hide_themselves() -> None:
 
 @pytest.mark.parametrize("size", [0, 16, 31, 33])
 def test_a_key_has_32_bytes(size: int) -> None:
-    """Anything else is no key."""
+    """A key of another size is rejected."""
     with pytest.raises(ConfigurationError, match="32 bytes"):
         DataKey(bytes(size))
