@@ -23,7 +23,7 @@ RUNS = 20
 
 
 def made_up(number: int) -> CatalogueSource:
-    """Invent a source."""
+    """Generate an invented source."""
     service = (19, 22, 37, 31)[number % 4]
     group = {19: 5, 22: 2, 37: 2, 31: 5}[service]
     return CatalogueSource(

@@ -13,7 +13,7 @@ PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Done</tit
 class ReturnAddress:
     """A loopback address that is open until the end of the `with` block."""
 
-    REGISTERED = "http://127.0.0.1/return"  # a contract's loopback address is good with any port
+    REGISTERED = "http://127.0.0.1/return"  # A registered loopback address allows any port.
 
     def __init__(self) -> None:
         came: SimpleQueue[str] = SimpleQueue()

@@ -16,7 +16,7 @@ from privateshare.protocol.messages import Criterion, ServiceGroupScope, TimeRan
 from privateshare.protocol.wire import wire_name
 
 SCHEMA_VERSION = "5.0.0"
-MAX_SECONDS = 253_402_300_799  # the end of the year 9999
+MAX_SECONDS = 253_402_300_799  # The end of the year 9999.
 LIMITS = {"timerange": "timeRanges", "timewindow": "timeRanges", "criteria": "criteria", "criterion": "criteria"}
 UNBOUNDED_TYPE = "all"
 
@@ -99,7 +99,7 @@ class ContractTimeRange(TimeRange):
 
     @property
     def is_everything(self) -> bool:
-        """Whether the range has no bounds. One that says "all" and has bounds has those."""
+        """Whether the range has no bounds. If a range has both the type "all" and bounds, the bounds apply."""
         return self.type == UNBOUNDED_TYPE and not self._has_bounds
 
     @property
@@ -111,14 +111,14 @@ class ContractTimeRange(TimeRange):
         # Without this check a range whose bounds are misspelled would allow every date.
         if self.type != UNBOUNDED_TYPE and not self._has_bounds:
             raise ValueError('a time range needs "from", "to" or "last", or the type "all"')
-        # An end in milliseconds would lie in the year 50,000, and allow every date.
+        # A bound in milliseconds by mistake would be in the year 50,000, and allow every date.
         if any(bound is not None and abs(bound) > MAX_SECONDS for bound in (self.from_, self.to)):
             raise ValueError('"from" and "to" are seconds since the epoch')
         return self
 
 
 def _check_spelling(request: object) -> object:
-    """Raise ValueError for a field that is meant to limit what is read, and would limit nothing under its name."""
+    """Check for misspelled limits, which would otherwise be ignored. Raises ValueError."""
     for name in request if isinstance(request, Mapping) else ():
         meant = LIMITS.get(re.sub(r"[^a-z]", "", str(name).lower()).removesuffix("s"))
         if meant is not None and name not in (meant, *DataRequest.model_fields):

@@ -4,12 +4,12 @@ import unicodedata
 from itertools import pairwise
 
 MAX_NAME_CHARACTERS = 200
-MAX_MARKS = 4  # Accents on one letter. Vietnamese has two, Hebrew with its cantillation four.
+MAX_MARKS_PER_LETTER = 4  # Vietnamese has two marks, Hebrew with cantillation four.
 # Zero-width joiners are invisible, but Persian, Indian scripts and some emoji cannot be spelled without them.
 JOINERS = "\u200c\u200d"
 EMOJI_STYLES = "\ufe0e\ufe0f"  # Invisible characters that choose the style of the symbol before them.
-LAST_LATIN = "\u02ff"  # Up to here no letter needs a joiner.
-# Letters, marks and symbols that are printable in Unicode's terms but show nothing: fillers and blanks.
+LAST_LATIN = "\u02ff"  # No letter up to this one needs a joiner.
+# Characters that Unicode classifies as printable, but that are displayed as blanks.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc\U0001d159")
 
 
@@ -24,17 +24,17 @@ def is_display_name(text: str) -> bool:
     marks = 0
     for before, character in pairwise(f" {text}"):
         marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
-        if marks > MAX_MARKS or (marks and before == " ") or not _is_visible(before, character):
+        if marks > MAX_MARKS_PER_LETTER or (marks and before == " ") or not _is_visible(before, character):
             return False
     return True
 
 
 def _is_visible(before: str, character: str) -> bool:
-    """Check that a character shows, or is needed to display the one before it."""
+    """Check that a character is visible, or is needed to display the previous one."""
     if character in JOINERS:
         return before > LAST_LATIN and before not in JOINERS
     if character in EMOJI_STYLES:
         return unicodedata.category(before) in ("So", "Sm", "Sk", "Nd", "Po")
-    if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":  # variation selectors
+    if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":  # Variation selectors.
         return False
     return character.isprintable() and character not in _BLANK

@@ -297,7 +297,7 @@ class Account(Wire):
 
 
 class AccountRef(Wire):
-    """An account that a pushed file belongs to, by an id that the app chose. Android's client may leave it out."""
+    """An account that a pushed file belongs to, by an id that the app chose. The Android client may omit it."""
 
     account_id: str = ""
 

@@ -24,4 +24,4 @@ class Wire(BaseModel):
 
 
 class EmptyBody(Wire):
-    """The response to a call that has nothing to say but that it worked."""
+    """An empty response, which only says that the request succeeded."""
