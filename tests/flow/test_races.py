@@ -21,12 +21,12 @@ from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import ApplicationRow, BlobToDeleteRow, ConsentRow, LibraryRow, TokenRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.tokens import rotate_refresh_token
-from privateshare.platform.http.bearer import MAX_SKEW
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library import storages
 from privateshare.platform.library.erasure import erase_library, forget_user
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure
+from privateshare.protocol.bearer import MAX_SKEW
 from privateshare.protocol.storage_paths import storage_path
 from tests.flow.consenting import asking_contract, known_person, opened, page_of, refer
 from tests.flow.files import blobs

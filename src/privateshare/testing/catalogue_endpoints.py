@@ -34,6 +34,9 @@ def services() -> Mapping[str, Sequence[Mapping[str, Any]]]:
                 "publishedDate": PUBLISHED,
                 "serviceId": entry.service_type,
                 "reference": entry.reference,
+                "resources": [],
+                "countries": [{"id": country} for country in entry.countries],
+                "platform": {"windows": {"availability": "production", "currentStatus": "available"}},
             }
             for entry in known.sources.values()
         ],

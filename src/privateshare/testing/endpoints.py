@@ -5,21 +5,34 @@ import secrets
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from privateshare.errors import FileNotFound, InvalidClient, InvalidRequest, InvalidSession, InvalidToken, NotFound
+from pydantic import ValidationError
+
+from privateshare.errors import FileNotFound, InvalidRequest, InvalidSession, InvalidToken, NotFound
 from privateshare.protocol import jwt, pkce
 from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH
 from privateshare.protocol.contract_document import SCHEMA_VERSION
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.protocol.messages import PushDescriptor
 from privateshare.testing import catalogue_endpoints
+from privateshare.testing.checks import (
+    check_fixed,
+    find_grant,
+    read_body,
+    read_challenge,
+    read_claim,
+    read_reference,
+    verified_claims,
+)
 from privateshare.testing.state import (
     APPLICATION,
     CONSENT,
+    CONSENTED,
     CONTRACT,
     PERSON,
     Grant,
@@ -35,6 +48,8 @@ HOUR_SECONDS = 3600
 GRACE_SECONDS = 60
 QUERY = "permission-access/query/"
 IMPORT = "permission-access/import"
+ACCOUNTS_FILE = "accounts.json"
+OBJECT_VERSION = "1.0.0"
 DISCOVERY = "discovery/"
 
 
@@ -60,11 +75,6 @@ class PlatformCall:
         return parse_qs(urlsplit(self.target).query)
 
     @property
-    def token(self) -> str:
-        """The bearer token."""
-        return self.headers.get("authorization", "").removeprefix("Bearer ")
-
-    @property
     def origin(self) -> str:
         """The platform's address as the caller sees it, without a slash at its end."""
         return f"http://{self.headers.get('host', '')}{self.root}"
@@ -87,17 +97,16 @@ def json_response(body: object, status: int = 200) -> PlatformResponse:
 def respond(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     """Respond to a call as the platform does. Raise the ApiErrors that it would answer."""
     if call.path == "jwks/oauth":
-        return json_response({"keys": [jwt.key_set_entry(state.signing_key.public_key(), "test")]})
+        keys = json_response({"keys": [jwt.key_set_entry(state.signing_key.public_key(), "test")]})
+        return replace(keys, headers={**keys.headers, "cache-control": "public, max-age=3600"})
     if call.path == "discovery/services":
         return json_response({"data": catalogue_endpoints.services()})
-    call.claims = jwt.verify(call.token, state.contract_key.public_key())
-    if call.claims.get("client_id") != f"{APPLICATION}_{CONTRACT}":
-        raise InvalidClient(f"The client_id ({call.claims.get('client_id')}) is invalid")
+    call.claims = verified_claims(call.headers, state.contract_key.public_key())
     route = _ROUTES.get((call.method, call.path)) or _by_prefix(call)
     if route is None:
         raise NotFound("Not Found")
-    if route in _NEEDS_TOKEN and not any(call.claims.get("access_token") in grant.access for grant in state.grants):
-        raise InvalidToken("The token (access_token) is invalid")
+    if route in _NEEDS_TOKEN:
+        find_grant(state, call.claims)
     return route(state, call)
 
 
@@ -116,7 +125,8 @@ def _by_prefix(call: PlatformCall) -> "Route | None":
 
 def _authorize(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     code, claims = secrets.token_urlsafe(32), call.claims
-    journey = Journey(claims["redirect_uri"], claims.get("state", ""), claims["code_challenge"])
+    check_fixed(claims, response_type="code", response_mode="query")
+    journey = Journey(read_claim(claims, "redirect_uri"), claims.get("state", ""), read_challenge(claims))
     state.journeys[code] = journey
     token = _signed(state, call, {"preauthorization_code": code})
     return json_response({"token": token, "session": _new_session(state, journey)}, 201)
@@ -124,7 +134,9 @@ def _authorize(state: PlatformState, call: PlatformCall) -> PlatformResponse:
 
 def _reference_token(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     code, claims = secrets.token_urlsafe(32), call.claims
-    journey = Journey(claims["redirect_uri"], claims.get("state", ""), claims.get("code_challenge"))
+    find_grant(state, claims, expired=True)
+    challenge = read_challenge(claims) if "code_challenge" in claims else None
+    journey = Journey(read_claim(claims, "redirect_uri"), claims.get("state", ""), challenge)
     state.journeys[code] = journey
     signed = {"reference_code": code, "token_type": "Bearer", "expires_on": int(time.time()) + HOUR_SECONDS}
     return json_response({"token": _signed(state, call, signed), "session": _new_session(state, journey)}, 201)
@@ -132,7 +144,7 @@ def _reference_token(state: PlatformState, call: PlatformCall) -> PlatformRespon
 
 def _reference(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     handle = secrets.token_hex(8)
-    state.references[handle] = str(json.loads(call.body)["value"])
+    state.references[handle] = read_reference(call.body)
     return json_response({"id": handle}, 201)
 
 
@@ -142,9 +154,7 @@ def _token(state: PlatformState, call: PlatformCall) -> PlatformResponse:
             grant = _rotated(state, str(call.claims.get("refresh_token")))
             state.refreshes += 1
         else:
-            _use_code(state, call)
-            grant = Grant()
-            state.grants.append(grant)
+            grant = _use_code(state, call)
         access, refresh, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), int(time.time())
         grant.access.add(access)
         grant.refresh[refresh] = None
@@ -178,14 +188,20 @@ def _rotated(state: PlatformState, token: str) -> Grant:
     return grant
 
 
-def _use_code(state: PlatformState, call: PlatformCall) -> None:
-    journeys = {journey.code: journey for journey in state.journeys.values() if journey.challenge is not None}
-    journey = journeys.get(str(call.claims.get("code")))
+def _use_code(state: PlatformState, call: PlatformCall) -> Grant:
+    """Make the grant of a code. A code works once: its second use revokes what the first gave. Protocol 4.2."""
+    code = read_claim(call.claims, "code")
+    journey = next((one for one in state.journeys.values() if one.code == code and one.outcome == CONSENTED), None)
     if journey is None or journey.challenge is None:
         raise InvalidToken("The token (code) is invalid")
-    if not pkce.verifies(str(call.claims.get("code_verifier")), journey.challenge):
+    if journey.grant is not None:
+        state.grants = [grant for grant in state.grants if grant is not journey.grant]
+        raise InvalidToken("The token (code) is invalid")
+    if not pkce.verifies(read_claim(call.claims, "code_verifier"), journey.challenge):
         raise InvalidRequest("The code_verifier does not match the code_challenge")
-    journey.code = secrets.token_hex()  # A code works once.
+    journey.grant = Grant()
+    state.grants.append(journey.grant)
+    return journey.grant
 
 
 def _signed(state: PlatformState, call: PlatformCall, claims: Mapping[str, object]) -> str:
@@ -209,21 +225,37 @@ def _query(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     session, _, name = call.path.removeprefix(QUERY).partition("/")
     if session not in state.sessions:
         raise InvalidSession("The session is invalid")
-    status = status_of(state, state.sessions[session])
+    journey = state.sessions[session]
+    if journey is None or journey.outcome == CONSENTED:
+        find_grant(state, call.claims)
+    status = status_of(state, journey)
     if not name and status["state"] == "pending":
         return json_response({"status": status})
     if not name and "error" in status:
         return json_response({"status": status, "fileList": []})
     if not name:
-        entries = [{"name": name, "updatedDate": file.updated} | _facts(file) for name, file in state.files.items()]
+        entries = [
+            {"name": name, "updatedDate": file.updated, "objectVersion": OBJECT_VERSION} | _facts(file)
+            for name, file in state.files.items()
+        ]
         return json_response({"status": status, "fileList": entries})
+    if name == ACCOUNTS_FILE:
+        return _encrypted(state, json.dumps(list(state.accounts.values())).encode(), {}, time.time())
     if name not in state.files:
         raise FileNotFound("There is no such file in this session")
     file = state.files[name]
-    header = {"metadata": _facts(file), "size": len(file.data), "sha256": sha256(file.data).hexdigest()}
-    body = b"".join(encrypt_stream([file.data], state.contract_key.public_key()))
-    headers = {"x-metadata": encode_metadata(header), "content-type": "application/octet-stream"}
-    return PlatformResponse(200, headers, body)
+    return _encrypted(state, file.data, _facts(file), file.updated / 1000)
+
+
+def _encrypted(state: PlatformState, data: bytes, facts: Mapping[str, object], updated: float) -> PlatformResponse:
+    """Encrypt a file for the contract. `updated` is in seconds since the epoch. Protocol 6.3, 6.5."""
+    header = {"metadata": facts, "size": len(data), "sha256": sha256(data).hexdigest()}
+    headers = {
+        "x-metadata": encode_metadata(header),
+        "content-type": "application/octet-stream",
+        "last-modified": formatdate(updated, usegmt=True),
+    }
+    return PlatformResponse(200, headers, b"".join(encrypt_stream([data], state.contract_key.public_key())))
 
 
 def _facts(file: LentFile) -> dict[str, object]:
@@ -256,7 +288,9 @@ def _revoke_account(state: PlatformState, call: PlatformCall) -> PlatformRespons
 
 
 def _known_account(state: PlatformState, call: PlatformCall) -> None:
-    if call.headers.get("accountid") not in state.accounts:
+    if "accountid" not in call.headers:
+        raise InvalidRequest("The header accountId is missing")
+    if call.headers["accountid"] not in state.accounts:
         raise NotFound("There is no such account")
 
 
@@ -269,8 +303,14 @@ def _delete_user(state: PlatformState, _: PlatformCall) -> PlatformResponse:
 
 
 def _push(state: PlatformState, call: PlatformCall) -> PlatformResponse:
-    described = jwt.verify(call.headers.get("filedescriptor", ""), state.contract_key.public_key())
-    state.pushed.append(Pushed(call.body, PushDescriptor.model_validate(described["metadata"])))
+    if "filedescriptor" not in call.headers:
+        raise InvalidRequest("The header FileDescriptor is missing")
+    described = jwt.verify(call.headers["filedescriptor"], state.contract_key.public_key())
+    try:
+        descriptor = PushDescriptor.model_validate(described.get("metadata"))
+    except ValidationError as error:
+        raise InvalidRequest("The claim metadata of FileDescriptor is missing or of a wrong form") from error
+    state.pushed.append(Pushed(call.body, descriptor))
     return json_response({})
 
 
@@ -304,7 +344,7 @@ def _samples(_: PlatformState, __: PlatformCall) -> PlatformResponse:
 
 
 def _discovery(_: PlatformState, call: PlatformCall) -> PlatformResponse:
-    return json_response(catalogue_endpoints.find_records(call.path.removeprefix(DISCOVERY), json.loads(call.body)))
+    return json_response(catalogue_endpoints.find_records(call.path.removeprefix(DISCOVERY), read_body(call.body)))
 
 
 def _contract(_: PlatformState, __: PlatformCall) -> PlatformResponse:
@@ -340,7 +380,7 @@ _ROUTES: Mapping[tuple[str, str], Route] = {
 }
 _NEEDS_TOKEN = frozenset(
     {
-        *(_trigger, _query, _accounts, _delete_account, _revoke_account, _delete_user),
+        *(_trigger, _accounts, _delete_account, _revoke_account, _delete_user),
         *(_push, _push_to_provider, _person_storage),
     }
 )

@@ -65,6 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response: PlatformResponse) -> None:
         self.send_response(response.status)
+        self.send_header("x-request-id", response.headers.get("x-error-reference", secrets.token_hex(8)))
         for name, value in response.headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(response.body)))

@@ -141,6 +141,7 @@ class InMemoryPlatform:
     def expire_access_tokens(self) -> None:
         """Make every access token invalid. Refresh tokens still work."""
         for grant in self._state.grants:
+            grant.expired |= grant.access
             grant.access.clear()
 
     def end_rotation_grace(self) -> None:

@@ -44,7 +44,7 @@ class Journey:
     """A person on the consent pages.
 
     `challenge` is None on pages that return no code. `outcome` is CONSENTED, an error code of protocol 8.3, or "" while
-    the person is on the pages.
+    the person is on the pages. `grant` is what the code gave, once it was used.
     """
 
     redirect_uri: str
@@ -52,17 +52,20 @@ class Journey:
     challenge: str | None
     code: str = field(default_factory=secrets.token_hex)
     outcome: str = ""
+    grant: "Grant | None" = None
 
 
 @dataclass
 class Grant:
     """The tokens of one consent.
 
-    `refresh` has the time when each refresh token was replaced, in seconds since the epoch. `revoked` is the reason why
-    the grant was revoked, which calls with its tokens get as a hint.
+    `expired` has the access tokens whose time is over. `refresh` has the time when each refresh token was replaced, in
+    seconds since the epoch. `revoked` is the reason why the grant was revoked, which calls with its tokens get as a
+    hint.
     """
 
     access: set[str] = field(default_factory=set)
+    expired: set[str] = field(default_factory=set)
     refresh: dict[str, float | None] = field(default_factory=dict)
     revoked: str = ""
 

@@ -5,6 +5,7 @@ import secrets
 
 from privateshare.errors import NotFound
 from privateshare.protocol import addresses, jwt
+from privateshare.protocol.bearer import read_bearer
 from privateshare.protocol.storage_paths import storage_path
 from privateshare.testing.endpoints import PlatformCall, PlatformResponse, json_response
 from privateshare.testing.state import APPLICATION, CONTRACT, PlatformState
@@ -15,7 +16,7 @@ _FILE = re.compile(rf"{STORAGE_PATH}clouds/(?P<storage>[^/]+)/files(?P<path>/app
 
 def respond_to_storage(state: PlatformState, call: PlatformCall) -> PlatformResponse:
     """Respond to a call as the storage does. Raise the ApiErrors that it would answer."""
-    claims = jwt.verify(call.token, state.contract_key.public_key())
+    claims = jwt.verify(read_bearer(call.headers), state.contract_key.public_key())
     match = _FILE.fullmatch(call.path)
     files = state.storages.get(match["storage"]) if match else None
     if match is None or files is None or (claims.get("sub"), claims.get("iss")) != (APPLICATION, CONTRACT):

@@ -184,7 +184,7 @@ def test_a_lapsed_grant_is_renewed(platform: InMemoryPlatform):
     """With a code, as at first."""
     with platform.client() as app:
         token = sign_in(platform, app)
-        platform.stop()
+        platform.expire_access_tokens()
         asked = app.get_reauthorize_url(token, REDIRECT_URI)
         returned = app.read_return(platform.consent(asked.url), state=asked.state)
         renewed = app.exchange_code_for_token(returned.code, asked.code_verifier)

@@ -335,7 +335,7 @@ def test_a_process_that_died_before_it_saved_has_the_grace(platform: InMemoryPla
     platform.expire_access_tokens()
     platform.end_rotation_grace()
     with platform.client(token_store=store) as app:
-        with pytest.raises(InvalidToken, match="grace of 60 seconds") as told:
+        with pytest.raises(InvalidToken, match="grace period of 60 seconds") as told:
             app.read_accounts(app.user("ann"))
         assert told.value.message == "The token (refresh_token) is invalid"
         assert store.get("ann") is None

@@ -15,11 +15,11 @@ from privateshare.errors import InvalidRequest
 from privateshare.platform.db.tables import ConsentRow, ContractRow
 from privateshare.platform.grants.contracts import client_id, load_contract
 from privateshare.platform.grants.tokens import find_access_token
-from privateshare.platform.http.bearer import check_nonce, check_timestamp, read_bearer
 from privateshare.platform.http.requests import api_address, arrived_at, platform_of
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
+from privateshare.protocol.bearer import check_nonce, check_timestamp, read_bearer
 
 
 @dataclass(frozen=True, slots=True)

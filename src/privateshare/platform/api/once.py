@@ -17,10 +17,10 @@ from privateshare.errors import InvalidRequest, Unavailable
 from privateshare.platform.api.callers import Caller, ContractCaller
 from privateshare.platform.db.tables import NonceRow
 from privateshare.platform.grants.contracts import client_id
-from privateshare.platform.http.bearer import MAX_SKEW
 from privateshare.platform.http.errors import headers_of
 from privateshare.platform.keys.wrapping import DataKey, derive_key, open_value, seal_value
 from privateshare.platform.library.erasure import destroy_listed_keys
+from privateshare.protocol.bearer import MAX_SKEW
 
 NONCE_KEPT = 2 * MAX_SKEW
 LONGEST_CHANGE = timedelta(minutes=4)  # A change elsewhere that is not recorded by then never will be.

@@ -22,7 +22,6 @@ from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.blobs.store import BlobNotFound, BlobStore
 from privateshare.platform.db.tables import ContractRow, StorageRow, StoredFileRow
 from privateshare.platform.grants.contracts import client_id, load_contract
-from privateshare.platform.http.bearer import check_storage_claims, read_bearer
 from privateshare.platform.http.errors import error_headers
 from privateshare.platform.http.multipart import file_in_form, multipart_boundary, peek
 from privateshare.platform.http.requests import arrived_at, body_stream, platform_of
@@ -32,6 +31,7 @@ from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol import jwt
+from privateshare.protocol.bearer import check_storage_claims, read_bearer
 from privateshare.protocol.messages import Storage, StorageListing
 from privateshare.protocol.storage_paths import StoragePath, storage_path
 from privateshare.protocol.wire import Wire

@@ -17,11 +17,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.errors import ApiError, PrivateShareError, TooManyRequests
-from privateshare.platform.http.bearer import check_storage_claims, check_timestamp, read_bearer
 from privateshare.platform.keys.known_keys import KnownKeys
 from privateshare.platform.operating.admission import Admission, AdmittedRequest, HungUp, set_current_request
 from privateshare.platform.operating.fair_queue import FairQueue
 from privateshare.protocol import jwt
+from privateshare.protocol.bearer import check_storage_claims, check_timestamp, read_bearer
 
 PAGES, STATIC, CLOUD = "/apps/", "/apps/saas/static/", "/cloud/"
 QUERY = "/permission-access/query/"
