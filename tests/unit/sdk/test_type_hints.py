@@ -1,6 +1,8 @@
 """The annotations of the public API can be resolved at run time, as tools that read them do."""
 
+import builtins
 import inspect
+import re
 import subprocess
 import sys
 import typing
@@ -72,3 +74,26 @@ def test_what_differs_between_asyncio_and_threads_has_the_same_names():
     assert {name for name in offered(on_threads) if not name.startswith("_")} == {
         name for name in offered(on_asyncio) if not name.startswith("_") and name != "finished"
     }
+
+
+@pytest.mark.parametrize("kind", [PrivateShare, AsyncPrivateShare, privateshare.Reading, privateshare.AsyncReading])
+def test_the_errors_in_docstrings_are_errors_of_the_sdk(kind: type):
+    """Each can be imported from `privateshare`, or is a builtin."""
+    count = 0
+    for name in dir(kind):
+        document = inspect.getdoc(getattr(kind, name)) or ""
+        section = document.partition("\nRaises:\n")[2].partition("\n\n")[0]
+        for error in re.findall(r"^ {4}(\w+): ", section, re.MULTILINE):
+            found = getattr(privateshare, error, None) or getattr(builtins, error)
+            assert issubclass(found, Exception), f"{name}: {error}"
+            count += 1
+    assert count > 5
+
+
+@pytest.mark.parametrize("kind", [PrivateShare, AsyncPrivateShare])
+def test_every_parameter_is_documented(kind: type):
+    """In the section Args, in the order of the signature."""
+    for name, parameters in signatures(kind).items():
+        section = (inspect.getdoc(getattr(kind, name)) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
+        documented = re.findall(r"^ {4}(\w+): ", section, re.MULTILINE)
+        assert documented == [parameter for parameter, _ in parameters if parameter != "self"], name
