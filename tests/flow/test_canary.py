@@ -1,7 +1,4 @@
-"""What people lend is nowhere readable at rest: canaries are planted, and looked for in every byte that is stored.
-
-Looked for in every table as text, in PostgreSQL's own files with its write-ahead log, in the blobs and in the logs.
-"""
+"""Tests that shared data is readable nowhere at rest: canary texts are searched for in every stored byte."""
 
 import json
 from base64 import b64encode
@@ -195,16 +192,16 @@ async def private_keys(lent: Lent) -> dict[str, list[bytes]]:
     return {"signing key": [shape for data in written for shape in (data, b64encode(data), data.hex().encode())]}
 
 
-async def test_the_app_gets_what_was_lent(lent: Lent) -> None:
-    """The canaries do arrive where they are meant to; else nothing below would mean anything."""
+async def test_the_app_receives_the_canaries(lent: Lent) -> None:
+    """This proves that the data reaches the app, so that the other tests search for the right texts."""
     told = json.dumps(lent.objects, ensure_ascii=False)
     assert len([one for one in lent.objects if "msplayed" in one]) == 300
     for word in CANARIES.values():
         assert word in told
 
 
-async def test_no_table_tells_anything(lent: Lent) -> None:
-    """No column of any row holds a word of what was lent, or a secret that opens anything."""
+async def test_no_table_contains_readable_data(lent: Lent) -> None:
+    """No column of any row contains shared data or a usable secret."""
     wanted = forms(CANARIES | lent.secrets) | await private_keys(lent)
     tables = await rows(lent.platform)
     assert {"public.files", "public.tokens", "public.accounts", "public.signing_keys"} <= tables.keys()
@@ -214,8 +211,8 @@ async def test_no_table_tells_anything(lent: Lent) -> None:
             assert found_in(row.encode(), wanted) == [], name
 
 
-async def test_no_stored_file_tells_anything(lent: Lent) -> None:
-    """No byte below the data folder does: tables and indexes, write-ahead log, blobs, leftovers, logs."""
+async def test_no_stored_file_contains_readable_data(lent: Lent) -> None:
+    """No file below the data folder does: tables, indexes, write-ahead log, blobs or logs."""
     await flush(lent.platform)
     wanted = forms(CANARIES | lent.secrets) | await private_keys(lent)
     wanted["master key"] = [load_master_key(Settings(data=lent.served.data)).current.value]
@@ -227,8 +224,8 @@ async def test_no_stored_file_tells_anything(lent: Lent) -> None:
     assert searched > 20_000_000  # the cluster and its write-ahead log are in it
 
 
-async def test_what_is_stored_can_be_found_at_all(lent: Lent) -> None:
-    """The search reaches everything: what is stored in clear, such as the contract's id, is in rows, files and log."""
+async def test_the_search_finds_plain_text(lent: Lent) -> None:
+    """Text that is stored in clear, such as the contract's id, is found in rows, files and the log."""
     await flush(lent.platform)
     wanted = forms({"contract": lent.wire.contract_id})
     places = {
@@ -241,13 +238,13 @@ async def test_what_is_stored_can_be_found_at_all(lent: Lent) -> None:
     assert any(found_in(row.encode(), wanted) for row in (await rows(lent.platform))["public.contracts"])
 
 
-async def test_secrets_in_urls_are_used_up(lent: Lent) -> None:
-    """What stood in an address of the browser opens nothing any more."""
+async def test_secrets_in_urls_work_only_once(lent: Lent) -> None:
+    """Secrets in addresses of the browser open nothing any more."""
     assert lent.wire.exchange(lent.secrets["authorization code"], lent.secrets["code verifier"]).status_code != 200
 
 
 async def test_an_erased_library_is_gone(lent: Lent) -> None:
-    """After erasing, no row of the library is left, its key is destroyed, and its blobs are gone from the disk."""
+    """No row is left, the key is destroyed, and the blobs are deleted from the disk."""
     blobs = lent.served.data / "blobs"
     prefix = f"library/{lent.library_id}/"
     assert len(list(lent.platform.blobs.keys(prefix))) > 5

@@ -99,8 +99,8 @@ async def wire(people: People) -> Wire:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[" ".join(case.files) for case in CASES])
-def test_what_is_uploaded_is_read(wire: Wire, case: Case) -> None:
-    """What can be read reaches the app as it was written; what cannot is told to the person and to the app."""
+def test_an_uploaded_file_is_read_by_the_app(wire: Wire, case: Case) -> None:
+    """Readable data reaches the app unchanged, and the rest is reported to the person and the app."""
     asking = ask(wire, f"&service={case.source}")
     browser = opened(asking.url)
     for name in case.files:

@@ -1,4 +1,4 @@
-"""The operator's commands, beside a running server and without one."""
+"""Tests of the operator's commands, beside a running server and without one."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ def command(served: Served) -> OperatorCommand:
 
 
 def test_contract_that_an_app_can_use(command: OperatorCommand, served: Served, tmp_path: Path) -> None:
-    """An app and a contract made at the command line are all that a client needs to call the platform."""
+    """An app and a contract that were created by commands are enough to call the platform."""
     app = command.json("app", "create", "Genrefy", "--partner", "Example Ltd")["application_id"]
     key = tmp_path / "key.pem"
     read = ("--read", "entertainment", "--read", "medical:127,128", "--last", "12m")
@@ -44,8 +44,8 @@ def test_contract_that_an_app_can_use(command: OperatorCommand, served: Served, 
     assert made["contract_id"] in command("contract", "list").stdout
 
 
-def test_key_of_the_apps_own(command: OperatorCommand, served: Served, tmp_path: Path) -> None:
-    """An app that has a key gives its public part, and the operator never sees the private one."""
+def test_an_app_can_bring_its_own_key(command: OperatorCommand, served: Served, tmp_path: Path) -> None:
+    """The app passes its public key, and the operator never sees the private one."""
     app = command.json("app", "create", "Own key")["application_id"]
     first, public = tmp_path / "key.pem", tmp_path / "public.pem"
     command.json("contract", "create", "--app", app, "--read", "5", "--key-out", first, *CREATE)
@@ -58,8 +58,8 @@ def test_key_of_the_apps_own(command: OperatorCommand, served: Served, tmp_path:
     assert wire.authorize(verifier()).status_code == 201
 
 
-def test_wrong_key_is_no_key(command: OperatorCommand, served: Served, tmp_path: Path) -> None:
-    """A contract's key opens no other contract."""
+def test_a_wrong_key_is_rejected(command: OperatorCommand, served: Served, tmp_path: Path) -> None:
+    """A contract's key does not work for another contract."""
     app = command.json("app", "create", "Two contracts")["application_id"]
     contracts = []
     for name in ("one.pem", "two.pem"):
@@ -71,7 +71,7 @@ def test_wrong_key_is_no_key(command: OperatorCommand, served: Served, tmp_path:
 
 
 def test_existing_key_is_kept(command: OperatorCommand, tmp_path: Path) -> None:
-    """A file that is already there is never replaced by a new key."""
+    """A key file that exists is never replaced."""
     key = tmp_path / "key.pem"
     key.write_text("precious")
     told = command.error("contract", "create", "--app", "any", "--read", "5", "--key-out", key, *CREATE)
@@ -80,7 +80,7 @@ def test_existing_key_is_kept(command: OperatorCommand, tmp_path: Path) -> None:
 
 
 def test_failed_contract_leaves_no_key(command: OperatorCommand, tmp_path: Path) -> None:
-    """A contract that cannot be made leaves no key behind."""
+    """If the contract cannot be created, no key file is left."""
     key = tmp_path / "key.pem"
     told = command.error("contract", "create", "--app", "unknown", "--read", "5", "--key-out", key, *CREATE)
     assert "there is no application unknown" in told
@@ -99,23 +99,21 @@ def test_failed_contract_leaves_no_key(command: OperatorCommand, tmp_path: Path)
         (("--read", "5"), "--key-out FILE to generate a key, or --public-key FILE"),
     ],
 )
-def test_wrong_words_are_named(command: OperatorCommand, options: tuple[str, ...], told: str) -> None:
-    """A wrong option is answered with what is wrong and what there is."""
+def test_wrong_options_are_explained(command: OperatorCommand, options: tuple[str, ...], told: str) -> None:
+    """The error names the wrong option and the possible values."""
     assert told in command.error("contract", "create", "--app", "any", *options, *CREATE)
 
 
 def test_without_a_server(tmp_path: Path) -> None:
-    """Where no server runs, a command starts the database for its moment, and makes the folder if need be."""
+    """Without a running server, a command starts the database and creates the folder if necessary."""
     command = OperatorCommand(tmp_path / "data")
     made = command.json("app", "create", "Early")
     assert command.json("app", "list") == [made]
     assert not (tmp_path / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
 
 
-async def test_an_ended_contract_opens_nothing_any_more(
-    command: OperatorCommand, people: People, tmp_path: Path
-) -> None:
-    """Neither its key nor what people agreed to with it; others go on. It asks first."""
+async def test_an_ended_contract_stops_working(command: OperatorCommand, people: People, tmp_path: Path) -> None:
+    """Its key and its consents stop working, and other contracts do not. The command asks first."""
     wire, other = await people.contract(), await people.contract()
     tokens, session = await people.user(wire)
     others, _ = await people.user(other)
@@ -135,8 +133,8 @@ async def test_an_ended_contract_opens_nothing_any_more(
     assert "there is no contract" in command.error("contract", "end", "none", "--yes")
 
 
-async def test_a_person_writes_to_the_operator(command: OperatorCommand, people: People, served: Served) -> None:
-    """Consents are found by the id that any app knows them by; withdrawing one leaves the others. It asks first."""
+async def test_an_operator_withdraws_a_consent(command: OperatorCommand, people: People, served: Served) -> None:
+    """A consent is found by the id that any app knows. Withdrawing it leaves the others. The command asks first."""
     wire, other = await people.contract(), await people.contract()
     tokens, session = await people.user(wire)
     library = await people.library_of(tokens)
@@ -165,7 +163,7 @@ async def test_a_person_writes_to_the_operator(command: OperatorCommand, people:
 
 @pytest.mark.protocol("3.2")
 def test_signing_keys_are_rotated(command: OperatorCommand, served: Served) -> None:
-    """The new one is listed first, the others stay."""
+    """The new key is listed first, and older ones remain."""
     before = [key["kid"] for key in command.json("keys", "list")]
     new = command.json("keys", "rotate")["kid"]
     assert [key["kid"] for key in command.json("keys", "list")] == [new, *before]

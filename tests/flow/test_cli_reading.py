@@ -1,4 +1,4 @@
-"""The person's commands, as processes, against a running platform."""
+"""Tests of the commands that read a person's data, run as processes against a running platform."""
 
 import json
 import os
@@ -65,8 +65,8 @@ async def signed_in(home: Path, wire: Wire, people: People) -> Path:
     return home
 
 
-def test_the_token_is_kept_for_its_owner_alone(signed_in: Path) -> None:
-    """0600, and `whoami` shows no secret."""
+def test_the_token_file_is_private(signed_in: Path) -> None:
+    """Its mode is 0600, and `whoami` shows no secret."""
     file = signed_in / "config" / "profiles.json"
     assert file.stat().st_mode & 0o777 == 0o600
     kept = json.loads(json.loads(file.read_text())["default"]["token"])
@@ -76,14 +76,14 @@ def test_the_token_is_kept_for_its_owner_alone(signed_in: Path) -> None:
 
 
 def test_sources_and_accounts_are_listed(signed_in: Path) -> None:
-    """As text and as JSON."""
+    """They are printed as text and as JSON."""
     assert "Spotify" in run(signed_in, "sources")
     listed = json.loads(run(signed_in, "accounts", "--json"))
     assert {account["source"] for account in listed} == {"Spotify", "Health record (FHIR file)"}
 
 
 def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path) -> None:
-    """A second run finds it there; Parquet tables on request."""
+    """A second run downloads nothing. Parquet tables are written on request."""
     first = json.loads(run(signed_in, "read", "--into", str(tmp_path), "--json"))
     assert first["state"] == "completed"
     assert first["read"] == len(list(tmp_path.glob("*.json"))) > 10
@@ -92,8 +92,8 @@ def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path) -> No
     assert (tmp_path / "parquet" / "playhistory.parquet").exists()
 
 
-def test_storage_keeps_files(signed_in: Path, tmp_path: Path) -> None:
-    """New, put, ls, get, rm."""
+def test_storage_commands_work(signed_in: Path, tmp_path: Path) -> None:
+    """The commands new, put, ls, get and rm work together."""
     storage = json.loads(run(signed_in, "storage", "new", "--json"))["storage_id"]
     (tmp_path / "note.txt").write_text("a note")
     run(signed_in, "storage", "put", "--storage", storage, str(tmp_path / "note.txt"), "/Notes/one.txt")
@@ -104,8 +104,8 @@ def test_storage_keeps_files(signed_in: Path, tmp_path: Path) -> None:
     assert run(signed_in, "storage", "ls", "--storage", storage, "-r").strip() == "none"
 
 
-def test_storage_takes_the_names_of_files(signed_in: Path, tmp_path: Path) -> None:
-    """Where a folder is named instead of a file; with --json each command prints one object."""
+def test_storage_uses_file_names_for_folders(signed_in: Path, tmp_path: Path) -> None:
+    """If a folder is named as the target, the file keeps its name. With --json each command prints one object."""
     (tmp_path / "note.txt").write_text("a note")
     (tmp_path / "into").mkdir()
     storage = json.loads(run(signed_in, "storage", "new", "--json"))["storage_id"]
@@ -121,7 +121,7 @@ def test_storage_takes_the_names_of_files(signed_in: Path, tmp_path: Path) -> No
 
 
 async def test_a_file_is_pushed(people: People, tmp_path: Path) -> None:
-    """With a write contract, by a person who came from a consent page without sources."""
+    """A write contract pushes it, after a consent page without sources."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())
     token = UserAccessToken.from_claims(tokens.claims)
@@ -136,8 +136,8 @@ async def test_a_file_is_pushed(people: People, tmp_path: Path) -> None:
     assert "there are: work" in run(tmp_path, "whoami", code=1)
 
 
-def test_errors_are_objects_where_json_is_asked_for(signed_in: Path, tmp_path: Path) -> None:
-    """On standard error, with what a program may act upon."""
+def test_errors_are_json_on_request(signed_in: Path, tmp_path: Path) -> None:
+    """With --json, standard error has an object that a program can evaluate."""
     told = json.loads(run(signed_in, "storage", "ls", "--storage", "nothing", "--json", code=1))["error"]
     assert (told["code"], told["status"], bool(told["reference"])) == ("NotFound", 404, True)
     assert json.loads(run(tmp_path, "whoami", "--json", code=1))["error"]["code"] == "ConfigurationError"
@@ -145,7 +145,7 @@ def test_errors_are_objects_where_json_is_asked_for(signed_in: Path, tmp_path: P
 
 @pytest.mark.parametrize("what", ["login", "read"])
 async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, what: str, wire: Wire) -> None:
-    """Exit code 130, no traceback, and nothing half-written is left."""
+    """The exit code is 130, without a traceback, and no partial file is left."""
     commands = {"login": ["login", "--no-browser"], "read": ["read", "--into", str(tmp_path)]}
     process = subprocess.Popen(
         [*COMMAND, *commands[what]],
@@ -165,8 +165,8 @@ async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, wh
     assert not list(tmp_path.glob(".*.part"))
 
 
-def test_declining_is_told_and_a_foreign_answer_passed_over(signed_in: Path) -> None:
-    """What comes with another state is not about this question; another path is not found."""
+def test_declining_is_reported_and_foreign_responses_ignored(signed_in: Path) -> None:
+    """A response with another state is ignored, and another path is not found."""
     command = [*COMMAND, "login", "--no-browser", "--json"]
     process = subprocess.Popen(
         command, env=environment(signed_in), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -189,8 +189,8 @@ def test_declining_is_told_and_a_foreign_answer_passed_over(signed_in: Path) -> 
     assert json.loads(told)["error"]["code"] == "USER_CANCEL"
 
 
-def test_what_is_wrong_is_said_in_one_line(signed_in: Path, tmp_path: Path) -> None:
-    """A read contract cannot push; nobody is signed in elsewhere."""
+def test_errors_take_one_line(signed_in: Path, tmp_path: Path) -> None:
+    """Examples are pushing with a read contract and using a profile without a sign-in."""
     (tmp_path / "x").write_text("x")
     told = run(signed_in, "push", str(tmp_path / "x"), "--mime-type", "text/plain", code=1)
     assert "write contract" in told
@@ -201,8 +201,8 @@ def test_what_is_wrong_is_said_in_one_line(signed_in: Path, tmp_path: Path) -> N
     assert run(signed_in, "--version", code=0).strip() == VERSION
 
 
-def test_revoking_ends_it(signed_in: Path) -> None:
-    """Runs last in this file: the token stops working, and is forgotten."""
+def test_revoking_ends_access(signed_in: Path) -> None:
+    """The token stops working and is deleted. This test runs last in the file."""
     token = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]["token"]
     assert "--yes" in run(signed_in, "revoke", "--json", code=1)
     assert "deleted" in json.loads(run(signed_in, "revoke", "--yes", "--json"))

@@ -1,4 +1,4 @@
-"""A clock that is wrong, forward or back, for seconds or for days, costs nobody their tokens or files."""
+"""Tests with a wrong clock: forward or back, for seconds or for days, it costs nobody tokens or files."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -94,8 +94,8 @@ async def kept(running: Platform) -> Kept:
 
 
 @pytest.mark.parametrize("wrong", [YEAR, -YEAR, 3 * MAX_CLOCK_JUMP, timedelta(days=30_000)])
-async def test_a_clock_that_is_wrong_for_seconds_costs_nothing(kept: Kept, wrong: timedelta) -> None:
-    """Neither ahead nor behind; the operator is told, and once it is right again everything goes on."""
+async def test_a_briefly_wrong_clock_deletes_nothing(kept: Kept, wrong: timedelta) -> None:
+    """The operator is told, and everything continues once the clock is right again."""
     before, now = await kept.counts(), datetime.now(UTC)
     assert min(before.values()) > 0
     for seconds in (0, 1, 600):
@@ -107,16 +107,16 @@ async def test_a_clock_that_is_wrong_for_seconds_costs_nothing(kept: Kept, wrong
     assert (await kept.counts())["NonceRow"] == 0
 
 
-async def test_a_clock_that_is_wrong_by_less_than_a_day_deletes_nothing_that_is_good(kept: Kept) -> None:
-    """What has expired is kept for as long as a jump may go unnoticed."""
+async def test_a_clock_that_is_wrong_by_less_than_a_day_deletes_nothing_valid(kept: Kept) -> None:
+    """Expired data is kept for as long as a clock jump may go unnoticed."""
     before = await kept.counts()
     await sweep(kept.platform, datetime.now(UTC) + MAX_CLOCK_JUMP - ROUND)
     after = await kept.counts()
     assert (after["TokenRow"], after["SessionRow"]) == (before["TokenRow"], before["SessionRow"])
 
 
-async def test_a_platform_that_was_off_for_long_sweeps_again_in_time(kept: Kept) -> None:
-    """Its clock is right though it jumped: it is believed once it has gone on steadily for some days."""
+async def test_a_platform_that_was_off_for_long_cleans_up_again(kept: Kept) -> None:
+    """Its clock is right although it jumped, and is trusted after it has run steadily for some days."""
     back = datetime.now(UTC) + YEAR
     steps = int((TRUSTED_AFTER - ROUND) / timedelta(hours=6))
     for step in range(steps + 1):
@@ -127,8 +127,8 @@ async def test_a_platform_that_was_off_for_long_sweeps_again_in_time(kept: Kept)
     assert (await kept.counts())["TokenRow"] == 0  # it can renew nothing either after more than a year
 
 
-async def test_a_clock_that_jumps_on_is_never_believed(kept: Kept) -> None:
-    """Days that went by in one jump are not days of going on steadily."""
+async def test_a_clock_that_keeps_jumping_is_never_trusted(kept: Kept) -> None:
+    """Days that passed in one jump do not count as days of steady running."""
     before, moment = await kept.counts(), datetime.now(UTC) + YEAR
     for _ in range(10):
         await sweep(kept.platform, moment)
@@ -136,8 +136,8 @@ async def test_a_clock_that_jumps_on_is_never_believed(kept: Kept) -> None:
     assert await kept.counts() == before
 
 
-async def test_the_operator_is_told(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the log, at /readyz, in a metric; until the clock is right."""
+async def test_the_operator_is_told_of_a_wrong_clock(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
+    """The log, /readyz and a metric say so until the clock is right."""
     assert await kept.doubted() == (False, 0.0)
     async with kept.platform.database.transaction() as db:
         await db.execute(update(ClockReadingRow).values(seen_at=datetime.now(UTC) - YEAR))
@@ -151,8 +151,8 @@ async def test_the_operator_is_told(kept: Kept, capsys: pytest.CaptureFixture[st
     assert await kept.doubted() == (False, 0.0)
 
 
-async def test_blobs_that_are_being_written_are_no_orphans_by_a_wrong_clock(kept: Kept) -> None:
-    """A blob is written before its row is: by a clock that is ahead it looks old and forgotten."""
+async def test_a_wrong_clock_deletes_no_blobs_in_progress(kept: Kept) -> None:
+    """A blob is written before its row, so it looks like an old orphan if the clock is ahead."""
     platform = kept.platform
     put(platform.blobs, "library/4f2a/file/young", [b"x"])
     async with platform.database.transaction() as db:
@@ -165,8 +165,8 @@ async def test_blobs_that_are_being_written_are_no_orphans_by_a_wrong_clock(kept
     assert await sweep_orphans(platform, timedelta(0)) == 1
 
 
-async def test_a_sync_that_was_put_off_by_a_wrong_clock_is_not_waited_for(kept: Kept) -> None:
-    """Its next try would come in 400 days, and all later sessions of the account would wait with it."""
+async def test_a_retry_that_a_wrong_clock_scheduled_runs_soon(kept: Kept) -> None:
+    """Otherwise its next try would come in 400 days, and later sessions would wait for it."""
     platform = kept.platform
     await begun(platform)
     async with platform.database.transaction() as db:

@@ -1,4 +1,4 @@
-"""Protocol 4: pre-authorization, tokens, references. No SDK: HTTP and hand-made JWTs."""
+"""Tests of protocol 4 without the SDK: pre-authorization, tokens and references, by HTTP and hand-made JWTs."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.mark.protocol("4.1")
 async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire) -> None:
-    """201, a signed preauthorization_code, and a session that can be read from then on."""
+    """The response is 201 with a signed preauthorization_code and a session that can be read once it started."""
     answer = wire.authorize(verifier())
     assert answer.status_code == 201
     assert wire.signed(answer)["preauthorization_code"]
@@ -45,8 +45,8 @@ async def test_authorize_gives_a_code_and_a_pending_session(wire: Wire) -> None:
         {"agent": {}, "actions": {"pull": {"limits": {"duration": {"sourceFetch": 60}}}}},
     ],
 )
-def test_authorize_takes_the_bodies_that_clients_send(wire: Wire, body: object) -> None:
-    """`actions` may be absent, iOS sends a flat agent, and old clients no body at all."""
+def test_authorize_accepts_the_bodies_that_clients_send(wire: Wire, body: object) -> None:
+    """`actions` may be missing, iOS sends a flat agent, and old clients send no body."""
     assert wire.authorize(verifier(), body=body).status_code == 201
 
 
@@ -62,7 +62,8 @@ def test_authorize_takes_the_bodies_that_clients_send(wire: Wire, body: object) 
         {"redirect_uri": 7},
     ],
 )
-def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, object]) -> None:
+def test_authorize_names_the_invalid_claim(wire: Wire, claims: dict[str, object]) -> None:
+    """The error names the claim that is missing or invalid."""
     name = next(iter(claims))
     assert name in check_error(wire.authorize(verifier(), **claims), 400, "InvalidRequest")
 
@@ -87,8 +88,8 @@ def test_authorize_names_the_claim_that_is_wrong(wire: Wire, claims: dict[str, o
         "javascript:alert(1)",
     ],
 )
-def test_an_unregistered_redirect_uri_is_refused(wire: Wire, uri: str) -> None:
-    """Registered, and exactly."""
+def test_an_unregistered_redirect_uri_is_rejected(wire: Wire, uri: str) -> None:
+    """The redirect URI must be registered exactly as it is sent."""
     message = check_error(wire.authorize(verifier(), redirect_uri=uri), 400, "InvalidRedirectUri")
     assert message == f"The redirect_uri ({uri}) is invalid"
 
@@ -96,7 +97,7 @@ def test_an_unregistered_redirect_uri_is_refused(wire: Wire, uri: str) -> None:
 @pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("query", ["user=17", "next=https://elsewhere.example/&x", "code=x&state=y&success=false"])
 async def test_an_app_may_add_a_query_of_its_own(wire: Wire, people: People, query: str) -> None:
-    """To the redirect URI of every call that names one."""
+    """A query may be added to the redirect URI in every call that has one."""
     uri = f"{REDIRECT_URI}&{query}"
     assert wire.authorize(verifier(), redirect_uri=uri).status_code == 201
     tokens, _ = await people.user(wire)
@@ -110,7 +111,7 @@ async def test_an_app_may_add_a_query_of_its_own(wire: Wire, people: People, que
 
 @pytest.mark.protocol("4.1")
 async def test_a_loopback_redirect_uri_may_have_any_port(people: People) -> None:
-    """Protocol 4.1, RFC 8252 7.3: and nothing else about it may differ."""
+    """Only its port may differ from the registered one. Protocol 4.1, RFC 8252 7.3."""
     wire = await people.contract(redirect_uris=["http://127.0.0.1/back"])
     assert wire.authorize(verifier(), redirect_uri="http://127.0.0.1:49152/back").status_code == 201
     for uri in (
@@ -137,8 +138,8 @@ async def test_a_loopback_redirect_uri_may_have_any_port(people: People) -> None
 
 @pytest.mark.protocol("4.1")
 @pytest.mark.parametrize("host", ["app.example", "127.0.0.2", "127.0.0.1.example", "0.0.0.0", "[::2]"])
-async def test_any_other_address_has_the_port_it_is_registered_with(people: People, host: str) -> None:
-    """What is on another machine's port may be another's."""
+async def test_other_redirect_uris_must_have_the_registered_port(people: People, host: str) -> None:
+    """Another port of a remote machine may belong to somebody else."""
     wire = await people.contract(redirect_uris=[f"http://{host}:3000/back"])
     assert wire.authorize(verifier(), redirect_uri=f"http://{host}:3000/back").status_code == 201
     check_error(wire.authorize(verifier(), redirect_uri=f"http://{host}:3001/back"), 400, "InvalidRedirectUri")
@@ -147,7 +148,7 @@ async def test_any_other_address_has_the_port_it_is_registered_with(people: Peop
 @pytest.mark.protocol("4.1")
 @pytest.mark.parametrize("registered", ["http://[::1]/back?a=1", "http://localhost:3000"])
 async def test_every_loopback_address_may_have_any_port(people: People, registered: str) -> None:
-    """The two IP addresses and the name, registered with a port or without."""
+    """This holds for both IP addresses and the name, registered with a port or without."""
     wire = await people.contract(redirect_uris=[registered])
     asked = registered.replace(":3000", "").replace("]", "]:49152")
     assert wire.authorize(verifier(), redirect_uri=asked).status_code == 201
@@ -155,7 +156,7 @@ async def test_every_loopback_address_may_have_any_port(people: People, register
 
 @pytest.mark.protocol("4.2")
 async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People) -> None:
-    """The claims, with their units, and tokens that work."""
+    """The response has the claims in their units, and the tokens work."""
     tokens, _ = await people.user(wire)
     claims = tokens.claims
     assert claims["token_type"] == "Bearer"
@@ -169,15 +170,15 @@ async def test_a_code_is_exchanged_for_tokens(wire: Wire, people: People) -> Non
 @pytest.mark.protocol("4.1", "4.2")
 @pytest.mark.parametrize("length", [43, 128])
 async def test_older_clients_send_the_redirect_uri_again(wire: Wire, people: People, length: int) -> None:
-    """It is ignored in an exchange; a verifier has 43 to 128 characters."""
+    """It is ignored in an exchange. A verifier has 43 to 128 characters."""
     secret = "v" * length
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     assert wire.exchange(code, secret, redirect_uri="https://elsewhere.example/").status_code == 200
 
 
 @pytest.mark.protocol("4.2")
-async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, people: People) -> None:
-    """A code works once; the second use ends the first use's tokens."""
+async def test_a_used_code_is_rejected_and_revokes_its_tokens(wire: Wire, people: People) -> None:
+    """A code works once, and a second use revokes the tokens of the first."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     tokens = wire.tokens(wire.exchange(code, secret))
@@ -187,8 +188,8 @@ async def test_a_used_code_is_refused_and_revokes_what_it_issued(wire: Wire, peo
 
 
 @pytest.mark.protocol("4.2")
-async def test_a_code_that_two_bring_at_once_is_used_once(wire: Wire, people: People) -> None:
-    """One gets tokens, the other's use ends them, whichever comes first."""
+async def test_two_parallel_exchanges_use_a_code_once(wire: Wire, people: People) -> None:
+    """One gets tokens, and the other's use revokes them, whichever comes first."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     answers = await asyncio.gather(*(asyncio.to_thread(wire.exchange, code, secret) for _ in range(4)))
@@ -199,7 +200,7 @@ async def test_a_code_that_two_bring_at_once_is_used_once(wire: Wire, people: Pe
 
 @pytest.mark.protocol("4.2")
 async def test_another_contract_cannot_have_a_codes_tokens_revoked(wire: Wire, people: People) -> None:
-    """A second use counts only from the contract that the code was issued to."""
+    """A second use counts only if it comes from the contract that the code was issued to."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     tokens = wire.tokens(wire.exchange(code, secret))
@@ -210,7 +211,7 @@ async def test_another_contract_cannot_have_a_codes_tokens_revoked(wire: Wire, p
 
 @pytest.mark.protocol("4.2")
 async def test_a_code_needs_its_verifier(wire: Wire, people: People) -> None:
-    """Another verifier is refused; the right one still works after."""
+    """Another verifier is rejected, and the right one still works afterwards."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     assert "code_verifier" in check_error(wire.exchange(code, verifier()), 400, "InvalidRequest")
@@ -220,7 +221,7 @@ async def test_a_code_needs_its_verifier(wire: Wire, people: People) -> None:
 
 @pytest.mark.protocol("4.2")
 async def test_a_code_is_for_its_contract_only(wire: Wire, people: People) -> None:
-    """Another contract, even of the same application, cannot use it."""
+    """No other contract can use it, not even of the same application."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     other = await people.contract(application_id=wire.application_id)
@@ -229,7 +230,7 @@ async def test_a_code_is_for_its_contract_only(wire: Wire, people: People) -> No
 
 @pytest.mark.protocol("4.2")
 async def test_a_code_expires(wire: Wire, people: People, platform: Platform) -> None:
-    """After its ten minutes."""
+    """It expires after ten minutes."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     async with platform.database.transaction() as db:
@@ -243,14 +244,15 @@ async def test_a_code_expires(wire: Wire, people: People, platform: Platform) ->
 
 
 @pytest.mark.protocol("4.2", "4.3")
-def test_an_unknown_code_and_an_unknown_grant_are_refused(wire: Wire) -> None:
+def test_an_unknown_code_and_an_unknown_grant_are_rejected(wire: Wire) -> None:
+    """Both are rejected with an error of their own."""
     check_error(wire.exchange("nothing", verifier()), 401, "InvalidToken")
     assert "grant_type" in check_error(wire.exchange("x", "y", grant_type="password"), 400, "InvalidRequest")
 
 
 @pytest.mark.protocol("4.3")
 async def test_a_refresh_gives_a_new_pair(wire: Wire, people: People) -> None:
-    """Rotation; both new tokens differ and work, for the same person."""
+    """Both tokens are new and work for the same person."""
     tokens, _ = await people.user(wire)
     new = wire.tokens(wire.refresh(tokens.refresh))
     assert {new.access, new.refresh}.isdisjoint({tokens.access, tokens.refresh})
@@ -259,10 +261,8 @@ async def test_a_refresh_gives_a_new_pair(wire: Wire, people: People) -> None:
 
 
 @pytest.mark.protocol("4.3")
-async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
-    wire: Wire, people: People, platform: Platform
-) -> None:
-    """Accepted again for 60 s; after that, every token of the family stops working."""
+async def test_a_rotated_refresh_token_has_a_grace_period(wire: Wire, people: People, platform: Platform) -> None:
+    """It is accepted for 60 seconds more. A later use revokes all tokens of its family."""
     tokens, _ = await people.user(wire)
     first = wire.tokens(wire.refresh(tokens.refresh))
     second = wire.tokens(wire.refresh(tokens.refresh))
@@ -280,7 +280,7 @@ async def test_a_rotated_refresh_token_has_a_grace_and_then_ends_its_family(
 
 @pytest.mark.protocol("4.3")
 async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Platform) -> None:
-    """Beside the message, whose form clients know, a header tells a token that came back from others."""
+    """Clients know the form of the message, so the reason why the grant was revoked is in a header."""
     tokens, _ = await people.user(wire)
     newer = wire.tokens(wire.refresh(tokens.refresh))
     async with platform.database.transaction() as db:
@@ -302,8 +302,8 @@ async def test_a_revoked_grant_says_why(wire: Wire, people: People, platform: Pl
 
 
 @pytest.mark.protocol("4.3")
-async def test_other_invalid_tokens_are_not_told_apart(wire: Wire, people: People) -> None:
-    """One that nobody issued, another contract's, and that of a person who is gone."""
+async def test_other_invalid_tokens_get_the_same_error(wire: Wire, people: People) -> None:
+    """Unknown tokens, another contract's and those of an erased person cannot be distinguished."""
     other = await people.contract()
     tokens, _ = await people.user(wire)
     gone, _ = await people.user(wire)
@@ -315,7 +315,7 @@ async def test_other_invalid_tokens_are_not_told_apart(wire: Wire, people: Peopl
 
 @pytest.mark.protocol("4.3")
 async def test_many_refreshes_at_once_all_work(wire: Wire, people: People) -> None:
-    """A client whose downloads all meet a 401 refreshes once for each, with one refresh token."""
+    """A client with parallel downloads may refresh once for each of them, with one refresh token."""
     tokens, _ = await people.user(wire)
     answers = await asyncio.gather(*(asyncio.to_thread(wire.refresh, tokens.refresh) for _ in range(6)))
     pairs = [wire.tokens(answer) for answer in answers]
@@ -326,8 +326,8 @@ async def test_many_refreshes_at_once_all_work(wire: Wire, people: People) -> No
 
 
 @pytest.mark.protocol("2.3", "4.3")
-async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, platform: Platform) -> None:
-    """Who sends a refused refresh again is told the same, not that its nonce was used."""
+async def test_a_repeated_rejected_refresh_gets_the_same_error(wire: Wire, people: People, platform: Platform) -> None:
+    """The error does not say that the nonce was used."""
     tokens, _ = await people.user(wire)
     wire.tokens(wire.refresh(tokens.refresh))
     async with platform.database.transaction() as db:
@@ -342,7 +342,8 @@ async def test_a_refusal_that_revoked_is_repeated(wire: Wire, people: People, pl
 
 @pytest.mark.protocol("4.3", "13")
 @pytest.mark.parametrize("use", ["access", "refresh"])
-async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, platform: Platform, use: str) -> None:
+async def test_expired_tokens_are_reported_as_expired(wire: Wire, people: People, platform: Platform, use: str) -> None:
+    """The error says that the token expired, not that it is invalid."""
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
         past = datetime.now(UTC) - timedelta(seconds=1)
@@ -355,7 +356,7 @@ async def test_expired_tokens_are_told_as_expired(wire: Wire, people: People, pl
 
 @pytest.mark.protocol("5.3", "13")
 async def test_a_token_is_for_its_contract_and_its_use_only(wire: Wire, people: People) -> None:
-    """A foreign contract's token, and a refresh token as an access token, are invalid."""
+    """A foreign token and a refresh token in place of an access token are invalid."""
     tokens, _ = await people.user(wire)
     other = await people.contract(application_id=wire.application_id)
     for answer in (
@@ -381,10 +382,8 @@ async def test_a_withdrawn_consent_ends_its_tokens_at_once(wire: Wire, people: P
 
 @pytest.mark.protocol("4.2", "4.3", "13")
 @pytest.mark.parametrize(("column", "told"), [("expires_at", "expired"), ("revoked_at", "invalid")])
-async def test_nothing_works_under_a_consent_that_is_over(
-    people: People, platform: Platform, column: str, told: str
-) -> None:
-    """Codes and tokens that outlive it, issued in the very moment it ended, are of no use."""
+async def test_nothing_works_under_an_ended_consent(people: People, platform: Platform, column: str, told: str) -> None:
+    """Codes and tokens that were issued at the moment it ended do not work."""
     wire = await people.contract(partner="Linking partner")
     sibling = await people.contract(partner="Linking partner")
     tokens, _ = await people.user(wire)
@@ -406,8 +405,8 @@ async def test_nothing_works_under_a_consent_that_is_over(
 
 
 @pytest.mark.protocol("4.1", "4.2")
-async def test_a_token_that_was_revoked_links_nothing(wire: Wire, people: People) -> None:
-    """The tokens of a code that came twice open the library to no other grant either."""
+async def test_a_revoked_token_links_nothing(wire: Wire, people: People) -> None:
+    """Tokens of a code that was used twice do not open the library to another grant."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     tokens = wire.tokens(wire.exchange(code, secret))
@@ -433,7 +432,7 @@ async def test_a_second_contract_of_the_partner_joins_the_library(people: People
 
 @pytest.mark.protocol("4.4")
 async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: People, platform: Platform) -> None:
-    """A signed reference_code and a session, also for an expired access token, not for an invalid one."""
+    """The response is a signed reference_code and a session, also for an expired token, not for an invalid one."""
     tokens, _ = await people.user(wire)
     claims = {"redirect_uri": REDIRECT_URI, "state": "s"}
     answer = wire.post("oauth/token/reference", access_token=tokens.access, **claims)
@@ -454,7 +453,7 @@ async def test_a_reference_code_is_given_to_a_known_user(wire: Wire, people: Peo
 
 @pytest.mark.protocol("4.4")
 async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people: People, platform: Platform) -> None:
-    """The last access token of a grant is good for that for as long as the grant is; older ones go."""
+    """The last access token of a grant can be used for that as long as the grant is kept. Older ones are deleted."""
     tokens, _ = await people.user(wire)
     newer = wire.tokens(wire.refresh(tokens.refresh))
     long_ago = datetime.now(UTC) - timedelta(days=200)
@@ -475,7 +474,7 @@ async def test_a_person_who_was_long_away_can_be_asked_again(wire: Wire, people:
 
 @pytest.mark.protocol("4.5")
 def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire) -> None:
-    """201 and an opaque id; other types are refused by name."""
+    """The response is 201 with an opaque id, and other types are rejected by name."""
     answer = wire.post("reference", body={"type": "accountId", "value": "19_x"})
     assert answer.status_code == 201
     assert "19_x" not in answer.json()["id"]
@@ -488,7 +487,7 @@ def test_a_reference_stands_for_an_account_or_a_storage(wire: Wire) -> None:
 
 @pytest.mark.protocol("4.6")
 async def test_lifetimes_are_those_of_the_settings(platform: Platform) -> None:
-    """The defaults."""
+    """The default lifetimes apply without settings."""
     settings = platform.settings
     assert settings.preauthorization_lifetime == timedelta(minutes=30)
     assert settings.code_lifetime == timedelta(minutes=10)
@@ -498,7 +497,7 @@ async def test_lifetimes_are_those_of_the_settings(platform: Platform) -> None:
 
 
 async def test_only_hashes_are_stored(wire: Wire, people: People, platform: Platform) -> None:
-    """No token, code or session key is in the database as it is."""
+    """The database contains no token, code or session key in clear."""
     tokens, session_key = await people.user(wire)
     async with platform.database.transaction() as db:
         dump = [

@@ -1,4 +1,4 @@
-"""Protocol 10: pushing, and reading back what was pushed."""
+"""Tests of protocol 10: pushing files and reading them back."""
 
 import json
 import os
@@ -39,7 +39,7 @@ async def writer(people: People) -> tuple[Wire, Tokens, Wire, Tokens]:
 
 @pytest.mark.protocol("6.4", "10.1", "10.3")
 def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
-    """Byte for byte, with its metadata in lower case."""
+    """Its bytes are unchanged, and the fields of its metadata are in lower case."""
     write, tokens, raw, raw_tokens = writer
     content = os.urandom(300_000)
     headers = descriptor(write, reference=["r1"], tags=["t1", "t2"]) | {"Content-Type": "application/octet-stream"}
@@ -65,8 +65,8 @@ def test_a_pushed_file_is_read_back(writer: tuple[Wire, Tokens, Wire, Tokens]) -
 @pytest.mark.protocol("10.1", "11.3")
 @pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x", "text/plain", ""])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], kind: str, chunked: bool) -> None:
-    """Whatever its Content-Type, in one piece or in chunks."""
+def test_a_push_is_stored_unchanged(writer: tuple[Wire, Tokens, Wire, Tokens], kind: str, chunked: bool) -> None:
+    """The Content-Type does not matter, nor whether the body comes in chunks."""
     write, tokens, raw, raw_tokens = writer
     content = b'{"no": JSON' + os.urandom(200_000)
     tag = f"{kind} {chunked}"
@@ -81,8 +81,8 @@ def test_a_push_is_kept_as_it_comes(writer: tuple[Wire, Tokens, Wire, Tokens], k
 
 
 @pytest.mark.protocol("5.2")
-def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
-    """By tag, type, account, app, contract, reference, by when; any of them, and all that one says."""
+def test_criteria_select_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
+    """A file must match any one criterion, and every field that the criterion has."""
     write, tokens, raw, raw_tokens = writer
     write.post(IMPORT, access_token=tokens.access, content=b"one", headers=descriptor(write, tags=["only"]))
     for criteria, expected in (
@@ -105,7 +105,7 @@ def test_criteria_choose_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens])
 
 @pytest.mark.protocol("10.3")
 async def test_another_partners_pushed_files_are_not_read(people: People) -> None:
-    """A contract without criteria reads what its own partner pushed, listed or by name."""
+    """A contract without criteria reads only its own partner's files, in lists and by name."""
     write, raw = await people.contract(kind="write", partner="P1"), await people.contract(kind="read-raw", partner="P1")
     stranger = await people.contract(kind="read-raw", partner="P2")
     tokens, _ = await people.user(write, sources=())
@@ -124,8 +124,8 @@ async def test_another_partners_pushed_files_are_not_read(people: People) -> Non
 
 
 @pytest.mark.protocol("5.2", "10.3")
-async def test_criteria_of_contract_and_consent_bind_every_session(people: People, platform: Platform) -> None:
-    """What the person saw and what the contract says now must both allow a pushed file."""
+async def test_criteria_of_contract_and_consent_limit_every_session(people: People, platform: Platform) -> None:
+    """The contract as the person saw it and as it is now must both allow a pushed file."""
     write = await people.contract(kind="write", partner="Criteria")
     tagged = {"criteria": [{"metadata": {"tags": ["a"]}}]}
     raw = await people.contract(kind="read-raw", partner="Criteria", data_request=tagged)
@@ -145,7 +145,7 @@ async def test_criteria_of_contract_and_consent_bind_every_session(people: Peopl
 
 @pytest.mark.protocol("5.2", "10.1")
 def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Tokens, Wire, Tokens], wire: Wire) -> None:
-    """Each refusal by name, and nothing is kept."""
+    """Each rejection has its own error, and nothing is stored."""
     write, tokens, raw, raw_tokens = writer
     refused = raw.post(IMPORT, access_token=raw_tokens.access, content=b"x", headers=descriptor(raw))
     check_error(refused, 400, "InvalidContractDataRequest")
@@ -162,7 +162,7 @@ def test_a_push_needs_a_write_contract_and_a_descriptor(writer: tuple[Wire, Toke
 
 @pytest.mark.protocol("10.1")
 def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens], platform: Platform) -> None:
-    """Nothing is stored unless all of it arrived."""
+    """Nothing is stored unless the whole file arrived."""
     write, tokens, raw, raw_tokens = writer
 
     def names() -> set[str]:
@@ -193,6 +193,7 @@ def test_an_aborted_push_leaves_nothing(writer: tuple[Wire, Tokens, Wire, Tokens
 
 @pytest.mark.protocol("10.2")
 async def test_a_push_to_a_provider_needs_an_account(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
+    """A push without an account is rejected."""
     write, tokens, _, _ = writer
     path = "permission-access/import/h:accountId/fhir/stu3"
     headers = {"accountId": "9001_nothing"}

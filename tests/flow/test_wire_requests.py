@@ -1,4 +1,4 @@
-"""Protocol 2, 3, 13: how a request is authenticated, and how it is refused. No SDK: HTTP and hand-made JWTs."""
+"""Tests of protocol 2, 3 and 13 without the SDK: how requests are authenticated and rejected."""
 
 import asyncio
 import hmac
@@ -47,7 +47,7 @@ def signed_with(wire: Wire, algorithm: str) -> str:
 
 @pytest.mark.protocol("2.1", "2.2", "2.3")
 def test_a_well_signed_request_is_answered(wire: Wire) -> None:
-    """PS512 by the contract's key, with the common claims, is all it takes; more is ignored."""
+    """A PS512 signature by the contract's key and the common claims are enough, and more claims are ignored."""
     assert wire.get(DATASETS).status_code == 200
     more = {"redirect_uri": "x", "session_key": "y", "iat": 1, "exp": 1, "aud": "z", "iss": "nobody"}
     assert wire.get(DATASETS, **more).status_code == 200
@@ -55,33 +55,33 @@ def test_a_well_signed_request_is_answered(wire: Wire) -> None:
 
 @pytest.mark.protocol("2.1")
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "RS256", "PS256"])
-def test_other_algorithms_are_refused(wire: Wire, algorithm: str) -> None:
-    """Any other `alg`, and `none`, MUST be refused, even by the right key."""
+def test_other_algorithms_are_rejected(wire: Wire, algorithm: str) -> None:
+    """Any other `alg` and `none` are rejected, even with the right key."""
     check_error(wire.get(DATASETS, jwt=signed_with(wire, algorithm)), 400, "InvalidJWT")
 
 
 @pytest.mark.protocol("2.1")
-def test_another_key_is_refused(wire: Wire) -> None:
-    """Only the contract's own key signs for it."""
+def test_another_key_is_rejected(wire: Wire) -> None:
+    """Only the contract's own key may sign for it."""
     check_error(wire.get(DATASETS, jwt=wire.jwt(key=OTHER_KEY)), 400, "InvalidJWT")
 
 
 @pytest.mark.protocol("13")
 @pytest.mark.parametrize("token", ["x", "a.b.c", "e30.e30.e30", "e30.e30.", "...."])
-def test_what_is_no_jwt_is_refused(wire: Wire, token: str) -> None:
-    """InvalidJWT for the form too."""
+def test_malformed_jwts_are_rejected(wire: Wire, token: str) -> None:
+    """The error is InvalidJWT for malformed tokens too."""
     check_error(wire.get(DATASETS, jwt=token), 400, "InvalidJWT")
 
 
 @pytest.mark.protocol("13")
-def test_a_request_without_authorization_is_refused(wire: Wire) -> None:
-    """And not with 401, which would make clients refresh."""
+def test_a_request_without_authorization_is_rejected(wire: Wire) -> None:
+    """The status is not 401, which would make clients refresh their token."""
     check_error(wire.http.get(wire.url(DATASETS)), 400, "InvalidJWT")
 
 
 @pytest.mark.protocol("13")
-async def test_unknown_and_mismatched_clients_are_refused(wire: Wire, people: People) -> None:
-    """An unknown contract, an unknown application, and two that do not belong together, all alike."""
+async def test_unknown_and_mismatched_clients_are_rejected(wire: Wire, people: People) -> None:
+    """An unknown contract, an unknown application and a wrong pair get the same error."""
     other = await people.contract()
     strangers = [f"{wire.application_id}_{other.contract_id}", f"{wire.application_id}_x", "x", f"x_{wire.contract_id}"]
     for client in strangers:
@@ -92,14 +92,15 @@ async def test_unknown_and_mismatched_clients_are_refused(wire: Wire, people: Pe
 @pytest.mark.protocol("2.2")
 @pytest.mark.parametrize("bad", ["short", "n" * 33, "-" * 32, 7, None])
 def test_a_nonce_has_32_letters_and_digits(wire: Wire, bad: object) -> None:
+    """Other nonces are rejected."""
     message = check_error(wire.get(DATASETS, nonce=bad), 400, "InvalidRequest")
     assert "nonce" in message
 
 
 @pytest.mark.protocol("2.3")
 @pytest.mark.parametrize("minutes", [-6, 6])
-def test_a_stale_timestamp_is_refused_with_its_skew(wire: Wire, minutes: int) -> None:
-    """Five minutes either way, and the message names the skew."""
+def test_a_stale_timestamp_is_rejected_with_its_skew(wire: Wire, minutes: int) -> None:
+    """The limit is five minutes in both directions, and the message has the skew."""
     message = check_error(wire.get(DATASETS, timestamp=(time.time() + minutes * 60) * 1000), 400, "InvalidTimestamp")
     assert str(-minutes * 60)[:3] in message
 
@@ -107,7 +108,7 @@ def test_a_stale_timestamp_is_refused_with_its_skew(wire: Wire, minutes: int) ->
 @pytest.mark.protocol("2.2", "2.3")
 @pytest.mark.parametrize("seconds_ago", [0, 40, 280])
 def test_timestamps_within_five_minutes_pass_in_either_unit(wire: Wire, seconds_ago: int) -> None:
-    """Downloads signed 30 s ago and more, fractions, and seconds instead of milliseconds."""
+    """Downloads that were signed 30 s ago, fractions, and seconds instead of milliseconds are accepted."""
     moment = time.time() - seconds_ago
     assert wire.get(DATASETS, timestamp=moment * 1000 + 0.25).status_code == 200
     assert wire.get(DATASETS, timestamp=moment).status_code == 200
@@ -116,7 +117,7 @@ def test_timestamps_within_five_minutes_pass_in_either_unit(wire: Wire, seconds_
 @pytest.mark.protocol("2.2")
 @pytest.mark.parametrize("bad", ["now", None, True, [1]])
 def test_a_timestamp_is_a_number(wire: Wire, bad: object) -> None:
-    """The refusal names the claim."""
+    """The error names the claim."""
     assert "timestamp" in check_error(wire.get(DATASETS, timestamp=bad), 400, "InvalidRequest")
 
 
@@ -128,8 +129,8 @@ def test_a_read_may_repeat_its_nonce(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("2.3")
-def test_a_repeated_nonce_on_a_change_is_refused(wire: Wire) -> None:
-    """Another request with a nonce that was used."""
+def test_a_repeated_nonce_on_a_change_is_rejected(wire: Wire) -> None:
+    """A different request with a used nonce is rejected."""
     used = nonce()
     assert wire.authorize(verifier(), nonce=used).status_code == 201
     message = check_error(wire.authorize(verifier(), nonce=used), 400, "InvalidRequest")
@@ -138,7 +139,7 @@ def test_a_repeated_nonce_on_a_change_is_refused(wire: Wire) -> None:
 
 @pytest.mark.protocol("2.3")
 def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire) -> None:
-    """A client whose first answer was lost sends the same again, and nothing happens twice."""
+    """A client that lost the first response sends the request again, and nothing happens twice."""
     challenge = b64(b"c" * 32)
     claims: dict[str, Any] = {"code_challenge": challenge, "code_challenge_method": "S256", "response_mode": "query"}
     token = wire.jwt(**claims, response_type="code", state="s", redirect_uri="https://app.example/return?kept=1")
@@ -150,7 +151,7 @@ def test_an_identical_repeat_of_a_change_gets_the_first_answer(wire: Wire) -> No
 
 @pytest.mark.protocol("2.3")
 async def test_every_change_is_made_once_however_often_it_is_sent(wire: Wire, people: People) -> None:
-    """Each call that changes something answers a repeat as it did at first, also several at once."""
+    """Each call that changes something repeats its first response, also for parallel repeats."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     tokens = wire.tokens(exchanged := wire.exchange(code, secret))
@@ -176,8 +177,8 @@ async def test_every_change_is_made_once_however_often_it_is_sent(wire: Wire, pe
 
 
 @pytest.mark.protocol("2.3", "4.2")
-async def test_an_exchange_that_is_repeated_revokes_nothing(wire: Wire, people: People) -> None:
-    """The same request is no second use of the code: it gets the tokens that were issued."""
+async def test_a_repeated_exchange_revokes_nothing(wire: Wire, people: People) -> None:
+    """An identical request is not a second use of the code, and gets the same tokens."""
     secret = verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     token = wire.jwt(code=code, code_verifier=secret, grant_type="authorization_code")
@@ -188,7 +189,7 @@ async def test_an_exchange_that_is_repeated_revokes_nothing(wire: Wire, people: 
 
 @pytest.mark.protocol("2.3", "7.2")
 async def test_the_same_jwt_for_another_account_is_a_replay(wire: Wire, people: People) -> None:
-    """What is deleted is said in a header, which is part of what makes requests the same."""
+    """The account to delete is named in a header, which is part of the comparison of requests."""
     tokens, _ = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     first, second = wire.get("permission-access/accounts", access_token=tokens.access).json()
     token = wire.jwt(access_token=tokens.access)
@@ -200,8 +201,8 @@ async def test_the_same_jwt_for_another_account_is_a_replay(wire: Wire, people: 
 
 
 @pytest.mark.protocol("2.1")
-def test_a_pss_salt_of_another_length_is_refused(wire: Wire) -> None:
-    """The salt has 64 bytes."""
+def test_a_pss_salt_of_another_length_is_rejected(wire: Wire) -> None:
+    """The salt must have 64 bytes."""
     head, payload, _ = wire.jwt().split(".")
     pss = padding.PSS(padding.MGF1(hashes.SHA512()), 32)
     signature = wire.key.sign(f"{head}.{payload}".encode(), pss, hashes.SHA512())
@@ -209,8 +210,8 @@ def test_a_pss_salt_of_another_length_is_refused(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("13")
-def test_a_refusal_names_what_it_was_sent_safely(wire: Wire) -> None:
-    """In the body without what would act on a terminal, in a header also without what is not ASCII."""
+def test_errors_repeat_input_safely(wire: Wire) -> None:
+    """The body has no terminal control characters, and the headers have only ASCII."""
     uri = "https://ä.example/\r\nSet-Cookie: a=b\x7f"
     answer = wire.authorize("v" * 43, redirect_uri=uri)
     shown = (
@@ -222,8 +223,8 @@ def test_a_refusal_names_what_it_was_sent_safely(wire: Wire) -> None:
     assert "set-cookie" not in answer.headers
 
 
-def test_nobody_keeps_an_answer(wire: Wire) -> None:
-    """What is answered to one caller stays in no cache on the way, refusals neither; the key set alone says it may."""
+def test_responses_are_not_cached(wire: Wire) -> None:
+    """No cache may store a response, not even an error; only the key set may be cached."""
     refused = wire.get("permission-access/accounts")
     answered = wire.get("permission-access/contract")
     unknown = wire.http.get(wire.url("nothing"))
@@ -231,8 +232,8 @@ def test_nobody_keeps_an_answer(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("13")
-def test_a_long_refusal_is_cut(wire: Wire) -> None:
-    """A message repeats names that the caller made up, and still fits into a header."""
+def test_a_long_error_message_is_cut(wire: Wire) -> None:
+    """A message that repeats names from the request still fits into a header."""
     message = check_error(
         wire.post("discovery/sources", body={"query": {"filter": {"x" * 100_000: 1}}}), 400, "InvalidRequest"
     )
@@ -241,7 +242,7 @@ def test_a_long_refusal_is_cut(wire: Wire) -> None:
 
 @pytest.mark.protocol("3.2")
 async def test_rotated_keys_stay_listed(people: People, platform: Platform, wire: Wire) -> None:
-    """What was signed with an older key is verified still, and the newest is listed first."""
+    """Signatures by older keys can still be verified, and the newest key is listed first."""
     signed = wire.authorize(verifier())
     async with platform.database.transaction() as db:
         new = (await rotate_signing_key(db, platform.master_key)).kid
@@ -255,7 +256,7 @@ async def test_rotated_keys_stay_listed(people: People, platform: Platform, wire
 
 @pytest.mark.protocol("2.3")
 def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire) -> None:
-    """The stored answer is for the identical request only."""
+    """The stored response is only for the identical request."""
     challenge = b64(b"c" * 32)
     claims: dict[str, Any] = {"code_challenge": challenge, "code_challenge_method": "S256", "response_mode": "query"}
     token = wire.jwt(**claims, response_type="code", state="s", redirect_uri="https://app.example/return?kept=1")
@@ -266,7 +267,7 @@ def test_the_same_jwt_with_another_body_is_a_replay(wire: Wire) -> None:
 
 @pytest.mark.protocol("3.2")
 def test_the_key_set_is_public_and_cacheable(wire: Wire) -> None:
-    """No JWT, PKCS#1 in `pem`, an hour in caches."""
+    """It needs no JWT, has PKCS#1 in `pem`, and may be cached for an hour."""
     answer = wire.http.get(wire.url("jwks/oauth"))
     assert answer.headers["cache-control"] == "public, max-age=3600"
     entry = answer.json()["keys"][0]
@@ -277,7 +278,7 @@ def test_the_key_set_is_public_and_cacheable(wire: Wire) -> None:
 
 @pytest.mark.protocol("3.1")
 def test_answers_are_signed_with_a_listed_key(wire: Wire) -> None:
-    """PS512, `kid`, and a `jku` that is the API's own, absolute."""
+    """Responses are signed with PS512, a `kid`, and an absolute `jku` of the API itself."""
     answer = wire.authorize(verifier())
     wire.signed(answer)
     header = json.loads(jwt_header(answer.json()["token"]))
@@ -292,8 +293,8 @@ def jwt_header(token: str) -> bytes:
 
 
 @pytest.mark.protocol("13")
-def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire) -> None:
-    """Body, headers, statuses; no stack trace."""
+def test_unknown_paths_and_methods_have_the_same_error_format(wire: Wire) -> None:
+    """Body, headers and status follow the protocol, without a stack trace."""
     check_error(wire.get("no/such/call"), 404, "NotFound")
     check_error(wire.call("PATCH", "oauth/token"), 405, "MethodNotAllowed")
     check_error(wire.get("permission-access/sample/datasets/424242"), 404, "NotFound")
@@ -305,24 +306,24 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_form(wire: Wire) -> N
 
 @pytest.mark.protocol("13")
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/x-www-form-urlencoded", ""])
-def test_a_body_of_another_type_is_refused(wire: Wire, kind: str) -> None:
-    """InvalidRequest, and never a guess at what it could mean."""
+def test_a_body_of_another_type_is_rejected(wire: Wire, kind: str) -> None:
+    """The error is InvalidRequest, and the type is never guessed."""
     headers = {"Content-Type": kind} if kind else {}
     answer = wire.post("reference", content=b'{"type": "cloudId", "value": "x"}', headers=headers)
     check_error(answer, 400, "InvalidRequest")
 
 
 @pytest.mark.protocol("6.4", "13")
-def test_head_tells_a_refusal_in_its_headers(wire: Wire) -> None:
-    """Where there is no body, code and message are in the headers."""
+def test_errors_of_head_requests_are_in_the_headers(wire: Wire) -> None:
+    """Without a body, the headers have the code and the message."""
     answer = wire.call("HEAD", f"permission-access/query/{'x' * 43}/y", access_token="x")
     assert (answer.status_code, answer.headers["x-error-code"], answer.content) == (401, "InvalidToken", b"")
     assert answer.headers["x-error-message"] == "The token (access_token) is invalid"
 
 
 @pytest.mark.protocol("13")
-def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire) -> None:
-    """InvalidRequest names the field, and does not repeat what was in it."""
+def test_an_invalid_body_is_rejected_with_the_name_of_the_field(wire: Wire) -> None:
+    """InvalidRequest names the field and does not repeat its value."""
     message = check_error(
         wire.authorize(verifier(), body={"actions": {"pull": {"sourceFetch": "secret!"}}}), 400, "InvalidRequest"
     )
@@ -331,7 +332,8 @@ def test_a_body_of_the_wrong_form_is_refused_by_its_field(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("13")
-def test_a_body_that_is_no_json_is_refused(wire: Wire) -> None:
+def test_a_body_that_is_not_json_is_rejected(wire: Wire) -> None:
+    """The error is InvalidRequest."""
     token = wire.jwt(code_challenge=b64(b"c" * 32))
     headers = {"Content-Type": "application/json"}
     check_error(wire.post("oauth/authorize", jwt=token, content=b"{", headers=headers), 400, "InvalidRequest")

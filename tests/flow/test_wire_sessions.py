@@ -1,4 +1,4 @@
-"""Protocol 5, 6, 7.1, 9.1, 12.2: reading. No SDK: HTTP and hand-made JWTs."""
+"""Tests of protocol 5, 6, 7.1, 9.1 and 12.2 without the SDK: reading sessions."""
 
 import socket
 import time
@@ -34,7 +34,7 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
 
 @pytest.mark.protocol("6.1", "6.2")
 def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """The session's state, each account's by id, and entries as clients read them."""
+    """It has the state of the session and of each account by id, and entries in the format that clients read."""
     tokens, session = user
     listed = wait_until_over(wire, tokens, session)
     assert listed["status"]["state"] == "completed"
@@ -50,8 +50,8 @@ def test_a_file_list_has_states_and_files(wire: Wire, user: tuple[Tokens, str]) 
 
 
 @pytest.mark.protocol("6.3", "6.4", "6.5", "6.6")
-def test_each_file_opens_to_what_its_entry_says(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Envelope, compression, metadata, one type, one account, one month."""
+def test_each_file_matches_its_entry(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """Envelope, compression and metadata are right, and a file has one type, account and month."""
     tokens, session = user
     for entry in wait_until_over(wire, tokens, session)["fileList"]:
         objects, header = read(wire, tokens, session, entry["name"])
@@ -65,7 +65,8 @@ def test_each_file_opens_to_what_its_entry_says(wire: Wire, user: tuple[Tokens, 
 
 
 @pytest.mark.protocol("6.4")
-def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]) -> None:
+def test_head_returns_only_the_headers(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """The headers are those of GET."""
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     path = f"{QUERY}/{session}/{name}"
@@ -82,7 +83,7 @@ def test_head_answers_the_headers_alone(wire: Wire, user: tuple[Tokens, str]) ->
 @pytest.mark.protocol("5.1", "6.3")
 @pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd", "none"])
 def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str], compression: str) -> None:
-    """`none` is told by leaving it out."""
+    """`none` is expressed by leaving out the field."""
     tokens, _ = user
     session = triggered(wire, tokens, accept={"compression": compression}, sourceFetch=False)
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
@@ -92,7 +93,7 @@ def test_the_reader_chooses_the_compression(wire: Wire, user: tuple[Tokens, str]
 
 @pytest.mark.protocol("6.7")
 def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """On the wire itself, where iOS reads them so."""
+    """They are in lower case on the wire itself, because iOS reads them so."""
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     address = urlsplit(wire.origin)
@@ -105,14 +106,14 @@ def test_header_names_are_in_lower_case(wire: Wire, user: tuple[Tokens, str]) ->
 
 @pytest.mark.protocol("1", "4.6", "5.1")
 def test_a_session_lives_as_long_as_the_settings_say(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Its expiry is in milliseconds, a day from now."""
+    """Its expiry is in milliseconds, by default a day from now."""
     tokens, _ = user
     expiry = wire.post(TRIGGER, access_token=tokens.access).json()["session"]["expiry"]
     assert abs(expiry - (time.time() + 86_400) * 1000) < 60_000
 
 
 @pytest.mark.protocol("5.1")
-def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, str]) -> None:
+def test_source_fetch_false_reads_existing_data(wire: Wire, user: tuple[Tokens, str]) -> None:
     """Nothing is fetched, and all files are listed at once."""
     tokens, first = user
     session = triggered(wire, tokens, sourceFetch=False)
@@ -123,7 +124,7 @@ def test_source_fetch_false_reads_what_is_there(wire: Wire, user: tuple[Tokens, 
 
 @pytest.mark.protocol("5.1")
 def test_only_the_chosen_accounts_are_fetched(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """SourceFetchFilter.account.id."""
+    """The accounts are chosen by SourceFetchFilter.account.id."""
     tokens, _ = user
     chosen = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
     session = triggered(wire, tokens, sourceFetchFilter={"account": {"id": [chosen]}})
@@ -132,7 +133,7 @@ def test_only_the_chosen_accounts_are_fetched(wire: Wire, user: tuple[Tokens, st
 
 @pytest.mark.protocol("5.2")
 def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """One object type of one service."""
+    """The scope allows one object type of one service."""
     tokens, _ = user
     group = {"id": 5, "serviceTypes": [{"id": 19, "serviceObjectTypes": [{"id": 407}]}]}
     session = triggered(wire, tokens, scope={"serviceGroups": [group]}, sourceFetch=False)
@@ -141,8 +142,8 @@ def test_a_scope_narrows_by_type(wire: Wire, user: tuple[Tokens, str]) -> None:
 
 
 @pytest.mark.protocol("5.2")
-def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """The file comes with only the objects inside, and its metadata counts just these."""
+def test_a_time_range_filters_files_object_by_object(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """The file has only the objects in the range, and its metadata counts only these."""
     tokens, _ = user
     middle = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta(days=16)
     scope = {"timeRanges": [{"from": int(middle.timestamp()) - 86_400 * 4, "to": int(middle.timestamp())}]}
@@ -160,7 +161,7 @@ def test_a_time_range_that_cuts_a_file_cuts_it_object_by_object(wire: Wire, user
 
 @pytest.mark.protocol("5.2")
 def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """An object is read if it lies in any of them; `last` and `from` with `to` mix."""
+    """An object is read if it lies in any range, and ranges with `last` and with `from` and `to` may be mixed."""
     tokens, _ = user
     now = int(time.time())
     first, second = (now - 86_400 * 40, now - 86_400 * 30), now - 86_400 * 10
@@ -183,16 +184,16 @@ def test_several_time_ranges_are_read_together(wire: Wire, user: tuple[Tokens, s
         {"serviceGroups": [{"id": 5}, {"id": 3, "serviceTypes": [{"id": 17}]}]},
     ],
 )
-def test_a_scope_outside_the_contract_is_refused(wire: Wire, user: tuple[Tokens, str], scope: dict[str, Any]) -> None:
-    """ScopeOutOfBounds, in a trigger and in an authorization alike."""
+def test_a_scope_outside_the_contract_is_rejected(wire: Wire, user: tuple[Tokens, str], scope: dict[str, Any]) -> None:
+    """The error is ScopeOutOfBounds, in a trigger and in an authorization."""
     tokens, _ = user
     check_error(wire.post(TRIGGER, access_token=tokens.access, body={"scope": scope}), 400, "ScopeOutOfBounds")
     check_error(wire.authorize("v" * 43, body={"actions": {"pull": {"scope": scope}}}), 400, "ScopeOutOfBounds")
 
 
 @pytest.mark.protocol("5.2")
-async def test_a_contracts_time_range_binds_every_session(people: People) -> None:
-    """What is older than the contract allows is never read."""
+async def test_a_contracts_time_range_limits_every_session(people: People) -> None:
+    """Objects that are older than the contract allows are never read."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}], "timeRanges": [{"last": "2m"}]})
     tokens, session = await people.user(wire)
     listed = wait_until_over(wire, tokens, session)
@@ -208,8 +209,8 @@ async def test_a_contracts_time_range_binds_every_session(people: People) -> Non
 
 
 @pytest.mark.protocol("5.2")
-async def test_contract_consent_and_session_must_all_allow(people: People, platform: Platform) -> None:
-    """A contract that is widened gives no more than the person saw, one that is narrowed gives less."""
+async def test_contract_consent_and_session_all_limit_reading(people: People, platform: Platform) -> None:
+    """A widened contract gives no more than the person saw, and a narrowed one gives less."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}]})
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     types = {entry["objectType"] for entry in wait_until_over(wire, tokens, session)["fileList"]}
@@ -233,8 +234,8 @@ async def test_contract_consent_and_session_must_all_allow(people: People, platf
 
 
 @pytest.mark.protocol("5.2")
-async def test_only_the_accounts_that_are_lent_are_read(people: People) -> None:
-    """What another contract was lent of the same library is not in the list, nor to be had by name."""
+async def test_only_shared_accounts_are_read(people: People) -> None:
+    """Accounts of the same library that are shared with another contract can be neither listed nor read by name."""
     first, second = await people.contract(), await people.contract()
     tokens, session = await people.user(first, sources=(SPOTIFY, FHIR_FILE))
     every = {entry["name"] for entry in wait_until_over(first, tokens, session)["fileList"]}
@@ -248,10 +249,8 @@ async def test_only_the_accounts_that_are_lent_are_read(people: People) -> None:
 
 
 @pytest.mark.protocol("5.3")
-async def test_another_users_and_another_contracts_session_do_not_exist(
-    wire: Wire, user: tuple[Tokens, str], people: People
-) -> None:
-    """Unknown, expired, and not this caller's: the same answer, for the list and for files."""
+async def test_foreign_sessions_do_not_exist(wire: Wire, user: tuple[Tokens, str], people: People) -> None:
+    """Unknown, expired and foreign sessions get the same error, for lists and files."""
     tokens, session = user
     name = wait_until_over(wire, tokens, session)["fileList"][0]["name"]
     neighbour, _ = await people.user(wire)
@@ -268,8 +267,8 @@ async def test_another_users_and_another_contracts_session_do_not_exist(
 
 
 @pytest.mark.protocol("5.3")
-async def test_a_session_that_waits_for_consent_is_its_contracts_only(wire: Wire, people: People) -> None:
-    """Another contract of the application is not even told that it waits."""
+async def test_a_pending_session_is_visible_only_to_its_contract(wire: Wire, people: People) -> None:
+    """Another contract of the application does not learn that it is pending."""
     waiting = wire.authorize("v" * 43).json()["session"]["key"]
     assert wire.get(f"{QUERY}/{waiting}").json() == {"status": {"state": "pending"}}
     other = await people.contract(application_id=wire.application_id)
@@ -280,6 +279,7 @@ async def test_a_session_that_waits_for_consent_is_its_contracts_only(wire: Wire
 
 @pytest.mark.protocol("5.3")
 async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], platform: Platform) -> None:
+    """Its lists and files get the error of an unknown session."""
     tokens, _ = user
     session = triggered(wire, tokens, sourceFetch=False)
     async with platform.database.transaction() as db:
@@ -300,8 +300,8 @@ async def test_an_expired_session_is_gone(wire: Wire, user: tuple[Tokens, str], 
         "' OR 1=1 --",
     ],
 )
-def test_tricks_in_file_names_find_nothing(wire: Wire, user: tuple[Tokens, str], name: str) -> None:
-    """FileNotFound or no such path, and never anything else."""
+def test_file_names_with_path_tricks_find_nothing(wire: Wire, user: tuple[Tokens, str], name: str) -> None:
+    """The error is FileNotFound, or the path does not exist."""
     tokens, session = user
     answer = wire.get(f"{QUERY}/{session}/{name}", access_token=tokens.access)
     assert answer.status_code in (400, 404)
@@ -309,8 +309,8 @@ def test_tricks_in_file_names_find_nothing(wire: Wire, user: tuple[Tokens, str],
 
 
 @pytest.mark.protocol("6.6", "7.1")
-def test_accounts_json_holds_what_the_accounts_call_answers(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Readable like any other file."""
+def test_accounts_json_equals_the_accounts_call(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """It is read like any other file."""
     tokens, session = user
     objects, header = read(wire, tokens, session, "accounts.json")
     assert objects == wire.get("permission-access/accounts", access_token=tokens.access).json()
@@ -319,7 +319,7 @@ def test_accounts_json_holds_what_the_accounts_call_answers(wire: Wire, user: tu
 
 @pytest.mark.protocol("7.1")
 def test_accounts_have_the_fields_that_clients_read(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Ids, references, names, sample; `id` begins with the service type."""
+    """They have ids, references, names and `sample`, and `id` begins with the service type."""
     tokens, _ = user
     spotify, health = wire.get("permission-access/accounts", access_token=tokens.access).json()
     assert spotify["id"].startswith("19_")
@@ -331,8 +331,8 @@ def test_accounts_have_the_fields_that_clients_read(wire: Wire, user: tuple[Toke
 
 
 @pytest.mark.protocol("6.2")
-def test_updated_dates_grow_only_with_the_content(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """A second sync of the same data changes nothing."""
+def test_updated_dates_change_only_with_the_content(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """A second sync of the same data changes no date."""
     tokens, session = user
     before = {e["name"]: e["updatedDate"] for e in wait_until_over(wire, tokens, session)["fileList"]}
     again = triggered(wire, tokens)
@@ -342,7 +342,7 @@ def test_updated_dates_grow_only_with_the_content(wire: Wire, user: tuple[Tokens
 
 @pytest.mark.protocol("6.7")
 def test_a_waiting_query_answers_at_once_when_something_is_new(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """With an etag that is not the current one there is nothing to wait for; the same etag gives 304."""
+    """With an outdated etag the response comes at once. The same etag gives 304."""
     tokens, session = user
     first = wire.get(f"{QUERY}/{session}?wait=20", access_token=tokens.access, headers={"If-None-Match": '"old"'})
     assert first.status_code == 200
@@ -353,7 +353,7 @@ def test_a_waiting_query_answers_at_once_when_something_is_new(wire: Wire, user:
 
 @pytest.mark.protocol("5.2")
 async def test_a_write_contract_cannot_read(people: People) -> None:
-    """InvalidContractDataRequest."""
+    """The error is InvalidContractDataRequest."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire)
     check_error(wire.post(TRIGGER, access_token=tokens.access, body={}), 400, "InvalidContractDataRequest")
@@ -361,7 +361,7 @@ async def test_a_write_contract_cannot_read(people: People) -> None:
 
 @pytest.mark.protocol("13")
 async def test_a_one_off_contract_reads_once(people: People) -> None:
-    """InsufficientScope for the second session."""
+    """The second session gets InsufficientScope."""
     wire = await people.contract(once=True)
     tokens, session = await people.user(wire)
     assert wait_until_over(wire, tokens, session)["fileList"]
@@ -370,7 +370,7 @@ async def test_a_one_off_contract_reads_once(people: People) -> None:
 
 @pytest.mark.protocol("9.1")
 async def test_discovery_lists_what_a_contract_may_ask_for(people: People) -> None:
-    """Without a JWT; with a contract id only its own services."""
+    """It needs no JWT, and with a contract id it lists only that contract's services."""
     wire = await people.contract(data_request={"serviceGroups": [{"id": 2}]})
     everything = wire.http.get(wire.url("discovery/services")).json()["data"]
     assert {service["id"] for service in everything["services"]} >= {SPOTIFY, FHIR_FILE}
@@ -382,6 +382,7 @@ async def test_discovery_lists_what_a_contract_may_ask_for(people: People) -> No
 
 @pytest.mark.protocol("12.2")
 def test_sample_data_sets_are_named(wire: Wire) -> None:
+    """Each sample data set has a name and a description."""
     sets = wire.get("permission-access/sample/datasets/16").json()
     assert set(sets) == {"default", "large"}
     assert all(set(entry) == {"name", "description"} for entry in sets.values())

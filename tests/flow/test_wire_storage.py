@@ -1,4 +1,4 @@
-"""Protocol 11: storage. No SDK: HTTP and hand-made JWTs."""
+"""Tests of protocol 11 without the SDK: storage, by HTTP and hand-made JWTs."""
 
 import json
 import os
@@ -73,8 +73,8 @@ def written(platform: Platform, storage: str) -> set[Path]:
 
 
 @pytest.mark.protocol("11.3")
-def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str) -> None:
-    """Any bytes, whatever the Content-Type says, in whole and in part; paths compare without case."""
+def test_a_stored_file_is_read_unchanged(wire: Wire, storage: str) -> None:
+    """Any bytes are read back, whole and in part. The Content-Type and the case of paths do not matter."""
     content = os.urandom(100_000)
     stray = {"Content-Type": "application/json", "contentType": "multipart/form-data"}
     answer = cloud(wire, "POST", storage, "/Folder//Notes.bin", content=content, headers=stray)
@@ -90,7 +90,7 @@ def test_a_stored_file_comes_back_as_it_was(wire: Wire, storage: str) -> None:
 
 @pytest.mark.protocol("11.3")
 def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str) -> None:
-    """With the paths as clients cut them; names in any script."""
+    """Paths are returned in the form that clients parse, with names in any script."""
     for path in ("/list/a.txt", "/list/Ünï/日本.txt", "/list/sub/c.txt"):
         assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
     flat = cloud(wire, "GET", storage, "/list/?recursive=false").json()
@@ -104,7 +104,7 @@ def test_folders_are_listed_flat_and_recursively(wire: Wire, storage: str) -> No
 
 @pytest.mark.protocol("11.3")
 def test_files_and_folders_are_deleted(wire: Wire, storage: str) -> None:
-    """A path ending in / removes the folder, else the file."""
+    """A path that ends in / deletes a folder, and any other path a file."""
     for path in ("/gone/a", "/gone/b/c", "/gonex"):
         cloud(wire, "POST", storage, path, content=b"x")
     assert cloud(wire, "DELETE", storage, "/gone/a").status_code == 200
@@ -116,8 +116,8 @@ def test_files_and_folders_are_deleted(wire: Wire, storage: str) -> None:
 
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("path", ["/gone/one", "/gone/", "/"])
-async def test_what_is_deleted_does_not_stay_on_disk(people: People, platform: Platform, path: str) -> None:
-    """The bytes of a file that was deleted, alone or with its folder, or replaced, go soon after."""
+async def test_deleted_files_are_removed_from_disk(people: People, platform: Platform, path: str) -> None:
+    """Soon after a file is deleted or replaced, its bytes are removed."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     for content in (b"first", b"second"):
@@ -129,7 +129,7 @@ async def test_what_is_deleted_does_not_stay_on_disk(people: People, platform: P
 
 @pytest.mark.protocol("11.3")
 def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str) -> None:
-    """In part with 206, what is no range in whole, what lies outside with 416."""
+    """A range gives 206, an invalid one the whole file, and one outside the file 416."""
     cloud(wire, "POST", storage, "/range", content=b"0123456789")
     for asked, told, content in (
         ("bytes=0-", "bytes 0-9/10", b"0123456789"),
@@ -152,7 +152,7 @@ def test_ranges_are_answered_as_rfc_9110_says(wire: Wire, storage: str) -> None:
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunked: bool) -> None:
-    """A true form gives its file, byte for byte, and nothing of what is around it."""
+    """Only the file in a form is stored, byte for byte."""
     content = b"\r\n--no-boundary\r\n" + os.urandom(3_000_000)
     form = multipart([("note", None, b"a field"), ("any name", "a.bin", content)])
     headers = {"Content-Type": FORM_TYPE}
@@ -165,8 +165,8 @@ def test_a_multipart_form_is_stored_as_its_file(wire: Wire, storage: str, chunke
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("kind", ["multipart/form-data", FORM_TYPE, "application/json", ""])
-def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, chunked: bool) -> None:
-    """Whatever its Content-Type claims, if the body does not begin with its boundary."""
+def test_ciphertext_is_stored_unchanged(wire: Wire, storage: str, kind: str, chunked: bool) -> None:
+    """A body that does not begin with its boundary is not a form, whatever its Content-Type says."""
     content = b"--the-bound" + os.urandom(120_000)
     body = pieces(content, 7) if chunked else content
     headers = {"Content-Type": kind} if kind else {}
@@ -175,8 +175,8 @@ def test_ciphertext_is_stored_as_it_comes(wire: Wire, storage: str, kind: str, c
 
 
 @pytest.mark.protocol("11.3")
-def test_a_boundary_that_can_be_none_makes_no_form(wire: Wire, storage: str) -> None:
-    """A body that begins with what is longer than any boundary is stored as it comes."""
+def test_an_invalid_boundary_makes_no_form(wire: Wire, storage: str) -> None:
+    """A body whose boundary is longer than allowed is stored unchanged."""
     boundary = "b" * 300
     content = f"--{boundary}\r\n".encode() + os.urandom(1000)
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
@@ -185,8 +185,8 @@ def test_a_boundary_that_can_be_none_makes_no_form(wire: Wire, storage: str) -> 
 
 
 @pytest.mark.protocol("11.3", "11.5")
-def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platform: Platform) -> None:
-    """No file, two files, or broken off: 400 in the error form of storage, and nothing is kept."""
+def test_a_form_without_exactly_one_complete_file_is_rejected(wire: Wire, storage: str, platform: Platform) -> None:
+    """The status is 400 in storage's error format, and nothing is stored."""
     before = written(platform, storage)
     file = ("file", "a", b"x" * 100_000)
     for body in (
@@ -207,7 +207,7 @@ def test_a_form_without_a_whole_file_is_refused(wire: Wire, storage: str, platfo
 def test_an_aborted_upload_leaves_nothing(
     wire: Wire, storage: str, platform: Platform, chunked: bool, form: bool
 ) -> None:
-    """A file whose end never came is not there, and its bytes do not stay; what was there stays."""
+    """Neither the file nor its bytes are kept, and an earlier file is unchanged."""
     path = f"/aborted-{chunked}-{form}"
     cloud(wire, "POST", storage, path, content=b"before")
     before = written(platform, storage)
@@ -223,7 +223,7 @@ def test_an_aborted_upload_leaves_nothing(
 
 @pytest.mark.protocol("11.3")
 def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str) -> None:
-    """The letters of every script, composed or not; listed as they were written first or last."""
+    """Letters of every script are compared without case and normalised, and listed as they were written."""
     for written, asked in (
         ("/Straße/ΟΔΟΣ.txt", "/STRAßE/οδοσ.TXT"),
         ("/e\u0301t\u00e9", "/\u00c9TE\u0301"),
@@ -241,8 +241,8 @@ def test_paths_compare_without_case_in_any_script(wire: Wire, storage: str) -> N
 
 
 @pytest.mark.protocol("11.3")
-def test_no_name_is_written_over_another(wire: Wire, storage: str) -> None:
-    """Names that are the same only when folded are each kept, listed, found as listed, and deleted."""
+def test_different_names_never_overwrite_each_other(wire: Wire, storage: str) -> None:
+    """Names that are equal only after full case folding are kept, listed and deleted separately."""
     names = ["Maße", "Masse", "ﬁle", "file", "οδος", "οδοσ", "\u212aelvin", "kelvin", "ırmak", "irmak", "İrmak"]
     for folder in ("/names/", "/Straße/"):
         for name in names:
@@ -264,8 +264,8 @@ def test_no_name_is_written_over_another(wire: Wire, storage: str) -> None:
     "name", ["caf%E9", "caf%E8", "%C0%AF", "%ED%A0%80", "%F4%90%80%80", "%FF", "a%c3", "%e9/x", "%E9/"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_path_that_is_not_utf8_is_refused(wire: Wire, storage: str, method: str, name: str) -> None:
-    """Read as text, two such names would be one, and an upload would replace another's file."""
+def test_a_path_that_is_not_utf8_is_rejected(wire: Wire, storage: str, method: str, name: str) -> None:
+    """Decoding could make two names equal, and an upload could replace another file."""
     with raw_request(wire, method, storage, f"/{name}", {"Content-Length": "0"}) as connection:
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400"), answer
@@ -276,7 +276,7 @@ def test_a_path_that_is_not_utf8_is_refused(wire: Wire, storage: str, method: st
 async def test_a_folder_of_100_000_files_is_listed_and_deleted(
     people: People, platform: Platform, served: Served
 ) -> None:
-    """All of them, in one answer, each once, in little memory; and nothing but them goes."""
+    """One response lists every file once in little memory, and only these files are deleted."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     cloud(wire, "POST", storage, "/kept", content=b"x")
@@ -315,8 +315,8 @@ def peak_megabytes(process: Path) -> int:
 
 @pytest.mark.protocol("11.3")
 @pytest.mark.parametrize("files", [999, 1000, 1001, 2000])
-async def test_a_list_of_whole_pages_is_whole(people: People, platform: Platform, files: int) -> None:
-    """What fits a page that is read at once, exactly or by one more or less, is all there."""
+async def test_lists_are_complete_at_page_boundaries(people: People, platform: Platform, files: int) -> None:
+    """Lists with exactly a page of files, or one more or less, are complete."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     filled = text(
@@ -331,8 +331,8 @@ async def test_a_list_of_whole_pages_is_whole(people: People, platform: Platform
 
 
 @pytest.mark.protocol("11.3")
-def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str) -> None:
-    """A folder whose name would match others as a pattern is itself alone, listed and deleted."""
+def test_pattern_characters_in_folder_names_have_no_meaning(wire: Wire, storage: str) -> None:
+    """A folder whose name looks like a pattern is listed and deleted alone."""
     for path in ("/p_n/x", "/pan/x", "/p%n/x", "/p/n/x", "/p_n0/x", "/p_n-/x"):
         assert cloud(wire, "POST", storage, quote(path), content=b"x").status_code == 201
     for folder in ("/p_n/", "/p%n/"):
@@ -358,8 +358,8 @@ def test_signs_in_a_folders_name_are_only_signs(wire: Wire, storage: str) -> Non
         "/" + "%c4%b0" * 511,  # as it compares it is longer
     ],
 )
-def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str) -> None:
-    """400, in the error form of storage, whatever the client's library would have made of the path."""
+def test_bad_storage_paths_are_rejected(wire: Wire, storage: str, path: str) -> None:
+    """The status is 400 in storage's error format, even for paths that client libraries would normalise."""
     with raw_upload(wire, storage, path, {"Content-Length": "1"}) as connection:
         connection.sendall(b"x")
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -369,16 +369,16 @@ def test_bad_storage_paths_are_refused(wire: Wire, storage: str, path: str) -> N
 
 
 @pytest.mark.protocol("11.5")
-def test_the_longest_path_is_taken(wire: Wire, storage: str) -> None:
-    """1024 bytes, the slash that it begins with among them."""
+def test_the_longest_path_is_accepted(wire: Wire, storage: str) -> None:
+    """A path may have 1024 bytes, including the slash at its beginning."""
     path = "/" + "x" * 1023
     assert cloud(wire, "POST", storage, path, content=b"x").status_code == 201
     assert cloud(wire, "GET", storage, path).content == b"x"
 
 
 @pytest.mark.protocol("13")
-def test_a_refusal_of_storage_tells_in_its_headers_too(wire: Wire, storage: str) -> None:
-    """Code, message and reference, where the answer would have been octets."""
+def test_storage_errors_are_also_in_the_headers(wire: Wire, storage: str) -> None:
+    """Code, message and reference are in headers, because a client may expect a binary body."""
     answer = cloud(wire, "GET", storage, "/nothing-here")
     assert answer.headers["x-error-code"] == answer.json()["error"] == "NotFound"
     assert answer.headers["x-error-message"] == answer.json()["message"]
@@ -387,7 +387,7 @@ def test_a_refusal_of_storage_tells_in_its_headers_too(wire: Wire, storage: str)
 
 @pytest.mark.protocol("11.2")
 async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, people: People) -> None:
-    """Another application, another key, a stale or foreign JWT: refused, and alike for what exists."""
+    """Other applications, keys and foreign JWTs get the same error, whether the storage exists or not."""
     other = await people.contract()
     cloud(wire, "POST", storage, "/mine", content=b"secret")
     for answer in (
@@ -411,8 +411,8 @@ async def test_a_storage_is_its_applications_only(wire: Wire, storage: str, peop
 
 
 @pytest.mark.protocol("2.4", "11.2")
-def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: str) -> None:
-    """Neither accepts the other's."""
+def test_storage_and_api_accept_only_their_own_jwts(wire: Wire, storage: str) -> None:
+    """Neither accepts a JWT that was made for the other."""
     url = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}/x"
     answer = wire.http.get(url, headers={"Authorization": f"Bearer {wire.jwt()}"})
     assert answer.status_code in (400, 403)
@@ -423,8 +423,8 @@ def test_storage_and_api_take_each_their_own_form_of_jwt(wire: Wire, storage: st
 
 
 @pytest.mark.protocol("11.1")
-async def test_a_storage_is_tied_to_the_person_who_consents(people: People, platform: Platform) -> None:
-    """GET storage finds it then, and not before."""
+async def test_a_storage_is_assigned_to_the_person_who_consents(people: People, platform: Platform) -> None:
+    """GET storage finds it after the consent and not before."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     check_error(wire.get("storage", access_token=tokens.access), 404, "NotFound")
@@ -437,7 +437,7 @@ async def test_a_storage_is_tied_to_the_person_who_consents(people: People, plat
 
 @pytest.mark.protocol("11.1")
 async def test_a_storage_is_found_by_its_own_application_only(people: People, platform: Platform) -> None:
-    """Another application of the same partner has none for the same person."""
+    """Another application of the same partner has no storage for the same person."""
     wire, sibling = await people.contract(partner="Two apps"), await people.contract(partner="Two apps")
     tokens, _ = await people.user(wire)
     library = await people.library_of(tokens)
@@ -450,7 +450,7 @@ async def test_a_storage_is_found_by_its_own_application_only(people: People, pl
 
 @pytest.mark.protocol("7.5", "11.3")
 async def test_an_upload_into_a_storage_that_is_erased_meanwhile(people: People, platform: Platform) -> None:
-    """It is told that there is no such storage, and nothing of the file stays."""
+    """The upload fails because the storage does not exist, and nothing of the file is kept."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     storage = wire.post("storage").json()["id"]

@@ -1,4 +1,4 @@
-"""A platform below a path of a host that it shares, behind proxies that strip the path and that do not. Protocol 1."""
+"""Tests of a platform below a path of a shared host, behind proxies that strip the path or keep it. Protocol 1."""
 
 import re
 import shutil
@@ -99,7 +99,7 @@ def check_addresses(browser: Browser, wire: Wire) -> None:
 
 
 def test_a_person_goes_the_whole_way(wire: Wire) -> None:
-    """Links, redirections, forms, files of the pages, and the way back, from the link to the tokens."""
+    """Links, redirects, forms, static files and the return to the app work, from the link to the tokens."""
     asking = ask(wire, "&lng=de")
     assert asking.url.startswith(f"{wire.origin}/apps/saas/")
     browser = opened(asking.url)
@@ -122,23 +122,23 @@ def test_a_person_goes_the_whole_way(wire: Wire) -> None:
     assert len(accounts(wire, tokens.access)) == 1
 
 
-def test_a_person_uploads(wire: Wire, tmp_path: Path) -> None:
-    """A form with a file goes below the path too."""
+def test_a_person_uploads_a_file(wire: Wire, tmp_path: Path) -> None:
+    """A form with a file is sent to an address below the path."""
     asking = ask(wire, f"&service={SPOTIFY}")
     archive = spotify_archive(tmp_path / "export.zip")
     assert asking.tokens(consent(Browser(), asking.url, {SPOTIFY: archive}))
 
 
-def test_sample_data_goes_by_itself(wire: Wire) -> None:
-    """The form that a script sends leads below the path."""
+def test_sample_data_is_shared_without_a_click(wire: Wire) -> None:
+    """The form that a script sends is sent to an address below the path."""
     browser = opened(ask(wire, f"&service={SPOTIFY}&sampleDataAutoOnboard=true").url)
     check_addresses(browser, wire)
     browser.submit("continue")
     assert query_of(str(browser.left_to))["success"] == "true"
 
 
-def test_people_who_come_again(wire: Wire) -> None:
-    """Onboarding and withdrawing: the API tells addresses below the path."""
+def test_people_come_again(wire: Wire) -> None:
+    """The API returns addresses below the path for adding sources and for withdrawing."""
     tokens = known_person(wire)
     browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
     check_addresses(browser, wire)
@@ -154,7 +154,7 @@ def test_people_who_come_again(wire: Wire) -> None:
 
 
 async def test_a_person_signs_in_at_a_source(people: People, proxy: ReverseProxy, city: Hospital) -> None:
-    """The source sends people back below the path, to an address that it was told before."""
+    """The source redirects people to an address below the path that was registered before."""
     document = {"dataRequest": {"serviceGroups": [{"id": 2}], "purpose": "To test"}}
     wire = await asking_contract(people, document=document)
     browser = opened(ask(wire, f"&service={HOSPITAL}").url)
@@ -165,8 +165,8 @@ async def test_a_person_signs_in_at_a_source(people: People, proxy: ReverseProxy
     assert shared(wire).state()["state"] == "completed"
 
 
-def test_error_pages_look_as_the_others(wire: Wire) -> None:
-    """A page for an unknown link, a wrong address and a foreign browser has its styles."""
+def test_error_pages_have_styles(wire: Wire) -> None:
+    """Pages for unknown links, wrong addresses and foreign browsers load their styles."""
     journey = opened(ask(wire).url).page
     assert journey is not None
     for url in (f"{wire.origin}/apps/saas/authorize?code=x", f"{wire.origin}/apps/saas/nowhere", journey.url):
@@ -177,13 +177,13 @@ def test_error_pages_look_as_the_others(wire: Wire) -> None:
 
 
 def test_the_cookie_stays_below_the_path(wire: Wire) -> None:
-    """The rest of the host is others', who are not sent it."""
+    """Other services on the host do not receive the cookie."""
     cookie = httpx2.get(ask(wire).url).headers["set-cookie"]
     assert f"Path={PATH}/apps/saas/;" in cookie
 
 
 def test_the_api_describes_itself_there(wire: Wire) -> None:
-    """Discovery, documents and health."""
+    """Discovery, the API description and health checks work below the path."""
     described = httpx2.get(f"{wire.origin}/openapi.json").json()
     assert described["servers"] == [{"url": wire.origin}]
     assert "/v1.7/oauth/authorize" in described["paths"]
@@ -201,8 +201,8 @@ def test_the_api_describes_itself_there(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("11.2", "11.3")
-def test_storage_is_there_too(wire: Wire) -> None:
-    """Files are stored, listed and read; paths hold the platform's own path where they like."""
+def test_storage_works_below_the_path(wire: Wire) -> None:
+    """Files are stored, listed and read, even if their paths contain the platform's own path."""
     storage = wire.post("storage").json()["id"]
     files = f"{wire.origin}/cloud/v1/clouds/{storage}/files/apps/{wire.application_id}"
     for name in ("/a.txt", f"{PATH}/v1.7/b.txt"):
@@ -215,8 +215,8 @@ def test_storage_is_there_too(wire: Wire) -> None:
     assert (broken.status_code, broken.json()["error"]) == (400, "InvalidRequest")
 
 
-def test_the_sdk_reads_there(wire: Wire) -> None:
-    """Our own client with nothing but the platform's address."""
+def test_the_sdk_works_below_the_path(wire: Wire) -> None:
+    """The SDK needs only the platform's address."""
     key = jwt.private_pem(wire.key)
     with PrivateShare(wire.application_id, contract_id=wire.contract_id, private_key=key, base_url=wire.origin) as app:
         asked = app.get_authorize_url(REDIRECT_URI)
@@ -227,7 +227,7 @@ def test_the_sdk_reads_there(wire: Wire) -> None:
 
 
 async def test_a_real_browser_goes_the_whole_way(wire: Wire, landing: Landing, tmp_path: Path) -> None:
-    """With its own rules for cookies, policies and redirections; scripts and styles are loaded."""
+    """The browser's own rules for cookies, policies and redirects allow everything, and static files load."""
     archive = spotify_archive(tmp_path / "export.zip")
     async with chromium() as browser, visiting(browser) as page:
         await page.goto(ask(wire, redirect_uri=f"{landing.address}/back").url)
@@ -256,8 +256,8 @@ http {{
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
-def test_nginx_does_it_in_one_line(wire: Wire, proxy: ReverseProxy, tmp_path: Path) -> None:
-    """The two ways that people write it: `proxy_pass` with a path at its end, and without."""
+def test_nginx_needs_one_line(wire: Wire, proxy: ReverseProxy, tmp_path: Path) -> None:
+    """Both common forms of `proxy_pass` work, with a path at the end and without."""
     port = free_port()
     upstream = f"{proxy.upstream}/" if proxy.strips else proxy.upstream
     configuration = tmp_path / "nginx.conf"

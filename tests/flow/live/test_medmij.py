@@ -1,4 +1,4 @@
-"""MedMij's portability report: of a hospital that is a care provider of MedMij, end to end."""
+"""Tests of MedMij's portability report for a hospital that is a MedMij care provider, end to end."""
 
 import json
 import time
@@ -75,8 +75,8 @@ def seconds(text: str) -> float:
 
 
 @pytest.mark.protocol("12.3")
-def test_a_report_tells_what_was_asked_of_whom(person: Patient, city: Hospital) -> None:
-    """Of `medmij`, the provider, its data service and the requests, in the form that MedMij gives."""
+def test_a_report_lists_requests_by_provider(person: Patient, city: Hospital) -> None:
+    """The format `medmij` lists the provider, its data service and the requests in MedMij's form."""
     report = report_of(person)
     service = ("Gegevensdienst", ["GegevensdienstId", "Tijdstempel", ("ResourceRequests", [REQUEST] * 3)])
     provider = ("Zorgaanbieder", ["Zorgaanbiedernaam", ("Gegevensdiensten", [service])])
@@ -91,8 +91,8 @@ def test_a_report_tells_what_was_asked_of_whom(person: Patient, city: Hospital) 
     assert all(time.time() - 600 < seconds(moment) <= time.time() for moment in texts(report, "Tijdstempel"))
 
 
-def test_later_requests_stand_beside_the_first(person: Patient) -> None:
-    """What was asked for whole, and last for what had changed: with both, another has all of it too."""
+def test_later_requests_are_listed_beside_the_first(person: Patient) -> None:
+    """The first request for everything and the last one for changes are listed, so that both can be repeated."""
     person.state()
     person.state()
     observations = [uri for uri in texts(report_of(person), "RequestUri") if "/Observation?" in uri]
@@ -100,8 +100,8 @@ def test_later_requests_stand_beside_the_first(person: Patient) -> None:
     assert len([uri for uri in texts(report_of(person), "RequestUri") if "/Patient/" in uri]) == 1
 
 
-def test_the_period_is_of_the_requests(person: Patient) -> None:
-    """`from` and `to` are told as they were asked, and bound what is listed; without them it is all until now."""
+def test_the_period_limits_the_requests(person: Patient) -> None:
+    """`from` and `to` are reported as requested and limit the list. Without them it contains everything."""
     whole = report_of(person, "?from=undefined&to=undefined")
     first = min(seconds(moment) for moment in texts(whole, "Tijdstempel"))
     assert seconds(texts(whole, "Van")[0]) == first
@@ -114,7 +114,7 @@ def test_the_period_is_of_the_requests(person: Patient) -> None:
     assert texts(ever, "RequestUri") == texts(whole, "RequestUri")
 
 
-async def test_only_what_the_contract_may_read_is_told(people: People) -> None:
+async def test_only_requests_that_the_contract_may_read_are_listed(people: People) -> None:
     """A contract for observations learns of no other requests."""
     types = [{"id": MEDMIJ, "serviceObjectTypes": [{"id": OBSERVATION}]}]
     document = {"dataRequest": {"serviceGroups": [{"id": 2, "serviceTypes": types}], "purpose": "To test"}}
@@ -124,8 +124,8 @@ async def test_only_what_the_contract_may_read_is_told(people: People) -> None:
     assert "/Observation?" in uri
 
 
-def test_a_type_that_was_refused_is_not_told_as_asked(wire: Wire, city: Hospital) -> None:
-    """Requests that came to nothing collected nothing."""
+def test_rejected_requests_are_not_listed(wire: Wire, city: Hospital) -> None:
+    """Requests that the hospital rejected collected no data."""
     city.do("set", foreign_links=True)  # the observations have a second page
     try:
         person = shared(wire)
@@ -136,14 +136,14 @@ def test_a_type_that_was_refused_is_not_told_as_asked(wire: Wire, city: Hospital
     assert not kinds
 
 
-def test_the_objects_themselves_come_as_json_or_fhir(person: Patient) -> None:
-    """MedMij's form is XML; as a Bundle the report holds the resources, of whichever service."""
+def test_objects_are_exported_as_json_or_fhir(person: Patient) -> None:
+    """MedMij's format is XML. A FHIR Bundle contains the resources of any service."""
     bundle = person.wire.get(f"{REPORT}?format=fhir", access_token=person.tokens.access).json()
     assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} == {"Patient", "Condition", "Observation"}
 
 
 @pytest.mark.protocol("7.1")
-def test_the_account_is_of_medmij(person: Patient) -> None:
-    """What is configured as MedMij's is MedMij's wherever it is told."""
+def test_the_account_belongs_to_medmij(person: Patient) -> None:
+    """A source that is configured as MedMij's is shown as MedMij's everywhere."""
     assert person.account["serviceTypeReference"] == "medmij"
     assert person.account["serviceProviderReference"] == f"medmij{HOSPITAL}"

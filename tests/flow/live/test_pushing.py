@@ -1,4 +1,4 @@
-"""Pushing to a provider. Protocol 10.2."""
+"""Tests of pushing to a provider. Protocol 10.2."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ MANY = 16  # more than may renew tokens at once, and than there are places for
 
 @pytest.mark.protocol("2.3", "10.2")
 def test_a_resource_reaches_the_hospital_once(writer: Patient, city: Hospital) -> None:
-    """It is posted as it was, the app gets what the hospital said, also when it asks twice."""
+    """It is posted unchanged, and the app gets the hospital's response, also if it sends the request twice."""
     before = kept(city)
     token = writer.wire.jwt(access_token=writer.tokens.access)
     answer = writer.push(OBSERVATION, jwt=token)
@@ -60,8 +60,8 @@ def test_a_resource_reaches_the_hospital_once(writer: Patient, city: Hospital) -
     check_error(writer.push(OBSERVATION | {"status": "amended"}, jwt=token), 400, "InvalidRequest")
 
 
-def test_what_the_hospital_refuses_is_told(writer: Patient, city: Hospital) -> None:
-    """A resource that the hospital finds wrong is InvalidRequest, with its own words; the repeat says the same."""
+def test_a_rejection_by_the_hospital_is_passed_on(writer: Patient, city: Hospital) -> None:
+    """An invalid resource causes InvalidRequest with the hospital's text, and a repeat gets the same response."""
     token = writer.wire.jwt(access_token=writer.tokens.access)
     wrong = {name: value for name, value in OBSERVATION.items() if name != "code"}
     answer = writer.push(wrong, jwt=token)
@@ -84,15 +84,17 @@ def test_what_the_hospital_refuses_is_told(writer: Patient, city: Hospital) -> N
         (OBSERVATION, PUSH.replace("stu3", "r9"), "r9"),
     ],
 )
-def test_what_cannot_be_pushed(writer: Patient, city: Hospital, resource: Any, path: str, said: str) -> None:
-    """A resource without a type, or of a version that the hospital does not speak, goes nowhere. Protocol 10.2."""
+def test_unsuitable_resources_are_rejected(
+    writer: Patient, city: Hospital, resource: Any, path: str, said: str
+) -> None:
+    """A resource without a type or of an unsupported version is not sent. Protocol 10.2."""
     before = city.do("requests")
     assert said in check_error(writer.push(resource, path=path), 400, "InvalidRequest")
     assert city.do("requests") == before
 
 
-def test_a_hospital_that_is_busy_took_nothing(writer: Patient, city: Hospital) -> None:
-    """Unavailable with Retry-After; the same request sent again is then posted."""
+def test_a_busy_hospital_causes_a_retry(writer: Patient, city: Hospital) -> None:
+    """The response is Unavailable with Retry-After, and the same request is posted when it is sent again."""
     city.do("fail", type="Observation", status=503, headers={"Retry-After": "7"})
     token = writer.wire.jwt(access_token=writer.tokens.access)
     busy = writer.push(OBSERVATION, jwt=token)
@@ -103,8 +105,8 @@ def test_a_hospital_that_is_busy_took_nothing(writer: Patient, city: Hospital) -
     assert len(kept(city)) == before + 1
 
 
-async def test_a_repeat_waits_for_the_first(writer: Patient, city: Hospital) -> None:
-    """While the hospital has not answered nobody knows whether it keeps the resource: a repeat is told to wait."""
+async def test_a_repeat_during_the_first_request_is_told_to_wait(writer: Patient, city: Hospital) -> None:
+    """While the hospital has not answered, nobody knows whether it keeps the resource."""
     before, token = len(kept(city)), writer.wire.jwt(access_token=writer.tokens.access)
     with held(city, "answers"):
         first = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
@@ -117,8 +119,8 @@ async def test_a_repeat_waits_for_the_first(writer: Patient, city: Hospital) -> 
     assert len(kept(city)) == before + 1
 
 
-async def test_a_platform_that_dies_in_between_pushes_nothing_twice(city: Hospital, tmp_path: Path) -> None:
-    """Killed after the hospital took the resource and before that was recorded, it refuses the repeat."""
+async def test_a_crash_during_a_push_causes_no_second_push(city: Hospital, tmp_path: Path) -> None:
+    """If the platform is killed after the hospital's response, it rejects the repeat."""
     environment = {"PRIVATESHARE_FHIR_SERVERS": json.dumps([city.settings(HOSPITAL, NAME, push=True)])}
     with serving(tmp_path / "data", environment=environment) as dying:
         async with operator_platform(Settings(data=dying.data)) as platform:
@@ -142,7 +144,7 @@ async def test_a_platform_that_dies_in_between_pushes_nothing_twice(city: Hospit
 
 
 def test_a_hospital_that_fails_is_not_asked_twice(writer: Patient, city: Hospital) -> None:
-    """It may have kept the resource: the app is told so, and a repeat posts nothing."""
+    """The hospital may have kept the resource: the app is told so, and a repeat posts nothing."""
     city.do("fail", type="Observation", status=500, text="disk full")
     token = writer.wire.jwt(access_token=writer.tokens.access)
     answer = writer.push(OBSERVATION, jwt=token)
@@ -152,8 +154,8 @@ def test_a_hospital_that_fails_is_not_asked_twice(writer: Patient, city: Hospita
     assert city.do("requests") == before
 
 
-def test_a_hospital_that_wants_a_new_token_gets_one(writer: Patient, city: Hospital) -> None:
-    """Pushes that meet an ended token renew it once, however many they are, and are each posted once."""
+def test_an_expired_token_is_refreshed(writer: Patient, city: Hospital) -> None:
+    """Parallel pushes with an expired token refresh it once, and each of them is posted once."""
     before, renewals = len(kept(city)), city.do("told").count("refresh_token")
     city.do("end", what="access")
 
@@ -165,8 +167,8 @@ def test_a_hospital_that_wants_a_new_token_gets_one(writer: Patient, city: Hospi
     assert city.do("told").count("refresh_token") == renewals + 1
 
 
-async def test_a_hospital_that_is_slow_to_give_tokens_slows_nobody_else(writer: Patient, city: Hospital) -> None:
-    """However many wait for its tokens, other calls are answered; and when it gives one, all of them go on."""
+async def test_a_slow_token_endpoint_slows_nobody_else(writer: Patient, city: Hospital) -> None:
+    """Other calls are answered while many wait for the hospital's token, and then all of them continue."""
     before = len(kept(city))
     city.do("end", what="access")
     with ThreadPoolExecutor(MANY) as threads:
@@ -179,16 +181,18 @@ async def test_a_hospital_that_is_slow_to_give_tokens_slows_nobody_else(writer: 
     assert len(kept(city)) == before + MANY
 
 
-def test_nobody_else_pushes(writer: Patient, person: Patient, writing: Wire) -> None:
-    """A contract that reads cannot push, and nobody can to an account that is not this person's to them."""
+def test_only_the_right_contract_may_push(writer: Patient, person: Patient, writing: Wire) -> None:
+    """A contract that reads cannot push, and nobody can push to an account that they may not see."""
     check_error(person.push(OBSERVATION), 400, "InvalidContractDataRequest")
     stranger = shared(writing, "&sourceType=push")
     headers = {"accountId": writer.account["id"]}
     check_error(stranger.push(OBSERVATION, headers=headers), 404, "NotFound")
 
 
-async def test_an_account_that_is_lent_no_more_is_not_pushed_to(people: People, writing: Wire, city: Hospital) -> None:
-    """Protocol 10.2: it is still the person's, and no business of the app's."""
+async def test_an_account_that_is_no_longer_shared_is_not_pushed_to(
+    people: People, writing: Wire, city: Hospital
+) -> None:
+    """The person still has the account, but the app may not use it. Protocol 10.2."""
     writer, before = shared(writing, "&sourceType=push"), len(kept(city))
     async with people.platform.database.transaction() as db:
         consent = await db.get_one(ConsentRow, UUID(writer.tokens.claims["consentid"]))
@@ -199,7 +203,7 @@ async def test_an_account_that_is_lent_no_more_is_not_pushed_to(people: People, 
 
 @pytest.mark.protocol("13")
 def test_a_push_without_permission_asks_for_a_sign_in(writing: Wire, city: Hospital) -> None:
-    """ServiceAuthorizationError, 511, never 401; after signing in again the same request is posted."""
+    """The response is ServiceAuthorizationError (511), never 401. It succeeds after signing in again."""
     writer = shared(writing, "&sourceType=push")
     city.do("end", what="grants")
     token = writer.wire.jwt(access_token=writer.tokens.access)
@@ -209,8 +213,8 @@ def test_a_push_without_permission_asks_for_a_sign_in(writing: Wire, city: Hospi
 
 
 @pytest.mark.protocol("8.1")
-def test_one_more_account_to_push_to(people: People, writing: Wire) -> None:
-    """A person who let an app fill their library adds the hospital later. Protocol 8.1, `onboard`."""
+def test_an_account_can_be_added_later(people: People, writing: Wire) -> None:
+    """A person who filled a library from an app adds the hospital later. Protocol 8.1, `onboard`."""
     asking = ask(writing)
     browser = opened(asking.url)
     assert page_of(browser) == "consent"

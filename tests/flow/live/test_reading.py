@@ -1,4 +1,4 @@
-"""What a live source gives: pages, changes, and what cannot be had."""
+"""Tests of fetching from a live source: pages, changes, and missing data."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from tests.hospital.running import Hospital
 
 
 def test_an_app_reads_what_the_hospital_has(person: Patient) -> None:
-    """A person signs in, agrees, and the app reads the record as the hospital has it, page by page."""
+    """A person signs in and agrees, and the app reads the hospital's complete record, page by page."""
     assert person.account["type"] == "USER"
     assert person.account["username"] == "Ada Tester"
     assert person.account["serviceProviderName"] == NAME
@@ -32,8 +32,8 @@ def test_an_app_reads_what_the_hospital_has(person: Patient) -> None:
     assert {entry["schema"]["version"] for entry in listed["fileList"]} == {"3.0.2"}
 
 
-def test_later_sessions_ask_for_what_changed(person: Patient, city: Hospital) -> None:
-    """Once a type was fetched whole, only what changed since by the server's clock is asked for, and merged in."""
+def test_later_sessions_request_only_changes(person: Patient, city: Hospital) -> None:
+    """After a complete fetch, only changes by the server's clock are requested and merged."""
     city.do("keep", patient="p1", resources=[observation(3) | {"status": "amended"}])
     session = triggered(person.wire, person.tokens)
     listed = wait_until_over(person.wire, person.tokens, session)
@@ -46,8 +46,8 @@ def test_later_sessions_ask_for_what_changed(person: Patient, city: Hospital) ->
 
 
 @pytest.mark.protocol("6.1")
-def test_a_type_that_is_refused_leaves_the_others(person: Patient, city: Hospital) -> None:
-    """What the hospital does not give is told with its status; the rest is shared."""
+def test_a_rejected_type_does_not_affect_the_others(person: Patient, city: Hospital) -> None:
+    """The rejected type is reported with its status, and the rest is shared."""
     city.do("fail", type="Condition", status=403)
     state = person.state()
     assert state["state"] == "partial"
@@ -55,8 +55,8 @@ def test_a_type_that_is_refused_leaves_the_others(person: Patient, city: Hospita
     assert (told["objectType"], told["error"]["statusCode"]) == (128, 403)
 
 
-def test_pages_elsewhere_are_not_fetched(wire: Wire, city: Hospital) -> None:
-    """A next page on another host is not asked for: the token would go there. The type is told as failed."""
+def test_pages_on_other_hosts_are_not_fetched(wire: Wire, city: Hospital) -> None:
+    """The request would send the token to the other host. The type is reported as failed."""
     city.do("set", foreign_links=True)
     try:
         state = shared(wire).state()
@@ -67,16 +67,16 @@ def test_pages_elsewhere_are_not_fetched(wire: Wire, city: Hospital) -> None:
 
 
 @pytest.mark.protocol("6.1")
-def test_a_hospital_that_asks_for_patience_gets_it(person: Patient, city: Hospital) -> None:
-    """A source that says when to come back, later than one waits, is told to the app with that time."""
+def test_a_long_requested_pause_is_passed_on(person: Patient, city: Hospital) -> None:
+    """If the source asks for a longer pause than a session waits, the app learns the time."""
     city.do("fail", type="Condition", status=429, headers={"Retry-After": "120"})
     error = person.state()["error"]
     assert (error["code"], error["statusCode"], error["retryAfter"]) == ("ServiceUnavailable", 503, 120)
     assert person.state()["state"] == "completed"
 
 
-async def test_a_source_that_the_operator_took_away(city: Hospital, short_path: Path) -> None:
-    """Its accounts are still listed, with what was fetched, and can be deleted; nothing more is fetched from it."""
+async def test_a_source_that_the_operator_removed(city: Hospital, short_path: Path) -> None:
+    """Its accounts and fetched data remain and can be deleted, but nothing more is fetched."""
     settings = json.dumps([city.settings(HOSPITAL, NAME, resource_types=["Patient"])])
     with serving(short_path / "data", environment={"PRIVATESHARE_FHIR_SERVERS": settings}) as before:
         async with operator_platform(Settings(data=before.data)) as platform:
@@ -97,8 +97,8 @@ async def test_a_source_that_the_operator_took_away(city: Hospital, short_path: 
 
 
 @pytest.mark.protocol("9.1", "9.2")
-def test_it_is_found_like_any_source(wire: Wire, writing: Wire, city: Hospital) -> None:
-    """Discovery tells of it under the operator's name, to contracts that may ask for it."""
+def test_a_live_source_is_listed_by_discovery(wire: Wire, writing: Wire, city: Hospital) -> None:
+    """Discovery lists it under the operator's name, for contracts that may ask for it."""
     for contract in (wire, writing):
         answer = contract.get("discovery/services", headers={"contractId": contract.contract_id})
         assert HOSPITAL in [service["id"] for service in answer.json()["data"]["services"]]

@@ -1,4 +1,4 @@
-"""Signing in at a source: there and back, in the browser that left, once."""
+"""Tests of signing in at a source: there and back, once, in the same browser."""
 
 import httpx2
 import pytest
@@ -15,8 +15,8 @@ from tests.hospital.running import Hospital
 CONTINUE = '[data-action="continue"]'
 
 
-def test_a_person_may_decline_there(wire: Wire) -> None:
-    """Who says no at the hospital is back on the page, told what happened, and can try again or go back to the app."""
+def test_a_person_may_decline_at_the_source(wire: Wire) -> None:
+    """The page says what happened, and the person can try again or return to the app."""
     browser = at_hospital(ask(wire))
     sign_in(browser, "decline")
     assert (page_of(browser), shown(browser).status) == ("connect", 422)
@@ -27,8 +27,8 @@ def test_a_person_may_decline_there(wire: Wire) -> None:
     failure(browser, "USER_CANCEL")
 
 
-def test_coming_back_works_once(wire: Wire, city: Hospital) -> None:
-    """An address that led back connects nothing more, and asks the hospital for nothing more."""
+def test_a_return_address_works_once(wire: Wire, city: Hospital) -> None:
+    """A return address that is opened again connects nothing and sends the hospital no request."""
     browser = at_hospital(ask(wire))
     back = way_back(way_there(browser))
     browser.open(back)
@@ -38,8 +38,8 @@ def test_coming_back_works_once(wire: Wire, city: Hospital) -> None:
     assert city.do("told") == before
 
 
-def test_coming_back_is_for_the_browser_that_left(wire: Wire, city: Hospital) -> None:
-    """Another browser, with or without a journey of its own, cannot bring in somebody's sign-in."""
+def test_a_return_address_works_only_in_the_same_browser(wire: Wire, city: Hospital) -> None:
+    """Another browser cannot use it, with or without a journey of its own."""
     first, second = at_hospital(ask(wire)), at_hospital(ask(wire))
     connect_page = shown(second).url
     back = way_back(way_there(first))
@@ -57,8 +57,8 @@ def test_coming_back_is_for_the_browser_that_left(wire: Wire, city: Hospital) ->
 
 
 @pytest.mark.parametrize("change", ["state=x", "state=", "code=wrong", "iss=https://evil.example"])
-def test_a_changed_return_connects_nothing(wire: Wire, change: str) -> None:
-    """A state, code or issuer that is not the one expected leads to a page that says what to do."""
+def test_a_manipulated_return_connects_nothing(wire: Wire, change: str) -> None:
+    """An unexpected state, code or issuer leads to a page that says what to do."""
     browser = at_hospital(ask(wire))
     back = way_back(way_there(browser))
     name, _, value = change.partition("=")
@@ -68,8 +68,8 @@ def test_a_changed_return_connects_nothing(wire: Wire, change: str) -> None:
     assert page_of(browser) == ("error" if name == "state" else "connect")
 
 
-def test_a_sign_in_that_was_begun_anew_replaces_the_first(wire: Wire) -> None:
-    """Of two sign-ins in one journey the later counts; coming back from the first connects nothing."""
+def test_a_second_sign_in_replaces_the_first(wire: Wire) -> None:
+    """Returning from the first of two sign-ins in one journey connects nothing."""
     browser = at_hospital(ask(wire))
     first = way_back(way_there(browser))
     browser.open(shown(browser).url.replace("sign-in", "connect"))
@@ -82,7 +82,7 @@ def test_a_sign_in_that_was_begun_anew_replaces_the_first(wire: Wire) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False])
 async def test_signing_in_with_a_real_browser(people: People, city: Hospital, scripts: bool) -> None:
-    """From an app, through the hospital's single sign-on on another host, and back into it; no policy is violated."""
+    """The way leads through the hospital's single sign-on on another host, and violates no content security policy."""
     wire = await asking_contract(people, redirect_uris=("http://127.0.0.1/back",), document=MEDICAL)
     landing = Landing()
     with web_server(landing.app) as address:

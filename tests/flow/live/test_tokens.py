@@ -1,4 +1,4 @@
-"""What lets the platform into a source: renewed, revoked, given up. Protocol 6.1, 7.2 to 7.5."""
+"""Tests of a source's tokens: refreshing, revoking, and giving up. Protocol 6.1, 7.2 to 7.5."""
 
 import os
 import subprocess
@@ -17,8 +17,8 @@ from tests.hospital.running import Hospital
 from tests.patience import until
 
 
-def test_a_token_that_ended_is_renewed_once(person: Patient, city: Hospital) -> None:
-    """Whoever needs a token whose time is over waits for the one who renews it: a refresh token works once."""
+def test_an_expired_token_is_refreshed_once(person: Patient, city: Hospital) -> None:
+    """Others wait for the one refresh, because a refresh token works only once."""
     city.do("end", what="access")
     before = city.do("told").count("refresh_token")
     assert person.state()["state"] == "completed"
@@ -27,7 +27,7 @@ def test_a_token_that_ended_is_renewed_once(person: Patient, city: Hospital) -> 
 
 @pytest.mark.protocol("7.3")
 def test_permission_withdrawn_at_the_hospital(person: Patient, city: Hospital) -> None:
-    """The app learns that the person must sign in again; they do, as the same person, and all goes on."""
+    """The app learns that the person must sign in again. After that, everything continues."""
     city.do("end", what="grants")
     error = person.state()["error"]
     assert (error["code"], error["statusCode"], error["reauth"]) == ("ServiceAuthorizationError", 511, True)
@@ -51,7 +51,7 @@ def test_permission_withdrawn_at_the_hospital(person: Patient, city: Hospital) -
 
 @pytest.mark.protocol("7.4")
 async def test_withdrawing_revokes_at_the_hospital(person: Patient, city: Hospital, people: People) -> None:
-    """The hospital forgets the grant, the platform its tokens, and the person can come back."""
+    """The hospital revokes the grant, the platform deletes its tokens, and the person can connect again."""
     live = city.do("live")
     assert withdrawn(person)["result"] == "success"
     assert city.do("live") == live - 1
@@ -64,8 +64,8 @@ async def test_withdrawing_revokes_at_the_hospital(person: Patient, city: Hospit
     assert person.state()["state"] == "completed"
 
 
-def test_a_hospital_that_cannot_be_told(person: Patient, city: Hospital) -> None:
-    """The platform gives up its access all the same, and the app learns that the hospital's grant may stand."""
+def test_a_failed_revocation_is_reported(person: Patient, city: Hospital) -> None:
+    """The platform deletes its tokens anyway, and the app learns that the hospital's grant may remain."""
     city.do("set", revokes=False)
     try:
         told = withdrawn(person)
@@ -79,7 +79,7 @@ def test_a_hospital_that_cannot_be_told(person: Patient, city: Hospital) -> None
 
 @pytest.mark.protocol("7.2")
 async def test_deleting_an_account_revokes_its_tokens(person: Patient, city: Hospital) -> None:
-    """The row goes with its credentials at once, and soon the hospital forgets the grant."""
+    """The credentials are deleted at once, and the hospital revokes the grant soon after."""
     live = city.do("live")
     headers = {"accountId": person.account["id"]}
     answer = person.wire.call(
@@ -92,7 +92,7 @@ async def test_deleting_an_account_revokes_its_tokens(person: Patient, city: Hos
 
 @pytest.mark.protocol("7.5")
 async def test_erasing_a_person_revokes_their_tokens(person: Patient, city: Hospital) -> None:
-    """So does deleting the person, and declining after having signed in."""
+    """Deleting a person and declining after a sign-in both revoke the tokens."""
     live = city.do("live")
     assert person.wire.call("DELETE", "user", access_token=person.tokens.access).status_code == 200
     await until(lambda: city.do("live") == live - 1)
@@ -106,7 +106,7 @@ async def test_erasing_a_person_revokes_their_tokens(person: Patient, city: Hosp
 async def test_an_operator_who_erases_a_person_revokes_their_tokens(
     person: Patient, city: Hospital, connected: Served
 ) -> None:
-    """The command waits until the hospital has been told."""
+    """The command waits until the hospital has answered."""
     live = city.do("live")
     command = [sys.executable, "-m", "privateshare", "person", "erase", person.tokens.claims["sub"], "--yes"]
     environment = {**os.environ, "PRIVATESHARE_FHIR_SERVERS": fhir_servers(city)}

@@ -1,4 +1,4 @@
-"""The supervisor against the real PostgreSQL: first starts, deaths of every kind, and the next start."""
+"""Tests of the built-in PostgreSQL: first starts, crashes of every kind, and the next start."""
 
 import asyncio
 import os
@@ -79,15 +79,15 @@ def held(folder: Path, *before: str) -> Iterator[tuple[subprocess.Popen[str], st
 
 
 async def test_keeps_what_was_committed(folder: Path) -> None:
-    """A server started again on its folder has what was committed before."""
+    """A restarted server has everything that was committed before."""
     async with EmbeddedPostgres(folder) as url:
         await write(url, "kept")
     async with EmbeddedPostgres(folder) as url:
         assert await read(url) == ["kept"]
 
 
-async def test_nobody_else_can_enter(folder: Path) -> None:
-    """The server listens on no network, and its folders are closed to other users."""
+async def test_other_users_have_no_access(folder: Path) -> None:
+    """The server listens on no network, and other users cannot open its folders."""
     async with EmbeddedPostgres(folder) as url:
         assert await setting(url, "listen_addresses") == ""
         assert await setting(url, "fsync") == "on"
@@ -98,7 +98,7 @@ async def test_nobody_else_can_enter(folder: Path) -> None:
 
 @pytest.mark.skipif(not NAMESPACES, reason="not root, or the system allows no mount namespace")
 async def test_root_starts_it_unprivileged(folder: Path) -> None:
-    """Started by root below a folder that only root can enter, the server is another user's, and has no rights."""
+    """If root starts it in a folder that only root can enter, the server runs as a user without privileges."""
     folder.parent.chmod(0o700)
     async with EmbeddedPostgres(folder):
         status = Path(f"/proc/{server_pid(folder)}/status").read_text()
@@ -110,7 +110,7 @@ async def test_root_starts_it_unprivileged(folder: Path) -> None:
 
 @pytest.mark.skipif(not ROOT, reason="only root has a right to lose")
 async def test_root_without_mount_namespaces(folder: Path) -> None:
-    """Where the system allows no mount namespace, as in most containers, root's server starts too."""
+    """Root can start it where mount namespaces are not allowed, as in most containers."""
     with held(folder, "setpriv", "--bounding-set=-sys_admin") as (_, url):
         await write(url, "here")
         assert Path(f"/proc/{server_pid(folder)}").owner() == USER_IF_STARTED_AS_ROOT
@@ -118,7 +118,7 @@ async def test_root_without_mount_namespaces(folder: Path) -> None:
 
 @pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
 async def test_ordinary_user(folder: Path) -> None:
-    """An ordinary user's server is that user's, and root is told so rather than taking the folder over."""
+    """An ordinary user's server runs as that user, and root gets an error instead of taking over the folder."""
     shutil.chown(folder.parent, "daemon", "daemon")
     folder.parent.parent.chmod(0o755)
     reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # it may be below /root
@@ -129,8 +129,8 @@ async def test_ordinary_user(folder: Path) -> None:
         await EmbeddedPostgres(folder).start()
 
 
-async def test_dies_with_its_parent(folder: Path) -> None:
-    """When its parent is killed the server ends by itself, and a start meanwhile waits for that."""
+async def test_ends_with_its_parent(folder: Path) -> None:
+    """If its parent is killed, the server ends, and a start meanwhile waits for that."""
     with held(folder) as (process, url):
         await write(url, "acknowledged")
         old = server_pid(folder)
@@ -141,7 +141,7 @@ async def test_dies_with_its_parent(folder: Path) -> None:
 
 
 async def test_recovers_when_all_is_killed(folder: Path) -> None:
-    """After parent and server were killed together, in the midst of writing, all that was acknowledged is there."""
+    """After parent and server were killed while writing, everything that was acknowledged is there."""
     acknowledged: list[str] = []
 
     async def write_on(url: str) -> None:
@@ -161,8 +161,8 @@ async def test_recovers_when_all_is_killed(folder: Path) -> None:
         assert set(await read(url)) >= set(acknowledged)
 
 
-async def test_stale_pid_of_a_living_stranger(folder: Path) -> None:
-    """Files of a dead server whose process id now is another program's do not stop a start, nor that program."""
+async def test_a_stale_process_id_is_ignored(folder: Path) -> None:
+    """If another program has a dead server's process id, the start succeeds and does not touch that program."""
     with held(folder) as (process, url):
         await write(url, "acknowledged")
         left = {name: (folder / "cluster" / name).read_text() for name in ("postmaster.pid", SOCKET_LOCK)}
@@ -181,8 +181,8 @@ async def test_stale_pid_of_a_living_stranger(folder: Path) -> None:
         stranger.kill()
 
 
-async def test_killed_while_it_makes_its_cluster(folder: Path) -> None:
-    """A first start that was killed half-way leaves nothing that the next one trips over."""
+async def test_killed_while_it_creates_its_cluster(folder: Path) -> None:
+    """A first start that was killed does not block the next one."""
     process = subprocess.Popen([*HOLDER, str(folder)], stdout=subprocess.DEVNULL)
     while process.poll() is None and not (folder / "cluster.new" / "base").exists():
         time.sleep(0.001)
@@ -203,7 +203,7 @@ async def test_any_path(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("seen", ["cluster.new/base", "cluster/postmaster.pid"])
 async def test_cancelled_start_leaves_no_server(folder: Path, seen: str) -> None:
-    """A start that is cancelled, whether it makes the cluster or waits for the server, leaves no process behind."""
+    """A cancelled start leaves no process, whether it was creating the cluster or waiting for the server."""
     start = asyncio.create_task(EmbeddedPostgres(folder).start())
     while not start.done() and not (folder / seen).exists():
         await asyncio.sleep(0.001)
@@ -215,7 +215,7 @@ async def test_cancelled_start_leaves_no_server(folder: Path, seen: str) -> None
 
 
 async def test_says_why_the_server_ended(folder: Path) -> None:
-    """A server that cannot start gives an error with what it wrote, not an endless wait."""
+    """If the server cannot start, the error has its output, and nobody waits endlessly."""
     async with EmbeddedPostgres(folder):
         pass
     (folder / "cluster" / "PG_VERSION").write_text("9.6\n")
@@ -223,8 +223,8 @@ async def test_says_why_the_server_ended(folder: Path) -> None:
         await EmbeddedPostgres(folder).start()
 
 
-async def test_tells_of_a_server_that_ends(folder: Path) -> None:
-    """Whoever watches the server learns that it died."""
+async def test_reports_that_the_server_ended(folder: Path) -> None:
+    """Code that watches the server learns that it ended."""
     postgres = EmbeddedPostgres(folder)
     async with postgres:
         os.kill(server_pid(folder), signal.SIGKILL)
@@ -233,7 +233,7 @@ async def test_tells_of_a_server_that_ends(folder: Path) -> None:
 
 
 def test_lock_is_held_once(tmp_path: Path) -> None:
-    """A lock that one holds another does not get, until it is let go."""
+    """A lock that is held cannot be taken again until it is released."""
     with FileLock(tmp_path / "lock") as first, FileLock(tmp_path / "lock") as second:
         first.acquire()
         with pytest.raises(Locked):
