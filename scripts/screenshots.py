@@ -103,9 +103,31 @@ def consent_pages(camera: Camera, platform: Platform) -> None:
         page.wait_for_url("**/return**")
         page.goto(done)
         camera.take(page, "done")
+        persons_pages(camera, page, platform)
     with camera.visiting() as page:
         page.goto(f"{platform.origin}/apps/saas/authorize?code=used-up&lng={camera.language}")
         camera.take(page, "error")
+
+
+def persons_pages(camera: Camera, page: Page, platform: Platform) -> None:
+    """Look at what a person who has agreed sees of what they share, and at the page that asks who they are."""
+    page.goto(f"{platform.origin}/me/?lng={camera.language}")
+    camera.take(page, "me")
+    page.click("details.stop summary")
+    camera.take(page, "me-stop")
+    page.goto(page.url + "/recovery")
+    page.click('[data-action="show-code"]')
+    camera.take(page, "recovery")
+    page.goto(platform.app.get_authorize_url(RETURN_URI, options=PageOptions(locale=camera.language)).url)
+    camera.take(page, "person")
+    page.click(CONTINUE)
+    camera.take(page, "consent-again")
+    with camera.visiting() as stranger:
+        stranger.goto(f"{platform.origin}/me/?lng={camera.language}")
+        camera.take(stranger, "me-entrance")
+        stranger.goto(platform.app.get_authorize_url(RETURN_URI, options=PageOptions(locale=camera.language)).url)
+        stranger.goto(stranger.url.rsplit("/", 1)[0] + "/person")
+        camera.take(stranger, "person-elsewhere")
 
 
 def api_page(camera: Camera, platform: Platform) -> None:

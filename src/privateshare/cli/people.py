@@ -59,6 +59,22 @@ def withdraw(
     show(in_transaction(data, work), as_json)
 
 
+@tree.command("recovery-code")
+def recovery_code(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson = False) -> None:
+    """Make a recovery code for a person who cannot show any more that it is them.
+
+    Whoever has the code has the person's library: be sure that it is them. The code that they had stops working.
+    """
+    from privateshare.platform.person.recovery_codes import new_recovery_code
+
+    async def work(db: "AsyncSession") -> dict[str, Any]:
+        return {"recovery_code": await new_recovery_code(db, await _library_of(db, user_id))}
+
+    if not yes:
+        typer.confirm(f"Are you sure that who asks is {user_id}?", abort=True, err=True)
+    show(in_transaction(data, work), as_json)
+
+
 @tree.command()
 def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson = False) -> None:
     """Erase a person: their data, their consents, and their key, so that no copy of the data can be decrypted.

@@ -36,13 +36,20 @@ async def give_consent(form: PostedForm) -> Response:
     chosen = shareable_accounts.chosen_accounts(shareable, form.fields.get("account", []))
     if _needs_accounts(visit) and not chosen:
         return await _consent(visit, visit.words.say(N_("Choose at least one account, or decline.")))
-    return redirect(await outcome.accept(visit, chosen))
+    is_first = _is_first(visit)
+    onward = await outcome.accept(visit, chosen)
+    return redirect(visit.address("recovery") if is_first and form.first("recovery") else onward)
 
 
 def _needs_accounts(visit: Visit) -> bool:
     """Whether there is nothing to agree to without an account."""
     asks = asks_for_sources(visit)
     return asks and source_on_device(visit) is None
+
+
+def _is_first(visit: Visit) -> bool:
+    """Tell whether this is the person's first consent, after which nothing but this browser knows them yet."""
+    return visit.journey.library_id is None or visit.journey.provisional
 
 
 async def _consent(visit: Visit, problem: str = "") -> Response:
@@ -52,6 +59,7 @@ async def _consent(visit: Visit, problem: str = "") -> Response:
     on_device = source_on_device(visit)
     values = {
         "who": await describe_person(visit),
+        "is_first": _is_first(visit),
         "terms": read_terms(visit.contract, visit.platform.sources, visit.words, visit.now),
         "shareable": shareable,
         "on_device": visit.words.source(on_device) if on_device else None,

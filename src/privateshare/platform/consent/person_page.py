@@ -4,23 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter
 from markupsafe import Markup
 from starlette.responses import Response
 
+from privateshare.errors import TooManyRequests
 from privateshare.platform.consent import navigation
 from privateshare.platform.consent.person_cookie import keep_secret
 from privateshare.platform.consent.person_words import person_words
 from privateshare.platform.consent.proof import Proof, may_be_somebody_else, record_proof
 from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.visit import OpenVisit, PostedForm, Visit, check_open, journey_page, require_kind
 from privateshare.platform.library.accounts import adopt_accounts
 from privateshare.platform.library.libraries import open_library
-from privateshare.platform.person.browsers import BrowserSecret, use_browser
+from privateshare.platform.person.browsers import BrowserSecret, add_browser, use_browser
+from privateshare.platform.person.recovery_codes import take_recovery_code
 
 SOMEONE_ELSE = "someone-else"
+MAX_TYPED = 200
+UNPROCESSABLE, TOO_MANY = 422, 429
 
 router = APIRouter(route_class=PageRoute)
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +53,34 @@ async def tell_person(form: PostedForm) -> Response:
     visit = form.visit
     check_open(visit)
     require_kind(visit, "authorize", "onboard", "reauthorize", "user-reauth")
-    chosen = form.first("person")
+    chosen, typed = form.first("person"), form.first("code")
+    if typed and _is_open_question(visit):
+        return await _recover(visit, typed[:MAX_TYPED])
     if chosen == SOMEONE_ELSE:
         await _be_somebody_else(visit)
     else:
         await _be_known(visit, chosen)
+    return redirect(await navigation.first_page(visit))
+
+
+async def _recover(visit: Visit, typed: str) -> Response:
+    """Take a recovery code for proof. This browser is known from then on, since the code is used up."""
+    try:
+        visit.platform.limits.check_recovery(visit.request.client.host if visit.request.client else "unknown")
+    except TooManyRequests:
+        return await _ask(visit, N_("These were many tries. Wait a minute, then try again."), TOO_MANY)
+    library_id = await take_recovery_code(visit.db, typed, visit.journey.library_id)
+    if library_id is None:
+        log.warning("a recovery code was refused", library=str(visit.journey.library_id))
+        return await _ask(
+            visit, N_("This is not your code, or it was used before. Check every character."), UNPROCESSABLE
+        )
+    visit.journey.library_id = library_id
+    record_proof(visit.journey, Proof.RECOVERY_CODE)
+    library = await open_library(visit.db, visit.platform, library_id)
+    await adopt_accounts(visit.db, library, visit.journey.id)
+    agent = visit.request.headers.get("user-agent", "")
+    keep_secret(visit.request, await add_browser(visit.db, library, agent, visit.now))
     return redirect(await navigation.first_page(visit))
 
 
@@ -93,7 +123,7 @@ def _selectable(visit: Visit) -> Sequence[BrowserSecret]:
     return [secret for secret in visit.browsers if library_id in (None, secret.library_id)]
 
 
-async def _ask(visit: Visit) -> Response:
+async def _ask(visit: Visit, problem: str = "", status: int = 200) -> Response:
     known = [
         KnownPerson(secret.browser_id, await person_words(visit, secret.library_id)) for secret in _selectable(visit)
     ]
@@ -102,6 +132,6 @@ async def _ask(visit: Visit) -> Response:
         "linked": visit.journey.library_id is not None,
         "needed": await navigation.needs_proof(visit),
         "signs_in": visit.contract.kind == "read",
-        "problem": "",
+        "problem": visit.words.say(problem),
     }
-    return journey_page(visit, "person.html", values)
+    return journey_page(visit, "person.html", values, status=status)

@@ -71,7 +71,12 @@ def page(
 
     Its forms may lead nowhere but to this platform and, by redirection, to the addresses of `leads_to`.
     """
-    shared = {"words": words, "languages": _languages(), "static": lambda name: base + static_address(name)}
+    shared = {
+        "words": words,
+        "languages": _languages(),
+        "static": lambda name: base + static_address(name),
+        "my_data": f"{base}/me/",
+    }
     body = _environment(words.language).get_template(template).render(shared | dict(values))
     return HTMLResponse(body, status, headers=SAFE_HEADERS | {"content-security-policy": _policy(leads_to)})
 

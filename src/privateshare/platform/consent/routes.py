@@ -25,6 +25,7 @@ from privateshare.platform.consent import (
     navigation,
     outcome,
     person_page,
+    recovery_page,
     sign_in_page,
     source_page,
     upload_page,
@@ -43,8 +44,8 @@ router = APIRouter(route_class=PageRoute)
 def consent_app() -> APIRouter:
     """Everything under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
-    pages = (begin_page, person_page, sign_in_page, source_page, connect_page, upload_page, consent_page, withdraw_page)
-    for part in pages:
+    first, last = (begin_page, person_page), (consent_page, recovery_page, withdraw_page)
+    for part in (*first, source_page, connect_page, sign_in_page, upload_page, *last):
         whole.include_router(part.router)
     whole.include_router(router)
     return whole

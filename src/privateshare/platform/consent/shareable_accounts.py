@@ -6,6 +6,7 @@ from uuid import UUID
 
 from privateshare.platform.consent.connections import connected_here
 from privateshare.platform.consent.source_choice import asks_for_sources, contract_reach, shared_kinds
+from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow
@@ -13,6 +14,7 @@ from privateshare.platform.grants.consents import accounts_shared_before
 from privateshare.platform.library.accounts import account_display_name, library_accounts
 from privateshare.platform.library.archives import archives_of_journey, left_out_of
 from privateshare.platform.library.libraries import OpenLibrary, open_library
+from privateshare.sources.registry import Sources
 
 MAX_KINDS = 6  # of those named beside an account; all are named above
 
@@ -92,11 +94,15 @@ def _may_be_written_to(visit: Visit, account: AccountRow, shared: set[UUID]) -> 
 def owner_of(visit: Visit, account: AccountRow, library: OpenLibrary) -> str:
     """Whose account it is, or which sample data set."""
     if account.sample is not None:
-        samples = {
-            sample.id: sample.name for sample in visit.platform.sources.connectable[account.source_id].info.samples
-        }
-        return visit.words.say(samples.get(account.sample, account.sample))
+        return sample_name(visit.platform.sources, visit.words, account)
     return account_display_name(account, library) or ""
+
+
+def sample_name(sources: Sources, words: Translator, account: AccountRow) -> str:
+    """Say which sample data set an account is."""
+    source = sources.connectable.get(account.source_id)
+    names = {sample.id: sample.name for sample in source.info.samples} if source else {}
+    return words.say(names.get(account.sample or "", account.sample or ""))
 
 
 async def _ticked(visit: Visit) -> set[UUID]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from unicodedata import bidirectional
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from babel.units import format_unit
@@ -114,6 +114,14 @@ class Translator:
     def date(self, moment: datetime) -> str:
         """A day, such as 24 November 2025."""
         return format_date(moment, "long", locale=self._locale)
+
+    def moment(self, moment: datetime) -> str:
+        """Say a day and time, such as 24 Nov 2025, 14:02 UTC."""
+        day, time = (
+            format_date(moment, "medium", locale=self._locale),
+            format_time(moment, "short", locale=self._locale),
+        )
+        return f"{day}, {time} UTC"
 
     def size(self, number: int) -> str:
         """A number of bytes, such as 200 MB or 1.5 GB."""

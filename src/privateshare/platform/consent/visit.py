@@ -244,7 +244,7 @@ def extend(visit: Visit) -> None:
 def check_form_token(browser: str, token: object) -> None:
     """Raises InvalidRequest (403) if a form does not carry the token of this journey in this browser."""
     if not isinstance(token, str) or not hmac.compare_digest(form_token(browser).encode(), token.encode()):
-        raise _foreign("a form without its token")
+        raise foreign_form("a form without its token")
 
 
 def check_sent_from_here(request: Request) -> None:
@@ -253,10 +253,11 @@ def check_sent_from_here(request: Request) -> None:
     sender = request.headers.get("origin", "null")  # "null": what our pages send, since they tell no referrer
     host = urlsplit(public_address(request)).netloc
     if site not in {"same-origin", "none"} or (sender != "null" and urlsplit(sender).netloc != host):
-        raise _foreign(f"a form from {site} {sender}")
+        raise foreign_form(f"a form from {site} {sender}")
 
 
-def _foreign(detail: str) -> InvalidRequest:
+def foreign_form(detail: str) -> InvalidRequest:
+    """Make the error for a form that none of our own pages sent."""
     return InvalidRequest("This form was not sent by its own page", status=403, detail=detail)
 
 

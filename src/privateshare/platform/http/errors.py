@@ -58,7 +58,7 @@ MAX_MESSAGE_CHARACTERS = 1000  # A message can repeat names that the caller made
 Render = Callable[[Request, ApiError], Response]
 
 
-def add_error_handlers(app: FastAPI, renderers: dict[str, Render]) -> None:
+def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render]) -> None:
     """Add handlers that turn every error into a response: with the renderer of its path prefix, or else as JSON."""
 
     def respond(request: Request, error: ApiError) -> Response:

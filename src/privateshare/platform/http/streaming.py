@@ -18,7 +18,7 @@ from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
 
-PERMISSION_CHECK_SECONDS = 2.0
+PERMISSION_CHECK_SECONDS = 0.5
 MAX_PIECE_BYTES = 256 * 1024
 
 PermissionCheck = Callable[[AsyncSession], Awaitable[bool]]

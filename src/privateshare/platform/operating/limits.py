@@ -10,6 +10,8 @@ from limits.strategies import MovingWindowRateLimiter
 from privateshare.errors import TooManyRequests
 from privateshare.platform.operating.settings import Settings
 
+RECOVERY_TRIES = RateLimitItemPerMinute(20)
+
 
 class RateLimits:
     """The rate limits of the settings."""
@@ -22,6 +24,10 @@ class RateLimits:
     def check_contract(self, contract_id: str) -> None:
         """Count a signed request of a contract. Raises TooManyRequests with the seconds to wait. Protocol 13."""
         self._check(self._signed, "contract", contract_id)
+
+    def check_recovery(self, address: str) -> None:
+        """Count a try of a recovery code, by where it came from. Raises TooManyRequests."""
+        self._check(RECOVERY_TRIES, "recovery", address)
 
     def check_address(self, address: str) -> None:
         """Count an unsigned request from an address. Raises TooManyRequests."""

@@ -45,7 +45,7 @@ class Spotify:
         upload=Upload(
             accept=".zip,.json",
             instructions=(
-                "Sign in to Spotify in a browser and open SpotifyAccount, then Privacy settings.",
+                "Sign in to Spotify in a browser and open Account, then Privacy settings.",
                 "Under “Download your data” choose “Extended streaming history” and request it.",
                 "Spotify sends you a link to a zip file, often within a few days. Download it and choose it here.",
             ),

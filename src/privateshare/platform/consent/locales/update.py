@@ -27,7 +27,8 @@ def texts() -> Catalog:
     """Everything that a page can say."""
     found = Catalog(project="PrivateShare", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC))
     sources = Path(privateshare.sources.__path__[0])
-    for folder, keywords in ((FOLDER.parent, PAGE_KEYWORDS), (sources, SOURCE_KEYWORDS)):
+    people = FOLDER.parents[1] / "me"
+    for folder, keywords in ((FOLDER.parent, PAGE_KEYWORDS), (people, PAGE_KEYWORDS), (sources, SOURCE_KEYWORDS)):
         for file, _, message, comments, _ in extract_from_dir(folder, METHODS, keywords=keywords):
             found.add(message, locations=[(f"{folder.name}/{file}", 0)], auto_comments=comments)
     for text in _declared():

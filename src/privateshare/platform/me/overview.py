@@ -1,0 +1,190 @@
+"""What a person shares and with whom, where it comes from, and by what they are known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from privateshare.platform.consent.shareable_accounts import sample_name
+from privateshare.platform.consent.source_choice import shared_kinds
+from privateshare.platform.consent.translation import N_, Kinds
+from privateshare.platform.db.tables import (
+    AccountRow,
+    ConsentAccountRow,
+    ConsentRow,
+    ContractRow,
+    RecoveryCodeRow,
+    SyncRow,
+)
+from privateshare.platform.library.accounts import account_display_name, library_accounts
+from privateshare.platform.me.visitor import Visitor
+from privateshare.platform.person.browsers import description_of, library_browsers
+from privateshare.protocol.scope import reach_of_contract
+
+
+@dataclass(frozen=True, slots=True)
+class AppCard:
+    """An app that the person agreed with.
+
+    Attributes:
+        consent_id: Of the consent.
+        app: Its name.
+        partner: Who runs it; empty if it has the same name.
+        kind: That of its contract: read, write or read-raw.
+        kinds: Which data it may read.
+        sources: From which sources, or to which it may send data.
+        until: The last day, in words; empty if there is none.
+        given: Since when, in words.
+        used: When it last read or wrote, in words; empty if it never did.
+        ended: Why it can do nothing more; empty if it can.
+        unproven: Whether somebody agreed who did not prove to be the person.
+    """
+
+    consent_id: UUID
+    app: str
+    partner: str
+    kind: str
+    kinds: Kinds
+    sources: Sequence[str]
+    until: str
+    given: str
+    used: str
+    ended: str
+    unproven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCard:
+    """A source that was connected. `owner` is whose account it is there; nobody is told that of another's."""
+
+    name: str
+    owner: str
+    sample: bool
+    connected: str
+    fetched: str
+    needs_login: bool
+    unproven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserCard:
+    """A browser that proves who the person is."""
+
+    id: UUID
+    name: str
+    used: str
+    is_this: bool
+
+
+async def app_cards(visitor: Visitor) -> list[AppCard]:
+    """List the apps that the person agreed with, the newest first."""
+    query = select(ConsentRow, ContractRow).join(ContractRow, ContractRow.id == ConsentRow.contract_id)
+    mine = query.where(ConsentRow.library_id == visitor.library.id).order_by(ConsentRow.created_at.desc())
+    sources = await _sources_by_consent(visitor)
+    return [
+        _card(visitor, consent, contract, sources.get(consent.id, ()))
+        for consent, contract in await visitor.db.execute(mine)
+    ]
+
+
+def _card(visitor: Visitor, consent: ConsentRow, contract: ContractRow, sources: Sequence[int]) -> AppCard:
+    words, application = visitor.words, contract.application
+    ends = [moment for moment in (consent.expires_at, contract.expires_at) if moment is not None]
+    return AppCard(
+        consent_id=consent.id,
+        app=application.name,
+        partner=application.partner.name if application.partner.name != application.name else "",
+        kind=contract.kind,
+        kinds=words.kinds(_readable_kinds(visitor, consent, sources)),
+        sources=[words.source(source_id) for source_id in sources],
+        until=words.date(min(ends)) if ends else "",
+        given=words.date(consent.created_at),
+        used=words.moment(consent.used_at) if consent.used_at else "",
+        ended=_ended(visitor, consent, contract),
+        unproven=consent.unproven,
+    )
+
+
+def _readable_kinds(visitor: Visitor, consent: ConsentRow, sources: Sequence[int]) -> Sequence[int]:
+    """Find which kinds of data a consent opens: those that it is about, of the sources that it is about."""
+    reach = reach_of_contract(consent.document, visitor.now)
+    connectable = visitor.platform.sources.connectable
+    kinds = (shared_kinds(reach, connectable[source_id].info) for source_id in sources if source_id in connectable)
+    return list(dict.fromkeys(chain.from_iterable(kinds)))
+
+
+def _ended(visitor: Visitor, consent: ConsentRow, contract: ContractRow) -> str:
+    words = visitor.words
+    if consent.revoked_at is not None:
+        return words.say(N_("Stopped on %(date)s."), date=words.date(consent.revoked_at))
+    for moment in (consent.expires_at, contract.expires_at):
+        if moment is not None and moment <= visitor.now:
+            return words.say(N_("Ended on %(date)s."), date=words.date(moment))
+    if contract.once and consent.used_at is not None:
+        return words.say(N_("It was for one time, on %(date)s."), date=words.date(consent.used_at))
+    return ""
+
+
+async def _sources_by_consent(visitor: Visitor) -> Mapping[UUID, Sequence[int]]:
+    query = (
+        select(ConsentAccountRow.consent_id, AccountRow.source_id)
+        .join(
+            AccountRow,
+            (AccountRow.library_id == ConsentAccountRow.library_id) & (AccountRow.id == ConsentAccountRow.account_id),
+        )
+        .where(ConsentAccountRow.library_id == visitor.library.id)
+        .order_by(AccountRow.number)
+    )
+    found: dict[UUID, list[int]] = {}
+    for consent_id, source_id in await visitor.db.execute(query):
+        if source_id not in found.setdefault(consent_id, []):
+            found[consent_id].append(source_id)
+    return found
+
+
+async def source_cards(visitor: Visitor) -> list[SourceCard]:
+    """List the sources that were connected, oldest first."""
+    synced = select(SyncRow.account_id, func.max(SyncRow.finished_at)).where(
+        SyncRow.library_id == visitor.library.id, SyncRow.outcome == "done"
+    )
+    finished = (await visitor.db.execute(synced.group_by(SyncRow.account_id))).tuples()
+    fetched = {account_id: visitor.words.moment(moment) for account_id, moment in finished if moment is not None}
+    return [
+        SourceCard(
+            name=visitor.words.source(account.source_id),
+            owner=_owner(visitor, account),
+            sample=account.sample is not None,
+            connected=visitor.words.date(account.created_at),
+            fetched=fetched.get(account.id, ""),
+            needs_login=account.needs_login,
+            unproven=account.unproven_on is not None,
+        )
+        for account in await library_accounts(visitor.db, visitor.library.id)
+    ]
+
+
+def _owner(visitor: Visitor, account: AccountRow) -> str:
+    if account.sample is not None:
+        return sample_name(visitor.platform.sources, visitor.words, account)
+    return "" if account.unproven_on is not None else account_display_name(account, visitor.library) or ""
+
+
+async def browser_cards(visitor: Visitor) -> list[BrowserCard]:
+    """List the browsers that prove who the person is, the one used last first."""
+    return [
+        BrowserCard(
+            row.id,
+            description_of(row, visitor.library) or visitor.words.say(N_("A browser")),
+            visitor.words.moment(row.used_at),
+            row.id == visitor.browser.id,
+        )
+        for row in await library_browsers(visitor.db, visitor.library.id, visitor.now)
+    ]
+
+
+async def recovery_code_made(visitor: Visitor) -> str:
+    """Say when the recovery code was made; empty if there is none."""
+    row = await visitor.db.get(RecoveryCodeRow, visitor.library.id)
+    return visitor.words.date(row.created_at) if row is not None else ""

@@ -1,0 +1,108 @@
+"""Who looks at these pages: the person of a library, by the secret that their browser keeps."""
+
+import hmac
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from privateshare.platform.consent.person_cookie import read_secrets
+from privateshare.platform.consent.rendering import RedirectInstead, page, redirect, request_words
+from privateshare.platform.consent.translation import Translator
+from privateshare.platform.consent.visit import TOKEN_FIELD, check_sent_from_here, foreign_form
+from privateshare.platform.db.tables import BrowserRow
+from privateshare.platform.http.requests import base_path, platform_of
+from privateshare.platform.http.transaction import Transaction
+from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
+from privateshare.platform.person.browsers import find_browsers
+from privateshare.platform.runtime import Platform
+
+FORM_TOKEN = b"my data form token"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A person at their own library, in a browser that proves it."""
+
+    request: Request = field(repr=False)
+    db: AsyncSession
+    browser: BrowserRow = field(repr=False)
+    library: OpenLibrary
+    words: Translator
+    now: datetime
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that serves the request."""
+        return platform_of(self.request)
+
+    @property
+    def form_token(self) -> str:
+        """What every form of these pages carries, and no other site can know."""
+        return _form_token(self.browser.secret_hash)
+
+    def address(self, name: str = "") -> str:
+        """Give the address of one of the person's pages."""
+        return me_address(self.request, f"{self.browser.id}/{name}" if name else str(self.browser.id))
+
+    def page(self, template: str, values: dict[str, object], status: int = 200) -> Response:
+        """Make one of the person's pages."""
+        shared = {"token": self.form_token, "address": self.address, "others": me_address(self.request, "")}
+        return page(template, self.words, shared | values, base=base_path(self.request), status=status)
+
+
+def me_address(request: Request, name: str) -> str:
+    """Give an address below that of everybody's own pages."""
+    return f"{base_path(request)}/me/{name}"
+
+
+async def _visitor(request: Request, db: Transaction, browser_id: UUID) -> Visitor:
+    """Find the library of this browser; lead to where people say who they are if it has none."""
+    now = datetime.now(UTC)
+    browsers = await find_browsers(db, read_secrets(request), now)
+    row = next((row for row in browsers.values() if row.id == browser_id), None)
+    if row is None:
+        raise RedirectInstead(redirect(me_address(request, "")))
+    try:
+        library = await open_library(db, platform_of(request), row.library_id)
+    except LibraryGone as error:
+        raise RedirectInstead(redirect(me_address(request, ""))) from error
+    return Visitor(request, db, row, library, request_words(request, request.query_params.get("lng")), now)
+
+
+MyPage = Annotated[Visitor, Depends(_visitor, scope="function")]
+"""The person of a library, for a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class MyFormData:
+    """A form that one of the person's own pages sent."""
+
+    visitor: Visitor
+    fields: dict[str, str]
+
+
+async def _posted(request: Request, visitor: MyPage) -> MyFormData:
+    check_sent_from_here(request)
+    async with request.form(max_files=0, max_fields=20) as form:
+        fields = {name: str(value) for name, value in form.items()}
+    hashes = [hash_ for hash_ in (visitor.browser.secret_hash, visitor.browser.previous_hash) if hash_ is not None]
+    shown = fields.get(TOKEN_FIELD, "").encode()
+    if not any(hmac.compare_digest(_form_token(hash_).encode(), shown) for hash_ in hashes):
+        raise foreign_form("a form without its token")
+    return MyFormData(visitor, fields)
+
+
+MyForm = Annotated[MyFormData, Depends(_posted, scope="function")]
+"""A form of the person's own pages."""
+
+
+def _form_token(secret_hash: bytes) -> str:
+    """Make the token of forms; that of the secret before is good too, since another tab may have changed it."""
+    return urlsafe_b64encode(hmac.digest(secret_hash, FORM_TOKEN, sha256)).rstrip(b"=").decode()

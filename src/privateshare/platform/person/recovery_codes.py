@@ -1,0 +1,42 @@
+"""The code that a person prints, for when they lose their browser. It proves once that a library is theirs."""
+
+import secrets
+from uuid import UUID
+
+from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import RecoveryCodeRow
+from privateshare.platform.keys.secrets import hash_secret
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing in it looks like anything else in it
+LENGTH = 25  # 125 random bits
+GROUP = 5
+
+_READ_AS = str.maketrans("OIL", "011")
+
+
+async def new_recovery_code(db: AsyncSession, library_id: UUID) -> str:
+    """Make a library's recovery code, in place of the one that there was. Nobody can read it a second time."""
+    code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    replaced = {"code_hash": hash_secret(code), "created_at": func.clock_timestamp()}
+    new = insert(RecoveryCodeRow).values(library_id=library_id, **replaced)
+    await db.execute(new.on_conflict_do_update(index_elements=["library_id"], set_=replaced))
+    return "-".join(code[start : start + GROUP] for start in range(0, LENGTH, GROUP))
+
+
+async def take_recovery_code(db: AsyncSession, typed: str, library_id: UUID | None = None) -> UUID | None:
+    """Use up a code as a person typed it; return whose library it is of.
+
+    None if there is no such code, or it is not that of `library_id`, if one is given: then it is not used up.
+    """
+    query = delete(RecoveryCodeRow).where(RecoveryCodeRow.code_hash == hash_secret(read_code(typed)))
+    if library_id is not None:
+        query = query.where(RecoveryCodeRow.library_id == library_id)
+    return await db.scalar(query.returning(RecoveryCodeRow.library_id))
+
+
+def read_code(typed: str) -> str:
+    """Read a code as it is, however it was typed: in lower case, without its hyphens, with O for 0."""
+    return "".join(typed.upper().translate(_READ_AS).replace("-", "").split())
