@@ -83,7 +83,7 @@ def test_failed_contract_leaves_no_key(command: OperatorCommand, tmp_path: Path)
     """If the contract cannot be created, no key file is left."""
     key = tmp_path / "key.pem"
     told = command.error("contract", "create", "--app", "unknown", "--read", "5", "--key-out", key, *CREATE)
-    assert "there is no application unknown" in told
+    assert "there is no application with the id unknown" in told
     assert not key.exists()
 
 
