@@ -11,6 +11,8 @@ from typing import Protocol
 
 from lxml import etree
 
+from privateshare.sources.json_records import ByteStream
+
 READ_BYTES = 256 * 1024
 MAX_HEAD_BYTES = 1024 * 1024  # Limits the document type at the start of the file.
 WRAPPER_ELEMENTS = 100  # Extra elements around the root, so that a surplus end tag does not close the document.
@@ -21,13 +23,6 @@ _ROOT = re.compile(rb"<(?:\w+:)?HealthData[\s>]")
 _CDA_ROOT = re.compile(rb"<(?:\w+:)?ClinicalDocument[\s>]")
 _DOCUMENT_TYPE = re.compile(rb"<!DOCTYPE.*?(?=<(?:\w+:)?(?:HealthData|ClinicalDocument)[\s>])", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)[\"']")
-
-
-class Readable(Protocol):
-    """A stream of bytes."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes, at most `size`; none at the end."""
 
 
 class Elements(Protocol):
@@ -58,7 +53,7 @@ class _Target:
         """Return nothing: what was read, the elements know."""
 
 
-def read_head(stream: Readable) -> bytes:
+def read_head(stream: ByteStream) -> bytes:
     """Read a file until the root element begins, at most MAX_HEAD_BYTES."""
     head = b""
     while len(head) < MAX_HEAD_BYTES and (piece := stream.read(READ_BYTES)):
@@ -78,7 +73,7 @@ def is_clinical_document(head: bytes) -> bool:
     return not is_health_data(head) and _CDA_ROOT.search(head) is not None
 
 
-def read_elements(stream: Readable, elements: Elements) -> Iterator[int]:
+def read_elements(stream: ByteStream, elements: Elements) -> Iterator[int]:
     """Read an export's main file, and tell its elements.
 
     Args:

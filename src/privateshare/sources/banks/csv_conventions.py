@@ -13,7 +13,7 @@ from privateshare.sources.banks.account_numbers import account_number, iban_in
 from privateshare.sources.banks.amounts import DecimalMark, WrittenAmount, value_of, written_amount
 from privateshare.sources.banks.booking import BANK, CREDIT_CARD, BankAccount
 from privateshare.sources.banks.csv_guess import adds_up
-from privateshare.sources.banks.csv_table import MAX_COLUMNS, Columns, Form, Row, Section, sections_of
+from privateshare.sources.banks.csv_table import MAX_COLUMNS, Form, Row, Section, TableColumns, sections_of
 from privateshare.sources.banks.csv_words import Role, charges_are_positive, direction_of, has_word, is_english, plain
 from privateshare.sources.banks.dates import DAY_FIRST, MONTH_FIRST, DateOrder, possible_dates, split_time
 from privateshare.sources.banks.reasons import Problem, UnreadableStatement
@@ -83,7 +83,7 @@ class Conventions:
     fee_is_extra: bool
 
 
-def learn(file: UploadedFile, form: Form, headerless: Columns | None, today: date) -> dict[int, Conventions]:
+def learn(file: UploadedFile, form: Form, headerless: TableColumns | None, today: date) -> dict[int, Conventions]:
     """Read a whole file, and determine the conventions of each of its tables.
 
     Raises:
@@ -146,7 +146,7 @@ def _note_row(row: Row, facts: _Facts, order: DateOrder, marks: _Marks) -> None:
         facts.balances.append(written_amount(row.cell(Role.BALANCE)))
 
 
-def amount_role(columns: Columns) -> Role:
+def amount_role(columns: TableColumns) -> Role:
     return Role.NET if Role.NET in columns.places else Role.AMOUNT
 
 
@@ -163,7 +163,7 @@ def _usual_order(sections: Iterable[Section]) -> str | None:
     return None
 
 
-def _signs(columns: Columns, facts: _Facts, decimal_mark: str, balance_mark: str) -> str:
+def _signs(columns: TableColumns, facts: _Facts, decimal_mark: str, balance_mark: str) -> str:
     """Determine how a section distinguishes money that came in from money that went out.
 
     Raises:
@@ -208,7 +208,7 @@ def _direction_by_balance(facts: _Facts, decimal_mark: str, balance_mark: str) -
     return "inverted" if adds_up(values(facts.amounts, -1, decimal_mark), balances) else None
 
 
-def _own_account(columns: Columns, facts: _Facts) -> Role | None:
+def _own_account(columns: TableColumns, facts: _Facts) -> Role | None:
     """Determine the column with the person's own account by its content, as headers are often ambiguous."""
 
     def is_constant(role: Role) -> bool:

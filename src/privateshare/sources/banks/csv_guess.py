@@ -8,7 +8,7 @@ from itertools import islice, pairwise, permutations
 
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.banks.amounts import DecimalMark, value_of, written_amount
-from privateshare.sources.banks.csv_table import Columns, Form, rows_of
+from privateshare.sources.banks.csv_table import Form, TableColumns, rows_of
 from privateshare.sources.banks.csv_words import Role, direction_of
 from privateshare.sources.banks.dates import possible_dates, split_time
 from privateshare.sources.banks.reasons import Problem, UnreadableStatement
@@ -24,7 +24,7 @@ _CENTS = re.compile(r"[.,]\d{2}(?!\d)")
 _Cells = Sequence[Sequence[str]]
 
 
-def guessed_columns(file: UploadedFile, form: Form) -> Columns:
+def guessed_columns(file: UploadedFile, form: Form) -> TableColumns:
     """Determine the content of the columns of a file without a header.
 
     Raises:
@@ -45,7 +45,7 @@ def guessed_columns(file: UploadedFile, form: Form) -> Columns:
         found[Role.VALUED] = (dates[1],)
     found |= _amount_places(columns, amounts)
     rest = [place for place in range(width) if place not in dates and place not in amounts]
-    return Columns((), found | _other_places(columns, rest), always=_always_filled(columns))
+    return TableColumns((), found | _other_places(columns, rest), always=_always_filled(columns))
 
 
 def _always_filled(columns: _Cells) -> tuple[int, ...]:

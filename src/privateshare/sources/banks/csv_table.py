@@ -31,7 +31,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class TableColumns:
     """The content of the columns of a table.
 
     Attributes:
@@ -52,7 +52,7 @@ class Row:
 
     __slots__ = ("_cells", "_texts", "columns")
 
-    def __init__(self, columns: Columns, cells: Sequence[str]) -> None:
+    def __init__(self, columns: TableColumns, cells: Sequence[str]) -> None:
         self.columns, self._cells = columns, cells
         self._texts: dict[Role, str] = {}
         for role, places in columns.places.items():
@@ -87,11 +87,11 @@ class Section:
     """A table with the lines before it. A file can have several, such as one for each account."""
 
     number: int
-    columns: Columns
+    columns: TableColumns
     preamble: list[list[str]] = field(default_factory=list)
 
 
-def columns_of(row: Sequence[str]) -> Columns | None:
+def columns_of(row: Sequence[str]) -> TableColumns | None:
     """Parse a header row.
 
     Returns:
@@ -113,7 +113,7 @@ def columns_of(row: Sequence[str]) -> Columns | None:
     if parties := found.get(Role.PARTY):
         # A column that is only called "name" may contain the person's own name if another column has the counterparty.
         found[Role.PARTY] = tuple(sorted(parties, key=lambda place: plain(row[place]) in GENERIC_NAMES))
-    return Columns(tuple(row), found, currency)
+    return TableColumns(tuple(row), found, currency)
 
 
 def _is_value(cell: str) -> bool:
@@ -180,7 +180,7 @@ def rows_of(file: UploadedFile, form: Form) -> Iterator[list[str]]:
             raise UnreadableStatement(Problem.TOO_LONG_LINE) from error
 
 
-def sections_of(file: UploadedFile, form: Form, headerless: Columns | None) -> Iterator[tuple[Section, Row]]:
+def sections_of(file: UploadedFile, form: Form, headerless: TableColumns | None) -> Iterator[tuple[Section, Row]]:
     """Yield the rows below each header, with their section.
 
     Args:
