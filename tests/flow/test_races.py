@@ -1,4 +1,4 @@
-"""Two things at once, in the order that hurts: each waits for the other, and neither fails or is done twice."""
+"""Tests of two operations at the same time in the worst order: neither fails or happens twice."""
 
 import asyncio
 import time
@@ -64,7 +64,7 @@ async def consent_of(db: AsyncSession, tokens: Tokens) -> ConsentRow:
 
 
 async def test_a_read_that_begins_while_the_library_is_erased(people: People, platform: Platform) -> None:
-    """The erasing goes on, and the read is told that the token is no more."""
+    """The erasure continues, and the read learns that its token is invalid."""
     wire = await people.contract()
     tokens, _ = await people.user(wire, sources=())
     library = await people.library_of(tokens)
@@ -76,7 +76,7 @@ async def test_a_read_that_begins_while_the_library_is_erased(people: People, pl
 
 
 async def test_a_read_that_begins_while_the_partner_is_forgotten(people: People, platform: Platform) -> None:
-    """The same where the library stays, for another partner."""
+    """The result is the same if the library remains for another partner."""
     wire, other = await people.contract(partner="Forgotten"), await people.contract(partner="Kept")
     tokens, _ = await people.user(wire)
     library = await people.library_of(tokens)
@@ -91,7 +91,7 @@ async def test_a_read_that_begins_while_the_partner_is_forgotten(people: People,
 
 
 async def test_two_reads_at_once_of_a_one_off_contract(people: People, platform: Platform) -> None:
-    """One read means one, however fast the second comes."""
+    """Only one of the two reads is allowed."""
     wire = await people.contract(once=True)
     tokens, _ = await people.user(wire, sources=())
     this = ConsentRow.id == tokens.claims["consentid"]
@@ -106,7 +106,7 @@ async def test_two_reads_at_once_of_a_one_off_contract(people: People, platform:
 @pytest.mark.protocol("4.2", "4.3")
 @pytest.mark.parametrize("stolen", ["refresh token", "code"])
 async def test_a_refresh_while_its_family_is_revoked(people: People, platform: Platform, stolen: str) -> None:
-    """A pair that was being issued when a stolen token or code came back goes with the family."""
+    """New tokens that are being issued while their family is revoked are revoked too."""
     wire, secret = await people.contract(), verifier()
     code = await people.consent(wire.signed(wire.authorize(secret))["preauthorization_code"])
     first = wire.tokens(wire.exchange(code, secret))
@@ -128,8 +128,8 @@ async def test_a_refresh_while_its_family_is_revoked(people: People, platform: P
 
 
 @pytest.mark.protocol("4.3")
-async def test_a_refresh_that_waited_here_is_judged_by_its_arrival(people: People, platform: Platform) -> None:
-    """Many downloads that meet a 401 together refresh together, and may wait longer than the grace."""
+async def test_a_queued_refresh_counts_from_its_arrival(people: People, platform: Platform) -> None:
+    """Parallel downloads refresh together and may wait in the queue for longer than the grace period."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     rotated = datetime.now(UTC)
@@ -146,7 +146,7 @@ async def test_a_refresh_that_waited_here_is_judged_by_its_arrival(people: Peopl
 
 
 async def test_consent_given_while_the_person_is_erased(people: People, platform: Platform) -> None:
-    """The one waits for the other; the person comes back to the app, and then everything is gone."""
+    """One waits for the other: the person returns to the app, and then everything is erased."""
     wire = await asking_contract(people)
     home = httpx2.Client(timeout=60)
     tokens = await asyncio.to_thread(known_person, wire, home)
@@ -168,8 +168,8 @@ async def test_consent_given_while_the_person_is_erased(people: People, platform
 
 
 @pytest.mark.protocol("2.3")
-async def test_a_person_is_erased_once_however_often_it_is_asked(people: People) -> None:
-    """A client that lost the answer sends the same request again, and gets the same answer."""
+async def test_a_repeated_erasure_gets_the_same_response(people: People) -> None:
+    """A client that lost the response sends the same request again."""
     wire = await people.contract()
     tokens, _ = await people.user(wire, sources=())
     jwt = wire.jwt(access_token=tokens.access)
@@ -180,7 +180,7 @@ async def test_a_person_is_erased_once_however_often_it_is_asked(people: People)
 
 
 async def test_a_person_with_very_many_files_is_erased(people: People, platform: Platform) -> None:
-    """More of a partner's files than one statement can name."""
+    """The partner has more files than one statement can name."""
     wire, other = await people.contract(kind="write", partner="Diligent"), await people.contract(partner="Other")
     tokens, _ = await people.user(wire, sources=())
     library = await people.library_of(tokens)
@@ -206,8 +206,8 @@ async def pushing(people: People) -> tuple[Wire, Tokens]:
 
 
 @pytest.mark.protocol("2.3")
-async def test_a_push_that_is_repeated_is_kept_once(people: People, platform: Platform) -> None:
-    """The repeat gets the first answer, and its bytes do not stay either."""
+async def test_a_repeated_push_is_stored_once(people: People, platform: Platform) -> None:
+    """The repeat gets the first response, and its bytes are deleted."""
     wire, tokens = await pushing(people)
     jwt, headers = wire.jwt(access_token=tokens.access), descriptor(wire)
     for _ in "ab":
@@ -217,7 +217,7 @@ async def test_a_push_that_is_repeated_is_kept_once(people: People, platform: Pl
 
 @pytest.mark.protocol("2.3", "10.1")
 async def test_another_file_under_the_same_jwt_is_a_replay(people: People, platform: Platform) -> None:
-    """It is not answered as if it had been kept, and nothing of it stays."""
+    """It is rejected, and nothing of it is stored."""
     wire, tokens = await pushing(people)
     jwt, headers = wire.jwt(access_token=tokens.access), descriptor(wire)
     assert wire.post(IMPORT, jwt=jwt, content=b"one", headers=headers).status_code == 200
@@ -227,7 +227,7 @@ async def test_another_file_under_the_same_jwt_is_a_replay(people: People, platf
 
 
 async def test_a_push_without_consent_leaves_nothing(people: People, platform: Platform) -> None:
-    """A consent that is withdrawn while the file arrives: it is refused, and its bytes are gone."""
+    """If the consent is withdrawn during the upload, the file is rejected and deleted."""
     wire, tokens = await pushing(people)
     library, loop = await people.library_of(tokens), asyncio.get_running_loop()
 
@@ -248,8 +248,8 @@ async def test_a_push_without_consent_leaves_nothing(people: People, platform: P
 
 
 @pytest.mark.protocol("2.3")
-async def test_a_push_may_take_longer_than_its_jwt_is_good(people: People) -> None:
-    """Protocol 2.3 bounds when a request begins, not how long its body takes."""
+async def test_a_push_may_take_longer_than_its_jwt_is_valid(people: People) -> None:
+    """Protocol 2.3 limits when a request begins, not the duration of its body."""
     wire, tokens = await pushing(people)
 
     stamped = time.time() - MAX_SKEW.total_seconds() + 10  # there is time for the request to arrive
@@ -265,7 +265,7 @@ async def test_a_push_may_take_longer_than_its_jwt_is_good(people: People) -> No
 
 
 async def test_two_files_at_once_for_one_path(people: People, platform: Platform) -> None:
-    """The later one stays, and the other's bytes are on the list of what goes."""
+    """The later file is kept, and the other's blob is listed for deletion."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     first, second = storages.new_blob(storage), storages.new_blob(storage)
@@ -288,7 +288,7 @@ async def test_two_files_at_once_for_one_path(people: People, platform: Platform
 
 @pytest.mark.parametrize("name", ["empty", "full"])
 async def test_a_stored_file_of_any_size_comes_back(people: People, name: str) -> None:
-    """A file without a byte in it is a file."""
+    """An empty file is a file too."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     content = b"" if name == "empty" else b"x" * 300_000
@@ -297,8 +297,8 @@ async def test_a_stored_file_of_any_size_comes_back(people: People, name: str) -
 
 
 @pytest.mark.protocol("2.3")
-async def test_a_commit_whose_answer_was_lost_keeps_its_file(people: People, platform: Platform) -> None:
-    """Whoever asks again is told that the file is kept. One that was not recorded goes at once."""
+async def test_a_commit_with_a_lost_response_keeps_its_blob(people: People, platform: Platform) -> None:
+    """The row exists, so the blob is kept. A blob without a row is deleted at once."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     away = replace(platform, database=Database("postgresql://nobody@127.0.0.1:1/none", 2))

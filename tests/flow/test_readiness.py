@@ -1,4 +1,4 @@
-"""What /readyz says: whether the platform can serve, and if not, why."""
+"""Tests of /readyz: whether the platform can serve requests, and the reason if not."""
 
 import asyncio
 import shutil
@@ -35,8 +35,8 @@ async def asked(platform: Platform, **changes: Any) -> AsyncIterator[httpx2.Asyn
         yield http
 
 
-async def test_a_disk_without_room_is_not_ready(platform: Platform) -> None:
-    """503 names which disk; with room it is ready. The threshold is a setting, and 0 turns it off."""
+async def test_a_full_disk_is_not_ready(platform: Platform) -> None:
+    """503 names the disk. The threshold is a setting, and 0 turns the check off."""
     full = platform.settings.model_copy(update={"min_free_bytes": 10**18})
     async with asked(platform, settings=full) as http:
         message = check_error(await http.get("/readyz"), 503, "Unavailable")
@@ -49,7 +49,7 @@ async def test_a_disk_without_room_is_not_ready(platform: Platform) -> None:
 
 
 async def test_a_blob_store_that_cannot_be_written_is_not_ready(platform: Platform, tmp_path: Path) -> None:
-    """503 until it can be written again."""
+    """The status is 503 until the store can be written again."""
     folder = tmp_path / "blobs"
     async with asked(platform, blobs=LocalBlobs(folder)) as http:
         assert (await http.get("/readyz")).status_code == 200
@@ -77,10 +77,10 @@ class Hanging(LocalBlobs):
         return super().writer(key)
 
 
-async def test_a_blob_store_that_hangs_is_asked_once(
+async def test_a_hanging_blob_store_blocks_one_thread(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each look answers, and no more than one thread is lost to it."""
+    """Each check gets a response, and at most one thread hangs."""
     monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 0.1)
     blobs = Hanging(tmp_path / "blobs")
     async with asked(platform, blobs=blobs) as http:
@@ -93,8 +93,8 @@ async def test_a_blob_store_that_hangs_is_asked_once(
         assert (await http.get("/readyz")).status_code == 200
 
 
-async def test_many_who_ask_at_once_share_a_look(platform: Platform) -> None:
-    """Health checks are not work, however many there are; nor do they wait for connections."""
+async def test_parallel_health_checks_share_one_check(platform: Platform) -> None:
+    """Many health checks neither cause work nor wait for connections."""
     heard: list[str] = []
     ready = Readiness(platform)
     async with statements(platform, heard.append):

@@ -1,4 +1,4 @@
-"""`privateshare serve` as its operator sees it: start, stop, die, start again."""
+"""Tests of `privateshare serve` as its operator sees it: start, stop, crash, restart."""
 
 import os
 import shutil
@@ -36,21 +36,21 @@ def postgres_pid(data: Path) -> int:
 
 
 def test_is_healthy_and_ready(served: Served) -> None:
-    """The address it prints answers that it lives and that it can serve."""
+    """The printed address answers health and readiness checks."""
     assert httpx2.get(f"{served.origin}/healthz").json() == {"status": "ok"}
     assert httpx2.get(f"{served.origin}/readyz").json() == {"status": "ok"}
 
 
-def test_nothing_is_open_to_others(served: Served) -> None:
-    """No file or folder of the data folder can be read by another user."""
+def test_data_is_private_to_its_user(served: Served) -> None:
+    """No other user can read a file or folder of the data folder."""
     found = [served.data, *served.data.rglob("*")]
     assert len(found) > 100
     assert [path for path in found if path.stat().st_mode & 0o077] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stops_cleanly_and_carries_on(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end it with status 0 and its PostgreSQL with it; a new start has everything."""
+def test_stops_cleanly_and_restarts(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end it and its PostgreSQL with status 0, and a restart has all data."""
     data = tmp_path / "data"
     with serving(data) as first:
         before = key_ids(first)
@@ -63,7 +63,7 @@ def test_stops_cleanly_and_carries_on(tmp_path: Path, number: signal.Signals) ->
 
 
 def test_stopped_while_it_starts(tmp_path: Path) -> None:
-    """A stop in the midst of the first start ends it with status 0, and leaves no process behind."""
+    """A stop during the first start ends with status 0 and leaves no process."""
     data = tmp_path / "data"
     command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -78,7 +78,7 @@ def test_stopped_while_it_starts(tmp_path: Path) -> None:
 
 
 def test_killed_as_a_group(tmp_path: Path) -> None:
-    """After the whole process group and PostgreSQL are killed, the next start at once has everything."""
+    """After the process group and PostgreSQL are killed, an immediate restart has all data."""
     data = tmp_path / "data"
     with serving(data) as first:
         before = key_ids(first)
@@ -90,7 +90,7 @@ def test_killed_as_a_group(tmp_path: Path) -> None:
 
 
 def test_killed_alone(tmp_path: Path) -> None:
-    """After a kill of the process alone its PostgreSQL goes too, and the next start at once has everything."""
+    """After only the process is killed, its PostgreSQL ends too, and an immediate restart has all data."""
     data = tmp_path / "data"
     with serving(data) as first:
         before, orphan = key_ids(first), postgres_pid(data)
@@ -124,8 +124,8 @@ def is_listening(served: Served) -> bool:
     return True
 
 
-def test_request_under_way_is_answered(tmp_path: Path) -> None:
-    """A request that was being read when the stop came gets its answer; a new connection is refused."""
+def test_running_requests_are_answered(tmp_path: Path) -> None:
+    """A request that was being received at the stop gets its response, and new connections are refused."""
     with serving(tmp_path / "data") as served:
         with request_under_way(served) as connection:
             served.process.send_signal(signal.SIGTERM)
@@ -137,7 +137,7 @@ def test_request_under_way_is_answered(tmp_path: Path) -> None:
 
 
 def test_second_signal_kills(tmp_path: Path) -> None:
-    """A second Ctrl-C does not wait for the requests under way."""
+    """A second Ctrl-C does not wait for running requests."""
     with serving(tmp_path / "data") as served, request_under_way(served):
         served.process.send_signal(signal.SIGINT)
         while is_listening(served):
@@ -146,8 +146,8 @@ def test_second_signal_kills(tmp_path: Path) -> None:
         assert served.process.wait(GIVE_UP_SECONDS) == -signal.SIGINT
 
 
-def test_ends_when_its_postgres_dies(tmp_path: Path) -> None:
-    """Without its PostgreSQL it ends with status 1 and says so, for whoever supervises it."""
+def test_ends_when_its_postgresql_dies(tmp_path: Path) -> None:
+    """It ends with status 1 and a message, so that a supervisor can restart it."""
     data = tmp_path / "data"
     with serving(data) as served:
         os.kill(postgres_pid(data), signal.SIGKILL)
@@ -155,16 +155,16 @@ def test_ends_when_its_postgres_dies(tmp_path: Path) -> None:
         assert "PostgreSQL ended with status -9" in served.log.read_text()
 
 
-async def test_second_on_one_folder(served: Served) -> None:
-    """A second platform on a folder in use is refused, and the first goes on."""
+async def test_a_second_platform_on_the_folder_is_rejected(served: Served) -> None:
+    """The first platform continues."""
     with pytest.raises(FolderInUse, match="another PrivateShare runs on"):
         async with running_platform(Settings(data=served.data)):
             pass
     assert httpx2.get(f"{served.origin}/readyz").status_code == 200
 
 
-def test_second_on_one_port(served: Served, tmp_path: Path) -> None:
-    """A port in use is refused before anything is made."""
+def test_a_used_port_is_rejected(served: Served, tmp_path: Path) -> None:
+    """It is rejected before anything is created."""
     port = served.origin.rsplit(":", 1)[1]
     ended = run_command("serve", "--data", tmp_path / "data", "--port", port)
     assert ended.returncode == 1
@@ -172,8 +172,8 @@ def test_second_on_one_port(served: Served, tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_folder_of_other_things(tmp_path: Path) -> None:
-    """A folder that holds other things is not taken, and stays as open as it was."""
+def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
+    """Its content and permissions are not changed."""
     (tmp_path / "letters.txt").write_text("private")
     tmp_path.chmod(0o755)
     ended = run_command("serve", "--data", tmp_path, "--port", "0")
@@ -183,8 +183,8 @@ def test_folder_of_other_things(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not ROOT, reason="the other tests run as an ordinary user already")
-def test_ordinary_user(tmp_path: Path) -> None:
-    """An ordinary user can run it."""
+def test_an_ordinary_user_can_run_it(tmp_path: Path) -> None:
+    """No privileges are necessary."""
     shutil.chown(tmp_path, "daemon", "daemon")
     tmp_path.parent.chmod(0o755)
     reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # it may be below /root
@@ -194,7 +194,7 @@ def test_ordinary_user(tmp_path: Path) -> None:
         assert (served.data / "master.key").owner() == "daemon"
 
 
-async def test_database_of_ones_own(short_path: Path, tmp_path: Path) -> None:
+async def test_an_own_database_can_be_used(short_path: Path, tmp_path: Path) -> None:
     """With DATABASE_URL it uses that database and starts none."""
     async with EmbeddedPostgres(short_path / "postgres") as url:
         with serving(tmp_path / "data", environment={"DATABASE_URL": url}) as served:
@@ -212,8 +212,8 @@ async def test_database_of_ones_own(short_path: Path, tmp_path: Path) -> None:
         ("hidden", "DATABASE_URL must be like"),
     ],
 )
-def test_a_database_that_cannot_be_reached_is_told_in_a_line(tmp_path: Path, url: str, named: str) -> None:
-    """With what to look at, and without its password."""
+def test_an_unreachable_database_is_reported_in_one_line(tmp_path: Path, url: str, named: str) -> None:
+    """The line says what to check and does not show the password."""
     environment = {**os.environ, "DATABASE_URL": url}
     ended = run_command("serve", "--data", tmp_path / "data", "--port", "0", environment=environment)
     assert ended.returncode == 1

@@ -1,4 +1,4 @@
-"""Answers that take long end when the same call would no longer be allowed: to a slow reader no more is sent."""
+"""Tests of long responses: they end when the same call would no longer be allowed."""
 
 import asyncio
 import os
@@ -174,10 +174,10 @@ async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
         (a_long_list, contract_ended),
     ],
 )
-async def test_a_stream_ends_when_it_would_no_longer_begin(
+async def test_a_stream_ends_when_its_permission_ends(
     people: People, what: Callable[[People], Awaitable[Reader]], change: Change
 ) -> None:
-    """A reader who takes its time gets no more once what allowed it has ended."""
+    """A slow client receives nothing more once the permission for the call has ended."""
     reader = await what(people)
     whole = sum(await received(reader, None))
     assert whole >= SIZE

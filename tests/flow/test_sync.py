@@ -1,4 +1,4 @@
-"""Syncs: they survive a death, are joined by later sessions, and stop when nobody waits any more."""
+"""Tests of syncs: they survive crashes, are shared by parallel sessions, and stop when no session waits."""
 
 import asyncio
 import os
@@ -57,8 +57,8 @@ async def joined(platform: Platform, session: str) -> UUID | None:
         return await db.scalar(waiting.where(SessionRow.key_hash == hash_secret(session)))
 
 
-async def test_a_sync_survives_the_death_of_the_server(tmp_path: Path) -> None:
-    """Killed in the midst of writing, it goes on by itself after the start, and ends as if nothing had happened."""
+async def test_a_sync_survives_a_crash_of_the_server(tmp_path: Path) -> None:
+    """A sync that was killed while writing continues after the restart and has the same result."""
     data = tmp_path / "data"
     settings = Settings(data=data, database_pool_size=5)
     with serving(data) as first:
@@ -89,7 +89,7 @@ async def test_a_sync_survives_the_death_of_the_server(tmp_path: Path) -> None:
 
 
 async def test_sessions_at_the_same_time_share_a_sync(people: People, platform: Platform) -> None:
-    """A session that begins while its account is fetched joins that sync, one that begins later starts another."""
+    """A session that begins during a sync joins it, and one that begins later starts another."""
     wire = await people.contract()
     tokens, first = await people.user(wire, sample="large")
     library_id = await people.library_of(tokens)
@@ -109,7 +109,7 @@ async def test_sessions_at_the_same_time_share_a_sync(people: People, platform: 
 
 
 async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Platform) -> None:
-    """Nothing more is fetched once nobody may read it; another consent starts anew and gets everything."""
+    """Nothing more is fetched. A new consent starts a new sync and gets everything."""
     wire = await people.contract()
     tokens, _ = await people.user(wire, sample="large")
     library_id = await people.library_of(tokens)
@@ -128,8 +128,8 @@ async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Plat
 
 
 @pytest.mark.protocol("6.1", "7.4")
-async def test_withdrawn_access_stops_a_sync_under_way(people: People, platform: Platform) -> None:
-    """Nothing more is fetched from the source, the app is told why, and it stays withdrawn."""
+async def test_withdrawing_access_stops_a_running_sync(people: People, platform: Platform) -> None:
+    """Nothing more is fetched from the source, the app learns the reason, and access stays withdrawn."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sample="large")
     library_id = await people.library_of(tokens)
@@ -147,8 +147,8 @@ async def test_withdrawn_access_stops_a_sync_under_way(people: People, platform:
     assert listed["accessTokenStatus"]["authorized"] is False
 
 
-async def test_a_sync_goes_on_for_the_consent_that_is_left(people: People, platform: Platform) -> None:
-    """Of two apps that wait for one sync, one loses its consent: the other gets everything."""
+async def test_a_sync_continues_for_the_remaining_consent(people: People, platform: Platform) -> None:
+    """If one of two waiting apps loses its consent, the other still gets everything."""
     wire, other = await people.contract(), await people.contract()
     tokens, _ = await people.user(wire, sample="large")
     library_id = await people.library_of(tokens)
@@ -161,8 +161,8 @@ async def test_a_sync_goes_on_for_the_consent_that_is_left(people: People, platf
     assert [sync.outcome for sync in await syncs(platform, library_id)] == ["done"]
 
 
-async def test_a_failure_of_the_platform_ends_the_sync(people: People, platform: Platform) -> None:
-    """Who waits hears of it, nothing private is told or logged, and the next session starts anew."""
+async def test_an_internal_error_ends_the_sync(people: People, platform: Platform) -> None:
+    """Waiting sessions get an error without private data, and the next session starts a new sync."""
     wire = await people.contract()
     tokens, first = await people.user(wire)
     expected = contents(wire, tokens, first)
@@ -182,8 +182,8 @@ async def test_a_failure_of_the_platform_ends_the_sync(people: People, platform:
 
 
 @pytest.mark.parametrize("what", ["library", "account"])
-async def test_what_is_erased_ends_its_sync(people: People, platform: Platform, what: str) -> None:
-    """A library or an account that is erased while it is filled takes everything with it, and nothing comes after."""
+async def test_an_erasure_ends_the_sync(people: People, platform: Platform, what: str) -> None:
+    """Erasing a library or an account during its sync removes everything, and nothing is written afterwards."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sample="large")
     library_id = await people.library_of(tokens)

@@ -1,4 +1,4 @@
-"""What is listed and cannot be read: the operator is told, and the app too, once and for all."""
+"""Tests of files that are recorded and cannot be read: the operator is alarmed, and the app gets a final error."""
 
 import os
 import re
@@ -127,8 +127,8 @@ def of_another_key(path: Path) -> None:
 
 @pytest.mark.protocol("13")
 @pytest.mark.parametrize("damage", [missing, empty, cut, changed, of_another_key])
-async def test_a_damaged_file_is_an_alarm_and_a_final_error(watched: Watched, lent: Lent, damage: Damage) -> None:
-    """410, on which no client tries again; the log names whose it is and where, and the rest is read."""
+async def test_a_damaged_file_raises_an_alarm_and_a_final_error(watched: Watched, lent: Lent, damage: Damage) -> None:
+    """The status is 410, on which no client retries, the log names the owner, and other files can be read."""
     name, *others = lent.files
     blob, before = lent.files[name].blob, watched.alarms()
     damage(watched.blob(blob))
@@ -144,8 +144,8 @@ async def test_a_damaged_file_is_an_alarm_and_a_final_error(watched: Watched, le
 
 
 @pytest.mark.protocol("5.2", "6.1")
-async def test_a_list_that_looks_into_files_is_not_ended_by_one(watched: Watched, lent: Lent) -> None:
-    """A limit of time that cuts through files; what is damaged is listed too, so that it is told."""
+async def test_a_damaged_file_does_not_break_a_filtered_list(watched: Watched, lent: Lent) -> None:
+    """A list that must open files to filter them still has the damaged file, so that reading it shows the error."""
     name = max(lent.files, key=lambda name: lent.files[name].object_count)
     month = int(lent.files[name].month or 0)
     moment = int(datetime(month // 100, month % 100, 10, tzinfo=UTC).timestamp())
@@ -176,8 +176,8 @@ async def large(watched: Watched, lent: Lent) -> Lent:
     return replace(found, files={name: file for name, file in found.files.items() if file.size > 5_000_000})
 
 
-async def test_a_large_file_that_was_cut_is_told_before_it_is_sent(watched: Watched, large: Lent) -> None:
-    """Its ends are looked at first, so that its reader gets an error and not half a file."""
+async def test_a_truncated_large_file_is_detected_before_it_is_sent(watched: Watched, large: Lent) -> None:
+    """The file's end is checked first, so the client gets an error and not half of the file."""
     ((name, file),) = large.files.items()
     assert large.get(name).status_code == 200
     path = watched.blob(file.blob)
@@ -187,8 +187,8 @@ async def test_a_large_file_that_was_cut_is_told_before_it_is_sent(watched: Watc
         check_error(large.get(name), 410, "DataUnreadable")
 
 
-async def test_damage_within_a_large_file_breaks_its_stream_off(watched: Watched, large: Lent) -> None:
-    """A client notices that the file did not arrive whole; when it tries again it is told plainly."""
+async def test_damage_within_a_large_file_interrupts_its_stream(watched: Watched, large: Lent) -> None:
+    """The client notices that the file is incomplete, and its retry gets a clear error."""
     ((name, file),) = large.files.items()
     before = watched.alarms()
     changed(watched.blob(file.blob))
@@ -210,7 +210,8 @@ def access_of(tokens: Tokens) -> UserAccessToken:
 @pytest.mark.protocol("10.3")
 @pytest.mark.parametrize("size", [1000, 3_000_000])
 @pytest.mark.parametrize("damage", [missing, cut])
-async def test_a_pushed_file_too(watched: Watched, size: int, damage: Damage) -> None:
+async def test_a_damaged_pushed_file_gives_the_same_error(watched: Watched, size: int, damage: Damage) -> None:
+    """Pushed files raise the same alarm and error."""
     write = await watched.people.contract(kind="write", partner="Lost")
     raw = await watched.people.contract(kind="read-raw", partner="Lost")
     pusher, _ = await watched.people.user(write, sources=())
@@ -228,8 +229,8 @@ async def test_a_pushed_file_too(watched: Watched, size: int, damage: Damage) ->
 
 @pytest.mark.protocol("11.3", "11.5")
 @pytest.mark.parametrize("damage", [missing, cut, empty])
-async def test_a_stored_file_too(watched: Watched, wire: Wire, damage: Damage) -> None:
-    """In the form of storage's errors."""
+async def test_a_damaged_stored_file_gives_the_same_error(watched: Watched, wire: Wire, damage: Damage) -> None:
+    """Files in storage give the error in storage's format."""
     storage = str(wire.post("storage").json()["id"])
     assert cloud(wire, "POST", storage, "/file", content=b"x" * 1000).status_code == 201
     async with watched.people.platform.database.session() as db:
@@ -241,8 +242,8 @@ async def test_a_stored_file_too(watched: Watched, wire: Wire, damage: Damage) -
 
 
 @pytest.mark.protocol("6.1")
-async def test_a_sync_writes_all_but_what_it_cannot_merge(watched: Watched, lent: Lent) -> None:
-    """The account says of which type not all could be written; the damaged file stays as it is."""
+async def test_a_sync_skips_types_that_it_cannot_merge(watched: Watched, lent: Lent) -> None:
+    """The account's error names the type, and the damaged file is not changed."""
     name = next(iter(lent.files))
     file = lent.files[name]
     path = watched.blob(file.blob)
@@ -261,8 +262,8 @@ async def test_a_sync_writes_all_but_what_it_cannot_merge(watched: Watched, lent
     assert len(listed["fileList"]) == len(lent.files)
 
 
-async def test_the_sdk_reads_the_rest_and_does_not_try_again(watched: Watched, wire: Wire) -> None:
-    """One request for the damaged file, and one error for the app."""
+async def test_the_sdk_reads_the_rest_and_does_not_retry(watched: Watched, wire: Wire) -> None:
+    """It sends one request for the damaged file and reports one error to the app."""
     with client_of(wire) as app:
         asked = app.get_authorize_url(REDIRECT_URI)
         code = await watched.people.consent(query_of(asked.url)["code"], sources=(SPOTIFY,))
@@ -280,8 +281,8 @@ async def test_the_sdk_reads_the_rest_and_does_not_try_again(watched: Watched, w
     assert watched.alarms() == before + 1
 
 
-async def test_what_was_put_back_is_read_again(watched: Watched, lent: Lent) -> None:
-    """Once the operator has repaired a file that was found missing at its beginning, reading it works."""
+async def test_a_restored_file_can_be_read_again(watched: Watched, lent: Lent) -> None:
+    """After the operator has restored a damaged file, reading it works."""
     name = next(iter(lent.files))
     path = watched.blob(lent.files[name].blob)
     content: Any = path.read_bytes()

@@ -1,4 +1,4 @@
-"""What the platform does for itself: it tries syncs again, and takes out what is over."""
+"""Tests of background work: syncs are retried, and expired data is cleaned up."""
 
 import asyncio
 import os
@@ -128,7 +128,7 @@ async def error(platform: Platform, session: SessionRow) -> dict[str, Any]:
 
 
 def test_pauses_grow_up_to_a_limit() -> None:
-    """Each pause is longer than the one before, and none is shorter than what the source asked for."""
+    """Each pause is longer than the previous one, and none is shorter than the source asked for."""
     pauses = [pause_before_retry(tries) for tries in range(1, MAX_TRIES)]
     assert pauses == sorted(set(RETRY_PAUSES_SECONDS))
     assert pause_before_retry(MAX_TRIES) is None
@@ -140,8 +140,8 @@ def test_pauses_grow_up_to_a_limit() -> None:
 
 
 @pytest.mark.protocol("6.1")
-async def test_a_source_that_is_away_is_asked_again(alone: Platform, source: Unreliable) -> None:
-    """The session runs on until the source answers; not before the time that the source named."""
+async def test_an_unavailable_source_is_retried(alone: Platform, source: Unreliable) -> None:
+    """The session keeps running until the source answers, and no request is sent before the requested time."""
     source.failures = [TryLater("busy", 45), TryLater("busy", 1)]
     session, before = await begun(alone), datetime.now(UTC)
     for waits in (45, RETRY_PAUSES_SECONDS[1]):
@@ -160,10 +160,10 @@ async def test_a_source_that_is_away_is_asked_again(alone: Platform, source: Unr
 
 @pytest.mark.protocol("6.1")
 @pytest.mark.parametrize(("asked", "tries"), [(1, MAX_TRIES), (MAX_REQUESTED_PAUSE_SECONDS + 1, 1)])
-async def test_a_source_that_stays_away_is_given_up(
+async def test_a_source_that_stays_unavailable_is_given_up(
     alone: Platform, source: Unreliable, asked: int, tries: int
 ) -> None:
-    """After the last try, or if it asks for too much patience, the account tells when to come back."""
+    """After the last try, or a long requested pause, the account's error says when to come back."""
     source.failures = [TryLater("busy", asked)] * (tries + 1)
     session = await begun(alone)
     for _ in range(tries - 1):
@@ -176,8 +176,8 @@ async def test_a_source_that_stays_away_is_given_up(
     assert await execute(alone, f"SELECT FROM procrastinate_jobs WHERE {SYNC_JOB} AND status <> 'succeeded'") == 0
 
 
-async def test_what_broke_off_is_fetched_from_the_start(alone: Platform, source: Unreliable) -> None:
-    """A source that tells how far it came and then fails has given nothing yet: the next sync asks for it again."""
+async def test_an_interrupted_fetch_starts_again(alone: Platform, source: Unreliable) -> None:
+    """The cursors of a failed fetch are not kept, so the next sync fetches the data again."""
     source.before_failing = [Page(next(iter(source.info.object_types)), (), "so far")]
     source.failures = [TryLater("away", MAX_REQUESTED_PAUSE_SECONDS + 1)]
     session = await begun(alone)
@@ -187,8 +187,8 @@ async def test_what_broke_off_is_fetched_from_the_start(alone: Platform, source:
         assert list(await db.scalars(select(AccountRow.sealed_cursors))) == [None]
 
 
-async def test_a_blob_store_that_is_away_is_waited_for(alone: Platform) -> None:
-    """What could not be written is written by the next try, and the session is complete."""
+async def test_an_unavailable_blob_store_is_retried(alone: Platform) -> None:
+    """The next try writes the data, and the session is complete."""
     session = await begun(alone)
     folder = alone.settings.data / "blobs" / ".aside"
     folder.rename(folder.with_name("away"))
@@ -201,7 +201,7 @@ async def test_a_blob_store_that_is_away_is_waited_for(alone: Platform) -> None:
 
 
 async def test_a_sync_that_kills_its_workers_is_given_up(alone: Platform) -> None:
-    """Each death counts as a try; in the end the account says that the platform failed."""
+    """Each crash counts as a try, and in the end the account's error says that the platform failed."""
     session = await begun(alone)
     for _ in range(MAX_TRIES):
         await change_job(alone, "status = 'doing'")
@@ -211,8 +211,8 @@ async def test_a_sync_that_kills_its_workers_is_given_up(alone: Platform) -> Non
     assert (told["code"], told["statusCode"]) == ("InternalError", 500)
 
 
-async def test_a_sync_that_is_cut_off_goes_on_elsewhere(alone: Platform, source: Unreliable) -> None:
-    """A worker that is stopped in the midst of a sync puts the job back for another."""
+async def test_a_stopped_worker_returns_its_sync(alone: Platform, source: Unreliable) -> None:
+    """A worker that stops during a sync puts the job back for another worker."""
     source.go_on.clear()
     session = await begun(alone)
     worker = asyncio.create_task(
@@ -228,7 +228,7 @@ async def test_a_sync_that_is_cut_off_goes_on_elsewhere(alone: Platform, source:
 
 @pytest.mark.protocol("7.4")
 async def test_access_that_is_withdrawn_during_a_sync_stays_withdrawn(alone: Platform, source: Unreliable) -> None:
-    """A sync that was under way does not give the platform its access back, and the app is told."""
+    """The running sync does not restore the platform's access, and the app is told."""
     source.go_on.clear()
     session = await begun(alone)
     working = asyncio.create_task(work(alone))
@@ -243,8 +243,8 @@ async def test_access_that_is_withdrawn_during_a_sync_stays_withdrawn(alone: Pla
         assert (await db.scalars(select(AccountRow.needs_login))).one()
 
 
-async def test_a_sync_that_lost_its_job_gets_another(alone: Platform) -> None:
-    """No session waits for a sync that nobody runs; one that has a job gets none."""
+async def test_a_sync_without_a_job_gets_one(alone: Platform) -> None:
+    """No session waits for a sync that nobody runs. A sync that has a job gets no second one."""
     session = await begun(alone)
     await recover_jobs(alone, 0)
     await change_job(alone, "status = 'failed'")
@@ -253,8 +253,8 @@ async def test_a_sync_that_lost_its_job_gets_another(alone: Platform) -> None:
     assert (await status(alone, session))["state"] == "completed"
 
 
-async def test_ended_syncs_and_jobs_are_swept(alone: Platform) -> None:
-    """Jobs go a day after they ended, however that was; syncs too, but not before the last session that shows them."""
+async def test_ended_syncs_and_jobs_are_deleted(alone: Platform) -> None:
+    """Jobs are deleted a day after their end; syncs only after the last session that shows them."""
     session = await begun(alone)
     await work(alone)
     await begun(alone)
@@ -279,7 +279,7 @@ async def test_ended_syncs_and_jobs_are_swept(alone: Platform) -> None:
 
 @pytest.mark.protocol("4.1", "4.4")
 async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform) -> None:
-    """A year long it renews a grant that lapsed; the tokens before it, and revoked ones, go."""
+    """For a year it can renew a lapsed grant. Earlier and revoked tokens are deleted."""
     session = await begun(alone)
     consent_id, settings = session.consent_id, alone.settings
     now, lapsed = datetime.now(UTC), datetime.now(UTC) - timedelta(days=200)
@@ -311,8 +311,8 @@ def aged(platform: Platform, key: str, age: timedelta) -> str:
     return key
 
 
-async def test_orphans_are_swept_and_nothing_else(alone: Platform) -> None:
-    """Gone is what is old and named by no row: not what is named, young, or older than the database."""
+async def test_only_orphans_are_deleted(alone: Platform) -> None:
+    """A blob is deleted if it is old and no row refers to it, but not if it is older than the database."""
     await begun(alone)
     await work(alone)
     orphan, young, foreign = (f"library/4f2a/file/{name}" for name in ("orphan", "young", "foreign"))
@@ -333,8 +333,8 @@ async def test_orphans_are_swept_and_nothing_else(alone: Platform) -> None:
     assert await sweep_orphans(alone) == 0
 
 
-async def test_a_blob_whose_writer_was_killed_is_swept(tmp_path: Path) -> None:
-    """A server that is killed when a file has arrived, and is not recorded yet, leaves a blob that goes."""
+async def test_a_blob_of_a_killed_writer_is_deleted(tmp_path: Path) -> None:
+    """A server that is killed between storing and recording a file leaves a blob, which is deleted."""
     data = tmp_path / "data"
     settings = Settings(data=data, database_pool_size=5)
     with serving(data) as served:

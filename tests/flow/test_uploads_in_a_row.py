@@ -1,4 +1,4 @@
-"""Several files on one journey: all of them are there, and the person decides about each until they agree."""
+"""Tests of several uploads on one journey: all are kept, and the person decides about each until they agree."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ async def waiting(platform: Platform, library_id: Any) -> int:
 
 
 async def test_files_of_one_account_are_all_imported(wire: Wire, platform: Platform, tmp_path: Path) -> None:
-    """Three files that overlap are one account with every play once; afterwards none of them is kept."""
+    """Three overlapping files become one account with every play once, and no archive is kept."""
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
     for numbers in ((1, 2), (2, 3), (4,)):
@@ -64,7 +64,7 @@ async def test_files_of_one_account_are_all_imported(wire: Wire, platform: Platf
 
 
 async def test_another_persons_file_is_another_account(wire: Wire, tmp_path: Path) -> None:
-    """It is listed by its name, and is shared only if the person leaves it ticked."""
+    """It is listed by its name and shared only if the person leaves it ticked."""
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
     upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
@@ -79,8 +79,8 @@ async def test_another_persons_file_is_another_account(wire: Wire, tmp_path: Pat
     assert [account["username"] for account in accounts(wire, tokens.access)] == ["ann"]
 
 
-async def test_a_file_without_a_name_joins_no_one_of_several(wire: Wire, tmp_path: Path) -> None:
-    """With the accounts of two people there it is an account of its own, which the person sees."""
+async def test_a_file_without_a_name_is_not_merged_into_one_of_several_accounts(wire: Wire, tmp_path: Path) -> None:
+    """If two people's accounts exist, it becomes an account of its own that the person sees."""
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
     upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
@@ -90,8 +90,8 @@ async def test_a_file_without_a_name_joins_no_one_of_several(wire: Wire, tmp_pat
     assert len(accounts(wire, tokens.access)) == 3
 
 
-async def test_a_file_can_be_taken_back(wire: Wire, platform: Platform, tmp_path: Path) -> None:
-    """A wrong file is removed before anything is shared; with the only file of an account the account goes."""
+async def test_an_upload_can_be_removed(wire: Wire, platform: Platform, tmp_path: Path) -> None:
+    """A wrong file is removed before anything is shared; an account is removed with its only file."""
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
     upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
@@ -116,8 +116,8 @@ async def test_a_file_can_be_taken_back(wire: Wire, platform: Platform, tmp_path
         )
 
 
-async def test_the_back_button_adds_and_does_not_replace(wire: Wire, tmp_path: Path) -> None:
-    """A person who goes back and uploads another file has both; one who sends the same form twice has the file once."""
+async def test_the_back_button_adds_a_file(wire: Wire, tmp_path: Path) -> None:
+    """Going back and uploading another file keeps both. Sending the same form twice keeps one."""
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
     connect = browser.page
@@ -132,8 +132,8 @@ async def test_the_back_button_adds_and_does_not_replace(wire: Wire, tmp_path: P
     assert plays(wire, tokens, asking.session) == [1, 2]
 
 
-async def test_declining_takes_back_what_this_journey_brought(wire: Wire, platform: Platform, tmp_path: Path) -> None:
-    """A person who is known and declines keeps what they shared before, and nothing of the new file."""
+async def test_declining_removes_this_journeys_uploads(wire: Wire, platform: Platform, tmp_path: Path) -> None:
+    """A known person who declines keeps what they shared before, and nothing of the new file."""
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
     upload(browser, SPOTIFY, history(tmp_path, 1, username="ann"))
@@ -150,8 +150,8 @@ async def test_declining_takes_back_what_this_journey_brought(wire: Wire, platfo
     assert plays(wire, tokens, triggered(wire, tokens)) == [1]
 
 
-async def test_a_later_link_adds_to_what_is_there(wire: Wire, tmp_path: Path) -> None:
-    """A file that comes by another link is merged with what the library has, in the browser of the same person."""
+async def test_a_later_link_adds_to_the_library(wire: Wire, tmp_path: Path) -> None:
+    """A file from another link is merged with the library in the same person's browser."""
     asking, home = ask(wire, f"&service={SPOTIFY}"), httpx2.Client(timeout=60)
     browser = opened(asking.url, http=home)
     upload(browser, SPOTIFY, history(tmp_path, 1, 2))
@@ -164,7 +164,7 @@ async def test_a_later_link_adds_to_what_is_there(wire: Wire, tmp_path: Path) ->
     assert [account["username"] for account in accounts(wire, tokens.access)] == ["ann"]
 
 
-async def test_a_person_who_sees_no_consent_page_is_told_first(wire: Wire, tmp_path: Path) -> None:
+async def test_skipped_records_are_shown_before_adding_a_source(wire: Wire, tmp_path: Path) -> None:
     """On a link that only adds a source nothing is shared before the person knows what was left out."""
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
@@ -185,8 +185,8 @@ async def test_a_person_who_sees_no_consent_page_is_told_first(wire: Wire, tmp_p
         assert len(accounts(wire, tokens.access)) == (1 if decision == "decline" else 2)
 
 
-async def test_it_is_said_in_the_persons_language(wire: Wire, tmp_path: Path) -> None:
-    """Numbers and reasons are worded in German for those who read German."""
+async def test_skipped_records_are_explained_in_the_persons_language(wire: Wire, tmp_path: Path) -> None:
+    """A person who reads German gets German numbers and reasons."""
     path = tmp_path / "export.zip"
     lines = [play(number) for number in range(1234)]
     lines[7]["ts"] = None
@@ -204,8 +204,8 @@ async def test_it_is_said_in_the_persons_language(wire: Wire, tmp_path: Path) ->
         assert words in browser.page.html
 
 
-async def test_reasons_stand_beside_a_refusal(wire: Wire, tmp_path: Path) -> None:
-    """Where less than half can be read, it is said how many, and why."""
+async def test_a_rejected_upload_shows_the_reasons(wire: Wire, tmp_path: Path) -> None:
+    """If less than half can be read, the page says how many records, and why."""
     path = tmp_path / "export.zip"
     path.write_bytes(spotify_zip([play(0), *(play(number, ts="?") for number in range(5))]))
     browser = opened(ask(wire, f"&service={SPOTIFY}").url)
@@ -217,8 +217,8 @@ async def test_reasons_stand_beside_a_refusal(wire: Wire, tmp_path: Path) -> Non
 
 
 @pytest.mark.protocol("6.1")
-async def test_an_app_is_told_of_what_it_may_read(people: People, tmp_path: Path) -> None:
-    """Of types that the contract does not have it learns nothing, not even that they are missing."""
+async def test_an_app_learns_only_of_types_that_it_may_read(people: People, tmp_path: Path) -> None:
+    """It does not even learn that objects of other types are missing."""
     record = tmp_path / "record.json"
     old = {"resourceType": "Condition", "clinicalStatus": "active"}
     patient = {"resourceType": "Patient", "id": "p1"}
@@ -246,8 +246,8 @@ async def test_an_app_is_told_of_what_it_may_read(people: People, tmp_path: Path
     ]
 
 
-async def test_numbers_keep_their_digits_under_a_limit_of_time(people: People, tmp_path: Path) -> None:
-    """A file that is filtered object by object, or merged with another upload, is delivered as it was written."""
+async def test_numbers_keep_their_digits_when_files_are_filtered(people: People, tmp_path: Path) -> None:
+    """Objects of a filtered or merged file are delivered as they were written."""
     limited = {"dataRequest": {"serviceGroups": [{"id": 2}], "timeRanges": [{"from": 1_767_225_600}]}}
     wire = await asking_contract(people, document=limited)
     record = tmp_path / "record.json"

@@ -1,4 +1,4 @@
-"""Protocol 6.7: an answer that is held until something changed, and what it costs meanwhile."""
+"""Tests of protocol 6.7: responses that are held until something changes, and their cost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -126,7 +126,7 @@ Change = Callable[[AsyncSession, UUID], Awaitable[None]]
     ],
 )
 async def test_a_change_ends_the_wait(held: Held, change: Change, status: int, state: str | None) -> None:
-    """Whatever would change the answer lets it come, long before the time is over."""
+    """Every change of the response ends the wait, long before the time limit."""
     if change is changed_file:
         async with held.platform.database.transaction() as db:
             await new_file(db, held.library_id)
@@ -152,8 +152,8 @@ async def looking(platform: Platform) -> AsyncIterator[asyncio.Event]:
 
 
 @pytest.mark.protocol("6.1")
-async def test_an_answer_is_of_one_moment(held: Held) -> None:
-    """A session that ends while the answer is made is not told to be completed, with nothing in it."""
+async def test_a_response_is_consistent(held: Held) -> None:
+    """A session that ends while the response is built is not reported as completed with no files."""
     url = held.platform.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     ended: list[Any] = []
 
@@ -171,7 +171,7 @@ async def test_an_answer_is_of_one_moment(held: Held) -> None:
 
 @pytest.mark.protocol("5.1", "6.1")
 async def test_a_fetch_that_runs_out_of_time_is_partial(held: Held) -> None:
-    """When limits.duration.sourceFetch is over, what is there is published; the error names it."""
+    """When limits.duration.sourceFetch has passed, existing files are published with an error."""
     assert (await held.ask(0, "")).json()["status"]["state"] == "running"
     async with held.platform.database.transaction() as db:
         await new_file(db, held.library_id)
@@ -185,7 +185,7 @@ async def test_a_fetch_that_runs_out_of_time_is_partial(held: Held) -> None:
 
 @pytest.mark.protocol("6.7")
 async def test_waiting_is_cheap(held: Held) -> None:
-    """While nothing changes the list is not made again, nor the caller checked again: a look is cheap."""
+    """Without changes neither the list nor the caller's check is repeated."""
     etag = (await held.ask(0, "")).headers["etag"]
     sent: list[str] = []
     async with statements(held.platform, sent.append):
@@ -197,8 +197,8 @@ async def test_waiting_is_cheap(held: Held) -> None:
 
 
 @pytest.mark.protocol("6.7")
-async def test_a_held_answer_takes_no_place(held: Held) -> None:
-    """An app whose answers are held is answered other calls meanwhile, though it has one place only."""
+async def test_a_held_response_takes_no_place(held: Held) -> None:
+    """An app with a single place can make other calls while its responses are held."""
     admission = Admission(FairQueue(1), FairQueue(1), FairQueue(1))
     transport = httpx2.ASGITransport(create_app(replace(held.platform, admission=admission)))
     async with httpx2.AsyncClient(transport=transport, base_url=held.wire.origin, timeout=60) as http:

@@ -1,4 +1,4 @@
-"""Consent routes in FastAPI, Flask and Django: real servers, a browser's cookies, a running platform."""
+"""Tests of the consent routes in FastAPI, Flask and Django: real servers, cookies and a running platform."""
 
 import asyncio
 import threading
@@ -125,10 +125,10 @@ def django_app(wire: Wire) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("serve", [fastapi_app, flask_app, django_app])
-async def test_a_person_is_sent_off_and_comes_back(
+async def test_a_person_leaves_and_comes_back(
     serve: Callable[[Wire], Iterator[str]], wire: Wire, people: People
 ) -> None:
-    """With their own data. Others, foreign states, refusals and unknown addresses get none; a repeat is told."""
+    """They see their own data. Other people, foreign states and errors show none, and a repeat is explained."""
     with serve(wire) as address, httpx2.Client(timeout=60) as browser, httpx2.Client() as other:  # type: ignore[attr-defined]
         sent = browser.get(f"{address}/consent/start")
         assert sent.status_code in (302, 303)
@@ -168,7 +168,7 @@ async def state_of(people: People, code: str) -> str:
     return str((await people.return_target(code)).state)
 
 
-def test_a_short_secret_is_refused() -> None:
-    """A cookie that can be forged protects nobody."""
+def test_a_short_secret_is_rejected() -> None:
+    """Cookies that are signed with a short secret could be forged."""
     with pytest.raises(ConfigurationError, match="32"):
         Keeper("short")
