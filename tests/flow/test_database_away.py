@@ -1,4 +1,4 @@
-"""The platform while its PostgreSQL is away, and after it is back."""
+"""Tests of the platform while its PostgreSQL is not available, and afterwards."""
 
 import asyncio
 import os
@@ -22,8 +22,8 @@ TIMEOUT_SECONDS = 20  # less than pools and drivers wait by themselves
 
 
 @pytest.mark.protocol("13")
-async def test_a_database_that_dies_in_the_midst_of_a_sync(short_path: Path, tmp_path: Path) -> None:
-    """Calls are refused at once with when to come back; once it is back they work, and the sync ends."""
+async def test_a_database_that_crashes_during_a_sync(short_path: Path, tmp_path: Path) -> None:
+    """Calls are rejected at once with Retry-After. When the database is back they work, and the sync ends."""
     folder = short_path / "postgres"
     data = tmp_path / "data"
     first = EmbeddedPostgres(folder)

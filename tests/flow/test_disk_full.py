@@ -1,4 +1,4 @@
-"""A disk without room: what arrives is refused for now, and nothing of it stays to take more room."""
+"""Tests of a full disk: uploads are rejected with Retry-After, and no partial file takes up space."""
 
 import os
 import resource
@@ -42,8 +42,8 @@ def kept(served: Served, owner: str) -> set[Path]:
 
 
 @pytest.mark.protocol("10.1", "13")
-async def test_a_push_that_finds_no_room_may_come_again(people: People, served: Served) -> None:
-    """503 with Retry-After and no cause, nothing stays; with room the same file is taken."""
+async def test_a_push_to_a_full_disk_can_be_retried(people: People, served: Served) -> None:
+    """The response is 503 with Retry-After and no details, nothing is kept, and a later push succeeds."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())
     library = str(await people.library_of(tokens))
@@ -58,8 +58,8 @@ async def test_a_push_that_finds_no_room_may_come_again(people: People, served: 
 
 
 @pytest.mark.protocol("11.3", "11.5")
-async def test_an_upload_that_finds_no_room_leaves_what_was_there(people: People, served: Served) -> None:
-    """503 in the error form of storage, and the earlier file is still the file."""
+async def test_an_upload_to_a_full_disk_keeps_the_earlier_file(people: People, served: Served) -> None:
+    """The response is 503 in storage's error format."""
     wire = await people.contract()
     storage = str(wire.post("storage").json()["id"])
     assert cloud(wire, "POST", storage, "/file", content=b"earlier").status_code == 201

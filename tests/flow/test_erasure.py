@@ -1,4 +1,4 @@
-"""Nobody can undo an erasure, whatever they find on the disk and whatever they kept of it."""
+"""Tests that nobody can undo an erasure, whatever they find on the disk or in backups."""
 
 import json
 import shutil
@@ -51,8 +51,8 @@ async def somebody(people: People, wire: Wire, *sources: int) -> Person:
     return Person(tokens, library, accounts, of_source)
 
 
-async def test_what_was_erased_opens_no_more(tmp_path: Path) -> None:
-    """With the whole disk, the master key, and backups of blobs and database: nothing that was erased opens."""
+async def test_erased_data_cannot_be_decrypted(tmp_path: Path) -> None:
+    """The attacker has the whole disk, the master key, and backups of blobs and database."""
     data, backup = tmp_path / "data", tmp_path / "backup"
     with serving(data) as served:
         async with operator_platform(Settings(data=data)) as platform:

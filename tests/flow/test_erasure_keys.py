@@ -1,4 +1,4 @@
-"""The keys of libraries: created, lost, away, killed over; only an erasure destroys one, and it always does."""
+"""Tests of libraries' keys that are created, lost, unavailable or interrupted; only an erasure destroys them."""
 
 import asyncio
 import shutil
@@ -87,7 +87,7 @@ async def person(people: People, wire: Wire) -> tuple[Tokens, UUID]:
 
 
 async def test_each_library_has_a_key_of_its_own(platform: Platform, person: tuple[Tokens, UUID]) -> None:
-    """In the key store, and nowhere in its row."""
+    """The key is in the key store, and not in the library's row."""
     key = platform.erasure_keys.store.read(person[1])
     async with platform.database.session() as db:
         row = await db.get_one(LibraryRow, person[1])
@@ -100,10 +100,10 @@ async def test_each_library_has_a_key_of_its_own(platform: Platform, person: tup
 
 
 @pytest.mark.protocol("13")
-async def test_a_key_store_that_is_away_is_told_as_such(
+async def test_an_unavailable_key_store_is_reported(
     platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
 ) -> None:
-    """503, never 401; nobody is taken for erased, nobody is erased, and then all is as before."""
+    """The status is 503, never 401; nobody counts as erased or is erased, and later everything works again."""
     tokens, library = person
     token = wire.jwt(access_token=tokens.access)
     with away(platform):
@@ -116,15 +116,15 @@ async def test_a_key_store_that_is_away_is_told_as_such(
     assert not key_file(platform, library).exists()
 
 
-async def test_no_library_is_created_while_the_key_store_is_away(platform: Platform) -> None:
-    """There would be no key to destroy."""
+async def test_no_library_is_created_without_a_key_store(platform: Platform) -> None:
+    """There would be no key that an erasure could destroy."""
     with away(platform), pytest.raises(KeyStoreUnavailable):
         async with platform.database.transaction() as db:
             await create_library(db, platform)
 
 
-async def test_a_person_who_comes_while_the_key_store_is_away_can_go_on(people: People, platform: Platform) -> None:
-    """Protocol 8: the page says that it did not work now, and the same step works later."""
+async def test_a_person_can_continue_after_the_key_store_was_unavailable(people: People, platform: Platform) -> None:
+    """The page says that it did not work now, and the same step works later. Protocol 8."""
     browser = opened(ask(await asking_contract(people)).url)
     assert browser.page is not None
     browser.page.choose("source-id", str(SPOTIFY))
@@ -142,7 +142,7 @@ async def test_a_person_who_comes_while_the_key_store_is_away_can_go_on(people: 
 async def test_an_operator_is_told_what_was_erased_and_what_was_not(
     served: Served, platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
 ) -> None:
-    """In one line: nothing while the store is away; all but a key that cannot be destroyed, until the command can."""
+    """One line says that nothing is erased while the store is unavailable, or that only the key is left."""
     user_id, file = person[0].claims["sub"], key_file(platform, person[1])
     aside = platform.settings.data / "aside"
     with away(platform):
@@ -154,7 +154,7 @@ async def test_an_operator_is_told_what_was_erased_and_what_was_not(
     check_error(wire.get(ACCOUNTS, access_token=person[0].access), 401, "InvalidToken")
     file.rmdir()
     aside.rename(file)
-    assert "No key of an earlier erasure is left" in refused(served, user_id)
+    assert "If they were erased before, their key is destroyed too" in refused(served, user_id)
     assert not file.exists()
 
 
@@ -165,10 +165,10 @@ def refused(served: Served, user_id: str) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-async def test_a_key_that_cannot_be_destroyed_is_not_said_to_be(
+async def test_an_erasure_succeeds_only_once_the_key_is_destroyed(
     platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
 ) -> None:
-    """The app is answered 200 once the key is destroyed, however often it asks before, and not earlier."""
+    """The app gets 200 only then, however often it asks before."""
     tokens, library = person
     token = wire.jwt(access_token=tokens.access)
     file, aside = key_file(platform, library), platform.settings.data / "aside"
@@ -191,10 +191,10 @@ async def test_a_key_that_cannot_be_destroyed_is_not_said_to_be(
 # --- a key is lost ---
 
 
-async def test_a_lost_key_is_an_alarm(
+async def test_a_lost_key_raises_an_alarm(
     served: Served, platform: Platform, wire: Wire, person: tuple[Tokens, UUID]
 ) -> None:
-    """The app is told that the platform failed, the operator whose key it is; and that person can still be erased."""
+    """The app learns that the platform failed, the operator whose key it is, and the person can be erased."""
     tokens, library = person
     key_file(platform, library).unlink()
     check_error(wire.get(ACCOUNTS, access_token=tokens.access), 410, "DataUnreadable")
@@ -211,15 +211,15 @@ async def test_a_lost_key_is_an_alarm(
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"x" * 4096, b"x" * 32])
 async def test_a_damaged_key_is_a_lost_key(platform: Platform, person: tuple[Tokens, UUID], content: bytes) -> None:
-    """Cut short, overwritten, or another's."""
+    """The key may be truncated, overwritten or another library's."""
     key_file(platform, person[1]).write_bytes(content)
     async with platform.database.transaction() as db:
         with pytest.raises(KeyLost):
             await open_library(db, platform, person[1])
 
 
-async def test_a_lost_key_of_an_account_hides_no_other(people: People, platform: Platform, wire: Wire) -> None:
-    """What is of the others is read as before, and the account is listed; what is of this one is an alarm."""
+async def test_a_lost_key_of_an_account_does_not_affect_others(people: People, platform: Platform, wire: Wire) -> None:
+    """Other accounts are read as before. This one is listed, and reading its data raises an alarm."""
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     listed = wait_until_over(wire, tokens, session)["fileList"]
     library = await people.library_of(tokens)
@@ -247,7 +247,7 @@ async def test_a_lost_key_of_an_account_hides_no_other(people: People, platform:
 
 @pytest.mark.parametrize("what", ["library", "account"])
 async def test_an_erasure_that_is_rolled_back_destroys_no_key(people: People, platform: Platform, what: str) -> None:
-    """Everything is there as before; once it is committed the keys of what was erased are gone, and no others."""
+    """Nothing changes before the commit. Afterwards exactly the keys of the erased data are destroyed."""
     tokens, _ = await people.user(await people.contract(), sources=(SPOTIFY, FHIR_FILE))
     library = await people.library_of(tokens)
     async with platform.database.session() as db:
@@ -276,8 +276,10 @@ async def test_an_erasure_that_is_rolled_back_destroys_no_key(people: People, pl
     assert left() == (set() if what == "library" else names - {accounts[0].id})
 
 
-async def test_who_read_before_the_erasure_is_told_of_it(platform: Platform, person: tuple[Tokens, UUID]) -> None:
-    """A transaction that still sees the row finds no key: that is an erasure, and no lost key."""
+async def test_a_transaction_from_before_the_erasure_sees_the_library_as_erased(
+    platform: Platform, person: tuple[Tokens, UUID]
+) -> None:
+    """A missing key of a row that was just erased is not reported as lost."""
     async with platform.database.snapshot() as db:
         assert await db.scalar(select(LibraryRow.id).where(LibraryRow.id == person[1])) is not None
         async with platform.database.transaction() as other:
@@ -286,8 +288,8 @@ async def test_who_read_before_the_erasure_is_told_of_it(platform: Platform, per
             await open_library(db, platform, person[1])
 
 
-async def test_keys_of_no_library_are_swept(platform: Platform, person: tuple[Tokens, UUID]) -> None:
-    """A library whose creation was rolled back leaves its key, which goes; every other stays."""
+async def test_keys_without_a_library_are_destroyed(platform: Platform, person: tuple[Tokens, UUID]) -> None:
+    """The key of a library whose creation was rolled back is destroyed, and no other."""
     with suppress(ZeroDivisionError):
         async with platform.database.transaction() as db:
             rolled_back = (await create_library(db, platform)).id
@@ -301,8 +303,8 @@ async def test_keys_of_no_library_are_swept(platform: Platform, person: tuple[To
         await open_library(db, platform, person[1])
 
 
-async def test_the_keys_of_what_is_being_created_are_not_swept(platform: Platform) -> None:
-    """However wrong any clock is, and however long the creation takes."""
+async def test_keys_of_libraries_in_creation_are_kept(platform: Platform) -> None:
+    """They are kept however wrong the clock is and however long the creation takes."""
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
         identity = Sources().connectable[SPOTIFY].identify(Connection(sample="default"))
@@ -364,10 +366,10 @@ def erase(served: Served, user_id: str, *, killed_at: int | None = None) -> "sub
 
 
 @pytest.mark.parametrize("step", [1, *(pytest.param(step, marks=pytest.mark.slow) for step in (0, 2, 3, 4, 5, 6))])
-async def test_an_erasure_that_is_killed(
+async def test_a_killed_erasure(
     served: Served, platform: Platform, wire: Wire, person: tuple[Tokens, UUID], step: int
 ) -> None:
-    """Before the commit nothing has happened; after it everything is gone, and the server destroys the key soon."""
+    """Before the commit nothing has happened. After it everything is gone, and the server destroys the key soon."""
     tokens, library = person
     key, file = platform.erasure_keys.store.read(library), key_file(platform, library)
     ended = erase(served, tokens.claims["sub"], killed_at=step).returncode
@@ -398,8 +400,8 @@ async def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data
 
 
-async def test_an_erasure_that_was_cut_off_is_completed_before_anybody_is_served(stopped: Path) -> None:
-    """Whatever was committed and not destroyed is destroyed by the next start."""
+async def test_an_interrupted_erasure_is_completed_at_the_start(stopped: Path) -> None:
+    """Listed keys are destroyed before the first request is served."""
     async with (
         running_platform(Settings(data=stopped, database_pool_size=2)) as (platform, _),
         platform.database.transaction() as db,
@@ -416,7 +418,7 @@ async def start(data: Path, **settings: Any) -> None:
 
 
 async def test_a_platform_starts_with_its_own_key_store_only(stopped: Path, tmp_path: Path) -> None:
-    """Not with an empty one, which is not mounted perhaps, nor with another database's; and it writes nothing there."""
+    """An empty store may not be mounted, and another one belongs to another database. Nothing is written there."""
     keys = stopped / "keys"
     shutil.move(keys, tmp_path / "aside")
     for found in (None, "folder"):
@@ -433,8 +435,8 @@ async def test_a_platform_starts_with_its_own_key_store_only(stopped: Path, tmp_
     await start(stopped)
 
 
-async def test_keys_in_a_bucket(tmp_path: Path) -> None:
-    """A platform whose keys are in S3 starts with a bucket that forgets, and destroys them there."""
+async def test_keys_are_stored_in_a_bucket(tmp_path: Path) -> None:
+    """A platform with keys in S3 starts with a bucket without versions, and destroys them there."""
     with serving_s3() as s3:
         data, keeps, forgets = tmp_path / "data", s3.bucket("Enabled"), s3.bucket()
         with pytest.raises(ConfigurationError, match="PRIVATESHARE_KEY_URL to a bucket without versioning"):

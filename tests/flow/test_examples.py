@@ -1,4 +1,4 @@
-"""The examples do what they say."""
+"""Tests of the examples."""
 
 import json
 import os
@@ -41,8 +41,8 @@ def run_demo(folder: Path) -> str:
     return done.stdout
 
 
-def test_the_demo_shows_what_was_read(demo_folder: Path) -> None:
-    """The demo ends with tables of what was read and leaves its platform running; a second one uses that again."""
+def test_the_demo_shows_the_data(demo_folder: Path) -> None:
+    """The demo ends with tables and leaves its platform running, and a second demo uses it again."""
     first = run_demo(demo_folder)
     for words in ("What was read", "Top artists", "Conditions", "spotify playhistory", "fhirfile condition"):
         assert words in first
@@ -52,8 +52,8 @@ def test_the_demo_shows_what_was_read(demo_folder: Path) -> None:
     assert address in second
 
 
-def test_a_program_hears_who_came_back() -> None:
-    """The address of a program takes one visit, and nothing else is found there."""
+def test_a_program_receives_one_return() -> None:
+    """A program's callback address accepts one visit, and no other path exists."""
     with ReturnAddress() as back:
         assert httpx2.get(f"{back.address}?code=x&state=y").status_code == 200
         assert httpx2.get(back.address.replace("return", "else")).status_code == 404
@@ -61,7 +61,7 @@ def test_a_program_hears_who_came_back() -> None:
 
 
 async def test_the_notebook_runs(people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cell after cell, on a folder that was read into; what it shows is what the sample holds."""
+    """Its cells run in order on a folder of downloaded data and show the sample's content."""
     wire = await people.contract()
     with client_of(wire) as app:
         asked = app.get_authorize_url(REDIRECT_URI)

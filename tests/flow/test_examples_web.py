@@ -1,4 +1,4 @@
-"""The example web apps, each a process of its own, and people who visit them."""
+"""Tests of the example web apps, each in its own process, and of people who visit them."""
 
 import os
 import re
@@ -111,8 +111,8 @@ def latest_token(app: RunningApp) -> UserAccessToken:
     return list(app.tokens.values())[-1]
 
 
-def test_a_person_lends_and_stops(app: RunningApp, client: PrivateShare, tmp_path: Path) -> None:
-    """They see what is in their data, again at any later visit, until they stop: then no token of theirs works."""
+def test_a_person_shares_and_stops(app: RunningApp, client: PrivateShare, tmp_path: Path) -> None:
+    """They see their data at every visit until they stop. Then their tokens no longer work."""
     visitor = lending(app, tmp_path, "The Unmistakables")
     assert visitor.where == "/you"
     visitor.go("/")
@@ -131,7 +131,7 @@ def test_a_person_lends_and_stops(app: RunningApp, client: PrivateShare, tmp_pat
 
 
 def test_a_person_declines(app: RunningApp) -> None:
-    """They are back on the start page, which says that nothing was shared; a second look no longer says so."""
+    """The start page says that nothing was shared, and says so only once."""
     before = app.tokens
     visitor = Visitor(app)
     elsewhere = Browser()
@@ -146,8 +146,8 @@ def test_a_person_declines(app: RunningApp) -> None:
     assert app.tokens == before
 
 
-def test_an_answer_to_another_question_is_refused(app: RunningApp, tmp_path: Path) -> None:
-    """A foreign state, another person's browser: neither lends or shows anything. A second return shows one's own."""
+def test_a_foreign_return_is_rejected(app: RunningApp, tmp_path: Path) -> None:
+    """A foreign state or another person's browser shows nothing. A second return shows one's own data."""
     visitor, other = Visitor(app), Visitor(app)
     returned = visitor.agree(archive_of(tmp_path, "The Coveted"))
     before = app.tokens
@@ -171,8 +171,8 @@ def test_an_answer_to_another_question_is_refused(app: RunningApp, tmp_path: Pat
     assert "The Coveted" in visitor.text
 
 
-def test_people_see_their_own(app: RunningApp, tmp_path: Path) -> None:
-    """Two people at once: each sees their own data and not the other's, and one who stops stops for themselves."""
+def test_people_see_only_their_own_data(app: RunningApp, tmp_path: Path) -> None:
+    """This holds for two people at once, and one who stops does not affect the other."""
     first, second = lending(app, tmp_path, "The Firsts"), lending(app, tmp_path, "The Seconds")
     for visitor, mine, theirs in ((first, "The Firsts", "The Seconds"), (second, "The Seconds", "The Firsts")):
         visitor.go("/you")
@@ -187,7 +187,7 @@ def test_people_see_their_own(app: RunningApp, tmp_path: Path) -> None:
 
 
 def test_a_session_cannot_be_forged(app: RunningApp, tmp_path: Path) -> None:
-    """A cookie that names a person, unsigned or changed, shows nothing of theirs."""
+    """An unsigned or changed cookie shows nothing of the person that it names."""
     visitor = lending(app, tmp_path, "The Guarded")
     person = latest_token(app).user_id
     for name, value in visitor.cookies.items():
@@ -200,7 +200,7 @@ def test_a_session_cannot_be_forged(app: RunningApp, tmp_path: Path) -> None:
 
 
 def test_someone_who_stopped_elsewhere_is_told(app: RunningApp, client: PrivateShare, tmp_path: Path) -> None:
-    """The app forgets the token of a person who ended it at the platform, and tells them on their next visit."""
+    """The app deletes the token of a person who withdrew at the platform, and tells them at the next visit."""
     visitor = lending(app, tmp_path, "The Departed")
     token = latest_token(app)
     client.delete_user(token)
@@ -213,7 +213,7 @@ def test_someone_who_stopped_elsewhere_is_told(app: RunningApp, client: PrivateS
 
 
 def test_a_refreshed_token_is_kept(app: RunningApp, tmp_path: Path) -> None:
-    """A person whose token has ended in the meantime notices nothing, and the app keeps the one that took its place."""
+    """A person whose token expired notices nothing, and the app stores the new one."""
     visitor = lending(app, tmp_path, "The Returning")
     token = latest_token(app)
     ended = replace(token, access_token=replace(token.access_token, expires_on=0.0))
@@ -224,8 +224,8 @@ def test_a_refreshed_token_is_kept(app: RunningApp, tmp_path: Path) -> None:
     assert latest_token(app).access_token.value != token.access_token.value
 
 
-def test_secrets_stay_where_they_belong(app: RunningApp, tmp_path: Path) -> None:
-    """Tokens are in a file for the app alone; none is in a page, a cookie, an address or the log, nor is a code."""
+def test_secrets_are_only_in_the_token_file(app: RunningApp, tmp_path: Path) -> None:
+    """No token or code is in a page, a cookie, an address or the log."""
     visitor = Visitor(app)
     returned = visitor.agree(archive_of(tmp_path, "The Discreet"))
     visitor.open(returned)
@@ -237,7 +237,7 @@ def test_secrets_stay_where_they_belong(app: RunningApp, tmp_path: Path) -> None
 
 
 def test_pages_and_cookies_are_private(app: RunningApp, tmp_path: Path) -> None:
-    """No script and no other site's request gets a cookie that counts, and no cache keeps what a person lends."""
+    """Scripts and other sites' requests get no valid cookie, and no cache stores a person's data."""
     visitor = lending(app, tmp_path, "The Uncached")
     assert "no-store" in visitor.http.get(f"{app.address}/you").headers["cache-control"]
     with httpx2.Client() as fresh:
@@ -249,7 +249,7 @@ def test_pages_and_cookies_are_private(app: RunningApp, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", APPS)
 async def test_cookies_of_a_site_with_tls_stay_on_tls(name: str, people: People, tmp_path: Path) -> None:
-    """An app that people reach by https sends every cookie as Secure, and people back to that address."""
+    """An app with an https address marks every cookie as Secure and sends people back to that address."""
     wire = await people.contract(redirect_uris=["https://genrefy.example/consent/return"])
     (tmp_path / "genrefy.pem").write_text(jwt.private_pem(wire.key))
     registered = Registered(wire.origin, tmp_path, wire.application_id, wire.contract_id)
@@ -272,7 +272,7 @@ def cookies_set(sent: list[httpx2.Response]) -> list[set[str]]:
 
 @pytest.mark.parametrize("name", APPS)
 def test_a_missing_setting_is_named(name: str, registered: Registered, tmp_path: Path) -> None:
-    """An app that was not told everything ends at once and names what it misses, and no more."""
+    """An app without all settings ends at once and names only the missing ones."""
     given = {"PRIVATESHARE_APPLICATION_ID": registered.application_id, "APP_SECRET": "s" * 40}
     environment = {"PATH": os.environ["PATH"]} | on_path() | given
     done = subprocess.run(
@@ -302,10 +302,10 @@ def landing() -> Iterator[Landing]:
         yield page
 
 
-async def test_another_site_cannot_stop_it(
+async def test_another_site_cannot_stop_the_sharing(
     browser: Chromium, app: RunningApp, landing: Landing, tmp_path: Path
 ) -> None:
-    """In a real browser: a person lends, a page elsewhere sends the form that stops, and they lend as before."""
+    """A page elsewhere sends the stopping form in a real browser, and the person still shares."""
     archive = archive_of(tmp_path, "The Persistent")
     async with visiting(browser) as page:
         await page.goto(app.address)

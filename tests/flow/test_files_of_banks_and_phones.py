@@ -1,4 +1,4 @@
-"""Bank statements and exports of Apple Health: uploaded on the page, agreed to, and read by an app, again and again."""
+"""Tests of bank statements and Apple Health exports: uploaded, agreed to, and read by an app, several times."""
 
 import gzip
 import json
@@ -79,8 +79,8 @@ def upload(browser: Browser, source: int, file: Path) -> None:
     assert page_of(browser) == "consent"
 
 
-def test_a_newer_statement_in_another_format_makes_no_doubles(wire: Wire, tmp_path: Path) -> None:
-    """What was pending is told at first, and comes once it is booked; what both files have comes once."""
+def test_a_newer_statement_in_another_format_creates_no_duplicates(wire: Wire, tmp_path: Path) -> None:
+    """Pending entries are reported, and come once they are booked. Entries of both files come once."""
     older, newer = tmp_path / "older.csv", tmp_path / "newer.sta"
     older.write_text(OLDER)
     newer.write_text(NEWER)
@@ -97,7 +97,7 @@ def test_a_newer_statement_in_another_format_makes_no_doubles(wire: Wire, tmp_pa
 
 
 def test_an_export_of_a_phone_is_read_by_both_of_its_sources(wire: Wire, tmp_path: Path) -> None:
-    """Steps that two devices counted come once; a record that cannot be read is told."""
+    """Steps that two devices counted come once, and an unreadable record is reported."""
     export = tmp_path / "Exporteren.zip"
     export.write_bytes(zipped({"apple_health_export/exporteren.xml": EXPORT.encode()}))
     state, objects, page = read(wire, APPLE_HEALTH, [export])

@@ -1,4 +1,4 @@
-"""Health records that people upload, as apps read them."""
+"""Tests of uploaded health records as apps read them."""
 
 from pathlib import Path
 from typing import Any
@@ -37,27 +37,27 @@ def resources(wire: Wire, tokens: Tokens, session: str) -> list[dict[str, Any]]:
     return [thing for name in names for thing in read(wire, tokens, session, name)[0]]
 
 
-async def test_a_limit_of_time_keeps_old_values_out_however_they_are_dated(people: People) -> None:
-    """A contract since 2026 gets nothing of 1998, and what has no date."""
+async def test_a_time_limit_excludes_old_values_in_any_date_format(people: People) -> None:
+    """A contract since 2026 gets no values of 1998, but objects without a date."""
     limited = await asking_contract(people, document={"dataRequest": MEDICAL | {"timeRanges": [{"from": YEAR_2026}]}})
     _, found = shared(limited, CASES / "time-window-malformed-dates.json")
     assert sorted(thing["id"] for thing in found) == ["good-new", "p1"]
 
 
-async def test_without_a_limit_of_time_everything_comes(wire: Wire) -> None:
-    """What cannot be dated is no less delivered where dates do not matter."""
+async def test_without_a_time_limit_everything_is_delivered(wire: Wire) -> None:
+    """Objects with unreadable dates are delivered if dates do not matter."""
     _, found = shared(wire, CASES / "time-window-malformed-dates.json")
     assert len(found) == 20
 
 
 async def test_one_person_with_two_hospitals_has_one_account(wire: Wire) -> None:
-    """Both hospitals' values come, under the person's name."""
+    """Both hospitals' values are in one account under the person's name."""
     tokens, found = shared(wire, CASES / "fhir-apple-two-hospitals.zip")
     assert sorted(thing["id"] for thing in found) == ["77", "a", "b", "e1a"]
     assert [account["username"] for account in accounts(wire, tokens.access)] == ["Ana Moss"]
 
 
-async def test_two_people_in_one_record_are_refused(wire: Wire) -> None:
+async def test_a_record_of_two_people_is_rejected(wire: Wire) -> None:
     """The page says why, and nothing is connected."""
     browser = opened(ask(wire, f"&service={FHIR_FILE}").url)
     browser.submit("continue", file=CASES / "fhir-two-people-without-ids.json")
@@ -66,8 +66,8 @@ async def test_two_people_in_one_record_are_refused(wire: Wire) -> None:
     assert "records of several people" in browser.page.html
 
 
-async def test_objects_of_one_id_from_two_hospitals_are_both_delivered(wire: Wire, tmp_path: Path) -> None:
-    """Also when the same export is uploaded again under another name, and once each."""
+async def test_objects_with_one_id_from_two_hospitals_are_both_delivered(wire: Wire, tmp_path: Path) -> None:
+    """Each is delivered once, also after the same export is uploaded under another name."""
     home = httpx2.Client(timeout=60)
     tokens, found = shared(wire, CASES / "fhir-same-id-two-hospitals.zip", home)
     assert sorted(thing["valueQuantity"]["value"] for thing in found) == [70, 99]
@@ -79,7 +79,7 @@ async def test_objects_of_one_id_from_two_hospitals_are_both_delivered(wire: Wir
     assert sorted(thing["valueQuantity"]["value"] for thing in found) == [70, 99]
 
 
-async def test_what_a_history_says_was_deleted_is_not_delivered(wire: Wire) -> None:
-    """Though an older version of it is in the same file."""
+async def test_objects_that_a_history_deletes_are_not_delivered(wire: Wire) -> None:
+    """They are left out although the file has older versions of them."""
     _, found = shared(wire, CASES / "fhir-history-deleted.json")
     assert found == []

@@ -1,4 +1,4 @@
-"""Archives that are made to take long, many at a time: the person is answered, and nobody else notices."""
+"""Tests of archives that take long to read, many at once: their uploader gets an answer, and nobody else notices."""
 
 import io
 import os
@@ -56,8 +56,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.timeout(PATIENCE_SECONDS)
-def test_hostile_archives_hold_up_nobody(wire: Wire, served: Served, tmp_path: Path) -> None:
-    """While eight are taken apart at once the platform is ready, reads are answered, and so is each of them."""
+def test_hostile_archives_slow_nobody_down(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """While eight are read at once the platform is ready, reads are answered, and so is every upload."""
     tokens = known_person(wire)
     browsers = {}
     for name, make in HOSTILE.items():
@@ -94,8 +94,8 @@ def send(browser: Browser, path: Path) -> None:
     browser.submit("continue", file=path)
 
 
-def test_one_hostile_record_among_good_ones_is_left_out(wire: Wire, tmp_path: Path) -> None:
-    """It costs the others nothing."""
+def test_a_hostile_record_is_skipped(wire: Wire, tmp_path: Path) -> None:
+    """The other records are imported."""
     good = b'{"resourceType": "Observation", "id": "o%d", "valueInteger": 1}'
     bad = b'{"resourceType": "Observation", "valueDecimal": ' + b"9" * 5_000_000 + b"}"
     path = tmp_path / "record.json"
@@ -107,8 +107,8 @@ def test_one_hostile_record_among_good_ones_is_left_out(wire: Wire, tmp_path: Pa
     assert "1 of 3 entries has a number with too many digits" in browser.page.html
 
 
-def test_a_reader_that_is_killed_is_told(wire: Wire, served: Served, tmp_path: Path) -> None:
-    """The person is told that it was not their file, and can send it again."""
+def test_a_killed_reader_is_reported(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """The page says that the file was not the cause, and the person can send it again."""
     path = tmp_path / "export.zip"
     path.write_bytes(spotify_zip([play(number) for number in range(20_000)]))
     browser = opened(ask(wire, f"&service={SPOTIFY}").url)
@@ -121,8 +121,8 @@ def test_a_reader_that_is_killed_is_told(wire: Wire, served: Served, tmp_path: P
     assert page_of(browser) == "consent"
 
 
-def test_an_import_whose_reader_is_killed_is_tried_again(wire: Wire, served: Served, tmp_path: Path) -> None:
-    """Nothing is lost, and nothing is there twice."""
+def test_an_import_is_retried_after_its_reader_was_killed(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """Nothing is lost or duplicated."""
     path = tmp_path / "export.zip"
     path.write_bytes(spotify_zip([play(number) for number in range(20_000)]))
     asking = ask(wire, f"&service={SPOTIFY}")

@@ -1,4 +1,4 @@
-"""Protocol 3.1: the platform tells its own address, and never one that a request made up."""
+"""Tests of protocol 3.1: the platform uses its own address, and never one that a request invented."""
 
 import json
 import socket
@@ -60,8 +60,8 @@ def answer_to(wire: Wire, head: str) -> tuple[int, str]:
 @pytest.mark.protocol("3.1")
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("host", FOREIGN)
-def test_another_name_is_not_answered(wire: Wire, host: str, target: str) -> None:
-    """Without a configured address names of this machine alone are believed; the refusal repeats no other."""
+def test_requests_under_another_name_are_rejected(wire: Wire, host: str, target: str) -> None:
+    """Without a configured address only loopback names are accepted, and the error repeats no other name."""
     status, answer = answer_to(wire, f"GET {target} HTTP/1.1\nHost: {host}\nConnection: close\n")
     assert 400 <= status < 500, answer
     assert "evil" not in answer
@@ -83,8 +83,8 @@ def test_another_name_is_not_answered(wire: Wire, host: str, target: str) -> Non
         "Host: localhost\nForwarded: host=localhost\nForwarded: host=evil.example",
     ],
 )
-def test_another_name_beside_this_machines_is_not_answered(wire: Wire, headers: str) -> None:
-    """A proxy that says which name was asked for needs the address configured: links would lead past it."""
+def test_a_forwarded_name_needs_a_configured_address(wire: Wire, headers: str) -> None:
+    """A proxy that forwards the requested name needs the address configured; otherwise links would bypass it."""
     status, answer = answer_to(wire, f"GET /v1.7/jwks/oauth HTTP/1.1\n{headers}\nConnection: close\n")
     assert (status, "PRIVATESHARE_ORIGIN" in answer, "evil" in answer) == (400, True, False)
 
@@ -92,22 +92,22 @@ def test_another_name_beside_this_machines_is_not_answered(wire: Wire, headers: 
 @pytest.mark.protocol("3.1")
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8790", "127.0.0.1:1", "127.9.9.9", "[::1]:8790"])
 @pytest.mark.parametrize("extra", ["", "X-Forwarded-Host: localhost:99\n", "X-Forwarded-Proto: https\n"])
-def test_names_of_this_machine_are_told_as_they_were_asked_for(wire: Wire, host: str, extra: str) -> None:
-    """What an app reaches the platform by is where it finds the keys and the pictures."""
+def test_loopback_names_are_used_as_they_were_requested(wire: Wire, host: str, extra: str) -> None:
+    """Keys and pictures have the address that the app uses."""
     status, answer = answer_to(wire, f"GET /v1.7/discovery/services HTTP/1.1\nHost: {host}\n{extra}Connection: close\n")
     assert status == 200
     assert f'"url":"http://{host.lower()}/apps/saas/static/' in answer
 
 
-def test_a_foreign_target_gains_nothing(wire: Wire) -> None:
-    """RFC 9112 3.2.2: a request for another's address in absolute form is not told that address, or refused."""
+def test_an_absolute_request_target_is_not_trusted(wire: Wire) -> None:
+    """A request with another address in absolute form never gets that address back. RFC 9112 3.2.2."""
     head = "GET http://evil.example/v1.7/discovery/services HTTP/1.1\nHost: localhost\nConnection: close\n"
     assert "evil" not in answer_to(wire, head)[1]
 
 
 @pytest.mark.protocol("3.1")
 def test_a_signature_names_no_foreign_key_set(wire: Wire) -> None:
-    """Whoever has an app send its call under another name gets no token, and the nonce stays unused."""
+    """A call that is forwarded under another name gets no token, and its nonce stays unused."""
     token = wire.jwt(
         redirect_uri=REDIRECT_URI,
         response_type="code",
@@ -124,7 +124,7 @@ def test_a_signature_names_no_foreign_key_set(wire: Wire) -> None:
 
 
 def test_pages_under_another_name_lead_nowhere(wire: Wire) -> None:
-    """A link that was sent on under another name shows a page that says so, and sends nobody and no cookie there."""
+    """A link under another name shows an error page, without a redirect or cookie."""
     asking = ask(wire)
     answer = httpx2.get(asking.url, headers={"Host": "evil.example"})
     assert (answer.status_code, 'data-page="error"' in answer.text) == (400, True)
@@ -134,14 +134,14 @@ def test_pages_under_another_name_lead_nowhere(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_is_told_under_any_name(wire: Wire, path: str) -> None:
-    """Who looks after the process asks it by its address, which may be a container's."""
+def test_health_checks_work_under_any_name(wire: Wire, path: str) -> None:
+    """Supervisors use the process's own address, for example a container's."""
     assert answer_to(wire, f"GET {path} HTTP/1.1\nHost: 10.0.0.7:8790\nConnection: close\n")[0] == 200
     assert answer_to(wire, f"GET {path} HTTP/1.0\n")[0] == 200
 
 
 def test_documents_name_no_host(wire: Wire) -> None:
-    """Without a configured address calls go where the document came from."""
+    """Without a configured address the API description's calls go to the address that it was loaded from."""
     document = httpx2.get(f"{wire.origin}/openapi.json").text
     assert "servers" not in json.loads(document)
     assert urlsplit(wire.origin).netloc not in document

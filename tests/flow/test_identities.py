@@ -198,7 +198,7 @@ def told(response: httpx2.Response) -> tuple[int, str, str]:
 
 
 def test_every_route_is_in_a_table(served: Served, platform: Platform) -> None:
-    """A route that nobody thought about as an attacker fails here, whether or not it is described."""
+    """A route that has no test with wrong identities fails here, described or not."""
     document = httpx2.get(f"{served.origin}/openapi.json").json()
     calls = {
         f"{method.upper()} {path}": operation["operationId"]
@@ -217,8 +217,8 @@ OTHER_KEY = generate_private_key(65537, 2048)
 
 @pytest.mark.protocol("2.1", "13")
 @pytest.mark.parametrize("name", [*USER_CALLS, *CONTRACT_CALLS])
-async def test_every_call_checks_who_signed_it(name: str, crowd: dict[str, Person]) -> None:
-    """No JWT, another key's, another contract's, an unknown or mismatched client: whatever exists."""
+async def test_every_call_checks_its_signature(name: str, crowd: dict[str, Person]) -> None:
+    """A missing JWT and one of another key, contract or client are rejected, whether the object exists or not."""
     me, stranger = crowd["me"], crowd["stranger"]
     call = (USER_CALLS | CONTRACT_CALLS)[name]
     mine, access = me.wire, me.tokens.access
@@ -257,8 +257,8 @@ class Unsigned:
 
 @pytest.mark.protocol("11.2", "11.5")
 @pytest.mark.parametrize("name", STORAGE_CALLS)
-async def test_every_storage_call_checks_who_signed_it(name: str, crowd: dict[str, Person]) -> None:
-    """Another key, another contract's name, the JWT of the other API: alike for what exists."""
+async def test_every_storage_call_checks_its_signature(name: str, crowd: dict[str, Person]) -> None:
+    """Another key, another contract's name and the JWT of the other API are rejected with one error."""
     me, stranger = crowd["me"], crowd["stranger"]
     now = int(time.time())
     for options, status in (
@@ -283,7 +283,7 @@ async def test_every_storage_call_checks_who_signed_it(name: str, crowd: dict[st
 
 @pytest.mark.protocol("14 (d)")
 async def test_a_postbox_is_its_contracts_only(people: People, platform: Platform) -> None:
-    """Another contract of the application, another partner's: like one that does not exist."""
+    """For other contracts and partners a postbox does not exist."""
     writer = await people.contract(kind="write", legacy=True)
     sibling = await people.contract(kind="write", legacy=True, application_id=writer.application_id)
     stranger = await people.contract(kind="write", legacy=True)
@@ -304,7 +304,7 @@ async def test_a_postbox_is_its_contracts_only(people: People, platform: Platfor
 
 @pytest.mark.protocol("5.3", "14 (a)")
 async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, platform: Platform) -> None:
-    """Unknown, expired, withdrawn, and of a contract that does not allow it: all alike."""
+    """Unknown, expired and withdrawn keys and those of other contracts get one error."""
     legacy, modern = await people.contract(legacy=True), await people.contract()
     withdrawn, withdrawn_key = await people.user(legacy)
     _, expired_key = await people.user(legacy)
@@ -329,10 +329,8 @@ async def test_a_session_key_of_version_1_6_opens_nothing_else(people: People, p
 
 @pytest.mark.protocol("5.3", "13")
 @pytest.mark.parametrize("name", USER_CALLS)
-def test_no_call_takes_a_dead_or_foreign_token(
-    name: str, crowd: dict[str, Person], dead: dict[str, str | None]
-) -> None:
-    """No token, made up, revoked, expired, refresh, another partner's; whatever it is used on."""
+def test_no_call_accepts_an_invalid_token(name: str, crowd: dict[str, Person], dead: dict[str, str | None]) -> None:
+    """Missing, invented, revoked, expired, refresh and foreign tokens are rejected for every object."""
     me = crowd["me"]
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
     for why, access in dead.items():
@@ -346,8 +344,8 @@ def test_no_call_takes_a_dead_or_foreign_token(
 
 @pytest.mark.protocol("5.3", "7.1", "7.2")
 @pytest.mark.parametrize("name", USER_CALLS)
-def test_no_call_reaches_what_is_anothers(name: str, crowd: dict[str, Person]) -> None:
-    """Another person's session, file and account are like those that do not exist."""
+def test_no_call_reaches_another_persons_data(name: str, crowd: dict[str, Person]) -> None:
+    """Another person's session, file and account behave like missing ones."""
     me = crowd["me"]
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
     on_own = USER_CALLS["v1_7_accounts"](me.wire, me.tokens.access, me)
@@ -367,7 +365,7 @@ def test_no_call_reaches_what_is_anothers(name: str, crowd: dict[str, Person]) -
 @pytest.mark.protocol("11.2")
 @pytest.mark.parametrize("name", STORAGE_CALLS)
 def test_no_storage_call_reaches_another_applications_files(name: str, crowd: dict[str, Person]) -> None:
-    """Another application's storage is like one that does not exist; and nothing happens to it."""
+    """Another application's storage behaves like a missing one and is not changed."""
     stranger, me = crowd["stranger"], crowd["me"]
     content = b"y" if name == "cloud_upload" else None
     for application in (me.wire.application_id, stranger.wire.application_id):
@@ -380,8 +378,8 @@ def test_no_storage_call_reaches_another_applications_files(name: str, crowd: di
     assert cloud(stranger.wire, "GET", stranger.storage, "/mine").content == b"x"
 
 
-def test_time_does_not_tell_either(crowd: dict[str, Person]) -> None:
-    """A stale JWT is refused before anything is looked up: the same whether or not the session exists."""
+def test_response_times_reveal_nothing(crowd: dict[str, Person]) -> None:
+    """A stale JWT is rejected before any lookup, whether the session exists or not."""
     me = crowd["me"]
     stale = (time.time() - 3600) * 1000
     answers = {

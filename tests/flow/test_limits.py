@@ -1,4 +1,4 @@
-"""Protocol 13: too many calls, and SDKs that the operator has blocked."""
+"""Tests of protocol 13: rate limits, size limits, and SDK versions that the operator has blocked."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -39,8 +39,8 @@ async def wires(strict: People) -> tuple[Wire, Wire]:
 
 
 @pytest.mark.protocol("10.1", "11.3", "13")
-async def test_what_is_too_large_is_not_kept(strict: People) -> None:
-    """The limit exactly is taken, a byte more is refused, told its length or in chunks."""
+async def test_files_that_are_too_large_are_rejected(strict: People) -> None:
+    """The exact limit is accepted and one byte more rejected, with a Content-Length and in chunks."""
     writer = await strict.contract(kind="write")
     tokens, _ = await strict.user(writer, sources=())
     storage = str(writer.post("storage").json()["id"])
@@ -65,8 +65,8 @@ def sent(size: int, chunked: bool) -> Any:
 
 
 @pytest.mark.protocol("11.5", "13")
-async def test_a_storage_that_is_called_too_often_waits(strict: People) -> None:
-    """Its calls are those of a contract too, and its refusals say when to come again."""
+async def test_storage_calls_are_rate_limited(strict: People) -> None:
+    """They count for the contract, and the error says when to retry."""
     wire = await strict.contract()
     storage = str(wire.post("storage").json()["id"])
     answers = [cloud(wire, "GET", storage, "/") for _ in range(25)]
@@ -76,8 +76,8 @@ async def test_a_storage_that_is_called_too_often_waits(strict: People) -> None:
 
 
 @pytest.mark.protocol("4.4", "5.1", "13", "14 (f)")
-async def test_a_blocked_sdk_is_refused_wherever_it_says_what_it_is(strict: People) -> None:
-    """When it begins a session in any way."""
+async def test_a_blocked_sdk_is_rejected_in_every_call_that_begins_a_session(strict: People) -> None:
+    """The SDK names itself in each of these calls."""
     wire = await strict.contract(legacy=True)
     tokens, _ = await strict.user(wire)
     agent = {"sdk": {"name": "old", "version": "1"}}
@@ -90,8 +90,8 @@ async def test_a_blocked_sdk_is_refused_wherever_it_says_what_it_is(strict: Peop
 
 
 @pytest.mark.protocol("13")
-def test_blocked_sdks_are_refused(wires: tuple[Wire, Wire]) -> None:
-    """By name 400, by version 403, flat or nested; others pass."""
+def test_blocked_sdks_are_rejected(wires: tuple[Wire, Wire]) -> None:
+    """A blocked name gives 400 and a blocked version 403, in flat and nested form. Others are accepted."""
     _, wire = wires
     for agent, status, code in (
         ({"sdk": {"name": "old", "version": "1.0"}}, 400, "SDKInvalid"),
@@ -105,8 +105,8 @@ def test_blocked_sdks_are_refused(wires: tuple[Wire, Wire]) -> None:
 
 
 @pytest.mark.protocol("13")
-def test_a_contract_that_calls_too_often_waits(wires: tuple[Wire, Wire]) -> None:
-    """429 with Retry-After; it is the contract that is counted, and no other waits for it."""
+def test_calls_of_a_contract_are_rate_limited(wires: tuple[Wire, Wire]) -> None:
+    """The response is 429 with Retry-After, and other contracts are not affected."""
     wire, other = wires
     path = "permission-access/sample/datasets/16"
     answers = [wire.get(path) for _ in range(25)]
@@ -117,7 +117,7 @@ def test_a_contract_that_calls_too_often_waits(wires: tuple[Wire, Wire]) -> None
 
 
 def test_others_cannot_use_up_a_contracts_calls(wires: tuple[Wire, Wire]) -> None:
-    """A call whose signature does not hold is not counted to the contract that it names."""
+    """A call with an invalid signature does not count for the contract that it names."""
     wire, other = wires
     for _ in range(30):
         forged = wire.get("permission-access/sample/datasets/16", jwt=wire.jwt(client_id=other.client_id, key=wire.key))
@@ -126,8 +126,8 @@ def test_others_cannot_use_up_a_contracts_calls(wires: tuple[Wire, Wire]) -> Non
 
 
 @pytest.mark.protocol("13")
-async def test_callers_behind_a_trusted_proxy_are_told_apart(tmp_path: Path) -> None:
-    """By what the proxy saw, whatever a caller says of itself; from who is no proxy it is ignored."""
+async def test_callers_behind_a_trusted_proxy_are_distinguished(tmp_path: Path) -> None:
+    """Only the address that a trusted proxy reports counts, whatever the caller claims."""
     limit = {"PRIVATESHARE_UNSIGNED_CALLS_PER_MINUTE": "5"}
     for trusted, forwarded, statuses in (
         ('["127.0.0.1/32", "10.0.0.0/8"]', ["{0}, 192.0.2.1, 10.0.0.7"] * 6 + ["192.0.2.2"], [200] * 5 + [429, 200]),
@@ -141,7 +141,7 @@ async def test_callers_behind_a_trusted_proxy_are_told_apart(tmp_path: Path) -> 
 
 
 def test_unsigned_calls_are_counted_by_address(wires: tuple[Wire, Wire]) -> None:
-    """Discovery, key sets, consent pages."""
+    """These are calls of discovery, key sets and consent pages."""
     wire, _ = wires
     answers = [wire.http.get(wire.url("jwks/oauth")) for _ in range(25)]
     check_error(answers[-1], 429, "TooManyRequests")

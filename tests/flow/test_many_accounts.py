@@ -1,4 +1,4 @@
-"""A person who connected very many accounts."""
+"""Tests of a person with very many accounts."""
 
 import os
 from datetime import UTC, datetime
@@ -23,10 +23,8 @@ from tests.flow.sessions import QUERY
 
 
 @pytest.mark.protocol("6.1")
-async def test_a_person_with_very_many_accounts_is_answered_soon(
-    people: People, platform: Platform, served: Served
-) -> None:
-    """Where a session stands takes time by the account, not by its square or cube."""
+async def test_the_status_of_very_many_accounts_is_fast(people: People, platform: Platform, served: Served) -> None:
+    """The time grows linearly with the number of accounts."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Very many files read at once from the real platform: none is lost, and a person's page is not held up."""
+"""Tests of very many files that are read at once: none is lost, and pages stay fast."""
 
 import asyncio
 import json
@@ -105,7 +105,7 @@ async def person_link(reader: Reader) -> str:
 
 @pytest.mark.protocol("13")
 async def test_two_thousand_requests_at_once_all_get_their_file(reader: Reader) -> None:
-    """A client as the official one loses none, though it tries twice more only."""
+    """A client like the official one, which retries only twice, loses none."""
     names = [entry.name for entry in reader.app.read_file_list(reader.session, reader.token).file_list or []]
     assert len(names) > FILES
     task = Task(
@@ -128,7 +128,7 @@ async def test_two_thousand_requests_at_once_all_get_their_file(reader: Reader) 
 
 
 async def test_ten_thousand_files_all_arrive(reader: Reader, tmp_path: Path) -> None:
-    """The SDK with many requests at once gets every file, and nobody else is held up."""
+    """The SDK with many parallel requests gets every file, and nobody else is slowed down."""
     link = await person_link(reader)
     with page_times(link) as times:
         reading = reader.app.read_all_files(reader.session, reader.token, parallel=PARALLEL, into=tmp_path)

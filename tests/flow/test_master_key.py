@@ -1,4 +1,4 @@
-"""A master key that is missing, or another database's: nothing is written, one line says so."""
+"""Tests of a missing or wrong master key: nothing is written, and one line says so."""
 
 import asyncio
 import os
@@ -67,8 +67,8 @@ def serve(data: Path) -> str:
     return line
 
 
-async def test_a_key_file_that_is_gone_or_another_is_told_in_a_line(tmp_path: Path) -> None:
-    """No new key is made, nor the other one replaced; with the old one back everything is there."""
+async def test_a_missing_or_wrong_key_file_is_reported_in_one_line(tmp_path: Path) -> None:
+    """No key is created or replaced, and with the old key everything works again."""
     data = tmp_path / "data"
     await start(settings(data))
     file = data / "master.key"
@@ -87,8 +87,8 @@ async def test_a_key_file_that_is_gone_or_another_is_told_in_a_line(tmp_path: Pa
     await start(settings(data))
 
 
-async def test_a_command_beside_a_server_makes_no_key(tmp_path: Path) -> None:
-    """Whoever removed the key of a running server is told by the next command."""
+async def test_a_command_beside_a_server_creates_no_key(tmp_path: Path) -> None:
+    """If the key of a running server is removed, the next command reports it."""
     data = tmp_path / "data"
     async with running_platform(settings(data)):
         (data / "master.key").unlink()
@@ -98,8 +98,8 @@ async def test_a_command_beside_a_server_makes_no_key(tmp_path: Path) -> None:
         assert not (data / "master.key").exists()
 
 
-async def test_a_database_that_was_sealed_with_another_key_is_left_alone(url: str, tmp_path: Path) -> None:
-    """Neither the wrong key in the settings nor a folder without one changes anything, not even the tables."""
+async def test_a_database_with_another_key_is_not_changed(url: str, tmp_path: Path) -> None:
+    """Neither a wrong key in the settings nor a folder without a key changes anything, not even tables."""
     await start(settings(tmp_path / "first", url, OLD))
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("UPDATE alembic_version SET version_num = '0001'")  # there is something to migrate
@@ -112,15 +112,15 @@ async def test_a_database_that_was_sealed_with_another_key_is_left_alone(url: st
 
 
 async def test_older_keys_must_stay_listed(url: str, tmp_path: Path) -> None:
-    """After a change of keys the new one alone does not open what there is; both together do."""
+    """After a rotation the new key alone does not decrypt older data, but both keys together do."""
     await start(settings(tmp_path, url, OLD))
     await start(settings(tmp_path, url, f"{NEW},{OLD}"))
     with pytest.raises(ConfigurationError, match="list the older keys"):
         await start(settings(tmp_path, url, NEW))
 
 
-async def test_two_first_starts_on_one_database_make_one_key(url: str, tmp_path: Path) -> None:
-    """Each has a folder of its own: one makes the key, the other is told that it needs that one and makes none."""
+async def test_two_first_starts_on_one_database_create_one_key(url: str, tmp_path: Path) -> None:
+    """Each has its own folder: one creates the key, and the other reports that it needs that key."""
     folders = [tmp_path / "first", tmp_path / "second"]
     ended = await asyncio.gather(*(start(settings(folder, url)) for folder in folders), return_exceptions=True)
     (failure,) = filter(None, ended)

@@ -1,4 +1,4 @@
-"""What an operator may watch: numbers by route, status and outcome; nothing of anybody; nobody else sees them."""
+"""Tests of metrics: numbers by route, status and outcome, without personal data, for the operator only."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,8 +24,8 @@ async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Peo
             yield People(platform, served.origin)
 
 
-async def test_calls_syncs_and_jobs_are_counted_and_nobody_is_named(watched: People) -> None:
-    """Calls by the pattern of their route, syncs by outcome; no key, id or name is in any label."""
+async def test_metrics_contain_counts_and_no_identities(watched: People) -> None:
+    """Calls are counted by route and syncs by outcome. No label contains a key, id or name."""
     wire = await watched.contract()
     tokens, session = await watched.user(wire)
     listed = wait_until_over(wire, tokens, session)
@@ -48,14 +48,14 @@ async def test_calls_syncs_and_jobs_are_counted_and_nobody_is_named(watched: Peo
 
 
 @pytest.mark.parametrize("sent", ["", "Bearer wrong", "Bearer", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN[:-1]}"])
-async def test_nobody_else_sees_them(watched: People, sent: str) -> None:
-    """Without the operator's token there is no such page."""
+async def test_metrics_need_the_operators_token(watched: People, sent: str) -> None:
+    """Without the token the page does not exist."""
     answer = httpx2.get(f"{watched.origin}/metrics", headers={"Authorization": sent} if sent else {})
     check_error(answer, 404, "NotFound")
 
 
-async def test_they_are_off_unless_a_token_is_set(people: People) -> None:
-    """By default there is no such page for anybody."""
+async def test_metrics_are_off_by_default(people: People) -> None:
+    """Without a token in the settings the page does not exist."""
     wire: Wire = await people.contract()
     for headers in ({}, {"Authorization": "Bearer"}, {"Authorization": "Bearer None"}):
         check_error(wire.http.get(f"{wire.origin}/metrics", headers=headers), 404, "NotFound")

@@ -116,20 +116,20 @@ def make_calls(described: Any, caller: tuple[Wire, Tokens, str], stranger: list[
 
 
 @pytest.mark.protocol("13")
-def test_made_up_calls_are_answered_as_described(
+def test_generated_calls_match_the_description(
     described: Any, caller: tuple[Wire, Tokens, str], stranger: list[str]
 ) -> None:
-    """A few of every operation; `make test-slow` makes thousands."""
+    """This test makes a few calls of every operation, and `make test-slow` thousands."""
     assert make_calls(described, caller, stranger, QUICK) > 100
 
 
 @pytest.mark.protocol("13")
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_thousands_of_calls_are_answered_as_described(
+def test_thousands_of_generated_calls_match_the_description(
     described: Any, caller: tuple[Wire, Tokens, str], stranger: list[str]
 ) -> None:
-    """At least 2,000."""
+    """It makes at least 2,000 calls."""
     assert make_calls(described, caller, stranger, THOROUGH) >= 2000
 
 
@@ -168,7 +168,7 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_every_route_is_described(document: dict[str, Any], platform: Platform) -> None:
-    """Each route of the application: described, or a page, or the same call under an older version; and no others."""
+    """Every route is described, or is a page or an older version of a described call."""
     routes = routes_of(create_app(platform))
     described_calls = set(operations(document))
     assert len(routes) > 60
@@ -179,7 +179,7 @@ def test_every_route_is_described(document: dict[str, Any], platform: Platform) 
 
 
 def test_everything_about_a_call_is_described(document: dict[str, Any]) -> None:
-    """Each parameter, body, answer, header and error says what it is; whether the call is signed; and no more."""
+    """Every parameter, body, response, header and error has a description, and each call says if it is signed."""
     assert {call for call, operation in operations(document).items() if "security" not in operation} == UNSIGNED
     for call, operation in operations(document).items():
         assert operation["description"], call
@@ -211,10 +211,8 @@ WITHOUT_REQUEST_BODY = {"POST /v1.7/oauth/token", "POST /v1.7/storage"}  # all t
 
 
 @pytest.mark.protocol("6.3", "6.7", "13")
-async def test_answers_carry_the_headers_that_are_described(
-    document: dict[str, Any], caller: tuple[Wire, Tokens, str]
-) -> None:
-    """Those of a file, of a list, and of a refusal."""
+async def test_responses_have_the_described_headers(document: dict[str, Any], caller: tuple[Wire, Tokens, str]) -> None:
+    """The test covers a file, a list and an error."""
     wire, tokens, session = caller
     query = "permission-access/query/{session_key}"
     listed = wire.get(query.format(session_key=session), access_token=tokens.access)
@@ -243,7 +241,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def test_people_can_read_the_description(
     served: Served, browser: Browser, document: dict[str, Any], width: int, scheme: str
 ) -> None:
-    """Every call, in light and dark, on a phone without scrolling sideways; within the page's policy."""
+    """Every call can be read in light and dark mode and on a phone, within the page's policy."""
     async with visiting(browser, viewport={"width": width, "height": 740}, color_scheme=scheme) as page:
         requests: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
@@ -259,8 +257,8 @@ async def test_people_can_read_the_description(
         }
 
 
-def test_the_page_of_the_description_runs_nothing_from_elsewhere(served: Served) -> None:
-    """Its policy allows files of this platform only, and nothing inline; they are cached until they change."""
+def test_the_description_page_loads_only_own_files(served: Served) -> None:
+    """Its policy allows only this platform's files and nothing inline, and the files are cached."""
     page = httpx2.get(f"{served.origin}/docs")
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy

@@ -1,4 +1,4 @@
-"""Protocol 14 (d): who may push into a postbox, and for how long."""
+"""Tests of protocol 14 (d): who may push into a postbox, and for how long."""
 
 import asyncio
 import json
@@ -82,7 +82,7 @@ async def box(people: People) -> Box:
 
 
 async def test_a_postbox_is_for_its_own_person_and_consent(box: Box, people: People) -> None:
-    """Another person's live token delivers nothing into it: the app is told to refresh, and its own token delivers."""
+    """Another person's token is rejected so that the app refreshes it, and the right token is accepted."""
     other, _ = await people.user(replace(box.wire, version="v1.7"), sources=())
     assert box.push(access_token=other.access).json()["status"] == "pending"
     assert await box.kept() == 0
@@ -92,7 +92,7 @@ async def test_a_postbox_is_for_its_own_person_and_consent(box: Box, people: Peo
 
 @pytest.mark.protocol("14 (a)")
 async def test_a_postbox_closes_with_version_1_6(box: Box) -> None:
-    """Where the contract no longer allows the older version it is like one that does not exist."""
+    """If the contract no longer allows version 1.6, the postbox does not exist."""
     async with box.platform.database.transaction() as db:
         this = ContractRow.id == box.wire.contract_id
         await db.execute(update(ContractRow).where(this).values(legacy=False))
@@ -100,8 +100,8 @@ async def test_a_postbox_closes_with_version_1_6(box: Box) -> None:
     assert await box.kept() == 0
 
 
-async def test_a_file_that_comes_too_late_is_not_kept(box: Box) -> None:
-    """A consent that is withdrawn while the file arrives: it is refused, and its bytes are gone."""
+async def test_a_file_is_rejected_if_the_consent_is_withdrawn_meanwhile(box: Box) -> None:
+    """Its bytes are deleted."""
     loop = asyncio.get_running_loop()
 
     async def withdraw() -> None:
@@ -119,8 +119,8 @@ async def test_a_file_that_comes_too_late_is_not_kept(box: Box) -> None:
     assert await box.kept() == 0
 
 
-async def test_a_form_that_breaks_off_is_not_kept(box: Box) -> None:
-    """What does not end is no file, and nor is what does not open with its key."""
+async def test_an_incomplete_form_is_rejected(box: Box) -> None:
+    """A file that is incomplete or does not decrypt with its key is not stored."""
     check_error(box.push(box.form[:150_000]), 400, "InvalidRequest")
     check_error(box.push(multipart([("file", "a", b"x" * 199_999)])), 400, "InvalidRequest")
     assert await box.kept() == 0

@@ -1,4 +1,4 @@
-"""The examples for nginx and Caddy before a real platform: TLS, large bodies, who calls, and what is logged."""
+"""Tests of the nginx and Caddy examples with a real platform: TLS, large bodies, addresses and logs."""
 
 import secrets
 import ssl
@@ -113,8 +113,8 @@ async def contract(behind: Behind) -> Wire:
     return wire
 
 
-async def test_an_app_reads_what_a_person_lends(behind: Behind) -> None:
-    """Consent, tokens, a session and its files, over TLS; no session key is in a log of the proxy."""
+async def test_an_app_reads_shared_data_through_the_proxy(behind: Behind) -> None:
+    """Consent, tokens, a session and its files work over TLS, and the proxy logs no session key."""
     wire = await contract(behind)
     tokens, session = await behind.people.user(wire)
     wait_until_over(wire, tokens, session)
@@ -134,7 +134,7 @@ async def test_an_app_reads_what_a_person_lends(behind: Behind) -> None:
 async def test_large_bodies_pass_in_both_directions(
     behind: Behind, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """20 MB in pieces of unknown number, and back; the proxy keeps no copy."""
+    """20 MB pass in chunks in both directions, and the proxy stores no copy."""
     monkeypatch.setenv("SSL_CERT_FILE", str(behind.certificate))
     wire = await contract(behind)
     content = secrets.token_bytes(LARGE)
@@ -150,8 +150,8 @@ async def test_large_bodies_pass_in_both_directions(
     ] == []
 
 
-async def test_who_calls_cannot_be_made_up(behind: Behind) -> None:
-    """A caller who invents addresses is counted as one, and takes nothing from another."""
+async def test_the_callers_address_cannot_be_forged(behind: Behind) -> None:
+    """A caller who invents addresses counts as one caller and does not affect others."""
     own = f"127.0.1.{secrets.randbelow(250) + 1}"
     with behind.http(own) as caller, behind.http("127.0.2.1") as other:
         statuses = [
@@ -163,8 +163,8 @@ async def test_who_calls_cannot_be_made_up(behind: Behind) -> None:
         assert other.get("/v1.7/jwks/oauth").status_code == 200
 
 
-async def test_pages_name_the_address_that_people_use(behind: Behind) -> None:
-    """The consent page is reached, and the key set is named by the address of the proxy."""
+async def test_pages_use_the_public_address(behind: Behind) -> None:
+    """The consent page can be reached, and the key set has the proxy's address."""
     wire = await contract(behind)
     answer = wire.authorize("v" * 43)
     assert answer.status_code == 201
@@ -177,10 +177,10 @@ async def test_pages_name_the_address_that_people_use(behind: Behind) -> None:
 
 
 @pytest.mark.parametrize("proxy", [nginx, caddy])
-def test_no_session_key_is_logged_while_the_platform_is_away(
+def test_no_session_key_is_logged_while_the_platform_is_unavailable(
     proxy: Callable[[Place], AbstractContextManager[None]], identity: Identity, tmp_path: Path
 ) -> None:
-    """The proxy answers with an error of its own, and writes down no path."""
+    """The proxy answers with its own error and logs no path."""
     tmp_path.chmod(0o755)
     place = Place(free_port(), f"127.0.0.1:{free_port()}", identity.certificate, identity.key, tmp_path)
     trusted, secret = ssl.create_default_context(cafile=identity.certificate), "s" * 43
