@@ -78,7 +78,7 @@ class People:
                 connected = ConnectedSource(source.info, identity, sample=sample)
                 accounts.append(await connect_account(db, self.platform, library, connected))
             contract = await db.get_one(ContractRow, journey.contract_id)
-            consent = await consents.give_consent(db, contract, library.id, [a.id for a in accounts], now)
+            consent = await consents.record_consent(db, contract, library.id, [a.id for a in accounts], now)
             await start_session(db, self.platform, await db.get_one(SessionRow, journey.session_id), consent, now)
             lifetime = self.platform.settings.code_lifetime
             return await tokens.issue_code(db, consent, str(journey.challenge), now, lifetime)

@@ -10,7 +10,7 @@ from privateshare.platform.db.tables import (
     FileRow,
     SessionRow,
 )
-from privateshare.platform.grants.consents import give_consent
+from privateshare.platform.grants.consents import record_consent
 from privateshare.platform.library.accounts import ConnectedSource, connect_account
 from privateshare.platform.library.libraries import create_library
 from privateshare.platform.runtime import Platform
@@ -31,7 +31,7 @@ async def begun(platform: Platform) -> SessionRow:
         identity = source.identify(Connection(sample="default"))
         account = await connect_account(db, platform, library, ConnectedSource(source.info, identity, sample="default"))
         contract = await db.get_one(ContractRow, wire.contract_id)
-        consent = await give_consent(db, contract, library.id, [account.id], now)
+        consent = await record_consent(db, contract, library.id, [account.id], now)
         session = (await new_session(db, platform, contract, SessionOptions(), now)).row
         await start_session(db, platform, session, consent, now)
     return session

@@ -62,36 +62,36 @@ def user_call(method: str, path: str, **options: Any) -> Call:
 
 
 USER_CALLS: dict[str, Call] = {
-    "v1_7_trigger": user_call("POST", "permission-access/trigger", body={}),
-    "v1_7_query": user_call("GET", f"{QUERY}/{{session}}"),
-    "v1_7_read_file": user_call("GET", f"{QUERY}/{{session}}/{{file}}"),
-    "v1_7_read_file_metadata": user_call("HEAD", f"{QUERY}/{{session}}/{{file}}"),
-    "v1_7_accounts": user_call("GET", "permission-access/accounts"),
-    "v1_7_delete_account": user_call(
+    "v1_7_trigger_session": user_call("POST", "permission-access/trigger", body={}),
+    "v1_7_get_session_files": user_call("GET", f"{QUERY}/{{session}}"),
+    "v1_7_get_file": user_call("GET", f"{QUERY}/{{session}}/{{file}}"),
+    "v1_7_get_file_headers": user_call("HEAD", f"{QUERY}/{{session}}/{{file}}"),
+    "v1_7_list_accounts": user_call("GET", "permission-access/accounts"),
+    "v1_7_delete_connected_account": user_call(
         "DELETE", "permission-access/service/h:accountId", headers={"accountId": "{account}"}
     ),
-    "v1_7_revoke_account_permission": user_call(
+    "v1_7_get_revocation_address": user_call(
         "GET",
         "permission-access/revoke/h:accountId",
         headers={"accountId": "{account}", "redirectUri": REDIRECT_URI},
     ),
-    "v1_7_delete_user": user_call("DELETE", "user"),
-    "v1_7_user_storage": user_call("GET", "storage"),
-    "v1_7_portability_report": user_call("GET", "export/spotify/report"),
+    "v1_7_delete_person": user_call("DELETE", "user"),
+    "v1_7_get_storage": user_call("GET", "storage"),
+    "v1_7_get_portability_report": user_call("GET", "export/spotify/report"),
     "v1_7_push_to_library": lambda wire, access, _: wire.post(
         "permission-access/import", access_token=access, content=b"x", headers=descriptor(wire)
     ),
-    "v1_7_push_to_provider": user_call(
+    "v1_7_push_resource": user_call(
         "POST", "permission-access/import/h:accountId/fhir/stu3", body={}, headers={"accountId": "{account}"}
     ),
-    "v1_7_token_reference": lambda wire, access, _: wire.post(
+    "v1_7_issue_reference_code": lambda wire, access, _: wire.post(
         "oauth/token/reference", access_token=access, redirect_uri=REDIRECT_URI
     ),
 }
 STORAGE_CALLS = {
-    "cloud_read": "GET",
-    "cloud_upload": "POST",
-    "cloud_remove": "DELETE",
+    "cloud_get_stored_file": "GET",
+    "cloud_post_stored_file": "POST",
+    "cloud_delete_stored_file": "DELETE",
 }
 
 
@@ -101,27 +101,27 @@ def contract_call(method: str, path: str, body: Any = None, **claims: Any) -> Ca
 
 
 CONTRACT_CALLS: dict[str, Call] = {
-    "v1_7_authorize": contract_call("POST", "oauth/authorize"),
-    "v1_7_token": contract_call("POST", "oauth/token", grant_type="refresh_token", refresh_token="x"),
-    "v1_7_reference": contract_call("POST", "reference", {"type": "cloudId", "value": "x"}),
-    "v1_7_records": contract_call("POST", "discovery/countries"),
-    "v1_7_sources": contract_call("POST", "discovery/sources"),
-    "v1_7_create_storage": contract_call("POST", "storage"),
+    "v1_7_preauthorize": contract_call("POST", "oauth/authorize"),
+    "v1_7_issue_tokens": contract_call("POST", "oauth/token", grant_type="refresh_token", refresh_token="x"),
+    "v1_7_create_reference": contract_call("POST", "reference", {"type": "cloudId", "value": "x"}),
+    "v1_7_search_records": contract_call("POST", "discovery/countries"),
+    "v1_7_search_sources": contract_call("POST", "discovery/sources"),
+    "v1_7_post_storage": contract_call("POST", "storage"),
     "v1_7_own_contract": contract_call("GET", "permission-access/contract"),
-    "v1_7_sample_data_sets": contract_call("GET", "permission-access/sample/datasets/16"),
+    "v1_7_list_sample_data_sets": contract_call("GET", "permission-access/sample/datasets/16"),
     "v1_6_push_to_postbox": lambda wire, _, target: replace(wire, version="v1.6").post(
         f"permission-access/postbox/{target.postbox}"
     ),
 }
 PUBLIC_CALLS = {
     "v1_7_oauth_keys",
-    "v1_7_services",
+    "v1_7_list_services",
     "v1_7_public_contract",
     "v1_7_tracking",
     "v1_7_create_pushing_session",
     "v1_6_create_session",
-    "v1_6_query",  # the session's key is who calls: see the last test
-    "v1_6_read_file",
+    "v1_6_get_legacy_session_files",  # the session's key is who calls: see the last test
+    "v1_6_get_legacy_file",
     "healthz_healthz",
     "readyz_readyz",
 }
@@ -271,7 +271,7 @@ async def test_every_storage_call_checks_its_signature(name: str, crowd: dict[st
         ({"headers": {"Authorization": f"Bearer {me.wire.jwt()}"}}, 403),
         ({"headers": {"Authorization": "Bearer x"}}, 400),
     ):
-        content = b"y" if name == "cloud_upload" else None
+        content = b"y" if name == "cloud_post_stored_file" else None
         answers = [
             cloud(me.wire, STORAGE_CALLS[name], storage, "/mine", content=content, **options)
             for storage in (me.storage, "0" * 36)
@@ -297,7 +297,7 @@ async def test_a_postbox_is_its_contracts_only(people: People, platform: Platfor
     there = replace(nothing, postbox=postbox)
     for wire in (sibling, stranger):
         assert told(call(wire, None, there)) == told(call(wire, None, nothing)) == (
-            404, "NotFound", "There is no such postbox"
+            404, "NotFound", "There is no postbox with this id"
         )  # fmt: skip
     assert told(call(writer, None, there))[0] == 400  # it is there for its own
 
@@ -334,7 +334,7 @@ def test_no_call_accepts_an_invalid_token(name: str, crowd: dict[str, Person], d
     me = crowd["me"]
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
     for why, access in dead.items():
-        if name == "v1_7_token_reference" and why == "expired":
+        if name == "v1_7_issue_reference_code" and why == "expired":
             continue  # protocol 4.4: that is what it is for
         on_mine = told(USER_CALLS[name](me.wire, access, me))
         on_nothing = told(USER_CALLS[name](me.wire, access, nothing))
@@ -348,9 +348,15 @@ def test_no_call_reaches_another_persons_data(name: str, crowd: dict[str, Person
     """Another person's session, file and account behave like missing ones."""
     me = crowd["me"]
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
-    on_own = USER_CALLS["v1_7_accounts"](me.wire, me.tokens.access, me)
+    on_own = USER_CALLS["v1_7_list_accounts"](me.wire, me.tokens.access, me)
     assert on_own.status_code == 200
-    if name in ("v1_7_delete_user", "v1_7_trigger", "v1_7_accounts", "v1_7_token_reference", "v1_7_portability_report"):
+    if name in (
+        "v1_7_delete_person",
+        "v1_7_trigger_session",
+        "v1_7_list_accounts",
+        "v1_7_issue_reference_code",
+        "v1_7_get_portability_report",
+    ):
         return  # they name nothing of anybody's: they act on the caller's own person
     for other in ("neighbour", "stranger"):
         on_theirs = USER_CALLS[name](me.wire, me.tokens.access, crowd[other])
@@ -367,7 +373,7 @@ def test_no_call_reaches_another_persons_data(name: str, crowd: dict[str, Person
 def test_no_storage_call_reaches_another_applications_files(name: str, crowd: dict[str, Person]) -> None:
     """Another application's storage behaves like a missing one and is not changed."""
     stranger, me = crowd["stranger"], crowd["me"]
-    content = b"y" if name == "cloud_upload" else None
+    content = b"y" if name == "cloud_post_stored_file" else None
     for application in (me.wire.application_id, stranger.wire.application_id):
         theirs = cloud(
             me.wire, STORAGE_CALLS[name], stranger.storage, "/mine", content=content, application=application

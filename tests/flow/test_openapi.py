@@ -35,7 +35,7 @@ from tests.patience import GIVE_UP_SECONDS
 
 CHECKS = (not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance)
 QUICK, THOROUGH = 6, 100  # cases for each operation
-UNSAFE = {"v1_7_delete_user"}  # it would end the person that the other calls are made for
+UNSAFE = {"v1_7_delete_person"}  # it would end the person that the other calls are made for
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,8 @@ from tests.flow.wire import check_error
 @pytest.fixture(autouse=True)
 def looking_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is given again."""
-    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0)
-    monkeypatch.setattr(readiness, "WRITTEN_EVERY_SECONDS", 0)
+    monkeypatch.setattr(readiness, "CACHE_SECONDS", 0)
+    monkeypatch.setattr(readiness, "WRITE_INTERVAL_SECONDS", 0)
 
 
 @asynccontextmanager
@@ -57,7 +57,7 @@ async def test_a_blob_store_that_cannot_be_written_is_not_ready(platform: Platfo
         folder.write_text("no folder")
         for _ in range(2):
             message = check_error(await http.get("/readyz"), 503, "Unavailable")
-            assert message == "The blob store cannot be written"
+            assert message == "The blob store cannot be written to"
         folder.unlink()
         (folder / ".aside").mkdir(parents=True)
         assert (await http.get("/readyz")).status_code == 200
@@ -81,15 +81,15 @@ async def test_a_hanging_blob_store_blocks_one_thread(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each check gets a response, and at most one thread hangs."""
-    monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(readiness, "WRITE_TIMEOUT_SECONDS", 0.1)
     blobs = Hanging(tmp_path / "blobs")
     async with asked(platform, blobs=blobs) as http:
         for _ in range(3):
             message = check_error(await http.get("/readyz"), 503, "Unavailable")
-            assert message == "The blob store does not answer"
+            assert message == "The blob store does not respond"
         assert blobs.writes == 1
         blobs.go_on.set()
-        monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 20)
+        monkeypatch.setattr(readiness, "WRITE_TIMEOUT_SECONDS", 20)
         assert (await http.get("/readyz")).status_code == 200
 
 

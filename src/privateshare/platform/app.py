@@ -25,7 +25,7 @@ from privateshare.platform.api import (
 )
 from privateshare.platform.api.health import router as health
 from privateshare.platform.api.once import RepeatedRequest
-from privateshare.platform.api.openapi import describe, operation_id
+from privateshare.platform.api.openapi import build_openapi, operation_id
 from privateshare.platform.api.readiness import Readiness
 from privateshare.platform.consent.error_pages import render_page_error
 from privateshare.platform.consent.rendering import RedirectInstead
@@ -66,7 +66,7 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.platform = platform
     app.state.readiness = Readiness(platform)
-    app.openapi = partial(describe, app, platform.settings.origin)  # type: ignore[method-assign]
+    app.openapi = partial(build_openapi, app, platform.settings.origin)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit)
     app.add_middleware(Admit, admission=platform.admission, known_keys=platform.known_keys)
     app.add_middleware(RequestIds)

@@ -23,7 +23,7 @@ from privateshare.platform.keys.signing import Signer, database_name, load_signe
 from privateshare.platform.keys.wrapping import MasterKey
 from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
 from privateshare.platform.keystore.opening import open_keys
-from privateshare.platform.operating.admission import Admission, make_admission
+from privateshare.platform.operating.admission import Admission, create_admission
 from privateshare.platform.operating.limits import RateLimits
 from privateshare.platform.operating.metrics import Metrics
 from privateshare.platform.operating.settings import Settings
@@ -69,7 +69,7 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
         async with database.transaction() as db:
             erasure_keys = await _open_erasure_keys(settings, db)
         async with queue.open_async():
-            admission = make_admission(settings.database_pool_size)
+            admission = create_admission(settings.database_pool_size)
             yield Platform(
                 settings,
                 database,

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import update
 
-from privateshare.platform.api.once import LONGEST_CHANGE
+from privateshare.platform.api.once import MAX_EXTERNAL_CHANGE
 from privateshare.platform.db.tables import ConsentRow, NonceRow
 from privateshare.platform.grants.consents import set_consent_accounts
 from privateshare.platform.operating.settings import Settings
@@ -65,7 +65,7 @@ def test_a_rejection_by_the_hospital_is_passed_on(writer: Patient, city: Hospita
     token = writer.wire.jwt(access_token=writer.tokens.access)
     wrong = {name: value for name, value in OBSERVATION.items() if name != "code"}
     answer = writer.push(wrong, jwt=token)
-    assert "The source refused the resource (400): " in answer.json()["error"]["message"]
+    assert "The source rejected the resource (400): " in answer.json()["error"]["message"]
     assert (answer.status_code, answer.headers["x-error-code"]) == (400, "InvalidRequest")
     assert answer.json()["source"]["status"] == 400
     assert answer.json()["source"]["content"]["resourceType"] == "OperationOutcome"
@@ -137,7 +137,9 @@ async def test_a_crash_during_a_push_causes_no_second_push(city: Hospital, tmp_p
         wire.origin = again_.origin
         check_error(writer.push(OBSERVATION, jwt=token), 503, "Unavailable")
         async with operator_platform(Settings(data=dying.data)) as platform, platform.database.transaction() as db:
-            await db.execute(update(NonceRow).values(expires_at=NonceRow.expires_at - LONGEST_CHANGE))  # time passes
+            await db.execute(
+                update(NonceRow).values(expires_at=NonceRow.expires_at - MAX_EXTERNAL_CHANGE)
+            )  # time passes
         assert "already been used" in check_error(writer.push(OBSERVATION, jwt=token), 400, "InvalidRequest")
         assert len(kept(city)) == before + 1
         assert writer.push(OBSERVATION).status_code == 201

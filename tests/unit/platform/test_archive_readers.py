@@ -199,7 +199,7 @@ MISBEHAVIOUR_WITH_PAGES = {
 @pytest.mark.parametrize("kind", MISBEHAVIOUR)
 async def test_a_failing_reader_is_reported(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Nobody waits forever for a failing reader, and its output is not used."""
-    monkeypatch.setattr(archive_readers, "END_SECONDS", 0.5)
+    monkeypatch.setattr(archive_readers, "EXIT_TIMEOUT_SECONDS", 0.5)
     assert isinstance(await scripted(MISBEHAVIOUR[kind]), ReaderFailed)
 
 

@@ -1,1 +1,1 @@
-"""The wire API: one module per chapter of the protocol."""
+"""The API that apps use, with one module per chapter of the protocol."""

@@ -1,4 +1,4 @@
-"""The accounts that a contract can see, and the person's end of it all. Protocol 7."""
+"""The accounts that a contract can see, and deleting an account or a person. Protocol 7."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -25,31 +25,31 @@ AccountId = Annotated[str, Header(alias="accountId")]
 
 
 class Location(Wire):
-    """Where to send the person's browser."""
+    """The address to send the person's browser to."""
 
     location: str
 
 
 @router.get("/permission-access/accounts", response_model_exclude_none=True)
-async def accounts(caller: UserCaller) -> list[Account]:
-    """The sources that the person connected, as far as this contract may see them. Protocol 7.1."""
+async def list_accounts(caller: UserCaller) -> list[Account]:
+    """List the sources that the person connected, as far as this contract may see them. Protocol 7.1."""
     listed = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
     return [account_view(caller.platform.sources, account, library) for account in listed]
 
 
 @router.delete("/permission-access/service/h:accountId", response_model=EmptyBody)
-async def delete_account(caller: UserCaller, once: Once, account_id: AccountId) -> Response:
-    """Removes an account, its credentials and every file that came from it. Protocol 7.2."""
+async def delete_connected_account(caller: UserCaller, once: Once, account_id: AccountId) -> Response:
+    """Delete an account, its credentials and all files that came from it. Protocol 7.2."""
     await erase_account(caller.db, caller.platform, await _visible_account(caller, account_id))
-    return await once.answer({})
+    return await once.respond({})
 
 
 @router.get("/permission-access/revoke/h:accountId")
-async def revoke_account_permission(
+async def get_revocation_address(
     caller: UserCaller, account_id: AccountId, redirect_uri: Annotated[str, Header(alias="redirectUri")]
 ) -> Location:
-    """Where the person can withdraw what they granted at the source. Protocol 7.4."""
+    """Return the address where the person can withdraw the permission that they gave at the source. Protocol 7.4."""
     account = await _visible_account(caller, account_id)
     start = Start(
         caller.contract,
@@ -65,17 +65,17 @@ async def revoke_account_permission(
 
 
 @router.delete("/user", response_model=EmptyBody)
-async def delete_user(once: Once, caller: UserCaller) -> Response:
-    """Deletes the person as far as this app's partner is concerned; its tokens stop working at once. Protocol 7.5.
+async def delete_person(once: Once, caller: UserCaller) -> Response:
+    """Delete the person, as far as this app's partner is concerned. Tokens stop working at once. Protocol 7.5.
 
-    A repeat is known by `once`, before the token is looked at: it no longer exists.
+    `once` answers a repeated request before its token is checked, which no longer exists then.
     """
     await forget_user(caller.db, caller.platform, caller.consent, caller.contract.application.partner_id, caller.now)
-    return await once.answer({})
+    return await once.respond({})
 
 
 async def _visible_account(caller: UserCall, account_id: str) -> AccountRow:
     for account in await consented_accounts(caller.db, caller.consent.id):
         if account.public_id == account_id:
             return account
-    raise NotFound("There is no such account here")
+    raise NotFound("There is no account with this id that this contract may see")

@@ -1,4 +1,4 @@
-"""SDKs that the operator has blocked. Protocol 13."""
+"""The check for SDKs that the operator has blocked. Protocol 13."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from privateshare.errors import ConfigurationError, SDKInvalid, SDKVersionInvali
 
 
 def check_agent(blocked: Sequence[str], agent: Mapping[str, Any] | None) -> None:
-    """Raises SDKInvalid or SDKVersionInvalid if the settings block what the client says it is.
+    """Check that the settings do not block the client's SDK. Raises SDKInvalid or SDKVersionInvalid.
 
-    Clients say it as `{"sdk": {"name", "version"}}`, and iOS flat (protocol 4.1). `blocked` holds entries such as
-    `js`, which blocks all versions, and `js<16.0`.
+    Clients send `{"sdk": {"name", "version"}}`, and iOS sends the two fields without `sdk` (protocol 4.1). `blocked`
+    has entries such as `js`, which blocks all versions, and `js<16.0`.
     """
     sdk = (agent or {}).get("sdk") or agent or {}
     name, version = (
@@ -32,7 +32,9 @@ def _requirement(text: str) -> Requirement:
     try:
         return Requirement(text)
     except InvalidRequirement as error:
-        raise ConfigurationError(f"PRIVATESHARE_BLOCKED_SDKS: {text!r} is not like js or js<16.0") from error
+        raise ConfigurationError(
+            f"PRIVATESHARE_BLOCKED_SDKS has the invalid entry {text!r}; write entries like js or js<16.0"
+        ) from error
 
 
 def _version(text: str) -> Version | None:

@@ -1,6 +1,7 @@
-"""Who calls: an endpoint's signature says `caller: ContractCaller` or `caller: UserCaller`. Protocol 2.
+"""The authenticated caller of an endpoint, declared as `caller: ContractCaller` or `caller: UserCaller`. Protocol 2.
 
-Each is made by the checks below in this order; the first that fails answers. Changing calls also take `once.Once`.
+The checks below run in this order, and the first that fails makes the error response. Endpoints that change something
+also declare `once: Once`.
 """
 
 from collections.abc import Mapping
@@ -24,9 +25,9 @@ from privateshare.protocol.bearer import check_nonce, check_timestamp, read_bear
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A contract that signed its request. `api` is the API's address as it was reached.
+    """A contract that signed its request. `api` is the API's address as the client reached it.
 
-    The request may have waited from `arrived` until `now`.
+    `arrived` and `now` differ if the request waited for a place.
     """
 
     platform: Platform
@@ -39,20 +40,20 @@ class Caller:
     arrived: datetime
 
     def claim(self, name: str) -> str:
-        """A claim that must be there and be a text. Raises InvalidRequest, naming it, if it is not."""
+        """Return a claim that must be a string. Raises InvalidRequest that names the claim otherwise."""
         value = self.claims.get(name)
         if not isinstance(value, str) or not value:
             raise InvalidRequest(f"The claim {name} is missing from the JWT")
         return value
 
     def sign(self, claims: Mapping[str, object]) -> str:
-        """The `token` of an answer to this caller. Protocol 3.1."""
+        """Sign the `token` of a response to this caller. Protocol 3.1."""
         return self.platform.signer.sign(claims, self.api)
 
 
 @dataclass(frozen=True, slots=True)
 class UserCall(Caller):
-    """A contract that acts for a person who lets it."""
+    """A contract that acts for a person, with that person's live consent."""
 
     consent: ConsentRow
 
@@ -62,7 +63,7 @@ async def _contract_caller(request: Request, db: Transaction) -> Caller:
 
 
 async def authenticate(request: Request, db: AsyncSession) -> Caller:
-    """The contract that signed this request, which may have waited since it arrived.
+    """Authenticate the contract that signed a request. The request may have waited since it arrived.
 
     Raises InvalidJWT, InvalidClient, InvalidRequest, InvalidTimestamp.
     """
@@ -79,7 +80,7 @@ async def authenticate(request: Request, db: AsyncSession) -> Caller:
 
 
 def later(caller: Caller, db: AsyncSession) -> Caller:
-    """The same caller in another transaction, after a body that may have taken longer to arrive than a JWT is good."""
+    """Copy a caller to another transaction, after its body arrived. That may take longer than its JWT is valid."""
     return replace(caller, db=db, now=datetime.now(UTC))
 
 
@@ -88,7 +89,7 @@ async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope
 
 
 async def require_user(caller: Caller) -> UserCall:
-    """The person this contract acts for. Raises InvalidToken unless its access token and the consent are live."""
+    """Find the consent that the caller's access token belongs to. Raises InvalidToken unless both are live."""
     token = await find_access_token(caller.db, caller.contract.id, caller.claim("access_token"), caller.now)
     parts = {part.name: getattr(caller, part.name) for part in fields(Caller)}
     return UserCall(**parts, consent=token.consent)

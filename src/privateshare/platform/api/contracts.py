@@ -1,4 +1,4 @@
-"""The contract itself, the portability report, tracking. Protocol 12."""
+"""Details of a contract, the portability report, and tracking. Protocol 12."""
 
 import json
 from datetime import UTC, datetime
@@ -38,12 +38,12 @@ from privateshare.protocol.window import Window
 router = APIRouter(tags=["contract"])
 
 CertificateType = Literal["x509", "json"]
-NOT_GIVEN = ("", "undefined", "null")  # what clients send for a parameter that they have not
+MISSING_VALUES = ("", "undefined", "null")  # Clients send these for a parameter without a value.
 
 
 @router.get("/permission-access/contract")
 async def own_contract(caller: ContractCaller, type: CertificateType = "x509") -> ContractDetails:
-    """The caller's contract. Protocol 12.1."""
+    """Return the caller's contract. Protocol 12.1."""
     return await _details(caller, caller.contract, type)
 
 
@@ -55,7 +55,7 @@ async def public_contract(
     application_id: str,
     schema_version: Annotated[str, Query(alias="schemaVersion")] = SCHEMA_VERSION,
 ) -> ContractDetails:
-    """A contract by its two ids, as iOS asks for it, without a JWT. Protocol 12.1."""
+    """Return a contract by the ids of contract and application, which iOS requests without a JWT. Protocol 12.1."""
     if schema_version != SCHEMA_VERSION:
         raise InvalidRequest(f"schemaVersion must be {SCHEMA_VERSION}")
     now = datetime.now(UTC)
@@ -90,19 +90,20 @@ def _view(contract: ContractRow, certificate: str, kind: CertificateType) -> Con
     response_class=Response,
     responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
 )
-async def portability_report(
+async def get_portability_report(
     request: Request,
     service_type: str,
     format: ReportFormat = "xml",
     from_: Annotated[str, Query(alias="from")] = "",
     to: str = "",
 ) -> Response:
-    """What the library holds of a service type, as far as this contract may read it. Protocol 12.3.
+    """Make a report of the data of one service type, as far as this contract may read it. Protocol 12.3.
 
-    As XML, of `medmij`: what was asked of whom, in MedMij's own form.
+    For `medmij`, the XML has MedMij's own form, and says what was requested from which provider.
     """
     admitted = current_request()
-    await admitted.stream()  # first: a contract for one read only must not be used up by a report that is not sent
+    # A stream place is needed first: a report that cannot be sent must not use up a contract for a single read.
+    await admitted.stream()
     await admitted.resume()
     async with platform_of(request).database.transaction() as db:
         caller = await require_user(await authenticate(request, db))
@@ -111,27 +112,28 @@ async def portability_report(
         if caller.contract.once:
             await use_consent(db, caller.contract, caller.consent, caller.now)
         session = SessionRow(options=SessionOptions(), created_at=caller.now)
-        may = read_permission(caller.contract, caller.consent, session)
-        asked = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
+        permission = read_permission(caller.contract, caller.consent, session)
+        period = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
         if service.id == ServiceType.MEDMIJ and format == "xml":
-            return await _medmij_report(caller, may, asked)
-        files = [file for file in await readable_files(db, caller.consent, may) if file.service_type == service.id]
+            return await _medmij_report(caller, permission, period)
+        readable = await readable_files(db, caller.consent, permission)
+        files = [file for file in readable if file.service_type == service.id]
         library = await open_library(db, caller.platform, caller.consent.library_id)
-    report = PortabilityReport(service, caller.now, (*may.reaches, Reach(windows=(asked,))), files)
+    report = PortabilityReport(service, caller.now, (*permission.reaches, Reach(windows=(period,))), files)
     pieces = make_portability_report(report, MappedFiles(caller.platform.blobs, library), format)
-    lent = ConsentIsLive(caller.consent.id, frozenset(file.account_id for file in files))
-    return await stream_response(caller.platform, lent, pieces, media_type=MEDIA_TYPES[format])
+    is_allowed = ConsentIsLive(caller.consent.id, frozenset(file.account_id for file in files))
+    return await stream_response(caller.platform, is_allowed, pieces, media_type=MEDIA_TYPES[format])
 
 
-async def _medmij_report(caller: UserCall, may: ReadPermission, period: Window) -> Response:
-    lent = await consented_accounts(caller.db, caller.consent.id)
+async def _medmij_report(caller: UserCall, permission: ReadPermission, period: Window) -> Response:
+    accounts = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
-    logs = [medmij_requests_of(account, library) for account in lent if account.service_type == ServiceType.MEDMIJ]
+    logs = [medmij_requests_of(account, library) for account in accounts if account.service_type == ServiceType.MEDMIJ]
     report = MedMijReport(
         participant=caller.platform.settings.medmij_participant or urlsplit(caller.api).hostname or "",
         created=caller.now,
         period=period,
-        reaches=may.reaches,
+        reaches=permission.reaches,
         logs=[log for log in logs if log is not None],
     )
     return Response(make_medmij_report(report), media_type=MEDIA_TYPES["xml"])
@@ -139,18 +141,18 @@ async def _medmij_report(caller: UserCall, may: ReadPermission, period: Window) 
 
 def _check_reads_mapped(contract: ContractRow) -> None:
     if contract.kind != "read":
-        raise InvalidContractDataRequest("Only a contract that reads what sources gave can have a report")
+        raise InvalidContractDataRequest("Only a contract that reads data from sources can get a report")
 
 
 def _service(reference: str) -> CatalogueEntry:
     for service in catalogue().service_types.values():
         if reference.lower() == service.reference:
             return service
-    raise NotFound(f"There is no service type {reference}")
+    raise NotFound(f"There is no service type with the reference {reference}")
 
 
 def _seconds(name: str, text: str) -> int | None:
-    if text in NOT_GIVEN:
+    if text in MISSING_VALUES:
         return None
     try:
         return int(float(text))
@@ -165,5 +167,5 @@ def _seconds(name: str, text: str) -> int | None:
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
 )
 async def tracking() -> Response:
-    """Accepted unread, whoever sends it, and nothing is kept. Protocol 12.4."""
+    """Accept tracking data from any client without reading or storing it. Protocol 12.4."""
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""What can be connected. Protocol 9."""
+"""Discovery of the sources and services that can be connected. Protocol 9."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -31,19 +31,19 @@ router = APIRouter(tags=["discovery"])
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 20
-# Every source has the same picture. Apps on phones need one.
+# All sources have the same picture, since apps on phones need one.
 PICTURE, PICTURE_TYPE, PICTURE_PIXELS = "icon.png", "image/png", 128
-IMAGE = 0  # the type of a resource that is one
+IMAGE = 0
 
 
-class ServicesAnswer(Wire):
-    """What can be connected, under `data`."""
+class ServicesResponse(Wire):
+    """The services that can be connected, under `data`."""
 
     data: AvailableServices
 
 
-class SourcesAnswer(Wire):
-    """A page of sources, each with the fields that were asked for; `total` counts those of all pages."""
+class SourcesResponse(Wire):
+    """A page of sources with the requested fields. `total` is the number of sources on all pages."""
 
     data: list[dict[str, Any]]
     limit: int
@@ -51,28 +51,28 @@ class SourcesAnswer(Wire):
     total: int
 
 
-class RecordsAnswer(Wire):
-    """Records of one kind, each with the fields that were asked for."""
+class RecordsResponse(Wire):
+    """Records of one kind, with the requested fields."""
 
     data: list[dict[str, Any]]
 
 
 @router.get("/discovery/services", response_model_exclude_none=True, dependencies=[Depends(count_unsigned)])
-async def services(
+async def list_services(
     request: Request,
     db: Transaction,
     contract_id: Annotated[str | None, Header(alias="contractId")] = None,
     include_sample_only: Annotated[bool, Query(alias="includeSampleDataOnlySources")] = False,
-) -> ServicesAnswer:
-    """What can be connected; for a contract, only what it may ask for. Protocol 9.1."""
+) -> ServicesResponse:
+    """List the services that can be connected; for a contract, only those that it may ask for. Protocol 9.1."""
     contract = await db.get(ContractRow, contract_id) if contract_id else None
     if contract_id and contract is None:
-        raise InvalidRequest("contractId names no contract")
+        raise InvalidRequest("There is no contract with this contractId")
     entries = catalogue()
     sources = platform_of(request).sources
     found = [sources.listed[id_] for id_ in offered_sources(sources, contract, samples_only=include_sample_only)]
     groups = {group for source in found for group in source.groups}
-    return ServicesAnswer(
+    return ServicesResponse(
         data=AvailableServices(
             countries=[Country(id=c.id, code=c.code, name=c.name) for c in entries.countries.values()],
             service_groups=[
@@ -88,8 +88,8 @@ async def services(
     )
 
 
-class SourceRequest(Wire):
-    """A page of sources."""
+class CatalogueQueryBody(Wire):
+    """A query, and which page of its results to return."""
 
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
     offset: int = Field(default=0, ge=0)
@@ -98,37 +98,39 @@ class SourceRequest(Wire):
 
 
 @router.post("/discovery/sources")
-async def sources(request: Request, caller: ContractCaller, body: SourceRequest | None = None) -> SourcesAnswer:
-    """Sources, searched, filtered, sorted, a page at a time. Protocol 9.2."""
-    asked = body or SourceRequest()
-    found = source_catalogue.source_index(caller.platform.sources).find(_query(asked.query, asked.sort))
-    page = found[asked.offset : asked.offset + asked.limit]
+async def search_sources(
+    request: Request, caller: ContractCaller, body: CatalogueQueryBody | None = None
+) -> SourcesResponse:
+    """Search, filter and sort sources, and return one page of them. Protocol 9.2."""
+    options = body or CatalogueQueryBody()
+    found = source_catalogue.source_index(caller.platform.sources).find(_query(options.query, options.sort))
+    page = found[options.offset : options.offset + options.limit]
     picture = {"resource": {"url": _picture(request), "mimetype": PICTURE_TYPE}}
-    data = [project(record | picture, asked.query.include or []) for record in page]
-    return SourcesAnswer(data=data, limit=asked.limit, offset=asked.offset, total=len(found))
+    data = [project(record | picture, options.query.include or []) for record in page]
+    return SourcesResponse(data=data, limit=options.limit, offset=options.offset, total=len(found))
 
 
 @router.post("/discovery/{kind}")
-async def records(
+async def search_records(
     caller: ContractCaller,
     kind: str,
-    body: SourceRequest | None = None,
-) -> RecordsAnswer:
-    """Categories, countries, platforms or source types (`sourceTypes`). Protocol 9.3."""
-    del caller  # any contract may ask
+    body: CatalogueQueryBody | None = None,
+) -> RecordsResponse:
+    """Search categories, countries, platforms or source types (`sourceTypes`). Protocol 9.3."""
+    del caller  # Any contract may use this.
     if kind not in catalogue_indexes():
         raise NotFound("Not Found")
-    asked = (body or SourceRequest()).query
-    found = catalogue_indexes()[kind].find(_query(asked, {}))
-    return RecordsAnswer(data=[project(record, asked.include or []) for record in found])
+    query = (body or CatalogueQueryBody()).query
+    found = catalogue_indexes()[kind].find(_query(query, {}))
+    return RecordsResponse(data=[project(record, query.include or []) for record in found])
 
 
-def _query(asked: SourceQuery, sort: Mapping[Any, str]) -> RecordQuery:
+def _query(query: SourceQuery, sort: Mapping[Any, str]) -> RecordQuery:
     return RecordQuery(
-        asked.search or {},
-        asked.query_string or "",
-        dict(flatten_filters(asked.filter or {})),
-        asked.include or [],
+        query.search or {},
+        query.query_string or "",
+        dict(flatten_filters(query.filter or {})),
+        query.include or [],
         sort,
     )
 

@@ -1,4 +1,4 @@
-"""Reading what a session holds. Protocol 6."""
+"""Reading the files of a session. Protocol 6."""
 
 import asyncio
 import hashlib
@@ -30,43 +30,46 @@ from privateshare.protocol.messages import FileList, SessionState, Status
 router = APIRouter(tags=["query"])
 
 MAX_WAIT_SECONDS = 30
-WHOLE_BYTES = 1024 * 1024  # a file up to this size is answered in one piece
+STREAM_ABOVE_BYTES = 1024 * 1024
 OCTETS = "application/octet-stream"
 
 
 @router.get(
     "/permission-access/query/{session_key}",
     response_model=FileList,
-    responses={304: {"description": "Nothing changed while the answer was held"}},
+    responses={304: {"description": "Nothing changed while the request waited"}},
 )
-async def query(
+async def get_session_files(
     request: Request,
     session_key: str,
     wait: Annotated[int, Query(ge=0, le=MAX_WAIT_SECONDS)] = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """Where the session stands, and its files so far; with `wait` and an etag, once that changed. Protocol 6.1, 6.7."""
-    give_up = monotonic() + wait
+    """Return the state of a session and its files so far. Protocol 6.1, 6.7.
+
+    With `wait` and `If-None-Match`, wait for a change first.
+    """
+    deadline = monotonic() + wait
     while True:
         async with platform_of(request).database.snapshot() as db:
             caller = await authenticate(request, db)
             version = await session_version(db, session_key, caller.now)
-            answer, status = await _file_list(caller, session_key)
-        etag = f'"{hashlib.sha256(answer).hexdigest()[:32]}"'
+            content, status = await _file_list(caller, session_key)
+        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         if if_none_match != etag or not wait:
-            return Response(answer, media_type="application/json", headers={"etag": etag})
-        if monotonic() >= give_up or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
+            return Response(content, media_type="application/json", headers={"etag": etag})
+        if monotonic() >= deadline or status.state in (SessionState.COMPLETED, SessionState.PARTIAL):
             return Response(status_code=304, headers={"etag": etag})
         async with place_given_up():
-            await _wait_for_change(platform_of(request), session_key, version, give_up)
+            await _wait_for_change(platform_of(request), session_key, version, deadline)
 
 
-async def _wait_for_change(platform: Platform, session_key: str, version: object, give_up: float) -> None:
-    """Returns when the file list may have changed; looking costs one small query. Raises HungUp."""
+async def _wait_for_change(platform: Platform, session_key: str, version: object, deadline: float) -> None:
+    """Wait until the file list may have changed, by polling with a small query. Raises HungUp."""
     admitted, long_polls = current_request(), platform.admission.long_polls
     with long_polls.counted():
-        while (left := give_up - monotonic()) > 0:
-            await admitted.sleep(min(long_polls.interval_seconds, left))
+        while (remaining := deadline - monotonic()) > 0:
+            await admitted.sleep(min(long_polls.interval_seconds, remaining))
             async with admitted.polling(), platform.database.transaction() as db:
                 if await session_version(db, session_key, datetime.now(UTC)) != version:
                     return
@@ -79,17 +82,17 @@ async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
         return orjson.dumps(FileList(status=status).to_wire()), status
     if user is None or session.consent_id is None:
         return orjson.dumps(FileList(status=status, file_list=[]).to_wire()), status
-    entries = await _reading(user, session, session_key).entries()
+    entries = await _session_view(user, session, session_key).entries()
     return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
 
 
-def _reading(user: UserCall, session: SessionRow, session_key: str) -> SessionView:
+def _session_view(user: UserCall, session: SessionRow, session_key: str) -> SessionView:
     criteria = session_criteria(session, session_key)
     return SessionView(user.platform, user.db, user.contract, user.consent, session, criteria)
 
 
 async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, UserCall | None]:
-    """The caller's session, and the person once one consented. Raises InvalidSession, InvalidToken."""
+    """Find the caller's session, and its user once a person has consented. Raises InvalidSession, InvalidToken."""
     user = await require_user(caller) if "access_token" in caller.claims else None
     consent_id = user.consent.id if user else None
     session = await find_session(caller.db, session_key, caller.contract.id, consent_id, caller.now)
@@ -97,44 +100,45 @@ async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, U
 
 
 FILE = "/permission-access/query/{session_key}/{file_name}"
-ANDROID = "okhttp/"  # its client of 1.7 reads accounts.json as 1.6 has it (protocol 14 (f))
+# The Android client of version 1.7 expects accounts.json as in version 1.6. Protocol 14 (f).
+ANDROID_USER_AGENT = "okhttp/"
 BYTES = {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
 
 
 @router.head(FILE, response_class=Response)
-async def read_file_metadata(request: Request, session_key: str, file_name: str) -> Response:
-    """The headers of a file alone. Protocol 6.4."""
-    return await read_file(request, session_key, file_name)
+async def get_file_headers(request: Request, session_key: str, file_name: str) -> Response:
+    """Return the headers of a file without its content. Protocol 6.4."""
+    return await get_file(request, session_key, file_name)
 
 
 @router.get(FILE, response_class=Response, responses={200: BYTES})
-async def read_file(request: Request, session_key: str, file_name: str) -> Response:
-    """One file, encrypted to the contract's key; `X-Metadata` tells of it. Protocol 6.3, 6.5."""
+async def get_file(request: Request, session_key: str, file_name: str) -> Response:
+    """Return a file, encrypted for the contract's key, with its metadata in `X-Metadata`. Protocol 6.3, 6.5."""
     async with platform_of(request).database.transaction() as db:
         caller = await authenticate(request, db)
         session, user = await _find_session(caller, session_key)
         if user is None or session.consent_id is None:
             raise FileNotFound(NO_FILE)
-        reading = _reading(user, session, session_key)
-        older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID)
-        delivery = await (reading.older_accounts() if older else reading.delivery(file_name))
-    return await _file_answer(request, delivery, user)
+        view = _session_view(user, session, session_key)
+        older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID_USER_AGENT)
+        delivery = await (view.older_accounts() if older else view.delivery(file_name))
+    return await _file_response(request, delivery, user)
 
 
-async def _file_answer(request: Request, delivery: Delivery, user: UserCall) -> Response:
-    """A file on its way, encrypted to the contract's key: in one piece if it is small, else as a stream."""
+async def _file_response(request: Request, delivery: Delivery, user: UserCall) -> Response:
+    """Make the response with an encrypted file: in one piece if it is small, otherwise as a stream."""
     headers = {
         "x-metadata": encode_metadata(delivery.to_header()),
-        "last-modified": format_datetime(_moment(delivery.entry.updated_date), usegmt=True),
+        "last-modified": format_datetime(_datetime(delivery.entry.updated_date), usegmt=True),
     }
     if request.method == "HEAD":
         head = Response(headers=headers, media_type=OCTETS)
-        del head.headers["content-length"]  # it would be the file's, which is known only once it is encrypted
+        del head.headers["content-length"]  # The length of the file is known only once it is encrypted.
         return head
     chunks = encrypt_stream(delivery.chunks, jwt.load_public_key(user.contract.public_key))
-    if delivery.size > WHOLE_BYTES:
-        allowed = ConsentIsLive(user.consent.id, delivery.account_ids)
-        return await stream_response(user.platform, allowed, chunks, headers=headers, media_type=OCTETS)
+    if delivery.size > STREAM_ABOVE_BYTES:
+        is_allowed = ConsentIsLive(user.consent.id, delivery.account_ids)
+        return await stream_response(user.platform, is_allowed, chunks, headers=headers, media_type=OCTETS)
     try:
         content = await asyncio.to_thread(b"".join, chunks)
     except UnreadableBlob as error:
@@ -142,5 +146,5 @@ async def _file_answer(request: Request, delivery: Delivery, user: UserCall) -> 
     return Response(content, headers=headers, media_type=OCTETS)
 
 
-def _moment(milliseconds: int) -> datetime:
+def _datetime(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

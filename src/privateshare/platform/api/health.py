@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can serve."""
+"""Health checks: whether this process is alive, and whether it is ready to handle requests."""
 
 from fastapi import APIRouter, Request
 
@@ -9,26 +9,26 @@ router = APIRouter(tags=["health"])
 
 
 class Health(Wire):
-    """`status` is ok, or the answer is an error that says why."""
+    """The process is alive. Problems are reported as an error response."""
 
     status: str = "ok"
 
 
 class Ready(Health):
-    """`warnings` are what an operator should look at though the platform serves."""
+    """The process is ready. `warnings` are problems that the operator should look at all the same."""
 
     warnings: list[str] | None = None
 
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """The process answers."""
+    """Report that the process is alive."""
     return Health()
 
 
 @router.get("/readyz", response_model_exclude_none=True)
 async def readyz(request: Request) -> Ready:
-    """The process can serve: its database answers, there is room on its disks, its blob store can be written."""
+    """Check that the process is ready: the database responds, disks have space, and blobs can be written."""
     readiness = request.app.state.readiness
     assert isinstance(readiness, Readiness)
     return Ready(warnings=await readiness.check() or None)

@@ -1,4 +1,4 @@
-"""The platform's key set. Protocol 3."""
+"""The platform's public keys. Protocol 3."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ router = APIRouter(tags=["keys"])
 
 
 class Key(Wire):
-    """One RSA public key; `pem` is PKCS#1."""
+    """An RSA public key. `pem` is PKCS#1."""
 
     kty: str
     kid: str
@@ -25,13 +25,13 @@ class Key(Wire):
 
 
 class KeySet(Wire):
-    """The keys that answers are signed with, the newest first."""
+    """The keys that responses are signed with, the newest first."""
 
     keys: list[Key]
 
 
 @router.get("/jwks/oauth", response_model=KeySet, dependencies=[Depends(count_unsigned)])
 async def oauth_keys(response: Response, db: Transaction) -> dict[str, Any]:
-    """The keys to check the platform's signatures with. Protocol 3.2."""
+    """Return the keys to verify the platform's signatures with. Protocol 3.2."""
     response.headers["cache-control"] = "public, max-age=3600"
     return await key_set(db)

@@ -1,6 +1,6 @@
-"""What version 1.6 does differently when reading. Protocol 14. Everything else is answered as in 1.7.
+"""The endpoints of version 1.6 that differ from version 1.7, for reading. Protocol 14.
 
-It is off unless a contract turns it on: here a session's key alone opens its files.
+They work only for contracts that allow version 1.6, since a session key alone gives access to files here.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ PIECE_BYTES = 256 * 1024
 
 
 class LegacySessionBody(Wire):
-    """What the Android client asks for. Protocol 14 (f)."""
+    """The request body of the Android client. Protocol 14 (f)."""
 
     app_id: str
     contract_id: str
@@ -50,7 +50,7 @@ class LegacySessionBody(Wire):
 
 
 class LegacySession(Wire):
-    """A session as the Android client reads it."""
+    """A session in the form that the Android client expects."""
 
     session_key: str
     expiry: int
@@ -59,7 +59,7 @@ class LegacySession(Wire):
 
 @router.post("/permission-access/session")
 async def create_session(request: Request, db: Transaction, body: LegacySessionBody) -> LegacySession:
-    """A session that waits for consent. Protocol 14 (f)."""
+    """Create a session that waits for consent. Protocol 14 (f)."""
     now = datetime.now(UTC)
     contract = await load_contract(db, f"{body.app_id}_{body.contract_id}", now)
     if not contract.legacy:
@@ -73,9 +73,9 @@ async def create_session(request: Request, db: Transaction, body: LegacySessionB
 
 @pushing.post("/permission-access/session", dependencies=[Depends(count_unsigned)])
 async def create_pushing_session(request: Request, db: Transaction, body: LegacySessionBody) -> LegacySession:
-    """What Android asks for in version 1.7 before it pushes, which takes no session. Protocol 14 (f).
+    """Return a random session key, which Android requests in version 1.7 before it pushes. Protocol 14 (f).
 
-    So none is kept: the key opens nothing.
+    Pushing needs no session, so none is stored, and the key gives no access.
     """
     now = datetime.now(UTC)
     await load_contract(db, f"{body.app_id}_{body.contract_id}", now)
@@ -85,14 +85,14 @@ async def create_pushing_session(request: Request, db: Transaction, body: Legacy
 
 
 @router.get("/permission-access/query/{session_key}", response_model=FileList)
-async def query(request: Request, db: Transaction, session_key: str) -> Response:
-    """Where the session stands, and its files so far; its key is all it takes. Protocol 6.1, 14 (a)."""
-    session, reading = await _session(request, db, session_key)
+async def get_legacy_session_files(request: Request, db: Transaction, session_key: str) -> Response:
+    """Return the state of a session and its files so far. The session key is sufficient. Protocol 6.1, 14 (a)."""
+    session, view = await _session(request, db, session_key)
     status = await session_status(db, session, datetime.now(UTC))
     if status.state is SessionState.PENDING:
         listed = FileList(status=status)
     else:
-        listed = FileList(status=status, file_list=await reading.entries() if reading else [])
+        listed = FileList(status=status, file_list=await view.entries() if view else [])
     return Response(orjson.dumps(listed.to_wire()), media_type="application/json")
 
 
@@ -101,35 +101,35 @@ async def query(request: Request, db: Transaction, session_key: str) -> Response
     response_class=Response,
     responses={200: {"content": {OCTETS: {"schema": {"type": "string", "format": "binary"}}}}},
 )
-async def read_file(request: Request, session_key: str, file_name: str) -> Response:
-    """One file in the older envelope; its session's key is all it takes. Protocol 14 (a), (b)."""
+async def get_legacy_file(request: Request, session_key: str, file_name: str) -> Response:
+    """Return a file in the envelope of version 1.6. The session key is sufficient. Protocol 14 (a), (b)."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        _, reading = await _session(request, db, session_key)
-        if reading is None:
+        _, view = await _session(request, db, session_key)
+        if view is None:
             raise FileNotFound(NO_FILE)
-        delivery = await (reading.older_accounts() if file_name == ACCOUNTS_FILE else reading.delivery(file_name))
-        key = jwt.load_public_key(reading.contract.public_key)
+        delivery = await (view.older_accounts() if file_name == ACCOUNTS_FILE else view.delivery(file_name))
+        key = jwt.load_public_key(view.contract.public_key)
     header = {"compression": "", **delivery.to_header()}
-    lent = ConsentIsLive(reading.consent.id, delivery.account_ids)
+    is_allowed = ConsentIsLive(view.consent.id, delivery.account_ids)
     headers = {"x-metadata": encode_metadata(header)}
-    pieces = _with_digest(delivery, platform, key)
-    return await stream_response(platform, lent, pieces, headers=headers, media_type=OCTETS)
+    pieces = _encrypt_with_hash(delivery, platform, key)
+    return await stream_response(platform, is_allowed, pieces, headers=headers, media_type=OCTETS)
 
 
-def _with_digest(delivery: Delivery, platform: Any, key: Any) -> Iterator[bytes]:
-    """The older envelope: its hash comes first, so the data waits sealed on disk until it is known."""
-    with closing(SealedTemporary(platform.settings.data)) as waiting:
-        digest_ = hashlib.sha512()
+def _encrypt_with_hash(delivery: Delivery, platform: Any, key: Any) -> Iterator[bytes]:
+    """Encrypt a file in the envelope of 1.6. Its hash comes first, so the data is first written to a sealed file."""
+    with closing(SealedTemporary(platform.settings.data)) as temporary:
+        sha512 = hashlib.sha512()
         for chunk in delivery.chunks:
-            digest_.update(chunk)
-            waiting.write(chunk)
-        waiting.seek(0)
-        yield from encrypt_stream(iter(lambda: waiting.read(PIECE_BYTES), b""), key, digest_.digest())
+            sha512.update(chunk)
+            temporary.write(chunk)
+        temporary.seek(0)
+        yield from encrypt_stream(iter(lambda: temporary.read(PIECE_BYTES), b""), key, sha512.digest())
 
 
 async def _session(request: Request, db: AsyncSession, session_key: str) -> tuple[SessionRow, SessionView | None]:
-    """The session, and what it reads once a person consented. Raises InvalidSession. Protocol 14 (a)."""
+    """Find a session by its key, and its view once a person has consented. Raises InvalidSession. Protocol 14 (a)."""
     now = datetime.now(UTC)
     session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == hash_secret(session_key)))
     contract = await db.get(ContractRow, session.contract_id) if session is not None else None

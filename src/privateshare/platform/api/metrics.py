@@ -1,4 +1,4 @@
-"""The numbers of this process, for an operator's Prometheus: only with the token of the settings."""
+"""The metrics of this process for Prometheus, protected by the token in the settings."""
 
 import hmac
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from privateshare.platform.sync.clock import is_clock_suspect
 
 router = APIRouter(include_in_schema=False)
 
-# How many jobs wait or are under way, by task and status.
+# Count the jobs that are waiting or running, by task and status.
 _JOBS = text("""
 SELECT task_name, status::text, count(*)
   FROM procrastinate_jobs
@@ -29,10 +29,10 @@ SELECT task_name, status::text, count(*)
 
 @router.get("/metrics", dependencies=[Depends(count_unsigned)])
 async def metrics(request: Request, db: Transaction) -> Response:
-    """Give calls, syncs and the queue to a caller that sends `Authorization: Bearer <token>`, and 404 to all others."""
+    """Return all metrics to a caller that sends `Authorization: Bearer <token>`, and 404 to all others."""
     platform = platform_of(request)
-    wanted = platform.settings.metrics_token
-    expected = f"Bearer {wanted.get_secret_value()}" if wanted is not None else ""
+    token = platform.settings.metrics_token
+    expected = f"Bearer {token.get_secret_value()}" if token is not None else ""
     sent = request.headers.get("authorization", "")
     if not expected or not hmac.compare_digest(sent.encode(), expected.encode()):
         raise NotFound("Not Found")

@@ -1,4 +1,4 @@
-"""OAuth calls: pre-authorization, tokens, references. Protocol 4."""
+"""The OAuth endpoints: pre-authorization, tokens and references. Protocol 4."""
 
 from typing import Any
 from uuid import UUID
@@ -23,33 +23,33 @@ router = APIRouter(tags=["oauth"])
 
 
 class Actions(Wire):
-    """What follows once the person has consented."""
+    """The actions that follow once the person has consented."""
 
     pull: SessionOptions | None = None
 
 
 class AuthorizeBody(Wire):
-    """The body of 4.1 and 4.4; `agent` is whatever the client says of itself."""
+    """The request body of 4.1 and 4.4. `agent` describes the client's SDK."""
 
     agent: dict[str, Any] | None = None
     actions: Actions | None = None
 
 
-class TokenAnswer(Wire):
-    """`token` is a JWT that the platform signed. Protocol 3.1."""
+class TokenResponse(Wire):
+    """A response whose `token` is a JWT that the platform signed. Protocol 3.1."""
 
     token: str
 
 
-class PreauthorizationAnswer(TokenAnswer):
-    """The session is `pending` until the person has consented."""
+class PreauthorizationResponse(TokenResponse):
+    """A signed token, and a session that is `pending` until the person has consented."""
 
     session: Session
 
 
-@router.post("/oauth/authorize", status_code=201, response_model=PreauthorizationAnswer)
-async def authorize(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
-    """A pre-authorization code for the consent page, and the session that consent will start. Protocol 4.1."""
+@router.post("/oauth/authorize", status_code=201, response_model=PreauthorizationResponse)
+async def preauthorize(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
+    """Issue a pre-authorization code for the consent page, and create the session that consent starts. Protocol 4.1."""
     _check_fixed_claims(caller, response_type="code", response_mode="query")
     redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
     challenge = _read_challenge(caller)
@@ -68,12 +68,12 @@ async def authorize(caller: ContractCaller, once: Once, body: AuthorizeBody | No
         caller.now,
         caller.platform.settings.preauthorization_lifetime,
     )
-    return await once.answer(_with_session(caller, {"preauthorization_code": code}, session), 201)
+    return await once.respond(_with_session(caller, {"preauthorization_code": code}, session), 201)
 
 
-@router.post("/oauth/token", response_model=TokenAnswer)
-async def token(caller: ContractCaller, once: Once) -> Response:
-    """A pair of tokens, for an authorization code (protocol 4.2) or a refresh token (4.3)."""
+@router.post("/oauth/token", response_model=TokenResponse)
+async def issue_tokens(caller: ContractCaller, once: Once) -> Response:
+    """Issue a pair of tokens for an authorization code (protocol 4.2) or a refresh token (4.3)."""
     grants = {"authorization_code": _exchange_code, "refresh_token": _refresh}
     grant = grants.get(caller.claim("grant_type"))
     if grant is None:
@@ -88,7 +88,7 @@ async def token(caller: ContractCaller, once: Once) -> Response:
         "consentid": str(pair.consent.id),
         "token_type": "Bearer",
     }
-    return await once.answer({"token": caller.sign(claims)})
+    return await once.respond({"token": caller.sign(claims)})
 
 
 async def _exchange_code(caller: Caller) -> tokens.TokenPair:
@@ -105,9 +105,9 @@ async def _refresh(caller: Caller) -> tokens.TokenPair:
     )
 
 
-@router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationAnswer)
-async def token_reference(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
-    """A reference code for a page of an existing person. Protocol 4.4."""
+@router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationResponse)
+async def issue_reference_code(caller: ContractCaller, once: Once, body: AuthorizeBody | None = None) -> Response:
+    """Issue a reference code that opens a consent page for an existing user. Protocol 4.4."""
     named = _optional(caller, "redirect_uri") or default_redirect_uri(caller.contract)
     redirect_uri = check_redirect_uri(caller.contract, named or caller.claim("redirect_uri"))
     access = await _known_user(caller)
@@ -126,25 +126,25 @@ async def token_reference(caller: ContractCaller, once: Once, body: AuthorizeBod
     code = await journeys.begin_journey(caller.db, start, caller.now, lifetime)
     expires_on = int((caller.now + lifetime).timestamp())
     claims = {"reference_code": code, "token_type": "Bearer", "expires_on": expires_on}
-    return await once.answer(_with_session(caller, claims, session), 201)
+    return await once.respond(_with_session(caller, claims, session), 201)
 
 
 class ReferenceBody(Wire):
-    """What a reference shall stand for: a storage (`cloudId`) or an account (`accountId`)."""
+    """The storage (`cloudId`) or account (`accountId`) to create a handle for."""
 
     type: str
     value: str = Field(max_length=200)
 
 
-class ReferenceAnswer(Wire):
-    """`id` goes into the browser's URL instead of the thing itself."""
+class ReferenceResponse(Wire):
+    """A handle, `id`, which is used in the browser's URL instead of the id of the storage or account."""
 
     id: str
 
 
-@router.post("/reference", status_code=201, response_model=ReferenceAnswer)
-async def reference(caller: ContractCaller, once: Once, body: ReferenceBody) -> Response:
-    """An opaque one-time handle for a storage or an account. Protocol 4.5."""
+@router.post("/reference", status_code=201, response_model=ReferenceResponse)
+async def create_reference(caller: ContractCaller, once: Once, body: ReferenceBody) -> Response:
+    """Create an opaque one-time handle for a storage or an account. Protocol 4.5."""
     handle = await references.new_reference(
         caller.db,
         caller.contract,
@@ -152,11 +152,11 @@ async def reference(caller: ContractCaller, once: Once, body: ReferenceBody) -> 
         body.value,
         caller.now + caller.platform.settings.preauthorization_lifetime,
     )
-    return await once.answer({"id": handle}, 201)
+    return await once.respond({"id": handle}, 201)
 
 
 async def _known_user(caller: Caller) -> TokenRow:
-    """The access token of this contract, even when it is expired: re-authorization is there for that. Protocol 4.4."""
+    """Find the access token of this contract. It may be expired, since re-authorization is for that. Protocol 4.4."""
     access = await tokens.find_token(caller.db, caller.contract.id, caller.claim("access_token"), use="access")
     if access.consent.revoked_at is not None:
         raise InvalidToken("The token (access_token) is invalid")
@@ -164,7 +164,7 @@ async def _known_user(caller: Caller) -> TokenRow:
 
 
 async def _linked_library(caller: Caller) -> UUID | None:
-    """The library that the new grant joins: that of the access token, live or expired, if one came. Protocol 4.1."""
+    """Find the library that the new grant joins: that of the access token, if one was sent. Protocol 4.1."""
     value = _optional(caller, "access_token")
     if value is None:
         return None

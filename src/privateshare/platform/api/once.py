@@ -1,4 +1,7 @@
-"""Changing calls happen once, however often they are sent: an endpoint's signature says `once: Once`. Protocol 2.3."""
+"""Idempotency: a request that changes something takes effect once, however often it is sent. Protocol 2.3.
+
+Endpoints declare it as `once: Once`.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -22,16 +25,17 @@ from privateshare.platform.keys.wrapping import DataKey, derive_key, open_value,
 from privateshare.platform.library.erasure import destroy_listed_keys
 from privateshare.protocol.bearer import MAX_SKEW
 
-NONCE_KEPT = 2 * MAX_SKEW
-LONGEST_CHANGE = timedelta(minutes=4)  # A change elsewhere that is not recorded by then never will be.
+NONCE_LIFETIME = 2 * MAX_SKEW
+MAX_EXTERNAL_CHANGE = timedelta(minutes=4)  # After this time it is certain that no result will be recorded.
 RETRY_SECONDS = 5
-UNDER_WAY = HTTPStatus.PROCESSING  # The status of a change elsewhere that has begun.
-ANSWER = "repeated answer"
-IDENTIFYING_HEADERS = ("accountid", "redirecturi", "filedescriptor")  # They say what a request is about.
+IN_PROGRESS = HTTPStatus.PROCESSING
+RESPONSE_PURPOSE = "repeated answer"
+# These headers are part of what a request asks for.
+FINGERPRINT_HEADERS = ("accountid", "redirecturi", "filedescriptor")
 
 
-class RepeatedRequest(Exception):  # not an error: it carries the answer that was given before
-    """The identical request was answered before; this is its answer."""
+class RepeatedRequest(Exception):
+    """The identical request was answered before. This is not an error: it carries the response to send again."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
@@ -39,35 +43,36 @@ class RepeatedRequest(Exception):  # not an error: it carries the answer that wa
 
 @dataclass(frozen=True, slots=True)
 class OnceOnly:
-    """Takes part in a changing call, so that it happens once however often it is sent. Protocol 2.3."""
+    """The nonce of a request, with which an endpoint records its response. Protocol 2.3."""
 
     db: AsyncSession
     row: NonceRow
     key: DataKey
 
-    async def answer(self, body: dict[str, Any], status: int = 200) -> Response:
-        """The answer, kept (sealed) for an identical repeat and committed together with the change."""
+    async def respond(self, body: dict[str, Any], status: int = 200) -> Response:
+        """Make the response and store it, sealed, for repeated requests. It is committed together with the change."""
         content = orjson.dumps(body)
         self.row.status = status
-        self.row.sealed_response = seal_value(self.key, ANSWER, self.row.nonce, content)
+        self.row.sealed_response = seal_value(self.key, RESPONSE_PURPOSE, self.row.nonce, content)
         await self.db.flush()
         return _json(content, status)
 
-    def begin_elsewhere(self) -> None:
-        """For a change elsewhere, which no transaction of ours can hold: commit this before it, `resume` after it.
+    def begin_external_change(self) -> None:
+        """Mark the start of a change in another system, which no transaction can include.
 
-        In between, an identical repeat is told to wait, and refused if there never is an answer: the change may have
-        happened, and must not happen twice.
+        Commit this before the change, and call `resume` after it. Meanwhile, repeated requests get an error that asks
+        them to retry later. If no response is ever recorded they are refused, since the change may have happened and
+        must not happen twice.
         """
-        self.row.status = UNDER_WAY
+        self.row.status = IN_PROGRESS
 
     async def resume(self, db: AsyncSession) -> "OnceOnly":
-        """The same in another transaction."""
+        """Load the nonce in another transaction."""
         row = await db.get_one(NonceRow, (self.row.client_id, self.row.nonce), with_for_update=True)
         return OnceOnly(db, row, self.key)
 
     async def forget(self) -> None:
-        """Nothing was changed: an identical repeat is a first call."""
+        """Forget the nonce, because nothing was changed: a repeated request is then handled as a new one."""
         await self.db.delete(self.row)
 
 
@@ -76,50 +81,54 @@ async def _once(request: Request, caller: ContractCaller) -> OnceOnly:
 
 
 async def begin_once(request: Request, caller: Caller, content: str = "") -> OnceOnly:
-    """Records the nonce. `content` is the hash of a body that was taken as a stream.
+    """Record the nonce of a request. `content` is the hash of a body that was read as a stream.
 
-    Raises InvalidRequest if another request used it, Repeated if this one did, Unavailable if this one is under way,
-    KeyStoreUnavailable if this one erased something whose key cannot be destroyed yet.
+    Raises:
+        InvalidRequest: A different request used the nonce before.
+        RepeatedRequest: The same request was answered before.
+        Unavailable: The same request is in progress.
+        KeyStoreUnavailable: The same request erased something whose key could not be destroyed yet.
     """
     nonce = str(caller.claims["nonce"])
-    key = answer_key(caller.token)
+    key = response_key(caller.token)
     fingerprint = await _fingerprint(request, caller.token, content)
     values = {
         "client_id": client_id(caller.contract),
         "nonce": nonce,
         "fingerprint": fingerprint,
-        "expires_at": caller.now + NONCE_KEPT,
+        "expires_at": caller.now + NONCE_LIFETIME,
     }
-    fresh = await caller.db.scalar(insert(NonceRow).values(values).on_conflict_do_nothing().returning(NonceRow.nonce))
+    insertion = insert(NonceRow).values(values).on_conflict_do_nothing().returning(NonceRow.nonce)
+    inserted = await caller.db.scalar(insertion)
     query = select(NonceRow).where(NonceRow.client_id == values["client_id"], NonceRow.nonce == nonce)
     row = (await caller.db.scalars(query.with_for_update())).one()
-    under_way = fresh is None and row.status == UNDER_WAY
-    if under_way and row.fingerprint == fingerprint and caller.now < _begun(row) + LONGEST_CHANGE:
-        raise Unavailable("This request is still under way", retry_after=RETRY_SECONDS)
-    if under_way or row.fingerprint != fingerprint:
+    in_progress = inserted is None and row.status == IN_PROGRESS
+    if in_progress and row.fingerprint == fingerprint and caller.now < _recorded_at(row) + MAX_EXTERNAL_CHANGE:
+        raise Unavailable("The same request is still in progress. Try again later", retry_after=RETRY_SECONDS)
+    if in_progress or row.fingerprint != fingerprint:
         raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
-    if fresh is None and row.status is not None and row.sealed_response is not None:
-        if request.method == "DELETE":  # its answer says that what was erased is destroyed
+    if inserted is None and row.status is not None and row.sealed_response is not None:
+        if request.method == "DELETE":  # The stored response means that the keys of the erased data are destroyed.
             await destroy_listed_keys(caller.platform)
-        raise RepeatedRequest(_json(open_value(key, ANSWER, nonce, row.sealed_response), row.status))
-    return OnceOnly(caller.db, row, key)  # also for one that was refused, and is so again
+        raise RepeatedRequest(_json(open_value(key, RESPONSE_PURPOSE, nonce, row.sealed_response), row.status))
+    return OnceOnly(caller.db, row, key)  # A repeated request that was refused before is handled again.
 
 
-def _begun(row: NonceRow) -> datetime:
-    return row.expires_at - NONCE_KEPT
+def _recorded_at(row: NonceRow) -> datetime:
+    return row.expires_at - NONCE_LIFETIME
 
 
 Once = Annotated[OnceOnly, Depends(_once, scope="function")]
 
 
-def answer_key(token: str) -> DataKey:
-    """The key of a kept answer: only who has the request's JWT can make it."""
-    return derive_key(token, ANSWER)
+def response_key(token: str) -> DataKey:
+    """Derive the key of a stored response from the request's JWT, so that only the sender can read it."""
+    return derive_key(token, RESPONSE_PURPOSE)
 
 
 async def _fingerprint(request: Request, token: str, content: str) -> bytes:
     sent = (request.method, request.scope["path"], request.scope["query_string"].decode("latin-1"), content)
-    headers = (request.headers.get(name, "") for name in IDENTIFYING_HEADERS)
+    headers = (request.headers.get(name, "") for name in FINGERPRINT_HEADERS)
     seen = hashlib.sha256(b"\0".join(part.encode() for part in (token, *sent, *headers)))
     if not getattr(request.state, "streamed", False):
         seen.update(await request.body())

@@ -1,4 +1,4 @@
-"""Pushing as clients of v1.6 do it: encrypted to a postbox's key. Protocol 14 (d)."""
+"""Pushing files as in version 1.6: encrypted for the key of a postbox. Protocol 14 (d)."""
 
 from base64 import b64decode
 from collections.abc import AsyncIterator
@@ -45,9 +45,9 @@ FORM = {
 
 
 class PushStatus(Wire):
-    """`delivered`, or `pending` if the app has to refresh its token; `expires` in seconds since the epoch.
+    """The result of a push: `delivered`, or `pending` if the app has to refresh its token.
 
-    Android reads `expires` into 32 bits, and older iOS clients take nothing without a `session`.
+    `expires` is in seconds since the epoch, because Android reads it as 32 bits. Older iOS clients require `session`.
     """
 
     status: Literal["delivered", "pending"]
@@ -56,20 +56,20 @@ class PushStatus(Wire):
 
 
 @dataclass(frozen=True, slots=True)
-class Sealing:
-    """How the app encrypted the file and its metadata."""
+class PostboxCipher:
+    """The key and initialization vector with which the app encrypted the file and its metadata."""
 
     key: bytes = field(repr=False)
     iv: bytes
 
     def open(self, data: bytes) -> bytes:
-        """What it encrypted. Raises InvalidRequest if it does not open."""
-        opener = Cipher(AES256(self.key), CBC(self.iv)).decryptor()
+        """Decrypt data. Raises InvalidRequest if it cannot be decrypted."""
+        decryptor = Cipher(AES256(self.key), CBC(self.iv)).decryptor()
         unpadder = block_padding.PKCS7(BLOCK_BITS).unpadder()
         try:
-            return unpadder.update(opener.update(data) + opener.finalize()) + unpadder.finalize()
+            return unpadder.update(decryptor.update(data) + decryptor.finalize()) + unpadder.finalize()
         except ValueError as error:
-            raise InvalidRequest("What was pushed does not open with its symmetrical_key and iv") from error
+            raise InvalidRequest("The data cannot be decrypted with symmetrical_key and iv") from error
 
 
 @router.post(
@@ -78,7 +78,7 @@ class Sealing:
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
 )
 async def push_to_postbox(request: Request, postbox_id: str) -> Response:
-    """Keeps a file that was encrypted to the postbox's key. Protocol 14 (d)."""
+    """Store a file that was encrypted for the postbox's key. Protocol 14 (d)."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
         caller = await authenticate(request, db)
@@ -88,35 +88,35 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
             pending = PushStatus(status="pending", expires=expires)
             return Response(orjson.dumps(pending.to_wire()), media_type="application/json")
         library = await open_library(db, platform, postbox.library_id)
-        sealing = _sealing(caller, postbox_key(postbox, library))
-        arrival = IncomingFile(library, read_descriptor({"metadata": _metadata(caller, sealing)}))
+        cipher = _cipher(caller, postbox_key(postbox, library))
+        arrival = IncomingFile(library, read_descriptor({"metadata": _metadata(caller, cipher)}))
     boundary, max_bytes = multipart_boundary(request.headers.get("content-type", "")), platform.settings.max_push_bytes
     if boundary is None:
-        raise InvalidRequest("The file must come in a multipart form")
+        raise InvalidRequest("The file must be sent in a multipart form")
     file = file_in_form(body_stream(request), boundary, max_bytes, FILE_FIELD)
-    received = await receive(platform.blobs, arrival.blob, _opened(file, sealing), max_bytes, arrival.sealer())
+    received = await receive(platform.blobs, arrival.blob, _decrypted(file, cipher), max_bytes, arrival.sealer())
     async with delete_blob_on_failure(platform, arrival.blob), platform.database.transaction() as db:
         await lock_library(db, library.id)
         caller = later(caller, db)
-        postbox = await _find_postbox(caller, postbox_id)  # consent may have been withdrawn while the file came
+        postbox = await _find_postbox(caller, postbox_id)  # Consent may have been withdrawn during the upload.
         if not await _may_push(caller, postbox):
             raise InvalidToken("The token (access_token) is invalid")
         once = await begin_once(request, caller, received.sha256)
         db.add(arrival.to_row(caller.contract, received, caller.now))
         session = await new_session(db, platform, caller.contract, SessionOptions(), caller.now)
         delivered = PushStatus(status="delivered", expires=expires, session=session.to_message())
-        return await once.answer(delivered.to_wire())
+        return await once.respond(delivered.to_wire())
 
 
 async def _find_postbox(caller: Caller, postbox_id: str) -> PostboxRow:
     postbox = await caller.db.get(PostboxRow, postbox_id)
     if postbox is None or postbox.contract_id != caller.contract.id or not caller.contract.legacy:
-        raise NotFound("There is no such postbox")
+        raise NotFound("There is no postbox with this id")
     return postbox
 
 
 async def _may_push(caller: Caller, postbox: PostboxRow) -> bool:
-    """Whether the consent is live, and so is the access token if one was sent: else the client refreshes it."""
+    """Return whether the consent is live, and the access token too if one was sent. If not, clients refresh it."""
     consent = await caller.db.get_one(ConsentRow, postbox.consent_id)
     try:
         check_live(consent, caller.now, "access_token")
@@ -125,31 +125,31 @@ async def _may_push(caller: Caller, postbox: PostboxRow) -> bool:
         return False
 
 
-def _sealing(caller: Caller, key: RSAPrivateKey) -> Sealing:
-    oaep = OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - the protocol's
+def _cipher(caller: Caller, key: RSAPrivateKey) -> PostboxCipher:
+    oaep = OAEP(mgf=MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)  # noqa: S303 - The protocol uses SHA-1.
     try:
-        sealing = Sealing(
+        cipher = PostboxCipher(
             key.decrypt(b64decode(caller.claim("symmetrical_key")), oaep), bytes.fromhex(caller.claim("iv"))
         )
-        Cipher(AES256(sealing.key), CBC(sealing.iv))
+        Cipher(AES256(cipher.key), CBC(cipher.iv))
     except ValueError as error:
-        raise InvalidRequest("symmetrical_key or iv is not as the postbox needs it") from error
-    return sealing
+        raise InvalidRequest("symmetrical_key or iv is invalid for this postbox") from error
+    return cipher
 
 
-def _metadata(caller: Caller, sealing: Sealing) -> Any:
+def _metadata(caller: Caller, cipher: PostboxCipher) -> Any:
     try:
-        return orjson.loads(sealing.open(b64decode(caller.claim("metadata"))))
+        return orjson.loads(cipher.open(b64decode(caller.claim("metadata"))))
     except ValueError as error:
         raise InvalidRequest("metadata is not JSON in base64") from error
 
 
-async def _opened(file: AsyncIterator[bytes], sealing: Sealing) -> AsyncIterator[bytes]:
-    opener = Cipher(AES256(sealing.key), CBC(sealing.iv)).decryptor()
+async def _decrypted(file: AsyncIterator[bytes], cipher: PostboxCipher) -> AsyncIterator[bytes]:
+    decryptor = Cipher(AES256(cipher.key), CBC(cipher.iv)).decryptor()
     unpadder = block_padding.PKCS7(BLOCK_BITS).unpadder()
     async for piece in file:
-        yield unpadder.update(opener.update(piece))
+        yield unpadder.update(decryptor.update(piece))
     try:
-        yield unpadder.update(opener.finalize()) + unpadder.finalize()
+        yield unpadder.update(decryptor.finalize()) + unpadder.finalize()
     except ValueError as error:
-        raise InvalidRequest("The file does not open with its symmetrical_key and iv") from error
+        raise InvalidRequest("The file cannot be decrypted with symmetrical_key and iv") from error

@@ -1,4 +1,4 @@
-"""Pushing into a person's library. Protocol 10.1."""
+"""Pushing files to a person's library. Protocol 10.1."""
 
 from typing import Annotated
 
@@ -34,10 +34,10 @@ async def push_to_library(
     request: Request,
     file_descriptor: Annotated[str, Header(alias="FileDescriptor", description="PS512 JWT with the claim metadata")],
 ) -> Response:
-    """Keeps a file in the person's library, once all of it has arrived. Needs a write contract. Protocol 10.1."""
+    """Store a file in the person's library, once all of it has arrived. Needs a write contract. Protocol 10.1."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        user = writer(await require_user(await authenticate(request, db)))
+        user = require_write_contract(await require_user(await authenticate(request, db)))
         library = await open_library(db, platform, user.consent.library_id)
     key = jwt.load_public_key(user.contract.public_key)
     arrival = IncomingFile(library, read_descriptor(jwt.verify(file_descriptor, key)))
@@ -45,17 +45,17 @@ async def push_to_library(
     try:
         received = await receive(platform.blobs, arrival.blob, body_stream(request), max_bytes, sealer)
     except ClientDisconnect as error:
-        raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
+        raise InvalidRequest("The upload is incomplete. Nothing was stored") from error
     async with delete_blob_on_failure(platform, arrival.blob), platform.database.transaction() as db:
         await lock_library(db, library.id)
-        user = await require_user(later(user, db))  # consent may have been withdrawn while the file came
+        user = await require_user(later(user, db))  # Consent may have been withdrawn during the upload.
         once = await begin_once(request, user, received.sha256)
         db.add(arrival.to_row(user.contract, received, user.now))
-        return await once.answer({})
+        return await once.respond({})
 
 
-def writer(user: UserCall) -> UserCall:
-    """The user of a contract that writes. Raises InvalidContractDataRequest if it is of another kind. Protocol 5.2."""
+def require_write_contract(user: UserCall) -> UserCall:
+    """Return the user if the contract may write. Raises InvalidContractDataRequest otherwise. Protocol 5.2."""
     if user.contract.kind != "write":
         raise InvalidContractDataRequest("Only a write contract can push")
     return user

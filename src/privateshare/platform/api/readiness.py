@@ -1,4 +1,4 @@
-"""Whether this process can serve: its database answers, its disks have room, its blob store takes what is written."""
+"""The readiness check: the database responds, the disks have space, and blobs can be written."""
 
 import asyncio
 import math
@@ -20,98 +20,100 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import is_clock_suspect
 
-KEPT_SECONDS = 2.0  # for which an answer is given again: health checks must not be work
-WRITTEN_EVERY_SECONDS = 30.0  # how often the blob store is written to: some stores are paid for it
-PATIENCE_SECONDS = 5.0
+CACHE_SECONDS = 2.0  # Frequent health checks must not cause load.
+WRITE_INTERVAL_SECONDS = 30.0  # Some blob stores charge for each write.
+WRITE_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 10
 MIN_FREE_INODES = 1000
-PROBE = "probe/readiness"  # one small blob, written again and again
-CLOCK = "The clock is far from the newest time that the database knows; nothing is deleted by age until it is set right"
+PROBE_BLOB = "probe/readiness"
+CLOCK_WARNING = (
+    "The clock is far from the newest time that the database knows. Set the clock; until then nothing is deleted by age"
+)
 
 log = structlog.get_logger()
 
 
 class Readiness:
-    """Tells whether a platform can serve. Those who ask at once share one look."""
+    """Checks whether a platform is ready to handle requests. Concurrent callers share one check."""
 
     def __init__(self, platform: Platform, clock: Callable[[], float] = monotonic) -> None:
         self._platform, self._clock = platform, clock
-        self._looking = asyncio.Lock()
+        self._checking = asyncio.Lock()
         self._problems: list[str] = []
         self._warnings: list[str] = []
-        self._looked = self._wrote = -math.inf
+        self._checked = self._wrote = -math.inf
         self._writing: asyncio.Task[int] | None = None
         self._unwritable: list[str] = []
 
     async def check(self) -> list[str]:
-        """Return what an operator should look at though the platform serves.
+        """Return warnings for the operator, if the platform is ready.
 
-        Raises Unavailable, saying why, if it cannot serve.
+        Raises Unavailable with the problems if it is not ready.
         """
-        asked = self._clock()
-        async with self._looking:
-            kept_since = asked if self._problems else asked - KEPT_SECONDS
-            if self._looked < kept_since:
-                await self._look()
+        now = self._clock()
+        async with self._checking:
+            valid_since = now if self._problems else now - CACHE_SECONDS
+            if self._checked < valid_since:
+                await self._run_checks()
         if self._problems:
             raise Unavailable("; ".join(self._problems), retry_after=RETRY_SECONDS)
         return self._warnings
 
-    async def _look(self) -> None:
-        found = [*await self._ask_database(), *await asyncio.to_thread(_full_disks, self._platform.settings)]
-        if self._unwritable or self._clock() - self._wrote >= WRITTEN_EVERY_SECONDS:
+    async def _run_checks(self) -> None:
+        found = [*await self._check_database(), *await asyncio.to_thread(_full_disks, self._platform.settings)]
+        if self._unwritable or self._clock() - self._wrote >= WRITE_INTERVAL_SECONDS:
             self._unwritable, self._wrote = await self._write(), self._clock()
         found += self._unwritable
         if found and found != self._problems:
             log.error("not ready", problems=found)
-        self._problems, self._looked = found, self._clock()
+        self._problems, self._checked = found, self._clock()
 
-    async def _ask_database(self) -> list[str]:
+    async def _check_database(self) -> list[str]:
         try:
             async with self._platform.database.transaction() as db:
-                self._warnings = [CLOCK] if await is_clock_suspect(db, datetime.now(UTC)) else []
+                self._warnings = [CLOCK_WARNING] if await is_clock_suspect(db, datetime.now(UTC)) else []
         except SQLAlchemyError:
-            return ["The database does not answer"]
+            return ["The database does not respond"]
         return []
 
     async def _write(self) -> list[str]:
-        """Write to the blob store; a write that hangs is waited for again, so that not many hang."""
+        """Write a small blob. If the last write still hangs, wait for that one instead of starting another."""
         if self._writing is None:
-            self._writing = asyncio.create_task(asyncio.to_thread(put, self._platform.blobs, PROBE, [b"written"]))
-        await asyncio.wait({self._writing}, timeout=PATIENCE_SECONDS)
+            self._writing = asyncio.create_task(asyncio.to_thread(put, self._platform.blobs, PROBE_BLOB, [b"written"]))
+        await asyncio.wait({self._writing}, timeout=WRITE_TIMEOUT_SECONDS)
         if not self._writing.done():
-            return ["The blob store does not answer"]
+            return ["The blob store does not respond"]
         error, self._writing = self._writing.exception(), None
         if error is None:
             return []
-        log.warning("the blob store cannot be written", error=repr(error))
-        return ["The blob store cannot be written"]
+        log.warning("the blob store cannot be written to", error=repr(error))
+        return ["The blob store cannot be written to"]
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A file system that the platform writes to, and what for."""
+    """A file system that the platform writes to, and what it is used for."""
 
     use: str
     path: Path
 
 
 def _full_disks(settings: Settings) -> list[str]:
-    """Return in words which disks have too little room. Blocks."""
+    """Describe the disks that have too little space. Blocks."""
     return [f"The disk of {disk.use} is full" for disk in _disks(settings) if _is_full(disk.path, settings)]
 
 
 def _is_full(path: Path, settings: Settings) -> bool:
     try:
         found = os.statvfs(path)
-    except OSError:  # what is not there yet has no room to lack; whoever writes there is told
+    except OSError:  # The folder may not exist yet. Other problems are reported when something is written there.
         return False
     few_inodes = found.f_files > 0 and found.f_favail < MIN_FREE_INODES
     return found.f_bavail * found.f_frsize < settings.min_free_bytes or few_inodes
 
 
 def _disks(settings: Settings) -> Iterable[Disk]:
-    """Give each file system once."""
+    """List the file systems that the platform writes to, each once."""
     places = [Disk("the data folder", settings.data), Disk("temporary files", Path(tempfile.gettempdir()))]
     for use, url in (("files", settings.blob_address()), ("keys", settings.key_address())):
         parts = urlsplit(url)

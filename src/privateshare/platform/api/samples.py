@@ -1,4 +1,4 @@
-"""Sample data sets. Protocol 12.2."""
+"""The sample data sets of sources. Protocol 12.2."""
 
 from fastapi import APIRouter
 
@@ -10,11 +10,11 @@ router = APIRouter(tags=["samples"])
 
 
 @router.get("/permission-access/sample/datasets/{source_id}")
-async def sample_data_sets(caller: ContractCaller, source_id: int) -> dict[str, SampleDataSet]:
-    """The sample data sets of a source by id; none if it has none. Protocol 12.2."""
+async def list_sample_data_sets(caller: ContractCaller, source_id: int) -> dict[str, SampleDataSet]:
+    """Return the sample data sets of a source by their ids. Protocol 12.2."""
     source = caller.platform.sources.connectable.get(source_id)
     if source is None:
-        raise NotFound(f"There is no source {source_id}")
+        raise NotFound(f"There is no source with the id {source_id}")
     return {
         sample.id: SampleDataSet(name=sample.name, description=sample.description) for sample in source.info.samples
     }

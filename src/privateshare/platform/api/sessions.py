@@ -1,4 +1,4 @@
-"""Starting a reading session. Protocol 5."""
+"""Starting a session. Protocol 5."""
 
 from typing import Any
 
@@ -16,23 +16,23 @@ router = APIRouter(tags=["sessions"])
 
 
 class TriggerBody(SessionOptions):
-    """Session options, and what the client says of itself."""
+    """Session options, and a description of the client's SDK."""
 
     agent: dict[str, Any] | None = None
 
 
-class TriggerAnswer(Wire):
+class TriggerResponse(Wire):
     """The session that was started."""
 
     session: Session
 
 
-@router.post("/permission-access/trigger", status_code=202, response_model=TriggerAnswer)
-async def trigger(caller: UserCaller, once: Once, body: TriggerBody | None = None) -> Response:
-    """A new session for a person who consented before; fetching begins at once. Protocol 5.1."""
+@router.post("/permission-access/trigger", status_code=202, response_model=TriggerResponse)
+async def trigger_session(caller: UserCaller, once: Once, body: TriggerBody | None = None) -> Response:
+    """Start a session for a person who has consented. The platform starts fetching at once. Protocol 5.1."""
     check_agent(caller.platform.settings.blocked_sdks, body.agent if body else None)
     check_reading(caller.contract)
     options = SessionOptions.model_validate(dict(body)) if body else SessionOptions()
     session = await new_session(caller.db, caller.platform, caller.contract, options, caller.now)
     await start_session(caller.db, caller.platform, session.row, caller.consent, caller.now)
-    return await once.answer({"session": session.to_message().to_wire()}, 202)
+    return await once.respond({"session": session.to_message().to_wire()}, 202)

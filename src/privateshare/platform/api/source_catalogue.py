@@ -1,4 +1,4 @@
-"""The records of sources that discovery searches, and whether this platform can connect each. Protocol 9.2."""
+"""The records of sources that discovery searches, with their status on this platform. Protocol 9.2."""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -11,7 +11,7 @@ APPROVED, PENDING, SAMPLE_DATA_ONLY = "approved", "pending", "sampledataonly"
 
 
 def published_status(sources: Sources, source_id: int) -> str:
-    """Tell whether this platform can connect a source: approved, sampledataonly, or pending if it has no connector."""
+    """Return the status of a source: approved, sampledataonly, or pending if the platform has no connector for it."""
     source = sources.connectable.get(source_id)
     if source is None:
         return PENDING
@@ -20,6 +20,6 @@ def published_status(sources: Sources, source_id: int) -> str:
 
 @cache
 def source_index(sources: Sources) -> RecordIndex:
-    """RecordIndex every source of the catalogue and of the settings."""
+    """Build the index of all sources in the catalogue and in the settings."""
     listed = sources.listed.values()
     return RecordIndex(source_record(source, published_status(sources, source.id), PUBLISHED) for source in listed)

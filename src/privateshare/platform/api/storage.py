@@ -1,4 +1,4 @@
-"""Storage: making one (in the API), and its files (under {cloud}). Protocol 11."""
+"""Storages: creating one (in the API), and its files (under the storage address). Protocol 11."""
 
 import asyncio
 import re
@@ -38,7 +38,7 @@ from privateshare.protocol.wire import Wire
 
 
 class _Anything(Convertor[str]):
-    """The rest of an address, line ends too: what is wrong with a path is told as protocol 11.5 says."""
+    """A URL converter that matches everything, even line ends, so that a bad path gets the error of protocol 11.5."""
 
     regex = r"[\s\S]*"
 
@@ -65,15 +65,15 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
 
 
 @router.post("/storage", status_code=200, response_model=Storage)
-async def create_storage(caller: ContractCaller, once: Once) -> Response:
-    """A storage that is tied to no person yet. Protocol 11.1."""
+async def post_storage(caller: ContractCaller, once: Once) -> Response:
+    """Create a storage that is not tied to a person yet. Protocol 11.1."""
     storage = await storages.add_storage(caller.db, caller.contract)
-    return await once.answer(_view(storage, caller.contract).to_wire())
+    return await once.respond(_view(storage, caller.contract).to_wire())
 
 
 @router.get("/storage")
-async def user_storage(caller: UserCaller) -> Storage:
-    """The storage that this application has for the person. Protocol 11.1."""
+async def get_storage(caller: UserCaller) -> Storage:
+    """Return the storage that this application has for the person. Protocol 11.1."""
     storage = await storages.find_user_storage(caller.db, caller.contract, caller.consent.library_id)
     if storage is None:
         raise NotFound("This person has no storage with this application")
@@ -85,13 +85,13 @@ def _view(storage: StorageRow, contract: ContractRow) -> Storage:
 
 
 def render_storage_error(request: Request, error: ApiError) -> Response:
-    """The form of protocol 11.5, and the headers of all errors."""
+    """Make the response to an error, with the body of protocol 11.5 and the usual error headers."""
     body = orjson.dumps({"error": error.code, "message": error.message})
     return Response(body, error.status, error_headers(request, error), "application/json")
 
 
-class Uploaded(Wire):
-    """The file's id."""
+class StoredFileResponse(Wire):
+    """The id of an uploaded file."""
 
     id: str
 
@@ -101,11 +101,11 @@ class Uploaded(Wire):
     response_class=Response,
     response_model=None,
     responses={
-        200: {"description": "A file's bytes, or a folder's list", "model": StorageListing, **BYTES},
-        206: {"description": "The bytes that the range names", **BYTES},
+        200: {"description": "The content of a file, or the list of a folder", "model": StorageListing, **BYTES},
+        206: {"description": "The requested range of bytes", **BYTES},
     },
 )
-async def read(
+async def get_stored_file(
     request: Request,
     storage_id: str,
     application_id: str,
@@ -113,21 +113,21 @@ async def read(
     recursive: bool = False,
     byte_range: Annotated[str | None, Header(alias="range")] = None,
 ) -> Response:
-    """A file's bytes as they were stored, in whole or a range; or, for a path ending in "/", a list. Protocol 11.3."""
+    """Return a stored file or a range of it or, for a path that ends in "/", the list of a folder. Protocol 11.3."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        contract, storage, at = await _authorized(request, db, storage_id, application_id, path)
-        folder = FolderList(platform, storage, contract.id, at, recursive) if at.is_folder else None
+        contract, storage, target = await _authorized(request, db, storage_id, application_id, path)
+        folder = FolderList(platform, storage, contract.id, target, recursive) if target.is_folder else None
         page = await folder.first_page(db) if folder is not None else ()
-        file = await storages.find_stored_file(db, storage.id, at) if folder is None else None
+        file = await storages.find_stored_file(db, storage.id, target) if folder is None else None
     if folder is not None:
-        return await folder.answer(page)
+        return await folder.response(page)
     if file is None:
-        raise NotFound("There is no such file")
-    return await _file_answer(platform, file, byte_range, StorageIsOpen(storage.id, contract.id))
+        raise NotFound("There is no file with this path")
+    return await _file_response(platform, file, byte_range, StorageIsOpen(storage.id, contract.id))
 
 
-async def _file_answer(
+async def _file_response(
     platform: Platform, file: StoredFileRow, byte_range: str | None, allowed: PermissionCheck
 ) -> Response:
     found = _read_range(byte_range, file.size)
@@ -146,17 +146,20 @@ async def _file_answer(
 
 
 def _pieces(blobs: BlobStore, file: StoredFileRow, start: int, length: int) -> Iterator[bytes]:
-    """Give a part of a file. Blocks. Raises UnreadableBlob if it is missing or was cut; it has no seal of ours."""
+    """Read a part of a file. Blocks. Raises UnreadableBlob if it is missing or truncated.
+
+    The client encrypted the file, so other damage cannot be detected here.
+    """
     try:
         if (size := blobs.size(file.blob)) != file.size:
-            raise UnreadableBlob(file.blob, f"it has {size} bytes in place of {file.size}")
+            raise UnreadableBlob(file.blob, f"it has {size} bytes instead of {file.size}")
         return blobs.read(file.blob, start, length)
     except BlobNotFound as error:
         raise UnreadableBlob(file.blob, "it is missing") from error
 
 
 def _read_range(text: str | None, size: int) -> tuple[int, int] | None:
-    """Where to start and how much to send; None, which is the whole, for no range or one of a form that is not ours."""
+    """Parse a Range header into start and length. Return None, for the whole file, if there is no supported range."""
     match = _RANGE.fullmatch((text or "").strip())
     if match is None or not any(match.groups()):
         return None
@@ -166,41 +169,41 @@ def _read_range(text: str | None, size: int) -> tuple[int, int] | None:
     start = int(first) if first else max(0, size - int(last))
     end = min(int(last), size - 1) if first and last else size - 1
     if start >= size:
-        raise InvalidRequest(f"The range reaches outside of the file's {size} bytes", status=416)
+        raise InvalidRequest(f"The range starts after the end of the file, which has {size} bytes", status=416)
     return start, end - start + 1
 
 
 @files.post(
     FILE_PATH,
     status_code=201,
-    response_model=Uploaded,
+    response_model=StoredFileResponse,
     openapi_extra={"requestBody": {"required": True, "content": UPLOADS}},
 )
-async def upload(request: Request, storage_id: str, application_id: str, path: str) -> Response:
-    """Stores a file under a path, once all of it has arrived. Protocol 11.3.
+async def post_stored_file(request: Request, storage_id: str, application_id: str, path: str) -> Response:
+    """Store a file under a path, once all of it has arrived. Protocol 11.3.
 
-    It is the body as it comes, whatever the Content-Type; but of a true multipart form it is the file in the form.
+    The body is stored as it is, whatever its Content-Type. Only from a real multipart form, the file in it is stored.
     """
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        _, storage, at = await _authorized(request, db, storage_id, application_id, path)
-    if at.is_folder:
-        raise InvalidRequest("A file's path must not end in /")
+        _, storage, target = await _authorized(request, db, storage_id, application_id, path)
+    if target.is_folder:
+        raise InvalidRequest("The path of a file must not end in /")
     blob, max_bytes = storages.new_blob(storage.id), platform.settings.max_push_bytes
     try:
         content = await _uploaded(request, max_bytes)
         received = await receive(platform.blobs, blob, content, max_bytes)
     except ClientDisconnect as error:
-        raise InvalidRequest("The file did not arrive whole; nothing was kept") from error
+        raise InvalidRequest("The upload is incomplete. Nothing was stored") from error
     async with delete_blob_on_failure(platform, blob), platform.database.transaction() as db:
-        if await storages.find_storage(db, storage.id, storage.application_id) is None:  # erased while the file came
-            raise NotFound("There is no such storage")
-        file_id = await storages.put_file(db, storage.id, at, blob, received.size)
+        if await storages.find_storage(db, storage.id, storage.application_id) is None:  # Erased during the upload.
+            raise NotFound("There is no storage with this id")
+        file_id = await storages.put_file(db, storage.id, target, blob, received.size)
     return Response(orjson.dumps({"id": str(file_id)}), 201, media_type="application/json")
 
 
 async def _uploaded(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """The file of a body that says it is a multipart form and begins as one; of any other body, all of it."""
+    """Return the file in a body that claims to be a multipart form and starts like one, or any other body itself."""
     boundary, body = multipart_boundary(request.headers.get("content-type", "")), body_stream(request)
     if boundary is None:
         return body
@@ -212,21 +215,21 @@ async def _uploaded(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
 
 
 @files.delete(FILE_PATH)
-async def remove(request: Request, storage_id: str, application_id: str, path: str) -> dict[str, int]:
-    """Removes the file, or for a path ending in "/" the folder with all that is in it. Protocol 11.3."""
+async def delete_stored_file(request: Request, storage_id: str, application_id: str, path: str) -> dict[str, int]:
+    """Delete a file or, for a path that ends in "/", a folder with everything in it. Protocol 11.3."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        _, storage, at = await _authorized(request, db, storage_id, application_id, path)
-        removed = await storages.delete_files(db, platform, storage.id, at)
-        if not removed and not at.is_folder:
-            raise NotFound("There is no such file")
+        _, storage, target = await _authorized(request, db, storage_id, application_id, path)
+        removed = await storages.delete_files(db, platform, storage.id, target)
+        if not removed and not target.is_folder:
+            raise NotFound("There is no file with this path")
     return {"deleted": removed}
 
 
 async def _authorized(
     request: Request, db: AsyncSession, storage_id: str, application_id: str, path: str
 ) -> tuple[ContractRow, StorageRow, StoragePath]:
-    """The contract that calls, if it is one of the storage's application; the storage, the path. Protocol 11.2."""
+    """Authenticate a contract of the storage's application. Return it, the storage and the path. Protocol 11.2."""
     token = read_bearer(request.headers)
     claimed = jwt.read_unverified(token)
     contract = await load_contract(db, f"{claimed.get('sub')}_{claimed.get('iss')}", datetime.now(UTC))
@@ -236,5 +239,5 @@ async def _authorized(
     platform_of(request).limits.check_contract(contract.id)
     storage = await storages.find_storage(db, storage_id, contract.application_id)
     if storage is None or application_id != contract.application_id:
-        raise NotFound("There is no such storage")
+        raise NotFound("There is no storage with this id")
     return contract, storage, storage_path(path)

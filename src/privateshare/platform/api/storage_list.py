@@ -1,4 +1,4 @@
-"""The list of a storage's folder: one JSON answer of any length, written while it is read. Protocol 11.3."""
+"""The list of a storage's folder: one JSON response of any length, sent while it is read. Protocol 11.3."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class FolderList:
-    """What a contract sees of a folder.
+    """The list of a folder, as a contract sees it.
 
-    It is read page by page, each in a transaction of its own, so that a slow reader holds none. A file that comes or
-    goes meanwhile may be in the list or not; all others are in it once.
+    It is read page by page, each in its own transaction, so that a slow client does not keep one open. A file that is
+    added or deleted meanwhile may be listed or not. All others are listed once.
     """
 
     platform: Platform
@@ -33,11 +33,11 @@ class FolderList:
     recursive: bool
 
     async def first_page(self, db: AsyncSession) -> Sequence[ListedFile]:
-        """Return the first files."""
+        """Read the first page of files."""
         return await self._page(db, "")
 
-    async def answer(self, first: Sequence[ListedFile]) -> Response:
-        """The list, after its first page: whole if that is all, else as a stream. No transaction may be open."""
+    async def response(self, first: Sequence[ListedFile]) -> Response:
+        """Make the response from the first page: as a stream if there are more. No transaction may be open."""
         if len(first) == FILES_PER_PAGE:
             await current_request().stream()
             return StreamingResponse(self._pieces(first), media_type=JSON)
@@ -47,24 +47,24 @@ class FolderList:
         total = 0
         yield b'{"files":['
         while page:
-            told = orjson.dumps([self._told(file) for file in page])
-            yield (b"," if total else b"") + told[1:-1]
+            entries = orjson.dumps([self._entry(file) for file in page])
+            yield (b"," if total else b"") + entries[1:-1]
             total += len(page)
             page = await self._next_page(page[-1].key) if len(page) == FILES_PER_PAGE else ()
         yield b'],"total":%d}' % total
 
     async def _next_page(self, after: str) -> Sequence[ListedFile]:
-        """Raises NotFound, which breaks the answer off, if storage or contract ended meanwhile."""
+        """Read the next page. Raises NotFound, which aborts the response, if storage or contract ended meanwhile."""
         async with self.platform.database.transaction() as db:
             if not await StorageIsOpen(self.storage.id, self.contract_id)(db):
-                raise NotFound("There is no such storage")
+                raise NotFound("There is no storage with this id")
             return await self._page(db, after)
 
     async def _page(self, db: AsyncSession, after: str) -> Sequence[ListedFile]:
         return await list_page(db, self.storage.id, self.folder, after, recursive=self.recursive)
 
-    def _told(self, file: ListedFile) -> dict[str, str]:
-        """Describe a file as clients address it: by its `path` with its `name` behind it. Protocol 11.3."""
+    def _entry(self, file: ListedFile) -> dict[str, str]:
+        """Describe a file for clients, which address it by `path` followed by `name`. Protocol 11.3."""
         application = f"/apps/{self.storage.application_id}"
         folder, name = file.key.rsplit("/", 1)
         original_folder, original_name = file.path.rsplit("/", 1)

@@ -1,4 +1,4 @@
-"""The API's description for people: Swagger UI, from a wheel, with nothing from elsewhere. ADR 13."""
+"""The API's description for people: Swagger UI, served from a wheel, without files from other servers. ADR 13."""
 
 import gzip
 from functools import cache
@@ -39,7 +39,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 @router.get("/docs")
 async def docs() -> HTMLResponse:
-    """Show every call with its parameters, body and answers."""
+    """Show all endpoints with their parameters, bodies and responses."""
     headers = {
         "content-security-policy": POLICY,
         "referrer-policy": "no-referrer",
@@ -50,7 +50,7 @@ async def docs() -> HTMLResponse:
 
 @router.get("/docs/{name}")
 async def asset(request: Request, name: str) -> Response:
-    """Give a file of the page, cacheable for good: its address changes with its content."""
+    """Return a file of the page. It can be cached forever, since its address changes with its content."""
     if name not in TYPES:
         raise NotFound("There is no such file")
     headers = {"cache-control": f"public, max-age={YEAR_SECONDS}, immutable", "vary": "accept-encoding"}
@@ -60,7 +60,7 @@ async def asset(request: Request, name: str) -> Response:
 
 
 def asset_path(name: str) -> str:
-    """Give the path of a file of the page; it changes with the file's content."""
+    """Return the path of a file of the page. It changes with the file's content."""
     return f"/docs/{name}?{sha256(_content(name)).hexdigest()[:12]}"
 
 

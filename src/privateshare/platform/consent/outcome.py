@@ -13,7 +13,7 @@ from privateshare.platform.consent.person_cookie import keep_secret
 from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
-from privateshare.platform.grants.consents import add_consent_accounts, give_consent
+from privateshare.platform.grants.consents import add_consent_accounts, record_consent
 from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.tokens import issue_code
@@ -52,7 +52,7 @@ async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
         raise RedirectInstead(redirect(visit.address("person")))
     library, unproven = await journey_library(visit), not visit.proven
     ids = [account.id for account in accounts]
-    consent = await give_consent(visit.db, visit.contract, library.id, ids, visit.now, unproven=unproven)
+    consent = await record_consent(visit.db, visit.contract, library.id, ids, visit.now, unproven=unproven)
     await _remember_browser(visit, library)
     await _tie_storage(visit, library.id)
     await agree_to_archives(visit.db, visit.journey)

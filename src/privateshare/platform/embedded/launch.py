@@ -32,7 +32,7 @@ LINUX = sys.platform.startswith("linux")
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(arguments: list[str]) -> None:
+def launch(arguments: list[str]) -> None:
     """Replace this process with the program, or exit with a message. Never returns."""
     parent, uid, gid = (int(argument) for argument in arguments[:3])
     places = {"install": arguments[3], "folder": arguments[4]}
@@ -93,4 +93,4 @@ def _end_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    launch(sys.argv[1:])

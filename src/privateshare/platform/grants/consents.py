@@ -20,7 +20,7 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.keys.secrets import new_id
 
 
-async def give_consent(
+async def record_consent(
     db: AsyncSession,
     contract: ContractRow,
     library_id: UUID,

@@ -60,7 +60,7 @@ class Admission:
         return {"apps": self.apps, "strangers": self.strangers, "people": self.people, "streams": self.streams}
 
 
-def make_admission(connections: int) -> Admission:
+def create_admission(connections: int) -> Admission:
     """Create the places for a number of database connections. A quarter of them is left for other work."""
     apps, strangers, people = (FairQueue(max(1, connections * share // 20)) for share in (8, 3, 4))
     return Admission(apps, strangers, people)
