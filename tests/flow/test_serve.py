@@ -157,7 +157,7 @@ def test_ends_when_its_postgresql_dies(tmp_path: Path) -> None:
 
 async def test_a_second_platform_on_the_folder_is_rejected(served: Served) -> None:
     """The first platform continues."""
-    with pytest.raises(FolderInUse, match="another PrivateShare runs on"):
+    with pytest.raises(FolderInUse, match="another PrivateShare uses"):
         async with running_platform(Settings(data=served.data)):
             pass
     assert httpx2.get(f"{served.origin}/readyz").status_code == 200
@@ -178,7 +178,7 @@ def test_a_folder_with_other_files_is_rejected(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     ended = run_command("serve", "--data", tmp_path, "--port", "0")
     assert ended.returncode == 1
-    assert "holds other things" in ended.stderr
+    assert "contains other files" in ended.stderr
     assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
@@ -208,8 +208,8 @@ async def test_an_own_database_can_be_used(short_path: Path, tmp_path: Path) -> 
         ("postgresql://me:hidden@127.0.0.1:1/mine", "127.0.0.1"),
         ("postgresql://me:hidden@127.0.0.1:99999/mine", "99999"),
         ("postgresql://me:hidden@127.0.0.1:0/mine", "port"),
-        ("postgresql://me:hidden@127.0.0.1:hidden/mine", "DATABASE_URL must be like"),
-        ("hidden", "DATABASE_URL must be like"),
+        ("postgresql://me:hidden@127.0.0.1:hidden/mine", "DATABASE_URL must have the form"),
+        ("hidden", "DATABASE_URL must have the form"),
     ],
 )
 def test_an_unreachable_database_is_reported_in_one_line(tmp_path: Path, url: str, named: str) -> None:

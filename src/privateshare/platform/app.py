@@ -1,4 +1,4 @@
-"""The ASGI application: an open platform in, every route out."""
+"""The ASGI application, with all routes and middleware of a platform."""
 
 from functools import partial
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ from privateshare.platform.operating.metrics import CountRequests
 from privateshare.platform.runtime import Platform
 
 UNSIGNED = [Depends(count_unsigned)]
-API_CHAPTERS = (
+API_MODULES = (
     key_set,
     oauth,
     sessions,
@@ -54,7 +54,7 @@ API_CHAPTERS = (
 
 
 def create_app(platform: Platform) -> FastAPI:
-    """The whole site of a platform: API, consent pages, health."""
+    """Create the application of an open platform: API, consent pages, and health checks."""
     app = FastAPI(
         title="PrivateShare",
         version="1.7",
@@ -75,7 +75,7 @@ def create_app(platform: Platform) -> FastAPI:
         app.add_middleware(StripBasePath, path=base)
     app.include_router(_api(), prefix="/v1.7")
     app.include_router(_legacy_api(), prefix="/v1.6")
-    app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android (protocol 14 (f))
+    app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android uses it. Protocol 14 (f).
     app.include_router(health)
     app.include_router(metrics.router)
     app.include_router(viewer.router)
@@ -84,30 +84,30 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(my_pages, dependencies=UNSIGNED)
     renderers = {"/apps/": render_page_error, "/me/": render_page_error, "/cloud/": storage.render_storage_error}
     add_error_handlers(app, renderers)
-    app.add_exception_handler(RepeatedRequest, _carried)
-    app.add_exception_handler(RedirectInstead, _carried)
+    app.add_exception_handler(RepeatedRequest, _attached_response)
+    app.add_exception_handler(RedirectInstead, _attached_response)
     return app
 
 
 def _api() -> APIRouter:
     api = APIRouter()
-    for chapter in API_CHAPTERS:
-        api.include_router(chapter.router)
+    for module in API_MODULES:
+        api.include_router(module.router)
     api.include_router(legacy.pushing)
     return api
 
 
 def _legacy_api() -> APIRouter:
-    """Version 1.6: what differs first, so that it is found before what is the same. Protocol 14."""
+    """Build the routes of version 1.6. Those that differ from 1.7 come first, so that they match first. Protocol 14."""
     api = APIRouter()
     api.include_router(legacy.router, dependencies=UNSIGNED)
     api.include_router(postbox.router)
-    for chapter in API_CHAPTERS:
-        if chapter is not files:
-            api.include_router(chapter.router, include_in_schema=False)
+    for module in API_MODULES:
+        if module is not files:
+            api.include_router(module.router, include_in_schema=False)
     return api
 
 
-async def _carried(_request: Request, error: Exception) -> Response:
+async def _attached_response(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RepeatedRequest | RedirectInstead)
     return error.response

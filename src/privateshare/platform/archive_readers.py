@@ -1,7 +1,7 @@
-"""Reading archives in processes of their own, so that a hostile one holds up nothing and learns nothing.
+"""Reading archives in separate processes, so that a hostile archive can neither block the platform nor access data.
 
-A reader (`sources/archive_reader.py`) gets the archive piece by piece over a pipe, and gives back frames, which are
-checked here. Its time and memory are limited. It runs at low priority, and few run at once.
+A reader (`sources/archive_reader.py`) requests pieces of the archive over a pipe and returns frames, which are checked
+here. Its time and memory are limited, it runs at low priority, and only a few readers run at once.
 """
 
 import asyncio
@@ -35,18 +35,19 @@ from privateshare.sources.frames import (
 
 MEGABYTE = 1024 * 1024
 COMMAND = (sys.executable, "-I", "-B", "-m", "privateshare.sources.archive_reader")
-PASSED_ON = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # what Python may need to start; no secret of ours
-CPU_SECONDS = 20  # for any archive
-CPU_SECONDS_PER_MEGABYTE = 20  # of the archive, which may have 200 times as much when decompressed
+# Python may need these variables to start. The reader gets no others, which could hold secrets.
+ENVIRONMENT_VARIABLES = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+BASE_CPU_SECONDS = 20
+CPU_SECONDS_PER_MEGABYTE = 20  # A megabyte can decompress to 200 megabytes.
 MEMORY_MEGABYTES = 1024
-WALL_SECONDS_PER_CPU_SECOND = 20  # on a machine that is busy with other things, and at low priority
-MAX_FRAME_BYTES = 96 * MEGABYTE  # a page has 8 MB, and at most one object of 64 MB more
-MAX_ENTRIES = 2 * PAGE_OBJECTS  # of a page: its objects, and what says that others were deleted
+WALL_SECONDS_PER_CPU_SECOND = 20  # The machine may be busy, and readers run at low priority.
+MAX_FRAME_BYTES = 96 * MEGABYTE  # A page has up to 8 MB, and one last object of up to 64 MB.
+MAX_PAGE_ENTRIES = 2 * PAGE_OBJECTS  # A page contains objects, and records of deleted objects.
 MAX_READ_BYTES = 4 * MEGABYTE
-MAX_NAME = 1000  # characters of an account's id and name
-AT_ONCE = max(4, os.cpu_count() or 1)
+MAX_NAME_CHARACTERS = 1000
+MAX_READERS = max(4, os.cpu_count() or 1)
 RETRY_SECONDS = 10
-END_SECONDS = 10  # for a process that closed its pipe to end
+EXIT_TIMEOUT_SECONDS = 10  # A process that closed its pipe gets this time to exit.
 
 _T = TypeVar("_T")
 
@@ -54,55 +55,55 @@ log = structlog.get_logger()
 
 
 class ReaderFailed(TryLater):
-    """A reader ended by a fault of its own or of the machine. It may be that the next one does better."""
+    """A reader failed because of a bug or the machine. A retry may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedArchive:
-    """An archive that was read to its end: whose it is, and what of it cannot be read."""
+    """The result of reading an archive to its end: whose archive it is, and which entries cannot be read."""
 
     identity: Identity
     left_out: LeftOut
 
 
 class ArchiveReaders:
-    """Starts readers, a few at a time; others wait for their turn. To be closed."""
+    """Runs readers, a few at a time, while others wait for their turn. It must be closed."""
 
-    def __init__(self, at_once: int = AT_ONCE, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, max_readers: int = MAX_READERS, command: Sequence[str] = COMMAND) -> None:
         self._command = command
-        self._turns = asyncio.Semaphore(at_once)
-        # Threads of their own: what else waits for a thread must not wait for archives.
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="archive-reader")
+        self._turns = asyncio.Semaphore(max_readers)
+        # Readers have their own threads, so that other work does not wait for archives.
+        self._threads = ThreadPoolExecutor(max_readers, thread_name_prefix="archive-reader")
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Stop the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def check(self, source: Source, archive: BinaryIO) -> CheckedArchive:
         """Read an archive to its end.
 
         Raises:
-            Broken: It cannot be read, in words for the person.
+            Broken: The archive cannot be read. The message is for the person.
             ReaderFailed: The reader failed.
         """
-        async with self._reader(source, archive, Order()) as reader:
+        async with self._reader(source, archive, ReaderTask()) as reader:
             found = await self._run(reader.next)
             if not isinstance(found, Result) or found.identity is None:
-                raise ReaderFailed("a reader gave something else than a result")
+                raise ReaderFailed("a reader returned something else than a result")
             return CheckedArchive(found.identity, found.left_out)
 
     async def objects(
         self, source: Source, archive: BinaryIO, provider_account_id: str, types: Collection[int]
     ) -> AsyncGenerator[EntryPage | LeftOut]:
-        """Yield the objects of an archive that are of these types, and in the end what could not be read.
+        """Yield the objects of an archive that have these types, and at the end which entries could not be read.
 
-        The next page is read while one is worked on.
+        The next page is read while the caller processes the current one.
 
         Raises:
             Broken: The archive cannot be read.
             ReaderFailed: The reader failed.
         """
-        async with self._reader(source, archive, Order(provider_account_id, frozenset(types))) as reader:
+        async with self._reader(source, archive, ReaderTask(provider_account_id, frozenset(types))) as reader:
             upcoming = asyncio.ensure_future(self._run(reader.next))
             try:
                 while isinstance(found := await upcoming, EntryPage):
@@ -114,9 +115,9 @@ class ArchiveReaders:
                 await asyncio.gather(upcoming, return_exceptions=True)
 
     @asynccontextmanager
-    async def _reader(self, source: Source, archive: BinaryIO, order: "Order") -> AsyncIterator["_Reader"]:
+    async def _reader(self, source: Source, archive: BinaryIO, task: "ReaderTask") -> AsyncIterator["_Reader"]:
         async with self._turns:
-            reader = _Reader(self._command, source.info.id, archive, order)
+            reader = _Reader(self._command, source.info.id, archive, task)
             try:
                 await self._run(reader.start)
                 yield reader
@@ -129,8 +130,8 @@ class ArchiveReaders:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a reader is to do: to say whose an archive is, or, with types, to give its objects for this account."""
+class ReaderTask:
+    """The task of a reader: to find out whose archive it is or, with `types`, to read its objects for this account."""
 
     provider_account_id: str = field(default="", repr=False)
     types: frozenset[int] | None = None
@@ -138,7 +139,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a reader ends with."""
+    """The last message of a reader."""
 
     identity: Identity | None
     left_out: LeftOut
@@ -149,21 +150,21 @@ class _Ended(FrameError):
 
 
 class _Reader:
-    """One reader, spoken to on a thread. `kill` may be called from any."""
+    """A reader process. Its methods block and are called on one thread at a time, except `kill`."""
 
-    def __init__(self, command: Sequence[str], source_id: int, archive: BinaryIO, order: Order) -> None:
-        self._command, self._source_id, self._archive, self._order = command, source_id, archive, order
+    def __init__(self, command: Sequence[str], source_id: int, archive: BinaryIO, task: ReaderTask) -> None:
+        self._command, self._source_id, self._archive, self._task = command, source_id, archive, task
         self._process: subprocess.Popen[bytes] | None = None
         self._is_killed = self._is_out_of_time = False
         self._timer: threading.Timer | None = None
 
     def start(self) -> None:
-        """Starts the process and tells it what to do. Raises ReaderFailed."""
+        """Start the process and send it its task. Raises ReaderFailed."""
         size = self._archive.seek(0, io.SEEK_END)
-        seconds = CPU_SECONDS + CPU_SECONDS_PER_MEGABYTE * size // MEGABYTE
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        seconds = BASE_CPU_SECONDS + CPU_SECONDS_PER_MEGABYTE * size // MEGABYTE
+        environment = {name: os.environ[name] for name in ENVIRONMENT_VARIABLES if name in os.environ}
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - always the same command, without arguments of anybody
+            self._process = subprocess.Popen(  # noqa: S603 - The command is constant and has no input of users.
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -171,33 +172,33 @@ class _Reader:
                 env=environment,
                 cwd=os.path.abspath(os.sep),
             )
-        except OSError as error:  # no more processes, or no memory for one
-            log.error("a reader of archives cannot be started", error=type(error).__name__)
-            raise ReaderFailed("the archive's reader cannot be started", RETRY_SECONDS) from error
+        except OSError as error:  # The system may be out of processes or memory.
+            log.error("cannot start a reader of archives", error=type(error).__name__)
+            raise ReaderFailed("the reader of the archive cannot be started", RETRY_SECONDS) from error
         if self._is_killed:
             self._process.kill()
-        self._timer = threading.Timer(seconds * WALL_SECONDS_PER_CPU_SECOND, self._end_time)
+        self._timer = threading.Timer(seconds * WALL_SECONDS_PER_CPU_SECOND, self._time_out)
         self._timer.daemon = True
         self._timer.start()
-        order = {
+        message = {
             "source": self._source_id,
             "size": size,
-            "provider_account_id": self._order.provider_account_id,
-            "types": None if self._order.types is None else sorted(self._order.types),
+            "provider_account_id": self._task.provider_account_id,
+            "types": None if self._task.types is None else sorted(self._task.types),
             "cpu_seconds": seconds,
             "memory_megabytes": MEMORY_MEGABYTES,
         }
-        with suppress(_Ended):  # if it ended already, `next` tells why
-            self._send(FrameKind.START, encode_json(order))
+        with suppress(_Ended):  # If the process ended already, `next` reports why.
+            self._send(FrameKind.START, encode_json(message))
 
     def kill(self) -> None:
-        """Ends the process, whatever it does."""
+        """Kill the process. May be called from any thread."""
         self._is_killed = True
         if self._process is not None:
             self._process.kill()
 
     def close(self) -> None:
-        """Waits for the end of the process, and lets go of the pipes."""
+        """Wait for the end of the process, and close the pipes."""
         if self._timer is not None:
             self._timer.cancel()
         if self._process is None:
@@ -209,7 +210,7 @@ class _Reader:
                     pipe.close()
 
     def next(self) -> EntryPage | Result:
-        """The next page, or the result. Raises Broken or ReaderFailed; what reading the archive raises."""
+        """Return the next page, or the result. Raises Broken, ReaderFailed, and errors of reading the archive."""
         try:
             while True:
                 frame = read_frame(self._pipes()[1], MAX_FRAME_BYTES)
@@ -225,34 +226,34 @@ class _Reader:
                 elif kind is FrameKind.BROKEN:
                     raise _broken(decode_json(content))
                 else:
-                    raise FrameError(f"the reader failed: {_told(content)}")
+                    raise FrameError(f"the reader failed: {_reader_error(content)}")
         except FrameError as error:
             raise self._failure(error) from error
 
     def _read(self, content: bytes) -> bytes:
-        """What the reader asked for of the archive."""
+        """Read the piece of the archive that the reader requested. Raises FrameError."""
         if len(content) != PLACE.size:
-            raise FrameError("a wrong question")
+            raise FrameError("a malformed read request")
         position, length = PLACE.unpack(content)
         if length > MAX_READ_BYTES:
-            raise FrameError("too much at once")
+            raise FrameError("a read request that is too large")
         self._archive.seek(position)
         return self._archive.read(length)
 
     def _checked(self, page: EntryPage) -> EntryPage:
-        """A page that may come. Raises FrameError."""
-        types = self._order.types
+        """Check that a page is allowed, and return it. Raises FrameError."""
+        types = self._task.types
         if types is None or any(object_type not in types for object_type, _ in page.entries):
-            raise FrameError("a page that nobody asked for")
-        if len(page.entries) > MAX_ENTRIES:
-            raise FrameError("a page of too many objects")
+            raise FrameError("a page with objects that were not requested")
+        if len(page.entries) > MAX_PAGE_ENTRIES:
+            raise FrameError("a page with too many objects")
         return page
 
     def _failure(self, error: FrameError) -> Exception:
-        """Why a reader ended early, as far as its end tells."""
+        """Build the error for a reader that ended early, from its exit status."""
         assert self._process is not None
         try:
-            code = self._process.wait(END_SECONDS if isinstance(error, _Ended) else 0)
+            code = self._process.wait(EXIT_TIMEOUT_SECONDS if isinstance(error, _Ended) else 0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
@@ -260,13 +261,13 @@ class _Reader:
             return takes_too_much()
         if not self._is_killed:
             log.error("a reader of archives failed", source=self._source_id, status=code, reason=str(error))
-        return ReaderFailed("the archive's reader failed", RETRY_SECONDS)
+        return ReaderFailed("the reader of the archive failed", RETRY_SECONDS)
 
     def _send(self, kind: FrameKind, content: bytes) -> None:
         try:
             write_frame(self._pipes()[0], kind, content)
         except OSError as error:
-            raise _Ended("the reader is gone") from error
+            raise _Ended("the reader has ended") from error
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         assert self._process is not None
@@ -274,35 +275,35 @@ class _Reader:
         assert self._process.stdout is not None
         return self._process.stdin, self._process.stdout
 
-    def _end_time(self) -> None:
+    def _time_out(self) -> None:
         self._is_out_of_time = True
         self.kill()
 
 
-def _result(told: dict[str, Any]) -> Result:
-    """What a RESULT says. Raises FrameError."""
+def _result(fields: dict[str, Any]) -> Result:
+    """Parse a RESULT frame. Raises FrameError."""
     try:
-        left_out = decode_left_out(told["left_out"])
-        if "identity" not in told:
+        left_out = decode_left_out(fields["left_out"])
+        if "identity" not in fields:
             return Result(None, left_out)
-        id_, name, type_, named = told["identity"]
+        id_, name, type_, named = fields["identity"]
     except (KeyError, TypeError, ValueError) as error:
-        raise FrameError("a result of another form") from error
-    if not all(isinstance(value, str) and len(value) <= MAX_NAME for value in (id_, name, type_)):
-        raise FrameError("an identity of another form")
+        raise FrameError("a malformed result") from error
+    if not all(isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS for value in (id_, name, type_)):
+        raise FrameError("a malformed identity")
     return Result(Identity(id_, name, type_, named=named is True), left_out)
 
 
-def _broken(told: dict[str, Any]) -> Broken:
-    """What a BROKEN says. Raises FrameError."""
+def _broken(fields: dict[str, Any]) -> Broken:
+    """Parse a BROKEN frame. Raises FrameError."""
     try:
-        broken = Broken(told["text"], **told["values"])
-        broken.left_out = decode_left_out(told["left_out"]) if told["left_out"] is not None else None
+        broken = Broken(fields["text"], **fields["values"])
+        broken.left_out = decode_left_out(fields["left_out"]) if fields["left_out"] is not None else None
     except (KeyError, TypeError, ValueError) as error:
-        raise FrameError("a problem of another form") from error
+        raise FrameError("a malformed problem") from error
     return broken
 
 
-def _told(content: bytes) -> str:
-    told = decode_json(content)
-    return f"{str(told.get('error'))[:MAX_NAME]} at {str(told.get('where'))[:MAX_NAME]}"
+def _reader_error(content: bytes) -> str:
+    error = decode_json(content)
+    return f"{str(error.get('error'))[:MAX_NAME_CHARACTERS]} at {str(error.get('where'))[:MAX_NAME_CHARACTERS]}"

@@ -1,4 +1,4 @@
-"""What every part of the running platform shares: settings, database, blobs, keys, queue."""
+"""The resources that all parts of a running platform share: settings, database, blobs, keys, queue."""
 
 import asyncio
 from collections import defaultdict
@@ -29,11 +29,12 @@ from privateshare.platform.operating.metrics import Metrics
 from privateshare.platform.operating.settings import Settings
 from privateshare.sources.registry import Sources
 
-RENEWALS_AT_ONCE = 4  # of each source's tokens, in this process: each holds a database connection while it is slow
+# Each refresh of a source's token holds a database connection while it waits for the source.
+MAX_CONCURRENT_REFRESHES = 4
 
 
-def _renewals() -> Mapping[int, asyncio.Semaphore]:
-    return defaultdict(partial(asyncio.Semaphore, RENEWALS_AT_ONCE))
+def _refresh_limits() -> Mapping[int, asyncio.Semaphore]:
+    return defaultdict(partial(asyncio.Semaphore, MAX_CONCURRENT_REFRESHES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ class Platform:
     sources: Sources
     unreadable: UnreadableBlobs = field(default_factory=UnreadableBlobs)
     known_keys: KnownKeys = field(default_factory=KnownKeys)
-    renewals: Mapping[int, asyncio.Semaphore] = field(default_factory=_renewals)  # of tokens, by source
+    token_refreshes: Mapping[int, asyncio.Semaphore] = field(default_factory=_refresh_limits)
 
 
 @asynccontextmanager
 async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[Platform]:
-    """The platform on a migrated database; its connections close at the end."""
+    """Open the platform on a migrated database. Its connections are closed at the end."""
     database = Database(database_url, settings.database_pool_size)
     queue, archive_readers = make_queue(database_url), ArchiveReaders()
     try:
@@ -90,7 +91,10 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
 
 
 async def _open_erasure_keys(settings: Settings, db: AsyncSession) -> ErasureKeys:
-    """The erasure keys of this database. Raises ConfigurationError if the store is not its own, or not there."""
+    """Open the erasure keys of this database.
+
+    Raises ConfigurationError if the store is missing or belongs to another database.
+    """
     owner, store = await database_name(db), open_keys(settings.key_address())
     is_new = await db.scalar(select(LibraryRow.id).limit(1)) is None
     await asyncio.to_thread(claim_store, store, owner, is_new=is_new)

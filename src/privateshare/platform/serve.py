@@ -1,6 +1,6 @@
-"""`privateshare serve`: one process that is the whole platform.
+"""The process of `privateshare serve`, which runs the whole platform.
 
-In order: the data folder, PostgreSQL, migrations; then, side by side, the workers and the web server.
+It prepares the data folder, starts PostgreSQL and migrates the database. Then it runs workers and web server at once.
 """
 
 import asyncio
@@ -20,29 +20,30 @@ from privateshare.platform.operating.connections import BACKLOG, allow_connectio
 from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.startup import PATIENCE_SECONDS, running_platform
+from privateshare.platform.startup import LOCK_TIMEOUT_SECONDS, running_platform
 from privateshare.platform.sync.worker import WORKER_DEAD_AFTER_SECONDS, add_tasks, recover_jobs
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-STOP_SECONDS = 6  # what requests and syncs under way get to end: containers are killed after ten
-ABORT_SECONDS = 2  # what a sync that was cut off gets to put its job back
+STOP_SECONDS = 6  # Requests and syncs in progress get this time to finish. Containers are killed after ten seconds.
+ABORT_SECONDS = 2  # A sync that was cancelled gets this time to put its job back into the queue.
 RESTART_SECONDS = 1.0
 POLL_SECONDS = 0.02
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach one who listens everywhere
+# A server that listens on all addresses is reached at these.
+LOOPBACK_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 log = structlog.get_logger()
 
 
 async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Runs the platform until SIGINT or SIGTERM; calls `ready` with its address once it answers.
+    """Run the platform until SIGINT or SIGTERM. Call `ready` with its address once it accepts connections.
 
-    Raises ConfigurationError if another process has the data folder or the port, or PostgreSQL ends by itself.
+    Raises ConfigurationError if another process uses the data folder or the port, or if PostgreSQL ends by itself.
     """
     port = _free_port(settings)
-    with _until_told_to_stop():
+    with _until_stop_signal():
         try:
             async with (
-                running_platform(settings, PATIENCE_SECONDS) as (platform, postgres),
+                running_platform(settings, LOCK_TIMEOUT_SECONDS) as (platform, postgres),
                 asyncio.TaskGroup() as parts,
             ):
                 if postgres:
@@ -51,19 +52,19 @@ async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
                     parts.create_task(_work(platform))
                 parts.create_task(_listen(platform, port, ready))
         except ExceptionGroup as failures:
-            raise failures.exceptions[0] from failures  # the others follow from it
+            raise failures.exceptions[0] from failures  # The other errors are consequences of the first.
 
 
 @contextmanager
-def _until_told_to_stop() -> Iterator[None]:
-    """Cancels what is inside at the first SIGINT or SIGTERM; the second kills, as if nobody handled it."""
+def _until_stop_signal() -> Iterator[None]:
+    """Cancel the `with` block at the first SIGINT or SIGTERM. A second signal kills the process as usual."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     assert task is not None
-    told = asyncio.Event()
+    stop_requested = asyncio.Event()
 
     def stop() -> None:
-        told.set()
+        stop_requested.set()
         task.cancel()
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
@@ -74,7 +75,7 @@ def _until_told_to_stop() -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        if not told.is_set():
+        if not stop_requested.is_set():
             raise
     finally:
         for number in STOP_SIGNALS:
@@ -82,7 +83,7 @@ def _until_told_to_stop() -> Iterator[None]:
 
 
 def _free_port(settings: Settings) -> int:
-    """The port to listen on. The web server would share it silently with another process."""
+    """Check that the port is free, and return it. The web server would silently share it with another process."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -98,7 +99,8 @@ def _free_port(settings: Settings) -> int:
 
 async def _work(platform: Platform) -> None:
     periodic = add_tasks(platform)
-    alone = platform.settings.database_url is None  # whoever worked before us is dead
+    # With the built-in database this is the only process, so the jobs of earlier workers can be recovered at once.
+    alone = platform.settings.database_url is None
     await recover_jobs(platform, silent_seconds=0 if alone else WORKER_DEAD_AFTER_SECONDS)
     while True:
         worker = asyncio.create_task(
@@ -112,11 +114,11 @@ async def _work(platform: Platform) -> None:
         parts = [worker, asyncio.create_task(periodic.worker())]
         try:
             ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-        finally:  # when cancelled: a worker without a database would try for long
+        finally:  # The worker must be cancelled, since without a database it would retry for a long time.
             for part in parts:
                 part.cancel()
             await asyncio.wait(parts, timeout=STOP_SECONDS + ABORT_SECONDS)
-        log.warning("the worker lost its database, and starts again", error=repr(ended.pop().exception()))
+        log.warning("the worker lost its database connection and restarts", error=repr(ended.pop().exception()))
         await asyncio.sleep(RESTART_SECONDS)
 
 
@@ -133,10 +135,12 @@ async def _listen(platform: Platform, port: int, ready: Callable[[str], None]) -
         backpressure=allow_connections(),
     )
     running = asyncio.create_task(server.serve())
-    host = EVERYWHERE.get(settings.host, settings.host)
+    host = LOOPBACK_ADDRESSES.get(settings.host, settings.host)
     shown = f"[{host}]" if ":" in host else host
     if settings.origin is None and (host != settings.host or not is_this_machine(shown)):
-        log.warning("listening beyond this machine, but answering to its own names alone: set PRIVATESHARE_ORIGIN")
+        log.warning(
+            "listening to other machines, but accepting only requests to this machine's names; set PRIVATESHARE_ORIGIN"
+        )
     try:
         await _until_listening(host, port, running)
         ready(settings.origin or f"http://{shown}:{port}")

@@ -1,4 +1,4 @@
-"""From settings to an open platform: the data folder is ours alone, PostgreSQL runs, the tables are there."""
+"""Start-up: lock the data folder, start PostgreSQL, migrate the database, and open the platform."""
 
 import asyncio
 import time
@@ -23,24 +23,26 @@ from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform, open_platform
 
 LOCK_NAME = "privateshare.lock"
-OURS = {LOCK_NAME, "master.key", "postgres"}  # by which a data folder is known
-PATIENCE_SECONDS = 10.0  # for one that is stopping, or for an operator's command, to let go of the folder
+DATA_FOLDER_ENTRIES = {LOCK_NAME, "master.key", "postgres"}  # An existing data folder has at least one of these.
+# A platform that is stopping, or an operator's command, releases the data folder within this time.
+LOCK_TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 0.05
 
 log = structlog.get_logger()
 
 
 class FolderInUse(ConfigurationError):
-    """Another process runs the platform of this data folder."""
+    """Another process runs a platform on this data folder."""
 
 
 @asynccontextmanager
 async def running_platform(
-    settings: Settings, patience_seconds: float = 0
+    settings: Settings, lock_timeout_seconds: float = 0
 ) -> AsyncIterator[tuple[Platform, EmbeddedPostgres | None]]:
-    """The platform of these settings, and the PostgreSQL of its own if they name none; all of it stops at the end.
+    """Open the platform of the settings, and start the built-in PostgreSQL unless they name a database.
 
-    Raises FolderInUse if another process has the data folder and does not let go of it in `patience_seconds`.
+    Everything is stopped at the end. Raises FolderInUse if another process does not release the data folder within
+    `lock_timeout_seconds`.
     """
     async with AsyncExitStack() as stack:
         postgres = None
@@ -49,7 +51,7 @@ async def running_platform(
         else:
             prepare_folder(settings.data)
             lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
-            await _acquire(lock, settings.data, patience_seconds)
+            await _acquire(lock, settings.data, lock_timeout_seconds)
             if settings.blob_url is None:
                 LocalBlobs(settings.data / "blobs").remove_temporary_files()
             postgres = EmbeddedPostgres(settings.data / "postgres")
@@ -63,7 +65,7 @@ async def running_platform(
 
 @asynccontextmanager
 async def operator_platform(settings: Settings) -> AsyncIterator[Platform]:
-    """The platform for one command: with the database of the server that runs on the data folder, or else its own."""
+    """Open the platform for one command: on the database of a running server, or else by starting PostgreSQL."""
     async with AsyncExitStack() as stack:
         try:
             platform, _ = await stack.enter_async_context(running_platform(settings))
@@ -74,7 +76,7 @@ async def operator_platform(settings: Settings) -> AsyncIterator[Platform]:
 
 
 async def _prepare_database(settings: Settings, url: str) -> None:
-    """Migrate the database, unless it was sealed with another master key: then nothing in it is touched."""
+    """Migrate the database. First check the master key, so that a wrong key changes nothing in the database."""
     try:
         database = Database(url, pool_size=1)
         try:
@@ -83,48 +85,49 @@ async def _prepare_database(settings: Settings, url: str) -> None:
         finally:
             await database.close()
         await asyncio.to_thread(upgrade, url)
-    except (ArgumentError, ValueError) as error:  # ValueError: the port is no number
-        raise ConfigurationError("DATABASE_URL must be like postgresql://user:password@host/database") from error
-    except OperationalError as error:  # its own words name host, user and database, and never the password
+    except (ArgumentError, ValueError) as error:  # A ValueError means that the port is not a number.
+        raise ConfigurationError("DATABASE_URL must have the form postgresql://user:password@host/database") from error
+    except OperationalError as error:  # Its message names host, user and database, but never the password.
         reason = str(error.orig).splitlines()[0]
-        raise ConfigurationError(f"cannot use the database: {reason}", hint="Look at DATABASE_URL") from error
+        raise ConfigurationError(f"cannot use the database: {reason}", hint="Check DATABASE_URL") from error
 
 
 def prepare_folder(folder: Path) -> None:
-    """Makes the data folder, readable by us alone.
+    """Create the data folder, which only its owner can read.
 
-    Raises ConfigurationError if it is another user's, or holds other things: they would not want to be locked away.
+    Raises ConfigurationError if it belongs to another user, or contains other files: restricting access to the folder
+    would make them unreadable to other users.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = {entry.name for entry in folder.iterdir()} - {"lost+found"}
-        if found and not found & OURS:
-            raise ConfigurationError(f"{folder} holds other things; choose a new or empty folder with --data")
+        if found and not found & DATA_FOLDER_ENTRIES:
+            raise ConfigurationError(f"{folder} contains other files; choose a new or empty folder with --data")
         folder.chmod(0o700)
     except OSError as error:
         raise ConfigurationError(f"cannot use {folder} as the data folder: {error.strerror}") from error
 
 
-async def _acquire(lock: FileLock, folder: Path, patience_seconds: float) -> None:
-    give_up_at = time.monotonic() + patience_seconds
+async def _acquire(lock: FileLock, folder: Path, lock_timeout_seconds: float) -> None:
+    deadline = time.monotonic() + lock_timeout_seconds
     waiting = False
     while True:
         try:
             return lock.acquire()
         except Locked as error:
-            if time.monotonic() > give_up_at:
+            if time.monotonic() > deadline:
                 raise FolderInUse(
-                    f"another PrivateShare runs on {folder}; stop it, or choose another folder with --data"
+                    f"another PrivateShare uses {folder}; stop it, or choose another folder with --data"
                 ) from error
         if not waiting:
-            log.warning("another PrivateShare runs on the data folder; waiting for it to end", folder=str(folder))
+            log.warning("another PrivateShare uses the data folder; waiting for it to stop", folder=str(folder))
             waiting = True
         await asyncio.sleep(POLL_SECONDS)
 
 
 async def _url_of_running_server(folder: Path) -> str:
-    """Where its database is; waits for a server that has only just started."""
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    """Return the URL of a running server's database, waiting for it if the server has only just started."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
             url = database_url(folder)
@@ -132,6 +135,6 @@ async def _url_of_running_server(folder: Path) -> str:
                 await connection.execute("SELECT FROM signing_keys LIMIT 1")
             return url
         except (FileNotFoundError, psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
-            if time.monotonic() > give_up_at:
-                raise ConfigurationError("the PrivateShare that runs on this folder does not answer") from error
+            if time.monotonic() > deadline:
+                raise ConfigurationError("the PrivateShare that uses this folder does not respond") from error
         await asyncio.sleep(POLL_SECONDS)

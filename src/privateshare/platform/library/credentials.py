@@ -64,13 +64,13 @@ async def fresh_token(
         return without_refresh_token(token)
     try:
         async with asyncio.timeout(MAX_WAIT_FOR_REFRESH_SECONDS):
-            await platform.renewals[account.source_id].acquire()
+            await platform.token_refreshes[account.source_id].acquire()
     except TimeoutError as error:
         raise TryLater("The source is slow to issue tokens") from error
     try:
         return await _refresh_token(platform, library, account_id, refused)
     finally:
-        platform.renewals[account.source_id].release()
+        platform.token_refreshes[account.source_id].release()
 
 
 async def _refresh_token(

@@ -156,7 +156,7 @@ class AdmittedRequest:
             if not turn.done():
                 raise HungUp
             turn.result()
-        except BaseException:  # This includes cancellation.
+        except BaseException:  # This must also run when the task is cancelled.
             queue.withdraw(self._caller, turn)
             raise
 
