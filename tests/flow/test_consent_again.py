@@ -1,4 +1,4 @@
-"""Protocol 8.1: people whom the app knows, who come for more, again, or to withdraw; and other kinds of contract."""
+"""Tests of protocol 8.1: known people who add, renew or withdraw something, and other kinds of contract."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ def home() -> httpx2.Client:
 
 @pytest.mark.protocol("4.1")
 async def test_a_second_contract_joins_the_library(wire: Wire, people: People, home: httpx2.Client) -> None:
-    """With an access token of another contract the person's accounts are there, in their own browser."""
+    """With another contract's access token the person's accounts are offered in their own browser."""
     tokens = known_person(wire, home)
     partner = await asking_contract(people)
     second = await people.contract(application_id=partner.application_id, data_request={"serviceGroups": [{"id": 5}]})
@@ -60,7 +60,7 @@ async def test_a_second_contract_joins_the_library(wire: Wire, people: People, h
 
 
 async def test_an_account_left_out_stays_out(wire: Wire, home: httpx2.Client) -> None:
-    """What a person unticks is not shared, and is not ticked when they come again."""
+    """An account that a person unticks is not shared, and is not ticked the next time."""
     asking = ask(wire)
     browser = at_consent(asking, http=home)
     assert browser.page is not None
@@ -83,7 +83,7 @@ async def test_an_account_left_out_stays_out(wire: Wire, home: httpx2.Client) ->
 
 @pytest.mark.parametrize("same_browser", [True, False])
 async def test_declining_leaves_a_known_persons_library(wire: Wire, home: httpx2.Client, same_browser: bool) -> None:
-    """Declining a later wish takes nothing from a library that was there before, whoever declines."""
+    """Declining a later request removes nothing from an existing library, whoever declines."""
     tokens = known_person(wire, home)
     browser = opened(ask(wire, access_token=tokens.access).url, http=home if same_browser else None)
     browser.submit("decline")
@@ -93,7 +93,7 @@ async def test_declining_leaves_a_known_persons_library(wire: Wire, home: httpx2
 
 @pytest.mark.protocol("8.1", "8.3")
 def test_onboarding_adds_a_source_without_a_code(wire: Wire) -> None:
-    """`onboard` connects one more source, which the app sees at once; no code comes back."""
+    """`onboard` connects one more source, which the app sees at once, and returns no code."""
     tokens = known_person(wire)
     browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
     assert browser.page is not None
@@ -109,7 +109,7 @@ def test_onboarding_adds_a_source_without_a_code(wire: Wire) -> None:
 
 @pytest.mark.protocol("8.1")
 def test_renewing_gives_a_new_code(wire: Wire, home: httpx2.Client) -> None:
-    """`user-reauth` shows again what was agreed, in the person's browser, and brings a code."""
+    """`user-reauth` shows again what was agreed in the person's browser and returns a code."""
     tokens = known_person(wire, home)
     secret = verifier()
     claims = {"code_challenge": b64(sha256(secret.encode()).digest()), "code_challenge_method": "S256"}
@@ -122,7 +122,7 @@ def test_renewing_gives_a_new_code(wire: Wire, home: httpx2.Client) -> None:
 
 
 async def test_one_account_is_connected_again(wire: Wire, platform: Platform, home: httpx2.Client) -> None:
-    """`reauthorize` leads to the one account, takes nothing but that account again, and returns no code."""
+    """`reauthorize` leads to the account, accepts only that account, and returns no code."""
     tokens = known_person(wire, home)
     (account,) = accounts(wire, tokens.access)
     async with platform.database.transaction() as db:
@@ -154,8 +154,8 @@ async def test_one_account_is_connected_again_at_its_own_source(wire: Wire, home
     assert (page_of(browser), browser.page.status) == ("error", 404)
 
 
-async def test_an_account_handle_is_needed_once(wire: Wire, home: httpx2.Client) -> None:
-    """Without a handle, with a used one, or with another person's account there is nothing to connect again."""
+async def test_an_account_handle_works_once(wire: Wire, home: httpx2.Client) -> None:
+    """Nothing is connected again without a handle, with a used one, or with another person's account."""
     tokens, other = known_person(wire, home), known_person(wire)
     failure(opened(refer(wire, "reauthorize", tokens.access).url), "INITIALIZE_CHECK_FAIL")
     failure(opened(refer(wire, "reauthorize", tokens.access, "&accountRef=x").url), "INITIALIZE_CHECK_FAIL")
@@ -174,7 +174,7 @@ async def test_an_account_handle_is_needed_once(wire: Wire, home: httpx2.Client)
 
 @pytest.mark.protocol("7.4")
 def test_a_person_withdraws_access_to_a_source(wire: Wire) -> None:
-    """`revoke` gives up the platform's access: nothing more is fetched, and the app is told so."""
+    """With `revoke` the platform gives up its access, nothing more is fetched, and the app is told."""
     tokens = known_person(wire)
     browser = opened(withdrawal(wire, tokens))
     assert browser.page is not None
@@ -191,8 +191,8 @@ def test_a_person_withdraws_access_to_a_source(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("7.4")
-async def test_an_account_that_is_lent_no_more_is_not_shown(wire: Wire, platform: Platform) -> None:
-    """An app that no longer sees an account can have its person withdraw nothing of it."""
+async def test_an_account_that_is_no_longer_shared_is_not_shown(wire: Wire, platform: Platform) -> None:
+    """An app that no longer sees an account cannot ask its person to withdraw it."""
     tokens = known_person(wire)
     address = withdrawal(wire, tokens)
     async with platform.database.transaction() as db:
@@ -204,7 +204,7 @@ async def test_an_account_that_is_lent_no_more_is_not_shown(wire: Wire, platform
 
 
 def test_a_person_keeps_access_to_a_source(wire: Wire) -> None:
-    """Declining to withdraw changes nothing, and the app is told in the words of 7.4."""
+    """Declining to withdraw changes nothing, and the app gets the error of 7.4."""
     tokens = known_person(wire)
     browser = opened(withdrawal(wire, tokens))
     browser.submit("decline")
@@ -215,7 +215,7 @@ def test_a_person_keeps_access_to_a_source(wire: Wire) -> None:
 
 @pytest.mark.parametrize("page", ["source", "connect/16", "consent"])
 async def test_a_journey_has_its_own_pages_only(wire: Wire, page: str) -> None:
-    """Pages of other journeys are not to be had: no consent, and so no code, comes of withdrawing."""
+    """Pages of other journeys cannot be opened, so withdrawing never leads to a consent or a code."""
     browser = opened(withdrawal(wire, known_person(wire)))
     assert browser.page is not None
     at = browser.page.url.removesuffix("withdraw")
@@ -228,10 +228,10 @@ async def test_a_journey_has_its_own_pages_only(wire: Wire, page: str) -> None:
 
 
 @pytest.mark.parametrize("same_browser", [True, False])
-async def test_declining_takes_back_what_was_connected(
+async def test_declining_removes_accounts_of_the_journey(
     wire: Wire, platform: Platform, home: httpx2.Client, same_browser: bool
 ) -> None:
-    """An account that was connected on the way to declining goes; those from before stay, whoever it was."""
+    """Accounts that were connected on the journey are removed, and earlier ones remain."""
     tokens = known_person(wire, home)
     asking = ask(wire, access_token=tokens.access)
     browser = opened(asking.url, http=home if same_browser else None)
@@ -251,7 +251,7 @@ async def test_declining_takes_back_what_was_connected(
 
 @pytest.mark.protocol("8.3")
 def test_onboarding_needs_a_live_consent(wire: Wire) -> None:
-    """A consent that ended while the person was connecting takes nothing more."""
+    """A consent that ended while the person was connecting accepts no new account."""
     tokens = known_person(wire)
     browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
     assert browser.page is not None
@@ -263,8 +263,8 @@ def test_onboarding_needs_a_live_consent(wire: Wire) -> None:
 
 @pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
-async def test_onboarding_needs_a_consent_that_is_not_over(wire: Wire, platform: Platform, column: str) -> None:
-    """One that was withdrawn or lapsed while the person was connecting takes nothing more either."""
+async def test_onboarding_needs_a_consent_that_was_not_withdrawn(wire: Wire, platform: Platform, column: str) -> None:
+    """A consent that was withdrawn or lapsed meanwhile accepts no new account either."""
     tokens = known_person(wire)
     browser = opened(refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}").url)
     assert browser.page is not None
@@ -280,7 +280,7 @@ async def test_onboarding_needs_a_consent_that_is_not_over(wire: Wire, platform:
 
 
 async def test_a_write_contract_asks_for_no_source(people: People) -> None:
-    """A contract that writes shows what it would do, and agreeing gives the person a library."""
+    """The page shows what the contract would write, and agreeing creates a library for the person."""
     document = {"dataPush": {"purpose": "To file your results"}}
     writing = await asking_contract(people, kind="write", document=document)
     asking = ask(writing)
@@ -293,7 +293,7 @@ async def test_a_write_contract_asks_for_no_source(people: People) -> None:
 
 
 async def test_a_contract_for_one_read_says_so(people: People) -> None:
-    """A one-off contract tells the person that it is for once."""
+    """The page of a one-off contract says that it reads once."""
     page = at_consent(ask(await asking_contract(people, once=True))).page
     assert page is not None
     assert "one time" in page.html
@@ -302,7 +302,7 @@ async def test_a_contract_for_one_read_says_so(people: People) -> None:
 @pytest.mark.protocol("8.1")
 @pytest.mark.parametrize("page", ["onboard", "reauthorize"])
 async def test_a_contract_for_one_read_asks_for_no_more(people: People, page: str) -> None:
-    """Nothing that is connected later could be read, so nobody is asked to."""
+    """It could not read accounts that are connected later, so nobody is asked to add one."""
     once = await asking_contract(people, once=True)
     tokens = known_person(once)
     (account,) = accounts(once, tokens.access)
@@ -311,7 +311,7 @@ async def test_a_contract_for_one_read_asks_for_no_more(people: People, page: st
 
 
 async def test_many_people_at_once(wire: Wire) -> None:
-    """Twenty people who walk at the same time each get their own library."""
+    """Twenty people at the same time each get their own library."""
     askings = [ask(wire) for _ in range(20)]
     walks = [asyncio.to_thread(consent, Browser(), asking.url, {SPOTIFY: "default"}) for asking in askings]
     returned = await asyncio.gather(*walks)

@@ -1,4 +1,4 @@
-"""The consent pages in a real browser, from an app and back into it. Protocol 8."""
+"""Tests of the consent pages in a real browser, from an app and back to it. Protocol 8."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -75,7 +75,7 @@ async def to_consent(page: Page, url: str) -> None:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 async def test_a_person_shares_their_own_history(browser: Browser, app: str, tmp_path: Path, scripts: bool) -> None:
-    """From the app to the picker, an upload, consent, and back in the app, which shows what was in the archive."""
+    """They upload an archive, agree and return to the app, which shows the archive's content."""
     archive = spotify_archive(tmp_path / "my_spotify_data.zip", artist="The Unmistakables", plays=50)
     async with visiting(browser, java_script_enabled=scripts) as page:
         await page.goto(app)
@@ -114,7 +114,7 @@ async def test_a_person_shares_two_sources(browser: Browser, app: str) -> None:
 
 
 async def test_a_person_declines(browser: Browser, app: str) -> None:
-    """One click, and the app knows that nothing was shared."""
+    """After one click the app knows that nothing was shared."""
     async with visiting(browser) as page:
         await page.goto(app)
         await page.click("button")
@@ -126,7 +126,7 @@ async def test_a_person_declines(browser: Browser, app: str) -> None:
 
 
 async def test_reloading_and_going_back_repeat_nothing(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """Reload and the back button show pages, never a question to send a form again, and nothing happens twice."""
+    """Reload and the back button show pages without asking to send a form again, and nothing happens twice."""
     async with visiting(browser) as page:
         await to_consent(page, link(wire, landing).url)
         await page.reload()
@@ -144,7 +144,7 @@ async def test_reloading_and_going_back_repeat_nothing(browser: Browser, wire: W
 
 
 async def test_a_double_click_comes_back_once(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """Two clicks on the button lead into the app with one and the same code."""
+    """Two clicks on the button return to the app with one code."""
     async with visiting(browser) as page:
         await to_consent(page, link(wire, landing).url)
         await page.dblclick(CONTINUE)
@@ -152,8 +152,8 @@ async def test_a_double_click_comes_back_once(browser: Browser, wire: Wire, land
         assert len(set(landing.came)) == 1
 
 
-async def test_the_first_form_takes_a_link(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """A person who opened the link inside an app goes on in their own browser; the first one is told so."""
+async def test_the_first_form_claims_a_link(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A person who opened the link inside an app continues in their own browser, and the first browser is told."""
     asking = link(wire, landing)
     async with visiting(browser) as inside, visiting(browser) as own:
         await inside.goto(asking.url)
@@ -180,7 +180,7 @@ SAMPLES_ALONE = "&service=16&sampleDataAutoOnboard=true"
 
 
 async def test_sample_data_needs_no_click(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """The link leads through a page that sends its form by itself, once; going back goes past it."""
+    """A page that sends its form by itself, once, leads on. Going back skips it."""
     async with visiting(browser) as page:
         await page.goto("about:blank")
         await page.goto(link(wire, landing, SAMPLES_ALONE).url)
@@ -193,8 +193,8 @@ async def test_sample_data_needs_no_click(browser: Browser, wire: Wire, landing:
         assert {"success=true" in came for came in landing.came} == {True}
 
 
-async def test_sample_data_waits_for_a_person_to_look(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """A page that is opened in advance, and not shown, sends nothing; without scripts there is a button."""
+async def test_sample_data_waits_until_the_page_is_visible(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """A prerendered page sends nothing, and without scripts there is a button."""
     asking = link(wire, landing, SAMPLES_ALONE)
     async with visiting(browser) as hidden, visiting(browser, java_script_enabled=False) as plain:
         await hidden.add_init_script(
@@ -215,8 +215,8 @@ async def test_sample_data_waits_for_a_person_to_look(browser: Browser, wire: Wi
         assert [("success=true" in came) for came in landing.came] == [True, True]
 
 
-async def test_words_do_not_turn_others_around(browser: Browser, people: People, landing: Landing) -> None:
-    """A purpose that overrides the writing direction does not move what stands beside it."""
+async def test_direction_overrides_do_not_affect_other_text(browser: Browser, people: People, landing: Landing) -> None:
+    """A purpose that overrides the writing direction does not move the text beside it."""
     request = {
         "serviceGroups": [{"id": 5}],
         "purpose": "\u202eabc\u2069",
@@ -241,7 +241,7 @@ ORDERED = """item => {
 
 
 async def test_another_site_cannot_act_for_the_person(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """A page elsewhere that sends a form to the platform, with the address known, changes nothing."""
+    """A form on another site that knows the address changes nothing."""
     async with visiting(browser) as page:
         await to_consent(page, link(wire, landing).url)
         address = page.url
@@ -257,7 +257,7 @@ async def test_another_site_cannot_act_for_the_person(browser: Browser, wire: Wi
 
 
 async def test_pages_cannot_be_framed(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """A page elsewhere cannot show the consent pages inside itself, to trick a person into clicking there."""
+    """Another site cannot frame the pages to trick a person into clicking."""
     context = await browser.new_context()
     page = await context.new_page()
     refused: list[str] = []
@@ -268,8 +268,8 @@ async def test_pages_cannot_be_framed(browser: Browser, wire: Wire, landing: Lan
     await context.close()
 
 
-async def test_hostile_words_do_nothing(browser: Browser, people: People, landing: Landing) -> None:
-    """Names, purposes and policies that try to be code are read as text; no script of theirs runs."""
+async def test_hostile_texts_do_nothing(browser: Browser, people: People, landing: Landing) -> None:
+    """Names, purposes and policies with code are shown as text, and no script runs."""
     hostile = "<script>alert(1)</script><img src=x onerror=alert(2)><a href=javascript:alert(3)>x</a>"
     words = {"description": hostile}
     request = {"serviceGroups": [{"id": 5}], "purpose": hostile, "dataRetention": words, "consentPolicy": words}
@@ -296,8 +296,8 @@ async def test_german(browser: Browser, wire: Wire, landing: Landing) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_pages_fit_a_phone_and_can_be_read(browser: Browser, wire: Wire, landing: Landing, scheme: str) -> None:
-    """At 360 pixels nothing sticks out, buttons are large enough, and every text stands out from its ground (AA)."""
+async def test_pages_fit_a_phone_and_are_readable(browser: Browser, wire: Wire, landing: Landing, scheme: str) -> None:
+    """At 360 pixels nothing overflows, buttons are large enough, and all text has enough contrast (AA)."""
     async with visiting(browser, viewport=PHONE, color_scheme=scheme) as page:
         await page.goto(link(wire, landing).url)
         for name, choice in (("pick-source", SPOTIFY_TILE), ("connect", SAMPLE), ("consent", None)):
@@ -345,7 +345,7 @@ NAMELESS_FIELDS = """() => [...document.querySelectorAll("input:not([type=hidden
 
 
 async def test_the_keyboard_is_enough(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """A person without a mouse gets through, and sees where they are."""
+    """A person without a mouse can use every page and sees the focus."""
     async with visiting(browser) as page:
         await page.goto(link(wire, landing).url)
         for name, field in (("pick-source", "source"), ("connect", "way"), ("consent", "account")):
@@ -364,8 +364,10 @@ async def test_the_keyboard_is_enough(browser: Browser, wire: Wire, landing: Lan
         await at(page, "app")
 
 
-async def test_a_broken_upload_is_told_in_place(browser: Browser, wire: Wire, landing: Landing, tmp_path: Path) -> None:
-    """With scripts, too, a broken archive is answered on the same page, and a good one can follow."""
+async def test_a_broken_upload_is_explained_on_the_same_page(
+    browser: Browser, wire: Wire, landing: Landing, tmp_path: Path
+) -> None:
+    """This works with scripts too, and a good archive can follow."""
     broken = tmp_path / "export.zip"
     broken.write_bytes(b"not a zip")
     async with visiting(browser) as page:
@@ -379,7 +381,7 @@ async def test_a_broken_upload_is_told_in_place(browser: Browser, wire: Wire, la
 
 
 async def test_nothing_is_loaded_from_elsewhere(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """All that the pages load comes from the platform, and no address after the first holds the code."""
+    """The pages load only from the platform, and only the first address has the code."""
     asking = link(wire, landing)
     async with visiting(browser) as page:
         loaded: list[str] = []
@@ -390,8 +392,8 @@ async def test_nothing_is_loaded_from_elsewhere(browser: Browser, wire: Wire, la
         assert not re.search("code=", page.url)
 
 
-async def test_failures_of_the_link_lead_back(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """A link that cannot be started leads back into the app, and not into a dead end."""
+async def test_a_link_that_cannot_start_leads_back_to_the_app(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """The person does not end on a page without a way back."""
     async with visiting(browser) as page:
         await page.goto(link(wire, landing, "&service=424242").url)
         await at(page, "app")

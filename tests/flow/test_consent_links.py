@@ -1,4 +1,4 @@
-"""Protocol 8.1, 8.2: what a link to the consent pages says: its code, and its parameters."""
+"""Tests of the links to the consent pages: their code and their parameters. Protocol 8.1, 8.2."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -35,8 +35,8 @@ async def wire(people: People) -> Wire:
 # --- codes ---
 
 
-def test_unknown_code_is_told(wire: Wire) -> None:
-    """A code that nobody issued leads nowhere but to a page, whatever callback it brings."""
+def test_an_unknown_code_is_reported(wire: Wire) -> None:
+    """An unknown code leads only to an error page, whatever callback the link has."""
     url = f"{wire.origin}/apps/saas/authorize?code=unknown&callback=https://evil.example/"
     page = opened(url).page
     assert page is not None
@@ -44,8 +44,8 @@ def test_unknown_code_is_told(wire: Wire) -> None:
     assert "INVALID_CODE" in page.html
 
 
-def test_missing_code_is_told(wire: Wire) -> None:
-    """A link without a code could not be started."""
+def test_a_missing_code_is_reported(wire: Wire) -> None:
+    """A link without a code cannot be started."""
     page = opened(f"{wire.origin}/apps/saas/authorize").page
     assert page is not None
     assert (page.name, page.status) == ("error", 400)
@@ -53,7 +53,7 @@ def test_missing_code_is_told(wire: Wire) -> None:
 
 
 async def test_an_expired_code_is_invalid(wire: Wire, platform: Platform) -> None:
-    """A code is no longer taken once its time is over, nor is what it opened."""
+    """Neither the expired code nor the journey that it opened can be used."""
     asking, begun, seen = ask(wire), ask(wire), ask(wire)
     browser, viewer = at_consent(begun), opened(seen.url)
     async with platform.database.transaction() as db:
@@ -68,7 +68,7 @@ async def test_an_expired_code_is_invalid(wire: Wire, platform: Platform) -> Non
 
 
 async def test_an_ended_contract_starts_nothing(people: People) -> None:
-    """A link of a contract that has ended meanwhile could not be started."""
+    """A link of a contract that has ended meanwhile cannot be started."""
     ended = await asking_contract(people)
     asking = ask(ended)
     async with people.platform.database.transaction() as db:
@@ -81,7 +81,7 @@ async def test_an_ended_contract_starts_nothing(people: People) -> None:
 @pytest.mark.protocol("8.1")
 @pytest.mark.parametrize("page", ["onboard", "reauthorize", "user-reauth", "revoke"])
 def test_a_code_is_for_its_own_page(wire: Wire, page: str) -> None:
-    """A code of 4.1 opens no page for people whom the app knows, and stays good for its own."""
+    """A code of 4.1 opens no page for known people, and stays valid for its own page."""
     asking = ask(wire)
     failure(opened(asking.url.replace("/authorize?", f"/{page}?")), "INITIALIZE_CHECK_FAIL")
     assert page_of(opened(asking.url)) == "pick-source"
@@ -91,7 +91,7 @@ def test_a_code_is_for_its_own_page(wire: Wire, page: str) -> None:
 
 
 def test_service_skips_the_picker(wire: Wire) -> None:
-    """`service` leads straight to connecting that source, and `sampleDataSet` is chosen there already."""
+    """`service` leads directly to connecting that source, and `sampleDataSet` is already chosen there."""
     browser = opened(ask(wire, f"&service={FHIR_FILE}&sampleDataSet=default").url)
     assert page_of(browser) == "connect"
     browser.submit("continue")
@@ -106,7 +106,7 @@ def test_service_skips_the_picker(wire: Wire) -> None:
     ],
 )
 def test_links_that_ask_for_the_impossible_do_not_start(wire: Wire, query: str) -> None:
-    """A source that there is not, or that the contract does not ask for, and broken values: INITIALIZE_CHECK_FAIL."""
+    """An unknown source, one outside of the contract and invalid values give INITIALIZE_CHECK_FAIL."""
     failure(opened(ask(wire, query).url), "INITIALIZE_CHECK_FAIL")
 
 
@@ -129,8 +129,8 @@ NAMES = ["lng", "sampleDataSet", "storageRef", "accountRef", "callback", "source
 
 @pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("value", NO_TEXT)
-def test_what_is_no_text_goes_back_to_the_app(wire: Wire, value: str) -> None:
-    """A parameter that holds control characters, or is not UTF-8, could not be started with."""
+def test_invalid_text_in_parameters_is_reported_to_the_app(wire: Wire, value: str) -> None:
+    """A link with control characters or invalid UTF-8 in a parameter cannot be started."""
     for name in NAMES if "%0" in value or "%f" in value else NAMES[:1]:
         if name == "any" and "%0" in value:
             continue  # what is unknown is ignored, if it is text
@@ -141,8 +141,8 @@ def test_what_is_no_text_goes_back_to_the_app(wire: Wire, value: str) -> None:
 @pytest.mark.parametrize(
     "scope", ['{"dataType":["\\u0000"]}', '{"dataType":["\\ud800"]}', '{"organizationType":"\\u0007"}']
 )
-def test_what_is_no_text_in_a_scope_goes_back_to_the_app(wire: Wire, scope: str) -> None:
-    """Escapes of JSON can say what no address can."""
+def test_invalid_text_in_a_scope_is_reported_to_the_app(wire: Wire, scope: str) -> None:
+    """JSON escapes can express characters that an address cannot."""
     for times in (1, 2):
         encoded = scope
         for _ in range(times):
@@ -151,8 +151,8 @@ def test_what_is_no_text_in_a_scope_goes_back_to_the_app(wire: Wire, scope: str)
 
 
 @pytest.mark.parametrize("value", NO_TEXT)
-def test_what_is_no_text_fails_no_page(wire: Wire, value: str) -> None:
-    """Whatever is in the query or the path of a page: a page or a clear refusal, and never a failure."""
+def test_invalid_text_breaks_no_page(wire: Wire, value: str) -> None:
+    """Invalid text in the query or path gives a page or a clear error, and never an internal error."""
     browser = opened(ask(wire).url)
     assert browser.page is not None
     at = browser.page.url.rsplit("/", 1)[0]
@@ -182,13 +182,13 @@ def test_what_is_no_text_fails_no_page(wire: Wire, value: str) -> None:
         "permission-access/contract?schemaVersion=",
     ],
 )
-def test_what_is_no_text_fails_no_call(wire: Wire, path: str, value: str) -> None:
-    """The API refuses it, or does not look at it."""
+def test_invalid_text_breaks_no_call(wire: Wire, path: str, value: str) -> None:
+    """The API rejects it or ignores it."""
     assert wire.get(f"{path}{value}").status_code < 500
 
 
-async def test_only_what_the_contract_asks_for_is_offered(people: People) -> None:
-    """The picker shows the sources that hold something the contract may read, and takes no other."""
+async def test_only_sources_that_the_contract_asks_for_are_offered(people: People) -> None:
+    """The picker shows the sources with data that the contract may read, and accepts no other."""
     medical = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 2}]}})
     browser = opened(ask(medical).url)
     assert browser.page is not None
@@ -208,9 +208,9 @@ async def test_only_what_the_contract_asks_for_is_offered(people: People) -> Non
     ],
 )
 def test_a_sources_scope_narrows_the_picker(wire: Wire, scope: dict[str, object], offered: set[int]) -> None:
-    """`sourcesScope`, encoded twice as clients send it: only sources that hold any of these data types are offered.
+    """Only sources with any of the data types in `sourcesScope`, encoded twice as clients send it, are offered.
 
-    A link that names the source shows no picker: there is nothing to narrow.
+    A link that names the source shows no picker.
     """
     encoded = quote(quote(json.dumps(scope), safe=""), safe="")
     browser = opened(ask(wire, f"&sourcesScope={encoded}").url)
@@ -223,8 +223,8 @@ def test_a_sources_scope_narrows_the_picker(wire: Wire, scope: dict[str, object]
         assert page_of(opened(ask(wire, f"&service={SPOTIFY}&sourcesScope={encoded}").url)) == "connect"
 
 
-async def test_a_sources_scope_never_widens(people: People) -> None:
-    """A data type that the contract may not read, or that nobody knows, brings no source in."""
+async def test_a_sources_scope_never_widens_the_contract(people: People) -> None:
+    """An unknown data type, or one that the contract may not read, adds no source."""
     allergies = {"id": 2, "serviceTypes": [{"id": 9001, "serviceObjectTypes": [{"id": 127}]}]}
     wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": [allergies]}})
     for data_types in (["vaccinations"], ["never heard of"]):
@@ -234,10 +234,10 @@ async def test_a_sources_scope_never_widens(people: People) -> None:
     assert page_of(opened(ask(wire, f"&sourcesScope={encoded}").url)) == "pick-source"
 
 
-def test_sample_data_onboards_by_itself(wire: Wire) -> None:
-    """With `sampleDataAutoOnboard` one form, which a script sends, leads back with a code; sample data alone is shared.
+def test_sample_data_is_shared_without_a_click(wire: Wire) -> None:
+    """With `sampleDataAutoOnboard` a form that a script sends returns a code, and only sample data is shared.
 
-    Opening the link, as scanners and previews do, shares nothing and spends nothing.
+    Opening the link, as scanners and previews do, shares nothing and uses up nothing.
     """
     asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=large&sampleDataAutoOnboard=true")
     for _ in range(3):
@@ -251,8 +251,8 @@ def test_sample_data_onboards_by_itself(wire: Wire) -> None:
     assert account["sample"] is True
 
 
-def test_sample_data_joins_a_grant_by_itself(wire: Wire) -> None:
-    """On the page `onboard` too, for a person whose library holds sample data alone; twice pressed it is once done."""
+def test_sample_data_is_added_without_a_click(wire: Wire) -> None:
+    """This works on the page `onboard` too, if the library has only sample data, and pressing twice adds it once."""
     tokens = known_person(wire)
     asking = refer(wire, "onboard", tokens.access, f"&service={FHIR_FILE}&sampleDataAutoOnboard=true")
     browser = opened(asking.url)
@@ -265,8 +265,8 @@ def test_sample_data_joins_a_grant_by_itself(wire: Wire) -> None:
     assert len(accounts(wire, tokens.access)) == 2
 
 
-def test_the_page_that_asks_nothing_is_no_way_around_the_others(wire: Wire) -> None:
-    """A form to its address does nothing on a journey whose link asks the person something."""
+def test_the_automatic_page_cannot_be_used_on_other_journeys(wire: Wire) -> None:
+    """A form to its address does nothing if the link asks the person something."""
     for query in ("", f"&service={SPOTIFY}", "&sampleDataAutoOnboard=true"):
         browser = opened(ask(wire, query).url)
         assert browser.page is not None
@@ -279,7 +279,7 @@ def test_the_page_that_asks_nothing_is_no_way_around_the_others(wire: Wire) -> N
 
 @pytest.mark.protocol("8.2")
 async def test_samples_join_real_data_only_if_the_person_says_so(wire: Wire, platform: Platform) -> None:
-    """Whose library holds real data is asked, whatever the link would like."""
+    """A person with real data is asked, whatever the link says."""
     tokens = known_person(wire)
     (account,) = accounts(wire, tokens.access)
     async with platform.database.transaction() as db:
@@ -292,7 +292,7 @@ async def test_samples_join_real_data_only_if_the_person_says_so(wire: Wire, pla
 
 @pytest.mark.protocol("8.1")
 def test_a_code_stays_with_the_page_of_the_first_form(wire: Wire) -> None:
-    """The same browser too cannot make another journey of it, and goes on with the one it is on."""
+    """The same browser cannot start another journey with it, and continues the one that it is on."""
     asking, http = refer(wire, "onboard", known_person(wire).access), httpx2.Client()
     opened(asking.url.replace("/onboard?", "/reauthorize?"), http=http)
     browser = opened(asking.url, http=http)
@@ -302,8 +302,8 @@ def test_a_code_stays_with_the_page_of_the_first_form(wire: Wire) -> None:
     assert page_of(opened(asking.url, http=http)) == "pick-source"
 
 
-def test_sample_data_onboards_after_picking(wire: Wire) -> None:
-    """Where the link names no source, picking one is all that the person does."""
+def test_sample_data_is_shared_after_picking_a_source(wire: Wire) -> None:
+    """If the link names no source, picking one is all that the person does."""
     browser = opened(ask(wire, "&sampleDataAutoOnboard=true").url)
     assert browser.page is not None
     browser.page.choose("source-id", str(SPOTIFY))
@@ -312,10 +312,10 @@ def test_sample_data_onboards_after_picking(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("4.5", "11.1")
-def test_a_storage_is_tied_to_who_consents_with_it(wire: Wire) -> None:
-    """`storageRef` makes the storage that the app prepared this person's; a reference works once.
+def test_a_storage_is_assigned_to_the_person_who_consents_with_it(wire: Wire) -> None:
+    """`storageRef` assigns the app's storage to the person, and a reference works once.
 
-    Nor does another reference give it to another person.
+    No other reference can give it to another person.
     """
     storage = wire.post("storage").json()
     body = {"type": "cloudId", "value": storage["id"]}
@@ -330,8 +330,8 @@ def test_a_storage_is_tied_to_who_consents_with_it(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("11.1")
-async def test_anothers_storage_is_not_tied(wire: Wire, people: People) -> None:
-    """A reference to another application's storage, and another contract's reference, tie nothing."""
+async def test_another_applications_storage_is_not_assigned(wire: Wire, people: People) -> None:
+    """References to another application's storage or of another contract assign nothing."""
     other = await asking_contract(people, name="Another", partner="Another")
     theirs = other.post("storage").json()["id"]
     for maker in (wire, other):
@@ -346,8 +346,8 @@ async def test_anothers_storage_is_not_tied(wire: Wire, people: People) -> None:
 
 
 @pytest.mark.protocol("4.5")
-async def test_a_reference_is_for_what_it_was_made_for(wire: Wire, people: People) -> None:
-    """Of a sibling contract or for another kind of thing it ties nothing, nor is it used up by that."""
+async def test_a_reference_works_only_for_its_contract_and_kind(wire: Wire, people: People) -> None:
+    """In another place it assigns nothing and is not used up."""
     sibling = await people.contract(application_id=wire.application_id)
     storage = wire.post("storage").json()
     mine = {"type": "cloudId", "value": storage["id"]}
@@ -363,8 +363,8 @@ async def test_a_reference_is_for_what_it_was_made_for(wire: Wire, people: Peopl
 
 
 @pytest.mark.protocol("4.5", "4.6")
-async def test_a_reference_ends_with_its_time(wire: Wire, platform: Platform) -> None:
-    """As the code does that it goes with."""
+async def test_a_reference_expires(wire: Wire, platform: Platform) -> None:
+    """It expires together with its code."""
     storage = wire.post("storage").json()
     handle = wire.post("reference", body={"type": "cloudId", "value": storage["id"]}).json()["id"]
     async with platform.database.transaction() as db:
@@ -378,7 +378,7 @@ async def test_a_reference_ends_with_its_time(wire: Wire, platform: Platform) ->
 
 
 def test_an_unknown_sample_fails_to_onboard(wire: Wire) -> None:
-    """A sample data set that there is not is an error in onboarding."""
+    """An unknown sample data set is an onboarding error."""
     query = f"&service={SPOTIFY}&sampleDataSet=none&sampleDataAutoOnboard=true"
     failure(opened(ask(wire, query).url), "ONBOARD_ERROR")
     browser = opened(ask(wire, "&sampleDataSet=none&sampleDataAutoOnboard=true").url)
@@ -389,7 +389,7 @@ def test_an_unknown_sample_fails_to_onboard(wire: Wire) -> None:
 
 
 def test_trigger_query_false_fetches_nothing(wire: Wire) -> None:
-    """With `triggerQuery=false` the session is complete at once, with what is there: nothing."""
+    """With `triggerQuery=false` the session is complete at once and has no files."""
     asking = ask(wire, "&triggerQuery=false")
     tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
     listed = wire.get(f"permission-access/query/{asking.session}", access_token=tokens.access).json()
@@ -398,7 +398,7 @@ def test_trigger_query_false_fetches_nothing(wire: Wire) -> None:
 
 
 def test_pages_speak_the_language_of_the_link(wire: Wire) -> None:
-    """`lng` decides, then the browser, then English; a person can change it and it stays."""
+    """`lng` decides, then the browser, then English. The person's own choice is kept."""
     german = opened(ask(wire, "&lng=de-AT").url, language="en").page
     assert german is not None
     assert 'lang="de"' in german.html
@@ -414,8 +414,8 @@ def test_pages_speak_the_language_of_the_link(wire: Wire) -> None:
 # --- forms ---
 
 
-def test_nothing_chosen_is_said(wire: Wire) -> None:
-    """A form without a choice comes back with a word about it, and nothing happens."""
+def test_a_form_without_a_choice_is_explained(wire: Wire) -> None:
+    """The page says what is missing, and nothing happens."""
     browser = opened(ask(wire).url)
     assert browser.page is not None
     browser.submit("continue")
@@ -428,7 +428,7 @@ def test_nothing_chosen_is_said(wire: Wire) -> None:
 
 
 def test_sharing_no_account_is_not_agreeing(wire: Wire) -> None:
-    """Agreeing with every account unticked is asked about, not taken."""
+    """A form that unticks every account is questioned and not accepted."""
     browser = at_consent(ask(wire))
     assert browser.page is not None
     for entry in browser.page.form("continue").inputs:
@@ -438,7 +438,7 @@ def test_sharing_no_account_is_not_agreeing(wire: Wire) -> None:
 
 
 def test_another_persons_account_cannot_be_named(wire: Wire) -> None:
-    """An account id from elsewhere is not shared, even if a form names it."""
+    """A foreign account id in a form is not shared."""
     other = at_consent(ask(wire)).page
     assert other is not None
     foreign = next(entry.value for entry in other.form("continue").inputs if entry.name == "account")
@@ -447,8 +447,8 @@ def test_another_persons_account_cannot_be_named(wire: Wire) -> None:
     assert (page_of(browser), browser.page and browser.page.status) == ("consent", 422)
 
 
-def test_searching_the_picker(wire: Wire) -> None:
-    """The picker finds sources by name and group, and says so when there is none."""
+def test_the_picker_can_be_searched(wire: Wire) -> None:
+    """It finds sources by name and group, and says so if there is none."""
     browser = opened(ask(wire).url)
     assert browser.page is not None
     at = browser.page.url

@@ -1,4 +1,4 @@
-"""Protocol 8.1, 8.3 to 8.5: the way through the consent pages, over HTTP, form by form."""
+"""Tests of the way through the consent pages over HTTP, form by form. Protocol 8.1, 8.3 to 8.5."""
 
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -36,7 +36,7 @@ async def wire(people: People) -> Wire:
 
 
 def test_walks_from_the_link_back_to_the_app(wire: Wire) -> None:
-    """A person picks a source, connects it, agrees, and comes back with what 8.3 names."""
+    """A person picks a source, connects it, agrees, and returns with the parameters of 8.3."""
     asking = ask(wire, state="a state & more")
     browser = at_consent(asking)
     browser.submit("continue")
@@ -70,7 +70,7 @@ def test_two_sources_are_shared_together(wire: Wire) -> None:
 
 
 def test_private_schemes_lead_into_the_app(wire: Wire) -> None:
-    """A redirect URI of a phone's private scheme is followed as it is, in its own spelling."""
+    """A redirect URI with a phone's private scheme is used exactly as it is written."""
     browser = at_consent(ask(wire, redirect_uri=APP_URI))
     browser.submit("continue")
     assert browser.left_to is not None
@@ -78,8 +78,8 @@ def test_private_schemes_lead_into_the_app(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("8.4", "8.5")
-def test_pages_have_their_hooks(wire: Wire) -> None:
-    """Each page says which it is and has one primary action, and a refusal one press away."""
+def test_pages_have_names_and_primary_actions(wire: Wire) -> None:
+    """Each page says which it is, has one primary action, and can be declined with one press."""
     browser = opened(ask(wire).url)
     for name in ("pick-source", "connect", "consent"):
         assert browser.page is not None
@@ -107,7 +107,7 @@ def test_the_page_says_who_why_and_what(wire: Wire) -> None:
 @pytest.mark.protocol("8.4")
 @pytest.mark.parametrize("steps", [0, 1, 2])
 async def test_declining_leaves_nothing(wire: Wire, platform: Platform, steps: int) -> None:
-    """On every page a person can decline; the app learns it, and what they connected is gone."""
+    """A person can decline on every page: the app learns it, and connected accounts are removed."""
     asking = ask(wire)
     if steps == 2:
         browser = at_consent(asking)
@@ -143,7 +143,7 @@ def with_callback(callback: str) -> str:
 
 @pytest.mark.protocol("8.3", "14 (e)")
 def test_failures_go_to_a_registered_callback(wire: Wire) -> None:
-    """From `authorize` failures go to the callback, successes to the redirect URI."""
+    """From `authorize` errors go to the callback, and successes to the redirect URI."""
     callback = with_callback(f"{OTHER_URI}?user=17")
     browser = opened(ask(wire, callback).url)
     browser.submit("decline")
@@ -155,8 +155,8 @@ def test_failures_go_to_a_registered_callback(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("8.3")
-def test_what_was_added_to_the_redirect_uri_comes_back(wire: Wire) -> None:
-    """An app's own query is kept on success and on failure, and what the platform says is said once."""
+def test_the_redirect_uris_own_query_is_kept(wire: Wire) -> None:
+    """It is kept on success and on failure, and the platform's parameters appear once."""
     hostile = "code=x&state=y&success=false&errorCode=z&user=1%267&%63ode=x&accountReference=x"
     returned = consent(Browser(), ask(wire, redirect_uri=f"{REDIRECT_URI}&{hostile}").url, {SPOTIFY: "default"})
     told = parse_qs(urlsplit(returned).query)
@@ -171,7 +171,7 @@ def test_what_was_added_to_the_redirect_uri_comes_back(wire: Wire) -> None:
 @pytest.mark.protocol("8.3")
 @pytest.mark.parametrize("query", ["", "?userId=17", "?userId=17&success=false&code=x&state=y"])
 def test_onboarding_comes_back_to_the_callback(wire: Wire, query: str) -> None:
-    """The page `onboard` brings success to its callback too, as clients of 7.1 and 9.0 expect it."""
+    """The page `onboard` also returns success to its callback, as clients of 7.1 and 9.0 expect."""
     tokens = known_person(wire)
     callback = with_callback(f"{OTHER_URI}{query}")
     browser = opened(refer(wire, "onboard", tokens.access, f"{callback}&service={FHIR_FILE}", state=None).url)
@@ -202,7 +202,7 @@ def test_onboarding_comes_back_to_the_callback(wire: Wire, query: str) -> None:
     ],
 )
 def test_an_unregistered_callback_is_not_followed(wire: Wire, callback: str) -> None:
-    """A callback that is not registered is no way out: the person goes to the redirect URI."""
+    """The person returns to the redirect URI instead."""
     browser = opened(ask(wire, f"&callback={callback}").url)
     browser.submit("decline")
     failure(browser, "USER_CANCEL")
@@ -217,7 +217,7 @@ def test_an_unregistered_callback_is_not_followed(wire: Wire, callback: str) -> 
 
 
 async def test_pressing_twice_leads_to_the_same_place(wire: Wire) -> None:
-    """Two presses at once give one consent and one code, so that whichever answer arrives is good."""
+    """Two presses at once create one consent and one code, so either response works."""
     asking = ask(wire)
     browser = at_consent(asking)
     page = browser.page
@@ -255,8 +255,8 @@ def test_the_last_page_leads_back_while_the_code_is_good(wire: Wire) -> None:
     assert returned in browser.page.links.values()
 
 
-async def test_a_failure_here_is_told_to_the_app(wire: Wire, platform: Platform) -> None:
-    """Where the platform itself fails, the person has a way back, and the app learns SERVER_ERROR."""
+async def test_an_internal_error_is_reported_to_the_app(wire: Wire, platform: Platform) -> None:
+    """The page has a way back, and the app gets SERVER_ERROR."""
     asking = ask(wire)
     browser = opened(asking.url)
     assert browser.page is not None

@@ -1,4 +1,4 @@
-"""What the consent pages withstand: other sites, other browsers, hostile texts."""
+"""Tests of the consent pages against other sites, other browsers and hostile texts."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ def post(http: httpx2.Client, url: str, fields: dict[str, Any], **headers: str) 
 
 
 def test_a_form_needs_its_token(begun: tuple[httpx2.Client, str, str], wire: Wire) -> None:
-    """Without the token of this journey in this browser a form is refused; with it, it is taken."""
+    """A form is accepted only with the token of this journey in this browser."""
     http, url, token = begun
     other = opened(ask(wire).url).page
     assert other is not None
@@ -65,17 +65,17 @@ def test_a_form_needs_its_token(begun: tuple[httpx2.Client, str, str], wire: Wir
     ],
 )
 @pytest.mark.parametrize("page", ["source", "consent", "decline", "connect/16"])
-def test_a_form_of_another_site_is_refused(
+def test_a_form_of_another_site_is_rejected(
     begun: tuple[httpx2.Client, str, str], page: str, headers: dict[str, str]
 ) -> None:
-    """A browser tells where a form comes from, and one from elsewhere is refused even with the right token."""
+    """A request whose headers name another site is rejected even with the right token."""
     http, url, token = begun
     address = url.removesuffix("source") + page
     assert post(http, address, {"source": "16", "token": token}, **headers).status_code == 403
 
 
 def test_an_upload_needs_its_token(begun: tuple[httpx2.Client, str, str], tmp_path: Path) -> None:
-    """A form with a file is refused without its token, before the file is looked at."""
+    """A form without its token is rejected before its file is read."""
     http, url, _ = begun
     archive = spotify_archive(tmp_path / "export.zip")
     with archive.open("rb") as content:
@@ -86,7 +86,7 @@ def test_an_upload_needs_its_token(begun: tuple[httpx2.Client, str, str], tmp_pa
 
 
 def test_a_token_after_the_file_is_too_late(begun: tuple[httpx2.Client, str, str]) -> None:
-    """The token must come before the file, so that nothing is kept for a form that has none."""
+    """The token must come before the file, so that no file of an invalid form is stored."""
     http, url, token = begun
     parts = (
         '--b\r\nContent-Disposition: form-data; name="archive"; filename="a.zip"\r\n\r\nPK\r\n'
@@ -97,8 +97,8 @@ def test_a_token_after_the_file_is_too_late(begun: tuple[httpx2.Client, str, str
     assert refused.status_code == 403
 
 
-def test_another_browser_has_no_part_in_a_journey(begun: tuple[httpx2.Client, str, str]) -> None:
-    """The address of a page, and even its token, are worth nothing without the cookie."""
+def test_another_browser_cannot_join_a_journey(begun: tuple[httpx2.Client, str, str]) -> None:
+    """The address of a page and its token do not work without the cookie."""
     _, url, token = begun
     stranger = httpx2.Client()
     assert stranger.get(url).status_code == 410
@@ -109,7 +109,7 @@ def test_another_browser_has_no_part_in_a_journey(begun: tuple[httpx2.Client, st
 
 @pytest.mark.protocol("8.3")
 def test_a_guessed_cookie_opens_no_link(wire: Wire) -> None:
-    """A link that is in one browser's hands cannot be used, nor changed, with a cookie of its name."""
+    """A link that one browser uses cannot be used or changed with an invented cookie."""
     asking, http = ask(wire), httpx2.Client()
     first = opened(asking.url, http=http)
     first.submit("continue")
@@ -123,7 +123,7 @@ def test_a_guessed_cookie_opens_no_link(wire: Wire) -> None:
 
 
 def test_two_journeys_of_one_browser_do_not_mix(wire: Wire) -> None:
-    """A person may have two apps' pages open at once, and each form acts for its own."""
+    """A person may have the pages of two apps open, and each form acts for its own."""
     http = httpx2.Client()
     first, second = ask(wire, state="first"), ask(wire, state="second")
     one, two = opened(first.url, http=http), opened(second.url, http=http)
@@ -133,8 +133,8 @@ def test_two_journeys_of_one_browser_do_not_mix(wire: Wire) -> None:
     assert query_of(str(two.left_to))["state"] == "second"
 
 
-def test_cookies_are_out_of_reach(wire: Wire) -> None:
-    """The cookie that holds a journey is hidden from scripts and from other sites' forms."""
+def test_cookies_are_protected(wire: Wire) -> None:
+    """Scripts and other sites' forms cannot read or send a journey's cookie."""
     answer = httpx2.get(ask(wire).url)
     cookie = answer.headers["set-cookie"].lower()
     assert answer.status_code == 303
@@ -151,10 +151,10 @@ def test_cookies_are_out_of_reach(wire: Wire) -> None:
         ("https://share.example/lend", "__Secure-journey-", "Path=/lend/apps/saas/;"),
     ],
 )
-async def test_over_https_cookies_stay_there(tmp_path: Path, origin: str, begins: str, path: str) -> None:
-    """Where the platform is reached over https, the cookie is for https, and no other host reads or overwrites it.
+async def test_cookies_of_https_platforms_are_secure(tmp_path: Path, origin: str, begins: str, path: str) -> None:
+    """With https the cookie is only for https, and no other host can read or overwrite it.
 
-    Below a path it is not sent to the rest of the host, which is others'.
+    Below a path it is not sent to the rest of the host.
     """
     port = free_port()
     with serving(tmp_path / "data", port=port, environment={"PRIVATESHARE_ORIGIN": origin}) as running:
@@ -183,7 +183,7 @@ async def test_over_https_cookies_stay_there(tmp_path: Path, origin: str, begins
 
 
 def test_pages_have_safe_headers(begun: tuple[httpx2.Client, str, str], wire: Wire) -> None:
-    """No page may be framed, kept, run foreign scripts, or tell other sites where the person was."""
+    """No page may be framed, cached, run foreign scripts, or send a referrer to other sites."""
     http, url, _ = begun
     for address in (url, f"{wire.origin}/apps/saas/authorize?code=unknown", f"{wire.origin}/apps/saas/nowhere"):
         headers = http.get(address).headers
@@ -198,7 +198,7 @@ def test_pages_have_safe_headers(begun: tuple[httpx2.Client, str, str], wire: Wi
 
 
 def test_pages_carry_nothing_that_the_policy_forbids(begun: tuple[httpx2.Client, str, str]) -> None:
-    """No inline script, style or handler is in the pages, and nothing comes from elsewhere."""
+    """The pages have no inline scripts, styles or handlers, and load nothing from other sites."""
     http, url, _ = begun
     for address in (url, url.removesuffix("source") + "connect/16"):
         html = http.get(address).text
@@ -211,7 +211,7 @@ def test_pages_carry_nothing_that_the_policy_forbids(begun: tuple[httpx2.Client,
 
 
 async def test_hostile_texts_are_only_text(people: People) -> None:
-    """Names, purposes, policies and links that try to be code are shown as they are, or not at all."""
+    """Names, purposes, policies and links with code are shown as text, or not at all."""
     words = {"description": HOSTILE}
     document = {
         "resources": {"privacyPolicy": "javascript:alert(1)", "homePage": f"https://app.example/{HOSTILE}"},
@@ -244,10 +244,10 @@ async def test_hostile_texts_are_only_text(people: People) -> None:
     assert query_of(str(browser.left_to))["state"] == HOSTILE
 
 
-async def test_words_that_turn_others_around_are_kept_apart(people: People, tmp_path: Path) -> None:
-    """What changes the writing direction (U+202E) stands alone wherever a page shows it, and in no title.
+async def test_direction_overrides_are_isolated(people: People, tmp_path: Path) -> None:
+    """Text with a direction override (U+202E) is isolated on every page and in no title.
 
-    Names that hold it are refused now; those of before, and texts of contracts and archives, may hold it.
+    New names with it are rejected; older names and texts may contain it.
     """
     turned, words = "\u202egnp.exe\u2069\u202e", {"description": "\u202eyliad"}
     request = {"serviceGroups": [{"id": 5}], "purpose": turned, "disclaimer": turned, "consentPolicy": words}
@@ -274,15 +274,15 @@ async def test_words_that_turn_others_around_are_kept_apart(people: People, tmp_
 
 @pytest.mark.parametrize("name", ["App \u202e", "App\n", "App \u200b", " ", "x" * 201])
 @pytest.mark.parametrize("field", ["name", "partner"])
-async def test_names_that_do_not_show_whole_are_refused(people: People, name: str, field: str) -> None:
-    """An operator registers no application under a name that people could not read as it is."""
+async def test_names_that_are_not_completely_visible_are_rejected(people: People, name: str, field: str) -> None:
+    """An operator cannot register an application under a name that people could not read."""
     names: dict[str, Any] = {"name": "App", "partner": "PartnerRow"} | {field: name}
     with pytest.raises(ConfigurationError, match="visible"):
         await asking_contract(people, **names)
 
 
 def test_a_hostile_archive_is_only_text(wire: Wire, tmp_path: Path) -> None:
-    """What an archive says of its owner is text on the page."""
+    """An archive's texts about its owner are shown as text."""
     archive = spotify_archive(tmp_path / "export.zip", username=HOSTILE)
     browser = opened(ask(wire, f"&service={SPOTIFY}").url)
     browser.submit("continue", file=archive)
@@ -294,7 +294,7 @@ def test_a_hostile_archive_is_only_text(wire: Wire, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["nowhere", "journey/x/source", "static/nothing.css", "static/..%2fpages.py"])
 def test_wrong_addresses_give_pages(wire: Wire, path: str) -> None:
-    """A wrong address gives an error page with a reference, and never a trace of the inside."""
+    """A wrong address gives an error page with a reference, and never a stack trace."""
     answer = httpx2.get(f"{wire.origin}/apps/saas/{path}")
     assert answer.status_code in {404, 410}
     assert 'data-page="error"' in answer.text
@@ -304,7 +304,7 @@ def test_wrong_addresses_give_pages(wire: Wire, path: str) -> None:
 
 @pytest.mark.parametrize("source", [15, 999999, FHIR_FILE])
 async def test_a_source_outside_of_the_contract_cannot_be_connected(people: People, source: int) -> None:
-    """Sources that the contract does not ask for are not connected, whatever address is asked."""
+    """Other sources are not connected under any address."""
     music = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 5}]}})
     http = httpx2.Client()
     browser = opened(ask(music).url, http=http)
@@ -317,7 +317,7 @@ async def test_a_source_outside_of_the_contract_cannot_be_connected(people: Peop
 
 
 def test_no_secret_is_logged(wire: Wire, people: People, served: Any) -> None:
-    """Codes, cookies and what a person uploads are not in the log."""
+    """Codes, cookies and uploads are not in the log."""
     http = httpx2.Client()
     asking = ask(wire)
     browser = Browser(http)

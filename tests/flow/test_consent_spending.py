@@ -1,4 +1,4 @@
-"""Protocol 8.1: a link is spent by the first form that is sent, and by nothing that opens it before."""
+"""Tests that a link is used up by the first form that is sent, and not by opening it. Protocol 8.1."""
 
 import asyncio
 from base64 import urlsafe_b64encode
@@ -74,7 +74,7 @@ async def stored(platform: Platform) -> dict[str, str | None]:
 @pytest.mark.protocol("8.1")
 @pytest.mark.parametrize("page", PAGES)
 async def test_opening_a_link_writes_nothing(wire: Wire, platform: Platform, page: str) -> None:
-    """Scanners, previews and prefetches, with GET and HEAD, to the link and to every page of its journey."""
+    """Scanners, previews and prefetches may send GET and HEAD to the link and every page of its journey."""
     asking = await link_to(wire, page)
     before = await stored(platform)
     for headers, method in [*((headers, "GET") for headers in VISITORS), (VISITORS[0], "HEAD")]:
@@ -94,8 +94,8 @@ async def test_opening_a_link_writes_nothing(wire: Wire, platform: Platform, pag
 
 @pytest.mark.protocol("8.1")
 @pytest.mark.parametrize("page", PAGES)
-async def test_the_first_form_takes_the_link(wire: Wire, page: str) -> None:
-    """Two browsers open it and both send a form: the first goes on, the second is told what happened, and may leave."""
+async def test_the_first_form_claims_the_link(wire: Wire, page: str) -> None:
+    """Two browsers open it and both send a form: the first continues, and the second is told and may leave."""
     http = httpx2.Client()
     asking = await link_to(wire, page, http)
     first, second = opened(asking.url, http=http), opened(asking.url)
@@ -119,8 +119,8 @@ async def test_the_first_form_takes_the_link(wire: Wire, page: str) -> None:
 
 
 @pytest.mark.protocol("8.1")
-async def test_of_two_forms_at_once_one_takes_the_link(wire: Wire) -> None:
-    """Whatever the order, one browser goes on, and every other one is told; nobody is left without an answer."""
+async def test_one_of_two_forms_at_once_claims_the_link(wire: Wire) -> None:
+    """In any order one browser continues, and every other one gets an explanation."""
     asking = ask(wire)
     browsers = [opened(asking.url) for _ in range(6)]
     for browser in browsers:
@@ -131,8 +131,8 @@ async def test_of_two_forms_at_once_one_takes_the_link(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("8.1")
-def test_a_page_can_be_gone_on_with_in_another_browser(wire: Wire) -> None:
-    """Who opened the link in an app's own browser, and looked around there, goes the whole way in another one."""
+def test_an_unused_link_can_be_opened_in_another_browser(wire: Wire) -> None:
+    """A person who only looked around in an app's own browser can use the link in another one."""
     asking, inside = ask(wire), Browser()
     inside.open(asking.url)
     assert inside.page is not None
@@ -145,8 +145,8 @@ def test_a_page_can_be_gone_on_with_in_another_browser(wire: Wire) -> None:
     assert "in einem anderen Browser" in inside.page.html
 
 
-def test_the_address_of_a_page_says_what_to_do_elsewhere(wire: Wire) -> None:
-    """The address alone, without the link, opens nothing in another browser, and the page there says what does."""
+def test_a_copied_page_address_explains_what_to_do(wire: Wire) -> None:
+    """The address without the link opens nothing in another browser, and the page says what does."""
     first, second = opened(ask(wire).url), Browser()
     assert first.page is not None
     second.open(first.page.url)
@@ -155,8 +155,8 @@ def test_the_address_of_a_page_says_what_to_do_elsewhere(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("8.1")
-def test_opening_again_keeps_open_pages_good(wire: Wire) -> None:
-    """The same browser may open the link in several tabs, and reload: a form of any of them is taken."""
+def test_opening_a_link_again_keeps_open_pages_valid(wire: Wire) -> None:
+    """The same browser may open the link in several tabs and reload, and all forms are accepted."""
     asking, http = ask(wire), httpx2.Client()
     tabs = [opened(asking.url, http=http) for _ in range(3)]
     tabs[0].open(tabs[0].page.url)  # type: ignore[union-attr]
@@ -167,8 +167,8 @@ def test_opening_again_keeps_open_pages_good(wire: Wire) -> None:
         assert page_of(tab) == "connect"
 
 
-def test_a_browser_keeps_what_its_own_link_said(wire: Wire) -> None:
-    """A scanner that opens the link without its parameters, or with others, changes nothing for the person."""
+def test_a_browser_keeps_the_parameters_of_its_own_link(wire: Wire) -> None:
+    """A scanner that opens the link with other parameters changes nothing for the person."""
     asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=large&lng=de")
     browser = opened(asking.url)
     opened(asking.url.split("&")[0])
@@ -181,8 +181,8 @@ def test_a_browser_keeps_what_its_own_link_said(wire: Wire) -> None:
     assert 'lang="de"' in browser.page.html
 
 
-def test_a_language_that_was_chosen_stays(wire: Wire) -> None:
-    """On the first page, which writes nothing, and on later ones; a language that there is not changes nothing."""
+def test_a_chosen_language_is_kept(wire: Wire) -> None:
+    """This holds on the first page, which writes nothing, and later. An unknown language changes nothing."""
     browser = opened(ask(wire, "&lng=de").url)
     assert browser.page is not None
     browser.open(browser.page.links["English"])
@@ -207,7 +207,7 @@ def kept(http: httpx2.Client) -> dict[str, str]:
 
 @pytest.mark.parametrize("taken", [False, True])
 def test_a_cookie_opens_its_own_journey_alone(wire: Wire, taken: bool) -> None:
-    """A cookie under another journey's name opens neither: what a page of one journey does, it does to that one."""
+    """A cookie under another journey's name opens neither journey."""
     mine, other = httpx2.Client(), httpx2.Client()
     first, second = opened(ask(wire).url, http=mine), opened(ask(wire).url, http=other)
     assert first.page is not None
@@ -248,8 +248,8 @@ def changed(value: str, kind: str, parameters: Any) -> str:
         (["authorize"], {}),
     ],
 )
-def test_what_a_browser_changes_gains_it_nothing(wire: Wire, kind: Any, parameters: Any) -> None:
-    """The cookie is the link's own words: what could not be asked for by a link is refused, and never fails."""
+def test_changing_the_cookie_gains_nothing(wire: Wire, kind: Any, parameters: Any) -> None:
+    """The cookie has the link's parameters: what a link cannot ask for is rejected and causes no internal error."""
     http = httpx2.Client()
     browser = opened(ask(wire).url, http=http)
     ((name, value),) = kept(http).items()
@@ -265,8 +265,8 @@ def test_what_a_browser_changes_gains_it_nothing(wire: Wire, kind: Any, paramete
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", "x.y.z", "a" * 4000, "%00.%00.%00", "é.é.é"])
-def test_a_broken_cookie_is_none(wire: Wire, value: str) -> None:
-    """What a browser sends instead of a cookie of ours is the same as none."""
+def test_a_broken_cookie_is_ignored(wire: Wire, value: str) -> None:
+    """A cookie that the platform did not make counts as missing."""
     browser = opened(ask(wire).url)
     assert browser.page is not None
     tag = browser.page.url.split("/")[-2]
@@ -276,7 +276,7 @@ def test_a_broken_cookie_is_none(wire: Wire, value: str) -> None:
 
 @pytest.mark.protocol("8.3")
 def test_a_link_that_no_cookie_can_hold_does_not_start(wire: Wire) -> None:
-    """The app learns that it could not be started, rather than that its code was used."""
+    """The app learns that the link could not be started, not that its code was used."""
     scope = orjson.dumps({"dataType": [f"{number}" * 30 for number in range(90)]}).decode()
     failure(opened(ask(wire, "&" + urlencode({"sourcesScope": scope})).url), "INITIALIZE_CHECK_FAIL")
 
@@ -290,8 +290,8 @@ def state(asking: Asking) -> Any:
 
 
 @pytest.mark.protocol("6.1")
-async def test_a_session_ends_with_the_link_that_nobody_used(wire: Wire, platform: Platform) -> None:
-    """Who waits for the person learns that they will not come."""
+async def test_a_session_ends_when_its_link_expires_unused(wire: Wire, platform: Platform) -> None:
+    """An app that waits for the person learns that they will not come."""
     seen, begun, lasting = ask(wire), ask(wire), ask(wire)
     opened(seen.url)
     at_consent(begun)
@@ -309,7 +309,7 @@ async def test_a_session_ends_with_the_link_that_nobody_used(wire: Wire, platfor
 
 @pytest.mark.protocol("6.1")
 async def test_declining_later_pages_ends_their_sessions(wire: Wire) -> None:
-    """Of `onboard` and the others too; the person's other sessions stay as they are."""
+    """This holds for `onboard` and the other pages too. The person's other sessions continue."""
     tokens = known_person(wire)
     asking = refer(wire, "onboard", tokens.access)
     browser = opened(asking.url)
@@ -321,8 +321,8 @@ async def test_declining_later_pages_ends_their_sessions(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("6.7")
-async def test_who_waits_for_a_person_learns_at_once_that_they_declined(wire: Wire) -> None:
-    """An answer that is held until something changes comes then."""
+async def test_a_held_response_is_sent_when_the_person_declines(wire: Wire) -> None:
+    """The response that waits for a change is sent at once."""
     asking = ask(wire)
     first = wire.get(f"permission-access/query/{asking.session}")
     held = asyncio.create_task(
@@ -340,7 +340,7 @@ async def test_who_waits_for_a_person_learns_at_once_that_they_declined(wire: Wi
 
 @pytest.mark.protocol("6.1", "14 (a)")
 async def test_a_session_of_1_6_ends_too(people: People) -> None:
-    """There the session's key alone asks."""
+    """In version 1.6 only the session's key is needed to read its status."""
     legacy = await asking_contract(people, legacy=True)
     asking = ask(legacy)
     opened(asking.url).submit("decline")

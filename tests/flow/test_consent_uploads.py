@@ -1,4 +1,4 @@
-"""Connecting a source with an export archive: whole and checked, or not at all."""
+"""Tests of connecting a source with an export archive: completely checked, or not at all."""
 
 import io
 import json
@@ -63,7 +63,7 @@ BROKEN: dict[str, tuple[Callable[[Path], bytes], str]] = {
 async def test_a_broken_archive_leaves_nothing(
     wire: Wire, served: Served, platform: Platform, tmp_path: Path, kind: str
 ) -> None:
-    """A broken archive is answered with what is wrong; nothing of it stays, and a good one can follow."""
+    """The page says what is wrong, nothing is kept, and a good archive can follow."""
     make, word = BROKEN[kind]
     archive = tmp_path / "export.zip"
     archive.write_bytes(make(tmp_path))
@@ -82,7 +82,7 @@ async def test_a_broken_archive_leaves_nothing(
 
 
 async def test_a_persons_own_history_is_read(wire: Wire, tmp_path: Path) -> None:
-    """What a person uploads is what the app reads."""
+    """The app reads what the person uploads."""
     asking = ask(wire, f"&service={SPOTIFY}")
     archive = spotify_archive(tmp_path / "export.zip", artist="The Unmistakables", plays=60)
     tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: archive}))
@@ -98,7 +98,7 @@ async def test_a_persons_own_history_is_read(wire: Wire, tmp_path: Path) -> None
 
 
 async def test_a_health_record_is_read(wire: Wire) -> None:
-    """A FHIR record is taken as it is, gzip and all."""
+    """A FHIR record is accepted as it is, also with gzip."""
     asking = ask(wire, f"&service={FHIR_FILE}")
     tokens = asking.tokens(consent(Browser(), asking.url, {FHIR_FILE: SYNTHEA}))
     listed = wait_until_over(wire, tokens, asking.session)
@@ -107,7 +107,7 @@ async def test_a_health_record_is_read(wire: Wire) -> None:
 
 
 async def test_an_upload_is_nowhere_readable(wire: Wire, served: Served, tmp_path: Path) -> None:
-    """After an upload no file of the data folder holds its words, nor while it waits for the person to agree."""
+    """No file of the data folder has its text, even while it waits for the person to agree."""
     canary = "Canaria Unmistakable"
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
@@ -122,7 +122,7 @@ async def test_an_upload_is_nowhere_readable(wire: Wire, served: Served, tmp_pat
 
 
 async def test_the_same_archive_twice_is_one_account(wire: Wire, tmp_path: Path) -> None:
-    """Connecting the same account again renews it."""
+    """Connecting the same account again updates it."""
     archive = spotify_archive(tmp_path / "export.zip")
     asking = ask(wire)
     browser = opened(asking.url)
@@ -139,7 +139,7 @@ async def test_the_same_archive_twice_is_one_account(wire: Wire, tmp_path: Path)
 
 
 async def test_declining_removes_an_upload(wire: Wire, served: Served, platform: Platform, tmp_path: Path) -> None:
-    """Declining after an upload takes the archive away, key first."""
+    """Declining destroys the archive's key and then deletes the archive."""
     asking = ask(wire, f"&service={SPOTIFY}")
     browser = opened(asking.url)
     browser.submit("continue", file=spotify_archive(tmp_path / "export.zip"))
@@ -156,8 +156,8 @@ async def test_declining_removes_an_upload(wire: Wire, served: Served, platform:
     assert not folder.exists()
 
 
-async def test_too_large_a_file_is_told(tmp_path: Path) -> None:
-    """A file above the limit is answered with a page that names the limit, and nothing of it stays."""
+async def test_a_file_above_the_limit_is_rejected(tmp_path: Path) -> None:
+    """The page names the limit, and nothing of the file is kept."""
     with serving(tmp_path / "data", environment={"PRIVATESHARE_MAX_UPLOAD_BYTES": str(2 * 1024 * 1024)}) as running:
         async with operator_platform(Settings(data=running.data, database_pool_size=2)) as platform:
             wire = await asking_contract(People(platform, running.origin))
@@ -171,8 +171,8 @@ async def test_too_large_a_file_is_told(tmp_path: Path) -> None:
         assert not files_below(running.data / "blobs")
 
 
-async def test_an_upload_that_breaks_off_leaves_nothing(wire: Wire, served: Served, tmp_path: Path) -> None:
-    """A person who closes the page while a file is on its way leaves nothing behind, not even an open file."""
+async def test_an_interrupted_upload_leaves_nothing(wire: Wire, served: Served, tmp_path: Path) -> None:
+    """A person who closes the page during an upload leaves no data and no open file."""
     http = httpx2.Client()
     browser = opened(ask(wire, f"&service={SPOTIFY}").url, http=http)
     assert browser.page is not None
@@ -200,8 +200,8 @@ def nameless_files(served: Served) -> list[str]:
     return [path for path in found if path.startswith(str(served.data)) and path.endswith("(deleted)")]
 
 
-def test_histories_are_json(tmp_path: Path) -> None:
-    """The archive of these tests is what Spotify hands out: a zip of JSON."""
+def test_the_test_archive_is_a_zip_of_json(tmp_path: Path) -> None:
+    """It has the format of Spotify's exports."""
     with zipfile.ZipFile(spotify_archive(tmp_path / "export.zip")) as archive:
         (name,) = archive.namelist()
         assert name.endswith(HISTORY)

@@ -1,4 +1,4 @@
-"""What the documents show works: every block of Python is run, every link leads somewhere."""
+"""Tests of the documents: every block of Python runs, and every link leads somewhere."""
 
 import builtins
 import re
@@ -54,14 +54,14 @@ async def run(document: str, wire: Wire, people: People, tmp_path: Path) -> dict
 
 
 async def test_the_sdk_document_runs(wire: Wire, people: People, tmp_path: Path) -> None:
-    """docs/sdk.md, block after block; its last one defines a coroutine."""
+    """The blocks of docs/sdk.md run one after the other; the last one defines a coroutine."""
     names = await run("docs/sdk.md", wire, people, tmp_path)
     await names["read"]()  # type: ignore[operator]
     assert (tmp_path / "one.json").exists()
 
 
 async def test_the_researchers_tutorial_runs(wire: Wire, people: People, tmp_path: Path) -> None:
-    """From consent to Parquet: the code prints what the text promises, and leaves files, tables and no token."""
+    """From consent to Parquet, the code prints what the text says, and leaves files, tables and no token."""
     names = await run("docs/tutorials/research.md", wire, people, tmp_path)
     assert (tmp_path / "parquet" / "playhistory.parquet").exists()
     assert list((tmp_path / "p017").glob("*.json"))
@@ -69,7 +69,7 @@ async def test_the_researchers_tutorial_runs(wire: Wire, people: People, tmp_pat
 
 
 def test_the_app_tutorial_runs() -> None:
-    """From consent to a person who says stop, on a platform in memory; its asserts are in the document."""
+    """From consent to withdrawal on a platform in memory, the document's own asserts hold."""
     names: dict[str, object] = {}
     for block in blocks("docs/tutorials/app.md"):
         exec(compile(block, "docs/tutorials/app.md", "exec"), names)
@@ -83,7 +83,7 @@ async def test_the_readme_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The first screen of the README, as it stands: only the ids and the address are filled in."""
+    """The README's first example runs unchanged except for ids and address."""
     (tmp_path / "contract.pem").write_text(jwt.private_pem(wire.key))
     monkeypatch.chdir(tmp_path)
     before, after = blocks("README.md")[0].split("code = ")
@@ -99,8 +99,8 @@ async def test_the_readme_runs(
     assert "18_5_19_1_406_" in capsys.readouterr().out
 
 
-def test_the_table_of_names_is_true() -> None:
-    """Every call that docs/sdk.md names exists in both clients."""
+def test_the_table_of_names_is_correct() -> None:
+    """Every call in docs/sdk.md exists in both clients."""
     text = (ROOT / "docs" / "sdk.md").read_text("utf-8").split("## From the Node.js SDK")[1]
     names = [name for cell in _SECOND_COLUMN.findall(text) for name in re.findall(r"`(\w+)`", cell)]
     assert len(names) > 25
@@ -110,7 +110,7 @@ def test_the_table_of_names_is_true() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(document: Path) -> None:
-    """Every relative link of a document is a file."""
+def test_relative_links_point_to_files(document: Path) -> None:
+    """Every relative link of a document points to a file."""
     for link in _LINK.findall(document.read_text("utf-8")):
         assert (document.parent / link).exists(), link

@@ -1,4 +1,4 @@
-"""The SDK against a running platform: the five steps, blocking and on asyncio."""
+"""Tests of the SDK with a running platform: the five steps, blocking and with asyncio."""
 
 import asyncio
 import json
@@ -65,7 +65,7 @@ async def consented(wire: Wire, people: People) -> tuple[Session, UserAccessToke
 
 
 def test_services_and_samples_are_listed(wire: Wire) -> None:
-    """Step one: what can be connected."""
+    """Step one lists what can be connected."""
     with client_of(wire) as app:
         services = app.get_available_services()
         assert {service.name for service in services.services} >= {"Spotify"}
@@ -73,8 +73,8 @@ def test_services_and_samples_are_listed(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("8.2")
-def test_an_authorize_url_holds_what_the_page_needs(wire: Wire) -> None:
-    """Step two: the address, with the options of protocol 8.2, and what to keep."""
+def test_an_authorize_url_has_the_options_of_the_page(wire: Wire) -> None:
+    """Step two returns the address with the options of protocol 8.2, and the values to keep."""
     with client_of(wire) as app:
         options = PageOptions(service_id=16, sample_data_set="default", locale="de", sources_scope={"dataType": [1]})
         asked = app.get_authorize_url(REDIRECT_URI, state="mine", options=options)
@@ -88,8 +88,8 @@ def test_an_authorize_url_holds_what_the_page_needs(wire: Wire) -> None:
     assert asked.session.key not in repr(asked)
 
 
-def test_coming_back_is_read_and_a_foreign_state_refused(wire: Wire) -> None:
-    """Step three: what the person came back with."""
+def test_a_return_is_parsed_and_a_foreign_state_rejected(wire: Wire) -> None:
+    """Step three reads the parameters with which the person came back."""
     with client_of(wire) as app:
         back = app.read_return(
             "https://app.example/return?kept=1&success=true&code=c&state=s&accountReference=r", state="s"
@@ -103,7 +103,7 @@ def test_coming_back_is_read_and_a_foreign_state_refused(wire: Wire) -> None:
 
 
 def test_all_files_are_read_by_iterating(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """Step five: every file once, opened and checked, with its objects."""
+    """Step five yields every file once, decrypted and verified, with its objects."""
     session, token = consented
     with client_of(wire) as app, app.read_all_files(session, token) as reading:
         files = list(reading)
@@ -119,7 +119,7 @@ def test_all_files_are_read_by_iterating(wire: Wire, consented: tuple[Session, U
 
 
 def test_all_files_are_read_by_callbacks(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """The same with callbacks: a file, a status, and the result at the end."""
+    """Callbacks receive the files, the status and the result."""
     _, token = consented
     files: list[Any] = []
     states: list[Any] = []
@@ -154,7 +154,7 @@ async def test_all_files_are_read_on_asyncio(wire: Wire, consented: tuple[Sessio
 
 
 async def test_stop_polling_ends_a_run(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """A run on a session that nobody consents to waits, until it is stopped."""
+    """A run whose session gets no consent waits until it is stopped."""
     _, token = consented
     with client_of(wire) as app:
         asked = app.get_authorize_url(REDIRECT_URI)
@@ -167,7 +167,7 @@ async def test_stop_polling_ends_a_run(wire: Wire, consented: tuple[Session, Use
 
 
 async def test_leaving_a_loop_early_stops_the_run(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """Breaking out of the iteration leaves nothing running."""
+    """Leaving the iteration early leaves nothing running."""
     session, token = consented
     before = set(asyncio.all_tasks())
     async with async_client_of(wire) as app, app.read_all_files(session, token) as reading:
@@ -179,7 +179,7 @@ async def test_leaving_a_loop_early_stops_the_run(wire: Wire, consented: tuple[S
 def test_a_folder_is_filled_and_a_second_run_fetches_nothing(
     wire: Wire, consented: tuple[Session, UserAccessToken], tmp_path: Path
 ) -> None:
-    """`into`: files on disk under their names; what is there and not older is not read again; what is gone is."""
+    """With `into`, files are stored under their names, and only missing or newer ones are read again."""
     session, token = consented
     with client_of(wire) as app:
         first = app.read_all_files(session, token, into=tmp_path).result()
@@ -197,7 +197,7 @@ def test_a_folder_is_filled_and_a_second_run_fetches_nothing(
 def test_one_file_is_read_to_memory_or_to_disk(
     wire: Wire, consented: tuple[Session, UserAccessToken], tmp_path: Path
 ) -> None:
-    """And its metadata without reading it."""
+    """Its metadata can be read without the file."""
     session, token = consented
     with client_of(wire) as app:
         listed = app.read_file_list(session, token).file_list
@@ -214,10 +214,10 @@ def test_one_file_is_read_to_memory_or_to_disk(
 
 
 @pytest.mark.protocol("13")
-def test_a_refused_token_is_refreshed_once_for_many_threads(
+def test_a_rejected_token_is_refreshed_once_for_many_threads(
     wire: Wire, consented: tuple[Session, UserAccessToken]
 ) -> None:
-    """On InvalidToken the call is repeated with a new token, and the app is told it."""
+    """After InvalidToken the call is repeated with the new token, and the app receives it."""
     _, token = consented
     told: list[UserAccessToken] = []
     broken = token.with_access_token("refused")
@@ -236,7 +236,7 @@ def test_a_refused_token_is_refreshed_once_for_many_threads(
 def test_an_expired_token_is_refreshed_before_it_is_used(
     wire: Wire, consented: tuple[Session, UserAccessToken]
 ) -> None:
-    """Its end is known, so no call is wasted on it."""
+    """The expiry is known, so no call is wasted."""
     _, token = consented
     told: list[UserAccessToken] = []
     expired = replace(token, access_token=replace(token.access_token, expires_on=1))
@@ -245,8 +245,10 @@ def test_an_expired_token_is_refreshed_before_it_is_used(
     assert len(told) == 1
 
 
-def test_a_token_refreshed_while_reading_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """To the callback of the run rather than to the client's."""
+def test_a_token_that_is_refreshed_while_reading_is_passed_on(
+    wire: Wire, consented: tuple[Session, UserAccessToken]
+) -> None:
+    """The run's callback receives it instead of the client's."""
     session, token = consented
     own: list[UserAccessToken] = []
     told: list[UserAccessToken] = []
@@ -257,8 +259,8 @@ def test_a_token_refreshed_while_reading_is_told(wire: Wire, consented: tuple[Se
     assert (len(told), own) == (1, [])
 
 
-def test_an_invalid_refresh_token_is_told(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """The person has to consent again, and the error says so."""
+def test_an_invalid_refresh_token_is_reported(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
+    """The error says that the person must consent again."""
     _, token = consented
     dead = replace(token, refresh_token=replace(token.refresh_token, value="dead")).with_access_token("dead")
     with client_of(wire) as app, pytest.raises(InvalidToken, match="consent") as refused:
@@ -266,8 +268,8 @@ def test_an_invalid_refresh_token_is_told(wire: Wire, consented: tuple[Session, 
     assert refused.value.reference
 
 
-def test_another_private_key_does_not_get_in(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """The platform refuses its signature; and a file would not open."""
+def test_another_private_key_is_rejected(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
+    """The platform rejects its signature, and it could not decrypt a file."""
     session, token = consented
     with client_of(wire) as app:
         name = (app.read_file_list(session, token).file_list or [])[0].name
@@ -286,7 +288,7 @@ def test_another_private_key_does_not_get_in(wire: Wire, consented: tuple[Sessio
 def test_scopes_and_sessions_are_checked_by_the_platform(
     wire: Wire, consented: tuple[Session, UserAccessToken]
 ) -> None:
-    """Errors arrive as their own types, with message, hint and reference."""
+    """Each error has its own type, with message, hint and reference."""
     _, token = consented
     with client_of(wire) as app:
         app.read_session(token, SessionOptions(scope=Scope(time_ranges=[TimeRange(last="1m")])))
@@ -305,8 +307,8 @@ def test_scopes_and_sessions_are_checked_by_the_platform(
     ("setting", "value"),
     [("base_url", "share.example.org"), ("private_key", "nothing"), ("onboard_url", "ftp://x"), ("contract_id", "")],
 )
-def test_wrong_settings_are_named(wire: Wire, setting: str, value: str) -> None:
-    """A ConfigurationError says which one and what it should be, and shows no key."""
+def test_wrong_settings_are_explained(wire: Wire, setting: str, value: str) -> None:
+    """ConfigurationError names the setting and its format, and shows no key."""
     settings = {"contract_id": "c", "private_key": jwt.private_pem(wire.key), "base_url": wire.url("")}
     with pytest.raises(ConfigurationError, match=setting.replace("private_key", "private key")) as refused:
         PrivateShare("app", **(settings | {setting: value}))  # type: ignore[arg-type]
@@ -314,7 +316,7 @@ def test_wrong_settings_are_named(wire: Wire, setting: str, value: str) -> None:
 
 
 def test_secrets_stay_out_of_repr(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """Of clients, tokens and sessions."""
+    """This holds for clients, tokens and sessions."""
     session, token = consented
     with client_of(wire) as app:
         shown = repr((app, token, session, app._core.configuration))
@@ -322,8 +324,8 @@ def test_secrets_stay_out_of_repr(wire: Wire, consented: tuple[Session, UserAcce
         assert secret not in shown
 
 
-async def test_storage_and_pushing_work_from_any_kind_of_content(people: People, tmp_path: Path) -> None:
-    """Bytes, a path, an open file and an iterator are streamed; what was stored comes back, and is listed."""
+async def test_storage_and_pushing_accept_every_kind_of_content(people: People, tmp_path: Path) -> None:
+    """Bytes, paths, open files and iterators are streamed, and stored files are listed and read back."""
     app_wire = await people.contract(kind="write")
     tokens, _ = await people.user(app_wire, sources=())
     token = UserAccessToken.from_claims(tokens.claims)
@@ -352,7 +354,7 @@ async def test_storage_and_pushing_work_from_any_kind_of_content(people: People,
 
 
 def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:
-    """The catalogue's records, the contract, the report."""
+    """The catalogue's records, the contract and the report have types."""
     _, token = consented
     with client_of(wire) as app:
         page = app.query_sources(SourceQuery(filter={"service.id": [19]}, include=["id", "name"]), sort="asc")
@@ -374,7 +376,7 @@ def test_discovery_contract_and_report_are_typed(wire: Wire, consented: tuple[Se
 
 @pytest.mark.protocol("4.4", "7.3", "7.4")
 async def test_pages_for_people_who_consented_before(wire: Wire, people: People) -> None:
-    """One more source, signing in again, renewing, withdrawing: each has its page."""
+    """There are pages to add a source, to sign in again, to renew and to withdraw."""
     tokens, _ = await people.user(wire)
     token = UserAccessToken.from_claims(tokens.claims)
     async with async_client_of(wire) as app:
@@ -394,8 +396,8 @@ async def test_pages_for_people_who_consented_before(wire: Wire, people: People)
 
 
 @pytest.mark.protocol("11.4")
-async def test_a_stored_file_is_encrypted_before_it_leaves(people: People) -> None:
-    """What the platform keeps opens with the contract's key alone."""
+async def test_a_stored_file_is_encrypted_before_it_is_sent(people: People) -> None:
+    """Only the contract's key decrypts what the platform stores."""
     from privateshare.protocol.envelope import decrypt_stream
     from tests.flow.storage_calls import cloud
 
@@ -411,8 +413,8 @@ async def test_a_stored_file_is_encrypted_before_it_leaves(people: People) -> No
 
 @pytest.mark.protocol("1")
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_addresses_come_with_and_without_a_slash(wire: Wire, slash: str) -> None:
-    """Any base URL, with or without a trailing slash; ids are 32 letters and digits."""
+def test_base_urls_may_end_in_a_slash(wire: Wire, slash: str) -> None:
+    """Any base URL works with and without it. Ids are 32 letters and digits."""
     with PrivateShare(
         wire.application_id,
         contract_id=wire.contract_id,

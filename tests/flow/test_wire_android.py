@@ -56,7 +56,7 @@ async def writer(people: People, user: tuple[Tokens, str]) -> tuple[Wire, Tokens
 
 @pytest.mark.protocol("14 (f)")
 def test_android_asks_for_a_session_before_it_pushes(wire: Wire) -> None:
-    """In version 1.7 too, without a JWT and for any contract; its key opens nothing."""
+    """In version 1.7 this needs no JWT and works for any contract, and the session's key opens nothing."""
     body: dict[str, Any] = {
         "appId": wire.application_id,
         "contractId": wire.contract_id,
@@ -71,6 +71,7 @@ def test_android_asks_for_a_session_before_it_pushes(wire: Wire) -> None:
 
 @pytest.mark.protocol("5.3", "14 (f)")
 def test_a_session_for_pushing_reads_nothing(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """Its key lists and reads no files."""
     body = {"appId": wire.application_id, "contractId": wire.contract_id}
     key = wire.http.post(wire.url("permission-access/session"), json=body).json()["sessionKey"]
     check_error(wire.get(f"{QUERY}/{key}", access_token=user[0].access), 404, "InvalidSession")
@@ -78,7 +79,7 @@ def test_a_session_for_pushing_reads_nothing(wire: Wire, user: tuple[Tokens, str
 
 @pytest.mark.protocol("6.6", "14 (f)")
 def test_android_reads_the_accounts_as_a_file(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """In version 1.7 as in 1.6, an object, and never compressed; 352 bytes at least."""
+    """The response is an object, never compressed, and has at least 352 bytes, in versions 1.7 and 1.6."""
     tokens, session = user
     answer = wire.get(f"{QUERY}/{session}/accounts.json", access_token=tokens.access, headers=HEADERS)
     assert len(answer.content) >= 352
@@ -89,7 +90,7 @@ def test_android_reads_the_accounts_as_a_file(wire: Wire, user: tuple[Tokens, st
 
 @pytest.mark.protocol("4.4")
 async def test_android_names_no_redirect_uri_when_it_adds_a_service(people: People) -> None:
-    """It is the one that Android registers; without it the only one there is; else it must be named."""
+    """The URI that Android registers is used, or the only registered one. Otherwise it must be named."""
     first = await people.contract()
     android = f"digime-ca://callback-{first.application_id}"
     for uris, status in (((android, REDIRECT_URI), 201), ((REDIRECT_URI,), 201), ((REDIRECT_URI, "x-app://b"), 400)):
@@ -112,8 +113,8 @@ async def asking_tokens(people: People, wire: Wire, redirect_uri: str) -> Tokens
 
 
 @pytest.mark.protocol("10.1")
-def test_android_pushes_with_all_that_it_says_of_a_file(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
-    """Accounts with references and names, and fields that are not kept; the answer has a body."""
+def test_android_pushes_with_extra_metadata(writer: tuple[Wire, Tokens, Wire, Tokens]) -> None:
+    """Accounts may have references, names and fields that are not stored, and the response has a body."""
     write, tokens, raw, raw_tokens = writer
     metadata = {
         "accounts": [{"accountId": "a", "references": ["r"], "username": "u"}],
@@ -142,8 +143,8 @@ def test_android_pushes_with_all_that_it_says_of_a_file(writer: tuple[Wire, Toke
 
 
 @pytest.mark.protocol("5.1")
-def test_android_narrows_with_a_scope_that_names_its_context(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Gson writes the field `context` of its class too."""
+def test_android_sends_a_context_with_its_scope(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """Gson also writes the class's field `context`, which is ignored."""
     scope = {"context": "scope", "timeRanges": [{"last": "3m"}], "serviceGroups": [{"id": 5, "serviceTypes": []}]}
     path = "permission-access/trigger?schemaVersion=5.0.0&prefetch=false"
     answer = wire.post(path, access_token=user[0].access, body={"scope": scope}, headers=HEADERS)
@@ -151,10 +152,10 @@ def test_android_narrows_with_a_scope_that_names_its_context(wire: Wire, user: t
 
 
 @pytest.mark.protocol("14 (d)", "14 (f)")
-async def test_android_reads_when_a_postbox_expires_in_32_bits(
+async def test_android_reads_the_expiry_of_a_postbox_in_32_bits(
     people: People, writer: tuple[Wire, Tokens, Wire, Tokens]
 ) -> None:
-    """The answer to a push under version 1.6, with the headers that only Android sends."""
+    """This is the response to a push in version 1.6, with the headers that only Android sends."""
     write, tokens, *_ = writer
     old = replace(write, version="v1.6")
     library_id = await people.library_of(tokens)
@@ -189,7 +190,7 @@ async def test_android_reads_when_a_postbox_expires_in_32_bits(
 
 @pytest.mark.protocol("8.3")
 async def test_android_comes_back_to_its_private_scheme(people: People) -> None:
-    """To digime-ca://callback-{applicationId}, with code and state."""
+    """The redirect goes to digime-ca://callback-{applicationId}, with code and state."""
     wire = await asking_contract(people, redirect_uris=(REDIRECT_URI, "digime-ca://callback-app"))
     browser = at_consent(ask(wire, redirect_uri="digime-ca://callback-app"), SPOTIFY)
     browser.submit("continue")

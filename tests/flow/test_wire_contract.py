@@ -1,4 +1,4 @@
-"""Protocol 12: the contract, the report, tracking."""
+"""Tests of protocol 12: the contract, the report and tracking."""
 
 import subprocess
 import time
@@ -27,7 +27,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.mark.protocol("12.1")
 async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path: Path) -> None:
-    """OpenSSL verifies the certificate against the platform's own; the document is in its extension."""
+    """OpenSSL verifies the certificate with the platform's own, and the document is in its extension."""
     answer = wire.get("permission-access/contract").json()
     assert (answer["type"], answer["accessType"]) == ("x509", "r")
     assert answer["certificateContractSchemaVersion"] == "5.0.0"
@@ -50,8 +50,8 @@ async def test_a_contract_is_certified(wire: Wire, platform: Platform, tmp_path:
 
 
 @pytest.mark.protocol("12.1")
-async def test_a_contract_tells_its_kind_and_its_end(people: People) -> None:
-    """AccessType w for a write contract; the end in milliseconds, also in the certificate."""
+async def test_a_contract_has_its_kind_and_its_end(people: People) -> None:
+    """AccessType is w for a write contract, and the end is in milliseconds and in the certificate."""
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
     wire = await people.contract(kind="write", expires_at=ends)
     told = wire.get("permission-access/contract").json()
@@ -64,8 +64,8 @@ async def test_a_contract_tells_its_kind_and_its_end(people: People) -> None:
 
 
 @pytest.mark.protocol("12.3")
-async def test_a_report_holds_what_the_contract_may_read(people: People) -> None:
-    """Well-formed XML, JSON and a FHIR Bundle; `undefined` bounds nothing. MedMij's has its own form."""
+async def test_a_report_contains_what_the_contract_may_read(people: People) -> None:
+    """It is valid XML, JSON or a FHIR Bundle. A bound of `undefined` is no limit. MedMij has its own format."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     wait_until_over(wire, tokens, session)
@@ -102,8 +102,8 @@ async def test_a_report_holds_what_the_contract_may_read(people: People) -> None
 
 
 @pytest.mark.protocol("5.2", "12.3")
-async def test_a_report_is_bound_by_the_contract_object_by_object(people: People) -> None:
-    """A file that the contract's time range cuts through gives only what lies inside."""
+async def test_a_report_is_filtered_object_by_object(people: People) -> None:
+    """A file that the contract's time range cuts has only the objects inside."""
     since = int(time.time()) - 86_400 * 40
     wire = await people.contract(data_request={"serviceGroups": [{"id": 5}], "timeRanges": [{"from": since}]})
     tokens, session = await people.user(wire)
@@ -117,21 +117,22 @@ async def test_a_report_is_bound_by_the_contract_object_by_object(people: People
 @pytest.mark.protocol("5.2", "12.3")
 @pytest.mark.parametrize("kind", ["write", "read-raw"])
 async def test_a_report_needs_a_contract_that_reads(people: People, kind: Any) -> None:
-    """Reading with a contract of another kind is refused, also as a report."""
+    """Contracts of other kinds cannot get a report."""
     wire = await people.contract(kind=kind)
     tokens, _ = await people.user(wire)
     check_error(wire.get("export/spotify/report", access_token=tokens.access), 400, "InvalidContractDataRequest")
 
 
 @pytest.mark.protocol("13")
-async def test_a_report_is_a_read_to_a_one_off_contract(people: People) -> None:
-    """What may be read once is not read again as a report."""
+async def test_a_report_counts_as_the_one_read_of_a_one_off_contract(people: People) -> None:
+    """After the one read, a report is rejected too."""
     wire = await people.contract(once=True)
     tokens, _ = await people.user(wire)
     check_error(wire.get("export/spotify/report", access_token=tokens.access), 403, "InsufficientScope")
 
 
 @pytest.mark.protocol("12.4")
-def test_tracking_is_accepted_and_kept_nowhere(wire: Wire) -> None:
+def test_tracking_is_accepted_and_not_stored(wire: Wire) -> None:
+    """The call succeeds and stores nothing."""
     answer = wire.post("tracking/sdk", body={"anything": 1})
     assert (answer.status_code, answer.content) == (204, b"")

@@ -1,4 +1,4 @@
-"""Protocol 7: accounts and people are deleted, permission is withdrawn. No SDK: HTTP and hand-made JWTs."""
+"""Tests of protocol 7 without the SDK: accounts and people are deleted, and permission is withdrawn."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -25,8 +25,8 @@ async def wire(people: People) -> Wire:
 
 
 @pytest.mark.protocol("7.2")
-async def test_a_deleted_account_is_gone_with_its_files(people: People, platform: Platform) -> None:
-    """The account, and every file that came from it; the other account stays. A repeat finds nothing."""
+async def test_deleting_an_account_deletes_its_files(people: People, platform: Platform) -> None:
+    """The other account remains, and a repeated deletion finds nothing."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     before = wait_until_over(wire, tokens, session)["fileList"]
@@ -47,7 +47,7 @@ async def test_a_deleted_account_is_gone_with_its_files(people: People, platform
 
 @pytest.mark.protocol("7.2")
 async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: People) -> None:
-    """Only accounts that the contract can see exist for it."""
+    """For a contract, only the accounts that it may see exist."""
     tokens, _ = await people.user(wire)
     neighbour, _ = await people.user(wire)
     theirs = wire.get("permission-access/accounts", access_token=neighbour.access).json()[0]["id"]
@@ -57,8 +57,8 @@ async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: P
 
 
 @pytest.mark.protocol("7.2")
-async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people: People) -> None:
-    """Nor one of the same library that only another contract may see."""
+async def test_an_account_that_is_not_shared_cannot_be_deleted(wire: Wire, people: People) -> None:
+    """This holds even for an account of the same library that another contract may see."""
     tokens, _ = await people.user(wire, sources=(SPOTIFY,))
     other = await people.contract()
     more, _ = await people.user(other, sources=(SPOTIFY, FHIR_FILE), library_id=await people.library_of(tokens))
@@ -72,7 +72,7 @@ async def test_an_account_that_is_not_lent_cannot_be_deleted(wire: Wire, people:
 
 @pytest.mark.protocol("7.4")
 async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people: People) -> None:
-    """A location under the consent pages; the redirect URI must be registered."""
+    """The response is a location of the consent pages, and the redirect URI must be registered."""
     tokens, _ = await people.user(wire)
     account = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
     headers = {"accountId": account, "redirectUri": "https://app.example/return?kept=1"}
@@ -87,8 +87,8 @@ async def test_permission_at_a_source_is_withdrawn_on_a_page(wire: Wire, people:
 
 
 @pytest.mark.protocol("7.5")
-async def test_a_deleted_user_is_erased_key_first(people: People, platform: Platform) -> None:
-    """Tokens stop at once; library, wrapped key and blobs are gone when nobody else has a consent."""
+async def test_deleting_a_user_erases_everything(people: People, platform: Platform) -> None:
+    """Tokens stop at once, and library, key and blobs are erased if nobody else has a consent."""
     wire = await people.contract()
     tokens, session = await people.user(wire)
     wait_until_over(wire, tokens, session)
@@ -106,8 +106,8 @@ async def test_a_deleted_user_is_erased_key_first(people: People, platform: Plat
 
 
 @pytest.mark.protocol("7.5")
-async def test_deleting_a_user_leaves_what_other_partners_may_read(people: People, platform: Platform) -> None:
-    """The library is the person's, so it stays while another partner has a live consent."""
+async def test_deleting_a_user_keeps_the_library_for_other_partners(people: People, platform: Platform) -> None:
+    """The library belongs to the person and remains while another partner has a live consent."""
     first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
     tokens, session = await people.user(first)
     wait_until_over(first, tokens, session)
@@ -120,8 +120,8 @@ async def test_deleting_a_user_leaves_what_other_partners_may_read(people: Peopl
 
 @pytest.mark.protocol("7.5")
 @pytest.mark.parametrize("column", ["revoked_at", "expires_at"])
-async def test_a_consent_that_is_over_keeps_no_library(people: People, platform: Platform, column: str) -> None:
-    """Who deletes the person is the last partner with a live consent, and so all is erased."""
+async def test_an_ended_consent_does_not_keep_the_library(people: People, platform: Platform, column: str) -> None:
+    """If no other partner has a live consent, the library is erased."""
     first, second = await people.contract(partner="P1"), await people.contract(partner="P2")
     tokens, _ = await people.user(first)
     library = await people.library_of(tokens)
@@ -135,8 +135,8 @@ async def test_a_consent_that_is_over_keeps_no_library(people: People, platform:
 
 
 @pytest.mark.protocol("7.5")
-async def test_deleting_a_user_takes_what_the_partner_brought(people: People, platform: Platform) -> None:
-    """Its pushed files, storages and sessions go, in all its contracts; another partner's stay."""
+async def test_deleting_a_user_deletes_the_partners_data(people: People, platform: Platform) -> None:
+    """The partner's pushed files, storages and sessions are deleted, and another partner's are not."""
     mine, theirs = [await people.contract(kind="write", partner=name) for name in ("Mine", "Theirs")]
     reader = await people.contract(partner="Mine", legacy=True)
     tokens, session = await people.user(reader)

@@ -1,4 +1,4 @@
-"""Protocol 9.2, 9.3: what there is to connect."""
+"""Tests of protocol 9.2 and 9.3: the lists of sources and services."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.mark.protocol("9.2")
 def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire) -> None:
-    """`total` counts all; filters are dotted or nested; search is by any of the texts."""
+    """`total` counts all matches, filters are dotted or nested, and a search looks at every text."""
     everything = wire.post("discovery/sources", body={"limit": 1000, "sort": {"name": "asc"}}).json()
     names = [source["name"].casefold() for source in everything["data"]]
     assert names == sorted(names)
@@ -33,8 +33,8 @@ def test_sources_are_searched_filtered_sorted_and_paged(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("9.2")
-def test_a_query_narrows_with_everything_that_it_says(wire: Wire) -> None:
-    """Each filter and search must hold; `queryString` is looked for in the name; desc turns it round."""
+def test_all_filters_of_a_query_must_match(wire: Wire) -> None:
+    """`queryString` is searched for in the name, and `desc` reverses the order."""
 
     def found(query: dict[str, Any], **more: Any) -> list[str]:
         answer = wire.post("discovery/sources", body={"limit": 1000, "query": query} | more)
@@ -56,8 +56,8 @@ def test_a_query_narrows_with_everything_that_it_says(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("9.1")
-def test_services_have_what_clients_read(wire: Wire) -> None:
-    """Ids, names, status and date; what the service is in; and each thing it names is listed."""
+def test_services_have_the_fields_that_clients_read(wire: Wire) -> None:
+    """They have ids, names, status and date, and everything that they refer to is listed."""
     data = wire.http.get(wire.url("discovery/services")).json()["data"]
     groups, countries = ({entry["id"] for entry in data[name]} for name in ("serviceGroups", "countries"))
     for service in data["services"]:
@@ -86,15 +86,15 @@ SPOTIFY_SERVICE = {"id": 19, "name": "Spotify"}
         (["id.x", "name.y"], {"id": 16, "name": "Spotify"}),
     ],
 )
-def test_include_projects_sources(wire: Wire, include: list[str], expected: dict[str, Any]) -> None:
-    """Dotted fields, always `id`, and `service.id` wherever `service` is; nothing else."""
+def test_include_selects_fields_of_sources(wire: Wire, include: list[str], expected: dict[str, Any]) -> None:
+    """Fields are dotted. `id` is always there, and `service.id` wherever `service` is."""
     body = {"query": {"include": include, "filter": {"id": [16]}}}
     assert wire.post("discovery/sources", body=body).json()["data"] == [expected]
 
 
 @pytest.mark.protocol("9.2")
-def test_include_of_a_whole_part_gives_all_of_it(wire: Wire) -> None:
-    """A field that holds others comes with all of them."""
+def test_include_of_an_object_returns_all_its_fields(wire: Wire) -> None:
+    """A field that contains others is returned with all of them."""
     (source,) = wire.post("discovery/sources", body={"query": {"filter": {"id": [16]}}}).json()["data"]
     body = {"query": {"include": ["service"], "filter": {"id": [16]}}}
     assert wire.post("discovery/sources", body=body).json()["data"] == [{"id": 16, "service": source["service"]}]
@@ -102,6 +102,7 @@ def test_include_of_a_whole_part_gives_all_of_it(wire: Wire) -> None:
 
 @pytest.mark.protocol("13")
 def test_unknown_fields_of_a_query_are_named(wire: Wire) -> None:
+    """The error names the unknown field."""
     assert "colour" in check_error(
         wire.post("discovery/sources", body={"query": {"filter": {"colour": 1}}}), 400, "InvalidRequest"
     )
@@ -111,6 +112,7 @@ def test_unknown_fields_of_a_query_are_named(wire: Wire) -> None:
 @pytest.mark.protocol("9.3")
 @pytest.mark.parametrize("kind", ["categories", "countries", "platforms", "sourceTypes"])
 def test_the_other_records_are_listed_and_filtered(wire: Wire, kind: str) -> None:
+    """Each kind of record can be listed and filtered."""
     everything = wire.post(f"discovery/{kind}").json()["data"]
     first = everything[0]
     for include in (["id"], ["nothing"]):

@@ -62,9 +62,9 @@ def _fits(value: Any, shape: Any) -> bool:
 async def test_ios_renews_a_lapsed_grant_with_its_expired_access_token(
     wire: Wire, people: People, platform: Platform
 ) -> None:
-    """Once both tokens have expired, iOS authorizes with the old access token: the same library again.
+    """After both tokens have expired, iOS authorizes with the old access token and gets the same library.
 
-    Android and Node 15 and before know no other way either.
+    Android, and Node up to 15, can do it only this way.
     """
     tokens, _ = await people.user(wire)
     async with platform.database.transaction() as db:
@@ -83,7 +83,7 @@ async def test_ios_renews_a_lapsed_grant_with_its_expired_access_token(
 
 @pytest.mark.protocol("9.1")
 def test_ios_reads_the_list_of_services(wire: Wire) -> None:
-    """Every service with pictures, countries, service id and platform, a picture's URL leading to one."""
+    """Every service has pictures, countries, a service id and a platform, and picture URLs work."""
     query = "discovery/services?includeSampleDataOnlySources=true"
     data = wire.http.get(wire.url(query), headers={"contractId": wire.contract_id}).json()["data"]
     service = {
@@ -124,7 +124,7 @@ SOURCE = {
     ],
 )
 def test_ios_reads_the_list_of_sources(wire: Wire, query: dict[str, Any]) -> None:
-    """All that iOS needs of a source, also when it names the fields; and filters as it writes them."""
+    """Every source has all fields that iOS needs, also if iOS names the fields and filters in its own format."""
     body = {"limit": 50, "offset": 0, "sort": {"name": "asc"}, "query": query}
     told = wire.post("discovery/sources", body=body).json()
     assert described(told, {"data": [SOURCE], "limit": int, "offset": int, "total": int})
@@ -135,7 +135,7 @@ def test_ios_reads_the_list_of_sources(wire: Wire, query: dict[str, Any]) -> Non
 
 @pytest.mark.protocol("9.2")
 def test_ios_searches_sources_by_address(wire: Wire) -> None:
-    """Nothing is found there yet, but the search is understood."""
+    """The search is understood and finds nothing yet."""
     body = {"query": {"search": {"address.city": ["Utrecht"], "address.zipCode": ["3511"]}}}
     assert wire.post("discovery/sources", body=body).json()["data"] == []
 
@@ -143,7 +143,7 @@ def test_ios_searches_sources_by_address(wire: Wire) -> None:
 @pytest.mark.protocol("12.1")
 @pytest.mark.parametrize("read", ["entertainment", "entertainment/spotify", "medical:127,128"])
 def test_ios_reads_the_contract(served: Served, wire: Wire, tmp_path: Path, read: str) -> None:
-    """`revision` is a text, and every service type lists its object types."""
+    """`revision` is a string, and every service type lists its object types."""
     command = OperatorCommand(served.data)
     app = command.json("app", "create", "For iOS")["application_id"]
     (tmp_path / "document.json").write_text(json.dumps({"revision": 7}))
@@ -162,8 +162,8 @@ def test_ios_reads_the_contract(served: Served, wire: Wire, tmp_path: Path, read
 
 
 @pytest.mark.protocol("5.1")
-def test_ios_bounds_nothing_with_a_duration_of_zero(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """IOS writes no limit as 0; nothing is cut short."""
+def test_a_duration_of_zero_from_ios_is_no_limit(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """IOS writes no limit as 0."""
     tokens, _ = user
     options = {"limits": {"duration": {"sourceFetch": 0}}, "accept": {"compression": "gzip"}, "agent": AGENT}
     listed = wait_until_over(wire, tokens, triggered(wire, tokens, **options))
@@ -172,7 +172,7 @@ def test_ios_bounds_nothing_with_a_duration_of_zero(wire: Wire, user: tuple[Toke
 
 @pytest.mark.protocol("6.2", "6.7")
 def test_ios_reads_a_file_list_and_a_file(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Dates are numbers, a file's header is lower-case on the wire and its metadata whole."""
+    """Dates are numbers, header names are in lower case on the wire, and the metadata is complete."""
     tokens, session = user
     listed = wait_until_over(wire, tokens, session)
     entry = {"name": str, "updatedDate": int, "objectVersion": str}
@@ -185,7 +185,7 @@ def test_ios_reads_a_file_list_and_a_file(wire: Wire, user: tuple[Tokens, str]) 
 
 @pytest.mark.protocol("12.3")
 def test_ios_asks_for_a_report_with_fractions_of_seconds(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Its bounds are doubles."""
+    """IOS sends the bounds as doubles."""
     tokens, _ = user
     path = "export/fhirfile/report?format=xml&from=0.0&to=4102444800.0"
     answer = wire.get(path, access_token=tokens.access, headers={"Accept": "application/octet-stream"})
@@ -194,7 +194,7 @@ def test_ios_asks_for_a_report_with_fractions_of_seconds(wire: Wire, user: tuple
 
 @pytest.mark.protocol("7.4")
 def test_ios_learns_that_a_person_did_not_withdraw(wire: Wire) -> None:
-    """It reads why in `errorCode`, the others in `error_message`."""
+    """IOS reads the reason in `errorCode`, other clients in `error_message`."""
     tokens = known_person(wire)
     account = wire.get("permission-access/accounts", access_token=tokens.access).json()[0]["id"]
     headers = {"accountId": account, "redirectUri": "https://app.example/return?kept=1"}
@@ -207,8 +207,8 @@ def test_ios_learns_that_a_person_did_not_withdraw(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("10.1")
-async def test_ios_pushes_under_the_type_of_json(people: People) -> None:
-    """It says `application/json` of whatever it uploads; an identical repeat gets the same answer."""
+async def test_ios_pushes_every_file_as_json(people: People) -> None:
+    """It sends `application/json` with every upload, and an identical repeat gets the same response."""
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())
     metadata = {"mimeType": "image/jpeg", "accounts": [{"accountId": "a"}], "objectTypes": [{"name": "x"}]}
@@ -231,7 +231,7 @@ async def test_ios_pushes_under_the_type_of_json(people: People) -> None:
 
 @pytest.mark.protocol("8.3")
 async def test_ios_reads_apple_health_on_the_phone(people: People) -> None:
-    """IOS asks for consent with the source 260 and reads it itself: no account is needed, none is made."""
+    """IOS asks for consent with source 260 and reads the data itself, so no account is created."""
     wire = await asking_contract(people, document={"dataRequest": {"serviceGroups": [{"id": 4}], "purpose": "To test"}})
     asking = ask(wire, "&service=260&lng=en_GB")
     browser = opened(asking.url)
@@ -252,6 +252,6 @@ async def test_ios_reads_apple_health_on_the_phone(people: People) -> None:
 
 @pytest.mark.protocol("8.3")
 async def test_apple_health_is_not_for_contracts_that_do_not_ask_for_it(people: People) -> None:
-    """The link could not be started."""
+    """Such a link cannot be started."""
     wire = await asking_contract(people)
     failure(opened(ask(wire, "&service=260").url), "INITIALIZE_CHECK_FAIL")

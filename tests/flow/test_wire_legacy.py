@@ -1,4 +1,4 @@
-"""Protocol 14: version 1.6. No SDK: HTTP and hand-made JWTs."""
+"""Tests of protocol 14 without the SDK: version 1.6."""
 
 import gzip
 import json
@@ -38,8 +38,8 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
 
 
 @pytest.mark.protocol("14 (a)", "14 (b)")
-def test_a_session_key_alone_reads(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """No Authorization; SHA-512 before the data; 352 bytes at least."""
+def test_a_session_key_is_enough_for_reading(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """There is no Authorization header, SHA-512 comes before the data, and a file has at least 352 bytes."""
     _, session = user
     listed = wire.http.get(wire.url(f"{QUERY}/{session}")).json()
     assert listed["status"]["state"] == "completed"
@@ -53,7 +53,7 @@ def test_a_session_key_alone_reads(wire: Wire, user: tuple[Tokens, str]) -> None
 
 @pytest.mark.protocol("14 (c)", "14 (f)")
 def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Accounts.json, uncompressed, in its older shape; `compression` is there and empty."""
+    """The file accounts.json has its older format without compression, and `compression` is empty."""
     _, session = user
     answer = wire.http.get(wire.url(f"{QUERY}/{session}/accounts.json"))
     assert json.loads(unb64(answer.headers["x-metadata"]))["compression"] == ""
@@ -62,8 +62,8 @@ def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]) -> No
 
 
 @pytest.mark.protocol("14 (a)")
-async def test_it_is_off_unless_the_contract_turns_it_on(people: People) -> None:
-    """The same answer as for a session that does not exist."""
+async def test_version_1_6_is_off_by_default(people: People) -> None:
+    """Without the contract's setting the response is that of a missing session."""
     wire = await people.contract()
     _, session = await people.user(wire)
     old = replace(wire, version="v1.6")
@@ -75,12 +75,13 @@ async def test_it_is_off_unless_the_contract_turns_it_on(people: People) -> None
 
 @pytest.mark.protocol("5.3", "14 (a)")
 def test_a_withdrawn_or_unknown_session_opens_nothing(wire: Wire) -> None:
+    """Both get the same error."""
     check_error(wire.http.get(wire.url(f"{QUERY}/{'x' * 43}")), 404, "InvalidSession")
 
 
 @pytest.mark.protocol("14 (f)")
 def test_android_opens_a_session(wire: Wire) -> None:
-    """Without a JWT, pending until consent; and discovery under v1.5."""
+    """It needs no JWT, is pending until consent, and discovery works under v1.5."""
     body = {
         "appId": wire.application_id,
         "contractId": wire.contract_id,
@@ -94,8 +95,8 @@ def test_android_opens_a_session(wire: Wire) -> None:
 
 
 @pytest.mark.protocol("5.3", "14 (a)")
-async def test_a_contract_that_ended_is_read_no_more(people: People, platform: Platform) -> None:
-    """Its session's key opens nothing then, and a session that is not there is the same."""
+async def test_an_ended_contract_cannot_read(people: People, platform: Platform) -> None:
+    """Its session's key gets the error of a missing session."""
     ending = replace(await people.contract(legacy=True), version="v1.6")
     _, session = await people.user(ending)
     path = ending.url(f"{QUERY}/{session}")
@@ -107,8 +108,8 @@ async def test_a_contract_that_ended_is_read_no_more(people: People, platform: P
         check_error(ending.http.get(ended), 404, "InvalidSession")
 
 
-def test_the_other_calls_are_those_of_version_1_7(wire: Wire, user: tuple[Tokens, str]) -> None:
-    """Protocol 14: trigger (with Android's query), refresh, key set: the same under /v1.6/."""
+def test_the_other_calls_equal_those_of_version_1_7(wire: Wire, user: tuple[Tokens, str]) -> None:
+    """Trigger (with Android's query), refresh and key set work under /v1.6/. Protocol 14."""
     tokens, _ = user
     assert triggered(wire, tokens, sourceFetch=False)
     path = "permission-access/trigger?schemaVersion=5.0.0&prefetch=false"
@@ -118,10 +119,10 @@ def test_the_other_calls_are_those_of_version_1_7(wire: Wire, user: tuple[Tokens
 
 
 @pytest.mark.protocol("8.3", "14 (d)")
-async def test_a_postbox_takes_what_is_encrypted_to_its_key(people: People) -> None:
-    """The postbox comes with consent; multipart field `file`, the key in the JWT; kept as it was.
+async def test_a_postbox_accepts_files_encrypted_for_its_key(people: People) -> None:
+    """The file is the multipart field `file`, its key is in the JWT, and it is stored unchanged.
 
-    The Android client sends a second part of the same name, without a file name.
+    Android sends a second part of the same name, without a file name.
     """
     asked = await asking_contract(people, kind="write", legacy=True, partner="Old partner")
     writer = replace(asked, version="v1.6")

@@ -14,7 +14,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.mark.protocol("11.3")
 def test_node_addresses_a_listed_file_by_its_path_and_name(wire: Wire) -> None:
-    """As its documentation says, with `file.path + file.name`; it cuts off the application's folder."""
+    """Its documentation says `file.path + file.name`, and the application's folder is cut off."""
     storage = wire.post("storage").json()["id"]
     for path in ("/Some/Folder/Hello.txt", "/Root.txt"):
         assert cloud(wire, "POST", storage, path, content=path.encode()).status_code == 201

@@ -1,4 +1,4 @@
-"""Signing in at a source as before proves who somebody is: what else could pass for it does not."""
+"""Tests that signing in at a source as before proves who a person is, and that nothing similar does."""
 
 from typing import Any
 from uuid import UUID
@@ -41,8 +41,8 @@ def ada(wire: Wire) -> Patient:
     return person
 
 
-def test_signing_in_as_before_shows_what_is_there(wire: Wire, ada: Patient) -> None:
-    """In a strange browser: before it nothing is there, after it everything that the person connected is."""
+def test_signing_in_as_before_shows_the_persons_accounts(wire: Wire, ada: Patient) -> None:
+    """In an unknown browser they are hidden before the sign-in and shown after it."""
     asking = ask(wire, access_token=ada.tokens.access)
     browser = at_hospital(asking)
     sign_in(browser)
@@ -55,7 +55,7 @@ def test_signing_in_as_before_shows_what_is_there(wire: Wire, ada: Patient) -> N
 
 
 def test_the_browser_is_known_from_then_on(wire: Wire, ada: Patient) -> None:
-    """Who proved it so in a browser and agreed there need not do so again."""
+    """A person who proved it in a browser and agreed there need not prove it again."""
     home = httpx2.Client(timeout=60)
     asking = ask(wire, access_token=ada.tokens.access)
     browser = at_hospital(asking, home)
@@ -64,8 +64,8 @@ def test_the_browser_is_known_from_then_on(wire: Wire, ada: Patient) -> None:
     assert page_of(opened(ask(wire, access_token=ada.tokens.access).url, http=home)) == "consent"
 
 
-def test_what_was_connected_before_the_sign_in_becomes_theirs(wire: Wire, people: People, ada: Patient) -> None:
-    """A sample that they connected first, in the same journey, is then shared like everything of theirs."""
+def test_accounts_connected_before_the_sign_in_become_the_persons(wire: Wire, people: People, ada: Patient) -> None:
+    """A sample that was connected earlier in the same journey is then shared like the person's other accounts."""
     asking = ask(wire, access_token=ada.tokens.access)
     browser = opened(asking.url)
     shown(browser).choose("source-id", str(FHIR_FILE))
@@ -81,7 +81,7 @@ def test_what_was_connected_before_the_sign_in_becomes_theirs(wire: Wire, people
 
 
 async def test_signing_in_as_somebody_else_shows_nothing(wire: Wire, people: People, ada: Patient) -> None:
-    """Another account at the same source, as the library sees it, is one that was connected now."""
+    """Another account at the same source counts as one that was connected now."""
     await change(people, ada, identity_hash=b"another person's")
     browser = at_hospital(ask(wire, access_token=ada.tokens.access))
     sign_in(browser)
@@ -89,8 +89,8 @@ async def test_signing_in_as_somebody_else_shows_nothing(wire: Wire, people: Peo
     assert box not in await ids(people, ada)
 
 
-async def test_a_file_proves_nothing_for_a_sign_in(wire: Wire, people: People, ada: Patient) -> None:
-    """An account that came from a file may be named as anybody: signing in under that name is no proof."""
+async def test_an_account_from_a_file_proves_nothing(wire: Wire, people: People, ada: Patient) -> None:
+    """A file may name anybody, so signing in under that name is no proof."""
     await change(people, ada, signed_in=False)
     browser = at_hospital(ask(wire, access_token=ada.tokens.access))
     sign_in(browser)
@@ -98,7 +98,7 @@ async def test_a_file_proves_nothing_for_a_sign_in(wire: Wire, people: People, a
     assert box not in await ids(people, ada)
 
 
-def test_two_steps_are_no_proof_either(wire: Wire) -> None:
+def test_signing_in_twice_is_no_proof(wire: Wire) -> None:
     """An attacker connects their own account at the source without proof, and then signs in there again."""
     home = httpx2.Client(timeout=60)
     asking = ask(wire)
@@ -122,7 +122,7 @@ def test_two_steps_are_no_proof_either(wire: Wire) -> None:
 
 
 def test_connecting_an_account_again_is_proof(wire: Wire, ada: Patient) -> None:
-    """Protocol 7.3: `reauthorize` needs no other proof than signing in to that account, in whatever browser."""
+    """`reauthorize` needs no proof but signing in to that account, in any browser. Protocol 7.3."""
     browser = again(ada)
     assert page_of(browser) == "connect"
     assert "dataset" not in shown(browser).html
@@ -130,16 +130,16 @@ def test_connecting_an_account_again_is_proof(wire: Wire, ada: Patient) -> None:
     assert query_of(str(browser.left_to))["success"] == "true"
 
 
-async def test_connecting_another_account_again_is_not(wire: Wire, people: People, ada: Patient) -> None:
-    """Somebody who signs in as somebody else takes no account over."""
+async def test_connecting_another_account_again_is_no_proof(wire: Wire, people: People, ada: Patient) -> None:
+    """A person who signs in as somebody else does not take the account over."""
     await change(people, ada, identity_hash=b"another person's")
     browser = again(ada)
     sign_in(browser)
     assert (page_of(browser), browser.left_to) == ("connect", None)
 
 
-async def test_proof_opens_other_apps_too(wire: Wire, people: People) -> None:
-    """Connect once, share with many: another partner's app is offered what is there, and nothing of it is ticked."""
+async def test_proof_offers_the_accounts_to_other_apps(wire: Wire, people: People) -> None:
+    """Another partner's app is offered the person's accounts, and none of them is ticked."""
     home = httpx2.Client(timeout=60)
     shared(wire, http=home)
     other = await asking_contract(people, name="Pulse", partner="Another Ltd", document=MEDICAL)

@@ -1,4 +1,4 @@
-"""An app consents in the person's place, in a browser of its own: nothing of the person's comes of it."""
+"""Tests of an app that consents in the person's place, in its own browser: it gets none of the person's data."""
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -47,8 +47,8 @@ def mine(victim_: Victim) -> set[str]:
 # --- the three that succeeded ---
 
 
-async def test_a_box_that_was_left_empty_stays_empty(platform: Platform, wire: Wire, mia: Victim) -> None:
-    """(a) A program ticks the box of the health record: it gets a code for what it connected itself, or none."""
+async def test_a_box_that_the_person_left_empty_stays_empty(platform: Platform, wire: Wire, mia: Victim) -> None:
+    """(a) A program ticks the health record's box, and gets a code only for what it connected itself, or none."""
     asking = ask(wire, access_token=mia.tokens.access)
     browser = fresh(asking)
     press(browser, "consent", account=mia.box(FHIR_FILE))
@@ -61,8 +61,8 @@ async def test_a_box_that_was_left_empty_stays_empty(platform: Platform, wire: W
     assert "medical" not in str(read_kinds(wire, got)).lower()
 
 
-async def test_a_ticked_box_beside_what_was_connected_counts_for_nothing(wire: Wire, mia: Victim) -> None:
-    """The program connects a sample of its own, and slips the person's accounts into the same form."""
+async def test_account_ids_that_a_program_adds_to_the_form_are_ignored(wire: Wire, mia: Victim) -> None:
+    """The program connects a sample and adds the person's accounts to the same form."""
     asking = ask(wire, access_token=mia.tokens.access)
     browser = fresh(asking)
     assert browser.page is not None
@@ -76,7 +76,7 @@ async def test_a_ticked_box_beside_what_was_connected_counts_for_nothing(wire: W
 
 
 async def test_another_contract_of_the_partner_gets_nothing(people: People, mia: Victim) -> None:
-    """(b) A second contract of the same partner, with the first one's token."""
+    """(b) The attacker uses the partner's second contract with the first one's token."""
     second = await asking_contract(people, name="Another app", document=DOCUMENT)
     asking = ask(second, access_token=mia.tokens.access)
     browser = fresh(asking)
@@ -89,7 +89,7 @@ async def test_another_contract_of_the_partner_gets_nothing(people: People, mia:
 
 
 async def test_a_consent_for_one_read_is_not_renewed(people: People, platform: Platform) -> None:
-    """(c) After its one read a contract reads nothing of the person's again."""
+    """(c) After its one read a contract cannot read the person's data again."""
     once = await asking_contract(people, once=True)
     person = await victim(platform, once)
     wait_until_over(once, person.tokens, person.session)
@@ -115,7 +115,7 @@ def renewing(wire: Wire, tokens: Tokens) -> Asking:
 
 
 async def test_a_lapsed_grant_is_not_renewed(people: People, platform: Platform) -> None:
-    """A grant that ended comes back as nothing but what was connected now, and ends as it was."""
+    """A renewed grant covers only what was connected now, and the old one stays ended."""
     wire = await asking_contract(people)
     person = await victim(platform, wire)
     past = datetime.now(UTC) - timedelta(minutes=1)
@@ -138,7 +138,7 @@ async def test_a_lapsed_grant_is_not_renewed(people: People, platform: Platform)
 
 
 async def test_a_withdrawn_grant_begins_no_journey(people: People, platform: Platform) -> None:
-    """Its tokens link to nothing."""
+    """Its tokens link to no library."""
     wire = await asking_contract(people)
     person = await victim(platform, wire)
     async with platform.database.transaction() as db:
@@ -150,8 +150,8 @@ async def test_a_withdrawn_grant_begins_no_journey(people: People, platform: Pla
 
 
 @pytest.mark.parametrize("page", ["authorize", "user-reauth", "onboard"])
-async def test_a_strange_browser_is_shown_nothing(wire: Wire, mia: Victim, page: str) -> None:
-    """No name, no account, no box of what the person connected is in any page."""
+async def test_an_unknown_browser_is_shown_nothing(wire: Wire, mia: Victim, page: str) -> None:
+    """No page has a name, an account or a box of what the person connected."""
     for at in ("", "source", "consent", "person", "connect/16", "done"):
         asking = {
             "authorize": lambda: ask(wire, access_token=mia.tokens.access),
@@ -167,8 +167,10 @@ async def test_a_strange_browser_is_shown_nothing(wire: Wire, mia: Victim, page:
         assert not any(account in browser.page.html for account in (mia.box(SPOTIFY), mia.box(FHIR_FILE)))
 
 
-async def test_samples_and_uploads_join_no_account(platform: Platform, wire: Wire, mia: Victim) -> None:
-    """The same sample in a strange browser is another account, and leaves the person's as it is."""
+async def test_samples_and_uploads_are_not_merged_into_the_persons_accounts(
+    platform: Platform, wire: Wire, mia: Victim
+) -> None:
+    """The same sample in an unknown browser becomes another account."""
     before = {account.id: account.identity_hash for account in mia.accounts.values()}
     asking = ask(wire, access_token=mia.tokens.access)
     got = asking.tokens(str(walked(asking).left_to))
@@ -182,7 +184,7 @@ async def test_samples_and_uploads_join_no_account(platform: Platform, wire: Wir
 
 
 async def test_onboarding_adds_only_what_is_connected_there(platform: Platform, people: People) -> None:
-    """`onboard` in a strange browser: one more account of its own beside what was shared."""
+    """`onboard` in an unknown browser adds one account of its own beside the shared ones."""
     wire = await asking_contract(people)
     person = await victim(platform, wire)
     browser = Browser()
@@ -193,8 +195,8 @@ async def test_onboarding_adds_only_what_is_connected_there(platform: Platform, 
     assert len(shared) == 2
 
 
-async def test_sample_data_alone_covers_itself_alone(people: People, platform: Platform) -> None:
-    """`sampleDataAutoOnboard` asks nobody, so it opens nothing that was there."""
+async def test_automatic_sample_data_shares_only_itself(people: People, platform: Platform) -> None:
+    """`sampleDataAutoOnboard` asks nobody, so it shares nothing that existed before."""
     wire = await asking_contract(people)
     person = await victim(platform, wire)
     asking = ask(wire, f"&service={SPOTIFY}&sampleDataAutoOnboard=true", access_token=person.tokens.access)
@@ -206,7 +208,7 @@ async def test_sample_data_alone_covers_itself_alone(people: People, platform: P
 
 @pytest.mark.parametrize("kind", ["write", "read-raw"])
 async def test_other_kinds_of_contract_need_the_person(people: People, mia: Victim, kind: str) -> None:
-    """Writing into a library, and reading what apps put there, is not had without the person."""
+    """Writing into a library and reading apps' files need the person too."""
     document = {"dataPush": {"purpose": "x"}} if kind == "write" else {"dataRequest": {"purpose": "x"}}
     other = await asking_contract(people, name="Other kind", kind=kind, document=document)
     browser = fresh(ask(other, access_token=mia.tokens.access))
@@ -220,8 +222,8 @@ async def test_other_kinds_of_contract_need_the_person(people: People, mia: Vict
     assert not came_back_with_code(browser)
 
 
-async def test_an_account_is_not_connected_again_by_anybody(people: People, platform: Platform) -> None:
-    """`reauthorize` with the same sample data, or a file, in a strange browser changes nothing."""
+async def test_reauthorizing_needs_the_persons_sign_in(people: People, platform: Platform) -> None:
+    """`reauthorize` with the same sample or a file in an unknown browser changes nothing."""
     wire = await asking_contract(people)
     person = await victim(platform, wire)
     wait_until_over(wire, person.tokens, person.session)
@@ -238,7 +240,7 @@ async def test_an_account_is_not_connected_again_by_anybody(people: People, plat
 
 
 async def test_deleting_the_user_with_such_a_grant_leaves_the_library(people: People, platform: Platform) -> None:
-    """Protocol 7.5 by a grant that nobody proved takes what that grant covers, and nothing of the person's."""
+    """Such a grant deletes only what it covers, and none of the person's data. Protocol 7.5."""
     wire = await asking_contract(people)
     person = await victim(platform, wire)
     asking = ask(wire, access_token=person.tokens.access)
@@ -260,8 +262,8 @@ async def test_deleting_the_user_with_such_a_grant_leaves_the_library(people: Pe
 # --- the person themselves, in the same browser ---
 
 
-async def test_the_person_goes_on_in_their_browser(people: People, platform: Platform) -> None:
-    """What a strange browser was refused, the person's own is given: the box that was empty is there, and empty."""
+async def test_the_person_continues_in_their_own_browser(people: People, platform: Platform) -> None:
+    """The empty box is shown there, and is still empty."""
     wire = await asking_contract(people)
     person = await victim(platform, wire)
     asking = ask(wire, access_token=person.tokens.access)
