@@ -16,7 +16,7 @@ demo: $(READY) ## start a platform, share sample data with an app, read it with 
 test: check ## check, then run all tests except slow ones
 	@scripts/setup browser
 	@scripts/setup proxies $(VENV)/proxies
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder  # the many short ones last: both end together
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder  # three, since tests wait for their servers; the short files last
 
 test-slow: $(READY) ## run the tests that take minutes
 	@scripts/setup browser
@@ -37,7 +37,7 @@ coverage: $(READY) ## run the tests of `make test`, and print the coverage of st
 	@scripts/setup browser
 	@scripts/setup proxies $(VENV)/proxies
 	@rm -rf build/coverage && mkdir -p build/coverage
-	$(BIN)/coverage run -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder -q $(TESTS)
+	$(BIN)/coverage run -m pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder -q $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage html --quiet
 	@$(BIN)/coverage json --quiet
