@@ -144,6 +144,11 @@ async def test_an_operator_withdraws_a_consent(command: OperatorCommand, people:
     assert [row["contract_id"] for row in listed] == [wire.contract_id, other.contract_id]
     assert [row["withdrawn_at"] for row in listed] == [None, None]
 
+    assert command("person", "recovery-code", tokens.claims["sub"]).returncode == 1  # nobody says yes
+    code = command.json("person", "recovery-code", tokens.claims["sub"], "--yes")["recovery_code"]
+    opened = httpx2.post(f"{served.origin}/me/", data={"code": code})
+    assert (opened.status_code, "person=" in opened.headers["set-cookie"]) == (303, True)
+
     consent = tokens.claims["consentid"]
     assert command.json("person", "withdraw", consent, "--yes")["withdrawn_at"] is not None
     check_error(wire.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")

@@ -7,6 +7,7 @@ from privateshare.errors import NotFound
 from privateshare.platform.consent import outcome
 from privateshare.platform.consent.rendering import PageRoute
 from privateshare.platform.consent.visit import AnyVisit, PostedForm, Visit, journey_page
+from privateshare.platform.http.requests import public_address
 from privateshare.platform.person.recovery_codes import new_recovery_code
 
 router = APIRouter(route_class=PageRoute)
@@ -36,5 +37,6 @@ def _check_may_have_one(visit: Visit) -> None:
 
 
 async def _page(visit: Visit, code: str) -> Response:
-    values = {"code": code, "onward": await outcome.usable_outcome(visit)}
+    address = f"{public_address(visit.request)}/me"
+    values = {"code": code, "my_address": address, "onward": await outcome.usable_outcome(visit)}
     return journey_page(visit, "recovery.html", values)

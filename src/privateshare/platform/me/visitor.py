@@ -17,7 +17,7 @@ from privateshare.platform.consent.rendering import RedirectInstead, page, redir
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.visit import TOKEN_FIELD, check_sent_from_here, foreign_form
 from privateshare.platform.db.tables import BrowserRow
-from privateshare.platform.http.requests import base_path, platform_of
+from privateshare.platform.http.requests import base_path, platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
 from privateshare.platform.person.browsers import find_browsers
@@ -53,7 +53,11 @@ class Visitor:
 
     def page(self, template: str, values: dict[str, object], status: int = 200) -> Response:
         """Make one of the person's pages."""
-        shared = {"token": self.form_token, "address": self.address, "others": me_address(self.request, "")}
+        shared = {
+            "token": self.form_token,
+            "address": self.address,
+            "my_address": f"{public_address(self.request)}/me",
+        }
         return page(template, self.words, shared | values, base=base_path(self.request), status=status)
 
 

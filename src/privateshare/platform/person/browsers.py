@@ -20,7 +20,7 @@ from privateshare.platform.db.tables import BrowserRow, JourneyRow
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.libraries import OpenLibrary
 
-LIFETIME = timedelta(days=180)  # since its last use
+LIFETIME = timedelta(days=180)  # Since its last use.
 TABS_GRACE = timedelta(minutes=1)
 DESCRIPTION = "browser description"
 ID_BYTES = 16

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 from privateshare.platform.db.tables import (
     AuthorizationCodeRow,
     BlobToDeleteRow,
+    BrowserRow,
     JourneyRow,
     NonceRow,
     ReferenceRow,
@@ -21,6 +22,7 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.erasure import destroy_listed_keys, undo_journey
+from privateshare.platform.person.browsers import LIFETIME
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
@@ -98,6 +100,7 @@ async def _sweep_rows(platform: Platform, now: datetime) -> None:
         for table in (AuthorizationCodeRow, ReferenceRow, SessionRow):
             await db.execute(delete(table).where(table.expires_at < now - RETENTION_AFTER_EXPIRY))
         await db.execute(_delete_expired_tokens(now))
+        await db.execute(delete(BrowserRow).where(BrowserRow.used_at < now - LIFETIME))
         of_sync = (SessionSyncRow.library_id == SyncRow.library_id, SessionSyncRow.sync_id == SyncRow.id)
         over = delete(SyncRow).where(SyncRow.finished_at < now - RETENTION_AFTER_END)
         # A session shows the outcomes of its syncs, so they are kept until the session is deleted.
