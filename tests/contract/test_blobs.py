@@ -24,7 +24,7 @@ DATA = os.urandom(700_000)
 
 @pytest.fixture(params=["local", "cloud"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    """One store of each kind."""
+    """Provide one store of each kind."""
     return LocalBlobs(tmp_path / "blobs") if request.param == "local" else CloudBlobs("memory:///")
 
 
@@ -188,7 +188,7 @@ def test_killed_while_writing(tmp_path: Path) -> None:
 
 @contextmanager
 def disk_of(size: int) -> Iterator[None]:
-    """As if the disk had no room for a file of more bytes."""
+    """Limit the size of files, as a full disk would."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

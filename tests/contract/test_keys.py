@@ -27,14 +27,14 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3]:
-    """It serves while these tests run."""
+    """Provide an S3 server while these tests run."""
     with serving_s3() as serving:
         yield serving
 
 
 @pytest.fixture(params=["local", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> KeyStore:
-    """One store of each kind, claimed."""
+    """Provide one store of each kind, claimed."""
     if request.param == "s3":
         s3: S3 = request.getfixturevalue("s3")
         opened: KeyStore = CloudKeys(f"s3://{s3.bucket()}/some/keys")
@@ -246,7 +246,7 @@ getattr(keys, sys.argv[3])(UUID(sys.argv[4]), *(bytes.fromhex(key) for key in sy
 
 
 def killed(folder: Path, step: int, *call: str) -> bool:
-    """Whether the call, in a process of its own, was killed before its system call of this number."""
+    """Kill the call, in its own process, before its n-th system call; return whether it was killed."""
     done = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(step), *call])
     assert done.returncode in (0, -signal.SIGKILL)
     return done.returncode != 0

@@ -53,7 +53,7 @@ def stu3_record() -> list[dict[str, Any]]:
 
 
 def r4_record() -> list[dict[str, Any]]:
-    """A record that other software made, as it is but for the patient's id."""
+    """Return a record that other software made, as it is but for the patient's id."""
     entries = json.loads(gzip.decompress(SYNTHEA.read_bytes()))["entry"]
     found = [entry["resource"] for entry in entries if entry["resource"]["resourceType"] in TYPES]
     return [one | {"id": "p1"} if one["resourceType"] == "Patient" else one for one in found]
@@ -64,7 +64,7 @@ RECORDS = {"stu3": stu3_record, "r4": r4_record}
 
 @pytest.fixture(scope="module", params=list(RECORDS))
 def live(request: pytest.FixtureRequest) -> Iterator[Live]:
-    """Each live source, at a place that speaks its protocol, with somebody signed in."""
+    """Provide each live source, at a place that speaks its protocol, with somebody signed in."""
     with hospital(request.param) as city:
         city.do("keep", patient="p1", resources=RECORDS[request.param]())
         kinds = [kind for kind in TYPES if kind != "Device" or request.param == "r4"]

@@ -65,7 +65,7 @@ class Side:
     end_grace: Change
 
     def person(self, wire: Wire | None = None) -> tuple[Tokens, str]:
-        """A person who agreed: the app's tokens, and the session that began."""
+        """Return a person who agreed: the app's tokens, and the session that began."""
         wire, secret = wire or self.wire, verifier()
         answer = wire.authorize(secret)
         returned = query_of(self.agree(link_of(wire, answer)))
@@ -73,7 +73,7 @@ class Side:
 
 
 def link_of(wire: Wire, answer: httpx2.Response) -> str:
-    """The address that an app sends a person to."""
+    """Return the address that an app sends a person to."""
     assert answer.status_code == 201, answer.text
     return f"{wire.origin}/apps/saas/authorize?code={wire.signed(answer)['preauthorization_code']}"
 
@@ -88,7 +88,7 @@ async def people(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Peop
 
 @pytest.fixture(params=["the platform", "in memory"])
 def side(request: pytest.FixtureRequest) -> Iterator[Side]:
-    """Each of the two."""
+    """Provide each of the two."""
     if request.param == "in memory":
         with InMemoryPlatform() as platform:
             yield in_memory(platform)
@@ -97,7 +97,7 @@ def side(request: pytest.FixtureRequest) -> Iterator[Side]:
 
 
 def in_memory(platform: InMemoryPlatform) -> Side:
-    """The platform in memory, whose person lends a file."""
+    """Return the platform in memory, whose person shares a file."""
     settings = platform.settings()
     key = load_pem_private_key(settings["private_key"].encode(), None)
     assert isinstance(key, RSAPrivateKey)
@@ -121,7 +121,7 @@ def in_memory(platform: InMemoryPlatform) -> Side:
 
 @pytest.fixture(scope="module")
 async def running(people: People) -> Side:
-    """The platform as it runs, whose people connect a sample and agree on its pages."""
+    """Provide a running platform, where people connect a sample and agree on its pages."""
     database = people.platform.database
 
     def agree(url: str) -> str:
@@ -334,7 +334,7 @@ def test_files_are_listed_and_read(side: Side) -> None:
 
 
 def decompressed(data: bytes, compression: str | None) -> bytes:
-    """The plain bytes of a file."""
+    """Return the plain bytes of a file."""
     return gzip.decompress(data) if compression == "gzip" else data
 
 
@@ -402,7 +402,7 @@ def test_a_user_is_deleted(side: Side) -> None:
 
 
 def agreed_to_push(side: Side) -> Tokens:
-    """A person who lets the app push into their library."""
+    """Return a person who lets the app push into their library."""
     secret = verifier()
     url = link_of(side.writing, answer := side.writing.authorize(secret))
     assert answer.status_code == 201
@@ -440,7 +440,7 @@ def test_a_file_is_pushed(side: Side) -> None:
 
 @pytest.fixture
 def storage(side: Side) -> str:
-    """A storage of the app."""
+    """Provide a storage of the app."""
     answer = side.wire.post("storage")
     assert answer.status_code in (200, 201), answer.text
     assert answer.json().keys() >= {"id", "kid"}

@@ -48,7 +48,7 @@ UPLOADS = [
 
 
 def fetched(source: Source, connection: Connection) -> list[Page]:
-    """Every page of every type; a sample and an archive skip none."""
+    """Return every page of every type; a sample and an archive skip none."""
     given_pages = list(source.fetch(connection, dict.fromkeys(source.info.object_types)))
     assert all(isinstance(page, Page) for page in given_pages)
     return [page for page in given_pages if isinstance(page, Page)]
@@ -189,7 +189,7 @@ def test_a_good_archive_is_accepted_and_imported(source: Source, archive: Archiv
 
 
 def peak(source: Source, data: bytes) -> int:
-    """The most memory, in bytes, that importing an archive takes beside the archive itself."""
+    """Return the peak memory in bytes that importing an archive takes in addition to the archive."""
     tracemalloc.start()
     try:
         source.identify(of_archive(data))
@@ -207,7 +207,7 @@ def test_memory_does_not_grow_with_the_archive(source: Source, archive: Archive)
 
 
 def encrypted_flag(data: bytes) -> bytes:
-    """The zip with the mark of encryption at each of its entries."""
+    """Return the zip with the mark of encryption at each of its entries."""
     changed = bytearray(data)
     for magic, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = changed.find(magic)
@@ -218,19 +218,19 @@ def encrypted_flag(data: bytes) -> bytes:
 
 
 def emptied(data: bytes, content: bytes) -> bytes:
-    """The archive with the same names, and this instead of what its files held."""
+    """Return the archive with the same names, and this content in every file."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return zipped(dict.fromkeys(archive.namelist(), content))
 
 
 def flipped(data: bytes) -> bytes:
-    """The archive with a damaged byte in the middle of what it holds."""
+    """Return the archive with a damaged byte in the middle of its content."""
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
 
 
 def overlapping(content: bytes) -> bytes:
-    """A zip whose thousands of files are all the same few bytes."""
+    """Return a zip whose thousands of files are all the same few bytes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("0.json", content)
@@ -274,7 +274,7 @@ BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 @cache
 def translatable() -> set[str]:
-    """The texts that translators are given."""
+    """Return the texts that are translated."""
     return {message.id for message in texts() if isinstance(message.id, str)}
 
 

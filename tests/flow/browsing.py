@@ -20,7 +20,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """The machine's Chromium, without a window."""
+    """Provide the machine's Chromium, without a window."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     assert path is not None, "these tests need Chromium: scripts/setup browser"
     async with async_playwright() as playwright:
@@ -59,7 +59,7 @@ class Landing:
         self.app.add_api_route("/evil", self._evil)
 
     def evil(self, html: str) -> str:
-        """The address of a page elsewhere with this content."""
+        """Return the address of a page elsewhere with this content."""
         return f"{self.address.replace('127.0.0.1', 'localhost')}/evil?{urlencode({'html': html})}"
 
     async def _back(self, request: Request) -> HTMLResponse:
@@ -72,7 +72,7 @@ class Landing:
 
 @contextmanager
 def web_server(app: FastAPI) -> Iterator[str]:
-    """An app served on a loopback port of its own; its address."""
+    """Provide an app served on a loopback port of its own; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = Thread(target=server.run, args=([listening],))

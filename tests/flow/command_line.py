@@ -92,13 +92,13 @@ class OperatorCommand:
         return run_command(*arguments, "--data", self.data)
 
     def json(self, *arguments: object) -> Any:
-        """What a command that works prints with --json."""
+        """Return what a command that works prints with --json."""
         done = self(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def error(self, *arguments: object) -> str:
-        """What a command that fails says."""
+        """Return what a command that fails says."""
         done = self(*arguments)
         assert done.returncode == 1, done.stdout
         assert "Traceback" not in done.stderr

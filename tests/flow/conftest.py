@@ -15,26 +15,26 @@ from tests.flow.served import Served, serving_as_people_do
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A platform that serves while the tests run."""
+    """Provide a platform that serves while the tests run."""
     with serving_as_people_do(tmp_path_factory.mktemp("platform") / "data") as running:
         yield running
 
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A folder whose path leaves room for that of a socket which other processes are to reach."""
+    """Provide a folder whose path leaves room for that of a socket which other processes are to reach."""
     with TemporaryDirectory(prefix="ps-") as name:
         yield Path(name)
 
 
 @pytest.fixture(scope="session")
 async def platform(served: Served) -> AsyncIterator[Platform]:
-    """The same platform from the inside, as an operator's command reaches it."""
+    """Provide the same platform from the inside, as an operator's command reaches it."""
     async with operator_platform(Settings(data=served.data, database_pool_size=5)) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 async def people(served: Served, platform: Platform) -> People:
-    """Makes apps, contracts and consents on it."""
+    """Provide a factory of apps, contracts and consents on the platform."""
     return People(platform, served.origin)

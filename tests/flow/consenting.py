@@ -32,7 +32,7 @@ async def asking_contract(
     redirect_uris: tuple[str, ...] = (REDIRECT_URI,),
     **terms: Any,
 ) -> Wire:
-    """A contract with its own application name and document."""
+    """Return a contract with its own application name and document."""
     private = key(0)
     wanted = ContractTerms(
         **({"kind": "read"} | terms),
@@ -57,12 +57,12 @@ class Asking:
     session: str = field(repr=False)
 
     def tokens(self, returned: str) -> Tokens:
-        """The tokens for what a person came back with."""
+        """Return the tokens for what a person came back with."""
         return self.wire.tokens(self.wire.exchange(query_of(returned)["code"], self.verifier))
 
 
 def ask(wire: Wire, query: str = "", page: str = "authorize", **claims: Any) -> Asking:
-    """A link to the pages. `query` is added to it, `claims` to the pre-authorization."""
+    """Return a link to the pages. `query` is added to it, `claims` to the pre-authorization."""
     secret = verifier()
     answer = wire.authorize(secret, **claims)
     assert answer.status_code == 201, answer.text
@@ -71,7 +71,7 @@ def ask(wire: Wire, query: str = "", page: str = "authorize", **claims: Any) -> 
 
 
 def refer(wire: Wire, page: str, access: str, query: str = "", **claims: Any) -> Asking:
-    """A link to a page for a person whom the app knows. Protocol 4.4."""
+    """Return a link to a page for a person whom the app knows. Protocol 4.4."""
     secret = verifier()
     fixed = {"access_token": access, "redirect_uri": REDIRECT_URI, "state": "the state"}
     answer = wire.post("oauth/token/reference", **(fixed | claims))
@@ -81,7 +81,7 @@ def refer(wire: Wire, page: str, access: str, query: str = "", **claims: Any) ->
 
 
 def link(wire: Wire, page: str, code: str, query: str = "") -> str:
-    """The address of a page."""
+    """Return the address of a page."""
     return f"{wire.origin}/{PAGES}/{page}?code={code}{query}"
 
 
@@ -93,7 +93,7 @@ def opened(url: str, **options: Any) -> Browser:
 
 
 async def journey_of(platform: Platform, asking: Asking) -> JourneyRow:
-    """The journey that a link began."""
+    """Return the journey that a link began."""
     async with platform.database.session() as db:
         found = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == hash_secret(asking.code)))
         assert found is not None
@@ -101,13 +101,13 @@ async def journey_of(platform: Platform, asking: Asking) -> JourneyRow:
 
 
 def page_of(browser: Browser) -> str:
-    """The name of the page that a browser is on. Protocol 8.5."""
+    """Return the name of the page that a browser is on. Protocol 8.5."""
     assert browser.page is not None, browser.left_to
     return browser.page.name
 
 
 def at_consent(asking: Asking, source: int = SPOTIFY, http: httpx2.Client | None = None) -> Browser:
-    """A browser on the consent page, a sample connected."""
+    """Return a browser on the consent page, a sample connected."""
     browser = opened(asking.url, http=http)
     assert browser.page is not None
     browser.page.choose("source-id", str(source))
@@ -119,7 +119,7 @@ def at_consent(asking: Asking, source: int = SPOTIFY, http: httpx2.Client | None
 
 
 def accounts(wire: Wire, access: str) -> list[dict[str, Any]]:
-    """What protocol 7.1 answers."""
+    """Return what protocol 7.1 answers."""
     answer = wire.get("permission-access/accounts", access_token=access)
     assert answer.status_code == 200, answer.text
     listed: list[dict[str, Any]] = answer.json()
@@ -142,7 +142,7 @@ def known_person(wire: Wire, http: httpx2.Client | None = None) -> Tokens:
 
 
 def spotify_archive(path: Path, *, artist: str = "The Testers", username: str = "listener-1", plays: int = 40) -> Path:
-    """An extended streaming history as Spotify hands it out."""
+    """Return an extended streaming history as Spotify hands it out."""
     told = [
         {
             "ts": f"2026-{1 + number % 9:02}-{1 + number % 28:02}T10:{number % 60:02}:00Z",
@@ -182,13 +182,13 @@ def upload(browser: Browser, source: int, file: Path) -> None:
 
 
 async def again(wire: Wire, tokens: Tokens, account: dict[str, Any], page: str = "reauthorize") -> Asking:
-    """A link to connect one account again. Protocol 4.5, 7.3."""
+    """Return a link to connect one account again. Protocol 4.5, 7.3."""
     handle = wire.post("reference", body={"type": "accountId", "value": account["id"]}).json()["id"]
     return refer(wire, page, tokens.access, f"&accountRef={handle}")
 
 
 def withdrawal(wire: Wire, tokens: Tokens) -> str:
-    """The address of 7.4 for a person's first account."""
+    """Return the address of 7.4 for a person's first account."""
     (account,) = accounts(wire, tokens.access)
     headers = {"accountId": account["id"], "redirectUri": REDIRECT_URI}
     answer = wire.get("permission-access/revoke/h:accountId", access_token=tokens.access, headers=headers)

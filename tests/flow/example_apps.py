@@ -76,27 +76,27 @@ def register(served: Served, folder: Path) -> Registered:
 
 
 def shell(command: str, folder: Path, environment: Mapping[str, str]) -> str:
-    """What a command prints."""
+    """Return what a command prints."""
     done = subprocess.run(["sh", "-ec", command], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return str(done.stdout)
 
 
 def the_id(told: str) -> str:
-    """The first identifier in what a command printed."""
+    """Return the first identifier in what a command printed."""
     found = ID.search(told)
     assert found is not None, told
     return found[0]
 
 
 def on_path() -> dict[str, str]:
-    """The programs of this environment, and the examples, from any folder."""
+    """Return the programs of this environment, and the examples, from any folder."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {"PATH": path, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
 
 
 def command_of(app: str) -> str:
-    """The command that runs an app."""
+    """Return the command that runs an app."""
     return next(line for line in str(RUN).splitlines() if f"examples.{app}." in line)
 
 

@@ -29,7 +29,7 @@ EVERYTHING = {"serviceGroups": [{"id": 2}, {"id": 5}]}
 
 @cache
 def key(number: int) -> RSAPrivateKey:
-    """One of a few keys, so that tests need not wait for new ones."""
+    """Return one of a few keys, so that tests do not wait for new ones."""
     return generate_private_key(65537, 2048)
 
 
@@ -51,7 +51,7 @@ class People:
         redirect_uris: Sequence[str] = (REDIRECT_URI,),
         **terms: Any,
     ) -> Wire:
-        """A new contract, of a new application unless one is named, as a client that holds its key."""
+        """Create a contract, of a new application unless one is named, and return a client with its key."""
         self.made += 1
         private = key(self.made % 5)
         document = {"dataRequest": data_request or EVERYTHING}
@@ -65,7 +65,7 @@ class People:
     async def consent(
         self, code: str, *, sources: Sequence[int] = (SPOTIFY,), sample: str = "default", library_id: UUID | None = None
     ) -> str:
-        """What the consent pages do once a person has connected samples and agreed: the authorization code."""
+        """Record a consent as the consent pages do after samples are connected, and return the authorization code."""
         now = datetime.now(UTC)
         async with self.platform.database.transaction() as db:
             journey = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == hash_secret(code)))
@@ -84,20 +84,20 @@ class People:
             return await tokens.issue_code(db, consent, str(journey.challenge), now, lifetime)
 
     async def return_target(self, code: str) -> ReturnTarget:
-        """Where a link leads back to, and the state that goes there."""
+        """Return where a link leads back to, and the state that goes there."""
         async with self.platform.database.session() as db:
             journey = await find_journey(db, code)
             assert journey is not None
             return return_target(journey, code)
 
     async def user(self, wire: Wire, **options: Any) -> tuple[Tokens, str]:
-        """A person who consented to this contract: the app's tokens, and the key of the session that began."""
+        """Create a person who consented to this contract, and return the app's tokens and the session's key."""
         secret = verifier()
         answer = wire.authorize(secret)
         code = await self.consent(wire.signed(answer)["preauthorization_code"], **options)
         return wire.tokens(wire.exchange(code, secret)), answer.json()["session"]["key"]
 
     async def library_of(self, tokens_: Tokens) -> UUID:
-        """The library that these tokens open."""
+        """Return the library that these tokens open."""
         async with self.platform.database.transaction() as db:
             return (await db.get_one(ConsentRow, UUID(tokens_.claims["consentid"]))).library_id

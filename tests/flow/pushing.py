@@ -13,7 +13,7 @@ IMPORT = "permission-access/import"
 
 
 def descriptor(wire: Wire, **metadata: Any) -> dict[str, str]:
-    """The header FileDescriptor of protocol 10.1."""
+    """Return the header FileDescriptor of protocol 10.1."""
     told = {"mimeType": "text/plain", "accounts": [{"accountId": "my account"}]} | metadata
     return {"FileDescriptor": ps512({"alg": "PS512", "typ": "JWT"}, {"metadata": told}, wire.key)}
 

@@ -32,7 +32,7 @@ class ReverseProxy:
 
 @contextmanager
 def reverse_proxy(path: str) -> Iterator[ReverseProxy]:
-    """A proxy on a loopback port; set its `upstream` before it is asked."""
+    """Provide a proxy on a loopback port. Set its `upstream` before the first request."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     proxy = ReverseProxy(path, server.server_port)
@@ -54,7 +54,7 @@ class Handler(BaseHTTPRequestHandler):
     server: ThreadingHTTPServer
 
     def do_GET(self) -> None:
-        """Whatever its method."""
+        """Forward a request of any method."""
         proxy: ReverseProxy = self.server.proxy  # type: ignore[attr-defined]
         if not self.path.startswith(f"{proxy.path}/"):
             proxy.outside.append((self.path, self.headers.get("cookie", "")))
@@ -95,4 +95,4 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""

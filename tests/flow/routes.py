@@ -25,7 +25,7 @@ class Route:
 
 
 def routes_of(app: FastAPI) -> list[Route]:
-    """All of them, also those that no document tells of."""
+    """Return all routes, including those that are not described."""
     return [
         Route(method, path.replace(":anything", ""), endpoint)
         for methods, path, endpoint in _walk(app.routes)
@@ -43,7 +43,7 @@ def _walk(routes: list[Any]) -> Iterator[tuple[set[str], str, Callable[..., Any]
 
 
 def repeats_newer(route: Route, routes: list[Route]) -> bool:
-    """Whether an older version answers a call as the newest does: the same function under the same address."""
+    """Return whether an older version and the newest share a call: the same function under the same address."""
     older = next((prefix for prefix in OLDER if route.path.startswith(f"{prefix}/")), None)
     same = Route(route.method, route.path.replace(older or "", "/v1.7", 1), route.endpoint)
     return older is not None and same in routes

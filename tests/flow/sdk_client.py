@@ -8,7 +8,7 @@ from tests.flow.wire import Wire
 
 
 def client_of(wire: Wire, **options: object) -> PrivateShare:
-    """The SDK as this contract."""
+    """Return the SDK as this contract."""
     return PrivateShare(
         wire.application_id,
         contract_id=wire.contract_id,

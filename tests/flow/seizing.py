@@ -38,7 +38,7 @@ class Seized:
     accounts: Sequence[UUID]
 
     def places(self, secrets: Mapping[UUID, bytes]) -> dict[UUID, list[str]]:
-        """The names of the files that each secret is in, as it is or written in a usual way."""
+        """Return the names of the files that each secret is in, as it is or written in a usual way."""
         found: dict[UUID, list[str]] = {name: [] for name in secrets}
         for path in self._files():
             data = path.read_bytes()
@@ -57,7 +57,7 @@ class Seized:
         return {name for name, sealed in self.blobs.items() if any(_opens(name, sealed, key) for key in keys)}
 
     def _data_keys(self) -> list[DataKey]:
-        """Every data key that can be made of what is on the disk."""
+        """Return every data key that can be made of what is on the disk."""
         master = load_master_key(Settings(data=self.data))
         libraries = {UUID(name.split("/")[1]) for name in self.blobs}
         left = list(self._keys_left())
@@ -69,7 +69,7 @@ class Seized:
         ]
 
     def _wrapped(self, master: MasterKey) -> Iterator[bytes]:
-        """Whatever looks like a wrapped data key: each begins with the id of the master key."""
+        """Yield whatever looks like a wrapped data key: each begins with the id of the master key."""
         mark = master.seal("any", "thing", b"")[:KEY_ID_BYTES]
         for path in self._files():
             data, at = path.read_bytes(), -1
@@ -80,7 +80,7 @@ class Seized:
         return files_below(self.data) | files_below(self.database)
 
     def _keys_left(self) -> Iterator[bytes]:
-        """What may be an erasure key: each piece of a small file, at the places where one could begin."""
+        """Yield what may be an erasure key: each piece of a small file, at the places where one could begin."""
         yield bytes(KEY_BYTES)
         for path in files_below(self.data):
             if path.stat().st_size <= SMALL_BYTES and not {"postgres", "blobs"} & set(path.parts):
@@ -104,6 +104,6 @@ def _opens(name: str, sealed: bytes, key: DataKey) -> bool:
 
 
 def copied_blobs(data: Path) -> dict[str, bytes]:
-    """The blobs of all libraries as they are now, by their keys."""
+    """Return the blobs of all libraries as they are now, by their keys."""
     blobs = data / "blobs"
     return {path.relative_to(blobs).as_posix(): path.read_bytes() for path in files_below(blobs / "library")}

@@ -19,7 +19,7 @@ TRIGGER = "permission-access/trigger"
 
 
 def wait_until_over(wire: Wire, tokens: Tokens, session: str) -> dict[str, Any]:
-    """The file list of a session once nothing runs any more."""
+    """Return the file list of a session once nothing runs any more."""
     listed: dict[str, Any] = {}
 
     def is_over() -> bool:
@@ -33,7 +33,7 @@ def wait_until_over(wire: Wire, tokens: Tokens, session: str) -> dict[str, Any]:
 
 
 def triggered(wire: Wire, tokens: Tokens, **options: Any) -> str:
-    """The key of a new session with these options."""
+    """Return the key of a new session with these options."""
     answer = wire.post(TRIGGER, access_token=tokens.access, body=options)
     assert answer.status_code == 202, answer.text
     assert answer.json()["session"]["expiry"] > time.time() * 1000
@@ -41,7 +41,7 @@ def triggered(wire: Wire, tokens: Tokens, **options: Any) -> str:
 
 
 def read(wire: Wire, tokens: Tokens, session: str, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A file's objects and its X-Metadata."""
+    """Read a file, and return its objects and its X-Metadata."""
     answer = wire.get(
         f"{QUERY}/{session}/{name}", access_token=tokens.access, headers={"Accept": "application/octet-stream"}
     )
@@ -60,7 +60,7 @@ def unzstd(data: bytes) -> bytes:
 
 
 def texts(wire: Wire, tokens: Tokens, session: str, listed: dict[str, Any]) -> list[str]:
-    """The plain JSON of every file, as the app gets it."""
+    """Return the plain JSON of every file, as the app gets it."""
     found = []
     for entry in listed["fileList"]:
         answer = wire.get(f"{QUERY}/{session}/{entry['name']}", access_token=tokens.access)

@@ -11,7 +11,7 @@ from privateshare.platform.runtime import Platform
 
 @asynccontextmanager
 async def statements(platform: Platform, heard: Callable[[str], Any]) -> AsyncIterator[None]:
-    """Hears of every statement that the platform sends to its database."""
+    """Record every statement that the platform sends to its database."""
 
     def hear(*said: Any) -> None:
         heard(said[2])

@@ -23,7 +23,7 @@ from tests.flow.wire import Tokens, Wire
 
 
 async def begun(platform: Platform) -> SessionRow:
-    """A session that waits for the sync of one account."""
+    """Return a session that waits for the sync of one account."""
     wire, now = await People(platform, "").contract(), datetime.now(UTC)
     source = platform.sources.connectable[SPOTIFY]
     async with platform.database.transaction() as db:
@@ -46,7 +46,7 @@ async def file_count(platform: Platform, library_id: UUID) -> int:
 
 
 def contents(wire: Wire, tokens: Tokens, session: str) -> dict[str, tuple[int, str]]:
-    """The session's mapped files by name, with how many objects each has and the hash of its data."""
+    """Return the session's mapped files by name, with how many objects each has and the hash of its data."""
     listed = wait_until_over(wire, tokens, session)
     assert listed["status"]["state"] == "completed", listed["status"]
     found: dict[str, tuple[int, str]] = {}

@@ -87,7 +87,7 @@ def connecting(city: Hospital) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
-    """A platform of its own, on which a person has lent both, through the pages, to an app that has read them.
+    """Provide a platform of its own, on which a person has lent both, through the pages, to an app that has read them.
 
     Another person has signed in at a hospital, which has given, and once renewed, a token.
     """
@@ -140,7 +140,7 @@ async def lent(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lent]:
 
 
 def forms(words: dict[str, str]) -> dict[str, list[bytes]]:
-    """How each could stand in a file: as it is, as JSON escapes it, in base64 at each of its three places."""
+    """Return how each could stand in a file: as it is, as JSON escapes it, in base64 at each of its three places."""
     found = {}
     for name, word in words.items():
         plain = word.encode()
@@ -154,7 +154,7 @@ def found_in(data: bytes, wanted: dict[str, list[bytes]]) -> list[str]:
 
 
 def stored_files(served: Served) -> Iterable[Path]:
-    """Every file below the data folder, and the log beside it; the master key, by its nature, is left out."""
+    """Yield every file below the data folder, and the log beside it; the master key, by its nature, is left out."""
     yield served.log
     yield from (path for path in files_below(served.data) if path.name != MASTER_KEY)
 
@@ -167,7 +167,7 @@ async def flush(platform: Platform) -> None:
 
 
 async def rows(platform: Platform) -> dict[str, list[str]]:
-    """Every row of every table of ours and of the job queue, as text."""
+    """Return every row of every table of ours and of the job queue, as text."""
     listing = (
         "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname !~ '^pg_'"
     )
@@ -177,7 +177,7 @@ async def rows(platform: Platform) -> dict[str, list[str]]:
 
 
 async def private_keys(lent: Lent) -> dict[str, list[bytes]]:
-    """The platform's signing key, whole in each way to write it, and the secret numbers in it."""
+    """Return the platform's signing key, whole in each way to write it, and the secret numbers in it."""
     async with lent.platform.database.session() as db:
         row = (await db.scalars(select(SigningKeyRow))).one()
     key = jwt.load_private_key(lent.platform.master_key.open(PURPOSE, row.kid, row.sealed_private_key))

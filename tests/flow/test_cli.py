@@ -18,7 +18,7 @@ from tests.flow.wire import Wire, check_error, verifier
 
 @pytest.fixture
 def command(served: Served) -> OperatorCommand:
-    """The command line on the running server's folder."""
+    """Provide the command line on the running server's folder."""
     return OperatorCommand(served.data)
 
 

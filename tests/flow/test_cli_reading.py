@@ -31,7 +31,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Path:
-    """A folder with the contract's key, and where profiles are kept."""
+    """Provide a folder with the contract's key, and where profiles are kept."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "key.pem").write_text(jwt.private_pem(wire.key))
     return folder
@@ -51,7 +51,7 @@ def run(home: Path, *arguments: str, code: int = 0) -> str:
 
 @pytest.fixture(scope="module")
 async def signed_in(home: Path, wire: Wire, people: People) -> Path:
-    """A person who consented through `privateshare login`."""
+    """Provide a person who consented through `privateshare login`."""
     command = [*COMMAND, "login", "--no-browser", "--app", wire.application_id, "--contract", wire.contract_id]
     command += ["--key", str(home / "key.pem"), "--base-url", wire.url("")]
     process = subprocess.Popen(command, env=environment(home), stdout=subprocess.PIPE, text=True)

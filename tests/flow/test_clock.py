@@ -41,7 +41,7 @@ KINDS = (TokenRow, SessionRow, NonceRow, JourneyRow)
 
 @pytest.fixture(scope="module")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
-    """A platform that serves nobody, and sweeps when the test says so."""
+    """Provide a platform that serves nobody, and sweeps when the test says so."""
     data = tmp_path_factory.mktemp("clock") / "data"
     settings = Settings(data=data, database_pool_size=5, metrics_token=SecretStr(TOKEN))
     async with running_platform(settings) as (platform, _):
@@ -59,7 +59,7 @@ class Kept:
             return {kind.__name__: await db.scalar(select(func.count()).select_from(kind)) or 0 for kind in KINDS}
 
     async def doubted(self) -> tuple[bool, float]:
-        """Whether the readiness warns of the clock, and what the metric says."""
+        """Return whether the readiness warns of the clock, and what the metric says."""
         transport = httpx2.ASGITransport(create_app(self.platform))
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
             answer = await http.get("/readyz")

@@ -39,7 +39,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture
 def home() -> httpx2.Client:
-    """The browser of one person, who is known in it from their first consent on."""
+    """Provide the browser of one person, who is known in it from their first consent on."""
     return httpx2.Client(timeout=60)
 
 

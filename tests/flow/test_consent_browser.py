@@ -47,14 +47,14 @@ def landing(running_landing: Landing) -> Landing:
 
 @pytest.fixture(scope="module")
 def app(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an example app, which holds a contract of the platform."""
+    """Provide the address of an example app, which holds a contract of the platform."""
     folder = tmp_path_factory.mktemp("genrefy")
     with running("fastapi_app", register(served, folder), folder) as started:
         yield started.address
 
 
 def link(wire: Wire, landing: Landing, query: str = "", **claims: str) -> Asking:
-    """A link to the pages that leads back to the landing."""
+    """Return a link to the pages that leads back to the landing."""
     return ask(wire, query, redirect_uri=f"{landing.address}/back", **claims)
 
 

@@ -137,7 +137,7 @@ async def test_declining_leaves_nothing(wire: Wire, platform: Platform, steps: i
 
 
 def with_callback(callback: str) -> str:
-    """The query of a link with a callback, as clients encode it."""
+    """Return the query of a link with a callback, as clients encode it."""
     return "&" + urlencode({"callback": callback})
 
 

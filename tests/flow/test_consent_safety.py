@@ -30,7 +30,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture
 def begun(wire: Wire) -> tuple[httpx2.Client, str, str]:
-    """A browser's cookies, the address of its picker, and the token of its forms."""
+    """Provide a browser's cookies, the address of its picker, and the token of its forms."""
     http = httpx2.Client()
     browser = opened(ask(wire).url, http=http)
     assert browser.page is not None

@@ -66,7 +66,7 @@ async def link_to(wire: Wire, page: str, http: httpx2.Client | None = None) -> A
 
 
 async def stored(platform: Platform) -> dict[str, str | None]:
-    """What the tables hold that a journey could change."""
+    """Return the rows that a journey could change."""
     async with platform.database.session() as db:
         return {table: await db.scalar(text(query)) for table, query in ROWS.items()}
 
@@ -201,7 +201,7 @@ def test_a_chosen_language_is_kept(wire: Wire) -> None:
 
 
 def kept(http: httpx2.Client) -> dict[str, str]:
-    """The cookies of a browser by name."""
+    """Return the cookies of a browser by name."""
     return {cookie.name: str(cookie.value) for cookie in http.cookies.jar}
 
 
@@ -229,7 +229,7 @@ def test_a_cookie_opens_its_own_journey_alone(wire: Wire, taken: bool) -> None:
 
 
 def changed(value: str, kind: str, parameters: Any) -> str:
-    """A cookie of which a browser changed what the link said."""
+    """Return a cookie of which a browser changed what the link said."""
     said = urlsafe_b64encode(orjson.dumps([kind, parameters])).rstrip(b"=").decode()
     return ".".join((*value.split(".")[:2], said))
 
@@ -285,7 +285,7 @@ def test_a_link_that_no_cookie_can_hold_does_not_start(wire: Wire) -> None:
 
 
 def state(asking: Asking) -> Any:
-    """What the app reads of the session that came with the link. Protocol 6.1."""
+    """Return what the app reads of the session that came with the link. Protocol 6.1."""
     return asking.wire.get(f"permission-access/query/{asking.session}").json()
 
 

@@ -192,7 +192,7 @@ async def test_an_interrupted_upload_leaves_nothing(wire: Wire, served: Served, 
 
 
 def nameless_files(served: Served) -> list[str]:
-    """The files without a name that the server holds open in its data folder."""
+    """Return the files without a name that the server holds open in its data folder."""
     found = []
     for descriptor in Path(f"/proc/{served.process.pid}/fd").iterdir():
         with suppress(FileNotFoundError):

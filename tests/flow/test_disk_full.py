@@ -34,7 +34,7 @@ def no_room(served: Served) -> Iterator[None]:
 
 
 def kept(served: Served, owner: str) -> set[Path]:
-    """Every file of a library or a storage. What is half-written now, of whatever, must come to its end."""
+    """Return all files of libraries and storages, once no file is half-written any more."""
     blobs = served.data / "blobs"
     unfinished = set((blobs / ".aside").iterdir())
     wait_for(lambda: unfinished.isdisjoint((blobs / ".aside").iterdir()))

@@ -20,7 +20,7 @@ _SECOND_COLUMN = re.compile(r"^\| `\w.*? \| (.*) \|$", re.MULTILINE)
 
 
 def blocks(document: str) -> list[str]:
-    """The blocks of Python of a document."""
+    """Return the blocks of Python of a document."""
     return _BLOCK.findall((ROOT / document).read_text("utf-8"))
 
 
@@ -30,7 +30,7 @@ async def wire(people: People) -> Wire:
 
 
 async def returned(people: People, url: str, state: str) -> str:
-    """The address that a person comes back to after agreeing."""
+    """Return the address that a person comes back to after agreeing."""
     code = await people.consent(query_of(url)["code"], sources=(SPOTIFY, FHIR_FILE))
     return f"{REDIRECT_URI}&success=true&code={code}&state={state}"
 

@@ -159,7 +159,7 @@ async def test_an_operator_is_told_what_was_erased_and_what_was_not(
 
 
 def refused(served: Served, user_id: str) -> str:
-    """The line that the command ends with."""
+    """Return the line that the command ends with."""
     done = erase(served, user_id)
     assert done.returncode == 1
     return done.stderr.strip().splitlines()[-1]
@@ -389,7 +389,7 @@ async def test_a_killed_erasure(
 
 @pytest.fixture(scope="module")
 async def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a platform that was killed while it erased one of its two libraries."""
+    """Provide the data folder of a platform that was killed while it erased one of its two libraries."""
     data = tmp_path_factory.mktemp("stopped") / "data"
     async with running_platform(Settings(data=data, database_pool_size=2)) as (platform, _):
         async with platform.database.transaction() as db:

@@ -64,7 +64,7 @@ class Visitor(Browser):
         self.open(self.app.address + path)
 
     def press_connect(self) -> str:
-        """The consent page's address that the app sends this person to."""
+        """Return the consent page's address that the app sends this person to."""
         self.go("/")
         self.submit("connect")
         assert self.left_to is not None, self.text
@@ -94,12 +94,12 @@ class Visitor(Browser):
 
 
 def archive_of(folder: Path, artist: str) -> Path:
-    """A history with plays of one artist, exported by somebody of their own."""
+    """Return a history with plays of one artist, exported by somebody of their own."""
     return spotify_archive(folder / f"{artist}.zip", artist=artist, username=artist)
 
 
 def lending(app: RunningApp, folder: Path, artist: str) -> Visitor:
-    """A person who has just lent a history to the app, and sees it."""
+    """Return a person who has just shared a history with the app, and sees it."""
     visitor = Visitor(app)
     visitor.open(visitor.agree(archive_of(folder, artist)))
     assert artist in visitor.text
@@ -107,7 +107,7 @@ def lending(app: RunningApp, folder: Path, artist: str) -> Visitor:
 
 
 def latest_token(app: RunningApp) -> UserAccessToken:
-    """The token of the person who came last."""
+    """Return the token of the person who came last."""
     return list(app.tokens.values())[-1]
 
 
@@ -263,7 +263,7 @@ async def test_cookies_of_a_site_with_tls_stay_on_tls(name: str, people: People,
 
 
 def cookies_set(sent: list[httpx2.Response]) -> list[set[str]]:
-    """The flags of every cookie that answers set, not of those that they delete."""
+    """Return the flags of every cookie that answers set, not of those that they delete."""
     found = [cookie for response in sent for cookie in response.headers.get_list("set-cookie")]
     found = [cookie for cookie in found if not re.search("max-age=0", cookie, re.IGNORECASE)]
     assert found

@@ -23,14 +23,14 @@ async def wire(people: People) -> Wire:
 
 
 def shared(wire: Wire, record: Path, http: httpx2.Client | None = None) -> tuple[Tokens, list[dict[str, Any]]]:
-    """What an app reads of a record that a person uploads for it. `http` keeps the cookies of their browser."""
+    """Return what an app reads of a record that a person uploads. `http` keeps the cookies of their browser."""
     asking = ask(wire, f"&service={FHIR_FILE}")
     tokens = asking.tokens(consent(Browser(http), asking.url, {FHIR_FILE: record}))
     return tokens, resources(wire, tokens, asking.session)
 
 
 def resources(wire: Wire, tokens: Tokens, session: str) -> list[dict[str, Any]]:
-    """All resources of a session."""
+    """Return all resources of a session."""
     listed = wait_until_over(wire, tokens, session)
     assert listed["status"]["state"] == "completed"
     names = [entry["name"] for entry in listed["fileList"] if entry.get("objectType")]

@@ -12,13 +12,13 @@ SURROGATE = "\ud800"
 
 @pytest.fixture
 async def wire(people: People) -> Wire:
-    """A contract to read."""
+    """Provide a contract to read."""
     return await people.contract()
 
 
 @pytest.fixture
 async def user(wire: Wire, people: People) -> tuple[Tokens, str]:
-    """A person who consented to it."""
+    """Provide a person who consented to the contract."""
     return await people.user(wire)
 
 

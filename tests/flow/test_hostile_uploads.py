@@ -34,7 +34,7 @@ async def wire(people: People) -> Wire:
 
 
 def packed(name: str, *pieces: bytes) -> bytes:
-    """A zip of one file, small whatever is in it."""
+    """Return a zip of one file, small whatever is in it."""
     found = io.BytesIO()
     with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive, archive.open(name, "w") as file:
         for piece in pieces:
@@ -157,7 +157,7 @@ def kill_a_reader(server: int) -> None:
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """The processes that this one started, and those started."""
+    """Yield the processes that this one started, and those started."""
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():

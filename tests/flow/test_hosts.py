@@ -49,7 +49,7 @@ async def wire(people: People) -> Wire:
 
 
 def answer_to(wire: Wire, head: str) -> tuple[int, str]:
-    """The status and all of the answer to a request that is sent letter for letter."""
+    """Return the status and all of the answer to a request that is sent letter for letter."""
     address = urlsplit(wire.origin)
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n")

@@ -49,7 +49,7 @@ QUERY = "permission-access/query"
 
 
 def user_call(method: str, path: str, **options: Any) -> Call:
-    """A call with an access token; `{…}` in path and headers stands for what belongs to the other person."""
+    """Describe a call with an access token; `{…}` in path and headers stands for objects of the other person."""
 
     def call(wire: Wire, access: str | None, target: Person) -> httpx2.Response:
         values = {"session": target.session, "account": target.account, "file": target.file}
@@ -96,7 +96,7 @@ STORAGE_CALLS = {
 
 
 def contract_call(method: str, path: str, body: Any = None, **claims: Any) -> Call:
-    """A call that acts for nobody."""
+    """Describe a call that acts for nobody."""
     return lambda wire, _, target: wire.call(method, path.format_map({"postbox": target.postbox}), body=body, **claims)
 
 
@@ -153,7 +153,7 @@ CONSENT_PAGES = {  # test_consent_safety and test_consent_links: each is of one 
 
 @pytest.fixture(scope="module")
 async def crowd(people: People) -> dict[str, Person]:
-    """Two partners with a contract each; two people with the first, one with the second."""
+    """Provide two partners with a contract each; two people with the first, one with the second."""
     first, second = await people.contract(partner="First"), await people.contract(partner="Second")
     crowd = {}
     for name, wire in (("me", first), ("neighbour", first), ("stranger", second)):
@@ -168,7 +168,7 @@ async def crowd(people: People) -> dict[str, Person]:
 
 @pytest.fixture(scope="module")
 async def dead(people: People, platform: Platform, crowd: dict[str, Person]) -> dict[str, str | None]:
-    """Access tokens of the first contract that must not work, by why; None is no token at all."""
+    """Return access tokens that must not work for the first contract, by reason; None is no token."""
     wire = crowd["me"].wire
     revoked, _ = await people.user(wire)
     expired, _ = await people.user(wire)
@@ -192,7 +192,7 @@ async def dead(people: People, platform: Platform, crowd: dict[str, Person]) -> 
 
 
 def told(response: httpx2.Response) -> tuple[int, str, str]:
-    """What a refusal tells, without the request's own id."""
+    """Return the content of an error without the request's id."""
     code, message = response.headers["x-error-code"], response.headers["x-error-message"]
     return response.status_code, code, message
 

@@ -19,7 +19,7 @@ from tests.flow.wire import REDIRECT_URI, Wire, check_error, verifier
 
 @pytest.fixture(scope="module")
 async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People]:
-    """A strict platform."""
+    """Provide a platform with low limits."""
     folder: Path = tmp_path_factory.mktemp("strict") / "data"
     environment = {
         "PRIVATESHARE_SIGNED_CALLS_PER_MINUTE": "20",
@@ -34,7 +34,7 @@ async def strict(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Peop
 
 @pytest.fixture(scope="module")
 async def wires(strict: People) -> tuple[Wire, Wire]:
-    """Two contracts on it."""
+    """Provide two contracts on the strict platform."""
     return await strict.contract(), await strict.contract()
 
 
@@ -60,7 +60,7 @@ async def test_files_that_are_too_large_are_rejected(strict: People) -> None:
 
 
 def sent(size: int, chunked: bool) -> Any:
-    """So many bytes, in one piece or in chunks."""
+    """Send this many bytes, in one piece or in chunks."""
     return (b"x" * min(1000, size - start) for start in range(0, size, 1000)) if chunked else b"x" * size
 
 

@@ -51,6 +51,6 @@ async def test_the_status_of_very_many_accounts_is_fast(people: People, platform
 
 
 def cpu_seconds(served: Served) -> float:
-    """What the server has used of the processor, its threads included."""
+    """Return the CPU seconds that the server and its threads have used."""
     user, system = Path(f"/proc/{served.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

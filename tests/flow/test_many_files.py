@@ -49,7 +49,7 @@ class Reader:
 
 @pytest.fixture(scope="module")
 async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Reader]:
-    """On a platform of its own."""
+    """Provide a client on its own platform."""
     data = tmp_path_factory.mktemp("many") / "data"
     with serving(data) as served:
         async with operator_platform(Settings(data=data, database_pool_size=5)) as platform:
@@ -88,7 +88,7 @@ async def add_files(people: People, token: UserAccessToken) -> None:
 
 @contextmanager
 def page_times(link: str) -> Iterator[list[float]]:
-    """The seconds that a person waited for a page while this went on; they are there at its end."""
+    """Measure how long a person waits for pages in the meantime. The list of seconds is filled at the end."""
     times: list[float] = []
     command = [sys.executable, "-m", "tests.flow.page_times", link]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -99,7 +99,7 @@ def page_times(link: str) -> Iterator[list[float]]:
 
 
 async def person_link(reader: Reader) -> str:
-    """The link of another person, whom another app sent to the pages."""
+    """Return the link of another person, whom another app sent to the pages."""
     return ask(await asking_contract(reader.people)).url
 
 

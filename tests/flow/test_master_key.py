@@ -28,7 +28,7 @@ STATE = "SELECT (SELECT count(*) FROM signing_keys), (SELECT min(version_num) FR
 
 @pytest.fixture(scope="module")
 async def postgres() -> AsyncIterator[str]:
-    """A PostgreSQL of these tests."""
+    """Provide a PostgreSQL of these tests."""
     with TemporaryDirectory(prefix="ps-") as folder:
         async with EmbeddedPostgres(Path(folder) / "postgres") as address:
             yield address
@@ -36,7 +36,7 @@ async def postgres() -> AsyncIterator[str]:
 
 @pytest.fixture
 async def url(postgres: str) -> str:
-    """An empty database in it."""
+    """Provide an empty database in the tests' PostgreSQL."""
     name = f"test_{uuid4().hex}"
     async with await psycopg.AsyncConnection.connect(postgres, autocommit=True) as connection:
         await connection.execute(f"CREATE DATABASE {name}")
@@ -59,7 +59,7 @@ async def start(wanted: Settings) -> None:
 
 
 def serve(data: Path) -> str:
-    """What `privateshare serve` says that does not start."""
+    """Return the output of a `privateshare serve` that does not start."""
     command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", "0"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=GIVE_UP_SECONDS)
     assert ended.returncode == 1, ended.stdout + ended.stderr

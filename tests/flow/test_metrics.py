@@ -17,7 +17,7 @@ from tests.flow.wire import Wire, check_error
 
 @pytest.fixture(scope="module")
 async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People]:
-    """A platform whose operator watches it."""
+    """Provide a platform whose operator watches it."""
     folder: Path = tmp_path_factory.mktemp("watched") / "data"
     with serving(folder, environment={"PRIVATESHARE_METRICS_TOKEN": TOKEN}) as served:
         async with operator_platform(Settings(data=folder, database_pool_size=2)) as platform:

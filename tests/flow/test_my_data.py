@@ -22,12 +22,12 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture
 async def mia(platform: Platform, wire: Wire) -> Victim:
-    """A person who shares Spotify, and not their health record."""
+    """Provide a person who shares Spotify, and not their health record."""
     return await victim(platform, wire)
 
 
 def at_home(person: Victim) -> Browser:
-    """The person's browser on their own pages."""
+    """Return the person's browser on their own pages."""
     browser = opened(f"{person.wire.origin}/me", http=person.http)
     assert page_of(browser) == "me"
     return browser

@@ -40,7 +40,7 @@ UNSAFE = {"v1_7_delete_person"}  # it would end the person that the other calls 
 
 @pytest.fixture(scope="module")
 async def caller(people: People) -> tuple[Wire, Tokens, str]:
-    """A contract that may do most things, a person who agreed, and a session of theirs."""
+    """Provide a contract that may do most things, a person who agreed, and a session of theirs."""
     wire = await people.contract(legacy=True)
     tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
     wait_until_over(wire, tokens, session)
@@ -49,7 +49,7 @@ async def caller(people: People) -> tuple[Wire, Tokens, str]:
 
 @pytest.fixture(scope="module")
 async def stranger(people: People) -> list[str]:
-    """What must never be seen: ids of another person of another partner, with data of their own."""
+    """Provide ids of another partner's person with data, which no response may contain."""
     wire = await people.contract()
     tokens, session = await people.user(wire)
     wait_until_over(wire, tokens, session)
@@ -69,7 +69,7 @@ def described(served: Served) -> Any:
 
 
 def authorization(path: str, caller: tuple[Wire, Tokens, str]) -> str:
-    """The JWT that a call needs."""
+    """Return the JWT that a call needs."""
     wire, tokens, _ = caller
     if not path.startswith("/cloud/"):
         return wire.jwt(access_token=tokens.access)
@@ -159,7 +159,7 @@ def document(served: Served) -> dict[str, Any]:
 
 
 def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The operations of a document by method and path."""
+    """Return the operations of a document by method and path."""
     return {
         f"{method.upper()} {path}": operation
         for path, found in document["paths"].items()

@@ -51,7 +51,7 @@ class Box:
         return self.wire.post(path, content=content or self.form, headers=FORM, **sent)
 
     async def kept(self) -> int:
-        """How many files the person has; bytes of others do not stay."""
+        """Return the number of the person's files, and check that no other blobs are left."""
         async with self.platform.database.transaction() as db:
             query = select(func.count()).select_from(PushedFileRow).where(PushedFileRow.library_id == self.library)
             number = await db.scalar(query) or 0
@@ -61,7 +61,7 @@ class Box:
 
 @pytest.fixture
 async def box(people: People) -> Box:
-    """A postbox of a person who consented."""
+    """Provide a postbox of a person who consented."""
     platform, wire = people.platform, replace(await people.contract(kind="write", legacy=True), version="v1.6")
     tokens, _ = await people.user(replace(wire, version="v1.7"), sources=())
     library_id = await people.library_of(tokens)

@@ -45,7 +45,7 @@ class Behind:
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    """The port of both proxies, one after the other: the platform is told its address once."""
+    """Provide the port of both proxies, one after the other: the platform is told its address once."""
     return free_port()
 
 
@@ -56,7 +56,7 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Served]:
-    """A platform that knows its address and its proxy, as the handbook wants it."""
+    """Provide a platform that knows its address and its proxy, as the handbook wants it."""
     environment = {
         "PRIVATESHARE_ORIGIN": f"https://localhost:{port}",
         "PRIVATESHARE_TRUSTED_PROXIES": '["127.0.0.1"]',
@@ -76,7 +76,7 @@ async def behind(
     port: int,
     identity: Identity,
 ) -> AsyncIterator[Behind]:
-    """The platform behind each of the two."""
+    """Provide the platform behind each of the two."""
     folder = tmp_path_factory.mktemp("proxy")
     folder.chmod(0o755)
     trusted = ssl.create_default_context(cafile=identity.certificate)

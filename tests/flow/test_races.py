@@ -40,7 +40,7 @@ TRIGGER = "permission-access/trigger"
 
 
 async def waiting_for_locks(platform: Platform, number: int) -> None:
-    """Until so many transactions wait for another."""
+    """Wait until this many transactions wait for a lock."""
     waiting = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
     async with asyncio.timeout(GIVE_UP_SECONDS):
         while True:
@@ -52,7 +52,7 @@ async def waiting_for_locks(platform: Platform, number: int) -> None:
 
 @asynccontextmanager
 async def held(platform: Platform, *locks: Any) -> AsyncIterator[AsyncSession]:
-    """A transaction that has taken some locks."""
+    """Provide a transaction that holds some locks."""
     async with platform.database.transaction() as db:
         for lock in locks:
             await db.execute(lock)
@@ -304,7 +304,7 @@ async def test_a_commit_with_a_lost_response_keeps_its_blob(people: People, plat
     away = replace(platform, database=Database("postgresql://nobody@127.0.0.1:1/none", 2))
 
     async def record(database: Platform, name: str, commit: bool) -> str:
-        """Fails, before the commit or after it; the name of the blob."""
+        """Fail before or after the commit, and return the name of the blob."""
         blob = storages.new_blob(storage)
         put(platform.blobs, blob, [b"x"])
         with suppress(ConnectionError, OperationalError):

@@ -22,14 +22,14 @@ from tests.flow.wire import check_error
 
 @pytest.fixture(autouse=True)
 def looking_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No answer is given again."""
+    """Turn off the caching of readiness responses."""
     monkeypatch.setattr(readiness, "CACHE_SECONDS", 0)
     monkeypatch.setattr(readiness, "WRITE_INTERVAL_SECONDS", 0)
 
 
 @asynccontextmanager
 async def asked(platform: Platform, **changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of a platform that differs in some parts from the one that runs."""
+    """Provide a client of a platform that differs in some parts from the one that runs."""
     transport = httpx2.ASGITransport(create_app(replace(platform, **changes)))
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
         yield http

@@ -41,7 +41,7 @@ from tests.flow.wire import REDIRECT_URI, Wire, query_of
 
 
 def async_client_of(wire: Wire) -> AsyncPrivateShare:
-    """The asyncio SDK as this contract."""
+    """Return the asyncio SDK as this contract."""
     return AsyncPrivateShare(
         wire.application_id,
         contract_id=wire.contract_id,
@@ -57,7 +57,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture(scope="module")
 async def consented(wire: Wire, people: People) -> tuple[Session, UserAccessToken]:
-    """A person who lends both samples to the app: the session and the token."""
+    """Provide the session and the token of a person who shares both samples with the app."""
     with client_of(wire) as app:
         asked = app.get_authorize_url(REDIRECT_URI)
         code = await people.consent(query_of(asked.url)["code"], sources=(SPOTIFY, FHIR_FILE))

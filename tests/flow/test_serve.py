@@ -26,7 +26,7 @@ ROOT = os.geteuid() == 0
 
 
 def key_ids(served: Served) -> list[str]:
-    """What a platform signs with: made on its first start, and kept."""
+    """Return what a platform signs with: made on its first start, and kept."""
     keys = httpx2.get(f"{served.origin}/v1.7/jwks/oauth").json()["keys"]
     return [key["kid"] for key in keys]
 
@@ -103,7 +103,7 @@ def test_killed_alone(tmp_path: Path) -> None:
 
 @contextmanager
 def request_under_way(served: Served) -> Iterator[socket.socket]:
-    """A connection on which the server waits for the two bytes of a request's body."""
+    """Provide a connection on which the server waits for the two bytes of a request's body."""
     with socket.create_connection(address(served), timeout=GIVE_UP_SECONDS) as connection:
         start = "POST /v1.7/oauth/authorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n"
         connection.sendall(f"{start}Expect: 100-continue\r\n\r\n".encode())

@@ -82,7 +82,7 @@ async def person_deleted(reader: Reader) -> None:
 
 
 async def a_file(people: People) -> Reader:
-    """A mapped file of a month with much in it."""
+    """Return a mapped file of a month with much in it."""
     wire, tokens, library = await with_much(people)
     session = triggered(wire, tokens, sourceFetch=False, accept={"compression": "none"})
     listed = wait_until_over(wire, tokens, session)["fileList"]
@@ -92,14 +92,14 @@ async def a_file(people: People) -> Reader:
 
 
 async def a_report(people: People) -> Reader:
-    """The report of the same."""
+    """Return the report of the large file's type."""
     wire, tokens, library = await with_much(people)
     url = wire.url("export/spotify/report?format=xml")
     return Reader(people.platform, wire, tokens, library, url, f"Bearer {wire.jwt(access_token=tokens.access)}")
 
 
 async def a_pushed_file(people: People) -> Reader:
-    """A raw file that another contract pushed."""
+    """Return a raw file that another contract pushed."""
     write = await people.contract(kind="write", partner="Slow")
     raw = await people.contract(kind="read-raw", partner="Slow")
     pusher, _ = await people.user(write, sources=())
@@ -113,7 +113,7 @@ async def a_pushed_file(people: People) -> Reader:
 
 
 async def a_stored_file(people: People) -> Reader:
-    """A file in the storage that the app has for a person."""
+    """Return a file in the storage that the app has for a person."""
     stored = await a_storage(people)
     upload = {"Authorization": stored.authorization}
     assert stored.wire.http.post(f"{stored.url}large", headers=upload, content=os.urandom(SIZE)).status_code == 201
@@ -121,7 +121,7 @@ async def a_stored_file(people: People) -> Reader:
 
 
 async def a_storage(people: People) -> Reader:
-    """The storage that the app has for a person."""
+    """Return the storage that the app has for a person."""
     wire = await people.contract()
     tokens, _ = await people.user(wire)
     library = await people.library_of(tokens)
@@ -133,7 +133,7 @@ async def a_storage(people: People) -> Reader:
 
 
 async def a_long_list(people: People) -> Reader:
-    """The list of a folder with very many files."""
+    """Return the list of a folder with very many files."""
     stored = await a_storage(people)
     async with people.platform.database.transaction() as db:
         await db.execute(MANY_FILES, {"storage": stored.url.split("/")[-5]})
@@ -141,7 +141,7 @@ async def a_long_list(people: People) -> Reader:
 
 
 async def with_much(people: People) -> tuple[Wire, Tokens, UUID]:
-    """A person with SIZE bytes of one month."""
+    """Return a person with SIZE bytes of one month."""
     wire = await people.contract()
     tokens, session = await people.user(wire, sources=(SPOTIFY,))
     wait_until_over(wire, tokens, session)
@@ -186,7 +186,7 @@ async def test_a_stream_ends_when_its_permission_ends(
 
 
 async def received(reader: Reader, change: Change | None) -> list[int]:
-    """The sizes of the pieces that arrived; after the first the change is made and the reader takes its time."""
+    """Return the sizes of the pieces that arrived; after the first the change is made and the reader takes its time."""
     sizes = []
     with reader.wire.http.stream("GET", reader.url, headers={"Authorization": reader.authorization}) as answer:
         assert answer.status_code == 200, answer.read()

@@ -40,7 +40,7 @@ async def held_up(platform: Platform, library_id: UUID) -> AsyncIterator[None]:
 
 
 async def syncs(platform: Platform, library_id: UUID) -> list[SyncRow]:
-    """The library's syncs, once none of them runs."""
+    """Return the library's syncs, once none of them runs."""
     async with asyncio.timeout(GIVE_UP_SECONDS):
         while True:
             async with platform.database.session() as db:
@@ -51,7 +51,7 @@ async def syncs(platform: Platform, library_id: UUID) -> list[SyncRow]:
 
 
 async def joined(platform: Platform, session: str) -> UUID | None:
-    """The sync that a session waits for."""
+    """Return the sync that a session waits for."""
     async with platform.database.session() as db:
         waiting = select(SessionSyncRow.sync_id).join(SessionRow, SessionRow.id == SessionSyncRow.session_id)
         return await db.scalar(waiting.where(SessionRow.key_hash == hash_secret(session)))

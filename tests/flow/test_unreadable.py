@@ -53,7 +53,7 @@ class Watched:
         return float(found[1])
 
     def told(self, blob: str) -> str:
-        """The newest line of the log about a blob."""
+        """Return the newest line of the log about a blob."""
         lines = [line for line in self.served.log.read_text().splitlines() if blob in line and "cannot be read" in line]
         assert "error" in lines[-1]
         return lines[-1]
@@ -94,7 +94,7 @@ async def lent(watched: Watched, wire: Wire) -> Lent:
 
 
 async def files_of(watched: Watched, wire: Wire, tokens: Tokens, session: str) -> Lent:
-    """The files that a session lists, by name, and the account that they are of."""
+    """Return the files that a session lists, by name, and the account that they are of."""
     library = await watched.people.library_of(tokens)
     async with watched.people.platform.database.session() as db:
         files = {file.name: file for file in await db.scalars(select(FileRow).where(FileRow.library_id == library))}
@@ -161,7 +161,7 @@ async def test_a_damaged_file_does_not_break_a_filtered_list(watched: Watched, l
 
 @pytest.fixture
 async def large(watched: Watched, lent: Lent) -> Lent:
-    """The same with one file alone, which is large and does not compress."""
+    """Provide a person with a single file, which is large and does not compress."""
     platform, schema = watched.people.platform, Sources().connectable[SPOTIFY].info.schema
     library_id = await watched.people.library_of(lent.tokens)
     async with platform.database.transaction() as db:
@@ -202,7 +202,7 @@ async def test_damage_within_a_large_file_interrupts_its_stream(watched: Watched
 
 
 def access_of(tokens: Tokens) -> UserAccessToken:
-    """The tokens of a wire as the SDK has them."""
+    """Return the tokens of a wire as the SDK has them."""
     until = time.time() + 3600
     return UserAccessToken(Token(tokens.access, until), Token(tokens.refresh, until), "user", "consent")
 

@@ -73,7 +73,7 @@ class Unreliable(Spotify):
 
 @pytest.fixture
 async def alone(tmp_path: Path) -> AsyncIterator[Platform]:
-    """A platform that serves nobody, and whose jobs run when the test says so."""
+    """Provide a platform that serves nobody, and whose jobs run when the test says so."""
     async with running_platform(Settings(data=tmp_path / "data", database_pool_size=5)) as (platform, _):
         add_tasks(platform)
         yield platform
@@ -81,7 +81,7 @@ async def alone(tmp_path: Path) -> AsyncIterator[Platform]:
 
 @pytest.fixture
 def source(alone: Platform, monkeypatch: pytest.MonkeyPatch) -> Unreliable:
-    """It stands where Spotify did."""
+    """Provide an unreliable source in place of Spotify."""
     unreliable = Unreliable()
     assert isinstance(alone.sources.connectable, dict)
     monkeypatch.setitem(alone.sources.connectable, SPOTIFY, unreliable)
@@ -94,7 +94,7 @@ async def work(platform: Platform) -> None:
 
 
 async def execute(platform: Platform, statement: str) -> int:
-    """The rows that it was about."""
+    """Execute a statement, and return its rows."""
     async with platform.database.transaction() as db:
         return int((await db.execute(text(statement))).rowcount)  # type: ignore[attr-defined]
 
@@ -111,14 +111,14 @@ async def hurry(platform: Platform) -> None:
 
 
 async def status(platform: Platform, session: SessionRow) -> dict[str, Any]:
-    """What an app is told. Protocol 6.1."""
+    """Return the session's status as the app sees it. Protocol 6.1."""
     async with platform.database.transaction() as db:
         told = await session_status(db, await db.get_one(SessionRow, session.id), datetime.now(UTC))
     return told.to_wire()
 
 
 async def error(platform: Platform, session: SessionRow) -> dict[str, Any]:
-    """The error of the one account of a session that is over."""
+    """Return the error of the one account of a session that is over."""
     told = await status(platform, session)
     assert told["state"] == "partial"
     (account,) = told["details"].values()
@@ -305,7 +305,7 @@ async def test_the_last_access_token_of_a_grant_outlives_its_end(alone: Platform
 
 
 def aged(platform: Platform, key: str, age: timedelta) -> str:
-    """A blob as old as that by the store's clock."""
+    """Return a blob that is this old by the store's clock."""
     moment = (datetime.now(UTC) - age).timestamp()
     os.utime(platform.settings.data / "blobs" / key, (moment, moment))
     return key
@@ -360,12 +360,12 @@ async def test_a_blob_of_a_killed_writer_is_deleted(tmp_path: Path) -> None:
 
 
 def pushed(platform: Platform) -> list[str]:
-    """The blobs of pushed files."""
+    """Return the blobs of pushed files."""
     return [key for key in platform.blobs.keys("library/") if "/pushed/" in key]
 
 
 async def pushing(platform: Platform, origin: str) -> Callable[[], httpx2.Response]:
-    """A call that pushes a file. Protocol 10.1."""
+    """Return a call that pushes a file. Protocol 10.1."""
     people = People(platform, origin)
     wire = await people.contract(kind="write")
     tokens, _ = await people.user(wire, sources=())

@@ -24,14 +24,14 @@ async def wire(people: People) -> Wire:
 
 
 def history(folder: Path, *numbers: int, **more: Any) -> Path:
-    """An export of these plays."""
+    """Return an export of these plays."""
     path = folder / f"{'-'.join(map(str, numbers))}{more.get('username', '')}.zip"
     path.write_bytes(spotify_zip([play(number, **more) for number in numbers]))
     return path
 
 
 def plays(wire: Wire, tokens: Tokens, session: str) -> list[int]:
-    """How long each play of a session was heard, which tells them apart."""
+    """Return how long each play of a session was heard, which tells them apart."""
     listed = wait_until_over(wire, tokens, session)
     found = [thing["msplayed"] - 200_000 for text in texts(wire, tokens, session, listed) for thing in json.loads(text)]
     return sorted(found)

@@ -44,7 +44,7 @@ class Held:
     library_id: UUID
 
     async def ask(self, wait: int, etag: str) -> httpx2.Response:
-        """The file list, once it is another than that of the etag."""
+        """Return the file list, once it is another than that of the etag."""
         path = f"/v1.7/permission-access/query/{self.session}?wait={wait}"
         bearer = f"Bearer {self.wire.jwt(access_token=self.tokens.access)}"
         return await self.http.get(path, headers={"Authorization": bearer, "If-None-Match": etag})
@@ -52,7 +52,7 @@ class Held:
 
 @pytest.fixture(scope="module")
 async def idle(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People]:
-    """A platform without workers."""
+    """Provide a platform without workers."""
     data = tmp_path_factory.mktemp("idle") / "data"
     with serving(data, environment={"PRIVATESHARE_WORKERS": "0"}) as served:
         async with operator_platform(Settings(data=data, database_pool_size=5)) as platform:
@@ -61,7 +61,7 @@ async def idle(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People
 
 @pytest.fixture
 async def held(idle: People) -> AsyncIterator[Held]:
-    """A new person on it."""
+    """Provide a new person on the platform without workers."""
     wire = await idle.contract()
     tokens, session = await idle.user(wire)
     transport = httpx2.ASGITransport(create_app(idle.platform))
@@ -145,7 +145,7 @@ async def test_a_change_ends_the_wait(held: Held, change: Change, status: int, s
 
 @asynccontextmanager
 async def looking(platform: Platform) -> AsyncIterator[asyncio.Event]:
-    """An event that comes once the platform has looked whether something changed."""
+    """Provide an event that is set once the platform has checked for changes."""
     looked = asyncio.Event()
     async with statements(platform, lambda text: looked.set() if "sum(files.updated_at)" in text else None):
         yield looked

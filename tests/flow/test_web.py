@@ -27,13 +27,13 @@ async def wire(people: People) -> Wire:
 
 
 def settings(wire: Wire) -> dict[str, Any]:
-    """What both clients are made of."""
+    """Return the settings of both clients."""
     return {"contract_id": wire.contract_id, "private_key": jwt.private_pem(wire.key), "base_url": wire.url("")}
 
 
 @contextmanager
 def fastapi_app(wire: Wire) -> Iterator[str]:
-    """A FastAPI app on uvicorn."""
+    """Provide a FastAPI app on uvicorn."""
     import uvicorn
     from fastapi import FastAPI, Request
     from starlette.responses import PlainTextResponse, Response
@@ -64,12 +64,12 @@ class Quiet(WSGIRequestHandler):
     """Logs nothing."""
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def wsgi(app: Any) -> Iterator[str]:
-    """A WSGI app on the standard library's server."""
+    """Provide a WSGI app on the standard library's server."""
     server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -83,7 +83,7 @@ def wsgi(app: Any) -> Iterator[str]:
 
 @contextmanager
 def flask_app(wire: Wire) -> Iterator[str]:
-    """A Flask app."""
+    """Provide a Flask app."""
     from flask import Flask
 
     from privateshare.web.flask import consent_blueprint
@@ -101,7 +101,7 @@ def flask_app(wire: Wire) -> Iterator[str]:
 
 @contextmanager
 def django_app(wire: Wire) -> Iterator[str]:
-    """A Django app."""
+    """Provide a Django app."""
     import django
     from django.conf import settings as django_settings
     from django.core.wsgi import get_wsgi_application
@@ -164,7 +164,7 @@ async def test_a_person_leaves_and_comes_back(
 
 
 async def state_of(people: People, code: str) -> str:
-    """The state that the platform would send back."""
+    """Return the state that the platform would send back."""
     return str((await people.return_target(code)).state)
 
 

@@ -46,7 +46,7 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
 
 @pytest.fixture(scope="module")
 async def writer(people: People, user: tuple[Tokens, str]) -> tuple[Wire, Tokens, Wire, Tokens]:
-    """A write contract and a read-raw one, of the same person."""
+    """Provide a write contract and a read-raw one, of the same person."""
     library_id = await people.library_of(user[0])
     write = await people.contract(kind="write", legacy=True, partner="An Android app's")
     raw = await people.contract(kind="read-raw", partner="An Android app's")
@@ -105,7 +105,7 @@ async def test_android_names_no_redirect_uri_when_it_adds_a_service(people: Peop
 
 
 async def asking_tokens(people: People, wire: Wire, redirect_uri: str) -> Tokens:
-    """The tokens of a new person, for a contract with its own redirect URI."""
+    """Return the tokens of a new person, for a contract with its own redirect URI."""
     secret = verifier()
     answer = wire.authorize(secret, redirect_uri=redirect_uri)
     code = await people.consent(wire.signed(answer)["preauthorization_code"])

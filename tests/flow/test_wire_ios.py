@@ -46,7 +46,7 @@ async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
 
 
 def described(told: Any, wanted: dict[str, Any]) -> bool:
-    """Whether an object has these fields, of these types or shapes; a list stands for its every element."""
+    """Return whether an object has these fields, of these types or shapes; a list stands for its every element."""
     return all(name in told and _fits(told[name], shape) for name, shape in wanted.items())
 
 

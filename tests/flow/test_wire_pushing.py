@@ -29,7 +29,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture(scope="module")
 async def writer(people: People) -> tuple[Wire, Tokens, Wire, Tokens]:
-    """A write and a read-raw contract of one partner, and one person who agreed to both."""
+    """Provide a write and a read-raw contract of one partner, and one person who agreed to both."""
     write = await people.contract(kind="write", partner="Raw partner")
     raw = await people.contract(kind="read-raw", partner="Raw partner")
     tokens, _ = await people.user(write, sources=())

@@ -28,7 +28,7 @@ async def wire(people: People) -> Wire:
 
 
 def signed_with(wire: Wire, algorithm: str) -> str:
-    """A JWT of the right key under another algorithm."""
+    """Return a JWT of the right key under another algorithm."""
     head = b64(json.dumps({"alg": algorithm, "typ": "JWT"}).encode())
     claims = {"client_id": wire.client_id, "nonce": nonce(), "timestamp": time.time() * 1000}
     signing_input = f"{head}.{b64(json.dumps(claims).encode())}".encode()
@@ -286,7 +286,7 @@ def test_answers_are_signed_with_a_listed_key(wire: Wire) -> None:
 
 
 def jwt_header(token: str) -> bytes:
-    """The decoded header of a JWT."""
+    """Return the decoded header of a JWT."""
     from tests.flow.wire import unb64
 
     return unb64(token.split(".")[0])

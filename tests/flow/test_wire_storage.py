@@ -41,7 +41,7 @@ def storage(wire: Wire) -> str:
 
 
 def pieces(content: bytes, step: int = 50_000) -> Iterator[bytes]:
-    """A body that is sent in chunks."""
+    """Return a body that is sent in chunks."""
     return (content[start : start + step] for start in range(0, len(content), step))
 
 
@@ -63,12 +63,12 @@ def raw_request(wire: Wire, method: str, storage: str, path: str, headers: dict[
 
 
 def blobs(platform: Platform, storage: str) -> set[Path]:
-    """What is kept of a storage."""
+    """Return the names of a storage's blobs."""
     return files_below(platform.settings.data / "blobs" / "storage" / storage)
 
 
 def written(platform: Platform, storage: str) -> set[Path]:
-    """The same, and what is half-written, of whatever."""
+    """Return the names of complete and of half-written blobs of all storages."""
     return blobs(platform, storage) | files_below(platform.settings.data / "blobs" / ".aside")
 
 
@@ -308,7 +308,7 @@ def growth_of(served: Served, *, at_most: int) -> Iterator[None]:
 
 
 def peak_megabytes(process: Path) -> int:
-    """The most memory that a process had."""
+    """Return the most memory that a process had."""
     found = re.search(r"VmHWM:\s+(\d+)", (process / "status").read_text()) if process.exists() else None
     return int(found[1]) // 1024 if found else 0
 

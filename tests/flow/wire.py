@@ -27,22 +27,22 @@ REDIRECT_URI = "https://app.example/return?kept=1"
 
 
 def b64(data: bytes) -> str:
-    """base64url without padding."""
+    """Encode bytes as base64url without padding."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def unb64(text: str) -> bytes:
-    """The bytes of base64url, padded or not."""
+    """Return the bytes of base64url, padded or not."""
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def nonce() -> str:
-    """32 characters [A-Za-z0-9], fresh."""
+    """Make a new nonce of 32 characters [A-Za-z0-9]."""
     return "".join(secrets.choice(CHARACTERS) for _ in range(32))
 
 
 def ps512(header: dict[str, Any], claims: dict[str, Any], key: RSAPrivateKey) -> str:
-    """A JWT by RFC 7515 and RFC 7518 3.5, step by step."""
+    """Sign a JWT by RFC 7515 and RFC 7518 3.5, step by step."""
     signing_input = f"{b64(json.dumps(header).encode())}.{b64(json.dumps(claims).encode())}"
     pss = padding.PSS(padding.MGF1(hashes.SHA512()), 64)
     return f"{signing_input}.{b64(key.sign(signing_input.encode(), pss, hashes.SHA512()))}"
@@ -76,7 +76,7 @@ class Wire:
         return f"{self.origin}/{self.version}/{path}"
 
     def jwt(self, *, key: RSAPrivateKey | None = None, header: dict[str, Any] | None = None, **claims: Any) -> str:
-        """A request's JWT: the common claims of protocol 2.2, and `claims`, where None takes one out."""
+        """Make a request's JWT of the common claims of protocol 2.2 and `claims`, where None removes a claim."""
         common = {"client_id": self.client_id, "nonce": nonce(), "timestamp": time.time() * 1000}
         merged = {name: value for name, value in (common | claims).items() if value is not None}
         return ps512(header or {"alg": "PS512", "typ": "JWT"}, merged, key or self.key)
@@ -92,7 +92,7 @@ class Wire:
         headers: dict[str, str] | None = None,
         **claims: Any,
     ) -> httpx2.Response:
-        """One request with a fresh JWT, or with the one given."""
+        """Send a request with a new JWT, or with the given one."""
         token = jwt if jwt is not None else self.jwt(**claims)
         sent = {"Authorization": f"Bearer {token}"} | (headers or {})
         if body is not None:
@@ -106,7 +106,7 @@ class Wire:
         return self.call("POST", path, **options)
 
     def signed(self, response: httpx2.Response) -> dict[str, Any]:
-        """The claims of an answer's `token`, its signature checked against the key set. Protocol 3."""
+        """Verify a response's `token` with the key set, and return its claims. Protocol 3."""
         header, payload, signature = response.json()["token"].split(".")
         fields = json.loads(unb64(header))
         assert fields["alg"] == "PS512"
@@ -120,7 +120,7 @@ class Wire:
         return claims
 
     def authorize(self, verifier: str, body: Any = None, **claims: Any) -> httpx2.Response:
-        """The pre-authorization call of protocol 4.1."""
+        """Send the pre-authorization call of protocol 4.1."""
         fixed = {
             "code_challenge": b64(sha256(verifier.encode()).digest()),
             "code_challenge_method": "S256",
@@ -132,23 +132,23 @@ class Wire:
         return self.post("oauth/authorize", body=body, **(fixed | claims))
 
     def exchange(self, code: str, verifier: str, **claims: Any) -> httpx2.Response:
-        """The code exchange of protocol 4.2."""
+        """Send the code exchange of protocol 4.2."""
         fixed = {"code": code, "code_verifier": verifier, "grant_type": "authorization_code"}
         return self.post("oauth/token", **(fixed | claims))
 
     def refresh(self, refresh_token: str, **claims: Any) -> httpx2.Response:
-        """The refresh of protocol 4.3."""
+        """Send the refresh of protocol 4.3."""
         return self.post("oauth/token", **({"refresh_token": refresh_token, "grant_type": "refresh_token"} | claims))
 
     def tokens(self, response: httpx2.Response) -> Tokens:
-        """The tokens of an exchange or a refresh that worked."""
+        """Return the tokens of an exchange or a refresh that worked."""
         assert response.status_code == 200, response.text
         claims = self.signed(response)
         return Tokens(claims["access_token"]["value"], claims["refresh_token"]["value"], claims)
 
 
 def unsealed(sealed: bytes, key: RSAPrivateKey, *, legacy: bool = False) -> bytes:
-    """The data in an envelope, step by step as protocol 6.5 has it; 14 (b) for the older one."""
+    """Decrypt an envelope step by step, as protocol 6.5 says, and 14 (b) for the older format."""
     assert len(sealed) >= (352 if legacy else 288)
     assert len(sealed) % 16 == 0
     oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
@@ -163,12 +163,12 @@ def unsealed(sealed: bytes, key: RSAPrivateKey, *, legacy: bool = False) -> byte
 
 
 def verifier() -> str:
-    """A code verifier as clients send it: base64url of 32 random characters."""
+    """Return a code verifier as clients send it: base64url of 32 random characters."""
     return b64(nonce().encode())
 
 
 def query_of(url: str) -> dict[str, str]:
-    """The query parameters of a URL."""
+    """Return the query parameters of a URL."""
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 

@@ -24,7 +24,7 @@ class Quiet(WSGIRequestHandler):
     """Logs nothing."""
 
     def log(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ PUSHING = {"dataPush": {"purpose": "To file your results"}}
 
 @pytest.fixture(scope="package")
 def city() -> Iterator[Hospital]:
-    """A hospital with the records of two patients."""
+    """Provide a hospital with the records of two patients."""
     with hospital("stu3") as running:
         condition = {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"}}
         history = [observation(number) for number in range(250)]
@@ -31,7 +31,7 @@ def city() -> Iterator[Hospital]:
 
 @pytest.fixture(scope="package")
 def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A platform that the hospital is a source of."""
+    """Provide a platform that the hospital is a source of."""
     folder: Path = tmp_path_factory.mktemp("connected")
     with serving(folder / "data", environment={"PRIVATESHARE_FHIR_SERVERS": fhir_servers(city)}) as running:
         yield running
@@ -50,7 +50,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture
 def person(wire: Wire, city: Hospital) -> Patient:
-    """A person who shares the hospital's record, of which the library has a copy."""
+    """Provide a person who shares the hospital's record, of which the library has a copy."""
     found = shared(wire)
     assert found.state()["state"] == "completed"
     return found
@@ -63,5 +63,5 @@ async def writing(people: People) -> Wire:
 
 @pytest.fixture(scope="package")
 def writer(writing: Wire, city: Hospital) -> Patient:
-    """A person who lets an app push to the hospital."""
+    """Provide a person who lets an app push to the hospital."""
     return shared(writing, "&sourceType=push")

@@ -27,7 +27,7 @@ OBSERVATION = {
 
 
 def fhir_servers(city: Hospital) -> str:
-    """What PRIVATESHARE_FHIR_SERVERS says where the hospital is a source."""
+    """Return what PRIVATESHARE_FHIR_SERVERS says where the hospital is a source."""
     kinds = ["Patient", "Condition", "Observation", "Immunization"]
     return json.dumps([city.settings(HOSPITAL, NAME, push=True, resource_types=kinds)])
 
@@ -42,7 +42,7 @@ def patient(id_: str, given: str) -> dict[str, Any]:
 
 
 def way_there(browser: Browser) -> str:
-    """From the connect page to the hospital's address, which the page between gives."""
+    """Go from the connect page to the hospital's address on the page in between."""
     assert page_of(browser) == "connect"
     browser.submit("continue")
     assert browser.page is not None
@@ -50,7 +50,7 @@ def way_there(browser: Browser) -> str:
 
 
 def way_back(there: str, answer: str = "continue") -> str:
-    """What the person does at the hospital; the address that leads back."""
+    """Sign in at the hospital, and return the address that leads back."""
     elsewhere = opened(there)
     assert elsewhere.left_to is not None  # the hospital's single sign-on is on another host
     elsewhere = opened(elsewhere.left_to)
@@ -60,12 +60,12 @@ def way_back(there: str, answer: str = "continue") -> str:
 
 
 def sign_in(browser: Browser, answer: str = "continue") -> None:
-    """From the connect page through the hospital and back."""
+    """Go from the connect page to the hospital, sign in, and return."""
     browser.open(way_back(way_there(browser), answer))
 
 
 def shown(browser: Browser) -> Page:
-    """The page that a browser is on."""
+    """Return the page that a browser is on."""
     assert browser.page is not None, browser.left_to
     return browser.page
 
@@ -79,7 +79,7 @@ class Patient:
     account: dict[str, Any]
 
     def state(self) -> dict[str, Any]:
-        """Where a new session of the app ends, for the account."""
+        """Return the final state of a new session of the app for the account."""
         listed = wait_until_over(self.wire, self.tokens, triggered(self.wire, self.tokens))
         told: dict[str, Any] = listed["status"]["details"][self.account["id"]]
         return told
@@ -92,7 +92,7 @@ class Patient:
 
 
 def at_hospital(asking: Asking, http: httpx2.Client | None = None) -> Browser:
-    """A browser on the page that connects the hospital."""
+    """Return a browser on the page that connects the hospital."""
     browser = opened(asking.url, http=http)
     shown(browser).choose("source-id", str(HOSPITAL))
     browser.submit("continue")
@@ -100,7 +100,7 @@ def at_hospital(asking: Asking, http: httpx2.Client | None = None) -> Browser:
 
 
 def shared(wire: Wire, query: str = "", http: httpx2.Client | None = None, **claims: Any) -> Patient:
-    """A person who shares the hospital's record with an app, or lets it push there. `http` is their browser."""
+    """Return a person who shares the hospital's record with an app, or lets it push there. `http` is their browser."""
     asking = ask(wire, query, **claims)
     browser = at_hospital(asking, http)
     sign_in(browser)
@@ -115,13 +115,13 @@ def shared(wire: Wire, query: str = "", http: httpx2.Client | None = None, **cla
 
 
 def again(patient_: Patient) -> Browser:
-    """A browser on the page that connects the account again. Protocol 7.3."""
+    """Return a browser on the page that connects the account again. Protocol 7.3."""
     handle = patient_.wire.post("reference", body={"type": "accountId", "value": patient_.account["id"]}).json()["id"]
     return opened(refer(patient_.wire, "reauthorize", patient_.tokens.access, f"&accountRef={handle}").url)
 
 
 def withdrawn(person: Patient) -> dict[str, str]:
-    """Withdraws access to the hospital; what the app is told. Protocol 7.4."""
+    """Withdraw access to the hospital, and return what the app is told. Protocol 7.4."""
     headers = {"accountId": person.account["id"], "redirectUri": REDIRECT_URI}
     answer = person.wire.get("permission-access/revoke/h:accountId", access_token=person.tokens.access, headers=headers)
     browser = opened(answer.json()["location"])
@@ -130,14 +130,14 @@ def withdrawn(person: Patient) -> dict[str, str]:
 
 
 def kept(city: Hospital) -> list[dict[str, Any]]:
-    """The observations on record."""
+    """Return the observations on record."""
     found: list[dict[str, Any]] = city.do("kept", patient="p1", type="Observation")
     return found
 
 
 @contextmanager
 def held(city: Hospital, what: str) -> Iterator[None]:
-    """While this holds the hospital gives no "answers" to what is sent to it, or no "tokens"."""
+    """Hold back the hospital's "answers" or "tokens" in this context."""
     city.do("set", **{f"holds_{what}": True})
     try:
         yield

@@ -49,7 +49,7 @@ def proxy() -> Iterator[ReverseProxy]:
 
 @pytest.fixture(scope="module")
 def below(proxy: ReverseProxy, city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A platform whose address has a path, with a source that people sign in to."""
+    """Provide a platform whose address has a path, with a source that people sign in to."""
     environment = {"PRIVATESHARE_ORIGIN": f"{proxy.origin}/", "PRIVATESHARE_FHIR_SERVERS": fhir_servers(city)}
     folder, port = tmp_path_factory.mktemp("below") / "data", free_port()
     proxy.upstream = f"http://127.0.0.1:{port}"
@@ -79,7 +79,7 @@ def landing() -> Iterator[Landing]:
 
 @pytest.fixture(params=["a proxy that strips the path", "a proxy that leaves it"], autouse=True)
 def strips(request: pytest.FixtureRequest, proxy: ReverseProxy) -> Iterator[None]:
-    """Behind both kinds of proxies; nothing is asked for, or sent, outside of the path."""
+    """Provide both kinds of proxies, and check that nothing outside of the path is requested or sent."""
     proxy.strips = "strips" in request.param
     proxy.outside.clear()
     yield

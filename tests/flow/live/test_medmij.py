@@ -31,7 +31,7 @@ REQUEST = ("ResourceRequest", ["RequestUri", "Tijdstempel"])
 
 @pytest.fixture(scope="module")
 def connected(city: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A platform that the hospital is a source of, as a data service of MedMij."""
+    """Provide a platform that the hospital is a source of, as a data service of MedMij."""
     folder: Path = tmp_path_factory.mktemp("medmij")
     known = {"provider": PROVIDER, "data_service": DATA_SERVICE}
     servers = [city.settings(HOSPITAL, NAME, medmij=known, resource_types=["Patient", "Condition", "Observation"])]
@@ -58,7 +58,7 @@ def report_of(person: Patient, query: str = "?format=xml") -> ElementTree.Elemen
 
 
 def shape(element: ElementTree.Element) -> Any:
-    """The names of an element and what is in it, in order; all are MedMij's, and none has attributes."""
+    """Return the names of an element and what is in it, in order; all are MedMij's, and none has attributes."""
     assert element.tag.startswith(NAMESPACE)
     assert not element.attrib
     name, parts = element.tag.removeprefix(NAMESPACE), [shape(part) for part in element]
@@ -70,7 +70,7 @@ def texts(report: ElementTree.Element, name: str) -> list[str]:
 
 
 def seconds(text: str) -> float:
-    """A moment as the report has it: RFC 3339, UTC, whole seconds."""
+    """Return a moment as the report has it: RFC 3339, UTC, whole seconds."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
 
 

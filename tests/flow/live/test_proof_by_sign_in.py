@@ -19,7 +19,7 @@ MEDICAL = {"dataRequest": {"serviceGroups": [{"id": 2}], "purpose": "To test"}}
 
 
 def boxes(browser: Browser) -> list[str]:
-    """The accounts that the consent page offers."""
+    """Return the accounts that the consent page offers."""
     assert page_of(browser) == "consent"
     return [entry.value for entry in shown(browser).form("continue").inputs if entry.kind == "checkbox"]
 
@@ -34,7 +34,7 @@ def with_record(wire: Wire, tokens: Tokens, http: httpx2.Client) -> None:
 
 @pytest.fixture
 def ada(wire: Wire) -> Patient:
-    """A person who signed in at the hospital, and added a health record, in a browser of their own."""
+    """Provide a person who signed in at the hospital, and added a health record, in a browser of their own."""
     home = httpx2.Client(timeout=60)
     person = shared(wire, http=home)
     with_record(wire, person.tokens, home)
@@ -163,7 +163,7 @@ async def change(people: People, person: Patient, **values: Any) -> None:
 
 
 async def ids(people: People, person: Patient) -> set[str]:
-    """The accounts that the person's consent covers."""
+    """Return the accounts that the person's consent covers."""
     public = {account["id"] for account in accounts(person.wire, person.tokens.access)}
     async with people.platform.database.session() as db:
         found: list[UUID] = list(await db.scalars(select(AccountRow.id).where(AccountRow.public_id.in_(public))))

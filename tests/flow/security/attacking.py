@@ -28,12 +28,12 @@ class Victim:
     accounts: dict[int, AccountRow]
 
     def box(self, source: int) -> str:
-        """The value of the box for an account, which the attacker is assumed to know."""
+        """Return the value of the box for an account, which the attacker is assumed to know."""
         return str(self.accounts[source].id)
 
 
 async def victim(platform: Platform, wire: Wire, leaves_out: int | None = FHIR_FILE) -> Victim:
-    """A person who connects both sources in a browser of their own, and unticks one."""
+    """Return a person who connects both sources in a browser of their own, and unticks one."""
     asking, browser = ask(wire), Browser(http := httpx2.Client(timeout=60))
     browser.open(asking.url)
     for source in (SPOTIFY, FHIR_FILE):
@@ -70,35 +70,35 @@ def press(browser: Browser, page: str, **fields: Any) -> None:
 
 
 def walked(asking: Asking, source: int = SPOTIFY) -> Browser:
-    """A program in a fresh browser that connects sample data and agrees to whatever a page shows."""
+    """Return a program in a fresh browser that connects sample data and agrees to whatever a page shows."""
     browser = Browser()
     consent(browser, asking.url, {source: "default"})
     return browser
 
 
 def came_back_with_code(browser: Browser) -> bool:
-    """Whether a program got a code out of the pages."""
+    """Return whether a program obtained a code from the pages."""
     return browser.left_to is not None and "code" in query_of(browser.left_to)
 
 
 def read_kinds(wire: Wire, tokens: Tokens) -> set[str]:
-    """The service groups of all files that an app can read."""
+    """Return the service groups of all files that an app can read."""
     listed = wait_until_over(wire, tokens, triggered(wire, tokens))
     return {entry["serviceGroup"] for entry in listed["fileList"]}
 
 
 def seen(wire: Wire, tokens: Tokens) -> set[str]:
-    """The ids of the accounts that an app can see."""
+    """Return the ids of the accounts that an app can see."""
     return {entry["id"] for entry in accounts(wire, tokens.access)}
 
 
 async def lent(platform: Platform, consent_id: str) -> set[UUID]:
-    """The accounts of a consent."""
+    """Return the accounts of a consent."""
     async with platform.database.transaction() as db:
         query = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == UUID(consent_id))
         return set(await db.scalars(query))
 
 
 def fresh(asking: Asking) -> Browser:
-    """A browser that the person never used, at an app's link."""
+    """Return a browser that the person never used, at an app's link."""
     return opened(asking.url)

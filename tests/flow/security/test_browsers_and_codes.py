@@ -32,7 +32,7 @@ async def mia(platform: Platform, wire: Wire) -> Victim:
 
 
 def is_known(person: Victim, http: httpx2.Client) -> bool:
-    """Whether a browser is shown the person's account, and takes the form for it too."""
+    """Return whether a browser is shown the person's account, and takes the form for it too."""
     browser = opened(ask(person.wire, access_token=person.tokens.access).url, http=http)
     return browser.page is not None and person.box(SPOTIFY) in browser.page.html
 
@@ -230,7 +230,7 @@ async def test_somebody_else_shares_nothing_of_a_known_library(platform: Platfor
 
 
 def typed(browser: Browser, code: str) -> Browser:
-    """A browser that types a code on the page that asks who it is."""
+    """Return a browser that types a code on the page that asks who it is."""
     assert browser.page is not None
     browser.open(browser.page.url.rsplit("/", 1)[0] + "/person")
     browser.submit("recover", extra={"code": code})

@@ -36,7 +36,7 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture(scope="module")
 async def mia(platform: Platform, wire: Wire) -> Victim:
-    """A person who left the box of their health record empty."""
+    """Provide a person who left the box of their health record empty."""
     return await victim(platform, wire)
 
 
@@ -103,7 +103,7 @@ async def test_a_consent_for_one_read_is_not_renewed(people: People, platform: P
 
 
 def renewing(wire: Wire, tokens: Tokens) -> Asking:
-    """A link to renew a grant. Protocol 4.4."""
+    """Return a link to renew a grant. Protocol 4.4."""
     secret = verifier()
     claims = {"code_challenge": b64(sha256(secret.encode()).digest()), "code_challenge_method": "S256"}
     asking = refer(wire, "user-reauth", tokens.access, **claims)

@@ -39,7 +39,7 @@ async def readers() -> AsyncIterator[ArchiveReaders]:
 async def read(
     readers: ArchiveReaders, source: Source, data: bytes, types: list[int] | None = None
 ) -> tuple[list[EntryPage], LeftOut]:
-    """Everything that a reader gives of an archive."""
+    """Return everything that a reader gives of an archive."""
     pages, left_out = [], None
     wanted = types if types is not None else source.info.object_types
     async for found in readers.objects(source, io.BytesIO(data), "someone", wanted):
@@ -141,7 +141,7 @@ def script(text: str) -> list[str]:
 
 
 async def scripted(text: str, *, fetch: bool = False) -> Exception | list[EntryPage]:
-    """What comes of a reader that does this."""
+    """Run a reader with this script, and return what the platform makes of it."""
     readers = ArchiveReaders(2, script(text))
     try:
         async with asyncio.timeout(GIVE_UP_SECONDS):
@@ -274,7 +274,7 @@ async def test_cancelling_ends_the_reader() -> None:
 
 
 def children() -> set[int]:
-    """The processes that this one started."""
+    """Return the processes that this one started."""
     return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()} | {
         int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()
     }

@@ -52,7 +52,7 @@ def opened(data: bytes, key: bytes = KEY, context: bytes = CONTEXT) -> bytes:
 
 
 def cut(data: bytes, at: Sequence[int]) -> list[bytes]:
-    """The data in pieces, cut at these places."""
+    """Return the data in pieces, cut at these places."""
     places = [0, *sorted(min(place, len(data)) for place in at), len(data)]
     return [data[start:end] for start, end in pairwise(places)]
 

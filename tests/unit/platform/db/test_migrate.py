@@ -14,7 +14,7 @@ from privateshare.platform.embedded.postgres import EmbeddedPostgres
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[str]:
-    """An empty database."""
+    """Provide an empty database."""
     async with EmbeddedPostgres(tmp_path / "postgres") as url:
         yield url
 

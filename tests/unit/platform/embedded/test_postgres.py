@@ -27,7 +27,7 @@ HOLDER = (sys.executable, "-m", "tests.unit.platform.embedded.holder")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a cluster may be made; its parents are closed to others, as pytest makes them."""
+    """Provide a folder for a cluster. Its parents are closed to other users, as pytest creates them."""
     return tmp_path / "postgres"
 
 
@@ -39,7 +39,7 @@ async def write(url: str, text: str) -> None:
 
 
 async def read(url: str) -> list[str]:
-    """Every row."""
+    """Return every row."""
     async with await psycopg.AsyncConnection.connect(url) as connection:
         return [row[0] for row in await (await connection.execute("SELECT text FROM notes")).fetchall()]
 
@@ -56,7 +56,7 @@ def server_pid(folder: Path) -> int:
 
 
 def is_running(pid: int) -> bool:
-    """Whether it lives; a dead child that nobody asked about yet has no command line."""
+    """Return whether a process runs. A dead child that was not waited for yet has no command line."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def is_running(pid: int) -> bool:
 
 @contextmanager
 def held(folder: Path, *before: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process that runs PostgreSQL on the folder, started by the command `before`, and the database's URL."""
+    """Provide a process that runs PostgreSQL on the folder, started through `before`, and the database's URL."""
     process = subprocess.Popen([*before, *HOLDER, str(folder)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

@@ -95,7 +95,7 @@ class Site:
         return Response(name)
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """A body that goes on while the test lets it."""
+        """Yield a body that goes on while the test lets it."""
         yield b"begun"
         await self.go_on.wait()
         yield b"ended"
@@ -150,14 +150,14 @@ class Site:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    """One with two places of each kind, of which a caller has one at most."""
+    """Provide a site with two places of each kind, of which a caller may take one."""
     made = Site()
     yield made
     await made.end()
 
 
 def signed(key: RSAPrivateKey, client_id: str = "app_contract", *, age: float = 0, **claims: object) -> str:
-    """The JWT of a request. Protocol 2.2."""
+    """Return the JWT of a request. Protocol 2.2."""
     moment = (time.time() - age) * 1000
     return jwt.sign(key, jwt.request_claims(client_id, nonce="n" * 32, timestamp=moment, **claims))  # type: ignore[arg-type]
 

@@ -13,7 +13,7 @@ from privateshare.platform.http.requests import BodyLimit, body_stream
 
 
 async def arrived(pieces: list[bytes], *, ends: bool, streamed: bool = False) -> bytes:
-    """The body as the app gets it; one that does not end keeps it waiting."""
+    """Return the body as the app receives it. An endless body keeps the app waiting."""
     incoming: asyncio.Queue[Any] = asyncio.Queue()
     for number, piece in enumerate(pieces, start=1):
         incoming.put_nowait({"type": "http.request", "body": piece, "more_body": not ends or number < len(pieces)})

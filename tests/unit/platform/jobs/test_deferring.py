@@ -11,7 +11,7 @@ YEAR = 400 * 86_400
 
 
 def deferrer() -> ClockTolerantDeferrer:
-    """One with a task every 15 seconds."""
+    """Return a scheduler with a task every 15 seconds."""
     app, registry = App(connector=InMemoryConnector()), PeriodicRegistry()
 
     @app.task(name="often")

@@ -18,7 +18,7 @@ A, B = "a.example/fhir", "b.example/fhir"
 
 
 def version(said: Any) -> Version:
-    """A version by its number, or by the day of its update."""
+    """Return a version by its number, or by the day of its update."""
     if isinstance(said, int):
         return Version(None, said)
     return Version(read_date(said), None) if said else Version()
@@ -27,22 +27,22 @@ def version(said: Any) -> Version:
 def thing(
     content: int, said: Any = None, *, subject: str = "p1", moment: int | None = None, **origin: Any
 ) -> Candidate:
-    """An object; objects of equal content are the same in every part."""
+    """Return an object; objects of equal content are the same in every part."""
     return Candidate(content, Mark(Origin(**origin), version(said), subject), moment=moment)
 
 
 def entry(content: int, said: Any = None, **more: Any) -> Candidate:
-    """An entry of a history."""
+    """Return an entry of a history."""
     return thing(content, said, **({"file": "history.json"} | more), is_version=True)
 
 
 def removal(said: Any = None, **more: Any) -> Mark:
-    """An entry of a history that says that the object was deleted."""
+    """Return an entry of a history that says that the object was deleted."""
     return Mark(Origin(**({"file": "history.json"} | more), is_version=True), version(said))
 
 
 def stay(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> set[int]:
-    """The contents that are in the library after an upload."""
+    """Return the contents of the objects in the library after an upload."""
     candidates, deletions = [], []
     for number, one in enumerate(came):
         if isinstance(one, Mark):
@@ -196,7 +196,7 @@ removals = st.builds(
 
 
 def settled(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> list[Candidate]:
-    """What is in the library after an upload, as it is found there: without the files of the archive."""
+    """Return the library's objects after an upload, without the names of the archive's files."""
     staying = stay(came, kept)
     found = {
         one.content: replace(one, mark=replace(one.mark, origin=replace(one.mark.origin, file="", is_version=False)))

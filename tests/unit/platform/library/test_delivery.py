@@ -35,7 +35,7 @@ def observation(number: int, **dates: Any) -> JsonObject:
 
 
 def stored(mapped_files: MappedFiles, things: list[JsonObject]) -> list[FileRow]:
-    """The files of these resources, as a sync writes them."""
+    """Return the files of these resources, as a sync writes them."""
     found = []
     with ObjectBuffer(FHIR) as buffer:
         for thing in things:
@@ -65,7 +65,7 @@ def stored(mapped_files: MappedFiles, things: list[JsonObject]) -> list[FileRow]
 
 
 def read(mapped_files: MappedFiles, files: list[FileRow], may: ReadPermission) -> dict[str, list[str]]:
-    """The ids of what a session gets, by file."""
+    """Return the ids of what a session gets, by file."""
     listed = {entry.name: entry.object_count for entry in list_readable_files(mapped_files, files, may).entries}
     deliveries = {file.name: open_delivery(mapped_files, file, may) for file in files if file.name in listed}
     found = {

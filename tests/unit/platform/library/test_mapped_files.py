@@ -140,7 +140,7 @@ class Slots:
     files: list[FileRow]
 
     def write(self, things: Iterable[JsonObject], schema: ObjectSchema = DIGIME) -> list[int]:
-        """The numbers of the parts that were written."""
+        """Write objects, and return the numbers of the written parts."""
         with ObjectBuffer(schema) as buffer:
             for one in things:
                 buffer.add(PLAYS, one)

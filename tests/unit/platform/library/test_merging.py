@@ -45,7 +45,7 @@ class Account:
     max_memory: int = 64 * 1024 * 1024
 
     def upload(self, record: bytes) -> list[Json]:
-        """Uploads a record; what is in the account then."""
+        """Upload a record, and return the account's objects."""
         archive = Connection(archive=io.BytesIO(record))
         pages = [
             page
@@ -55,7 +55,7 @@ class Account:
         return self.sync(pages)
 
     def sync(self, pages: Sequence[Page]) -> list[Json]:
-        """Takes pages in; what is in the account then."""
+        """Merge pages, and return the account's objects."""
         with ObjectBuffer(SCHEMA, self.max_memory) as buffer:
             for page in pages:
                 for object_type, entry in page_entries(SCHEMA, page):
@@ -83,7 +83,7 @@ class Account:
                 yield from ((slot, entry) for entry in self.mapped_files.entries(SCHEMA, file))
 
     def objects(self) -> list[Json]:
-        """Everything that an app reads."""
+        """Return everything that an app reads."""
         found = [thing for file in self.files.values() for thing in self.mapped_files.objects(file)]
         return sorted(found, key=lambda thing: json.dumps(thing, sort_keys=True))
 
@@ -94,7 +94,7 @@ def account() -> Account:
 
 
 def value(number: int, id_: str = "1", day: str = "2026-03-04", **more: Any) -> Json:
-    """An Observation of someone."""
+    """Return an Observation of someone."""
     told = {
         "resourceType": "Observation",
         "id": id_,
@@ -121,7 +121,7 @@ def of_server(server: str, resource: Json) -> Json:
 
 
 def changed(resource: Json, method: str = "PUT", **response: Any) -> Json:
-    """An entry of a history."""
+    """Return an entry of a history."""
     return {
         "resource": resource,
         "request": {"method": method, "url": f"Observation/{resource['id']}"},
@@ -130,7 +130,7 @@ def changed(resource: Json, method: str = "PUT", **response: Any) -> Json:
 
 
 def removed(id_: str = "1", **response: Any) -> Json:
-    """The entry of a history that says that an Observation was deleted."""
+    """Return the entry of a history that says that an Observation was deleted."""
     return {"request": {"method": "DELETE", "url": f"Observation/{id_}"}, "response": {"status": "204"} | response}
 
 

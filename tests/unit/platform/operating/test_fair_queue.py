@@ -102,7 +102,7 @@ async def test_many_cancellations_at_once_are_cheap() -> None:
 
 
 def join_until_refused(queue: FairQueue, caller: str, at_most: int) -> TooManyRequests | None:
-    """Joins until it is refused; why it was, or None if it never was."""
+    """Join until the queue rejects, and return the reason; None if it never does."""
     try:
         for _ in range(at_most):
             queue.join(caller)
@@ -164,7 +164,7 @@ class Event:
 
 
 async def simulate(clients: int, per_second: float, retries: int) -> tuple[int, float]:
-    """How many of so many requests, all sent at once, are lost; and when the last was served.
+    """Return how many of so many requests, all sent at once, are lost; and when the last was served.
 
     Each is sent again when it was told to, so many times. While they arrive, a thousand in a second, few are served.
     """

@@ -34,7 +34,7 @@ def asked(
 
 
 def recorded(*syncs: Sequence[DataServiceRequest]) -> list[str]:
-    """The addresses that are kept of what these syncs asked, one after the other."""
+    """Return the addresses that are kept of what these syncs asked, one after the other."""
     account = AccountRow(id=uuid4())
     library = OpenLibrary(uuid4(), new_data_key(), {account.id: b"its key"})
     for sync in syncs:
