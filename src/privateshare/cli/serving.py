@@ -25,7 +25,7 @@ def serve(
 
     from privateshare.platform.operating.logs import configure_logging
     from privateshare.platform.operating.settings import load_settings
-    from privateshare.platform.serve import serve as run_server
+    from privateshare.platform.serve import run_server
 
     settings = load_settings(data=data, host=host, port=port, origin=origin, workers=workers)
     configure_logging(settings)

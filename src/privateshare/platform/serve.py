@@ -34,7 +34,7 @@ LOOPBACK_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 log = structlog.get_logger()
 
 
-async def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+async def run_server(settings: Settings, ready: Callable[[str], None]) -> None:
     """Run the platform until SIGINT or SIGTERM. Call `ready` with its address once it accepts connections.
 
     Raises ConfigurationError if another process uses the data folder or the port, or if PostgreSQL ends by itself.
