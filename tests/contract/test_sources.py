@@ -287,7 +287,7 @@ def test_broken_uploads_are_explained(source: Source, archive: Archive, breaking
         source.identify(of_archive(broken(archive())))
     assert told.value.text in translatable()
     message = str(told.value)
-    assert ". " in message  # what is wrong, and what to do
+    assert ". " in message  # The texts say what is wrong and what to do.
     assert message.endswith(".")
     for technical in ("Error", "Exception", "Traceback", "b'", "0x", "Errno"):
         assert technical not in message

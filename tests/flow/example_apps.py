@@ -111,7 +111,7 @@ def running(app: str, registered: Registered, folder: Path, **environment: str) 
     command = f"{export}\nexec {command_of(app)} --port {port}"
     address = f"http://127.0.0.1:{port}"
     told = {"PRIVATESHARE_BASE_URL": registered.base_url, "APP_ADDRESS": address}
-    told["GRANIAN_WORKERS_KILL_TIMEOUT"] = "5"  # a worker that is stopped as it starts may miss the signal
+    told["GRANIAN_WORKERS_KILL_TIMEOUT"] = "5"  # A worker that is stopped while it starts may miss the signal.
     log = folder / f"{app}.log"
     with log.open("w") as output:
         process = subprocess.Popen(

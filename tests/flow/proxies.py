@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-UNPACKED = Path(sys.prefix) / "proxies" / "usr"  # by `scripts/setup proxies`
+UNPACKED = Path(sys.prefix) / "proxies" / "usr"  # `scripts/setup proxies` installs them.
 NGINX = """
 daemon off;
 pid {folder}/nginx.pid;

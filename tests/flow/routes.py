@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 PAGES = "/apps/saas"
-OLDER = ("/v1.6", "/v1.5")  # the same calls again, but for what is described under them
+OLDER = ("/v1.6", "/v1.5")  # Older versions repeat the same calls, except for those that are described under them.
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def routes_of(app: FastAPI) -> list[Route]:
 
 def _walk(routes: list[Any]) -> Iterator[tuple[set[str], str, Callable[..., Any]]]:
     for route in routes:
-        if hasattr(route, "effective_route_contexts"):  # a router that was included
+        if hasattr(route, "effective_route_contexts"):  # This is an included router.
             for found in route.effective_route_contexts():
                 yield found.methods, found.path, found.original_route.endpoint
         else:

@@ -25,7 +25,7 @@ from tests.flow.files import files_below
 
 KEY_BYTES = 32
 WRAPPED_BYTES = KEY_ID_BYTES + NONCE_BYTES + KEY_BYTES + TAG_BYTES
-SMALL_BYTES = 64 * 1024  # a file with a key in it has no more
+SMALL_BYTES = 64 * 1024  # A file with a key is not larger.
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ class Seized:
 
 def _unwrapped(master: MasterKey, wrapped: bytes, library: UUID, left: Iterable[bytes]) -> Iterator[DataKey]:
     with suppress(SealBroken):
-        yield DataKey(master.open("data key", library, wrapped))  # as it was before there were erasure keys
+        # Before there were erasure keys, keys were wrapped like this.
+        yield DataKey(master.open("data key", library, wrapped))
     for erasure_key in left:
         with suppress(SealBroken):
             yield master.unwrap(wrapped, library, erasure_key)

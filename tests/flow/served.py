@@ -17,7 +17,7 @@ from tests.flow.command_line import CommandProcess
 from tests.patience import GIVE_UP_SECONDS
 
 Process: TypeAlias = "CommandProcess | subprocess.Popen[str]"
-READY = re.compile(r"https?://[^\s]+(?=\s)")  # all of it: it may be read while it is written
+READY = re.compile(r"https?://[^\s]+(?=\s)")  # Read all of it, because it may be written meanwhile.
 
 
 @dataclass(frozen=True)

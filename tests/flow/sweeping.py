@@ -14,7 +14,7 @@ async def sweep_whole(platform: Platform) -> None:
     """Sweeps, and waits for what the running server sweeps: of two, the second passes over what the first has taken."""
     await sweep(platform)
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        while await _blobs_to_delete(platform):  # a row goes after its blobs
+        while await _blobs_to_delete(platform):  # A row is deleted after its blobs.
             await asyncio.sleep(0.02)
 
 

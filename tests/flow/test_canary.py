@@ -43,9 +43,9 @@ CANARIES = {
     "note": "sleeps badly since the canary left",
     "patient id": "canary-patient-0815",
 }
-CRITERION = "canary-tag-2342"  # an app that pushes may name files after the person
+CRITERION = "canary-tag-2342"  # An app that pushes may name files after the person.
 MASTER_KEY = "master.key"
-JOBS = ("procrastinate_jobs", "procrastinate_events")  # they name the library, and go when they are over
+JOBS = ("procrastinate_jobs", "procrastinate_events")  # These rows name the library and are deleted when they expire.
 
 
 @dataclass
@@ -221,7 +221,7 @@ async def test_no_stored_file_contains_readable_data(lent: Lent) -> None:
         data = path.read_bytes()
         searched += len(data)
         assert found_in(data, wanted) == [], path
-    assert searched > 20_000_000  # the cluster and its write-ahead log are in it
+    assert searched > 20_000_000  # The cluster and its write-ahead log are in it.
 
 
 async def test_the_search_finds_plain_text(lent: Lent) -> None:

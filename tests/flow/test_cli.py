@@ -118,7 +118,7 @@ async def test_an_ended_contract_stops_working(command: OperatorCommand, people:
     tokens, session = await people.user(wire)
     others, _ = await people.user(other)
     assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
-    assert command("contract", "end", wire.contract_id).returncode == 1  # nobody says yes
+    assert command("contract", "end", wire.contract_id).returncode == 1  # Nobody confirms.
     assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
     ended = command.json("contract", "end", wire.contract_id, "--yes")
     assert datetime.fromisoformat(ended["expires_at"]) <= datetime.now(UTC)
@@ -144,7 +144,7 @@ async def test_an_operator_withdraws_a_consent(command: OperatorCommand, people:
     assert [row["contract_id"] for row in listed] == [wire.contract_id, other.contract_id]
     assert [row["withdrawn_at"] for row in listed] == [None, None]
 
-    assert command("person", "recovery-code", tokens.claims["sub"]).returncode == 1  # nobody says yes
+    assert command("person", "recovery-code", tokens.claims["sub"]).returncode == 1  # Nobody confirms.
     code = command.json("person", "recovery-code", tokens.claims["sub"], "--yes")["recovery_code"]
     opened = httpx2.post(f"{served.origin}/me/", data={"code": code})
     assert (opened.status_code, "person=" in opened.headers["set-cookie"]) == (303, True)
@@ -156,7 +156,7 @@ async def test_an_operator_withdraws_a_consent(command: OperatorCommand, people:
     assert other.get("permission-access/accounts", access_token=others.access).status_code == 200
     assert wire.get("permission-access/accounts", access_token=nobody[0].access).status_code == 200
 
-    assert command("person", "erase", tokens.claims["sub"]).returncode == 1  # nobody says yes
+    assert command("person", "erase", tokens.claims["sub"]).returncode == 1  # Nobody confirms.
     erased = command.json("person", "erase", tokens.claims["sub"], "--yes")
     assert erased == {"erased": tokens.claims["sub"], "key": "destroyed"}
     check_error(other.get("permission-access/accounts", access_token=others.access), 401, "InvalidToken")

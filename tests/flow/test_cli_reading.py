@@ -153,14 +153,14 @@ async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, wh
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # A job in the background ignores the signal.
     )
     assert process.stdout is not None
     assert process.stderr is not None
     (process.stdout if what == "login" else process.stderr).readline()
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=GIVE_UP_SECONDS)
-    assert process.returncode in ({130} if what == "login" else {130, 0})  # all may have been read by then
+    assert process.returncode in ({130} if what == "login" else {130, 0})  # Everything may have been read by then.
     assert "Traceback" not in told
     assert not list(tmp_path.glob(".*.part"))
 
@@ -178,7 +178,7 @@ def test_declining_is_reported_and_foreign_responses_ignored(signed_in: Path) ->
     browser.submit("decline")
     assert browser.left_to is not None
     back = httpx2.URL(browser.left_to)
-    idle = socket.create_connection((back.host, back.port))  # as browsers open, in case they need one
+    idle = socket.create_connection((back.host, back.port))  # Browsers open such connections in advance.
     assert httpx2.get(back.copy_with(path="/favicon.ico", query=None)).status_code == 404
     assert httpx2.get(back.copy_set_param("state", "foreign")).status_code == 200
     assert process.poll() is None

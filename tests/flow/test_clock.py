@@ -35,7 +35,7 @@ from tests.flow.syncing import begun
 from tests.flow.wire import b64, verifier
 
 YEAR = timedelta(days=400)
-ROUND = timedelta(minutes=10)  # between two sweeps
+ROUND = timedelta(minutes=10)  # This is the time between two sweeps.
 KINDS = (TokenRow, SessionRow, NonceRow, JourneyRow)
 
 
@@ -124,7 +124,7 @@ async def test_a_platform_that_was_off_for_long_cleans_up_again(kept: Kept) -> N
         assert (await kept.counts())["SessionRow"] > 0
     await sweep(kept.platform, back + TRUSTED_AFTER)
     assert (await kept.counts())["SessionRow"] == 0
-    assert (await kept.counts())["TokenRow"] == 0  # it can renew nothing either after more than a year
+    assert (await kept.counts())["TokenRow"] == 0  # After more than a year the token can renew nothing either.
 
 
 async def test_a_clock_that_keeps_jumping_is_never_trusted(kept: Kept) -> None:

@@ -163,7 +163,7 @@ async def test_an_account_handle_works_once(wire: Wire, home: httpx2.Client) -> 
     failure(opened((await again(wire, tokens, foreign)).url), "INITIALIZE_CHECK_FAIL")
     (mine,) = accounts(wire, tokens.access)
     asking = await again(wire, tokens, mine)
-    for _ in range(2):  # opening the page does not use it up
+    for _ in range(2):  # Opening the page does not use up the handle.
         browser = opened(asking.url, http=home)
         assert page_of(browser) == "connect"
     browser.submit("continue")

@@ -133,7 +133,7 @@ def test_invalid_text_in_parameters_is_reported_to_the_app(wire: Wire, value: st
     """A link with control characters or invalid UTF-8 in a parameter cannot be started."""
     for name in NAMES if "%0" in value or "%f" in value else NAMES[:1]:
         if name == "any" and "%0" in value:
-            continue  # what is unknown is ignored, if it is text
+            continue  # Unknown parameters are ignored if they are valid text.
         failure(opened(ask(wire, f"&{name}={value}").url), "INITIALIZE_CHECK_FAIL")
 
 
@@ -342,7 +342,8 @@ async def test_another_applications_storage_is_not_assigned(wire: Wire, people: 
     handle = other.post("reference", body={"type": "cloudId", "value": theirs}).json()["id"]
     asking = ask(other, f"&storageRef={handle}")
     tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
-    assert other.get("storage", access_token=tokens.access).json()["id"] == theirs  # it was nobody's yet
+    # The storage belonged to nobody yet.
+    assert other.get("storage", access_token=tokens.access).json()["id"] == theirs
 
 
 @pytest.mark.protocol("4.5")

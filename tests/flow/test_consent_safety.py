@@ -170,7 +170,7 @@ async def test_cookies_of_https_platforms_are_secure(tmp_path: Path, origin: str
         sent = {"Cookie": cookie.split(";")[0], "Host": "whatever.example"}
         location = answer.headers["location"]
         page = httpx2.get(f"http://127.0.0.1:{port}{location}", headers=sent)
-        for host in ("[", "a b", "evil.example:99999", "@"):  # nobody looks at it here
+        for host in ("[", "a b", "evil.example:99999", "@"):  # This test does not look at the result.
             assert httpx2.get(url, headers={"Host": host}).headers["location"] == location
             keys = httpx2.get(f"http://127.0.0.1:{port}/v1.7/jwks/oauth", headers={"Host": host})
             assert keys.status_code == 200

@@ -43,7 +43,8 @@ VISITORS: list[dict[str, str]] = [
 ROWS = {
     table: f'SELECT json_agg(t ORDER BY t::text)::text FROM "{table}" t'
     for table in ("journeys", "libraries", "consents", "consent_accounts", "references", "authorization_codes")
-} | {"accounts": "SELECT json_agg(t.id ORDER BY t.id)::text FROM accounts t"}  # syncs change their other columns
+    # Syncs change the other columns of these tables.
+} | {"accounts": "SELECT json_agg(t.id ORDER BY t.id)::text FROM accounts t"}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.flow.syncing import SOME_FILES, contents, file_count
 from tests.flow.wire import check_error
 from tests.patience import GIVE_UP_SECONDS
 
-TIMEOUT_SECONDS = 20  # less than pools and drivers wait by themselves
+TIMEOUT_SECONDS = 20  # This is shorter than the default timeouts of pools and drivers.
 
 
 @pytest.mark.protocol("13")

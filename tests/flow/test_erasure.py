@@ -37,7 +37,7 @@ class Person:
     tokens: Tokens
     library: UUID
     accounts: dict[int, AccountRow]
-    files: dict[int, set[str]]  # blobs, by source
+    files: dict[int, set[str]]  # These are the blobs by source.
 
 
 async def somebody(people: People, wire: Wire, *sources: int) -> Person:

@@ -146,7 +146,8 @@ async def test_an_operator_is_told_what_was_erased_and_what_was_not(
     user_id, file = person[0].claims["sub"], key_file(platform, person[1])
     aside = platform.settings.data / "aside"
     with away(platform):
-        assert "PRIVATESHARE_KEY_URL" in refused(served, str(person[1]))  # the library's id, as logs have it, will do
+        # The library's id from the logs is accepted too.
+        assert "PRIVATESHARE_KEY_URL" in refused(served, str(person[1]))
     assert wire.get(ACCOUNTS, access_token=person[0].access).status_code == 200
     file.rename(aside)
     file.mkdir()
@@ -295,7 +296,7 @@ async def test_keys_without_a_library_are_destroyed(platform: Platform, person: 
             rolled_back = (await create_library(db, platform)).id
             raise ZeroDivisionError
     assert key_file(platform, rolled_back).exists()
-    await sweep_orphan_keys(platform)  # too young
+    await sweep_orphan_keys(platform)  # The key is too young to be an orphan.
     assert key_file(platform, rolled_back).exists()
     await sweep_orphan_keys(platform, timedelta(days=-1))
     assert not key_file(platform, rolled_back).exists()
@@ -354,8 +355,8 @@ for place, name in ((os, "open"), (os, "fsync"), (os, "unlink"), (Path, "read_te
 from privateshare.cli import main
 main()
 """
-BEFORE_THE_COMMIT = 1  # the one look at the key store that is made before it
-LAST_CERTAIN_STEP = 3  # after it the server may have been faster, and left nothing to do
+BEFORE_THE_COMMIT = 1  # This is the only check of the key store before it.
+LAST_CERTAIN_STEP = 3  # The server may have been faster and have left nothing to do.
 
 
 def erase(served: Served, user_id: str, *, killed_at: int | None = None) -> "subprocess.CompletedProcess[str]":
@@ -394,7 +395,8 @@ async def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     async with running_platform(Settings(data=data, database_pool_size=2)) as (platform, _):
         async with platform.database.transaction() as db:
             erased, _kept = [(await create_library(db, platform)).id for _ in "ab"]
-        async with platform.database.transaction() as db:  # as `erase_library` commits it, and no further
+        # This is what `erase_library` commits, before the key is destroyed.
+        async with platform.database.transaction() as db:
             await db.delete(await db.get_one(LibraryRow, erased))
             db.add(KeyToDestroyRow(name=erased))
     return data

@@ -23,9 +23,9 @@ from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Wire
 
 SIZE = 15_000_000
-PATIENCE_SECONDS = 280  # at low priority, on a machine where other tests run
+PATIENCE_SECONDS = 280  # Readers run at low priority, and other tests use this machine too.
 SOON = 1.0  # seconds
-MOSTLY = 0.9  # of the answers: other tests use this machine too
+MOSTLY = 0.9  # Responses may be slow, because other tests use this machine too.
 
 
 @pytest.fixture(scope="module")

@@ -120,14 +120,14 @@ PUBLIC_CALLS = {
     "v1_7_tracking",
     "v1_7_create_pushing_session",
     "v1_6_create_session",
-    "v1_6_get_legacy_session_files",  # the session's key is who calls: see the last test
+    "v1_6_get_legacy_session_files",  # The session's key identifies the caller. The last test covers this.
     "v1_6_get_legacy_file",
     "healthz_healthz",
     "readyz_readyz",
 }
-OPERATORS_CALLS = {"GET /metrics"}  # test_metrics
+OPERATORS_CALLS = {"GET /metrics"}  # test_metrics.py covers this route.
 DOCUMENTS = {"GET /openapi.json", "HEAD /openapi.json", "GET /docs", "GET /docs/{name}"}
-CONSENT_PAGES = {  # test_consent_safety and test_consent_links: each is of one browser
+CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover these: each belongs to one browser.
     "GET /apps/saas/{kind}",
     "GET /apps/saas/static/{name}",
     "GET /apps/saas/journey/{tag}/begin",
@@ -137,7 +137,7 @@ CONSENT_PAGES = {  # test_consent_safety and test_consent_links: each is of one 
     "GET /apps/saas/journey/{tag}/connect/{source_id}",
     "POST /apps/saas/journey/{tag}/connect/{source_id}",
     "GET /apps/saas/journey/{tag}/sign-in/{source_id}",
-    "GET /apps/saas/connected",  # test_signing_in: a state is of one browser
+    "GET /apps/saas/connected",  # test_signing_in.py covers this: a state belongs to one browser.
     "GET /apps/saas/journey/{tag}/upload/{archive_id}",
     "POST /apps/saas/journey/{tag}/upload/{archive_id}",
     "POST /apps/saas/journey/{tag}/remove-upload",
@@ -236,7 +236,8 @@ async def test_every_call_checks_its_signature(name: str, crowd: dict[str, Perso
         assert refusal == told(call(wire, access, nothing)), why
     for jwt in ("", "x", mine.jwt(timestamp=1), mine.jwt(nonce="short")):
         unsigned = replace(mine, http=cast(httpx2.Client, Unsigned(mine.http, jwt)))
-        short = told(call(unsigned, access, me))[:2]  # not the message: it names the skew, which grows meanwhile
+        # The messages differ, because they have the skew, which grows meanwhile.
+        short = told(call(unsigned, access, me))[:2]
         assert short[0] == 400, (jwt, short)
         assert short == told(call(unsigned, access, nothing))[:2]
 
@@ -299,7 +300,7 @@ async def test_a_postbox_is_its_contracts_only(people: People, platform: Platfor
         assert told(call(wire, None, there)) == told(call(wire, None, nothing)) == (
             404, "NotFound", "There is no postbox with this id"
         )  # fmt: skip
-    assert told(call(writer, None, there))[0] == 400  # it is there for its own
+    assert told(call(writer, None, there))[0] == 400  # The right caller can still use it.
 
 
 @pytest.mark.protocol("5.3", "14 (a)")
@@ -335,7 +336,7 @@ def test_no_call_accepts_an_invalid_token(name: str, crowd: dict[str, Person], d
     nothing = Person(me.wire, me.tokens, "x" * 43, "19_" + "x" * 32, "nothing.json")
     for why, access in dead.items():
         if name == "v1_7_issue_reference_code" and why == "expired":
-            continue  # protocol 4.4: that is what it is for
+            continue  # Protocol 4.4 allows this use of an expired token.
         on_mine = told(USER_CALLS[name](me.wire, access, me))
         on_nothing = told(USER_CALLS[name](me.wire, access, nothing))
         assert on_mine == on_nothing, (why, on_mine, on_nothing)
@@ -357,7 +358,7 @@ def test_no_call_reaches_another_persons_data(name: str, crowd: dict[str, Person
         "v1_7_issue_reference_code",
         "v1_7_get_portability_report",
     ):
-        return  # they name nothing of anybody's: they act on the caller's own person
+        return  # These calls name no object and act on the caller's own person.
     for other in ("neighbour", "stranger"):
         on_theirs = USER_CALLS[name](me.wire, me.tokens.access, crowd[other])
         on_nothing = USER_CALLS[name](me.wire, me.tokens.access, nothing)

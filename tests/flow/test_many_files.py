@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 PLAYS = 406
 FILES, AT_ONCE, PARALLEL = 10_000, 2_000, 200
 BATCH = 250
-PAGE_SECONDS = 1.0  # in which a person's page must be there
+PAGE_SECONDS = 1.0  # A person's page must load within this time.
 
 
 @dataclass
@@ -59,7 +59,7 @@ async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Read
                 asked = app.get_authorize_url(REDIRECT_URI)
                 code = await people.consent(query_of(asked.url)["code"])
                 token = app.exchange_code_for_token(code, asked.code_verifier)
-                app.read_all_files(asked.session, token).result()  # what the person really has
+                app.read_all_files(asked.session, token).result()  # These are the files that the person really has.
                 await add_files(people, token)
                 session = app.read_session(token, SessionOptions(source_fetch=False))
                 yield Reader(people, wire, app, token, session)

@@ -102,7 +102,8 @@ async def test_a_database_with_another_key_is_not_changed(url: str, tmp_path: Pa
     """Neither a wrong key in the settings nor a folder without a key changes anything, not even tables."""
     await start(settings(tmp_path / "first", url, OLD))
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute("UPDATE alembic_version SET version_num = '0001'")  # there is something to migrate
+        # Now the database needs a migration.
+        await connection.execute("UPDATE alembic_version SET version_num = '0001'")
         before = await (await connection.execute(STATE)).fetchone()
         for key in (NEW, None):
             with pytest.raises(ConfigurationError, match="nothing was changed"):

@@ -148,7 +148,7 @@ async def test_what_came_without_proof_is_told_and_can_be_stopped(platform: Plat
     got = asking.tokens(str(walked(asking, FHIR_FILE).left_to))
     browser = at_home(person)
     assert "did not show that it was you" in html(browser)
-    browser.submit("stop")  # the newest comes first
+    browser.submit("stop")  # The newest comes first.
     check_error(wire.get("permission-access/accounts", access_token=got.access), 401, "InvalidToken")
     assert seen(wire, person.tokens) == {person.accounts[SPOTIFY].public_id}
 

@@ -35,7 +35,7 @@ from tests.patience import GIVE_UP_SECONDS
 
 CHECKS = (not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance)
 QUICK, THOROUGH = 6, 100  # cases for each operation
-UNSAFE = {"v1_7_delete_person"}  # it would end the person that the other calls are made for
+UNSAFE = {"v1_7_delete_person"}  # This call would erase the person that the other calls need.
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +207,7 @@ def test_everything_about_a_call_is_described(document: dict[str, Any]) -> None:
         assert found["description"], reference
 
 
-WITHOUT_REQUEST_BODY = {"POST /v1.7/oauth/token", "POST /v1.7/storage"}  # all they need is in the JWT
+WITHOUT_REQUEST_BODY = {"POST /v1.7/oauth/token", "POST /v1.7/storage"}  # These calls need nothing but the JWT.
 
 
 @pytest.mark.protocol("6.3", "6.7", "13")

@@ -111,7 +111,7 @@ async def test_a_file_is_rejected_if_the_consent_is_withdrawn_meanwhile(box: Box
     def content() -> Iterator[bytes]:
         yield box.form[:100_000]
         aside = box.platform.settings.data / "blobs" / ".aside"
-        wait_for(lambda: any(aside.iterdir()))  # it is arriving
+        wait_for(lambda: any(aside.iterdir()))  # The file is being received.
         asyncio.run_coroutine_threadsafe(withdraw(), loop).result()
         yield box.form[100_000:]
 

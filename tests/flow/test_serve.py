@@ -187,7 +187,7 @@ def test_an_ordinary_user_can_run_it(tmp_path: Path) -> None:
     """No privileges are necessary."""
     shutil.chown(tmp_path, "daemon", "daemon")
     tmp_path.parent.chmod(0o755)
-    reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # it may be below /root
+    reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # The interpreter may be below /root.
     before = ("setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", *reach_python)
     with serving_as_people_do(tmp_path / "data", before) as served:
         assert httpx2.get(f"{served.origin}/readyz").status_code == 200

@@ -31,7 +31,7 @@ from tests.flow.wire import Tokens, Wire
 
 SIZE = 48 * 1024 * 1024
 PLAYS = 406
-MANY_FILES = text(  # a list of more than SIZE bytes
+MANY_FILES = text(  # The list has more than SIZE bytes.
     "INSERT INTO stored_files (storage_id, key, id, path, blob, size) "
     "SELECT CAST(:storage AS text), name, gen_random_uuid(), name, name, 0 "
     "FROM (SELECT '/many/' || repeat('x', 400) || n AS name FROM generate_series(1, 60000) AS n)"
@@ -195,6 +195,6 @@ async def received(reader: Reader, change: Change | None) -> list[int]:
         if change is not None:
             await change(reader)
             assert PERMISSION_CHECK_SECONDS < 1
-            await asyncio.sleep(1)  # what is promised: a read that is under way ends within a second
+            await asyncio.sleep(1)  # A running read must end within a second.
         sizes.extend(map(len, pieces))
     return sizes

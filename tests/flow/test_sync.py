@@ -67,7 +67,7 @@ async def test_a_sync_survives_a_crash_of_the_server(tmp_path: Path) -> None:
             wire = await people.contract()
             tokens, session = await people.user(wire, sample="large")
             library_id = await people.library_of(tokens)
-            with suppress(OperationalError):  # its database dies with it
+            with suppress(OperationalError):  # Its database ends with it.
                 async with held_up(platform, library_id):
                     killed_at = await file_count(platform, library_id)
                     os.killpg(first.process.pid, signal.SIGKILL)
@@ -120,7 +120,7 @@ async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Plat
         )
     (sync,) = await syncs(platform, library_id)
     assert sync.outcome == "stopped"
-    assert await file_count(platform, library_id) <= stopped_at + 1  # the one that was being written
+    assert await file_count(platform, library_id) <= stopped_at + 1  # This is the file that was being written.
     other = await people.contract()
     everything = contents(other, *await people.user(other, sample="large", library_id=library_id))
     assert len(everything) > stopped_at + 1
@@ -142,7 +142,7 @@ async def test_withdrawing_access_stops_a_running_sync(people: People, platform:
     assert status["state"] == "partial"
     (told,) = status["details"].values()
     assert (told["error"]["code"], told["error"]["reauth"]) == ("ServiceAuthorizationError", True)
-    assert await file_count(platform, library_id) <= stopped_at + 1  # the one that was being written
+    assert await file_count(platform, library_id) <= stopped_at + 1  # This is the file that was being written.
     (listed,) = wire.get("permission-access/accounts", access_token=tokens.access).json()
     assert listed["accessTokenStatus"]["authorized"] is False
 

@@ -151,7 +151,7 @@ async def test_an_unavailable_source_is_retried(alone: Platform, source: Unrelia
             again = await db.scalar(text(f"SELECT scheduled_at FROM procrastinate_jobs WHERE {SYNC_JOB}"))
         assert again is not None
         assert again >= before + timedelta(seconds=waits)
-        await work(alone)  # nothing is due
+        await work(alone)  # No job is due.
         await hurry(alone)
     assert source.failures == []
     await work(alone)
@@ -342,7 +342,7 @@ async def test_a_blob_of_a_killed_writer_is_deleted(tmp_path: Path) -> None:
             push = await pushing(platform, served.origin)
             assert (await asyncio.to_thread(push)).status_code == 200
             (kept,) = pushed(platform)
-            with suppress(OperationalError):  # its database dies with it
+            with suppress(OperationalError):  # Its database ends with it.
                 async with platform.database.transaction() as db, asyncio.timeout(GIVE_UP_SECONDS):
                     await db.execute(text("LOCK TABLE pushed_files IN SHARE MODE"))
                     call = asyncio.create_task(asyncio.to_thread(push))
@@ -354,7 +354,7 @@ async def test_a_blob_of_a_killed_writer_is_deleted(tmp_path: Path) -> None:
         await call
     async with running_platform(settings, GIVE_UP_SECONDS) as (platform, _):
         assert len(pushed(platform)) == 2
-        assert await sweep_orphans(platform) == 0  # it is too young
+        assert await sweep_orphans(platform) == 0  # The blob is too young to be an orphan.
         assert await sweep_orphans(platform, timedelta(0)) == 1
         assert pushed(platform) == [kept]
 

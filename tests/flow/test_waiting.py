@@ -193,7 +193,7 @@ async def test_waiting_is_cheap(held: Held) -> None:
     looks = [text for text in sent if "sum(files.updated_at)" in text]
     whole = [text for text in sent if "FROM tokens" in text]
     assert len(looks) > 4
-    assert len(whole) <= 2  # at the beginning and at the end
+    assert len(whole) <= 2  # The list is built once at the beginning and once at the end.
 
 
 @pytest.mark.protocol("6.7")

@@ -136,7 +136,7 @@ def test_android_pushes_with_extra_metadata(writer: tuple[Wire, Tokens, Wire, To
     name = raw.get(f"{QUERY}/{key}", access_token=raw_tokens.access).json()["fileList"][-1]["name"]
     read = raw.get(f"{QUERY}/{key}/{name}", access_token=raw_tokens.access)
     header = read.headers["x-metadata"]
-    assert not set("-_") & set(header)  # Android's decoder passes over these
+    assert not set("-_") & set(header)  # Android's decoder skips these characters.
     told = json.loads(b64decode(header + "=" * (-len(header) % 4)))
     assert told["metadata"]["reference"] == metadata["reference"]
     assert told["metadata"]["accounts"] == [{"accountid": "a"}]

@@ -151,8 +151,8 @@ async def test_a_postbox_accepts_files_encrypted_for_its_key(people: People) -> 
     parts = [("file", ("x.bin", sealed(key, iv, content))), ("file", (None, b"file"))]
     answer = writer.http.post(url, headers=headers, files=parts)
     assert answer.json()["status"] == "delivered", answer.text
-    assert time.time() < answer.json()["expires"] < 2**31  # Android reads 32 bits
-    assert set(answer.json()["session"]) == {"key", "expiry"}  # iOS reads nothing else
+    assert time.time() < answer.json()["expires"] < 2**31  # Android reads 32 bits.
+    assert set(answer.json()["session"]) == {"key", "expiry"}  # IOS reads only these fields.
     raw = await people.contract(kind="read-raw", partner="Old partner")
     raw_tokens, _ = await people.user(raw, sources=(), library_id=library_id)
     session = triggered(raw, raw_tokens, accept={"compression": "none"})

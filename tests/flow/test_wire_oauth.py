@@ -400,7 +400,7 @@ async def test_nothing_works_under_an_ended_consent(people: People, platform: Pl
     ):
         assert check_error(answer, 401, "InvalidToken") == f"The token ({name}) is {told}"
     for contract in (wire, sibling):
-        linked = contract.authorize(verifier(), access_token=tokens.access)  # which a lapsed grant is renewed by
+        linked = contract.authorize(verifier(), access_token=tokens.access)  # This token renews a lapsed grant.
         assert linked.status_code == (201 if column == "expires_at" else 401), linked.text
 
 

@@ -19,7 +19,7 @@ from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import REDIRECT_URI, Wire, b64, check_error, nonce, verifier
 
 OTHER_KEY = generate_private_key(65537, 2048)
-DATASETS = "permission-access/sample/datasets/16"  # any call that takes a contract's JWT will do
+DATASETS = "permission-access/sample/datasets/16"  # Any call with a contract's JWT can be used here.
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def signed_with(wire: Wire, algorithm: str) -> str:
     signing_input = f"{head}.{b64(json.dumps(claims).encode())}".encode()
     if algorithm == "none":
         return f"{signing_input.decode()}."
-    if algorithm == "HS256":  # with the public key as the secret: the old trick of algorithm confusion
+    if algorithm == "HS256":  # An algorithm confusion attack uses the public key as the HMAC secret.
         pem = jwt.public_pem(wire.key.public_key()).encode()
         return f"{signing_input.decode()}.{b64(hmac.digest(pem, signing_input, 'sha256'))}"
     if algorithm == "RS256":

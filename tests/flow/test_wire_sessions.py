@@ -218,7 +218,7 @@ async def test_contract_consent_and_session_all_limit_reading(people: People, pl
     assert {entry["serviceGroup"] for entry in wait_until_over(wire, tokens, session)["fileList"]} == {"entertainment"}
     other = await people.contract(partner="Other")
     reader, health = await people.user(other, sources=(FHIR_FILE,), library_id=await people.library_of(tokens))
-    assert wait_until_over(other, reader, health)["fileList"]  # so there is something that must not be seen
+    assert wait_until_over(other, reader, health)["fileList"]  # This creates data that must not be visible.
     for groups, expected in (
         ([{"id": 5}, {"id": 2}], types),
         ([{"id": 5, "serviceTypes": [{"id": 19, "serviceObjectTypes": [{"id": 407}]}]}], {"followedartist"}),

@@ -216,7 +216,7 @@ def test_an_aborted_upload_leaves_nothing(
     headers |= {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": "5000000"}
     with raw_upload(wire, storage, path, headers) as connection:
         connection.sendall(f"{len(content):x}\r\n".encode() + content + b"\r\n" if chunked else content)
-        wait_for(lambda: bool(written(platform, storage) - before))  # it is arriving
+        wait_for(lambda: bool(written(platform, storage) - before))  # The file is being received.
     wait_for(lambda: not written(platform, storage) - before)
     assert cloud(wire, "GET", storage, path).content == b"before"
 
@@ -300,8 +300,8 @@ async def test_a_folder_of_100_000_files_is_listed_and_deleted(
 def growth_of(served: Served, *, at_most: int) -> Iterator[None]:
     """Checks that the server's memory grows by so many megabytes at most, also in between."""
     process = Path(f"/proc/{served.process.pid}")
-    if process.exists():  # elsewhere there is nothing to look at
-        (process / "clear_refs").write_text("5")  # the peak begins anew
+    if process.exists():  # Other systems do not have this file.
+        (process / "clear_refs").write_text("5")  # This resets the peak.
     before = peak_megabytes(process)
     yield
     assert peak_megabytes(process) - before <= at_most
@@ -355,7 +355,7 @@ def test_pattern_characters_in_folder_names_have_no_meaning(wire: Wire, storage:
         "/a/%c2%85b",
         "/a/%2e/b",
         "/" + "x" * 1024,
-        "/" + "%c4%b0" * 511,  # as it compares it is longer
+        "/" + "%c4%b0" * 511,  # The folded path is longer than the written one.
     ],
 )
 def test_bad_storage_paths_are_rejected(wire: Wire, storage: str, path: str) -> None:

@@ -52,7 +52,7 @@ def way_there(browser: Browser) -> str:
 def way_back(there: str, answer: str = "continue") -> str:
     """Sign in at the hospital, and return the address that leads back."""
     elsewhere = opened(there)
-    assert elsewhere.left_to is not None  # the hospital's single sign-on is on another host
+    assert elsewhere.left_to is not None  # The hospital's single sign-on is on another host.
     elsewhere = opened(elsewhere.left_to)
     elsewhere.submit(answer)
     assert elsewhere.left_to is not None

@@ -115,7 +115,7 @@ def test_a_person_goes_the_whole_way(wire: Wire) -> None:
     check_addresses(browser, wire)
     back = browser.page.url
     browser.submit("continue")
-    tokens = asking.tokens(str(browser.left_to))  # whose jku is below the path too, and reached there
+    tokens = asking.tokens(str(browser.left_to))  # The token's jku is below the path too and can be reached there.
     browser.open(back)
     assert page_of(browser) == "done"
     check_addresses(browser, wire)

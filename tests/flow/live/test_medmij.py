@@ -126,7 +126,7 @@ async def test_only_requests_that_the_contract_may_read_are_listed(people: Peopl
 
 def test_rejected_requests_are_not_listed(wire: Wire, city: Hospital) -> None:
     """Requests that the hospital rejected collected no data."""
-    city.do("set", foreign_links=True)  # the observations have a second page
+    city.do("set", foreign_links=True)  # The observations have a second page.
     try:
         person = shared(wire)
         assert person.state()["state"] == "partial"

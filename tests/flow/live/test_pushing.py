@@ -39,7 +39,7 @@ from tests.patience import until
 
 pytestmark = pytest.mark.protocol("10.2")
 
-MANY = 16  # more than may renew tokens at once, and than there are places for
+MANY = 16  # These are more pushes than tokens may be refreshed at once, and more than there are places.
 
 
 @pytest.mark.protocol("2.3", "10.2")
@@ -139,7 +139,7 @@ async def test_a_crash_during_a_push_causes_no_second_push(city: Hospital, tmp_p
         async with operator_platform(Settings(data=dying.data)) as platform, platform.database.transaction() as db:
             await db.execute(
                 update(NonceRow).values(expires_at=NonceRow.expires_at - MAX_EXTERNAL_CHANGE)
-            )  # time passes
+            )  # Let the token expire.
         assert "already been used" in check_error(writer.push(OBSERVATION, jwt=token), 400, "InvalidRequest")
         assert len(kept(city)) == before + 1
         assert writer.push(OBSERVATION).status_code == 201

@@ -51,7 +51,7 @@ def test_a_return_address_works_only_in_the_same_browser(wire: Wire, city: Hospi
     second.open(connect_page)
     mine = query_of(way_back(way_there(second)))
     mixed = f"{wire.origin}/apps/saas/connected?code={query_of(back)['code']}&state={mine['state']}"
-    second.open(mixed)  # another's code in one's own state fails at the hospital: PKCE
+    second.open(mixed)  # Because of PKCE the hospital rejects another person's code in one's own state.
     assert "City Hospital could not complete the sign-in" in shown(second).html
     assert city.do("told") == before
 

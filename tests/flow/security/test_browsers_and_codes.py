@@ -91,7 +91,7 @@ async def test_a_secret_changes_with_each_use(platform: Platform, mia: Victim) -
     copied = cookie_of(mia.http)
     renewed(mia)
     assert cookie_of(mia.http) != copied
-    assert is_known(mia, holding(copied))  # the answer that changed it might not have arrived
+    assert is_known(mia, holding(copied))  # The response that changed it may not have arrived.
     renewed(mia)
     assert not is_known(mia, holding(copied))
     assert is_known(mia, mia.http)

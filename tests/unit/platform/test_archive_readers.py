@@ -26,7 +26,7 @@ from privateshare.sources.frames import EntryPage
 from privateshare.sources.registry import Sources
 
 SPOTIFY, FHIR = Sources().connectable[16], Sources().connectable[9001]
-GIVE_UP_SECONDS = 60  # only so that a reader that hangs fails the test
+GIVE_UP_SECONDS = 60  # This makes the test fail if a reader hangs.
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ async def test_memory_is_limited(monkeypatch: pytest.MonkeyPatch, readers: Archi
 
 async def test_cancelling_ends_the_reader() -> None:
     """If a person closes the page or a sync is cancelled, the reader's process ends."""
-    of_others = children()  # such as the database of other tests in this process
+    of_others = children()  # For example, other tests in this process run a database.
     readers = ArchiveReaders(1, script("time.sleep(600)"))
     waiting = asyncio.create_task(readers.check(SPOTIFY, io.BytesIO(b"PK")))
     while not (pids := children() - of_others):

@@ -33,7 +33,7 @@ KEY = bytes(range(32))
 CONTEXT = b"file of a library"
 CHUNKS = 3
 
-# around the edges of chunks, where mistakes live
+# These sizes are near the boundaries of chunks.
 sizes = st.builds(lambda chunks, more: max(0, chunks * CHUNK_BYTES + more), st.integers(0, 3), st.integers(-3, 3))
 
 

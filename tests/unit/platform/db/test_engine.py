@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from privateshare.platform.db import engine
 from privateshare.platform.db.engine import Database
 
-GIVE_UP_SECONDS = 25  # less than the defaults of the driver and of the pool
+GIVE_UP_SECONDS = 25  # This is less than the defaults of the driver and of the pool.
 
 
 @pytest.mark.parametrize("timeout", ["", "?connect_timeout=2"])

@@ -121,7 +121,7 @@ async def test_ordinary_user(folder: Path) -> None:
     """An ordinary user's server runs as that user, and root gets an error instead of taking over the folder."""
     shutil.chown(folder.parent, "daemon", "daemon")
     folder.parent.parent.chmod(0o755)
-    reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # it may be below /root
+    reach_python = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")  # The interpreter may be below /root.
     with held(folder, "setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", *reach_python) as (_, url):
         await write(url, "mine")
         assert Path(f"/proc/{server_pid(folder)}").owner() == "daemon"

@@ -206,7 +206,7 @@ async def test_storage_calls_count_for_their_contract(site: Site, key: RSAPrivat
     site.send(FILE, signed(key), query="name=file")
     site.send(STORED, token, query="name=stored", address=THERE)
     site.send(STORED, jwt.sign(key, {"sub": "app", "iss": "contract", "aud": "cloud", "iat": 10**400, "exp": 1}))
-    await site.until("file", "")  # the last one is a stranger
+    await site.until("file", "")  # The last request is from a stranger.
 
 
 async def test_apps_do_not_keep_people_waiting(site: Site, key: RSAPrivateKey) -> None:

@@ -6,7 +6,7 @@ from procrastinate.testing import InMemoryConnector
 
 from privateshare.platform.jobs.queue import ClockTolerantDeferrer
 
-NOON = 1_790_000_000.0  # a time whose seconds are a multiple of 15
+NOON = 1_790_000_000.0  # The seconds are a multiple of 15.
 YEAR = 400 * 86_400
 
 

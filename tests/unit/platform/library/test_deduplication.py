@@ -83,7 +83,7 @@ def stay(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> se
         ([entry(1, 3), entry(2, 2), entry(3, 1)], {1}),
         ([entry(1, server=A), entry(2, server=A), thing(3, server=B)], {1, 3}),
         ([entry(1, 3), entry(2, 2), thing(2, 2, file="other.json")], {1}),
-        ([entry(1), entry(2), entry(3)], {1}),  # nothing but their order says which is the newest
+        ([entry(1), entry(2), entry(3)], {1}),  # Only their order says which is the newest.
     ],
 )
 def test_versions_are_distinguished_from_objects_of_other_origins(came: list[Candidate], expected: set[int]) -> None:
@@ -106,13 +106,13 @@ def test_without_versions_the_last_object_of_a_server_is_kept() -> None:
         ([entry(1), removal()], set()),
         ([removal(3), entry(1, 2), entry(2, 1)], set()),
         ([removal("2026-03-01"), entry(1, "2026-02-01")], set()),
-        ([removal("2026-03-01"), entry(1, 2)], set()),  # nothing tells which was first
+        ([removal("2026-03-01"), entry(1, 2)], set()),  # Nothing says which was first.
         ([removal(3), entry(1)], set()),
         # Made again after it was deleted.
         ([entry(1, 4), removal(3), entry(2, 2)], {1}),
         ([entry(2, 2), removal(3), entry(1, 4)], {1}),
         ([entry(1, "2026-04-01"), removal("2026-03-01"), entry(2, "2026-02-01")], {1}),
-        ([entry(1, 4), removal(), entry(2, 2)], {1}),  # by the order of the others
+        ([entry(1, 4), removal(), entry(2, 2)], {1}),  # The order of the other entries decides.
         ([entry(2, 2), removal(), entry(1, 4)], {1}),
         ([removal(), entry(1, 4), entry(2, 2)], set()),
         ([entry(2, 2), entry(1, 4), removal()], set()),

@@ -27,7 +27,7 @@ from privateshare.sources.entries import entry_of
 
 FHIR = ObjectSchema("fhir", "4.0.1")
 ACCOUNT = uuid4()
-JANUARY = Window(1_767_225_600_000, 1_769_903_999_999)  # of 2026
+JANUARY = Window(1_767_225_600_000, 1_769_903_999_999)  # This is January 2026.
 
 
 def observation(number: int, **dates: Any) -> JsonObject:

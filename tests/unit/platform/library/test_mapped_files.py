@@ -125,7 +125,7 @@ def test_the_buffer_estimates_its_memory_correctly() -> None:
         tracemalloc.stop()
 
 
-# --- the mapped_files ---
+# --- mapped files ---
 
 
 def slot_of(entry: Entry) -> Slot:
@@ -243,7 +243,7 @@ def test_fhir_resources_are_merged_by_type_and_id(slot: Slots) -> None:
         ([thing(9003), thing(9001), thing(9002)], Window(9001 * DAY, 9003 * DAY)),
         ([thing(9001), thing(9002, enddate=9009 * DAY)], Window(9001 * DAY, 9009 * DAY)),
         ([{"entityid": "undated"}], None),
-        ([{"entityid": "undated"}, thing(1)], ALL_TIME),  # each is to be looked at
+        ([{"entityid": "undated"}, thing(1)], ALL_TIME),  # Each object must be checked.
         ([{"entityid": "odd", "createddate": "soon"}, thing(1)], ALL_TIME),
     ],
 )

@@ -179,7 +179,7 @@ async def simulate(clients: int, per_second: float, retries: int) -> tuple[int, 
 
     while done + lost < clients:
         comes = coming[0].at if coming else float("inf")
-        if waiting and free_at <= comes:  # the one that has the place is served
+        if waiting and free_at <= comes:  # The request that has the place is served.
             clock.now = max(clock.now, free_at)
             del waiting[next(turn for turn in waiting if turn.done())]
             done += 1
