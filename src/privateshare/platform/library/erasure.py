@@ -202,14 +202,14 @@ async def forget_user(
 async def _undo_consent(db: AsyncSession, platform: Platform, consent: ConsentRow) -> None:
     """Remove a consent that nobody proved to be the person's, and what was connected for it."""
     covered = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
-    elsewhere = select(ConsentAccountRow.account_id).where(
+    covered_by_others = select(ConsentAccountRow.account_id).where(
         ConsentAccountRow.library_id == consent.library_id, ConsentAccountRow.consent_id != consent.id
     )
     accounts = select(AccountRow).where(
         AccountRow.library_id == consent.library_id,
         AccountRow.unproven_on.is_not(None),
         AccountRow.id.in_(covered),
-        AccountRow.id.not_in(elsewhere),
+        AccountRow.id.not_in(covered_by_others),
     )
     for account in list(await db.scalars(accounts)):
         await erase_account(db, platform, account)

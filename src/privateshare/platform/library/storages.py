@@ -100,14 +100,14 @@ async def put_file(db: AsyncSession, storage_id: str, path: StoragePath, blob: s
 async def delete_files(db: AsyncSession, platform: Platform, storage_id: str, path: StoragePath) -> int:
     """Delete the file at a path, or all files in a folder, and return the number of deleted files."""
     matches = _within(path) if path.is_folder else (StoredFileRow.key == path.key,)
-    gone = (
+    deleted = (
         delete(StoredFileRow)
         .where(StoredFileRow.storage_id == storage_id, *matches)
         .returning(StoredFileRow.blob)
-        .cte("gone")
+        .cte("deleted")
     )
-    to_delete = insert(BlobToDeleteRow).from_select(["key"], select(gone.c.blob)).cte("to_delete")
-    removed = (await db.scalars(select(func.count()).select_from(gone).add_cte(to_delete))).one()
+    to_delete = insert(BlobToDeleteRow).from_select(["key"], select(deleted.c.blob)).cte("to_delete")
+    removed = (await db.scalars(select(func.count()).select_from(deleted).add_cte(to_delete))).one()
     if removed:
         await defer_sweep(db, platform.queue)
     return removed

@@ -70,14 +70,14 @@ def record_medmij_requests(
     """Store the requests of a sync, encrypted, with the account. A repeated request replaces the previous one."""
     before = medmij_requests_of(account, library)
     known = before.requests if before and before.service == service else ()
-    kept = {(one.object_type, one.whole): one for one in known}
+    latest = {(one.object_type, one.whole): one for one in known}
     for one in requests:
         if one.whole:
-            kept.pop((one.object_type, False), None)
-        kept[one.object_type, one.whole] = one
+            latest.pop((one.object_type, False), None)
+        latest[one.object_type, one.whole] = one
     log = {
         "service": asdict(service),
-        "requests": [asdict(one) | {"at": one.at.astimezone(UTC).isoformat()} for one in kept.values()],
+        "requests": [asdict(one) | {"at": one.at.astimezone(UTC).isoformat()} for one in latest.values()],
     }
     account.sealed_medmij_requests = library.account(account.id).seal(SEALED_REQUESTS, account.id, orjson.dumps(log))
 

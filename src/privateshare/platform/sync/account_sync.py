@@ -95,7 +95,7 @@ class AccountSync:
         token: The access token, if the person signed in to the source.
         skipped: The object types that the source could not provide.
         cursors: The new cursors.
-        asked: The requests to a MedMij data service.
+        medmij_requests: The requests to a MedMij data service.
         archives: The archives to import.
         imported: The archives that were imported completely.
         left_out: What in the archives could not be read.
@@ -112,7 +112,7 @@ class AccountSync:
     token: JsonObject | None = field(default=None, repr=False)
     skipped: list[Skipped] = field(default_factory=list)
     cursors: dict[int, str | None] = field(default_factory=dict)
-    asked: list[DataServiceRequest] = field(default_factory=list)
+    medmij_requests: list[DataServiceRequest] = field(default_factory=list)
     archives: Sequence[ArchiveRow] = ()
     imported: list[ArchiveRow] = field(default_factory=list)
     left_out: LeftOut = field(default_factory=LeftOut)
@@ -240,7 +240,7 @@ async def _fetch(run: AccountSync) -> SourceFailure | None:
 
 async def _fetch_all(run: AccountSync) -> None:
     """Fetch and write the source's data. An account that has only archives has no source to ask."""
-    run.skipped, run.cursors, run.asked = [], dict(run.known_cursors), []
+    run.skipped, run.cursors, run.medmij_requests = [], dict(run.known_cursors), []
     if run.account.sample is not None or run.token is not None:
         identity = account_identity(run.account, run.library)
         await _fetch_from(run, Connection(run.account.sample, None, run.token, identity.provider_account_id))
@@ -310,7 +310,7 @@ def _add_page(run: AccountSync, buffer: ObjectBuffer, page: Page | Skipped) -> N
     run.cursors[page.object_type] = page.cursor or run.cursors.get(page.object_type)
     if page.asked is not None:
         is_full = run.known_cursors[page.object_type] is None
-        run.asked.append(DataServiceRequest(page.object_type, page.asked, datetime.now(UTC), is_full))
+        run.medmij_requests.append(DataServiceRequest(page.object_type, page.asked, datetime.now(UTC), is_full))
 
 
 async def _check_may_fetch(run: AccountSync) -> None:
@@ -427,6 +427,6 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
             cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}
             account.sealed_cursors = run.library.account(account.id).seal(CURSORS, account.id, orjson.dumps(cursors))
         if failure is None and run.source.info.medmij is not None:
-            record_medmij_requests(account, run.library, run.source.info.medmij, run.asked)
+            record_medmij_requests(account, run.library, run.source.info.medmij, run.medmij_requests)
         outcome = sync.outcome
     run.platform.metrics.count_sync(run.account.source_id, outcome)
