@@ -247,7 +247,7 @@ async def test_people_can_read_the_description(
         page.on("request", lambda request: requests.append(request.url))
         await page.goto(f"{served.origin}/docs")
         await expect(page.locator(".opblock")).to_have_count(len(operations(document)), timeout=GIVE_UP_SECONDS * 1000)
-        await page.locator("#operations-oauth-v1_7_authorize .opblock-summary-control").click()
+        await page.locator("#operations-oauth-v1_7_preauthorize .opblock-summary-control").click()
         await expect(page.get_by_text("code_challenge_method")).to_be_visible()
         await expect(page.get_by_text("Try it out")).to_have_count(0)
         assert await page.evaluate("document.documentElement.scrollWidth") == width
