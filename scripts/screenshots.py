@@ -134,7 +134,7 @@ def api_page(camera: Camera, platform: Platform) -> None:
     """Look at the description of the API, with one call opened."""
     with camera.visiting() as page:
         page.goto(f"{platform.origin}/docs")
-        page.click("#operations-oauth-v1_7_authorize .opblock-summary-control")
+        page.click("#operations-oauth-v1_7_preauthorize .opblock-summary-control")
         page.wait_for_selector(".opblock-body")
         camera.take(page, "api")
 
