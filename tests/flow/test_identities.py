@@ -148,6 +148,18 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /apps/saas/journey/{tag}/decline",
     "POST /apps/saas/journey/{tag}/failed",
     "GET /apps/saas/journey/{tag}/done",
+    "GET /apps/saas/journey/{tag}/person",  # security/test_browsers_and_codes.py covers these four.
+    "POST /apps/saas/journey/{tag}/person",
+    "GET /apps/saas/journey/{tag}/recovery",
+    "POST /apps/saas/journey/{tag}/recovery",
+    "GET /me",  # test_my_data.py covers these: each belongs to one browser of a person.
+    "GET /me/",
+    "POST /me/",
+    "GET /me/{browser_id}",
+    "POST /me/{browser_id}/stop",
+    "POST /me/{browser_id}/forget",
+    "GET /me/{browser_id}/recovery",
+    "POST /me/{browser_id}/recovery",
 }
 
 
