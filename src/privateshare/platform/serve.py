@@ -13,6 +13,8 @@ import structlog
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
@@ -101,7 +103,7 @@ async def _work(platform: Platform) -> None:
     periodic = add_tasks(platform)
     # With the built-in database this is the only process, so the jobs of earlier workers can be recovered at once.
     alone = platform.settings.database_url is None
-    await recover_jobs(platform, silent_seconds=0 if alone else WORKER_DEAD_AFTER_SECONDS)
+    await _recover_jobs(platform, silent_seconds=0 if alone else WORKER_DEAD_AFTER_SECONDS)
     while True:
         worker = asyncio.create_task(
             platform.queue.run_worker_async(
@@ -119,6 +121,17 @@ async def _work(platform: Platform) -> None:
                 part.cancel()
             await asyncio.wait(parts, timeout=STOP_SECONDS + ABORT_SECONDS)
         log.warning("the worker lost its database connection and restarts", error=repr(ended.pop().exception()))
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _recover_jobs(platform: Platform, silent_seconds: float) -> None:
+    """Recover the jobs of earlier workers, as soon as the database is there for it."""
+    while True:
+        try:
+            return await recover_jobs(platform, silent_seconds)
+        except (SQLAlchemyError, ConnectorException) as error:
+            # The supervisor of the built-in PostgreSQL reports why it died. An external database may come back.
+            log.warning("the jobs of earlier workers cannot be recovered yet", error=type(error).__name__)
         await asyncio.sleep(RESTART_SECONDS)
 
 
