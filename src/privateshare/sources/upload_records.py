@@ -8,16 +8,9 @@ from typing import IO, BinaryIO
 
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.failures import THE_FILE, Broken, LeftOut, shown_name
-from privateshare.sources.json_records import (
-    BOM,
-    ByteStream,
-    FoundRecord,
-    NotJson,
-    OtherData,
-    RecordReader,
-    RoleOf,
-    TruncatedJson,
-)
+from privateshare.sources.json_patterns import BOM
+from privateshare.sources.json_records import FoundRecord, NotJson, RecordReader, RoleOf
+from privateshare.sources.json_scanner import ByteStream, OtherData, TruncatedJson
 
 START_BYTES = 4096
 JSON_NAMES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
@@ -164,7 +157,7 @@ def _in_utf8(stream: IO[bytes], start: bytes) -> ByteStream:
 
 
 class _TranscodedStream:
-    """A text in another encoding, read as UTF-8. Lone surrogates are kept; `json_records` replaces them."""
+    """A text in another encoding, read as UTF-8. Lone surrogates are kept; `json_values` replaces them."""
 
     def __init__(self, stream: IO[bytes], encoding: str) -> None:
         self._stream, self._decoder = stream, getincrementaldecoder(encoding)("surrogatepass")

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from privateshare.sources import json_records
+from privateshare.sources import json_records, json_scanner
 from privateshare.sources.failures import DAMAGED, LONG_NUMBER, NOT_UTF_8, TOO_DEEP, TOO_LARGE, UNKNOWN, LeftOut, Reason
-from privateshare.sources.json_records import FoundRecord, NotJson, ObjectRole, RecordReader, TruncatedJson
+from privateshare.sources.json_records import FoundRecord, NotJson, ObjectRole, RecordReader
+from privateshare.sources.json_scanner import TruncatedJson
 
 KINDS = ("R1", "R2")
 WRAPPER = "W"
@@ -92,7 +93,7 @@ def documents(draw: st.DrawFn) -> str:
 def sizes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Limits as they are, and so small that every text is larger than what is read at once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_records, "READ_BYTES", request.param[0])
+        patch.setattr(json_scanner, "READ_BYTES", request.param[0])
         patch.setattr(json_records, "SMALL_BYTES", request.param[1])
         yield
 

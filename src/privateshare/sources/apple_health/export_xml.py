@@ -11,7 +11,7 @@ from typing import Protocol
 
 from lxml import etree
 
-from privateshare.sources.json_records import ByteStream
+from privateshare.sources.json_scanner import ByteStream
 
 READ_BYTES = 256 * 1024
 MAX_HEAD_BYTES = 1024 * 1024  # Limits the document type at the start of the file.
