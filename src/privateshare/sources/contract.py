@@ -19,7 +19,7 @@ from privateshare.sources.failures import LeftOut
 from privateshare.sources.failures import NeedsLogin as NeedsLogin
 from privateshare.sources.failures import SourceFailure as SourceFailure
 from privateshare.sources.failures import TryLater as TryLater
-from privateshare.sources.identity import Deletion, Mark
+from privateshare.sources.identity import Deletion, ObjectProvenance
 
 PAGE_OBJECTS = 1000
 PAGE_BYTES = 8 * 1024 * 1024  # The size as JSON. Single objects with attachments can have megabytes.
@@ -82,8 +82,7 @@ class SourceInfo:
         takes: The standards and versions of resources that can be pushed to it (protocol 10.2). If there are any, it is
             a `PushSource`.
         medmij: The MedMij data service that it is, if any. The pages of such a source name the request that they
-            answer,
-            for MedMij's portability report (protocol 12.3).
+            answer, for MedMij's portability report (protocol 12.3).
     """
 
     id: int
@@ -163,9 +162,8 @@ class Page:
         cursor: The position from which a later sync can continue.
         asked: The URL of the request whose response ends with this page.
         texts: The original JSON of each object in one line, if it must be preserved, such as all digits of its numbers.
-        marks: The marks that distinguish objects with the same id, if they can have different origins. An object
-            without
-            a mark replaces all others with its id.
+        provenances: What distinguishes objects with the same id, if they can have different origins. An object
+            without a provenance replaces all others with its id.
         deletions: Objects that were deleted at their origin.
     """
 
@@ -174,7 +172,7 @@ class Page:
     cursor: str | None = None
     asked: str | None = field(default=None, repr=False)
     texts: Sequence[bytes] | None = field(default=None, repr=False)
-    marks: Sequence[Mark | None] | None = field(default=None, repr=False)
+    provenances: Sequence[ObjectProvenance | None] | None = field(default=None, repr=False)
     deletions: Sequence[Deletion] = field(default=(), repr=False)
 
 
@@ -190,12 +188,12 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An object of a page, with its optional original text and mark."""
+    """An object of a page, with its optional original text and provenance."""
 
     object_type: int
     thing: JsonObject
     text: bytes | None = None
-    mark: Mark | None = None
+    provenance: ObjectProvenance | None = None
 
 
 def pages(objects: Iterable[tuple[int, JsonObject] | Written | Deletion]) -> Iterator[Page]:
@@ -232,9 +230,12 @@ def pages(objects: Iterable[tuple[int, JsonObject] | Written | Deletion]) -> Ite
 
 
 def _page(object_type: int, written: Sequence[tuple[Written, bytes]]) -> Page:
-    marks = [one.mark for one, _ in written if one.mark is not None]
+    provenances = [one.provenance for one, _ in written if one.provenance is not None]
     return Page(
-        object_type, [one.thing for one, _ in written], texts=[text for _, text in written], marks=marks or None
+        object_type,
+        [one.thing for one, _ in written],
+        texts=[text for _, text in written],
+        provenances=provenances or None,
     )
 
 

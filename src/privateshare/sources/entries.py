@@ -12,7 +12,7 @@ import orjson
 from privateshare.protocol.object_time import FHIR, object_time, object_window
 from privateshare.protocol.window import Window
 from privateshare.sources.contract import JsonObject, ObjectSchema, Page, one_line
-from privateshare.sources.identity import Mark, Origin, Version, fhir_subject, fhir_version
+from privateshare.sources.identity import ObjectProvenance, Origin, Version, fhir_subject, fhir_version
 
 DIGEST_BYTES = 8
 NO_DATA = b""
@@ -29,8 +29,8 @@ class Entry:
         window: The time window of its dates; None if it has no date.
         data: Its JSON; empty if this entry is a deletion.
         content: A digest that is the same for objects that are equal, regardless of how their JSON is formatted.
-        mark: The mark that distinguishes it from others of the same id; None if a later one with that id replaces it.
-        order: Its position among all objects without a mark.
+        provenance: What distinguishes it from others of the same id; None if a later one with that id replaces it.
+        order: Its position among all objects without a provenance.
     """
 
     entity_id: str
@@ -38,7 +38,7 @@ class Entry:
     window: Window | None
     data: bytes
     content: int = 0
-    mark: Mark | None = None
+    provenance: ObjectProvenance | None = None
     order: int = 0
 
     @property
@@ -47,34 +47,38 @@ class Entry:
         return self.data == NO_DATA
 
 
-def entry_of(schema: ObjectSchema, thing: JsonObject, text: bytes | None = None, mark: Mark | None = None) -> Entry:
+def entry_of(
+    schema: ObjectSchema, thing: JsonObject, text: bytes | None = None, provenance: ObjectProvenance | None = None
+) -> Entry:
     """Build the entry of an object.
 
     Args:
         schema: The object's schema.
         thing: The object.
         text: Its original JSON in one line, if that must be preserved.
-        mark: The mark that distinguishes it from others of the same id.
+        provenance: What distinguishes it from others of the same id.
     """
     data = text if text is not None else one_line(thing)
     moment, window = object_time(schema.standard, thing), object_window(schema.standard, thing)
     content = digest(orjson.dumps(thing, option=orjson.OPT_SORT_KEYS) if schema.standard == FHIR else data)
-    return Entry(schema.entity_id(thing), moment, window, data, content, mark)
+    return Entry(schema.entity_id(thing), moment, window, data, content, provenance)
 
 
 def page_entries(schema: ObjectSchema, page: Page) -> Iterator[tuple[int, Entry]]:
     """Yield entries for the objects and deletions of a page, with their object types."""
-    for thing, text, mark in zip(page.objects, page.texts or repeat(None), page.marks or repeat(None), strict=False):
-        yield page.object_type, entry_of(schema, thing, text, mark)
+    for thing, text, provenance in zip(
+        page.objects, page.texts or repeat(None), page.provenances or repeat(None), strict=False
+    ):
+        yield page.object_type, entry_of(schema, thing, text, provenance)
     for deletion in page.deletions:
-        yield deletion.object_type, Entry(deletion.entity_id, None, None, NO_DATA, mark=deletion.mark)
+        yield deletion.object_type, Entry(deletion.entity_id, None, None, NO_DATA, provenance=deletion.provenance)
 
 
-def kept_mark(schema: ObjectSchema, thing: JsonObject, origin: Origin) -> Mark | None:
-    """Return the mark of an object that is already in the library and has this origin."""
+def stored_provenance(schema: ObjectSchema, thing: JsonObject, origin: Origin) -> ObjectProvenance | None:
+    """Return the provenance of an object that is already in the library and has this origin."""
     if schema.standard != FHIR:
         return None
-    return Mark(origin, fhir_version(thing), fhir_subject(thing))
+    return ObjectProvenance(origin, fhir_version(thing), fhir_subject(thing))
 
 
 def digest(data: bytes) -> int:
@@ -84,22 +88,28 @@ def digest(data: bytes) -> int:
 
 def pack_entry(entry: Entry) -> list[Any]:
     """Convert an entry without its data to a JSON value."""
-    window, mark = _pack_window(entry.window), None if entry.mark is None else _pack(entry.mark)
-    return [entry.entity_id, entry.moment, window, entry.content, mark, entry.order]
+    window, provenance = _pack_window(entry.window), None if entry.provenance is None else _pack(entry.provenance)
+    return [entry.entity_id, entry.moment, window, entry.content, provenance, entry.order]
 
 
 def unpack_entry(packed: Sequence[Any], data: bytes) -> Entry:
     """Convert the result of `pack_entry` back to an entry. Raises TypeError or ValueError if it is invalid."""
-    entity_id, moment, window, content, mark, order = packed
+    entity_id, moment, window, content, provenance, order = packed
     return Entry(
-        entity_id, moment, _unpack_window(window), data, content, None if mark is None else _unpack(mark), order
+        entity_id,
+        moment,
+        _unpack_window(window),
+        data,
+        content,
+        None if provenance is None else _unpack(provenance),
+        order,
     )
 
 
 def in_order(entry: Entry, order: int) -> Entry:
     """Return a copy with another `order`. This is much faster than `dataclasses.replace`."""
     return Entry(
-        entry.entity_id, entry.moment, entry.window, entry.data, entry.content, entry.mark, order
+        entry.entity_id, entry.moment, entry.window, entry.data, entry.content, entry.provenance, order
     )  # fmt: skip
 
 
@@ -118,15 +128,15 @@ def unpack_entries(packed: bytes) -> Iterator[Entry]:
         at += size
 
 
-def _pack(mark: Mark) -> list[Any]:
-    origin, version = mark.origin, mark.version
-    where = [origin.server, origin.folder, origin.file, origin.is_version]
-    return [where, _pack_window(version.updated), version.number, mark.subject, mark.order]
+def _pack(provenance: ObjectProvenance) -> list[Any]:
+    origin, version = provenance.origin, provenance.version
+    where = [origin.server, origin.folder, origin.file, origin.is_in_history]
+    return [where, _pack_window(version.updated), version.number, provenance.subject, provenance.order]
 
 
-def _unpack(packed: Sequence[Any]) -> Mark:
+def _unpack(packed: Sequence[Any]) -> ObjectProvenance:
     where, updated, number, subject, order = packed
-    return Mark(Origin(*where), Version(_unpack_window(updated), number), subject, order)
+    return ObjectProvenance(Origin(*where), Version(_unpack_window(updated), number), subject, order)
 
 
 def _pack_window(window: Window | None) -> list[int | None] | None:

@@ -120,9 +120,9 @@ def _is_sound(object_type: object, entry: Entry) -> bool:
     """Return whether all parts of an entry have the right types."""
     numbers = [object_type, entry.content, entry.order, *_numbers(entry.moment, entry.window)]
     texts = [entry.entity_id]
-    if (mark := entry.mark) is not None:
-        numbers += [mark.order, *_numbers(mark.version.number, mark.version.updated)]
-        texts += [mark.subject, mark.origin.server, mark.origin.folder, mark.origin.file]
+    if (provenance := entry.provenance) is not None:
+        numbers += [provenance.order, *_numbers(provenance.version.number, provenance.version.updated)]
+        texts += [provenance.subject, provenance.origin.server, provenance.origin.folder, provenance.origin.file]
     is_sound = all(isinstance(number, int) for number in numbers) and all(isinstance(text, str) for text in texts)
     return is_sound and b"\n" not in entry.data
 

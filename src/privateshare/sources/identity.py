@@ -21,13 +21,13 @@ class Origin:
         server: The server that assigned its id; empty if it is unknown.
         folder: The folder in the archive.
         file: The file in the archive. It is only compared within one upload.
-        is_version: Whether it is an entry of a version history, which has the newest version first.
+        is_in_history: Whether it is an entry of a version history, which has the newest version first.
     """
 
     server: str = ""
     folder: str = ""
     file: str = field(default="", compare=False)
-    is_version: bool = field(default=False, compare=False)
+    is_in_history: bool = field(default=False, compare=False)
 
 
 UNKNOWN_ORIGIN = Origin()
@@ -53,8 +53,8 @@ UNKNOWN_VERSION = Version()
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """The mark that distinguishes an object from others with the same type and id.
+class ObjectProvenance:
+    """What distinguishes an object from others with the same type and id: where it is from, and its version.
 
     Attributes:
         origin: Its origin.
@@ -75,7 +75,7 @@ class Deletion:
 
     object_type: int
     entity_id: str
-    mark: Mark
+    provenance: ObjectProvenance
 
 
 def fhir_version(resource: Mapping[str, Any], response: object = None) -> Version:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 
-from privateshare.sources.identity import UNKNOWN_ORIGIN, UNKNOWN_VERSION, Mark, Origin, Version
+from privateshare.sources.identity import UNKNOWN_ORIGIN, UNKNOWN_VERSION, ObjectProvenance, Origin, Version
 
 MAX_DELETIONS_PER_ID = 50
+NOT_KNOWN = ""  # The server or folder of an object if neither is known.
 
 _Item = TypeVar("_Item")
 _Key = TypeVar("_Key", bound=Hashable)
@@ -24,15 +25,16 @@ class Candidate:
 
     Attributes:
         content: A digest of the object's content.
-        mark: Its origin, version and subject; None if all objects come from one source, and the last one is the newest.
-        order: The position of an object without a mark among the incoming objects.
-        moment: When the object's event happened, in milliseconds since the epoch.
+        provenance: Its origin, version and subject; None if all objects come from one source, and the last one is the
+            newest.
+        order: The position of an object without a provenance among the incoming objects.
+        event_time: When the object's event happened, in milliseconds since the epoch.
     """
 
     content: int
-    mark: Mark | None
+    provenance: ObjectProvenance | None
     order: int = field(default=0, compare=False)
-    moment: int | None = field(default=None, compare=False)
+    event_time: int | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class _VersionGroup:
 
     current: Candidate
     others: list[Candidate]
-    deletions: list[Mark] = field(default_factory=list)
+    deletions: list[ObjectProvenance] = field(default_factory=list)
 
     def versions(self) -> Iterator[Candidate]:
         yield self.current
@@ -50,7 +52,7 @@ class _VersionGroup:
     def is_deleted(self) -> bool:
         return any(not self._outlives(deletion) for deletion in self.deletions)
 
-    def _outlives(self, deletion: Mark) -> bool:
+    def _outlives(self, deletion: ObjectProvenance) -> bool:
         """Return whether the current version is newer than a deletion, by their versions or by the history's order."""
         order = _version(self.current).compare(deletion.version)
         if order == 0 and _is_same_history(deletion, self.current):
@@ -64,7 +66,7 @@ class _VersionGroup:
 
 
 def find_superseded(
-    stored: Iterable[Candidate], incoming: Iterable[Candidate], deletions: Iterable[Mark] = ()
+    stored: Iterable[Candidate], incoming: Iterable[Candidate], deletions: Iterable[ObjectProvenance] = ()
 ) -> set[int]:
     """Find the objects of one type and id that a newer version, a duplicate or a deletion makes superfluous.
 
@@ -107,8 +109,8 @@ def _distinct(incoming: Iterable[Candidate]) -> list[Candidate]:
     """Remove duplicates. Of equal entries of a history the first is kept, of other equal objects the last."""
     found: dict[tuple[Candidate, bool], Candidate] = {}
     for candidate in sorted(incoming, key=_order):
-        key = (candidate, _origin(candidate).is_version)
-        if not _origin(candidate).is_version:
+        key = (candidate, _origin(candidate).is_in_history)
+        if not _origin(candidate).is_in_history:
             found.pop(key, None)
         found.setdefault(key, candidate)
     return list(found.values())
@@ -116,13 +118,13 @@ def _distinct(incoming: Iterable[Candidate]) -> list[Candidate]:
 
 def _version_groups(incoming: Sequence[Candidate]) -> list[_VersionGroup]:
     """Group the incoming objects into versions of the same object."""
-    places = _by_key(incoming, _source_key)
-    certain = [(key[0], _group_versions(candidates)) for key, candidates in places.items() if key[0] != FOLDER]
+    by_source = _by_key(incoming, _source_key)
+    certain = [(key[0], _group_versions(candidates)) for key, candidates in by_source.items() if key[0] != FOLDER]
     # An older version in a history is also an older version if it is found in another file.
     past = {candidate.content for kind, group in certain if kind == HISTORY for candidate in group.others}
     possible = [
         group
-        for key, candidates in places.items()
+        for key, candidates in by_source.items()
         if key[0] == FOLDER
         for group in _groups_from_unknown_server(candidates)
         if group.current.content not in past
@@ -135,12 +137,12 @@ ANY_SOURCE, SERVER, HISTORY, FOLDER = "any source", "server", "history", "folder
 
 def _source_key(candidate: Candidate) -> tuple[str, ...]:
     """Return a key that versions of one object have in common. Different objects may have the same FOLDER key."""
-    if candidate.mark is None:
+    if candidate.provenance is None:
         return (ANY_SOURCE,)
-    origin = candidate.mark.origin
+    origin = candidate.provenance.origin
     if origin.server:
         return SERVER, origin.server
-    return (HISTORY, origin.file) if origin.is_version else (FOLDER, origin.folder, candidate.mark.subject)
+    return (HISTORY, origin.file) if origin.is_in_history else (FOLDER, origin.folder, candidate.provenance.subject)
 
 
 def _group_versions(candidates: Sequence[Candidate]) -> _VersionGroup:
@@ -149,7 +151,7 @@ def _group_versions(candidates: Sequence[Candidate]) -> _VersionGroup:
     for candidate in candidates[1:]:
         order = _compare(candidate, current)
         # Without comparable versions, assume that histories list the newest first, and other lists the newest last.
-        if order > 0 or (order == 0 and not _origin(candidate).is_version):
+        if order > 0 or (order == 0 and not _origin(candidate).is_in_history):
             current = candidate
     return _VersionGroup(current, [candidate for candidate in candidates if candidate is not current])
 
@@ -188,9 +190,9 @@ def _newest(candidates: Sequence[Candidate]) -> Candidate:
 # --- deletions ---
 
 
-def _newest_deletions(deletions: Iterable[Mark]) -> list[Mark]:
+def _newest_deletions(deletions: Iterable[ObjectProvenance]) -> list[ObjectProvenance]:
     """Return the newest deletion of each origin and file. If there are too many, return one that applies to all."""
-    found: dict[tuple[Origin, str], Mark] = {}
+    found: dict[tuple[Origin, str], ObjectProvenance] = {}
     for deletion in deletions:
         key = (deletion.origin, deletion.origin.file)
         known = found.setdefault(key, deletion)
@@ -199,28 +201,28 @@ def _newest_deletions(deletions: Iterable[Mark]) -> list[Mark]:
             found[key] = deletion
     if len(found) <= MAX_DELETIONS_PER_ID:
         return list(found.values())
-    return [Mark()]
+    return [ObjectProvenance()]
 
 
-def _could_apply_to(deletion: Mark, candidate: Candidate, subjects: set[str]) -> bool:
+def _could_apply_to(deletion: ObjectProvenance, candidate: Candidate, subjects: set[str]) -> bool:
     """Return whether a deletion may apply to an object: nothing that is known of both differs.
 
     A deletion does not name the subject of the deleted object. `subjects` are those of the object's versions in the
     same history.
     """
-    mark, origin = candidate.mark, deletion.origin
-    if mark is None:
+    provenance, origin = candidate.provenance, deletion.origin
+    if provenance is None:
         return True
-    if _differ(origin.server, mark.origin.server):
+    if _differ(origin.server, provenance.origin.server):
         return False
-    if not origin.server and _differ(origin.folder, mark.origin.folder):
+    if not origin.server and _differ(origin.folder, provenance.origin.folder):
         return False
-    return bool(origin.server) or not subjects or mark.subject in (*subjects, "")
+    return bool(origin.server) or not subjects or provenance.subject in (*subjects, "")
 
 
-def _is_same_history(deletion: Mark, candidate: Candidate) -> bool:
+def _is_same_history(deletion: ObjectProvenance, candidate: Candidate) -> bool:
     origin = _origin(candidate)
-    return origin.is_version and origin.file == deletion.origin.file
+    return origin.is_in_history and origin.file == deletion.origin.file
 
 
 # --- stored objects ---
@@ -229,7 +231,7 @@ def _is_same_history(deletion: Mark, candidate: Candidate) -> bool:
 def _superseded_stored(stored: Sequence[Candidate], groups: Sequence[_VersionGroup]) -> set[int]:
     """Find stored objects that are older versions of incoming objects, and incoming ones that are older than stored."""
     group_of_content = {candidate.content: group for group in groups for candidate in group.versions()}
-    certain = {place: group for group in groups if (place := _source_key(group.current))[0] in (ANY_SOURCE, SERVER)}
+    certain = {key: group for group in groups if (key := _source_key(group.current))[0] in (ANY_SOURCE, SERVER)}
     group_of_any_source = certain.get((ANY_SOURCE,))
     dropped: set[int] = set()
     matched: set[int] = set()
@@ -242,10 +244,10 @@ def _superseded_stored(stored: Sequence[Candidate], groups: Sequence[_VersionGro
             matched.add(group.current.content)
             dropped |= _replaced([candidate], [group])
     new = [group for group in groups if group.current.content not in matched]
-    for candidates, replacing in _possible_versions(unmatched, new):
+    for candidates, newer_groups in _possible_versions(unmatched, new):
         # Replace the stored objects only if at least as many came in. With fewer, it is unknown which they replace.
-        if len(replacing) >= len(candidates):
-            dropped |= _replaced(candidates, replacing)
+        if len(newer_groups) >= len(candidates):
+            dropped |= _replaced(candidates, newer_groups)
     return dropped
 
 
@@ -265,24 +267,26 @@ def _possible_versions(
 
     They have the same subject and date, or the same subject and a different version number.
     """
-    left, incoming = list[Candidate](), _by_key(groups, lambda group: _subject_and_date(group.current))
+    unpaired, incoming = list[Candidate](), _by_key(groups, lambda group: _subject_and_date(group.current))
     for about, candidates in _by_key(stored, _subject_and_date).items():
-        pairs = [pair for pair in _pair_by_place(candidates, incoming.get(about, [])) if about[0] and all(pair)]
-        for some, replacing in pairs:
-            used = {group.current.content for group in replacing}
+        pairs = [pair for pair in _pair_by_origin(candidates, incoming.get(about, [])) if about[0] and all(pair)]
+        for paired_stored, paired_groups in pairs:
+            used = {group.current.content for group in paired_groups}
             incoming[about] = [group for group in incoming[about] if group.current.content not in used]
-            yield some, replacing
-        paired = {candidate.content for some, _ in pairs for candidate in some}
-        left += [candidate for candidate in candidates if candidate.content not in paired]
-    rest = _by_key((group for some in incoming.values() for group in some), lambda group: _subject(group.current))
-    for subject, candidates in _by_key(left, _subject).items():
-        for some, replacing in _pair_by_place(candidates, rest.get(subject, [])):
-            if len(some) == len(replacing) == 1 and _have_other_numbers(some[0], replacing[0].current):
-                yield some, replacing
+            yield paired_stored, paired_groups
+        paired = {candidate.content for paired_stored, _ in pairs for candidate in paired_stored}
+        unpaired += [candidate for candidate in candidates if candidate.content not in paired]
+    remaining = _by_key(_flat(incoming.values()), lambda group: _subject(group.current))
+    for subject, candidates in _by_key(unpaired, _subject).items():
+        for paired_stored, paired_groups in _pair_by_origin(candidates, remaining.get(subject, [])):
+            if len(paired_stored) == len(paired_groups) == 1 and _have_other_numbers(
+                paired_stored[0], paired_groups[0].current
+            ):
+                yield paired_stored, paired_groups
 
 
 def _subject_and_date(candidate: Candidate) -> tuple[str, int | None]:
-    return _subject(candidate), candidate.moment
+    return _subject(candidate), candidate.event_time
 
 
 def _have_other_numbers(one: Candidate, other: Candidate) -> bool:
@@ -290,22 +294,37 @@ def _have_other_numbers(one: Candidate, other: Candidate) -> bool:
     return len(numbers) > 1 and None not in numbers and _compare(one, other) != 0
 
 
-def _pair_by_place(
+def _pair_by_origin(
     stored: Sequence[Candidate], groups: Sequence[_VersionGroup]
 ) -> Iterator[tuple[Sequence[Candidate], Sequence[_VersionGroup]]]:
-    """Pair objects from the same server or folder first, then objects whose place is not known."""
-    here, there = _by_key(stored, _place), _by_key(groups, lambda group: _place(group.current))
-    for place in here.keys() & there.keys() - {""}:
-        yield here.pop(place), there.pop(place)
-    if here.keys() <= {""} or there.keys() <= {""}:
-        yield [one for some in here.values() for one in some], [one for some in there.values() for one in some]
-    elif "" in here and "" in there:
-        yield here[""], there[""]
+    """Pair stored and incoming objects: first those of the same server or folder, then those of which neither is known.
+
+    Examples, with the servers or folders of the stored and of the incoming objects:
+
+    - `a, b` and `a, b`: both are paired.
+    - `a, b` and `a, unknown`: `a` is paired with `a`, and `b` with the unknown one, because it may be from `b`.
+    - `a` and `b`: nothing is paired, because the objects are from different servers.
+    - `a, unknown` and `b, unknown`: only the unknown ones are paired, because they cannot be told from each other.
+    """
+    stored_by_origin = _by_key(stored, _server_or_folder)
+    groups_by_origin = _by_key(groups, lambda group: _server_or_folder(group.current))
+    for origin in stored_by_origin.keys() & groups_by_origin.keys() - {NOT_KNOWN}:
+        yield stored_by_origin.pop(origin), groups_by_origin.pop(origin)
+    if stored_by_origin.keys() <= {NOT_KNOWN} or groups_by_origin.keys() <= {NOT_KNOWN}:
+        # One side names no other server or folder, so nothing that is known of both sides differs.
+        yield _flat(stored_by_origin.values()), _flat(groups_by_origin.values())
+    elif NOT_KNOWN in stored_by_origin and NOT_KNOWN in groups_by_origin:
+        # Both sides also name servers or folders that the other does not. Those are different objects.
+        yield stored_by_origin[NOT_KNOWN], groups_by_origin[NOT_KNOWN]
 
 
-def _place(candidate: Candidate) -> str:
+def _server_or_folder(candidate: Candidate) -> str:
     origin = _origin(candidate)
     return f"server {origin.server}" if origin.server else origin.folder
+
+
+def _flat(lists: Iterable[Sequence[_Item]]) -> list[_Item]:
+    return [item for items in lists for item in items]
 
 
 # --- properties of candidates ---
@@ -316,19 +335,19 @@ def _compare(one: Candidate, other: Candidate) -> int:
 
 
 def _version(candidate: Candidate) -> Version:
-    return candidate.mark.version if candidate.mark is not None else UNKNOWN_VERSION
+    return candidate.provenance.version if candidate.provenance is not None else UNKNOWN_VERSION
 
 
 def _order(candidate: Candidate) -> int:
-    return candidate.mark.order if candidate.mark is not None else candidate.order
+    return candidate.provenance.order if candidate.provenance is not None else candidate.order
 
 
 def _origin(candidate: Candidate) -> Origin:
-    return candidate.mark.origin if candidate.mark is not None else UNKNOWN_ORIGIN
+    return candidate.provenance.origin if candidate.provenance is not None else UNKNOWN_ORIGIN
 
 
 def _subject(candidate: Candidate) -> str:
-    return candidate.mark.subject if candidate.mark is not None else ""
+    return candidate.provenance.subject if candidate.provenance is not None else ""
 
 
 def _differ(one: str, other: str) -> bool:

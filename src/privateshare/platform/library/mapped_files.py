@@ -25,7 +25,7 @@ from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.library.origins import pack_origins, unpack_origins
 from privateshare.protocol.window import ALL_TIME, Window, hull
 from privateshare.sources.contract import JsonObject, ObjectSchema
-from privateshare.sources.entries import Entry, entry_of, kept_mark
+from privateshare.sources.entries import Entry, entry_of, stored_provenance
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
 MAX_OBJECTS_PER_FILE = 20_000  # A slot with more objects has several files, called parts.
@@ -125,7 +125,7 @@ class MappedFiles:
         """Yield a file's objects as entries, with their origins where they are known."""
         for text, origin in zip(self.texts(file), self._origins(file), strict=False):
             thing = orjson.loads(text)
-            yield entry_of(schema, thing, text, kept_mark(schema, thing, origin))
+            yield entry_of(schema, thing, text, stored_provenance(schema, thing, origin))
 
     def _origins(self, file: FileRow) -> Iterable[Origin]:
         if file.sealed_origins is None:
@@ -156,7 +156,7 @@ def _window_of(entries: Sequence[Entry]) -> Window | None:
 
 
 def _origin_of(entry: Entry) -> Origin:
-    return entry.mark.origin if entry.mark is not None else UNKNOWN_ORIGIN
+    return entry.provenance.origin if entry.provenance is not None else UNKNOWN_ORIGIN
 
 
 def _with_origin(entry: Entry, stored: Entry | None) -> Entry:

@@ -11,7 +11,7 @@ from privateshare.platform.library.deduplication import Candidate, find_supersed
 from privateshare.platform.library.object_buffer import Digests, ObjectBuffer, Slot, id_digest, pair_digest
 from privateshare.protocol.object_time import month_of
 from privateshare.sources.entries import Entry
-from privateshare.sources.identity import Mark
+from privateshare.sources.identity import ObjectProvenance
 
 # One pass over all incoming and stored objects decides about so many entity ids, so that memory is bounded.
 IDS_PER_PASS = 100_000
@@ -37,8 +37,8 @@ class Merge:
         """Yield the incoming objects of a slot that are kept."""
         for entry in self._buffer.entries(slot):
             if not self._is_dropped(entry):
-                mark = _relative_to_folder(self._buffer.folder, entry.mark)
-                yield entry if mark is entry.mark else replace(entry, mark=mark)
+                provenance = _relative_to_folder(self._buffer.folder, entry.provenance)
+                yield entry if provenance is entry.provenance else replace(entry, provenance=provenance)
 
     def keeps(self, slot: Slot, entry: Entry) -> bool:
         """Return whether a stored object is kept in this slot."""
@@ -58,7 +58,7 @@ class _Group:
 
     stored: list[Candidate] = field(default_factory=list)
     incoming: list[Candidate] = field(default_factory=list)
-    deletions: list[Mark] = field(default_factory=list)
+    deletions: list[ObjectProvenance] = field(default_factory=list)
 
 
 def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) -> Merge:
@@ -86,22 +86,22 @@ def _groups(buffer: ObjectBuffer, object_type: int, stored: StoredObjects, ids: 
     groups: dict[int, _Group] = {}
     for _, entry in stored():
         if (own_id := id_digest(entry)) in ids:
-            groups.setdefault(own_id, _Group()).stored.append(_candidate(entry, entry.mark))
+            groups.setdefault(own_id, _Group()).stored.append(_candidate(entry, entry.provenance))
     for slot in buffer.slots():
         for entry in buffer.entries(slot) if slot.object_type == object_type else ():
             if (own_id := id_digest(entry)) in ids:
-                candidate = _candidate(entry, _relative_to_folder(buffer.folder, entry.mark))
+                candidate = _candidate(entry, _relative_to_folder(buffer.folder, entry.provenance))
                 groups.setdefault(own_id, _Group()).incoming.append(candidate)
     for deletion in buffer.deletions(object_type):
         if (own_id := id_digest(deletion)) in groups and (
-            mark := _relative_to_folder(buffer.folder, deletion.mark)
+            provenance := _relative_to_folder(buffer.folder, deletion.provenance)
         ) is not None:
-            groups[own_id].deletions.append(mark)
+            groups[own_id].deletions.append(provenance)
     return groups
 
 
-def _candidate(entry: Entry, mark: Mark | None) -> Candidate:
-    return Candidate(entry.content, mark, entry.order, entry.moment)
+def _candidate(entry: Entry, provenance: ObjectProvenance | None) -> Candidate:
+    return Candidate(entry.content, provenance, entry.order, entry.moment)
 
 
 def _superseded(groups: dict[int, _Group]) -> set[int]:
@@ -112,11 +112,13 @@ def _superseded(groups: dict[int, _Group]) -> set[int]:
     }
 
 
-def _relative_to_folder(folder: str, mark: Mark | None) -> Mark | None:
-    """Make a mark's folder relative to the folder that contains all objects, whose name may differ in each export."""
-    if mark is None or not folder or not mark.origin.folder:
-        return mark
-    return replace(mark, origin=replace(mark.origin, folder=mark.origin.folder[len(folder) :].lstrip("/")))
+def _relative_to_folder(folder: str, provenance: ObjectProvenance | None) -> ObjectProvenance | None:
+    """Make the folder relative to the folder that contains all objects, whose name may differ in each export."""
+    if provenance is None or not folder or not provenance.origin.folder:
+        return provenance
+    return replace(
+        provenance, origin=replace(provenance.origin, folder=provenance.origin.folder[len(folder) :].lstrip("/"))
+    )
 
 
 def _is_in_place(buffer: ObjectBuffer, slot: Slot, entry: Entry) -> bool:

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from privateshare.protocol.object_time import month_of
 from privateshare.sources.contract import JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, digest, entry_of, in_order, pack_entries, unpack_entries
-from privateshare.sources.identity import Mark
+from privateshare.sources.identity import ObjectProvenance
 
 MAX_MEMORY_BYTES = 64 * 1024 * 1024
 # The memory that one entry takes in addition to its data.
 ENTRY_OVERHEAD_BYTES = 250
-ENTRY_WITH_MARK_OVERHEAD_BYTES = 550
+ENTRY_WITH_PROVENANCE_OVERHEAD_BYTES = 550
 # A file takes its time to write, however small it is, and a record of 46 KB can name 100,000 months.
 MAX_SLOTS = 10_000
 DELETIONS_MONTH = -1  # Entries that record deletions have this in place of a month.
@@ -101,9 +101,11 @@ class ObjectBuffer:
         if self._file is not None:
             self._file.close()
 
-    def add(self, object_type: int, thing: JsonObject, text: bytes | None = None, mark: Mark | None = None) -> None:
-        """Add one object. `text` and `mark` have the meaning that they have in `entry_of`."""
-        self.add_entry(object_type, entry_of(self._schema, thing, text, mark))
+    def add(
+        self, object_type: int, thing: JsonObject, text: bytes | None = None, provenance: ObjectProvenance | None = None
+    ) -> None:
+        """Add one object. `text` and `provenance` have the meaning that they have in `entry_of`."""
+        self.add_entry(object_type, entry_of(self._schema, thing, text, provenance))
 
     def add_entry(self, object_type: int, entry: Entry) -> None:
         """Add an entry: an object, or the record of a deletion."""
@@ -112,12 +114,12 @@ class ObjectBuffer:
         else:
             slot = self._slot_of(object_type, entry)
             self._record_digests(object_type, entry)
-        if entry.mark is None:
+        if entry.provenance is None:
             entry = in_order(entry, self._count)
             self._count += 1
         self._in_memory.setdefault(slot, []).append(entry)
         self._bytes += len(entry.data) + (
-            ENTRY_OVERHEAD_BYTES if entry.mark is None else ENTRY_WITH_MARK_OVERHEAD_BYTES
+            ENTRY_OVERHEAD_BYTES if entry.provenance is None else ENTRY_WITH_PROVENANCE_OVERHEAD_BYTES
         )
         if self._bytes > self._max_memory:
             self._spill()
@@ -135,8 +137,8 @@ class ObjectBuffer:
         own_id = id_digest(entry)
         self._ids.setdefault(object_type, array("Q")).append(own_id)
         self._pairs.setdefault(object_type, array("Q")).append(pair_digest(own_id, entry.content))
-        if entry.mark is not None:
-            folder = tuple(entry.mark.origin.folder.split("/"))
+        if entry.provenance is not None:
+            folder = tuple(entry.provenance.origin.folder.split("/"))
             if self._folder is None:
                 self._folder = folder
             elif folder[: len(self._folder)] != self._folder:

@@ -6,7 +6,7 @@ from typing import Any
 from privateshare.sources.contract import JsonObject, Written
 from privateshare.sources.fhir_file.mapping import OBJECT_TYPES
 from privateshare.sources.fhir_file.references import Reference, read_reference, server_of
-from privateshare.sources.identity import Deletion, Mark, Origin, fhir_subject, fhir_version
+from privateshare.sources.identity import Deletion, ObjectProvenance, Origin, fhir_subject, fhir_version
 from privateshare.sources.json_records import FoundRecord
 
 NO_CONTENT, GONE = "204", "410"
@@ -22,17 +22,17 @@ def item_of(found: FoundRecord, order: int) -> Written | Deletion | None:
     """
     if "resourceType" not in found.thing:
         return _deletion(found, order)
-    return Written(OBJECT_TYPES[found.thing["resourceType"]], found.thing, found.text, _mark(found, order))
+    return Written(OBJECT_TYPES[found.thing["resourceType"]], found.thing, found.text, _provenance(found, order))
 
 
-def _mark(found: FoundRecord, order: int) -> Mark:
-    """Build the mark that distinguishes a resource from others with the same type and id."""
+def _provenance(found: FoundRecord, order: int) -> ObjectProvenance:
+    """Build the provenance that distinguishes a resource from others with the same type and id."""
     entry = found.wrapper or {}
     url = read_reference(entry.get("fullUrl"))
     is_its_own = url is not None and (url.type, url.id) == (found.thing.get("resourceType"), found.thing.get("id"))
     server = url.server if url is not None and is_its_own else None
-    origin = _origin(server or _source(found.thing), found.file, _is_version(entry))
-    return Mark(origin, fhir_version(found.thing, entry.get("response")), fhir_subject(found.thing), order)
+    origin = _origin(server or _source(found.thing), found.file, _is_in_history(entry))
+    return ObjectProvenance(origin, fhir_version(found.thing, entry.get("response")), fhir_subject(found.thing), order)
 
 
 def _deletion(found: FoundRecord, order: int) -> Deletion | None:
@@ -41,8 +41,8 @@ def _deletion(found: FoundRecord, order: int) -> Deletion | None:
     if what is None or object_type is None:
         return None
     version = fhir_version({}, found.thing.get("response"))
-    mark = Mark(_origin(what.server or "", found.file, is_version=True), version, order=order)
-    return Deletion(object_type, f"{what.type}/{what.id}", mark)
+    provenance = ObjectProvenance(_origin(what.server or "", found.file, is_in_history=True), version, order=order)
+    return Deletion(object_type, f"{what.type}/{what.id}", provenance)
 
 
 def deleted_resource(entry: JsonObject) -> Reference | None:
@@ -67,7 +67,7 @@ def _says_deleted(entry: JsonObject) -> bool:
     return status == NO_CONTENT or (method in ("", "NONE") and not isinstance(entry.get("resource"), dict | list))
 
 
-def _is_version(entry: JsonObject) -> bool:
+def _is_in_history(entry: JsonObject) -> bool:
     return isinstance(entry.get("request"), dict) or isinstance(entry.get("response"), dict)
 
 
@@ -82,6 +82,6 @@ def _source(resource: JsonObject) -> str:
 
 
 @lru_cache(maxsize=256)
-def _origin(server: str, file: str, is_version: bool) -> Origin:
+def _origin(server: str, file: str, is_in_history: bool) -> Origin:
     folder = file.rpartition("/")[0]
-    return Origin(server, folder, file, is_version)
+    return Origin(server, folder, file, is_in_history)

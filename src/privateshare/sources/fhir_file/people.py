@@ -82,14 +82,20 @@ class Subject:
 
 @dataclass(slots=True)
 class People:
-    """The people of a record: its Patients, and the subjects of its other resources."""
+    """The people of a record: its Patients, and the subjects of its other resources.
+
+    Attributes:
+        _patients: The Patients, without duplicates.
+        _subjects: The subjects that the other resources name. Each may be one of the Patients.
+        _linked_patients: Sets of references. Those of one set are to Patients that a Person or Linkage declares to be
+            the same person.
+        _others: The ids of things and places.
+    """
 
     _patients: list[Patient] = field(default_factory=list)
     _subjects: set[Subject] = field(default_factory=set)
-    _same: list[frozenset[Reference]] = field(
-        default_factory=list,
-    )  # Each set contains Patients that are the same person.
-    _others: set[str] = field(default_factory=set)  # The ids of things and places.
+    _linked_patients: list[frozenset[Reference]] = field(default_factory=list)
+    _others: set[str] = field(default_factory=set)
 
     def add_resource(self, resource: JsonObject, full_url: object = None) -> None:
         """Add a resource of the record.
@@ -107,10 +113,10 @@ class People:
         if kind == "Patient":
             self._add(read_patient(resource, server, url))
         elif kind in ("Person", "Linkage"):
-            self._note_links(resource, server)
+            self._add_declared_links(resource, server)
         elif kind in _OTHER_SUBJECTS and len(self._others) < MAX_OTHERS:
             self._others.update(id_.lower() for id_ in (resource.get("id"), url and url.id) if isinstance(id_, str))
-        self._see_subjects(resource, server, MAX_CONTAINED_DEPTH)
+        self._add_subjects(resource, server, MAX_CONTAINED_DEPTH)
 
     def person(self) -> Person:
         """Return the person that the record is about.
@@ -118,19 +124,23 @@ class People:
         Raises:
             Broken: It is not certain that the record is about one person.
         """
-        strangers = [subject for subject in self._subjects if not self._is_known(subject)]
-        referred = [subject.reference for subject in strangers if subject.reference is not None]
+        unknown_subjects = [subject for subject in self._subjects if not self._is_known(subject)]
+        unknown_references = [subject.reference for subject in unknown_subjects if subject.reference is not None]
         if self._patients:
             # A Patient without an id may be the one that the others refer to.
-            only_referred = len(referred) == len(strangers) and not all(patient.has_id for patient in self._patients)
-            of_one = _are_connected(self._patients, self._are_one) and (not strangers or only_referred)
+            all_have_references = len(unknown_references) == len(unknown_subjects)
+            may_be_a_patient = all_have_references and not all(patient.has_id for patient in self._patients)
+            is_one_person = _are_connected(self._patients, self._are_same_person) and (
+                not unknown_subjects or may_be_a_patient
+            )
         else:
-            of_one = _are_connected(strangers, Subject.may_be)
-        if not of_one or not all(one.may_be(other) for one, other in combinations(referred, 2)):
+            is_one_person = _are_connected(unknown_subjects, Subject.may_be)
+        if not is_one_person or not all(one.may_be(other) for one, other in combinations(unknown_references, 2)):
             raise several_people()
-        return self._told(referred)
+        return self._describe(unknown_references)
 
-    def _see_subjects(self, resource: JsonObject, server: str | None, depth: int) -> None:
+    def _add_subjects(self, resource: JsonObject, server: str | None, depth: int) -> None:
+        """Add the subjects of a resource, and the Patients and subjects of the resources that it contains."""
         for subject in _subjects(resource, server):
             self._subjects.add(subject)
             if len(self._subjects) > MAX_SUBJECTS:
@@ -140,7 +150,7 @@ class People:
             if isinstance(inner, dict):
                 if inner.get("resourceType") == "Patient":
                     self._add(read_patient(inner, server, is_contained=True))
-                self._see_subjects(inner, server, depth - 1)
+                self._add_subjects(inner, server, depth - 1)
 
     def _add(self, patient: Patient) -> None:
         if patient in self._patients:
@@ -149,7 +159,7 @@ class People:
             raise several_people()
         self._patients.append(patient)
 
-    def _note_links(self, resource: JsonObject, server: str | None) -> None:
+    def _add_declared_links(self, resource: JsonObject, server: str | None) -> None:
         """Record the Patients that a Person or a Linkage declares to be the same."""
         name, member = ("link", "target") if resource.get("resourceType") == "Person" else ("item", "resource")
         links = resource.get(name)
@@ -161,17 +171,19 @@ class People:
         same = frozenset(
             reference for reference in found if reference is not None and reference.type in (None, "Patient")
         )
-        if len(same) > 1 and same not in self._same and len(self._same) < MAX_PATIENTS:
-            self._same.append(same)
+        if len(same) > 1 and same not in self._linked_patients and len(self._linked_patients) < MAX_PATIENTS:
+            self._linked_patients.append(same)
 
-    def _are_one(self, one: Patient, other: Patient) -> bool:
+    def _are_same_person(self, one: Patient, other: Patient) -> bool:
+        """Return whether two Patients are the same person, by what they say or by a Person or Linkage."""
         return one.is_same(other) or any(
             any(one.is_known_as(reference) for reference in same)
             and any(other.is_known_as(reference) for reference in same)
-            for same in self._same
+            for same in self._linked_patients
         )
 
     def _is_known(self, subject: Subject) -> bool:
+        """Return whether a subject is one of the Patients, is linked to one, or is a thing or place of the record."""
         if any(subject.is_about(patient) for patient in self._patients):
             return True
         reference = subject.reference
@@ -180,10 +192,17 @@ class People:
         if subject.may_be_other and reference.id.lower() in self._others:
             return True
         linked = [link for patient in self._patients for link in patient.links]
-        groups = [same for same in self._same if any(p.is_known_as(one) for p in self._patients for one in same)]
+        groups = [
+            same for same in self._linked_patients if any(p.is_known_as(one) for p in self._patients for one in same)
+        ]
         return any(link.may_be(reference) for link in [*linked, *(one for same in groups for one in same)])
 
-    def _told(self, referred: list[Reference]) -> Person:
+    def _describe(self, unknown_references: list[Reference]) -> Person:
+        """Determine the account id and the name of the record's one person.
+
+        Args:
+            unknown_references: The subjects that are not among the Patients. Used if no Patient has an id.
+        """
         own = [patient for patient in self._patients if not patient.is_contained] or self._patients
         current = [patient for patient in own if not patient.is_replaced] or own
         name = next((patient.shown_name for patient in current if patient.shown_name != UNNAMED), UNNAMED)
@@ -193,7 +212,7 @@ class People:
         own_ids = (
             one.id for patient in current if patient.has_id for one in patient.references if one.type is not None
         )
-        ids = sorted(own_ids) or sorted(reference.id for reference in referred)
+        ids = sorted(own_ids) or sorted(reference.id for reference in unknown_references)
         return Person(ids[0] if ids else UNKNOWN, name)
 
 
@@ -225,16 +244,16 @@ def _subjects(resource: JsonObject, server: str | None) -> Iterator[Subject]:
 
 
 def _subject(value: Any, server: str | None, *, is_patient: bool) -> Iterator[Subject]:
-    told = value if isinstance(value, dict) else {"reference": value}
-    text, type_ = told.get("reference"), told.get("type")
+    fields = value if isinstance(value, dict) else {"reference": value}
+    text, type_ = fields.get("reference"), fields.get("type")
     reference = read_reference(text, server)
     if reference is not None and reference.type not in (None, "Patient"):
         return
     if (isinstance(type_, str) and type_ != "Patient") or (isinstance(text, str) and text.strip().startswith("#")):
         return
-    identifier = told.get("identifier")
+    identifier = fields.get("identifier")
     known = read_identifier(identifier) if isinstance(identifier, dict) else None
-    words = name_words(told.get("display")) if reference is None and known is None else frozenset[str]()
+    words = name_words(fields.get("display")) if reference is None and known is None else frozenset[str]()
     if reference is not None or known is not None or words:
         certain = is_patient or type_ == "Patient" or (reference is not None and reference.type == "Patient")
         yield Subject(reference, known, words, may_be_other=not certain)

@@ -33,14 +33,9 @@ class Reference:
             return self.id.lower() == other.id.lower()
         if (self.type, self.id) != (other.type, other.id):
             return False
-        return (
-            self.server == other.server
-            or None in (self.server, other.server)
-            or len(
-                self.id,
-            )
-            >= UNIQUE_ID_CHARACTERS
-        )
+        if self.server == other.server or None in (self.server, other.server):
+            return True
+        return len(self.id) >= UNIQUE_ID_CHARACTERS
 
 
 def read_reference(text: object, server: str | None = None) -> Reference | None:
@@ -53,13 +48,10 @@ def read_reference(text: object, server: str | None = None) -> Reference | None:
     Returns:
         The reference, or None if it refers to a part of its own resource or is invalid.
     """
-    if (
-        not isinstance(text, str)
-        or not 0 < len(text := text.strip()) <= MAX_REFERENCE_CHARACTERS
-        or text.startswith(
-            "#",
-        )
-    ):
+    if not isinstance(text, str):
+        return None
+    text = text.strip()
+    if not 0 < len(text) <= MAX_REFERENCE_CHARACTERS or text.startswith("#"):
         return None
     text = text.removeprefix(".").removeprefix("/")
     if match := _URN.fullmatch(text):

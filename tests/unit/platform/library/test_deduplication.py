@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from privateshare.platform.library.deduplication import Candidate, find_superseded
 from privateshare.protocol.dates import read_date
-from privateshare.sources.identity import Mark, Origin, Version
+from privateshare.sources.identity import ObjectProvenance, Origin, Version
 
 A, B = "a.example/fhir", "b.example/fhir"
 
@@ -25,30 +25,30 @@ def version(said: Any) -> Version:
 
 
 def thing(
-    content: int, said: Any = None, *, subject: str = "p1", moment: int | None = None, **origin: Any
+    content: int, said: Any = None, *, subject: str = "p1", event_time: int | None = None, **origin: Any
 ) -> Candidate:
     """Return an object; objects of equal content are the same in every part."""
-    return Candidate(content, Mark(Origin(**origin), version(said), subject), moment=moment)
+    return Candidate(content, ObjectProvenance(Origin(**origin), version(said), subject), event_time=event_time)
 
 
 def entry(content: int, said: Any = None, **more: Any) -> Candidate:
     """Return an entry of a history."""
-    return thing(content, said, **({"file": "history.json"} | more), is_version=True)
+    return thing(content, said, **({"file": "history.json"} | more), is_in_history=True)
 
 
-def removal(said: Any = None, **more: Any) -> Mark:
+def removal(said: Any = None, **more: Any) -> ObjectProvenance:
     """Return an entry of a history that says that the object was deleted."""
-    return Mark(Origin(**({"file": "history.json"} | more), is_version=True), version(said))
+    return ObjectProvenance(Origin(**({"file": "history.json"} | more), is_in_history=True), version(said))
 
 
-def stay(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> set[int]:
+def stay(came: Sequence[Candidate | ObjectProvenance], kept: Sequence[Candidate] = ()) -> set[int]:
     """Return the contents of the objects in the library after an upload."""
     candidates, deletions = [], []
     for number, one in enumerate(came):
-        if isinstance(one, Mark):
+        if isinstance(one, ObjectProvenance):
             deletions.append(replace(one, order=number))
         else:
-            candidates.append(replace(one, mark=one.mark and replace(one.mark, order=number)))
+            candidates.append(replace(one, provenance=one.provenance and replace(one.provenance, order=number)))
     dropped = find_superseded(kept, candidates, deletions)
     return {candidate.content for candidate in (*kept, *candidates)} - dropped
 
@@ -88,7 +88,7 @@ def stay(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> se
 )
 def test_versions_are_distinguished_from_objects_of_other_origins(came: list[Candidate], expected: set[int]) -> None:
     """The newest version is kept, in whatever order versions come in, and all different objects are kept."""
-    told = all(candidate.mark is not None and candidate.mark.version != Version() for candidate in came)
+    told = all(candidate.provenance is not None and candidate.provenance.version != Version() for candidate in came)
     for ordered in permutations(came) if told or len(expected) == len(came) else [came]:
         assert stay(ordered) == expected
 
@@ -126,7 +126,7 @@ def test_without_versions_the_last_object_of_a_server_is_kept() -> None:
         ([removal(3), thing(1, 4, file="other.json")], {1}),
     ],
 )
-def test_deleted_objects_are_removed(came: list[Candidate | Mark], expected: set[int]) -> None:
+def test_deleted_objects_are_removed(came: list[Candidate | ObjectProvenance], expected: set[int]) -> None:
     """An object that was created again later, or that another server has, is kept."""
     assert stay(came) == expected
 
@@ -155,8 +155,8 @@ def test_deleted_objects_are_removed(came: list[Candidate | Mark], expected: set
         ([thing(1, subject="e1a")], [thing(2, subject="77")], {1, 2}),
         ([thing(1, folder="a")], [thing(2, folder="b")], {1, 2}),
         ([thing(1, subject="")], [thing(2, subject="")], {1, 2}),
-        ([thing(1, moment=5)], [thing(2, moment=6)], {1, 2}),
-        ([thing(1, moment=5), thing(2, moment=6)], [thing(3, moment=6)], {1, 3}),
+        ([thing(1, event_time=5)], [thing(2, event_time=6)], {1, 2}),
+        ([thing(1, event_time=5), thing(2, event_time=6)], [thing(3, event_time=6)], {1, 3}),
         ([thing(1, 1, subject="")], [thing(2, 1, subject="")], {1, 2}),
         # One of several came, and nothing tells which: none is lost.
         ([thing(1), thing(2)], [thing(3)], {1, 2, 3}),
@@ -174,7 +174,7 @@ def test_deleted_objects_are_removed(came: list[Candidate | Mark], expected: set
     ],
 )
 def test_later_objects_replace_their_older_versions(
-    kept: list[Candidate], came: list[Candidate | Mark], expected: set[int]
+    kept: list[Candidate], came: list[Candidate | ObjectProvenance], expected: set[int]
 ) -> None:
     """Nothing else is replaced, and the same objects again create no duplicates."""
     assert stay(came, kept) == expected
@@ -188,37 +188,39 @@ candidates = st.builds(
     server=st.sampled_from(["", "", A, B]),
     folder=st.sampled_from(["", "a", "b"]),
     file=st.sampled_from(["1", "2"]),
-    is_version=st.booleans(),
+    is_in_history=st.booleans(),
 )
 removals = st.builds(
     removal, st.sampled_from([None, 1, "2026-01-02"]), server=st.sampled_from(["", A]), file=st.sampled_from(["1", "2"])
 )
 
 
-def settled(came: Sequence[Candidate | Mark], kept: Sequence[Candidate] = ()) -> list[Candidate]:
+def settled(came: Sequence[Candidate | ObjectProvenance], kept: Sequence[Candidate] = ()) -> list[Candidate]:
     """Return the library's objects after an upload, without the names of the archive's files."""
     staying = stay(came, kept)
     found = {
-        one.content: replace(one, mark=replace(one.mark, origin=replace(one.mark.origin, file="", is_version=False)))
+        one.content: replace(
+            one, provenance=replace(one.provenance, origin=replace(one.provenance.origin, file="", is_in_history=False))
+        )
         for one in (*kept, *came)
-        if isinstance(one, Candidate) and one.mark is not None and one.content in staying
+        if isinstance(one, Candidate) and one.provenance is not None and one.content in staying
     }
     return list(found.values())
 
 
 @given(st.lists(candidates | removals, max_size=7))
-def test_the_same_upload_again_changes_nothing(came: list[Candidate | Mark]) -> None:
+def test_the_same_upload_again_changes_nothing(came: list[Candidate | ObjectProvenance]) -> None:
     """Uploading the same objects again changes nothing, whatever their origins and versions are."""
     once = settled(came)
     assert {one.content for one in settled(came, once)} <= {one.content for one in once}
-    assert once or not came or any(isinstance(one, Mark) for one in came)
+    assert once or not came or any(isinstance(one, ObjectProvenance) for one in came)
 
 
 @given(st.lists(candidates, min_size=1, max_size=7))
 def test_objects_of_different_servers_never_replace_each_other(came: list[Candidate]) -> None:
     """At least one object of each server is kept, whatever else is there."""
     for server in (A, B):
-        there = {one.content for one in came if one.mark is not None and one.mark.origin.server == server}
+        there = {one.content for one in came if one.provenance is not None and one.provenance.origin.server == server}
         assert not there or stay(came) & there
 
 

@@ -370,5 +370,9 @@ def test_origins_are_stored_encrypted(account: Account) -> None:
     assert file.sealed_origins is not None
     assert b"example" not in file.sealed_origins
     entries = list(account.mapped_files.entries(SCHEMA, file))
-    assert {entry.mark and entry.mark.origin.server for entry in entries} == {"a.example/fhir", "b.example/fhir", ""}
+    assert {entry.provenance and entry.provenance.origin.server for entry in entries} == {
+        "a.example/fhir",
+        "b.example/fhir",
+        "",
+    }
     assert numbers(account.upload(bundle(of_server(B, value(4))))) == [1, 3, 4]
