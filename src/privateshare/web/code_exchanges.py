@@ -16,7 +16,12 @@ MAX_REMEMBERED = 10_000
 
 @dataclass
 class CodeExchange:
-    """The exchange of one code. `arrived` is None once the app has taken the person."""
+    """The exchange of one code.
+
+    Attributes:
+        future: Is done once the exchange has succeeded or failed.
+        arrived: The result. It is None before the exchange succeeds, and while or after the app's callback handles it.
+    """
 
     future: Future[None] = field(default_factory=Future)
     arrived: Arrived | None = None
@@ -51,11 +56,11 @@ class CodeExchanges:
         exchange.future.set_exception(error)
 
     def take(self, exchange: CodeExchange) -> Arrived | None:
-        """Return the person, to the one caller that gives them to the app; None if another caller did."""
+        """Return the result, only to the first caller, which calls the app's callback with it; None to all others."""
         with self._lock:
             arrived, exchange.arrived = exchange.arrived, None
             return arrived
 
     def give_back(self, exchange: CodeExchange, arrived: Arrived) -> None:
-        """Keep the person for the next request, because the app failed to take them."""
+        """Store the result again for the next request, because the app's callback failed."""
         exchange.arrived = arrived

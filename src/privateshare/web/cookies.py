@@ -117,7 +117,7 @@ class Keeper:
         self._fernet = MultiFernet([Fernet(_fernet_key(text)) for text in secrets])
 
     def keep(self, asked: AuthorizeUrl, user: str = "") -> str:
-        """Return the cookie's value for a new request, made for a user of the app."""
+        """Encrypt the cookie of a new request for consent, made for a user of the app, and return its value."""
         return self._encrypt(
             {
                 "state": asked.state,
@@ -130,7 +130,12 @@ class Keeper:
         )
 
     def ended(self, request: ConsentRequest, outcome: str) -> str:
-        """Return the cookie's value for a request that has ended: SHARED, or with an `errorCode` of protocol 8.3."""
+        """Encrypt the cookie of a request that has ended, and return its value.
+
+        Args:
+            request: The request.
+            outcome: SHARED, or an `errorCode` of protocol 8.3.
+        """
         until = time.time() + ENDED_SECONDS
         return self._encrypt({"state": request.state, "user": request.user_hash, "outcome": outcome, "until": until})
 
@@ -145,7 +150,7 @@ class Keeper:
         Raises:
             UnexpectedReturn: There is no cookie, it is too old or changed, or it belongs to another request or user.
         """
-        request = self._decrypt(cookie)
+        request = self._decrypt_unchecked(cookie)
         if request.until < time.time():
             raise UnexpectedReturn(INVALID_STATE, "The request for consent was made too long ago")
         if state is not None and not compare_digest(request.state.encode(), state.encode()):
@@ -160,7 +165,7 @@ class Keeper:
         for name, value in cookies.items():
             if name.removeprefix("__Host-").startswith(COOKIE_PREFIX):
                 try:
-                    ages[name] = self._decrypt(value).until
+                    ages[name] = self._decrypt_unchecked(value).until
                 except AuthorizationFailed:
                     ages[name] = 0.0
         return sorted(ages, key=lambda name: ages[name])[: max(0, len(ages) - MAX_COOKIES + 1)]
@@ -168,7 +173,8 @@ class Keeper:
     def _encrypt(self, content: Mapping[str, object]) -> str:
         return self._fernet.encrypt(json.dumps(content).encode()).decode()
 
-    def _decrypt(self, cookie: str | None) -> ConsentRequest:
+    def _decrypt_unchecked(self, cookie: str | None) -> ConsentRequest:
+        """Decrypt a cookie. Its age, request and user are not checked."""
         try:
             raw = json.loads(self._fernet.decrypt((cookie or "").encode("utf-8", "surrogatepass")))
         except (ValueError, InvalidToken) as error:

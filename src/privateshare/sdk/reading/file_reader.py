@@ -48,7 +48,10 @@ class Callbacks:
 class FileReader:
     """One run of `read_all_files`. Apps use it through a `Reading`. Its workers get files from it and deliver to it.
 
-    `ended` holds the result as soon as it is certain. `finished` is done once no thread of the run is left.
+    Attributes:
+        result_known: Is done as soon as the result is certain, and holds it. After a timeout, threads may still run.
+        threads_ended: Is done once no thread of the run is left, and all connections and files are closed. Then the
+            result is known too.
     """
 
     def __init__(
@@ -69,19 +72,19 @@ class FileReader:
         self._manifest = Manifest(into) if into else None
         self._changed = threading.Condition()  # Its lock guards all that follows.
         self._waiting: deque[str] = deque()  # Names of files that no worker has taken yet.
-        self._claimed: set[str] = set()  # Names of files that wait or are being read.
+        self._queued_or_busy: set[str] = set()  # Names of files that wait or are being read.
         self._newest: dict[str, FileEntry] = {}
         self._list = FileList(status=Status(state=SessionState.PENDING))
         self._listed_all = self._stopping = False
         self._ready: deque[File] = deque()
-        self._room = 2 * parallel  # How many more files may be read before the app takes those that are ready.
+        self._free_places = 2 * parallel  # How many more files may be read before the app takes those that are ready.
         self._discard = callbacks.on_file_data is not None
         self._errors: dict[str, FileError] = {}
         self._files = self._skipped = self._size = 0
         self._failure: BaseException | None = None
         self._calling_back = threading.Lock()
-        self.ended: Future[ReadResult] = _future()
-        self.finished: Future[None] = _future()
+        self.result_known: Future[ReadResult] = _future()
+        self.threads_ended: Future[None] = _future()
         self._start(session, parallel, timeout)
 
     def stop(self) -> None:
@@ -96,8 +99,8 @@ class FileReader:
         self._driver.abandoned.set()
         self.stop()
 
-    def end_without(self, handle: object) -> None:
-        """End the run when the app drops its handle, as after `break`, if nobody can get the files any more."""
+    def abandon_without(self, handle: object) -> None:
+        """Abandon the run when the app drops its handle, as after `break`, if nobody can get the files any more."""
         if self._manifest is None and not self._discard:
             weakref.finalize(handle, self.abandon).atexit = False
 
@@ -108,7 +111,7 @@ class FileReader:
 
     def check_complete(self) -> None:
         """Raise what ended the run early, once it has ended; or FilesNotRead if no callback got the failed files."""
-        result = self.ended.result()
+        result = self.result_known.result()
         if result.errors and self._callbacks.on_file_error is None:
             raise files_not_read(result)
 
@@ -131,13 +134,13 @@ class FileReader:
         """Return the next file to download; None if there is none now, or with `wait`, if none will come."""
         with self._changed:
             while not self._stopping:
-                if self._waiting and self._room > 0:
+                if self._waiting and self._free_places > 0:
                     entry = self._newest[self._waiting.popleft()]
                     if self._manifest is None or not self._manifest.has(entry):
-                        self._room -= 1
+                        self._free_places -= 1
                         return entry
                     self._skipped += 1
-                    self._claimed.discard(entry.name)
+                    self._queued_or_busy.discard(entry.name)
                 elif not wait or (self._listed_all and not self._waiting):
                     return None
                 else:
@@ -153,7 +156,7 @@ class FileReader:
         """Take a file that was read, or the error that prevented it."""
         if isinstance(outcome, File) and self._manifest is not None:
             self._manifest.add(entry, outcome)
-        if self.ended.done():  # The app has its result, so it is too late for callbacks.
+        if self.result_known.done():  # The app has its result, so it is too late for callbacks.
             return
         if isinstance(outcome, File):
             self._call_back(self._callbacks.on_file_data, outcome)
@@ -169,9 +172,9 @@ class FileReader:
             if isinstance(outcome, File) and not self._discard:
                 self._ready.append(outcome)
             else:
-                self._room += 1
-            self._claimed.discard(entry.name)
-            self._claim(entry.name, entry.updated_date)
+                self._free_places += 1
+            self._queued_or_busy.discard(entry.name)
+            self._queue_if_newer(entry.name, entry.updated_date)
             self._notify()
 
     def fail(self, error: BaseException) -> None:
@@ -196,29 +199,29 @@ class FileReader:
         if self._timer is not None:
             self._timer.cancel()
         with self._changed:
-            self._end(self._failure)
-            self.finished.set_result(None)
+            self._set_result(self._failure)
+            self.threads_ended.set_result(None)
 
     # --- for the list poller ---
 
-    def learn(self, files: FileList, unreadable: Mapping[str, InvalidAnswer]) -> None:
+    def receive_list(self, files: FileList, unreadable: Mapping[str, InvalidAnswer]) -> None:
         """Take a newer file list, and the entries of it that could not be parsed."""
         for name, error in unreadable.items():
             if name not in self._errors:
                 self._call_back(self._callbacks.on_file_error, FileError(name, error))
                 with self._changed:
                     self._errors[name] = FileError(name, error)
-        self.learn_status(files)
+        self.receive_status(files)
         with self._changed:
             for entry in files.file_list or []:
                 known = self._newest.get(entry.name)
                 if known is None or known.updated_date < entry.updated_date:
                     self._newest[entry.name] = entry
-                    self._claim(entry.name, known.updated_date if known else -1)
+                    self._queue_if_newer(entry.name, known.updated_date if known else -1)
             self._listed_all = files.status.state in ENDED_STATES
             self._notify()
 
-    def learn_status(self, files: FileList) -> None:
+    def receive_status(self, files: FileList) -> None:
         """Take the status of a newer file list."""
         if files.status != self._list.status and not self._stopping:
             self._call_back(self._callbacks.on_status_change, files.status)
@@ -254,20 +257,21 @@ class FileReader:
         """End the run at once, without waiting for threads that are still busy."""
         with self._changed:
             self.abandon()
-            self._end(ReadTimeout(f"Not all files were read within {seconds:g} seconds", self._result()))
+            self._set_result(ReadTimeout(f"Not all files were read within {seconds:g} seconds", self._result()))
 
-    def _end(self, error: BaseException | None) -> None:
-        if not self.ended.done():
+    def _set_result(self, error: BaseException | None) -> None:
+        """Make the result known, unless it is already: the error, or else what has been read."""
+        if not self.result_known.done():
             if error is not None:
-                self.ended.set_exception(error)
+                self.result_known.set_exception(error)
             else:
-                self.ended.set_result(self._result())
+                self.result_known.set_result(self._result())
             self._notify()
 
-    def _claim(self, name: str, read: int) -> None:
-        """Queue a file that is newer than what was read, unless a worker has it already."""
-        if name not in self._claimed and self._newest[name].updated_date > read:
-            self._claimed.add(name)
+    def _queue_if_newer(self, name: str, read_date: int) -> None:
+        """Queue a file that was updated after the version that was read, unless it is queued or a worker has it."""
+        if name not in self._queued_or_busy and self._newest[name].updated_date > read_date:
+            self._queued_or_busy.add(name)
             self._waiting.append(name)
 
     def _call_back(self, callback: Callable[[T], object] | None, value: T) -> None:
@@ -276,7 +280,7 @@ class FileReader:
                 callback(value)
 
     def _drop_ready(self) -> None:
-        self._room += len(self._ready)
+        self._free_places += len(self._ready)
         self._ready.clear()
         self._notify()
 

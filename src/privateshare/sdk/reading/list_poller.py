@@ -28,12 +28,12 @@ NOT_CONSENTED = "Nobody consented before the session expired"
 
 
 class ListReceiver(Protocol):
-    """Takes what a poller learns."""
+    """Receives the file lists that a poller gets."""
 
-    def learn(self, files: FileList, unreadable: Mapping[str, InvalidAnswer]) -> None:
+    def receive_list(self, files: FileList, unreadable: Mapping[str, InvalidAnswer]) -> None:
         """Take a newer file list, and the entries of it that could not be parsed."""
 
-    def learn_status(self, files: FileList) -> None:
+    def receive_status(self, files: FileList) -> None:
         """Take the status of a newer file list."""
 
     def snapshot(self) -> ReadResult:
@@ -74,7 +74,7 @@ class ListPoller:
             newer = self._list(listed, receiver.snapshot)
             if newer.files.status.state in ENDED_STATES:
                 self._check_started(newer.files, receiver)
-            receiver.learn(newer.files, newer.unreadable)
+            receiver.receive_list(newer.files, newer.unreadable)
             self._state = newer.files.status.state
             if self._state in ENDED_STATES:
                 return
@@ -101,7 +101,7 @@ class ListPoller:
     def _check_started(self, files: FileList, receiver: ListReceiver) -> None:
         """Raise SessionNeverStarted if the session ended because no consent will come. Protocol 6.1."""
         if files.status.error is not None:
-            receiver.learn_status(files)
+            receiver.receive_status(files)
             reason = authorization_error(files.status.error.code)
             message = f"The session ended before it began: {files.status.error.message or reason.message}"
             raise SessionNeverStarted(message, receiver.snapshot()) from reason

@@ -18,7 +18,7 @@ class AsyncReading:
         # The reader must not refer to this handle, because it ends when the app drops the handle.
         self._changed = Signal()
         self._reader = begin(self._changed.set)
-        self._reader.end_without(self)
+        self._reader.abandon_without(self)
 
     async def __aiter__(self) -> AsyncIterator[File]:
         """Yield each file as soon as it is ready.
@@ -31,7 +31,7 @@ class AsyncReading:
             OSError: The folder `into` cannot be written to.
         """
         while True:
-            changes, has_ended = self._changed.count, self._reader.ended.done()
+            changes, has_ended = self._changed.count, self._reader.result_known.done()
             files = self._reader.take()
             for file in files:
                 yield file
@@ -66,7 +66,7 @@ class AsyncReading:
         except INTERRUPTED:
             self._reader.abandon()
             raise
-        return self._reader.ended.result()
+        return self._reader.result_known.result()
 
     async def close(self) -> None:
         """Stop, and wait until no thread of the reading is left. It may be called at any time.
@@ -75,7 +75,7 @@ class AsyncReading:
             PrivateShareError: What ended the reading early, as from `result`.
         """
         self.stop_polling()
-        await outcome(self._reader.finished)
+        await outcome(self._reader.threads_ended)
         await self.result()
 
     async def __aenter__(self) -> Self:
@@ -88,13 +88,13 @@ class AsyncReading:
             await self.close()
         else:  # This error is raised, so an error of the reading must not replace it.
             self._reader.abandon()
-            await outcome(self._reader.finished)
+            await outcome(self._reader.threads_ended)
 
     async def _ends_within(self, seconds: float | None) -> bool:
         until = None if seconds is None else monotonic() + seconds
         while True:
             changes = self._changed.count
-            if self._reader.ended.done():
+            if self._reader.result_known.done():
                 return True
             left = None if until is None else until - monotonic()
             if left is not None and left <= 0:

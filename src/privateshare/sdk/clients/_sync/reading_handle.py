@@ -19,7 +19,7 @@ class Reading:
         # The reader must not refer to this handle, because it ends when the app drops the handle.
         self._changed = Signal()
         self._reader = begin(self._changed.set)
-        self._reader.end_without(self)
+        self._reader.abandon_without(self)
 
     def __iter__(self) -> Iterator[File]:
         """Yield each file as soon as it is ready.
@@ -32,7 +32,7 @@ class Reading:
             OSError: The folder `into` cannot be written to.
         """
         while True:
-            changes, has_ended = self._changed.count, self._reader.ended.done()
+            changes, has_ended = self._changed.count, self._reader.result_known.done()
             files = self._reader.take()
             for file in files:
                 yield file
@@ -67,7 +67,7 @@ class Reading:
         except INTERRUPTED:
             self._reader.abandon()
             raise
-        return self._reader.ended.result()
+        return self._reader.result_known.result()
 
     def close(self) -> None:
         """Stop, and wait until no thread of the reading is left. It may be called at any time.
@@ -76,7 +76,7 @@ class Reading:
             PrivateShareError: What ended the reading early, as from `result`.
         """
         self.stop_polling()
-        outcome(self._reader.finished)
+        outcome(self._reader.threads_ended)
         self.result()
 
     def __enter__(self) -> Self:
@@ -89,13 +89,13 @@ class Reading:
             self.close()
         else:  # This error is raised, so an error of the reading must not replace it.
             self._reader.abandon()
-            outcome(self._reader.finished)
+            outcome(self._reader.threads_ended)
 
     def _ends_within(self, seconds: float | None) -> bool:
         until = None if seconds is None else monotonic() + seconds
         while True:
             changes = self._changed.count
-            if self._reader.ended.done():
+            if self._reader.result_known.done():
                 return True
             left = None if until is None else until - monotonic()
             if left is not None and left <= 0:
