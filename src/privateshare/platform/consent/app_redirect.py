@@ -1,4 +1,4 @@
-"""Back to the app. Protocol 8.3."""
+"""The redirect to the app at the end of a journey. Protocol 8.3."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +12,7 @@ from privateshare.protocol.redirect_uris import RETURN_PARAMETERS, REVOKE_PARAME
 
 
 class Failure(StrEnum):
-    """Why a person comes back without what the app asked for."""
+    """Why a person returns to the app without what it asked for."""
 
     INITIALIZE_CHECK_FAIL = "INITIALIZE_CHECK_FAIL"
     INVALID_CODE = "INVALID_CODE"
@@ -23,7 +23,7 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a journey leads back to. `callback` is registered with the contract, as the redirect URI is."""
+    """The app's address at which a journey ends. `callback` is registered with the contract, as the redirect URI is."""
 
     kind: JourneyKind
     redirect_uri: str
@@ -33,7 +33,7 @@ class Destination:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Every address that the person may be sent to."""
+        """List every address to which the person may be redirected."""
         return (self.redirect_uri, *filter(None, [self.callback]))
 
     def success(
@@ -43,35 +43,37 @@ class Destination:
         account_reference: str | None = None,
         postbox: PostboxRow | None = None,
     ) -> str:
-        """Say where a person goes who did what the app asked for: from the page `onboard` to its `callback`, if any."""
-        told = {"success": "true", "code": code, "state": self.state, "accountReference": account_reference}
+        """Build the address for a person who did what the app asked for; `onboard` prefers its `callback`."""
+        parameters = {"success": "true", "code": code, "state": self.state, "accountReference": account_reference}
         if postbox is not None:
-            told |= {"postboxId": postbox.id, "publicKey": postbox.public_key}
-        callback = self.callback if self.kind == "onboard" else None  # a code goes nowhere but to the redirect URI
-        return add_parameters(callback or self.redirect_uri, told, RETURN_PARAMETERS)
+            parameters |= {"postboxId": postbox.id, "publicKey": postbox.public_key}
+        # An authorization code goes only to the redirect URI.
+        callback = self.callback if self.kind == "onboard" else None
+        return add_parameters(callback or self.redirect_uri, parameters, RETURN_PARAMETERS)
 
     def withdrawal(self, failure: Failure | None = None) -> str:
-        """Say where a person goes who withdrew permission at a source, or could not. Protocol 7.4."""
-        failed = {"result": "failed", "errorCode": failure, "error_message": failure}  # iOS reads the first
-        told = {"result": "success"} if failure is None else failed
-        return add_parameters(self.redirect_uri, told, REVOKE_PARAMETERS)
+        """Build the address for a person who withdrew permission at a source, or could not. Protocol 7.4."""
+        # The iOS SDK reads `errorCode`, the other clients `error_message`.
+        failed = {"result": "failed", "errorCode": failure, "error_message": failure}
+        parameters = {"result": "success"} if failure is None else failed
+        return add_parameters(self.redirect_uri, parameters, REVOKE_PARAMETERS)
 
     def failure(self, failure: Failure) -> str:
-        """Say where a person goes who did not do what the app asked for."""
+        """Build the address for a person who did not do what the app asked for."""
         if self.withdraws:
             return self.withdrawal(failure)
-        told = {"success": "false", "errorCode": failure, "state": self.state}
-        return add_parameters(self.callback or self.redirect_uri, told, RETURN_PARAMETERS)
+        parameters = {"success": "false", "errorCode": failure, "state": self.state}
+        return add_parameters(self.callback or self.redirect_uri, parameters, RETURN_PARAMETERS)
 
 
 def destination_of(journey: JourneyRow, code: str, kind: JourneyKind, callback: str | None) -> Destination:
-    """Give the destination of a journey, whose code opens what the app said of it."""
+    """Return the destination of a journey; its code decrypts what the app stored of it."""
     target = return_target(journey, code)
     return Destination(kind, target.redirect_uri, target.state, callback, is_withdrawal(journey))
 
 
 def is_withdrawal(journey: JourneyRow) -> bool:
-    """Tell whether a journey was begun to withdraw permission at a source. Protocol 7.4."""
+    """Tell whether a journey was started to withdraw permission at a source. Protocol 7.4."""
     return journey.account_id is not None and journey.session_id is None
 
 

@@ -1,4 +1,4 @@
-"""The first page of a journey that asks the person nothing: it sends its own form. Protocol 8.2.
+"""The first page of a journey that asks the person nothing: its script submits the form. Protocol 8.2.
 
 An app may ask for sample data alone (`sampleDataAutoOnboard`), or for a source that it reads itself on the person's
 phone. Such a link needs no page. But opening it must not spend it, since mail scanners and previews open links too: so
@@ -11,14 +11,14 @@ from starlette.responses import Response
 from privateshare.platform.consent import navigation, outcome
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import allowed_sources, source_on_device
-from privateshare.platform.consent.visit import OpenVisit, PostedForm, Visit, journey_page
+from privateshare.platform.consent.visit import PostedForm, UnfinishedVisit, Visit, journey_page
 
 router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/begin")
-async def show_begin(visit: OpenVisit) -> Response:
-    """Show what happens without a choice, and let it happen."""
+async def show_begin(visit: UnfinishedVisit) -> Response:
+    """Show what the link does; the page's script submits the form at once."""
     if not await _asks_nothing(visit):
         return redirect(await navigation.first_page(visit))
     service = visit.parameters.service
@@ -28,8 +28,8 @@ async def show_begin(visit: OpenVisit) -> Response:
 
 
 @router.post("/journey/{tag}/begin")
-async def begin(form: PostedForm) -> Response:
-    """Do what the link asks for: back to the app."""
+async def begin_journey(form: PostedForm) -> Response:
+    """Do what the link asks for, and redirect to the app."""
     visit = form.visit
     if visit.journey.finished_at is not None:
         return redirect(await outcome.usable_outcome(visit) or visit.address("done"))

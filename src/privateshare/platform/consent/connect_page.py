@@ -17,13 +17,13 @@ from privateshare.platform.consent.upload_notes import left_out_words
 from privateshare.platform.consent.uploads import UploadForm, read_form
 from privateshare.platform.consent.visit import (
     TOKEN_FIELD,
-    OpenVisit,
+    UnfinishedVisit,
     Visit,
     check_form_token,
-    check_open,
     check_sent_from_here,
+    check_unfinished,
     journey_page,
-    open_visit,
+    lock_visit,
     view_visit,
 )
 from privateshare.platform.http.requests import platform_of, public_address
@@ -32,8 +32,9 @@ from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.sources.contract import Broken, SignInSource, Source, TryLater
 from privateshare.sources.failures import LeftOut, our_fault
 
-WAY, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
-PROBLEMS = {  # with which a sign-in may lead back here
+METHOD_FIELD, UPLOAD, SAMPLE, SIGN_IN = "way", "upload", "sample:", "sign-in"
+# The values of the `problem` parameter, with which a failed sign-in redirects to this page.
+PROBLEMS = {
     "declined": N_("You did not sign in at %(source)s. Try again, or cancel."),
     "failed": N_("%(source)s could not complete the sign-in. Try again, or choose another source."),
     "away": N_("%(source)s does not answer. Try again in a moment."),
@@ -45,16 +46,16 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/connect/{source_id}")
-async def show_connect(visit: OpenVisit, source_id: int, problem: str = "") -> Response:
-    """The ways to connect a source; with `problem` why it did not work."""
+async def show_connect(visit: UnfinishedVisit, source_id: int, problem: str = "") -> Response:
+    """Show the methods to connect a source; with `problem`, also why the last attempt failed."""
     source = await navigation.offered_source(visit, source_id)
-    told = visit.words.say(PROBLEMS.get(problem, ""), source=visit.words.source(source_id))
-    return _ways(visit, source, told)
+    problem_text = visit.words.say(PROBLEMS.get(problem, ""), source=visit.words.source(source_id))
+    return _show_methods(visit, source, problem_text)
 
 
 @router.post("/journey/{tag}/connect/{source_id}")
 async def connect(request: Request, source_id: int) -> Response:
-    """Connects a source in the way that was chosen; nothing stays unless all of it is good."""
+    """Connect a source with the method that was chosen; if any step fails, nothing is stored."""
     check_sent_from_here(request)
     settings = platform_of(request).settings
     visit, source = await _current(request, source_id)
@@ -67,33 +68,33 @@ async def connect(request: Request, source_id: int) -> Response:
     except RequestTooLarge:
         limit = visit.words.size(settings.max_upload_bytes)
         problem = visit.words.say(N_("This file is too large: at most %(limit)s can be uploaded."), limit=limit)
-        return _ways(visit, source, problem, TOO_LARGE, chosen=UPLOAD)
+        return _show_methods(visit, source, problem, TOO_LARGE, chosen=UPLOAD)
     try:
         async with platform_of(request).database.transaction() as db:
-            visit = await _open(request, db)  # whatever the form says: it is the first, or of the same browser
+            visit = await _lock(request, db)  # Bind the journey to this browser even if the form has mistakes.
         return await _connect_chosen(request, visit, source, form)
     finally:
         form.close()
 
 
 async def _connect_chosen(request: Request, visit: Visit, source: Source, form: UploadForm) -> Response:
-    way = form.fields.get(WAY) or (UPLOAD if form.file is not None else "")
-    sample = way.removeprefix(SAMPLE) if way.startswith(SAMPLE) else None
+    method = form.fields.get(METHOD_FIELD) or (UPLOAD if form.file is not None else "")
+    sample = method.removeprefix(SAMPLE) if method.startswith(SAMPLE) else None
     if sample in {offered.id for offered in source.info.samples}:
         return await _connect_sample(request, source, sample)
-    if way == SIGN_IN and isinstance(source, SignInSource):
+    if method == SIGN_IN and isinstance(source, SignInSource):
         return await _begin_sign_in(request, visit, source)
-    if way != UPLOAD or source.info.upload is None:
-        return _ways(visit, source, visit.words.say(N_("Choose one of these first.")))
+    if method != UPLOAD or source.info.upload is None:
+        return _show_methods(visit, source, visit.words.say(N_("Choose one of these first.")))
     if form.file is None:
-        return _ways(visit, source, visit.words.say(N_("Choose the file to upload.")), chosen=UPLOAD)
+        return _show_methods(visit, source, visit.words.say(N_("Choose the file to upload.")), chosen=UPLOAD)
     return await _connect_archive(request, visit, source, form.file)
 
 
 async def _connect_sample(request: Request, source: Source, sample: str) -> Response:
     identity = await connections.identify_sample(source, sample)
     async with platform_of(request).database.transaction() as db:
-        visit = await _open(request, db)
+        visit = await _lock(request, db)
         if not await connections.is_expected(visit, identity):
             return _another_account(visit, source)
         account = await connections.connect_sample(visit, source, identity, sample)
@@ -105,55 +106,58 @@ async def _begin_sign_in(request: Request, visit: Visit, source: SignInSource) -
         async with place_given_up():
             sign_in = await asyncio.to_thread(source.sign_in)
     except TryLater:
-        return _ways(visit, source, visit.words.say(PROBLEMS["away"], source=visit.words.source(source.info.id)))
+        return _show_methods(
+            visit, source, visit.words.say(PROBLEMS["away"], source=visit.words.source(source.info.id))
+        )
     except Broken as error:
-        return _ways(visit, source, visit.words.problem(error))
+        return _show_methods(visit, source, visit.words.problem(error))
     async with platform_of(request).database.transaction() as db:
-        visit = await _open(request, db)
-        pending_sign_in.begin(visit, source.info.id, sign_in, public_address(request))
+        visit = await _lock(request, db)
+        pending_sign_in.begin_sign_in(visit, source.info.id, sign_in, public_address(request))
         return redirect(visit.address(f"sign-in/{source.info.id}"))
 
 
 async def _connect_archive(request: Request, visit: Visit, source: Source, archive: SealedTemporary) -> Response:
     platform = platform_of(request)
     try:
-        async with place_given_up():  # a large archive takes minutes
+        async with place_given_up():  # Checking a large archive takes minutes.
             checked = await connections.check_archive(platform, source, archive)
     except ReaderFailed:
-        return _ways(visit, source, visit.words.problem(our_fault()), UNAVAILABLE, chosen=UPLOAD)
+        return _show_methods(visit, source, visit.words.problem(our_fault()), UNAVAILABLE, chosen=UPLOAD)
     except Broken as error:
-        return _ways(visit, source, visit.words.problem(error), chosen=UPLOAD, left_out=error.left_out)
+        return _show_methods(visit, source, visit.words.problem(error), chosen=UPLOAD, left_out=error.left_out)
     async with platform.database.transaction() as db:
-        visit = await _open(request, db)
+        visit = await _lock(request, db)
         if not await connections.is_expected(visit, checked.identity):
             return _another_account(visit, source)
         library = await outcome.journey_library(visit)
     kept = await connections.keep_archive(platform, library, archive)
     async with delete_blob_on_failure(platform, kept.blob), platform.database.transaction() as db:
-        visit = await _open(request, db)
+        visit = await _lock(request, db)
         upload = await connections.connect_archive(visit, source, checked, kept)
         return redirect(await navigation.after_uploading(visit, upload, checked.left_out))
 
 
 async def _current(request: Request, source_id: int) -> tuple[Visit, Source]:
-    """The journey and the source, in a transaction that is over: none is held while an upload arrives."""
+    """Load the journey and the source. The transaction ends here, so that none is open during an upload."""
     async with platform_of(request).database.transaction() as db:
-        visit = await view_visit(request, db, request.path_params["tag"])  # its form has not shown its token yet
-        check_open(visit)
+        # Nothing may be written yet, since the token of the form has not been checked.
+        visit = await view_visit(request, db, request.path_params["tag"])
+        check_unfinished(visit)
         return visit, await navigation.offered_source(visit, source_id)
 
 
-async def _open(request: Request, db: AsyncSession) -> Visit:
-    visit = await open_visit(request, db, request.path_params["tag"])
-    check_open(visit)
+async def _lock(request: Request, db: AsyncSession) -> Visit:
+    visit = await lock_visit(request, db, request.path_params["tag"])
+    check_unfinished(visit)
     return visit
 
 
 def _another_account(visit: Visit, source: Source) -> Response:
-    return _ways(visit, source, visit.words.say(PROBLEMS["another"]))
+    return _show_methods(visit, source, visit.words.say(PROBLEMS["another"]))
 
 
-def _ways(
+def _show_methods(
     visit: Visit,
     source: Source,
     problem: str = "",
@@ -163,7 +167,8 @@ def _ways(
     left_out: LeftOut | None = None,
 ) -> Response:
     reach = contract_reach(visit.contract, visit.now)
-    only_sign_in = visit.journey.kind == "reauthorize" and not visit.proven  # which alone shows who somebody is
+    # Without other proof, only signing in shows that the account is this person's.
+    only_sign_in = visit.journey.kind == "reauthorize" and not visit.proven
     values = {
         "source": visit.words.source(source.info.id),
         "source_id": source.info.id,

@@ -1,4 +1,4 @@
-"""Connecting a source: a sample data set, the export archive that a person uploads, or by signing in there."""
+"""Connecting a source: with a sample data set, with an uploaded export archive, or by signing in there."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -33,48 +33,47 @@ PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """An archive that was uploaded, and the account that it belongs to."""
+class UploadedArchive:
+    """An uploaded archive, and the account that it belongs to."""
 
     account: AccountRow
     archive: ArchiveRow
 
 
 async def identify_sample(source: Source, sample: str) -> Identity:
-    """Whose account a sample data set is."""
+    """Identify the account of a sample data set."""
     return await asyncio.to_thread(source.identify, Connection(sample=sample))
 
 
 async def connect_sample(visit: Visit, source: Source, identity: Identity, sample: str) -> AccountRow:
-    """The account of a sample data set, in the person's library."""
+    """Add the account of a sample data set to the person's library."""
     return await _connect(visit, ConnectedSource(source.info, identity, sample=sample))
 
 
 async def check_archive(platform: Platform, source: Source, archive: SealedTemporary) -> CheckedArchive:
     """Read an archive to its end. Raises Broken, whose message is for the person, or ReaderFailed."""
-    # A reader of its own, which must not close the archive when it goes.
     reader = BufferedReader(archive, PIECE_BYTES)
     try:
         return await platform.archive_readers.check(source, reader)
     finally:
-        reader.detach()
+        reader.detach()  # Otherwise the reader would close the archive when it is deleted.
 
 
 async def identify_signed_in(source: Source, token: JsonObject) -> Identity:
-    """Whose account the person signed in to. Raises TryLater, NeedsLogin or Broken."""
+    """Identify the account that the person signed in to. Raises TryLater, NeedsLogin or Broken."""
     return await asyncio.to_thread(source.identify, Connection(token=without_refresh_token(token)))
 
 
 async def connect_signed_in(visit: Visit, source: Source, identity: Identity, token: JsonObject) -> AccountRow:
-    """The account that the person signed in to, in their library."""
+    """Add the account that the person signed in to to their library."""
     return await _connect(visit, ConnectedSource(source.info, identity, token=token))
 
 
 async def is_expected(visit: Visit, identity: Identity, *, signed_in: bool = False) -> bool:
-    """Tell whether it is the account that the journey is about, if it is about one. Protocol 7.3.
+    """Tell whether this is the account that the journey reconnects, if it reconnects one. Protocol 7.3.
 
-    Of a person who did not prove who they are, and of an account that nobody proved to be theirs, nothing will do but
-    signing in to that very account.
+    A person who has not proven who they are, or whose account was connected without proof, must sign in to exactly that
+    account: a sample or an upload is not enough.
     """
     if visit.journey.account_id is None:
         return True
@@ -86,7 +85,7 @@ async def is_expected(visit: Visit, identity: Identity, *, signed_in: bool = Fal
 
 
 async def prove_by_sign_in(visit: Visit, source: Source, identity: Identity) -> None:
-    """Take it for proof that the person signed in, if the same account is theirs already."""
+    """Record the sign-in as proof of who the person is, if the same account is in their library already."""
     if visit.proven:
         return
     library = await journey_library(visit)
@@ -96,18 +95,20 @@ async def prove_by_sign_in(visit: Visit, source: Source, identity: Identity) -> 
 
 
 async def keep_archive(platform: Platform, library: OpenLibrary, archive: SealedTemporary) -> StoredArchive:
-    """Keep an archive, sealed with a key of its own, until the person agrees and it is imported."""
+    """Store an archive, encrypted with its own key, until the person agrees and it is imported."""
     blob, key = library.blob(uuid4()), new_data_key()
     content = await asyncio.to_thread(_keep, platform, key, blob, library.blob_context(blob), archive)
     return StoredArchive(blob, key, content)
 
 
-async def connect_archive(visit: Visit, source: Source, checked: CheckedArchive, kept: StoredArchive) -> Upload:
-    """The account of an archive that was kept, in the person's library, and the archive."""
+async def connect_archive(
+    visit: Visit, source: Source, checked: CheckedArchive, kept: StoredArchive
+) -> UploadedArchive:
+    """Add a stored archive and its account to the person's library."""
     account = await _connect(visit, ConnectedSource(source.info, checked.identity))
     library = await journey_library(visit)
     archive = await add_archive(visit.db, library, account, kept, checked.left_out, visit.journey)
-    return Upload(account, archive)
+    return UploadedArchive(account, archive)
 
 
 def _keep(platform: Platform, key: DataKey, blob: str, context: bytes, archive: SealedTemporary) -> bytes:
@@ -116,10 +117,10 @@ def _keep(platform: Platform, key: DataKey, blob: str, context: bytes, archive: 
     return content.digest()
 
 
-def _pieces(archive: SealedTemporary, see: Callable[[bytes], None]) -> Iterator[bytes]:
+def _pieces(archive: SealedTemporary, update: Callable[[bytes], None]) -> Iterator[bytes]:
     archive.seek(0)
     while piece := archive.read(PIECE_BYTES):
-        see(piece)
+        update(piece)
         yield piece
 
 
@@ -135,5 +136,5 @@ async def _connect(visit: Visit, connected: ConnectedSource) -> AccountRow:
 
 
 def connected_here(visit: Visit) -> set[UUID]:
-    """The accounts that the person connected on this journey."""
+    """Return the ids of the accounts that the person connected on this journey."""
     return {UUID(id_) for id_ in visit.journey.account_ids}

@@ -4,12 +4,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.platform.consent import navigation, outcome, shareable_accounts
-from privateshare.platform.consent.person_words import describe_person
+from privateshare.platform.consent.person_description import describe_person
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import asks_for_sources, source_on_device
 from privateshare.platform.consent.terms import read_terms
 from privateshare.platform.consent.translation import N_
-from privateshare.platform.consent.visit import REVIEWED, OpenVisit, PostedForm, Visit, journey_page, require_kind
+from privateshare.platform.consent.visit import REVIEWED, PostedForm, UnfinishedVisit, Visit, journey_page, require_kind
 
 UNPROCESSABLE = 422
 
@@ -17,8 +17,8 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/consent")
-async def show_consent(visit: OpenVisit) -> Response:
-    """What the app asks for."""
+async def show_consent(visit: UnfinishedVisit) -> Response:
+    """Show what the app asks for."""
     require_kind(visit, *REVIEWED)
     if await navigation.needs_proof(visit):
         return redirect(visit.address("person"))
@@ -27,7 +27,7 @@ async def show_consent(visit: OpenVisit) -> Response:
 
 @router.post("/journey/{tag}/consent")
 async def give_consent(form: PostedForm) -> Response:
-    """The person agrees: back to the app with a code. Pressed twice, it leads to the same place twice."""
+    """Record consent, and redirect to the app with a code. A second submission redirects to the same address."""
     visit = form.visit
     if visit.journey.finished_at is not None:
         return redirect(await outcome.usable_outcome(visit) or visit.address("done"))
@@ -42,13 +42,13 @@ async def give_consent(form: PostedForm) -> Response:
 
 
 def _needs_accounts(visit: Visit) -> bool:
-    """Whether there is nothing to agree to without an account."""
+    """Tell whether the person must choose at least one account."""
     asks = asks_for_sources(visit)
     return asks and source_on_device(visit) is None
 
 
 def _is_first(visit: Visit) -> bool:
-    """Tell whether this is the person's first consent, after which nothing but this browser knows them yet."""
+    """Tell whether this is the person's first consent, so that only this browser can prove who they are."""
     return visit.journey.library_id is None or visit.journey.provisional
 
 
@@ -58,7 +58,7 @@ async def _consent(visit: Visit, problem: str = "") -> Response:
         return redirect(visit.address("source"))
     on_device = source_on_device(visit)
     values = {
-        "who": await describe_person(visit),
+        "person": await describe_person(visit),
         "is_first": _is_first(visit),
         "terms": read_terms(visit.contract, visit.platform.sources, visit.words, visit.now),
         "shareable": shareable,

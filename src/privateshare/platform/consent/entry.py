@@ -1,7 +1,7 @@
-"""Where a person comes in: the link that the app sent them to. Protocol 8.1.
+"""The link with which an app sends a person to the consent pages. Protocol 8.1.
 
-A link may be opened any number of times, by mail scanners and previews too: that changes nothing here. It is spent by
-the first form that is sent.
+A link may be opened any number of times, also by mail scanners and previews, since opening it writes nothing. The first
+form that is sent binds the journey to its browser.
 """
 
 from datetime import UTC, datetime
@@ -30,9 +30,9 @@ from privateshare.platform.http.requests import check_utf8
 
 
 async def enter(request: Request, db: AsyncSession, kind: JourneyKind) -> Response:
-    """Answer a link: lead on to the journey's first page, whose address no longer holds the code.
+    """Answer a link with a redirect to the journey's first page, whose address no longer holds the code.
 
-    A link that does not work leads back to the app as 8.3 says, or to a page where no address of the app is known.
+    A link that does not work redirects to the app (protocol 8.3), or shows a page if no address of the app is known.
     """
     code = request.query_params.get("code", "")
     journey = await find_journey(db, code)
@@ -66,5 +66,5 @@ async def enter(request: Request, db: AsyncSession, kind: JourneyKind) -> Respon
 
 
 def _may_go_on(journey: JourneyRow, cookie: JourneyCookie, kind: JourneyKind) -> bool:
-    """Tell whether a link leads the browser that took its journey back there, on the page that it took it on."""
+    """Tell whether the journey is bound to this browser, and either is finished or has the kind of the link."""
     return holds(journey, cookie.browser) and (journey.finished_at is not None or journey.kind == kind)

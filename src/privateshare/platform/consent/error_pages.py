@@ -1,4 +1,4 @@
-"""The pages for a person who cannot go on: what happened, what to do, and what support may look for."""
+"""The error pages: what happened, what to do, and a reference for support."""
 
 from enum import StrEnum
 
@@ -15,33 +15,40 @@ from privateshare.platform.http.requests import base_path
 GONE, BAD_REQUEST, SERVER_ERROR = 410, 400, 500
 
 
-class Reason(StrEnum):
-    """Why a browser cannot have a journey."""
+class LostReason(StrEnum):
+    """Why a browser cannot use a journey.
 
-    NO_COOKIE = "no-cookie"  # it has not opened the link, or keeps no cookies
-    ELSEWHERE = "elsewhere"  # another browser sent the first form
-    OVER = "over"  # it is too old, or there never was one
+    NO_COOKIE: the browser has not opened the link, or stores no cookies.
+    ELSEWHERE: another browser sent the first form.
+    OVER: the journey expired, or never existed.
+    """
+
+    NO_COOKIE = "no-cookie"
+    ELSEWHERE = "elsewhere"
+    OVER = "over"
 
 
-def lost_page(request: Request, reason: Reason, app: str = "", onward: str = "") -> Response:
-    """Make the page for a browser that cannot have a journey; `onward` leads back to the app."""
+def lost_page(request: Request, reason: LostReason, app: str = "", onward: str = "") -> Response:
+    """Render the page for a browser that cannot use a journey; `onward` is the address that returns to the app."""
     return _error_page(request, Failure.INVALID_CODE, GONE, reason=reason, app=app, onward=onward)
 
 
 def link_page(request: Request, failure: Failure) -> Response:
-    """Make the page for a link that names no journey, so that no app is known to send the person back to."""
-    return _error_page(request, failure, GONE if failure is Failure.INVALID_CODE else BAD_REQUEST, reason=Reason.OVER)
+    """Render the page for a link that names no journey, so that there is no app to return to."""
+    return _error_page(
+        request, failure, GONE if failure is Failure.INVALID_CODE else BAD_REQUEST, reason=LostReason.OVER
+    )
 
 
 def render_page_error(request: Request, error: ApiError) -> Response:
-    """Make the page for a person whose request failed."""
+    """Render the page for a person whose request failed."""
     gone = isinstance(error, InvalidToken)
     failure, status = (Failure.INVALID_CODE, GONE) if gone else (Failure.SERVER_ERROR, error.status)
-    return _error_page(request, failure, status, reason=Reason.OVER)
+    return _error_page(request, failure, status, reason=LostReason.OVER)
 
 
 def _error_page(
-    request: Request, failure: Failure, status: int, *, reason: Reason, app: str = "", onward: str = ""
+    request: Request, failure: Failure, status: int, *, reason: LostReason, app: str = "", onward: str = ""
 ) -> Response:
     tag = request.path_params.get("tag")
     cookie = read_journey_cookie(request, tag) if isinstance(tag, str) else None
@@ -53,7 +60,7 @@ def _error_page(
         "reference": request_id(request),
         "app": isolated(app),
         "onward": onward,
-        # made without a database, which may be what failed
+        # This uses only the cookie, because the database may be what failed.
         "way_out": (journey_address(request, cookie.tag, "failed"), cookie.form_token)
         if cookie and status >= SERVER_ERROR
         else None,

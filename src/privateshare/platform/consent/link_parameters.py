@@ -1,4 +1,4 @@
-"""What an app says in the query of a consent page's URL. Protocol 8.2."""
+"""The query parameters of the links by which apps open consent pages. Protocol 8.2."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 
 from privateshare.errors import InvalidRequest
 
-Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # without control characters
+TextWithoutControls = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 MAX_SOURCE = 2**31 - 1  # Larger numbers fit neither the database nor a cookie.
 LANGUAGE = re.compile(r"[A-Za-z]{1,8}([-_][A-Za-z0-9]{1,8}){0,3}")
 
@@ -21,40 +21,40 @@ class SourcesScope(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
-    data_type: list[Annotated[Text, Field(max_length=100)]] = Field(default=[], max_length=100)
-    organization_type: Text | None = Field(default=None, max_length=100)
+    data_type: list[Annotated[TextWithoutControls, Field(max_length=100)]] = Field(default=[], max_length=100)
+    organization_type: TextWithoutControls | None = Field(default=None, max_length=100)
 
 
 class LinkParameters(BaseModel):
-    """The query of protocol 8.2. What is missing has the default, and what is unknown is ignored."""
+    """The query of protocol 8.2. Missing parameters have their defaults, and unknown ones are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
     service: int | None = Field(default=None, ge=0, le=MAX_SOURCE)
     source_type: str = Field(default="pull", pattern="^(pull|push)$")
-    sample_data_set: Text | None = Field(default=None, max_length=100)
+    sample_data_set: TextWithoutControls | None = Field(default=None, max_length=100)
     sample_data_auto_onboard: bool = False
-    lng: Text | None = Field(default=None, max_length=35)
+    lng: TextWithoutControls | None = Field(default=None, max_length=35)
     include_sample_data_only_sources: bool = False
-    storage_ref: Text | None = Field(default=None, max_length=200)
-    account_ref: Text | None = Field(default=None, max_length=200)
+    storage_ref: TextWithoutControls | None = Field(default=None, max_length=200)
+    account_ref: TextWithoutControls | None = Field(default=None, max_length=200)
     trigger_query: bool = True
     sources_scope: SourcesScope | None = None
-    callback: Text | None = Field(default=None, max_length=2000)
+    callback: TextWithoutControls | None = Field(default=None, max_length=2000)
 
     @field_validator("sources_scope", mode="before")
     @classmethod
     def _decode(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        text = unquote(value) if value.startswith("%") else value  # encoded twice, decoded once so far
+        text = unquote(value) if value.startswith("%") else value  # Some clients encode it twice.
         try:
             return json.loads(text)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
 
     def to_row(self) -> dict[str, Any]:
-        """Give what is kept of them; `Parameters.model_validate` reads it back."""
+        """Return them as they are stored; `LinkParameters.model_validate` reads that back."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
@@ -64,7 +64,7 @@ def is_language(text: str) -> bool:
 
 
 def read_parameters(query: QueryParams) -> LinkParameters:
-    """Read the parameters of a link's query. Raises InvalidRequest, naming those that make no sense."""
+    """Read the parameters of a link's query. Raises InvalidRequest, which names the invalid ones."""
     try:
         return LinkParameters.model_validate({name: value for name, value in query.items() if value != ""})
     except ValidationError as error:

@@ -13,12 +13,12 @@ DEFAULT_SAMPLE = "default"
 
 
 async def first_page(visit: Visit) -> str:
-    """Say where a journey begins, which writes nothing. Protocol 8.1, 8.2."""
+    """Return the address of a journey's first page; this writes nothing. Protocol 8.1, 8.2."""
     if visit.journey.kind == "revoke":
         return visit.address("withdraw")
     if asks_who(visit) or await needs_proof(visit):
         return visit.address("person")
-    if (account := await the_account(visit)) is not None:
+    if (account := await account_of_journey(visit)) is not None:
         return visit.address(f"connect/{account.source_id}")
     asks_for_none = not asks_for_sources(visit)
     if visit.journey.kind == "user-reauth" or (visit.journey.kind == "authorize" and asks_for_none):
@@ -38,22 +38,22 @@ async def first_page(visit: Visit) -> str:
 
 
 def asks_who(visit: Visit) -> bool:
-    """Tell whether the person is asked first whose data it is: this browser was used by somebody before."""
+    """Tell whether the person is asked who they are first, because somebody used this browser before."""
     is_new = visit.journey.library_id is None and visit.journey.proof is None
     asks_nothing = visit.parameters.sample_data_auto_onboard
     return visit.journey.kind == "authorize" and is_new and not asks_nothing and bool(visit.browsers)
 
 
 async def needs_proof(visit: Visit) -> bool:
-    """Tell whether nothing can be done here before the person proves who they are.
+    """Tell whether the person must prove who they are before they can do anything else.
 
-    Whatever they connect, a contract that writes, or that reads what apps put into a library, gets at the library; and
-    an account that they do not sign in to cannot be connected again by somebody else.
+    Write and read-raw contracts reach data that is already in the library, so they always need proof. So does
+    reconnecting an account at a source without sign-in, since nothing else would show that the account is theirs.
     """
     if visit.proven:
         return False
     if visit.journey.kind == "reauthorize":
-        account = await the_account(visit)
+        account = await account_of_journey(visit)
         return account is not None and not isinstance(
             visit.platform.sources.connectable.get(account.source_id), SignInSource
         )
@@ -61,21 +61,21 @@ async def needs_proof(visit: Visit) -> bool:
 
 
 async def after_connecting(visit: Visit, account: AccountRow) -> str:
-    """Where a person goes who has connected an account."""
+    """Return where the browser goes after the person connected an account."""
     if visit.journey.kind in REVIEWED:
         return visit.address("consent")
     return await outcome.add_account(visit, account)
 
 
-async def after_uploading(visit: Visit, upload: connections.Upload, left_out: LeftOut) -> str:
-    """Where a person goes who has uploaded an archive; first to what was not read of it, if they see no other page."""
+async def after_uploading(visit: Visit, upload: connections.UploadedArchive, left_out: LeftOut) -> str:
+    """Return where the browser goes after an upload: to what was not read of it, if no consent page shows that."""
     if visit.journey.kind not in REVIEWED and left_out.is_partial:
         return visit.address(f"upload/{upload.archive.id}")
     return await after_connecting(visit, upload.account)
 
 
 async def connects_samples_alone(visit: Visit) -> bool:
-    """Whether sample data is connected without asking: the app wants it, and no real data is in the library."""
+    """Tell whether to connect sample data without asking: the app wants it, and the library has no real data."""
     if not visit.parameters.sample_data_auto_onboard:
         return False
     return all(account.sample is not None for account in await shareable_accounts.visible_accounts(visit))
@@ -99,17 +99,17 @@ def _wanted_sample(visit: Visit, source: Source) -> str | None:
 
 
 async def offered_source(visit: Visit, source_id: int) -> Source:
-    """A source that may be connected on this journey. Raises NotFound."""
+    """Return a source that may be connected on this journey. Raises NotFound."""
     require_kind(visit, *REVIEWED, "onboard", "reauthorize")
     source = allowed_sources(visit).get(source_id)
-    account = await the_account(visit)
+    account = await account_of_journey(visit)
     if source is None or (account is not None and account.source_id != source_id):
         raise NotFound("The app does not ask for this source")
     return source
 
 
-async def the_account(visit: Visit) -> AccountRow | None:
-    """The account that this journey is about, if it is about one. Protocol 7.3, 7.4."""
+async def account_of_journey(visit: Visit) -> AccountRow | None:
+    """Load the account that this journey reconnects or withdraws, if it is such a journey. Protocol 7.3, 7.4."""
     if visit.journey.account_id is None:
         return None
     return await visit.db.get(AccountRow, (visit.journey.library_id, visit.journey.account_id))

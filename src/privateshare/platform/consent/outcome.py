@@ -31,9 +31,9 @@ OUTCOME = "journey outcome"
 
 
 async def journey_library(visit: Visit) -> OpenLibrary:
-    """The library of the person on this journey; a person who is new gets one, which is theirs once they consent.
+    """Open the library of this journey. A new person gets a provisional one, which becomes theirs once they consent.
 
-    It is kept from being erased until the transaction ends.
+    The library cannot be erased until the transaction ends.
     """
     if visit.journey.library_id is not None:
         await lock_library(visit.db, visit.journey.library_id)
@@ -44,9 +44,9 @@ async def journey_library(visit: Visit) -> OpenLibrary:
 
 
 async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
-    """Record that the person agrees, for these accounts, and start the app's session; return where the browser goes.
+    """Record the person's consent for these accounts, and start the app's session; return where the browser goes.
 
-    Raises RedirectInstead if it takes proof of who they are, which they have not given.
+    Raises RedirectInstead if the person must prove who they are first.
     """
     if not visit.proven and not _is_about_this_journey_alone(visit, accounts):
         raise RedirectInstead(redirect(visit.address("person")))
@@ -54,7 +54,7 @@ async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
     ids = [account.id for account in accounts]
     consent = await record_consent(visit.db, visit.contract, library.id, ids, visit.now, unproven=unproven)
     await _remember_browser(visit, library)
-    await _tie_storage(visit, library.id)
+    await _assign_storage(visit, library.id)
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)
     lifetime = visit.platform.settings.code_lifetime
@@ -66,19 +66,19 @@ async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
 
 
 def _is_about_this_journey_alone(visit: Visit, accounts: Sequence[AccountRow]) -> bool:
-    """Tell whether agreeing gives the app nothing of a library but what was connected on this journey."""
+    """Tell whether this consent shares nothing of the library but what was connected on this journey."""
     return visit.contract.kind == "read" and all(account.unproven_on == visit.journey.id for account in accounts)
 
 
 async def _remember_browser(visit: Visit, library: OpenLibrary) -> None:
-    """Have the person's browser prove who they are from now on."""
+    """Give the person's browser a secret, so that it proves who they are from now on."""
     if visit.proven and not any(secret.library_id == library.id for secret in visit.browsers):
         agent = visit.request.headers.get("user-agent", "")
         keep_secret(visit.request, await add_browser(visit.db, library, agent, visit.now))
 
 
-async def _tie_storage(visit: Visit, library_id: UUID) -> None:
-    """Makes the storage that the app prepared this person's. Protocol 11.1."""
+async def _assign_storage(visit: Visit, library_id: UUID) -> None:
+    """Assign the storage that the app prepared to this person. Protocol 11.1."""
     handle = visit.parameters.storage_ref
     if handle is None:
         return
@@ -88,9 +88,9 @@ async def _tie_storage(visit: Visit, library_id: UUID) -> None:
 
 
 async def add_account(visit: Visit, account: AccountRow | None) -> str:
-    """Lets the app see one more account, as the person agreed before; where the browser goes. No code: protocol 8.3.
+    """Add an account to the consent that the person gave before; return where the browser goes.
 
-    None if what was added is on the person's device.
+    There is no new code (protocol 8.3). `account` is None if the app reads the source on the person's device.
     """
     consent = await visit.db.get(ConsentRow, visit.journey.consent_id) if visit.journey.consent_id else None
     if consent is None or consent.revoked_at is not None or (consent.expires_at or visit.now) < visit.now:
@@ -103,22 +103,22 @@ async def add_account(visit: Visit, account: AccountRow | None) -> str:
 
 
 async def withdraw(visit: Visit, account: AccountRow) -> str:
-    """Gives up the platform's access to an account's source; where the browser goes. Protocol 7.4.
+    """Withdraw the platform's access to an account's source; return where the browser goes. Protocol 7.4.
 
-    What lets the platform in is forgotten in any case. The app is told of a failure if the source could not be told:
-    there, the permission may stand until it ends by itself.
+    The platform deletes its token in any case. The app gets an error if the source could not be asked to revoke it,
+    because the token may then stay valid there until it expires.
     """
-    told, library = True, await journey_library(visit)
-    await visit.db.refresh(account, with_for_update={"key_share": True})  # whoever renews its token comes first
+    revoked, library = True, await journey_library(visit)
+    await visit.db.refresh(account, with_for_update={"key_share": True})  # Wait for a token refresh.
     if account.sealed_credentials is not None:
         token = open_token(library, account.id, account.sealed_credentials)
-        told = await revoke_token(visit.platform.sources, account.source_id, token)
+        revoked = await revoke_token(visit.platform.sources, account.source_id, token)
     await withdraw_access(visit.db, visit.platform, account)
-    return _finish(visit, visit.destination.withdrawal(None if told else Failure.SERVER_ERROR))
+    return _finish(visit, visit.destination.withdrawal(None if revoked else Failure.SERVER_ERROR))
 
 
 async def abandon(visit: Visit, failure: Failure) -> str:
-    """Ends the journey as if it had not been; where the browser goes. Protocol 8.4."""
+    """Undo and end the journey; return where the browser goes. Protocol 8.4."""
     await visit.db.flush()
     await undo_journey(visit.db, visit.platform, visit.journey)
     if visit.journey.provisional:
@@ -127,16 +127,16 @@ async def abandon(visit: Visit, failure: Failure) -> str:
 
 
 async def fail(visit: Visit, failure: Failure) -> str:
-    """End the journey, and the session that waited for it; return where the browser goes to tell the app why."""
+    """End the journey, and the session that waited for it, with an error; return where the browser goes."""
     await end_session(visit.db, visit.journey.session_id, failure)
     return _finish(visit, visit.destination.failure(failure))
 
 
 async def usable_outcome(visit: Visit) -> str | None:
-    """Where this journey's browser went when it ended, to go there once more; None if its code was used meanwhile.
+    """Return the address to which the finished journey redirected, or None if its code was used since.
 
-    It is for a person who pressed twice. The same code must not reach the app again after it was used: a second use
-    revokes what the first issued (protocol 4.2).
+    This is for a person who submits the last form twice. A used code must not reach the app again, because a second use
+    revokes the tokens that the first use issued (protocol 4.2).
     """
     if visit.journey.sealed_outcome is None:
         return None
@@ -147,7 +147,7 @@ async def usable_outcome(visit: Visit) -> str | None:
 
 
 async def _start_reading(visit: Visit, consent: ConsentRow) -> None:
-    """Starts the session that waited for this consent; with `triggerQuery=false` it stays for the app to trigger."""
+    """Start the session that waited for this consent; with `triggerQuery=false` the app starts the fetch itself."""
     session = await visit.db.get(SessionRow, visit.journey.session_id) if visit.journey.session_id else None
     if session is None or session.expires_at <= visit.now or visit.contract.kind == "write":
         return
@@ -157,7 +157,7 @@ async def _start_reading(visit: Visit, consent: ConsentRow) -> None:
 
 
 def _new_reference(visit: Visit, accounts: Sequence[AccountRow]) -> str | None:
-    """The account connected last on this journey, if the person shares it."""
+    """Return the reference of the account connected last on this journey, if the person shares it."""
     references = {str(account.id): account.reference for account in accounts}
     connected = [references[id_] for id_ in visit.journey.account_ids if id_ in references]
     return connected[-1] if connected else None

@@ -1,8 +1,8 @@
-"""A sign-in at a source that is under way: which browser of which journey began it, and what it needs to come back.
+"""A pending sign-in at a source: which browser of which journey started it, and what is needed to complete it.
 
-The state that travels through the source is `{journey}.{secret}`. The rest stays here, sealed with a key that only the
-browser of the journey can have made, and goes when the browser comes back: another browser cannot come back in its
-place, and nobody twice.
+The `state` that the source receives and returns is `{journey tag}.{secret}`. The rest is stored with the journey,
+encrypted with a key that is derived from the browser's secret, and is deleted when the browser returns. So no other
+browser can complete the sign-in, and it completes only once.
 """
 
 import hmac
@@ -24,7 +24,7 @@ CALLBACK_PATH = f"{ONBOARD_PATH}connected"
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """A person's leave to sign in at a source. `address` is where; the source sends them back to `redirect_uri`."""
+    """A sign-in that a browser started at `address`; the source redirects it to `redirect_uri`."""
 
     source_id: int
     redirect_uri: str
@@ -33,36 +33,36 @@ class PendingSignIn:
     verifier: str = field(repr=False)
 
 
-def begin(visit: Visit, source_id: int, sign_in: SignIn, platform_address: str) -> None:
-    """Record that this browser goes to sign in; a sign-in that was begun before is given up."""
+def begin_sign_in(visit: Visit, source_id: int, sign_in: SignIn, platform_address: str) -> None:
+    """Record that this browser starts a sign-in, in place of one that it started before."""
     state, verifier, redirect_uri = (
         f"{visit.cookie.tag}.{new_secret()}",
         new_verifier(),
         platform_address + CALLBACK_PATH,
     )
     address = oauth.authorization_address(sign_in, redirect_uri, state, verifier)
-    leave = PendingSignIn(source_id, redirect_uri, address, state, verifier)
-    content = orjson.dumps(asdict(leave))
+    pending = PendingSignIn(source_id, redirect_uri, address, state, verifier)
+    content = orjson.dumps(asdict(pending))
     visit.journey.sealed_sign_in = seal_value(visit.key(PURPOSE), PURPOSE, visit.journey.id, content)
 
 
-def under_way(visit: Visit) -> PendingSignIn | None:
-    """The sign-in that this browser began, None if there is none."""
+def find_pending(visit: Visit) -> PendingSignIn | None:
+    """Return the sign-in that this browser started, or None."""
     if visit.journey.sealed_sign_in is None:
         return None
     content = open_value(visit.key(PURPOSE), PURPOSE, visit.journey.id, visit.journey.sealed_sign_in)
     return PendingSignIn(**orjson.loads(content))
 
 
-def take(visit: Visit, state: str) -> PendingSignIn | None:
-    """The sign-in that the browser comes back from, once; None if the state is not that of the one under way."""
-    leave = under_way(visit)
-    if leave is None or not hmac.compare_digest(leave.state.encode(), state.encode()):
+def take_pending(visit: Visit, state: str) -> PendingSignIn | None:
+    """Return and delete the pending sign-in; None if the state is not that of the pending one."""
+    pending = find_pending(visit)
+    if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
         return None
     visit.journey.sealed_sign_in = None
-    return leave
+    return pending
 
 
 def tag_of(state: str) -> str:
-    """Which journey a state is of."""
+    """Return the tag of the journey that a state belongs to."""
     return state.partition(".")[0]

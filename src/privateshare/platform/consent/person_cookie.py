@@ -1,4 +1,4 @@
-"""The cookie by which a browser proves whose libraries it was used for: one secret for each, the last used first."""
+"""The cookie that proves which libraries a browser was used for: one secret for each, the last used first."""
 
 from collections.abc import Sequence
 
@@ -8,34 +8,34 @@ from starlette.responses import Response
 from privateshare.platform.http.requests import base_path, is_secure
 from privateshare.platform.person.browsers import LIFETIME, BrowserSecret, decode_secret
 
-MOST_SECRETS = 20  # so many fit into a cookie; of more, those that were not used for longest go
+MOST_SECRETS = 20  # More would not fit into a cookie; the least recently used are dropped.
 
 
 def read_secrets(request: Request) -> list[BrowserSecret]:
-    """Read what this browser keeps. It proves nothing before `find_browsers` has looked at it."""
-    texts = request.cookies.get(cookie_name(request), "").split("~", MOST_SECRETS)[:MOST_SECRETS]
+    """Read this browser's secrets. They prove nothing until `find_browsers` has checked them."""
+    texts = request.cookies.get(person_cookie_name(request), "").split("~", MOST_SECRETS)[:MOST_SECRETS]
     found = [secret for secret in map(decode_secret, texts) if secret is not None]
     return list({(secret.library_id, secret.browser_id): secret for secret in found}.values())
 
 
 def keep_secret(request: Request, secret: BrowserSecret) -> None:
-    """Have this browser keep a secret in place of the one that it has of the same library, once the answer is sent."""
+    """Store a secret in the response's cookie, in place of the one that the browser has for the same library."""
     others = [known for known in _to_keep(request) if known.library_id != secret.library_id]
     request.state.browser_secrets = [secret, *others][:MOST_SECRETS]
 
 
 def forget_secrets(request: Request, library_ids: Sequence[object]) -> None:
-    """Have this browser keep nothing more of these libraries."""
+    """Remove the secrets of these libraries from the response's cookie."""
     request.state.browser_secrets = [known for known in _to_keep(request) if known.library_id not in library_ids]
 
 
 def set_person_cookie(request: Request, response: Response) -> None:
-    """Put on an answer what the request changed of the cookie, away from scripts and from other sites' forms."""
+    """Set the cookie on a response if the request changed it; HttpOnly and SameSite protect it."""
     secrets: list[BrowserSecret] | None = getattr(request.state, "browser_secrets", None)
     if secrets is None:
         return
     response.set_cookie(
-        cookie_name(request),
+        person_cookie_name(request),
         "~".join(secret.encode() for secret in secrets),
         max_age=int(LIFETIME.total_seconds()) if secrets else 0,
         path=f"{base_path(request)}/",
@@ -45,8 +45,8 @@ def set_person_cookie(request: Request, response: Response) -> None:
     )
 
 
-def cookie_name(request: Request) -> str:
-    """Name the cookie so that over https no other host can plant one of this name."""
+def person_cookie_name(request: Request) -> str:
+    """Return the cookie's name, with a prefix so that over https no other host can set it."""
     if not is_secure(request):
         return "person"
     return "__Secure-person" if base_path(request) else "__Host-person"

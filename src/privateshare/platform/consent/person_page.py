@@ -12,11 +12,18 @@ from starlette.responses import Response
 from privateshare.errors import TooManyRequests
 from privateshare.platform.consent import navigation
 from privateshare.platform.consent.person_cookie import keep_secret
-from privateshare.platform.consent.person_words import person_words
+from privateshare.platform.consent.person_description import describe_library_owner
 from privateshare.platform.consent.proof import Proof, may_be_somebody_else, record_proof
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
-from privateshare.platform.consent.visit import OpenVisit, PostedForm, Visit, check_open, journey_page, require_kind
+from privateshare.platform.consent.visit import (
+    PostedForm,
+    UnfinishedVisit,
+    Visit,
+    check_unfinished,
+    journey_page,
+    require_kind,
+)
 from privateshare.platform.library.accounts import adopt_accounts
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.person.browsers import BrowserSecret, add_browser, use_browser
@@ -39,7 +46,7 @@ class KnownPerson:
 
 
 @router.get("/journey/{tag}/person")
-async def show_person(visit: OpenVisit) -> Response:
+async def show_person(visit: UnfinishedVisit) -> Response:
     """Ask who the person is, if that is not certain already."""
     require_kind(visit, "authorize", "onboard", "reauthorize", "user-reauth")
     if not _is_open_question(visit):
@@ -49,9 +56,9 @@ async def show_person(visit: OpenVisit) -> Response:
 
 @router.post("/journey/{tag}/person")
 async def tell_person(form: PostedForm) -> Response:
-    """Go on as somebody who used this browser before, or as somebody else."""
+    """Continue as somebody who used this browser before, or as somebody else."""
     visit = form.visit
-    check_open(visit)
+    check_unfinished(visit)
     require_kind(visit, "authorize", "onboard", "reauthorize", "user-reauth")
     chosen, typed = form.first("person"), form.first("code")
     if typed and _is_open_question(visit):
@@ -64,7 +71,7 @@ async def tell_person(form: PostedForm) -> Response:
 
 
 async def _recover(visit: Visit, typed: str) -> Response:
-    """Take a recovery code for proof. This browser is known from then on, since the code is used up."""
+    """Accept a recovery code as proof. It is used up, so this browser gets a secret that proves it from now on."""
     try:
         visit.platform.limits.check_recovery(visit.request.client.host if visit.request.client else "unknown")
     except TooManyRequests:
@@ -85,7 +92,7 @@ async def _recover(visit: Visit, typed: str) -> Response:
 
 
 def _is_open_question(visit: Visit) -> bool:
-    """Tell whether it is not certain yet who the person is. What they connected as somebody new stays theirs."""
+    """Tell whether the person has not proven yet who they are. A new person needs no proof."""
     if visit.journey.provisional:
         return False
     return visit.journey.library_id is None or not visit.proven
@@ -101,7 +108,7 @@ async def _be_somebody_else(visit: Visit) -> None:
 
 
 async def _be_known(visit: Visit, chosen: str) -> None:
-    """Go on in a library that this browser proves to be the person's; nothing happens if it does not."""
+    """Continue in a library that this browser proves to be the person's; do nothing if it does not prove it."""
     secret = next((secret for secret in _selectable(visit) if str(secret.browser_id) == chosen), None)
     if secret is None or not _is_open_question(visit):
         return
@@ -118,14 +125,15 @@ async def _be_known(visit: Visit, chosen: str) -> None:
 
 
 def _selectable(visit: Visit) -> Sequence[BrowserSecret]:
-    """The libraries that this journey may be about: that of the link, or where it names none, any of this browser."""
+    """List the secrets of the libraries to choose from: that of the link, or if it names none, any of this browser."""
     library_id = visit.journey.library_id
     return [secret for secret in visit.browsers if library_id in (None, secret.library_id)]
 
 
 async def _ask(visit: Visit, problem: str = "", status: int = 200) -> Response:
     known = [
-        KnownPerson(secret.browser_id, await person_words(visit, secret.library_id)) for secret in _selectable(visit)
+        KnownPerson(secret.browser_id, await describe_library_owner(visit, secret.library_id))
+        for secret in _selectable(visit)
     ]
     values = {
         "known": known,

@@ -1,7 +1,8 @@
 """Whether somebody on a journey has proven that its library is theirs.
 
-An app that knows a person has the library's journey made, and could walk it itself. So what a library holds is neither
-shown nor shared before there is proof. Without it a journey is about what is connected on it, and nothing else.
+An app that holds a person's token can start a journey in that person's library, and could submit the forms itself. So
+what a library holds is neither shown nor shared before there is proof. Without proof, a person can share only what they
+connect on this journey.
 """
 
 from collections.abc import Mapping
@@ -22,9 +23,13 @@ log = structlog.get_logger()
 
 
 class Proof(StrEnum):
-    """How a person proved that a library is theirs; NONE if they said that they are somebody else.
+    """How a person proved that a library is theirs.
 
-    CHOSEN is by the browser too, where the link named no library and the person chose one of those it was used for.
+    BROWSER: the link named the library, and the browser's cookie belongs to it.
+    CHOSEN: the link named no library, and the person chose one of those that the browser's cookie belongs to.
+    RECOVERY_CODE: they typed the library's recovery code.
+    SIGN_IN: they signed in at a source to an account that was theirs before.
+    NONE: they said that they are somebody else, so the browser's cookie no longer counts on this journey.
     """
 
     BROWSER = "browser"
@@ -35,7 +40,7 @@ class Proof(StrEnum):
 
 
 def is_proven(journey: JourneyRow, browsers: Browsers) -> bool:
-    """Tell whether the library of a journey is certainly that of the person on it; one that is new is."""
+    """Tell whether the person on a journey has proven that its library is theirs. A new library always is."""
     if journey.library_id is None or journey.provisional:
         return True
     if journey.proof is not None:
@@ -44,9 +49,9 @@ def is_proven(journey: JourneyRow, browsers: Browsers) -> bool:
 
 
 def may_be_somebody_else(journey: JourneyRow) -> bool:
-    """Tell whether a person may say that they are not whom the browser takes them for.
+    """Tell whether a person may still say that they are not the person whom the browser's cookie names.
 
-    Who chose a library has connected nothing in it yet: that would stay there.
+    After they chose a library, they may only until they connect an account, because that account stays in the library.
     """
     return journey.proof in (None, Proof.BROWSER) or (journey.proof == Proof.CHOSEN and not journey.account_ids)
 
@@ -54,7 +59,7 @@ def may_be_somebody_else(journey: JourneyRow) -> bool:
 async def prove_by_browser(
     request: Request, db: AsyncSession, journey: JourneyRow, browsers: Browsers, now: datetime
 ) -> Browsers:
-    """Record the proof of this browser, if the journey waits for one; return the browsers that prove something now."""
+    """Record this browser's cookie as the journey's proof, if it has none; return the browsers that are still valid."""
     if journey.proof is not None or journey.library_id is None or journey.provisional:
         return browsers
     secret = next((secret for secret in browsers if secret.library_id == journey.library_id), None)

@@ -15,14 +15,14 @@ router = APIRouter(route_class=PageRoute)
 
 @router.get("/journey/{tag}/recovery")
 async def show_recovery(visit: AnyVisit) -> Response:
-    """Say what the code is for. Nothing is made yet."""
+    """Explain what the code is for. No code is made yet."""
     _check_may_have_one(visit)
     return await _page(visit, "")
 
 
 @router.post("/journey/{tag}/recovery")
-async def make_code(form: PostedForm) -> Response:
-    """Show the code, which nobody can be shown a second time."""
+async def make_recovery_code(form: PostedForm) -> Response:
+    """Make a code and show it; it cannot be shown a second time."""
     _check_may_have_one(form.visit)
     library_id = form.visit.journey.library_id
     assert library_id is not None

@@ -1,4 +1,4 @@
-"""HTML out: templates, the headers that protect them, and their static files."""
+"""Rendering of HTML pages: templates, security headers, and static files."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
@@ -35,19 +35,19 @@ SAFE_HEADERS = {
 }
 
 
-OPEN_ISOLATE, CLOSE_ISOLATE = "\u2066\u2067\u2068", "\u2069"
-DIRECTIONS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+BIDI_OPENING_ISOLATES, BIDI_CLOSING_ISOLATE = "\u2066\u2067\u2068", "\u2069"
+BIDI_CONTROLS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 class PageRoute(APIRoute):
-    """A route of a page: it answers HEAD wherever it answers GET (RFC 9110 9.1), and keeps the person's cookie."""
+    """A route of a page. It answers HEAD wherever it answers GET (RFC 9110 9.1), and sets the person's cookie."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         methods = set(options.pop("methods", None) or ["GET"])
         super().__init__(path, endpoint, methods=methods | {"HEAD"} if "GET" in methods else methods, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Give what answers a request. A request that fails changes no cookie, as it changes nothing else."""
+        """Wrap the handler so that it sets the person's cookie, unless the request fails."""
         answer = super().get_route_handler()
 
         async def answer_with_cookie(request: Request) -> Response:
@@ -67,9 +67,15 @@ def page(
     status: int = 200,
     leads_to: tuple[str, ...] = (),
 ) -> Response:
-    """Make a page; `base` is the path below which people reach the platform.
+    """Render a page.
 
-    Its forms may lead nowhere but to this platform and, by redirection, to the addresses of `leads_to`.
+    Args:
+        template: The template's file name.
+        words: The texts of the page's language.
+        values: What the template uses.
+        base: The path below which people reach the platform.
+        status: The status of the response.
+        leads_to: The addresses besides this platform to which the page's forms may redirect.
     """
     shared = {
         "words": words,
@@ -82,13 +88,13 @@ def page(
 
 
 def isolated(text: str) -> Markup:
-    """Mark up others' words so that, whatever is in them, the words around them are read as they are meant.
+    """Wrap text of other people in `<bdi>`, so that its writing direction does not affect the text around it.
 
-    A character that ends an isolate (U+2069) would end ours too, if there is none in the text that it could end.
+    A U+2069 that closes no isolate within the text is removed, because it would close the `<bdi>` itself.
     """
     kept, depth = [], 0
     for character in text:
-        depth += (character in OPEN_ISOLATE) - (character == CLOSE_ISOLATE)
+        depth += (character in BIDI_OPENING_ISOLATES) - (character == BIDI_CLOSING_ISOLATE)
         if depth < 0:
             depth = 0
         else:
@@ -97,33 +103,33 @@ def isolated(text: str) -> Markup:
 
 
 def as_title(markup: Markup) -> Markup:
-    """Make the title of a page, which has no markup: what changes the writing direction is left out."""
-    return escape(markup.striptags().translate(DIRECTIONS))
+    """Turn markup into the plain text of a page's title, without characters that change the writing direction."""
+    return escape(markup.striptags().translate(BIDI_CONTROLS))
 
 
 def request_words(request: Request, asked: str | None) -> Translator:
-    """Choose the language for a browser. Protocol 8.2, `lng`."""
+    """Choose the language for a browser, and return its texts. Protocol 8.2, `lng`."""
     language = choose_language(asked, request.headers.get("accept-language", ""))
     return Translator(language, platform_of(request).sources.listed)
 
 
 def redirect(address: str) -> Response:
-    """Sends the browser on with GET; addresses of private schemes too."""
+    """Redirect the browser to an address of any scheme, with GET."""
     response = RedirectResponse("/", 303, SAFE_HEADERS)
-    response.headers["location"] = address  # as it is: Starlette would quote it once more
+    response.headers["location"] = address  # RedirectResponse would quote the address a second time.
     return response
 
 
 def static_file(name: str) -> Response | None:
-    """A static file, cacheable for good: its address changes with its content. None if there is none."""
+    """Return a static file, or None. It may be cached forever, since its address changes with its content."""
     if name not in STATIC_TYPES:
         return None
     headers = {"cache-control": f"public, max-age={YEAR_SECONDS}, immutable", "x-content-type-options": "nosniff"}
     return Response(_static(name), media_type=STATIC_TYPES[name], headers=headers)
 
 
-class RedirectInstead(Exception):  # not an error: it carries the answer that is given instead
-    """The page that was asked for is not the one to show, this answer is; and what was changed for it is undone."""
+class RedirectInstead(Exception):
+    """Answer the request with this response instead of the page, and roll back the transaction. It is no error."""
 
     def __init__(self, response: Response) -> None:
         self.response = response
@@ -157,7 +163,7 @@ def _static(name: str) -> bytes:
 
 @cache
 def static_address(name: str) -> str:
-    """Give the path of a static file, below the platform's address."""
+    """Return the path of a static file, below the platform's address."""
     return f"{ONBOARD_PATH}static/{name}?{sha256(_static(name)).hexdigest()[:12]}"
 
 
@@ -178,8 +184,8 @@ def _policy(leads_to: tuple[str, ...]) -> str:
 
 
 def _target(address: str) -> str:
-    """An address as a source of a content security policy: browsers check redirections after a form against it."""
+    """Turn an address into a source of `form-action`, against which browsers also check redirects after a form."""
     parts = urlsplit(address)
-    if parts.scheme not in {"http", "https"} or "[" in parts.netloc:  # a policy cannot name an IPv6 address
+    if parts.scheme not in {"http", "https"} or "[" in parts.netloc:  # A policy cannot name an IPv6 address.
         return f"{parts.scheme}:"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

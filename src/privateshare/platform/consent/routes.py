@@ -6,10 +6,10 @@
     user-reauth ->                                   consent -> back to the app
     revoke      ->                   withdraw access         -> back to the app
 
-In a browser that was used before, and where there is nothing to do without proof, the page `person` comes first.
+In a browser that was used before, and where the person must prove who they are, the page `person` comes first.
 
-Opening a page writes nothing, so that a mail scanner spends no link: the first form does. Every form leads on by
-redirection, so that reloading repeats nothing.
+Opening a page writes nothing, so that a mail scanner does not use up a link: the first form does. Every form answers
+with a redirect, so that reloading repeats nothing.
 """
 
 from typing import cast, get_args
@@ -42,7 +42,7 @@ router = APIRouter(route_class=PageRoute)
 
 
 def consent_app() -> APIRouter:
-    """Everything under the address of the consent web client. Protocol 1."""
+    """Collect every route under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
     first, last = (begin_page, person_page), (consent_page, recovery_page, withdraw_page)
     for part in (*first, source_page, connect_page, sign_in_page, upload_page, *last):
@@ -52,7 +52,7 @@ def consent_app() -> APIRouter:
 
 
 @router.get("/{kind}")
-async def begin(request: Request, db: Transaction, kind: str) -> Response:
+async def open_link(request: Request, db: Transaction, kind: str) -> Response:
     """Answer the link that an app sent a person to."""
     if kind not in get_args(JourneyKind):
         raise NotFound("There is no such page")
@@ -61,7 +61,7 @@ async def begin(request: Request, db: Transaction, kind: str) -> Response:
 
 @router.post("/journey/{tag}/decline")
 async def decline(form: PostedForm) -> Response:
-    """Back to the app, and nothing stays. Protocol 8.4."""
+    """Undo the journey, and redirect to the app. Protocol 8.4."""
     visit = form.visit
     if visit.journey.finished_at is not None:
         return redirect(await outcome.usable_outcome(visit) or visit.address("done"))
@@ -70,7 +70,7 @@ async def decline(form: PostedForm) -> Response:
 
 @router.post("/journey/{tag}/failed")
 async def give_up(form: PostedForm) -> Response:
-    """The person goes back to the app because something failed here; the app learns SERVER_ERROR."""
+    """End the journey because something failed here; the app receives SERVER_ERROR."""
     if form.visit.journey.finished_at is None:
         await outcome.abandon(form.visit, Failure.SERVER_ERROR)
     return redirect(form.visit.address("done"))
@@ -78,7 +78,7 @@ async def give_up(form: PostedForm) -> Response:
 
 @router.get("/journey/{tag}/done")
 async def done(visit: AnyVisit) -> Response:
-    """The last page: for a person who comes back, and for apps that do not open by themselves."""
+    """Show the last page, for a person who returns to it, and for apps that do not open automatically."""
     if visit.journey.finished_at is None:
         return redirect(await navigation.first_page(visit))
     return journey_page(visit, "done.html", {"onward": await outcome.usable_outcome(visit)})
@@ -86,7 +86,7 @@ async def done(visit: AnyVisit) -> Response:
 
 @router.get("/static/{name}")
 async def static(name: str) -> Response:
-    """Styles and scripts of the pages."""
+    """Return a style, script or icon of the pages."""
     found = static_file(name)
     if found is None:
         raise NotFound("There is no such file")

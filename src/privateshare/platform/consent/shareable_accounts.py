@@ -1,4 +1,4 @@
-"""What a person may share: their accounts, and what of each the contract would get."""
+"""The accounts that a person may share, and what the contract would get of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from privateshare.platform.library.archives import archives_of_journey, left_out
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.sources.registry import Sources
 
-MAX_KINDS = 6  # of those named beside an account; all are named above
+MAX_KINDS_PER_ACCOUNT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ShareableAccount:
 
 
 async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
-    """The person's accounts that hold something the contract asks for, or take what it sends, oldest first."""
+    """List the accounts that have data for the contract, or accept what it sends, oldest first."""
     if visit.journey.library_id is None or visit.contract.kind == "read-raw":
         return []
     accounts = await visible_accounts(visit)
@@ -42,13 +42,15 @@ async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
     reach = contract_reach(visit.contract, visit.now)
     found = []
     for account in accounts:
-        source = visit.platform.sources.connectable.get(account.source_id)  # None if the operator took it away
+        source = visit.platform.sources.connectable.get(account.source_id)  # None if the operator removed it.
         if source is None:
             continue
         kinds = shared_kinds(reach, source.info) if visit.contract.kind == "read" else []
         if not kinds and not (source.info.takes and _may_be_written_to(visit, account, ticked)):
             continue
-        named = [visit.words.object_type(kind) for kind in kinds[:MAX_KINDS]] + ["…"] * (len(kinds) > MAX_KINDS)
+        named = [visit.words.object_type(kind) for kind in kinds[:MAX_KINDS_PER_ACCOUNT]] + ["…"] * (
+            len(kinds) > MAX_KINDS_PER_ACCOUNT
+        )
         found.append(
             ShareableAccount(
                 account,
@@ -66,8 +68,8 @@ async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
 async def visible_accounts(visit: Visit) -> list[AccountRow]:
     """List the accounts that the person on this journey may be shown, oldest first.
 
-    Those are their own. Nobody is shown more than what they connected on this journey before they proved who they are,
-    and what others connected in a library without proof is shown to nobody else.
+    Before a person proves who they are, these are only the accounts that they connected on this journey. Accounts that
+    somebody else connected without proof are never among them.
     """
     if visit.journey.library_id is None:
         return []
@@ -77,7 +79,7 @@ async def visible_accounts(visit: Visit) -> list[AccountRow]:
 
 
 async def _uploads(visit: Visit, library: OpenLibrary) -> dict[UUID, list[UploadNote]]:
-    """What the person uploaded on this journey, by account."""
+    """List what the person uploaded on this journey, by account."""
     found: dict[UUID, list[UploadNote]] = {}
     for archive in await archives_of_journey(visit.db, visit.journey):
         note = upload_note(visit.words, archive.id, left_out_of(archive, library))
@@ -86,20 +88,20 @@ async def _uploads(visit: Visit, library: OpenLibrary) -> dict[UUID, list[Upload
 
 
 def _may_be_written_to(visit: Visit, account: AccountRow, shared: set[UUID]) -> bool:
-    """Whether a contract that writes is about this account: the link says so, or the person agreed to it before."""
+    """Tell whether a write contract may use this account: the link asks for sources, or it was shared before."""
     asked = asks_for_sources(visit)
     return visit.contract.kind == "write" and (asked or account.id in shared)
 
 
 def owner_of(visit: Visit, account: AccountRow, library: OpenLibrary) -> str:
-    """Whose account it is, or which sample data set."""
+    """Return whose account it is, or which sample data set."""
     if account.sample is not None:
         return sample_name(visit.platform.sources, visit.words, account)
     return account_display_name(account, library) or ""
 
 
 def sample_name(sources: Sources, words: Translator, account: AccountRow) -> str:
-    """Say which sample data set an account is."""
+    """Return the name of an account's sample data set."""
     source = sources.connectable.get(account.source_id)
     names = {sample.id: sample.name for sample in source.info.samples} if source else {}
     return words.say(names.get(account.sample or "", account.sample or ""))
@@ -108,8 +110,7 @@ def sample_name(sources: Sources, words: Translator, account: AccountRow) -> str
 async def _ticked(visit: Visit) -> set[UUID]:
     """Find which accounts are ticked at first: those that the partner's apps see already, and those connected now.
 
-    A person who left one out before is not asked to notice that it came back, and what they connected for somebody
-    else's app they tick themselves.
+    An account that the person left out last time stays unticked. So does one that they connected for another app.
     """
     if not visit.proven or visit.journey.library_id is None:
         return connected_here(visit)
@@ -118,5 +119,5 @@ async def _ticked(visit: Visit) -> set[UUID]:
 
 
 def chosen_accounts(shareable: Sequence[ShareableAccount], chosen: Sequence[str]) -> list[AccountRow]:
-    """The accounts that the person ticked: of theirs, and of those the contract may see."""
+    """Return the accounts that the person ticked; ids of accounts that they may not share are ignored."""
     return [entry.account for entry in shareable if str(entry.account.id) in chosen]

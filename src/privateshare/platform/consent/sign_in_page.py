@@ -1,4 +1,4 @@
-"""Signing in at a source: the page that leads there, and the address that leads back. OAuth 2, RFC 6749 4.1."""
+"""Signing in at a source: the page that leads there, and the redirect URI. OAuth 2, RFC 6749 4.1."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from privateshare.platform.consent import connections, navigation, pending_sign_in
 from privateshare.platform.consent.pending_sign_in import PendingSignIn
 from privateshare.platform.consent.rendering import PageRoute, redirect
-from privateshare.platform.consent.visit import OpenVisit, Visit, check_open, journey_page, resume_visit
+from privateshare.platform.consent.visit import UnfinishedVisit, Visit, check_unfinished, journey_page, resume_visit
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.library.credentials import revoke_token
 from privateshare.platform.operating.admission import place_given_up
@@ -31,32 +31,35 @@ router = APIRouter(route_class=PageRoute)
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A browser that came back from the sign-in that it began."""
+    """A browser that returned from the sign-in that it started."""
 
     visit: Visit
     source: SignInSource
-    leave: PendingSignIn
+    pending: PendingSignIn
     code: str = field(repr=False)
     issuer: str | None
 
     def to_connect_page(self, problem: str) -> Response:
-        """Back to where the person can try again."""
-        return redirect(self.visit.address(f"connect/{self.leave.source_id}?problem={problem}"))
+        """Redirect to the page where the person can try again."""
+        return redirect(self.visit.address(f"connect/{self.pending.source_id}?problem={problem}"))
 
 
 @router.get("/journey/{tag}/sign-in/{source_id}")
-async def leave(visit: OpenVisit, source_id: int) -> Response:
-    """Leads on to the source. A page between, since a form may lead only where its page says, and sources lead on."""
-    under_way = pending_sign_in.under_way(visit)
-    if under_way is None or under_way.source_id != source_id:
+async def show_sign_in(visit: UnfinishedVisit, source_id: int) -> Response:
+    """Show a page that sends the browser to the source.
+
+    CSP form-action also applies to redirects, so the browser goes to the source from an extra page.
+    """
+    pending = pending_sign_in.find_pending(visit)
+    if pending is None or pending.source_id != source_id:
         return redirect(visit.address(f"connect/{source_id}"))
-    values = {"source": visit.words.source(source_id), "source_id": source_id, "onward": under_way.address}
+    values = {"source": visit.words.source(source_id), "source_id": source_id, "onward": pending.address}
     return journey_page(visit, "leave.html", values)
 
 
 @router.get("/connected")
 async def come_back(request: Request) -> Response:
-    """Where every source sends people back to. A state that is not this browser's, or was used, connects nothing."""
+    """Answer the redirect URI of every source. A state of another browser, or a used one, connects nothing."""
     platform = platform_of(request)
     async with platform.database.transaction() as db:
         returned = await _take_return(request, db)
@@ -72,8 +75,8 @@ async def come_back(request: Request) -> Response:
     source = returned.source
     try:
         async with platform.database.transaction() as db:
-            visit = await resume_visit(request, db, pending_sign_in.tag_of(returned.leave.state))
-            check_open(visit)
+            visit = await resume_visit(request, db, pending_sign_in.tag_of(returned.pending.state))
+            check_unfinished(visit)
             await connections.prove_by_sign_in(visit, source, identity)
             if await connections.is_expected(visit, identity, signed_in=True):
                 account = await connections.connect_signed_in(visit, source, identity, token)
@@ -87,30 +90,28 @@ async def come_back(request: Request) -> Response:
 
 
 async def _take_return(request: Request, db: AsyncSession) -> Return | Response:
-    """What the browser came back with, which works once, or where it goes instead."""
+    """Read what the browser returned with, which works once; or return the response that it gets instead."""
     query = request.query_params
     state = query.get("state", "")
     visit = await resume_visit(request, db, pending_sign_in.tag_of(state))
-    check_open(visit)
-    under_way = pending_sign_in.take(visit, state)
-    if under_way is None:
+    check_unfinished(visit)
+    pending = pending_sign_in.take_pending(visit, state)
+    if pending is None:
         return redirect(await navigation.first_page(visit))
-    source = await navigation.offered_source(visit, under_way.source_id)
+    source = await navigation.offered_source(visit, pending.source_id)
     assert isinstance(source, SignInSource)
-    returned = Return(visit, source, under_way, query.get("code", ""), query.get("iss"))
+    returned = Return(visit, source, pending, query.get("code", ""), query.get("iss"))
     if "error" in query or not returned.code:
         return returned.to_connect_page("declined" if query.get("error") == "access_denied" else "failed")
     return returned
 
 
 async def _signed_in(returned: Return) -> tuple[JsonObject, Identity]:
-    """The source's token, and whose account it opens. Raises TryLater, NeedsLogin or Broken."""
-    source, under_way = returned.source, returned.leave
+    """Fetch the source's token, and identify its account. Raises TryLater, NeedsLogin or Broken."""
+    source, pending = returned.source, returned.pending
     sign_in = await asyncio.to_thread(source.sign_in)
     _check_issuer(sign_in, returned.issuer)
-    token = await asyncio.to_thread(
-        oauth.exchange_code, sign_in, under_way.redirect_uri, returned.code, under_way.verifier
-    )
+    token = await asyncio.to_thread(oauth.exchange_code, sign_in, pending.redirect_uri, returned.code, pending.verifier)
     try:
         return token, await connections.identify_signed_in(source, token)
     except SourceFailure:
@@ -119,6 +120,6 @@ async def _signed_in(returned: Return) -> tuple[JsonObject, Identity]:
 
 
 def _check_issuer(sign_in: SignIn, issuer: str | None) -> None:
-    """Raises Broken if it was another server that sent the browser back. RFC 9207."""
+    """Raise Broken if another authorization server sent the browser here. RFC 9207."""
     if issuer is not None and sign_in.issuer is not None and issuer != sign_in.issuer:
         raise Broken("The source could not complete the sign-in. Try again later, or choose another source.")

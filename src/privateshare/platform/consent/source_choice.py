@@ -13,8 +13,9 @@ from privateshare.protocol.catalogue import SourceType, catalogue
 from privateshare.protocol.scope import ObjectKind, Reach, reach_of_contract
 from privateshare.sources.contract import Source, SourceInfo
 
-ON_DEVICE = frozenset({260})  # Apple Health: iOS apps read it on the person's phone, and nothing of it comes here
-MAX_SHOWN = 60  # of a picker's tiles; more are found by searching
+# Apple Health: iOS apps read it on the person's phone, so its data never reaches the platform.
+ON_DEVICE_SOURCES = frozenset({260})
+MAX_TILES_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +37,39 @@ class TileGroup:
 
 @dataclass(frozen=True, slots=True)
 class SourcePicker:
-    """What the picker shows; `left_out` more would be found by searching."""
+    """The tiles of the picker. It leaves out `left_out` more, which a search finds."""
 
     groups: Sequence[TileGroup]
     left_out: int
 
 
 def contract_reach(contract: ContractRow, now: datetime) -> Reach:
-    """What a contract may read."""
+    """Return what a contract may read now."""
     return reach_of_contract(contract.document, now)
 
 
 def shared_kinds(reach: Reach, info: SourceInfo) -> list[int]:
-    """The object types of a source that lie within reach."""
+    """List the object types of a source that lie within a contract's reach."""
     kinds = (ObjectKind(info.service_group, info.service_type, int(object_type)) for object_type in info.object_types)
     return [kind.object_type for kind in kinds if kind.object_type is not None and reach.allows_kind(kind)]
 
 
 def asks_for_sources(visit: Visit) -> bool:
-    """Tell whether the person is asked to connect sources: to read from, or on a link that says so to push to."""
+    """Tell whether the person connects sources here: to read from, or to push to if the link asks for it."""
     kind = visit.contract.kind
     return kind == "read" or (kind == "write" and visit.parameters.source_type == "push")
 
 
 def allowed_sources(visit: Visit) -> dict[int, Source]:
-    """The sources, by id, that this contract may ask for and this link offers. Protocol 8.2.
+    """List the sources, by id, that this contract may ask for and this link offers. Protocol 8.2.
 
-    Of those that an app writes to only their taking it matters: what it reads, contracts that read say.
+    For a write contract, only sources that accept pushed data are offered; its reading scope is ignored.
     """
     parameters, sources = visit.parameters, visit.platform.sources
     writes = visit.contract.kind == "write"
     reach = contract_reach(visit.contract, visit.now)
     wanted = SourceType.PUSH if writes else SourceType[parameters.source_type.upper()]
-    samples_do = (
+    sample_sources_allowed = (
         parameters.include_sample_data_only_sources
         or parameters.sample_data_auto_onboard
         or parameters.sample_data_set is not None
@@ -77,7 +78,7 @@ def allowed_sources(visit: Visit) -> dict[int, Source]:
         id_: source
         for id_, source in sources.connectable.items()
         if wanted in sources.listed[id_].types
-        and (source.info.has_own_data or samples_do)
+        and (source.info.has_own_data or sample_sources_allowed)
         and _is_asked_for(source.info, reach, parameters, writes=writes)
     }
 
@@ -86,14 +87,15 @@ def _is_asked_for(info: SourceInfo, reach: Reach, parameters: LinkParameters, *,
     if writes:
         return bool(info.takes)
     kinds = shared_kinds(reach, info)
-    scope = parameters.sources_scope if parameters.service is None else None  # it is about what the picker shows
+    # The scope limits the picker, which a link that names its source does not show.
+    scope = parameters.sources_scope if parameters.service is None else None
     return bool(kinds) and in_sources_scope(scope, info.service_group, kinds)
 
 
 def source_on_device(visit: Visit) -> int | None:
-    """Give the link's source if the app itself reads it on the person's device and the contract allows that."""
+    """Return the link's source if the app itself reads it on the person's device and the contract allows that."""
     service = visit.parameters.service
-    if visit.contract.kind != "read" or service is None or service not in ON_DEVICE:
+    if visit.contract.kind != "read" or service is None or service not in ON_DEVICE_SOURCES:
         return None
     source, reach = catalogue().sources[service], contract_reach(visit.contract, visit.now)
     kinds = (
@@ -105,9 +107,9 @@ def source_on_device(visit: Visit) -> int | None:
 
 
 def picker(sources: dict[int, Source], search: str, words: Translator) -> SourcePicker:
-    """The tiles of these sources whose names hold what is searched for, by group and name."""
+    """Build the picker of the sources whose names match the search, sorted by group and name."""
     found = sorted(_matching(sources, search, words), key=lambda pair: (pair[0], pair[1].name.casefold()))
-    shown = found[:MAX_SHOWN]
+    shown = found[:MAX_TILES_SHOWN]
     groups = dict.fromkeys(group for group, _ in shown)
     return SourcePicker(
         [TileGroup(words.group(group), [tile for owner, tile in shown if owner == group]) for group in groups],
@@ -119,6 +121,6 @@ def _matching(sources: dict[int, Source], search: str, words: Translator) -> Ite
     wanted = search.casefold().split()
     for id_, source in sources.items():
         name = words.source(id_)
-        told = f"{name} {words.group(source.info.service_group)}".casefold()
-        if all(word in told for word in wanted):
+        searched = f"{name} {words.group(source.info.service_group)}".casefold()
+        if all(word in searched for word in wanted):
             yield source.info.service_group, Tile(id_, name, not source.info.has_own_data)

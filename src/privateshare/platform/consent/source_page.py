@@ -4,38 +4,38 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from privateshare.platform.consent import navigation, shareable_accounts
-from privateshare.platform.consent.person_words import describe_person
+from privateshare.platform.consent.person_description import describe_person
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import allowed_sources, picker
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.visit import (
     REVIEWED,
-    OpenVisit,
     PostedForm,
+    UnfinishedVisit,
     Visit,
-    check_open,
+    check_unfinished,
     journey_page,
     require_kind,
 )
 
-SEARCHABLE_FROM = 7  # fewer tiles are seen at a glance
+MIN_SOURCES_FOR_SEARCH = 7
 UNPROCESSABLE = 422
 
 router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/source")
-async def show_sources(visit: OpenVisit, q: str = "") -> Response:
-    """The sources that the app asks for; with `q` those it names."""
+async def show_sources(visit: UnfinishedVisit, q: str = "") -> Response:
+    """Show the sources that the app asks for; with `q`, only those that match it."""
     require_kind(visit, *REVIEWED, "onboard")
     return await _sources(visit, search=q[:100])
 
 
 @router.post("/journey/{tag}/source")
 async def pick_source(form: PostedForm) -> Response:
-    """On to connecting the source that was picked."""
+    """Redirect to the page that connects the source that was picked."""
     visit = form.visit
-    check_open(visit)
+    check_unfinished(visit)
     require_kind(visit, *REVIEWED, "onboard")
     picked = form.first("source")
     offered = {str(id_): source for id_, source in allowed_sources(visit).items()}
@@ -49,10 +49,10 @@ async def pick_source(form: PostedForm) -> Response:
 async def _sources(visit: Visit, *, search: str = "", problem: str = "") -> Response:
     offered = allowed_sources(visit)
     values = {
-        "who": await describe_person(visit),
+        "person": await describe_person(visit),
         "picker": picker(offered, search, visit.words),
         "search": search,
-        "searchable": len(offered) >= SEARCHABLE_FROM,
+        "searchable": len(offered) >= MIN_SOURCES_FOR_SEARCH,
         "has_accounts": bool(await shareable_accounts.shareable_accounts(visit)),
         "problem": problem,
     }

@@ -1,4 +1,4 @@
-"""What `sourcesScope` of a link means: which sources hold the kinds of medical data that it names. Protocol 8.2.
+"""The meaning of a link's `sourcesScope`: which sources have the kinds of medical data that it names. Protocol 8.2.
 
 Clients name data types and organization types as the Dutch health records do. The catalogue knows object types and
 no organizations: so a data type stands for object types, and an organization type for any source of medical data.
@@ -44,9 +44,9 @@ DATA_TYPES: dict[str, set[T]] = {
 
 
 def in_sources_scope(scope: SourcesScope | None, group: int, kinds: Iterable[int]) -> bool:
-    """Whether a source of this service group, of which the contract may read these object types, is in scope.
+    """Tell whether a source of this service group, of which the contract may read these object types, is in scope.
 
-    A data type that is not known is of no source: a scope never widens.
+    An unknown data type matches no source, so that a scope never offers more than it names.
     """
     if scope is None:
         return True

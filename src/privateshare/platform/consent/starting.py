@@ -12,8 +12,9 @@ from privateshare.platform.db.tables import ContractRow, JourneyRow
 from privateshare.platform.grants.references import find_reference, take_reference
 from privateshare.platform.library.accounts import consented_accounts
 
-# which code opens which page: that of 4.1 has a challenge, of 4.4 a consent and a session, of 7.4 an account alone
-FITS: Mapping[str, Callable[[JourneyRow], bool]] = {
+# Which page a code may open. A code of protocol 4.1 has a challenge, of 4.4 a consent and a session, of 7.4 only an
+# account.
+CODE_FITS_PAGE: Mapping[str, Callable[[JourneyRow], bool]] = {
     "authorize": lambda journey: journey.consent_id is None and journey.challenge is not None,
     "onboard": lambda journey: journey.consent_id is not None and journey.session_id is not None,
     "reauthorize": lambda journey: journey.consent_id is not None and journey.session_id is not None,
@@ -25,22 +26,23 @@ FITS: Mapping[str, Callable[[JourneyRow], bool]] = {
 async def start(
     db: AsyncSession, journey: JourneyRow, contract: ContractRow, cookie: JourneyCookie, now: datetime, *, takes: bool
 ) -> bool:
-    """Set what a journey is about by the link that opened it; return False if it cannot start.
+    """Set a journey's kind and account from the link that opened it; return False if it cannot start.
 
-    With `takes` the link's reference to an account is used up. Else nothing is: many browsers may open a link.
+    With `takes`, the link's reference to an account is used up. Without it nothing is, so any number of browsers may
+    open the link.
     """
     ended = contract.expires_at is not None and contract.expires_at <= now
     spent = contract.once and cookie.kind in {"onboard", "reauthorize"}
-    if ended or spent or not FITS[cookie.kind](journey):
+    if ended or spent or not CODE_FITS_PAGE[cookie.kind](journey):
         return False
     journey.kind = cookie.kind
-    return await _finds_its_account(db, journey, cookie.parameters, now, takes=takes)
+    return await _set_account(db, journey, cookie.parameters, now, takes=takes)
 
 
-async def _finds_its_account(
+async def _set_account(
     db: AsyncSession, journey: JourneyRow, parameters: LinkParameters, now: datetime, *, takes: bool
 ) -> bool:
-    """Find the account that a page is about, if it is about one; return False if the app does not see it any more."""
+    """Set the account of a journey that has one; return False if the app may no longer see that account."""
     if journey.kind not in {"reauthorize", "revoke"}:
         return True
     assert journey.consent_id is not None

@@ -14,7 +14,7 @@ from privateshare.protocol.scope import start_of_last
 from privateshare.sources.contract import SourceInfo
 from privateshare.sources.registry import Sources
 
-MAX_TEXT = 4000  # of what a contract says in its own words
+MAX_CONTRACT_TEXT = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class RequestedData:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What the app says it does, or leaves open (`known` is false); `words` are the app's own."""
+    """What the app does with the data; `known` is false if it does not say. `words` are the app's own."""
 
     title: str
-    told: str
+    text: str
     words: str
     known: bool
 
@@ -61,9 +61,9 @@ def read_terms(contract: ContractRow, sources: Sources, words: Translator, now: 
         app=contract.application.name,
         partner=contract.application.partner.name,
         links=_links(document.resources, words),
-        purpose=request.purpose[:MAX_TEXT],
-        disclaimer=request.disclaimer[:MAX_TEXT],
-        agreement=request.consent_policy.description[:MAX_TEXT],
+        purpose=request.purpose[:MAX_CONTRACT_TEXT],
+        disclaimer=request.disclaimer[:MAX_CONTRACT_TEXT],
+        agreement=request.consent_policy.description[:MAX_CONTRACT_TEXT],
         asked=_asked(document.reading, sources, words) if contract.kind == "read" else (),
         dates=_dates(document.reading, words, now) if reads else (),
         once=contract.once,
@@ -79,7 +79,7 @@ def _links(resources: Resources, words: Translator) -> list[tuple[str, str]]:
         (resources.terms_and_conditions, N_("Terms and conditions")),
         (resources.terms, N_("Terms")),
     )
-    return [(words.say(label), url) for url, label in found if len(url) <= MAX_TEXT and is_web_address(url)]
+    return [(words.say(label), url) for url, label in found if len(url) <= MAX_CONTRACT_TEXT and is_web_address(url)]
 
 
 # --- which data ---
@@ -93,7 +93,7 @@ def _asked(request: DataRequest, sources: Sources, words: Translator) -> list[Re
 def _asked_of_group(
     group: ServiceGroupScope, infos: Sequence[SourceInfo], words: Translator
 ) -> Iterator[RequestedData]:
-    """One entry per set of kinds, however many services it is asked from."""
+    """Yield one entry per set of kinds, however many services it is asked from."""
     services_by_kinds: dict[tuple[int, ...], list[int]] = {}
     for service in group.service_types or ():
         chosen = tuple(item.id for item in service.service_object_types or ())
@@ -101,7 +101,7 @@ def _asked_of_group(
     every = {entry.id for entry in catalogue().service_types.values() if entry.group == group.id}
     for kinds, services in (services_by_kinds or {_kinds_of_group(infos, group.id): sorted(every)}).items():
         named = [] if every <= set(services) else [words.service_type(service) for service in services]
-        yield RequestedData(words.group(group.id), words.both(named), words.kinds(kinds))
+        yield RequestedData(words.group(group.id), words.join_list(named), words.kinds(kinds))
 
 
 def _kinds_of_service(infos: Sequence[SourceInfo], group: int, service_type: int) -> tuple[int, ...]:
@@ -143,20 +143,22 @@ def _range(item: ContractTimeRange, words: Translator, now: datetime) -> str:
 
 def _rolling(last: str, words: Translator, now: datetime) -> str:
     number = int(last[:-1])
-    told = {
+    period = {
         "h": lambda: words.count("The last hour", "The last %(num)d hours", number),
         "d": lambda: words.count("The last day", "The last %(num)d days", number),
         "m": lambda: words.count("The last month", "The last %(num)d months", number),
         "y": lambda: words.count("The last year", "The last %(num)d years", number),
     }[last[-1]]()
-    return words.say(N_("%(period)s, from %(start)s to today"), period=told, start=words.date(start_of_last(last, now)))
+    return words.say(
+        N_("%(period)s, from %(start)s to today"), period=period, start=words.date(start_of_last(last, now))
+    )
 
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-# --- what happens with it ---
+# --- what the app does with the data ---
 
 
 def _statements(request: DataRequest, words: Translator) -> list[Statement]:
@@ -197,7 +199,11 @@ def _statements(request: DataRequest, words: Translator) -> list[Statement]:
     ]
 
 
-def _statement(value: bool | None, own_words: str, words: Translator, title: str, told: tuple[str, str]) -> Statement:
+def _statement(
+    value: bool | None, own_words: str, words: Translator, title: str, yes_and_no: tuple[str, str]
+) -> Statement:
     unknown = "" if own_words else N_("The app does not say.")
-    said = unknown if value is None else told[0] if value else told[1]
-    return Statement(words.say(title), words.say(said), own_words[:MAX_TEXT], value is not None or bool(own_words))
+    text = unknown if value is None else yes_and_no[0] if value else yes_and_no[1]
+    return Statement(
+        words.say(title), words.say(text), own_words[:MAX_CONTRACT_TEXT], value is not None or bool(own_words)
+    )

@@ -1,4 +1,4 @@
-"""The words of one language: translated texts, dates, and plain names for what can be shared."""
+"""The texts of one language: translations, formatted dates and numbers, and plain names of kinds of data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ from privateshare.sources.failures import THE_FILE, Broken, Reason
 
 MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
-FEW = 3  # so many kinds are not worth folding away
+MAX_OTHER_KINDS_SHOWN = 3
 
 
-def N_(text: str) -> str:  # noqa: N802 - the customary name: it marks a text for translation
-    """The text itself, to be translated where it is shown."""
+def N_(text: str) -> str:  # noqa: N802 - gettext's customary name
+    """Mark a text for translation, and return it as it is; it is translated where it is shown."""
     return text
 
 
 def _isolated(name: str) -> str:
-    """A name of another's, which does not turn around the words beside it if it is written from right to left."""
+    """Isolate a right-to-left name, so that it does not reorder the text around it."""
     return f"\u2068{name}\u2069" if any(bidirectional(letter) in ("R", "AL") for letter in name) else name
 
 
@@ -62,7 +62,7 @@ PLAIN_NAMES: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """Kinds of data in words: those that people have a word for, and the others, which a page may fold away."""
+    """Names of kinds of data: those with a plain name, and the others, which a page may collapse."""
 
     plain: Sequence[str]
     other: Sequence[str]
@@ -70,40 +70,40 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """Everything that is said in one language."""
+    """Translates texts into one language, and formats values in it."""
 
     language: str
     sources: Mapping[int, CatalogueSource] = field(default_factory=lambda: catalogue().sources, repr=False)
 
     @property
     def tag(self) -> str:
-        """The language as HTML names it."""
+        """Return the language's tag in HTML, such as `pt-BR`."""
         return self.language.replace("_", "-")
 
     @property
     def direction(self) -> str:
-        """Which way it is written: ltr or rtl."""
+        """Return the writing direction: ltr or rtl."""
         return self._locale.text_direction
 
     def say(self, text: str, **values: object) -> str:
-        """A text, translated, with the values in its gaps such as %(app)s."""
-        said = translations(self.language).gettext(text) if text else ""
-        return said % values if values else said
+        """Translate a text, and insert values for placeholders such as %(app)s."""
+        translated = translations(self.language).gettext(text) if text else ""
+        return translated % values if values else translated
 
     def count(self, one: str, many: str, number: int, **values: object) -> str:
-        """A text that depends on a number, which fills the gap %(num)d."""
+        """Translate a text that depends on a number, and insert the number for the placeholder %(num)d."""
         return translations(self.language).ngettext(one, many, number) % ({"num": number} | values)
 
     def number(self, number: int) -> str:
-        """A number, such as 48,112."""
+        """Format a number, such as 48,112."""
         return str(format_decimal(number, locale=self._locale))
 
     def left_out(self, reason: Reason, number: int, total: int) -> str:
-        """How many entries of an upload are left out, and why."""
+        """Say how many entries of an upload are left out, and why."""
         return self.count(reason.one, reason.many, number, num=self.number(number), total=self.number(total))
 
     def problem(self, problem: Broken) -> str:
-        """What a source says of an upload."""
+        """Translate a source's message about an upload."""
         return self.say(problem.text, **{gap: self._value(value) for gap, value in problem.values.items()})
 
     def _value(self, value: object) -> object:
@@ -112,11 +112,11 @@ class Translator:
         return self.say(value) if value == THE_FILE else _isolated(value)
 
     def date(self, moment: datetime) -> str:
-        """A day, such as 24 November 2025."""
+        """Format a day, such as 24 November 2025."""
         return format_date(moment, "long", locale=self._locale)
 
     def moment(self, moment: datetime) -> str:
-        """Say a day and time, such as 24 Nov 2025, 14:02 UTC."""
+        """Format a day and time, such as 24 Nov 2025, 14:02 UTC."""
         day, time = (
             format_date(moment, "medium", locale=self._locale),
             format_time(moment, "short", locale=self._locale),
@@ -124,40 +124,40 @@ class Translator:
         return f"{day}, {time} UTC"
 
     def size(self, number: int) -> str:
-        """A number of bytes, such as 200 MB or 1.5 GB."""
+        """Format a number of bytes, such as 200 MB or 1.5 GB."""
         if number >= GIGABYTE:
             return format_unit(round(number / GIGABYTE, 1), "digital-gigabyte", "short", locale=self._locale)
         return format_unit(number // MEGABYTE, "digital-megabyte", "short", locale=self._locale)
 
-    def both(self, items: Sequence[str]) -> str:
-        """A list in a sentence, such as `a, b and c`."""
+    def join_list(self, items: Sequence[str]) -> str:
+        """Join a list as in a sentence, such as `a, b and c`."""
         return format_list(items, locale=self._locale)
 
     def group(self, group: int) -> str:
-        """A service group's name."""
+        """Return a service group's name."""
         named = catalogue().service_groups.get(group)
         return self.say(named.name) if named else self.say(N_("Other"))
 
     def source(self, source: int) -> str:
-        """A source's name."""
+        """Return a source's name."""
         listed = self.sources.get(source)
         return self.say(listed.name) if listed else self.say(N_("A source that is no longer here"))
 
     def service_type(self, service_type: int) -> str:
-        """A service's name."""
+        """Return a service's name."""
         named = catalogue().service_types.get(service_type)
         return self.say(named.name) if named else self.say(N_("Other"))
 
     def object_type(self, object_type: int) -> str:
-        """What objects of a type are, in plain words; else the catalogue's name."""
+        """Return the plain name of an object type; if it has none, that of the catalogue."""
         named = catalogue().object_types.get(object_type)
         return self.say(PLAIN_NAMES.get(object_type) or (named.name if named else N_("Other")))
 
     def kinds(self, object_types: Sequence[int]) -> Kinds:
-        """Several object types."""
+        """Return the names of object types. A few without a plain name are shown with the others."""
         plain = [kind for kind in object_types if kind in PLAIN_NAMES]
         other = [kind for kind in object_types if kind not in PLAIN_NAMES]
-        if len(other) <= FEW or not plain:
+        if len(other) <= MAX_OTHER_KINDS_SHOWN or not plain:
             plain, other = [*plain, *other], []
         return Kinds([self.object_type(kind) for kind in plain], [self.object_type(kind) for kind in other])
 

@@ -1,4 +1,4 @@
-"""What a person is told of a file that they uploaded: how much of it was read, and what was not, and why."""
+"""The note on an uploaded file: how much of it was read, what was not, and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class UploadNote:
 
 
 def upload_note(words: Translator, archive_id: UUID, left_out: LeftOut) -> UploadNote:
-    """What is told of an upload."""
+    """Write the note on an upload."""
     number = left_out.read
     read = words.count("%(num)s entry was read.", "%(num)s entries were read.", number, num=words.number(number))
     unused = [words.problem(problem) for problem in left_out.unused.values()]
@@ -34,7 +34,7 @@ def upload_note(words: Translator, archive_id: UUID, left_out: LeftOut) -> Uploa
 
 
 def left_out_words(words: Translator, left_out: LeftOut) -> list[str]:
-    """What of an upload was not read, and why: a sentence for each reason, and what is wrong with each file."""
+    """Say what was not read of an upload: a sentence for each reason, and for each damaged file."""
     reasons = [words.left_out(reason, number, left_out.total) for reason, number in left_out.by_reason().items()]
     damaged = [words.problem(problem) for problem in left_out.damaged.values()]
     return [*reasons, *damaged, *_more(words, left_out.more_damaged)]

@@ -1,4 +1,4 @@
-"""What a person can do about a file that they uploaded: go on though a part of it was not read, or take it back."""
+"""The pages about an uploaded file: continue although a part of it was not read, or remove the file."""
 
 from uuid import UUID
 
@@ -12,10 +12,10 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.upload_notes import upload_note
 from privateshare.platform.consent.visit import (
     REVIEWED,
-    OpenVisit,
     PostedForm,
+    UnfinishedVisit,
     Visit,
-    check_open,
+    check_unfinished,
     journey_page,
     require_kind,
 )
@@ -27,8 +27,8 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/upload/{archive_id}")
-async def show_upload(visit: OpenVisit, archive_id: UUID) -> Response:
-    """What was not read of an upload, on a journey that would end without showing it."""
+async def show_upload(visit: UnfinishedVisit, archive_id: UUID) -> Response:
+    """Show what was not read of an upload, on a journey that has no consent page to show it on."""
     require_kind(visit, "onboard", "reauthorize")
     archive = await _archive(visit, archive_id)
     library = await outcome.journey_library(visit)
@@ -39,8 +39,8 @@ async def show_upload(visit: OpenVisit, archive_id: UUID) -> Response:
 
 @router.post("/journey/{tag}/upload/{archive_id}")
 async def share_upload(form: PostedForm, archive_id: UUID) -> Response:
-    """The person goes on with what was read."""
-    check_open(form.visit)
+    """Continue with what was read."""
+    check_unfinished(form.visit)
     require_kind(form.visit, "onboard", "reauthorize")
     archive = await _archive(form.visit, archive_id)
     return redirect(await navigation.after_connecting(form.visit, await _account(form.visit, archive)))
@@ -48,23 +48,23 @@ async def share_upload(form: PostedForm, archive_id: UUID) -> Response:
 
 @router.post("/journey/{tag}/remove-upload")
 async def remove_upload(form: PostedForm) -> Response:
-    """The person takes back a file that they uploaded on this journey; so does the account go that it alone made."""
+    """Remove a file that was uploaded on this journey. If the account came only from this file, it is deleted too."""
     visit = form.visit
-    check_open(visit)
+    check_unfinished(visit)
     require_kind(visit, *REVIEWED)
     try:
         archive = await _archive(visit, UUID(form.first("archive")))
-    except (ValueError, NotFound):  # Pressed twice.
+    except (ValueError, NotFound):  # The person submitted the form twice.
         return redirect(visit.address("consent"))
     account = await _account(visit, archive)
     await discard_archive(visit.db, archive.library_id, archive.id)
-    if account.id in connections.connected_here(visit) and await _is_of_no_use(visit, account):
+    if account.id in connections.connected_here(visit) and await _is_unused(visit, account):
         await erase_account(visit.db, visit.platform, account)
     return redirect(visit.address("consent"))
 
 
 async def _archive(visit: Visit, archive_id: UUID) -> ArchiveRow:
-    """An archive that was uploaded on this journey. Raises NotFound."""
+    """Load an archive that was uploaded on this journey. Raises NotFound."""
     archive = (
         await visit.db.get(ArchiveRow, (visit.journey.library_id, archive_id)) if visit.journey.library_id else None
     )
@@ -77,8 +77,8 @@ async def _account(visit: Visit, archive: ArchiveRow) -> AccountRow:
     return await visit.db.get_one(AccountRow, (archive.library_id, archive.account_id))
 
 
-async def _is_of_no_use(visit: Visit, account: AccountRow) -> bool:
-    """Whether nothing comes of an account any more, and nobody was given what came of it."""
+async def _is_unused(visit: Visit, account: AccountRow) -> bool:
+    """Tell whether an account has no data and no other way to get any, and was never shared."""
     shared = select(
         exists().where(ConsentAccountRow.library_id == account.library_id, ConsentAccountRow.account_id == account.id)
     )

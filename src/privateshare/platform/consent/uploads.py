@@ -1,4 +1,4 @@
-"""A form of a page with a file in it: the file goes to disk, sealed, while it arrives."""
+"""Forms with a file: the file is encrypted and written to disk while it arrives."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,19 +13,21 @@ from privateshare.platform.http.multipart import FormParts, file_pieces, multipa
 from privateshare.platform.http.requests import body_stream
 
 FILE_FIELD = "archive"
-PATIENCE = 4  # how many times too large a file may be and is still read to its end, for the answer to arrive
+# A file that is too large is still read to its end up to this factor, because browsers show a response only after they
+# have sent the whole request.
+MAX_OVERSIZE_FACTOR = 4
 
 
 @dataclass
 class UploadForm:
-    """The fields of a form, and its file if the person chose one. Close it, and the file is gone."""
+    """The fields of a form, and its file if the person chose one. Closing it deletes the file."""
 
     fields: dict[str, str]
     file: SealedTemporary | None = None
     size: int = 0
 
     def close(self) -> None:
-        """Gives the file's space back."""
+        """Delete the file."""
         if self.file is not None:
             self.file.close()
 
@@ -37,22 +39,22 @@ async def read_form(
     admit: Callable[[dict[str, str]], None],
     file_field: str = FILE_FIELD,
 ) -> UploadForm:
-    """The form of a request; the caller closes it. `admit` sees the fields that came before the file and may raise.
+    """Read the form of a request; the caller closes it. `admit` checks the fields before the file, and may raise.
 
-    Raises InvalidRequest if it is no form or breaks off, RequestTooLarge if the file has more than `max_bytes`.
+    Raises InvalidRequest if it is no form or ends early, RequestTooLarge if the file has more than `max_bytes`.
     """
     boundary = multipart_boundary(request.headers.get("content-type", ""))
     if boundary is None:
-        raise InvalidRequest("The form did not arrive as one")
+        raise InvalidRequest("The request is not multipart/form-data.")
     parts = FormParts(max_bytes, admit, file_field)
     form = UploadForm(parts.fields)
     try:
-        async for piece in file_pieces(body_stream(request), boundary, parts, PATIENCE):
+        async for piece in file_pieces(body_stream(request), boundary, parts, MAX_OVERSIZE_FACTOR):
             form.file = form.file or SealedTemporary(folder)
             form.size += await asyncio.to_thread(form.file.write, piece)
         if parts.has_file:
             form.file = form.file or SealedTemporary(folder)
-    except BaseException:  # whatever it was: the file is of no use to anybody
+    except BaseException:  # Delete the file on any failure, cancellation included.
         form.close()
         raise
     return form

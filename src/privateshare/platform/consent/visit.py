@@ -1,4 +1,4 @@
-"""One person, one browser, one journey: what every page begins with."""
+"""The journey of a request: loads it, checks its browser, and its forms."""
 
 import hmac
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from privateshare.errors import InvalidRequest, NotFound
 from privateshare.platform.consent.app_redirect import Destination, Failure, destination_of, with_registered_callback
-from privateshare.platform.consent.error_pages import Reason, lost_page
+from privateshare.platform.consent.error_pages import LostReason, lost_page
 from privateshare.platform.consent.journey_cookie import (
     JourneyCookie,
     form_token,
@@ -41,7 +41,8 @@ from privateshare.platform.keys.wrapping import DataKey, derive_key
 from privateshare.platform.person.browsers import find_browsers
 from privateshare.platform.runtime import Platform
 
-REVIEWED: tuple[JourneyKind, ...] = ("authorize", "user-reauth")  # the journeys that end with the person's consent
+# The journeys that end with the person's consent.
+REVIEWED: tuple[JourneyKind, ...] = ("authorize", "user-reauth")
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form's field
 
 
@@ -49,8 +50,8 @@ TOKEN_FIELD = "token"  # noqa: S105 - the name of a form's field
 class Visit:
     """A journey in a browser that has opened its link. `browser` is the secret of that browser's cookie.
 
-    `browsers`: whose libraries this browser proves to be those of the person who uses it. Until a form is sent
-    `journey` is not the session's: what a page assumes of it is written nowhere.
+    `browsers` lists the libraries that this browser proves to be the person's. Until a form is sent, `journey` is
+    detached from the database session: changes to it are not saved.
     """
 
     request: Request = field(repr=False)
@@ -66,35 +67,35 @@ class Visit:
 
     @property
     def proven(self) -> bool:
-        """Whether the library of this journey is certainly that of the person on it."""
+        """Tell whether the person on this journey has proven that its library is theirs."""
         return is_proven(self.journey, self.browsers)
 
     @property
     def platform(self) -> Platform:
-        """The platform that serves the request."""
+        """Return the platform that serves the request."""
         return platform_of(self.request)
 
     @property
     def browser(self) -> str:
-        """The secret of this browser."""
+        """Return the secret of this browser."""
         return self.cookie.browser
 
     @property
     def form_token(self) -> str:
-        """What every form of this journey carries, and no other site can know."""
+        """Return the token that every form of this journey carries, and that no other site can know."""
         return self.cookie.form_token
 
     def key(self, purpose: str) -> DataKey:
-        """Make the key of what only this browser can have opened: the platform keeps a hash of its secret."""
+        """Derive a key that only a request of this browser yields: the platform stores a hash of the secret alone."""
         return derive_key(self.browser, purpose)
 
     def address(self, page: str) -> str:
-        """Give the address of a page of this journey."""
+        """Build the address of a page of this journey."""
         return journey_address(self.request, self.cookie.tag, page)
 
 
 def journey_page(visit: Visit, template: str, values: Mapping[str, object], *, status: int = 200) -> Response:
-    """Make a page of a journey. Its forms may lead back to the app."""
+    """Render a page of a journey. Its forms may redirect to the app."""
     shared = {
         "app": isolated(visit.contract.application.name),
         "kind": visit.journey.kind,
@@ -111,41 +112,44 @@ def journey_page(visit: Visit, template: str, values: Mapping[str, object], *, s
     return response
 
 
-# --- opening the journey of a request ---
+# --- loading the journey of a request ---
 
 
 async def view_visit(request: Request, db: AsyncSession, tag: str) -> Visit:
-    """Open the journey of this tag for a page, which writes nothing.
+    """Load the journey of this tag for a page, which writes nothing.
 
-    Raises Detour to a page that tells why this browser cannot have it, or back to the app if it cannot start.
+    Raises RedirectInstead to a page that says why this browser cannot use it, or to the app if it cannot start.
     """
     cookie, now = require_cookie(request, tag), datetime.now(UTC)
     return await visit_of(request, db, cookie, await _find(request, db, cookie, now, lock=False), now)
 
 
-async def open_visit(request: Request, db: AsyncSession, tag: str) -> Visit:
-    """Open the journey of this tag for a form, which takes it for this browser; locked until the transaction ends.
+async def lock_visit(request: Request, db: AsyncSession, tag: str) -> Visit:
+    """Load the journey of this tag for a form, which binds it to this browser; locked until the transaction ends.
 
-    Raises Detour as `view_walk`.
+    Raises RedirectInstead as `view_visit` does.
     """
     cookie, now = require_cookie(request, tag), datetime.now(UTC)
     return await visit_of(request, db, cookie, await _find(request, db, cookie, now, lock=True), now, takes=True)
 
 
 async def resume_visit(request: Request, db: AsyncSession, tag: str) -> Visit:
-    """Open a journey that this browser has taken; locked until the transaction ends. Raises Detour as `view_walk`."""
+    """Load a journey that is bound to this browser; locked until the transaction ends.
+
+    Raises RedirectInstead as `view_visit` does.
+    """
     cookie, now = require_cookie(request, tag), datetime.now(UTC)
     journey = await _find(request, db, cookie, now, lock=True)
     if journey.browser_hash is None:
-        raise RedirectInstead(lost_page(request, Reason.OVER))
+        raise RedirectInstead(lost_page(request, LostReason.OVER))
     return await visit_of(request, db, cookie, journey, now)
 
 
 def require_cookie(request: Request, tag: str) -> JourneyCookie:
-    """Read what this browser keeps of a journey, in the language that was just chosen. Raises Detour."""
+    """Read the journey's cookie, with the language that was just chosen. Raises RedirectInstead if it is missing."""
     cookie = read_journey_cookie(request, tag)
     if cookie is None:
-        raise RedirectInstead(lost_page(request, Reason.NO_COOKIE))
+        raise RedirectInstead(lost_page(request, LostReason.NO_COOKIE))
     chosen = request.query_params.get("lng", "")
     return cookie.in_language(chosen) if is_language(chosen) else cookie
 
@@ -153,12 +157,12 @@ def require_cookie(request: Request, tag: str) -> JourneyCookie:
 async def _find(request: Request, db: AsyncSession, cookie: JourneyCookie, now: datetime, *, lock: bool) -> JourneyRow:
     journey = await find_journey(db, cookie.code, lock=lock)
     if journey is None or journey.expires_at <= now:
-        raise RedirectInstead(lost_page(request, Reason.OVER))
+        raise RedirectInstead(lost_page(request, LostReason.OVER))
     if journey.browser_hash is not None and not holds(journey, cookie.browser):
         contract = await db.get_one(ContractRow, journey.contract_id)
         destination = destination_of(journey, cookie.code, cookie.kind, None)
         onward = destination.failure(Failure.INVALID_CODE)
-        raise RedirectInstead(lost_page(request, Reason.ELSEWHERE, contract.application.name, onward))
+        raise RedirectInstead(lost_page(request, LostReason.ELSEWHERE, contract.application.name, onward))
     return journey
 
 
@@ -171,9 +175,9 @@ async def visit_of(
     *,
     takes: bool = False,
 ) -> Visit:
-    """Begin the page of a journey that this browser has taken, or that nobody has, which `takes` changes.
+    """Build the visit of a journey that is bound to this browser, or to none yet; with `takes`, bind it now.
 
-    Raises Detour back to the app if the journey cannot start.
+    Raises RedirectInstead to the app if the journey cannot start.
     """
     contract = await db.get_one(ContractRow, journey.contract_id)
     if journey.browser_hash is not None:
@@ -182,7 +186,7 @@ async def visit_of(
     else:
         parameters = with_registered_callback(contract, cookie.parameters)
         if not takes:
-            db.expunge(journey)  # what is set here is for this page alone
+            db.expunge(journey)  # Changes below are for this page only and must not be saved.
     kind = cast(JourneyKind, journey.kind) if journey.browser_hash is not None else cookie.kind
     destination = destination_of(journey, cookie.code, kind, parameters.callback)
     words = request_words(request, parameters.lng)
@@ -192,10 +196,8 @@ async def visit_of(
     visit = Visit(request, db, journey, contract, cookie, parameters, destination, words, now, browsers)
     if journey.browser_hash is None:
         if not await start(db, journey, contract, cookie, now, takes=takes):
-            late = request.method == "POST" and kind in {
-                "onboard",
-                "reauthorize",
-            }  # it ended while the person was connecting
+            # The contract may have ended while the person was connecting a source.
+            late = request.method == "POST" and kind in {"onboard", "reauthorize"}
             failure = Failure.ONBOARD_ERROR if late else Failure.INITIALIZE_CHECK_FAIL
             raise RedirectInstead(redirect(destination.failure(failure)))
         if takes:
@@ -209,32 +211,32 @@ async def _view(request: Request, db: Transaction, tag: str) -> Visit:
 
 
 AnyVisit = Annotated[Visit, Depends(_view, scope="function")]
-"""The journey of this browser for a page, even if it is over."""
+"""The journey of this browser for a page, even if it is finished."""
 
 
 async def _view_open(visit: AnyVisit) -> Visit:
-    check_open(visit)
+    check_unfinished(visit)
     return visit
 
 
-OpenVisit = Annotated[Visit, Depends(_view_open, scope="function")]
-"""The journey of this browser for a page; one that is over leads to its last page."""
+UnfinishedVisit = Annotated[Visit, Depends(_view_open, scope="function")]
+"""The journey of this browser for a page; a finished one redirects to its last page."""
 
 
-def check_open(visit: Visit) -> None:
-    """Lead to the last page if the journey is over. Raises Detour."""
+def check_unfinished(visit: Visit) -> None:
+    """Raise RedirectInstead to the last page if the journey is finished."""
     if visit.journey.finished_at is not None:
         raise RedirectInstead(redirect(visit.address("done")))
 
 
 def require_kind(visit: Visit, *kinds: JourneyKind) -> None:
-    """Raises NotFound if this journey has no such page."""
+    """Raise NotFound if this journey has no such page."""
     if visit.journey.kind not in kinds:
         raise NotFound("This journey has no such page")
 
 
 def extend(visit: Visit) -> None:
-    """Give a person who is still at it the full time again."""
+    """Restart the time limit of a journey whose person is still active."""
     visit.journey.expires_at = visit.now + visit.platform.settings.preauthorization_lifetime
 
 
@@ -242,22 +244,23 @@ def extend(visit: Visit) -> None:
 
 
 def check_form_token(browser: str, token: object) -> None:
-    """Raises InvalidRequest (403) if a form does not carry the token of this journey in this browser."""
+    """Raise InvalidRequest (403) if a form does not carry the token of this journey in this browser."""
     if not isinstance(token, str) or not hmac.compare_digest(form_token(browser).encode(), token.encode()):
         raise foreign_form("a form without its token")
 
 
 def check_sent_from_here(request: Request) -> None:
-    """Raises InvalidRequest (403) if the browser says that another site had the form sent."""
+    """Raise InvalidRequest (403) if the browser says that another site sent the form."""
     site = request.headers.get("sec-fetch-site", "same-origin")
-    sender = request.headers.get("origin", "null")  # "null": what our pages send, since they tell no referrer
+    # Browsers send "null" for our own pages, because of their Referrer-Policy: no-referrer.
+    sender = request.headers.get("origin", "null")
     host = urlsplit(public_address(request)).netloc
     if site not in {"same-origin", "none"} or (sender != "null" and urlsplit(sender).netloc != host):
         raise foreign_form(f"a form from {site} {sender}")
 
 
 def foreign_form(detail: str) -> InvalidRequest:
-    """Make the error for a form that none of our own pages sent."""
+    """Build the error for a form that none of our own pages sent."""
     return InvalidRequest("This form was not sent by its own page", status=403, detail=detail)
 
 
@@ -269,7 +272,7 @@ class SubmittedForm:
     fields: dict[str, list[str]]
 
     def first(self, name: str) -> str:
-        """A field's first value, or an empty text."""
+        """Return a field's first value, or an empty string."""
         return next(iter(self.fields.get(name, [])), "")
 
 
@@ -279,8 +282,8 @@ async def _posted(request: Request, db: Transaction, tag: str) -> SubmittedForm:
     async with request.form(max_files=0, max_fields=1000) as form:
         fields = {name: [str(value) for value in form.getlist(name)] for name in form}
     check_form_token(cookie.browser, next(iter(fields.get(TOKEN_FIELD, [])), ""))
-    return SubmittedForm(await open_visit(request, db, tag), fields)
+    return SubmittedForm(await lock_visit(request, db, tag), fields)
 
 
 PostedForm = Annotated[SubmittedForm, Depends(_posted, scope="function")]
-"""A form of this journey, which takes it for this browser if nobody has."""
+"""A form of this journey. It binds the journey to this browser if no browser has it yet."""

@@ -6,7 +6,14 @@ from starlette.responses import Response
 from privateshare.errors import NotFound
 from privateshare.platform.consent import navigation, outcome, shareable_accounts
 from privateshare.platform.consent.rendering import PageRoute, redirect
-from privateshare.platform.consent.visit import OpenVisit, PostedForm, Visit, check_open, journey_page, require_kind
+from privateshare.platform.consent.visit import (
+    PostedForm,
+    UnfinishedVisit,
+    Visit,
+    check_unfinished,
+    journey_page,
+    require_kind,
+)
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.library.libraries import open_library
 
@@ -14,7 +21,7 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/journey/{tag}/withdraw")
-async def show_withdraw(visit: OpenVisit) -> Response:
+async def show_withdraw(visit: UnfinishedVisit) -> Response:
     """Show what withdrawing means."""
     account = await _account(visit)
     library = await open_library(visit.db, visit.platform, account.library_id)
@@ -26,15 +33,15 @@ async def show_withdraw(visit: OpenVisit) -> Response:
 
 
 @router.post("/journey/{tag}/withdraw")
-async def withdraw(form: PostedForm) -> Response:
-    """Withdraw access: back to the app."""
-    check_open(form.visit)
+async def submit_withdrawal(form: PostedForm) -> Response:
+    """Withdraw access, and redirect to the app."""
+    check_unfinished(form.visit)
     return redirect(await outcome.withdraw(form.visit, await _account(form.visit)))
 
 
 async def _account(visit: Visit) -> AccountRow:
     require_kind(visit, "revoke")
-    account = await navigation.the_account(visit)
+    account = await navigation.account_of_journey(visit)
     if account is None:
         raise NotFound("This account was deleted")
     return account

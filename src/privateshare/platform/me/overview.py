@@ -1,4 +1,4 @@
-"""What a person shares and with whom, where it comes from, and by what they are known."""
+"""What a person shares and with whom, its sources, and the browsers and recovery code that prove who they are."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class AppCard:
 
 @dataclass(frozen=True, slots=True)
 class SourceCard:
-    """A source that was connected. `owner` is whose account it is there; nobody is told that of another's."""
+    """A connected source. `owner` names its sample data set, or the account's owner if the person proved to be that."""
 
     name: str
     owner: str

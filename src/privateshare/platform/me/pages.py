@@ -1,4 +1,4 @@
-"""`/me`: what a person shares, with a way to stop it; and by what they are known."""
+"""`/me`: what a person shares and how to stop it, and the browsers and recovery code that prove who they are."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from privateshare.errors import TooManyRequests
 from privateshare.platform.consent.person_cookie import forget_secrets, keep_secret, read_secrets
-from privateshare.platform.consent.person_words import library_words
+from privateshare.platform.consent.person_description import library_description
 from privateshare.platform.consent.rendering import PageRoute, page, redirect, request_words
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.visit import check_sent_from_here
@@ -32,14 +32,14 @@ log = structlog.get_logger()
 
 
 @router.get("/me")
-async def begin(request: Request) -> Response:
-    """Lead to the pages."""
+async def redirect_to_my_data(request: Request) -> Response:
+    """Redirect to the pages."""
     return redirect(me_address(request, ""))
 
 
 @router.get("/me/")
-async def choose(request: Request, db: Transaction) -> Response:
-    """Lead to the library that this browser proves to be the person's; with several, ask which."""
+async def choose_library(request: Request, db: Transaction) -> Response:
+    """Redirect to the library that this browser proves to be the person's; with several or none, ask."""
     browsers = list((await find_browsers(db, read_secrets(request), datetime.now(UTC))).values())
     if len(browsers) == 1:
         return redirect(me_address(request, str(browsers[0].id)))
@@ -48,7 +48,7 @@ async def choose(request: Request, db: Transaction) -> Response:
 
 @router.post("/me/")
 async def recover(request: Request, db: Transaction) -> Response:
-    """Take a recovery code for proof. This browser is known from then on."""
+    """Accept a recovery code as proof. This browser then gets a secret that proves it from now on."""
     check_sent_from_here(request)
     platform = platform_of(request)
     async with request.form(max_files=0, max_fields=20) as form:
@@ -72,14 +72,15 @@ async def _entrance(request: Request, db: Transaction, problem: str = "", status
     words = request_words(request, request.query_params.get("lng"))
     browsers = await find_browsers(db, read_secrets(request), datetime.now(UTC))
     known = [
-        (me_address(request, str(row.id)), await library_words(db, words, row.library_id)) for row in browsers.values()
+        (me_address(request, str(row.id)), await library_description(db, words, row.library_id))
+        for row in browsers.values()
     ]
     values = {"known": known, "address": me_address(request, ""), "problem": words.say(problem)}
     return page("me-entrance.html", words, values, base=base_path(request), status=status)
 
 
 @router.get("/me/{browser_id}")
-async def show(visitor: MyPage, stopped: str = "") -> Response:
+async def show_my_data(visitor: MyPage, stopped: str = "") -> Response:
     """Show what the person shares."""
     cards = await app_cards(visitor)
     values = {
@@ -95,7 +96,7 @@ async def show(visitor: MyPage, stopped: str = "") -> Response:
 
 @router.post("/me/{browser_id}/stop")
 async def stop(form: MyForm) -> Response:
-    """Withdraw a consent: the app's next read fails, and one that is under way ends."""
+    """Withdraw a consent: the app's next read fails, and a running one ends."""
     visitor, stopped = form.visitor, ""
     with suppress(ValueError):
         consent = await visitor.db.get(ConsentRow, UUID(form.fields.get("consent", "")))
@@ -108,7 +109,7 @@ async def stop(form: MyForm) -> Response:
 
 @router.post("/me/{browser_id}/forget")
 async def forget(form: MyForm) -> Response:
-    """Have a browser prove nothing any more: another one, or this."""
+    """Revoke a browser, this one or another: it no longer proves who the person is."""
     visitor = form.visitor
     with suppress(ValueError):
         browser_id = UUID(form.fields.get("browser", ""))
@@ -119,13 +120,13 @@ async def forget(form: MyForm) -> Response:
 
 
 @router.get("/me/{browser_id}/recovery")
-async def show_recovery(visitor: MyPage) -> Response:
-    """Say what a recovery code is for."""
+async def show_my_recovery(visitor: MyPage) -> Response:
+    """Explain what a recovery code is for."""
     return visitor.page("me-recovery.html", {"code": ""})
 
 
 @router.post("/me/{browser_id}/recovery")
-async def make_code(form: MyForm) -> Response:
-    """Show a new recovery code, once."""
+async def make_my_recovery_code(form: MyForm) -> Response:
+    """Make a new recovery code and show it; it cannot be shown a second time."""
     code = await new_recovery_code(form.visitor.db, form.visitor.library.id)
     return form.visitor.page("me-recovery.html", {"code": code})

@@ -1,4 +1,4 @@
-"""Who looks at these pages: the person of a library, by the secret that their browser keeps."""
+"""The visitor of the pages under `/me`: a library's owner, proven by the secret in their browser's cookie."""
 
 import hmac
 from base64 import urlsafe_b64encode
@@ -28,7 +28,7 @@ FORM_TOKEN = b"my data form token"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person at their own library, in a browser that proves it."""
+    """A person in their own library, in a browser that proves it."""
 
     request: Request = field(repr=False)
     db: AsyncSession
@@ -39,20 +39,20 @@ class Visitor:
 
     @property
     def platform(self) -> Platform:
-        """The platform that serves the request."""
+        """Return the platform that serves the request."""
         return platform_of(self.request)
 
     @property
     def form_token(self) -> str:
-        """What every form of these pages carries, and no other site can know."""
+        """Return the token that every form of these pages carries, and that no other site can know."""
         return _form_token(self.browser.secret_hash)
 
     def address(self, name: str = "") -> str:
-        """Give the address of one of the person's pages."""
+        """Build the address of one of the person's pages."""
         return me_address(self.request, f"{self.browser.id}/{name}" if name else str(self.browser.id))
 
     def page(self, template: str, values: dict[str, object], status: int = 200) -> Response:
-        """Make one of the person's pages."""
+        """Render one of the person's pages."""
         shared = {
             "token": self.form_token,
             "address": self.address,
@@ -62,12 +62,12 @@ class Visitor:
 
 
 def me_address(request: Request, name: str) -> str:
-    """Give an address below that of everybody's own pages."""
+    """Build an address below `/me/`."""
     return f"{base_path(request)}/me/{name}"
 
 
 async def _visitor(request: Request, db: Transaction, browser_id: UUID) -> Visitor:
-    """Find the library of this browser; lead to where people say who they are if it has none."""
+    """Find the library of this browser; redirect to the page that asks who the person is if it has none."""
     now = datetime.now(UTC)
     browsers = await find_browsers(db, read_secrets(request), now)
     row = next((row for row in browsers.values() if row.id == browser_id), None)
@@ -96,6 +96,7 @@ async def _posted(request: Request, visitor: MyPage) -> MyFormData:
     check_sent_from_here(request)
     async with request.form(max_files=0, max_fields=20) as form:
         fields = {name: str(value) for name, value in form.items()}
+    # A form may carry the token of the previous secret, if another tab has changed the secret since.
     hashes = [hash_ for hash_ in (visitor.browser.secret_hash, visitor.browser.previous_hash) if hash_ is not None]
     shown = fields.get(TOKEN_FIELD, "").encode()
     if not any(hmac.compare_digest(_form_token(hash_).encode(), shown) for hash_ in hashes):
@@ -108,5 +109,5 @@ MyForm = Annotated[MyFormData, Depends(_posted, scope="function")]
 
 
 def _form_token(secret_hash: bytes) -> str:
-    """Make the token of forms; that of the secret before is good too, since another tab may have changed it."""
+    """Derive the token of forms from the hash of a browser's secret."""
     return urlsafe_b64encode(hmac.digest(secret_hash, FORM_TOKEN, sha256)).rstrip(b"=").decode()

@@ -1,7 +1,8 @@
 """The browsers that a person consented from. Each has a secret, which proves that the library is theirs.
 
-The secret changes with each use. The one before counts until the new one was seen, since an answer may not arrive, and
-for a minute longer in any case, since several tabs of a browser may ask at once.
+The secret changes with each use. The previous secret stays valid until the new one is used, because the response may be
+lost. For a minute after a change, a request with the previous secret does not change it again, because several tabs of
+a browser may send requests at the same time.
 """
 
 import hmac
@@ -20,7 +21,7 @@ from privateshare.platform.db.tables import BrowserRow, JourneyRow
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.libraries import OpenLibrary
 
-LIFETIME = timedelta(days=180)  # Since its last use.
+LIFETIME = timedelta(days=180)  # It restarts with each use.
 TABS_GRACE = timedelta(minutes=1)
 DESCRIPTION = "browser description"
 ID_BYTES = 16
@@ -57,7 +58,7 @@ class BrowserSecret:
     secret: str = field(repr=False)
 
     def encode(self) -> str:
-        """Write it as a cookie holds it; `decode` reads it back."""
+        """Encode it for the cookie; `decode_secret` reads it back."""
         named = urlsafe_b64encode(self.library_id.bytes + self.browser_id.bytes).rstrip(b"=").decode()
         return f"{named}.{self.secret}"
 
@@ -77,7 +78,7 @@ def decode_secret(text: str) -> BrowserSecret | None:
 async def find_browsers(
     db: AsyncSession, secrets: Sequence[BrowserSecret], now: datetime
 ) -> Mapping[BrowserSecret, BrowserRow]:
-    """Find the browsers that these secrets prove, in the order of the secrets; what proves nothing is left out."""
+    """Find the browsers of these secrets, in the order of the secrets; invalid secrets are left out."""
     if not secrets:
         return {}
     named = [(secret.library_id, secret.browser_id) for secret in secrets]
@@ -94,7 +95,7 @@ def _proves(secret: BrowserSecret, row: BrowserRow, now: datetime) -> bool:
 
 
 async def add_browser(db: AsyncSession, library: OpenLibrary, user_agent: str, now: datetime) -> BrowserSecret:
-    """Make a browser one that proves whose the library is."""
+    """Add a browser to a library; return the secret that proves from now on whose library it is."""
     secret = BrowserSecret(library.id, uuid4(), new_secret())
     row = BrowserRow(
         library_id=library.id,
@@ -110,9 +111,9 @@ async def add_browser(db: AsyncSession, library: OpenLibrary, user_agent: str, n
 
 
 async def use_browser(db: AsyncSession, secret: BrowserSecret, now: datetime) -> BrowserSecret | None:
-    """Record that a browser proved who its person is; return the secret that it keeps from now on.
+    """Record that a browser proved who its person is; return the secret that its cookie gets.
 
-    None if it proves nothing any more: it was revoked meanwhile.
+    Returns None if the browser was revoked since.
     """
     row = await db.get(BrowserRow, (secret.library_id, secret.browser_id), with_for_update=True, populate_existing=True)
     if row is None or not _proves(secret, row, now):
@@ -121,7 +122,7 @@ async def use_browser(db: AsyncSession, secret: BrowserSecret, now: datetime) ->
     shown = hash_secret(secret.secret)
     is_current = hmac.compare_digest(shown, row.secret_hash)
     if not is_current and row.rotated_at + TABS_GRACE > now:
-        return secret  # Another tab has just been given the new one, and this answer must not replace it.
+        return secret  # Another tab has just received the new secret, which this response must not replace.
     fresh = BrowserSecret(secret.library_id, secret.browser_id, new_secret())
     row.previous_hash, row.secret_hash, row.rotated_at = shown, hash_secret(fresh.secret), now
     await db.flush()
@@ -129,7 +130,7 @@ async def use_browser(db: AsyncSession, secret: BrowserSecret, now: datetime) ->
 
 
 async def revoke_browser(db: AsyncSession, library_id: UUID, browser_id: UUID) -> None:
-    """Have a browser prove nothing from now on. Whoever is on a journey in the library proves who they are anew."""
+    """Delete a browser and its secret. Unfinished journeys in the library need proof again."""
     await db.execute(delete(BrowserRow).where(BrowserRow.library_id == library_id, BrowserRow.id == browser_id))
     under_way = update(JourneyRow).where(JourneyRow.library_id == library_id, JourneyRow.finished_at.is_(None))
     await db.execute(under_way.where(JourneyRow.provisional.is_(False)).values(proof=None))
@@ -143,12 +144,12 @@ async def library_browsers(db: AsyncSession, library_id: UUID, now: datetime) ->
 
 
 def description_of(row: BrowserRow, library: OpenLibrary) -> str:
-    """Say which browser it is, such as "Firefox, Windows"; empty if it did not say."""
+    """Return a browser's description, such as "Firefox, Windows"; empty if it is unknown."""
     return library.open(DESCRIPTION, row.id, row.sealed_description).decode()
 
 
 def describe(user_agent: str) -> str:
-    """Shorten what a browser says of itself to names that people know; nothing else of it is kept."""
+    """Shorten a User-Agent to names that people know, so that nothing else of it is stored."""
     program = next((name for mark, name in PROGRAMS.items() if mark in user_agent), "")
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), "")
     return ", ".join(filter(None, [program, system]))

@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.db.tables import RecoveryCodeRow
 from privateshare.platform.keys.secrets import hash_secret
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: nothing in it looks like anything else in it
-LENGTH = 25  # 125 random bits
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32 has no characters that look alike.
+LENGTH = 25  # These are 125 random bits.
 GROUP = 5
 
 _READ_AS = str.maketrans("OIL", "011")
 
 
 async def new_recovery_code(db: AsyncSession, library_id: UUID) -> str:
-    """Make a library's recovery code, in place of the one that there was. Nobody can read it a second time."""
+    """Make a library's recovery code, in place of its previous one. Only its hash is stored."""
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     replaced = {"code_hash": hash_secret(code), "created_at": func.clock_timestamp()}
     new = insert(RecoveryCodeRow).values(library_id=library_id, **replaced)
@@ -27,9 +27,9 @@ async def new_recovery_code(db: AsyncSession, library_id: UUID) -> str:
 
 
 async def take_recovery_code(db: AsyncSession, typed: str, library_id: UUID | None = None) -> UUID | None:
-    """Use up a code as a person typed it; return whose library it is of.
+    """Use up a code that a person typed; return its library.
 
-    None if there is no such code, or it is not that of `library_id`, if one is given: then it is not used up.
+    Returns None, and uses up nothing, if there is no such code or it belongs to another library than `library_id`.
     """
     query = delete(RecoveryCodeRow).where(RecoveryCodeRow.code_hash == hash_secret(read_code(typed)))
     if library_id is not None:
@@ -38,5 +38,5 @@ async def take_recovery_code(db: AsyncSession, typed: str, library_id: UUID | No
 
 
 def read_code(typed: str) -> str:
-    """Read a code as it is, however it was typed: in lower case, without its hyphens, with O for 0."""
+    """Normalize a typed code, such as one in lower case, without its hyphens, or with O for 0."""
     return "".join(typed.upper().translate(_READ_AS).replace("-", "").split())

@@ -1,4 +1,4 @@
-"""What a person shares: the apps that they agreed with."""
+"""The apps that a person shares with."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,14 +12,14 @@ from privateshare.platform.db.tables import ConsentRow, ContractRow
 
 @dataclass(frozen=True, slots=True)
 class LastShare:
-    """The app that a person agreed with last, and when: what they know their library by."""
+    """The app that a person agreed with last, and when. Pages use it to describe the library."""
 
     app: str
     given_at: datetime
 
 
 async def last_share(db: AsyncSession, library_id: UUID) -> LastShare | None:
-    """Find the app that a library's person agreed with last."""
+    """Find the app that a library's owner agreed with last."""
     query = select(ConsentRow).where(ConsentRow.library_id == library_id, ConsentRow.unproven.is_(False))
     consent = await db.scalar(query.order_by(ConsentRow.created_at.desc()).limit(1))
     if consent is None:

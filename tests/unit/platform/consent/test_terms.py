@@ -81,7 +81,7 @@ def test_statements_say_what_the_app_says() -> None:
         dataRetention={"dataRetained": True, "description": "for a year"},
         externalSharePolicy={"sharedExternally": False},
     ).statements
-    assert [(entry.told, entry.words, entry.known) for entry in found] == [
+    assert [(entry.text, entry.words, entry.known) for entry in found] == [
         ("The app keeps a copy of your data.", "for a year", True),
         ("The app does not pass your data on to others.", "", True),
         ("The app does not say.", "", False),

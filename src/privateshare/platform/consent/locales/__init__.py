@@ -17,19 +17,19 @@ FALLBACK = "en"
 
 @cache
 def languages() -> Sequence[str]:
-    """The languages there are, such as `de` or `pt_BR`; the fallback first."""
+    """List the languages, such as `de` or `pt_BR`; the fallback comes first."""
     found = sorted(path.parent.parent.name for path in FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
     return [FALLBACK, *found]
 
 
 def catalogue_path(language: str) -> Path:
-    """Where a language's texts are."""
+    """Return the path of a language's texts."""
     return FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """A language's texts; those of the fallback are what they translate."""
+    """Load a language's texts; the fallback needs none, since its texts are the originals."""
     if language == FALLBACK:
         return NullTranslations()
     with catalogue_path(language).open("rb") as file:
@@ -41,7 +41,7 @@ def translations(language: str) -> NullTranslations:
 
 
 def choose_language(asked: str | None, accepted: str) -> str:
-    """The language of a page: what the app asked for, else what the browser accepts, else English. Protocol 8.2.
+    """Choose a page's language: what the app asked for, else what the browser accepts, else English. Protocol 8.2.
 
     `asked` is a locale such as `de` or `de-AT`, `accepted` an Accept-Language header.
     """
@@ -65,5 +65,5 @@ def _by_preference(accepted: str) -> list[str]:
 
 
 def display_name(language: str) -> str:
-    """What a language calls itself, such as Deutsch."""
+    """Return a language's own name, such as Deutsch."""
     return str(Locale.parse(language).get_display_name()).capitalize()

@@ -1,4 +1,4 @@
-"""Brings the texts of every language up to date with the pages and sources: for translators.
+"""The command that updates every language's texts from the pages and sources, for translators.
 
 Run `python -m privateshare.platform.consent.locales.update`, then translate what is empty in the `.po` files. A new
 language is a folder with an empty `consent.po` in `LC_MESSAGES`.
@@ -24,7 +24,7 @@ METHODS = [("**.py", "python"), ("**.html", "jinja2")]
 
 
 def texts() -> Catalog:
-    """Everything that a page can say."""
+    """Collect every text that a page can show."""
     found = Catalog(project="PrivateShare", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC))
     sources = Path(privateshare.sources.__path__[0])
     people = FOLDER.parents[1] / "me"
@@ -37,7 +37,7 @@ def texts() -> Catalog:
 
 
 def _declared() -> Iterator[str]:
-    """What the catalogue and the sources say as data."""
+    """Yield the texts that the catalogue and the sources declare as data."""
     yield THE_FILE
     known = catalogue()
     for entries in (known.service_groups, known.service_types, known.object_types, known.sources):
@@ -50,7 +50,7 @@ def _declared() -> Iterator[str]:
 
 
 def main() -> None:
-    """Writes every language's file."""
+    """Write every language's file."""
     for language in languages():
         if language == FALLBACK:
             continue
