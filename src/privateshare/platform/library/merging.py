@@ -75,8 +75,8 @@ def plan_merge(buffer: ObjectBuffer, object_type: int, stored: StoredObjects) ->
             undecided.add(own_id)
     ids, dropped = sorted(undecided), set[int]()
     for start in range(0, len(ids), IDS_PER_PASS):
-        some = set(ids[start : start + IDS_PER_PASS])
-        dropped |= _superseded(_groups(buffer, object_type, stored, some))
+        ids_of_pass = set(ids[start : start + IDS_PER_PASS])
+        dropped |= _superseded(_groups(buffer, object_type, stored, ids_of_pass))
     if dropped:
         slots |= {slot for slot, entry in stored() if pair_digest(id_digest(entry), entry.content) in dropped}
     return Merge(sorted(slots), buffer, digests, dropped)
