@@ -106,6 +106,8 @@ def upgrade() -> None:
         sa.Column("sealed_cursors", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_medmij_requests", sa.LargeBinary(), nullable=True),
         sa.Column("needs_login", sa.Boolean(), nullable=False),
+        sa.Column("unproven_on", sa.Uuid(), nullable=True),
+        sa.Column("signed_in", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -134,6 +136,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("applications_pkey")),
     )
     op.create_table(
+        "browsers",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("previous_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_description", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column(
+            "rotated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("used_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("browsers_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("browsers_pkey")),
+    )
+    op.create_table(
         "library_partners",
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("partner_id", sa.String(), nullable=False),
@@ -144,6 +165,19 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["partner_id"], ["partners.id"], name=op.f("library_partners_partner_id_fkey")),
         sa.PrimaryKeyConstraint("library_id", "partner_id", name=op.f("library_partners_pkey")),
         sa.UniqueConstraint("sub", name=op.f("library_partners_sub_key")),
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("recovery_codes_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", name=op.f("recovery_codes_pkey")),
+        sa.UniqueConstraint("code_hash", name=op.f("recovery_codes_code_hash_key")),
     )
     op.create_table(
         "contracts",
@@ -238,6 +272,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unproven", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("consents_contract_id_fkey")),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("consents_library_id_fkey"), ondelete="CASCADE"
@@ -359,7 +394,7 @@ def upgrade() -> None:
         sa.Column("contract_id", sa.String(), nullable=False),
         sa.Column("consent_id", sa.Uuid(), nullable=True),
         sa.Column("library_id", sa.Uuid(), nullable=True),
-        sa.Column("options", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("options", postgresql.JSONB(), nullable=False),
         sa.Column("sealed_criteria", sa.LargeBinary(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -433,6 +468,7 @@ def upgrade() -> None:
         sa.Column("account_ids", sa.ARRAY(sa.String()), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("provisional", sa.Boolean(), nullable=False),
+        sa.Column("proof", sa.String(), nullable=True),
         sa.Column("sealed_outcome", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_sign_in", sa.LargeBinary(), nullable=True),
         sa.Column(
@@ -553,7 +589,9 @@ def downgrade() -> None:
     op.drop_table("files")
     op.drop_index(op.f("contracts_application_id_idx"), table_name="contracts")
     op.drop_table("contracts")
+    op.drop_table("recovery_codes")
     op.drop_table("library_partners")
+    op.drop_table("browsers")
     op.drop_table("applications")
     op.drop_table("accounts")
     op.drop_table("signing_keys")
