@@ -89,7 +89,7 @@ class ArchiveReaders:
         async with self._reader(source, archive, ReaderTask()) as reader:
             found = await self._run(reader.next)
             if not isinstance(found, Result) or found.identity is None:
-                raise ReaderFailed("a reader returned something else than a result")
+                raise ReaderFailed("a reader returned an invalid result")
             return CheckedArchive(found.identity, found.left_out)
 
     async def objects(

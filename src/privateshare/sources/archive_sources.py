@@ -6,7 +6,7 @@ from importlib import import_module
 from privateshare.sources.contract import Source
 
 # The package of each source. Its module `source` lists the source in SOURCES.
-FOLDERS: Mapping[int, str] = {
+PACKAGE_OF_SOURCE: Mapping[int, str] = {
     16: "spotify",
     260: "apple_health",
     348: "banks",
@@ -24,5 +24,5 @@ def archive_source(source_id: int) -> Source:
 
     Sources are imported on demand, because the process that reads an archive starts three times as fast with only one.
     """
-    sources: Sequence[Source] = import_module(f"privateshare.sources.{FOLDERS[source_id]}.source").SOURCES
+    sources: Sequence[Source] = import_module(f"privateshare.sources.{PACKAGE_OF_SOURCE[source_id]}.source").SOURCES
     return next(source for source in sources if source.info.id == source_id)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.api.callers import UserCall, UserCaller
+from privateshare.platform.api.callers import CallerForUser, UserCaller
 from privateshare.platform.api.once import Once
 from privateshare.platform.db.tables import AccountRow as AccountRow
 from privateshare.platform.grants.contracts import check_redirect_uri
@@ -74,7 +74,7 @@ async def delete_person(once: Once, caller: UserCaller) -> Response:
     return await once.respond({})
 
 
-async def _visible_account(caller: UserCall, account_id: str) -> AccountRow:
+async def _visible_account(caller: CallerForUser, account_id: str) -> AccountRow:
     for account in await consented_accounts(caller.db, caller.consent.id):
         if account.public_id == account_id:
             return account

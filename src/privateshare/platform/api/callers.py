@@ -52,7 +52,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class UserCall(Caller):
+class CallerForUser(Caller):
     """A contract that acts for a person, with that person's live consent."""
 
     consent: ConsentRow
@@ -84,16 +84,16 @@ def later(caller: Caller, db: AsyncSession) -> Caller:
     return replace(caller, db=db, now=datetime.now(UTC))
 
 
-async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> UserCall:
+async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> CallerForUser:
     return await require_user(caller)
 
 
-async def require_user(caller: Caller) -> UserCall:
+async def require_user(caller: Caller) -> CallerForUser:
     """Find the consent that the caller's access token belongs to. Raises InvalidToken unless both are live."""
     token = await find_access_token(caller.db, caller.contract.id, caller.claim("access_token"), caller.now)
     parts = {part.name: getattr(caller, part.name) for part in fields(Caller)}
-    return UserCall(**parts, consent=token.consent)
+    return CallerForUser(**parts, consent=token.consent)
 
 
 ContractCaller = Annotated[Caller, Depends(_contract_caller, scope="function")]
-UserCaller = Annotated[UserCall, Depends(_user_caller, scope="function")]
+UserCaller = Annotated[CallerForUser, Depends(_user_caller, scope="function")]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest, NotFound
-from privateshare.platform.api.callers import ContractCaller, UserCall, authenticate, require_user
+from privateshare.platform.api.callers import CallerForUser, ContractCaller, authenticate, require_user
 from privateshare.platform.db.tables import ContractRow, SessionRow
 from privateshare.platform.grants.contracts import load_contract
 from privateshare.platform.http.requests import count_unsigned, platform_of
@@ -125,7 +125,7 @@ async def get_portability_report(
     return await stream_response(caller.platform, is_allowed, pieces, media_type=MEDIA_TYPES[format])
 
 
-async def _medmij_report(caller: UserCall, permission: ReadPermission, period: Window) -> Response:
+async def _medmij_report(caller: CallerForUser, permission: ReadPermission, period: Window) -> Response:
     accounts = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
     logs = [medmij_requests_of(account, library) for account in accounts if account.service_type == ServiceType.MEDMIJ]

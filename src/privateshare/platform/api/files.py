@@ -12,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from privateshare.errors import FileNotFound
-from privateshare.platform.api.callers import Caller, UserCall, authenticate, require_user
+from privateshare.platform.api.callers import Caller, CallerForUser, authenticate, require_user
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import SessionRow
 from privateshare.platform.http.requests import platform_of
@@ -86,12 +86,12 @@ async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
     return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
 
 
-def _session_view(user: UserCall, session: SessionRow, session_key: str) -> SessionView:
+def _session_view(user: CallerForUser, session: SessionRow, session_key: str) -> SessionView:
     criteria = session_criteria(session, session_key)
     return SessionView(user.platform, user.db, user.contract, user.consent, session, criteria)
 
 
-async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, UserCall | None]:
+async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, CallerForUser | None]:
     """Find the caller's session, and its user once a person has consented. Raises InvalidSession, InvalidToken."""
     user = await require_user(caller) if "access_token" in caller.claims else None
     consent_id = user.consent.id if user else None
@@ -125,7 +125,7 @@ async def get_file(request: Request, session_key: str, file_name: str) -> Respon
     return await _file_response(request, delivery, user)
 
 
-async def _file_response(request: Request, delivery: Delivery, user: UserCall) -> Response:
+async def _file_response(request: Request, delivery: Delivery, user: CallerForUser) -> Response:
     """Make the response with an encrypted file: in one piece if it is small, otherwise as a stream."""
     headers = {
         "x-metadata": encode_metadata(delivery.to_header()),

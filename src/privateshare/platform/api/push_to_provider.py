@@ -24,7 +24,7 @@ from privateshare.errors import (
     ServiceAuthorizationError,
     Unavailable,
 )
-from privateshare.platform.api.callers import UserCall, authenticate, require_user
+from privateshare.platform.api.callers import CallerForUser, authenticate, require_user
 from privateshare.platform.api.once import begin_once
 from privateshare.platform.api.pushing import require_write_contract
 from privateshare.platform.db.tables import AccountRow
@@ -105,7 +105,7 @@ async def push_resource(
         return await (await once.resume(db)).respond(*_body_and_status(request, answer))
 
 
-async def _target(user: UserCall, account_id: str, standard: str, version: str) -> Target:
+async def _target(user: CallerForUser, account_id: str, standard: str, version: str) -> Target:
     """Find the account that a resource is for. Raises InvalidRequest, NotFound, InvalidContractDataRequest."""
     if (standard, version) not in STANDARDS:
         raise InvalidRequest(f"{standard} {version} cannot be pushed; use fhir with stu3, 3.0.2, r4 or 4.0.1")

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest
-from privateshare.platform.api.callers import UserCall, authenticate, later, require_user
+from privateshare.platform.api.callers import CallerForUser, authenticate, later, require_user
 from privateshare.platform.api.once import begin_once
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.http.requests import body_stream, platform_of
@@ -54,7 +54,7 @@ async def push_to_library(
         return await once.respond({})
 
 
-def require_write_contract(user: UserCall) -> UserCall:
+def require_write_contract(user: CallerForUser) -> CallerForUser:
     """Return the user if the contract may write. Raises InvalidContractDataRequest otherwise. Protocol 5.2."""
     if user.contract.kind != "write":
         raise InvalidContractDataRequest("Only a write contract can push")

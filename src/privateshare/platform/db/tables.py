@@ -7,11 +7,14 @@ libraries ─ accounts ─ files                 a person's data, sealed with th
           ├ pushed_files                     files that apps pushed to the person
           ├ syncs                            one row per account and run
           ├ consents ─ consent_accounts      what the person allowed
+          ├ postboxes                        where an app of an older protocol version pushes files to
           └ library_partners                 the id by which a partner knows the person
+storages ─ stored_files                      an app's own files, which it encrypts itself
 journeys                                     the progress of a person through the consent pages
-authorization_codes, tokens                  stored as hashes only
+authorization_codes, tokens, references      stored as hashes only
 sessions ─ session_syncs                     sessions in which an app reads
-signing_keys, nonces, clock_readings         the platform's own state
+signing_keys, certificate_authorities        the platform's own keys
+nonces, clock_readings                       what the platform remembers of requests and of the time
 keys_to_destroy, blobs_to_delete             keys and blobs of erased data that still have to be destroyed
 """
 

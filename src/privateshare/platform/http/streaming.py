@@ -1,4 +1,7 @@
-"""Streamed responses, which end as soon as the same request would no longer be allowed."""
+"""Streamed responses, which are aborted soon after the permission to read them ends.
+
+That is when the consent is withdrawn or expires, or no longer covers the account, or when its contract ends.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -67,7 +70,9 @@ async def _while_allowed(
         if monotonic() - checked > PERMISSION_CHECK_SECONDS:
             async with platform.database.transaction() as db:
                 if not await is_allowed(db):
-                    raise InvalidToken("The token (access_token) is invalid")
+                    raise InvalidToken(
+                        "The token (access_token) is invalid", detail="permission ended during the response"
+                    )
             checked = monotonic()
         yield piece
         piece = await anext(others, None)

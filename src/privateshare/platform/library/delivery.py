@@ -38,8 +38,8 @@ class ReadPermission:
         return all(reach.allows_kind(kind) for reach in self.reaches)
 
     @property
-    def has_limit(self) -> bool:
-        """Return whether the times that may be read are limited."""
+    def limits_time(self) -> bool:
+        """Return whether only some times may be read."""
         return any(reach.windows is not None for reach in self.reaches)
 
     def touches(self, window: Window | None) -> bool:
@@ -198,7 +198,7 @@ def _count(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission)
 
 def _window(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> Window | None:
     """Return the window that contains a file's dates. It is decrypted only if the session's times are limited."""
-    return mapped_files.window(file) if permission.has_limit else ALL_TIME
+    return mapped_files.window(file) if permission.limits_time else ALL_TIME
 
 
 def _is_emptied_out_of_scope(file: FileRow, permission: ReadPermission) -> bool:
