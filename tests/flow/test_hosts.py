@@ -96,7 +96,7 @@ def test_loopback_names_are_used_as_they_were_requested(wire: Wire, host: str, e
     """Keys and pictures have the address that the app uses."""
     status, answer = answer_to(wire, f"GET /v1.7/discovery/services HTTP/1.1\nHost: {host}\n{extra}Connection: close\n")
     assert status == 200
-    assert f'"url":"http://{host.lower()}/apps/saas/static/' in answer
+    assert f'"url":"http://{host.lower()}/docs/icon.png' in answer
 
 
 def test_an_absolute_request_target_is_not_trusted(wire: Wire) -> None:
