@@ -1,4 +1,4 @@
-"""How a journey ends: with consent, with a refusal, or with an error; and back to the app. Protocol 8.3, 8.4."""
+"""The end of a journey: consent, a refusal or an error, and the redirect to the app. Protocol 8.3, 8.4."""
 
 from collections.abc import Sequence
 from datetime import datetime

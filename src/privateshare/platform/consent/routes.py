@@ -18,12 +18,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.consent import (
+from privateshare.platform.consent import navigation, outcome
+from privateshare.platform.consent.app_redirect import Failure
+from privateshare.platform.consent.entry import enter
+from privateshare.platform.consent.pages import (
     begin_page,
     connect_page,
     consent_page,
-    navigation,
-    outcome,
     person_page,
     recovery_page,
     sign_in_page,
@@ -31,8 +32,6 @@ from privateshare.platform.consent import (
     upload_page,
     withdraw_page,
 )
-from privateshare.platform.consent.app_redirect import Failure
-from privateshare.platform.consent.entry import enter
 from privateshare.platform.consent.rendering import PageRoute, redirect, static_file
 from privateshare.platform.consent.visit import AnyVisit, PostedForm, journey_page
 from privateshare.platform.grants.journeys import JourneyKind

@@ -1,0 +1,1 @@
+"""The pages of a journey, with a module for each."""
