@@ -23,6 +23,7 @@ from privateshare.platform.operating.fair_queue import FairQueue
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
+from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.registry import Sources
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
@@ -103,7 +104,7 @@ async def session_ended(db: AsyncSession, library_id: UUID) -> None:
 
 async def time_for_fetching_ends(db: AsyncSession, library_id: UUID) -> None:
     ended = {
-        "options": {"limits": {"duration": {"sourceFetch": 1}}},
+        "options": SessionOptions.model_validate({"limits": {"duration": {"sourceFetch": 1}}}),
         "started_at": datetime.now(UTC) - timedelta(minutes=1),
     }
     await db.execute(update(SessionRow).where(SessionRow.library_id == library_id).values(ended))

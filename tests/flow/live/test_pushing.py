@@ -112,7 +112,7 @@ async def test_a_repeat_during_the_first_request_is_told_to_wait(writer: Patient
         first = asyncio.create_task(asyncio.to_thread(writer.push, OBSERVATION, jwt=token))
         await until(lambda: city.do("waiting") == 1)
         repeat = await asyncio.to_thread(writer.push, OBSERVATION, jwt=token)
-        assert "under way" in check_error(repeat, 503, "Unavailable")
+        assert "still in progress" in check_error(repeat, 503, "Unavailable")
     answer = await first
     assert answer.status_code == 201
     assert writer.push(OBSERVATION, jwt=token).json() == answer.json()
@@ -150,7 +150,7 @@ def test_a_hospital_that_fails_is_not_asked_twice(writer: Patient, city: Hospita
     city.do("fail", type="Observation", status=500, text="disk full")
     token = writer.wire.jwt(access_token=writer.tokens.access)
     answer = writer.push(OBSERVATION, jwt=token)
-    assert "may have kept" in check_error(answer, 503, "Unavailable")
+    assert "may have stored" in check_error(answer, 503, "Unavailable")
     before = city.do("requests")
     assert writer.push(OBSERVATION, jwt=token).json() == answer.json()
     assert city.do("requests") == before
