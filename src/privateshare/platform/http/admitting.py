@@ -23,7 +23,8 @@ from privateshare.platform.operating.fair_queue import FairQueue
 from privateshare.protocol import jwt
 from privateshare.protocol.bearer import check_storage_claims, check_timestamp, read_bearer
 
-PAGES, STATIC, CLOUD = "/apps/", "/apps/saas/static/", "/cloud/"
+PAGES = ("/apps/", "/me/")
+STATIC, CLOUD = "/apps/saas/static/", "/cloud/"
 QUERY = "/permission-access/query/"
 # These are cheap, and must work when everything else is busy.
 PATHS_WITHOUT_QUEUE = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}

@@ -8,7 +8,9 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
-OWN_PATHS = frozenset({"v1.5", "v1.6", "v1.7", "apps", "cloud", "docs", "openapi.json", "healthz", "readyz", "metrics"})
+OWN_PATHS = frozenset(
+    {"v1.5", "v1.6", "v1.7", "apps", "me", "cloud", "docs", "openapi.json", "healthz", "readyz", "metrics"}
+)
 MAX_PORT = 65535
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]")

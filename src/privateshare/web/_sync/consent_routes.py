@@ -112,7 +112,7 @@ class ConsentRoutes(Generic[RequestT, ResponseT]):
                 return self._callbacks.on_app_failure(request, error), SHARED
             self._exchanges.give_back(exchange, arrived)
             return self._callbacks.on_app_failure(request, error), ""
-        except BaseException:
+        except BaseException:  # A cancelled request too must leave its token to the next one.
             self._exchanges.give_back(exchange, arrived)
             raise
 
@@ -127,7 +127,7 @@ class ConsentRoutes(Generic[RequestT, ResponseT]):
             token = self._client.exchange_code_for_token(returned.code, asked.verifier)
             if self._is_stored(user):
                 self._client.user(user).keep(token)
-        except BaseException as error:
+        except BaseException as error:  # Other requests wait for this exchange, even if this one is cancelled.
             self._exchanges.fail(asked.state, exchange, error)
             raise
         self._exchanges.succeed(exchange, Arrived(token, asked.session, returned.account_reference, user))

@@ -209,13 +209,14 @@ async def test_storage_calls_count_for_their_contract(site: Site, key: RSAPrivat
     await site.until("file", "")  # The last request is from a stranger.
 
 
-async def test_apps_do_not_keep_people_waiting(site: Site, key: RSAPrivateKey) -> None:
-    """Consent pages have places of their own, and health checks need none. Strangers cannot fill them either."""
+@pytest.mark.parametrize("page", [PAGE, "/me/0"])
+async def test_apps_do_not_keep_people_waiting(site: Site, key: RSAPrivateKey, page: str) -> None:
+    """People's pages have places of their own, and health checks need none. Strangers cannot fill them either."""
     known(site, key)
     for number in range(10):
         site.send(FILE, signed(key), query="name=app")
         site.send(ACCOUNTS, query="name=stranger", address=f"192.0.2.{number}")
-    site.send(PAGE, query="name=person")
+    site.send(page, query="name=person")
     for path in ("/healthz", "/readyz", "/metrics", "/apps/saas/static/style.css"):
         for _ in range(5):
             site.send(path, query="name=free")

@@ -61,6 +61,7 @@ def test_an_address_is_normalised_like_a_browsers_origin(given: str, normal: str
         "https://example.org/a b",
         "https://example.org/ä",
         "https://example.org/apps",
+        "https://example.org/me",
         "https://example.org/v1.7/",
         "https://example.org/cloud/share",
     ],
