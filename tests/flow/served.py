@@ -17,6 +17,11 @@ from tests.flow.command_line import CommandProcess
 from tests.patience import GIVE_UP_SECONDS
 
 Process: TypeAlias = "CommandProcess | subprocess.Popen[str]"
+OPERATOR = {
+    "PRIVATESHARE_OPERATOR_NAME": "The <Example> Foundation",
+    "PRIVATESHARE_OPERATOR_CONTACT": "privacy@example.org",
+    "PRIVATESHARE_OPERATOR_PRIVACY_NOTICE": "https://example.org/privacy?a=1&b=2",
+}
 READY = re.compile(r"https?://[^\s]+(?=\s)")  # Read all of it, because it may be written meanwhile.
 
 
@@ -45,7 +50,9 @@ def serving_as_people_do(data: Path, before: Sequence[str] = ()) -> Iterator[Ser
     log = data.with_suffix(".log")
     command = [*before, sys.executable, "-m", "privateshare", *_words(data, port=0)]
     with log.open("w") as output:
-        started = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True)
+        started = subprocess.Popen(
+            command, stdout=output, stderr=output, text=True, start_new_session=True, env={**os.environ, **OPERATOR}
+        )
     with _until_stopped(started) as process:
         yield Served(_address(process, log), data, process, log)
 

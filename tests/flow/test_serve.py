@@ -18,6 +18,7 @@ from privateshare.platform.embedded.locks import FileLock
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import FolderInUse, running_platform
+from privateshare.version import VERSION
 from tests.flow.command_line import run_command
 from tests.flow.served import Served, serving, serving_as_people_do
 from tests.patience import GIVE_UP_SECONDS
@@ -39,6 +40,19 @@ def test_is_healthy_and_ready(served: Served) -> None:
     """The printed address answers health and readiness checks."""
     assert httpx2.get(f"{served.origin}/healthz").json() == {"status": "ok"}
     assert httpx2.get(f"{served.origin}/readyz").json() == {"status": "ok"}
+
+
+def test_says_what_it_does_while_it_starts(served: Served) -> None:
+    """The first start takes some seconds, so each of its steps is printed before it begins."""
+    told = served.log.read_text().splitlines()[:6]
+    assert told == [
+        f"Starting PrivateShare {VERSION}",
+        f"Opening the data folder {served.data}",
+        "Creating a PostgreSQL database. This takes some seconds",
+        "Preparing the tables of the database",
+        f"PrivateShare is ready at {served.origin}",
+        f"All data is in {served.data}. Press Ctrl-C to stop",
+    ]
 
 
 def test_data_is_private_to_its_user(served: Served) -> None:

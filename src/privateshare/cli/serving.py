@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from privateshare.cli.data_folder import Data
+from privateshare.version import VERSION
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on; 0.0.0.0 means all addresses.")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on; 0 means any free port.")]
@@ -30,8 +31,5 @@ def serve(
     settings = load_settings(data=data, host=host, port=port, origin=origin, workers=workers)
     configure_logging(settings)
 
-    def ready(address: str) -> None:
-        typer.echo(f"PrivateShare is ready at {address}")
-        typer.echo(f"All data is in {settings.data}. Press Ctrl-C to stop.")
-
-    uvloop.run(run_server(settings, ready))
+    typer.echo(f"Starting PrivateShare {VERSION}")
+    uvloop.run(run_server(settings, typer.echo))

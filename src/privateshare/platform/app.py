@@ -28,6 +28,7 @@ from privateshare.platform.api.once import RepeatedRequest
 from privateshare.platform.api.openapi import build_openapi, operation_id
 from privateshare.platform.api.readiness import Readiness
 from privateshare.platform.consent.error_pages import render_page_error
+from privateshare.platform.consent.front_page import router as front_page
 from privateshare.platform.consent.rendering import RedirectInstead
 from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.http.admitting import Admit
@@ -82,8 +83,9 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED)
     app.include_router(my_pages, dependencies=UNSIGNED)
+    app.include_router(front_page, dependencies=UNSIGNED)
     renderers = {"/apps/": render_page_error, "/me/": render_page_error, "/cloud/": storage.render_storage_error}
-    add_error_handlers(app, renderers)
+    add_error_handlers(app, renderers, render_page_error)
     app.add_exception_handler(RepeatedRequest, _attached_response)
     app.add_exception_handler(RedirectInstead, _attached_response)
     return app

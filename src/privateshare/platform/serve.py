@@ -36,8 +36,8 @@ LOOPBACK_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 log = structlog.get_logger()
 
 
-async def run_server(settings: Settings, ready: Callable[[str], None]) -> None:
-    """Run the platform until SIGINT or SIGTERM. Call `ready` with its address once it accepts connections.
+async def run_server(settings: Settings, tell: Callable[[str], None]) -> None:
+    """Run the platform until SIGINT or SIGTERM. Call `tell` with a sentence at each step of the start.
 
     Raises ConfigurationError if another process uses the data folder or the port, or if PostgreSQL ends by itself.
     """
@@ -45,14 +45,14 @@ async def run_server(settings: Settings, ready: Callable[[str], None]) -> None:
     with _until_stop_signal():
         try:
             async with (
-                running_platform(settings, LOCK_TIMEOUT_SECONDS) as (platform, postgres),
+                running_platform(settings, LOCK_TIMEOUT_SECONDS, tell) as (platform, postgres),
                 asyncio.TaskGroup() as parts,
             ):
                 if postgres:
                     parts.create_task(postgres.ended())
                 if settings.workers:
                     parts.create_task(_work(platform))
-                parts.create_task(_listen(platform, port, ready))
+                parts.create_task(_listen(platform, port, tell))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures  # The other errors are consequences of the first.
 
@@ -135,7 +135,7 @@ async def _recover_jobs(platform: Platform, silent_seconds: float) -> None:
         await asyncio.sleep(RESTART_SECONDS)
 
 
-async def _listen(platform: Platform, port: int, ready: Callable[[str], None]) -> None:
+async def _listen(platform: Platform, port: int, tell: Callable[[str], None]) -> None:
     settings = platform.settings
     server = Server(
         wrap_asgi_with_proxy_headers(create_app(platform), [str(network) for network in settings.trusted_proxies]),
@@ -156,7 +156,9 @@ async def _listen(platform: Platform, port: int, ready: Callable[[str], None]) -
         )
     try:
         await _until_listening(host, port, running)
-        ready(settings.origin or f"http://{shown}:{port}")
+        tell(f"PrivateShare is ready at {settings.origin or f'http://{shown}:{port}'}")
+        own_folder = settings.database_url is None and settings.blob_url is None
+        tell((f"All data is in {settings.data}. " if own_folder else "") + "Press Ctrl-C to stop")
         await asyncio.shield(running)
         raise ConfigurationError("the web server ended by itself")
     finally:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -37,25 +37,32 @@ class FolderInUse(ConfigurationError):
 
 @asynccontextmanager
 async def running_platform(
-    settings: Settings, lock_timeout_seconds: float = 0
+    settings: Settings, lock_timeout_seconds: float = 0, tell: Callable[[str], object] = log.debug
 ) -> AsyncIterator[tuple[Platform, EmbeddedPostgres | None]]:
     """Open the platform of the settings, and start the built-in PostgreSQL unless they name a database.
 
-    Everything is stopped at the end. Raises FolderInUse if another process does not release the data folder within
-    `lock_timeout_seconds`.
+    `tell` gets a sentence at each step, for whoever waits. Everything is stopped at the end. Raises FolderInUse if
+    another process does not release the data folder within `lock_timeout_seconds`.
     """
     async with AsyncExitStack() as stack:
         postgres = None
         if settings.database_url is not None:
             url = settings.database_url.get_secret_value()
         else:
+            tell(f"Opening the data folder {settings.data}")
             prepare_folder(settings.data)
             lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
             await _acquire(lock, settings.data, lock_timeout_seconds)
             if settings.blob_url is None:
                 LocalBlobs(settings.data / "blobs").remove_temporary_files()
             postgres = EmbeddedPostgres(settings.data / "postgres")
+            tell(
+                "Starting PostgreSQL"
+                if postgres.exists()
+                else "Creating a PostgreSQL database. This takes some seconds"
+            )
             url = await stack.enter_async_context(postgres)
+        tell("Preparing the tables of the database")
         await _prepare_database(settings, url)
         platform = await stack.enter_async_context(open_platform(settings, url))
         await asyncio.to_thread(check_keys_can_be_destroyed, platform.erasure_keys.store)

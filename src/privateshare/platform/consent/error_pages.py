@@ -10,7 +10,7 @@ from privateshare.platform.consent.app_redirect import Failure
 from privateshare.platform.consent.journey_cookie import journey_address, read_journey_cookie
 from privateshare.platform.consent.rendering import isolated, page, request_words
 from privateshare.platform.http.errors import request_id
-from privateshare.platform.http.requests import base_path
+from privateshare.platform.http.requests import platform_of
 
 GONE, BAD_REQUEST, SERVER_ERROR = 410, 400, 500
 
@@ -67,4 +67,4 @@ def _error_page(
         "languages": (),
     }
     words = request_words(request, asked)
-    return page("error.html", words, values, base=base_path(request), status=status)
+    return page("error.html", words, values, settings=platform_of(request).settings, status=status)

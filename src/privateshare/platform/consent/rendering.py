@@ -17,6 +17,7 @@ from privateshare.platform.consent.locales import choose_language, display_name,
 from privateshare.platform.consent.person_cookie import set_person_cookie
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.http.requests import platform_of
+from privateshare.platform.operating.settings import EMAIL_ADDRESS, Settings
 from privateshare.protocol.addresses import ONBOARD_PATH
 
 STATIC_TYPES = {
@@ -63,7 +64,7 @@ def page(
     words: Translator,
     values: Mapping[str, object],
     *,
-    base: str,
+    settings: Settings,
     status: int = 200,
     leads_to: tuple[str, ...] = (),
 ) -> Response:
@@ -73,18 +74,32 @@ def page(
         template: The template's file name.
         words: The texts of the page's language.
         values: What the template uses.
-        base: The path below which people reach the platform.
+        settings: The settings of the platform, which say where it is and who runs it.
         status: The status of the response.
         leads_to: The addresses besides this platform to which the page's forms may redirect.
     """
+    base = urlsplit(settings.origin or "").path
     shared = {
         "words": words,
         "languages": _languages(),
         "static": lambda name: base + static_address(name),
+        "front_page": f"{base}/",
         "my_data": f"{base}/me/",
+        "operator": _operator(settings),
     }
     body = _environment(words.language).get_template(template).render(shared | dict(values))
     return HTMLResponse(body, status, headers=SAFE_HEADERS | {"content-security-policy": _policy(leads_to)})
+
+
+def _operator(settings: Settings) -> Mapping[str, str]:
+    """Return what the settings say of the operator, for the end of every page; empty texts for what they do not say."""
+    contact = settings.operator_contact or ""
+    return {
+        "name": settings.operator_name or "",
+        "contact": contact,
+        "contact_address": f"mailto:{contact}" if EMAIL_ADDRESS.fullmatch(contact) else contact,
+        "privacy_notice": settings.operator_privacy_notice or "",
+    }
 
 
 def isolated(text: str) -> Markup:

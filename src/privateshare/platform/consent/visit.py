@@ -35,7 +35,7 @@ from privateshare.platform.grants.journeys import (
     take_journey,
     taken_parameters,
 )
-from privateshare.platform.http.requests import base_path, platform_of, public_address
+from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.wrapping import DataKey, derive_key
 from privateshare.platform.person.browsers import find_browsers
@@ -105,8 +105,14 @@ def journey_page(visit: Visit, template: str, values: Mapping[str, object], *, s
         "address": visit.address,
         "return_host": urlsplit(visit.destination.redirect_uri).netloc,
     }
-    base, leads_to = base_path(visit.request), visit.destination.addresses
-    response = page(template, visit.words, shared | dict(values), base=base, status=status, leads_to=leads_to)
+    response = page(
+        template,
+        visit.words,
+        shared | dict(values),
+        settings=platform_of(visit.request).settings,
+        status=status,
+        leads_to=visit.destination.addresses,
+    )
     if "lng" in visit.request.query_params:
         set_journey_cookie(visit.request, response, visit.cookie)
     return response

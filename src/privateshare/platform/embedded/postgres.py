@@ -77,6 +77,10 @@ class EmbeddedPostgres:
     ) -> None:
         await self.stop()
 
+    def exists(self) -> bool:
+        """Return whether the cluster was created by an earlier start."""
+        return self._cluster.exists()
+
     async def start(self) -> str:
         """Start the server, wait until it accepts connections, and return the URL of the database.
 
@@ -87,7 +91,7 @@ class EmbeddedPostgres:
         try:
             with FileLock(self._folder / "lock") as lock:
                 await self._wait_for_old_server(lock)
-                if not self._cluster.exists():
+                if not self.exists():
                     await self._initialise(lock)
                 # We hold the lock, so the server that wrote these files has ended.
                 for name in FILES_OF_STOPPED_SERVER:

@@ -58,15 +58,21 @@ MAX_MESSAGE_CHARACTERS = 1000  # A message can repeat names that the caller made
 Render = Callable[[Request, ApiError], Response]
 
 
-def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render]) -> None:
-    """Add handlers that turn every error into a response: with the renderer of its path prefix, or else as JSON."""
+def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_page: Render) -> None:
+    """Add handlers that turn every error into a response.
+
+    Args:
+        app: The application.
+        renderers: The renderers of paths that begin with a prefix. Other errors are rendered as JSON.
+        render_page: Renders a page, for a browser that asks for an address that does not exist.
+    """
 
     def respond(request: Request, error: ApiError) -> Response:
         error.reference, error.message = request_id(request), error.message[:MAX_MESSAGE_CHARACTERS]
         log.info("refused", code=error.code, status=error.status, path=route_of(request.scope), detail=error.detail)
         path = request.scope["path"]
-        render = next((render for prefix, render in renderers.items() if path.startswith(prefix)), render_error)
-        return render(request, error)
+        other = render_page if isinstance(error, NotFound) and wants_page(request) else render_error
+        return next((render for prefix, render in renderers.items() if path.startswith(prefix)), other)(request, error)
 
     async def handle_known_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, PrivateShareError)
@@ -114,6 +120,11 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render]) -> None:
     for temporary in TEMPORARY_ERRORS:
         app.add_exception_handler(temporary, handle_temporary_error)
     app.add_exception_handler(Exception, handle_unknown_error)
+
+
+def wants_page(request: Request) -> bool:
+    """Return whether a browser opens an address: clients of the API do not accept HTML."""
+    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "").lower()
 
 
 def render_error(request: Request, error: ApiError) -> Response:

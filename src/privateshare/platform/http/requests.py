@@ -94,10 +94,10 @@ class StripBasePath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw = self._path.encode()
-        if scope["type"] == "http" and scope["raw_path"].startswith(raw + b"/"):
+        if scope["type"] == "http" and (scope["raw_path"] + b"/").startswith(raw + b"/"):
             # The scope is changed in place, since the error handlers use the original scope.
-            scope["path"] = scope["path"].removeprefix(self._path)
-            scope["raw_path"] = scope["raw_path"].removeprefix(raw)
+            scope["path"] = scope["path"].removeprefix(self._path) or "/"
+            scope["raw_path"] = scope["raw_path"].removeprefix(raw) or b"/"
         await self._app(scope, receive, send)
 
 

@@ -16,7 +16,7 @@ from privateshare.platform.consent.translation import N_
 from privateshare.platform.consent.visit import check_sent_from_here
 from privateshare.platform.db.tables import ConsentRow
 from privateshare.platform.grants.consents import revoke_consent
-from privateshare.platform.http.requests import base_path, platform_of
+from privateshare.platform.http.requests import platform_of
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.me.overview import app_cards, browser_cards, recovery_code_made, source_cards
@@ -76,7 +76,7 @@ async def _entrance(request: Request, db: Transaction, problem: str = "", status
         for row in browsers.values()
     ]
     values = {"known": known, "address": me_address(request, ""), "problem": words.say(problem)}
-    return page("me-entrance.html", words, values, base=base_path(request), status=status)
+    return page("me-entrance.html", words, values, settings=platform_of(request).settings, status=status)
 
 
 @router.get("/me/{browser_id}")

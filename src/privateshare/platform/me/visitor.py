@@ -58,7 +58,7 @@ class Visitor:
             "address": self.address,
             "my_address": f"{public_address(self.request)}/me",
         }
-        return page(template, self.words, shared | values, base=base_path(self.request), status=status)
+        return page(template, self.words, shared | values, settings=platform_of(self.request).settings, status=status)
 
 
 def me_address(request: Request, name: str) -> str:

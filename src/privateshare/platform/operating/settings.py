@@ -1,5 +1,6 @@
 """The settings of the platform. Each is set by an environment variable PRIVATESHARE_<NAME>."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -9,10 +10,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.operating.public_address import normal_address
-from privateshare.protocol.addresses import DEFAULT_PORT
+from privateshare.protocol.addresses import DEFAULT_PORT, is_web_address
+from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_name
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 
 MEGABYTE = 1024 * 1024
+EMAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
 
 class Settings(BaseSettings):
@@ -29,6 +32,17 @@ class Settings(BaseSettings):
         default=None,
         description="The platform's address as its users reach it, such as https://share.example.org or "
         "https://example.org/share; if not set, it accepts only requests to names of this machine.",
+    )
+    operator_name: str | None = Field(
+        default=None, description="Who runs the platform, as people see it at the end of every page."
+    )
+    operator_contact: str | None = Field(
+        default=None,
+        description="Where people reach the operator: an email address, or the address of a page, such as "
+        "privacy@example.org; every page links to it.",
+    )
+    operator_privacy_notice: str | None = Field(
+        default=None, description="The address of the operator's privacy notice; every page links to it."
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
@@ -120,6 +134,27 @@ class Settings(BaseSettings):
     @classmethod
     def _normalize_origin(cls, value: str | None) -> str | None:
         return normal_address(value) if value else None
+
+    @field_validator("operator_name")
+    @classmethod
+    def _check_name(cls, value: str | None) -> str | None:
+        if value is not None and not is_display_name(value):
+            raise ValueError(f"must be one line of at most {MAX_NAME_CHARACTERS} visible characters")
+        return value
+
+    @field_validator("operator_contact")
+    @classmethod
+    def _check_contact(cls, value: str | None) -> str | None:
+        if value is not None and not EMAIL_ADDRESS.fullmatch(value) and not is_web_address(value):
+            raise ValueError("must be an email address, or an address such as https://example.org/contact")
+        return value
+
+    @field_validator("operator_privacy_notice")
+    @classmethod
+    def _check_privacy_notice(cls, value: str | None) -> str | None:
+        if value is not None and not is_web_address(value):
+            raise ValueError("must be an address such as https://example.org/privacy")
+        return value
 
     @field_validator("fhir_servers")
     @classmethod

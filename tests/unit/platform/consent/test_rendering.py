@@ -5,6 +5,7 @@ from markupsafe import Markup
 
 from privateshare.platform.consent.rendering import as_title, isolated, page, redirect, static_file
 from privateshare.platform.consent.translation import Translator
+from privateshare.platform.operating.settings import Settings
 
 VALUES = {"failure": "INVALID_CODE", "reason": "over", "status": 410, "reference": None, "way_out": None}
 
@@ -20,7 +21,7 @@ VALUES = {"failure": "INVALID_CODE", "reason": "over", "status": 410, "reference
 )
 def test_forms_lead_to_the_app_and_nowhere_else(address: str, allowed: str) -> None:
     """Browsers check redirections after a form too, so the policy names where the app is, and only that."""
-    policy = page("error.html", Translator("en"), VALUES, base="", leads_to=(address,)).headers[
+    policy = page("error.html", Translator("en"), VALUES, settings=Settings(), leads_to=(address,)).headers[
         "content-security-policy"
     ]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))

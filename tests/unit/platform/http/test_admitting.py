@@ -15,7 +15,7 @@ from tests.patience import GIVE_UP_SECONDS
 
 from privateshare.platform.http import admitting
 from privateshare.platform.http.admitting import Admit, Incoming
-from privateshare.platform.http.errors import add_error_handlers
+from privateshare.platform.http.errors import add_error_handlers, render_error
 from privateshare.platform.http.requests import RequestIds
 from privateshare.platform.keys.known_keys import KnownKeys
 from privateshare.platform.operating.admission import Admission, current_request, place_given_up
@@ -73,7 +73,7 @@ class Site:
         self.go_on = asyncio.Event()
         self.calls: list[Call] = []
         self.app = FastAPI()
-        add_error_handlers(self.app, renderers={})
+        add_error_handlers(self.app, renderers={}, render_page=render_error)
         self.app.add_middleware(Admit, admission=self.admission, known_keys=self.keys)
         self.app.add_middleware(RequestIds)
         self.app.add_api_route("/{path:path}", self.work, methods=["GET", "POST"])

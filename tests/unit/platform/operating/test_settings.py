@@ -88,3 +88,34 @@ def test_a_fhir_server_without_a_host_is_rejected(base_url: str) -> None:
     server = {"id": 9100, "name": "City Hospital", "base_url": base_url, "client_id": "share"}
     with pytest.raises(ConfigurationError, match=r"fhir_servers\.0\.base_url: .*must be an address"):
         load_settings(fhir_servers=(server,))
+
+
+@pytest.mark.parametrize("contact", ["privacy@example.org", "https://example.org/contact", "a.b+c@sub.example.co.uk"])
+def test_an_operator_says_who_they_are(contact: str) -> None:
+    """Name, contact and privacy notice are shown to people as they are."""
+    given = load_settings(operator_name="Société Générale", operator_contact=contact)
+    assert (given.operator_name, given.operator_contact, given.operator_privacy_notice) == (
+        "Société Générale",
+        contact,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("operator_name", ""),
+        ("operator_name", "safe \u202e evil"),
+        ("operator_name", "x" * 300),
+        ("operator_contact", "javascript:alert(1)"),
+        ("operator_contact", "a@b.example?subject=x"),
+        ("operator_contact", "us"),
+        ("operator_privacy_notice", "javascript:alert(1)"),
+        ("operator_privacy_notice", "example.org/privacy"),
+        ("operator_privacy_notice", "https://user@example.org/"),
+    ],
+)
+def test_what_pages_show_of_the_operator_is_checked(name: str, value: str) -> None:
+    """A link of every page can run no code, and a name cannot mislead."""
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings(**{name: value})
