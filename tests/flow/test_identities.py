@@ -152,6 +152,7 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /apps/saas/journey/{tag}/person",
     "GET /apps/saas/journey/{tag}/recovery",
     "POST /apps/saas/journey/{tag}/recovery",
+    "GET /",  # This page is the same for everyone.
     "GET /me",  # test_my_data.py covers these: each belongs to one browser of a person.
     "GET /me/",
     "POST /me/",
