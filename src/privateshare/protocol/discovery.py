@@ -14,7 +14,7 @@ class IdRef(Wire):
     id: int
 
 
-class Resource(Wire):
+class ImageResource(Wire):
     """A picture of a service or source; `height` and `width` are in pixels."""
 
     url: str
@@ -60,7 +60,7 @@ class Service(Wire):
     service_groups: list[IdRef] = []
     published_status: str
     published_date: int
-    resources: list[Resource] = []
+    resources: list[ImageResource] = []
     countries: list[IdRef] | None = None
     service_id: int
     reference: str | None = None

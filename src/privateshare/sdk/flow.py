@@ -24,7 +24,7 @@ TOO_LARGE = 413
 
 
 @dataclass(frozen=True, slots=True)
-class Sleep:
+class Delay:
     """Wait for some seconds."""
 
     seconds: float
@@ -52,7 +52,7 @@ class ForgetToken:
     holder: Holder
 
 
-Effect = Request | Sleep | NewestToken | RefreshToken | ForgetToken
+Effect = Request | Delay | NewestToken | RefreshToken | ForgetToken
 Flow = Generator[Effect, Any, T]
 
 
@@ -92,7 +92,7 @@ def send(request: Request, retries: int, *, repeatable: bool | None = None) -> F
             raise error
         left -= 1
         wait = error.retry_after if error.retry_after is not None else pause * random.uniform(0.5, 1.5)  # noqa: S311
-        yield Sleep(min(wait, LONGEST_PAUSE_SECONDS))
+        yield Delay(min(wait, LONGEST_PAUSE_SECONDS))
         pause *= 2
 
 

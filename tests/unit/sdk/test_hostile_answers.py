@@ -24,7 +24,7 @@ from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.sdk.configuration import make_configuration
 from privateshare.sdk.core import Core
-from privateshare.sdk.flow import Flow, Sleep
+from privateshare.sdk.flow import Delay, Flow
 from privateshare.sdk.flows import accounts, catalogue_queries, contracts, oauth, pages, sessions, storage
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.tokens import Token
@@ -209,7 +209,7 @@ def outcome(flow: Flow[Any], answer: Callable[[Request], Response]) -> Any:
     try:
         while True:
             effect = flow.send(result)
-            token = None if isinstance(effect, Sleep) else TOKEN
+            token = None if isinstance(effect, Delay) else TOKEN
             result = answer(effect) if isinstance(effect, Request) else token
     except StopIteration as stop:
         return stop.value

@@ -19,7 +19,7 @@ from privateshare.protocol.discovery import (
     AvailableServices,
     Country,
     IdRef,
-    Resource,
+    ImageResource,
     Service,
     ServiceGroupInfo,
     ServicePlatform,
@@ -147,7 +147,7 @@ def _service(source: CatalogueSource, status: str, picture: str) -> Service:
         published_status=status,
         published_date=source_catalogue.PUBLISHED,
         resources=[
-            Resource(url=picture, mimetype=PICTURE_TYPE, type=IMAGE, height=PICTURE_PIXELS, width=PICTURE_PIXELS)
+            ImageResource(url=picture, mimetype=PICTURE_TYPE, type=IMAGE, height=PICTURE_PIXELS, width=PICTURE_PIXELS)
         ],
         countries=[IdRef(id=country) for country in source.countries],
         service_id=source.service_type,

@@ -11,7 +11,7 @@ from privateshare.protocol.messages import FileEntry
 from privateshare.sdk.concurrency import Abandoned
 from privateshare.sdk.drivers._sync.driver import Driver
 from privateshare.sdk.files.file import File
-from privateshare.sdk.flow import Done, Flow, Sleep
+from privateshare.sdk.flow import Delay, Done, Flow
 from privateshare.sdk.http.requests import BodyReceiver
 from privateshare.sdk.http.transfer_pool import Outcome, TransferPool
 
@@ -112,7 +112,7 @@ class _DownloadWorker:
             self._downloads.discard(download)
             self._source.deliver(download.entry, step.value)
             return
-        if isinstance(step, Sleep):
+        if isinstance(step, Delay):
             self._paused[download] = monotonic() + step.seconds
             return
         if step.receiver is not None:

@@ -7,7 +7,7 @@ from privateshare.errors import PrivateShareError
 from privateshare.sdk.concurrency.on_asyncio import pause
 from privateshare.sdk.core import Core
 from privateshare.sdk.drivers._async.token_renewal import AsyncTokenRenewal
-from privateshare.sdk.flow import Done, Flow, ForgetToken, NewestToken, RefreshToken, Sleep
+from privateshare.sdk.flow import Delay, Done, Flow, ForgetToken, NewestToken, RefreshToken
 from privateshare.sdk.http._async.httpx_transport import AsyncHttpxTransport
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.tokens import UserAccessToken
@@ -34,13 +34,13 @@ class AsyncDriver:
         finally:
             flow.close()
 
-    async def advance(self, flow: Flow[Any], outcome: Response | PrivateShareError | None) -> Request | Sleep | Done:
+    async def advance(self, flow: Flow[Any], outcome: Response | PrivateShareError | None) -> Request | Delay | Done:
         """Continue a flow with the outcome of its last step, up to its next step or its end. Raise what it raises."""
         sent: Any = outcome
         try:
             while True:
                 effect = flow.throw(sent) if isinstance(sent, PrivateShareError) else flow.send(sent)
-                if isinstance(effect, Request | Sleep):
+                if isinstance(effect, Request | Delay):
                     return effect
                 sent = await self._token_outcome(effect)
         except StopIteration as stop:
@@ -51,7 +51,7 @@ class AsyncDriver:
         await self.tokens.close()
         await self._transport.close()
 
-    async def _outcome(self, step: Request | Sleep) -> Response | PrivateShareError | None:
+    async def _outcome(self, step: Request | Delay) -> Response | PrivateShareError | None:
         try:
             if isinstance(step, Request):
                 return await self._transport.send(step)

@@ -8,7 +8,7 @@ from privateshare.errors import PrivateShareError
 from privateshare.sdk.concurrency.on_threads import pause
 from privateshare.sdk.core import Core
 from privateshare.sdk.drivers._sync.token_renewal import TokenRenewal
-from privateshare.sdk.flow import Done, Flow, ForgetToken, NewestToken, RefreshToken, Sleep
+from privateshare.sdk.flow import Delay, Done, Flow, ForgetToken, NewestToken, RefreshToken
 from privateshare.sdk.http._sync.httpx_transport import HttpxTransport
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.tokens import UserAccessToken
@@ -35,13 +35,13 @@ class Driver:
         finally:
             flow.close()
 
-    def advance(self, flow: Flow[Any], outcome: Response | PrivateShareError | None) -> Request | Sleep | Done:
+    def advance(self, flow: Flow[Any], outcome: Response | PrivateShareError | None) -> Request | Delay | Done:
         """Continue a flow with the outcome of its last step, up to its next step or its end. Raise what it raises."""
         sent: Any = outcome
         try:
             while True:
                 effect = flow.throw(sent) if isinstance(sent, PrivateShareError) else flow.send(sent)
-                if isinstance(effect, Request | Sleep):
+                if isinstance(effect, Request | Delay):
                     return effect
                 sent = self._token_outcome(effect)
         except StopIteration as stop:
@@ -52,7 +52,7 @@ class Driver:
         self.tokens.close()
         self._transport.close()
 
-    def _outcome(self, step: Request | Sleep) -> Response | PrivateShareError | None:
+    def _outcome(self, step: Request | Delay) -> Response | PrivateShareError | None:
         try:
             if isinstance(step, Request):
                 return self._transport.send(step)
