@@ -34,7 +34,7 @@ from privateshare.platform.consent.routes import consent_app
 from privateshare.platform.http.admitting import Admit
 from privateshare.platform.http.errors import add_error_handlers
 from privateshare.platform.http.requests import BodyLimit, RequestIds, StripBasePath, check_address, count_unsigned
-from privateshare.platform.me.pages import router as my_pages
+from privateshare.platform.me.routes import my_pages
 from privateshare.platform.operating.metrics import CountRequests
 from privateshare.platform.runtime import Platform
 
@@ -82,7 +82,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(viewer.router)
     app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED)
-    app.include_router(my_pages, dependencies=UNSIGNED)
+    app.include_router(my_pages(), dependencies=UNSIGNED)
     app.include_router(front_page, dependencies=UNSIGNED)
     renderers = {"/apps/": render_page_error, "/me/": render_page_error, "/cloud/": storage.render_storage_error}
     add_error_handlers(app, renderers, render_page_error)

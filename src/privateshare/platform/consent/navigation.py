@@ -38,10 +38,15 @@ async def first_page(visit: Visit) -> str:
 
 
 def asks_who(visit: Visit) -> bool:
-    """Tell whether the person is asked who they are first, because somebody used this browser before."""
+    """Tell whether the person is asked who they are first, because somebody used this browser before.
+
+    Where the app names the person, they are asked only if a passkey has to confirm that it is them.
+    """
+    if visit.journey.proof is None and visit.journey.library_id is not None and not visit.proven:
+        return any(secret.library_id == visit.journey.library_id for secret in visit.known_browsers)
     is_new = visit.journey.library_id is None and visit.journey.proof is None
     asks_nothing = visit.parameters.sample_data_auto_onboard
-    return visit.journey.kind == "authorize" and is_new and not asks_nothing and bool(visit.browsers)
+    return visit.journey.kind == "authorize" and is_new and not asks_nothing and bool(visit.known_browsers)
 
 
 async def needs_proof(visit: Visit) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.consent.app_redirect import Failure
-from privateshare.platform.consent.person_cookie import keep_secret
+from privateshare.platform.consent.known_browser import remember_browser
 from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
@@ -24,7 +24,6 @@ from privateshare.platform.library.credentials import open_token, revoke_token
 from privateshare.platform.library.erasure import undo_journey, withdraw_access
 from privateshare.platform.library.libraries import OpenLibrary, create_library, lock_library, open_library
 from privateshare.platform.library.storages import assign_storage
-from privateshare.platform.person.browsers import add_browser
 from privateshare.platform.sync.sessions import end_session, start_session
 
 OUTCOME = "journey outcome"
@@ -73,8 +72,7 @@ def _is_about_this_journey_alone(visit: Visit, accounts: Sequence[AccountRow]) -
 async def _remember_browser(visit: Visit, library: OpenLibrary) -> None:
     """Give the person's browser a secret, so that it proves who they are from now on."""
     if visit.proven and not any(secret.library_id == library.id for secret in visit.browsers):
-        agent = visit.request.headers.get("user-agent", "")
-        keep_secret(visit.request, await add_browser(visit.db, library, agent, visit.now))
+        await remember_browser(visit.request, visit.db, library, visit.now)
 
 
 async def _assign_storage(visit: Visit, library_id: UUID) -> None:

@@ -46,10 +46,15 @@ def set_person_cookie(request: Request, response: Response) -> None:
 
 
 def person_cookie_name(request: Request) -> str:
-    """Return the cookie's name, with a prefix so that over https no other host can set it."""
+    """Return the name of the person's cookie."""
+    return protected_name(request, "person")
+
+
+def protected_name(request: Request, name: str) -> str:
+    """Return the name of a cookie of the whole platform, with a prefix so that over https no other host can set it."""
     if not is_secure(request):
-        return "person"
-    return "__Secure-person" if base_path(request) else "__Host-person"
+        return name
+    return f"__Secure-{name}" if base_path(request) else f"__Host-{name}"
 
 
 def _to_keep(request: Request) -> list[BrowserSecret]:

@@ -27,6 +27,7 @@ class Proof(StrEnum):
 
     BROWSER: the link named the library, and the browser's cookie belongs to it.
     CHOSEN: the link named no library, and the person chose one of those that the browser's cookie belongs to.
+    PASSKEY: their passkey signed a challenge that was made for this journey.
     RECOVERY_CODE: they typed the library's recovery code.
     SIGN_IN: they signed in at a source to an account that was theirs before.
     NONE: they said that they are somebody else, so the browser's cookie no longer counts on this journey.
@@ -34,6 +35,7 @@ class Proof(StrEnum):
 
     BROWSER = "browser"
     CHOSEN = "chosen"
+    PASSKEY = "passkey"
     RECOVERY_CODE = "recovery code"
     SIGN_IN = "sign-in"
     NONE = "none"

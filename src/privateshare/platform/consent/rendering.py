@@ -23,6 +23,7 @@ from privateshare.protocol.addresses import ONBOARD_PATH
 STATIC_TYPES = {
     "style.css": "text/css",
     "begin.js": "text/javascript",
+    "passkey.js": "text/javascript",
     "upload.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }

@@ -38,7 +38,7 @@ from privateshare.platform.grants.journeys import (
 from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.wrapping import DataKey, derive_key
-from privateshare.platform.person.browsers import find_browsers
+from privateshare.platform.person.browsers import find_browsers, proving_browsers
 from privateshare.platform.runtime import Platform
 
 # The journeys that end with the person's consent.
@@ -50,8 +50,9 @@ TOKEN_FIELD = "token"  # noqa: S105 - the name of a form's field
 class Visit:
     """A journey in a browser that has opened its link. `browser` is the secret of that browser's cookie.
 
-    `browsers` lists the libraries that this browser proves to be the person's. Until a form is sent, `journey` is
-    detached from the database session: changes to it are not saved.
+    `browsers` lists the libraries that this browser proves to be the person's, and `known_browsers` also those for
+    which a passkey has to confirm it. Until a form is sent, `journey` is detached from the database session: changes to
+    it are not saved.
     """
 
     request: Request = field(repr=False)
@@ -64,6 +65,7 @@ class Visit:
     words: Translator
     now: datetime
     browsers: Browsers = field(repr=False)
+    known_browsers: Browsers = field(repr=False)
 
     @property
     def proven(self) -> bool:
@@ -196,10 +198,11 @@ async def visit_of(
     kind = cast(JourneyKind, journey.kind) if journey.browser_hash is not None else cookie.kind
     destination = destination_of(journey, cookie.code, kind, parameters.callback)
     words = request_words(request, parameters.lng)
-    browsers = await find_browsers(db, read_secrets(request), now)
+    known = await find_browsers(db, read_secrets(request), now)
+    browsers = await proving_browsers(db, known, now)
     if takes:
         browsers = await prove_by_browser(request, db, journey, browsers, now)
-    visit = Visit(request, db, journey, contract, cookie, parameters, destination, words, now, browsers)
+    visit = Visit(request, db, journey, contract, cookie, parameters, destination, words, now, browsers, known)
     if journey.browser_hash is None:
         if not await start(db, journey, contract, cookie, now, takes=takes):
             # The contract may have ended while the person was connecting a source.

@@ -3,6 +3,7 @@
 partners ─ applications ─ contracts          who may ask for data
 libraries ─ accounts ─ files                 a person's data, sealed with the library's own key
           ├ browsers, recovery_codes         how a person proves that the library is theirs; stored as hashes only
+          ├ passkeys                         the same, by a key that the person's device holds
           ├ archives                         exports that the person uploaded, until they are imported
           ├ pushed_files                     files that apps pushed to the person
           ├ syncs                            one row per account and run
@@ -11,6 +12,7 @@ libraries ─ accounts ─ files                 a person's data, sealed with th
           └ library_partners                 the id by which a partner knows the person
 storages ─ stored_files                      an app's own files, which it encrypts itself
 journeys                                     the progress of a person through the consent pages
+passkey_challenges                           what a passkey has to sign next, in one browser
 authorization_codes, tokens, references      stored as hashes only
 sessions ─ session_syncs                     sessions in which an app reads
 signing_keys, certificate_authorities        the platform's own keys
@@ -220,7 +222,8 @@ class BrowserRow(Base):
     """A browser from which a person consented, and which proves who they are from then on.
 
     Its secret changes with each use. `previous_hash` is the hash of the previous secret, which is valid until the new
-    secret is used.
+    secret is used. `shared` is true if other people use this browser too. It then proves nothing by itself if the
+    library has a passkey: the passkey must have confirmed the person shortly before, at `confirmed_at`.
     """
 
     __tablename__ = "browsers"
@@ -232,6 +235,37 @@ class BrowserRow(Base):
     created_at: Mapped[datetime] = _created()
     rotated_at: Mapped[datetime] = _created()
     used_at: Mapped[datetime] = _created()
+    shared: Mapped[bool] = mapped_column(default=False)
+    confirmed_at: Mapped[datetime | None]
+
+
+class PasskeyRow(Base):
+    """A passkey with which a person proves that the library is theirs, in any browser. WebAuthn.
+
+    `credential_hash` finds the row. The id of the passkey, its public key and where it was made are sealed.
+    `sign_count` is the highest count that the passkey reported, which detects a copied one.
+    """
+
+    __tablename__ = "passkeys"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    credential_hash: Mapped[bytes] = mapped_column(unique=True)
+    sealed_credential: Mapped[bytes]
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = _created()
+    used_at: Mapped[datetime | None]
+
+
+class PasskeyChallengeRow(Base):
+    """The challenge that a passkey has to sign next on one journey, or in one browser. It can be used once.
+
+    `bound_hash` is a hash of the purpose, and of what the challenge is bound to.
+    """
+
+    __tablename__ = "passkey_challenges"
+    bound_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    challenge: Mapped[bytes]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class RecoveryCodeRow(Base):

@@ -1,7 +1,8 @@
-"""What a person shares and with whom, its sources, and the browsers and recovery code that prove who they are."""
+"""What a person shares and with whom, and its sources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
@@ -15,12 +16,10 @@ from privateshare.platform.db.tables import (
     ConsentAccountRow,
     ConsentRow,
     ContractRow,
-    RecoveryCodeRow,
     SyncRow,
 )
 from privateshare.platform.library.accounts import account_display_name, library_accounts
 from privateshare.platform.me.visitor import Visitor
-from privateshare.platform.person.browsers import description_of, library_browsers
 from privateshare.protocol.scope import reach_of_contract
 
 
@@ -37,6 +36,7 @@ class AppCard:
         sources: From which sources, or to which it may send data.
         until: The last day, in words; empty if there is none.
         given: Since when, in words.
+        given_at: Since when.
         used: When it last read or wrote, in words; empty if it never did.
         ended: Why it can do nothing more; empty if it can.
         unproven: Whether somebody agreed who did not prove to be the person.
@@ -50,6 +50,7 @@ class AppCard:
     sources: Sequence[str]
     until: str
     given: str
+    given_at: datetime
     used: str
     ended: str
     unproven: bool
@@ -66,16 +67,6 @@ class SourceCard:
     fetched: str
     needs_login: bool
     unproven: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserCard:
-    """A browser that proves who the person is."""
-
-    id: UUID
-    name: str
-    used: str
-    is_this: bool
 
 
 async def app_cards(visitor: Visitor) -> list[AppCard]:
@@ -101,6 +92,7 @@ def _card(visitor: Visitor, consent: ConsentRow, contract: ContractRow, sources:
         sources=[words.source(source_id) for source_id in sources],
         until=words.date(min(ends)) if ends else "",
         given=words.date(consent.created_at),
+        given_at=consent.created_at,
         used=words.moment(consent.used_at) if consent.used_at else "",
         ended=_ended(visitor, consent, contract),
         unproven=consent.unproven,
@@ -169,22 +161,3 @@ def _owner(visitor: Visitor, account: AccountRow) -> str:
     if account.sample is not None:
         return sample_name(visitor.platform.sources, visitor.words, account)
     return "" if account.unproven_on is not None else account_display_name(account, visitor.library) or ""
-
-
-async def browser_cards(visitor: Visitor) -> list[BrowserCard]:
-    """List the browsers that prove who the person is, the one used last first."""
-    return [
-        BrowserCard(
-            row.id,
-            description_of(row, visitor.library) or visitor.words.say(N_("A browser")),
-            visitor.words.moment(row.used_at),
-            row.id == visitor.browser.id,
-        )
-        for row in await library_browsers(visitor.db, visitor.library.id, visitor.now)
-    ]
-
-
-async def recovery_code_made(visitor: Visitor) -> str:
-    """Say when the recovery code was made; empty if there is none."""
-    row = await visitor.db.get(RecoveryCodeRow, visitor.library.id)
-    return visitor.words.date(row.created_at) if row is not None else ""

@@ -20,7 +20,7 @@ from privateshare.platform.db.tables import BrowserRow
 from privateshare.platform.http.requests import base_path, platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
-from privateshare.platform.person.browsers import find_browsers
+from privateshare.platform.person.browsers import extend_confirmation, find_browsers, proving_browsers
 from privateshare.platform.runtime import Platform
 
 FORM_TOKEN = b"my data form token"
@@ -69,7 +69,7 @@ def me_address(request: Request, name: str) -> str:
 async def _visitor(request: Request, db: Transaction, browser_id: UUID) -> Visitor:
     """Find the library of this browser; redirect to the page that asks who the person is if it has none."""
     now = datetime.now(UTC)
-    browsers = await find_browsers(db, read_secrets(request), now)
+    browsers = await proving_browsers(db, await find_browsers(db, read_secrets(request), now), now)
     row = next((row for row in browsers.values() if row.id == browser_id), None)
     if row is None:
         raise RedirectInstead(redirect(me_address(request, "")))
@@ -101,6 +101,7 @@ async def _posted(request: Request, visitor: MyPage) -> MyFormData:
     shown = fields.get(TOKEN_FIELD, "").encode()
     if not any(hmac.compare_digest(_form_token(hash_).encode(), shown) for hash_ in hashes):
         raise foreign_form("a form without its token")
+    await extend_confirmation(visitor.db, visitor.browser, visitor.now)
     return MyFormData(visitor, fields)
 
 

@@ -10,7 +10,8 @@ from limits.strategies import MovingWindowRateLimiter
 from privateshare.errors import TooManyRequests
 from privateshare.platform.operating.settings import Settings
 
-RECOVERY_TRIES = RateLimitItemPerMinute(20)
+PROOF_TRIES = RateLimitItemPerMinute(20)
+PASSKEY_CHALLENGES = RateLimitItemPerMinute(60)
 
 
 class RateLimits:
@@ -25,9 +26,13 @@ class RateLimits:
         """Count a signed request of a contract. Raises TooManyRequests with the seconds to wait. Protocol 13."""
         self._check(self._signed, "contract", contract_id)
 
-    def check_recovery(self, address: str) -> None:
-        """Count a try of a recovery code, by where it came from. Raises TooManyRequests."""
-        self._check(RECOVERY_TRIES, "recovery", address)
+    def check_proof(self, address: str) -> None:
+        """Count a try of a recovery code or passkey, by where it came from. Raises TooManyRequests."""
+        self._check(PROOF_TRIES, "proof", address)
+
+    def check_challenge(self, address: str) -> None:
+        """Count a challenge for a passkey, by where the request came from. Raises TooManyRequests."""
+        self._check(PASSKEY_CHALLENGES, "challenge", address)
 
     def check_address(self, address: str) -> None:
         """Count an unsigned request from an address. Raises TooManyRequests."""

@@ -3,6 +3,9 @@
 The secret changes with each use. The previous secret stays valid until the new one is used, because the response may be
 lost. For a minute after a change, a request with the previous secret does not change it again, because several tabs of
 a browser may send requests at the same time.
+
+Where several people use one browser, its secret only says whose library it may be. If that library has a passkey, the
+passkey must have confirmed within the last half an hour that it is them.
 """
 
 import hmac
@@ -17,12 +20,13 @@ import structlog
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import BrowserRow, JourneyRow
+from privateshare.platform.db.tables import BrowserRow, JourneyRow, PasskeyRow
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.libraries import OpenLibrary
 
 LIFETIME = timedelta(days=180)  # It restarts with each use.
 TABS_GRACE = timedelta(minutes=1)
+CONFIRMATION = timedelta(minutes=30)  # It restarts with each form that is sent under /me.
 DESCRIPTION = "browser description"
 ID_BYTES = 16
 
@@ -129,12 +133,69 @@ async def use_browser(db: AsyncSession, secret: BrowserSecret, now: datetime) ->
     return fresh
 
 
+async def proving_browsers(
+    db: AsyncSession, browsers: Mapping[BrowserSecret, BrowserRow], now: datetime
+) -> Mapping[BrowserSecret, BrowserRow]:
+    """Leave out the browsers that prove nothing by themselves, because a passkey has to confirm the person first."""
+    asking = [row.library_id for row in browsers.values() if row.shared and not _is_confirmed(row, now)]
+    if not asking:
+        return browsers
+    query = select(PasskeyRow.library_id).where(PasskeyRow.library_id.in_(asking))
+    with_passkey = set(await db.scalars(query)) & set(asking)
+    return {secret: row for secret, row in browsers.items() if row.library_id not in with_passkey}
+
+
+def _is_confirmed(row: BrowserRow, now: datetime) -> bool:
+    return row.confirmed_at is not None and row.confirmed_at + CONFIRMATION > now
+
+
+async def confirm_browser(db: AsyncSession, secret: BrowserSecret, now: datetime) -> None:
+    """Record that the person in a browser has just proved who they are in another way."""
+    mine = (BrowserRow.library_id == secret.library_id, BrowserRow.id == secret.browser_id)
+    await db.execute(update(BrowserRow).where(*mine).values(confirmed_at=now))
+
+
+async def extend_confirmation(db: AsyncSession, row: BrowserRow, now: datetime) -> None:
+    """Restart the time after which a passkey is asked for again, because the person is still active."""
+    if _is_confirmed(row, now):
+        row.confirmed_at = now
+        await db.flush()
+
+
+async def end_other_confirmations(db: AsyncSession, library_id: UUID, browser_id: UUID | None) -> None:
+    """Ask for the passkey in all browsers but one that other people use too, because there is a new passkey."""
+    others = update(BrowserRow).where(BrowserRow.library_id == library_id)
+    if browser_id is not None:
+        others = others.where(BrowserRow.id != browser_id)
+    await db.execute(others.values(confirmed_at=None))
+
+
+async def mark_shared(db: AsyncSession, secrets: Sequence[BrowserSecret]) -> None:
+    """Record that several people use a browser. `secrets` are all those that it has."""
+    named = [(secret.library_id, secret.browser_id) for secret in secrets]
+    of_browser = tuple_(BrowserRow.library_id, BrowserRow.id).in_(named)
+    locked = select(BrowserRow.id).where(of_browser).order_by(BrowserRow.library_id, BrowserRow.id).with_for_update()
+    await db.execute(locked)  # Lock in a fixed order, so that two tabs do not wait for each other.
+    await db.execute(update(BrowserRow).where(of_browser).values(shared=True))
+
+
+async def set_shared(db: AsyncSession, library_id: UUID, browser_id: UUID, *, shared: bool) -> None:
+    """Record what the person says: whether other people use a browser too."""
+    mine = (BrowserRow.library_id == library_id, BrowserRow.id == browser_id)
+    await db.execute(update(BrowserRow).where(*mine).values(shared=shared))
+
+
 async def revoke_browser(db: AsyncSession, library_id: UUID, browser_id: UUID) -> None:
     """Delete a browser and its secret. Unfinished journeys in the library need proof again."""
     await db.execute(delete(BrowserRow).where(BrowserRow.library_id == library_id, BrowserRow.id == browser_id))
+    await forget_proofs(db, library_id)
+    log.info("a browser was revoked", library=str(library_id), browser=str(browser_id))
+
+
+async def forget_proofs(db: AsyncSession, library_id: UUID) -> None:
+    """Require proof again on all unfinished journeys in a library."""
     under_way = update(JourneyRow).where(JourneyRow.library_id == library_id, JourneyRow.finished_at.is_(None))
     await db.execute(under_way.where(JourneyRow.provisional.is_(False)).values(proof=None))
-    log.info("a browser was revoked", library=str(library_id), browser=str(browser_id))
 
 
 async def library_browsers(db: AsyncSession, library_id: UUID, now: datetime) -> Sequence[BrowserRow]:

@@ -37,6 +37,11 @@ async def take_recovery_code(db: AsyncSession, typed: str, library_id: UUID | No
     return await db.scalar(query.returning(RecoveryCodeRow.library_id))
 
 
+async def delete_recovery_code(db: AsyncSession, library_id: UUID) -> None:
+    """Delete a library's recovery code, because somebody else may have it."""
+    await db.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.library_id == library_id))
+
+
 def read_code(typed: str) -> str:
     """Normalize a typed code, such as one in lower case, without its hyphens, or with O for 0."""
     return "".join(typed.upper().translate(_READ_AS).replace("-", "").split())

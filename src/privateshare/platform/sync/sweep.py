@@ -13,6 +13,7 @@ from privateshare.platform.db.tables import (
     BrowserRow,
     JourneyRow,
     NonceRow,
+    PasskeyChallengeRow,
     ReferenceRow,
     SessionRow,
     SessionSyncRow,
@@ -96,7 +97,8 @@ def _delete_blobs(platform: Platform, keys: list[str]) -> None:
 
 async def _sweep_rows(platform: Platform, now: datetime) -> None:
     async with platform.database.transaction() as db:
-        await db.execute(delete(NonceRow).where(NonceRow.expires_at < now))
+        for short_lived in (NonceRow, PasskeyChallengeRow):
+            await db.execute(delete(short_lived).where(short_lived.expires_at < now))
         for table in (AuthorizationCodeRow, ReferenceRow, SessionRow):
             await db.execute(delete(table).where(table.expires_at < now - RETENTION_AFTER_EXPIRY))
         await db.execute(_delete_expired_tokens(now))

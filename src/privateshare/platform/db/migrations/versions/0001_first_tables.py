@@ -79,6 +79,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("partners_pkey")),
     )
     op.create_table(
+        "passkey_challenges",
+        sa.Column("bound_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("challenge", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("bound_hash", name=op.f("passkey_challenges_pkey")),
+    )
+    op.create_index(op.f("passkey_challenges_expires_at_idx"), "passkey_challenges", ["expires_at"], unique=False)
+    op.create_table(
         "signing_keys",
         sa.Column("kid", sa.String(), nullable=False),
         sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
@@ -149,6 +157,8 @@ def upgrade() -> None:
             "rotated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.Column("used_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("browsers_library_id_fkey"), ondelete="CASCADE"
         ),
@@ -165,6 +175,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["partner_id"], ["partners.id"], name=op.f("library_partners_partner_id_fkey")),
         sa.PrimaryKeyConstraint("library_id", "partner_id", name=op.f("library_partners_pkey")),
         sa.UniqueConstraint("sub", name=op.f("library_partners_sub_key")),
+    )
+    op.create_table(
+        "passkeys",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("credential_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_credential", sa.LargeBinary(), nullable=False),
+        sa.Column("sign_count", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("passkeys_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("passkeys_pkey")),
+        sa.UniqueConstraint("credential_hash", name=op.f("passkeys_credential_hash_key")),
     )
     op.create_table(
         "recovery_codes",
@@ -590,11 +617,14 @@ def downgrade() -> None:
     op.drop_index(op.f("contracts_application_id_idx"), table_name="contracts")
     op.drop_table("contracts")
     op.drop_table("recovery_codes")
+    op.drop_table("passkeys")
     op.drop_table("library_partners")
     op.drop_table("browsers")
     op.drop_table("applications")
     op.drop_table("accounts")
     op.drop_table("signing_keys")
+    op.drop_index(op.f("passkey_challenges_expires_at_idx"), table_name="passkey_challenges")
+    op.drop_table("passkey_challenges")
     op.drop_table("partners")
     op.drop_index(op.f("nonces_expires_at_idx"), table_name="nonces")
     op.drop_table("nonces")

@@ -1,0 +1,13 @@
+"""All routes of the person's own pages."""
+
+from fastapi import APIRouter
+
+from privateshare.platform.me import entrance, pages, ways_in
+
+
+def my_pages() -> APIRouter:
+    """Collect every route below `/me`."""
+    whole = APIRouter(include_in_schema=False)
+    for part in (entrance, pages, ways_in):
+        whole.include_router(part.router)
+    return whole
