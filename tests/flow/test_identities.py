@@ -152,9 +152,7 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /apps/saas/journey/{tag}/person",
     "GET /apps/saas/journey/{tag}/recovery",
     "POST /apps/saas/journey/{tag}/recovery",
-<<<<<<< HEAD
     "GET /",  # This page is the same for everyone.
-=======
     "POST /apps/saas/journey/{tag}/passkey-challenge",  # security/test_passkeys.py covers the passkeys.
     "POST /apps/saas/journey/{tag}/passkeys/challenge",
     "POST /apps/saas/journey/{tag}/passkeys",
@@ -164,7 +162,6 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /me/{browser_id}/passkeys",
     "POST /me/{browser_id}/passkeys/remove",
     "POST /me/{browser_id}/not-me",
->>>>>>> d550c6d (Let people prove who they are with a passkey)
     "GET /me",  # test_my_data.py covers these: each belongs to one browser of a person.
     "GET /me/",
     "POST /me/",
