@@ -6,8 +6,19 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
-from privateshare.platform.db.tables import ConsentRow, ContractRow, LibraryRow, PushedFileRow
+from privateshare.platform.db.tables import (
+    AccountRow,
+    ConsentRow,
+    ContractRow,
+    FileRow,
+    LibraryRow,
+    PasskeyRow,
+    PushedFileRow,
+)
+from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.storages import assign_storage
+from privateshare.platform.person.browsers import add_browser
+from privateshare.platform.person.recovery_codes import new_recovery_code
 from privateshare.platform.runtime import Platform
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.pushing import IMPORT, descriptor
@@ -103,6 +114,37 @@ async def test_deleting_a_user_erases_everything(people: People, platform: Platf
         assert await db.get(LibraryRow, library) is None
     await sweep_whole(platform)
     assert not folder.exists()
+
+
+@pytest.mark.protocol("7.5")
+@pytest.mark.parametrize("way", ["browser", "passkey", "recovery code", "sign-in"])
+async def test_deleting_a_user_leaves_what_is_the_persons(people: People, platform: Platform, way: str) -> None:
+    """Whoever can prove that the library is theirs keeps it; the app has nothing more, and is answered as always."""
+    wire = await people.contract()
+    tokens, session = await people.user(wire)
+    wait_until_over(wire, tokens, session)
+    id_ = await people.library_of(tokens)
+    now = datetime.now(UTC)
+    async with platform.database.transaction() as db:
+        library = await open_library(db, platform, id_)
+        if way == "browser":
+            await add_browser(db, library, "", now)
+        elif way == "passkey":
+            row = PasskeyRow(library_id=id_, credential_hash=id_.bytes, sealed_credential=b"", sign_count=0)
+            db.add(row)
+        elif way == "recovery code":
+            await new_recovery_code(db, id_)
+        else:
+            await db.execute(update(AccountRow).where(AccountRow.library_id == id_).values(signed_in=True))
+    answer = wire.call("DELETE", "user", access_token=tokens.access)
+    assert (answer.status_code, answer.json()) == (200, {})
+    check_error(wire.get("permission-access/accounts", access_token=tokens.access), 401, "InvalidToken")
+    check_error(wire.refresh(tokens.refresh), 401, "InvalidToken")
+    async with platform.database.transaction() as db:
+        assert await db.get(LibraryRow, id_) is not None
+        assert list(await db.scalars(select(ConsentRow).where(ConsentRow.library_id == id_))) == []
+        assert list(await db.scalars(select(AccountRow).where(AccountRow.library_id == id_)))
+        assert list(await db.scalars(select(FileRow).where(FileRow.library_id == id_)))
 
 
 @pytest.mark.protocol("7.5")

@@ -23,6 +23,7 @@ from privateshare.platform.db.tables import (
     ApplicationRow,
     ArchiveRow,
     BlobToDeleteRow,
+    BrowserRow,
     ConsentAccountRow,
     ConsentRow,
     ContractRow,
@@ -31,7 +32,9 @@ from privateshare.platform.db.tables import (
     KeyToDestroyRow,
     LibraryPartnerRow,
     LibraryRow,
+    PasskeyRow,
     PushedFileRow,
+    RecoveryCodeRow,
     StorageRow,
 )
 from privateshare.platform.jobs.queue import defer_sweep
@@ -167,8 +170,9 @@ async def forget_user(
 ) -> None:
     """Delete a person at a partner's request. Protocol 7.5.
 
-    The library is erased if no other partner has a live consent to it. Otherwise only this partner's data is deleted:
-    its consents with their tokens and sessions, the files it pushed, its storages, and its identifier of the person.
+    The library is erased if no other partner has a live consent to it, and nothing proves whose it is: then nobody else
+    could use or erase it. Otherwise only this partner's data is deleted: its consents with their tokens and sessions,
+    the files it pushed, its storages, and its identifier of the person.
     If the visitor who consented did not prove that the library is theirs, only what the consent covers is deleted.
     """
     library_id = consent.library_id
@@ -178,7 +182,7 @@ async def forget_user(
         return
     consents = list(await db.execute(_consents_with_partners(library_id)))
     others = [found for found, partner in consents if partner != partner_id and _is_live(found, now)]
-    if not others:
+    if not others and not await _has_proof_of_person(db, library_id):
         await erase_library(db, platform, library_id)
         return
     for found, partner in consents:
@@ -197,6 +201,15 @@ async def forget_user(
         )
     )
     await _delete_blobs_later(db, platform, blobs)
+
+
+async def _has_proof_of_person(db: AsyncSession, library_id: UUID) -> bool:
+    """Return whether the person can prove that a library is theirs, and so see, use and erase it without this app."""
+    for table in (BrowserRow, PasskeyRow, RecoveryCodeRow):
+        if await db.scalar(select(exists().where(table.library_id == library_id))):
+            return True
+    signed_in = (AccountRow.library_id == library_id, AccountRow.signed_in, AccountRow.unproven_on.is_(None))
+    return bool(await db.scalar(select(exists().where(*signed_in))))
 
 
 async def _undo_consent(db: AsyncSession, platform: Platform, consent: ConsentRow) -> None:
