@@ -23,14 +23,24 @@ class Input:
 
 
 @dataclass
+class Button:
+    """A button of a form: its data-action, the field that pressing it adds, and where it sends the form instead."""
+
+    action: str
+    name: str = ""
+    value: str = ""
+    sends_to: str = ""
+
+
+@dataclass
 class Form:
-    """A form with its fields and the data-action of its button."""
+    """A form with its fields and buttons."""
 
     action: str
     method: str
     enctype: str
     inputs: list[Input] = field(default_factory=list)
-    button: str = ""
+    buttons: list[Button] = field(default_factory=list)
 
 
 class Page(HTMLParser):
@@ -78,15 +88,17 @@ class Page(HTMLParser):
 
     def _take_field(self, form: Form, tag: str, told: Attributes) -> None:
         if tag == "button":
-            form.button = told.get("data-action") or form.button
-        elif tag == "input" and told.get("name"):
+            leads_to = urljoin(self.url, told["formaction"] or "") if "formaction" in told else ""
+            fields = (told.get("name") or "", told.get("value") or "")
+            form.buttons.append(Button(told.get("data-action") or "", *fields, leads_to))
+        elif tag == "input" and told.get("name") and "disabled" not in told:
             kind, value = told.get("type") or "text", told.get("value") or ""
             chosen = "checked" in told or kind not in {"radio", "checkbox", "file"}
             form.inputs.append(Input(str(told["name"]), kind, value, chosen, self._label | _marks(told)))
 
     def form(self, action: str) -> Form:
-        """Find the form with a button for this action: `continue` or `decline`."""
-        return next(form for form in self.forms if form.button == action)
+        """Find the form with a button for this action, such as `continue` or `decline`."""
+        return next(form for form in self.forms if any(button.action == action for button in form.buttons))
 
     def choose(self, mark: str, value: str) -> None:
         """Check the box or radio button with a mark, such as data-source-id="16"."""
@@ -119,26 +131,32 @@ class Browser:
         self._site = urlsplit(url).netloc
         self._follow(self._http.get(url, headers=self._headers))
 
-    def submit(self, action: str, *, file: Path | None = None, extra: Mapping[str, str] | None = None) -> None:
-        """Press the button with this data-action. `file` is the content of the form's file field."""
+    def submit(
+        self, action: str, *, number: int = 0, file: Path | None = None, extra: Mapping[str, str] | None = None
+    ) -> None:
+        """Press the button with this data-action: the first, or another. `file` is the content of the file field."""
         assert self.page is not None
         form = self.page.form(action)
+        button = [button for button in form.buttons if button.action == action][number]
+        target = button.sends_to or form.action
         fields: dict[str, list[str]] = {}
         for entry in form.inputs:
             if entry.chosen:
                 fields.setdefault(entry.name, []).append(entry.value)
+        if button.name:
+            fields.setdefault(button.name, []).append(button.value)
         fields |= {name: [value] for name, value in (extra or {}).items()}
         headers = self._headers | {"Sec-Fetch-Site": "same-origin", "Origin": self._origin}
         if form.enctype != "multipart/form-data":
-            self._follow(self._http.request(form.method, form.action, data=fields, headers=headers))
+            self._follow(self._http.request(form.method, target, data=fields, headers=headers))
             return
         field_name = next((entry.name for entry in form.inputs if entry.kind == "file"), "file")
         if file is None:
-            self._follow(self._http.post(form.action, data=fields, files={field_name: ("", b"")}, headers=headers))
+            self._follow(self._http.post(target, data=fields, files={field_name: ("", b"")}, headers=headers))
             return
         with file.open("rb") as content:
             sent = {field_name: (file.name, content)}
-            self._follow(self._http.post(form.action, data=fields, files=sent, headers=headers))
+            self._follow(self._http.post(target, data=fields, files=sent, headers=headers))
 
     def _follow(self, response: httpx2.Response) -> None:
         while response.is_redirect:
@@ -169,7 +187,7 @@ def consent(browser: Browser, url: str, sources: Mapping[int, str | Path]) -> st
         elif page.name == "connect":
             _connect(browser, page, waiting.pop(0)[1])
         elif waiting:
-            browser.open(next(link for link in page.links.values() if link.endswith("/source")))
+            browser.submit("another-source")
         else:
             browser.submit("continue")
     return browser.left_to

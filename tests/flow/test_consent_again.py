@@ -64,12 +64,12 @@ async def test_an_account_left_out_stays_out(wire: Wire, home: httpx2.Client) ->
     asking = ask(wire)
     browser = at_consent(asking, http=home)
     assert browser.page is not None
-    browser.open(browser.page.links["Connect another source"])
+    browser.submit("another-source")
     browser.page.choose("source-id", str(FHIR_FILE))
     browser.submit("continue")
     browser.page.choose("dataset", "default")
     browser.submit("continue")
-    ticked = [entry for entry in browser.page.form("continue").inputs if entry.kind == "checkbox"]
+    ticked = [entry for entry in browser.page.form("continue").inputs if entry.name == "account"]
     ticked[0].chosen = False
     browser.submit("continue")
     tokens = asking.tokens(str(browser.left_to))
@@ -77,7 +77,7 @@ async def test_an_account_left_out_stays_out(wire: Wire, home: httpx2.Client) ->
     assert shared["sourceId"] == FHIR_FILE
     again = opened(ask(wire, access_token=tokens.access).url, http=home).page
     assert again is not None
-    boxes = [entry for entry in again.form("continue").inputs if entry.kind == "checkbox"]
+    boxes = [entry for entry in again.form("continue").inputs if entry.name == "account"]
     assert [box.chosen for box in boxes] == [False, True]
 
 

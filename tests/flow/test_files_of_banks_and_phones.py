@@ -70,7 +70,7 @@ def upload(browser: Browser, source: int, file: Path) -> None:
     """Chooses the source, and uploads a file to it."""
     assert browser.page is not None
     if browser.page.name == "consent":
-        browser.open(browser.page.links["Connect another source"])
+        browser.submit("another-source")
     assert page_of(browser) == "pick-source"
     browser.page.choose("source-id", str(source))
     browser.submit("continue")

@@ -72,7 +72,7 @@ def test_stopping_ends_the_next_read_at_once(mia: Victim) -> None:
     page = opened(ask(mia.wire).url, http=mia.http)  # they may share again, and nothing is ticked for them
     page.submit("continue")
     assert page.page is not None
-    assert not any(entry.chosen for entry in page.page.form("continue").inputs if entry.kind == "checkbox")
+    assert not any(entry.chosen for entry in page.page.form("continue").inputs if entry.name == "account")
 
 
 def test_nobody_else_sees_or_stops_it(mia: Victim) -> None:

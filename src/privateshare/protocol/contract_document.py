@@ -17,6 +17,7 @@ from privateshare.protocol.wire import wire_name
 
 SCHEMA_VERSION = "5.0.0"
 MAX_SECONDS = 253_402_300_799  # The end of the year 9999.
+MAX_NEEDED_DAYS = 36_500
 LIMITS = {"timerange": "timeRanges", "timewindow": "timeRanges", "criteria": "criteria", "criterion": "criteria"}
 UNBOUNDED_TYPE = "all"
 
@@ -126,14 +127,50 @@ def _check_spelling(request: object) -> object:
     return request
 
 
+class RequestedKind(DocumentPart):
+    """An object type that a contract asks for: why, and whether the app cannot work without it. Ours; protocol 8.7."""
+
+    id: int
+    required: Flag = None
+    reason: Text = ""
+
+    @model_validator(mode="after")
+    def _check_has_reason(self) -> Self:
+        if self.required and not self.reason:
+            raise ValueError('a required object type needs a "reason", which people are shown')
+        return self
+
+
+class RequestedService(DocumentPart):
+    """A service type that a contract asks for."""
+
+    id: int
+    service_object_types: Annotated[list[RequestedKind], BeforeValidator(_empty_if_none)] = []
+
+
+class RequestedGroup(DocumentPart):
+    """A service group that a contract asks for."""
+
+    id: int
+    service_types: Annotated[list[RequestedService], BeforeValidator(_empty_if_none)] = []
+
+
 class DataRequest(DocumentPart):
-    """The part of a contract that describes reading."""
+    """The part of a contract that describes reading.
+
+    `needed_days` is for how long the app must come back for its purpose; with 0, one read is enough. `requested` has
+    the reasons of `service_groups`, which are in the same field of the document.
+    """
 
     _check = model_validator(mode="before")(_check_spelling)
 
     purpose: Text = ""
     disclaimer: Text = ""
     service_groups: Annotated[list[ServiceGroupScope], BeforeValidator(_empty_if_none)] = []
+    requested: Annotated[list[RequestedGroup], BeforeValidator(_empty_if_none)] = Field(
+        default=[], validation_alias="serviceGroups"
+    )
+    needed_days: int | None = Field(default=None, ge=0, le=MAX_NEEDED_DAYS)
     time_ranges: Annotated[list[ContractTimeRange], BeforeValidator(_empty_if_none)] = []
     criteria: Annotated[list[Criterion], BeforeValidator(_empty_if_none)] = []
     consent_policy: Annotated[ConsentPolicy, BeforeValidator(_mapping_or_empty)] = ConsentPolicy()
@@ -141,6 +178,13 @@ class DataRequest(DocumentPart):
     external_share_policy: Annotated[ExternalSharePolicy, BeforeValidator(_mapping_or_empty)] = ExternalSharePolicy()
     data_transport_policy: Annotated[DataTransportPolicy, BeforeValidator(_mapping_or_empty)] = DataTransportPolicy()
     gdpr: Annotated[Gdpr, BeforeValidator(_mapping_or_empty)] = Gdpr()
+
+    def requested_kinds(self, group: int, service_type: int) -> Mapping[int, RequestedKind]:
+        """Return what the contract says about object types of a service type, by object type."""
+        services = (service for asked in self.requested if asked.id == group for service in asked.service_types)
+        return {
+            kind.id: kind for service in services if service.id == service_type for kind in service.service_object_types
+        }
 
 
 class DataPush(DocumentPart):

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
-from examples.walking import Browser, consent
+from examples.walking import Browser, Button, consent
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow
@@ -39,13 +39,13 @@ async def victim(platform: Platform, wire: Wire, leaves_out: int | None = FHIR_F
     for source in (SPOTIFY, FHIR_FILE):
         assert browser.page is not None
         if browser.page.name == "consent":
-            browser.open(browser.page.links["Connect another source"])
+            browser.submit("another-source")
         browser.page.choose("source-id", str(source))
         browser.submit("continue")
         browser.page.choose("dataset", "default")
         browser.submit("continue")
     assert browser.page is not None
-    boxes = [entry for entry in browser.page.form("continue").inputs if entry.kind == "checkbox"]
+    boxes = [entry for entry in browser.page.form("continue").inputs if entry.name == "account"]
     assert len(boxes) == 2
     if leaves_out is not None:
         boxes[(SPOTIFY, FHIR_FILE).index(leaves_out)].chosen = False
@@ -64,7 +64,7 @@ def press(browser: Browser, page: str, **fields: Any) -> None:
     form = next(form for form in browser.page.forms if any(entry.name == "token" for entry in form.inputs))
     token = next(entry.value for entry in form.inputs if entry.name == "token")
     at = browser.page.url.split("/journey/")[0] + "/journey/" + browser.page.url.split("/journey/")[1].split("/")[0]
-    form.action, form.enctype, form.button = f"{at}/{page}", "", "attack"
+    form.action, form.enctype, form.buttons = f"{at}/{page}", "", [Button("attack")]
     form.inputs = []
     browser.submit("attack", extra={"token": token} | fields)
 

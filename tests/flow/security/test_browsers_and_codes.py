@@ -194,7 +194,7 @@ def test_somebody_else_at_the_same_browser(wire: Wire) -> None:
     assert second.claims["sub"] != first.claims["sub"]
     page = opened(ask(wire).url, http=http).page
     assert page is not None
-    assert [form.button for form in page.forms][:3] == ["continue", "continue", "someone-else"]
+    assert [form.buttons[0].action for form in page.forms][:3] == ["continue", "continue", "someone-else"]
     for tokens in (first, second):
         assert page_of(opened(ask(wire, access_token=tokens.access).url, http=http)) == "consent"
 

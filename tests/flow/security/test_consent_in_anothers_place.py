@@ -271,9 +271,10 @@ async def test_the_person_continues_in_their_own_browser(people: People, platfor
     browser.open(asking.url)
     assert page_of(browser) == "consent"
     assert browser.page is not None
-    boxes = {entry.value: entry.chosen for entry in browser.page.form("continue").inputs if entry.kind == "checkbox"}
+    boxes = {entry.value: entry.chosen for entry in browser.page.form("continue").inputs if entry.name == "account"}
     assert boxes == {person.box(SPOTIFY): True, person.box(FHIR_FILE): False}
-    press(browser, "consent", account=person.box(FHIR_FILE))
+    box = person.box(FHIR_FILE)
+    press(browser, "consent", account=box, offered=f"{box}:128", kind=f"{box}:128", group=f"{box}:conditions")
     got = asking.tokens(str(browser.left_to))
     assert got.claims["consentid"] == person.tokens.claims["consentid"]
     assert seen(wire, got) == {person.accounts[FHIR_FILE].public_id}

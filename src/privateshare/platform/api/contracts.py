@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -109,7 +110,7 @@ async def get_portability_report(
         caller = await require_user(await authenticate(request, db))
         service = _service(service_type)
         _check_reads_mapped(caller.contract)
-        if caller.contract.once:
+        if caller.contract.once or caller.consent.once:
             await use_consent(db, caller.contract, caller.consent, caller.now)
         session = SessionRow(options=SessionOptions(), created_at=caller.now)
         permission = read_permission(caller.contract, caller.consent, session)
@@ -121,14 +122,18 @@ async def get_portability_report(
         library = await open_library(db, caller.platform, caller.consent.library_id)
     report = PortabilityReport(service, caller.now, (*permission.reaches, Reach(windows=(period,))), files)
     pieces = make_portability_report(report, MappedFiles(caller.platform.blobs, library), format)
-    is_allowed = ConsentIsLive(caller.consent.id, frozenset(file.account_id for file in files))
+    is_allowed = ConsentIsLive(caller.consent.id, caller.consent.choice, frozenset(file.account_id for file in files))
     return await stream_response(caller.platform, is_allowed, pieces, media_type=MEDIA_TYPES[format])
 
 
 async def _medmij_report(caller: CallerForUser, permission: ReadPermission, period: Window) -> Response:
     accounts = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
-    logs = [medmij_requests_of(account, library) for account in accounts if account.service_type == ServiceType.MEDMIJ]
+    logs = [
+        medmij_requests_of(account, library, partial(permission.choice.allows, account.id))
+        for account in accounts
+        if account.service_type == ServiceType.MEDMIJ
+    ]
     report = MedMijReport(
         participant=caller.platform.settings.medmij_participant or urlsplit(caller.api).hostname or "",
         created=caller.now,

@@ -137,7 +137,7 @@ async def _file_response(request: Request, delivery: Delivery, user: CallerForUs
         return head
     chunks = encrypt_stream(delivery.chunks, jwt.load_public_key(user.contract.public_key))
     if delivery.size > STREAM_ABOVE_BYTES:
-        is_allowed = ConsentIsLive(user.consent.id, delivery.account_ids)
+        is_allowed = ConsentIsLive(user.consent.id, user.consent.choice, delivery.account_ids)
         return await stream_response(user.platform, is_allowed, chunks, headers=headers, media_type=OCTETS)
     try:
         content = await asyncio.to_thread(b"".join, chunks)

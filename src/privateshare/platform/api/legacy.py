@@ -111,7 +111,7 @@ async def get_legacy_file(request: Request, session_key: str, file_name: str) ->
         delivery = await (view.older_accounts() if file_name == ACCOUNTS_FILE else view.delivery(file_name))
         key = jwt.load_public_key(view.contract.public_key)
     header = {"compression": "", **delivery.to_header()}
-    is_allowed = ConsentIsLive(view.consent.id, delivery.account_ids)
+    is_allowed = ConsentIsLive(view.consent.id, view.consent.choice, delivery.account_ids)
     headers = {"x-metadata": encode_metadata(header)}
     pieces = _encrypt_with_hash(delivery, platform, key)
     return await stream_response(platform, is_allowed, pieces, headers=headers, media_type=OCTETS)

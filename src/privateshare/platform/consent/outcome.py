@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.consent.app_redirect import Failure
 from privateshare.platform.consent.known_browser import remember_browser
 from privateshare.platform.consent.rendering import RedirectInstead, redirect
+from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
-from privateshare.platform.grants.consents import add_consent_accounts, record_consent
+from privateshare.platform.grants.consents import Agreed, record_consent, share_more_accounts
 from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.tokens import issue_code
@@ -42,8 +43,10 @@ async def journey_library(visit: Visit) -> OpenLibrary:
     return library
 
 
-async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
+async def accept(visit: Visit, accounts: Sequence[AccountRow], agreed: Agreed | None = None) -> str:
     """Record the person's consent for these accounts, and start the app's session; return where the browser goes.
+
+    `agreed` is what they chose; by default it is all that the contract asks for, until the contract ends.
 
     Raises RedirectInstead if the person must prove who they are first.
     """
@@ -51,7 +54,9 @@ async def accept(visit: Visit, accounts: Sequence[AccountRow]) -> str:
         raise RedirectInstead(redirect(visit.address("person")))
     library, unproven = await journey_library(visit), not visit.proven
     ids = [account.id for account in accounts]
-    consent = await record_consent(visit.db, visit.contract, library.id, ids, visit.now, unproven=unproven)
+    consent = await record_consent(
+        visit.db, visit.contract, library.id, ids, visit.now, agreed=agreed, unproven=unproven
+    )
     await _remember_browser(visit, library)
     await _assign_storage(visit, library.id)
     await agree_to_archives(visit.db, visit.journey)
@@ -90,14 +95,22 @@ async def add_account(visit: Visit, account: AccountRow | None) -> str:
 
     There is no new code (protocol 8.3). `account` is None if the app reads the source on the person's device.
     """
-    consent = await visit.db.get(ConsentRow, visit.journey.consent_id) if visit.journey.consent_id else None
+    id_ = visit.journey.consent_id
+    consent = await visit.db.get(ConsentRow, id_, with_for_update={"key_share": True}) if id_ else None
     if consent is None or consent.revoked_at is not None or (consent.expires_at or visit.now) < visit.now:
         return await abandon(visit, Failure.ONBOARD_ERROR)
-    await add_consent_accounts(visit.db, consent, [account.id] if account else [])
+    if account is not None:
+        await share_more_accounts(visit.db, consent, {account.id: _asked_kinds(visit, account)})
     await _remember_browser(visit, await journey_library(visit))
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)
     return _finish(visit, visit.destination.success(account_reference=account.reference if account else None))
+
+
+def _asked_kinds(visit: Visit, account: AccountRow) -> Sequence[int]:
+    """Return the kinds that the page for connecting a source named: those that the contract asks for of it."""
+    source = visit.platform.sources.connectable[account.source_id]
+    return shared_kinds(contract_reach(visit.contract, visit.now), source.info)
 
 
 async def withdraw(visit: Visit, account: AccountRow) -> str:

@@ -1,35 +1,48 @@
-"""The accounts that a person may share, and what the contract would get of each."""
+"""The accounts that a person may share with a contract, and what it would get of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.consent.connections import connected_here
 from privateshare.platform.consent.source_choice import asks_for_sources, contract_reach, shared_kinds
 from privateshare.platform.consent.translation import Translator
-from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import Visit
-from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.db.tables import AccountRow, ContractRow
 from privateshare.platform.grants.consents import accounts_shared_before
 from privateshare.platform.library.accounts import account_display_name, library_accounts
-from privateshare.platform.library.archives import archives_of_journey, left_out_of
 from privateshare.platform.library.libraries import OpenLibrary, open_library
+from privateshare.platform.runtime import Platform
+from privateshare.protocol.scope import Reach
 from privateshare.sources.registry import Sources
 
-MAX_KINDS_PER_ACCOUNT = 6
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A contract that asks for data of a library. `reaches` limit what it may ask for."""
+
+    platform: Platform
+    db: AsyncSession
+    words: Translator
+    contract: ContractRow
+    library: OpenLibrary
+    now: datetime
+    reaches: tuple[Reach, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ShareableAccount:
-    """An account on the consent page. `kinds` are those that the app would get of it; none if it would write there."""
+    """An account on the consent page. `kinds` are those that the app asks for; none if it would write there."""
 
     account: AccountRow
     source: str
     owner: str
-    kinds: str
+    kinds: Sequence[int]
     sample: bool
     ticked: bool
-    uploads: Sequence[UploadNote] = ()
 
 
 async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
@@ -37,29 +50,44 @@ async def shareable_accounts(visit: Visit) -> list[ShareableAccount]:
     if visit.journey.library_id is None or visit.contract.kind == "read-raw":
         return []
     accounts = await visible_accounts(visit)
+    asking = await asking_of(visit)
+    ticked = await _ticked(visit)
+    usable = {account.id for account in accounts if _may_be_written_to(visit, account, ticked)}
+    return list_shareable(asking, accounts, ticked, usable)
+
+
+async def asking_of(visit: Visit) -> Asking:
+    """Describe what this journey's contract asks of its library, which must exist."""
+    assert visit.journey.library_id is not None
     library = await open_library(visit.db, visit.platform, visit.journey.library_id)
-    ticked, uploads = await _ticked(visit), await _uploads(visit, library)
-    reach = contract_reach(visit.contract, visit.now)
+    reaches = (contract_reach(visit.contract, visit.now),)
+    return Asking(visit.platform, visit.db, visit.words, visit.contract, library, visit.now, reaches)
+
+
+def list_shareable(
+    asking: Asking, accounts: Sequence[AccountRow], ticked: set[UUID], usable_to_write: set[UUID]
+) -> list[ShareableAccount]:
+    """List those of these accounts that have data for the contract, or accept what it sends."""
     found = []
     for account in accounts:
-        source = visit.platform.sources.connectable.get(account.source_id)  # None if the operator removed it.
+        source = asking.platform.sources.connectable.get(account.source_id)  # None if the operator removed it.
         if source is None:
             continue
-        kinds = shared_kinds(reach, source.info) if visit.contract.kind == "read" else []
-        if not kinds and not (source.info.takes and _may_be_written_to(visit, account, ticked)):
+        reads = asking.contract.kind == "read"
+        kinds = [kind for kind in shared_kinds(asking.reaches[0], source.info) if reads]
+        for reach in asking.reaches[1:]:
+            allowed = set(shared_kinds(reach, source.info))
+            kinds = [kind for kind in kinds if kind in allowed]
+        if not kinds and not (source.info.takes and account.id in usable_to_write):
             continue
-        named = [visit.words.object_type(kind) for kind in kinds[:MAX_KINDS_PER_ACCOUNT]] + ["…"] * (
-            len(kinds) > MAX_KINDS_PER_ACCOUNT
-        )
         found.append(
             ShareableAccount(
                 account,
-                visit.words.source(account.source_id),
-                owner_of(visit, account, library),
-                " · ".join(named),
+                asking.words.source(account.source_id),
+                owner_of(asking.platform.sources, asking.words, account, asking.library),
+                kinds,
                 account.sample is not None,
                 account.id in ticked,
-                uploads.get(account.id, []),
             )
         )
     return found
@@ -78,25 +106,16 @@ async def visible_accounts(visit: Visit) -> list[AccountRow]:
     return [account for account in accounts if account.unproven_on in own]
 
 
-async def _uploads(visit: Visit, library: OpenLibrary) -> dict[UUID, list[UploadNote]]:
-    """List what the person uploaded on this journey, by account."""
-    found: dict[UUID, list[UploadNote]] = {}
-    for archive in await archives_of_journey(visit.db, visit.journey):
-        note = upload_note(visit.words, archive.id, left_out_of(archive, library))
-        found.setdefault(archive.account_id, []).append(note)
-    return found
-
-
 def _may_be_written_to(visit: Visit, account: AccountRow, shared: set[UUID]) -> bool:
     """Tell whether a write contract may use this account: the link asks for sources, or it was shared before."""
     asked = asks_for_sources(visit)
     return visit.contract.kind == "write" and (asked or account.id in shared)
 
 
-def owner_of(visit: Visit, account: AccountRow, library: OpenLibrary) -> str:
+def owner_of(sources: Sources, words: Translator, account: AccountRow, library: OpenLibrary) -> str:
     """Return whose account it is, or which sample data set."""
     if account.sample is not None:
-        return sample_name(visit.platform.sources, visit.words, account)
+        return sample_name(sources, words, account)
     return account_display_name(account, library) or ""
 
 
@@ -116,8 +135,3 @@ async def _ticked(visit: Visit) -> set[UUID]:
         return connected_here(visit)
     shared = await accounts_shared_before(visit.db, visit.contract, visit.journey.library_id, visit.now)
     return set(shared) | connected_here(visit)
-
-
-def chosen_accounts(shareable: Sequence[ShareableAccount], chosen: Sequence[str]) -> list[AccountRow]:
-    """Return the accounts that the person ticked; ids of accounts that they may not share are ignored."""
-    return [entry.account for entry in shareable if str(entry.account.id) in chosen]

@@ -43,6 +43,7 @@ from privateshare.platform.runtime import Platform
 
 # The journeys that end with the person's consent.
 REVIEWED: tuple[JourneyKind, ...] = ("authorize", "user-reauth")
+MAX_FORM_FIELDS = 10_000  # A person may have many accounts, of a hundred kinds of data each.
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a form's field
 
 
@@ -288,7 +289,7 @@ class SubmittedForm:
 async def _posted(request: Request, db: Transaction, tag: str) -> SubmittedForm:
     check_sent_from_here(request)
     cookie = require_cookie(request, tag)
-    async with request.form(max_files=0, max_fields=1000) as form:
+    async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
         fields = {name: [str(value) for value in form.getlist(name)] for name in form}
     check_form_token(cookie.browser, next(iter(fields.get(TOKEN_FIELD, [])), ""))
     return SubmittedForm(await lock_visit(request, db, tag), fields)

@@ -11,7 +11,7 @@ libraries ─ accounts ─ files                 a person's data, sealed with th
           ├ postboxes                        where an app of an older protocol version pushes files to
           └ library_partners                 the id by which a partner knows the person
 storages ─ stored_files                      an app's own files, which it encrypts itself
-journeys                                     the progress of a person through the consent pages
+journeys ─ previews                          the progress of a person through the consent pages
 passkey_challenges                           what a passkey has to sign next, in one browser
 authorization_codes, tokens, references      stored as hashes only
 sessions ─ session_syncs                     sessions in which an app reads
@@ -43,6 +43,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
+from privateshare.protocol.choice import Choice
 from privateshare.protocol.contract_document import ContractDocument, parse_document
 from privateshare.protocol.messages import SessionOptions
 
@@ -84,6 +85,21 @@ class SessionOptionsColumn(TypeDecorator[SessionOptions]):
         return None if value is None else SessionOptions.model_validate(value)
 
 
+class ChoiceColumn(TypeDecorator[Choice]):
+    """The column type of what a person chose to share."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_bind_param(self, value: Choice | None, _dialect: Dialect) -> Mapping[str, Any] | None:
+        """Convert a choice to the JSON that is stored."""
+        return None if value is None else value.to_json()
+
+    def process_result_value(self, value: Mapping[str, Any] | None, _dialect: Dialect) -> Choice | None:
+        """Parse the stored JSON. Raises ValueError if it is invalid: then nothing may be read under it."""
+        return None if value is None else Choice.from_json(value)
+
+
 class Base(DeclarativeBase):
     """The base class of all tables, with the names of constraints and the SQL types of Python types."""
 
@@ -95,6 +111,7 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB,
         ContractDocument: ContractDocumentColumn,
         SessionOptions: SessionOptionsColumn,
+        Choice: ChoiceColumn,
         list[str]: ARRAY(String),
     }
 
@@ -113,12 +130,13 @@ class PartnerRow(Base):
 
 
 class ApplicationRow(Base):
-    """An app of a partner."""
+    """An app of a partner. `verified_at` is when the operator verified who is behind it; None if they did not."""
 
     __tablename__ = "applications"
     id: Mapped[str] = mapped_column(primary_key=True)
     partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id))
     name: Mapped[str]
+    verified_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _created()
     partner: Mapped[PartnerRow] = relationship(lazy="joined", innerjoin=True)
 
@@ -280,8 +298,9 @@ class RecoveryCodeRow(Base):
 class ArchiveRow(Base):
     """An export that a person uploaded, until it is imported. An account's archives are imported in order of upload.
 
-    `journey_id` is set until the person agrees in that journey: before that nothing is imported, and the archive is
-    deleted if they decline. `sealed_key` is the key of the blob, or None if the blob is encrypted with the library's
+    `journey_id` is set until the person agrees in that journey: the archive is deleted if they decline. Before they
+    agree it is imported only into an account that the journey itself created, to show what is in it; `imported` is true
+    then. `sealed_key` is the key of the blob, or None if the blob is encrypted with the library's
     key. `fingerprint` detects a file that was uploaded before. `sealed_left_out` counts the entries that cannot be
     read.
     """
@@ -294,6 +313,7 @@ class ArchiveRow(Base):
     blob: Mapped[str] = mapped_column(index=True)
     sealed_key: Mapped[bytes | None]
     fingerprint: Mapped[bytes]
+    imported: Mapped[bool] = mapped_column(default=False)
     sealed_left_out: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     __table_args__ = (
@@ -414,6 +434,9 @@ class SyncRow(Base):
 class ConsentRow(Base):
     """A person's consent to a contract: `consentid` in protocol 4.2. `document` is what they saw when they agreed.
 
+    `choice` is what they share of what the document asks for. `once` is true if it allows one read only, because of the
+    contract or because they chose so.
+
     `unproven` is true if nobody proved that the library is theirs: the consent then covers only the accounts that were
     connected in that journey.
     """
@@ -428,6 +451,8 @@ class ConsentRow(Base):
     revoked_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
     unproven: Mapped[bool] = mapped_column(default=False)
+    choice: Mapped[Choice]
+    once: Mapped[bool] = mapped_column(default=False)
 
 
 class ConsentAccountRow(Base):
@@ -484,8 +509,9 @@ class JourneyRow(Base):
     `provisional` library was created by this journey, and is deleted if the person declines. `proof` says how the
     person proved that the library is theirs, or that they said that it is not. `sealed_return` is the return address of
     the app and its state, and `sealed_parameters` the parameters of protocol 8.2; the code in the link decrypts both.
-    `sealed_outcome` is the address at which the journey ended, for a form that is sent twice, and `sealed_sign_in` a
-    sign-in at a source in progress; only the person's browser has the key of these two.
+    `sealed_draft` is what the person has chosen so far on the consent page. `sealed_outcome` is the address at which
+    the journey ended, for a form that is sent twice, and `sealed_sign_in` a sign-in at a source in progress; only the
+    person's browser has the key of these three.
     """
 
     __tablename__ = "journeys"
@@ -504,11 +530,29 @@ class JourneyRow(Base):
     account_id: Mapped[UUID | None]
     provisional: Mapped[bool] = mapped_column(default=False)
     proof: Mapped[str | None]
+    sealed_draft: Mapped[bytes | None]
     sealed_outcome: Mapped[bytes | None]
     sealed_sign_in: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime] = mapped_column(index=True)
     finished_at: Mapped[datetime | None]
+
+
+class PreviewRow(Base):
+    """The sync of an account that was connected on a journey, which shows the person what is in it before they agree.
+
+    The sync runs on while the journey is unfinished, although no session waits for it.
+    """
+
+    __tablename__ = "previews"
+    journey_id: Mapped[UUID] = mapped_column(ForeignKey(JourneyRow.id, ondelete="CASCADE"), primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(primary_key=True)
+    library_id: Mapped[UUID]
+    sync_id: Mapped[UUID]
+    __table_args__ = (
+        ForeignKeyConstraint(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE"),
+        Index(None, "library_id", "sync_id"),
+    )
 
 
 class ReferenceRow(Base):

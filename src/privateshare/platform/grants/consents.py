@@ -1,6 +1,7 @@
 """Consents of people to contracts: giving, changing and revoking them. Protocol 4.2, 8."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,19 @@ from privateshare.platform.db.tables import (
     TokenRow,
 )
 from privateshare.platform.keys.secrets import new_id
+from privateshare.protocol.choice import EVERYTHING, Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a person chose of what a contract asks for: which data, until when, and whether for one read only.
+
+    Without an end, the consent ends with the contract.
+    """
+
+    choice: Choice = EVERYTHING
+    until: datetime | None = None
+    once: bool = False
 
 
 async def record_consent(
@@ -27,23 +41,34 @@ async def record_consent(
     account_ids: Sequence[UUID],
     now: datetime,
     *,
+    agreed: Agreed | None = None,
     unproven: bool = False,
 ) -> ConsentRow:
     """Record that a person consents to a contract, as its document is now, for the given accounts.
 
-    A live consent to the same contract is renewed and keeps its `consentid`. A contract for a single read gets a new
-    consent each time. So does an `unproven` consent, of somebody who did not prove that the library is theirs: it must
-    not change another consent.
+    A live consent to the same contract is renewed and keeps its `consentid`. One for a single read is not renewed:
+    there is a new one each time. So it is with an `unproven` consent, of somebody who did not prove that the library is
+    theirs: it must not change another consent.
     """
+    agreed = agreed or Agreed()
     consent = None if contract.once or unproven else await live_consent(db, contract.id, library_id, now)
     if consent is None:
         consent = ConsentRow(library_id=library_id, contract_id=contract.id, unproven=unproven)
         db.add(consent)
-    consent.document, consent.expires_at = contract.document, contract.expires_at
+    consent.document, consent.choice = contract.document, agreed.choice
+    consent.once = contract.once or agreed.once
+    if consent.once:
+        consent.used_at = None
+    consent.expires_at = earliest(contract.expires_at, agreed.until)
     await db.flush()
     await set_consent_accounts(db, consent, account_ids)
     await _ensure_public_user_id(db, library_id, contract.application.partner_id)
     return consent
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """Return the earliest of these moments; None if there is none."""
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 async def live_consent(db: AsyncSession, contract_id: str, library_id: UUID, now: datetime) -> ConsentRow | None:
@@ -52,10 +77,25 @@ async def live_consent(db: AsyncSession, contract_id: str, library_id: UUID, now
         ConsentRow.contract_id == contract_id,
         ConsentRow.library_id == library_id,
         ConsentRow.unproven.is_(False),
+        ConsentRow.once.is_(False),
         ConsentRow.revoked_at.is_(None),
         ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
     )
     return (await db.scalars(query.order_by(ConsentRow.created_at.desc()).limit(1))).one_or_none()
+
+
+async def last_choice(db: AsyncSession, contract_id: str, library_id: UUID) -> Choice | None:
+    """Find what the person shared when they last agreed to a contract; None if they never did, or withdrew it.
+
+    Consents of somebody who did not prove to be the person are left out.
+    """
+    query = select(ConsentRow.choice).where(
+        ConsentRow.contract_id == contract_id,
+        ConsentRow.library_id == library_id,
+        ConsentRow.unproven.is_(False),
+        ConsentRow.revoked_at.is_(None),
+    )
+    return await db.scalar(query.order_by(ConsentRow.created_at.desc()).limit(1))
 
 
 async def accounts_shared_before(
@@ -77,6 +117,18 @@ async def accounts_shared_before(
     )
     which = ConsentAccountRow.consent_id == last_id if last_id else ConsentAccountRow.consent_id.in_(of_partner)
     return list(await db.scalars(select(ConsentAccountRow.account_id).where(which).distinct()))
+
+
+async def share_more_accounts(
+    db: AsyncSession, consent: ConsentRow, kinds_by_account: Mapping[UUID, Iterable[int]]
+) -> None:
+    """Add accounts to those that a consent covers, with these object types of each.
+
+    What the person declined of an account that the consent covers already stays declined. The consent must be locked.
+    """
+    for account_id, kinds in kinds_by_account.items():
+        consent.choice = consent.choice.with_account(account_id, kinds)
+    await add_consent_accounts(db, consent, list(kinds_by_account))
 
 
 async def set_consent_accounts(db: AsyncSession, consent: ConsentRow, account_ids: Sequence[UUID]) -> None:

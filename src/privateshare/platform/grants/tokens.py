@@ -1,7 +1,7 @@
 """Authorization codes, access tokens and refresh tokens. Protocol 4.2, 4.3."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select, update
@@ -191,8 +191,10 @@ def check_live(consent: ConsentRow, now: datetime, name: str) -> None:
 
 
 def _issue_pair(db: AsyncSession, consent: ConsentRow, family: UUID, now: datetime, settings: Settings) -> TokenPair:
-    access = IssuedToken(new_secret(), now + settings.access_token_lifetime)
-    refresh = IssuedToken(new_secret(), now + settings.refresh_token_lifetime)
+    # No token outlives the consent, so that the app learns from it when the consent ends.
+    last = consent.expires_at or datetime.max.replace(tzinfo=UTC)
+    access = IssuedToken(new_secret(), min(last, now + settings.access_token_lifetime))
+    refresh = IssuedToken(new_secret(), min(last, now + settings.refresh_token_lifetime))
     for use, issued in (("access", access), ("refresh", refresh)):
         db.add(
             TokenRow(

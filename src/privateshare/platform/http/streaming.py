@@ -20,6 +20,7 @@ from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, Contr
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
+from privateshare.protocol.choice import Choice
 
 PERMISSION_CHECK_SECONDS = 0.5
 MAX_PIECE_BYTES = 256 * 1024
@@ -87,15 +88,19 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class ConsentIsLive:
-    """A check that a consent still covers these accounts, and that its contract has not ended."""
+    """A check that a consent still covers what is sent of these accounts, and that its contract has not ended.
+
+    `choice` is what the person shared when the response began. If they share less since, the response is aborted.
+    """
 
     consent_id: UUID
+    choice: Choice
     account_ids: frozenset[UUID] = frozenset()
 
     async def __call__(self, db: AsyncSession) -> bool:
         now = datetime.now(UTC)
         live = (
-            select(ConsentRow.id)
+            select(ConsentRow.choice)
             .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
             .where(
                 ConsentRow.id == self.consent_id,
@@ -107,7 +112,10 @@ class ConsentIsLive:
         accounts = select(func.count()).where(
             ConsentAccountRow.consent_id == self.consent_id, ConsentAccountRow.account_id.in_(self.account_ids)
         )
-        return await db.scalar(live) is not None and await db.scalar(accounts) == len(self.account_ids)
+        choice = await db.scalar(live)
+        if choice is None or await db.scalar(accounts) != len(self.account_ids):
+            return False
+        return choice.covers(self.choice, self.account_ids)
 
 
 @dataclass(frozen=True, slots=True)

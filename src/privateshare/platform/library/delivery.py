@@ -1,4 +1,4 @@
-"""Listing and streaming the files that a session may read. Contract, consent and session all limit it.
+"""Listing and streaming the files that a session may read. Contract, consent, choice and session all limit it.
 
 Protocol 5.2, 6.
 """
@@ -19,6 +19,7 @@ from privateshare.platform.library.encoding import compress, json_array, recompr
 from privateshare.platform.library.libraries import KeyLost
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.choice import Choice
 from privateshare.protocol.messages import Compression, FileEntry, Schema
 from privateshare.protocol.object_time import month_window, object_window
 from privateshare.protocol.scope import ObjectKind, Reach, allows, reach_of_contract, reach_of_scope
@@ -27,15 +28,20 @@ from privateshare.protocol.window import ALL_TIME, Window
 
 @dataclass(frozen=True, slots=True)
 class ReadPermission:
-    """The object types and times that one session may read, and the compression that it asked for."""
+    """The object types and times that one session may read, and the compression that it asked for.
+
+    `choice` is what the person chose to share of each account. Its dates are among `reaches`.
+    """
 
     reaches: tuple[Reach, ...]
+    choice: Choice
     compression: Compression
 
     def allows_kind(self, file: FileRow) -> bool:
         """Return whether objects of this file's type may be read."""
         kind = ObjectKind(file.service_group, file.service_type, file.object_type)
-        return all(reach.allows_kind(kind) for reach in self.reaches)
+        shared = self.choice.allows(file.account_id, file.object_type)
+        return shared and all(reach.allows_kind(kind) for reach in self.reaches)
 
     @property
     def limits_time(self) -> bool:
@@ -88,17 +94,19 @@ class Delivery:
 def read_permission(contract: ContractRow, consent: ConsentRow, session: SessionRow) -> ReadPermission:
     """Compute what a session may read.
 
-    Three limits apply: the contract as it is now, the contract as the person saw it, and the session's own scope.
+    Four limits apply: the contract as it is now, the contract as the person saw it, what they chose to share of it, and
+    the session's own scope.
     """
     options = session.options
     now: datetime = session.created_at
     reaches = (
         reach_of_contract(contract.document, now),
         reach_of_contract(consent.document, now),
+        consent.choice.reach,
         reach_of_scope(options.scope, now),
     )
     compression = options.accept.compression if options.accept else None
-    return ReadPermission(reaches, compression or Compression.GZIP)
+    return ReadPermission(reaches, consent.choice, compression or Compression.GZIP)
 
 
 async def readable_files(db: AsyncSession, consent: ConsentRow, permission: ReadPermission) -> list[FileRow]:
@@ -135,7 +143,7 @@ def list_readable_files(mapped_files: MappedFiles, files: Sequence[FileRow], per
     listed = FileListing([], [])
     for file in files:
         try:
-            count = _count(mapped_files, file, permission)
+            count = count_readable(mapped_files, file, permission)
         except UnreadableBlob as error:
             listed.unreadable.append(error)
             listed.entries.append(file_entry(file, 0))
@@ -162,7 +170,7 @@ def open_delivery(mapped_files: MappedFiles, file: FileRow, permission: ReadPerm
         entry = file_entry(file, file.object_count)
         sha256 = mapped_files.sha256(file)
         return Delivery(entry, permission.compression, file.size, sha256, chunks, account_ids=account_ids)
-    objects = _allowed_objects(mapped_files, file, permission)
+    objects = allowed_objects(mapped_files, file, permission)
     if not objects:
         return None
     data = json_array(objects)
@@ -186,14 +194,14 @@ def file_entry(file: FileRow, object_count: int) -> FileEntry:
     )
 
 
-def _count(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> int | None:
-    """Count the objects in a file that this session may read; None if the session must not learn of the file."""
+def count_readable(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> int | None:
+    """Count the objects in a file that a session may read; None if it must not learn of the file. Blocks."""
     window = _window(mapped_files, file, permission)
     if not permission.touches(window) or _is_emptied_out_of_scope(file, permission):
         return None
     if permission.allows_whole(window):
         return file.object_count
-    return len(_allowed_objects(mapped_files, file, permission)) or None
+    return len(allowed_objects(mapped_files, file, permission)) or None
 
 
 def _window(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> Window | None:
@@ -209,7 +217,8 @@ def _is_emptied_out_of_scope(file: FileRow, permission: ReadPermission) -> bool:
     return file.object_count == 0 and not permission.touches(month_window(file.month))
 
 
-def _allowed_objects(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> list[bytes]:
+def allowed_objects(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> list[bytes]:
+    """Return the objects of a file that lie within the times that may be read. Blocks. Raises UnreadableBlob."""
     kind = ObjectKind(file.service_group, file.service_type, file.object_type)
     return [
         text

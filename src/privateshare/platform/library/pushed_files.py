@@ -134,7 +134,8 @@ async def readable_pushed_files(
     """Find the pushed files that a session of a read-raw contract may read. Protocol 5.2, 10.3.
 
     These are the files of the contract's partner, or, if the contract has criteria, the files that match them. The
-    criteria of the contract as it is, of the contract as the person saw it, and of the session must all match.
+    criteria of the contract as it is, of the contract as the person saw it, and of the session must all match, and the
+    date from which on the person shares.
 
     Args:
         db: The transaction.
@@ -155,6 +156,8 @@ async def readable_pushed_files(
     )
     if name is not None:
         query = query.where(PushedFileRow.name == name)
+    if (since := consent.choice.since_date) is not None:
+        query = query.where(PushedFileRow.created_at >= since)
     rows, own_partner = (await db.execute(query)).all(), contract.application.partner_id
     files = [file for file, partner in rows if layers[0] or partner == own_partner]
     return await asyncio.to_thread(_matching, library, files, layers, now)

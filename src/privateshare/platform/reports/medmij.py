@@ -4,7 +4,7 @@ The requests are stored encrypted with each account. docs/report.md says which s
 and which parts of it are uncertain.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -54,14 +54,20 @@ class RequestLog:
     requests: tuple[DataServiceRequest, ...]
 
 
-def medmij_requests_of(account: AccountRow, library: OpenLibrary) -> RequestLog | None:
-    """Decrypt the requests that were made for an account; None without requests or if its source is not MedMij's."""
+def medmij_requests_of(
+    account: AccountRow, library: OpenLibrary, shared: Callable[[int], bool] = lambda _: True
+) -> RequestLog | None:
+    """Decrypt the requests that were made for an account, of the object types that are shared.
+
+    Returns:
+        None without requests, or if the account's source is not MedMij's.
+    """
     if account.sealed_medmij_requests is None:
         return None
     opened = library.account(account.id).open(SEALED_REQUESTS, account.id, account.sealed_medmij_requests)
     log: dict[str, Any] = orjson.loads(opened)
     requests = (DataServiceRequest(**one | {"at": datetime.fromisoformat(one["at"])}) for one in log["requests"])
-    return RequestLog(MedMijService(**log["service"]), tuple(requests))
+    return RequestLog(MedMijService(**log["service"]), tuple(one for one in requests if shared(one.object_type)))
 
 
 def record_medmij_requests(

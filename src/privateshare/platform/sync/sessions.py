@@ -1,6 +1,6 @@
 """Reading sessions: created by an app, started by a consent or a trigger, and their status. Protocol 5, 6.1."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -155,7 +155,7 @@ async def use_consent(db: AsyncSession, contract: ContractRow, consent: ConsentR
     """Lock a consent until the transaction ends, so that nobody withdraws, erases or uses it, and mark it as used.
 
     Raises:
-        InsufficientScope: The contract allows one read only, and the consent was used already.
+        InsufficientScope: The consent allows one read only, and was used already.
         InvalidToken: The consent ended meanwhile.
         LibraryGone: The library was erased.
     """
@@ -164,8 +164,8 @@ async def use_consent(db: AsyncSession, contract: ContractRow, consent: ConsentR
     if await db.scalar(current.with_for_update(key_share=True)) is None:
         raise InvalidToken("The token (access_token) is invalid")
     check_live(consent, now, "access_token")
-    if contract.once and consent.used_at is not None:
-        raise InsufficientScope("This contract allows one read only, and it was used already")
+    if (contract.once or consent.once) and consent.used_at is not None:
+        raise InsufficientScope("This consent allows one read only, and it was used already")
     consent.used_at = now
 
 
@@ -226,17 +226,19 @@ async def session_status(db: AsyncSession, session: SessionRow, now: datetime) -
         for column in (AccountRow.public_id, AccountRow.service_group, AccountRow.service_type)
     )
     rows = await db.execute(
-        select(account_id, service_group, service_type, SyncRow.outcome, SyncRow.error)
+        select(SyncRow.account_id, account_id, service_group, service_type, SyncRow.outcome, SyncRow.error)
         .join(
             SessionSyncRow, (SessionSyncRow.library_id == SyncRow.library_id) & (SessionSyncRow.sync_id == SyncRow.id)
         )
         .where(SessionSyncRow.session_id == session.id)
     )
     contract = await db.get_one(ContractRow, session.contract_id)
+    consent = await db.get_one(ConsentRow, session.consent_id)
     reach = reach_of_contract(contract.document, session.created_at)
     details = {}
-    for account, group, service, outcome, error in rows:
-        visible_error = error_for_contract(error, partial(_may_see, reach, group, service))
+    for row_id, account, group, service, outcome, error in rows:
+        allowed = partial(consent.choice.allows, row_id)
+        visible_error = error_for_contract(error, partial(_may_see, reach, allowed, group, service))
         details[account] = _account_status(outcome, visible_error, out_of_time)
     return Status(state=_state_of({status.state for status in details.values()}), details=details)
 
@@ -298,8 +300,10 @@ def _account_status(outcome: str | None, error: dict[str, object] | None, out_of
     return AccountStatus(state=SessionState.COMPLETED)
 
 
-def _may_see(reach: Reach, service_group: int, service_type: int, object_type: int) -> bool:
-    return reach.allows_kind(ObjectKind(service_group, service_type, object_type))
+def _may_see(
+    reach: Reach, shared: Callable[[int], bool], service_group: int, service_type: int, object_type: int
+) -> bool:
+    return shared(object_type) and reach.allows_kind(ObjectKind(service_group, service_type, object_type))
 
 
 def _fetch_deadline(session: SessionRow) -> datetime | None:

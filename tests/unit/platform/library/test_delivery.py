@@ -18,6 +18,7 @@ from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.reports.portability import PortabilityReport, ReportFormat, make_portability_report
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue
+from privateshare.protocol.choice import EVERYTHING
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.object_time import object_window
 from privateshare.protocol.scope import Reach
@@ -83,7 +84,7 @@ def mapped_files() -> MappedFiles:
 
 
 def within(*windows: Window) -> ReadPermission:
-    return ReadPermission((Reach(), Reach(windows=windows)), Compression.NONE)
+    return ReadPermission((Reach(), Reach(windows=windows)), EVERYTHING, Compression.NONE)
 
 
 def test_a_file_within_the_time_limit_is_still_filtered(mapped_files: MappedFiles) -> None:
@@ -110,7 +111,9 @@ def test_a_file_with_unreadable_dates_is_filtered(mapped_files: MappedFiles) -> 
     assert [file.month for file in files] == [None]
     assert read(mapped_files, files, within(JANUARY)) == {"D0": ["o1", "o3"]}
     assert read(mapped_files, files, within(ALL_TIME)) == {"D0": ["o1", "o2", "o3"]}
-    assert read(mapped_files, files, ReadPermission((Reach(),), Compression.NONE)) == {"D0": ["o1", "o2", "o3"]}
+    assert read(mapped_files, files, ReadPermission((Reach(),), EVERYTHING, Compression.NONE)) == {
+        "D0": ["o1", "o2", "o3"]
+    }
 
 
 def test_a_file_without_recorded_dates_is_filtered(mapped_files: MappedFiles) -> None:

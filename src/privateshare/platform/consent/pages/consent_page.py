@@ -1,17 +1,33 @@
-"""The page where a person reads what an app asks for, and agrees or declines."""
+"""The page where a person reads what an app asks for, chooses what they share, and agrees or declines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from privateshare.platform.consent import navigation, outcome, shareable_accounts
+from privateshare.platform.consent import navigation, outcome
+from privateshare.platform.consent.choice_cards import Card, Chosen, choice_cards, choice_of, missing_required
+from privateshare.platform.consent.choice_draft import Draft, load_draft, read_draft, save_draft
+from privateshare.platform.consent.durations import Duration, chosen_duration, default_duration, duration_options
+from privateshare.platform.consent.key_facts import key_facts
+from privateshare.platform.consent.link_parameters import is_language
 from privateshare.platform.consent.person_description import describe_person
 from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.shareable_accounts import asking_of, shareable_accounts
 from privateshare.platform.consent.source_choice import asks_for_sources, source_on_device
 from privateshare.platform.consent.terms import read_terms
 from privateshare.platform.consent.translation import N_
+from privateshare.platform.consent.upload_notes import UploadNote, upload_note
 from privateshare.platform.consent.visit import REVIEWED, PostedForm, UnfinishedVisit, Visit, journey_page, require_kind
+from privateshare.platform.db.tables import AccountRow
+from privateshare.platform.grants.consents import Agreed, last_choice
+from privateshare.platform.library.archives import archives_of_journey, left_out_of
+from privateshare.protocol.choice import EVERYTHING, Choice
 
 UNPROCESSABLE = 422
+SOURCE, HERE, LANGUAGE = "source", "here", "lng:"
 
 router = APIRouter(route_class=PageRoute)
 
@@ -22,29 +38,100 @@ async def show_consent(visit: UnfinishedVisit) -> Response:
     require_kind(visit, *REVIEWED)
     if await navigation.needs_proof(visit):
         return redirect(visit.address("person"))
-    return await _consent(visit)
+    return await _consent(visit, load_draft(visit))
 
 
 @router.post("/journey/{tag}/consent")
 async def give_consent(form: PostedForm) -> Response:
-    """Record consent, and redirect to the app with a code. A second submission redirects to the same address."""
+    """Record consent, and redirect to the app with a code. A second submission redirects to the same address.
+
+    With `then`, keep what is chosen so far, and go where it says.
+    """
     visit = form.visit
     if visit.journey.finished_at is not None:
         return redirect(await outcome.usable_outcome(visit) or visit.address("done"))
     require_kind(visit, *REVIEWED)
-    shareable = await shareable_accounts.shareable_accounts(visit)
-    chosen = shareable_accounts.chosen_accounts(shareable, form.fields.get("account", []))
-    if _needs_accounts(visit) and not chosen:
-        return await _consent(visit, visit.words.say(N_("Choose at least one account, or decline.")))
+    draft = read_draft(form.fields)
+    save_draft(visit, draft)
+    if (onward := _then(visit, form.first("then"))) is not None:
+        return redirect(onward)
+    review = await _review(visit, draft, is_submitted=True)
+    if problem := _problem(visit, draft, review):
+        return await _consent(visit, draft, problem)
     is_first = _is_first(visit)
-    onward = await outcome.accept(visit, chosen)
-    return redirect(visit.address("recovery") if is_first and form.first("recovery") else onward)
+    agreed = Agreed(review.choice(visit, draft), review.duration.until, review.duration.once)
+    left_to = await outcome.accept(visit, review.accounts(visit, draft), agreed)
+    return redirect(visit.address("recovery") if is_first and draft.recovery else left_to)
+
+
+def _then(visit: Visit, then: str) -> str | None:
+    """Return the address of another page that a button of the form leads to."""
+    if then == SOURCE:
+        return visit.address("source")
+    if then == HERE:
+        return visit.address("consent")
+    language = then.removeprefix(LANGUAGE)
+    return visit.address(f"consent?lng={language}") if then != language and is_language(language) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person has in front of them: the accounts with their kinds, and for how long they may share."""
+
+    cards: Sequence[Card]
+    durations: Sequence[Duration]
+    duration: Duration
+
+    def choice(self, visit: Visit, draft: Draft) -> Choice:
+        """Return what is shared as the form is now."""
+        if visit.contract.kind == "write":
+            return EVERYTHING
+        chosen = choice_of(self.cards, draft)
+        return chosen if visit.contract.kind == "read" else chosen.model_copy(update={"accounts": None})
+
+    def accounts(self, visit: Visit, draft: Draft) -> list[AccountRow]:
+        """Return the accounts that are shared as the form is now."""
+        if visit.contract.kind == "write":
+            return [card.entry.account for card in self.cards if card.ticked]
+        shared = self.choice(visit, draft).accounts or {}
+        return [card.entry.account for card in self.cards if card.entry.account.id in shared]
+
+
+async def _review(visit: Visit, draft: Draft, *, is_submitted: bool) -> Review:
+    durations = duration_options(visit.contract, visit.words, visit.now)
+    duration = chosen_duration(durations, draft.duration) or default_duration(durations, visit.contract)
+    entries = await shareable_accounts(visit)
+    if not entries or visit.journey.library_id is None:
+        return Review((), durations, duration)
+    previous = None
+    if visit.proven and not visit.journey.provisional:
+        previous = await last_choice(visit.db, visit.contract.id, visit.journey.library_id)
+    cards = await choice_cards(await asking_of(visit), entries, Chosen(draft, previous, is_submitted))
+    return Review(cards, durations, duration)
+
+
+def _problem(visit: Visit, draft: Draft, review: Review) -> str:
+    """Say what is wrong with the form; empty if nothing is."""
+    words = visit.words
+    if draft.since and draft.since_date is None:
+        return words.say(N_("Write the date as a year, a month and a day, such as 2025-03-31, or leave it empty."))
+    if draft.since_date is not None and draft.since_date > visit.now:
+        return words.say(N_("Choose a date that is not in the future, or leave it empty."))
+    if not _needs_accounts(visit):
+        return ""
+    missing = missing_required(review.cards) if visit.contract.kind == "read" else None
+    if missing is not None and any(card.ticked for card in review.cards):
+        return words.say(
+            N_("The app cannot work without: %(kind)s. Tick an account that has it, or decline."), kind=missing.name
+        )
+    if not review.accounts(visit, draft):
+        return words.say(N_("Choose at least one account and one kind of data, or decline."))
+    return ""
 
 
 def _needs_accounts(visit: Visit) -> bool:
     """Tell whether the person must choose at least one account."""
-    asks = asks_for_sources(visit)
-    return asks and source_on_device(visit) is None
+    return asks_for_sources(visit) and source_on_device(visit) is None
 
 
 def _is_first(visit: Visit) -> bool:
@@ -52,17 +139,38 @@ def _is_first(visit: Visit) -> bool:
     return visit.journey.library_id is None or visit.journey.provisional
 
 
-async def _consent(visit: Visit, problem: str = "") -> Response:
-    shareable = await shareable_accounts.shareable_accounts(visit)
-    if _needs_accounts(visit) and not shareable:
+async def _uploads(visit: Visit) -> dict[UUID, list[UploadNote]]:
+    """List what the person uploaded on this journey, by account."""
+    found: dict[UUID, list[UploadNote]] = {}
+    if visit.journey.library_id is None:
+        return found
+    library = (await asking_of(visit)).library
+    for archive in await archives_of_journey(visit.db, visit.journey):
+        note = upload_note(visit.words, archive.id, left_out_of(archive, library))
+        found.setdefault(archive.account_id, []).append(note)
+    return found
+
+
+async def _consent(visit: Visit, draft: Draft, problem: str = "") -> Response:
+    review = await _review(visit, draft, is_submitted=bool(problem))
+    if _needs_accounts(visit) and not review.cards:
         return redirect(visit.address("source"))
     on_device = source_on_device(visit)
+    terms = read_terms(visit.contract, visit.platform.sources, visit.words, visit.now)
     values = {
         "person": await describe_person(visit),
         "is_first": _is_first(visit),
-        "terms": read_terms(visit.contract, visit.platform.sources, visit.words, visit.now),
-        "shareable": shareable,
+        "terms": terms,
+        "facts": key_facts(visit.contract, terms, review.cards, review.duration, visit.words),
+        "cards": review.cards,
+        "uploads": await _uploads(visit),
+        "durations": review.durations,
+        "duration": review.duration,
+        "needed_days": visit.contract.document.reading.needed_days or 0,
+        "draft": draft,
+        "today": visit.now.date().isoformat(),
         "on_device": visit.words.source(on_device) if on_device else None,
+        "language_form": "agree",
         "problem": problem,
     }
     return journey_page(visit, "consent.html", values, status=UNPROCESSABLE if problem else 200)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from privateshare.errors import NotFound
 from privateshare.platform.consent import connections, navigation, outcome
+from privateshare.platform.consent.choice_draft import read_draft, save_draft
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.upload_notes import upload_note
 from privateshare.platform.consent.visit import (
@@ -52,6 +53,7 @@ async def remove_upload(form: PostedForm) -> Response:
     visit = form.visit
     check_unfinished(visit)
     require_kind(visit, *REVIEWED)
+    save_draft(visit, read_draft(form.fields))
     try:
         archive = await _archive(visit, UUID(form.first("archive")))
     except (ValueError, NotFound):  # The person submitted the form twice.

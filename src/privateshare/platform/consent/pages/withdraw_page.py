@@ -27,7 +27,9 @@ async def show_withdraw(visit: UnfinishedVisit) -> Response:
     library = await open_library(visit.db, visit.platform, account.library_id)
     values = {
         "source": visit.words.source(account.source_id),
-        "owner": shareable_accounts.owner_of(visit, account, library) if visit.proven else "",
+        "owner": shareable_accounts.owner_of(visit.platform.sources, visit.words, account, library)
+        if visit.proven
+        else "",
     }
     return journey_page(visit, "withdraw.html", values)
 

@@ -137,6 +137,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("partner_id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -300,6 +301,8 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unproven", sa.Boolean(), nullable=False),
+        sa.Column("choice", postgresql.JSONB(), nullable=False),
+        sa.Column("once", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("consents_contract_id_fkey")),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("consents_library_id_fkey"), ondelete="CASCADE"
@@ -496,6 +499,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("provisional", sa.Boolean(), nullable=False),
         sa.Column("proof", sa.String(), nullable=True),
+        sa.Column("sealed_draft", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_outcome", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_sign_in", sa.LargeBinary(), nullable=True),
         sa.Column(
@@ -549,6 +553,7 @@ def upgrade() -> None:
         sa.Column("blob", sa.String(), nullable=False),
         sa.Column("sealed_key", sa.LargeBinary(), nullable=True),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("imported", sa.Boolean(), nullable=False),
         sa.Column("sealed_left_out", sa.LargeBinary(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
@@ -567,10 +572,30 @@ def upgrade() -> None:
     op.create_index(op.f("archives_blob_idx"), "archives", ["blob"], unique=False)
     op.create_index(op.f("archives_journey_id_idx"), "archives", ["journey_id"], unique=False)
     op.create_index(op.f("archives_library_id_account_id_idx"), "archives", ["library_id", "account_id"], unique=False)
+    op.create_table(
+        "previews",
+        sa.Column("journey_id", sa.Uuid(), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("sync_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["journey_id"], ["journeys.id"], name=op.f("previews_journey_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["library_id", "sync_id"],
+            ["syncs.library_id", "syncs.id"],
+            name=op.f("previews_library_id_sync_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("journey_id", "account_id", name=op.f("previews_pkey")),
+    )
+    op.create_index(op.f("previews_library_id_sync_id_idx"), "previews", ["library_id", "sync_id"], unique=False)
 
 
 def downgrade() -> None:
     """Drop every table."""
+    op.drop_index(op.f("previews_library_id_sync_id_idx"), table_name="previews")
+    op.drop_table("previews")
     op.drop_index(op.f("archives_library_id_account_id_idx"), table_name="archives")
     op.drop_index(op.f("archives_journey_id_idx"), table_name="archives")
     op.drop_index(op.f("archives_blob_idx"), table_name="archives")
