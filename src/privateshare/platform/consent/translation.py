@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from unicodedata import bidirectional
 
 from babel import Locale
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from babel.units import format_unit
@@ -98,6 +98,10 @@ class Translator:
         """Format a number, such as 48,112."""
         return str(format_decimal(number, locale=self._locale))
 
+    def decimal(self, number: float) -> str:
+        """Format a number that may have a fraction, such as 1,234.5."""
+        return str(format_decimal(number, locale=self._locale))
+
     def left_out(self, reason: Reason, number: int, total: int) -> str:
         """Say how many entries of an upload are left out, and why."""
         return self.count(reason.one, reason.many, number, num=self.number(number), total=self.number(total))
@@ -115,6 +119,15 @@ class Translator:
         """Format a day, such as 24 November 2025."""
         return format_date(moment, "long", locale=self._locale)
 
+    def month(self, month: int, *, short: bool = False) -> str:
+        """Format a month (yyyymm), such as November 2025."""
+        first = date(month // 100, month % 100, 1)
+        return str(format_skeleton("yMMM" if short else "yMMMM", first, locale=self._locale))
+
+    def day(self, moment: datetime) -> str:
+        """Format a day without its year, such as 24 Nov."""
+        return str(format_skeleton("MMMd", moment, locale=self._locale))
+
     def moment(self, moment: datetime) -> str:
         """Format a day and time, such as 24 Nov 2025, 14:02 UTC."""
         day, time = (
@@ -124,7 +137,9 @@ class Translator:
         return f"{day}, {time} UTC"
 
     def size(self, number: int) -> str:
-        """Format a number of bytes, such as 200 MB or 1.5 GB."""
+        """Format a number of bytes, such as 31 kB, 200 MB or 1.5 GB."""
+        if number < MEGABYTE:
+            return format_unit(max(1, number // 1024), "digital-kilobyte", "short", locale=self._locale)
         if number >= GIGABYTE:
             return format_unit(round(number / GIGABYTE, 1), "digital-gigabyte", "short", locale=self._locale)
         return format_unit(number // MEGABYTE, "digital-megabyte", "short", locale=self._locale)

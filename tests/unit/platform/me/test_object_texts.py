@@ -1,0 +1,152 @@
+"""Objects come from strangers' files: whatever is in them, a page shows them in words and draws what it can."""
+
+from typing import Any
+from uuid import UUID
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privateshare.platform.consent.translation import Translator
+from privateshare.platform.me.charts import Bar, Point, columns, line, rows
+from privateshare.platform.me.kind_charts import content_charts, months_chart
+from privateshare.platform.me.library_data import ListedObject
+from privateshare.platform.me.object_texts import Field, fields_of, readable_name, second_line, title_of
+from privateshare.protocol.catalogue import ObjectType
+
+WORDS = Translator("en")
+NAMES = st.sampled_from(
+    [
+        "name",
+        "track",
+        "album",
+        "artists",
+        "code",
+        "coding",
+        "text",
+        "display",
+        "valueQuantity",
+        "value",
+        "unit",
+        "given",
+        "amount",
+        "basetype",
+        "category",
+    ]
+    + ["currency", "steps", "weight", "durationinseconds", "createddate", "type"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=20,
+)
+OBJECTS = st.dictionaries(NAMES, JSON, max_size=6)
+
+
+@pytest.mark.parametrize(
+    ("thing", "title"),
+    [
+        ({"track": {"name": "Song", "artists": [{"name": "A"}, {"name": "B"}]}}, "Song · A, B"),
+        ({"album": {"name": "Album"}}, "Album"),
+        ({"merchantname": "Spoorlijn"}, "Spoorlijn"),
+        ({"code": {"coding": [{"display": "Asthma"}]}}, "Asthma"),
+        ({"code": {"text": "Body weight", "coding": [{"display": "Weight"}]}}, "Body weight"),
+        ({"type": [{"text": "Check-up"}]}, "Check-up"),
+        ({"name": [{"family": "Sample", "given": ["Robin", "R."]}]}, "Robin R. Sample"),
+        ({"name": 5, "code": "x"}, ""),
+        ({}, ""),
+    ],
+)
+def test_titles(thing: dict[str, Any], title: str) -> None:
+    """What a person would call it."""
+    assert title_of(thing) == title
+
+
+@pytest.mark.parametrize(
+    ("thing", "text"),
+    [
+        ({"amount": 24.73, "basetype": "DEBIT", "currency": "EUR", "category": "travel"}, "−24.73 EUR · travel"),
+        ({"valueQuantity": {"value": 81.25, "unit": "kg"}, "status": "final"}, "81.25 kg · final"),
+        ({"steps": 8169}, "8,169 steps"),
+        ({"steps": 1}, "1 step"),
+        ({"weight": 67.2}, "67.2 kg"),
+        ({"amount": True, "valueQuantity": {"value": "high"}}, ""),
+    ],
+)
+def test_second_lines(thing: dict[str, Any], text: str) -> None:
+    """The values that matter most."""
+    assert second_line(thing, WORDS) == text
+
+
+def test_fields_are_named_in_words_and_keep_their_digits() -> None:
+    """Times are written out, what is ours or empty is left out, long numbers stay whole."""
+    thing = {
+        "entityid": "19_1",
+        "authoredOn": "2025-03-03",
+        "createddate": 1748617972000,
+        "amount": 1234567.89,
+        "empty": [],
+        "album": {"name": "Second"},
+    }
+    assert fields_of(thing, WORDS) == [
+        Field("Authored on", "2025-03-03"),
+        Field("Createddate", "May 30, 2025, 3:12\u202fPM UTC"),
+        Field("Amount", "1234567.89"),
+        Field("Album", fields=[Field("Name", "Second")]),
+    ]
+    assert readable_name("valueCodeableConcept") == "Value codeable concept"
+
+
+DRAWN = ("DAILY_ACTIVITY_SUMMARY", "SLEEP", "TRANSACTION", "OBSERVATION", "BODY_COMPOSITION_SUMMARY", "PLAYLIST")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(OBJECTS, max_size=4))
+def test_nothing_in_an_object_fails_a_page(things: list[dict[str, Any]]) -> None:
+    """Every object has texts, and every kind of chart is drawn or left out."""
+    for thing in things:
+        assert isinstance(title_of(thing) + second_line(thing, WORDS), str)
+        assert fields_of(thing, WORDS) is not None
+    listed = [
+        ListedObject(UUID(int=1), n, UUID(int=2), thing, 1_700_000_000_000 + n * 86_400_000)
+        for n, thing in enumerate(things)
+    ]
+    for kind in DRAWN:
+        for chart in content_charts(WORDS, ObjectType[kind], listed):
+            ElementTree.fromstring(str(chart.drawing))
+
+
+def test_deep_objects_are_cut() -> None:
+    """A thousand levels are not a thousand lists."""
+    thing: dict[str, Any] = {"name": "end"}
+    for _ in range(900):
+        thing = {"inner": thing}
+    (field,) = fields_of(thing, WORDS)
+    depth = 0
+    while field.fields:
+        (field,), depth = field.fields, depth + 1
+    assert depth < 10
+
+
+def test_charts_are_whole_and_escape_their_texts() -> None:
+    """Each is well-formed, has a name for screen readers, and hides nothing in its texts."""
+    bars = [Bar("<b>", 0, '"'), Bar("&", 412, "x"), Bar("c", 1e9, "y")]
+    for drawing in (
+        columns("Plays & <more>", bars),
+        rows("Spending", bars),
+        line("Weight", [Point(1, 81.2, "a"), Point(2, 81.2, "b")], "then", "now"),
+        columns("Empty", []),
+        rows("Empty", []),
+    ):
+        root = ElementTree.fromstring(str(drawing))
+        assert root.attrib["role"] == "img"
+        assert root.attrib["aria-label"]
+
+
+def test_months_without_anything_are_drawn_too() -> None:
+    """A gap of a year is a gap in the chart."""
+    chart = months_chart(WORDS, ObjectType.PLAY_HISTORY, {202411: 3, 202601: 5})
+    assert chart is not None
+    assert str(chart.drawing).count("<rect") == 15
+    assert months_chart(WORDS, ObjectType.PLAY_HISTORY, {202411: 3}) is None
