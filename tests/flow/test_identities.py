@@ -162,6 +162,9 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /me/{browser_id}/passkeys",
     "POST /me/{browser_id}/passkeys/remove",
     "POST /me/{browser_id}/not-me",
+    "GET /me/{browser_id}/data",  # test_my_data_pages.py covers the data.
+    "GET /me/{browser_id}/data/{object_type}",
+    "GET /me/{browser_id}/data/{object_type}/{file_id}/{index}",
     "GET /me",  # test_my_data.py covers these: each belongs to one browser of a person.
     "GET /me/",
     "POST /me/",

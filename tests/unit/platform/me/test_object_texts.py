@@ -16,26 +16,11 @@ from privateshare.platform.me.object_texts import Field, fields_of, readable_nam
 from privateshare.protocol.catalogue import ObjectType
 
 WORDS = Translator("en")
-NAMES = st.sampled_from(
-    [
-        "name",
-        "track",
-        "album",
-        "artists",
-        "code",
-        "coding",
-        "text",
-        "display",
-        "valueQuantity",
-        "value",
-        "unit",
-        "given",
-        "amount",
-        "basetype",
-        "category",
-    ]
-    + ["currency", "steps", "weight", "durationinseconds", "createddate", "type"]
-)
+WORDS_OF_OBJECTS = """
+name track album artists code coding text display valueQuantity value unit given amount basetype category currency steps
+weight durationinseconds createddate type
+"""
+NAMES = st.sampled_from(WORDS_OF_OBJECTS.split())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
