@@ -37,7 +37,7 @@ class FolderInUse(ConfigurationError):
 
 @asynccontextmanager
 async def running_platform(
-    settings: Settings, lock_timeout_seconds: float = 0, tell: Callable[[str], object] = log.debug
+    settings: Settings, lock_timeout_seconds: float = 0, tell: Callable[[str], object] = lambda _: None
 ) -> AsyncIterator[tuple[Platform, EmbeddedPostgres | None]]:
     """Open the platform of the settings, and start the built-in PostgreSQL unless they name a database.
 
