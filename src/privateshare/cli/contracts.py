@@ -108,7 +108,7 @@ def create(
             )
             return _facts(await create_contract(db, app, terms, contract_id=id_))
 
-        facts = in_transaction(data, work)
+        facts = in_transaction(data, work, "contract create")
     show({**facts, **({"private_key": str(key_out)} if key_out else {})}, as_json)
 
 
@@ -194,7 +194,7 @@ def end(
     if not yes:
         question = f"End the contract {contract_id}? All consents to it end, and people must consent to a new contract."
         typer.confirm(question, abort=True, err=True)
-    show(in_transaction(data, work), as_json)
+    show(in_transaction(data, work, "contract end"), as_json)
 
 
 @tree.command("list")
