@@ -114,6 +114,10 @@ from privateshare.sdk.consent import (
 from privateshare.sdk.files.file import (
     File as File,
 )
+from privateshare.sdk.reading.folders import (
+    files as files,
+    prune as prune,
+)
 from privateshare.sdk.reading.results import (
     FileError as FileError,
     FilesNotRead as FilesNotRead,
@@ -123,9 +127,15 @@ from privateshare.sdk.reading.results import (
     SessionNeverStarted as SessionNeverStarted,
 )
 from privateshare.sdk.tables.object_tables import (
-    Table as Table,
+    NoSuchTable as NoSuchTable,
     Tables as Tables,
     tables as tables,
+)
+from privateshare.sdk.tables.outputs import (
+    Rows as Rows,
+)
+from privateshare.sdk.tables.table import (
+    Table as Table,
 )
 from privateshare.sdk.token_stores import (
     AsyncTokenStore as AsyncTokenStore,

@@ -64,7 +64,7 @@ async def test_the_researchers_tutorial_runs(wire: Wire, people: People, tmp_pat
     """From consent to Parquet, the code prints what the text says, and leaves files, tables and no token."""
     names = await run("docs/tutorials/research.md", wire, people, tmp_path)
     assert (tmp_path / "parquet" / "playhistory.parquet").exists()
-    assert list((tmp_path / "p017").glob("*.json"))
+    assert list((tmp_path / "study" / "p017").glob("*.json"))
     assert names["participants"].get("p017") is None  # type: ignore[attr-defined]
 
 

@@ -46,10 +46,15 @@ def _find_all(
 def _find(what: str, word: str, entries: Iterable[CatalogueEntry]) -> CatalogueEntry:
     known = list(entries)
     for entry in known:
-        if _plain(word) in (str(entry.id), _plain(entry.name), _plain(entry.reference)):
+        if is_named(entry, word):
             return entry
     choices = ", ".join(f"{entry.reference} ({entry.id})" for entry in known)
     raise ConfigurationError(f"there is no {what} {word!r}; choose one of {choices}")
+
+
+def is_named(entry: CatalogueEntry, word: str) -> bool:
+    """Tell whether a word is the id, the name or the reference of an entry, whatever its case and punctuation."""
+    return _plain(word) in (str(entry.id), _plain(entry.name), _plain(entry.reference))
 
 
 def _plain(text: str) -> str:

@@ -105,6 +105,11 @@ Holder = UserAccessToken | StoredUser
 """Whose data a call is about: a token, or a handle of a user whose tokens are in the app's store."""
 
 
+def user_name(holder: Holder) -> str:
+    """Return the name by which the app knows a user: the key in its token store, or else the platform's id."""
+    return holder.key if isinstance(holder, StoredUser) else holder.user_id
+
+
 class TokenNotKeptWarning(UserWarning):
     """A client has refreshed a user's tokens, and nothing stores the new ones."""
 

@@ -43,7 +43,8 @@ def authorize(
     answer = json_object(response)
     signed = yield from signed_claims(core, answer)
     url = page_url(core, "authorize", text_of(signed, "preauthorization_code"), options)
-    return AuthorizeUrl(url, verifier, state, read_as(Session, answer.get("session")))
+    session = core.begun.remember(read_as(Session, answer.get("session")), session_options)
+    return AuthorizeUrl(url, verifier, state, session)
 
 
 def exchange_code(core: Core, code: str, verifier: str) -> Flow[UserAccessToken]:

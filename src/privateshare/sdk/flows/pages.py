@@ -27,7 +27,7 @@ def onboard(
     """Build the address where a person connects one more source. Protocol 4.4, 8.1."""
     claims: dict[str, Any] = {"redirect_uri": redirect_uri, "state": state or new_state()}
     response = yield from call_as_user(core, holder, "POST", REFERENCE_PATH, agent_body(session_options), **claims)
-    code, session = yield from _reference_code(core, response)
+    code, session = yield from _reference_code(core, response, session_options)
     return PageUrl(page_url(core, "onboard", code, options), session)
 
 
@@ -42,7 +42,7 @@ def reauthorize_account(
     """Build the address where a person signs in to one source again. Protocol 7.3."""
     claims: dict[str, Any] = {"redirect_uri": redirect_uri, "state": state or new_state()}
     response = yield from call_as_user(core, holder, "POST", REFERENCE_PATH, agent_body(None), **claims)
-    code, session = yield from _reference_code(core, response)
+    code, session = yield from _reference_code(core, response, None)
     account_ref = yield from reference(core, "accountId", account_id)
     return PageUrl(page_url(core, "reauthorize", code, options, accountRef=account_ref), session)
 
@@ -67,7 +67,7 @@ def reauthorize(
     }
     # An expired token is what this call is for. Refreshing it would fail.
     response = yield from call_api(core, "POST", REFERENCE_PATH, agent_body(session_options), **claims)
-    code, session = yield from _reference_code(core, response)
+    code, session = yield from _reference_code(core, response, session_options)
     return AuthorizeUrl(page_url(core, "user-reauth", code, options), verifier, state, session)
 
 
@@ -84,7 +84,8 @@ def reference(core: Core, kind: str, value: str) -> Flow[str]:
     return text_of(json_object(response), "id")
 
 
-def _reference_code(core: Core, response: Response) -> Flow[tuple[str, Session]]:
+def _reference_code(core: Core, response: Response, options: SessionOptions | None) -> Flow[tuple[str, Session]]:
     answer = json_object(response)
     signed = yield from signed_claims(core, answer)
-    return text_of(signed, "reference_code"), read_as(Session, answer.get("session"))
+    session = core.begun.remember(read_as(Session, answer.get("session")), options)
+    return text_of(signed, "reference_code"), session

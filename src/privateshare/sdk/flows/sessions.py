@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from privateshare.sdk.flows.signed_calls import as_user, call_as_user, is_invali
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.http.response_bodies import MAX_LIST_BYTES
 from privateshare.sdk.http.responses import UNAUTHORIZED, json_object, read_as
-from privateshare.sdk.tokens import Holder
+from privateshare.sdk.tokens import Holder, user_name
 
 NOT_MODIFIED = 304
 OCTET_STREAM = "application/octet-stream"
@@ -48,7 +48,7 @@ def read_session(core: Core, holder: Holder, options: SessionOptions | None) -> 
     """Start a session. Protocol 5.1."""
     body = session_body(options) | {"agent": AGENT}
     response = yield from call_as_user(core, holder, "POST", "permission-access/trigger", body)
-    return read_as(Session, json_object(response).get("session"))
+    return core.begun.remember(read_as(Session, json_object(response).get("session")), options)
 
 
 def read_file_list(core: Core, holder: Holder, session_key: str) -> Flow[FileList]:
@@ -96,7 +96,7 @@ def read_file(
         yield from _call_for_file(core, holder, session_key, name, "GET", receiver)
     finally:
         receiver.abort()
-    return receiver.received_file()
+    return replace(receiver.received_file(), user=user_name(holder))
 
 
 def read_file_metadata(core: Core, holder: Holder, session_key: str, name: str) -> Flow[FileHeader]:
