@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.archive_readers import ArchiveReaders
-from privateshare.platform.audit.reads import ReadLog
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.blobs.unreadable import UnreadableBlobs
@@ -40,7 +39,7 @@ def _refresh_limits() -> Mapping[int, asyncio.Semaphore]:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The open resources of one process. `read_log` counts the reads of apps for the audit log."""
+    """The open resources of one process."""
 
     settings: Settings
     database: Database
@@ -48,7 +47,6 @@ class Platform:
     master_key: MasterKey
     erasure_keys: ErasureKeys
     signer: Signer
-    read_log: ReadLog
     queue: App
     limits: RateLimits
     metrics: Metrics
@@ -80,7 +78,6 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
                 master_key,
                 erasure_keys,
                 signer,
-                ReadLog(database, signer),
                 queue,
                 RateLimits(settings),
                 Metrics(admission),

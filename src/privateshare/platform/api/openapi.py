@@ -19,7 +19,6 @@ PUBLIC = (
     "/discovery/services",
     "/permission-access/session",
     "/healthz",
-    "/.well-known/privateshare-log",
     "/readyz",
     "/{application_id}",
     "/tracking/sdk",
