@@ -12,10 +12,6 @@ import ast
 from functools import cache
 from importlib import import_module
 
-from privateshare.version import VERSION
-
-__version__ = VERSION
-
 
 @cache
 def _modules_by_name() -> dict[str, str]:

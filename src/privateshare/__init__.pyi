@@ -1,7 +1,5 @@
 """The public names of the SDK. `__init__.py` imports each when it is first used."""
 
-__version__: str
-
 from privateshare.errors import (
     ApiError as ApiError,
     AuthorizationFailed as AuthorizationFailed,
@@ -112,10 +110,13 @@ from privateshare.sdk.consent import (
     PageOptions as PageOptions,
     PageUrl as PageUrl,
     Returned as Returned,
-    SampleDataOptions as SampleDataOptions,
 )
 from privateshare.sdk.files.file import (
     File as File,
+)
+from privateshare.sdk.reading.folders import (
+    files as files,
+    prune as prune,
 )
 from privateshare.sdk.reading.results import (
     FileError as FileError,
@@ -126,9 +127,15 @@ from privateshare.sdk.reading.results import (
     SessionNeverStarted as SessionNeverStarted,
 )
 from privateshare.sdk.tables.object_tables import (
-    Table as Table,
+    NoSuchTable as NoSuchTable,
     Tables as Tables,
     tables as tables,
+)
+from privateshare.sdk.tables.outputs import (
+    Rows as Rows,
+)
+from privateshare.sdk.tables.table import (
+    Table as Table,
 )
 from privateshare.sdk.token_stores import (
     AsyncTokenStore as AsyncTokenStore,

@@ -4,11 +4,14 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import httpx2
 import pytest
 from examples.walking import Browser
@@ -88,8 +91,49 @@ def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path) -> No
     assert first["state"] == "completed"
     assert first["read"] == len(list(tmp_path.glob("*.json"))) > 10
     second = json.loads(run(signed_in, "read", "--into", str(tmp_path), "--format", "parquet", "--json"))
-    assert (second["read"], second["skipped"]) == (0, first["read"])
+    assert (second["read"], second["skipped"], second["gone"]) == (0, first["read"], [])
     assert (tmp_path / "parquet" / "playhistory.parquet").exists()
+
+
+def test_a_part_is_read_by_time_type_and_source(signed_in: Path, tmp_path: Path) -> None:
+    """Names and ids are taken; what the contract does not allow, and what does not exist, is refused with a hint."""
+    into = ("--into", str(tmp_path / "{user}"), "--json")
+    done = json.loads(run(signed_in, "read", *into, "--type", "playhistory", "--source", "Spotify", "--last", "3m"))
+    folder = tmp_path / "default"
+    assert done["into"] == str(folder)
+    names = {path.name for path in folder.glob("*.json")}
+    assert names
+    assert all(name.startswith("18_5_19_") and "_406_" in name for name in names)
+    more = json.loads(run(signed_in, "read", *into, "--type", "406", "--type", "condition"))
+    assert more["read"] > len(names)  # Those before were of three months only.
+    assert {name.split("_")[4] for path in folder.glob("*.json") if (name := path.name)} == {"406", "128"}
+    assert more["gone"] == []
+    assert "do you mean one of playhistory" in run(signed_in, "read", *into, "--type", "playhistroy", code=1)
+    assert "allows nothing" in run(signed_in, "read", *into, "--type", "playhistory", "--source", "fitbit", code=1)
+    assert "such as 12m" in run(signed_in, "read", *into, "--last", "soon", code=1)
+
+
+def test_tables_are_written_as_databases(signed_in: Path, tmp_path: Path) -> None:
+    """DuckDB and SQLite; without a terminal, the command does not print a line for each file."""
+    run(signed_in, "read", "--into", str(tmp_path), "--format", "duckdb", "--json")
+    with duckdb.connect(str(tmp_path / "tables.duckdb"), read_only=True) as database:
+        assert database.execute("SELECT count(DISTINCT track.name) > 10 FROM playhistory").fetchone() == (True,)
+    command = ("read", "--into", tmp_path / "new", "--format", "sqlite", "--flat")
+    done = run_command(*command, environment=environment(signed_in))
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "new" / "tables.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM playhistory WHERE artist IS NULL").fetchone() == (0,)
+    assert done.stderr.splitlines() == [f"reading into {tmp_path / 'new'}"]
+
+
+def test_a_folder_of_another_person_is_refused(signed_in: Path, tmp_path: Path) -> None:
+    """The error names whose it is, and how each person gets a folder of their own."""
+    owner = {"owner": {"name": "p017", "userId": "somebody", "contract": "x"}}
+    (tmp_path / ".privateshare-manifest.jsonl").write_text(json.dumps(owner) + "\n")
+    told = run(signed_in, "read", "--into", str(tmp_path), code=1)
+    assert "p017 (somebody) with the contract x" in told
+    assert "study/{user}" in told
+    assert not list(tmp_path.glob("*.json"))
 
 
 def test_storage_commands_work(signed_in: Path, tmp_path: Path) -> None:
@@ -180,7 +224,7 @@ def test_declining_is_reported_and_foreign_responses_ignored(signed_in: Path) ->
     back = httpx2.URL(browser.left_to)
     idle = socket.create_connection((back.host, back.port))  # Browsers open such connections in advance.
     assert httpx2.get(back.copy_with(path="/favicon.ico", query=None)).status_code == 404
-    assert httpx2.get(back.copy_set_param("state", "foreign")).status_code == 400
+    assert httpx2.get(back.copy_set_param("state", "foreign")).status_code == 200
     assert process.poll() is None
     assert "Nothing was shared" in httpx2.get(back).text
     _, told = process.communicate(timeout=GIVE_UP_SECONDS)
@@ -205,7 +249,13 @@ def test_revoking_ends_access(signed_in: Path) -> None:
     """The token stops working and is deleted. This test runs last in the file."""
     token = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]["token"]
     assert "--yes" in run(signed_in, "revoke", "--json", code=1)
-    assert "deleted" in json.loads(run(signed_in, "revoke", "--yes", "--json"))
+    read_into = signed_in / "read before"
+    run(signed_in, "read", "--into", str(read_into), "--json")
+    revoked = json.loads(run(signed_in, "revoke", "--yes", "--json"))
+    assert revoked["deleted"]
+    (kept,) = [found for found in revoked["still_on_this_disk"] if found["folder"] == str(read_into)]
+    assert kept["files"] == len([path for path in read_into.iterdir() if path.is_file()])
+    assert kept["bytes"] > 0
     assert "privateshare login" in run(signed_in, "accounts", code=1)
     profiles = json.loads((signed_in / "config" / "profiles.json").read_text())
     assert profiles["default"]["token"] is None

@@ -124,6 +124,7 @@ PUBLIC_CALLS = {
     "v1_6_get_legacy_file",
     "healthz_healthz",
     "readyz_readyz",
+    "_well-known_get_log_head",
 }
 OPERATORS_CALLS = {"GET /metrics"}  # test_metrics.py covers this route.
 DOCUMENTS = {"GET /openapi.json", "HEAD /openapi.json", "GET /docs", "GET /docs/{name}"}

@@ -145,6 +145,7 @@ UNDESCRIBED = {
 UNSIGNED = {
     "GET /healthz",
     "GET /readyz",
+    "GET /.well-known/privateshare-log",
     "GET /v1.7/jwks/oauth",
     "GET /v1.7/discovery/services",
     "GET /v1.7/permission-access/contract/{contract_id}/{application_id}",

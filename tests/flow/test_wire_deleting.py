@@ -133,7 +133,7 @@ async def test_deleting_a_user_leaves_what_is_the_persons(people: People, platfo
             row = PasskeyRow(library_id=id_, credential_hash=id_.bytes, sealed_credential=b"", sign_count=0)
             db.add(row)
         elif way == "recovery code":
-            await new_recovery_code(db, id_)
+            await new_recovery_code(db, library)
         else:
             await db.execute(update(AccountRow).where(AccountRow.library_id == id_).values(signed_in=True))
     answer = wire.call("DELETE", "user", access_token=tokens.access)

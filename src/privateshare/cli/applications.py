@@ -34,7 +34,7 @@ def create(
     async def work(db: "AsyncSession") -> dict[str, Any]:
         return _facts(await create_application(db, name, partner=partner, application_id=id_))
 
-    show(in_transaction(data, work), as_json)
+    show(in_transaction(data, work, "app create"), as_json)
 
 
 @tree.command("list")

@@ -46,10 +46,15 @@ def _find_all(
 def _find(what: str, word: str, entries: Iterable[CatalogueEntry]) -> CatalogueEntry:
     known = list(entries)
     for entry in known:
-        if _plain(word) in (str(entry.id), _plain(entry.name), _plain(entry.reference)):
+        if is_named(entry, word):
             return entry
     choices = ", ".join(f"{entry.reference} ({entry.id})" for entry in known)
     raise ConfigurationError(f"there is no {what} {word!r}; choose one of {choices}")
+
+
+def is_named(entry: CatalogueEntry, word: str) -> bool:
+    """Tell whether a word is the id, the name or the reference of an entry, whatever its case and punctuation."""
+    return _plain(word) in (str(entry.id), _plain(entry.name), _plain(entry.reference))
 
 
 def _plain(text: str) -> str:
@@ -84,26 +89,3 @@ def time_ranges(last: str | None, since: datetime | None, until: datetime | None
 def data_request(read: Sequence[str], ranges: Sequence[Mapping[str, Any]], purpose: str) -> dict[str, Any]:
     """Build the `dataRequest` of a contract: purpose, data and time ranges."""
     return {"purpose": purpose, "serviceGroups": [service_group(words) for words in read], "timeRanges": list(ranges)}
-
-
-def data_policies(
-    retention: bool | None, sharing: bool | None, leaves_device: bool | None, deletion: bool | None
-) -> dict[str, Any]:
-    """Build the parts of `dataRequest` that say what the app does with the data. What is None is left out."""
-    given = {
-        "dataRetention": {"dataRetained": retention},
-        "externalSharePolicy": {"sharedExternally": sharing},
-        "dataTransportPolicy": {"leavesDevice": leaves_device},
-        "gdpr": {"canRequestRightToBeForgotten": deletion},
-    }
-    return {part: said for part, said in given.items() if None not in said.values()}
-
-
-def merged(document: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Put options into a part of a contract document. What the document says beside them stays."""
-    both = {
-        name: {**document[name], **value}
-        for name, value in options.items()
-        if isinstance(value, dict) and isinstance(document.get(name), dict)
-    }
-    return {**document, **options, **both}

@@ -44,19 +44,19 @@ def withdraw(
 ) -> None:
     """Withdraw a consent for a person: the app can read nothing more, and running syncs for it stop."""
     from privateshare.platform.db.tables import ConsentRow
-    from privateshare.platform.grants.consents import revoke_consent
+    from privateshare.platform.grants.consent_events import OPERATOR, withdraw_consent
 
-    async def work(db: "AsyncSession") -> dict[str, Any]:
+    async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         consent = await db.get(ConsentRow, consent_id)
         if consent is None:
             raise ConfigurationError(f"there is no consent {consent_id}")
-        await revoke_consent(db, consent.id, datetime.now(UTC))
+        await withdraw_consent(db, platform, consent, datetime.now(UTC), OPERATOR)
         await db.refresh(consent)
         return await _facts(db, consent)
 
     if not yes:
         typer.confirm(f"Withdraw the consent {consent_id}?", abort=True, err=True)
-    show(in_transaction(data, work), as_json)
+    show(on_platform(data, work, "person withdraw"), as_json)
 
 
 @tree.command("recovery-code")
@@ -65,14 +65,16 @@ def recovery_code(user_id: UserId, yes: Yes = False, data: Data = None, as_json:
 
     Whoever has the code has the person's library: be sure that it is them. The code that they had stops working.
     """
+    from privateshare.platform.library.libraries import open_library
     from privateshare.platform.person.recovery_codes import new_recovery_code
 
-    async def work(db: "AsyncSession") -> dict[str, Any]:
-        return {"recovery_code": await new_recovery_code(db, await _library_of(db, user_id))}
+    async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
+        library = await open_library(db, platform, await _library_of(db, user_id))
+        return {"recovery_code": await new_recovery_code(db, library)}
 
     if not yes:
         typer.confirm(f"Are you sure that who asks is {user_id}?", abort=True, err=True)
-    show(in_transaction(data, work), as_json)
+    show(on_platform(data, work, "person recovery-code"), as_json)
 
 
 @tree.command()
@@ -92,7 +94,7 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
 
     if not yes:
         typer.confirm(f"Erase all data of {user_id}? This cannot be undone.", abort=True, err=True)
-    show(on_platform(data, work), as_json)
+    show(on_platform(data, work, "person erase"), as_json)
 
 
 async def _library_of(db: "AsyncSession", user_id: str, hint: str | None = None) -> UUID:

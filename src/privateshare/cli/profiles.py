@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from privateshare import PrivateShare, User
 from privateshare.errors import ConfigurationError
@@ -18,13 +19,17 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Profile:
-    """A contract on a platform, and the token of the person who consented to it, if anyone has."""
+    """A contract on a platform, and the token of the person who consented to it, if anyone has.
+
+    `folders` are the folders that the person's data was read into.
+    """
 
     application_id: str
     contract_id: str
     key_file: str
     base_url: str = DEFAULT_BASE_URL
     token: str | None = field(default=None, repr=False)
+    folders: tuple[str, ...] = ()
 
     def user_token(self) -> UserAccessToken:
         """Return the person's token. Raises ConfigurationError if nobody is signed in."""
@@ -64,6 +69,19 @@ def load_profile(name: str) -> Profile:
 def save_profile(name: str, profile: Profile) -> None:
     """Store a profile, replacing one of the same name. Raises ConfigurationError if it cannot be written."""
     _file().change(lambda profiles: profiles | {name: asdict(profile)})
+
+
+def remember_folder(name: str, folder: Path) -> None:
+    """Note in a profile that data was read into a folder, so that `revoke` can say what is still there."""
+    path = str(folder.absolute())
+
+    def change(profiles: dict[str, Any]) -> dict[str, Any]:
+        profile = profiles.get(name, {})
+        folders = [known for known in profile.get("folders", ()) if known != path]
+        return profiles | {name: profile | {"folders": [*folders, path]}}
+
+    if path not in load_profile(name).folders:
+        _file().change(change)
 
 
 class ProfileTokens:

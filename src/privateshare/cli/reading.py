@@ -2,14 +2,15 @@
 
 import sys
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from privateshare.cli.login import ProfileName
 from privateshare.cli.output import AsJson, show, show_table
-from privateshare.cli.progress import progress
+from privateshare.cli.progress import Progress, progress
 from privateshare.errors import ConfigurationError, printable
 
 if TYPE_CHECKING:
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from privateshare.sdk.reading.results import FileError
 
 SOME_FILES_FAILED_EXIT_CODE = 3
+
+
+class Format(StrEnum):
+    """The form in which `read` writes what it has read. All but JSON are tables beside the files of JSON."""
+
+    JSON = "json"
+    PARQUET = "parquet"
+    DUCKDB = "duckdb"
+    SQLITE = "sqlite"
 
 
 def sources(as_json: AsJson = False, profile: ProfileName = "default") -> None:
@@ -59,59 +69,99 @@ def accounts(as_json: AsJson = False, profile: ProfileName = "default") -> None:
 def read(
     into: Annotated[
         Path,
-        typer.Option(help="The folder for the files. Files that it already has are not read again.", file_okay=False),
+        typer.Option(
+            help="The folder for the files, of one person and contract. {user} in it stands for the profile's name. "
+            "Files that it already has are not read again.",
+            file_okay=False,
+        ),
     ],
     format: Annotated[
-        Literal["json", "parquet"],
-        typer.Option(help="json: files only. parquet: also one Parquet table for each object type."),
-    ] = "json",
+        Format,
+        typer.Option(
+            help="json: files only. Others: also a table for each object type, in Parquet files or a database."
+        ),
+    ] = Format.JSON,
+    flat: Annotated[
+        bool, typer.Option("--flat", help="Write tables without nested data, with the columns that most analyses need.")
+    ] = False,
+    last: Annotated[
+        str | None, typer.Option(help="Read the last period only: a number and h, d, m or y, such as 3m.")
+    ] = None,
+    type_: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Read this object type only, such as playhistory; may be repeated."),
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Read this source only, such as spotify; may be repeated.")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete files of the folder that the platform no longer has.")
+    ] = False,
     timeout: Annotated[
         float | None, typer.Option(help="The time limit for reading, in seconds. [default: no limit]", min=0)
     ] = None,
     as_json: AsJson = False,
     profile: ProfileName = "default",
 ) -> None:
-    """Read all data that the person shares into a folder. If it is interrupted, run it again to continue."""
-    from privateshare.cli.profiles import signed_in
-    from privateshare.sdk.local_files.safe_files import TABLES_FOLDER, make_own_folder
-    from privateshare.sdk.tables.object_tables import check_parquet_available, tables
+    """Read the data that the person shares into a folder. If it is interrupted, run it again to continue."""
+    from privateshare.cli.folder_tables import check_available, stale_tables, write_tables
+    from privateshare.cli.profiles import remember_folder, signed_in
+    from privateshare.cli.scope_options import session_options
+    from privateshare.sdk.reading import folders
 
-    if format == "parquet":
-        check_parquet_available()
-    into.mkdir(parents=True, exist_ok=True)
+    check_available(format)
     with signed_in(profile) as (client, person), progress("reading", shown=not as_json) as report:
-        read = 0
-
-        def note(file: "File") -> None:
-            nonlocal read
-            read += file.size
-            if not as_json and not sys.stderr.isatty():
-                typer.echo(f"{printable(file.name)} {file.size}", err=True)
-            report(read, None)
-
-        def note_error(failed: "FileError") -> None:
-            typer.echo(f"{printable(failed.name)}: {failed.error}", err=True)
-
-        session = client.read_session(person)
+        options = session_options(client, last, type_ or (), source or ())
         reading = client.read_all_files(
-            session, person, into=into, on_file_data=note, on_file_error=note_error, timeout=timeout
+            client.read_session(person, options),
+            person,
+            into=into,
+            on_file_data=_Counter(report, shown=not as_json).add,
+            on_file_error=_print_error,
+            timeout=timeout,
         )
         with reading:  # Closing it after Ctrl-C removes partly written files.
             result = reading.result()
+    folder = result.folder or into
+    remember_folder(profile, folder)
+    pruned = folders.prune(folder) if prune else []
     facts: dict[str, object] = {
         "state": result.status.state.value,
         "read": result.files,
         "skipped": result.skipped,
         "failed": len(result.errors),
-        "into": str(into),
+        "gone": [] if prune else result.gone,
+        "into": str(folder),
     }
-    if format == "parquet":
-        found = tables(into)
-        facts["tables"] = [str(path) for path in found.to_parquet(make_own_folder(into / TABLES_FOLDER))]
-        facts["in_no_table"] = found.left_out
+    if prune:
+        facts["pruned"] = [path.name for path in pruned]
+    if format is not Format.JSON or stale_tables(folder, pruned):
+        facts |= write_tables(folder, format, flat=flat)
     show(facts, as_json)
+    if result.gone and not prune and not as_json:
+        typer.echo(f"{len(result.gone)} files are no longer on the platform. Delete them with: --prune", err=True)
     if result.errors:
         raise typer.Exit(SOME_FILES_FAILED_EXIT_CODE)
+
+
+class _Counter:
+    """Counts what was read, and reports it. Without a terminal, it says once that reading has begun."""
+
+    def __init__(self, report: Progress, *, shown: bool) -> None:
+        self._report, self._size = report, 0
+        self._is_told = not shown or sys.stderr.isatty()
+
+    def add(self, file: "File") -> None:
+        """Count a file."""
+        if not self._is_told:
+            self._is_told = True
+            typer.echo(f"reading into {file.path.parent if file.path else 'the folder'}", err=True)
+        self._size += file.size
+        self._report(self._size, None)
+
+
+def _print_error(failed: "FileError") -> None:
+    typer.echo(f"{printable(failed.name)}: {failed.error}", err=True)
 
 
 def revoke(
@@ -120,13 +170,20 @@ def revoke(
     profile: ProfileName = "default",
 ) -> None:
     """Delete the person's data that belongs to this app, and their token, which stops working at once."""
+    from privateshare.cli.folder_tables import folder_size
     from privateshare.cli.profiles import load_profile, signed_in
 
     if as_json and not yes:
         raise ConfigurationError("with --json there is no question for confirmation", hint="Add --yes to delete")
-    user_id = load_profile(profile).user_token().user_id
+    chosen = load_profile(profile)
+    user_id = chosen.user_token().user_id
     with signed_in(profile) as (client, person):
         if not yes:
             typer.confirm(f"Delete the data of {user_id} that belongs to this app?", abort=True, err=True)
         client.delete_user(person)
-    show({"deleted": user_id}, as_json)
+    kept = [found for folder in chosen.folders if (found := folder_size(Path(folder))) is not None]
+    show({"deleted": user_id, "still_on_this_disk": kept}, as_json)
+    if kept and not as_json:
+        typer.echo(
+            "The files that were read before are still in these folders. Delete them if you promised to.", err=True
+        )

@@ -24,7 +24,7 @@ def rotate(data: Data = None, as_json: AsJson = False) -> None:
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         return _facts(await rotate_signing_key(db, platform.master_key))
 
-    show(on_platform(data, work), as_json)
+    show(on_platform(data, work, "keys rotate"), as_json)
 
 
 @tree.command("list")

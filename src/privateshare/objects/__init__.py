@@ -4,7 +4,8 @@ There is one module for each service group. FHIR resources, and object types wit
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -86,6 +87,7 @@ __all__ = [
     "Transaction",
     "VehicleRegistration",
     "VehicleTest",
+    "date_names",
     "model_of",
     "parsed_objects",
 ]
@@ -106,6 +108,22 @@ _MODELS: Mapping[int, type[DataObject]] = {
 def model_of(object_type: ObjectType | int | None) -> type[DataObject]:
     """Return the model of an object type, or `OtherObject` if it has none."""
     return OtherObject if object_type is None else _MODELS.get(object_type, OtherObject)
+
+
+def date_names() -> frozenset[str]:
+    """Return the JSON names of the fields that models declare as dates, in milliseconds since the epoch."""
+    kinds: list[type[DataObject]] = [DataObject, *_MODELS.values()]
+    return frozenset(
+        field.alias or name
+        for model in kinds
+        for name, field in model.model_fields.items()
+        if datetime in _parts_of_type(field.annotation)
+    )
+
+
+def _parts_of_type(annotation: Any) -> set[Any]:
+    """Return a type and the types that it is made of, such as those of a union."""
+    return {annotation}.union(*(_parts_of_type(part) for part in get_args(annotation) if part is not annotation))
 
 
 def parsed_objects(model: type[DataObject], contents: Iterable[Any]) -> list[DataObject]:

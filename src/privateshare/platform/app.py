@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from privateshare.platform.api import (
     accounts,
+    audit_log,
     contracts,
     discovery,
     files,
@@ -79,6 +80,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(discovery.router, prefix="/v1.5", include_in_schema=False)  # Android uses it. Protocol 14 (f).
     app.include_router(health)
     app.include_router(metrics.router)
+    app.include_router(audit_log.router)
     app.include_router(viewer.router)
     app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.archive_readers import ArchiveReaders
+from privateshare.platform.audit.reads import ReadLog
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.blobs.unreadable import UnreadableBlobs
@@ -39,7 +40,7 @@ def _refresh_limits() -> Mapping[int, asyncio.Semaphore]:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The open resources of one process."""
+    """The open resources of one process. `read_log` counts the reads of apps for the audit log."""
 
     settings: Settings
     database: Database
@@ -47,6 +48,7 @@ class Platform:
     master_key: MasterKey
     erasure_keys: ErasureKeys
     signer: Signer
+    read_log: ReadLog
     queue: App
     limits: RateLimits
     metrics: Metrics
@@ -78,6 +80,7 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
                 master_key,
                 erasure_keys,
                 signer,
+                ReadLog(database, signer),
                 queue,
                 RateLimits(settings),
                 Metrics(admission),

@@ -6,8 +6,8 @@ It prepares the data folder, starts PostgreSQL and migrates the database. Then i
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 from granian.constants import Interfaces
@@ -46,6 +46,7 @@ async def run_server(settings: Settings, tell: Callable[[str], None]) -> None:
         try:
             async with (
                 running_platform(settings, LOCK_TIMEOUT_SECONDS, tell) as (platform, postgres),
+                _writing_audit_log(platform),
                 asyncio.TaskGroup() as parts,
             ):
                 if postgres:
@@ -55,6 +56,18 @@ async def run_server(settings: Settings, tell: Callable[[str], None]) -> None:
                 parts.create_task(_listen(platform, port, tell))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from failures  # The other errors are consequences of the first.
+
+
+@asynccontextmanager
+async def _writing_audit_log(platform: Platform) -> AsyncIterator[None]:
+    """Write the reads of apps to the audit log in the background, and the last ones at the end."""
+    writing = asyncio.create_task(platform.read_log.run())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        await asyncio.wait([writing])
+        await platform.read_log.close()
 
 
 @contextmanager

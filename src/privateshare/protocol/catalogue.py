@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-MAX_OBJECT_TYPE_DIGITS = 9
+MAX_DIGITS = 9
 
 
 class ServiceGroup(IntEnum):
@@ -281,8 +281,25 @@ def object_type_of(reference: str | None, file_name: str) -> int | None:
     # Names have the form 18_{group}_{service}_{account}_{object type}_… (protocol 6.6).
     parts = file_name.removesuffix(".json").split("_")
     number = parts[4] if len(parts) > 4 and parts[0] == "18" else ""
-    is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_OBJECT_TYPE_DIGITS
+    is_number = number.isascii() and number.isdecimal() and len(number) <= MAX_DIGITS
     return int(number) if is_number and int(number) in catalogue().object_types else None
+
+
+def account_of_name(file_name: str) -> str:
+    """Return the part of a file's name that identifies its account, `18_{group}_{service}_{account}`; "" without one.
+
+    Protocol 6.6.
+    """
+    parts = file_name.split("_")
+    return "_".join(parts[:4]) if len(parts) > 4 and parts[0] == "18" else ""
+
+
+def service_of_name(file_name: str) -> str | None:
+    """Return the reference of the service that a file's name tells, such as "spotify"; None if it tells none."""
+    number = account_of_name(file_name).split("_")[2:3]
+    is_number = bool(number) and number[0].isascii() and number[0].isdecimal() and len(number[0]) <= MAX_DIGITS
+    known = catalogue().service_types.get(int(number[0])) if is_number else None
+    return known.reference if known is not None else None
 
 
 @cache

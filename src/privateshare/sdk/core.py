@@ -1,12 +1,13 @@
 """What a client knows, and what flows and drivers share: configuration, the platform's keys, and newest tokens."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from privateshare.sdk.arguments import check_callback, check_methods
+from privateshare.protocol.messages import Session, SessionOptions
 from privateshare.sdk.configuration import Configuration, make_configuration
 from privateshare.sdk.token_stores import AsyncTokenStore, TokenStore
 from privateshare.sdk.tokens import NewestTokens, UserAccessToken
@@ -14,10 +15,34 @@ from privateshare.sdk.tokens import NewestTokens, UserAccessToken
 PlatformKeys = dict[tuple[str, str], RSAPublicKey]
 """The platform's signing keys, by the address of their key set (`jku`) and their id (`kid`). Protocol 3.3."""
 
+MAX_REMEMBERED_SESSIONS = 10_000
+"""How many sessions a client remembers the options of. Those that began longest ago are forgotten first."""
+
+
+class BegunSessions:
+    """What each session that a client began was asked to read, by the session's key."""
+
+    def __init__(self) -> None:
+        self._options: OrderedDict[str, SessionOptions] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def remember(self, session: Session, options: SessionOptions | None) -> Session:
+        """Remember the options that a session began with, and return the session."""
+        with self._lock:
+            self._options[session.key] = options or SessionOptions()
+            if len(self._options) > MAX_REMEMBERED_SESSIONS:
+                self._options.popitem(last=False)
+        return session
+
+    def options_of(self, key: str) -> SessionOptions | None:
+        """Return the options of a session; None if this client did not begin it."""
+        with self._lock:
+            return self._options.get(key)
+
 
 @dataclass(frozen=True)
 class Core:
-    """Configuration, known keys and newest tokens. Two clients may share one.
+    """Configuration, known keys, newest tokens and begun sessions. Two clients may share one.
 
     `unsaved` are the keys of users whose newest token could not be written to the store. `has_warned` is set once the
     app was warned that nothing keeps its refreshed tokens.
@@ -30,6 +55,7 @@ class Core:
     tokens: NewestTokens = field(default_factory=NewestTokens)
     unsaved: set[str] = field(default_factory=set)
     has_warned: threading.Event = field(default_factory=threading.Event)
+    begun: BegunSessions = field(default_factory=BegunSessions)
 
 
 def make_core(
@@ -46,10 +72,6 @@ def make_core(
     token_store: TokenStore | AsyncTokenStore | None,
 ) -> Core:
     """Make the core of a client from its arguments. Raise ConfigurationError that names what is wrong."""
-    check_callback("on_access_token_change", on_access_token_change)
-    if token_store is not None:
-        expected = 'a store such as FileTokenStore("tokens.json"): an object with get, put and delete'
-        check_methods("token_store", token_store, ("get", "put", "delete"), expected)
     addresses = {"base_url": base_url, "onboard_url": onboard_url, "storage_url": storage_url}
     configuration = make_configuration(application_id, contract_id, private_key, addresses, timeout, retries)
     return Core(configuration, on_access_token_change, token_store)

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from privateshare.platform.consent.person_cookie import MOST_SECRETS
 from privateshare.platform.db.tables import BrowserRow, RecoveryCodeRow
+from privateshare.platform.library.libraries import open_library
 from privateshare.platform.person.browsers import decode_secret, revoke_browser
 from privateshare.platform.person.recovery_codes import new_recovery_code
 from privateshare.platform.runtime import Platform
@@ -156,7 +157,7 @@ async def test_nothing_that_proves_is_stored(platform: Platform, mia: Victim) ->
     """The database has hashes."""
     secret = decode_secret(cookie_of(mia.http))
     async with platform.database.transaction() as db:
-        code = await new_recovery_code(db, mia.library)
+        code = await new_recovery_code(db, await open_library(db, platform, mia.library))
         rows = [*await db.scalars(select(BrowserRow)), *await db.scalars(select(RecoveryCodeRow))]
     told = str([vars(row) for row in rows])
     assert secret is not None
@@ -239,7 +240,7 @@ def typed(browser: Browser, code: str) -> Browser:
 
 async def code_for(platform: Platform, library: UUID) -> str:
     async with platform.database.transaction() as db:
-        return await new_recovery_code(db, library)
+        return await new_recovery_code(db, await open_library(db, platform, library))
 
 
 @pytest.mark.parametrize("linked", [True, False])

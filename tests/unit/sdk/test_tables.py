@@ -53,12 +53,13 @@ def test_records_have_dates_as_dates(files: list[File]):
 
 
 def test_data_frames_hold_every_object(files: list[File]):
-    """In pandas, polars and Arrow alike; what is nested is JSON."""
+    """In pandas, polars and Arrow alike; what is nested is a struct, or JSON text on request."""
     table = tables(files)["playhistory"]
     frame = table.to_pandas()
     assert len(frame) == len(table) == table.to_polars().height == table.to_arrow().num_rows
     assert str(frame["time"].dtype).startswith("datetime64")
-    assert json.loads(frame["track"][0])["artists"]
+    assert frame["track"][0]["artists"][0]["name"]
+    assert json.loads(table.to_pandas(nested="json")["track"][0])["artists"]
     observations = tables(files)["observation"].to_polars()
     assert observations["time"].dtype.is_temporal()
 
@@ -182,7 +183,7 @@ def test_whole_numbers_stay_whole():
 
 def test_mixed_kinds_across_files_and_batches_share_a_column(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """A number in one file, text in another, a list in a third: text; and a field that a later file brings is there."""
-    monkeypatch.setattr("privateshare.sdk.tables.object_tables.BATCH_ROWS", 1)
+    monkeypatch.setattr("privateshare.sdk.tables.outputs.BATCH_ROWS", 1)
     made = [
         file("18_5_19_1_406_D202601_1.json", [{"entityid": "1", "x": 7}]),
         file("18_5_19_1_406_D202602_1.json", [{"entityid": "2", "x": "seven", "late": 1}]),

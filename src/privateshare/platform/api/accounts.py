@@ -6,15 +6,17 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Header
 from starlette.responses import Response
 
-from privateshare.errors import NotFound
+from privateshare.errors import DataUnreadable, NotFound
 from privateshare.platform.api.callers import CallerForUser, UserCaller
 from privateshare.platform.api.once import Once
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import AccountRow as AccountRow
 from privateshare.platform.grants.contracts import check_redirect_uri
 from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.library.accounts import account_view, consented_accounts
 from privateshare.platform.library.erasure import erase_account, forget_user
-from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.libraries import LibraryGone, open_library
+from privateshare.platform.library.session_view import ACCOUNTS
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.messages import Account
 from privateshare.protocol.wire import EmptyBody, Wire
@@ -35,13 +37,18 @@ async def list_accounts(caller: UserCaller) -> list[Account]:
     """List the sources that the person connected, as far as this contract may see them. Protocol 7.1."""
     listed = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)
-    return [account_view(caller.platform.sources, account, library) for account in listed]
+    views = [account_view(caller.platform.sources, account, library) for account in listed]
+    size = sum(len(view.model_dump_json()) for view in views)
+    await caller.platform.read_log.add(library, caller.consent.id, caller.contract.id, ACCOUNTS, size)
+    return views
 
 
 @router.delete("/permission-access/service/h:accountId", response_model=EmptyBody)
 async def delete_connected_account(caller: UserCaller, once: Once, account_id: AccountId) -> Response:
     """Delete an account, its credentials and all files that came from it. Protocol 7.2."""
-    await erase_account(caller.db, caller.platform, await _visible_account(caller, account_id))
+    account = await _visible_account(caller, account_id)
+    await erase_account(caller.db, caller.platform, account)
+    await _record(caller, EventKind.ACCOUNT_DELETED, source=account.source_id)
     return await once.respond({})
 
 
@@ -71,7 +78,18 @@ async def delete_person(once: Once, caller: UserCaller) -> Response:
     `once` answers a repeated request before its token is checked, which no longer exists then.
     """
     await forget_user(caller.db, caller.platform, caller.consent, caller.contract.application.partner_id, caller.now)
+    await _record(caller, EventKind.DELETED_BY_APP)
     return await once.respond({})
+
+
+async def _record(caller: CallerForUser, kind: EventKind, **facts: object) -> None:
+    """Record in the audit log what an app deleted, unless the whole library is gone or its key is lost."""
+    try:
+        library = await open_library(caller.db, caller.platform, caller.consent.library_id)
+    except (LibraryGone, DataUnreadable):
+        return
+    facts |= {"consent": str(caller.consent.id), "contract": caller.contract.id}
+    await record_event(caller.db, library, Event(kind, facts))
 
 
 async def _visible_account(caller: CallerForUser, account_id: str) -> AccountRow:

@@ -120,6 +120,9 @@ async def get_portability_report(
         readable = await readable_files(db, caller.consent, permission)
         files = [file for file in readable if file.service_type == service.id]
         library = await open_library(db, caller.platform, caller.consent.library_id)
+    for file in files:
+        kind = catalogue().object_types[file.object_type].reference
+        await caller.platform.read_log.add(library, caller.consent.id, caller.contract.id, kind, file.size)
     report = PortabilityReport(service, caller.now, (*permission.reaches, Reach(windows=(period,))), files)
     pieces = make_portability_report(report, MappedFiles(caller.platform.blobs, library), format)
     is_allowed = ConsentIsLive(caller.consent.id, caller.consent.choice, frozenset(file.account_id for file in files))

@@ -18,6 +18,7 @@ from privateshare.platform.db.tables import SessionRow
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.library.delivery import Delivery
+from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request, place_given_up
@@ -82,13 +83,14 @@ async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
         return orjson.dumps(FileList(status=status).to_wire()), status
     if user is None or session.consent_id is None:
         return orjson.dumps(FileList(status=status, file_list=[]).to_wire()), status
-    entries = await _session_view(user, session, session_key).entries()
+    entries = await (await _session_view(user, session, session_key)).entries()
     return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
 
 
-def _session_view(user: CallerForUser, session: SessionRow, session_key: str) -> SessionView:
+async def _session_view(user: CallerForUser, session: SessionRow, session_key: str) -> SessionView:
     criteria = session_criteria(session, session_key)
-    return SessionView(user.platform, user.db, user.contract, user.consent, session, criteria)
+    library = await open_library(user.db, user.platform, user.consent.library_id)
+    return SessionView(user.platform, user.db, user.contract, user.consent, session, criteria, library)
 
 
 async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, CallerForUser | None]:
@@ -119,9 +121,11 @@ async def get_file(request: Request, session_key: str, file_name: str) -> Respon
         session, user = await _find_session(caller, session_key)
         if user is None or session.consent_id is None:
             raise FileNotFound(NO_FILE)
-        view = _session_view(user, session, session_key)
+        view = await _session_view(user, session, session_key)
         older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID_USER_AGENT)
         delivery = await (view.older_accounts() if older else view.delivery(file_name))
+    if request.method != "HEAD":
+        await view.log_read(delivery)
     return await _file_response(request, delivery, user)
 
 

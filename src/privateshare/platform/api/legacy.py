@@ -26,6 +26,7 @@ from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.delivery import Delivery
+from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.sync.sessions import new_session, session_criteria, session_status
 from privateshare.protocol import jwt
@@ -110,6 +111,7 @@ async def get_legacy_file(request: Request, session_key: str, file_name: str) ->
             raise FileNotFound(NO_FILE)
         delivery = await (view.older_accounts() if file_name == ACCOUNTS_FILE else view.delivery(file_name))
         key = jwt.load_public_key(view.contract.public_key)
+    await view.log_read(delivery)
     header = {"compression": "", **delivery.to_header()}
     is_allowed = ConsentIsLive(view.consent.id, view.consent.choice, delivery.account_ids)
     headers = {"x-metadata": encode_metadata(header)}
@@ -142,5 +144,6 @@ async def _session(request: Request, db: AsyncSession, session_key: str) -> tupl
     consent = await db.get_one(ConsentRow, session.consent_id)
     if consent.revoked_at is not None or (consent.expires_at is not None and consent.expires_at <= now):
         raise InvalidSession("The session is invalid")
-    criteria = session_criteria(session, session_key)
-    return session, SessionView(platform_of(request), db, contract, consent, session, criteria)
+    platform, criteria = platform_of(request), session_criteria(session, session_key)
+    library = await open_library(db, platform, consent.library_id)
+    return session, SessionView(platform, db, contract, consent, session, criteria, library)

@@ -11,9 +11,11 @@ from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Caller, ContractCaller
 from privateshare.platform.api.once import Once
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import TokenRow
 from privateshare.platform.grants import consents, journeys, references, tokens
 from privateshare.platform.grants.contracts import check_redirect_uri, default_redirect_uri
+from privateshare.platform.library.libraries import open_library
 from privateshare.platform.sync.sessions import NewSession, new_session
 from privateshare.protocol import pkce
 from privateshare.protocol.messages import Session, SessionOptions
@@ -100,9 +102,13 @@ async def _exchange_code(caller: Caller) -> tokens.TokenPair:
 async def _refresh(caller: Caller) -> tokens.TokenPair:
     settings = caller.platform.settings
     refresh_token = caller.claim("refresh_token")
-    return await tokens.rotate_refresh_token(
+    pair = await tokens.rotate_refresh_token(
         caller.db, caller.contract.id, refresh_token, caller.now, settings, arrived=caller.arrived
     )
+    library = await open_library(caller.db, caller.platform, pair.consent.library_id)
+    facts = {"consent": str(pair.consent.id), "contract": caller.contract.id}
+    await record_event(caller.db, library, Event(EventKind.ACCESS_RENEWED, facts))
+    return pair
 
 
 @router.post("/oauth/token/reference", status_code=201, response_model=PreauthorizationResponse)

@@ -19,6 +19,7 @@ PUBLIC = (
     "/discovery/services",
     "/permission-access/session",
     "/healthz",
+    "/.well-known/privateshare-log",
     "/readyz",
     "/{application_id}",
     "/tracking/sdk",

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from privateshare.errors import InvalidRequest, InvalidToken, NotFound
 from privateshare.platform.api.callers import Caller, authenticate, later, require_user
 from privateshare.platform.api.once import begin_once
+from privateshare.platform.api.pushing import record_push
 from privateshare.platform.blobs.incoming import receive
 from privateshare.platform.db.tables import ConsentRow, PostboxRow
 from privateshare.platform.grants.postboxes import postbox_key
@@ -103,6 +104,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
             raise InvalidToken("The token (access_token) is invalid")
         once = await begin_once(request, caller, received.sha256)
         db.add(arrival.to_row(caller.contract, received, caller.now))
+        await record_push(db, library, postbox.consent_id, caller.contract, received.size)
         session = await new_session(db, platform, caller.contract, SessionOptions(), caller.now)
         delivered = PushStatus(status="delivered", expires=expires, session=session.to_message())
         return await once.respond(delivered.to_wire())

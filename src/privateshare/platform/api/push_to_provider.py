@@ -26,7 +26,7 @@ from privateshare.errors import (
 )
 from privateshare.platform.api.callers import CallerForUser, authenticate, require_user
 from privateshare.platform.api.once import begin_once
-from privateshare.platform.api.pushing import require_write_contract
+from privateshare.platform.api.pushing import record_push, require_write_contract
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.http.errors import request_id
 from privateshare.platform.http.requests import platform_of
@@ -102,6 +102,8 @@ async def push_resource(
             await (await once.resume(db)).forget()
         raise (_source_error(error) if isinstance(error, SourceFailure) else error) from error
     async with platform.database.transaction() as db:
+        if OK <= answer.status < MULTIPLE_CHOICES:
+            await record_push(db, target.library, user.consent.id, user.contract, len(content))
         return await (await once.resume(db)).respond(*_body_and_status(request, answer))
 
 

@@ -1,18 +1,23 @@
 """Pushing files to a person's library. Protocol 10.1."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from privateshare.errors import InvalidContractDataRequest, InvalidRequest
 from privateshare.platform.api.callers import CallerForUser, authenticate, later, require_user
 from privateshare.platform.api.once import begin_once
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.blobs.incoming import receive
+from privateshare.platform.db.tables import ContractRow
 from privateshare.platform.http.requests import body_stream, platform_of
-from privateshare.platform.library.libraries import lock_library, open_library
+from privateshare.platform.library.libraries import OpenLibrary, lock_library, open_library
 from privateshare.platform.library.pushed_files import IncomingFile, read_descriptor
+from privateshare.platform.library.session_view import PUSHED
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol import jwt
 from privateshare.protocol.wire import EmptyBody
@@ -51,7 +56,16 @@ async def push_to_library(
         user = await require_user(later(user, db))  # Consent may have been withdrawn during the upload.
         once = await begin_once(request, user, received.sha256)
         db.add(arrival.to_row(user.contract, received, user.now))
+        await record_push(user.db, library, user.consent.id, user.contract, received.size)
         return await once.respond({})
+
+
+async def record_push(
+    db: AsyncSession, library: OpenLibrary, consent_id: UUID, contract: ContractRow, size: int
+) -> None:
+    """Record in the audit log that an app pushed a file."""
+    facts = {"consent": str(consent_id), "contract": contract.id, "read": {PUSHED: [1, size]}}
+    await record_event(db, library, Event(EventKind.PUSHED, facts))
 
 
 def require_write_contract(user: CallerForUser) -> CallerForUser:

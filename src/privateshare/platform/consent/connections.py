@@ -90,7 +90,7 @@ async def prove_by_sign_in(visit: Visit, source: Source, identity: Identity) -> 
         return
     library = await journey_library(visit)
     if await is_proof_of_person(visit.db, library, source.info.id, identity):
-        record_proof(visit.journey, Proof.SIGN_IN)
+        await record_proof(visit.db, visit.platform, visit.journey, Proof.SIGN_IN)
         await adopt_accounts(visit.db, library, visit.journey.id)
 
 

@@ -8,13 +8,15 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.app_redirect import Failure
 from privateshare.platform.consent.known_browser import remember_browser
 from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
-from privateshare.platform.grants.consents import Agreed, record_consent, share_more_accounts
+from privateshare.platform.grants.consent_events import consent_agreed
+from privateshare.platform.grants.consents import Agreed, live_consent, record_consent, share_more_accounts
 from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.tokens import issue_code
@@ -54,9 +56,11 @@ async def accept(visit: Visit, accounts: Sequence[AccountRow], agreed: Agreed | 
         raise RedirectInstead(redirect(visit.address("person")))
     library, unproven = await journey_library(visit), not visit.proven
     ids = [account.id for account in accounts]
+    earlier = None if unproven else await live_consent(visit.db, visit.contract.id, library.id, visit.now)
     consent = await record_consent(
         visit.db, visit.contract, library.id, ids, visit.now, agreed=agreed, unproven=unproven
     )
+    await consent_agreed(visit.db, library, consent, visit.now, changed=earlier is consent)
     await _remember_browser(visit, library)
     await _assign_storage(visit, library.id)
     await agree_to_archives(visit.db, visit.journey)
@@ -101,7 +105,9 @@ async def add_account(visit: Visit, account: AccountRow | None) -> str:
         return await abandon(visit, Failure.ONBOARD_ERROR)
     if account is not None:
         await share_more_accounts(visit.db, consent, {account.id: _asked_kinds(visit, account)})
-    await _remember_browser(visit, await journey_library(visit))
+    library = await journey_library(visit)
+    await consent_agreed(visit.db, library, consent, visit.now, changed=True)
+    await _remember_browser(visit, library)
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)
     return _finish(visit, visit.destination.success(account_reference=account.reference if account else None))
@@ -125,6 +131,7 @@ async def withdraw(visit: Visit, account: AccountRow) -> str:
         token = open_token(library, account.id, account.sealed_credentials)
         revoked = await revoke_token(visit.platform.sources, account.source_id, token)
     await withdraw_access(visit.db, visit.platform, account)
+    await record_event(visit.db, library, Event(EventKind.SOURCE_WITHDRAWN, {"source": account.source_id}), visit.now)
     return _finish(visit, visit.destination.withdrawal(None if revoked else Failure.SERVER_ERROR))
 
 

@@ -6,6 +6,7 @@ connect on this journey.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,9 +14,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
+from privateshare.errors import DataUnreadable
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.person_cookie import keep_secret
 from privateshare.platform.db.tables import BrowserRow, JourneyRow
+from privateshare.platform.http.requests import platform_of
+from privateshare.platform.library.libraries import open_library
 from privateshare.platform.person.browsers import BrowserSecret, use_browser
+from privateshare.platform.runtime import Platform
 
 Browsers = Mapping[BrowserSecret, BrowserRow]
 
@@ -39,6 +45,16 @@ class Proof(StrEnum):
     RECOVERY_CODE = "recovery code"
     SIGN_IN = "sign-in"
     NONE = "none"
+
+
+METHODS = {
+    Proof.BROWSER: "browser",
+    Proof.CHOSEN: "browser",
+    Proof.PASSKEY: "passkey",
+    Proof.RECOVERY_CODE: "recovery code",
+    Proof.SIGN_IN: "source",
+}
+"""The names of the methods in the audit log."""
 
 
 def is_proven(journey: JourneyRow, browsers: Browsers) -> bool:
@@ -70,13 +86,18 @@ async def prove_by_browser(
     kept = await use_browser(db, secret, now)
     if kept is None:
         return {known: row for known, row in browsers.items() if known != secret}
-    record_proof(journey, Proof.BROWSER)
+    await record_proof(db, platform_of(request), journey, Proof.BROWSER)
     if kept != secret:
         keep_secret(request, kept)
     return browsers
 
 
-def record_proof(journey: JourneyRow, proof: Proof) -> None:
-    """Record how the person on a journey proved who they are."""
+async def record_proof(db: AsyncSession, platform: Platform, journey: JourneyRow, proof: Proof) -> None:
+    """Record how the person on a journey proved who they are, or that they did not; the former in the audit log too."""
     journey.proof = proof
+    if proof is not Proof.NONE and journey.library_id is not None:
+        with suppress(DataUnreadable):  # The operator was informed. The person may go on, and change what is readable.
+            library = await open_library(db, platform, journey.library_id)
+            facts = {"method": METHODS[proof], "contract": journey.contract_id}
+            await record_event(db, library, Event(EventKind.SIGNED_IN, facts))
     log.info("proof on a journey", library=str(journey.library_id), proof=str(proof))

@@ -16,6 +16,7 @@ passkey_challenges                           what a passkey has to sign next, in
 authorization_codes, tokens, references      stored as hashes only
 sessions ─ session_syncs                     sessions in which an app reads
 signing_keys, certificate_authorities        the platform's own keys
+audit_entries, audit_heads                   what happened, in a chain that shows changes; the signed ends of it
 nonces, clock_readings                       what the platform remembers of requests and of the time
 keys_to_destroy, blobs_to_delete             keys and blobs of erased data that still have to be destroyed
 """
@@ -183,11 +184,13 @@ class LibraryRow(Base):
 
     `wrapped_key` is the data key, wrapped with the master key and an erasure key. The key store holds the erasure key
     under the library's id. Destroying the erasure key makes the library unreadable, in backups of the database too.
+    `log_id` names the library in the audit log. It is derived from the data key, so erasure leaves no link to it.
     """
 
     __tablename__ = "libraries"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     wrapped_key: Mapped[bytes]
+    log_id: Mapped[UUID] = mapped_column(unique=True)
     last_account_number: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = _created()
 
@@ -594,6 +597,35 @@ class TokenRow(Base):
     rotated_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     consent: Mapped[ConsentRow] = relationship(lazy="joined", innerjoin=True)
+
+
+class AuditEntryRow(Base):
+    """An entry of the audit log. Its `content` is sealed with the person's key, and removed when they are erased.
+
+    `number` and `link` are its place in the chain, which `audit/chain.py` gives it soon after it was stored.
+    `log_id` is that of the person's library, which entries outlive; entries without one concern no person.
+    """
+
+    __tablename__ = "audit_entries"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    log_id: Mapped[UUID | None]
+    created_at: Mapped[datetime]
+    content: Mapped[bytes | None]
+    digest: Mapped[bytes]
+    number: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    link: Mapped[bytes | None]
+    __table_args__ = (
+        Index(None, "log_id", "created_at"),
+        Index("audit_entries_waiting_idx", "created_at", "id", postgresql_where="number IS NULL"),
+    )
+
+
+class AuditHeadRow(Base):
+    """The signed link of the entry with this number, at which the log ended once."""
+
+    __tablename__ = "audit_heads"
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    signed: Mapped[str]
 
 
 class NonceRow(Base):

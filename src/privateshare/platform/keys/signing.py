@@ -1,8 +1,9 @@
 """The keys with which the platform signs responses, and the check of the master key. Protocol 3."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,11 +33,29 @@ class Signer:
         """Sign the `token` of a response. `api` is the API's address as the client reached it. Protocol 3.1."""
         return jwt.sign(self._key, claims, kid=self._kid, jku=f"{api}jwks/oauth")
 
+    def sign_statement(self, claims: Mapping[str, object], type_: str) -> str:
+        """Sign a statement that is kept, such as a head of the audit log, as a JWT of a type of its own."""
+        return jwt.sign(self._key, claims, kid=self._kid, typ=type_)
+
 
 async def key_set(db: AsyncSession) -> dict[str, list[dict[str, str]]]:
     """Return the key set of protocol 3.2: every key that a valid token may be signed with, the newest first."""
     rows = await db.scalars(select(SigningKeyRow).order_by(SigningKeyRow.created_at.desc()))
     return {"keys": [jwt.key_set_entry(jwt.load_public_key(row.public_key), row.kid) for row in rows]}
+
+
+async def verified_public_keys(db: AsyncSession, master_key: MasterKey) -> Mapping[str, RSAPublicKey]:
+    """Return the public keys of this platform by their ids.
+
+    Each is derived from its private key, which only the master key can have sealed. So a key that somebody with access
+    to the database added is left out.
+    """
+    found = {}
+    for kid, sealed in await _sealed_keys(db):
+        with suppress(SealBroken):
+            pem = master_key.open(PURPOSE, kid, sealed)
+            found[kid] = jwt.load_private_key(pem, trusted=True).public_key()
+    return found
 
 
 async def check_master_key(db: AsyncSession, settings: Settings) -> None:

@@ -20,6 +20,7 @@ from privateshare.platform.blobs.sealing import KEY_BYTES, SealBroken, seal, uns
 from privateshare.platform.operating.settings import Settings
 
 KEY_ID_BYTES = 8
+ID_BYTES = 16
 WRAPPED = "data key"
 
 
@@ -80,6 +81,11 @@ def derive_account_key(data_key: DataKey, account_id: UUID, erasure_key: bytes) 
     """Derive the key of an account from the library's data key and the account's erasure key."""
     info = b"privateshare account key 1\0" + account_id.bytes
     return DataKey(HKDF(SHA256(), KEY_BYTES, None, info).derive(data_key.value + erasure_key))
+
+
+def derive_id(key: DataKey, purpose: str) -> UUID:
+    """Derive an id from a key. Without the key, nobody can tell what it is the id of."""
+    return UUID(bytes=HKDF(SHA256(), ID_BYTES, None, f"privateshare id 1: {purpose}".encode()).derive(key.value))
 
 
 def seal_value(key: DataKey, purpose: str, owner: object, value: bytes) -> bytes:

@@ -17,6 +17,7 @@ from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.audit.entries import Event, EventKind, erase_entries, record_public_event
 from privateshare.platform.db.engine import after_commit
 from privateshare.platform.db.tables import (
     AccountRow,
@@ -60,6 +61,8 @@ async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) 
     storages = list(await db.scalars(select(StorageRow.id).where(StorageRow.library_id == library_id)))
     await revoke_after_commit(db, platform, library_id)
     accounts = await db.scalars(select(AccountRow.id).where(AccountRow.library_id == library_id))
+    await erase_entries(db, library_id)
+    await record_public_event(db, Event(EventKind.ERASED))
     await db.execute(delete(LibraryRow).where(LibraryRow.id == library_id))
     _list_keys_to_destroy(db, platform, [library_id, *accounts])
     await _delete_blobs_later(

@@ -13,6 +13,7 @@ from privateshare.platform.db.tables import AccountRow, LibraryRow
 from privateshare.platform.keys.wrapping import (
     DataKey,
     derive_account_key,
+    derive_id,
     new_data_key,
     open_value,
     seal_context,
@@ -54,6 +55,11 @@ class OpenLibrary:
     key: DataKey
     account_keys: dict[UUID, bytes] = field(default_factory=dict, repr=False, compare=False)
     lost_accounts: frozenset[UUID] = frozenset()
+
+    @property
+    def log_id(self) -> UUID:
+        """The id of this library in the audit log, which nobody can compute without the key."""
+        return derive_id(self.key, "audit log")
 
     def account(self, account_id: UUID) -> "OpenAccount":
         """Open an account with its key. Raises AccountGone, or KeyLost if the account's key is lost."""
@@ -109,12 +115,13 @@ async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
     Its erasure key is stored durably before the row is committed. If the commit fails, the key encrypts nothing and
     `sweep_orphan_keys` destroys it. Raises KeyStoreUnavailable.
     """
-    library = LibraryRow(id=uuid4(), wrapped_key=b"")
+    id_, key = uuid4(), new_data_key()
+    library = LibraryRow(id=id_, wrapped_key=b"", log_id=OpenLibrary(id_, key).log_id)
     db.add(library)
     # Insert the row before the key is created: `sweep_orphan_keys` waits for uncommitted rows like this one, and so
     # cannot mistake the new key for one without a library.
     await db.flush()
-    key, erasure_key = new_data_key(), await platform.erasure_keys.create(library.id)
+    erasure_key = await platform.erasure_keys.create(library.id)
     library.wrapped_key = platform.master_key.wrap(key, library.id, erasure_key)
     await db.flush()
     return OpenLibrary(library.id, key)

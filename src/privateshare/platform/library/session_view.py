@@ -22,7 +22,7 @@ from privateshare.platform.library.delivery import (
     readable_files,
 )
 from privateshare.platform.library.encoding import compress, sha256_hex
-from privateshare.platform.library.libraries import OpenLibrary, open_library
+from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.pushed_files import (
     open_pushed_content,
@@ -36,12 +36,13 @@ from privateshare.platform.runtime import Platform
 from privateshare.protocol.messages import Compression, Criterion, FileEntry, FileMetadata
 
 ACCOUNTS_FILE = "accounts.json"
+ACCOUNTS, PUSHED = "accounts", "pushed"  # Names for the audit log, beside those of object types.
 NO_FILE = "There is no such file in this session"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session that a person consented to, and what its contract may read of their library.
+    """A session that a person consented to, and what its contract may read of their library, which is open.
 
     `criteria` says which pushed files the session asks for.
     """
@@ -52,16 +53,16 @@ class SessionView:
     consent: ConsentRow
     session: SessionRow
     criteria: Sequence[Criterion]
+    library: OpenLibrary
 
     async def entries(self) -> list[FileEntry]:
         """List the files of the session as they are now. Protocol 6.2."""
-        library = await self._library()
         if self.contract.kind == "read-raw":
-            return [pushed_file_entry(file) for file, _ in await self._pushed(library)]
+            return [pushed_file_entry(file) for file, _ in await self._pushed()]
         permission = self._permission()
         files = await readable_files(self.db, self.consent, permission)
         listed = await asyncio.to_thread(
-            list_readable_files, MappedFiles(self.platform.blobs, library), files, permission
+            list_readable_files, MappedFiles(self.platform.blobs, self.library), files, permission
         )
         for error in listed.unreadable:
             # An unreadable file stays in the list; one that was replaced meanwhile makes the client retry.
@@ -77,18 +78,18 @@ class SessionView:
             DataUnreadable: The stored file is damaged or missing.
             Unavailable: The file was replaced meanwhile; the client should retry.
         """
-        library, permission = await self._library(), self._permission()
+        permission = self._permission()
         if name == ACCOUNTS_FILE:
-            return await self._accounts(library, permission)
+            return await self._accounts(permission)
         if self.contract.kind == "read-raw":
-            return await self._pushed_file(library, name, permission)
+            return await self._pushed_file(name, permission)
         file = await readable_file(self.db, self.consent, permission, name)
         if file is None:
             raise FileNotFound(NO_FILE)
         check_readable(self.platform, file.blob)
         try:
             delivery = await asyncio.to_thread(
-                open_delivery, MappedFiles(self.platform.blobs, library), file, permission
+                open_delivery, MappedFiles(self.platform.blobs, self.library), file, permission
             )
         except UnreadableBlob as error:
             raise await unreadable_error(self.platform, error) from error
@@ -99,50 +100,58 @@ class SessionView:
     async def older_accounts(self) -> Delivery:
         """Build accounts.json in its older format, without compression. Protocol 14 (c), (f)."""
         accounts = await consented_accounts(self.db, self.consent.id)
-        library = await self._library()
         views = [
             {"id": view.id, "name": view.username, "service": {"name": view.service_provider_name}}
-            for view in (account_view(self.platform.sources, account, library) for account in accounts)
+            for view in (account_view(self.platform.sources, account, self.library) for account in accounts)
         ]
         data = orjson.dumps({"accounts": views, "consentid": str(self.consent.id)})
         return Delivery(_accounts_entry(accounts), Compression.NONE, len(data), sha256_hex(data), iter([data]))
 
+    async def log_read(self, delivery: Delivery) -> None:
+        """Count a read for the audit log, before it is answered. Raises Unavailable."""
+        kind = kind_of_file(delivery)
+        await self.platform.read_log.add(self.library, self.consent.id, self.contract.id, kind, delivery.size)
+
     def _permission(self) -> ReadPermission:
         return read_permission(self.contract, self.consent, self.session)
 
-    async def _library(self) -> OpenLibrary:
-        return await open_library(self.db, self.platform, self.consent.library_id)
-
-    async def _accounts(self, library: OpenLibrary, permission: ReadPermission) -> Delivery:
+    async def _accounts(self, permission: ReadPermission) -> Delivery:
         """Build accounts.json: the list of accounts of section 7.1 as a file. Protocol 6.6."""
         accounts = await consented_accounts(self.db, self.consent.id)
-        data = orjson.dumps([account_view(self.platform.sources, account, library).to_wire() for account in accounts])
+        views = [account_view(self.platform.sources, account, self.library) for account in accounts]
+        data = orjson.dumps([view.to_wire() for view in views])
         chunks = compress([data], permission.compression)
         return Delivery(_accounts_entry(accounts), permission.compression, len(data), sha256_hex(data), chunks)
 
-    async def _pushed(self, library: OpenLibrary, name: UUID | None = None) -> list[tuple[PushedFileRow, FileMetadata]]:
+    async def _pushed(self, name: UUID | None = None) -> list[tuple[PushedFileRow, FileMetadata]]:
         now = self.session.created_at
-        return await readable_pushed_files(self.db, library, self.contract, self.consent, self.criteria, now, name)
+        return await readable_pushed_files(self.db, self.library, self.contract, self.consent, self.criteria, now, name)
 
-    async def _pushed_file(self, library: OpenLibrary, name: str, permission: ReadPermission) -> Delivery:
+    async def _pushed_file(self, name: str, permission: ReadPermission) -> Delivery:
         """Open a pushed file for reading. Protocol 10.3."""
         named = parse_pushed_name(name)
-        found = await self._pushed(library, named) if named else []
+        found = await self._pushed(named) if named else []
         if not found:
             raise FileNotFound(NO_FILE)
         file, metadata = found[0]
         check_readable(self.platform, file.blob)
         try:
-            data = await asyncio.to_thread(open_pushed_content, self.platform.blobs, library, file)
+            data = await asyncio.to_thread(open_pushed_content, self.platform.blobs, self.library, file)
         except UnreadableBlob as error:
             raise await unreadable_error(self.platform, error) from error
         chunks = compress(data, permission.compression)
         described = metadata.model_dump(by_alias=True, exclude_none=True)
-        return Delivery(
-            pushed_file_entry(file), permission.compression, file.size, open_sha256(library, file), chunks, described
-        )
+        sha256 = open_sha256(self.library, file)
+        return Delivery(pushed_file_entry(file), permission.compression, file.size, sha256, chunks, described)
 
 
 def _accounts_entry(accounts: Sequence[AccountRow]) -> FileEntry:
     updated = max((int(account.updated_at.timestamp() * 1000) for account in accounts), default=1)
     return FileEntry(name=ACCOUNTS_FILE, updated_date=updated)
+
+
+def kind_of_file(delivery: Delivery) -> str:
+    """Name the kind of data in a file for the audit log: its object type, or "accounts" or "pushed"."""
+    if delivery.pushed is not None:
+        return PUSHED
+    return delivery.entry.object_type or ACCOUNTS

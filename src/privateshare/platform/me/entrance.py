@@ -9,6 +9,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from privateshare.errors import TooManyRequests
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.known_browser import remember_browser, sender_address
 from privateshare.platform.consent.passkey_forms import (
     CODE_PROBLEM,
@@ -81,7 +82,7 @@ async def recover(request: Request, db: Transaction) -> Response:
     if library_id is None:
         log.warning("a recovery code was refused")
         return await _entrance(request, db, CODE_PROBLEM, UNPROCESSABLE)
-    return await _let_in(request, db, await open_library(db, platform_of(request), library_id))
+    return await _let_in(request, db, await open_library(db, platform_of(request), library_id), "recovery code")
 
 
 @router.post("/me/passkey-challenge")
@@ -111,10 +112,11 @@ async def _use_passkey(request: Request, db: Transaction, signed: str) -> Respon
     except PasskeyRefused as error:
         log.warning("a passkey was refused", reason=str(error))
         return await _entrance(request, db, PASSKEY_PROBLEM, UNPROCESSABLE)
-    return await _let_in(request, db, library)
+    return await _let_in(request, db, library, "passkey")
 
 
-async def _let_in(request: Request, db: Transaction, library: OpenLibrary) -> Response:
+async def _let_in(request: Request, db: Transaction, library: OpenLibrary, method: str) -> Response:
+    await record_event(db, library, Event(EventKind.SIGNED_IN, {"method": method}))
     secret = await remember_browser(request, db, library, datetime.now(UTC))
     log.info("a person signed in", library=str(library.id), browser=str(secret.browser_id))
     return redirect(me_address(request, str(secret.browser_id)))

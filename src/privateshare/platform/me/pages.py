@@ -11,7 +11,7 @@ from starlette.responses import Response
 from privateshare.platform.consent.passkey_forms import NOT_ADDED
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.db.tables import ConsentRow
-from privateshare.platform.grants.consents import revoke_consent
+from privateshare.platform.grants.consent_events import PERSON, withdraw_consent
 from privateshare.platform.me.overview import app_cards, source_cards
 from privateshare.platform.me.visitor import MyForm, MyPage
 from privateshare.platform.me.ways_in import ways_in
@@ -43,7 +43,7 @@ async def stop(form: MyForm) -> Response:
     with suppress(ValueError):
         consent = await visitor.db.get(ConsentRow, UUID(form.fields.get("consent", "")))
         if consent is not None and consent.library_id == visitor.library.id:
-            await revoke_consent(visitor.db, consent.id, visitor.now)
+            await withdraw_consent(visitor.db, visitor.platform, consent, visitor.now, PERSON)
             stopped = f"?stopped={consent.id}"
             log.info("a person stopped sharing", library=str(visitor.library.id), consent=str(consent.id))
     return redirect(visitor.address() + stopped)

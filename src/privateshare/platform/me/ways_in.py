@@ -10,6 +10,7 @@ import structlog
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.passkey_forms import NewPasskey
 from privateshare.platform.consent.person_cookie import forget_secrets
 from privateshare.platform.consent.rendering import PageRoute, redirect
@@ -103,6 +104,7 @@ async def forget(form: MyForm) -> Response:
     visitor = form.visitor
     if (browser_id := _id(form, "browser")) is not None:
         await revoke_browser(visitor.db, visitor.library.id, browser_id)
+        await _record_removal(visitor, "browser")
         if browser_id == visitor.browser.id:
             forget_secrets(visitor.request, [visitor.library.id])
     return redirect(visitor.address())
@@ -143,6 +145,7 @@ async def remove(form: MyForm) -> Response:
     """Remove a passkey: it no longer proves who the person is."""
     if (passkey_id := _id(form, "passkey")) is not None:
         await remove_passkey(form.visitor.db, form.visitor.library.id, passkey_id)
+        await _record_removal(form.visitor, "passkey")
     return redirect(f"{form.visitor.address()}#known")
 
 
@@ -163,7 +166,7 @@ async def show_my_recovery(visitor: MyPage) -> Response:
 @router.post("/me/{browser_id}/recovery")
 async def make_my_recovery_code(form: MyForm) -> Response:
     """Make a new recovery code and show it; it cannot be shown a second time."""
-    code = await new_recovery_code(form.visitor.db, form.visitor.library.id)
+    code = await new_recovery_code(form.visitor.db, form.visitor.library)
     return form.visitor.page("me-recovery.html", {"code": code})
 
 
@@ -190,8 +193,14 @@ async def disown(form: MyForm) -> Response:
     else:
         return redirect(visitor.address())
     await delete_recovery_code(db, library_id)
+    await _record_removal(visitor, "browser" if browser is not None else "passkey", disowned=True)
     log.warning("a person disowned a way in", library=str(library_id), since=since.isoformat())
     return redirect(f"{visitor.address()}?not_me_since={quote(since.isoformat())}")
+
+
+async def _record_removal(visitor: Visitor, method: str, *, disowned: bool = False) -> None:
+    facts = {"method": method, "disowned": disowned}
+    await record_event(visitor.db, visitor.library, Event(EventKind.SIGN_IN_REMOVED, facts))
 
 
 def _id(form: MyFormData, name: str) -> UUID | None:

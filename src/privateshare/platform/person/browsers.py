@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import BrowserRow, JourneyRow, PasskeyRow
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.libraries import OpenLibrary
@@ -111,6 +112,7 @@ async def add_browser(db: AsyncSession, library: OpenLibrary, user_agent: str, n
     )
     db.add(row)
     await db.flush()
+    await record_event(db, library, Event(EventKind.SIGN_IN_ADDED, {"method": "browser"}), now)
     return secret
 
 

@@ -37,6 +37,7 @@ from webauthn.helpers.structs import (
 )
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import PasskeyRow
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
 from privateshare.platform.person.browsers import forget_proofs
@@ -158,6 +159,7 @@ async def add_passkey(
     )
     db.add(row)
     await db.flush()
+    await record_event(db, library, Event(EventKind.SIGN_IN_ADDED, {"method": "passkey"}), now)
     log.info("a passkey was added", library=str(library.id), passkey=str(id_))
 
 

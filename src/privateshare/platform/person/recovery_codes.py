@@ -7,8 +7,10 @@ from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import RecoveryCodeRow
 from privateshare.platform.keys.secrets import hash_secret
+from privateshare.platform.library.libraries import OpenLibrary
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32 has no characters that look alike.
 LENGTH = 25  # These are 125 random bits.
@@ -17,12 +19,13 @@ GROUP = 5
 _READ_AS = str.maketrans("OIL", "011")
 
 
-async def new_recovery_code(db: AsyncSession, library_id: UUID) -> str:
+async def new_recovery_code(db: AsyncSession, library: OpenLibrary) -> str:
     """Make a library's recovery code, in place of its previous one. Only its hash is stored."""
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     replaced = {"code_hash": hash_secret(code), "created_at": func.clock_timestamp()}
-    new = insert(RecoveryCodeRow).values(library_id=library_id, **replaced)
+    new = insert(RecoveryCodeRow).values(library_id=library.id, **replaced)
     await db.execute(new.on_conflict_do_update(index_elements=["library_id"], set_=replaced))
+    await record_event(db, library, Event(EventKind.SIGN_IN_ADDED, {"method": "recovery code"}))
     return "-".join(code[start : start + GROUP] for start in range(0, LENGTH, GROUP))
 
 

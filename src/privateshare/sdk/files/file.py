@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from privateshare.errors import ConfigurationError, InvalidAnswer
-from privateshare.protocol.catalogue import object_type_of
+from privateshare.protocol.catalogue import account_of_name, object_type_of, service_of_name
 from privateshare.protocol.messages import FileMetadata
 from privateshare.protocol.object_time import FHIR
 from privateshare.sdk.lazy import LazyModule
@@ -24,6 +24,7 @@ class File:
     """A file that was read. Its content is in `data`, or on disk at `path`.
 
     `size` is in bytes. `updated_date` is in milliseconds since the epoch, or None if the platform did not tell it.
+    `user` is whose file it is: the key in the app's token store, or else the user id of the token.
     """
 
     name: str
@@ -32,6 +33,23 @@ class File:
     updated_date: int | None = None
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
+    user: str | None = None
+
+    @property
+    def account(self) -> str:
+        """The account that the file is from, such as `18_5_19_1`, or "" if the file does not tell.
+
+        For a pushed file, it is the first account that the app gave with it. An account is one user's: those of two
+        users may have the same name.
+        """
+        if self.metadata.accounts:
+            return self.metadata.accounts[0].accountid
+        return account_of_name(self.name)
+
+    @property
+    def source(self) -> str | None:
+        """The service that the file is from, such as `spotify`, or None if the file does not tell."""
+        return self.metadata.service_name or service_of_name(self.name)
 
     def read_bytes(self) -> bytes:
         """Return the content.
@@ -76,10 +94,14 @@ class File:
             OSError: The file on disk cannot be read any more.
         """
         number = object_type_of(self.metadata.object_type, self.name)
-        model = models.OtherObject if self._is_fhir() else models.model_of(number)
-        if kind is not None and not issubclass(model, kind):
+        model = models.model_of(number)
+        # A file of another type need not be parsed.
+        if kind is not None and kind is not models.OtherObject and not issubclass(model, kind):
             return []
         content = self.json()
+        model = models.OtherObject if self._is_fhir(content) else model
+        if kind is not None and not issubclass(model, kind):
+            return []
         if not isinstance(content, list):
             raise InvalidAnswer(
                 f"{self.name} does not hold a list of objects", hint="It may be a pushed file: read it with json()"
@@ -104,5 +126,10 @@ class File:
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidAnswer(f"{self.name} does not hold FHIR resources") from error
 
-    def _is_fhir(self) -> bool:
-        return self.metadata.schema_ is not None and self.metadata.schema_.standard == FHIR
+    def _is_fhir(self, content: Any) -> bool:
+        if self.metadata.schema_ is not None:
+            return self.metadata.schema_.standard == FHIR
+        # The metadata of files that an older version read into a folder is lost.
+        return isinstance(content, list) and any(
+            isinstance(thing, dict) and "resourceType" in thing for thing in content
+        )

@@ -97,6 +97,12 @@ def replaced_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def sync_file(path: Path) -> None:
+    """Write a file that another library wrote to disk, before it replaces another one."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def open_own_file(path: Path, *, append: bool) -> IO[str]:
     """Open a text file of the SDK to read it, or with `append` to read and append, and to create it if it is missing.
 

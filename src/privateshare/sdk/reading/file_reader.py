@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from privateshare.errors import InvalidAnswer, PrivateShareError
-from privateshare.protocol.messages import FileEntry, FileList, Session, SessionState, Status
-from privateshare.sdk.arguments import check_seconds, check_whole, optional
+from privateshare.errors import ConfigurationError, InvalidAnswer, PrivateShareError
+from privateshare.protocol.messages import FileEntry, FileList, Scope, Session, SessionOptions, SessionState, Status
+from privateshare.protocol.scope import reach_of_scope
+from privateshare.protocol.window import Window
 from privateshare.sdk.concurrency import Abandoned
 from privateshare.sdk.core import Core
 from privateshare.sdk.drivers._sync.driver import Driver
@@ -26,9 +28,9 @@ from privateshare.sdk.http._sync.httpx_transport import HttpxTransport
 from privateshare.sdk.http.pool_choice import make_transfer_pools
 from privateshare.sdk.reading.download_worker import start_download_worker
 from privateshare.sdk.reading.list_poller import ENDED_STATES, ListPoller
-from privateshare.sdk.reading.manifest import Manifest
+from privateshare.sdk.reading.manifest import FolderOwner, Manifest
 from privateshare.sdk.reading.results import FileError, ReadResult, ReadTimeout, files_not_read
-from privateshare.sdk.tokens import Holder, check_holder
+from privateshare.sdk.tokens import Holder, user_name
 
 T = TypeVar("T")
 
@@ -66,12 +68,14 @@ class FileReader:
         timeout: float | None,
         on_change: Callable[[], object],
     ) -> None:
-        check_holder(holder)
-        optional(check_seconds, "timeout", timeout)
-        check_whole("parallel", parallel, 1)
+        if timeout is not None and not timeout >= 0:
+            raise ConfigurationError(f"timeout must be a number of seconds, not {timeout}")
         self._core, self._session_key, self._holder = core, key_of(session), holder
         self._callbacks, self._on_change = callbacks, on_change
         self._manifest = Manifest(into) if into else None
+        self._options = core.begun.options_of(self._session_key)
+        self._windows = _time_limit(self._options)
+        self._gone: list[str] = []
         self._changed = threading.Condition()  # Its lock guards all that follows.
         self._waiting: deque[str] = deque()  # Names of files that no worker has taken yet.
         self._queued_or_busy: set[str] = set()  # Names of files that wait or are being read.
@@ -138,7 +142,7 @@ class FileReader:
             while not self._stopping:
                 if self._waiting and self._free_places > 0:
                     entry = self._newest[self._waiting.popleft()]
-                    if self._manifest is None or not self._manifest.has(entry):
+                    if self._manifest is None or not self._manifest.has(entry, self._windows):
                         self._free_places -= 1
                         return entry
                     self._skipped += 1
@@ -151,13 +155,13 @@ class FileReader:
 
     def flow(self, entry: FileEntry) -> Flow[File]:
         """Return the flow that reads a file."""
-        to = self._manifest.path(entry.name) if self._manifest else None
+        to = self._manifest.path(entry.name, self._windows) if self._manifest else None
         return read_file(self._core, self._holder, self._session_key, entry.name, to)
 
     def deliver(self, entry: FileEntry, outcome: File | PrivateShareError) -> None:
         """Take a file that was read, or the error that prevented it."""
         if isinstance(outcome, File) and self._manifest is not None:
-            self._manifest.add(entry, outcome)
+            self._manifest.add(entry, outcome, self._windows)
         if self.result_known.done():  # The app has its result, so it is too late for callbacks.
             return
         if isinstance(outcome, File):
@@ -195,6 +199,7 @@ class FileReader:
         try:
             self._driver.close()
             if self._manifest is not None:
+                self._gone = self._note_gone(self._manifest)
                 self._manifest.close()
         except BaseException as error:  # noqa: BLE001 - Whatever it is, the run raises it.
             self.fail(error)
@@ -247,7 +252,9 @@ class FileReader:
     def _poll(self) -> None:
         try:
             if self._manifest is not None:
-                self._manifest.open()
+                owner = self._driver.tokens.newest(self._holder)
+                contract_id = self._core.configuration.contract_id
+                self._manifest.open(FolderOwner(user_name(self._holder), owner.user_id, contract_id))
             self._poller.run(self)
         except BaseException as error:  # noqa: BLE001 - Whatever it is, the run raises it.
             if not self._stopping:  # Otherwise nobody needs the list any more.
@@ -299,7 +306,27 @@ class FileReader:
             list(self._errors.values()),
             list(self._list.file_list or []),
             self._stopping,
+            list(self._gone),
+            self._manifest.folder if self._manifest else None,
         )
+
+    def _note_gone(self, manifest: Manifest) -> list[str]:
+        """Note the files that the platform no longer has. Only a session that was to read everything tells that."""
+        is_whole = self._options is not None and self._options.scope in (None, Scope())
+        if self._failure is not None or self._stopping or not self._listed_all or not is_whole:
+            return []
+        details = self._list.status.details or {}
+        failing = {id_.split("_")[0] for id_, status in details.items() if status.state is not SessionState.COMPLETED}
+        names = {entry.name for entry in self._list.file_list or []} | self._errors.keys()
+        return manifest.note_listed(names, failing)
+
+
+def _time_limit(options: SessionOptions | None) -> tuple[Window, ...] | None:
+    """Return the times to which a session is limited, or None if it is not, or if the client does not know it."""
+    scope = options.scope if options is not None else None
+    if scope is None or not scope.time_ranges:
+        return None
+    return reach_of_scope(scope, datetime.now(UTC)).windows
 
 
 def _future() -> "Future[T]":

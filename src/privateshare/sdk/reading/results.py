@@ -1,6 +1,7 @@
 """The result of reading many files, and the errors of a reading that is incomplete."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from privateshare.errors import PrivateShareError
@@ -25,6 +26,10 @@ class ReadResult:
     `status` is the last status of the session. `files` files with `size` bytes together were read, and `skipped` files
     were in the folder already. `errors` are the files that could not be read, `file_list` is the last file list, and
     `stopped` tells whether the reading was ended before the session.
+
+    For a reading into a folder, `folder` is its path, and `gone` are the names of the files in it that the platform no
+    longer has, because they were deleted there or are no longer shared: see `prune`. Only a session that is not limited
+    by a scope, and that this client began, tells what is gone.
     """
 
     status: Status
@@ -34,6 +39,8 @@ class ReadResult:
     errors: list[FileError]
     file_list: list[FileEntry] = field(repr=False)
     stopped: bool = False
+    gone: list[str] = field(default_factory=list)
+    folder: Path | None = None
 
 
 class ReadIncomplete(PrivateShareError):

@@ -1,139 +1,176 @@
-"""The columns of a table: their types, and how the JSON of objects is converted to them."""
+"""The columns of a table: their names and types, and how the JSON of objects is converted to them."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from privateshare.protocol.object_time import FHIR, object_time
 from privateshare.sdk.lazy import LazyModule
+from privateshare.sdk.tables.contents import Content, Record
+from privateshare.sdk.tables.fhir_times import time_of_resource
+from privateshare.sdk.tables.shapes import Converter, Nested, Shape, encodable
 
 if TYPE_CHECKING:
     import pyarrow
-else:  # An optional extra.
+
+    from privateshare import objects as models
+else:  # An optional extra, and the models of all object types.
     pyarrow = LazyModule("pyarrow")
+    models = LazyModule("privateshare.objects")
 
-Record = dict[str, Any]
-
-TIME = "time"
-"""The column that tells when each object happened."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_MILLISECOND, LAST_MILLISECOND = -62_135_596_800_000, 253_402_300_799_999
 """The years 1 to 9999, in milliseconds since 1970."""
-INT64 = range(-(2**63), 2**63)
+UNAMBIGUOUS_MILLISECONDS = range(100_000_000_000, LAST_MILLISECOND)
+"""A date in this range is certainly in milliseconds. One before 1973 may also be in seconds."""
+CREATED = "createddate"
 
-# The kinds of values that a column may have.
-DATE, FLAG, INTEGER, NUMBER, TEXT, NESTED = "date", "flag", "integer", "number", "text", "nested"
+# The columns that say when an object happened, and where it is from.
+TIME, USER, ACCOUNT, SOURCE, FILE, UPDATED = "time", "user", "account", "source", "file", "updated"
+ORIGIN = (USER, ACCOUNT, SOURCE, FILE, UPDATED)
+TIME_PRECISION, TIME_OFFSET = "time_precision", "time_offset"
+OWN_COLUMNS = (TIME, TIME_PRECISION, TIME_OFFSET, *ORIGIN)
+"""The columns of ours. A field of an object with such a name gets another one."""
+
+
+class Row(NamedTuple):
+    """An object, and the file that it is from."""
+
+    content: Content
+    thing: Record
 
 
 class Columns:
-    """The columns of the objects that were added, in the order of their first appearance. The first is `time`."""
+    """The columns of the objects that were added: those of ours, and then fields in the order of their appearance."""
 
     def __init__(self, standard: str) -> None:
         self._standard = standard
-        self._kinds: dict[str, set[str]] = {}
-        self._labels: dict[str, str] = {}  # The name of each field's column.
-        self._taken = {TIME}
-
-    def add(self, thing: Record) -> None:
+        self._shape = Shape()
+        self.add: Callable[[Record], None] = self._shape.add_object
         """Add the fields of an object."""
-        for name, value in thing.items():
-            if name not in self._kinds:
-                self._kinds[name] = set()
-                self._labels[name] = self._label(name)
-            if value is not None:
-                self._kinds[name].add(self._kind(name, value))
 
-    def record(self, thing: Record) -> Record:
-        """Return an object as a dictionary with `time`, and with dates as datetimes in UTC."""
-        dated = {self._labels.get(name, name): self._dated(name, value) for name, value in thing.items()}
-        return {**dated, TIME: _datetime(object_time(self._standard, thing))}
+    def record(self, row: Row) -> Record:
+        """Return an object as a dictionary with the columns of ours, and with dates as datetimes in UTC."""
+        labels, dates = self._labels(), self._dates()
+        record = self.origin(row)
+        for name, value in row.thing.items():
+            is_date = name in dates and isinstance(value, int | float) and not isinstance(value, bool)
+            record[labels.get(name, name)] = _datetime(value) if is_date else value
+        return record
 
-    def schema(self) -> "pyarrow.Schema":
+    def origin(self, row: Row) -> Record:
+        """Return when an object happened and where it is from, as a dictionary of the columns of ours."""
+        record: Record = {TIME: _datetime(self._time(row.thing))}
+        if self._standard == FHIR:
+            told = time_of_resource(row.thing)
+            record |= {TIME_PRECISION: told and told.precision, TIME_OFFSET: told and told.offset}
+        return record | dict(row.content.origin)
+
+    def schema(self, nested: Nested) -> "pyarrow.Schema":
         """Return the types of all columns."""
-        types = {
-            DATE: pyarrow.timestamp("ms", tz="UTC"),
-            FLAG: pyarrow.bool_(),
-            INTEGER: pyarrow.int64(),
-            NUMBER: pyarrow.float64(),
-            TEXT: pyarrow.string(),
-        }
-        fields = [(self._labels[name], types[_type_of_column(kinds)]) for name, kinds in self._kinds.items()]
-        return pyarrow.schema([(TIME, types[DATE]), *fields])
+        labels, dates = self._labels(), self._dates()
+        fields = [*own_fields(is_fhir=self._standard == FHIR).items()]
+        for name, shape in self._shape.fields.items():
+            fields.append((labels[name], moment_type() if name in dates else shape.arrow_type(nested)))
+        return pyarrow.schema(fields)
 
-    def batch(self, things: Sequence[Record]) -> "pyarrow.RecordBatch":
+    def batch(self, rows: Sequence[Row], nested: Nested) -> "pyarrow.RecordBatch":
         """Return some objects as rows of these columns."""
-        schema = self.schema()
-        columns: list[list[Any]] = [[_in_range(object_time(self._standard, thing)) for thing in things]]
-        for name, kinds in self._kinds.items():
-            columns.append(_converted([thing.get(name) for thing in things], _type_of_column(kinds)))
-        arrays = []
-        for column, values in zip(schema, columns, strict=True):
-            try:
-                arrays.append(pyarrow.array(values, column.type))
-            except UnicodeEncodeError:  # JSON may have half of a surrogate pair, text may not.
-                arrays.append(pyarrow.array([_encodable(value) for value in values], column.type))
+        dates = self._dates()
+        columns = self._own_values(rows)
+        converters: list[Converter | None] = [None] * len(columns)
+        for name, shape in self._shape.fields.items():
+            values = [row.thing.get(name) for row in rows]
+            columns.append([_in_range(value) for value in values] if name in dates else values)
+            converters.append(None if name in dates else shape.converter(nested))
+        schema = self.schema(nested)
+        arrays = [
+            arrow_array(values, column.type, converter)
+            for column, values, converter in zip(schema, columns, converters, strict=True)
+        ]
         return pyarrow.record_batch(arrays, schema=schema)
 
-    def _label(self, name: str) -> str:
-        """Return a name for the column of a field: the field's own, if that is text and no other column has it."""
-        label = name.encode("utf-8", "replace").decode()
-        while label in self._taken:
+    def _own_values(self, rows: Sequence[Row]) -> list[list[Any]]:
+        """Return the values of the columns of ours."""
+        columns: list[list[Any]] = [[_in_range(self._time(row.thing)) for row in rows]]
+        if self._standard == FHIR:
+            told = [time_of_resource(row.thing) for row in rows]
+            columns += [[time and time.precision for time in told], [time and time.offset for time in told]]
+        return columns + [[row.content.origin[name] for row in rows] for name in ORIGIN]
+
+    def _time(self, thing: Record) -> float | None:
+        """Return when an object happened, in milliseconds since 1970."""
+        if self._standard == FHIR:
+            return object_time(FHIR, thing)
+        created = thing.get(CREATED)
+        if type(created) is int and created in UNAMBIGUOUS_MILLISECONDS:
+            return created
+        dates = date_names()
+        dated = {name: value for name, value in thing.items() if name in dates or not isinstance(value, int | float)}
+        return object_time(self._standard, dated)
+
+    def _dates(self) -> frozenset[str]:
+        """Return the fields that hold dates as numbers. A field where some are text is text."""
+        if self._standard == FHIR:
+            return frozenset()
+        dates = date_names()
+        return frozenset(name for name, shape in self._shape.fields.items() if name in dates and shape.is_number)
+
+    def _labels(self) -> Mapping[str, str]:
+        return labels_of(self._shape.fields)
+
+
+@cache
+def date_names() -> frozenset[str]:
+    """Return the fields that the schemas of objects declare as dates."""
+    return models.date_names()
+
+
+def own_fields(*, is_fhir: bool) -> "dict[str, pyarrow.DataType]":
+    """Return the types of the columns that say when an object happened and where it is from."""
+    text = pyarrow.string()
+    times = {TIME: moment_type()}
+    if is_fhir:
+        times |= {TIME_PRECISION: text, TIME_OFFSET: pyarrow.int64()}
+    return times | {USER: text, ACCOUNT: text, SOURCE: text, FILE: text, UPDATED: moment_type()}
+
+
+def moment_type() -> "pyarrow.DataType":
+    """Return the type of a moment in UTC."""
+    return pyarrow.timestamp("ms", tz="UTC")
+
+
+def arrow_array(values: list[Any], kind: "pyarrow.DataType", converter: Converter | None) -> "pyarrow.Array":
+    """Return values as an Arrow array, converted if need be."""
+    converted = values if converter is None else [converter(value) for value in values]
+    try:
+        return pyarrow.array(converted, kind)
+    except UnicodeEncodeError:
+        return pyarrow.array([encodable(value) for value in converted], kind)
+
+
+def labels_of(names: Iterable[str]) -> dict[str, str]:
+    """Return the name of the column of each field: its own, if that is text and no other column has it.
+
+    The case of letters does not set columns apart, because databases ignore it.
+    """
+    taken = set(OWN_COLUMNS)
+    labels = {}
+    for name in names:
+        label = name.encode("utf-8", "replace").decode() or "_"
+        while label.casefold() in taken:
             label += "_"
-        self._taken.add(label)
-        return label
-
-    def _kind(self, name: str, value: Any) -> str:
-        if isinstance(value, bool):
-            return FLAG
-        if isinstance(value, int | float):
-            if self._is_date(name):
-                return DATE
-            if isinstance(value, float):
-                return NUMBER
-            return INTEGER if value in INT64 else TEXT
-        return TEXT if isinstance(value, str) else NESTED
-
-    def _is_date(self, name: str) -> bool:
-        return self._standard != FHIR and name.endswith(("date", "datetime"))
-
-    def _dated(self, name: str, value: Any) -> Any:
-        return _datetime(value) if self._is_date(name) and self._kind(name, value) == DATE else value
+        taken.add(label.casefold())
+        labels[name] = label
+    return labels
 
 
-def _type_of_column(kinds: set[str]) -> str:
-    """Return the type of a column with values of these kinds. Nested values and mixed kinds become text."""
-    if kinds == {INTEGER, NUMBER}:
-        return NUMBER
-    return next(iter(kinds)) if len(kinds) == 1 and NESTED not in kinds else TEXT
-
-
-def _converted(values: Iterable[Any], kind: str) -> list[Any]:
-    if kind == DATE:
-        return [_in_range(value) for value in values]
-    if kind == NUMBER:
-        return [None if value is None else float(value) for value in values]
-    if kind == TEXT:
-        return [value if value is None or isinstance(value, str) else _json(value) for value in values]
-    return list(values)
-
-
-def _in_range(milliseconds: float | None) -> int | None:
+def _in_range(milliseconds: Any) -> int | None:
     """Return a date in whole milliseconds, or None if it is NaN or outside of the years 1 to 9999."""
-    return (
-        int(milliseconds)
-        if milliseconds is not None and FIRST_MILLISECOND <= milliseconds <= LAST_MILLISECOND
-        else None
-    )
+    is_date = milliseconds is not None and FIRST_MILLISECOND <= milliseconds <= LAST_MILLISECOND
+    return int(milliseconds) if is_date else None
 
 
 def _datetime(milliseconds: float | None) -> datetime | None:
     return EPOCH + timedelta(milliseconds=milliseconds) if _in_range(milliseconds) is not None else None  # type: ignore[arg-type]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _encodable(value: str | None) -> str | None:
-    return None if value is None else value.encode("utf-8", "replace").decode()

@@ -1,50 +1,56 @@
-"""Files as tables, one for each object type. Data frames and Parquet need `privateshare[data]`.
+"""Files as tables, one for each object type. Data frames and databases need `privateshare[data]`."""
 
-A table may have more objects than fit into memory: one file at a time is parsed, and a table remembers only in which
-file the newest version of each object is.
-"""
-
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from os import PathLike, fspath
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Any
 
 from privateshare.errors import ConfigurationError, printable
-from privateshare.protocol.catalogue import catalogue, object_type_of
+from privateshare.protocol.catalogue import object_type_of
 from privateshare.protocol.object_time import DIGIME, FHIR
 from privateshare.sdk.files.file import File
-from privateshare.sdk.lazy import LazyModule, load
-from privateshare.sdk.local_files.safe_files import replaced_file, safe_name
-from privateshare.sdk.reading.manifest import updated_dates
-from privateshare.sdk.tables.columns import Columns, Record
+from privateshare.sdk.local_files.safe_files import safe_name
+from privateshare.sdk.reading.folders import read_folders
+from privateshare.sdk.tables.contents import Content, Objects, Record, content_of
+from privateshare.sdk.tables.databases import write_duckdb, write_sqlite
+from privateshare.sdk.tables.outputs import Rows
+from privateshare.sdk.tables.shapes import Nested
+from privateshare.sdk.tables.table import Table
 
-if TYPE_CHECKING:
-    import pandas
-    import polars
-    import pyarrow
-    from pyarrow import parquet
-else:  # Optional extras.
-    pandas, polars, pyarrow = LazyModule("pandas"), LazyModule("polars"), LazyModule("pyarrow")
-    parquet = LazyModule("pyarrow.parquet")
-
-BATCH_ROWS = 20_000
+NOT_JSON = "its name does not end in .json"
+FOREIGN = "it is not a file of objects that privateshare read"
 
 
-class Tables(Mapping[str, "Table"]):
+class NoSuchTable(KeyError):
+    """There is no table of this name. The message lists the tables that there are."""
+
+    def __init__(self, name: object, names: Iterable[str]) -> None:
+        known = ", ".join(printable(known) for known in sorted(names)) or "none"
+        super().__init__(f"There is no table {name!r}. There are: {known}")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Tables(Mapping[str, Table]):
     """Tables by object type, such as `tables["playhistory"]`.
 
-    `left_out` tells, by the name of a file, what of it is in no table and why. This concerns pushed files, and files or
-    entries that cannot be parsed.
+    `left_out` tells, by the name of a file, what of it is in no table and why. This concerns pushed files, files that
+    the platform no longer has, and files or entries that cannot be parsed.
     """
 
-    def __init__(self, tables: Mapping[str, "Table"], left_out: Mapping[str, str] | None = None) -> None:
+    def __init__(self, tables: Mapping[str, Table], left_out: Mapping[str, str] | None = None) -> None:
         self._tables = dict(tables)
         self.left_out: dict[str, str] = dict(left_out or {})
 
-    def __getitem__(self, name: str) -> "Table":
-        return self._tables[name]
+    def __getitem__(self, name: str) -> Table:
+        try:
+            return self._tables[name]
+        except KeyError:
+            raise NoSuchTable(name, self._tables) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tables
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tables)
@@ -58,236 +64,179 @@ class Tables(Mapping[str, "Table"]):
             parts.append(f"{len(self.left_out)} files left out: see left_out")
         return f"<Tables {', '.join(parts)}>"
 
-    def to_parquet(self, folder: str | Path) -> list[Path]:
+    def view(self, definition: Mapping[str, Any]) -> Rows:
+        """Return the rows of a ViewDefinition of SQL on FHIR, from the table of its `resource`. See `Table.view`.
+
+        Raises:
+            ConfigurationError: The definition is invalid, or the extra `privateshare[fhir]` is not installed.
+            NoSuchTable: There is no table of this resource type.
+        """
+        kind = str(definition.get("resource", "")).lower()
+        name = f"{kind}_{FHIR}" if f"{kind}_{FHIR}" in self else kind
+        return self[name].view(definition)
+
+    def to_parquet(self, folder: str | Path, *, flat: bool = False, nested: Nested = "structs") -> list[Path]:
         """Write each table to a Parquet file in a folder.
 
         Args:
             folder: The folder. It is made if it is missing.
+            flat: Whether the flat form of the tables is written, see `Table.flat`.
+            nested: The form of nested objects and lists: Arrow structs and lists, or JSON text.
 
         Returns:
-            The files. Each has the name of its table, or a similar one that every system can have.
+            The files. Each has the name of its table, or a similar one that every system can have. A file that was made
+            of the same content before is left as it is.
 
         Raises:
             ConfigurationError: The extra `privateshare[data]` is not installed.
-            OSError: A file cannot be written.
+            OSError: A file cannot be written, or a file of the tables cannot be read any more.
         """
-        return [table.to_parquet(Path(folder) / safe_name(f"{name}.parquet")) for name, table in self.items()]
+        return [
+            rows.to_parquet(Path(folder) / safe_name(f"{name}.parquet"), nested=nested)
+            for name, rows in self._rows(flat=flat).items()
+        ]
 
+    def to_duckdb(self, path: str | Path, *, flat: bool = False, nested: Nested = "structs") -> Path:
+        """Write the tables to a DuckDB database, which replaces the file, and return its path.
 
-class Table:
-    """The objects of one type, from several files. `standard` is their schema: `digime` or `fhir`."""
+        The file is complete or not there. A file that was made of the same content before is left as it is.
 
-    def __init__(self, name: str, standard: str) -> None:
-        self.name: str = name
-        self.standard: str = standard
-        self._columns = Columns(standard)
-        self._contents: dict[int, _Content] = {}  # Files with objects of this table, oldest first.
-        self._newest: dict[int, int] = {}  # The newest file of each object, by its identity.
-        self._more: dict[int, int] = {}  # How many more objects of one identity that file has.
-
-    def __len__(self) -> int:
-        return len(self._newest) + sum(self._more.values())
-
-    def __repr__(self) -> str:
-        return f"<Table {printable(self.name)} of {len(self)} objects>"
-
-    def to_records(self) -> list[Record]:
-        """Return the objects as dictionaries, with dates as datetimes in UTC, and with `time`: when each happened."""
-        return list(self.records())
-
-    def records(self) -> Iterator[Record]:
-        """Yield the objects one by one, for a table that does not fit into memory. See `to_records`."""
-        return map(self._columns.record, self._objects())
-
-    def to_arrow(self) -> "pyarrow.Table":
-        """Return the objects as an Arrow table.
-
-        Nested values are JSON text. A column of mixed kinds is text too, and one of whole and other numbers is float.
+        Args:
+            path: The file.
+            flat: Whether the flat form of the tables is written, see `Table.flat`.
+            nested: The form of nested objects and lists: structs and lists, or JSON text.
 
         Raises:
             ConfigurationError: The extra `privateshare[data]` is not installed.
+            OSError: The file cannot be written, or a file of the tables cannot be read any more.
         """
-        _need(pyarrow)
-        return pyarrow.Table.from_batches(self._batches(), self._columns.schema())
+        return write_duckdb(Path(path), self._rows(flat=flat), nested)
 
-    def to_pandas(self) -> "pandas.DataFrame":
-        """Return the objects as a pandas data frame, with the columns of `to_arrow`.
+    def to_sqlite(self, path: str | Path, *, flat: bool = False) -> Path:
+        """Write the tables to an SQLite database, which replaces the file, and return its path.
+
+        Times are text such as "2026-05-17T21:30:00.000Z", flags are 0 and 1, and nested data is JSON text. The file is
+        complete or not there. A file that was made of the same content before is left as it is.
+
+        Args:
+            path: The file.
+            flat: Whether the flat form of the tables is written, see `Table.flat`.
 
         Raises:
             ConfigurationError: The extra `privateshare[data]` is not installed.
+            OSError: The file cannot be written, or a file of the tables cannot be read any more.
         """
-        _need(pandas)
-        arrow = self.to_arrow()
-        nullable = {"int64": pandas.Int64Dtype(), "bool": pandas.BooleanDtype()}
-        frame: pandas.DataFrame = arrow.to_pandas(types_mapper=lambda kind: nullable.get(str(kind)))
-        return frame
+        return write_sqlite(Path(path), self._rows(flat=flat))
 
-    def to_polars(self) -> "polars.DataFrame":
-        """Return the objects as a polars data frame, with the columns of `to_arrow`.
-
-        Raises:
-            ConfigurationError: The extra `privateshare[data]` is not installed.
-        """
-        _need(polars)
-        frame = polars.from_arrow(self.to_arrow())
-        assert isinstance(frame, polars.DataFrame)
-        return frame
-
-    def to_parquet(self, path: str | Path) -> Path:
-        """Write the objects to a Parquet file, with the columns of `to_arrow`, and return its path.
-
-        The file is complete or not there.
-
-        Raises:
-            ConfigurationError: The extra `privateshare[data]` is not installed.
-            OSError: The file cannot be written.
-        """
-        _need(parquet)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with replaced_file(Path(path)) as file, parquet.ParquetWriter(file, self._columns.schema()) as writer:
-            for batch in self._batches():
-                writer.write_batch(batch)
-        return Path(path)
-
-    def _add(self, number: int, content: "_Content", things: Iterable[Record]) -> None:
-        self._contents[number] = content
-        for thing in things:
-            identity = content.identity(thing)
-            if self._newest.get(identity) == number:
-                self._more[identity] = self._more.get(identity, 0) + 1
-            else:
-                self._newest[identity] = number
-                self._more.pop(identity, None)
-            self._columns.add(thing)
-
-    def _objects(self) -> Iterator[Record]:
-        for number, content in self._contents.items():
-            for thing in content.read().objects:
-                is_here = _table_of(content.kind, thing) == (self.name, self.standard)
-                if is_here and self._newest.get(content.identity(thing)) == number:
-                    yield thing
-
-    def _batches(self) -> Iterator["pyarrow.RecordBatch"]:
-        waiting: list[Record] = []
-        for thing in self._objects():
-            waiting.append(thing)
-            if len(waiting) == BATCH_ROWS:
-                yield self._columns.batch(waiting)
-                waiting = []
-        if waiting:
-            yield self._columns.batch(waiting)
+    def _rows(self, *, flat: bool) -> dict[str, Rows]:
+        return {name: table.flat() if flat else table for name, table in self._tables.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Objects:
-    """The objects of a file, and what of the file is not an object and why."""
-
-    objects: list[Record]
-    left_out: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """A file with objects. `kind` is the name of their type."""
-
-    name: str
-    kind: str
-    file: File | Path
-
-    @property
-    def account(self) -> str:
-        """The part of the file's name that identifies the account, 18_group_service_account, or "" if it has none."""
-        parts = self.name.split("_")
-        return "_".join(parts[:4]) if len(parts) > 4 and parts[0] == "18" else ""
-
-    def read(self) -> _Objects:
-        """Parse the objects. What is not an object does not hide the others."""
-        try:
-            content = json.loads(self.file.read_bytes())
-        except (ValueError, RecursionError):
-            return _Objects([], "it does not hold JSON")
-        if not isinstance(content, list):
-            return _Objects([], "it does not hold a list of objects")
-        objects = [thing for thing in content if isinstance(thing, dict)]
-        others = len(content) - len(objects)
-        return _Objects(objects, f"{others} of {len(content)} entries are not objects" if others else "")
-
-    def identity(self, thing: Record) -> int:
-        """Return the identity of an object: its id within the account that it came from, or else all of it.
-
-        Two accounts may have different objects with the same id, such as two hospitals that count from 1. So may two
-        patients or two systems in one account.
-        """
-        if "entityid" in thing:
-            return hash((self.account, str(thing["entityid"])))
-        if "resourceType" in thing and "id" in thing:
-            parts = [("subject", "reference"), ("patient", "reference"), ("meta", "source")]
-            places = [
-                str(part[name]) for where, name in parts if isinstance(part := thing.get(where), dict) and name in part
-            ]
-            return hash((self.account, str(thing["resourceType"]), str(thing["id"]), *places))
-        return hash(json.dumps(thing, sort_keys=True))
-
-
-def tables(files: Iterable[File] | str | Path) -> Tables:
+def tables(files: Iterable[File] | str | PathLike[str], *, include_gone: bool = False) -> Tables:
     """Make tables of files that were read.
 
     An object that is in several files of an account, as after an update, is in its table once, in its newest version.
     Files are read again when a table is used.
 
     Args:
-        files: The files, a reading, or a folder that `read_all_files(into=…)` has filled.
+        files: The files, a reading, a folder that `read_all_files(into=…)` has filled, or a pattern of several such
+            folders, such as "study/*".
+        include_gone: Whether a folder's files are included that the platform no longer has, see `ReadResult.gone`.
 
     Returns:
         The tables by object type. `left_out` tells what is in no table.
 
     Raises:
         FilesNotRead: `files` is a reading, and some of its files could not be read.
-        ConfigurationError: A symbolic link is in the place of the folder's manifest.
+        ConfigurationError: There is no such folder, nothing was read into it, or a symbolic link is in the place of its
+            manifest.
         OSError: A file cannot be read.
     """
-    found: dict[tuple[str, str], Table] = {}
-    empty: set[str] = set()
-    left_out: dict[str, str] = {}
-    for number, content in enumerate(_contents(files)):
+    found = _TableMaker()
+    if isinstance(files, str | PathLike):
+        found.add_folders(fspath(files), include_gone=include_gone)
+    else:
+        for file in sorted(_checked(files), key=_age):
+            found.add(file, file.name)
+    return found.made()
+
+
+class _TableMaker:
+    """Makes tables of files that are added from the oldest to the newest."""
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[str, str], Table] = {}
+        self._empty: set[str] = set()
+        self._left_out: dict[str, str] = {}
+        self._count = 0
+
+    def add_folders(self, pattern: str, *, include_gone: bool) -> None:
+        """Add the files of folders. Raise ConfigurationError if nothing was read into them."""
+        folders = list(read_folders(pattern, include_gone=include_gone))
+        for folder in folders:
+            # Files of two folders may have the same name.
+            prefix = f"{folder.folder.name}/" if len(folders) > 1 else ""
+            self._left_out |= {prefix + name: reason for name, reason in folder.left_out.items()}
+            for file in sorted(folder.files, key=_age):
+                if file.path is None or file.path.suffix != ".json":  # A pushed file of any kind and size.
+                    self._left_out[prefix + file.name] = NOT_JSON
+                    continue
+                self.add(file, prefix + file.name, is_ours=folder.has_manifest)
+        if not self._count and not any(folder.has_manifest for folder in folders):
+            raise ConfigurationError(
+                f"Nothing was read into the folder {printable(pattern)}: its JSON files are not of objects",
+                hint='Name the folder that read_all_files(into=…) or "privateshare read --into" filled',
+            )
+
+    def add(self, file: File, name: str, *, is_ours: bool = True) -> None:
+        """Add a file. `is_ours` tells whether it is certainly one that was read."""
+        content = content_of(file)
         read = content.read()
+        if not is_ours and not _is_of_objects(file.name, read):
+            self._left_out[name] = read.left_out or FOREIGN
+            return
         if read.left_out:
-            left_out[content.name] = read.left_out
+            self._left_out[name] = read.left_out
         elif not read.objects:
-            empty.add(content.kind)
-        by_table: dict[tuple[str, str], list[Record]] = {}
-        for thing in read.objects:
-            by_table.setdefault(_table_of(content.kind, thing), []).append(thing)
-        for key, things in by_table.items():
-            found.setdefault(key, Table(*key))._add(number, content, things)
-    for kind in empty.difference(kind for kind, _ in found):
-        found[kind, DIGIME] = Table(kind, DIGIME)
-    return Tables(_named(found), left_out)
+            self._empty.add(content.kind)
+        number = self._count
+        self._count += 1
+        for key, things in _by_table(content, read).items():
+            self._tables.setdefault(key, Table(*key)).add(number, content, read, things)
+
+    def made(self) -> Tables:
+        """Return the tables."""
+        for kind in self._empty.difference(kind for kind, _ in self._tables):
+            self._tables[kind, DIGIME] = Table(kind, DIGIME)
+        return Tables(_named(self._tables), self._left_out)
 
 
-def _contents(files: Iterable[File] | str | Path) -> Iterator[_Content]:
-    if isinstance(files, str | Path):
-        dates = updated_dates(Path(files))
-        for path in sorted(Path(files).glob("*.json"), key=lambda path: (dates.get(path.name, 0), path.name)):
-            yield _Content(path.name, _type_of(None, path.name), path)
-        return
-    for file in sorted(files, key=lambda file: file.updated_date or 0):
-        yield _Content(file.name, _type_of(file.metadata.object_type, file.name), file)
+def _by_table(content: Content, read: Objects) -> dict[tuple[str, str], list[Record]]:
+    by_table: dict[tuple[str, str], list[Record]] = {}
+    for thing in read.objects:
+        by_table.setdefault(content.table_of(thing), []).append(thing)
+    return by_table
 
 
-def _type_of(reference: str | None, file_name: str) -> str:
-    """Return the name of a file's object type, or `other` if it is unknown."""
-    number = object_type_of(reference, file_name)
-    return catalogue().object_types[number].reference if number is not None else reference or "other"
+def _is_of_objects(name: str, read: Objects) -> bool:
+    """Tell whether a file that no manifest lists is one of objects."""
+    if object_type_of(None, name) is not None:
+        return True
+    return bool(read.objects) and all("entityid" in thing or "resourceType" in thing for thing in read.objects)
 
 
-def _table_of(name: str, thing: Record) -> tuple[str, str]:
-    """Return the name and the schema of the table that an object belongs to."""
-    kind = thing.get("resourceType")
-    return (kind.lower(), FHIR) if isinstance(kind, str) else (name, DIGIME)
+def _checked(files: Iterable[File]) -> Iterator[File]:
+    for file in files:
+        if not isinstance(file, File):
+            raise TypeError(f"tables() takes files, a folder, or a pattern of folders, not {type(file).__name__}")
+        yield file
 
 
-def _named(found: Mapping[tuple[str, str], "Table"]) -> dict[str, "Table"]:
+def _age(file: File) -> tuple[int, str]:
+    return file.updated_date or 0, file.name
+
+
+def _named(found: Mapping[tuple[str, str], Table]) -> dict[str, Table]:
     """Return the tables by their types, and by their schemas too if two have the same name."""
     named = {name: table for (name, standard), table in found.items() if standard != FHIR}
     for (name, standard), table in found.items():
@@ -296,16 +245,3 @@ def _named(found: Mapping[tuple[str, str], "Table"]) -> dict[str, "Table"]:
                 name = f"{name}_{FHIR}"
             named[name] = table
     return named
-
-
-def check_parquet_available() -> None:
-    """Raise ConfigurationError if the extra `privateshare[data]` is not installed, before work is done in vain."""
-    _need(parquet)
-
-
-def _need(module: ModuleType) -> None:
-    try:
-        load(module)
-    except ModuleNotFoundError as error:
-        hint = "Install it: pip install 'privateshare[data]'"
-        raise ConfigurationError(f"This needs the package {module.__name__}", hint=hint) from error

@@ -132,7 +132,7 @@ async def _recover(visit: Visit, typed: str) -> Response:
 async def _continue_in(visit: Visit, library: OpenLibrary, proof: Proof) -> Response:
     """Continue in a library whose owner has just proved who they are. From now on this browser is known too."""
     visit.journey.library_id = library.id
-    record_proof(visit.journey, proof)
+    await record_proof(visit.db, visit.platform, visit.journey, proof)
     await adopt_accounts(visit.db, library, visit.journey.id)
     await remember_browser(visit.request, visit.db, library, visit.now)
     return redirect(await navigation.first_page(visit))
@@ -156,7 +156,7 @@ async def _be_somebody_else(visit: Visit) -> None:
         return
     if journey.proof == Proof.CHOSEN:
         journey.library_id = None
-    record_proof(journey, Proof.NONE)
+    await record_proof(visit.db, visit.platform, journey, Proof.NONE)
 
 
 async def _be_known(visit: Visit, chosen: str) -> None:
@@ -172,7 +172,7 @@ async def _be_known(visit: Visit, chosen: str) -> None:
         keep_secret(visit.request, kept)
     linked = visit.journey.library_id is not None
     visit.journey.library_id = secret.library_id
-    record_proof(visit.journey, Proof.BROWSER if linked else Proof.CHOSEN)
+    await record_proof(visit.db, visit.platform, visit.journey, Proof.BROWSER if linked else Proof.CHOSEN)
     library = await open_library(visit.db, visit.platform, secret.library_id)
     await adopt_accounts(visit.db, library, visit.journey.id)
 

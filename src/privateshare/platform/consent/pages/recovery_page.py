@@ -33,7 +33,8 @@ async def make_recovery_code(form: PostedForm) -> Response:
     _check_may_have_one(form.visit)
     library_id = form.visit.journey.library_id
     assert library_id is not None
-    return await _page(form.visit, code=await new_recovery_code(form.visit.db, library_id))
+    library = await open_library(form.visit.db, form.visit.platform, library_id)
+    return await _page(form.visit, code=await new_recovery_code(form.visit.db, library))
 
 
 @router.post("/journey/{tag}/passkeys/challenge")

@@ -15,6 +15,34 @@ depends_on: Sequence[str] | None = None
 def upgrade() -> None:
     """Create every table."""
     op.create_table(
+        "audit_entries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("log_id", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
+        sa.Column("link", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("audit_entries_pkey")),
+        sa.UniqueConstraint("number", name=op.f("audit_entries_number_key")),
+    )
+    op.create_index(
+        op.f("audit_entries_log_id_created_at_idx"), "audit_entries", ["log_id", "created_at"], unique=False
+    )
+    op.create_index(
+        "audit_entries_waiting_idx",
+        "audit_entries",
+        ["created_at", "id"],
+        unique=False,
+        postgresql_where="number IS NULL",
+    )
+    op.create_table(
+        "audit_heads",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("signed", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("audit_heads_pkey")),
+    )
+    op.create_table(
         "blobs_to_delete",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column(
@@ -52,11 +80,13 @@ def upgrade() -> None:
         "libraries",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
+        sa.Column("log_id", sa.Uuid(), nullable=False),
         sa.Column("last_account_number", sa.Integer(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("libraries_pkey")),
+        sa.UniqueConstraint("log_id", name=op.f("libraries_log_id_key")),
     )
     op.create_table(
         "nonces",
@@ -658,3 +688,7 @@ def downgrade() -> None:
     op.drop_table("clock_readings")
     op.drop_table("certificate_authorities")
     op.drop_table("blobs_to_delete")
+    op.drop_table("audit_heads")
+    op.drop_index("audit_entries_waiting_idx", table_name="audit_entries", postgresql_where="number IS NULL")
+    op.drop_index(op.f("audit_entries_log_id_created_at_idx"), table_name="audit_entries")
+    op.drop_table("audit_entries")

@@ -1,0 +1,130 @@
+"""The entries of the audit log, and what each says.
+
+    event -> sealed with the person's key -> stored in the transaction of what happened -> numbered by `chain.py`
+
+The chain is computed over digests, so erasing a person removes the content of their entries and nothing else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import AuditEntryRow, LibraryRow
+
+PURPOSE = "audit entry"
+NO_PERSON = UUID(int=0)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class EventKind(StrEnum):
+    """What an entry is about. `facts` of an event has what belongs to its kind."""
+
+    CONSENT_GIVEN = "consent given"
+    CONSENT_CHANGED = "consent changed"
+    CONSENT_WITHDRAWN = "consent withdrawn"
+    ACCESS_RENEWED = "access renewed"
+    READ = "read"
+    PUSHED = "pushed"
+    SIGNED_IN = "signed in"
+    SIGN_IN_ADDED = "sign-in method added"
+    SIGN_IN_REMOVED = "sign-in method removed"
+    ACCOUNT_DELETED = "account deleted"
+    SOURCE_WITHDRAWN = "access to a source withdrawn"
+    DELETED_BY_APP = "deleted by an app"
+    OPERATOR = "operator's action"
+    ERASED = "library erased"
+
+
+class LibrarySeal(Protocol):
+    """An open library, as far as the log needs it: its id in the log, and encryption with its key."""
+
+    @property
+    def log_id(self) -> UUID:
+        """The id of the library in the log."""
+        ...
+
+    def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
+        """Encrypt a value with the library's key."""
+        ...
+
+
+class LibraryOpener(LibrarySeal, Protocol):
+    """An open library that can also decrypt what it sealed."""
+
+    def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
+        """Decrypt a value with the library's key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. `facts` holds ids, numbers and words of ours, and never any of the person's data."""
+
+    kind: EventKind
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Encode the event as the content of an entry."""
+        return orjson.dumps({"event": self.kind, **self.facts})
+
+
+async def record_event(db: AsyncSession, library: LibrarySeal, event: Event, now: datetime | None = None) -> None:
+    """Record what happened in a person's library, in the transaction in which it happens."""
+    await store_entries(db, [sealed_entry(library, event, now or datetime.now(UTC))])
+
+
+async def record_public_event(db: AsyncSession, event: Event) -> None:
+    """Record what concerns no person, such as an operator's change of a contract. Its content is not encrypted."""
+    await store_entries(db, [_entry(uuid4(), None, datetime.now(UTC), event.encode())])
+
+
+def sealed_entry(library: LibrarySeal, event: Event, now: datetime) -> dict[str, Any]:
+    """Build the row of an entry, its content sealed for the person."""
+    id_ = uuid4()
+    return _entry(id_, library.log_id, now, library.seal(PURPOSE, id_, event.encode()))
+
+
+def open_entry(library: LibraryOpener, row: AuditEntryRow) -> dict[str, Any] | None:
+    """Decrypt what an entry says. Returns None if its content was erased. Raises SealBroken."""
+    if row.content is None:
+        return None
+    content: dict[str, Any] = orjson.loads(library.open(PURPOSE, row.id, row.content))
+    return content
+
+
+async def store_entries(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Store entries. They wait for their numbers, which `chain.append_entries` gives them."""
+    await db.execute(insert(AuditEntryRow), rows)
+
+
+async def erase_entries(db: AsyncSession, library_id: UUID) -> None:
+    """Erase the content of a person's entries. The chain stays whole, because it is computed over their digests."""
+    log_id = select(LibraryRow.log_id).where(LibraryRow.id == library_id).scalar_subquery()
+    await db.execute(update(AuditEntryRow).where(AuditEntryRow.log_id == log_id).values(content=None))
+
+
+def entry_digest(id_: UUID, log_id: UUID | None, created_at: datetime, content: bytes) -> bytes:
+    """Compute the digest that stands for an entry in the chain."""
+    microseconds = (created_at - _EPOCH) // _MICROSECOND
+    parts = (id_.bytes, (log_id or NO_PERSON).bytes, microseconds.to_bytes(8, "big"), content)
+    return sha256(b"privateshare audit entry 1\0" + b"".join(parts)).digest()
+
+
+def _entry(id_: UUID, log_id: UUID | None, created_at: datetime, content: bytes) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "log_id": log_id,
+        "created_at": created_at,
+        "content": content,
+        "digest": entry_digest(id_, log_id, created_at, content),
+    }

@@ -1,0 +1,102 @@
+"""Tables as a database: what is in it, and that a file is complete or not there."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from privateshare import File, Tables, tables
+from tests.unit.sdk.table_files import PLAYS, RECORD, file
+
+PLAY = {
+    "entityid": "1",
+    "createddate": 1700000000000,
+    "track": {"name": "Žižkov", "artists": [{"name": "Ann"}]},
+    "ok": True,
+    "n": 2**60 + 1,
+    'odd "name"': 1.5,
+    "Track": "another",
+}
+
+
+def made(play: dict[str, Any] | None = None) -> Tables:
+    """A table of a play, and one of an observation."""
+    observation = {"resourceType": "Observation", "id": "1", "effectiveDateTime": "2020", "valueInteger": 5}
+    return tables([file(PLAYS, [play or PLAY]), file(RECORD, [observation]), file("18_5_19_1_403_1.json", [])])
+
+
+def test_duckdb_has_each_table_with_structs(tmp_path: Path):
+    """Which queries can look into."""
+    path = made().to_duckdb(tmp_path / "new" / "data.duckdb")
+    with duckdb.connect(str(path), read_only=True) as database:
+        query = 'SELECT track.artists[1].name, n, ok, "odd ""name""", "Track_", epoch_ms("time") FROM playhistory'
+        assert database.execute(query).fetchone() == ("Ann", 2**60 + 1, True, 1.5, "another", 1700000000000)
+        assert database.execute("SELECT count(*) FROM observation").fetchone() == (1,)
+        assert database.execute("SELECT count(*) FROM playlist").fetchone() == (0,)
+    flat = made().to_duckdb(tmp_path / "flat.duckdb", flat=True)
+    with duckdb.connect(str(flat), read_only=True) as database:
+        assert database.execute("SELECT artist, track FROM playhistory").fetchone() == ("Ann", "Žižkov")
+        assert database.execute("SELECT value, precision FROM observation").fetchone() == (5.0, "year")
+
+
+def test_sqlite_has_each_table_with_json(tmp_path: Path):
+    """Times are text in UTC, flags are numbers."""
+    path = made().to_sqlite(tmp_path / "data.sqlite")
+    with closing(sqlite3.connect(path)) as database:
+        query = """SELECT track ->> '$.artists[0].name', n, ok, "odd ""name""\", "time" FROM playhistory"""
+        assert database.execute(query).fetchone() == ("Ann", 2**60 + 1, 1, 1.5, "2023-11-14T22:13:20.000Z")
+        assert database.execute("SELECT count(*) FROM playlist").fetchone() == (0,)
+    flat = made().to_sqlite(tmp_path / "flat.sqlite", flat=True)
+    with closing(sqlite3.connect(flat)) as database:
+        assert database.execute('SELECT value, "start" FROM observation').fetchone() == (5.0, "2020-01-01T00:00:00.000")
+
+
+@pytest.mark.parametrize("form", ["duckdb", "sqlite"])
+def test_a_database_is_written_only_if_something_changed(tmp_path: Path, form: str):
+    """And it replaces whatever file is there, also one that is no database; nothing else stays beside it."""
+    path = tmp_path / f"data.{form}"
+    path.write_bytes(b"not a database" * 1000)
+
+    def write(play: dict[str, Any] | None = None) -> int:
+        getattr(made(play), f"to_{form}")(path)
+        assert [found.name for found in tmp_path.iterdir()] == [path.name]
+        return path.stat().st_ino
+
+    first = write()
+    assert write() == first
+    assert write(PLAY | {"n": 1}) != first
+
+
+@pytest.mark.parametrize("form", ["duckdb", "sqlite", "parquet"])
+def test_a_file_that_fails_leaves_the_one_before(tmp_path: Path, form: str):
+    """As when Ctrl-C comes in the midst of it: the old file is whole, and nothing is beside it."""
+    target = tmp_path / ("playhistory.parquet" if form == "parquet" else f"data.{form}")
+    write = f"to_{form}"
+    getattr(tables([file(PLAYS, [PLAY])]), write)(tmp_path if form == "parquet" else target)
+    before = target.read_bytes()
+
+    class Interrupted(File):
+        reads = 0
+
+        def read_bytes(self) -> bytes:
+            Interrupted.reads += 1
+            if Interrupted.reads > 1:
+                raise KeyboardInterrupt
+            return super().read_bytes()
+
+    plain = file(PLAYS, [PLAY, PLAY])
+    interrupted = Interrupted(plain.name, plain.metadata, plain.size, 2, plain.data)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(tables([interrupted]), write)(tmp_path if form == "parquet" else target)
+    assert target.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == [target.name]
+
+
+def test_times_outside_of_what_databases_hold_are_empty(tmp_path: Path):
+    """Years before 1 and after 9999."""
+    path = made(PLAY | {"createddate": 10**18, "startdate": -(10**18)}).to_duckdb(tmp_path / "data.duckdb")
+    with duckdb.connect(str(path), read_only=True) as database:
+        assert database.execute('SELECT "time", startdate FROM playhistory').fetchone() == (None, None)
