@@ -166,6 +166,9 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "GET /me/{browser_id}/data",  # test_my_data_pages.py covers the data.
     "GET /me/{browser_id}/data/{object_type}",
     "GET /me/{browser_id}/data/{object_type}/{file_id}/{index}",
+    "GET /me/{browser_id}/history",  # test_receipts.py covers these.
+    "GET /me/{browser_id}/receipts/{receipt_id}",
+    "GET /me/{browser_id}/receipts/{receipt_id}/file",
     "GET /me",  # test_my_data.py covers these: each belongs to one browser of a person.
     "GET /me/",
     "POST /me/",

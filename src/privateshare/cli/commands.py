@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from privateshare.cli import applications, audit, contracts, people, pushing, reading, signing_keys, storage
+from privateshare.cli import applications, audit, contracts, people, pushing, reading, receipts, signing_keys, storage
 from privateshare.cli.login import login
 from privateshare.cli.serving import serve
 from privateshare.errors import ConfigurationError, InvalidToken, PrivateShareError
@@ -26,6 +26,7 @@ tree.add_typer(contracts.tree, name="contract")
 tree.add_typer(people.tree, name="person")
 tree.add_typer(signing_keys.tree, name="keys")
 tree.add_typer(audit.tree, name="audit")
+tree.add_typer(receipts.tree, name="receipt")
 
 
 def _show_version(wanted: bool) -> None:

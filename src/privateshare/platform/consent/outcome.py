@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.app_redirect import Failure
 from privateshare.platform.consent.known_browser import remember_browser
+from privateshare.platform.consent.notice import shown_to
 from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.visit import Visit
@@ -18,6 +19,7 @@ from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, Co
 from privateshare.platform.grants.consent_events import consent_agreed
 from privateshare.platform.grants.consents import Agreed, live_consent, record_consent, share_more_accounts
 from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
+from privateshare.platform.grants.receipts import Shown
 from privateshare.platform.grants.references import take_reference
 from privateshare.platform.grants.tokens import issue_code
 from privateshare.platform.keys.secrets import hash_secret
@@ -45,10 +47,13 @@ async def journey_library(visit: Visit) -> OpenLibrary:
     return library
 
 
-async def accept(visit: Visit, accounts: Sequence[AccountRow], agreed: Agreed | None = None) -> str:
+async def accept(
+    visit: Visit, accounts: Sequence[AccountRow], agreed: Agreed | None = None, shown: Shown | None = None
+) -> str:
     """Record the person's consent for these accounts, and start the app's session; return where the browser goes.
 
-    `agreed` is what they chose; by default it is all that the contract asks for, until the contract ends.
+    `agreed` is what they chose; by default it is all that the contract asks for, until the contract ends. `shown` is
+    what they saw, for their receipt.
 
     Raises RedirectInstead if the person must prove who they are first.
     """
@@ -60,7 +65,8 @@ async def accept(visit: Visit, accounts: Sequence[AccountRow], agreed: Agreed | 
     consent = await record_consent(
         visit.db, visit.contract, library.id, ids, visit.now, agreed=agreed, unproven=unproven
     )
-    await consent_agreed(visit.db, library, consent, visit.now, changed=earlier is consent)
+    saw = shown or shown_to(visit)
+    await consent_agreed(visit.db, visit.platform, library, consent, saw, visit.now, changed=earlier is consent)
     await _remember_browser(visit, library)
     await _assign_storage(visit, library.id)
     await agree_to_archives(visit.db, visit.journey)
@@ -106,7 +112,7 @@ async def add_account(visit: Visit, account: AccountRow | None) -> str:
     if account is not None:
         await share_more_accounts(visit.db, consent, {account.id: _asked_kinds(visit, account)})
     library = await journey_library(visit)
-    await consent_agreed(visit.db, library, consent, visit.now, changed=True)
+    await consent_agreed(visit.db, visit.platform, library, consent, shown_to(visit), visit.now, changed=True)
     await _remember_browser(visit, library)
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)

@@ -8,6 +8,7 @@ libraries ─ accounts ─ files                 a person's data, sealed with th
           ├ pushed_files                     files that apps pushed to the person
           ├ syncs                            one row per account and run
           ├ consents ─ consent_accounts      what the person allowed
+          ├ receipts                         what they allowed and withdrew, signed for them
           ├ postboxes                        where an app of an older protocol version pushes files to
           └ library_partners                 the id by which a partner knows the person
 storages ─ stored_files                      an app's own files, which it encrypts itself
@@ -469,6 +470,18 @@ class ConsentAccountRow(Base):
         ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
         Index(None, "library_id", "account_id"),
     )
+
+
+class ReceiptRow(Base):
+    """A signed receipt of what a person agreed to, changed or withdrew. It stays when the consent is deleted."""
+
+    __tablename__ = "receipts"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    consent_id: Mapped[UUID]
+    event: Mapped[str]
+    created_at: Mapped[datetime]
+    sealed: Mapped[bytes]
 
 
 class SessionRow(Base):

@@ -1,7 +1,6 @@
-"""What follows when a person gives, changes or withdraws a consent: the entry in the audit log."""
+"""What follows when a person gives, changes or withdraws a consent: an entry in the audit log, and a receipt."""
 
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,42 +9,50 @@ from privateshare.errors import DataUnreadable
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow
 from privateshare.platform.grants.consents import revoke_consent
+from privateshare.platform.grants.receipts import Shown, issue_receipt
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.runtime import Platform
 
 PERSON, OPERATOR = "the person", "the operator"
+INDICATED_BY = {PERSON: "dpv:DataSubject", OPERATOR: "dpv:DataProcessor"}
 
 
 async def consent_agreed(
-    db: AsyncSession, library: OpenLibrary, consent: ConsentRow, now: datetime, *, changed: bool
+    db: AsyncSession,
+    platform: Platform,
+    library: OpenLibrary,
+    consent: ConsentRow,
+    shown: Shown,
+    now: datetime,
+    *,
+    changed: bool,
 ) -> None:
     """Record that a person gave a consent, or changed one. Call it once the consent and its accounts are stored."""
     kind = EventKind.CONSENT_CHANGED if changed else EventKind.CONSENT_GIVEN
     accounts = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
     shared = sorted(str(id_) for id_ in await db.scalars(accounts))
     facts = _facts(consent) | {"accounts": shared, "until": _moment(consent.expires_at), "proven": not consent.unproven}
-    await record_event(db, library, Event(kind, facts), now)
+    await record_event(db, library, Event(kind, facts | {"choice": consent.choice.to_json()}), now)
+    await issue_receipt(db, platform, library, consent, kind, shown, INDICATED_BY[PERSON], now)
 
 
-async def withdraw_consent(db: AsyncSession, platform: Platform, consent: ConsentRow, now: datetime, by: str) -> None:
+async def withdraw_consent(
+    db: AsyncSession, platform: Platform, consent: ConsentRow, now: datetime, by: str, shown: Shown | None = None
+) -> None:
     """Withdraw a consent: its codes, tokens and sessions stop working at once. Does nothing if it ended before.
 
-    `by` says who did it. A withdrawal also works while the library's key is lost; the log then has no entry of it.
+    `by` says who did it. While the library's key is lost, a withdrawal works too, without an entry and a receipt.
     """
     if consent.revoked_at is not None:
         return
     await revoke_consent(db, consent.id, now)
-    await _record_withdrawal(db, platform, consent.library_id, _facts(consent) | {"by": by}, now)
-
-
-async def _record_withdrawal(
-    db: AsyncSession, platform: Platform, library_id: UUID, facts: dict[str, object], now: datetime
-) -> None:
     try:
-        library = await open_library(db, platform, library_id)
+        library = await open_library(db, platform, consent.library_id)
     except DataUnreadable:  # The operator was informed when the library was opened.
         return
-    await record_event(db, library, Event(EventKind.CONSENT_WITHDRAWN, facts), now)
+    await record_event(db, library, Event(EventKind.CONSENT_WITHDRAWN, _facts(consent) | {"by": by}), now)
+    withdrawn = EventKind.CONSENT_WITHDRAWN
+    await issue_receipt(db, platform, library, consent, withdrawn, shown or Shown(), INDICATED_BY[by], now)
 
 
 def _facts(consent: ConsentRow) -> dict[str, object]:

@@ -33,6 +33,11 @@ class Signer:
         """Sign the `token` of a response. `api` is the API's address as the client reached it. Protocol 3.1."""
         return jwt.sign(self._key, claims, kid=self._kid, jku=f"{api}jwks/oauth")
 
+    @property
+    def public_entry(self) -> dict[str, str]:
+        """The public key, as an entry of the key set."""
+        return jwt.key_set_entry(self._key.public_key(), self._kid)
+
     def sign_statement(self, claims: Mapping[str, object], type_: str) -> str:
         """Sign a statement that is kept, such as a head of the audit log, as a JWT of a type of its own."""
         return jwt.sign(self._key, claims, kid=self._kid, typ=type_)

@@ -43,7 +43,7 @@ async def stop(form: MyForm) -> Response:
     with suppress(ValueError):
         consent = await visitor.db.get(ConsentRow, UUID(form.fields.get("consent", "")))
         if consent is not None and consent.library_id == visitor.library.id:
-            await withdraw_consent(visitor.db, visitor.platform, consent, visitor.now, PERSON)
+            await withdraw_consent(visitor.db, visitor.platform, consent, visitor.now, PERSON, visitor.shown)
             stopped = f"?stopped={consent.id}"
             log.info("a person stopped sharing", library=str(visitor.library.id), consent=str(consent.id))
     return redirect(visitor.address() + stopped)

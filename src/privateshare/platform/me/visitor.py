@@ -17,6 +17,7 @@ from privateshare.platform.consent.rendering import RedirectInstead, page, redir
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.visit import TOKEN_FIELD, check_sent_from_here, foreign_form
 from privateshare.platform.db.tables import BrowserRow
+from privateshare.platform.grants.receipts import Shown
 from privateshare.platform.http.requests import base_path, platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.library.libraries import LibraryGone, OpenLibrary, open_library
@@ -46,6 +47,11 @@ class Visitor:
     def form_token(self) -> str:
         """Return the token that every form of these pages carries, and that no other site can know."""
         return _form_token(self.browser.secret_hash)
+
+    @property
+    def shown(self) -> Shown:
+        """Say where and in which language the person decided, for a receipt."""
+        return Shown(public_address(self.request), self.words.tag)
 
     def address(self, name: str = "") -> str:
         """Build the address of one of the person's pages."""

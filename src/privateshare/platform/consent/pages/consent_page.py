@@ -13,6 +13,7 @@ from privateshare.platform.consent.choice_draft import Draft, load_draft, read_d
 from privateshare.platform.consent.durations import Duration, chosen_duration, default_duration, duration_options
 from privateshare.platform.consent.key_facts import key_facts
 from privateshare.platform.consent.link_parameters import is_language
+from privateshare.platform.consent.notice import shown_to
 from privateshare.platform.consent.person_description import describe_person
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.shareable_accounts import asking_of, shareable_accounts
@@ -60,7 +61,8 @@ async def give_consent(form: PostedForm) -> Response:
         return await _consent(visit, draft, problem)
     is_first = _is_first(visit)
     agreed = Agreed(review.choice(visit, draft), review.duration.until, review.duration.once)
-    left_to = await outcome.accept(visit, review.accounts(visit, draft), agreed)
+    shown = shown_to(visit, await _consent(visit, draft))
+    left_to = await outcome.accept(visit, review.accounts(visit, draft), agreed, shown)
     return redirect(visit.address("recovery") if is_first and draft.recovery else left_to)
 
 

@@ -225,6 +225,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("credential_hash", name=op.f("passkeys_credential_hash_key")),
     )
     op.create_table(
+        "receipts",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("consent_id", sa.Uuid(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("receipts_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("receipts_pkey")),
+    )
+    op.create_table(
         "recovery_codes",
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
@@ -672,6 +685,7 @@ def downgrade() -> None:
     op.drop_index(op.f("contracts_application_id_idx"), table_name="contracts")
     op.drop_table("contracts")
     op.drop_table("recovery_codes")
+    op.drop_table("receipts")
     op.drop_table("passkeys")
     op.drop_table("library_partners")
     op.drop_table("browsers")
