@@ -12,6 +12,10 @@ import ast
 from functools import cache
 from importlib import import_module
 
+from privateshare.version import VERSION
+
+__version__ = VERSION
+
 
 @cache
 def _modules_by_name() -> dict[str, str]:

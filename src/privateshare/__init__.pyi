@@ -1,5 +1,7 @@
 """The public names of the SDK. `__init__.py` imports each when it is first used."""
 
+__version__: str
+
 from privateshare.errors import (
     ApiError as ApiError,
     AuthorizationFailed as AuthorizationFailed,
@@ -110,6 +112,7 @@ from privateshare.sdk.consent import (
     PageOptions as PageOptions,
     PageUrl as PageUrl,
     Returned as Returned,
+    SampleDataOptions as SampleDataOptions,
 )
 from privateshare.sdk.files.file import (
     File as File,

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import ConsentRow, TokenRow
-from tests.flow.command_line import CREATE, OperatorCommand
+from tests.flow.command_line import CREATE, OperatorCommand, run_command
 from tests.flow.people import People
-from tests.flow.served import Served
+from tests.flow.served import Served, serving
 from tests.flow.sweeping import sweep_whole
 from tests.flow.wire import Wire, check_error, verifier
 
@@ -105,11 +105,58 @@ def test_wrong_options_are_explained(command: OperatorCommand, options: tuple[st
 
 
 def test_without_a_server(tmp_path: Path) -> None:
-    """Without a running server, a command starts the database and creates the folder if necessary."""
+    """When the server is stopped, a command starts the database, and stops it again."""
+    with serving(tmp_path / "data"):
+        pass
     command = OperatorCommand(tmp_path / "data")
     made = command.json("app", "create", "Early")
     assert command.json("app", "list") == [made]
     assert not (tmp_path / "data" / "postgres" / "cluster" / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("app", "list"),
+        ("app", "create", "Early"),
+        ("contract", "create", "--app", "any", "--read", "5", "--key-out", "contract.pem", *CREATE),
+        ("person", "consents", "any"),
+        ("keys", "rotate"),
+    ],
+)
+def test_only_serve_makes_a_data_folder(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any other command in a folder without one says what to do, and leaves nothing behind."""
+    monkeypatch.chdir(tmp_path)
+    told = run_command(*words)
+    assert told.returncode == 1
+    assert told.stderr == (
+        "privateshare: no platform in ./privateshare-data; "
+        "start one with `privateshare serve`, or name its folder with --data\n"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    assert f"no platform in {tmp_path / 'elsewhere'};" in run_command(*words, "--data", "elsewhere").stderr.replace(
+        "./elsewhere", str(tmp_path / "elsewhere")
+    )
+    assert [path.name for path in tmp_path.rglob("*")] == ["elsewhere"]
+
+
+def test_what_an_app_promises_is_on_the_consent_page(command: OperatorCommand, tmp_path: Path) -> None:
+    """The options of `contract create` answer the questions of the page, each with yes or no."""
+    app = command.json("app", "create", "Promising")["application_id"]
+    promises = ("--no-retention", "--sharing", "--leaves-device", "--deletion")
+    options = ("--app", app, "--read", "5", "--key-out", tmp_path / "key.pem", *promises)
+    made = command.json("contract", "create", *options, *CREATE)["contract_id"]
+    asked = command.json("contract", "show", made)["document"]["dataRequest"]
+    assert (asked["dataRetention"], asked["externalSharePolicy"]) == (
+        {"dataRetained": False},
+        {"sharedExternally": True},
+    )
+    assert (asked["dataTransportPolicy"], asked["gdpr"]) == (
+        {"leavesDevice": True},
+        {"canRequestRightToBeForgotten": True},
+    )
 
 
 async def test_an_ended_contract_stops_working(command: OperatorCommand, people: People, tmp_path: Path) -> None:

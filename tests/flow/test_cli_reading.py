@@ -224,7 +224,7 @@ def test_declining_is_reported_and_foreign_responses_ignored(signed_in: Path) ->
     back = httpx2.URL(browser.left_to)
     idle = socket.create_connection((back.host, back.port))  # Browsers open such connections in advance.
     assert httpx2.get(back.copy_with(path="/favicon.ico", query=None)).status_code == 404
-    assert httpx2.get(back.copy_set_param("state", "foreign")).status_code == 200
+    assert httpx2.get(back.copy_set_param("state", "foreign")).status_code == 400
     assert process.poll() is None
     assert "Nothing was shared" in httpx2.get(back).text
     _, told = process.communicate(timeout=GIVE_UP_SECONDS)

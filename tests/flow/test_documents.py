@@ -1,15 +1,22 @@
 """Tests of the documents: every block of Python runs, and every link leads somewhere."""
 
-import builtins
+import asyncio
 import re
+import sys
+import time
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
+import httpx2
 import pytest
+from examples.walking import Browser, consent
 
 from privateshare import AsyncPrivateShare, PrivateShare
 from privateshare.protocol import jwt
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.served import free_port
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
+from tests.patience import GIVE_UP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -76,27 +83,38 @@ def test_the_app_tutorial_runs() -> None:
     assert "stopped" in names
 
 
-async def test_the_readme_runs(
-    wire: Wire,
-    people: People,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The README's first example runs unchanged except for ids and address."""
+def opened(address: str) -> httpx2.Response:
+    """Open an address as a browser does, as soon as somebody listens there."""
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while True:
+        try:
+            return httpx2.get(address)
+        except httpx2.ConnectError:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/index.md"])
+async def test_the_readme_runs(document: str, people: People, tmp_path: Path) -> None:
+    """The first example runs as it stands, with the ids of a contract: it waits for the person, and prints files."""
+    wire = await people.contract(redirect_uris=["http://127.0.0.1:8000/return"])
     (tmp_path / "contract.pem").write_text(jwt.private_pem(wire.key))
-    monkeypatch.chdir(tmp_path)
-    before, after = blocks("README.md")[0].split("code = ")
-    names: dict[str, object] = {}
-    before = before.replace("APPLICATION_ID", wire.application_id).replace("CONTRACT_ID", wire.contract_id)
-    before = before.replace("private_key=", f"base_url={wire.url('')!r}, private_key=")
-    before = before.replace("http://127.0.0.1:8000/return", REDIRECT_URI)
-    exec(before, names)
-    asked = names["asked"]
-    address = await returned(people, asked.url, asked.state)  # type: ignore[attr-defined]
-    monkeypatch.setattr(builtins, "input", lambda _: address)
-    exec("code = " + after, names)
-    assert "18_5_19_1_406_" in capsys.readouterr().out
+    callback = f"http://127.0.0.1:{free_port()}/return"
+    program = (
+        blocks(document)[0].replace("APPLICATION_ID", wire.application_id).replace("CONTRACT_ID", wire.contract_id)
+    )
+    program = program.replace("private_key=", f"base_url={wire.url('')!r}, private_key=")
+    program = program.replace("http://127.0.0.1:8000/return", callback)
+    running = await asyncio.create_subprocess_exec(sys.executable, "-u", "-c", program, cwd=tmp_path, stdout=PIPE)
+    assert running.stdout is not None
+    url = (await running.stdout.readline()).decode().split()[-1]
+    address = await asyncio.to_thread(consent, Browser(), url, {SPOTIFY: "default"})
+    assert address.startswith(f"{callback}?success=true&code=")
+    page = await asyncio.to_thread(opened, address)
+    assert (page.status_code, "Thank you" in page.text) == (200, True)
+    told = (await running.stdout.read()).decode()
+    assert await running.wait() == 0
+    assert "18_5_19_1_406_" in told
 
 
 def test_the_table_of_names_is_correct() -> None:

@@ -137,12 +137,12 @@ async def test_a_loopback_redirect_uri_may_have_any_port(people: People) -> None
 
 
 @pytest.mark.protocol("4.1")
-@pytest.mark.parametrize("host", ["app.example", "127.0.0.2", "127.0.0.1.example", "0.0.0.0", "[::2]"])
+@pytest.mark.parametrize("host", ["app.example", "127.0.0.2", "127.0.0.1.example", "0.0.0.0", "127.0.0.1"])
 async def test_other_redirect_uris_must_have_the_registered_port(people: People, host: str) -> None:
     """Another port of a remote machine may belong to somebody else."""
-    wire = await people.contract(redirect_uris=[f"http://{host}:3000/back"])
-    assert wire.authorize(verifier(), redirect_uri=f"http://{host}:3000/back").status_code == 201
-    check_error(wire.authorize(verifier(), redirect_uri=f"http://{host}:3001/back"), 400, "InvalidRedirectUri")
+    wire = await people.contract(redirect_uris=[f"https://{host}:3000/back"])
+    assert wire.authorize(verifier(), redirect_uri=f"https://{host}:3000/back").status_code == 201
+    check_error(wire.authorize(verifier(), redirect_uri=f"https://{host}:3001/back"), 400, "InvalidRedirectUri")
 
 
 @pytest.mark.protocol("4.1")

@@ -89,3 +89,26 @@ def time_ranges(last: str | None, since: datetime | None, until: datetime | None
 def data_request(read: Sequence[str], ranges: Sequence[Mapping[str, Any]], purpose: str) -> dict[str, Any]:
     """Build the `dataRequest` of a contract: purpose, data and time ranges."""
     return {"purpose": purpose, "serviceGroups": [service_group(words) for words in read], "timeRanges": list(ranges)}
+
+
+def data_policies(
+    retention: bool | None, sharing: bool | None, leaves_device: bool | None, deletion: bool | None
+) -> dict[str, Any]:
+    """Build the parts of `dataRequest` that say what the app does with the data. What is None is left out."""
+    given = {
+        "dataRetention": {"dataRetained": retention},
+        "externalSharePolicy": {"sharedExternally": sharing},
+        "dataTransportPolicy": {"leavesDevice": leaves_device},
+        "gdpr": {"canRequestRightToBeForgotten": deletion},
+    }
+    return {part: said for part, said in given.items() if None not in said.values()}
+
+
+def merged(document: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Put options into a part of a contract document. What the document says beside them stays."""
+    both = {
+        name: {**document[name], **value}
+        for name, value in options.items()
+        if isinstance(value, dict) and isinstance(document.get(name), dict)
+    }
+    return {**document, **options, **both}

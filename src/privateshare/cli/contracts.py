@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.contract_options import data_request, time_ranges
+from privateshare.cli.contract_options import data_policies, data_request, merged, time_ranges
 from privateshare.cli.data_folder import Data, in_transaction
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
@@ -43,6 +43,20 @@ Last = Annotated[
 ]
 From = Annotated[datetime | None, typer.Option("--from", help="The first date to read (UTC).")]
 To = Annotated[datetime | None, typer.Option("--to", help="The last date to read (UTC).")]
+Retention = Annotated[
+    bool | None, typer.Option("--retention/--no-retention", help="The app keeps a copy of the data, or does not.")
+]
+Sharing = Annotated[
+    bool | None, typer.Option("--sharing/--no-sharing", help="The app passes the data on to others, or does not.")
+]
+LeavesDevice = Annotated[
+    bool | None,
+    typer.Option("--leaves-device/--stays-on-device", help="The data leaves the person's device, or stays on it."),
+]
+Deletion = Annotated[
+    bool | None,
+    typer.Option("--deletion/--no-deletion", help="People can ask the app to delete their data, or cannot."),
+]
 Once = Annotated[bool, typer.Option("--once", help="Each consent allows one read only.")]
 Write = Annotated[bool, typer.Option("--write", help="The contract pushes data instead of reading it.")]
 ReadRaw = Annotated[bool, typer.Option("--read-raw", help="The contract reads pushed files, unchanged.")]
@@ -73,6 +87,10 @@ def create(
     last: Last = None,
     since: From = None,
     until: To = None,
+    retention: Retention = None,
+    sharing: Sharing = None,
+    leaves_device: LeavesDevice = None,
+    deletion: Deletion = None,
     once: Once = False,
     write: Write = False,
     read_raw: ReadRaw = False,
@@ -85,14 +103,23 @@ def create(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register a contract of an application. It reads, unless --write or --read-raw is given."""
+    """Register a contract of an application. It reads, unless --write or --read-raw is given.
+
+    The consent page shows what the app does with the data: --retention, --sharing, --leaves-device and --deletion. For
+    each that is not given it says that the app does not say.
+    """
     from privateshare.platform.grants.contracts import ContractTerms, create_contract
 
     kind = _kind(write, read_raw, read or [])
+    if not purpose.strip():
+        raise ConfigurationError("--purpose must say in a sentence what the app does with the data")
+    promises = data_policies(retention, sharing, leaves_device, deletion)
     if kind == "write":
         part, asked = "dataPush", {"purpose": purpose}
+        if promises:
+            raise ConfigurationError("--retention, --sharing, --leaves-device and --deletion are for reading")
     else:
-        part, asked = "dataRequest", data_request(read or [], time_ranges(last, since, until), purpose)
+        part, asked = "dataRequest", data_request(read or [], time_ranges(last, since, until), purpose) | promises
 
     with _public_key(key_out, public_key) as pem:
 
@@ -149,7 +176,7 @@ def _document(start: Path | None, part: str, asked: dict[str, Any]) -> dict[str,
             raise ConfigurationError(f"{start} does not hold a JSON object") from error
         parse_document(document)
         document["revision"] = str(document["revision"])  # The iOS client requires a text here.
-    return {**document, part: {**(document.get(part) or {}), **asked}}
+    return {**document, part: merged(document.get(part) or {}, asked)}
 
 
 def _text(path: Path) -> str:

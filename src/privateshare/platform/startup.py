@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psycopg
 import structlog
+from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from privateshare.errors import ConfigurationError
@@ -72,7 +73,14 @@ async def running_platform(
 
 @asynccontextmanager
 async def operator_platform(settings: Settings) -> AsyncIterator[Platform]:
-    """Open the platform for one command: on the database of a running server, or else by starting PostgreSQL."""
+    """Open the platform for one command: on the database of a running server, or else by starting PostgreSQL.
+
+    Raises ConfigurationError if there is no platform yet: only a server makes one.
+    """
+    if settings.database_url is None:
+        _check_has_platform(settings.data)
+    else:
+        await _check_has_tables(settings)
     async with AsyncExitStack() as stack:
         try:
             platform, _ = await stack.enter_async_context(running_platform(settings))
@@ -82,9 +90,43 @@ async def operator_platform(settings: Settings) -> AsyncIterator[Platform]:
         yield platform
 
 
+def _check_has_platform(folder: Path) -> None:
+    """Check that a server has used a data folder, or is starting in it. Raises ConfigurationError."""
+    if EmbeddedPostgres(folder / "postgres").exists() or _is_in_use(folder / LOCK_NAME):
+        return
+    shown = f"./{folder.relative_to(Path.cwd())}" if folder.is_relative_to(Path.cwd()) else folder
+    raise ConfigurationError(
+        f"no platform in {shown}; start one with `privateshare serve`, or name its folder with --data"
+    )
+
+
+def _is_in_use(lock_path: Path) -> bool:
+    if not lock_path.exists():
+        return False
+    with FileLock(lock_path) as lock:
+        try:
+            lock.acquire()
+        except Locked:
+            return True
+    return False
+
+
+async def _check_has_tables(settings: Settings) -> None:
+    assert settings.database_url is not None
+    with _explained_database_errors():
+        database = Database(settings.database_url.get_secret_value(), pool_size=1)
+        try:
+            async with database.transaction() as db:
+                tables = await db.scalar(text("SELECT to_regclass('signing_keys')"))
+        finally:
+            await database.close()
+    if tables is None:
+        raise ConfigurationError("no platform in the database of DATABASE_URL; start one with `privateshare serve`")
+
+
 async def _prepare_database(settings: Settings, url: str) -> None:
     """Migrate the database. First check the master key, so that a wrong key changes nothing in the database."""
-    try:
+    with _explained_database_errors():
         database = Database(url, pool_size=1)
         try:
             async with database.transaction() as db:
@@ -92,6 +134,13 @@ async def _prepare_database(settings: Settings, url: str) -> None:
         finally:
             await database.close()
         await asyncio.to_thread(upgrade, url)
+
+
+@contextmanager
+def _explained_database_errors() -> Iterator[None]:
+    """Raise ConfigurationError if the URL of the database is wrong, or nothing answers there."""
+    try:
+        yield
     except (ArgumentError, ValueError) as error:  # A ValueError means that the port is not a number.
         raise ConfigurationError("DATABASE_URL must have the form postgresql://user:password@host/database") from error
     except OperationalError as error:  # Its message names host, user and database, but never the password.

@@ -29,6 +29,13 @@ def is_display_name(text: str) -> bool:
     return True
 
 
+def is_display_text(text: str) -> bool:
+    """Check that a text of several lines has only characters that are visible, or nothing at all."""
+    return all(
+        _is_visible(before, character) for before, character in pairwise(f" {text}") if character not in "\r\n\t"
+    )
+
+
 def _is_visible(before: str, character: str) -> bool:
     """Check that a character is visible, or is needed to display the previous one."""
     if character in JOINERS:

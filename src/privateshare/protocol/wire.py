@@ -1,9 +1,16 @@
 """The base class of the JSON messages between client and platform."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
+
+from privateshare.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
 
 
 def wire_name(field: str) -> str:
@@ -11,7 +18,27 @@ def wire_name(field: str) -> str:
     return to_camel(field.rstrip("_"))
 
 
-class Wire(BaseModel):
+class CheckedCall(ModelMetaclass):
+    """The class of message classes. A message that is made in code from wrong values is a ConfigurationError.
+
+    JSON that is parsed (`model_validate`) does not pass here: it may have unknown fields, and raises ValidationError.
+    """
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - This is a metaclass.
+        """Make a message. Raise ConfigurationError that names wrong fields, and TypeError for unknown ones."""
+        fields = cls.model_fields  # type: ignore[attr-defined]
+        known = fields.keys() | {field.alias for field in fields.values()}
+        for name in kwargs:
+            if name not in known:
+                raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {name!r}")
+        try:
+            return super().__call__(*args, **kwargs)
+        except ValidationError as error:
+            wrong = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+            raise ConfigurationError(f"{cls.__name__} cannot be made. {'; '.join(wrong)}") from None
+
+
+class Wire(BaseModel, metaclass=CheckedCall):
     """An immutable message whose fields are camelCase in JSON. Unknown fields are ignored (protocol 9.3)."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(

@@ -12,10 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from privateshare.errors import ConfigurationError
 from privateshare.protocol import jwt
 from privateshare.protocol.addresses import API_PATH, ONBOARD_PATH, STORAGE_PATH
+from privateshare.sdk.arguments import check_seconds, check_text, check_whole, check_word, wrong_argument
 
 # Protocol 2.2 asks for 32 characters.
 NONCE_BYTES = 16
 
+GIVEN_ID = "the id that the platform gave you"
+READ_KEY = 'Give its content, not its path: open("contract.pem").read()'
+
+_PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]+)-----(?P<body>[A-Za-z0-9+/=\s]*)-----END (?P=kind)-----")
 _VERSION = re.compile(r"v\d+(\.\d+)*")
 
 
@@ -54,12 +59,14 @@ def make_configuration(
     retries: int,
 ) -> Configuration:
     """Make a configuration. Raise ConfigurationError that names the argument which is wrong."""
-    if not application_id or "_" in application_id:
-        raise ConfigurationError("The application_id must be the id that the platform gave you")
-    if not contract_id:
-        raise ConfigurationError("The contract_id must be the id that the platform gave you")
+    check_word("application_id", application_id, GIVEN_ID)
+    if "_" in application_id:
+        raise ConfigurationError(f"application_id must be {GIVEN_ID}, which has no underscore")
+    check_word("contract_id", contract_id, GIVEN_ID)
+    check_seconds("timeout", timeout, zero=False)
+    check_whole("retries", retries, 0)
     api, root = _api_and_root(addresses["base_url"] or "")
-    key = jwt.load_private_key(private_key)
+    key = jwt.load_private_key(pem_of(private_key))
     return Configuration(
         application_id,
         contract_id,
@@ -71,6 +78,35 @@ def make_configuration(
         timeout,
         retries,
     )
+
+
+def pem_of(private_key: object) -> str:
+    """Return a private key as PEM text with its line ends.
+
+    Environment variables and JSON files often hold it in quotes, or on one line, with `\\n` or blanks as line ends.
+
+    Raises:
+        ConfigurationError: It is not a text with a private key. The message does not repeat it.
+    """
+    expected = "the text of the contract's private key in PEM form"
+    if isinstance(private_key, bytes | bytearray):
+        private_key = bytes(private_key).decode("utf-8", "replace")
+    if not isinstance(private_key, str) or not private_key.strip():
+        raise wrong_argument("private_key", expected, private_key, READ_KEY)
+    text = re.sub(r"\\r|\\n|[\r\n\ufeff\"']", " ", private_key)
+    if "Proc-Type" in text or "BEGIN ENCRYPTED" in text:
+        raise ConfigurationError("private_key is encrypted with a password", hint="Decrypt it: openssl rsa -in FILE")
+    found = _PEM.search(text)
+    if found is None:
+        raise ConfigurationError(f"private_key must be {expected}, which begins with -----BEGIN", hint=READ_KEY)
+    if "PRIVATE KEY" not in found["kind"]:
+        raise ConfigurationError(
+            f"private_key must be {expected}, not a {found['kind'].lower()}",
+            hint="The platform's operator gave you the private key, or you have it if you made the key yourself",
+        )
+    body = "".join(found["body"].split())
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return "\n".join([f"-----BEGIN {found['kind']}-----", *lines, f"-----END {found['kind']}-----", ""])
 
 
 def _api_and_root(base_url: str) -> tuple[str, str]:
@@ -88,13 +124,14 @@ def _api_and_root(base_url: str) -> tuple[str, str]:
 
 def _address(name: str, text: str) -> str:
     """Return an address with one slash at its end. Raise ConfigurationError if it is not a usable address."""
+    check_text(name, text, "an address such as https://share.example.org")
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # The port is not a number, or too large.
         usable = False
     if not usable or text != text.strip():
-        raise ConfigurationError(f"{name} must be an address such as https://share.example.org/v1.7/, not {text!r}")
+        raise ConfigurationError(f"{name} must be an address such as https://share.example.org/v1.7/")
     if "?" in text or "#" in text or parts.username is not None:  # The text is not repeated: it may hold a password.
         raise ConfigurationError(f"{name} must have no query, no fragment and no user name")
     return f"{text.rstrip('/')}/"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from privateshare.protocol.messages import Session, SessionOptions
+from privateshare.sdk.arguments import check_callback, check_methods
 from privateshare.sdk.configuration import Configuration, make_configuration
 from privateshare.sdk.token_stores import AsyncTokenStore, TokenStore
 from privateshare.sdk.tokens import NewestTokens, UserAccessToken
@@ -72,6 +73,10 @@ def make_core(
     token_store: TokenStore | AsyncTokenStore | None,
 ) -> Core:
     """Make the core of a client from its arguments. Raise ConfigurationError that names what is wrong."""
+    check_callback("on_access_token_change", on_access_token_change)
+    if token_store is not None:
+        expected = 'a store such as FileTokenStore("tokens.json"): an object with get, put and delete'
+        check_methods("token_store", token_store, ("get", "put", "delete"), expected)
     addresses = {"base_url": base_url, "onboard_url": onboard_url, "storage_url": storage_url}
     configuration = make_configuration(application_id, contract_id, private_key, addresses, timeout, retries)
     return Core(configuration, on_access_token_change, token_store)

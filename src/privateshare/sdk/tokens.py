@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from privateshare.errors import ConfigurationError, InvalidAnswer
+from privateshare.sdk.arguments import check_kind, wrong_argument
 
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999."""
@@ -108,6 +109,16 @@ Holder = UserAccessToken | StoredUser
 def user_name(holder: Holder) -> str:
     """Return the name by which the app knows a user: the key in its token store, or else the platform's id."""
     return holder.key if isinstance(holder, StoredUser) else holder.user_id
+
+
+def check_holder(holder: object, name: str = "user_access_token") -> None:
+    """Check that an argument is a token or a user. Raise ConfigurationError, which never repeats the argument."""
+    expected = "a UserAccessToken, or a user such as app.user(key)"
+    if isinstance(holder, str | bytes | dict):
+        raise wrong_argument(
+            name, expected, holder, "Read a token that you stored with UserAccessToken.from_json(text)"
+        )
+    check_kind(name, holder, (UserAccessToken, StoredUser), expected)
 
 
 class TokenNotKeptWarning(UserWarning):

@@ -1,11 +1,12 @@
 """Content that can be sent: bytes, a path, an open file, or an iterator of pieces. It is read piece by piece."""
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
 from privateshare.errors import ConfigurationError
+from privateshare.sdk.arguments import path_of, wrong_argument
 
 PIECE_BYTES = 256 * 1024
 
@@ -26,12 +27,15 @@ Pieces = Iterator[bytes] | AsyncIterator[bytes]
 
 def pieces_of(content: AsyncContent) -> tuple[Callable[[], Pieces], bool]:
     """Return a function that reads the pieces, and whether it can be called again. An iterator is read only once."""
+    if isinstance(content, Mapping) or not _is_content(content):
+        raise wrong_argument("file_data", "bytes, a path, an open binary file, or an iterator of bytes", content)
     if isinstance(content, AsyncIterable):
         return lambda: _async_pieces(content), False
     if isinstance(content, bytes | bytearray | memoryview):
         return lambda: iter([bytes(content)]), True
     if isinstance(content, str | os.PathLike):
-        return lambda: _file_pieces(Path(content)), True
+        path = path_of("file_data", content)
+        return lambda: _file_pieces(path), True
     if hasattr(content, "read"):
         return _stream_pieces(cast(Readable, content))
     return lambda: map(_checked, content), isinstance(content, list | tuple)
@@ -59,6 +63,12 @@ def _stream_pieces(stream: Readable) -> tuple[Callable[[], Iterator[bytes]], boo
         yield from _read(stream)
 
     return pieces, True
+
+
+def _is_content(content: object) -> bool:
+    return isinstance(content, bytes | bytearray | memoryview | os.PathLike | Iterable | AsyncIterable) or hasattr(
+        content, "read"
+    )
 
 
 class _Seekable(Protocol):

@@ -111,8 +111,10 @@ class Keeper:
     """
 
     def __init__(self, secret: str | Sequence[str]) -> None:
-        secrets = [secret] if isinstance(secret, str) else list(secret)
-        if not secrets or any(len(text) < MIN_SECRET_CHARACTERS for text in secrets):
+        secrets: list[str] = (
+            [secret] if isinstance(secret, str) else list(secret) if isinstance(secret, list | tuple) else []
+        )
+        if not secrets or not all(isinstance(text, str) and len(text) >= MIN_SECRET_CHARACTERS for text in secrets):
             raise ConfigurationError(f"The secret must have {MIN_SECRET_CHARACTERS} characters or more")
         self._fernet = MultiFernet([Fernet(_fernet_key(text)) for text in secrets])
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from privateshare.cli.contract_options import data_request, service_group, time_ranges
+from privateshare.cli.contract_options import data_policies, data_request, merged, service_group, time_ranges
 from privateshare.errors import ConfigurationError
 from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.scope import ObjectKind, reach_of_contract
@@ -73,6 +73,23 @@ def test_wrong_time_ranges(last: str | None, since: datetime | None, until: date
     """Dates that make no sense are refused."""
     with pytest.raises(ConfigurationError):
         time_ranges(last, since, until)
+
+
+def test_what_the_app_does_with_the_data() -> None:
+    """Each question of the consent page has an answer, or none; the app's own words beside it stay."""
+    assert data_policies(None, None, None, None) == {}
+    said = data_policies(False, True, None, True)
+    assert said == {
+        "dataRetention": {"dataRetained": False},
+        "externalSharePolicy": {"sharedExternally": True},
+        "gdpr": {"canRequestRightToBeForgotten": True},
+    }
+    document = {"dataRetention": {"description": "For a day"}, "gdpr": None, "disclaimer": "None"}
+    assert merged(document, said) == {
+        **said,
+        "dataRetention": {"description": "For a day", "dataRetained": False},
+        "disclaimer": "None",
+    }
 
 
 def test_data_request() -> None:

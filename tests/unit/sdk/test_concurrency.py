@@ -20,23 +20,6 @@ def platform() -> Iterator[InMemoryPlatform]:
         yield running
 
 
-def test_a_client_can_be_used_again_after_close(platform: InMemoryPlatform):
-    """It opens new connections."""
-    client = platform.client()
-    client.close()
-    assert client.get_available_services().services
-    client.close()
-    client.close()
-
-
-async def test_an_asyncio_client_can_be_used_again_after_close(platform: InMemoryPlatform):
-    """It opens new connections."""
-    client = platform.async_client()
-    await client.close()
-    assert (await client.get_available_services()).services
-    await client.close()
-
-
 def test_several_threads_share_a_reading(platform: InMemoryPlatform):
     """Each file goes to one of them, and all of them end."""
     with platform.client() as client:

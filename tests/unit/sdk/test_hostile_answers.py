@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
-from privateshare import File, FileMetadata, PrivateShareError, SourceQuery, UserAccessToken, tables
+from privateshare import File, FileMetadata, PageOptions, PrivateShareError, SourceQuery, UserAccessToken, tables
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.sdk.configuration import make_configuration
 from privateshare.sdk.core import Core
 from privateshare.sdk.flow import Delay, Flow
-from privateshare.sdk.flows import accounts, catalogue_queries, contracts, oauth, pages, sessions, storage
+from privateshare.sdk.flows import accounts, catalogue_queries, contracts, oauth, pages, references, sessions, storage
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.tokens import Token
 
@@ -109,27 +109,27 @@ CALLS: dict[str, tuple[Make, Any]] = {
         partial(storage.list_files, CORE, "1", "/", recursive=True),
         {"files": [STORED], "total": 1},
     ),
-    "reference": (partial(pages.reference, CORE, "cloudId", "1"), {"id": "1"}),
+    "reference": (partial(references.storage_reference, CORE, "1"), {"id": "1"}),
     "revoke": (
         partial(pages.revoke_account_permission, CORE, TOKEN, "a", "https://app/"),
         {"location": "https://x/"},
     ),
-    "key set": (partial(oauth.exchange_code, replace(CORE, keys={}), "code", "verifier"), {"keys": []}),
+    "key set": (partial(oauth.exchange_code, replace(CORE, keys={}), "code", "v" * 43), {"keys": []}),
 }
 REPORT = partial(contracts.portability_report, CORE, TOKEN, "spotify", "xml", None, None)
 CALLS["report"] = REPORT, "text"
 PAIR = {"value": "new-secret", "expires_on": 4_000_000_000}
 CLAIMS: dict[str, tuple[Make, Any]] = {
     "tokens": (
-        partial(oauth.exchange_code, KNOWING_KEYS, "code", "verifier"),
+        partial(oauth.exchange_code, KNOWING_KEYS, "code", "v" * 43),
         {"access_token": PAIR, "refresh_token": PAIR, "sub": "p", "identifier": {"id": "p"}, "consentid": "c"},
     ),
     "authorize": (
-        partial(oauth.authorize, KNOWING_KEYS, "https://app/", None, None, None, None),
+        partial(oauth.authorize, KNOWING_KEYS, "https://app/", None, PageOptions(), None, None, None),
         {"preauthorization_code": "code"},
     ),
     "onboard": (
-        partial(pages.onboard, KNOWING_KEYS, TOKEN, "https://app/", None, None, None),
+        partial(pages.onboard, KNOWING_KEYS, TOKEN, "https://app/", None, PageOptions(), None),
         {"reference_code": "code"},
     ),
 }
@@ -319,7 +319,7 @@ def test_a_key_set_that_holds_no_keys_is_an_error(pem: object, kid: object):
     token = jwt.sign(KEY, {"access_token": PAIR}, kid="two", jku=f"{API}jwks/oauth")
     body = json.dumps({"token": token, "keys": [entry]}).encode()
     keys = dict(KEYS)
-    make = partial(oauth.exchange_code, replace(CORE, keys=keys), "code", "verifier")
+    make = partial(oauth.exchange_code, replace(CORE, keys=keys), "code", "v" * 43)
     with pytest.raises(PrivateShareError):
         outcome(make(), lambda _: Response(200, {}, body))
 

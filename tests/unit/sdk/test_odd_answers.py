@@ -32,7 +32,7 @@ CALLS: dict[str, Callable[[PrivateShare], Any]] = {
     "services": lambda app: app.get_available_services(),
     "samples": lambda app: app.get_service_sample_data_sets(16),
     "authorize": lambda app: app.get_authorize_url("https://app.example/"),
-    "exchange": lambda app: app.exchange_code_for_token("code", "verifier"),
+    "exchange": lambda app: app.exchange_code_for_token("code", "v" * 43),
     "refresh": lambda app: app.refresh_token(TOKEN),
     "session": lambda app: app.read_session(TOKEN),
     "list": lambda app: app.read_file_list("session", TOKEN),

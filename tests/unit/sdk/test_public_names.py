@@ -1,5 +1,6 @@
 """What `from privateshare import …` offers, and what importing it costs."""
 
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -28,6 +29,12 @@ def test_every_public_name_is_documented():
     assert set(privateshare.__all__) == written | generated
     for name in privateshare.__all__:
         assert getattr(privateshare, name) is not None
+
+
+def test_the_version_is_that_of_the_distribution():
+    """For programs that ask for it, and for people who report a fault."""
+    assert privateshare.__version__ == importlib.metadata.version("privateshare")
+    assert "__version__" not in privateshare.__all__
 
 
 def test_a_star_import_gives_the_public_names():

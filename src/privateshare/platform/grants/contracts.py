@@ -15,11 +15,34 @@ from privateshare.platform.db.tables import ApplicationRow, ContractRow, Partner
 from privateshare.platform.keys.secrets import new_id
 from privateshare.protocol import jwt
 from privateshare.protocol.contract_document import parse_document
-from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_name
+from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_name, is_display_text
 from privateshare.protocol.redirect_uris import is_registered
 
 ContractKind = Literal["read", "write", "read-raw"]
 
+LOOPBACK_HOSTS = {"127.0.0.1", "::1", "localhost"}
+NOT_AN_APPS_SCHEMES = frozenset(
+    [
+        "about",
+        "blob",
+        "chrome",
+        "data",
+        "file",
+        "filesystem",
+        "ftp",
+        "intent",
+        "javascript",
+        "mailto",
+        "sms",
+        "tel",
+        "vbscript",
+        "view-source",
+        "ws",
+        "wss",
+    ]
+)
+
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]+")
 _ADDRESS_CHARACTERS = re.compile(r"[!-\[\]-~]*")  # This is printable ASCII without space and backslash.
 _APPLICATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # An underscore ends the application id in a client_id.
 _CONTRACT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -67,6 +90,15 @@ def check_name(name: str) -> None:
         )
 
 
+def check_purpose(purpose: str) -> None:
+    """Check the words of a contract that people decide by. Raises ConfigurationError if they cannot read them."""
+    if not is_display_text(purpose):
+        raise ConfigurationError(
+            "the purpose must be lines of visible characters; remove control characters, and characters that change "
+            "the writing direction"
+        )
+
+
 async def _partner_named(db: AsyncSession, name: str) -> PartnerRow:
     found = await db.scalar(select(PartnerRow).where(PartnerRow.name == name).order_by(PartnerRow.created_at).limit(1))
     if found is None:
@@ -107,12 +139,15 @@ async def create_contract(
         raise ConfigurationError(f"there is already a contract with the id {chosen}; choose another id")
     for uri in terms.redirect_uris:
         check_registrable(uri)
+    document = parse_document(terms.document)
+    for part in (document.reading, document.writing):
+        check_purpose(part.purpose)
     contract = ContractRow(
         id=chosen,
         application_id=application.id,
         application=application,
         kind=terms.kind,
-        document=parse_document(terms.document),
+        document=document,
         public_key=jwt.public_pem(jwt.load_public_key(terms.public_key)),
         redirect_uris=list(terms.redirect_uris),
         once=terms.once,
@@ -127,18 +162,27 @@ async def create_contract(
 def check_registrable(uri: str) -> None:
     """Check that a redirect URI can be registered.
 
-    Raises ConfigurationError if the URI has no scheme or host, has a fragment or a user name, can run code in the
-    browser, or contains characters that must be percent-encoded.
+    It is https, or http on the app's own machine (RFC 8252 7.3), or an app's own scheme (RFC 8252 7.1).
+
+    Raises ConfigurationError if the URI is not of these kinds, has no host, has a fragment or a user name, or contains
+    characters that must be percent-encoded.
     """
     try:
         parts = urlsplit(uri)
         host, port, user = parts.hostname, parts.port, parts.username
     except ValueError as error:
         raise ConfigurationError(f"the redirect URI {uri!r} is not a valid URI: {error}") from error
-    if not parts.scheme or parts.scheme.lower() in {"javascript", "data", "vbscript", "file", "blob", "about"}:
-        raise ConfigurationError(f"the redirect URI {uri!r} must have a scheme such as https")
+    if not parts.scheme or parts.scheme in NOT_AN_APPS_SCHEMES:
+        raise ConfigurationError(f"the redirect URI {uri!r} must have the scheme https, or one of the app itself")
+    if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
+        raise ConfigurationError(
+            f"the redirect URI {uri!r} must have the scheme https; only this machine can be reached by http, "
+            "such as http://127.0.0.1/return"
+        )
     if "#" in uri or user is not None or port == 0 or (parts.scheme in {"http", "https"} and not host):
         raise ConfigurationError(f"the redirect URI {uri!r} must have a host, but no user name and no fragment")
+    if parts.scheme == "https" and not _HOST.fullmatch(host or ""):
+        raise ConfigurationError(f"the redirect URI {uri!r} must name one host, without a placeholder")
     if not _ADDRESS_CHARACTERS.fullmatch(uri):
         raise ConfigurationError(f"the redirect URI {uri!r} contains characters that must be percent-encoded")
 

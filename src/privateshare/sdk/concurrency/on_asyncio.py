@@ -22,6 +22,11 @@ SECONDS_BETWEEN_CHECKS = math.inf
 """A task that is not wanted any more is cancelled, so a read needs no checks."""
 
 
+def running_loop() -> object:
+    """Return the event loop that runs now."""
+    return asyncio.get_running_loop()
+
+
 async def run_work(work: Callable[[], T]) -> T:
     """Do some work on a worker thread. OpenSSL releases the interpreter's lock, so several cores work at once.
 
@@ -38,6 +43,11 @@ async def run_work(work: Callable[[], T]) -> T:
 async def outcome(future: Future[T]) -> T:
     """Wait for a future and return its result."""
     return await asyncio.shield(asyncio.wrap_future(future))
+
+
+async def outcome_within(future: Future[T], seconds: float) -> T:
+    """Wait for a future for some seconds and return its result. Raise TimeoutError."""
+    return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
 
 
 async def pause(seconds: float, abandoned: threading.Event) -> None:

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from time import monotonic
 from typing import TypeVar, cast
 
 from privateshare.errors import ConfigurationError
@@ -17,6 +18,11 @@ SECONDS_BETWEEN_CHECKS = 0.5
 """How long a read may block before the thread checks whether its response is still wanted."""
 
 
+def running_loop() -> object:
+    """Return None: threads have no event loop."""
+    return None
+
+
 def run_work(work: Callable[[], T]) -> T:
     """Do some work on the calling thread."""
     return work()
@@ -25,6 +31,15 @@ def run_work(work: Callable[[], T]) -> T:
 def outcome(future: Future[T]) -> T:
     """Wait for a future and return its result."""
     return future.result()
+
+
+def outcome_within(future: Future[T], seconds: float) -> T:
+    """Wait for a future for some seconds and return its result. Raise TimeoutError."""
+    until = monotonic() + seconds
+    while not future.done() and monotonic() < until:
+        # A longer wait would delay Ctrl-C on Windows.
+        wait([future], min(1.0, max(0.0, until - monotonic())))
+    return future.result(0)
 
 
 def pause(seconds: float, abandoned: threading.Event) -> None:

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from privateshare.errors import InvalidAnswer, PrivateShareError
 from privateshare.protocol.envelope import decode_metadata
 from privateshare.protocol.messages import FileEntry, FileHeader, FileList, Session, SessionOptions
+from privateshare.sdk.arguments import check_callback, check_text, wrong_argument
+from privateshare.sdk.consent import AuthorizeUrl, PageUrl
 from privateshare.sdk.core import Core
 from privateshare.sdk.files.file import File
 from privateshare.sdk.files.file_receiver import FileReceiver, OnProgress
@@ -19,8 +21,10 @@ from privateshare.sdk.flows.signed_calls import as_user, call_as_user, is_invali
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.http.response_bodies import MAX_LIST_BYTES
 from privateshare.sdk.http.responses import UNAUTHORIZED, json_object, read_as
-from privateshare.sdk.tokens import Holder, user_name
+from privateshare.sdk.tokens import Holder, check_holder, user_name
 
+LIST_ROUTE = "permission-access/query/{session}"
+FILE_ROUTE = "permission-access/query/{session}/{file}"
 NOT_MODIFIED = 304
 OCTET_STREAM = "application/octet-stream"
 
@@ -40,12 +44,19 @@ class ListedFiles:
 
 
 def key_of(session: Session | str) -> str:
-    """Return the key of a session, which may be given as its key."""
-    return session if isinstance(session, str) else session.key
+    """Return the key of a session, which may be given as its key. Raise ConfigurationError for anything else."""
+    if isinstance(session, Session):
+        return session.key
+    hint = "Pass its .session" if isinstance(session, AuthorizeUrl | PageUrl) else None
+    expected = "a Session or its key, as in AuthorizeUrl.session"
+    if not isinstance(session, str) or not session.strip():
+        raise wrong_argument("session_key", expected, session, hint)
+    return session
 
 
 def read_session(core: Core, holder: Holder, options: SessionOptions | None) -> Flow[Session]:
     """Start a session. Protocol 5.1."""
+    check_holder(holder)
     body = session_body(options) | {"agent": AGENT}
     response = yield from call_as_user(core, holder, "POST", "permission-access/trigger", body)
     return core.begun.remember(read_as(Session, json_object(response).get("session")), options)
@@ -79,7 +90,8 @@ def wait_for_list(
         if etag:
             headers["if-none-match"] = etag
         url = core.configuration.api + path
-        return send(Request(method="GET", url=url, headers=headers, limit=MAX_LIST_BYTES), core.configuration.retries)
+        request = Request(method="GET", url=url, route=LIST_ROUTE, headers=headers, limit=MAX_LIST_BYTES)
+        return send(request, core.configuration.retries)
 
     response = yield from as_user(holder, call)
     if response.status == NOT_MODIFIED and known is not None:
@@ -91,6 +103,9 @@ def read_file(
     core: Core, holder: Holder, session_key: str, name: str, to: Path | None, on_progress: OnProgress | None = None
 ) -> Flow[File]:
     """Read one file, decrypted and checked, into memory or to the path `to`. Protocol 6.3, 6.5."""
+    check_holder(holder)
+    check_text("file_name", name, "the name of a file, as in FileEntry.name")
+    check_callback("on_progress", on_progress)
     receiver = FileReceiver(name, core.configuration.private_key, to, on_progress=on_progress)
     try:
         yield from _call_for_file(core, holder, session_key, name, "GET", receiver)
@@ -101,6 +116,8 @@ def read_file(
 
 def read_file_metadata(core: Core, holder: Holder, session_key: str, name: str) -> Flow[FileHeader]:
     """Read the metadata of a file without its content. Protocol 6.4."""
+    check_holder(holder)
+    check_text("file_name", name, "the name of a file, as in FileEntry.name")
     response = yield from _call_for_file(core, holder, session_key, name, "HEAD", None)
     return read_as(FileHeader, decode_metadata(response.headers.get("x-metadata", "")))
 
@@ -135,7 +152,7 @@ def _call_for_file(
     def call(access_token: str) -> Flow[Response]:
         headers = core.configuration.bearer(access_token=access_token) | {"accept": OCTET_STREAM}
         url = core.configuration.api + path
-        request = Request(method=method, url=url, headers=headers, receiver=receiver)
+        request = Request(method=method, url=url, route=FILE_ROUTE, headers=headers, receiver=receiver)
         return send(request, core.configuration.retries)
 
     return as_user(holder, call, refresh_on=_may_be_stale)

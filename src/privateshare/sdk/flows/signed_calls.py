@@ -54,15 +54,27 @@ def signed_request(
     body: object = None,
     *,
     headers: Mapping[str, str] | None = None,
+    route: str | None = None,
     **claims: Any,
 ) -> Request:
-    """Build a request to the API with a signed header, and a JSON body if one is given (protocol 2)."""
+    """Build a request to the API with a signed header, and a JSON body if one is given (protocol 2).
+
+    A path with ids or a query needs a `route` without them.
+    """
     signed = core.configuration.bearer(**claims) | dict(headers or {})
     url = core.configuration.api + path
     if body is None:
-        return Request(method=method, url=url, headers=signed)
+        return Request(method=method, url=url, route=route or path, headers=signed)
     signed["content-type"] = "application/json"
-    return Request(method=method, url=url, headers=signed, body=json.dumps(body).encode())
+    return Request(method=method, url=url, route=route or path, headers=signed, body=_json(body))
+
+
+def _json(body: object) -> bytes:
+    """Write a body as JSON. Raise ConfigurationError if the app gave a value that JSON does not have."""
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError("The data has values that JSON does not have, such as dates, bytes or NaN") from error
 
 
 def call_api(
@@ -119,7 +131,7 @@ def signed_claims(core: Core, answer: Mapping[str, Any]) -> Flow[dict[str, Any]]
 
 
 def _fetch_keys(core: Core, jku: str) -> Flow[None]:
-    request = Request(method="GET", url=jku, limit=MAX_KEY_SET_BYTES)
+    request = Request(method="GET", url=jku, route="jwks/oauth", limit=MAX_KEY_SET_BYTES)
     response = yield from send(request, core.configuration.retries)
     for entry in read_as(list[Any], json_object(response).get("keys")):
         try:

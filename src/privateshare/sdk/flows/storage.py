@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import EnvelopeWriter, encrypt_stream
 from privateshare.protocol.messages import Storage, StorageFile, StorageListing
+from privateshare.sdk.arguments import check_callback, check_flag, check_text
 from privateshare.sdk.concurrency.on_asyncio import run_work
 from privateshare.sdk.core import Core
 from privateshare.sdk.files.file import File
@@ -22,6 +23,7 @@ from privateshare.sdk.http.responses import json_object, json_value, read_as, te
 from privateshare.sdk.tokens import Holder
 from privateshare.sdk.uploads import AsyncContent, Pieces, pieces_of
 
+FILES_ROUTE = "clouds/{storage}/files/apps/{application}/{path}"
 # Protocol 11.2 limits the life of a storage token.
 TOKEN_SECONDS = 60
 
@@ -38,6 +40,7 @@ def user_storage(core: Core, holder: Holder) -> Flow[Storage]:
 
 def list_files(core: Core, storage_id: str, path: str, *, recursive: bool) -> Flow[list[StorageFile]]:
     """List the files of a folder. Protocol 11.3."""
+    check_flag("recursive", recursive)
     query = f"?recursive={str(recursive).lower()}"
     response = yield from _call(core, "GET", storage_id, _folder(path), query)
     listing = read_as(StorageListing, json_value(response))
@@ -55,6 +58,7 @@ def list_files(core: Core, storage_id: str, path: str, *, recursive: bool) -> Fl
 
 def upload(core: Core, storage_id: str, path: str, content: AsyncContent) -> Flow[str]:
     """Encrypt a file with this contract's key, store it and return its id. Protocol 11.3, 11.4."""
+    check_text("path", path, "the path of a file in the storage")
     pieces, is_repeatable = pieces_of(content)
     public = core.configuration.private_key.public_key()
 
@@ -69,6 +73,8 @@ def upload(core: Core, storage_id: str, path: str, content: AsyncContent) -> Flo
 
 def download(core: Core, storage_id: str, path: str, to: Path | None, on_progress: OnProgress | None) -> Flow[File]:
     """Read a stored file and decrypt it with this contract's key. Protocol 11.3, 11.4."""
+    check_text("path", path, "the path of a file in the storage")
+    check_callback("on_progress", on_progress)
     receiver = FileReceiver(path.rsplit("/", 1)[-1], core.configuration.private_key, to, on_progress=on_progress)
     request = _request(core, "GET", storage_id, _file(path), receiver=receiver)
     try:
@@ -80,6 +86,7 @@ def download(core: Core, storage_id: str, path: str, to: Path | None, on_progres
 
 def delete(core: Core, storage_id: str, path: str) -> Flow[None]:
     """Delete a file, or for a path that ends in "/" a folder. Protocol 11.3."""
+    check_text("path", path, "the path of a file or folder in the storage")
     at = _folder(path) if path.endswith("/") else _file(path)
     yield from _call(core, "DELETE", storage_id, at)
 
@@ -105,6 +112,7 @@ def _request(
     body: Callable[[], Pieces] | None = None,
     receiver: FileReceiver | None = None,
 ) -> Request:
+    check_text("storage_id", storage_id, "the id of a storage, as in Storage.id")
     application, contract = core.configuration.application_id, core.configuration.contract_id
     now = int(time.time())
     claims = {"sub": application, "iss": contract, "aud": "cloud", "iat": now, "exp": now + TOKEN_SECONDS}
@@ -112,7 +120,7 @@ def _request(
     folder = f"clouds/{quote(storage_id, safe='')}/files/apps/{application}"
     url = f"{core.configuration.storage}{folder}{quote(path)}{query}"
     headers = {"authorization": f"Bearer {token}", "content-type": "application/octet-stream"}
-    return Request(method=method, url=url, headers=headers, body=body, receiver=receiver)
+    return Request(method=method, url=url, route=FILES_ROUTE, headers=headers, body=body, receiver=receiver)
 
 
 def _file(path: str) -> str:
@@ -120,5 +128,6 @@ def _file(path: str) -> str:
 
 
 def _folder(path: str) -> str:
+    check_text("path", path, "the path of a folder in the storage")
     inner = path.strip("/")
     return f"/{inner}/" if inner else "/"

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import pycurl
 
 from privateshare.errors import InvalidAnswer
+from privateshare.sdk.http.call_log import log_outcome
 from privateshare.sdk.http.deadlines import MAX_HEADER_BYTES, SILENT, SLOW, Deadline
 from privateshare.sdk.http.environment import Proxy, TrustedCertificates, proxy_to, trusted_certificates
 from privateshare.sdk.http.requests import Request, Response
@@ -97,7 +98,9 @@ class CurlTransferPool(Generic[T]):
         self._multi.remove_handle(handle)
         transfer, tag = self._busy.pop(handle)
         self._idle.append(transfer)
-        return tag, transfer.end(failure)
+        outcome = transfer.end(failure)
+        log_outcome(transfer.request, transfer.began, outcome)
+        return tag, outcome
 
 
 class _Transfer:
@@ -124,7 +127,7 @@ class _Transfer:
         """Prepare for a request, which begins after the pool has waited for so many seconds."""
         if request.method != "GET" or request.body is not None:
             raise ValueError("A transfer pool can only send a GET")
-        self._request = request
+        self.request, self.began = request, time.monotonic()
         self._status = 0
         self._headers: dict[str, str] = {}
         self._header_bytes = self._body_bytes = 0
@@ -156,12 +159,12 @@ class _Transfer:
             if self._error is not None:
                 return self._error
             if failure and not self._has_enough:
-                return network_error(self._request, failure)
+                return network_error(self.request, failure)
             self._begin_body()
             if self._body is not None:
                 return Response(self._status, self._headers, self._body.finish())
-            assert self._request.receiver is not None
-            self._request.receiver.finish()
+            assert self.request.receiver is not None
+            self.request.receiver.finish()
         except Exception as error:  # noqa: BLE001 - Whatever it is, it is the outcome of this request.
             return error
         return Response(self._status, self._headers)
@@ -193,8 +196,8 @@ class _Transfer:
             self._body_bytes += len(piece)
             self._begin_body()
             if self._body is None:
-                assert self._request.receiver is not None
-                self._request.receiver.write(piece)
+                assert self.request.receiver is not None
+                self.request.receiver.write(piece)
             elif self._body.wants_more:
                 self._body.write(piece)
             else:
@@ -210,8 +213,8 @@ class _Transfer:
         if self._has_begun:
             return
         self._has_begun = True
-        if self._request.receiver is None or self._status >= FIRST_UNSUCCESSFUL_STATUS:
-            self._body = body_of(self._status, self._headers, self._request.limit)
+        if self.request.receiver is None or self._status >= FIRST_UNSUCCESSFUL_STATUS:
+            self._body = body_of(self._status, self._headers, self.request.limit)
         else:
             check_not_encoded(self._headers)
-            self._request.receiver.begin(self._headers)
+            self.request.receiver.begin(self._headers)

@@ -28,11 +28,13 @@ class BodyReceiver(Protocol):
 class Request:
     """One HTTP request. Headers and body may hold secrets and stay out of `repr`.
 
+    `route` is the path with names in place of ids and keys, which are secrets: it is what logs and errors show.
     `limit` is how many bytes the response may have. It does not apply to a body that goes to a `receiver`.
     """
 
     method: str
-    url: str
+    url: str = field(repr=False)
+    route: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | Callable[[], Pieces] | None = field(default=None, repr=False)
     receiver: BodyReceiver | None = None

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -65,9 +66,11 @@ def with_lower_names(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def network_error(request: Request, reason: str) -> NetworkError:
     """Build the error for a request that got no response."""
-    # A session's key in the path is a secret, so the address is cut before it.
-    address = request.url.split("?", 1)[0].split("/query/", 1)[0]
-    return NetworkError(f"No response from {address}: {reason[:120]}".strip())
+    # A session's key in the path is a secret, so the address is shown with the names of its parts.
+    parts = urlsplit(request.url)
+    return NetworkError(
+        f"No response from {parts.scheme}://{parts.netloc} to {request.method} {request.route}: {reason[:120]}"
+    )
 
 
 def is_one_piece(headers: Mapping[str, str]) -> bool:

@@ -14,6 +14,7 @@ from uuid import uuid4
 from filelock import FileLock
 
 from privateshare.errors import ConfigurationError
+from privateshare.sdk.arguments import path_of
 
 Contents = dict[str, Any]
 
@@ -30,7 +31,7 @@ class PrivateFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], holds: str) -> None:
-        self._path, self._holds = Path(path), holds
+        self._path, self._holds = path_of("path", path), holds
         self._seen: tuple[tuple[int, ...], Contents] | None = None  # What was read last, and its version.
 
     def __str__(self) -> str:

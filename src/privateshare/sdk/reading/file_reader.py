@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from privateshare.errors import ConfigurationError, InvalidAnswer, PrivateShareError
+from privateshare.errors import InvalidAnswer, PrivateShareError
 from privateshare.protocol.messages import FileEntry, FileList, Scope, Session, SessionOptions, SessionState, Status
 from privateshare.protocol.scope import reach_of_scope
 from privateshare.protocol.window import Window
+from privateshare.sdk.arguments import check_seconds, check_whole, optional
 from privateshare.sdk.concurrency import Abandoned
 from privateshare.sdk.core import Core
 from privateshare.sdk.drivers._sync.driver import Driver
@@ -30,7 +31,7 @@ from privateshare.sdk.reading.download_worker import start_download_worker
 from privateshare.sdk.reading.list_poller import ENDED_STATES, ListPoller
 from privateshare.sdk.reading.manifest import FolderOwner, Manifest
 from privateshare.sdk.reading.results import FileError, ReadResult, ReadTimeout, files_not_read
-from privateshare.sdk.tokens import Holder, user_name
+from privateshare.sdk.tokens import Holder, check_holder, user_name
 
 T = TypeVar("T")
 
@@ -68,8 +69,9 @@ class FileReader:
         timeout: float | None,
         on_change: Callable[[], object],
     ) -> None:
-        if timeout is not None and not timeout >= 0:
-            raise ConfigurationError(f"timeout must be a number of seconds, not {timeout}")
+        check_holder(holder)
+        optional(check_seconds, "timeout", timeout)
+        check_whole("parallel", parallel, 1)
         self._core, self._session_key, self._holder = core, key_of(session), holder
         self._callbacks, self._on_change = callbacks, on_change
         self._manifest = Manifest(into) if into else None

@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 from privateshare import AsyncPrivateShare
 from privateshare.errors import AuthorizationFailed, PrivateShareError, UnexpectedReturn
+from privateshare.sdk.arguments import check_callback, check_kind, optional
 from privateshare.sdk.concurrency.on_asyncio import outcome
 from privateshare.sdk.consent import PageOptions
 from privateshare.web.code_exchanges import CodeExchange, CodeExchanges
@@ -52,6 +53,10 @@ class AsyncConsentRoutes(Generic[RequestT, ResponseT]):
         callbacks: AsyncAppCallbacks[RequestT, ResponseT],
         options: PageOptions | None,
     ) -> None:
+        check_kind("client", client, AsyncPrivateShare, "a client of the class " + AsyncPrivateShare.__name__)
+        optional(check_kind, "options", options, PageOptions, "PageOptions(…)")
+        for name in ("on_token", "on_failure", "on_repeat"):
+            check_callback(name, getattr(callbacks, name), required=True)
         self._client, self._keeper, self._framework = client, keeper, framework
         self._callbacks, self._options = callbacks, options
         self._exchanges = CodeExchanges()

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from privateshare import PrivateShare
 from privateshare.errors import AuthorizationFailed, PrivateShareError, UnexpectedReturn
+from privateshare.sdk.arguments import check_callback, check_kind, optional
 from privateshare.sdk.concurrency.on_threads import outcome
 from privateshare.sdk.consent import PageOptions
 from privateshare.web.code_exchanges import CodeExchange, CodeExchanges
@@ -53,6 +54,10 @@ class ConsentRoutes(Generic[RequestT, ResponseT]):
         callbacks: AppCallbacks[RequestT, ResponseT],
         options: PageOptions | None,
     ) -> None:
+        check_kind("client", client, PrivateShare, "a client of the class " + PrivateShare.__name__)
+        optional(check_kind, "options", options, PageOptions, "PageOptions(…)")
+        for name in ("on_token", "on_failure", "on_repeat"):
+            check_callback(name, getattr(callbacks, name), required=True)
         self._client, self._keeper, self._framework = client, keeper, framework
         self._callbacks, self._options = callbacks, options
         self._exchanges = CodeExchanges()

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
+from privateshare.sdk.arguments import check_text
 from privateshare.sdk.clients._async.account_calls import AsyncAccountCalls
 from privateshare.sdk.clients._async.catalogue_calls import AsyncCatalogueCalls
 from privateshare.sdk.clients._async.consent_calls import AsyncConsentCalls
-from privateshare.sdk.clients._async.lazy_modules import core, driver, file_reader, httpx_transport, token_stores, users
+from privateshare.sdk.clients._async.lazy_modules import (
+    call_log,
+    core,
+    driver,
+    file_reader,
+    httpx_transport,
+    token_stores,
+    users,
+)
 from privateshare.sdk.clients._async.session_calls import AsyncSessionCalls
 from privateshare.sdk.clients._async.storage_calls import AsyncStorageCalls
 from privateshare.sdk.defaults import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS
@@ -24,7 +33,8 @@ class AsyncPrivateShare(
     Args:
         application_id: The id of your application, which the platform gave you.
         contract_id: The id of your contract, which the platform gave you.
-        private_key: The contract's private key, as a PEM text.
+        private_key: The contract's private key, as a PEM text. It may be as environment variables hold it: in quotes,
+            on one line, with the two characters `\\n` for the end of a line.
         base_url: The address of the platform or of its API, which may be below a path. By default it is a platform on
             this machine.
         onboard_url: The address of the consent pages. By default it follows from `base_url`.
@@ -65,6 +75,7 @@ class AsyncPrivateShare(
         on_access_token_change: Callable[[UserAccessToken], object] | None = None,
         token_store: token_stores.TokenStore | token_stores.AsyncTokenStore | None = None,
     ) -> None:
+        call_log.log_as_environment_says()
         self._core = core.make_core(
             application_id,
             contract_id,
@@ -90,7 +101,7 @@ class AsyncPrivateShare(
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Calls after that raise ConfigurationError. A reading that runs goes on."""
         await self._driver.close()
 
     @property
@@ -105,6 +116,7 @@ class AsyncPrivateShare(
             key: Your own key of the user, such as an id in your database.
 
         Raises:
-            ConfigurationError: The client has no token store.
+            ConfigurationError: The client has no token store, or the key is not a text.
         """
+        check_text("key", key, "your own key of the user, as a text")
         return users.AsyncUser(key, self._driver.tokens.store())

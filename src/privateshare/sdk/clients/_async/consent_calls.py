@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from privateshare.sdk.arguments import check_kind, check_seconds, optional
 from privateshare.sdk.clients._async.driven_client import AsyncDrivenClient
-from privateshare.sdk.clients._async.lazy_modules import messages, oauth, pages
-from privateshare.sdk.consent import AuthorizeUrl, PageOptions, PageUrl, Returned, read_return
+from privateshare.sdk.clients._async.lazy_modules import loopback, messages, oauth, on_asyncio, pages
+from privateshare.sdk.consent import (
+    AuthorizeUrl,
+    PageOptions,
+    PageUrl,
+    Returned,
+    SampleDataOptions,
+    page_options,
+    read_return,
+)
 from privateshare.sdk.tokens import Holder, UserAccessToken
 
 
@@ -13,9 +25,17 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
     async def get_authorize_url(
         self,
-        redirect_uri: str,
+        callback: str,
         *,
         state: str | None = None,
+        service_id: int | None = None,
+        sample_data: SampleDataOptions | str | None = None,
+        locale: str | None = None,
+        source_type: str | None = None,
+        include_sample_data_only_sources: bool = False,
+        trigger_query: bool | None = None,
+        sources_scope: Mapping[str, Any] | None = None,
+        storage_id: str | None = None,
         options: PageOptions | None = None,
         session_options: messages.SessionOptions | None = None,
         user_access_token: Holder | None = None,
@@ -26,9 +46,17 @@ class AsyncConsentCalls(AsyncDrivenClient):
         `read_return` its `state`.
 
         Args:
-            redirect_uri: Where the person comes back to. It must be registered with the contract.
+            callback: Where the person comes back to. It must be registered with the contract as a redirect URI.
             state: A text that comes back with the person. By default a random one is made.
-            options: How the consent pages start.
+            service_id: The source to connect, as in `Service.id`. Without it, the person chooses one.
+            sample_data: Sample data to use in place of the person's own: the id of a data set, or `SampleDataOptions`.
+            locale: The language of the pages, such as "de". By default it is that of the person's browser.
+            source_type: The sources to offer: "pull" to read from, which is the default, or "push" to send to.
+            include_sample_data_only_sources: Whether to offer sources that have sample data only.
+            trigger_query: Whether the platform fetches data as soon as the source is connected. By default it does.
+            sources_scope: Which sources to offer: `{"dataType": ["vaccinations"], "organizationType": "…"}`.
+            storage_id: A storage that will belong to the person, as in `Storage.id`.
+            options: Options for several calls. A keyword of this call comes before them.
             session_options: What the session reads that the consent starts.
             user_access_token: A token of the same person, of this contract or another one of yours. The new grant then
                 belongs to the same library.
@@ -45,7 +73,17 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
         Protocol 4.1, 8.
         """
-        call = oauth.authorize(self._core, redirect_uri, state, options, session_options, user_access_token)
+        page = page_options(
+            options,
+            service_id=service_id,
+            sample_data=sample_data,
+            locale=locale,
+            source_type=source_type,
+            include_sample_data_only_sources=include_sample_data_only_sources,
+            trigger_query=trigger_query,
+            sources_scope=sources_scope,
+        )
+        call = oauth.authorize(self._core, callback, state, page, session_options, user_access_token, storage_id)
         return await self._drive(call)
 
     def read_return(self, url: str, *, state: str | None = None) -> Returned:
@@ -69,11 +107,49 @@ class AsyncConsentCalls(AsyncDrivenClient):
         """
         return read_return(url, state)
 
-    async def exchange_code_for_token(self, code: str, code_verifier: str) -> UserAccessToken:
+    async def wait_for_return(
+        self,
+        asked: AuthorizeUrl | PageUrl,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - Both clients have it.
+    ) -> Returned:
+        """Wait on this machine until the person is back from the consent pages. For programs without a web server.
+
+        The callback of the request must be an address of this machine with a port, such as
+        `http://127.0.0.1:8000/return`. This call listens there, and shows the person a page that says to go back.
+
+        Args:
+            asked: The result of the call that sent the person away.
+            timeout: How many seconds to wait. By default it is as long as a consent link works: half an hour.
+
+        Returns:
+            The same as `read_return`: the `code` to exchange for tokens, or the account that the person connected.
+
+        Raises:
+            AuthorizationFailed: The person did not come back in time (TIMEOUT). The other errors are subclasses of it.
+            ConsentDeclined: The person declined (USER_CANCEL).
+            ConsentLinkInvalid: The link could not be started, was used before, or has expired.
+            SourceNotConnected: The source could not be connected.
+            ConsentPageFailed: The platform failed, or gives a reason that this version does not know.
+            ConfigurationError: The callback is not an address of this machine, or its port is in use.
+
+        Protocol 8.3.
+        """
+        check_kind("asked", asked, (AuthorizeUrl, PageUrl), "the result of get_authorize_url(…)")
+        optional(check_seconds, "timeout", timeout)
+        seconds = loopback.WAIT_SECONDS if timeout is None else timeout
+        with loopback.LoopbackServer(asked.callback) as server:
+            try:
+                url = await on_asyncio.outcome_within(server.returned(asked.state), seconds)
+            except TimeoutError as error:
+                raise loopback.did_not_return(seconds) from error
+        return read_return(url, asked.state)
+
+    async def exchange_code_for_token(self, authorization_code: str, code_verifier: str) -> UserAccessToken:
         """Exchange an authorization code for the user's tokens.
 
         Args:
-            code: `Returned.code`, or the `code` parameter of the address that the person came back to.
+            authorization_code: `Returned.code`, or the `code` parameter of the address that the person came back to.
             code_verifier: `AuthorizeUrl.code_verifier` of the call that sent this person away.
 
         Returns:
@@ -85,7 +161,7 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
         Protocol 4.2.
         """
-        return await self._drive(oauth.exchange_code(self._core, code, code_verifier))
+        return await self._drive(oauth.exchange_code(self._core, authorization_code, code_verifier))
 
     async def refresh_token(self, user_access_token: Holder) -> UserAccessToken:
         """Refresh a user's tokens. Calls do this by themselves when it is needed.
@@ -102,15 +178,23 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
         Protocol 4.3.
         """
+        self._driver.check_open()
         newest = await self._driver.tokens.newest(user_access_token)
         return await self._driver.tokens.refresh(user_access_token, newest, is_asked=True)
 
     async def get_onboard_service_url(
         self,
         user_access_token: Holder,
-        redirect_uri: str,
+        callback: str,
         *,
         state: str | None = None,
+        service_id: int | None = None,
+        sample_data: SampleDataOptions | str | None = None,
+        locale: str | None = None,
+        source_type: str | None = None,
+        include_sample_data_only_sources: bool = False,
+        trigger_query: bool | None = None,
+        sources_scope: Mapping[str, Any] | None = None,
         options: PageOptions | None = None,
         session_options: messages.SessionOptions | None = None,
     ) -> PageUrl:
@@ -118,13 +202,20 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
         Args:
             user_access_token: The user's token, or a user of the token store.
-            redirect_uri: Where the person comes back to, without a code. It must be registered with the contract.
+            callback: Where the person comes back to, without a code. It must be registered with the contract.
             state: A text that comes back with the person. By default a random one is made.
-            options: How the page starts.
+            service_id: The source to connect, as in `Service.id`. Without it, the person chooses one.
+            sample_data: Sample data to use in place of the person's own: the id of a data set, or `SampleDataOptions`.
+            locale: The language of the pages, such as "de". By default it is that of the person's browser.
+            source_type: The sources to offer: "pull" to read from, which is the default, or "push" to send to.
+            include_sample_data_only_sources: Whether to offer sources that have sample data only.
+            trigger_query: Whether the platform fetches data as soon as the source is connected. By default it does.
+            sources_scope: Which sources to offer: `{"dataType": ["vaccinations"], "organizationType": "…"}`.
+            options: Options for several calls. A keyword of this call comes before them.
             session_options: What the session reads that starts once the source is connected.
 
         Returns:
-            The address where you send the person, and the session.
+            The address where you send the person, the state and the session.
 
         Raises:
             InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
@@ -134,26 +225,38 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
         Protocol 4.4, 8.1.
         """
-        call = pages.onboard(self._core, user_access_token, redirect_uri, state, options, session_options)
+        page = page_options(
+            options,
+            service_id=service_id,
+            sample_data=sample_data,
+            locale=locale,
+            source_type=source_type,
+            include_sample_data_only_sources=include_sample_data_only_sources,
+            trigger_query=trigger_query,
+            sources_scope=sources_scope,
+        )
+        call = pages.onboard(self._core, user_access_token, callback, state, page, session_options)
         return await self._drive(call)
 
     async def get_reauthorize_account_url(
         self,
         user_access_token: Holder,
-        redirect_uri: str,
+        callback: str,
         account_id: str,
         *,
         state: str | None = None,
+        locale: str | None = None,
         options: PageOptions | None = None,
     ) -> PageUrl:
         """Request a page where a person signs in to one source again. Use it when an account's error has `reauth`.
 
         Args:
             user_access_token: The user's token, or a user of the token store.
-            redirect_uri: Where the person comes back to, without a code. It must be registered with the contract.
+            callback: Where the person comes back to, without a code. It must be registered with the contract.
             account_id: The id of the account, as in `Account.id`.
             state: A text that comes back with the person. By default a random one is made.
-            options: How the page starts.
+            locale: The language of the pages, such as "de". By default it is that of the person's browser.
+            options: Options for several calls. A keyword of this call comes before them.
 
         Returns:
             The address where you send the person, and the session that reads the account afterwards.
@@ -165,15 +268,18 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
         Protocol 6.1, 7.3.
         """
-        call = pages.reauthorize_account(self._core, user_access_token, redirect_uri, state, account_id, options)
+        page = page_options(options, locale=locale)
+        call = pages.reauthorize_account(self._core, user_access_token, callback, state, account_id, page)
         return await self._drive(call)
 
     async def get_reauthorize_url(
         self,
         user_access_token: Holder,
-        redirect_uri: str,
+        callback: str,
         *,
         state: str | None = None,
+        locale: str | None = None,
+        trigger_query: bool | None = None,
         options: PageOptions | None = None,
         session_options: messages.SessionOptions | None = None,
     ) -> AuthorizeUrl:
@@ -181,9 +287,11 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
         Args:
             user_access_token: The user's token, which may be expired but must once have been valid.
-            redirect_uri: Where the person comes back to. It must be registered with the contract.
+            callback: Where the person comes back to. It must be registered with the contract.
             state: A text that comes back with the person. By default a random one is made.
-            options: How the page starts.
+            locale: The language of the pages, such as "de". By default it is that of the person's browser.
+            trigger_query: Whether the platform fetches data once the grant is renewed. By default it does.
+            options: Options for several calls. A keyword of this call comes before them.
             session_options: What the session reads that the renewal starts.
 
         Returns:
@@ -197,7 +305,8 @@ class AsyncConsentCalls(AsyncDrivenClient):
 
         Protocol 4.4, 8.1.
         """
-        call = pages.reauthorize(self._core, user_access_token, redirect_uri, state, options, session_options)
+        page = page_options(options, locale=locale, trigger_query=trigger_query)
+        call = pages.reauthorize(self._core, user_access_token, callback, state, page, session_options)
         return await self._drive(call)
 
     async def get_revoke_account_permission_url(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from privateshare.protocol import messages as messages
     from privateshare.sdk import core as core
     from privateshare.sdk import flow as flow
+    from privateshare.sdk import loopback as loopback
     from privateshare.sdk import token_stores as token_stores
     from privateshare.sdk.clients._async import reading_handle as reading_handle
     from privateshare.sdk.clients._async import users as users
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from privateshare.sdk.flows import oauth as oauth
     from privateshare.sdk.flows import pages as pages
     from privateshare.sdk.flows import push as push
+    from privateshare.sdk.flows import references as references
     from privateshare.sdk.flows import sessions as sessions
     from privateshare.sdk.flows import storage as storage
+    from privateshare.sdk.http import call_log as call_log
     from privateshare.sdk.http._async import httpx_transport as httpx_transport
     from privateshare.sdk.reading import file_reader as file_reader
 else:
@@ -47,8 +50,11 @@ else:
     oauth = LazyModule("privateshare.sdk.flows.oauth")
     pages = LazyModule("privateshare.sdk.flows.pages")
     push = LazyModule("privateshare.sdk.flows.push")
+    references = LazyModule("privateshare.sdk.flows.references")
     sessions = LazyModule("privateshare.sdk.flows.sessions")
     storage = LazyModule("privateshare.sdk.flows.storage")
+    call_log = LazyModule("privateshare.sdk.http.call_log")
     httpx_transport = LazyModule("privateshare.sdk.http._async.httpx_transport")
     file_reader = LazyModule("privateshare.sdk.reading.file_reader")
+    loopback = LazyModule("privateshare.sdk.loopback")
     token_stores = LazyModule("privateshare.sdk.token_stores")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
+from privateshare.sdk.arguments import optional_path
 from privateshare.sdk.clients._async.driven_client import AsyncDrivenClient
-from privateshare.sdk.clients._async.lazy_modules import file, file_receiver, messages, pages, push, storage
+from privateshare.sdk.clients._async.lazy_modules import file, file_receiver, messages, push, references, storage
 from privateshare.sdk.tokens import Holder
 from privateshare.sdk.uploads import AsyncContent
 
@@ -16,15 +16,15 @@ class AsyncStorageCalls(AsyncDrivenClient):
     """Calls that send data: pushes, and the application's own storage. Protocol 10, 11."""
 
     async def push_data(
-        self, user_access_token: Holder, content: AsyncContent, descriptor: messages.PushDescriptor
+        self, user_access_token: Holder, file_data: AsyncContent, file_descriptor: messages.PushDescriptor
     ) -> None:
         """Push a file into the person's library. It is stored completely or not at all. Needs a write contract.
 
         Args:
             user_access_token: The user's token, or a user of the token store.
-            content: Bytes, a path, an open binary file, or an iterator of pieces. It is streamed and may be of any
+            file_data: Bytes, a path, an open binary file, or an iterator of pieces. It is streamed and may be of any
                 size. With asyncio it may be an async iterator too.
-            descriptor: What the file is.
+            file_descriptor: What the file is.
 
         Raises:
             InvalidContractDataRequest: The contract is not one to write with.
@@ -37,7 +37,7 @@ class AsyncStorageCalls(AsyncDrivenClient):
 
         Protocol 10.1.
         """
-        await self._drive(push.push_data(self._core, user_access_token, content, descriptor))
+        await self._drive(push.push_data(self._core, user_access_token, file_data, file_descriptor))
 
     async def push_data_to_provider(
         self, user_access_token: Holder, account_id: str, standard: str, version: str, data: Any
@@ -89,7 +89,7 @@ class AsyncStorageCalls(AsyncDrivenClient):
 
         Protocol 4.5.
         """
-        return await self._drive(pages.reference(self._core, "cloudId", storage_id))
+        return await self._drive(references.storage_reference(self._core, storage_id))
 
     async def get_user_storage(self, user_access_token: Holder) -> messages.Storage:
         """Get the storage that this application has for the person.
@@ -123,13 +123,13 @@ class AsyncStorageCalls(AsyncDrivenClient):
         """
         return await self._drive(storage.list_files(self._core, storage_id, path, recursive=recursive))
 
-    async def upload_file_to_storage(self, storage_id: str, path: str, content: AsyncContent) -> str:
+    async def upload_file_to_storage(self, storage_id: str, path: str, file_data: AsyncContent) -> str:
         """Encrypt a file with this contract's key and store it. The platform cannot read it.
 
         Args:
             storage_id: The id of the storage, as in `Storage.id`.
             path: Where to store the file. A file that is there is replaced.
-            content: Bytes, a path, an open binary file, or an iterator of pieces. It is streamed and may be of any
+            file_data: Bytes, a path, an open binary file, or an iterator of pieces. It is streamed and may be of any
                 size. With asyncio it may be an async iterator too.
 
         Returns:
@@ -144,7 +144,7 @@ class AsyncStorageCalls(AsyncDrivenClient):
 
         Protocol 11.3, 11.4.
         """
-        return await self._drive(storage.upload(self._core, storage_id, path, content))
+        return await self._drive(storage.upload(self._core, storage_id, path, file_data))
 
     async def download_storage_file(
         self,
@@ -176,7 +176,7 @@ class AsyncStorageCalls(AsyncDrivenClient):
 
         Protocol 11.3, 11.4.
         """
-        target = Path(to) if to is not None else None
+        target = optional_path("to", to)
         return await self._drive(storage.download(self._core, storage_id, path, target, on_progress))
 
     async def delete_storage_files(self, storage_id: str, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from privateshare.sdk.arguments import check_kind
 from privateshare.sdk.token_stores import AsyncTokenStore
 from privateshare.sdk.tokens import StoredUser, UserAccessToken
 
@@ -20,8 +21,9 @@ class AsyncUser(StoredUser):
         """Store the token of a person who consented, in place of the one that is there.
 
         Raises:
-            ConfigurationError: The file of a `FileTokenStore` cannot be written.
+            ConfigurationError: This is not a token, or the file of a `FileTokenStore` cannot be written.
         """
+        check_kind("token", token, UserAccessToken, "the UserAccessToken of exchange_code_for_token(…)")
         await self._store.put(self.key, token)
 
     async def token(self) -> UserAccessToken | None:

@@ -6,10 +6,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Self
 
+from privateshare.sdk.arguments import check_text
 from privateshare.sdk.clients._sync.account_calls import AccountCalls
 from privateshare.sdk.clients._sync.catalogue_calls import CatalogueCalls
 from privateshare.sdk.clients._sync.consent_calls import ConsentCalls
-from privateshare.sdk.clients._sync.lazy_modules import core, driver, file_reader, httpx_transport, token_stores, users
+from privateshare.sdk.clients._sync.lazy_modules import (
+    call_log,
+    core,
+    driver,
+    file_reader,
+    httpx_transport,
+    token_stores,
+    users,
+)
 from privateshare.sdk.clients._sync.session_calls import SessionCalls
 from privateshare.sdk.clients._sync.storage_calls import StorageCalls
 from privateshare.sdk.defaults import DEFAULT_BASE_URL, RETRIES, TIMEOUT_SECONDS
@@ -23,7 +32,8 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
     Args:
         application_id: The id of your application, which the platform gave you.
         contract_id: The id of your contract, which the platform gave you.
-        private_key: The contract's private key, as a PEM text.
+        private_key: The contract's private key, as a PEM text. It may be as environment variables hold it: in quotes,
+            on one line, with the two characters `\\n` for the end of a line.
         base_url: The address of the platform or of its API, which may be below a path. By default it is a platform on
             this machine.
         onboard_url: The address of the consent pages. By default it follows from `base_url`.
@@ -64,6 +74,7 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
         on_access_token_change: Callable[[UserAccessToken], object] | None = None,
         token_store: token_stores.TokenStore | None = None,
     ) -> None:
+        call_log.log_as_environment_says()
         self._core = core.make_core(
             application_id,
             contract_id,
@@ -89,7 +100,7 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Calls after that raise ConfigurationError. A reading that runs goes on."""
         self._driver.close()
 
     @property
@@ -104,6 +115,7 @@ class PrivateShare(ConsentCalls, SessionCalls, AccountCalls, CatalogueCalls, Sto
             key: Your own key of the user, such as an id in your database.
 
         Raises:
-            ConfigurationError: The client has no token store.
+            ConfigurationError: The client has no token store, or the key is not a text.
         """
+        check_text("key", key, "your own key of the user, as a text")
         return users.User(key, self._driver.tokens.store())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from privateshare.protocol import messages as messages
     from privateshare.sdk import core as core
     from privateshare.sdk import flow as flow
+    from privateshare.sdk import loopback as loopback
     from privateshare.sdk import token_stores as token_stores
     from privateshare.sdk.clients._sync import reading_handle as reading_handle
     from privateshare.sdk.clients._sync import users as users
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from privateshare.sdk.flows import oauth as oauth
     from privateshare.sdk.flows import pages as pages
     from privateshare.sdk.flows import push as push
+    from privateshare.sdk.flows import references as references
     from privateshare.sdk.flows import sessions as sessions
     from privateshare.sdk.flows import storage as storage
+    from privateshare.sdk.http import call_log as call_log
     from privateshare.sdk.http._sync import httpx_transport as httpx_transport
     from privateshare.sdk.reading import file_reader as file_reader
 else:
@@ -48,8 +51,11 @@ else:
     oauth = LazyModule("privateshare.sdk.flows.oauth")
     pages = LazyModule("privateshare.sdk.flows.pages")
     push = LazyModule("privateshare.sdk.flows.push")
+    references = LazyModule("privateshare.sdk.flows.references")
     sessions = LazyModule("privateshare.sdk.flows.sessions")
     storage = LazyModule("privateshare.sdk.flows.storage")
+    call_log = LazyModule("privateshare.sdk.http.call_log")
     httpx_transport = LazyModule("privateshare.sdk.http._sync.httpx_transport")
     file_reader = LazyModule("privateshare.sdk.reading.file_reader")
+    loopback = LazyModule("privateshare.sdk.loopback")
     token_stores = LazyModule("privateshare.sdk.token_stores")

@@ -6,6 +6,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from privateshare.sdk.arguments import check_seconds, optional
 from privateshare.sdk.concurrency.on_threads import INTERRUPTED, Signal, outcome
 from privateshare.sdk.files.file import File
 from privateshare.sdk.reading.file_reader import FileReader
@@ -60,6 +61,7 @@ class Reading:
             PrivateShareError: The file list cannot be read.
             OSError: The folder `into` cannot be written to.
         """
+        optional(check_seconds, "timeout", timeout)
         self._reader.discard()
         try:
             if not self._ends_within(timeout):

@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
+from privateshare.sdk.arguments import check_callback, optional_path
 from privateshare.sdk.clients._sync.driven_client import DrivenClient
 from privateshare.sdk.clients._sync.lazy_modules import (
     file,
@@ -27,13 +27,13 @@ class SessionCalls(DrivenClient):
     """Calls about sessions and files. Protocol 5, 6."""
 
     def read_session(
-        self, user_access_token: Holder, options: messages.SessionOptions | None = None
+        self, user_access_token: Holder, session_options: messages.SessionOptions | None = None
     ) -> messages.Session:
         """Start a session. The platform begins to fetch what is new at the person's sources.
 
         Args:
             user_access_token: The user's token, or a user of the token store.
-            options: What to read. By default it is all that the contract and the person allow.
+            session_options: What to read. By default it is all that the contract and the person allow.
 
         Returns:
             The session. It ends after 24 hours; `expiry` is in milliseconds since the epoch.
@@ -48,13 +48,13 @@ class SessionCalls(DrivenClient):
 
         Protocol 5.1.
         """
-        return self._drive(sessions.read_session(self._core, user_access_token, options))
+        return self._drive(sessions.read_session(self._core, user_access_token, session_options))
 
-    def read_file_list(self, session: messages.Session | str, user_access_token: Holder) -> messages.FileList:
+    def read_file_list(self, session_key: messages.Session | str, user_access_token: Holder) -> messages.FileList:
         """Read the status of a session, and the files that it has so far.
 
         Args:
-            session: The session, or its key.
+            session_key: The key of the session, or the session itself.
             user_access_token: The user's token, or a user of the token store.
 
         Returns:
@@ -68,12 +68,12 @@ class SessionCalls(DrivenClient):
 
         Protocol 6.1.
         """
-        return self._drive(sessions.read_file_list(self._core, user_access_token, sessions.key_of(session)))
+        return self._drive(sessions.read_file_list(self._core, user_access_token, sessions.key_of(session_key)))
 
     def read_file(
         self,
-        session: messages.Session | str,
-        name: str,
+        session_key: messages.Session | str,
+        file_name: str,
         user_access_token: Holder,
         *,
         to: str | os.PathLike[str] | None = None,
@@ -82,8 +82,8 @@ class SessionCalls(DrivenClient):
         """Read one file, decrypt and check it.
 
         Args:
-            session: The session, or its key.
-            name: The name of the file, as in `FileEntry.name`.
+            session_key: The key of the session, or the session itself.
+            file_name: The name of the file, as in `FileEntry.name`.
             user_access_token: The user's token, or a user of the token store.
             to: Where the file is written. It is complete or not there, and may be larger than the memory. By default
                 the file stays in memory, up to 512 MB.
@@ -103,18 +103,18 @@ class SessionCalls(DrivenClient):
 
         Protocol 6.3, 6.5.
         """
-        path = Path(to) if to is not None else None
-        key = sessions.key_of(session)
-        return self._drive(sessions.read_file(self._core, user_access_token, key, name, path, on_progress))
+        path = optional_path("to", to)
+        key = sessions.key_of(session_key)
+        return self._drive(sessions.read_file(self._core, user_access_token, key, file_name, path, on_progress))
 
     def read_file_metadata(
-        self, session: messages.Session | str, name: str, user_access_token: Holder
+        self, session_key: messages.Session | str, file_name: str, user_access_token: Holder
     ) -> messages.FileHeader:
         """Read what the platform tells about a file, without its content.
 
         Args:
-            session: The session, or its key.
-            name: The name of the file, as in `FileEntry.name`.
+            session_key: The key of the session, or the session itself.
+            file_name: The name of the file, as in `FileEntry.name`.
             user_access_token: The user's token, or a user of the token store.
 
         Raises:
@@ -126,12 +126,12 @@ class SessionCalls(DrivenClient):
 
         Protocol 6.4.
         """
-        key = sessions.key_of(session)
-        return self._drive(sessions.read_file_metadata(self._core, user_access_token, key, name))
+        key = sessions.key_of(session_key)
+        return self._drive(sessions.read_file_metadata(self._core, user_access_token, key, file_name))
 
     def read_all_files(
         self,
-        session: messages.Session | str,
+        session_key: messages.Session | str,
         user_access_token: Holder,
         *,
         into: str | os.PathLike[str] | None = None,
@@ -148,7 +148,7 @@ class SessionCalls(DrivenClient):
         the handle in a `with` block, or call its `close`, if you may leave the loop early.
 
         Args:
-            session: The session that the consent started, or one of `read_session`, or the key of either.
+            session_key: The key of the session that the consent started or of one of `read_session`, or that session.
             user_access_token: The user's token, or a user of the token store.
             into: A folder where the files are written. A later reading into it fetches only files that are missing
                 there or newer on the platform.
@@ -165,10 +165,19 @@ class SessionCalls(DrivenClient):
         callback ends the reading, and the loop and `result()` raise it.
 
         Raises:
-            ConfigurationError: `timeout` is negative, or the proxy or certificates of the environment cannot be used.
+            ConfigurationError: An argument is wrong, or the proxy or certificates of the environment cannot be used.
 
         Protocol 5, 6.
         """
+        self._driver.check_open()
+        given = {
+            "on_file_data": on_file_data,
+            "on_file_error": on_file_error,
+            "on_status_change": on_status_change,
+            "on_access_token_change": on_access_token_change,
+        }
+        for name, callback in given.items():
+            check_callback(name, callback)
         tell = on_threads.callback_for_threads(on_access_token_change or self._core.on_access_token_change)
         store = on_threads.store_for_threads(self._core.token_store)
         callbacks = file_reader.Callbacks(
@@ -179,10 +188,10 @@ class SessionCalls(DrivenClient):
         begin = partial(
             file_reader.FileReader,
             replace(self._core, on_access_token_change=tell, token_store=store),
-            session,
+            session_key,
             user_access_token,
             callbacks,
-            Path(into) if into is not None else None,
+            optional_path("into", into),
             parallel,
             timeout,
         )

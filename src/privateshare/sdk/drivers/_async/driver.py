@@ -3,7 +3,7 @@
 import threading
 from typing import Any, TypeVar
 
-from privateshare.errors import PrivateShareError
+from privateshare.errors import ConfigurationError, PrivateShareError
 from privateshare.sdk.concurrency.on_asyncio import pause
 from privateshare.sdk.core import Core
 from privateshare.sdk.drivers._async.token_renewal import AsyncTokenRenewal
@@ -22,10 +22,12 @@ class AsyncDriver:
         self._core, self._transport = core, transport
         self.abandoned: threading.Event = transport.abandoned
         self.tokens: AsyncTokenRenewal = AsyncTokenRenewal(core, self._drive_to_end)
+        self._is_closed = False
 
     async def drive(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its value. Raise what it raises, and Abandoned."""
+        """Run a flow to its end and return its value. Raise what it raises, Abandoned, and what `check_open` raises."""
         try:
+            self.check_open()
             step = await self.advance(flow, None)
             while not isinstance(step, Done):
                 step = await self.advance(flow, await self._outcome(step))
@@ -46,8 +48,14 @@ class AsyncDriver:
         except StopIteration as stop:
             return Done(stop.value)
 
+    def check_open(self) -> None:
+        """Raise ConfigurationError if the driver is closed."""
+        if self._is_closed:
+            raise ConfigurationError("This client is closed", hint="Make a new one, or call within its with block")
+
     async def close(self) -> None:
-        """Close all connections, once no token is being refreshed."""
+        """Close all connections, once no token is being refreshed. No flow can begin after that."""
+        self._is_closed = True
         await self.tokens.close()
         await self._transport.close()
 

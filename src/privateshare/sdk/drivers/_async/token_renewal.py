@@ -12,7 +12,7 @@ from privateshare.sdk.drivers.stored_tokens import check_own, is_useless, unknow
 from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows import oauth
 from privateshare.sdk.token_stores import AsyncTokenStore, SharedAsyncTokenStore
-from privateshare.sdk.tokens import NOT_KEPT, Holder, StoredUser, TokenNotKeptWarning, UserAccessToken
+from privateshare.sdk.tokens import NOT_KEPT, Holder, StoredUser, TokenNotKeptWarning, UserAccessToken, check_holder
 
 
 class AsyncTokenRenewal:
@@ -25,6 +25,7 @@ class AsyncTokenRenewal:
 
     async def newest(self, holder: Holder) -> UserAccessToken:
         """Return the newest known token of a user. Raise UnknownUser for a user who is not in the store."""
+        check_holder(holder)
         if isinstance(holder, UserAccessToken):
             return self._core.tokens.newest(holder)
         store = self.store()

@@ -4,7 +4,7 @@
 import threading
 from typing import Any, TypeVar
 
-from privateshare.errors import PrivateShareError
+from privateshare.errors import ConfigurationError, PrivateShareError
 from privateshare.sdk.concurrency.on_threads import pause
 from privateshare.sdk.core import Core
 from privateshare.sdk.drivers._sync.token_renewal import TokenRenewal
@@ -23,10 +23,12 @@ class Driver:
         self._core, self._transport = core, transport
         self.abandoned: threading.Event = transport.abandoned
         self.tokens: TokenRenewal = TokenRenewal(core, self._drive_to_end)
+        self._is_closed = False
 
     def drive(self, flow: Flow[T]) -> T:
-        """Run a flow to its end and return its value. Raise what it raises, and Abandoned."""
+        """Run a flow to its end and return its value. Raise what it raises, Abandoned, and what `check_open` raises."""
         try:
+            self.check_open()
             step = self.advance(flow, None)
             while not isinstance(step, Done):
                 step = self.advance(flow, self._outcome(step))
@@ -47,8 +49,14 @@ class Driver:
         except StopIteration as stop:
             return Done(stop.value)
 
+    def check_open(self) -> None:
+        """Raise ConfigurationError if the driver is closed."""
+        if self._is_closed:
+            raise ConfigurationError("This client is closed", hint="Make a new one, or call within its with block")
+
     def close(self) -> None:
-        """Close all connections, once no token is being refreshed."""
+        """Close all connections, once no token is being refreshed. No flow can begin after that."""
+        self._is_closed = True
         self.tokens.close()
         self._transport.close()
 

@@ -13,7 +13,7 @@ from privateshare.sdk.drivers.stored_tokens import check_own, is_useless, unknow
 from privateshare.sdk.flow import Flow
 from privateshare.sdk.flows import oauth
 from privateshare.sdk.token_stores import SharedAsyncTokenStore, TokenStore
-from privateshare.sdk.tokens import NOT_KEPT, Holder, StoredUser, TokenNotKeptWarning, UserAccessToken
+from privateshare.sdk.tokens import NOT_KEPT, Holder, StoredUser, TokenNotKeptWarning, UserAccessToken, check_holder
 
 
 class TokenRenewal:
@@ -26,6 +26,7 @@ class TokenRenewal:
 
     def newest(self, holder: Holder) -> UserAccessToken:
         """Return the newest known token of a user. Raise UnknownUser for a user who is not in the store."""
+        check_holder(holder)
         if isinstance(holder, UserAccessToken):
             return self._core.tokens.newest(holder)
         store = self.store()

@@ -3,11 +3,13 @@
 
 import threading
 from functools import partial
+from time import monotonic
 
 import httpx2
 
-from privateshare.sdk.concurrency.on_threads import body_pieces, run_work
+from privateshare.sdk.concurrency.on_threads import body_pieces, run_work, running_loop
 from privateshare.sdk.http._sync.connections import keep_deadlines
+from privateshare.sdk.http.call_log import log_outcome
 from privateshare.sdk.http.deadlines import use_deadline
 from privateshare.sdk.http.requests import BodyReceiver, Request, Response
 from privateshare.sdk.http.response_bodies import FIRST_UNSUCCESSFUL_STATUS, body_of, check_not_encoded
@@ -25,17 +27,21 @@ from privateshare.sdk.http.transport import (
 
 
 class Connections:
-    """The connections of several transports. They are opened anew after they were closed."""
+    """The connections of several transports. They are opened anew after they were closed, and on another event loop."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._client: httpx2.Client | None = self._open()
+        self._loop: object = None
 
     def client(self) -> httpx2.Client:
         """Return the HTTP client that holds the connections."""
         with self._lock:
-            self._client = self._client or self._open()
+            loop = running_loop()
+            if self._client is None or self._loop not in (None, loop):  # Those of an earlier loop cannot be used.
+                self._client = self._open()
+            self._loop = loop
             return self._client
 
     def close(self) -> None:
@@ -73,6 +79,20 @@ class HttpxTransport:
             NetworkError: No response arrived.
             InvalidAnswer: The response is too large or badly encoded. The receiver's own errors pass through too.
         """
+        began = monotonic()
+        try:
+            response = self._exchange(request)
+        except BaseException as error:
+            log_outcome(request, began, error)
+            raise
+        log_outcome(request, began, response)
+        return response
+
+    def close(self) -> None:
+        """Close all connections. A later request opens new ones."""
+        self._connections.close()
+
+    def _exchange(self, request: Request) -> Response:
         try:
             with use_deadline(deadline_of(request, self._timeout, self.abandoned)) as deadline:
                 client = self._connections.client()
@@ -87,10 +107,6 @@ class HttpxTransport:
                     response.close()
         except HTTP_ERRORS as error:
             raise network_error(request, f"{type(error).__name__} {error}") from error
-
-    def close(self) -> None:
-        """Close all connections. A later request opens new ones."""
-        self._connections.close()
 
     def _receive(self, request: Request, response: httpx2.Response) -> Response:
         status, headers = response.status_code, with_lower_names(response.headers.items())
