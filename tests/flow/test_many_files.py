@@ -10,29 +10,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from privateshare import PrivateShare, Session, SessionOptions, UserAccessToken
-from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.library.libraries import open_library
-from privateshare.platform.library.mapped_files import MappedFiles, WrittenFile, record_files
-from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
-from privateshare.sources.entries import entry_of
-from privateshare.sources.registry import Sources
 from tests.flow.consenting import ask, asking_contract
+from tests.flow.many_files import add_files
 from tests.flow.node_client import Task
-from tests.flow.people import SPOTIFY, People
+from tests.flow.people import People
 from tests.flow.sdk_client import client_of
 from tests.flow.served import serving
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-PLAYS = 406
 FILES, AT_ONCE, PARALLEL = 10_000, 2_000, 200
-BATCH = 250
 PAGE_SECONDS = 1.0  # A person's page must load within this time.
 
 
@@ -60,30 +52,10 @@ async def reader(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Read
                 code = await people.consent(query_of(asked.url)["code"])
                 token = app.exchange_code_for_token(code, asked.code_verifier)
                 app.read_all_files(asked.session, token).result()  # These are the files that the person really has.
-                await add_files(people, token)
+                library_id = await people.library_of(Tokens("", "", {"consentid": token.consent_id}))
+                await add_files(platform, library_id, FILES)
                 session = app.read_session(token, SessionOptions(source_fetch=False))
                 yield Reader(people, wire, app, token, session)
-
-
-async def add_files(people: People, token: UserAccessToken) -> None:
-    """Gives the person a small file for each of very many months."""
-    platform, schema = people.platform, Sources().connectable[SPOTIFY].info.schema
-    library_id = await people.library_of(Tokens("", "", {"consentid": token.consent_id}))
-    async with platform.database.transaction() as db:
-        account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == library_id))).one()
-        mapped_files = MappedFiles(platform.blobs, await open_library(db, platform, library_id))
-
-    def write(number: int) -> list[WrittenFile]:
-        things = ({"entityid": f"19_{number}_{n}", "createddate": 0, "text": "x" * 100} for n in range(20))
-        return mapped_files.write_slot(account.id, schema, [], [entry_of(schema, thing) for thing in things])
-
-    for start in range(0, FILES, BATCH):
-        numbers = range(start, start + BATCH)
-        written = await asyncio.to_thread(lambda batch: [write(number) for number in batch], numbers)
-        async with platform.database.transaction() as db:
-            for number, files in zip(numbers, written, strict=True):
-                year, month = divmod(number, 12)
-                await record_files(db, account, Slot(PLAYS, (1000 + year) * 100 + month + 1), schema, files)
 
 
 @contextmanager

@@ -146,7 +146,7 @@ async def test_a_queued_refresh_counts_from_its_arrival(people: People, platform
 
 
 async def test_consent_given_while_the_person_is_erased(people: People, platform: Platform) -> None:
-    """One waits for the other: the person returns to the app, and then everything is erased."""
+    """One waits for the other: the person returns to the app, and then nothing is left of what the app could read."""
     wire = await asking_contract(people)
     home = httpx2.Client(timeout=60)
     tokens = await asyncio.to_thread(known_person, wire, home)

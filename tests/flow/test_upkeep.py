@@ -20,6 +20,7 @@ from privateshare.platform.blobs.store import put
 from privateshare.platform.db.tables import (
     AccountRow,
     ConsentRow,
+    ContractRow,
     FileRow,
     SessionRow,
     SigningKeyRow,
@@ -28,6 +29,8 @@ from privateshare.platform.db.tables import (
 from privateshare.platform.grants.tokens import find_token, issue_code, redeem_code, rotate_refresh_token
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.library.erasure import withdraw_access
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.session_view import SessionView
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform, running_platform
@@ -113,7 +116,12 @@ async def hurry(platform: Platform) -> None:
 async def status(platform: Platform, session: SessionRow) -> dict[str, Any]:
     """Return the session's status as the app sees it. Protocol 6.1."""
     async with platform.database.transaction() as db:
-        told = await session_status(db, await db.get_one(SessionRow, session.id), datetime.now(UTC))
+        row = await db.get_one(SessionRow, session.id)
+        contract = await db.get_one(ContractRow, row.contract_id)
+        consent = await db.get_one(ConsentRow, row.consent_id)
+        library = await open_library(db, platform, consent.library_id)
+    view = SessionView(platform, contract, consent, row, [], library)
+    told = await session_status(row, view, datetime.now(UTC))
     return told.to_wire()
 
 

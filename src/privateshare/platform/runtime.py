@@ -16,6 +16,7 @@ from privateshare.platform.audit.reads import ReadLog
 from privateshare.platform.blobs.opening import open_blobs
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.blobs.unreadable import UnreadableBlobs
+from privateshare.platform.db.call_lookup import CallLookup
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import LibraryRow
 from privateshare.platform.jobs.queue import make_queue
@@ -44,6 +45,7 @@ class Platform:
 
     settings: Settings
     database: Database
+    call_lookup: CallLookup
     blobs: BlobStore
     master_key: MasterKey
     erasure_keys: ErasureKeys
@@ -76,6 +78,7 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
             yield Platform(
                 settings,
                 database,
+                CallLookup(database),
                 open_blobs(settings.blob_address()),
                 master_key,
                 erasure_keys,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header
 from starlette.responses import Response
 
 from privateshare.errors import DataUnreadable, NotFound
-from privateshare.platform.api.callers import CallerForUser, UserCaller
+from privateshare.platform.api.callers import CallerForUser, UserCaller, UserReader
 from privateshare.platform.api.once import Once
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import AccountRow as AccountRow
@@ -33,7 +33,7 @@ class Location(Wire):
 
 
 @router.get("/permission-access/accounts", response_model_exclude_none=True)
-async def list_accounts(caller: UserCaller) -> list[Account]:
+async def list_accounts(caller: UserReader) -> list[Account]:
     """List the sources that the person connected, as far as this contract may see them. Protocol 7.1."""
     listed = await consented_accounts(caller.db, caller.consent.id)
     library = await open_library(caller.db, caller.platform, caller.consent.library_id)

@@ -13,11 +13,14 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidRequest
-from privateshare.platform.db.tables import ConsentRow, ContractRow
-from privateshare.platform.grants.contracts import client_id, load_contract
-from privateshare.platform.grants.tokens import find_access_token
+from privateshare.platform.db.call_lookup import CallNames, CallRows
+from privateshare.platform.db.tables import ConsentRow, ContractRow, TokenRow
+from privateshare.platform.grants.contracts import check_contract, client_id, contract_id_of
+from privateshare.platform.grants.tokens import check_access_token, find_access_token
+from privateshare.platform.http.admitting import verified_token
 from privateshare.platform.http.requests import api_address, arrived_at, platform_of
 from privateshare.platform.http.transaction import Transaction
+from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 from privateshare.protocol.bearer import check_nonce, check_timestamp, read_bearer
@@ -27,7 +30,8 @@ from privateshare.protocol.bearer import check_nonce, check_timestamp, read_bear
 class Caller:
     """A contract that signed its request. `api` is the API's address as the client reached it.
 
-    `arrived` and `now` differ if the request waited for a place.
+    `arrived` and `now` differ if the request waited for a place. `found` has the rows that the request names, for calls
+    that change nothing.
     """
 
     platform: Platform
@@ -38,6 +42,7 @@ class Caller:
     api: str
     now: datetime
     arrived: datetime
+    found: CallRows = field(repr=False)
 
     def claim(self, name: str) -> str:
         """Return a claim that must be a string. Raises InvalidRequest that names the claim otherwise."""
@@ -67,16 +72,29 @@ async def authenticate(request: Request, db: AsyncSession) -> Caller:
 
     Raises InvalidJWT, InvalidClient, InvalidRequest, InvalidTimestamp.
     """
-    token = read_bearer(request.headers)
-    now = datetime.now(UTC)
-    claimed = jwt.read_unverified(token).get("client_id")
-    contract = await load_contract(db, claimed, now)
-    claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
+    platform, now = platform_of(request), datetime.now(UTC)
+    verified = verified_token(request)  # Parsing and verifying a token takes long, so it is done once for each request.
+    token = verified.token if verified else read_bearer(request.headers)
+    unverified = verified.claims if verified else jwt.read_unverified(token)
+    found = await platform.call_lookup.find(_names(unverified, request.path_params.get("session_key")))
+    contract = check_contract(found.contract, unverified.get("client_id"), now)
+    key = platform.known_keys.load(contract.public_key)
+    claims = verified.claims if verified and verified.key is key else jwt.verify(token, key)
     check_nonce(claims)
     check_timestamp(claims, arrived_at(request))
-    platform_of(request).known_keys.remember(client_id(contract), contract.public_key)
-    platform_of(request).limits.check_contract(contract.id)
-    return Caller(platform_of(request), db, contract, claims, token, api_address(request), now, arrived_at(request))
+    platform.known_keys.remember(client_id(contract), contract.public_key)
+    platform.limits.check_contract(contract.id)
+    return Caller(platform, db, contract, claims, token, api_address(request), now, arrived_at(request), found)
+
+
+def _names(claims: Mapping[str, object], session_key: str | None) -> CallNames:
+    """Return what a request names. The claims are not verified yet: they only say what to look up."""
+    access_token = claims.get("access_token")
+    return CallNames(
+        contract_id_of(claims.get("client_id")),
+        hash_secret(str(access_token)) if access_token is not None else None,
+        hash_secret(session_key) if session_key is not None else None,
+    )
 
 
 def later(caller: Caller, db: AsyncSession) -> Caller:
@@ -91,9 +109,24 @@ async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope
 async def require_user(caller: Caller) -> CallerForUser:
     """Find the consent that the caller's access token belongs to. Raises InvalidToken unless both are live."""
     token = await find_access_token(caller.db, caller.contract.id, caller.claim("access_token"), caller.now)
+    return _for_user(caller, token)
+
+
+def require_reader(caller: Caller) -> CallerForUser:
+    """Do the same as `require_user` for a call that changes nothing, with the row that was found already."""
+    caller.claim("access_token")
+    return _for_user(caller, check_access_token(caller.found.token, caller.now))
+
+
+def _for_user(caller: Caller, token: TokenRow) -> CallerForUser:
     parts = {part.name: getattr(caller, part.name) for part in fields(Caller)}
     return CallerForUser(**parts, consent=token.consent)
 
 
+async def _user_reader(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> CallerForUser:
+    return require_reader(caller)
+
+
 ContractCaller = Annotated[Caller, Depends(_contract_caller, scope="function")]
 UserCaller = Annotated[CallerForUser, Depends(_user_caller, scope="function")]
+UserReader = Annotated[CallerForUser, Depends(_user_reader, scope="function")]

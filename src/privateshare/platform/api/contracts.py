@@ -117,7 +117,7 @@ async def get_portability_report(
         period = window(TimeRange(from_=_seconds("from", from_), to=_seconds("to", to)), caller.now)
         if service.id == ServiceType.MEDMIJ and format == "xml":
             return await _medmij_report(caller, permission, period)
-        readable = await readable_files(db, caller.consent, permission)
+        readable = await readable_files(caller.platform.database, caller.consent, permission)
         files = [file for file in readable if file.service_type == service.id]
         library = await open_library(db, caller.platform, caller.consent.library_id)
     for file in files:

@@ -12,19 +12,18 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from privateshare.errors import FileNotFound
-from privateshare.platform.api.callers import Caller, CallerForUser, authenticate, require_user
+from privateshare.platform.api.callers import Caller, authenticate, require_reader
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import SessionRow
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.library.delivery import Delivery
-from privateshare.platform.library.libraries import open_library
+from privateshare.platform.library.libraries import open_library_at_once
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request, place_given_up
 from privateshare.platform.runtime import Platform
-from privateshare.platform.sync.sessions import find_session, session_criteria, session_status, session_version
-from privateshare.protocol import jwt
+from privateshare.platform.sync.sessions import check_session, session_criteria, session_status, session_version
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.protocol.messages import FileList, SessionState, Status
 
@@ -52,9 +51,10 @@ async def get_session_files(
     """
     deadline = monotonic() + wait
     while True:
-        async with platform_of(request).database.snapshot() as db:
+        async with platform_of(request).database.transaction() as db:
             caller = await authenticate(request, db)
-            version = await session_version(db, session_key, caller.now)
+            # This is read first, so that no change after it is missed.
+            version = await session_version(db, session_key, caller.now) if wait else None
             content, status = await _file_list(caller, session_key)
         etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         if if_none_match != etag or not wait:
@@ -77,28 +77,25 @@ async def _wait_for_change(platform: Platform, session_key: str, version: object
 
 
 async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
-    session, user = await _find_session(caller, session_key)
-    status = await session_status(caller.db, session, caller.now)
+    session, view = await _find_session(caller, session_key)
+    # The state is read before the files, so that a session that is completed has all of them.
+    status = await session_status(session, view, caller.now)
     if status.state is SessionState.PENDING:
         return orjson.dumps(FileList(status=status).to_wire()), status
-    if user is None or session.consent_id is None:
-        return orjson.dumps(FileList(status=status, file_list=[]).to_wire()), status
-    entries = await (await _session_view(user, session, session_key)).entries()
+    entries = await view.entries() if view else []
     return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
 
 
-async def _session_view(user: CallerForUser, session: SessionRow, session_key: str) -> SessionView:
-    criteria = session_criteria(session, session_key)
-    library = await open_library(user.db, user.platform, user.consent.library_id)
-    return SessionView(user.platform, user.db, user.contract, user.consent, session, criteria, library)
-
-
-async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, CallerForUser | None]:
-    """Find the caller's session, and its user once a person has consented. Raises InvalidSession, InvalidToken."""
-    user = await require_user(caller) if "access_token" in caller.claims else None
+async def _find_session(caller: Caller, session_key: str) -> tuple[SessionRow, SessionView | None]:
+    """Return the caller's session, and its view once a person has consented. Raises InvalidSession, InvalidToken."""
+    user = require_reader(caller) if "access_token" in caller.claims else None
     consent_id = user.consent.id if user else None
-    session = await find_session(caller.db, session_key, caller.contract.id, consent_id, caller.now)
-    return session, user
+    session = check_session(caller.found.session, caller.contract.id, consent_id, caller.now)
+    if user is None or session.consent_id is None:
+        return session, None
+    criteria = session_criteria(session, session_key)
+    library = await open_library_at_once(caller.platform, user.consent.library_id)
+    return session, SessionView(caller.platform, caller.contract, user.consent, session, criteria, library)
 
 
 FILE = "/permission-access/query/{session_key}/{file_name}"
@@ -118,18 +115,17 @@ async def get_file(request: Request, session_key: str, file_name: str) -> Respon
     """Return a file, encrypted for the contract's key, with its metadata in `X-Metadata`. Protocol 6.3, 6.5."""
     async with platform_of(request).database.transaction() as db:
         caller = await authenticate(request, db)
-        session, user = await _find_session(caller, session_key)
-        if user is None or session.consent_id is None:
+        _, view = await _find_session(caller, session_key)
+        if view is None:
             raise FileNotFound(NO_FILE)
-        view = await _session_view(user, session, session_key)
         older = file_name == ACCOUNTS_FILE and request.headers.get("user-agent", "").startswith(ANDROID_USER_AGENT)
         delivery = await (view.older_accounts() if older else view.delivery(file_name))
     if request.method != "HEAD":
         await view.log_read(delivery)
-    return await _file_response(request, delivery, user)
+    return await _file_response(request, delivery, view)
 
 
-async def _file_response(request: Request, delivery: Delivery, user: CallerForUser) -> Response:
+async def _file_response(request: Request, delivery: Delivery, view: SessionView) -> Response:
     """Make the response with an encrypted file: in one piece if it is small, otherwise as a stream."""
     headers = {
         "x-metadata": encode_metadata(delivery.to_header()),
@@ -139,14 +135,14 @@ async def _file_response(request: Request, delivery: Delivery, user: CallerForUs
         head = Response(headers=headers, media_type=OCTETS)
         del head.headers["content-length"]  # The length of the file is known only once it is encrypted.
         return head
-    chunks = encrypt_stream(delivery.chunks, jwt.load_public_key(user.contract.public_key))
+    chunks = encrypt_stream(delivery.chunks, view.platform.known_keys.load(view.contract.public_key))
     if delivery.size > STREAM_ABOVE_BYTES:
-        is_allowed = ConsentIsLive(user.consent.id, user.consent.choice, delivery.account_ids)
-        return await stream_response(user.platform, is_allowed, chunks, headers=headers, media_type=OCTETS)
+        is_allowed = ConsentIsLive(view.consent.id, view.consent.choice, delivery.account_ids)
+        return await stream_response(view.platform, is_allowed, chunks, headers=headers, media_type=OCTETS)
     try:
         content = await asyncio.to_thread(b"".join, chunks)
     except UnreadableBlob as error:
-        raise await unreadable_error(user.platform, error) from error
+        raise await unreadable_error(view.platform, error) from error
     return Response(content, headers=headers, media_type=OCTETS)
 
 

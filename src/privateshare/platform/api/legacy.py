@@ -89,7 +89,7 @@ async def create_pushing_session(request: Request, db: Transaction, body: Legacy
 async def get_legacy_session_files(request: Request, db: Transaction, session_key: str) -> Response:
     """Return the state of a session and its files so far. The session key is sufficient. Protocol 6.1, 14 (a)."""
     session, view = await _session(request, db, session_key)
-    status = await session_status(db, session, datetime.now(UTC))
+    status = await session_status(session, view, datetime.now(UTC))
     if status.state is SessionState.PENDING:
         listed = FileList(status=status)
     else:
@@ -146,4 +146,4 @@ async def _session(request: Request, db: AsyncSession, session_key: str) -> tupl
         raise InvalidSession("The session is invalid")
     platform, criteria = platform_of(request), session_criteria(session, session_key)
     library = await open_library(db, platform, consent.library_id)
-    return session, SessionView(platform, db, contract, consent, session, criteria, library)
+    return session, SessionView(platform, contract, consent, session, criteria, library)

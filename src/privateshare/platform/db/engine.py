@@ -1,11 +1,16 @@
 """Connections to PostgreSQL."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg.rows import args_row
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from privateshare.platform.db.statements import RowT, Statement
 
 POOL_TIMEOUT_SECONDS = 5
 _AFTER_COMMIT = "after commit"
@@ -32,6 +37,31 @@ class Database:
             hide_parameters=True,  # Errors are logged, and stored values must not appear in logs.
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._statements = AsyncConnectionPool(
+            _with_defaults(url).set(drivername="postgresql").render_as_string(hide_password=False),
+            connection_class=AsyncConnection,
+            kwargs={"autocommit": True, "prepare_threshold": 0},
+            min_size=0,
+            max_size=max(1, pool_size // 2),
+            timeout=POOL_TIMEOUT_SECONDS,
+            open=False,
+        )
+
+    async def rows(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
+        """Run a statement that only reads, on a connection of its own, and return its rows.
+
+        It is repeated once if its connection was lost, such as by a restart of PostgreSQL.
+        """
+        await self._statements.open()
+        try:
+            return await self._rows(statement, parameters)
+        except (OperationalError, InterfaceError):
+            await self._statements.check()
+            return await self._rows(statement, parameters)
+
+    async def _rows(self, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
+        async with self._statements.connection() as connection:
+            return await _run(connection, statement, parameters)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -39,11 +69,17 @@ class Database:
 
         Work passed to `after_commit` runs before this returns, and its errors are raised.
         """
-        async with self._sessions() as session:
-            async with session.begin():
-                yield session
-            for work in session.info.pop(_AFTER_COMMIT, ()):
-                await work()
+        session = self._sessions()
+        try:
+            yield session
+            if session.in_transaction():  # Otherwise nothing used the session. That is cheap, and calls rely on it.
+                await session.commit()
+        finally:
+            if session.in_transaction():
+                await session.rollback()
+            await session.close()
+        for work in session.info.pop(_AFTER_COMMIT, ()):
+            await work()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
@@ -60,6 +96,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._statements.close()
         await self.engine.dispose()
 
 
@@ -75,6 +112,19 @@ async def driver_connection(session: AsyncSession) -> AsyncConnection:
     driver = raw.driver_connection
     assert isinstance(driver, AsyncConnection)
     return driver
+
+
+async def rows_in(session: AsyncSession, statement: Statement[RowT], parameters: Mapping[str, object]) -> list[RowT]:
+    """Run a statement in a session's transaction, and return its rows."""
+    return await _run(await driver_connection(session), statement, parameters)
+
+
+async def _run(
+    connection: AsyncConnection[Any], statement: Statement[RowT], parameters: Mapping[str, object]
+) -> list[RowT]:
+    cursor = connection.cursor(row_factory=args_row(statement.row))
+    await cursor.execute(statement.sql, parameters)
+    return await cursor.fetchall()
 
 
 def _with_defaults(url: str) -> URL:

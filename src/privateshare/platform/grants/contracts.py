@@ -192,8 +192,19 @@ async def load_contract(db: AsyncSession, client: object, now: datetime) -> Cont
 
     Raises InvalidClient if there is none, it has expired, or contract and application do not belong together.
     """
-    application_id, separator, contract_id = client.partition("_") if isinstance(client, str) else ("", "", "")
-    contract = await db.get(ContractRow, contract_id) if separator and len(contract_id) <= 64 else None
+    contract_id = contract_id_of(client)
+    return check_contract(await db.get(ContractRow, contract_id) if contract_id else None, client, now)
+
+
+def contract_id_of(client: object) -> str:
+    """Return the contract id in a client id, or an empty text if there is none. Protocol 1."""
+    contract_id = client.partition("_")[2] if isinstance(client, str) else ""
+    return contract_id if _CONTRACT_ID.fullmatch(contract_id) else ""
+
+
+def check_contract(contract: ContractRow | None, client: object, now: datetime) -> ContractRow:
+    """Check that this is the contract that a client id names. Raises InvalidClient, as `load_contract` does."""
+    application_id = client.partition("_")[0] if isinstance(client, str) else ""
     expired = contract is not None and contract.expires_at is not None and contract.expires_at <= now
     if contract is None or expired or contract.application_id != application_id:
         raise InvalidClient(f"The client_id ({_shortened(client)}) is invalid")

@@ -119,7 +119,6 @@ async def rotate_refresh_token(
 
 async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: str) -> TokenRow:
     """Find a token of a contract. It may be expired. Raises InvalidToken if it is unknown or revoked."""
-    name = f"{use}_token"
     query = (
         select(TokenRow)
         .join(TokenRow.consent)
@@ -127,9 +126,12 @@ async def find_token(db: AsyncSession, contract_id: str, value: object, *, use: 
             TokenRow.token_hash == hash_secret(str(value)), TokenRow.use == use, ConsentRow.contract_id == contract_id
         )
     )
-    token = await db.scalar(query.execution_options(populate_existing=True))
+    return _check_known(await db.scalar(query.execution_options(populate_existing=True)), use)
+
+
+def _check_known(token: TokenRow | None, use: str) -> TokenRow:
     if token is None or token.revoked_at is not None:
-        raise InvalidToken(f"The token ({name}) is invalid", hint=_revoked_hint(token))
+        raise InvalidToken(f"The token ({use}_token) is invalid", hint=_revoked_hint(token))
     return token
 
 
@@ -155,11 +157,16 @@ def _replaced_hint(rotated_at: datetime, revoked_at: datetime) -> str:
 
 async def find_access_token(db: AsyncSession, contract_id: str, value: object, now: datetime) -> TokenRow:
     """Find an access token of a contract. Raises InvalidToken unless the token and its consent are live."""
-    token = await find_token(db, contract_id, value, use="access")
-    check_live(token.consent, now, "access_token")
-    if token.expires_at <= now:
+    return check_access_token(await find_token(db, contract_id, value, use="access"), now)
+
+
+def check_access_token(token: TokenRow | None, now: datetime) -> TokenRow:
+    """Check an access token of the right contract. Raises InvalidToken unless the token and its consent are live."""
+    known = _check_known(token, "access")
+    check_live(known.consent, now, "access_token")
+    if known.expires_at <= now:
         raise InvalidToken("The token (access_token) is expired")
-    return token
+    return known
 
 
 async def find_token_of_partner(db: AsyncSession, partner_id: str, value: str) -> TokenRow:

@@ -8,10 +8,12 @@ still has only one queue.
 import asyncio
 from collections import deque
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 from time import monotonic
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +33,23 @@ PATHS_WITHOUT_QUEUE = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/doc
 MAX_SEND_SECONDS = 60.0  # A reader that needs longer for one piece of a streamed response is disconnected.
 MAX_CHECK_SECONDS = 0.001  # Then the event loop runs other tasks before it checks more signatures.
 IPV6_NETWORK_BITS = 64  # One client usually controls all addresses of such a network.
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """The JWT of a request, whose signature was verified with a key of the cache. The key may be out of date."""
+
+    client_id: str
+    token: str = field(repr=False)
+    key: RSAPublicKey
+    claims: jwt.Claims = field(repr=False)
+
+
+def verified_token(request: Request) -> VerifiedToken | None:
+    """Return the token of a request if its signature was verified when it arrived."""
+    verified = request.scope["state"].get("verified")
+    assert verified is None or isinstance(verified, VerifiedToken)
+    return verified
 
 
 class Admit:
@@ -63,10 +82,14 @@ class Admit:
         if scope["path"].startswith(PAGES):
             return admission.people, _network(scope)
         headers = Headers(scope=scope)
-        signer = await self._signatures.check(headers) if "authorization" in headers else None
-        if signer is None:
+        verified = await self._signatures.check(headers) if "authorization" in headers else None
+        if verified is None:
             return admission.strangers, _network(scope)
-        return admission.apps, (signer, _is_file(scope))  # Short requests do not wait behind many file downloads.
+        scope["state"]["verified"] = verified
+        return admission.apps, (
+            verified.client_id,
+            _is_file(scope),
+        )  # Short requests do not wait behind many file downloads.
 
 
 class Signatures:
@@ -74,12 +97,12 @@ class Signatures:
 
     def __init__(self, keys: KnownKeys) -> None:
         self._keys = keys
-        self._unchecked: deque[tuple[Headers, asyncio.Future[str | None]]] = deque()
+        self._unchecked: deque[tuple[Headers, asyncio.Future[VerifiedToken | None]]] = deque()
 
-    def check(self, headers: Headers) -> asyncio.Future[str | None]:
-        """Return a future of the client id that signed the request with these headers; None if it is not known."""
+    def check(self, headers: Headers) -> asyncio.Future[VerifiedToken | None]:
+        """Return a future of the token of these headers; None if its signature is wrong or the key is not cached."""
         loop = asyncio.get_running_loop()
-        checked: asyncio.Future[str | None] = loop.create_future()
+        checked: asyncio.Future[VerifiedToken | None] = loop.create_future()
         self._unchecked.append((headers, checked))
         if len(self._unchecked) == 1:
             loop.call_soon(self._check_some)
@@ -92,15 +115,15 @@ class Signatures:
             if checked.done():
                 continue
             try:
-                checked.set_result(_signer(headers, self._keys))
+                checked.set_result(_verify(headers, self._keys))
             except Exception as error:  # noqa: BLE001 - An error must not stop the checks of other requests.
                 checked.set_exception(error)
         if self._unchecked:
             asyncio.get_running_loop().call_soon(self._check_some)
 
 
-def _signer(headers: Headers, keys: KnownKeys) -> str | None:
-    """Return the client id that signed a request, if its key is in the cache."""
+def _verify(headers: Headers, keys: KnownKeys) -> VerifiedToken | None:
+    """Verify the token of a request, if the key of its client is in the cache."""
     try:
         token = read_bearer(headers)
         claimed = jwt.read_unverified(token)
@@ -112,7 +135,7 @@ def _signer(headers: Headers, keys: KnownKeys) -> str | None:
         check_timestamp(claims, now) if "client_id" in claims else check_storage_claims(claims, now)
     except ApiError:  # The endpoint will report what is wrong with the token.
         return None
-    return str(name)
+    return VerifiedToken(str(name), token, key, claims)
 
 
 def _is_file(scope: Scope) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -43,6 +44,8 @@ _HTTP_ERRORS: dict[int, type[ApiError]] = {
 TEMPORARY_ERRORS = (
     OperationalError,
     InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
     TimeoutError,
     IntegrityError,
     StaleDataError,
@@ -115,6 +118,7 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_pag
     app.add_exception_handler(RequestValidationError, handle_invalid_form)
     app.add_exception_handler(HTTPException, handle_http_error)
     app.add_exception_handler(DataError, handle_invalid_text)
+    app.add_exception_handler(psycopg.DataError, handle_invalid_text)
     app.add_exception_handler(UnicodeEncodeError, handle_invalid_text)  # The cause is a lone surrogate.
     app.add_exception_handler(LibraryGone, handle_erased_library)
     for temporary in TEMPORARY_ERRORS:

@@ -101,7 +101,7 @@ class StripBasePath:
         await self._app(scope, receive, send)
 
 
-def check_address(request: Request) -> None:
+async def check_address(request: Request) -> None:  # A function that is not async would run in another thread.
     """Reject a request for another host, or with a path or query that is not UTF-8.
 
     Different bytes that are not UTF-8 would decode to the same text. An invalid query of a link to the consent pages is
@@ -185,6 +185,6 @@ def api_address(request: Request) -> str:
     return f"{public_address(request)}/{version}/"
 
 
-def count_unsigned(request: Request) -> None:
+async def count_unsigned(request: Request) -> None:
     """Count an unsigned request. Raises TooManyRequests. Used as `dependencies=[Depends(count_unsigned)]`."""
     platform_of(request).limits.check_address(request.client.host if request.client else "unknown")

@@ -10,20 +10,23 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import CHECK_ENDS_ABOVE_BYTES, UnreadableBlob
-from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, FileRow, SessionRow
+from privateshare.platform.db.engine import Database
+from privateshare.platform.db.statements import Statement
+from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow
 from privateshare.platform.library.encoding import compress, json_array, recompress, sha256_hex
 from privateshare.platform.library.libraries import KeyLost
-from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.mapped_files import MappedFiles, ReadableFile, StoredFile
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.choice import Choice
 from privateshare.protocol.messages import Compression, FileEntry, Schema
 from privateshare.protocol.object_time import month_window, object_window
 from privateshare.protocol.scope import ObjectKind, Reach, allows, reach_of_contract, reach_of_scope
 from privateshare.protocol.window import ALL_TIME, Window
+
+READABLE_FILES = Statement("readable_files", StoredFile)
+READABLE_FILE = Statement("readable_file", StoredFile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class ReadPermission:
     choice: Choice
     compression: Compression
 
-    def allows_kind(self, file: FileRow) -> bool:
+    def allows_kind(self, file: ReadableFile) -> bool:
         """Return whether objects of this file's type may be read."""
         kind = ObjectKind(file.service_group, file.service_type, file.object_type)
         shared = self.choice.allows(file.account_id, file.object_type)
@@ -109,22 +112,19 @@ def read_permission(contract: ContractRow, consent: ConsentRow, session: Session
     return ReadPermission(reaches, consent.choice, compression or Compression.GZIP)
 
 
-async def readable_files(db: AsyncSession, consent: ConsentRow, permission: ReadPermission) -> list[FileRow]:
+async def readable_files(database: Database, consent: ConsentRow, permission: ReadPermission) -> list[StoredFile]:
     """Return the files of the object types that a session may read. Their times are not checked here."""
-    files = await db.scalars(_files_of(consent).order_by(FileRow.name))
+    files = await database.rows(READABLE_FILES, {"consent_id": consent.id, "library_id": consent.library_id})
     return [file for file in files if permission.allows_kind(file)]
 
 
-async def readable_file(db: AsyncSession, consent: ConsentRow, permission: ReadPermission, name: str) -> FileRow | None:
+async def readable_file(
+    database: Database, consent: ConsentRow, permission: ReadPermission, name: str
+) -> StoredFile | None:
     """Return the file of this name if the session may read its object type. Its times are not checked here."""
-    file = await db.scalar(_files_of(consent).where(FileRow.name == name))
-    return file if file is not None and permission.allows_kind(file) else None
-
-
-def _files_of(consent: ConsentRow) -> Select[FileRow]:
-    shown = (ConsentAccountRow.library_id == FileRow.library_id) & (ConsentAccountRow.account_id == FileRow.account_id)
-    of_consent = (ConsentAccountRow.consent_id == consent.id, FileRow.library_id == consent.library_id)
-    return select(FileRow).join(ConsentAccountRow, shown).where(*of_consent)
+    parameters = {"consent_id": consent.id, "library_id": consent.library_id, "name": name}
+    files = await database.rows(READABLE_FILE, parameters)
+    return files[0] if files and permission.allows_kind(files[0]) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,9 @@ class FileListing:
     unreadable: list[UnreadableBlob]
 
 
-def list_readable_files(mapped_files: MappedFiles, files: Sequence[FileRow], permission: ReadPermission) -> FileListing:
+def list_readable_files(
+    mapped_files: MappedFiles, files: Sequence[ReadableFile], permission: ReadPermission
+) -> FileListing:
     """List the files that contain something for this session. Blocks. Protocol 6.2.
 
     A file that cannot be read is listed with 0 objects, so that a client that reads it gets the error.
@@ -155,7 +157,7 @@ def list_readable_files(mapped_files: MappedFiles, files: Sequence[FileRow], per
     return listed
 
 
-def open_delivery(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> Delivery | None:
+def open_delivery(mapped_files: MappedFiles, file: ReadableFile, permission: ReadPermission) -> Delivery | None:
     """Open a file for the session to read; None if nothing in it is for this session. Blocks. Raises UnreadableBlob.
 
     A file that is wholly in scope is streamed without parsing. Any other is filtered object by object.
@@ -179,7 +181,7 @@ def open_delivery(mapped_files: MappedFiles, file: FileRow, permission: ReadPerm
     return Delivery(entry, permission.compression, len(data), sha256_hex(data), chunks, account_ids=account_ids)
 
 
-def file_entry(file: FileRow, object_count: int) -> FileEntry:
+def file_entry(file: ReadableFile, object_count: int) -> FileEntry:
     """Build a file's entry in the list of files."""
     entries = catalogue()
     return FileEntry(
@@ -194,7 +196,7 @@ def file_entry(file: FileRow, object_count: int) -> FileEntry:
     )
 
 
-def count_readable(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> int | None:
+def count_readable(mapped_files: MappedFiles, file: ReadableFile, permission: ReadPermission) -> int | None:
     """Count the objects in a file that a session may read; None if it must not learn of the file. Blocks."""
     window = _window(mapped_files, file, permission)
     if not permission.touches(window) or _is_emptied_out_of_scope(file, permission):
@@ -204,12 +206,12 @@ def count_readable(mapped_files: MappedFiles, file: FileRow, permission: ReadPer
     return len(allowed_objects(mapped_files, file, permission)) or None
 
 
-def _window(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> Window | None:
+def _window(mapped_files: MappedFiles, file: ReadableFile, permission: ReadPermission) -> Window | None:
     """Return the window that contains a file's dates. It is decrypted only if the session's times are limited."""
     return mapped_files.window(file) if permission.limits_time else ALL_TIME
 
 
-def _is_emptied_out_of_scope(file: FileRow, permission: ReadPermission) -> bool:
+def _is_emptied_out_of_scope(file: ReadableFile, permission: ReadPermission) -> bool:
     """Return whether a file has lost all its objects and its month lies outside of what the session may read.
 
     Other empty files are listed, so that apps that have read them learn that their objects are gone.
@@ -217,7 +219,7 @@ def _is_emptied_out_of_scope(file: FileRow, permission: ReadPermission) -> bool:
     return file.object_count == 0 and not permission.touches(month_window(file.month))
 
 
-def allowed_objects(mapped_files: MappedFiles, file: FileRow, permission: ReadPermission) -> list[bytes]:
+def allowed_objects(mapped_files: MappedFiles, file: ReadableFile, permission: ReadPermission) -> list[bytes]:
     """Return the objects of a file that lie within the times that may be read. Blocks. Raises UnreadableBlob."""
     kind = ObjectKind(file.service_group, file.service_type, file.object_type)
     return [

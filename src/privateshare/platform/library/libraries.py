@@ -1,6 +1,8 @@
 """A person's library and its encryption key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import structlog
@@ -9,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import DataUnreadable
 from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.db.engine import rows_in
+from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import AccountRow, LibraryRow
 from privateshare.platform.keys.wrapping import (
     DataKey,
@@ -30,6 +34,14 @@ FILE_ORIGINS = "file origins"
 KEY_LOST_MESSAGE = "This person's data cannot be read. The operator of the platform was informed; do not retry."
 
 log = structlog.get_logger()
+
+
+class _LibraryAccount(NamedTuple):
+    wrapped_key: bytes
+    account_id: UUID | None
+
+
+LIBRARY = Statement("library", _LibraryAccount)
 
 
 class LibraryGone(Exception):
@@ -135,10 +147,18 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
         KeyLost: The library was not erased, and its key is missing or wrong.
         KeyStoreUnavailable: The key store cannot be reached.
     """
-    with_accounts = select(LibraryRow.wrapped_key, AccountRow.id).outerjoin(AccountRow)
-    rows = (await db.execute(with_accounts.where(LibraryRow.id == library_id))).all()
+    return await _open(platform, library_id, await rows_in(db, LIBRARY, {"library_id": library_id}))
+
+
+async def open_library_at_once(platform: Platform, library_id: UUID) -> OpenLibrary:
+    """Open a library as it is now, without a transaction. Raises what `open_library` raises."""
+    return await _open(platform, library_id, await platform.database.rows(LIBRARY, {"library_id": library_id}))
+
+
+async def _open(platform: Platform, library_id: UUID, rows: Sequence[_LibraryAccount]) -> OpenLibrary:
     if not rows:
         raise LibraryGone
+    account_ids = [row.account_id for row in rows if row.account_id is not None]
     keys = platform.erasure_keys
     try:
         key = platform.master_key.unwrap(rows[0].wrapped_key, library_id, await keys.read(library_id))
@@ -147,7 +167,6 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
             raise LibraryGone from error
         _report_lost_key(platform, str(error), library=str(library_id))
         raise KeyLost(KEY_LOST_MESSAGE) from error
-    account_ids = [id_ for _, id_ in rows if id_ is not None]
     accounts = await keys.read_all(account_ids)
     lost = [id_ for id_ in account_ids if id_ not in accounts and await _row_exists(platform, AccountRow.id == id_)]
     for id_ in lost:

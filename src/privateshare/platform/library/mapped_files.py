@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
 import orjson
@@ -29,6 +30,28 @@ from privateshare.sources.entries import Entry, entry_of, stored_provenance
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
 MAX_OBJECTS_PER_FILE = 20_000  # A slot with more objects has several files, called parts.
+
+
+class StoredFile(NamedTuple):
+    """The columns of a file that are needed to read it."""
+
+    account_id: UUID
+    name: str
+    service_group: int
+    service_type: int
+    object_type: int
+    month: int | None
+    schema_standard: str
+    schema_version: str
+    object_count: int
+    updated_at: int
+    blob: str
+    size: int
+    sealed_sha256: bytes
+    sealed_dates: bytes | None
+
+
+ReadableFile: TypeAlias = FileRow | StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +112,7 @@ class MappedFiles:
             if sha256_hex(data := json_array(entry.data for entry in entries)) != known.get(part)
         ]
 
-    def stored_bytes(self, file: FileRow) -> Iterator[bytes]:
+    def stored_bytes(self, file: ReadableFile) -> Iterator[bytes]:
         """Decrypt a file chunk by chunk. Its content is still zstd-compressed.
 
         Raises UnreadableBlob, KeyLost or AccountGone.
@@ -97,27 +120,27 @@ class MappedFiles:
         key = self.library.account(file.account_id).key
         return read_sealed(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
 
-    def check_ends(self, file: FileRow) -> None:
+    def check_ends(self, file: ReadableFile) -> None:
         """Check the beginning and end of a file, to detect most damage before streaming. Raises UnreadableBlob."""
         key = self.library.account(file.account_id).key
         check_ends(self.blobs, file.blob, key.value, self.library.blob_context(file.blob))
 
-    def sha256(self, file: FileRow) -> str:
+    def sha256(self, file: ReadableFile) -> str:
         """Decrypt the SHA-256 of a file's JSON. It is encrypted because it could confirm a guess of the content."""
         return self.library.account(file.account_id).open(FILE_HASH, file.blob, file.sealed_sha256).decode()
 
-    def window(self, file: FileRow) -> Window | None:
+    def window(self, file: ReadableFile) -> Window | None:
         """Return a window that contains the dates of all objects in a file; None if no object has a date."""
         if file.sealed_dates is None:  # Older versions of the platform did not record the dates of files.
             return ALL_TIME
         dates = orjson.loads(self.library.account(file.account_id).open(FILE_DATES, file.blob, file.sealed_dates))
         return None if dates is None else Window(*dates)
 
-    def texts(self, file: FileRow) -> list[bytes]:
+    def texts(self, file: ReadableFile) -> list[bytes]:
         """Return a file's objects as the source wrote them, so that numbers keep all their digits."""
         return split_json_array(b"".join(decompress_stored(self.stored_bytes(file))))
 
-    def objects(self, file: FileRow) -> list[JsonObject]:
+    def objects(self, file: ReadableFile) -> list[JsonObject]:
         """Parse a file's objects. Raises UnreadableBlob."""
         return [orjson.loads(text) for text in self.texts(file)]
 

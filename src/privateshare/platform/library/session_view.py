@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import DataUnreadable, FileNotFound
 from privateshare.platform.blobs.sealed import UnreadableBlob
@@ -48,7 +47,6 @@ class SessionView:
     """
 
     platform: Platform
-    db: AsyncSession
     contract: ContractRow
     consent: ConsentRow
     session: SessionRow
@@ -60,7 +58,7 @@ class SessionView:
         if self.contract.kind == "read-raw":
             return [pushed_file_entry(file) for file, _ in await self._pushed()]
         permission = self._permission()
-        files = await readable_files(self.db, self.consent, permission)
+        files = await readable_files(self.platform.database, self.consent, permission)
         listed = await asyncio.to_thread(
             list_readable_files, MappedFiles(self.platform.blobs, self.library), files, permission
         )
@@ -83,7 +81,7 @@ class SessionView:
             return await self._accounts(permission)
         if self.contract.kind == "read-raw":
             return await self._pushed_file(name, permission)
-        file = await readable_file(self.db, self.consent, permission, name)
+        file = await readable_file(self.platform.database, self.consent, permission, name)
         if file is None:
             raise FileNotFound(NO_FILE)
         check_readable(self.platform, file.blob)
@@ -99,7 +97,7 @@ class SessionView:
 
     async def older_accounts(self) -> Delivery:
         """Build accounts.json in its older format, without compression. Protocol 14 (c), (f)."""
-        accounts = await consented_accounts(self.db, self.consent.id)
+        accounts = await self._consented_accounts()
         views = [
             {"id": view.id, "name": view.username, "service": {"name": view.service_provider_name}}
             for view in (account_view(self.platform.sources, account, self.library) for account in accounts)
@@ -115,17 +113,22 @@ class SessionView:
     def _permission(self) -> ReadPermission:
         return read_permission(self.contract, self.consent, self.session)
 
+    async def _consented_accounts(self) -> list[AccountRow]:
+        async with self.platform.database.transaction() as db:
+            return await consented_accounts(db, self.consent.id)
+
     async def _accounts(self, permission: ReadPermission) -> Delivery:
         """Build accounts.json: the list of accounts of section 7.1 as a file. Protocol 6.6."""
-        accounts = await consented_accounts(self.db, self.consent.id)
+        accounts = await self._consented_accounts()
         views = [account_view(self.platform.sources, account, self.library) for account in accounts]
         data = orjson.dumps([view.to_wire() for view in views])
         chunks = compress([data], permission.compression)
         return Delivery(_accounts_entry(accounts), permission.compression, len(data), sha256_hex(data), chunks)
 
     async def _pushed(self, name: UUID | None = None) -> list[tuple[PushedFileRow, FileMetadata]]:
-        now = self.session.created_at
-        return await readable_pushed_files(self.db, self.library, self.contract, self.consent, self.criteria, now, name)
+        now, library = self.session.created_at, self.library
+        async with self.platform.database.transaction() as db:
+            return await readable_pushed_files(db, library, self.contract, self.consent, self.criteria, now, name)
 
     async def _pushed_file(self, name: str, permission: ReadPermission) -> Delivery:
         """Open a pushed file for reading. Protocol 10.3."""

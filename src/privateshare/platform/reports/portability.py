@@ -13,8 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import orjson
 
-from privateshare.platform.db.tables import FileRow
-from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.mapped_files import MappedFiles, ReadableFile
 from privateshare.protocol.catalogue import CatalogueEntry, catalogue
 from privateshare.protocol.object_time import FHIR, object_window
 from privateshare.protocol.scope import ObjectKind, Reach, allows
@@ -38,7 +37,7 @@ class PortabilityReport:
     service: CatalogueEntry
     created: datetime
     reaches: Sequence[Reach]
-    files: Sequence[FileRow]
+    files: Sequence[ReadableFile]
 
 
 def make_portability_report(
@@ -49,7 +48,7 @@ def make_portability_report(
     return (piece.encode() for piece in makers[format_](report, mapped_files))
 
 
-def _texts(report: PortabilityReport, mapped_files: MappedFiles, file: FileRow) -> Iterator[str]:
+def _texts(report: PortabilityReport, mapped_files: MappedFiles, file: ReadableFile) -> Iterator[str]:
     """Yield the objects of a file that may be reported, unparsed, so that numbers keep all their digits.
 
     A file without such objects is not parsed.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import orjson
@@ -13,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InsufficientScope, InvalidContractDataRequest, InvalidSession, InvalidToken
+from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import (
     AccountRow,
     ConsentAccountRow,
@@ -31,6 +33,7 @@ from privateshare.platform.keys.wrapping import derive_key, open_value, seal_val
 from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.archives import archives_to_import
 from privateshare.platform.library.libraries import lock_library
+from privateshare.platform.library.session_view import SessionView
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import error_for_contract
 from privateshare.protocol.messages import (
@@ -46,6 +49,20 @@ from privateshare.protocol.messages import Session as SessionMessage
 from privateshare.protocol.scope import ObjectKind, Reach, reach_of_contract, reach_of_scope
 
 CRITERIA = "session criteria"
+
+
+class SessionAccount(NamedTuple):
+    """An account whose sync a session waits for."""
+
+    account_id: UUID
+    public_id: str
+    service_group: int
+    service_type: int
+    outcome: str | None
+    error: dict[str, Any] | None
+
+
+SESSION_ACCOUNTS = Statement("session_accounts", SessionAccount)
 
 # The status and message for each reason why a session ended before it started. The codes are those of protocol 8.3.
 REASONS_OF_EARLY_END = {
@@ -196,50 +213,32 @@ async def _wait_for_sync(db: AsyncSession, platform: Platform, session: SessionR
         await defer_sync(db, platform.queue, account.library_id, sync_id, account.id)
 
 
-async def find_session(
-    db: AsyncSession, key: str, contract_id: str, consent_id: UUID | None, now: datetime
-) -> SessionRow:
-    """Find the session with this key, if the caller may use it. Protocol 5.3.
+def check_session(session: SessionRow | None, contract_id: str, consent_id: UUID | None, now: datetime) -> SessionRow:
+    """Check that the caller may use a session. Protocol 5.3.
 
     A session without a consent may be used by every caller of its contract. Raises InvalidSession, with the same text
     for sessions that are unknown, expired or of another caller, so that nobody can find out which it is.
     """
-    session = await db.scalar(select(SessionRow).where(SessionRow.key_hash == hash_secret(key)))
     live = session is not None and session.expires_at > now and session.contract_id == contract_id
     if session is None or not live or session.consent_id not in (None, consent_id):
         raise InvalidSession("The session is invalid")
     return session
 
 
-async def session_status(db: AsyncSession, session: SessionRow, now: datetime) -> Status:
-    """Compute a session's status from the status of its accounts. Protocol 6.1."""
+async def session_status(session: SessionRow, view: SessionView | None, now: datetime) -> Status:
+    """Compute a session's status from the status of its accounts. `view` is None before a consent. Protocol 6.1."""
     if session.ended_by is not None:
         return Status(state=SessionState.PARTIAL, details={}, error=_reason(session.ended_by))
-    if session.started_at is None or session.consent_id is None:
+    if session.started_at is None or view is None:
         return Status(state=SessionState.PENDING)
     deadline = _fetch_deadline(session)
     out_of_time = deadline is not None and now >= deadline
-    this_account = (AccountRow.library_id == SyncRow.library_id, AccountRow.id == SyncRow.account_id)
-    # Use subqueries instead of a third join: PostgreSQL may choose to join each account with each sync of a library.
-    account_id, service_group, service_type = (
-        select(column).where(*this_account).scalar_subquery()
-        for column in (AccountRow.public_id, AccountRow.service_group, AccountRow.service_type)
-    )
-    rows = await db.execute(
-        select(SyncRow.account_id, account_id, service_group, service_type, SyncRow.outcome, SyncRow.error)
-        .join(
-            SessionSyncRow, (SessionSyncRow.library_id == SyncRow.library_id) & (SessionSyncRow.sync_id == SyncRow.id)
-        )
-        .where(SessionSyncRow.session_id == session.id)
-    )
-    contract = await db.get_one(ContractRow, session.contract_id)
-    consent = await db.get_one(ConsentRow, session.consent_id)
-    reach = reach_of_contract(contract.document, session.created_at)
+    reach = reach_of_contract(view.contract.document, session.created_at)
     details = {}
-    for row_id, account, group, service, outcome, error in rows:
-        allowed = partial(consent.choice.allows, row_id)
-        visible_error = error_for_contract(error, partial(_may_see, reach, allowed, group, service))
-        details[account] = _account_status(outcome, visible_error, out_of_time)
+    for sync in await view.platform.database.rows(SESSION_ACCOUNTS, {"session_id": session.id}):
+        allowed = partial(view.consent.choice.allows, sync.account_id)
+        may_see = partial(_may_see, reach, allowed, sync.service_group, sync.service_type)
+        details[sync.public_id] = _account_status(sync.outcome, error_for_contract(sync.error, may_see), out_of_time)
     return Status(state=_state_of({status.state for status in details.values()}), details=details)
 
 

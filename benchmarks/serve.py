@@ -1,0 +1,211 @@
+"""A benchmark of the platform: the CPU time of the server for each call, and how fast an app reads and pushes files.
+
+The server's CPU time is that of its whole process tree, including PostgreSQL. It is shown in milliseconds and in R: one
+RSA-2048 private-key operation on this machine, measured in the same run. The calls are sent one after the other on one
+connection, with JWTs that were signed before.
+
+    python -m benchmarks.serve            everything
+    python -m benchmarks.serve calls      the calls
+    python -m benchmarks.serve reading    read_all_files and push_data of the SDK
+"""
+
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from tests.flow.many_files import add_files
+from tests.flow.people import People
+from tests.flow.sdk_client import client_of
+from tests.flow.served import Served, serving
+from tests.flow.wire import Tokens, Wire
+
+from privateshare import AccountRef, PushDescriptor, SessionOptions, UserAccessToken
+from privateshare.platform.operating.settings import Settings
+from privateshare.platform.startup import operator_platform
+from privateshare.protocol import jwt
+
+RUNS, CALLS = 5, 60
+LIST_FILES, MANY_FILES, PUSHES = 150, 2000, 300
+SMALL, LARGE = 4 * 1024, 246 * 1024
+GOALS = {
+    "refresh token": 3.0,
+    "pre-authorize": 3.0,
+    "trigger, nothing to fetch": 3.0,
+    "read a file of 4 KB": 2.5,
+    "read a file of 246 KB": 3.5,
+    f"list {LIST_FILES} files": 3.0,
+    "accounts": 2.0,
+}
+
+
+@dataclass
+class Person:
+    """An app and a person who consented, on one platform."""
+
+    wire: Wire
+    tokens: Tokens
+    session: str
+    names: dict[str, str]
+
+
+def rsa_milliseconds(key: RSAPrivateKey) -> float:
+    """Return the time of one RSA-2048 private-key operation, with its padding and the encoding of a JWT."""
+    signer = jwt.signing_key(key)
+    times = []
+    for _ in range(RUNS):
+        began = time.process_time()
+        for _ in range(CALLS):
+            jwt.sign(signer, {"client_id": "x"})
+        times.append((time.process_time() - began) * 1000 / CALLS)
+    return statistics.median(times)
+
+
+def cpu_seconds(served: Served) -> float:
+    """Return the CPU time that the server and all its processes have used so far."""
+    server = psutil.Process(served.process.pid)
+    total = 0.0
+    for process in [server, *server.children(recursive=True)]:
+        try:
+            used = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += used.user + used.system
+    return total
+
+
+async def make_person(people: People) -> Person:
+    """Make a person with files of both sizes, and a session that fetches nothing."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    library_id = await people.library_of(tokens)
+    await add_files(people.platform, library_id, LIST_FILES - 1, SMALL)
+    await add_files(people.platform, library_id, 1, LARGE, first=LIST_FILES)
+    body = {"agent": {"sdk": {"name": "js", "version": "16.1.5", "meta": {}}}, "sourceFetch": False}
+    session = wire.post("permission-access/trigger", access_token=tokens.access, body=body).json()["session"]["key"]
+    listed = wire.get(f"permission-access/query/{session}", access_token=tokens.access).json()["fileList"]
+    small, large = ("_D100001_", f"_D{1000 + LIST_FILES // 12}{LIST_FILES % 12 + 1:02}_")
+    names = {
+        size: next(entry["name"] for entry in listed if month in entry["name"])
+        for size, month in (("small", small), ("large", large))
+    }
+    return Person(wire, tokens, session, names)
+
+
+def calls_of(person: Person) -> Iterator[tuple[str, Callable[[], httpx2.Request]]]:
+    """Yield the name of each call, and what makes a request of it."""
+    wire, access = person.wire, person.tokens.access
+    http, query = wire.http, f"permission-access/query/{person.session}"
+
+    def request(method: str, path: str, body: object = None, **claims: str) -> httpx2.Request:
+        headers = {"authorization": f"Bearer {wire.jwt(**dict[str, Any](claims))}"}
+        return http.build_request(method, wire.url(path), headers=headers, json=body)
+
+    agent = {"sdk": {"name": "js", "version": "16.1.5", "meta": {}}}
+    nothing = {"agent": agent, "sourceFetch": False}
+    asked = {
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+        "redirect_uri": "https://app.example/return?kept=1",
+        "response_mode": "query",
+        "response_type": "code",
+        "state": "s",
+    }
+    refreshing = {"refresh_token": person.tokens.refresh, "grant_type": "refresh_token"}
+    yield "refresh token", lambda: request("POST", "oauth/token", **refreshing)
+    yield "pre-authorize", lambda: request("POST", "oauth/authorize", {"agent": agent}, **asked)
+    yield f"list {LIST_FILES} files", lambda: request("GET", query, access_token=access)
+    yield "read a file of 4 KB", lambda: request("GET", f"{query}/{person.names['small']}", access_token=access)
+    yield "read a file of 246 KB", lambda: request("GET", f"{query}/{person.names['large']}", access_token=access)
+    yield "accounts", lambda: request("GET", "permission-access/accounts", access_token=access)
+    yield (
+        "trigger, nothing to fetch",
+        lambda: request("POST", "permission-access/trigger", nothing, access_token=access),
+    )
+    yield "healthz", lambda: http.build_request("GET", f"{wire.origin}/healthz")
+
+
+def measure_calls(served: Served, person: Person, rsa: float) -> None:
+    """Print a line for each call."""
+    http = person.wire.http
+    for name, make in calls_of(person):
+        cpu, waited = [], []
+        for run in range(RUNS + 1):  # The first run is not counted: it fills the caches.
+            requests = [make() for _ in range(CALLS)]
+            used, began = cpu_seconds(served), time.perf_counter()
+            for request in requests:
+                response = http.send(request)
+                assert response.is_success, response.text
+            if run:
+                waited.append((time.perf_counter() - began) * 1000 / CALLS)
+                cpu.append((cpu_seconds(served) - used) * 1000 / CALLS)
+        spent = statistics.median(cpu)
+        goal = f"goal {GOALS[name]} R" if name in GOALS else ""
+        print(
+            f"{name:26} {spent:6.2f} ms CPU {spent / rsa:6.1f} R {statistics.median(waited):7.2f} ms  {goal}",
+            flush=True,
+        )
+
+
+async def measure_reading(people: People) -> None:
+    """Print how fast an app reads and pushes many small files with the SDK."""
+    wire = await people.contract()
+    tokens, _ = await people.user(wire)
+    await add_files(people.platform, await people.library_of(tokens), MANY_FILES, SMALL)
+    token = UserAccessToken.from_claims(tokens.claims)
+    await asyncio.to_thread(read_many, wire, token)
+    writer = await people.contract(kind="write")
+    pushing, _ = await people.user(writer, sources=())
+    await asyncio.to_thread(push_many, writer, UserAccessToken.from_claims(pushing.claims))
+
+
+def read_many(wire: Wire, token: UserAccessToken) -> None:
+    """Read all files with the SDK."""
+    with client_of(wire) as app:
+        session = app.read_session(token, SessionOptions(source_fetch=False))
+        began, first = time.perf_counter(), 0.0
+
+        def note_first(_file: object) -> None:
+            nonlocal first
+            first = first or time.perf_counter() - began
+
+        result = app.read_all_files(session, token, on_file_data=note_first).result()
+        took = time.perf_counter() - began
+    assert not result.errors
+    print(f"read_all_files: {result.files} files, {result.files / took:.0f} files/s (goal 400), first {first:.2f} s")
+
+
+def push_many(wire: Wire, token: UserAccessToken) -> None:
+    """Push many small files with the SDK, one after the other."""
+    described = PushDescriptor(mime_type="text/plain", accounts=[AccountRef(account_id="a")])
+    with client_of(wire) as app:
+        began = time.perf_counter()
+        for _ in range(PUSHES):
+            app.push_data(token, b"x" * SMALL, described)
+        print(f"push_data: {PUSHES / (time.perf_counter() - began):.0f} files/s (goal 250)")
+
+
+async def main(parts: list[str]) -> None:
+    """Run the named parts on a platform of their own."""
+    rsa = rsa_milliseconds(generate_private_key(65537, 2048))
+    print(f"R, one RSA-2048 private-key operation: {rsa:.2f} ms")
+    with tempfile.TemporaryDirectory() as name, serving(Path(name) / "data") as served:
+        async with operator_platform(Settings(data=served.data, database_pool_size=5)) as platform:
+            people = People(platform, served.origin)
+            if "calls" in parts:
+                person = await make_person(people)
+                await asyncio.to_thread(measure_calls, served, person, rsa)
+            if "reading" in parts:
+                await measure_reading(people)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:] or ["calls", "reading"]))

@@ -1,0 +1,1 @@
+"""The SQL statements of the calls that apps make most often, one in each file."""

@@ -1,0 +1,13 @@
+-- Find the rows that decide whether a call is allowed, each with its version: the contract with its application, the
+-- access token with its consent, and the session.
+SELECT
+    contracts.xmin::text || ' ' || applications.xmin::text || ' ' || partners.xmin::text,
+    tokens.xmin::text || ' ' || consents.xmin::text,
+    sessions.xmin::text
+FROM contracts
+JOIN applications ON applications.id = contracts.application_id
+JOIN partners ON partners.id = applications.partner_id
+LEFT JOIN (tokens JOIN consents ON consents.id = tokens.consent_id)
+    ON tokens.token_hash = %(token_hash)s AND tokens.use = 'access' AND consents.contract_id = contracts.id
+LEFT JOIN sessions ON sessions.key_hash = %(session_hash)s AND sessions.contract_id = contracts.id
+WHERE contracts.id = %(contract_id)s
