@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests sync-client dist image screenshots bench bench-read format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests sync-client dist image screenshots bench bench-read bench-serve format setup lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,7 +72,10 @@ image: ## build the container image with podman or docker, and test it
 bench-read: $(READY) ## measure how fast many files are read, in comparison with the limits of the machine
 	$(BIN)/python benchmarks/read.py
 
-bench: bench-read ## run all benchmarks
+bench-serve: $(READY) ## measure the CPU time of the platform for each call, and how fast an app reads and pushes
+	$(BIN)/python -m benchmarks.serve
+
+bench: bench-read bench-serve ## run all benchmarks
 	$(BIN)/python benchmarks/discovery.py
 	$(BIN)/python benchmarks/sealing.py
 	$(BIN)/python -m benchmarks.push
