@@ -1,5 +1,6 @@
 """A simple browser without JavaScript that submits the consent pages over HTTP: it has links, forms and cookies."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -159,7 +160,11 @@ class Browser:
             self._follow(self._http.post(target, data=fields, files=sent, headers=headers))
 
     def _follow(self, response: httpx2.Response) -> None:
-        while response.is_redirect:
+        while response.is_redirect or "refresh" in response.headers:
+            if "refresh" in response.headers:  # The page renews itself.
+                time.sleep(float(response.headers["refresh"]))
+                response = self._http.get(response.url, headers=self._headers)
+                continue
             target = urljoin(str(response.url), response.headers["location"])
             if urlsplit(target).netloc != self._site:
                 self.page, self.left_to = None, target

@@ -203,7 +203,8 @@ def _card(
         ticked=draft.ticked if draft else entry.ticked and not chosen.is_submitted,
         parts=_parts(asking.words, rows, held, draft),
         empty=_empty_names(asking.words, empty),
-        later=draft.later if draft else bool(previous and previous.later),
+        # Where nothing is there yet, only what comes later can be shared.
+        later=draft.later if draft else previous.later if previous else not rows,
         is_known=is_known,
         is_outside=is_known and bool(has_data) and all(row.is_outside for row in has_data),
     )

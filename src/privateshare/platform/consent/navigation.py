@@ -3,6 +3,7 @@
 from privateshare.errors import NotFound
 from privateshare.platform.consent import connections, outcome, shareable_accounts
 from privateshare.platform.consent.app_redirect import Failure
+from privateshare.platform.consent.previews import start_preview
 from privateshare.platform.consent.source_choice import allowed_sources, asks_for_sources, source_on_device
 from privateshare.platform.consent.visit import REVIEWED, Visit, require_kind
 from privateshare.platform.db.tables import AccountRow
@@ -67,9 +68,10 @@ async def needs_proof(visit: Visit) -> bool:
 
 async def after_connecting(visit: Visit, account: AccountRow) -> str:
     """Return where the browser goes after the person connected an account."""
-    if visit.journey.kind in REVIEWED:
-        return visit.address("consent")
-    return await outcome.add_account(visit, account)
+    if visit.journey.kind not in REVIEWED:
+        return await outcome.add_account(visit, account)
+    await start_preview(visit, account)
+    return visit.address("preview")
 
 
 async def after_uploading(visit: Visit, upload: connections.UploadedArchive, left_out: LeftOut) -> str:

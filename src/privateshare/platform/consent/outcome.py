@@ -12,6 +12,7 @@ from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.app_redirect import Failure
 from privateshare.platform.consent.known_browser import remember_browser
 from privateshare.platform.consent.notice import shown_to
+from privateshare.platform.consent.previews import finished_previews
 from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.visit import Visit
@@ -177,7 +178,8 @@ async def _start_reading(visit: Visit, consent: ConsentRow) -> None:
         return
     if not visit.parameters.trigger_query:
         session.options = session.options.model_copy(update={"source_fetch": False})
-    await start_session(visit.db, visit.platform, session, consent, visit.now)
+    previews = await finished_previews(visit.db, visit.journey.id)
+    await start_session(visit.db, visit.platform, session, consent, visit.now, previews=previews)
 
 
 def _new_reference(visit: Visit, accounts: Sequence[AccountRow]) -> str | None:

@@ -1,10 +1,10 @@
 """The consent web client: pages, forms, and the way through them. Protocol 8.
 
-    authorize   -> (pick a source -> connect it)* -> consent -> back to the app
-    onboard     ->  pick a source -> connect it              -> back to the app
-    reauthorize ->                   connect it again        -> back to the app
-    user-reauth ->                                   consent -> back to the app
-    revoke      ->                   withdraw access         -> back to the app
+    authorize   -> (pick a source -> connect it -> preview)* -> consent -> back to the app
+    onboard     ->  pick a source -> connect it                         -> back to the app
+    reauthorize ->                   connect it again                   -> back to the app
+    user-reauth ->                                              consent -> back to the app
+    revoke      ->                   withdraw access                    -> back to the app
 
 In a browser that was used before, and where the person must prove who they are, the page `person` comes first.
 
@@ -26,6 +26,7 @@ from privateshare.platform.consent.pages import (
     connect_page,
     consent_page,
     person_page,
+    preview_page,
     recovery_page,
     sign_in_page,
     source_page,
@@ -44,7 +45,7 @@ def consent_app() -> APIRouter:
     """Collect every route under the address of the consent web client. Protocol 1."""
     whole = APIRouter(include_in_schema=False)
     first, last = (begin_page, person_page), (consent_page, recovery_page, withdraw_page)
-    for part in (*first, source_page, connect_page, sign_in_page, upload_page, *last):
+    for part in (*first, source_page, connect_page, sign_in_page, upload_page, preview_page, *last):
         whole.include_router(part.router)
     whole.include_router(router)
     return whole

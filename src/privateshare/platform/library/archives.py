@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import AccountRow, ArchiveRow, BlobToDeleteRow, FileRow, JourneyRow
+from privateshare.platform.db.tables import AccountRow, ArchiveRow, BlobToDeleteRow, FileRow, JourneyRow, PreviewRow
 from privateshare.platform.keys.wrapping import DataKey
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.sources.failures import LeftOut, decode_left_out, encode_left_out
@@ -90,12 +90,22 @@ def archive_key(archive: ArchiveRow, library: OpenLibrary) -> DataKey:
     return DataKey(library.account(archive.account_id).open(ARCHIVE_KEY, archive.id, archive.sealed_key))
 
 
-async def archives_to_import(db: AsyncSession, account: AccountRow) -> Sequence[ArchiveRow]:
-    """Return the archives of an account that the person agreed to, in the order of upload."""
+async def archives_to_import(
+    db: AsyncSession, account: AccountRow, sync_id: UUID | None = None
+) -> Sequence[ArchiveRow]:
+    """Return the archives of an account that wait to be imported, in the order of upload.
+
+    These are the archives that the person agreed to, and those of the journey for which the sync `sync_id` shows what
+    is in them.
+    """
+    previewed = select(PreviewRow.journey_id).where(
+        PreviewRow.library_id == account.library_id, PreviewRow.sync_id == sync_id
+    )
     query = select(ArchiveRow).where(
         ArchiveRow.library_id == account.library_id,
         ArchiveRow.account_id == account.id,
-        ArchiveRow.journey_id.is_(None),
+        ArchiveRow.imported.is_(False),
+        ArchiveRow.journey_id.is_(None) | ArchiveRow.journey_id.in_(previewed),
     )
     return list(await db.scalars(query.order_by(ArchiveRow.created_at, ArchiveRow.id)))
 
@@ -107,7 +117,7 @@ async def archives_of_journey(db: AsyncSession, journey: JourneyRow) -> Sequence
 
 
 async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
-    """Let the next sync import the archives of a journey.
+    """Let the next sync import the archives of a journey. Those that are imported already are deleted.
 
     The accounts are locked first. A sync that is about to finish waits for the lock and imports these archives too.
     If it has finished already, the session that begins next starts another sync.
@@ -117,7 +127,17 @@ async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
         AccountRow.library_id == journey.library_id, AccountRow.id.in_(select(ArchiveRow.account_id).where(*mine))
     )
     if (await db.execute(accounts.order_by(AccountRow.id).with_for_update())).first() is not None:
+        imported = delete(ArchiveRow).where(*mine, ArchiveRow.imported.is_(True)).returning(ArchiveRow.blob)
+        db.add_all([BlobToDeleteRow(key=blob) for blob in await db.scalars(imported)])
         await db.execute(update(ArchiveRow).where(*mine).values(journey_id=None))
+
+
+async def finish_archive(db: AsyncSession, library_id: UUID, archive_id: UUID) -> None:
+    """Delete an archive that was imported, or keep it until the person agrees. Its account must be locked."""
+    this = (ArchiveRow.library_id == library_id, ArchiveRow.id == archive_id)
+    waits = update(ArchiveRow).where(*this, ArchiveRow.journey_id.is_not(None)).values(imported=True)
+    if await db.scalar(waits.returning(ArchiveRow.id)) is None:
+        await discard_archive(db, library_id, archive_id)
 
 
 async def discard_archive(db: AsyncSession, library_id: UUID, archive_id: UUID) -> None:

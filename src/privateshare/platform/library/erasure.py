@@ -136,6 +136,16 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow
         await erase_account(db, platform, account)
 
 
+async def remove_files_of_account(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
+    """Delete everything that was fetched or imported into an account, so that the next sync begins from the start."""
+    await lock_library(db, account.library_id, to_erase=True)
+    files = delete(FileRow).where(FileRow.library_id == account.library_id, FileRow.account_id == account.id)
+    blobs = list(await db.scalars(files.returning(FileRow.blob)))
+    account.sealed_cursors = None
+    await db.flush()
+    await _delete_blobs_later(db, platform, blobs)
+
+
 async def withdraw_access(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
     """Delete an account's credentials and archives. Nothing more is fetched until the person connects it again."""
     blobs = await _remove_archives(db, account)

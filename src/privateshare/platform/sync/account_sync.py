@@ -17,7 +17,7 @@ from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import SealedReader, UnreadableBlob
@@ -26,13 +26,15 @@ from privateshare.platform.db.tables import (
     ArchiveRow,
     ConsentRow,
     FileRow,
+    JourneyRow,
+    PreviewRow,
     SessionRow,
     SessionSyncRow,
     SyncRow,
 )
 from privateshare.platform.jobs.queue import defer_sync
 from privateshare.platform.library.accounts import account_identity
-from privateshare.platform.library.archives import archive_key, archives_to_import, discard_archive
+from privateshare.platform.library.archives import archive_key, archives_to_import, finish_archive
 from privateshare.platform.library.credentials import fresh_token
 from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, lock_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles, files_of_type, record_files, slot_files
@@ -213,7 +215,7 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
             run.known_cursors |= {
                 int(type_): cursor for type_, cursor in known.items() if int(type_) in run.known_cursors
             }
-        run.archives = await archives_to_import(db, account)
+        run.archives = await archives_to_import(db, account, sync_id)
         return run
 
 
@@ -320,11 +322,21 @@ async def _check_may_fetch(run: AccountSync) -> None:
 
 
 async def _require_waiting_session(db: AsyncSession, run: AccountSync) -> None:
-    """Raise SyncCancelled unless a session with a live consent waits for this sync; LibraryGone after an erasure."""
+    """Check that somebody still waits for all of this sync.
+
+    Raises:
+        SyncCancelled: Neither a session with a live consent waits for it, nor a person who is about to agree.
+        RetryLater: A file that it imports was removed meanwhile.
+        LibraryGone: The library was erased.
+    """
     await lock_library(db, run.library.id)
     waiting = _waiting(run.library.id, run.sync_id)
     if await db.scalar(waiting.with_for_update(read=True, of=SyncRow)) is None:
         raise SyncCancelled
+    ids = [archive.id for archive in run.archives]
+    present = select(func.count()).where(ArchiveRow.library_id == run.library.id, ArchiveRow.id.in_(ids))
+    if ids and await db.scalar(present) != len(ids):
+        raise RetryLater(0)
 
 
 async def _require_access(db: AsyncSession, run: AccountSync) -> None:
@@ -335,15 +347,23 @@ async def _require_access(db: AsyncSession, run: AccountSync) -> None:
 
 
 def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
-    """Select a live consent of a session that waits for a sync."""
-    return (
-        select(ConsentRow.id)
-        .join(SessionRow, SessionRow.consent_id == ConsentRow.id)
-        .join(SessionSyncRow, SessionSyncRow.session_id == SessionRow.id)
-        .join(SyncRow, (SyncRow.library_id == SessionSyncRow.library_id) & (SyncRow.id == SessionSyncRow.sync_id))
-        .where(SyncRow.library_id == library_id, SyncRow.id == sync_id, ConsentRow.revoked_at.is_(None))
-        .limit(1)
+    """Select a sync, if a session with a live consent waits for it, or a person on a journey who is about to agree."""
+    session = exists().where(
+        SessionSyncRow.library_id == SyncRow.library_id,
+        SessionSyncRow.sync_id == SyncRow.id,
+        SessionRow.id == SessionSyncRow.session_id,
+        ConsentRow.id == SessionRow.consent_id,
+        ConsentRow.revoked_at.is_(None),
     )
+    person = exists().where(
+        PreviewRow.library_id == SyncRow.library_id,
+        PreviewRow.sync_id == SyncRow.id,
+        JourneyRow.id == PreviewRow.journey_id,
+        JourneyRow.finished_at.is_(None),
+        JourneyRow.expires_at > func.now(),
+    )
+    this = (SyncRow.library_id == library_id, SyncRow.id == sync_id)
+    return select(SyncRow.id).where(*this, session | person)
 
 
 async def _write_objects(run: AccountSync, buffer: ObjectBuffer) -> bool:
@@ -414,8 +434,8 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
             failure = NeedsLogin("The person must connect this source again")
         account.needs_login = isinstance(failure, NeedsLogin)
         for archive in run.imported:
-            await discard_archive(db, run.library.id, archive.id)
-        if failure is None and await archives_to_import(db, account):
+            await finish_archive(db, run.library.id, archive.id)
+        if failure is None and await archives_to_import(db, account, run.sync_id):
             return
         skipped = [
             *run.skipped,

@@ -1,6 +1,6 @@
 """Reading sessions: created by an app, started by a consent or a trigger, and their status. Protocol 5, 6.1."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -137,12 +137,19 @@ def check_reading(contract: ContractRow) -> None:
 
 
 async def start_session(
-    db: AsyncSession, platform: Platform, session: SessionRow, consent: ConsentRow, now: datetime
+    db: AsyncSession,
+    platform: Platform,
+    session: SessionRow,
+    consent: ConsentRow,
+    now: datetime,
+    *,
+    previews: Mapping[UUID, UUID] | None = None,
 ) -> None:
     """Start a session under a consent: add one sync and one job for each account, in this transaction. Protocol 5.1.
 
-    If an account's sync is in progress, the session joins it. An account with nothing to fetch needs no sync. Raises
-    what `use_consent` raises.
+    If an account's sync is in progress, the session joins it. An account with nothing to fetch needs no sync.
+    `previews` are syncs by account that just fetched everything, so the session takes their results. Raises what
+    `use_consent` raises.
     """
     options = session.options
     contract = await db.get_one(ContractRow, session.contract_id)
@@ -155,10 +162,15 @@ async def start_session(
     for account in await consented_accounts(db, consent.id):
         if chosen is not None and account.public_id not in chosen:
             continue
+        if previews and account.id in previews:
+            db.add(SessionSyncRow(session_id=session.id, sync_id=previews[account.id], library_id=account.library_id))
+            continue
         has_source = account.sample or account.sealed_credentials or await archives_to_import(db, account)
         if not has_source and not account.needs_login:
             continue  # Its archives are in the library already, so there is nothing to fetch.
-        await _wait_for_sync(db, platform, session, account)
+        sync_id = await join_or_start_sync(db, platform, account)
+        db.add(SessionSyncRow(session_id=session.id, sync_id=sync_id, library_id=account.library_id))
+    await db.flush()
 
 
 async def end_session(db: AsyncSession, session_id: UUID | None, reason: str) -> None:
@@ -191,26 +203,25 @@ def _chosen_accounts(options: SessionOptions) -> list[str] | None:
     return accounts.id if accounts else None
 
 
-async def _wait_for_sync(db: AsyncSession, platform: Platform, session: SessionRow, account: AccountRow) -> None:
+async def join_or_start_sync(db: AsyncSession, platform: Platform, account: AccountRow) -> UUID:
+    """Start a sync of an account, with its job, or find the one in progress; return its id."""
     unfinished = (
         select(SyncRow.id)
         .where(
             SyncRow.library_id == account.library_id, SyncRow.account_id == account.id, SyncRow.finished_at.is_(None)
         )
-        # Wait for a transaction that is just ending the sync, so that the session does not join an ended sync.
+        # Wait for a transaction that is just ending the sync, so that the caller does not join an ended sync.
         .with_for_update(read=True, key_share=True)
     )
     new_id = uuid4()
     new_sync = insert(SyncRow).values(library_id=account.library_id, id=new_id, account_id=account.id)
-    started = await db.scalar(new_sync.on_conflict_do_nothing().returning(SyncRow.id))
-    sync_id = started or await db.scalar(unfinished)
-    if sync_id is None:  # The other sync finished between the two statements.
-        await _wait_for_sync(db, platform, session, account)
-        return
-    db.add(SessionSyncRow(session_id=session.id, sync_id=sync_id, library_id=account.library_id))
-    await db.flush()
+    started: UUID | None = await db.scalar(new_sync.on_conflict_do_nothing().returning(SyncRow.id))
     if started is not None:
-        await defer_sync(db, platform.queue, account.library_id, sync_id, account.id)
+        await defer_sync(db, platform.queue, account.library_id, started, account.id)
+        return started
+    running: UUID | None = await db.scalar(unfinished)
+    # If there is none, the other sync finished between the two statements.
+    return running if running is not None else await join_or_start_sync(db, platform, account)
 
 
 def check_session(session: SessionRow | None, contract_id: str, consent_id: UUID | None, now: datetime) -> SessionRow:

@@ -7,7 +7,7 @@ from sqlalchemy import exists, select
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.consent import connections, navigation, outcome
+from privateshare.platform.consent import connections, navigation, outcome, previews
 from privateshare.platform.consent.choice_draft import read_draft, save_draft
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.upload_notes import upload_note
@@ -22,7 +22,7 @@ from privateshare.platform.consent.visit import (
 )
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow
 from privateshare.platform.library.archives import discard_archive, is_account_empty, left_out_of
-from privateshare.platform.library.erasure import erase_account
+from privateshare.platform.library.erasure import erase_account, remove_files_of_account
 
 router = APIRouter(route_class=PageRoute)
 
@@ -59,10 +59,15 @@ async def remove_upload(form: PostedForm) -> Response:
     except (ValueError, NotFound):  # The person submitted the form twice.
         return redirect(visit.address("consent"))
     account = await _account(visit, archive)
+    is_of_journey = await previews.is_of_journey(visit.db, visit.journey, account)
     await discard_archive(visit.db, archive.library_id, archive.id)
-    if account.id in connections.connected_here(visit) and await _is_unused(visit, account):
+    if await _is_unused(visit, account, is_of_journey):
         await erase_account(visit.db, visit.platform, account)
-    return redirect(visit.address("consent"))
+        return redirect(visit.address("consent"))
+    if is_of_journey:  # Its other files are imported again, without what was in this one.
+        await remove_files_of_account(visit.db, visit.platform, account)
+        await previews.restart_preview(visit, account)
+    return redirect(visit.address("preview"))
 
 
 async def _archive(visit: Visit, archive_id: UUID) -> ArchiveRow:
@@ -79,14 +84,15 @@ async def _account(visit: Visit, archive: ArchiveRow) -> AccountRow:
     return await visit.db.get_one(AccountRow, (archive.library_id, archive.account_id))
 
 
-async def _is_unused(visit: Visit, account: AccountRow) -> bool:
-    """Tell whether an account has no data and no other way to get any, and was never shared."""
+async def _is_unused(visit: Visit, account: AccountRow, is_of_journey: bool) -> bool:
+    """Tell whether an account has no way to get data, was never shared, and has none but of this journey."""
+    if account.id not in connections.connected_here(visit):
+        return False
+    has_files = select(exists().where(ArchiveRow.library_id == account.library_id, ArchiveRow.account_id == account.id))
     shared = select(
         exists().where(ConsentAccountRow.library_id == account.library_id, ConsentAccountRow.account_id == account.id)
     )
     connected = account.sample or account.sealed_credentials
-    return (
-        not connected
-        and await is_account_empty(visit.db, account.library_id, account.id)
-        and not await visit.db.scalar(shared)
-    )
+    if connected or await visit.db.scalar(shared) or await visit.db.scalar(has_files):
+        return False
+    return is_of_journey or await is_account_empty(visit.db, account.library_id, account.id)

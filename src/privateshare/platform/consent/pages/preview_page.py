@@ -1,0 +1,52 @@
+"""The page that a person sees while the first sync of an account runs. It renews itself, without JavaScript."""
+
+from time import monotonic
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from privateshare.platform.consent.previews import is_preview_running
+from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.visit import (
+    REVIEWED,
+    Visit,
+    check_unfinished,
+    journey_page,
+    require_kind,
+    view_visit,
+)
+from privateshare.platform.http.requests import platform_of
+from privateshare.platform.operating.admission import current_request, place_given_up
+
+# Most first syncs end within this time, so that the person sees no page between.
+PATIENCE_SECONDS, POLL_SECONDS = 2.5, 0.1
+RENEWAL_SECONDS = 2
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/journey/{tag}/preview")
+async def show_preview(request: Request) -> Response:
+    """Wait a moment for the first sync; then go on to the consent page, or show that it takes longer."""
+    give_up = monotonic() + PATIENCE_SECONDS
+    admitted = current_request()
+    async with place_given_up():
+        while True:
+            async with admitted.polling():
+                visit, is_running = await _look(request)
+            if not is_running:
+                return redirect(visit.address("consent"))
+            if monotonic() > give_up:
+                break
+            await admitted.sleep(POLL_SECONDS)
+    response = journey_page(visit, "preview.html", {})
+    response.headers["refresh"] = str(RENEWAL_SECONDS)
+    return response
+
+
+async def _look(request: Request) -> tuple[Visit, bool]:
+    async with platform_of(request).database.transaction() as db:
+        visit = await view_visit(request, db, request.path_params["tag"])
+        check_unfinished(visit)
+        require_kind(visit, *REVIEWED)
+        return visit, await is_preview_running(visit)
