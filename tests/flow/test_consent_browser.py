@@ -353,9 +353,11 @@ async def test_the_keyboard_is_enough(browser: Browser, wire: Wire, landing: Lan
             while await page.evaluate("document.activeElement.name") != field:
                 await page.keyboard.press("Tab")
             outline = await page.evaluate(
-                "getComputedStyle(document.activeElement.closest('.tile, .choice')).outlineStyle"
+                "getComputedStyle(document.activeElement.closest('.tile, .choice, .account-head')).outlineStyle"
             )
             assert outline == "solid"
+            while name == "consent" and await page.evaluate("document.activeElement.dataset.action") != "continue":
+                await page.keyboard.press("Tab")
             if name == "connect":
                 await page.keyboard.press("ArrowDown")
             if name != "consent":

@@ -24,7 +24,7 @@ from tests.flow.consenting import (
     refer,
 )
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.wire import Wire, query_of
+from tests.flow.wire import REDIRECT_URI, Wire, query_of
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,8 @@ async def test_an_expired_code_is_invalid(wire: Wire, platform: Platform) -> Non
     for late in (browser, viewer):
         late.submit("continue")
         assert (page_of(late), late.page and late.page.status) == ("error", 410)
-        assert "no longer works" in late.page.html  # type: ignore[union-attr]
+        assert "Your time ran out" in late.page.html  # type: ignore[union-attr]
+        assert any(url.startswith(REDIRECT_URI) for url in late.page.links.values())  # type: ignore[union-attr]
 
 
 async def test_an_ended_contract_starts_nothing(people: People) -> None:

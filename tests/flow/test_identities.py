@@ -144,6 +144,7 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /apps/saas/journey/{tag}/remove-upload",
     "GET /apps/saas/journey/{tag}/consent",
     "POST /apps/saas/journey/{tag}/consent",
+    "GET /apps/saas/journey/{tag}/preview",
     "GET /apps/saas/journey/{tag}/withdraw",
     "POST /apps/saas/journey/{tag}/withdraw",
     "POST /apps/saas/journey/{tag}/decline",
@@ -163,6 +164,8 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /me/{browser_id}/passkeys",
     "POST /me/{browser_id}/passkeys/remove",
     "POST /me/{browser_id}/not-me",
+    "GET /me/{browser_id}/change/{consent_id}",  # security/test_changing_choice.py covers these.
+    "POST /me/{browser_id}/change/{consent_id}",
     "GET /me/{browser_id}/data",  # test_my_data_pages.py covers the data.
     "GET /me/{browser_id}/data/{object_type}",
     "GET /me/{browser_id}/data/{object_type}/{file_id}/{index}",

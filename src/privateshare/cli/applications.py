@@ -37,6 +37,29 @@ def create(
     show(in_transaction(data, work, "app create"), as_json)
 
 
+@tree.command()
+def verify(
+    application_id: Annotated[str, typer.Argument(help="The application's id.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Take the verification back.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record that you verified who is behind an application. Its consent page then says so."""
+    from datetime import UTC, datetime
+
+    from privateshare.errors import ConfigurationError
+    from privateshare.platform.db.tables import ApplicationRow
+
+    async def work(db: "AsyncSession") -> dict[str, Any]:
+        application = await db.get(ApplicationRow, application_id)
+        if application is None:
+            raise ConfigurationError(f"there is no application with the id {application_id}")
+        application.verified_at = None if undo else datetime.now(UTC)
+        return _facts(application)
+
+    show(in_transaction(data, work), as_json)
+
+
 @tree.command("list")
 def list_(data: Data = None, as_json: AsJson = False) -> None:
     """List the applications."""
@@ -51,4 +74,9 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def _facts(application: "ApplicationRow") -> dict[str, Any]:
-    return {"application_id": application.id, "name": application.name, "partner": application.partner.name}
+    return {
+        "application_id": application.id,
+        "name": application.name,
+        "partner": application.partner.name,
+        "verified": application.verified_at is not None,
+    }

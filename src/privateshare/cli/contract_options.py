@@ -112,3 +112,37 @@ def merged(document: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str,
         if isinstance(value, dict) and isinstance(document.get(name), dict)
     }
     return {**document, **options, **both}
+
+
+def add_reasons(request: dict[str, Any], reasons: Sequence[str], required: Sequence[str]) -> None:
+    """Add the reasons of `--reason` and `--required`, each OBJECT=TEXT, to the object types of a `dataRequest`.
+
+    Raises:
+        ConfigurationError: An option has another form, or names an object type that the contract does not read.
+    """
+    for option, given in (("--reason", reasons), ("--required", required)):
+        for words in given:
+            name, separator, text = words.partition("=")
+            if not separator or not text.strip():
+                raise ConfigurationError(f"{option} {words!r} must have the form OBJECT=TEXT")
+            fields = {"reason": text.strip()} | ({"required": True} if option == "--required" else {})
+            found = [_with_fields(group, name, fields) for group in request["serviceGroups"]]
+            if not any(found):
+                raise ConfigurationError(f"{option} names {name!r}, which is not among the data of --read")
+
+
+def _with_fields(group: dict[str, Any], name: str, fields: Mapping[str, Any]) -> bool:
+    """Add fields to an object type of a service group; return False if the group does not ask for it."""
+    entry = next((one for one in catalogue().object_types_of_group(group["id"]) if is_named(one, name)), None)
+    if entry is None:
+        return False
+    if "serviceTypes" not in group:  # All object types are meant, so they are listed.
+        every = [{"id": one.id} for one in catalogue().object_types_of_group(group["id"])]
+        services = [one for one in catalogue().service_types.values() if one.group == group["id"]]
+        group["serviceTypes"] = [{"id": one.id, "serviceObjectTypes": list(every)} for one in services]
+    found = False
+    for service in group["serviceTypes"]:
+        listed = service["serviceObjectTypes"]
+        service["serviceObjectTypes"] = [{**one, **fields} if one["id"] == entry.id else one for one in listed]
+        found = found or any(one["id"] == entry.id for one in listed)
+    return found

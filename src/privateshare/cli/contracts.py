@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privateshare.cli.contract_options import data_policies, data_request, merged, time_ranges
+from privateshare.cli.contract_options import add_reasons, data_policies, data_request, merged, time_ranges
 from privateshare.cli.data_folder import Data, in_transaction
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
@@ -58,6 +58,25 @@ Deletion = Annotated[
     typer.Option("--deletion/--no-deletion", help="People can ask the app to delete their data, or cannot."),
 ]
 Once = Annotated[bool, typer.Option("--once", help="Each consent allows one read only.")]
+Reason = Annotated[
+    list[str] | None,
+    typer.Option(help="Why the app reads an object type, which people see: OBJECT=TEXT.", metavar="OBJECT=TEXT"),
+]
+Required = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="An object type without which the app cannot work, and why: OBJECT=TEXT. People cannot leave it out.",
+        metavar="OBJECT=TEXT",
+    ),
+]
+NeededDays = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="For how many days the app must come back for its purpose; 0 if one read is enough. It decides the "
+        "duration that people are offered first. [default: the shortest in which an app can come back]",
+    ),
+]
 Write = Annotated[bool, typer.Option("--write", help="The contract pushes data instead of reading it.")]
 ReadRaw = Annotated[bool, typer.Option("--read-raw", help="The contract reads pushed files, unchanged.")]
 Legacy = Annotated[
@@ -91,6 +110,9 @@ def create(
     sharing: Sharing = None,
     leaves_device: LeavesDevice = None,
     deletion: Deletion = None,
+    reason: Reason = None,
+    required: Required = None,
+    needed_days: NeededDays = None,
     once: Once = False,
     write: Write = False,
     read_raw: ReadRaw = False,
@@ -114,12 +136,19 @@ def create(
     if not purpose.strip():
         raise ConfigurationError("--purpose must say in a sentence what the app does with the data")
     promises = data_policies(retention, sharing, leaves_device, deletion)
+    asked: dict[str, Any]
     if kind == "write":
         part, asked = "dataPush", {"purpose": purpose}
-        if promises:
-            raise ConfigurationError("--retention, --sharing, --leaves-device and --deletion are for reading")
+        if promises or reason or required or needed_days is not None:
+            raise ConfigurationError(
+                "--retention, --sharing, --leaves-device, --deletion, --reason, --required and --needed-days are for "
+                "reading"
+            )
     else:
         part, asked = "dataRequest", data_request(read or [], time_ranges(last, since, until), purpose) | promises
+        add_reasons(asked, reason or [], required or [])
+        if needed_days is not None:
+            asked["neededDays"] = needed_days
 
     with _public_key(key_out, public_key) as pem:
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from privateshare.platform.consent.translation import N_, Translator
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.keys.wrapping import open_value, seal_value
 
@@ -81,6 +82,15 @@ def read_draft(fields: Mapping[str, Sequence[str]]) -> Draft:
         duration=_first(fields, "duration"),
         recovery=bool(_first(fields, "recovery")),
     )
+
+
+def date_problem(draft: Draft, words: Translator, now: datetime) -> str:
+    """Say what is wrong with the date from which on the person shares; empty if nothing is."""
+    if draft.since and draft.since_date is None:
+        return words.say(N_("Write the date as a year, a month and a day, such as 2025-03-31, or leave it empty."))
+    if draft.since_date is not None and draft.since_date > now:
+        return words.say(N_("Choose a date that is not in the future, or leave it empty."))
+    return ""
 
 
 def load_draft(visit: Visit) -> Draft:

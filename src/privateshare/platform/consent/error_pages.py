@@ -20,11 +20,13 @@ class LostReason(StrEnum):
 
     NO_COOKIE: the browser has not opened the link, or stores no cookies.
     ELSEWHERE: another browser sent the first form.
-    OVER: the journey expired, or never existed.
+    LATE: the journey expired before the person finished.
+    OVER: the journey is over since long, or never existed.
     """
 
     NO_COOKIE = "no-cookie"
     ELSEWHERE = "elsewhere"
+    LATE = "late"
     OVER = "over"
 
 

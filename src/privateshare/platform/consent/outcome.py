@@ -17,7 +17,7 @@ from privateshare.platform.consent.rendering import RedirectInstead, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.db.tables import AccountRow, AuthorizationCodeRow, ConsentRow, SessionRow
-from privateshare.platform.grants.consent_events import consent_agreed
+from privateshare.platform.grants.consent_events import PERSON, consent_agreed, withdraw_consent
 from privateshare.platform.grants.consents import Agreed, live_consent, record_consent, share_more_accounts
 from privateshare.platform.grants.postboxes import create_postbox, wants_postbox
 from privateshare.platform.grants.receipts import Shown
@@ -27,7 +27,7 @@ from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.keys.wrapping import open_value, seal_value
 from privateshare.platform.library.archives import agree_to_archives
 from privateshare.platform.library.credentials import open_token, revoke_token
-from privateshare.platform.library.erasure import undo_journey, withdraw_access
+from privateshare.platform.library.erasure import erase_account, undo_journey, withdraw_access
 from privateshare.platform.library.libraries import OpenLibrary, create_library, lock_library, open_library
 from privateshare.platform.library.storages import assign_storage
 from privateshare.platform.sync.sessions import end_session, start_session
@@ -126,8 +126,11 @@ def _asked_kinds(visit: Visit, account: AccountRow) -> Sequence[int]:
     return shared_kinds(contract_reach(visit.contract, visit.now), source.info)
 
 
-async def withdraw(visit: Visit, account: AccountRow) -> str:
+async def withdraw(visit: Visit, account: AccountRow, *, removes: bool = False, stops: bool = False) -> str:
     """Withdraw the platform's access to an account's source; return where the browser goes. Protocol 7.4.
+
+    With `removes`, also delete what was fetched of it, if the person proved who they are. With `stops`, also stop
+    sharing with the app.
 
     The platform deletes its token in any case. The app gets an error if the source could not be asked to revoke it,
     because the token may then stay valid there until it expires.
@@ -138,6 +141,11 @@ async def withdraw(visit: Visit, account: AccountRow) -> str:
         token = open_token(library, account.id, account.sealed_credentials)
         revoked = await revoke_token(visit.platform.sources, account.source_id, token)
     await withdraw_access(visit.db, visit.platform, account)
+    consent = await visit.db.get(ConsentRow, visit.journey.consent_id) if visit.journey.consent_id else None
+    if stops and consent is not None:
+        await withdraw_consent(visit.db, visit.platform, consent, visit.now, PERSON)
+    if removes and visit.proven:
+        await erase_account(visit.db, visit.platform, account)
     await record_event(visit.db, library, Event(EventKind.SOURCE_WITHDRAWN, {"source": account.source_id}), visit.now)
     return _finish(visit, visit.destination.withdrawal(None if revoked else Failure.SERVER_ERROR))
 
@@ -157,16 +165,22 @@ async def fail(visit: Visit, failure: Failure) -> str:
     return _finish(visit, visit.destination.failure(failure))
 
 
+def outcome_address(visit: Visit) -> str | None:
+    """Return the address to which the finished journey redirected, even if its code was used since."""
+    if visit.journey.sealed_outcome is None:
+        return None
+    return open_value(visit.key(OUTCOME), OUTCOME, visit.journey.id, visit.journey.sealed_outcome).decode()
+
+
 async def usable_outcome(visit: Visit) -> str | None:
     """Return the address to which the finished journey redirected, or None if its code was used since.
 
     This is for a person who submits the last form twice. A used code must not reach the app again, because a second use
     revokes the tokens that the first use issued (protocol 4.2).
     """
-    if visit.journey.sealed_outcome is None:
+    address = outcome_address(visit)
+    if address is None:
         return None
-    key = visit.key(OUTCOME)
-    address = open_value(key, OUTCOME, visit.journey.id, visit.journey.sealed_outcome).decode()
     code = parse_qs(urlsplit(address).query).get("code", [""])[-1]
     return address if not code or await _is_unused(visit.db, code, visit.now) else None
 

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from privateshare.errors import NotFound
 from privateshare.platform.consent import navigation, outcome
 from privateshare.platform.consent.app_redirect import Failure
+from privateshare.platform.consent.endings import ending_of
 from privateshare.platform.consent.entry import enter
 from privateshare.platform.consent.pages import (
     begin_page,
@@ -81,7 +82,9 @@ async def done(visit: AnyVisit) -> Response:
     """Show the last page, for a person who returns to it, and for apps that do not open automatically."""
     if visit.journey.finished_at is None:
         return redirect(await navigation.first_page(visit))
-    return journey_page(visit, "done.html", {"onward": await outcome.usable_outcome(visit)})
+    address = outcome.outcome_address(visit)
+    ending = await ending_of(visit, address) if address else None
+    return journey_page(visit, "done.html", {"onward": await outcome.usable_outcome(visit), "ending": ending})
 
 
 @router.get("/static/{name}")

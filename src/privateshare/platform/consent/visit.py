@@ -165,13 +165,16 @@ def require_cookie(request: Request, tag: str) -> JourneyCookie:
 
 async def _find(request: Request, db: AsyncSession, cookie: JourneyCookie, now: datetime, *, lock: bool) -> JourneyRow:
     journey = await find_journey(db, cookie.code, lock=lock)
-    if journey is None or journey.expires_at <= now:
+    is_late = journey is not None and journey.expires_at <= now
+    if journey is None or (is_late and journey.finished_at is not None):
         raise RedirectInstead(lost_page(request, LostReason.OVER))
-    if journey.browser_hash is not None and not holds(journey, cookie.browser):
+    is_elsewhere = journey.browser_hash is not None and not holds(journey, cookie.browser)
+    if is_elsewhere or is_late:
+        reason = LostReason.ELSEWHERE if is_elsewhere else LostReason.LATE
         contract = await db.get_one(ContractRow, journey.contract_id)
         destination = destination_of(journey, cookie.code, cookie.kind, None)
         onward = destination.failure(Failure.INVALID_CODE)
-        raise RedirectInstead(lost_page(request, LostReason.ELSEWHERE, contract.application.name, onward))
+        raise RedirectInstead(lost_page(request, reason, contract.application.name, onward))
     return journey
 
 

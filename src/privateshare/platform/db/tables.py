@@ -527,7 +527,7 @@ class JourneyRow(Base):
     the app and its state, and `sealed_parameters` the parameters of protocol 8.2; the code in the link decrypts both.
     `sealed_draft` is what the person has chosen so far on the consent page. `sealed_outcome` is the address at which
     the journey ended, for a form that is sent twice, and `sealed_sign_in` a sign-in at a source in progress; only the
-    person's browser has the key of these three.
+    person's browser has the key of these three. `undone_at` is when what it created was erased because it expired.
     """
 
     __tablename__ = "journeys"
@@ -552,6 +552,7 @@ class JourneyRow(Base):
     created_at: Mapped[datetime] = _created()
     expires_at: Mapped[datetime] = mapped_column(index=True)
     finished_at: Mapped[datetime | None]
+    undone_at: Mapped[datetime | None]
 
 
 class PreviewRow(Base):

@@ -31,8 +31,14 @@ async def consent_agreed(
     kind = EventKind.CONSENT_CHANGED if changed else EventKind.CONSENT_GIVEN
     accounts = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
     shared = sorted(str(id_) for id_ in await db.scalars(accounts))
-    facts = _facts(consent) | {"accounts": shared, "until": _moment(consent.expires_at), "proven": not consent.unproven}
-    await record_event(db, library, Event(kind, facts | {"choice": consent.choice.to_json()}), now)
+    facts = _facts(consent) | {
+        "accounts": shared,
+        "until": _moment(consent.expires_at),
+        "once": consent.once,
+        "choice": consent.choice.to_json(),
+        "proven": not consent.unproven,
+    }
+    await record_event(db, library, Event(kind, facts), now)
     await issue_receipt(db, platform, library, consent, kind, shown, INDICATED_BY[PERSON], now)
 
 

@@ -66,6 +66,16 @@ async def record_consent(
     return consent
 
 
+async def change_consent(
+    db: AsyncSession, consent: ConsentRow, contract: ContractRow, account_ids: Sequence[UUID], agreed: Agreed
+) -> None:
+    """Change what a person shares with a live consent, which must be locked. Its terms stay as they are."""
+    consent.choice = agreed.choice
+    consent.expires_at = earliest(contract.expires_at, agreed.until)
+    await db.flush()
+    await set_consent_accounts(db, consent, account_ids)
+
+
 def earliest(*moments: datetime | None) -> datetime | None:
     """Return the earliest of these moments; None if there is none."""
     return min((moment for moment in moments if moment is not None), default=None)

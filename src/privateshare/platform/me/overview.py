@@ -94,27 +94,30 @@ def _card(visitor: Visitor, consent: ConsentRow, contract: ContractRow, sources:
         given=words.date(consent.created_at),
         given_at=consent.created_at,
         used=words.moment(consent.used_at) if consent.used_at else "",
-        ended=_ended(visitor, consent, contract),
+        ended=ended(visitor, consent, contract),
         unproven=consent.unproven,
     )
 
 
 def _readable_kinds(visitor: Visitor, consent: ConsentRow, sources: Sequence[int]) -> Sequence[int]:
-    """Find which kinds of data a consent opens: those that it is about, of the sources that it is about."""
+    """Find which kinds of data a consent opens: those that the person chose, of the sources that it is about."""
+    chosen = consent.choice.accounts
     reach = reach_of_contract(consent.document, visitor.now)
     connectable = visitor.platform.sources.connectable
     kinds = (shared_kinds(reach, connectable[source_id].info) for source_id in sources if source_id in connectable)
-    return list(dict.fromkeys(chain.from_iterable(kinds)))
+    asked = list(dict.fromkeys(chain.from_iterable(kinds)))
+    return asked if chosen is None else [kind for kind in asked if any(kind in one.kinds for one in chosen.values())]
 
 
-def _ended(visitor: Visitor, consent: ConsentRow, contract: ContractRow) -> str:
+def ended(visitor: Visitor, consent: ConsentRow, contract: ContractRow) -> str:
+    """Say why a consent opens nothing more; empty if it does."""
     words = visitor.words
     if consent.revoked_at is not None:
         return words.say(N_("Stopped on %(date)s."), date=words.date(consent.revoked_at))
     for moment in (consent.expires_at, contract.expires_at):
         if moment is not None and moment <= visitor.now:
             return words.say(N_("Ended on %(date)s."), date=words.date(moment))
-    if contract.once and consent.used_at is not None:
+    if (contract.once or consent.once) and consent.used_at is not None:
         return words.say(N_("It was for one time, on %(date)s."), date=words.date(consent.used_at))
     return ""
 

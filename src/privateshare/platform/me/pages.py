@@ -21,13 +21,16 @@ log = structlog.get_logger()
 
 
 @router.get("/me/{browser_id}")
-async def show_my_data(visitor: MyPage, stopped: str = "", not_me_since: str = "", problem: str = "") -> Response:
+async def show_my_data(
+    visitor: MyPage, stopped: str = "", changed: str = "", not_me_since: str = "", problem: str = ""
+) -> Response:
     """Show what the person shares. After "this was not me", mark what was agreed since."""
     cards = await app_cards(visitor)
     values = {
         "live": [card for card in cards if not card.ended],
         "ended": [card for card in cards if card.ended],
         "stopped": any(str(card.consent_id) == stopped and card.ended for card in cards),
+        "changed": any(str(card.consent_id) == changed and not card.ended for card in cards),
         "sources": await source_cards(visitor),
         "ways": await ways_in(visitor),
         "not_me_since": _read_moment(not_me_since),

@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from privateshare.platform.consent.person_cookie import read_secrets
 from privateshare.platform.consent.rendering import RedirectInstead, page, redirect, request_words
 from privateshare.platform.consent.translation import Translator
-from privateshare.platform.consent.visit import TOKEN_FIELD, check_sent_from_here, foreign_form
+from privateshare.platform.consent.visit import MAX_FORM_FIELDS, TOKEN_FIELD, check_sent_from_here, foreign_form
 from privateshare.platform.db.tables import BrowserRow
 from privateshare.platform.grants.receipts import Shown
 from privateshare.platform.http.requests import base_path, platform_of, public_address
@@ -57,6 +57,10 @@ class Visitor:
         """Build the address of one of the person's pages."""
         return me_address(self.request, f"{self.browser.id}/{name}" if name else str(self.browser.id))
 
+    def in_language(self, words: Translator | None) -> "Visitor":
+        """Return the visitor with the texts of another language; the same one for None."""
+        return self if words is None else replace(self, words=words)
+
     def page(self, template: str, values: dict[str, object], status: int = 200) -> Response:
         """Render one of the person's pages."""
         shared = {
@@ -92,23 +96,25 @@ MyPage = Annotated[Visitor, Depends(_visitor, scope="function")]
 
 @dataclass(frozen=True, slots=True)
 class MyFormData:
-    """A form that one of the person's own pages sent."""
+    """A form that one of the person's own pages sent. `fields` has the last value of each field, `values` has all."""
 
     visitor: Visitor
     fields: dict[str, str]
+    values: dict[str, list[str]]
 
 
 async def _posted(request: Request, visitor: MyPage) -> MyFormData:
     check_sent_from_here(request)
-    async with request.form(max_files=0, max_fields=20) as form:
-        fields = {name: str(value) for name, value in form.items()}
+    async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
+        values = {name: [str(value) for value in form.getlist(name)] for name in form}
+    fields = {name: found[-1] for name, found in values.items()}
     # A form may carry the token of the previous secret, if another tab has changed the secret since.
     hashes = [hash_ for hash_ in (visitor.browser.secret_hash, visitor.browser.previous_hash) if hash_ is not None]
     shown = fields.get(TOKEN_FIELD, "").encode()
     if not any(hmac.compare_digest(_form_token(hash_).encode(), shown) for hash_ in hashes):
         raise foreign_form("a form without its token")
     await extend_confirmation(visitor.db, visitor.browser, visitor.now)
-    return MyFormData(visitor, fields)
+    return MyFormData(visitor, fields, values)
 
 
 MyForm = Annotated[MyFormData, Depends(_posted, scope="function")]

@@ -29,6 +29,7 @@ from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
 
 ROWS_PER_TRANSACTION = 1000
+JOURNEY_RETENTION = timedelta(days=1)
 LINK_EXPIRED = "INVALID_CODE"  # This is the error code of an expired link in protocol 8.3.
 # Expired rows are kept for a while. So the API can distinguish "expired" from "invalid", and a clock that is wrong by
 # less than this deletes nothing that is still valid.
@@ -128,13 +129,19 @@ def _delete_expired_tokens(now: datetime) -> Delete:
 
 
 async def _sweep_journeys(platform: Platform, now: datetime) -> None:
-    """Delete expired journeys. What an unfinished journey created is erased."""
+    """Erase what expired journeys created that were not finished, and delete journeys that expired long ago.
+
+    A journey is kept for a day after it expired, so that its pages can say so and name the app to return to.
+    """
+    async with platform.database.transaction() as db:
+        old = (JourneyRow.undone_at.is_not(None), JourneyRow.expires_at < now - JOURNEY_RETENTION)
+        await db.execute(delete(JourneyRow).where(*old))
     swept = ROWS_PER_TRANSACTION
     while swept == ROWS_PER_TRANSACTION:
         async with platform.database.transaction() as db:
             over = (
                 select(JourneyRow)
-                .where(JourneyRow.expires_at < now)
+                .where(JourneyRow.expires_at < now, JourneyRow.undone_at.is_(None))
                 .limit(ROWS_PER_TRANSACTION)
                 .with_for_update(skip_locked=True)
             )
@@ -143,5 +150,5 @@ async def _sweep_journeys(platform: Platform, now: datetime) -> None:
                 if journey.finished_at is None:
                     await undo_journey(db, platform, journey)
                     await end_session(db, journey.session_id, LINK_EXPIRED)
-                await db.delete(journey)
+                journey.undone_at = now
         swept = len(journeys)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from privateshare.platform.consent import navigation, outcome
 from privateshare.platform.consent.choice_cards import Card, Chosen, choice_cards, choice_of, missing_required
-from privateshare.platform.consent.choice_draft import Draft, load_draft, read_draft, save_draft
+from privateshare.platform.consent.choice_draft import Draft, date_problem, load_draft, read_draft, save_draft
 from privateshare.platform.consent.durations import Duration, chosen_duration, default_duration, duration_options
 from privateshare.platform.consent.key_facts import key_facts
 from privateshare.platform.consent.link_parameters import is_language
@@ -115,10 +115,8 @@ async def _review(visit: Visit, draft: Draft, *, is_submitted: bool) -> Review:
 def _problem(visit: Visit, draft: Draft, review: Review) -> str:
     """Say what is wrong with the form; empty if nothing is."""
     words = visit.words
-    if draft.since and draft.since_date is None:
-        return words.say(N_("Write the date as a year, a month and a day, such as 2025-03-31, or leave it empty."))
-    if draft.since_date is not None and draft.since_date > visit.now:
-        return words.say(N_("Choose a date that is not in the future, or leave it empty."))
+    if problem := date_problem(draft, words, visit.now):
+        return problem
     if not _needs_accounts(visit):
         return ""
     missing = missing_required(review.cards) if visit.contract.kind == "read" else None

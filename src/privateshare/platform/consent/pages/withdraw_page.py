@@ -22,7 +22,7 @@ router = APIRouter(route_class=PageRoute)
 
 @router.get("/journey/{tag}/withdraw")
 async def show_withdraw(visit: UnfinishedVisit) -> Response:
-    """Show what withdrawing means."""
+    """Show what withdrawing means, and what else the person can do with this source and this app."""
     account = await _account(visit)
     library = await open_library(visit.db, visit.platform, account.library_id)
     values = {
@@ -30,6 +30,7 @@ async def show_withdraw(visit: UnfinishedVisit) -> Response:
         "owner": shareable_accounts.owner_of(visit.platform.sources, visit.words, account, library)
         if visit.proven
         else "",
+        "removable": visit.proven,
     }
     return journey_page(visit, "withdraw.html", values)
 
@@ -38,7 +39,8 @@ async def show_withdraw(visit: UnfinishedVisit) -> Response:
 async def submit_withdrawal(form: PostedForm) -> Response:
     """Withdraw access, and redirect to the app."""
     check_unfinished(form.visit)
-    return redirect(await outcome.withdraw(form.visit, await _account(form.visit)))
+    removes, stops = bool(form.first("remove")), bool(form.first("stop"))
+    return redirect(await outcome.withdraw(form.visit, await _account(form.visit), removes=removes, stops=stops))
 
 
 async def _account(visit: Visit) -> AccountRow:
