@@ -1,6 +1,7 @@
 """What a person did not choose is not shared: however an app asks for it, and whatever comes later. Protocol 8.7."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from sqlalchemy import update
 from privateshare.platform.db.tables import ConsentRow, SyncRow
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.choice import AccountChoice, Choice
-from tests.flow.consenting import ask, asking_contract, at_consent, opened, page_of, refer
+from tests.archives import bundle
+from tests.flow.consenting import ask, asking_contract, at_consent, opened, page_of, refer, upload
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.sessions import QUERY, read, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, check_error
@@ -87,6 +89,29 @@ def test_a_group_that_is_left_out_is_not_shared(wire: Wire) -> None:
     found = types(wait_until_over(wire, tokens, asking.session))
     assert found.isdisjoint({"condition", "allergyintolerance"})
     assert "observation" in found
+
+
+def test_a_kind_survives_being_shown_in_a_group(wire: Wire, tmp_path: Path) -> None:
+    """A kind that had a box of its own stays ticked when the page puts it into a group, and the other way around."""
+    record = tmp_path / "record.json"
+    record.write_bytes(bundle([{"resourceType": "Condition", "id": "c1"}]))
+    http = httpx2.Client(timeout=60)
+    asking = ask(wire, f"&service={FHIR_FILE}")
+    browser = opened(asking.url, http=http)
+    browser.submit("continue", file=record)
+    assert boxes(browser, "group") == []
+    browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    assert types(wait_until_over(wire, tokens, asking.session)) == {"condition"}
+    asking = ask(wire, access_token=tokens.access)
+    browser = opened(asking.url, http=http)
+    record.write_bytes(bundle([{"resourceType": "AllergyIntolerance", "id": "a1"}]))
+    upload(browser, FHIR_FILE, record)
+    (group,) = [box for box in boxes(browser, "group") if box.value.endswith(":conditions")]
+    assert group.chosen
+    browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    assert "condition" in types(wait_until_over(wire, tokens, asking.session))
 
 
 def test_reports_leave_it_out(wire: Wire) -> None:

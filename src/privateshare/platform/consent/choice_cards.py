@@ -243,9 +243,9 @@ def _group(
     total = Holding(count=sum(one.count for one in holdings), at_most=any(one.at_most for one in holdings))
     firsts, lasts = [one.first for one in holdings if one.first], [one.last for one in holdings if one.last]
     dates = _years(words, min(firsts), max(lasts)) if firsts and lasts else ""
-    was_offered = draft is not None and any(row.id in draft.offered for row in rows)
+    was_offered = draft is not None and group.value in draft.offered_groups
     ticked = group.value in draft.groups if draft is not None and was_offered else any(row.ticked for row in rows)
-    if not was_offered and not ticked:  # Ticking the group alone must then share what is in it.
+    if draft is None and not ticked:  # Ticking the group alone must then share what is in it.
         rows = [replace(row, ticked=True) for row in rows]
     required = any(row.required for row in rows)
     return KindRows(

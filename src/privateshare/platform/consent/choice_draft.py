@@ -25,7 +25,8 @@ class AccountDraft(BaseModel):
         ticked: Whether the account is shared at all.
         offered: The kinds that the form had boxes for.
         kinds: The kinds whose boxes are ticked.
-        groups: The groups of kinds whose boxes are ticked.
+        offered_groups: The groups of kinds that the form had boxes for.
+        groups: The groups whose boxes are ticked.
         later: Whether kinds that come later are shared too.
     """
 
@@ -34,6 +35,7 @@ class AccountDraft(BaseModel):
     ticked: bool = False
     offered: tuple[int, ...] = ()
     kinds: tuple[int, ...] = ()
+    offered_groups: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     later: bool = False
 
@@ -67,12 +69,13 @@ def read_draft(fields: Mapping[str, Sequence[str]]) -> Draft:
     accounts: dict[UUID, AccountDraft] = {}
     ticked, later = set(_ids(fields.get("account", ()))), set(_ids(fields.get("later", ())))
     offered, kinds = _numbers(fields.get("offered", ())), _numbers(fields.get("kind", ()))
-    groups = _named(fields.get("group", ()))
+    offered_groups, groups = _named(fields.get("offered-group", ())), _named(fields.get("group", ()))
     for id_ in dict.fromkeys((*ticked, *offered)):
         accounts[id_] = AccountDraft(
             ticked=id_ in ticked,
             offered=tuple(offered.get(id_, ())),
             kinds=tuple(kind for kind in kinds.get(id_, ()) if kind in offered.get(id_, ())),
+            offered_groups=tuple(offered_groups.get(id_, ())),
             groups=tuple(groups.get(id_, ())),
             later=id_ in later,
         )
