@@ -1,7 +1,7 @@
 """`/me`: changing what a person shares with an app, narrower or wider, on the same cards as when they agreed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from privateshare.errors import NotFound
 from privateshare.platform.consent.choice_cards import Card, Chosen, choice_cards, choice_of, missing_required
 from privateshare.platform.consent.choice_draft import Draft, date_problem, read_draft
 from privateshare.platform.consent.durations import Duration, chosen_duration, duration_options
+from privateshare.platform.consent.notice import page_text
 from privateshare.platform.consent.rendering import PageRoute, isolated, redirect, request_words
 from privateshare.platform.consent.shareable_accounts import Asking, list_shareable
 from privateshare.platform.consent.terms import read_terms
@@ -102,7 +103,8 @@ async def change(form: MyForm, consent: MyConsent) -> Response:
         return _page(sharing, problem)
     agreed = Agreed(sharing.choice, sharing.duration.until, once=consent.once)
     await change_consent(visitor.db, consent, sharing.contract, [account.id for account in sharing.accounts], agreed)
-    await consent_agreed(visitor.db, visitor.library, consent, visitor.now, changed=True)
+    shown = replace(visitor.shown, notice=page_text(bytes(_page(sharing).body).decode()))
+    await consent_agreed(visitor.db, visitor.platform, visitor.library, consent, shown, visitor.now, changed=True)
     log.info("a person changed what they share", library=str(visitor.library.id), consent=str(consent.id))
     return redirect(f"{visitor.address()}?changed={consent.id}")
 
