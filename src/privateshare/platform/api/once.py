@@ -98,16 +98,18 @@ async def begin_once(request: Request, caller: Caller, content: str = "") -> Onc
         "fingerprint": fingerprint,
         "expires_at": caller.now + NONCE_LIFETIME,
     }
-    insertion = insert(NonceRow).values(values).on_conflict_do_nothing().returning(NonceRow.nonce)
+    insertion = insert(NonceRow).values(values).on_conflict_do_nothing().returning(NonceRow)
     inserted = await caller.db.scalar(insertion)
+    if inserted is not None:
+        return OnceOnly(caller.db, inserted, key)
     query = select(NonceRow).where(NonceRow.client_id == values["client_id"], NonceRow.nonce == nonce)
     row = (await caller.db.scalars(query.with_for_update())).one()
-    in_progress = inserted is None and row.status == IN_PROGRESS
+    in_progress = row.status == IN_PROGRESS
     if in_progress and row.fingerprint == fingerprint and caller.now < _recorded_at(row) + MAX_EXTERNAL_CHANGE:
         raise Unavailable("The same request is still in progress. Try again later", retry_after=RETRY_SECONDS)
     if in_progress or row.fingerprint != fingerprint:
         raise InvalidRequest(f"The nonce provided in JWT payload ({nonce}) has already been used")
-    if inserted is None and row.status is not None and row.sealed_response is not None:
+    if row.status is not None and row.sealed_response is not None:
         if request.method == "DELETE":  # The stored response means that the keys of the erased data are destroyed.
             await destroy_listed_keys(caller.platform)
         raise RepeatedRequest(_json(open_value(key, RESPONSE_PURPOSE, nonce, row.sealed_response), row.status))

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Function, String, cast, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from privateshare.errors import InvalidRequest, InvalidToken
 from privateshare.platform.db.tables import ApplicationRow, AuthorizationCodeRow, ConsentRow, ContractRow, TokenRow
@@ -101,9 +102,9 @@ async def rotate_refresh_token(
     A rotated token is accepted again during its grace period; afterwards it revokes its family. The time at which the
     request arrived counts, since requests that came together may have waited for each other. Raises InvalidToken.
     """
-    family = (await find_token(db, contract_id, refresh_token, use="refresh")).family_id
-    await _lock_family(db, family)
-    # The token is read again, since it may have been revoked while this waited for the lock.
+    # Lock the family of the token, if there is one, and then read the token: it may be revoked while this waits.
+    family = select(_family_lock(TokenRow.family_id)).where(TokenRow.token_hash == hash_secret(refresh_token))
+    await db.execute(family)
     token = await find_token(db, contract_id, refresh_token, use="refresh")
     if token.expires_at <= now:
         raise InvalidToken("The token (refresh_token) is expired")
@@ -220,7 +221,11 @@ async def _lock_family(db: AsyncSession, family: UUID) -> None:
 
     Without the lock, a refresh in progress could add a pair to a family that was just revoked.
     """
-    await db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(family), 0))))
+    await db.execute(select(_family_lock(literal(family))))
+
+
+def _family_lock(family: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> Function[None]:
+    return func.pg_advisory_xact_lock(func.hashtextextended(cast(family, String), 0))
 
 
 async def _revoke_family(db: AsyncSession, family: UUID | None, now: datetime) -> None:
