@@ -300,7 +300,7 @@ def test_unknown_paths_and_methods_have_the_same_error_format(wire: Wire) -> Non
     check_error(wire.get("permission-access/sample/datasets/424242"), 404, "NotFound")
     check_error(wire.post("discovery/nothing"), 404, "NotFound")
     assert wire.call("PATCH", "oauth/token").headers["allow"] == "POST"
-    for path in ("/", "/v1.8/oauth/token", "/v1.7", "/cloud", "/metrics", "/v1.7/oauth/token/"):
+    for path in ("/v1.8/oauth/token", "/v1.7", "/cloud", "/metrics", "/v1.7/oauth/token/"):
         check_error(wire.http.get(f"{wire.origin}{path}"), 404, "NotFound")
 
 
