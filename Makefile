@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests sync-client dist image screenshots bench bench-read bench-serve format setup lock
+.PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table sync-client dist image screenshots bench bench-read bench-serve format setup lock
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,7 @@ check: $(READY) ## check formatting, lint, types, imports, generated files, cont
 	$(BIN)/python scripts/sync_client.py --check
 	$(BIN)/python scripts/llms.py --check
 	$(BIN)/python scripts/protocol_tests.py --check
+	$(BIN)/python scripts/settings_table.py --check
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml deploy/compose.yaml
 
@@ -56,6 +57,9 @@ llms: $(READY) ## update llms.txt and llms-full.txt from the documents
 
 protocol-tests: $(READY) ## write docs/protocol-tests.md anew: the sections of the protocol, and the tests of each
 	$(BIN)/python scripts/protocol_tests.py
+
+settings-table: $(READY) ## write the table of settings in docs/deploy.md anew
+	$(BIN)/python scripts/settings_table.py
 
 sync-client: $(READY) ## write the blocking client anew from the asyncio client
 	$(BIN)/python scripts/sync_client.py

@@ -13,7 +13,7 @@ from types import ModuleType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
-from pydantic import AliasChoices, BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from typer.cli import get_docs_for_click
 
@@ -25,6 +25,7 @@ from privateshare.cli.commands import tree
 from privateshare.errors import PrivateShareError
 from privateshare.objects import DataObject
 from privateshare.platform.operating.settings import Settings
+from privateshare.platform.operating.settings_file import variables_of
 from privateshare.sources.fhir_server.configuration import FhirServerSettings, MedMijSettings
 
 VALUES: Mapping[str, str] = {
@@ -84,13 +85,6 @@ def rows(model: type[BaseModel]) -> Iterator[str]:
         yield f"| `{name}` | {told} | {form(field.annotation)} | {default(field)} |"
 
 
-def variables_of(name: str, field: FieldInfo) -> list[str]:
-    """Return the environment variables that set a field, the one with our prefix first."""
-    if isinstance(field.validation_alias, AliasChoices):
-        return [str(alias) for alias in field.validation_alias.choices if str(alias).isupper()]
-    return [f"PRIVATESHARE_{name.upper()}"]
-
-
 def form(annotation: Any) -> str:
     """Say in words how a value is written."""
     arguments = [kind for kind in get_args(annotation) if kind is not type(None)]
@@ -99,14 +93,16 @@ def form(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if get_origin(annotation) is tuple:
-        return "JSON list"
+        return "JSON list of objects" if arguments and _is_model(arguments[0]) else "list, with commas or as JSON"
     if annotation is SecretStr:
         return "text, secret"
     if annotation is timedelta:
-        return "seconds, or ISO 8601 such as `PT30M`"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "JSON object"
-    return KINDS.get(annotation, "text")
+        return "number and unit (`s`, `m`, `h`, `d`, `w`)"
+    return "JSON object" if _is_model(annotation) else KINDS.get(annotation, "text")
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def default(field: FieldInfo) -> str:

@@ -28,7 +28,7 @@ from privateshare.platform.library.accounts import (
     library_accounts,
 )
 from privateshare.platform.library.erasure import erase_account, erase_library
-from privateshare.platform.library.libraries import KeyLost, LibraryGone, create_library, open_library
+from privateshare.platform.library.libraries import KeyLost, KeyNotOpened, LibraryGone, create_library, open_library
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
@@ -210,13 +210,28 @@ async def test_a_lost_key_raises_an_alarm(
     check_error(wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"x" * 4096, b"x" * 32])
+@pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"x" * 32])
 async def test_a_damaged_key_is_a_lost_key(platform: Platform, person: tuple[Tokens, UUID], content: bytes) -> None:
-    """The key may be truncated, overwritten or another library's."""
+    """The key may be truncated or overwritten."""
     key_file(platform, person[1]).write_bytes(content)
     async with platform.database.transaction() as db:
         with pytest.raises(KeyLost):
             await open_library(db, platform, person[1])
+
+
+async def test_a_key_of_another_library_does_not_mean_that_data_is_lost(
+    platform: Platform, person: tuple[Tokens, UUID]
+) -> None:
+    """The operator can restore the right one, so apps are told to try again, and then it works at once."""
+    file = key_file(platform, person[1])
+    whole = file.read_bytes()
+    file.write_bytes(b"x" * 4096)
+    async with platform.database.transaction() as db:
+        for _ in range(2):
+            with pytest.raises(KeyNotOpened):
+                await open_library(db, platform, person[1])
+        file.write_bytes(whole)
+        await open_library(db, platform, person[1])
 
 
 async def test_a_lost_key_of_an_account_does_not_affect_others(people: People, platform: Platform, wire: Wire) -> None:

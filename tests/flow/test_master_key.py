@@ -1,4 +1,4 @@
-"""Tests of a missing or wrong master key: nothing is written, and one line says so."""
+"""Tests of the master key: it is missing, wrong, or changed, after which nothing needs the old one."""
 
 import asyncio
 import os
@@ -8,21 +8,35 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import httpx2
 import psycopg
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
 from privateshare.errors import ConfigurationError
+from privateshare.platform.db.tables import CertificateAuthorityRow, LibraryRow, SigningKeyRow
 from privateshare.platform.embedded.postgres import EmbeddedPostgres
+from privateshare.platform.keys import rewrapping
+from privateshare.platform.keys.rewrapping import rewrap, rows_without_key
+from privateshare.platform.keys.wrapping import load_master_key
+from privateshare.platform.keystore.store import KeyStoreUnavailable
+from privateshare.platform.library.libraries import KeyNotOpened, create_library, open_library
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform, running_platform
+from tests.flow.command_line import run_command
 from tests.flow.files import files_below
+from tests.flow.people import People
+from tests.flow.served import serving
+from tests.flow.wire import check_error
 from tests.patience import GIVE_UP_SECONDS
 
-OLD, NEW = (b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+OLDEST, OLD, NEW = (b64encode(bytes([number]) * 32).decode() for number in (3, 1, 2))
+KEY = "PRIVATESHARE_MASTER_KEY"
+ACCOUNTS = "permission-access/accounts"
 STATE = "SELECT (SELECT count(*) FROM signing_keys), (SELECT min(version_num) FROM alembic_version)"
 
 
@@ -128,3 +142,195 @@ async def test_two_first_starts_on_one_database_create_one_key(url: str, tmp_pat
     assert isinstance(failure, ConfigurationError)
     assert "is missing" in str(failure)
     assert [(folder / "master.key").exists() for folder in folders] == [error is None for error in ended]
+
+
+# --- a change of the master key ---
+
+
+async def libraries(url: str, data: Path, key: str, number: int) -> list[UUID]:
+    """Create libraries on a platform that has this key."""
+    async with running_platform(settings(data, url, key)) as (platform, _), platform.database.transaction() as db:
+        return [(await create_library(db, platform)).id for _ in range(number)]
+
+
+async def opens_all(url: str, data: Path, key: str) -> bool:
+    """Start with this key, and open every library."""
+    async with running_platform(settings(data, url, key)) as (platform, _), platform.database.transaction() as db:
+        for id_ in list(await db.scalars(select(LibraryRow.id))):
+            await open_library(db, platform, id_)
+    return True
+
+
+async def test_people_and_apps_notice_nothing_of_a_change(tmp_path: Path) -> None:
+    """The steps of the handbook, with real servers: afterwards the new key alone opens what both keys wrapped."""
+    data = tmp_path / "data"
+    people = []
+    for key in (OLD, f"{NEW},{OLD}"):
+        with serving(data, environment={KEY: key}) as served:
+            async with operator_platform(settings(data, key=key)) as platform:
+                made = People(platform, served.origin)
+                wire = await made.contract()
+                people.append((wire, await made.user(wire)))
+                assert wire.get("jwks/oauth").status_code == 200
+            if key == OLD:
+                continue
+            done = run_command("keys", "rewrap", "--data", data, environment={**os.environ, KEY: key})
+            assert done.returncode == 0, done.stderr
+            assert "rewrapped 1 of 1 libraries" in done.stderr
+            assert done.stdout.split() == [
+                *("libraries", "1", "signing_keys", "1", "certificate_authorities", "0", "not_rewrapped", "{}")
+            ]
+            again = run_command("keys", "rewrap", "--data", data, environment={**os.environ, KEY: key})
+            assert again.stdout.split()[1] == "0"
+    with serving(data, environment={KEY: NEW}) as served:
+        assert httpx2.get(f"{served.origin}/readyz").status_code == 200
+        for wire, (tokens, _) in people:
+            wire.origin = served.origin
+            answer = wire.get(ACCOUNTS, access_token=tokens.access)
+            assert answer.status_code == 200
+            assert len(answer.json()) == 1
+
+
+async def test_a_server_does_not_start_while_a_row_needs_a_key_that_is_not_listed(url: str, tmp_path: Path) -> None:
+    """One line counts the rows of each kind, and nothing is written. Commands run, so that such a row can be erased."""
+    (needs_old,) = await libraries(url, tmp_path, OLD, 1)
+    async with (
+        operator_platform(settings(tmp_path, url, f"{NEW},{OLD}")) as platform,
+        platform.database.transaction() as db,
+    ):
+        for row in await db.scalars(select(SigningKeyRow)):  # Only the library is left with the old key.
+            pem = platform.master_key.open("signing key", row.kid, row.sealed_private_key)
+            row.sealed_private_key = platform.master_key.seal("signing key", row.kid, pem)
+    environment = {**os.environ, "DATABASE_URL": url, KEY: NEW}
+    done = run_command("serve", "--data", tmp_path, "--port", "0", environment=environment)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "needs a master key that is not listed, for 1 libraries" in line
+    assert "keys rewrap" in line
+    assert run_command("keys", "rewrap", "--data", tmp_path, environment=environment).returncode == 1
+    erased = run_command("person", "erase", needs_old, "--yes", "--data", tmp_path, environment=environment)
+    assert erased.returncode == 0, erased.stderr
+    assert await opens_all(url, tmp_path, NEW)
+
+
+async def test_a_rewrap_that_is_interrupted_continues(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was rewrapped before stays so, and everything opens in between. There may be several older keys."""
+    monkeypatch.setattr(rewrapping, "LIBRARIES_PER_TRANSACTION", 2)
+    await libraries(url, tmp_path, OLDEST, 3)
+    await libraries(url, tmp_path, f"{OLD},{OLDEST}", 3)
+    keys = f"{NEW},{OLD},{OLDEST}"
+    async with operator_platform(settings(tmp_path, url, keys)) as platform:
+
+        def stop(done: int, total: int) -> None:
+            assert total == 6
+            if done >= 3:
+                raise KeyStoreUnavailable("it is away")
+
+        with pytest.raises(KeyStoreUnavailable):
+            await rewrap(platform.database, platform.master_key, platform.erasure_keys, stop)
+        alone = load_master_key(settings(tmp_path, url, NEW))
+        async with platform.database.transaction() as db:
+            assert await rows_without_key(db, alone) == {"libraries": 2}
+    assert await opens_all(url, tmp_path, keys)
+    steps: list[tuple[int, int]] = []
+    async with operator_platform(settings(tmp_path, url, keys)) as platform:
+        result = await rewrap(
+            platform.database, platform.master_key, platform.erasure_keys, lambda *step: steps.append(step)
+        )
+        assert (result.libraries, result.failed, steps) == (2, {}, [(0, 2), (2, 2)])
+        async with platform.database.transaction() as db:
+            assert await rows_without_key(db, alone) == {}
+    assert await opens_all(url, tmp_path, NEW)
+
+
+async def test_what_cannot_be_rewrapped_is_told_and_takes_nothing_with_it(url: str, tmp_path: Path) -> None:
+    """A library without its erasure key and a damaged row stay as they are; an erasure meanwhile is none of them."""
+    lost, damaged, *_ = await libraries(url, tmp_path, OLD, 4)
+    (tmp_path / "keys" / str(lost)).rename(tmp_path / "aside")
+    environment = {**os.environ, "DATABASE_URL": url, KEY: f"{NEW},{OLD}"}
+    async with operator_platform(settings(tmp_path, url, OLD)) as platform, platform.database.transaction() as db:
+        row = await db.get_one(LibraryRow, damaged)
+        row.wrapped_key = row.wrapped_key[:-1] + bytes([row.wrapped_key[-1] ^ 1])
+    done = run_command("keys", "rewrap", "--data", tmp_path, environment=environment)
+    assert done.returncode == 1
+    assert "2 libraries could not be rewrapped, so the older master key is still needed" in done.stderr
+    assert str(lost) in done.stdout
+    assert str(damaged) in done.stdout
+    with pytest.raises(ConfigurationError, match="for 2 libraries"):
+        await start(settings(tmp_path, url, NEW))
+    (tmp_path / "aside").rename(tmp_path / "keys" / str(lost))
+    run_command("person", "erase", damaged, "--yes", "--data", tmp_path, environment=environment)
+    assert run_command("keys", "rewrap", "--data", tmp_path, environment=environment).returncode == 0
+    assert await opens_all(url, tmp_path, NEW)
+
+
+async def test_the_certificate_authority_is_rewrapped_too(url: str, tmp_path: Path) -> None:
+    """Its private key opens with the new key alone."""
+    async with (
+        running_platform(settings(tmp_path, url, OLD)) as (platform, _),
+        platform.database.transaction() as db,
+    ):
+        sealed = platform.master_key.seal("certificate authority", "ca", b"pem")
+        db.add(CertificateAuthorityRow(id="ca", sealed_private_key=sealed, certificate=""))
+    async with operator_platform(settings(tmp_path, url, f"{NEW},{OLD}")) as platform:
+        result = await rewrap(platform.database, platform.master_key, platform.erasure_keys, lambda *_: None)
+        assert (result.signing_keys, result.certificate_authorities) == (1, 1)
+        async with platform.database.transaction() as db:
+            row = await db.get_one(CertificateAuthorityRow, "ca")
+    alone = load_master_key(settings(tmp_path, url, NEW))
+    assert alone.open("certificate authority", "ca", row.sealed_private_key) == b"pem"
+
+
+@pytest.mark.protocol("13")
+async def test_a_key_that_cannot_be_opened_is_temporary_for_apps(tmp_path: Path) -> None:
+    """The status is 503 with Retry-After, never 401; /readyz and the log tell the operator; nothing is erased."""
+    data = tmp_path / "data"
+    with serving(data, environment={KEY: OLD}) as served:
+        async with operator_platform(settings(data, key=f"{NEW},{OLD}")) as ahead:
+            people = People(ahead, served.origin)
+            wire = await people.contract()
+            tokens, session = await people.user(wire)
+            library = await people.library_of(tokens)
+            for answer in (
+                wire.get(ACCOUNTS, access_token=tokens.access),
+                wire.get(f"permission-access/query/{session}", access_token=tokens.access),
+            ):
+                check_error(answer, 503, "Unavailable")
+                assert int(answer.headers["retry-after"]) == 60
+            told = check_error(httpx2.get(f"{served.origin}/readyz"), 503, "Unavailable")
+            assert "master key that is not listed" in told
+            (line, *_) = [line for line in served.log.read_text().splitlines() if "cannot be opened" in line]
+            assert str(library) in line
+            assert "not in the settings" in line
+            async with operator_platform(settings(data, key=f"{OLD},{NEW}")) as behind:
+                await rewrap(behind.database, behind.master_key, behind.erasure_keys, lambda *_: None)
+            assert wire.get(ACCOUNTS, access_token=tokens.access).status_code == 200
+            assert httpx2.get(f"{served.origin}/readyz").status_code == 200
+
+
+async def test_a_damaged_row_is_no_erased_library(url: str, tmp_path: Path) -> None:
+    """Whatever the damage, the library counts as one that cannot be opened now."""
+    (library,) = await libraries(url, tmp_path, OLD, 1)
+    async with operator_platform(settings(tmp_path, url, OLD)) as platform:
+        async with platform.database.transaction() as db:
+            whole = (await db.get_one(LibraryRow, library)).wrapped_key
+        for damaged in (b"", whole[:8], whole[:-1], os.urandom(len(whole)), whole[:-1] + bytes([whole[-1] ^ 1])):
+            async with platform.database.transaction() as db:
+                (await db.get_one(LibraryRow, library)).wrapped_key = damaged
+            async with platform.database.transaction() as db:
+                with pytest.raises(KeyNotOpened):
+                    await open_library(db, platform, library)
+
+
+@pytest.mark.parametrize("value", ["", ",", NEW[:-4], f"{NEW};{OLD}", f"{NEW},{OLD},x", "s3cret-that-nobody-may-read"])
+def test_an_invalid_setting_is_named_in_one_line_without_its_value(tmp_path: Path, value: str) -> None:
+    """A server with it does not start."""
+    data = tmp_path / "data"
+    done = run_command("serve", "--data", data, "--port", "0", environment={**os.environ, KEY: value})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert KEY in line
+    assert len(value) < 5 or value not in line
+    assert not (data / "master.key").exists()

@@ -57,7 +57,7 @@ async def test_a_blob_store_that_cannot_be_written_is_not_ready(platform: Platfo
         folder.write_text("no folder")
         for _ in range(2):
             message = check_error(await http.get("/readyz"), 503, "Unavailable")
-            assert message == "The blob store cannot be written to"
+            assert message == "The blob store cannot be used: Not a directory"
         folder.unlink()
         (folder / ".aside").mkdir(parents=True)
         assert (await http.get("/readyz")).status_code == 200

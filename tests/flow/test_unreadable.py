@@ -242,24 +242,25 @@ async def test_a_damaged_stored_file_gives_the_same_error(watched: Watched, wire
 
 
 @pytest.mark.protocol("6.1")
-async def test_a_sync_skips_types_that_it_cannot_merge(watched: Watched, lent: Lent) -> None:
-    """The account's error names the type, and the damaged file is not changed."""
-    name = next(iter(lent.files))
-    file = lent.files[name]
-    path = watched.blob(file.blob)
-    cut(path)
-    others = [other for other in lent.files.values() if other.object_type != file.object_type]
-    missing_too = watched.blob(others[0].blob)
-    kept = path.read_bytes()
+@pytest.mark.parametrize("damage", [missing, empty, cut, changed, of_another_key])
+async def test_a_sync_replaces_a_damaged_file(watched: Watched, lent: Lent, damage: Damage) -> None:
+    """The source has its objects still, so the next read has all of them, and the account has no error."""
+    name, *others = lent.files
+    file, before = lent.files[name], watched.alarms()
+    whole = read(lent.wire, lent.tokens, lent.session, name)[0]
+    damage(watched.blob(file.blob))
     session = triggered(lent.wire, lent.tokens)
     listed = wait_until_over(lent.wire, lent.tokens, session)
     (account,) = listed["status"]["details"].values()
-    assert (account["state"], account["error"]["code"]) == ("partial", "DataUnreadable")
-    (told,) = account["error"]["objectTypeErrors"]
-    assert (told["objectType"], told["error"]["code"]) == (file.object_type, "DataUnreadable")
-    assert path.read_bytes() == kept
-    assert missing_too.exists()
+    assert account == {"state": "completed"}
     assert len(listed["fileList"]) == len(lent.files)
+    again = await files_of(watched, lent.wire, lent.tokens, session)
+    assert read(lent.wire, lent.tokens, session, name)[0] == whole
+    assert again.files[name].lost is None
+    assert again.files[name].updated_at > file.updated_at
+    assert [again.files[other].blob for other in others] == [lent.files[other].blob for other in others]
+    assert watched.alarms() >= before
+    assert [line for line in watched.served.log.read_text().splitlines() if lent.account in line and name in line]
 
 
 async def test_the_sdk_reads_the_rest_and_does_not_retry(watched: Watched, wire: Wire) -> None:

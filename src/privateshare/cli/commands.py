@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from privateshare.cli import applications, audit, contracts, people, pushing, reading, receipts, signing_keys, storage
+from privateshare.cli import (
+    applications,
+    audit,
+    contracts,
+    database,
+    people,
+    pushing,
+    reading,
+    receipts,
+    signing_keys,
+    storage,
+)
+from privateshare.cli.checking import check
 from privateshare.cli.login import login
 from privateshare.cli.serving import serve
 from privateshare.errors import ConfigurationError, InvalidToken, PrivateShareError
@@ -20,6 +32,7 @@ tree = typer.Typer(
 tree.command()(serve)
 for command in (login, reading.whoami, reading.sources, reading.accounts, reading.read, pushing.push, reading.revoke):
     tree.command()(command)
+tree.command()(check)
 tree.add_typer(storage.tree, name="storage")
 tree.add_typer(applications.tree, name="app")
 tree.add_typer(contracts.tree, name="contract")
@@ -27,6 +40,7 @@ tree.add_typer(people.tree, name="person")
 tree.add_typer(signing_keys.tree, name="keys")
 tree.add_typer(audit.tree, name="audit")
 tree.add_typer(receipts.tree, name="receipt")
+tree.add_typer(database.tree, name="database")
 
 
 def _show_version(wanted: bool) -> None:

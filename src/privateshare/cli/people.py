@@ -70,7 +70,7 @@ def recovery_code(user_id: UserId, yes: Yes = False, data: Data = None, as_json:
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         library = await open_library(db, platform, await _library_of(db, user_id))
-        return {"recovery_code": await new_recovery_code(db, library)}
+        return {"recovery_code": await new_recovery_code(db, library), "library_id": str(library.id)}
 
     if not yes:
         typer.confirm(f"Are you sure that who asks is {user_id}?", abort=True, err=True)

@@ -2,12 +2,13 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
 LINE_INTERVAL_SECONDS = 5.0
+COUNT_INTERVAL_SECONDS = 1.0
 MEGABYTE = 1_000_000
 
 
@@ -34,6 +35,23 @@ def progress(what: str, *, shown: bool = True) -> Iterator[Progress]:
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total, /: bar.update(task, completed=done, total=total)
+
+
+def count_lines(text: str) -> Callable[..., None]:
+    """Return a function that prints how far the work is on standard error, at most once a second.
+
+    Its arguments are put into `text` in place of `{}`. A call with two equal numbers, the last one, is always printed.
+    """
+    printed_at = 0.0
+
+    def print_count(*numbers: int) -> None:
+        nonlocal printed_at
+        is_last = len(numbers) > 1 and numbers[0] == numbers[-1]
+        if is_last or time.monotonic() - printed_at >= COUNT_INTERVAL_SECONDS:
+            printed_at = time.monotonic()
+            sys.stderr.write(f"{text.format(*numbers)}\n")
+
+    return print_count
 
 
 class ProgressFile:

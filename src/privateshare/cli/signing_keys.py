@@ -1,11 +1,13 @@
-"""`privateshare keys …`: the keys that the platform signs responses with. Protocol 3."""
+"""`privateshare keys …`: the keys that the platform signs responses with (protocol 3), and the master key."""
 
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from privateshare.cli.data_folder import Data, in_transaction, on_platform
+from privateshare.cli.data_folder import Data, in_transaction, on_platform, with_platform
 from privateshare.cli.output import AsJson, show, show_table
+from privateshare.cli.progress import count_lines
+from privateshare.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from privateshare.platform.db.tables import SigningKeyRow
     from privateshare.platform.runtime import Platform
 
-tree = typer.Typer(help="Manage the keys that the platform signs its responses with.", no_args_is_help=True)
+tree = typer.Typer(help="Manage the keys that the platform signs with, and the master key.", no_args_is_help=True)
 
 
 @tree.command()
@@ -40,6 +42,34 @@ def list_(data: Data = None, as_json: AsJson = False) -> None:
         ]
 
     show_table(in_transaction(data, work), as_json)
+
+
+@tree.command()
+def rewrap(data: Data = None, as_json: AsJson = False) -> None:
+    """Wrap with the current master key everything that an older one wraps, so that nothing needs the older one.
+
+    The platform may run meanwhile. If the command is interrupted, run it again: it continues.
+    """
+    from privateshare.platform.keys.rewrapping import rewrap as rewrap_all
+
+    async def work(platform: "Platform") -> dict[str, Any]:
+        done = await rewrap_all(
+            platform.database, platform.master_key, platform.erasure_keys, count_lines("rewrapped {} of {} libraries")
+        )
+        return {
+            "libraries": done.libraries,
+            "signing_keys": done.signing_keys,
+            "certificate_authorities": done.certificate_authorities,
+            "not_rewrapped": {str(id_): reason for id_, reason in done.failed.items()},
+        }
+
+    facts = with_platform(data, work, "keys rewrap")
+    show(facts, as_json)
+    if facts["not_rewrapped"]:
+        raise ConfigurationError(
+            f"{len(facts['not_rewrapped'])} libraries could not be rewrapped, so the older master key is still needed",
+            hint="Restore their erasure keys and run this command again, or erase these people with person erase",
+        )
 
 
 def _facts(key: "SigningKeyRow") -> dict[str, Any]:

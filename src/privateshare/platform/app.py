@@ -36,7 +36,7 @@ from privateshare.platform.http.admitting import Admit
 from privateshare.platform.http.errors import add_error_handlers
 from privateshare.platform.http.requests import BodyLimit, RequestIds, StripBasePath, check_address, count_unsigned
 from privateshare.platform.me.routes import my_pages
-from privateshare.platform.operating.metrics import CountRequests
+from privateshare.platform.operating.metrics import RecordRequests
 from privateshare.platform.runtime import Platform
 
 UNSIGNED = [Depends(count_unsigned)]
@@ -70,9 +70,14 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.readiness = Readiness(platform)
     app.openapi = partial(build_openapi, app, platform.settings.origin)  # type: ignore[method-assign]
     app.add_middleware(BodyLimit)
-    app.add_middleware(Admit, admission=platform.admission, known_keys=platform.known_keys)
+    app.add_middleware(
+        Admit,
+        admission=platform.admission,
+        known_keys=platform.known_keys,
+        log_addresses=platform.settings.log_addresses,
+    )
     app.add_middleware(RequestIds)
-    app.add_middleware(CountRequests, metrics=platform.metrics)
+    app.add_middleware(RecordRequests, metrics=platform.metrics, log_addresses=platform.settings.log_addresses)
     if base := urlsplit(platform.settings.origin or "").path:
         app.add_middleware(StripBasePath, path=base)
     app.include_router(_api(), prefix="/v1.7")

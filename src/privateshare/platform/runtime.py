@@ -14,13 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.platform.archive_readers import ArchiveReaders
 from privateshare.platform.audit.reads import ReadLog
 from privateshare.platform.blobs.opening import open_blobs
+from privateshare.platform.blobs.ownership import BlobOwnership
 from privateshare.platform.blobs.store import BlobStore
 from privateshare.platform.blobs.unreadable import UnreadableBlobs
+from privateshare.platform.db.call_counts import CallCounts
 from privateshare.platform.db.call_lookup import CallLookup
 from privateshare.platform.db.engine import Database
-from privateshare.platform.db.tables import LibraryRow
+from privateshare.platform.db.tables import ArchiveRow, FileRow, LibraryRow, PushedFileRow, StoredFileRow
 from privateshare.platform.jobs.queue import make_queue
 from privateshare.platform.keys.known_keys import KnownKeys
+from privateshare.platform.keys.missing_keys import MissingMasterKeys
 from privateshare.platform.keys.signing import Signer, database_name, load_signer, open_master_key
 from privateshare.platform.keys.wrapping import MasterKey
 from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
@@ -47,6 +50,7 @@ class Platform:
     database: Database
     call_lookup: CallLookup
     blobs: BlobStore
+    blob_owner: str | None
     master_key: MasterKey
     erasure_keys: ErasureKeys
     signer: Signer
@@ -58,13 +62,22 @@ class Platform:
     admission: Admission
     sources: Sources
     unreadable: UnreadableBlobs = field(default_factory=UnreadableBlobs)
+    missing_keys: MissingMasterKeys = field(default_factory=MissingMasterKeys)
     known_keys: KnownKeys = field(default_factory=KnownKeys)
     token_refreshes: Mapping[int, asyncio.Semaphore] = field(default_factory=_refresh_limits)
 
+    @property
+    def blob_ownership(self) -> BlobOwnership:
+        """Return the blob store with the name that it must bear."""
+        return BlobOwnership(self.blobs, self.blob_owner)
+
 
 @asynccontextmanager
-async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[Platform]:
-    """Open the platform on a migrated database. Its connections are closed at the end."""
+async def open_platform(settings: Settings, database_url: str, *, to_serve: bool = False) -> AsyncIterator[Platform]:
+    """Open the platform on a migrated database. Its connections are closed at the end.
+
+    To serve, the blob store must work and belong to this database; a command may be there to repair that.
+    """
     database = Database(database_url, settings.database_pool_size)
     queue, archive_readers = make_queue(database_url), ArchiveReaders()
     try:
@@ -72,6 +85,10 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
             master_key = await open_master_key(db, settings)
             signer = await load_signer(db, master_key)
         async with database.transaction() as db:
+            # A store in the data folder needs no name: database and files are there or not together.
+            blob_owner = await database_name(db) if settings.blob_url is not None else None
+            if to_serve:
+                await _check_blob_store(settings, db, blob_owner)
             erasure_keys = await _open_erasure_keys(settings, db)
         async with queue.open_async():
             admission = create_admission(settings.database_pool_size)
@@ -80,12 +97,13 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
                 database,
                 CallLookup(database),
                 open_blobs(settings.blob_address()),
+                blob_owner,
                 master_key,
                 erasure_keys,
                 signer,
                 ReadLog(database, signer),
                 queue,
-                RateLimits(settings),
+                RateLimits(settings, CallCounts(database).add, master_key.derive("call counts")),
                 Metrics(admission),
                 archive_readers,
                 admission,
@@ -94,6 +112,15 @@ async def open_platform(settings: Settings, database_url: str) -> AsyncIterator[
     finally:
         archive_readers.close()
         await database.close()
+
+
+async def _check_blob_store(settings: Settings, db: AsyncSession, owner: str | None) -> None:
+    """Try the blob store, and claim it for a new database. Raises ConfigurationError."""
+    is_new = True
+    for table in (FileRow, PushedFileRow, StoredFileRow, ArchiveRow):
+        is_new = is_new and await db.scalar(select(table.blob).limit(1)) is None
+    store = open_blobs(settings.blob_address(), to_probe=True)
+    await asyncio.to_thread(BlobOwnership(store, owner).check_at_start, is_new=is_new)
 
 
 async def _open_erasure_keys(settings: Settings, db: AsyncSession) -> ErasureKeys:

@@ -1,6 +1,7 @@
 """Start-up: lock the data folder, start PostgreSQL, migrate the database, and open the platform."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -9,14 +10,16 @@ from pathlib import Path
 import psycopg
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.local import LocalBlobs
 from privateshare.platform.db.engine import Database
-from privateshare.platform.db.migrate import upgrade
+from privateshare.platform.db.migrate import check_is_ours, upgrade
+from privateshare.platform.embedded.dumps import dump_database, restore_database
 from privateshare.platform.embedded.locks import FileLock, Locked
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
+from privateshare.platform.keys.rewrapping import check_all_rows
 from privateshare.platform.keys.signing import check_master_key
 from privateshare.platform.keystore.erasure_keys import check_keys_can_be_destroyed
 from privateshare.platform.library.erasure import destroy_listed_keys
@@ -38,12 +41,26 @@ class FolderInUse(ConfigurationError):
 
 @asynccontextmanager
 async def running_platform(
-    settings: Settings, lock_timeout_seconds: float = 0, tell: Callable[[str], object] = lambda _: None
+    settings: Settings,
+    lock_timeout_seconds: float = 0,
+    tell: Callable[[str], object] = lambda _: None,
+    *,
+    to_serve: bool = True,
 ) -> AsyncIterator[tuple[Platform, EmbeddedPostgres | None]]:
     """Open the platform of the settings, and start the built-in PostgreSQL unless they name a database.
 
-    `tell` gets a sentence at each step, for whoever waits. Everything is stopped at the end. Raises FolderInUse if
-    another process does not release the data folder within `lock_timeout_seconds`.
+    Everything is stopped at the end.
+
+    Args:
+        settings: The settings.
+        lock_timeout_seconds: How long to wait for another process to release the data folder.
+        tell: A function that gets a sentence at each step, for whoever waits.
+        to_serve: Refuse to start while any row needs a master key that is not listed, or while the blob store does not
+            work or belongs to another database. An operator's command may be there to mend just that.
+
+    Raises:
+        FolderInUse: Another process does not release the data folder.
+        ConfigurationError: The settings do not fit the database, or something in them cannot be used.
     """
     async with AsyncExitStack() as stack:
         postgres = None
@@ -64,8 +81,8 @@ async def running_platform(
             )
             url = await stack.enter_async_context(postgres)
         tell("Preparing the tables of the database")
-        await _prepare_database(settings, url)
-        platform = await stack.enter_async_context(open_platform(settings, url))
+        await _prepare_database(settings, url, to_serve=to_serve)
+        platform = await stack.enter_async_context(open_platform(settings, url, to_serve=to_serve))
         await asyncio.to_thread(check_keys_can_be_destroyed, platform.erasure_keys.store)
         await destroy_listed_keys(platform)
         yield platform, postgres
@@ -83,9 +100,10 @@ async def operator_platform(settings: Settings) -> AsyncIterator[Platform]:
         await _check_has_tables(settings)
     async with AsyncExitStack() as stack:
         try:
-            platform, _ = await stack.enter_async_context(running_platform(settings))
+            platform, _ = await stack.enter_async_context(running_platform(settings, to_serve=False))
         except FolderInUse:
             url = await _url_of_running_server(settings.data / "postgres")
+            await asyncio.to_thread(check_is_ours, url, must_be_current=True)
             platform = await stack.enter_async_context(open_platform(settings, url))
         yield platform
 
@@ -124,13 +142,62 @@ async def _check_has_tables(settings: Settings) -> None:
         raise ConfigurationError("no platform in the database of DATABASE_URL; start one with `privateshare serve`")
 
 
-async def _prepare_database(settings: Settings, url: str) -> None:
-    """Migrate the database. First check the master key, so that a wrong key changes nothing in the database."""
+async def dump_built_in_database(settings: Settings, target: Path) -> None:
+    """Write a dump of the built-in database, which may be running. Raises ConfigurationError."""
+    _require_built_in(settings)
+    _check_has_platform(settings.data)
+    async with AsyncExitStack() as stack:
+        lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
+        try:
+            lock.acquire()
+        except Locked:
+            url = await _url_of_running_server(settings.data / "postgres")
+        else:
+            url = await stack.enter_async_context(EmbeddedPostgres(settings.data / "postgres"))
+        await asyncio.to_thread(dump_database, url, target)
+
+
+async def restore_built_in_database(settings: Settings, dump: Path) -> None:
+    """Restore a dump to a data folder without a database. If it fails, no database is left there.
+
+    Raises ConfigurationError.
+    """
+    _require_built_in(settings)
+    prepare_folder(settings.data)
+    with FileLock(settings.data / LOCK_NAME) as lock:
+        await _acquire(lock, settings.data, 0)
+        folder = settings.data / "postgres"
+        if EmbeddedPostgres(folder).exists():
+            raise ConfigurationError(f"{settings.data} has a database already", hint="Name a new folder with --data")
+        try:
+            async with EmbeddedPostgres(folder) as url:
+                await asyncio.to_thread(restore_database, url, dump)
+        except BaseException:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            raise
+
+
+def _require_built_in(settings: Settings) -> None:
+    if settings.database_url is not None:
+        raise ConfigurationError(
+            "this command is for the built-in PostgreSQL, and DATABASE_URL names another one",
+            hint="Use pg_dump and pg_restore of your PostgreSQL",
+        )
+
+
+async def _prepare_database(settings: Settings, url: str, *, to_serve: bool) -> None:
+    """Migrate the database. First check that it is ours and that the master key fits, so that nothing else is changed.
+
+    Raises ConfigurationError.
+    """
     with _explained_database_errors():
+        await asyncio.to_thread(check_is_ours, url)
         database = Database(url, pool_size=1)
         try:
             async with database.transaction() as db:
-                await check_master_key(db, settings)
+                master_key = await check_master_key(db, settings)
+                if master_key is not None and to_serve:
+                    await check_all_rows(db, master_key)
         finally:
             await database.close()
         await asyncio.to_thread(upgrade, url)
@@ -144,8 +211,17 @@ def _explained_database_errors() -> Iterator[None]:
     except (ArgumentError, ValueError) as error:  # A ValueError means that the port is not a number.
         raise ConfigurationError("DATABASE_URL must have the form postgresql://user:password@host/database") from error
     except OperationalError as error:  # Its message names host, user and database, but never the password.
-        reason = str(error.orig).splitlines()[0]
-        raise ConfigurationError(f"cannot use the database: {reason}", hint="Check DATABASE_URL") from error
+        raise ConfigurationError(f"cannot use the database: {_first_line(error)}", hint="Check DATABASE_URL") from error
+    except SQLAlchemyError as error:
+        raise ConfigurationError(
+            f"cannot use the database: {_first_line(error)}",
+            hint="Check DATABASE_URL, and that its user may create tables there; nothing was changed",
+        ) from error
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return reason.partition("\n")[0] or type(error).__name__
 
 
 def prepare_folder(folder: Path) -> None:

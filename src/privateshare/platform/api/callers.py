@@ -21,6 +21,7 @@ from privateshare.platform.http.admitting import verified_token
 from privateshare.platform.http.requests import api_address, arrived_at, platform_of
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.secrets import hash_secret
+from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 from privateshare.protocol.bearer import check_nonce, check_timestamp, read_bearer
@@ -83,7 +84,8 @@ async def authenticate(request: Request, db: AsyncSession) -> Caller:
     check_nonce(claims)
     check_timestamp(claims, arrived_at(request))
     platform.known_keys.remember(client_id(contract), contract.public_key)
-    platform.limits.check_contract(contract.id)
+    note_contract(request.scope, contract.id, contract.application_id)
+    await platform.limits.check_contract(contract.id)
     return Caller(platform, db, contract, claims, token, api_address(request), now, arrived_at(request), found)
 
 

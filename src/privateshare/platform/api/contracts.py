@@ -21,6 +21,7 @@ from privateshare.platform.library.accounts import consented_accounts
 from privateshare.platform.library.delivery import ReadPermission, read_permission, readable_files
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.reports.medmij import MedMijReport, make_medmij_report, medmij_requests_of
 from privateshare.platform.reports.portability import (
@@ -61,6 +62,7 @@ async def public_contract(
         raise InvalidRequest(f"schemaVersion must be {SCHEMA_VERSION}")
     now = datetime.now(UTC)
     contract = await load_contract(db, f"{application_id}_{contract_id}", now)
+    note_contract(request.scope, contract.id, contract.application_id)
     authority = await load_authority(db, platform_of(request).master_key, now)
     return _view(contract, authority.certify(contract), "x509")
 

@@ -28,6 +28,7 @@ from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.delivery import Delivery
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.session_view import ACCOUNTS_FILE, NO_FILE, SessionView
+from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.sync.sessions import new_session, session_criteria, session_status
 from privateshare.protocol import jwt
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
@@ -63,6 +64,7 @@ async def create_session(request: Request, db: Transaction, body: LegacySessionB
     """Create a session that waits for consent. Protocol 14 (f)."""
     now = datetime.now(UTC)
     contract = await load_contract(db, f"{body.app_id}_{body.contract_id}", now)
+    note_contract(request.scope, contract.id, contract.application_id)
     if not contract.legacy:
         raise InvalidRequest("This contract does not allow version 1.6")
     platform, options = platform_of(request), SessionOptions(accept=body.accept, scope=body.scope)

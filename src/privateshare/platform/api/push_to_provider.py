@@ -27,6 +27,7 @@ from privateshare.errors import (
 from privateshare.platform.api.callers import CallerForUser, authenticate, require_user
 from privateshare.platform.api.once import begin_once
 from privateshare.platform.api.pushing import record_push, require_write_contract
+from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow
 from privateshare.platform.http.errors import request_id
 from privateshare.platform.http.requests import platform_of
@@ -97,7 +98,7 @@ async def push_resource(
     try:
         async with place_given_up():
             answer = await _send(target, resource_type, content)
-    except (SourceFailure, LibraryGone, SQLAlchemyError) as error:
+    except (SourceFailure, LibraryGone, SealBroken, SQLAlchemyError) as error:
         async with platform.database.transaction() as db:
             await (await once.resume(db)).forget()
         raise (_source_error(error) if isinstance(error, SourceFailure) else error) from error

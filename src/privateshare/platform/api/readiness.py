@@ -15,7 +15,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.errors import Unavailable
-from privateshare.platform.blobs.store import put
+from privateshare.platform.blobs.store_errors import describe_store_error
+from privateshare.platform.keys.rewrapping import rows_without_key
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import is_clock_suspect
@@ -25,10 +26,10 @@ WRITE_INTERVAL_SECONDS = 30.0  # Some blob stores charge for each write.
 WRITE_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 10
 MIN_FREE_INODES = 1000
-PROBE_BLOB = "probe/readiness"
 CLOCK_WARNING = (
     "The clock is far from the newest time that the database knows. Set the clock; until then nothing is deleted by age"
 )
+UNLISTED_KEY = "The database needs a master key that is not listed in PRIVATESHARE_MASTER_KEY of this process"
 
 log = structlog.get_logger()
 
@@ -42,7 +43,7 @@ class Readiness:
         self._problems: list[str] = []
         self._warnings: list[str] = []
         self._checked = self._wrote = -math.inf
-        self._writing: asyncio.Task[int] | None = None
+        self._writing: asyncio.Task[None] | None = None
         self._unwritable: list[str] = []
 
     async def check(self) -> list[str]:
@@ -64,6 +65,8 @@ class Readiness:
         if self._unwritable or self._clock() - self._wrote >= WRITE_INTERVAL_SECONDS:
             self._unwritable, self._wrote = await self._write(), self._clock()
         found += self._unwritable
+        if self._platform.missing_keys.suspected:
+            found += await self._check_master_keys()
         if found and found != self._problems:
             log.error("not ready", problems=found)
         self._problems, self._checked = found, self._clock()
@@ -76,18 +79,34 @@ class Readiness:
             return ["The database does not respond"]
         return []
 
+    async def _check_master_keys(self) -> list[str]:
+        """Look whether a row needs a master key that is not listed. This reads whole tables."""
+        try:
+            async with self._platform.database.transaction() as db:
+                missing = await rows_without_key(db, self._platform.master_key)
+        except SQLAlchemyError:
+            return []  # The check of the database reports this.
+        if missing:
+            return [UNLISTED_KEY]
+        self._platform.missing_keys.clear()
+        return []
+
     async def _write(self) -> list[str]:
-        """Write a small blob. If the last write still hangs, wait for that one instead of starting another."""
+        """Write a small blob, and check whose the store is.
+
+        If the last write still hangs, wait for that one instead of starting another.
+        """
         if self._writing is None:
-            self._writing = asyncio.create_task(asyncio.to_thread(put, self._platform.blobs, PROBE_BLOB, [b"written"]))
+            self._writing = asyncio.create_task(asyncio.to_thread(self._platform.blob_ownership.probe))
         await asyncio.wait({self._writing}, timeout=WRITE_TIMEOUT_SECONDS)
         if not self._writing.done():
             return ["The blob store does not respond"]
         error, self._writing = self._writing.exception(), None
         if error is None:
             return []
-        log.warning("the blob store cannot be written to", error=repr(error))
-        return ["The blob store cannot be written to"]
+        reason = describe_store_error(error)
+        log.warning("the blob store cannot be used", reason=reason)
+        return [f"The blob store cannot be used: {reason}"]
 
 
 @dataclass(frozen=True, slots=True)

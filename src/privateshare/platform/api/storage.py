@@ -28,6 +28,7 @@ from privateshare.platform.http.requests import arrived_at, body_stream, platfor
 from privateshare.platform.http.streaming import PermissionCheck, StorageIsOpen, stream_response
 from privateshare.platform.library import storages
 from privateshare.platform.library.unreadable import unreadable_error
+from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.orphans import delete_blob_on_failure
 from privateshare.protocol import jwt
@@ -236,7 +237,8 @@ async def _authorized(
     claims = jwt.verify(token, jwt.load_public_key(contract.public_key))
     check_storage_claims(claims, arrived_at(request))
     platform_of(request).known_keys.remember(client_id(contract), contract.public_key)
-    platform_of(request).limits.check_contract(contract.id)
+    note_contract(request.scope, contract.id, contract.application_id)
+    await platform_of(request).limits.check_contract(contract.id)
     storage = await storages.find_storage(db, storage_id, contract.application_id)
     if storage is None or application_id != contract.application_id:
         raise NotFound("There is no storage with this id")

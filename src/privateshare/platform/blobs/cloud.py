@@ -18,8 +18,9 @@ PART_BYTES = 8 * 1024 * 1024
 class CloudBlobs:
     """A bucket, or a prefix of one, by its URL. Credentials come from the provider's usual environment variables."""
 
-    def __init__(self, url: str) -> None:
-        self._store = from_url(url)
+    def __init__(self, url: str, **options: Any) -> None:
+        """Open the store; `options` are those of obstore, such as `retry_config`."""
+        self._store = from_url(url, **options)
 
     def writer(self, key: str) -> "CloudWriter":
         """Return a writer that stores a blob completely and durably, or not at all."""

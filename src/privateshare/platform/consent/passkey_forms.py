@@ -65,7 +65,7 @@ class NewPasskey:
     async def options(self, words: Translator) -> Response:
         """Answer the script with what the browser needs to make the passkey."""
         site = require_site(self.request)
-        platform_of(self.request).limits.check_challenge(sender_address(self.request))
+        await platform_of(self.request).limits.check_challenge(sender_address(self.request))
         challenge = await new_challenge(self.db, Purpose.ADD, self.bound_to, self.now)
         # Devices list the passkey by this name. It names no app, because it may be synced with other companies.
         name = words.say(N_("My data, %(date)s"), date=words.date(self.now))

@@ -38,6 +38,7 @@ from privateshare.platform.grants.journeys import (
 from privateshare.platform.http.requests import platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.wrapping import DataKey, derive_key
+from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.person.browsers import find_browsers, proving_browsers
 from privateshare.platform.runtime import Platform
 
@@ -192,6 +193,7 @@ async def visit_of(
     Raises RedirectInstead to the app if the journey cannot start.
     """
     contract = await db.get_one(ContractRow, journey.contract_id)
+    note_contract(request.scope, contract.id, contract.application_id)
     if journey.browser_hash is not None:
         taken = LinkParameters.model_validate(taken_parameters(journey, cookie.code))
         parameters = taken.model_copy(update={"lng": cookie.parameters.lng})

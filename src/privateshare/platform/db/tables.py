@@ -18,7 +18,7 @@ authorization_codes, tokens, references      stored as hashes only
 sessions ─ session_syncs                     sessions in which an app reads
 signing_keys, certificate_authorities        the platform's own keys
 audit_entries, audit_heads                   what happened, in a chain that shows changes; the signed ends of it
-nonces, clock_readings                       what the platform remembers of requests and of the time
+nonces, call_counts, clock_readings          what the platform remembers of requests and of the time
 keys_to_destroy, blobs_to_delete             keys and blobs of erased data that still have to be destroyed
 """
 
@@ -332,6 +332,9 @@ class FileRow(Base):
     `updated_at` is in milliseconds and grows only when the content changes. `size` and the hash are of the plain JSON.
     `sealed_dates` is the range of the dates of its objects: a file whose range lies within what may be read is
     delivered without parsing it. `sealed_origins` says where its objects are from, if that is known.
+
+    `lost` is None unless the blob was found to be missing or damaged: "found" until its source was asked for everything
+    again, and "asked" if the source did not bring its objects. Writing the file again makes it None.
     """
 
     __tablename__ = "files"
@@ -353,6 +356,7 @@ class FileRow(Base):
     sealed_sha256: Mapped[bytes]
     sealed_dates: Mapped[bytes | None]
     sealed_origins: Mapped[bytes | None]
+    lost: Mapped[str | None]
     __table_args__ = (
         ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
         UniqueConstraint("library_id", "name"),
@@ -665,6 +669,19 @@ class ClockReadingRow(Base):
     seen_at: Mapped[datetime]
     doubted_from: Mapped[datetime | None]
     doubted_at: Mapped[datetime | None]
+
+
+class CallCountRow(Base):
+    """The requests of one caller in one minute since 1970, for rate limits. `caller` is a keyed hash.
+
+    The table is not logged, since nobody needs it after a crash.
+    """
+
+    __tablename__ = "call_counts"
+    caller: Mapped[bytes] = mapped_column(primary_key=True)
+    minute: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, index=True)
+    number: Mapped[int]
+    __table_args__ = {"prefixes": ["UNLOGGED"]}
 
 
 class KeyToDestroyRow(Base):

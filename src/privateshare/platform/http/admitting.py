@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import IPv6Address, ip_address, ip_network
 from time import monotonic
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -20,7 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.errors import ApiError, PrivateShareError, TooManyRequests
 from privateshare.platform.keys.known_keys import KnownKeys
+from privateshare.platform.operating.access_log import note_contract
 from privateshare.platform.operating.admission import Admission, AdmittedRequest, HungUp, set_current_request
+from privateshare.platform.operating.client_addresses import AddressForm, client_host, client_network, shown_address
 from privateshare.platform.operating.fair_queue import FairQueue
 from privateshare.protocol import jwt
 from privateshare.protocol.bearer import check_storage_claims, check_timestamp, read_bearer
@@ -32,7 +33,6 @@ QUERY = "/permission-access/query/"
 PATHS_WITHOUT_QUEUE = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
 MAX_SEND_SECONDS = 60.0  # A reader that needs longer for one piece of a streamed response is disconnected.
 MAX_CHECK_SECONDS = 0.001  # Then the event loop runs other tasks before it checks more signatures.
-IPV6_NETWORK_BITS = 64  # One client usually controls all addresses of such a network.
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ def verified_token(request: Request) -> VerifiedToken | None:
 class Admit:
     """ASGI middleware that handles a request once it has a place, and frees the place when the response starts."""
 
-    def __init__(self, app: ASGIApp, admission: Admission, known_keys: KnownKeys) -> None:
-        self._app, self._admission = app, admission
+    def __init__(
+        self, app: ASGIApp, admission: Admission, known_keys: KnownKeys, log_addresses: AddressForm = "short"
+    ) -> None:
+        self._app, self._admission, self._log_addresses = app, admission, log_addresses
         self._signatures = Signatures(known_keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,6 +72,7 @@ class Admit:
             with set_current_request(admitted):
                 await self._app(scope, _freeing_place(admitted, incoming), _until_response_ends(admitted, send))
         except TooManyRequests as error:  # Errors inside the app never get here: the app handles them itself.
+            error.detail = f"limited: {self._shown_caller(scope)}, whose queue would take too long"
             await _refuse(error, scope, receive, send)
         except (HungUp, ClientDisconnect):
             scope["state"]["hung_up"] = True
@@ -80,16 +83,23 @@ class Admit:
     async def _queue_of(self, scope: Scope) -> tuple[FairQueue, Hashable]:
         admission = self._admission
         if scope["path"].startswith(PAGES):
-            return admission.people, _network(scope)
+            return admission.people, client_network(client_host(scope))
         headers = Headers(scope=scope)
         verified = await self._signatures.check(headers) if "authorization" in headers else None
         if verified is None:
-            return admission.strangers, _network(scope)
+            return admission.strangers, client_network(client_host(scope))
         scope["state"]["verified"] = verified
-        return admission.apps, (
-            verified.client_id,
-            _is_file(scope),
-        )  # Short requests do not wait behind many file downloads.
+        application_id, _, contract_id = verified.client_id.partition("_")
+        note_contract(scope, contract_id, application_id)
+        # Short requests do not wait behind many file downloads.
+        return admission.apps, (verified.client_id, _is_file(scope))
+
+    def _shown_caller(self, scope: Scope) -> str:
+        """Name a caller for the log."""
+        contract_id = scope["state"].get("contract_id")
+        if contract_id is not None:
+            return f"contract {contract_id}"
+        return f"address {shown_address(client_host(scope), self._log_addresses) or '(not logged)'}"
 
 
 class Signatures:
@@ -141,15 +151,6 @@ def _verify(headers: Headers, keys: KnownKeys) -> VerifiedToken | None:
 def _is_file(scope: Scope) -> bool:
     path = scope["path"]
     return path.startswith(CLOUD) or "/" in path.partition(QUERY)[2]
-
-
-def _network(scope: Scope) -> Hashable:
-    host = scope["client"][0] if scope.get("client") else "unknown"
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    return ip_network((address, IPV6_NETWORK_BITS), strict=False) if isinstance(address, IPv6Address) else address
 
 
 async def _refuse(error: PrivateShareError, scope: Scope, receive: Receive, send: Send) -> None:

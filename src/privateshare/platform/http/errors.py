@@ -25,6 +25,8 @@ from privateshare.errors import (
     RequestTooLarge,
     Unavailable,
 )
+from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.blobs.store_errors import BlobStoreUnavailable
 from privateshare.platform.http.requests import add_safe_headers
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.libraries import AccountGone, LibraryGone
@@ -52,10 +54,12 @@ TEMPORARY_ERRORS = (
     ConnectorException,
     StoreError,
     KeyStoreUnavailable,
+    BlobStoreUnavailable,
     AccountGone,
     OSError,
 )
 RETRY_SECONDS = 1
+RETRY_UNOPENED_SECONDS = 60  # An operator must act first.
 MAX_MESSAGE_CHARACTERS = 1000  # A message can repeat names that the caller made up, and is sent in a header.
 
 Render = Callable[[Request, ApiError], Response]
@@ -105,6 +109,11 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_pag
         message = "The platform cannot process this request now. Try again later"
         return respond(request, Unavailable(message, retry_after=RETRY_SECONDS))
 
+    async def handle_unopened_value(request: Request, error: Exception) -> Response:
+        log.error("a stored value cannot be decrypted", path=route_of(request.scope), exc_info=error)
+        message = "Stored data cannot be decrypted now. The operator of the platform was informed."
+        return respond(request, Unavailable(message, retry_after=RETRY_UNOPENED_SECONDS))
+
     async def handle_unknown_error(request: Request, error: Exception) -> Response:
         if isinstance(error.__cause__, ApiError):  # Starlette wraps an error that is raised after the response started.
             log.info("response aborted", path=route_of(request.scope), code=error.__cause__.code)
@@ -121,6 +130,7 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_pag
     app.add_exception_handler(psycopg.DataError, handle_invalid_text)
     app.add_exception_handler(UnicodeEncodeError, handle_invalid_text)  # The cause is a lone surrogate.
     app.add_exception_handler(LibraryGone, handle_erased_library)
+    app.add_exception_handler(SealBroken, handle_unopened_value)
     for temporary in TEMPORARY_ERRORS:
         app.add_exception_handler(temporary, handle_temporary_error)
     app.add_exception_handler(Exception, handle_unknown_error)

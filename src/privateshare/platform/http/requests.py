@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from privateshare.errors import InvalidRequest
+from privateshare.platform.operating.client_addresses import client_host
 from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.addresses import ONBOARD_PATH
@@ -187,4 +188,4 @@ def api_address(request: Request) -> str:
 
 async def count_unsigned(request: Request) -> None:
     """Count an unsigned request. Raises TooManyRequests. Used as `dependencies=[Depends(count_unsigned)]`."""
-    platform_of(request).limits.check_address(request.client.host if request.client else "unknown")
+    await platform_of(request).limits.check_address(client_host(request.scope))

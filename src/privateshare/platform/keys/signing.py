@@ -63,14 +63,18 @@ async def verified_public_keys(db: AsyncSession, master_key: MasterKey) -> Mappi
     return found
 
 
-async def check_master_key(db: AsyncSession, settings: Settings) -> None:
-    """Check that the master key in the settings decrypts the sealed values in this database, if there are any.
+async def check_master_key(db: AsyncSession, settings: Settings) -> MasterKey | None:
+    """Check that the master key in the settings decrypts the signing keys in this database, and return it.
 
-    The database may have no tables yet. Raises ConfigurationError if the key is missing or a different one.
+    The database may have no tables yet: then return None. Raises ConfigurationError if the key is missing or a
+    different one.
     """
     sealed = await _sealed_keys(db)
-    if sealed:
-        _check_opens(load_master_key(settings), sealed)
+    if not sealed:
+        return None
+    master_key = load_master_key(settings)
+    _check_opens(master_key, sealed)
+    return master_key
 
 
 async def open_master_key(db: AsyncSession, settings: Settings) -> MasterKey:

@@ -35,9 +35,13 @@ class DataKey:
             raise ConfigurationError(f"a key must have {KEY_BYTES} bytes")
 
 
+class MasterKeyNotListed(SealBroken):
+    """A value is sealed with a master key that is not in the settings."""
+
+
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """The key that wraps all others, and older keys that can still unwrap what they wrapped."""
+    """The key that wraps all others, and further keys that unwrap what they wrapped: older ones, or one to come."""
 
     current: DataKey
     older: Sequence[DataKey] = ()
@@ -60,11 +64,25 @@ class MasterKey:
         wrapping = _wrapping_key(self._sealed_with(wrapped), library_id, erasure_key)
         return DataKey(open_value(wrapping, WRAPPED, library_id, wrapped[KEY_ID_BYTES:]))
 
+    def derive(self, purpose: str) -> bytes:
+        """Derive a secret of 32 bytes from the current key, for what need not outlive a change of the key."""
+        return HKDF(SHA256(), KEY_BYTES, None, f"privateshare {purpose} 1".encode()).derive(self.current.value)
+
+    @property
+    def current_id(self) -> bytes:
+        """Return the id of the key that wraps from now on."""
+        return _key_id(self.current)
+
+    @property
+    def ids(self) -> Sequence[bytes]:
+        """Return the ids of all listed keys. The first bytes of a sealed value are the id of its key."""
+        return [_key_id(key) for key in (self.current, *self.older)]
+
     def _sealed_with(self, sealed: bytes) -> DataKey:
         for key in (self.current, *self.older):
             if _key_id(key) == sealed[:KEY_ID_BYTES]:
                 return key
-        raise SealBroken("the value is sealed with a master key that is not in the settings")
+        raise MasterKeyNotListed("the value is sealed with a master key that is not in the settings")
 
 
 def derive_key(secret: str, purpose: str) -> DataKey:
@@ -163,7 +181,10 @@ def _decode_key(text: str) -> DataKey:
     try:
         return DataKey(b64decode(text.strip(), validate=True))
     except (Base64Error, ConfigurationError) as error:
-        raise ConfigurationError("the master key must be 32 bytes in base64") from error
+        raise ConfigurationError(
+            "PRIVATESHARE_MASTER_KEY is invalid: each key must be 32 bytes in base64, with a comma between two keys",
+            hint="Make a key with: openssl rand -base64 32",
+        ) from error
 
 
 def _key_id(key: DataKey) -> bytes:

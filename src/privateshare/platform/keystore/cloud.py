@@ -9,6 +9,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import from_url
 
+from privateshare.platform.blobs.store_errors import describe_store_error
 from privateshare.platform.keystore.store import (
     KEY_BYTES,
     OWNER_ENTRY,
@@ -108,4 +109,5 @@ def _store_errors() -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        raise KeyStoreUnavailable(f"the store of the erasure keys is not available: {type(error).__name__}") from error
+        reason = describe_store_error(error)
+        raise KeyStoreUnavailable(f"the store of the erasure keys is not available: {reason}") from error

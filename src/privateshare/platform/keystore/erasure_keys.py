@@ -55,6 +55,10 @@ class ErasureKeys:
         found = await asyncio.gather(*(self._read_if_there(name) for name in names))
         return {name: key for name, key in found if key is not None}
 
+    def forget(self, name: UUID) -> None:
+        """Read a key from the store the next time, since the one in memory does not fit what it is for."""
+        self._cache.pop(name, None)
+
     async def destroy(self, names: Iterable[UUID]) -> None:
         """Destroy keys. When this returns they cannot be read any more; keys that do not exist are ignored.
 

@@ -3,8 +3,11 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from obstore.exceptions import BaseError
+
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.opening import CLOUD_SCHEMES
+from privateshare.platform.blobs.store_errors import describe_store_error
 from privateshare.platform.keystore.cloud import CloudKeys
 from privateshare.platform.keystore.local import LocalKeys
 from privateshare.platform.keystore.store import KeyStore
@@ -19,5 +22,8 @@ def open_keys(url: str) -> KeyStore:
     if parts.scheme == "file":
         return LocalKeys(Path(unquote(parts.path)))
     if parts.scheme in CLOUD_SCHEMES:
-        return CloudKeys(url)
+        try:
+            return CloudKeys(url)
+        except (BaseError, ValueError) as error:
+            raise ConfigurationError(f"PRIVATESHARE_KEY_URL cannot be used: {describe_store_error(error)}") from error
     raise ConfigurationError(f"PRIVATESHARE_KEY_URL has the unknown scheme {parts.scheme!r}; use file, s3, gs or az")

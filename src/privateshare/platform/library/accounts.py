@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.library.credentials import seal_token
@@ -210,10 +211,10 @@ async def adopt_accounts(db: AsyncSession, library: OpenLibrary, journey_id: UUI
 
 
 def account_display_name(account: AccountRow, library: OpenLibrary) -> str | None:
-    """Return the person's name at the source; None if the account's key is lost, so that other accounts still show."""
+    """Return the person's name at the source; None if it cannot be decrypted, so that other accounts still show."""
     try:
         return account_identity(account, library).display_name
-    except KeyLost:
+    except (KeyLost, SealBroken):
         return None
 
 

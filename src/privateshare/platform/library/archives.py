@@ -48,7 +48,8 @@ async def add_archive(
         journey: The journey on which the person uploaded it.
 
     Returns:
-        The new archive, or the one with the same content that is recorded already. The new blob is then deleted.
+        The new archive, or the one with the same content that is recorded already. That one takes over the new blob,
+        because its own may be lost.
     """
     opened = library.account(account.id)
     fingerprint = hmac.digest(opened.key.value, b"archive " + stored.content, sha256)
@@ -57,7 +58,9 @@ async def add_archive(
     )
     known = await db.scalar(same)
     if known is not None:
-        db.add(BlobToDeleteRow(key=stored.blob))
+        db.add(BlobToDeleteRow(key=known.blob))
+        known.blob, known.sealed_key = stored.blob, opened.seal(ARCHIVE_KEY, known.id, stored.key.value)
+        await db.flush()
         return known
     id_ = uuid4()
     archive = ArchiveRow(

@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow
-from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, lock_library, open_library
+from privateshare.platform.library.libraries import (
+    KeyLost,
+    KeyNotOpened,
+    LibraryGone,
+    OpenLibrary,
+    lock_library,
+    open_library,
+)
 from privateshare.platform.runtime import Platform
 from privateshare.sources import oauth
 from privateshare.sources.contract import JsonObject, NeedsLogin, SignInSource, SourceFailure, TryLater
@@ -153,11 +160,18 @@ async def revoke_after_commit(
     if not found:
         return
     tokens = []
-    with suppress(LibraryGone, KeyLost, SealBroken):  # Tokens whose key is lost cannot be decrypted, nor revoked.
+    # Tokens whose key is lost cannot be decrypted, nor revoked. That must not prevent the erasure.
+    with suppress(LibraryGone, KeyLost, KeyNotOpened, SealBroken):
         library = await open_library(db, platform, library_id)
         for id_, source_id, sealed in found:
             with suppress(KeyLost, SealBroken):
                 tokens.append((source_id, open_token(library, id_, sealed or b"")))
+    if len(tokens) < len(found):
+        log.warning(
+            "tokens of an erased account cannot be revoked at their sources: their key cannot be opened",
+            library=str(library_id),
+            tokens=len(found) - len(tokens),
+        )
 
     def start_revocations(_session: object) -> None:
         for source_id, token in tokens:

@@ -9,13 +9,14 @@ import structlog
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.errors import DataUnreadable
+from privateshare.errors import DataUnreadable, Unavailable
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import rows_in
 from privateshare.platform.db.statements import Statement
 from privateshare.platform.db.tables import AccountRow, LibraryRow
 from privateshare.platform.keys.wrapping import (
     DataKey,
+    MasterKeyNotListed,
     derive_account_key,
     derive_id,
     new_data_key,
@@ -26,11 +27,14 @@ from privateshare.platform.keys.wrapping import (
 from privateshare.platform.keystore.store import KeyMissing
 from privateshare.platform.runtime import Platform
 
+FILES = "file"  # The folder of the mapped files among the blobs of a library.
 # The purposes under which fields of a file are encrypted: its hash, the window of its dates, its objects' origins.
 FILE_HASH = "file hash"
 FILE_DATES = "file dates"
 FILE_ORIGINS = "file origins"
 
+KEY_NOT_OPENED_MESSAGE = "This person's data cannot be opened now. The operator of the platform was informed."
+KEY_NOT_OPENED_RETRY_SECONDS = 60
 KEY_LOST_MESSAGE = "This person's data cannot be read. The operator of the platform was informed; do not retry."
 
 log = structlog.get_logger()
@@ -49,7 +53,15 @@ class LibraryGone(Exception):
 
 
 class KeyLost(DataUnreadable):
-    """The key of a library that was not erased is missing or wrong. The operator must restore it."""
+    """The erasure key of a library or account that was not erased is missing. The operator must restore it."""
+
+
+class KeyNotOpened(Unavailable):
+    """The key of a library that was not erased cannot be unwrapped with the keys that the platform has.
+
+    Nothing is lost: the settings lack a master key, or the key store or the row holds a wrong value, which the operator
+    can correct. So apps are told to try again, and never to ask the person again.
+    """
 
 
 class AccountGone(Exception):
@@ -144,7 +156,8 @@ async def open_library(db: AsyncSession, platform: Platform, library_id: UUID) -
 
     Raises:
         LibraryGone: The library was erased.
-        KeyLost: The library was not erased, and its key is missing or wrong.
+        KeyLost: The library was not erased, and its erasure key is missing.
+        KeyNotOpened: The library was not erased, and its key cannot be unwrapped with the keys at hand.
         KeyStoreUnavailable: The key store cannot be reached.
     """
     return await _open(platform, library_id, await rows_in(db, LIBRARY, {"library_id": library_id}))
@@ -165,8 +178,15 @@ async def _open(platform: Platform, library_id: UUID, rows: Sequence[_LibraryAcc
     except (KeyMissing, SealBroken) as error:
         if not await _row_exists(platform, LibraryRow.id == library_id):
             raise LibraryGone from error
-        _report_lost_key(platform, str(error), library=str(library_id))
-        raise KeyLost(KEY_LOST_MESSAGE) from error
+        if isinstance(error, KeyMissing):
+            _report_lost_key(platform, str(error), library=str(library_id))
+            raise KeyLost(KEY_LOST_MESSAGE) from error
+        keys.forget(library_id)
+        log.error("the key of a library cannot be opened", reason=str(error), library=str(library_id))
+        platform.metrics.count_lost_key()
+        if isinstance(error, MasterKeyNotListed):
+            platform.missing_keys.note()
+        raise KeyNotOpened(KEY_NOT_OPENED_MESSAGE, retry_after=KEY_NOT_OPENED_RETRY_SECONDS) from error
     accounts = await keys.read_all(account_ids)
     lost = [id_ for id_ in account_ids if id_ not in accounts and await _row_exists(platform, AccountRow.id == id_)]
     for id_ in lost:

@@ -1,13 +1,14 @@
 """Mapped files: files of objects of one account, one type and one month. Protocol 6.6."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple, TypeAlias
 from uuid import UUID, uuid4
 
 import orjson
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,7 +22,7 @@ from privateshare.platform.library.encoding import (
     sha256_hex,
     split_json_array,
 )
-from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, OpenAccount, OpenLibrary
+from privateshare.platform.library.libraries import FILE_DATES, FILE_HASH, FILE_ORIGINS, FILES, OpenAccount, OpenLibrary
 from privateshare.platform.library.object_buffer import Slot
 from privateshare.platform.library.origins import pack_origins, unpack_origins
 from privateshare.protocol.window import ALL_TIME, Window, hull
@@ -29,6 +30,7 @@ from privateshare.sources.contract import JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, entry_of, stored_provenance
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
+log = structlog.get_logger()
 MAX_OBJECTS_PER_FILE = 20_000  # A slot with more objects has several files, called parts.
 
 
@@ -81,6 +83,7 @@ class MappedFiles:
         existing: Sequence[FileRow],
         entries: Iterable[Entry],
         keeps: Callable[[Entry], bool] = lambda _: True,
+        lost: Collection[str] = (),
     ) -> list[WrittenFile]:
         """Merge objects into a slot's files. Blocks.
 
@@ -90,12 +93,14 @@ class MappedFiles:
             existing: The slot's files.
             entries: The incoming objects.
             keeps: Decides which objects of the existing files are kept.
+            lost: The blobs of existing files that cannot be read. These files are written in any case.
 
         Returns:
             The files whose content changed. A file that has lost all its objects is written with an empty list.
         """
         account = self.library.account(account_id)
-        stored = (entry for file in existing for entry in self.entries(schema, file) if keeps(entry))
+        readable = [file for file in existing if file.blob not in lost]
+        stored = (entry for file in readable for entry in self.entries(schema, file) if keeps(entry))
         merged = {(entry.entity_id, entry.content): entry for entry in stored}
         for entry in entries:
             key = (entry.entity_id, entry.content)
@@ -105,7 +110,7 @@ class MappedFiles:
             ordered[start : start + MAX_OBJECTS_PER_FILE] for start in range(0, len(ordered), MAX_OBJECTS_PER_FILE)
         ]
         parts += [[] for _ in range(len(parts), max((file.part for file in existing), default=0))]
-        known = {file.part: self.sha256(file) for file in existing}
+        known = {file.part: self.sha256(file) for file in readable}
         return [
             self._write(account, part, data, entries)
             for part, entries in enumerate(parts, start=1)
@@ -156,7 +161,7 @@ class MappedFiles:
         return unpack_origins(self.library.account(file.account_id).open(FILE_ORIGINS, file.blob, file.sealed_origins))
 
     def _write(self, account: OpenAccount, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:
-        blob = self.library.blob(f"file/{uuid4()}")
+        blob = self.library.blob(f"{FILES}/{uuid4()}")
         put_sealed(self.blobs, blob, account.key.value, self.library.blob_context(blob), [compress_stored(data)])
         window, origins = _window_of(entries), pack_origins([_origin_of(entry) for entry in entries])
         dates = None if window is None else [window.start, window.end]
@@ -220,8 +225,17 @@ async def record_files(
         if file is None:
             file = _new_file(account, slot, schema, new.part)
             db.add(file)
-        else:
+        elif file.lost is None:
             db.add(BlobToDeleteRow(key=file.blob))
+        else:  # The blob stays until the nightly sweep of orphans, in case it is not lost after all.
+            log.warning(
+                "a lost file was written anew with what is there now",
+                account=account.public_id,
+                file=file.name,
+                objects_before=file.object_count,
+                objects=new.object_count,
+            )
+            file.lost = None
         file.updated_at = max(int(time.time() * 1000), (file.updated_at or 0) + 1)
         file.object_count, file.blob, file.size = new.object_count, new.blob, new.size
         file.sealed_sha256, file.sealed_dates = new.sealed_sha256, new.sealed_dates

@@ -4,6 +4,8 @@ A blob may also be missing because its file was replaced or erased a moment ago.
 an error is reported.
 """
 
+import asyncio
+
 import structlog
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import ApiError, DataUnreadable, Unavailable
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow, PushedFileRow, StoredFileRow
+from privateshare.platform.library.lost_files import mark_lost
 from privateshare.platform.runtime import Platform
 
 RETRY_SECONDS = 1
@@ -31,9 +34,14 @@ async def report_unreadable(platform: Platform, error: UnreadableBlob) -> bool:
 
     Returns:
         Whether a row refers to it. Otherwise its file was replaced or erased.
+
+    Raises:
+        BlobStoreUnavailable: The whole store is missing, such as a disk that is not mounted, so the file is not lost.
     """
+    await asyncio.to_thread(platform.blob_ownership.require)
     async with platform.database.transaction() as db:
         owner = await _owner_of(db, error.blob)
+        await mark_lost(db, [error.blob])
     if owner is None:
         return False
     log.error("a file cannot be read", blob=error.blob, reason=error.reason, **owner)

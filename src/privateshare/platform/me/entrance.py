@@ -73,7 +73,7 @@ async def recover(request: Request, db: Transaction) -> Response:
     async with request.form(max_files=0, max_fields=20) as form:
         typed, signed = str(form.get("code", ""))[:MAX_TYPED], str(form.get("credential", ""))
     try:
-        platform_of(request).limits.check_proof(sender_address(request))
+        await platform_of(request).limits.check_proof(sender_address(request))
     except TooManyRequests:
         return await _entrance(request, db, MANY_TRIES, TOO_MANY)
     if signed:
@@ -90,7 +90,7 @@ async def make_challenge(request: Request, db: Transaction) -> Response:
     """Make the challenge that a passkey has to sign. A cookie binds it to this browser."""
     check_sent_from_here(request)
     site, secret = require_site(request), new_secret()
-    platform_of(request).limits.check_challenge(sender_address(request))
+    await platform_of(request).limits.check_challenge(sender_address(request))
     challenge = await new_challenge(db, Purpose.PROVE, _binding(secret), datetime.now(UTC))
     response = json_response(proof_options(site, challenge))
     response.set_cookie(

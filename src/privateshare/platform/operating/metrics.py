@@ -9,7 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from privateshare.platform.operating.access_log import log_request
 from privateshare.platform.operating.admission import Admission
+from privateshare.platform.operating.client_addresses import AddressForm
 
 DURATION_BUCKETS_SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -110,11 +112,11 @@ class _Queues(Collector):
         yield from (waiting, refused)
 
 
-class CountRequests:
-    """ASGI middleware that counts and times every request by its route and status."""
+class RecordRequests:
+    """ASGI middleware that counts, times and logs every request by its route and status."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, metrics: Metrics, log_addresses: AddressForm) -> None:
+        self._app, self._metrics, self._log_addresses = app, metrics, log_addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,7 +135,9 @@ class CountRequests:
         finally:
             if scope.get("state", {}).get("hung_up"):
                 status = CLIENT_CLOSED_REQUEST
-            self._metrics.count_request(scope["method"], route_of(scope), status, perf_counter() - begun)
+            route, seconds = route_of(scope), perf_counter() - begun
+            self._metrics.count_request(scope["method"], route, status, seconds)
+            log_request(scope, route, status, seconds, self._log_addresses)
 
 
 def route_of(scope: Scope) -> str:

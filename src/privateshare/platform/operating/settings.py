@@ -1,21 +1,61 @@
-"""The settings of the platform. Each is set by an environment variable PRIVATESHARE_<NAME>."""
+"""The settings of the platform: environment variables PRIVATESHARE_<NAME>, and a TOML file with the same names.
 
+The environment wins. `settings_file.py` reads the file, and refuses names that do not exist.
+"""
+
+import json
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from privateshare.errors import ConfigurationError
+from privateshare.platform.operating.durations import parse_duration
 from privateshare.platform.operating.public_address import normal_address
+from privateshare.platform.operating.settings_file import (
+    check_environment,
+    describe_invalid,
+    is_in_environment,
+    read_settings_file,
+)
 from privateshare.protocol.addresses import DEFAULT_PORT, is_web_address
 from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_name
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 
 MEGABYTE = 1024 * 1024
 EMAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+
+
+def _parse_list(value: Any) -> Any:
+    """Parse a list in an environment variable: JSON, or texts with commas in between."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError("must be a JSON list, or values with commas in between") from error
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _parse_json_list(value: Any) -> Any:
+    """Parse a list of objects in an environment variable."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise ValueError("must be a JSON list of objects") from error
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_parse_list)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
+Servers = Annotated[tuple[FhirServerSettings, ...], NoDecode, BeforeValidator(_parse_json_list)]
 
 
 class Settings(BaseSettings):
@@ -44,10 +84,10 @@ class Settings(BaseSettings):
     operator_privacy_notice: str | None = Field(
         default=None, description="The address of the operator's privacy notice; every page links to it."
     )
-    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+    trusted_proxies: Networks = Field(
         default=(),
-        description="The proxies whose X-Forwarded-For header is trusted, as a JSON list of addresses and networks "
-        'such as ["10.0.0.0/8"]; the header of all others is ignored.',
+        description="The proxies whose X-Forwarded-For header is trusted, as a list of addresses and networks such "
+        "as 127.0.0.1,10.0.0.0/8; the header of all others is ignored.",
     )
     database_url: SecretStr | None = Field(
         default=None,
@@ -84,10 +124,10 @@ class Settings(BaseSettings):
     unsigned_calls_per_minute: int = Field(
         default=6_000, ge=1, description="Unsigned requests and consent pages per client address."
     )
-    blocked_sdks: tuple[str, ...] = Field(
-        default=(), description='SDKs whose requests are refused, as a JSON list such as ["js<16.0", "old-sdk"].'
+    blocked_sdks: Names = Field(
+        default=(), description="SDKs whose requests are refused, as a list such as js<16.0,old-sdk."
     )
-    fhir_servers: tuple[FhirServerSettings, ...] = Field(
+    fhir_servers: Servers = Field(
         default=(),
         description="FHIR servers that people can sign in to, as a JSON list such as "
         '[{"id": 9100, "name": "City Hospital", "base_url": "https://fhir.example.org/r4", "client_id": "share"}].',
@@ -97,23 +137,23 @@ class Settings(BaseSettings):
         pattern=r"^[^\x00-\x1f\x7f]{1,200}$",
         description="The name of the platform's operator in MedMij; if not set, the platform's host name.",
     )
-    preauthorization_lifetime: timedelta = Field(
+    preauthorization_lifetime: Duration = Field(
         default=timedelta(minutes=30), description="The lifetime of pre-authorization and reference codes."
     )
-    code_lifetime: timedelta = Field(
-        default=timedelta(minutes=10), description="The lifetime of an authorization code."
-    )
-    access_token_lifetime: timedelta = Field(
-        default=timedelta(hours=24), description="The lifetime of an access token."
-    )
-    refresh_token_lifetime: timedelta = Field(
+    code_lifetime: Duration = Field(default=timedelta(minutes=10), description="The lifetime of an authorization code.")
+    access_token_lifetime: Duration = Field(default=timedelta(hours=24), description="The lifetime of an access token.")
+    refresh_token_lifetime: Duration = Field(
         default=timedelta(days=60), description="The lifetime of a refresh token, which each refresh renews."
     )
-    session_lifetime: timedelta = Field(default=timedelta(hours=24), description="The lifetime of a session.")
+    session_lifetime: Duration = Field(default=timedelta(hours=24), description="The lifetime of a session.")
     metrics_token: SecretStr | None = Field(
         default=None, min_length=16, description="The bearer token for /metrics; if not set, /metrics is off."
     )
     log_format: Literal["text", "json"] = Field(default="text", description="The format of log lines.")
+    log_addresses: Literal["none", "short", "full"] = Field(
+        default="short",
+        description="How the log shows addresses of clients: not at all, their network (/24, /48 of IPv6), or whole.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The lowest level that is logged."
     )
@@ -170,12 +210,21 @@ class Settings(BaseSettings):
 
 
 def load_settings(**given: object) -> Settings:
-    """Load the settings: given values that are not None, then environment variables, then defaults.
+    """Load the settings: given values that are not None, then environment variables, then the file, then defaults.
 
-    Raises ConfigurationError that names each invalid setting, but not its value.
+    Raises ConfigurationError that names each invalid setting and where it is set, but not its value.
     """
+    fields = Settings.model_fields
+    check_environment(fields, os.environ)
+    path, content = read_settings_file(fields, os.environ)
+    chosen = {name: value for name, value in given.items() if value is not None}
+    of_file = {
+        name: value
+        for name, value in content.items()
+        if name not in chosen and not is_in_environment(name, fields[name], os.environ)
+    }
     try:
-        return Settings.model_validate({name: value for name, value in given.items() if value is not None})
+        return Settings.model_validate({**of_file, **chosen})
     except ValidationError as error:
-        invalid = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
-        raise ConfigurationError("invalid settings: " + "; ".join(invalid)) from None
+        problems = [describe_invalid(item, fields, path, of_file) for item in error.errors(include_url=False)]
+        raise ConfigurationError("invalid settings: " + "; ".join(problems)) from None

@@ -6,120 +6,79 @@ the end, so the next try fetches again what is missing.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from io import BufferedReader
 from typing import Any
 from uuid import UUID
 
 import orjson
 import structlog
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.sealed import SealedReader, UnreadableBlob
 from privateshare.platform.db.tables import (
     AccountRow,
     ArchiveRow,
-    ConsentRow,
-    FileRow,
-    JourneyRow,
-    PreviewRow,
-    SessionRow,
-    SessionSyncRow,
     SyncRow,
 )
 from privateshare.platform.jobs.queue import defer_sync
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.archives import archive_key, archives_to_import, finish_archive
 from privateshare.platform.library.credentials import fresh_token
-from privateshare.platform.library.libraries import KeyLost, LibraryGone, OpenLibrary, lock_library, open_library
-from privateshare.platform.library.mapped_files import MappedFiles, files_of_type, record_files, slot_files
-from privateshare.platform.library.merging import plan_merge
-from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
-from privateshare.platform.library.unreadable import report_unreadable
+from privateshare.platform.library.libraries import KeyLost, LibraryGone, open_library
+from privateshare.platform.library.lost_files import (
+    can_be_fetched,
+    mark_asked,
+    mark_lost,
+    missing_file_blobs,
+    stored_file_blobs,
+    types_to_fetch,
+)
+from privateshare.platform.library.object_buffer import ObjectBuffer
 from privateshare.platform.reports.medmij import DataServiceRequest, record_medmij_requests
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.object_writing import report_lost_blob, write_objects
 from privateshare.platform.sync.outcomes import FAILED, PLATFORM_FAILURE, STOPPED, StoredDataUnreadable, outcome_of
 from privateshare.platform.sync.retries import (
     MAX_TRIES,
-    RETRY_PAUSES_SECONDS,
     TEMPORARY_ERRORS,
     RetryLater,
+    describe_error,
     pause_before_retry,
+)
+from privateshare.platform.sync.sync_run import (
+    AccountSync,
+    SyncCancelled,
+    check_may_fetch,
+    require_waiting_session,
+    waiting_sync,
 )
 from privateshare.sources.contract import (
     Broken,
     Connection,
-    JsonObject,
     NeedsLogin,
-    ObjectSchema,
     Page,
     Skipped,
-    Source,
     SourceFailure,
     TryLater,
 )
-from privateshare.sources.entries import Entry, page_entries
+from privateshare.sources.entries import page_entries
 from privateshare.sources.failures import LeftOut
 from privateshare.sources.frames import EntryPage
 
 CURSORS = "cursors"
 ARCHIVE_BUFFER_BYTES = 1024 * 1024
 SECONDS_BETWEEN_ACCESS_CHECKS = 0.5
-UNWRITTEN_TYPE = ("DataUnreadable", "Its stored data is damaged or missing. The operator was informed", 410)
 
 log = structlog.get_logger()
 
 
-class SyncCancelled(Exception):
-    """No session waits for this sync any more: the account was deleted, or every consent to it was withdrawn."""
-
-
 class SourceRemoved(Exception):
     """The operator removed the account's source from the settings."""
-
-
-@dataclass
-class AccountSync:
-    """The state of one sync.
-
-    Attributes:
-        platform: The platform.
-        library: The person's library.
-        sync_id: The id of the sync.
-        account: The account that is synchronised.
-        source: The account's source.
-        known_cursors: The cursor that the last complete sync left for each object type; None to fetch everything.
-        token: The access token, if the person signed in to the source.
-        skipped: The object types that the source could not provide.
-        cursors: The new cursors.
-        medmij_requests: The requests to a MedMij data service.
-        archives: The archives to import.
-        imported: The archives that were imported completely.
-        left_out: What in the archives could not be read.
-        is_complete: Whether everything could be read and written so far.
-        unwritten_types: The object types of which not everything could be written.
-    """
-
-    platform: Platform
-    library: OpenLibrary
-    sync_id: UUID
-    account: AccountRow
-    source: Source
-    known_cursors: dict[int, str | None] = field(default_factory=dict)
-    token: JsonObject | None = field(default=None, repr=False)
-    skipped: list[Skipped] = field(default_factory=list)
-    cursors: dict[int, str | None] = field(default_factory=dict)
-    medmij_requests: list[DataServiceRequest] = field(default_factory=list)
-    archives: Sequence[ArchiveRow] = ()
-    imported: list[ArchiveRow] = field(default_factory=list)
-    left_out: LeftOut = field(default_factory=LeftOut)
-    is_complete: bool = True
-    unwritten_types: set[int] = field(default_factory=set)
 
 
 async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, tries: int) -> None:
@@ -146,14 +105,20 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, trie
         log.info("sync stopped: no session waits for it", sync=str(sync_id))
         await _end(platform, library_id, sync_id, STOPPED)
     except SourceRemoved as removed:
-        log.error("sync ended: its source was removed from the settings", source=removed.args[0])
+        log.error("sync ended: its source was removed from the settings", sync=str(sync_id), source=removed.args[0])
         await _end(platform, library_id, sync_id, FAILED)
     except (LibraryGone, KeyLost):
         log.info("sync ended: its library cannot be opened", sync=str(sync_id))
         await _end(platform, library_id, sync_id, FAILED)
     except TEMPORARY_ERRORS as error:
         pause = pause_before_retry(tries)
-        log.warning("sync failed temporarily", sync=str(sync_id), error=type(error).__name__, again_in=pause)
+        log.warning(
+            "sync failed temporarily",
+            sync=str(sync_id),
+            error=describe_error(error),
+            again_in=pause,
+            **await _account_of(platform, library_id, sync_id),
+        )
         if pause is not None:
             raise RetryLater(pause) from error
         await _end(platform, library_id, sync_id, FAILED)
@@ -165,6 +130,17 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, trie
         raise
 
 
+async def _account_of(platform: Platform, library_id: UUID, sync_id: UUID) -> dict[str, object]:
+    """Return the public id and the source of a sync's account, for the log; nothing if the database is away."""
+    query = select(AccountRow.public_id, AccountRow.source_id).join(SyncRow, SyncRow.account_id == AccountRow.id)
+    try:
+        async with platform.database.transaction() as db:
+            found = (await db.execute(query.where(SyncRow.library_id == library_id, SyncRow.id == sync_id))).first()
+    except SQLAlchemyError:
+        return {}
+    return {"account": found.public_id, "source": found.source_id} if found is not None else {}
+
+
 async def _try(run: AccountSync, tries: int) -> None:
     failure = await _fetch(run)
     if isinstance(failure, TryLater):
@@ -172,7 +148,7 @@ async def _try(run: AccountSync, tries: int) -> None:
         log.info("sync: the source is not available", sync=str(run.sync_id), again_in=pause)
         if pause is not None:
             async with run.platform.database.transaction() as db:
-                await _require_waiting_session(db, run)
+                await require_waiting_session(db, run)
             raise RetryLater(pause)
     await _finish(run, failure)
 
@@ -183,7 +159,7 @@ async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str
         sync = await db.get(SyncRow, (library_id, sync_id), with_for_update=True)
         if sync is None or sync.finished_at is not None:
             return
-        if outcome == STOPPED and await db.scalar(_waiting(library_id, sync_id)) is not None:
+        if outcome == STOPPED and await db.scalar(waiting_sync(library_id, sync_id)) is not None:
             # A session joined the sync after it was cancelled, so it needs a new job.
             await defer_sync(db, platform.queue, library_id, sync_id, sync.account_id)
             return
@@ -194,6 +170,8 @@ async def _end(platform: Platform, library_id: UUID, sync_id: UUID, outcome: str
 
 
 async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: LeftOut) -> AccountSync | None:
+    await asyncio.to_thread(platform.blob_ownership.require)
+    stored = await asyncio.to_thread(stored_file_blobs, platform.blobs, library_id)
     async with platform.database.transaction() as db:
         library = await open_library(db, platform, library_id)
         sync = await db.get(SyncRow, (library_id, sync_id))
@@ -216,7 +194,18 @@ async def _begin(platform: Platform, library_id: UUID, sync_id: UUID, left_out: 
                 int(type_): cursor for type_, cursor in known.items() if int(type_) in run.known_cursors
             }
         run.archives = await archives_to_import(db, account, sync_id)
+        await _find_missing_files(db, run, stored)
         return run
+
+
+async def _find_missing_files(db: AsyncSession, run: AccountSync, stored: Collection[str]) -> None:
+    """Mark the files whose blobs are not in the store, so that everything of their types is fetched again."""
+    missing = await missing_file_blobs(db, run.account, stored)
+    if missing:
+        log.error("files are missing from the blob store", account=run.account.public_id, count=len(missing))
+        await mark_lost(db, missing)
+    if can_be_fetched(run.account):
+        run.fetch_completely(await types_to_fetch(db, run.account))
 
 
 async def _fetch(run: AccountSync) -> SourceFailure | None:
@@ -225,24 +214,32 @@ async def _fetch(run: AccountSync) -> SourceFailure | None:
         return NeedsLogin("The person must connect this source again")
     try:
         await _import_archives(run)
+        run.fetch_completely(run.types_to_refetch)
         if run.account.sealed_credentials is not None:
             run.token = await fresh_token(run.platform, run.library, run.account.id)
-        try:
-            await _fetch_all(run)
-        except NeedsLogin:
-            if run.token is None:
-                raise
-            # The access token may have expired during the sync, or earlier than the source had announced.
-            run.token = await fresh_token(run.platform, run.library, run.account.id, refused=run.token)
-            await _fetch_all(run)
+        await _fetch_renewing_token(run)
+        if not run.types_to_refetch <= run.fully_fetched_types():
+            run.fetch_completely(run.types_to_refetch)
+            await _fetch_renewing_token(run)
     except (TryLater, NeedsLogin, Broken) as failure:
         return failure
-    return None if run.is_complete else StoredDataUnreadable("Not everything could be read or written")
+    return None
+
+
+async def _fetch_renewing_token(run: AccountSync) -> None:
+    try:
+        await _fetch_all(run)
+    except NeedsLogin:
+        if run.token is None:
+            raise
+        # The access token may have expired during the sync, or earlier than the source had announced.
+        run.token = await fresh_token(run.platform, run.library, run.account.id, refused=run.token)
+        await _fetch_all(run)
 
 
 async def _fetch_all(run: AccountSync) -> None:
     """Fetch and write the source's data. An account that has only archives has no source to ask."""
-    run.skipped, run.cursors, run.medmij_requests = [], dict(run.known_cursors), []
+    run.skipped, run.cursors = [], dict(run.known_cursors)
     if run.account.sample is not None or run.token is not None:
         identity = account_identity(run.account, run.library)
         await _fetch_from(run, Connection(run.account.sample, None, run.token, identity.provider_account_id))
@@ -258,8 +255,8 @@ async def _import_archives(run: AccountSync) -> None:
             log.warning("an archive cannot be imported although its check succeeded", sync=str(run.sync_id))
             failure = error
         except UnreadableBlob as error:
-            await _report_unreadable(run, error)
-            run.is_complete = False
+            await report_lost_blob(run, error)
+            run.lost_archives += 1
     if failure is not None:
         raise failure
 
@@ -277,19 +274,19 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
                     run.left_out.add(page)
                     continue
                 if time.monotonic() > checked_at + SECONDS_BETWEEN_ACCESS_CHECKS:
-                    await _check_may_fetch(run)
+                    await check_may_fetch(run)
                     checked_at = time.monotonic()
                 await asyncio.to_thread(_add_entries, buffer, page)
-        if await _write_objects(run, buffer):
-            run.imported.append(archive)
+        await write_objects(run, buffer, from_source=False)
+        run.imported.append(archive)
 
 
 async def _fetch_from(run: AccountSync, connection: Connection) -> None:
     with ObjectBuffer(run.source.info.schema) as buffer:
         async for page in _pages(run.source.fetch(connection, run.known_cursors)):
-            await _check_may_fetch(run)
+            await check_may_fetch(run)
             await asyncio.to_thread(_add_page, run, buffer, page)
-        await _write_objects(run, buffer)
+        await write_objects(run, buffer, from_source=True)
 
 
 def _add_entries(buffer: ObjectBuffer, page: EntryPage) -> None:
@@ -315,117 +312,9 @@ def _add_page(run: AccountSync, buffer: ObjectBuffer, page: Page | Skipped) -> N
         run.medmij_requests.append(DataServiceRequest(page.object_type, page.asked, datetime.now(UTC), is_full))
 
 
-async def _check_may_fetch(run: AccountSync) -> None:
-    async with run.platform.database.transaction() as db:
-        await _require_waiting_session(db, run)
-        await _require_access(db, run)
-
-
-async def _require_waiting_session(db: AsyncSession, run: AccountSync) -> None:
-    """Check that somebody still waits for all of this sync.
-
-    Raises:
-        SyncCancelled: Neither a session with a live consent waits for it, nor a person who is about to agree.
-        RetryLater: A file that it imports was removed meanwhile.
-        LibraryGone: The library was erased.
-    """
-    await lock_library(db, run.library.id)
-    waiting = _waiting(run.library.id, run.sync_id)
-    if await db.scalar(waiting.with_for_update(read=True, of=SyncRow)) is None:
-        raise SyncCancelled
-    ids = [archive.id for archive in run.archives]
-    present = select(func.count()).where(ArchiveRow.library_id == run.library.id, ArchiveRow.id.in_(ids))
-    if ids and await db.scalar(present) != len(ids):
-        raise RetryLater(0)
-
-
-async def _require_access(db: AsyncSession, run: AccountSync) -> None:
-    """Raise NeedsLogin if the person withdrew access to the source since the sync began."""
-    account = await db.get_one(AccountRow, (run.library.id, run.account.id))
-    if account.needs_login:
-        raise NeedsLogin("The person withdrew access to this source")
-
-
-def _waiting(library_id: UUID, sync_id: UUID) -> Select[UUID]:
-    """Select a sync, if a session with a live consent waits for it, or a person on a journey who is about to agree."""
-    session = exists().where(
-        SessionSyncRow.library_id == SyncRow.library_id,
-        SessionSyncRow.sync_id == SyncRow.id,
-        SessionRow.id == SessionSyncRow.session_id,
-        ConsentRow.id == SessionRow.consent_id,
-        ConsentRow.revoked_at.is_(None),
-    )
-    person = exists().where(
-        PreviewRow.library_id == SyncRow.library_id,
-        PreviewRow.sync_id == SyncRow.id,
-        JourneyRow.id == PreviewRow.journey_id,
-        JourneyRow.finished_at.is_(None),
-        JourneyRow.expires_at > func.now(),
-    )
-    this = (SyncRow.library_id == library_id, SyncRow.id == sync_id)
-    return select(SyncRow.id).where(*this, session | person)
-
-
-async def _write_objects(run: AccountSync, buffer: ObjectBuffer) -> bool:
-    """Write the objects slot by slot, so that readers see each file as soon as it is complete.
-
-    An object type with a stored file that cannot be read is skipped and reported, and its files are not changed. The
-    operator may restore that file, and the next sync fetches the data again, because cursors and archives are kept.
-
-    Returns:
-        Whether all object types could be written.
-    """
-    unwritten_types = set()
-    for object_type in buffer.object_types():
-        try:
-            await _write_type(run, buffer, object_type)
-        except UnreadableBlob as error:
-            unwritten_types.add(object_type)
-            await _report_unreadable(run, error)
-    run.unwritten_types |= unwritten_types
-    run.is_complete = run.is_complete and not unwritten_types
-    return not unwritten_types
-
-
-async def _write_type(run: AccountSync, buffer: ObjectBuffer, object_type: int) -> None:
-    mapped_files, schema = MappedFiles(run.platform.blobs, run.library), run.source.info.schema
-    async with run.platform.database.transaction() as db:
-        files = await files_of_type(db, run.account, object_type)
-    merge = await asyncio.to_thread(
-        plan_merge, buffer, object_type, partial(_stored_objects, mapped_files, schema, files)
-    )
-    for slot in merge.slots:
-        async with run.platform.database.transaction() as db:
-            await _require_waiting_session(db, run)
-            await _require_access(db, run)
-            existing = await slot_files(db, run.account, slot)
-            keeps = partial(merge.keeps, slot)
-            written = await asyncio.to_thread(
-                mapped_files.write_slot, run.account.id, schema, existing, merge.entries(slot), keeps
-            )
-            await record_files(db, run.account, slot, schema, written)
-
-
-async def _report_unreadable(run: AccountSync, error: UnreadableBlob) -> None:
-    """Report a blob that cannot be read. Raises SyncCancelled or RetryLater if it was erased or replaced meanwhile."""
-    if await report_unreadable(run.platform, error):
-        return
-    async with run.platform.database.transaction() as db:
-        await _require_waiting_session(db, run)
-    raise RetryLater(RETRY_PAUSES_SECONDS[0]) from error
-
-
-def _stored_objects(
-    mapped_files: MappedFiles, schema: ObjectSchema, files: Sequence[FileRow]
-) -> Iterator[tuple[Slot, Entry]]:
-    for file in files:
-        slot = Slot(file.object_type, file.month or 0)
-        yield from ((slot, entry) for entry in mapped_files.entries(schema, file))
-
-
 async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
     async with run.platform.database.transaction() as db:
-        await _require_waiting_session(db, run)
+        await require_waiting_session(db, run)
         sync = await db.get_one(SyncRow, (run.library.id, run.sync_id))
         account = await db.get_one(AccountRow, (run.library.id, run.account.id), with_for_update=True)
         if run.account.needs_login and not account.needs_login:  # The person connected the source again meanwhile.
@@ -435,13 +324,15 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
         account.needs_login = isinstance(failure, NeedsLogin)
         for archive in run.imported:
             await finish_archive(db, run.library.id, archive.id)
-        if failure is None and await archives_to_import(db, account, run.sync_id):
+        tried = {archive.blob for archive in run.archives}
+        archives = await archives_to_import(db, account, run.sync_id)
+        if failure is None and any(archive.blob not in tried for archive in archives):
             return
-        skipped = [
-            *run.skipped,
-            *(Skipped(object_type, *UNWRITTEN_TYPE) for object_type in sorted(run.unwritten_types)),
-        ]
-        sync.outcome, sync.error = outcome_of(failure, skipped, run.left_out)
+        if failure is None and can_be_fetched(account):
+            fetched = run.fully_fetched_types() - {skipped.object_type for skipped in run.skipped}
+            await mark_asked(db, run.library.id, account.id, fetched)
+        unreadable = StoredDataUnreadable("An uploaded archive is lost") if run.lost_archives else None
+        sync.outcome, sync.error = outcome_of(failure or unreadable, run.skipped, run.left_out)
         sync.finished_at = account.updated_at = datetime.now(UTC)
         if failure is None:
             cursors: dict[str, Any] = {str(type_): cursor for type_, cursor in run.cursors.items() if cursor}

@@ -54,7 +54,7 @@ async def delete_blob_on_failure(platform: Platform, blob: str) -> AsyncIterator
 
 async def _delete_unless_referenced(platform: Platform, blob: str) -> None:
     try:
-        orphans = await _without_reference(platform, [blob])
+        orphans = await without_reference(platform, [blob])
     except SQLAlchemyError:
         log.warning("a blob may be an orphan and the database does not answer: the nightly sweep decides")
         return
@@ -74,7 +74,7 @@ async def sweep_orphans(platform: Platform, age: timedelta = MIN_ORPHAN_AGE) -> 
     found = 0
     keys = chain.from_iterable(platform.blobs.keys_between(prefix, start, end) for prefix in BLOB_PREFIXES)
     while page := await asyncio.to_thread(lambda: list(islice(keys, KEYS_PER_PAGE))):
-        orphans = await _without_reference(platform, page)
+        orphans = await without_reference(platform, page)
         await asyncio.to_thread(platform.blobs.delete, orphans)
         found += len(orphans)
     await asyncio.to_thread(platform.blobs.discard_unfinished, end)
@@ -135,7 +135,8 @@ async def _database_created_at(platform: Platform) -> datetime:
         return (await db.scalars(select(func.min(SigningKeyRow.created_at)))).one()
 
 
-async def _without_reference(platform: Platform, keys: Sequence[str]) -> list[str]:
+async def without_reference(platform: Platform, keys: Sequence[str]) -> list[str]:
+    """Return the blobs that no row refers to."""
     named = union_all(*(select(blob).where(blob.in_(keys)) for blob in BLOB_COLUMNS))
     async with platform.database.transaction() as db:
         return sorted(set(keys) - set(await db.scalars(named)))

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import Delete, delete, exists, select
 from sqlalchemy.orm import aliased
 
+from privateshare.platform.db.call_counts import delete_old_counts
 from privateshare.platform.db.tables import (
     AuthorizationCodeRow,
     BlobToDeleteRow,
@@ -100,6 +101,7 @@ async def _sweep_rows(platform: Platform, now: datetime) -> None:
     async with platform.database.transaction() as db:
         for short_lived in (NonceRow, PasskeyChallengeRow):
             await db.execute(delete(short_lived).where(short_lived.expires_at < now))
+        await delete_old_counts(db, now)
         for table in (AuthorizationCodeRow, ReferenceRow, SessionRow):
             await db.execute(delete(table).where(table.expires_at < now - RETENTION_AFTER_EXPIRY))
         await db.execute(_delete_expired_tokens(now))

@@ -119,3 +119,194 @@ def test_what_pages_show_of_the_operator_is_checked(name: str, value: str) -> No
     """A link of every page can run no code, and a name cannot mislead."""
     with pytest.raises(ConfigurationError, match=name):
         load_settings(**{name: value})
+
+
+# --- the file ---
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Provide an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_file_has_the_same_settings_as_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment wins over the file, and an argument over both."""
+    (folder / "privateshare.toml").write_text(
+        """
+        origin = "https://share.example.org"
+        port = 1111
+        workers = 7
+        trusted_proxies = ["10.0.0.0/8", "127.0.0.1"]
+        database_url = "postgresql://of-the-file/db"
+        blob_url = "s3://of-the-file"
+        session_lifetime = "12h"
+        log_format = "json"
+
+        [[fhir_servers]]
+        id = 9100
+        name = "City Hospital"
+        base_url = "https://fhir.example.org/r4"
+        client_id = "share"
+        """
+    )
+    monkeypatch.setenv("PRIVATESHARE_PORT", "2222")
+    monkeypatch.setenv("BLOB_URL", "s3://of-the-environment")
+    settings = load_settings(workers=3)
+    assert (settings.port, settings.workers, settings.origin) == (2222, 3, "https://share.example.org")
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "127.0.0.1/32"]
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://of-the-file/db"
+    assert settings.blob_url is not None
+    assert settings.blob_url.get_secret_value() == "s3://of-the-environment"
+    assert settings.session_lifetime == timedelta(hours=12)
+    assert settings.fhir_servers[0].name == "City Hospital"
+
+
+def test_the_environment_names_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is named must exist; privateshare.toml in the working folder need not."""
+    assert load_settings().port == 8790
+    named = folder / "elsewhere.toml"
+    monkeypatch.setenv("PRIVATESHARE_SETTINGS", str(named))
+    with pytest.raises(ConfigurationError, match=r"elsewhere\.toml does not exist"):
+        load_settings()
+    named.write_text("port = 1234")
+    assert load_settings().port == 1234
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("prot = 80", "no setting prot in privateshare.toml.*Did you mean port"),
+        ("orgin = 'https://x.example'", "Did you mean origin"),
+        ("PRIVATESHARE_ORIGIN = 'https://x.example'", "no setting PRIVATESHARE_ORIGIN in.*Did you mean origin"),
+        ("[server]\nport = 80", "no setting server"),
+        ("port = 'hunter2'", "port in privateshare.toml: must be a whole number"),
+        ("port = true", "port in privateshare.toml: must be a whole number"),
+        ("port = 80.5", "port in privateshare.toml: must be a whole number"),
+        ("port = [80]", "port in privateshare.toml: must be a whole number"),
+        ("port = 70000", "port in privateshare.toml: must be at most 65535"),
+        ("workers = -1", "workers in privateshare.toml: must be at least 0"),
+        ("origin = 5", "origin in privateshare.toml: must be a text"),
+        ("origin = 'share.example.org'", "origin in privateshare.toml: must be like https://"),
+        ("metrics_token = 12345678901234567890", "metrics_token in privateshare.toml: must be a text"),
+        ("metrics_token = 'hunter2'", "metrics_token in privateshare.toml: must have at least 16 characters"),
+        ("master_key = ['hunter2']", "master_key in privateshare.toml: must be a text"),
+        ("data = 5", "data in privateshare.toml: must be the path of a folder"),
+        ("trusted_proxies = 5", "trusted_proxies in privateshare.toml: must be a list"),
+        ("trusted_proxies = ['hunter2']", "trusted_proxies.0 in privateshare.toml: "),
+        ("session_lifetime = 'hunter2'", "session_lifetime in privateshare.toml: must be a number and a unit"),
+        ("session_lifetime = 1979-05-27", "session_lifetime in privateshare.toml: must be a number and a unit"),
+        ("log_format = 'xml'", "log_format in privateshare.toml: must be 'text' or 'json'"),
+        ("fhir_servers = 'hunter2'", "fhir_servers in privateshare.toml: must be a JSON list"),
+        ("[fhir_servers]\nid = 9100", "fhir_servers in privateshare.toml: must be a list"),
+        ("[[fhir_servers]]\nid = 9100\nclient = 'hunter2'", "fhir_servers.0.client.*did you mean client_id"),
+        ("port = ", "not valid TOML"),
+        ("port = 80\nport = 81", "not valid TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named_without_its_value(folder: Path, content: str, told: str) -> None:
+    """The message is one line, names the setting and the file, and has no word of Python's types."""
+    (folder / "privateshare.toml").write_text(content)
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        load_settings()
+    text = str(caught.value)
+    assert "hunter2" not in text
+    assert "\n" not in text
+    assert not {"pydantic", "Input", "tuple"} & set(text.split())
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 2_000_000])
+def test_a_file_that_is_no_text_is_refused(folder: Path, content: bytes) -> None:
+    """One line names the file."""
+    (folder / "privateshare.toml").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"the file of settings privateshare\.toml"):
+        load_settings()
+
+
+def test_a_folder_is_no_file_of_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line names it."""
+    monkeypatch.setenv("PRIVATESHARE_SETTINGS", str(folder))
+    with pytest.raises(ConfigurationError, match="cannot read the file of settings"):
+        load_settings()
+
+
+# --- names, lists and durations ---
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("PRIVATESHARE_ORGIN", "PRIVATESHARE_ORIGIN"),
+        ("privateshare_trusted_proxy", "PRIVATESHARE_TRUSTED_PROXIES"),
+        ("PRIVATESHARE_MASTERKEY", "PRIVATESHARE_MASTER_KEY"),
+        ("PRIVATESHARE_WORKER", "PRIVATESHARE_WORKERS"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, variable: str, nearest: str
+) -> None:
+    """Otherwise a typing error would leave the default in place."""
+    monkeypatch.setenv(variable, "hunter2")
+    with pytest.raises(ConfigurationError, match=f"Did you mean {nearest}") as caught:
+        load_settings()
+    assert variable in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_variables_of_apps_are_no_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app and a platform may run in one environment."""
+    for variable in (
+        "PRIVATESHARE_APPLICATION_ID",
+        "PRIVATESHARE_PRIVATE_KEY",
+        "PRIVATESHARE_PROFILE",
+        "PRIVATESHAREX",
+    ):
+        monkeypatch.setenv(variable, "x")
+    load_settings()
+
+
+@pytest.mark.parametrize("written", ['["10.0.0.0/8", "127.0.0.1"]', "10.0.0.0/8,127.0.0.1", " 10.0.0.0/8 , 127.0.0.1 "])
+def test_a_list_is_json_or_has_commas(folder: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    """Both forms mean the same."""
+    monkeypatch.setenv("PRIVATESHARE_TRUSTED_PROXIES", written)
+    assert [str(network) for network in load_settings().trusted_proxies] == ["10.0.0.0/8", "127.0.0.1/32"]
+
+
+@pytest.mark.parametrize("name", ["TRUSTED_PROXIES", "BLOCKED_SDKS", "FHIR_SERVERS"])
+def test_a_list_that_is_no_json_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It names the setting and shows no value."""
+    monkeypatch.setenv(f"PRIVATESHARE_{name}", "[hunter2")
+    with pytest.raises(ConfigurationError, match=f"{name.lower()}: must be a JSON list") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("24h", timedelta(hours=24)),
+        ("30d", timedelta(days=30)),
+        ("90s", timedelta(seconds=90)),
+        ("2w", timedelta(weeks=2)),
+        ("1h30m", timedelta(minutes=90)),
+        ("3600", timedelta(hours=1)),
+        ("PT30M", timedelta(minutes=30)),
+        ("P1DT12H", timedelta(hours=36)),
+    ],
+)
+def test_durations_have_units(folder: Path, monkeypatch: pytest.MonkeyPatch, written: str, meant: timedelta) -> None:
+    """A number alone counts seconds."""
+    monkeypatch.setenv("PRIVATESHARE_SESSION_LIFETIME", written)
+    assert load_settings().session_lifetime == meant
+
+
+@pytest.mark.parametrize(
+    "written", ["", "0", "0h", "-1h", "h", "24 hours", "24H", "1.5h", "nan", "99999d", "9999999999h", "P", "PT"]
+)
+def test_other_durations_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    """The message says how to write one."""
+    monkeypatch.setenv("PRIVATESHARE_SESSION_LIFETIME", written)
+    with pytest.raises(ConfigurationError, match="session_lifetime: must be"):
+        load_settings()

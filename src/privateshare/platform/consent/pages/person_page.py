@@ -94,7 +94,7 @@ async def make_challenge(form: PostedForm) -> Response:
     visit, site = form.visit, require_site(form.visit.request)
     check_unfinished(visit)
     require_kind(visit, "authorize", "onboard", "reauthorize", "user-reauth")
-    visit.platform.limits.check_challenge(sender_address(visit.request))
+    await visit.platform.limits.check_challenge(sender_address(visit.request))
     challenge = await new_challenge(visit.db, Purpose.PROVE, _binding(visit), visit.now)
     return json_response(proof_options(site, challenge))
 
@@ -102,7 +102,7 @@ async def make_challenge(form: PostedForm) -> Response:
 async def _use_passkey(visit: Visit, signed: str) -> Response:
     """Accept a passkey's answer to this journey's challenge as proof."""
     try:
-        visit.platform.limits.check_proof(sender_address(visit.request))
+        await visit.platform.limits.check_proof(sender_address(visit.request))
     except TooManyRequests:
         return await _ask(visit, MANY_TRIES, TOO_MANY)
     try:
@@ -119,7 +119,7 @@ async def _use_passkey(visit: Visit, signed: str) -> Response:
 async def _recover(visit: Visit, typed: str) -> Response:
     """Accept a recovery code as proof, and use it up."""
     try:
-        visit.platform.limits.check_proof(sender_address(visit.request))
+        await visit.platform.limits.check_proof(sender_address(visit.request))
     except TooManyRequests:
         return await _ask(visit, MANY_TRIES, TOO_MANY)
     library_id = await take_recovery_code(visit.db, typed, visit.journey.library_id)

@@ -61,6 +61,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("certificate_authorities_pkey")),
     )
     op.create_table(
+        "call_counts",
+        sa.Column("caller", sa.LargeBinary(), nullable=False),
+        sa.Column("minute", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("caller", "minute", name=op.f("call_counts_pkey")),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_index(op.f("call_counts_minute_idx"), "call_counts", ["minute"], unique=False)
+    op.create_table(
         "clock_readings",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
@@ -288,6 +297,7 @@ def upgrade() -> None:
         sa.Column("sealed_sha256", sa.LargeBinary(), nullable=False),
         sa.Column("sealed_dates", sa.LargeBinary(), nullable=True),
         sa.Column("sealed_origins", sa.LargeBinary(), nullable=True),
+        sa.Column("lost", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["library_id", "account_id"],
             ["accounts.library_id", "accounts.id"],

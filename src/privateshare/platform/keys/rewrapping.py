@@ -1,0 +1,158 @@
+"""The rows that the master key seals: which master keys they need, and how all of them get the current one.
+
+A value that is sealed with a master key begins with that key's id, so no key is needed to find out which one it needs.
+Rewrapping changes one row at a time to the same secret under the current key. Everybody who opens a row meanwhile finds
+either the old or the new value. So a platform may run meanwhile, and a rewrap that is interrupted is simply repeated.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, LargeBinary, Select, func, select, text, type_coerce, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from privateshare.errors import ConfigurationError
+from privateshare.platform.blobs.sealing import SealBroken
+from privateshare.platform.db.engine import Database
+from privateshare.platform.db.tables import CertificateAuthorityRow, LibraryRow, SigningKeyRow
+from privateshare.platform.keys import certificates, signing
+from privateshare.platform.keys.wrapping import KEY_ID_BYTES, MasterKey
+from privateshare.platform.keystore.erasure_keys import ErasureKeys
+
+LIBRARIES_PER_TRANSACTION = 200
+# What the master key seals, by the name that operators read.
+SEALED_COLUMNS: Mapping[str, InstrumentedAttribute[bytes]] = {
+    "libraries": LibraryRow.wrapped_key,
+    "signing keys": SigningKeyRow.sealed_private_key,
+    "certificate authorities": CertificateAuthorityRow.sealed_private_key,
+}
+
+Progress = Callable[[int, int], None]
+"""A function that receives the number of libraries done and the number of all that are to be rewrapped."""
+
+
+@dataclass(slots=True)
+class Rewrapped:
+    """The result of a rewrap. `failed` are the libraries that still need their old master key, and why."""
+
+    libraries: int = 0
+    signing_keys: int = 0
+    certificate_authorities: int = 0
+    failed: dict[UUID, str] = field(default_factory=dict)
+
+
+async def rows_without_key(db: AsyncSession, master_key: MasterKey) -> dict[str, int]:
+    """Count the rows that need a master key which is not listed, by what they are. The database may have no tables."""
+    found: dict[str, int] = {}
+    for what, column in SEALED_COLUMNS.items():
+        if await db.scalar(text("SELECT to_regclass(:name)"), {"name": column.class_.__tablename__}) is None:
+            continue
+        count = await db.scalar(select(func.count()).where(_key_id_of(column).not_in(master_key.ids)))
+        if count:
+            found[what] = count
+    return found
+
+
+async def check_all_rows(db: AsyncSession, master_key: MasterKey) -> None:
+    """Raise ConfigurationError if a row needs a master key that is not listed: it could not be opened."""
+    found = await rows_without_key(db, master_key)
+    if found:
+        rows = " and ".join(f"{count} {what}" for what, count in found.items())
+        raise ConfigurationError(
+            f"the database needs a master key that is not listed, for {rows}; nothing was changed",
+            hint="List that key after the current one in PRIVATESHARE_MASTER_KEY, and run privateshare keys rewrap; "
+            "then the key is not needed any more",
+        )
+
+
+async def rewrap(database: Database, master_key: MasterKey, erasure_keys: ErasureKeys, progress: Progress) -> Rewrapped:
+    """Seal every row with the current master key that is sealed with another one.
+
+    Raises KeyStoreUnavailable: what was rewrapped before stays so, and the next call continues with the rest.
+    """
+    result = Rewrapped()
+    async with database.transaction() as db:
+        await _rewrap_own_keys(db, master_key, result)
+        total = await db.scalar(select(func.count()).where(_is_old(LibraryRow.wrapped_key, master_key))) or 0
+    progress(0, total)
+    # Servers that do not have the new key yet may create libraries meanwhile, so look again until nothing is left.
+    while await _rewrap_libraries(database, master_key, erasure_keys, result, lambda done: progress(done, total)):
+        pass
+    return result
+
+
+async def _rewrap_own_keys(db: AsyncSession, master_key: MasterKey, result: Rewrapped) -> None:
+    """Rewrap the keys of the platform itself, of which there are few."""
+    old_keys = select(SigningKeyRow).where(_is_old(SigningKeyRow.sealed_private_key, master_key))
+    for key in await db.scalars(old_keys.with_for_update()):
+        pem = master_key.open(signing.PURPOSE, key.kid, key.sealed_private_key)
+        key.sealed_private_key = master_key.seal(signing.PURPOSE, key.kid, pem)
+        result.signing_keys += 1
+    old_authorities = select(CertificateAuthorityRow).where(
+        _is_old(CertificateAuthorityRow.sealed_private_key, master_key)
+    )
+    for authority in await db.scalars(old_authorities.with_for_update()):
+        pem = master_key.open(certificates.PURPOSE, authority.id, authority.sealed_private_key)
+        authority.sealed_private_key = master_key.seal(certificates.PURPOSE, authority.id, pem)
+        result.certificate_authorities += 1
+
+
+async def _rewrap_libraries(
+    database: Database,
+    master_key: MasterKey,
+    erasure_keys: ErasureKeys,
+    result: Rewrapped,
+    progress: Callable[[int], None],
+) -> int:
+    """Go through all libraries once, and return how many were rewrapped. Failures are collected in the result."""
+    rewrapped, last = 0, UUID(int=0)
+    while True:
+        async with database.transaction() as db:
+            page = await db.execute(_old_libraries(master_key).where(LibraryRow.id > last))
+            old = {row.id: row.wrapped_key for row in page}
+        if not old:
+            return rewrapped
+        last = max(old)
+        keys = await erasure_keys.read_all(old)
+        changes, failed = _rewrapped_keys(master_key, old, keys)
+        async with database.transaction() as db:
+            for id_, wrapped in sorted(changes.items()):
+                unchanged = (LibraryRow.id == id_, LibraryRow.wrapped_key == old[id_])
+                await db.execute(update(LibraryRow).where(*unchanged).values(wrapped_key=wrapped))
+            still_there = set(await db.scalars(select(LibraryRow.id).where(LibraryRow.id.in_(failed))))
+        result.failed |= {id_: reason for id_, reason in failed.items() if id_ in still_there}
+        result.libraries += len(changes)
+        rewrapped += len(changes)
+        progress(result.libraries + len(result.failed))
+
+
+def _old_libraries(master_key: MasterKey) -> Select[UUID, bytes]:
+    old = select(LibraryRow.id, LibraryRow.wrapped_key).where(_is_old(LibraryRow.wrapped_key, master_key))
+    return old.order_by(LibraryRow.id).limit(LIBRARIES_PER_TRANSACTION)
+
+
+def _rewrapped_keys(
+    master_key: MasterKey, old: Mapping[UUID, bytes], keys: Mapping[UUID, bytes]
+) -> tuple[dict[UUID, bytes], dict[UUID, str]]:
+    """Wrap the data keys of libraries anew. Return the new values, and the reasons why others cannot be wrapped."""
+    changes, failed = {}, {}
+    for id_, wrapped in old.items():
+        erasure_key = keys.get(id_)
+        if erasure_key is None:
+            failed[id_] = "its erasure key is missing"
+            continue
+        try:
+            changes[id_] = master_key.wrap(master_key.unwrap(wrapped, id_, erasure_key), id_, erasure_key)
+        except SealBroken as error:
+            failed[id_] = str(error)
+    return changes, failed
+
+
+def _key_id_of(column: InstrumentedAttribute[bytes]) -> ColumnElement[bytes]:
+    return type_coerce(func.substring(column, 1, KEY_ID_BYTES), LargeBinary())
+
+
+def _is_old(column: InstrumentedAttribute[bytes], master_key: MasterKey) -> ColumnElement[bool]:
+    return _key_id_of(column) != master_key.current_id

@@ -1,0 +1,133 @@
+"""The state of one sync, and the checks that it may still fetch and write."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import (
+    AccountRow,
+    ArchiveRow,
+    ConsentRow,
+    JourneyRow,
+    PreviewRow,
+    SessionRow,
+    SessionSyncRow,
+    SyncRow,
+)
+from privateshare.platform.library.libraries import OpenLibrary, lock_library
+from privateshare.platform.reports.medmij import DataServiceRequest
+from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.retries import RetryLater
+from privateshare.sources.contract import JsonObject, NeedsLogin, Skipped, Source
+from privateshare.sources.failures import LeftOut
+
+
+class SyncCancelled(Exception):
+    """No session waits for this sync any more: the account was deleted, or every consent to it was withdrawn."""
+
+
+@dataclass
+class AccountSync:
+    """The state of one sync.
+
+    Attributes:
+        platform: The platform.
+        library: The person's library.
+        sync_id: The id of the sync.
+        account: The account that is synchronised.
+        source: The account's source.
+        known_cursors: The cursor that the last complete sync left for each object type; None to fetch everything.
+        token: The access token, if the person signed in to the source.
+        skipped: The object types that the source could not provide.
+        cursors: The new cursors.
+        medmij_requests: The requests to a MedMij data service.
+        archives: The archives to import.
+        imported: The archives that were imported completely.
+        left_out: What in the archives could not be read.
+        lost_archives: How many archives cannot be read from the blob store.
+        lost_blobs: The blobs of stored files that cannot be read.
+        types_to_refetch: The object types with a lost file that the source must be asked for completely.
+    """
+
+    platform: Platform
+    library: OpenLibrary
+    sync_id: UUID
+    account: AccountRow
+    source: Source
+    known_cursors: dict[int, str | None] = field(default_factory=dict)
+    token: JsonObject | None = field(default=None, repr=False)
+    skipped: list[Skipped] = field(default_factory=list)
+    cursors: dict[int, str | None] = field(default_factory=dict)
+    medmij_requests: list[DataServiceRequest] = field(default_factory=list)
+    archives: Sequence[ArchiveRow] = ()
+    imported: list[ArchiveRow] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
+    lost_archives: int = 0
+    lost_blobs: set[str] = field(default_factory=set)
+    types_to_refetch: set[int] = field(default_factory=set)
+
+    def fully_fetched_types(self) -> set[int]:
+        """Return the object types that the source is asked for completely."""
+        return {object_type for object_type, cursor in self.known_cursors.items() if cursor is None}
+
+    def fetch_completely(self, object_types: Iterable[int]) -> None:
+        """Ask the source for everything of these types, not only for what is new."""
+        self.known_cursors |= dict.fromkeys(set(object_types) & self.known_cursors.keys())
+
+
+async def check_may_fetch(run: AccountSync) -> None:
+    """Check that a session waits for the sync and that the person did not withdraw access.
+
+    Raises SyncCancelled, NeedsLogin, LibraryGone.
+    """
+    async with run.platform.database.transaction() as db:
+        await require_waiting_session(db, run)
+        await require_access(db, run)
+
+
+async def require_waiting_session(db: AsyncSession, run: AccountSync) -> None:
+    """Check that somebody still waits for all of this sync.
+
+    Raises:
+        SyncCancelled: Neither a session with a live consent waits for it, nor a person who is about to agree.
+        RetryLater: A file that it imports was removed meanwhile.
+        LibraryGone: The library was erased.
+    """
+    await lock_library(db, run.library.id)
+    waiting = waiting_sync(run.library.id, run.sync_id)
+    if await db.scalar(waiting.with_for_update(read=True, of=SyncRow)) is None:
+        raise SyncCancelled
+    ids = [archive.id for archive in run.archives]
+    present = select(func.count()).where(ArchiveRow.library_id == run.library.id, ArchiveRow.id.in_(ids))
+    if ids and await db.scalar(present) != len(ids):
+        raise RetryLater(0)
+
+
+async def require_access(db: AsyncSession, run: AccountSync) -> None:
+    """Raise NeedsLogin if the person withdrew access to the source since the sync began."""
+    account = await db.get_one(AccountRow, (run.library.id, run.account.id))
+    if account.needs_login:
+        raise NeedsLogin("The person withdrew access to this source")
+
+
+def waiting_sync(library_id: UUID, sync_id: UUID) -> Select[UUID]:
+    """Select a sync, if a session with a live consent waits for it, or a person on a journey who is about to agree."""
+    session = exists().where(
+        SessionSyncRow.library_id == SyncRow.library_id,
+        SessionSyncRow.sync_id == SyncRow.id,
+        SessionRow.id == SessionSyncRow.session_id,
+        ConsentRow.id == SessionRow.consent_id,
+        ConsentRow.revoked_at.is_(None),
+    )
+    person = exists().where(
+        PreviewRow.library_id == SyncRow.library_id,
+        PreviewRow.sync_id == SyncRow.id,
+        JourneyRow.id == PreviewRow.journey_id,
+        JourneyRow.finished_at.is_(None),
+        JourneyRow.expires_at > func.now(),
+    )
+    this = (SyncRow.library_id == library_id, SyncRow.id == sync_id)
+    return select(SyncRow.id).where(*this, session | person)
