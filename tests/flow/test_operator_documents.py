@@ -27,7 +27,7 @@ KEY = "PRIVATESHARE_MASTER_KEY"
 
 def blocks(heading: str, language: str = "sh") -> list[str]:
     """Return the code blocks of a section, as they are printed."""
-    section = re.split(r"^#+ ", HANDBOOK.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    section = re.split(r"^#{2,} ", HANDBOOK.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     found = re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert found, heading
     return found
