@@ -84,6 +84,7 @@ bench: bench-read bench-serve ## run all benchmarks
 	$(BIN)/python benchmarks/sealing.py
 	$(BIN)/python -m benchmarks.push
 	$(BIN)/python -m benchmarks.apple_health
+	$(BIN)/python benchmarks/tables.py
 
 format: $(READY) ## format the code, and fix what the linter can fix
 	$(BIN)/ruff format .

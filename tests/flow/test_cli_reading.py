@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -123,7 +124,9 @@ def test_tables_are_written_as_databases(signed_in: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(tmp_path / "new" / "tables.sqlite")) as database:
         assert database.execute("SELECT count(*) FROM playhistory WHERE artist IS NULL").fetchone() == (0,)
-    assert done.stderr.splitlines() == [f"reading into {tmp_path / 'new'}"]
+    began, *more = done.stderr.splitlines()
+    assert began == f"reading into {tmp_path / 'new'}"
+    assert all(line.startswith("reading: ") for line in more)  # These come every few seconds.
 
 
 def test_a_folder_of_another_person_is_refused(signed_in: Path, tmp_path: Path) -> None:
@@ -158,10 +161,40 @@ def test_storage_uses_file_names_for_folders(signed_in: Path, tmp_path: Path) ->
     assert (put["stored"], put["size"]) == ("/Notes/note.txt", 6)
     got = json.loads(run(signed_in, "storage", "get", put["stored"], str(tmp_path / "into"), *to))
     assert Path(got["into"]).read_text() == "a note"
-    assert json.loads(run(signed_in, "storage", "ls", "-r", *to)) == [{"path": "/Notes/note.txt", "id": put["id"]}]
+    (listed,) = json.loads(run(signed_in, "storage", "ls", "-r", *to))
+    assert (listed["path"], listed["id"]) == ("/Notes/note.txt", put["id"])
+    assert 6 < listed["size"] < 2000
+    assert abs(datetime.fromisoformat(listed["date"]) - datetime.now(UTC)) < timedelta(hours=1)
     assert json.loads(run(signed_in, "storage", "rm", "/Notes/", *to)) == {"removed": "/Notes/"}
     assert "no folder" in run(signed_in, "storage", "get", "/x", str(tmp_path / "nowhere" / "x"), *to, code=2)
     assert "storage new" in run(signed_in, "storage", "ls", code=1)
+
+
+def test_storage_asks_before_it_deletes_all(signed_in: Path, tmp_path: Path) -> None:
+    """However the whole storage is written; with --json it needs --yes. A folder is deleted without a question."""
+    (tmp_path / "note.txt").write_text("a note")
+    storage = json.loads(run(signed_in, "storage", "new", "--json"))["storage_id"]
+    run(signed_in, "storage", "put", str(tmp_path / "note.txt"), "--storage", storage)
+    for everything in ("/", "//", "", "/./"):
+        assert "Delete all files" in run(signed_in, "storage", "rm", everything, "--storage", storage, code=1)
+    assert "--yes" in run(signed_in, "storage", "rm", "/", "--storage", storage, "--json", code=1)
+    assert "/note.txt" in run(signed_in, "storage", "ls", "--storage", storage)
+    run(signed_in, "storage", "rm", "/", "--storage", storage, "--yes")
+    assert run(signed_in, "storage", "ls", "--storage", storage).strip() == "none"
+
+
+def test_storage_takes_standard_input_and_gives_standard_output(signed_in: Path) -> None:
+    """Any bytes, which are all that is written to standard output."""
+    storage = json.loads(run(signed_in, "storage", "new", "--json"))["storage_id"]
+    content = bytes(range(256)) * 5000
+    command = [*COMMAND, "storage", "put", "-", "/piped.bin", "--storage", storage, "--json"]
+    done = subprocess.run(command, env=environment(signed_in), input=content, capture_output=True, check=True)
+    assert json.loads(done.stdout)["size"] == len(content)
+    command = [*COMMAND, "storage", "get", "/piped.bin", "-", "--storage", storage]
+    done = subprocess.run(command, env=environment(signed_in), capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (content, b"")
+    assert "must not be a folder" in run(signed_in, "storage", "put", "-", "/", "--storage", storage, code=2)
+    assert "There is no file" in run(signed_in, "storage", "get", "/nothing", "-", "--storage", storage, code=1)
 
 
 async def test_a_file_is_pushed(people: People, tmp_path: Path) -> None:
@@ -190,7 +223,7 @@ def test_errors_are_json_on_request(signed_in: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["login", "read"])
 async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, what: str, wire: Wire) -> None:
     """The exit code is 130, without a traceback, and no partial file is left."""
-    commands = {"login": ["login", "--no-browser"], "read": ["read", "--into", str(tmp_path)]}
+    commands = {"login": ["login", "--no-browser", "--replace"], "read": ["read", "--into", str(tmp_path)]}
     process = subprocess.Popen(
         [*COMMAND, *commands[what]],
         env=environment(signed_in),
@@ -211,7 +244,8 @@ async def test_ctrl_c_ends_a_command_quietly(signed_in: Path, tmp_path: Path, wh
 
 def test_declining_is_reported_and_foreign_responses_ignored(signed_in: Path) -> None:
     """A response with another state is ignored, and another path is not found."""
-    command = [*COMMAND, "login", "--no-browser", "--json"]
+    before = run(signed_in, "whoami")
+    command = [*COMMAND, "login", "--no-browser", "--json", "--replace"]
     process = subprocess.Popen(
         command, env=environment(signed_in), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -231,6 +265,68 @@ def test_declining_is_reported_and_foreign_responses_ignored(signed_in: Path) ->
     idle.close()
     assert process.returncode == 1
     assert json.loads(told)["error"]["code"] == "USER_CANCEL"
+    assert run(signed_in, "whoami") == before  # Only a person who consented replaces another one.
+
+
+def begin(home: Path, *arguments: str) -> tuple["subprocess.Popen[str]", str]:
+    """Begin a command that waits for a person, and return it with the address of the page."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments, "--no-browser"],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().removeprefix("The consent page: ").strip()
+
+
+def test_a_person_is_not_replaced_by_mistake(signed_in: Path, wire: Wire) -> None:
+    """A second login says what each choice is for, with and without the options of a new profile."""
+    new = ("--app", wire.application_id, "--contract", wire.contract_id, "--key", str(signed_in / "key.pem"))
+    for options in ((), new):
+        told = run(signed_in, "login", "--no-browser", *options, code=1)
+        assert "is signed in as" in told
+        for choice in ("privateshare connect", "login --renew", "--profile NAME", "--replace"):
+            assert choice in told
+    assert "takes no other" in run(signed_in, "login", "--renew", "--replace", code=1)
+    assert "there is no profile" in run(signed_in, "login", "--renew", "--profile", "nobody", code=1)
+
+
+async def test_a_sign_in_is_renewed(signed_in: Path, people: People) -> None:
+    """The same person gets new tokens, in the same profile."""
+    before = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]
+    process, url = begin(signed_in, "login", "--renew")
+    code = await people.consent(query_of(url)["code"], sources=(SPOTIFY, FHIR_FILE))
+    target = await people.return_target(query_of(url)["code"])
+    httpx2.get(f"{target.redirect_uri}?success=true&code={code}&state={target.state}")
+    assert process.wait(GIVE_UP_SECONDS) == 0
+    after = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]
+    assert json.loads(after["token"])["user_id"] == json.loads(before["token"])["user_id"]
+    assert json.loads(after["token"])["access_token"] != json.loads(before["token"])["access_token"]
+    assert {**after, "token": ""} == {**before, "token": ""}
+    assert len(json.loads(run(signed_in, "accounts", "--json"))) == 2
+
+
+def test_a_source_of_the_same_person_is_connected(signed_in: Path) -> None:
+    """The person stays, and so does their token; an account that is not theirs is refused."""
+    profiles = signed_in / "config" / "profiles.json"
+    before = json.loads(json.loads(profiles.read_text())["default"]["token"])["refresh_token"]
+    process, url = begin(signed_in, "connect", "--source", str(FHIR_FILE))
+    browser = Browser()
+    browser.open(url)
+    assert browser.page is not None
+    browser.page.choose("dataset", "default")
+    browser.submit("continue")
+    assert browser.left_to is not None
+    assert "close this page" in httpx2.get(browser.left_to).text
+    told, errors = process.communicate(timeout=GIVE_UP_SECONDS)
+    assert process.returncode == 0, errors
+    assert "Connected Health record (FHIR file)" in told
+    assert json.loads(json.loads(profiles.read_text())["default"]["token"])["refresh_token"] == before
+    both = ("--account", "19_x", "--source", "16")
+    assert "not needed" in run(signed_in, "connect", *both, code=1)
+    assert "there is no account 19_x; there are: 19_" in run(signed_in, "connect", "--account", "19_x", code=1)
 
 
 def test_errors_take_one_line(signed_in: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from privateshare.cli import (
     storage,
 )
 from privateshare.cli.checking import check
-from privateshare.cli.login import login
+from privateshare.cli.login import connect, login
 from privateshare.cli.serving import serve
 from privateshare.errors import ConfigurationError, InvalidToken, PrivateShareError
 from privateshare.version import VERSION
@@ -30,7 +30,16 @@ tree = typer.Typer(
     pretty_exceptions_enable=False,  # They print the values of variables, which may be secrets.
 )
 tree.command()(serve)
-for command in (login, reading.whoami, reading.sources, reading.accounts, reading.read, pushing.push, reading.revoke):
+for command in (
+    login,
+    connect,
+    reading.whoami,
+    reading.sources,
+    reading.accounts,
+    reading.read,
+    pushing.push,
+    reading.revoke,
+):
     tree.command()(command)
 tree.command()(check)
 tree.add_typer(storage.tree, name="storage")
@@ -77,7 +86,7 @@ def error_text(error: PrivateShareError, *, as_json: bool) -> str:
     if isinstance(error, InvalidToken):
         # A hint of this error itself came from the platform, and says more than the hint of the error's class.
         reason = f"{hint}. " if "hint" in vars(error) else ""
-        hint = f"{reason}Run: privateshare login"
+        hint = f"{reason}Run: privateshare login{' --renew' if 'expired' in error.message else ''}"
     if as_json:
         facts: dict[str, object] = {"code": error.code, "message": error.message, "hint": hint, "status": error.status}
         facts |= {"reference": error.reference, "retry_after": error.retry_after, "help_url": error.help_url}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from privateshare.cli.reading import Format
 from privateshare.errors import ConfigurationError
-from privateshare.sdk.local_files.safe_files import TABLES_FOLDER, make_own_folder, safe_name
+from privateshare.sdk.local_files.safe_files import TABLES_FOLDER, make_own_folder, remove_partial_files, safe_name
 from privateshare.sdk.tables import outputs
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def _write(found: "Tables", folder: Path, form: Format, *, flat: bool) -> Sequen
     if form is Format.SQLITE:
         return [found.to_sqlite(folder / DATABASES[form], flat=flat)]
     tables_folder = make_own_folder(folder / TABLES_FOLDER)
+    remove_partial_files(tables_folder)
     written = found.to_parquet(tables_folder, flat=flat)
     for path in _parquet_files(folder):
         if path.name not in {safe_name(f"{name}.parquet") for name in found} and outputs.parquet_fingerprint(path):

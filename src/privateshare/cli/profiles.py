@@ -41,12 +41,21 @@ class Profile:
         """Return a copy of the profile with another token."""
         return replace(self, token=token.to_json() if token else None)
 
+    def with_folders(self, folders: "tuple[str, ...]") -> "Profile":
+        """Return a copy of the profile with other folders."""
+        return replace(self, folders=folders)
+
 
 def profiles_file() -> Path:
     """Return the path of the file with all profiles."""
     from platformdirs import user_config_path
 
     return Path(os.environ.get("PRIVATESHARE_CONFIG") or user_config_path("privateshare")) / FILE_NAME
+
+
+def find_profile(name: str) -> Profile | None:
+    """Load a profile by name; None if it does not exist."""
+    return load_profile(name) if name in _file().read() else None
 
 
 def load_profile(name: str) -> Profile:

@@ -125,8 +125,21 @@ class SavedTrack(DataObject):
 
 
 class PlayHistory(DataObject):
-    """A track that the person played; `created_date` is the time."""
+    """A track that the person played; `created_date` is when it began.
+
+    `ms_played` is how long it was played, in milliseconds. The other fields are as Spotify's history has them:
+    `reason_start` and `reason_end` are words such as "clickrow", "trackdone" and "fwdbtn", `country` is two letters.
+    """
 
     object_type: ClassVar[ObjectType] = ObjectType.PLAY_HISTORY
 
     track: Track | None = None
+    ms_played: int | None = None
+    skipped: bool | None = None
+    shuffle: bool | None = None
+    offline: bool | None = None
+    incognito: bool | None = None
+    reason_start: str | None = None
+    reason_end: str | None = None
+    platform: str | None = None
+    country: str | None = None

@@ -321,7 +321,9 @@ class Storage(Wire):
 class StorageFile(Wire):
     """A file of a storage. Its address is `path`, its folder, followed by `name`. Protocol 11.3.
 
-    Both are in lower case; `original_path` and `original_name` are as the app wrote them.
+    Both are in lower case; `original_path` and `original_name` are as the app wrote them. `size` is that of the
+    encrypted file in bytes, a little more than that of the file. `updated_date` is when it was uploaded, in
+    milliseconds since the epoch. Other makers' platforms do not tell them.
     """
 
     id: str
@@ -329,6 +331,8 @@ class StorageFile(Wire):
     original_name: str
     original_path: str
     path: str
+    size: int | None = None
+    updated_date: int | None = None
 
 
 class StorageListing(Wire):

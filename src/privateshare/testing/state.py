@@ -27,6 +27,16 @@ class Pushed:
     account_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """An encrypted file of a storage. `path` is as the app wrote it, `updated` in milliseconds since the epoch."""
+
+    id: str
+    path: str
+    body: bytes = field(repr=False)
+    updated: int
+
+
 @dataclass
 class LentFile:
     """A file of the library. `updated` is in milliseconds since the epoch."""
@@ -88,7 +98,7 @@ class PlatformState:
     failures: list[ApiError] = field(default_factory=list)
     pushed: list[Pushed] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)  # Protocol 4.5.
-    storages: dict[str, dict[str, tuple[str, str, bytes]]] = field(default_factory=dict)
+    storages: dict[str, dict[str, StoredFile]] = field(default_factory=dict)
     person_storage: str | None = None
 
 

@@ -2,13 +2,14 @@
 
 import re
 import secrets
+import time
 
 from privateshare.errors import NotFound
 from privateshare.protocol import addresses, jwt
 from privateshare.protocol.bearer import read_bearer
 from privateshare.protocol.storage_paths import storage_path
 from privateshare.testing.endpoints import PlatformCall, PlatformResponse, json_response
-from privateshare.testing.state import APPLICATION, CONTRACT, PlatformState
+from privateshare.testing.state import APPLICATION, CONTRACT, PlatformState, StoredFile
 
 STORAGE_PATH = addresses.STORAGE_PATH
 _FILE = re.compile(rf"{STORAGE_PATH}clouds/(?P<storage>[^/]+)/files(?P<path>/apps/{APPLICATION}/.*)")
@@ -25,7 +26,7 @@ def respond_to_storage(state: PlatformState, call: PlatformCall) -> PlatformResp
     key = at.key
     if call.method == "POST":
         id_ = secrets.token_hex(16)
-        files[key] = (id_, at.written, call.body)
+        files[key] = StoredFile(id_, at.written, call.body, int(time.time() * 1000))
         return json_response({"id": id_}, 201)
     if call.method == "DELETE":
         removed = [name for name in files if name == key or (key.endswith("/") and name.startswith(key))]
@@ -38,19 +39,21 @@ def respond_to_storage(state: PlatformState, call: PlatformCall) -> PlatformResp
         return _listing(files, key, recursive=call.query.get("recursive") == ["true"])
     if key not in files:
         raise NotFound("There is no such file")
-    return PlatformResponse(200, {"content-type": "application/octet-stream"}, files[key][2])
+    return PlatformResponse(200, {"content-type": "application/octet-stream"}, files[key].body)
 
 
-def _listing(files: dict[str, tuple[str, str, bytes]], folder: str, *, recursive: bool) -> PlatformResponse:
+def _listing(files: dict[str, StoredFile], folder: str, *, recursive: bool) -> PlatformResponse:
     files_found = [
         {
-            "id": id_,
+            "id": file.id,
             "name": key.rsplit("/", 1)[1],
-            "originalName": original.rsplit("/", 1)[1],
-            "originalPath": original.rsplit("/", 1)[0] + "/",
+            "originalName": file.path.rsplit("/", 1)[1],
+            "originalPath": file.path.rsplit("/", 1)[0] + "/",
             "path": key.rsplit("/", 1)[0] + "/",
+            "size": len(file.body),
+            "updatedDate": file.updated,
         }
-        for key, (id_, original, _) in files.items()
+        for key, file in files.items()
         if key.startswith(folder) and (recursive or "/" not in key.removeprefix(folder))
     ]
     return json_response({"files": files_found, "total": len(files_found)})

@@ -1,11 +1,16 @@
 """Tables as a database: what is in it, and that a file is complete or not there."""
 
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet
 import pytest
 
 from privateshare import File, Tables, tables
@@ -100,3 +105,62 @@ def test_times_outside_of_what_databases_hold_are_empty(tmp_path: Path):
     path = made(PLAY | {"createddate": 10**18, "startdate": -(10**18)}).to_duckdb(tmp_path / "data.duckdb")
     with duckdb.connect(str(path), read_only=True) as database:
         assert database.execute('SELECT "time", startdate FROM playhistory').fetchone() == (None, None)
+
+
+WRITER = """
+import itertools, json, sys
+from pathlib import Path
+from privateshare import File, FileMetadata, tables
+
+target, form = Path(sys.argv[1]), sys.argv[2]
+for number in itertools.count():
+    play = {"entityid": "1", "n": number, "pad": ["x" * 50] * 200}
+    things = [play | {"entityid": str(other)} for other in range(3000)]
+    data = json.dumps(things).encode()
+    file = File("18_5_19_1_406_D202601_1.json", FileMetadata(), len(data), number, data)
+    found = tables([file])
+    if form == "parquet":
+        found["playhistory"].to_parquet(target)
+    else:
+        getattr(found, f"to_{form}")(target)
+    print(number, flush=True)
+"""
+
+
+def rows_of(target: Path, form: str) -> set[int]:
+    """The numbers in a written file, which is whole: one number, in all of its rows."""
+    if form == "parquet":
+        return set(pyarrow.parquet.read_table(target)["n"].to_pylist())
+    if form == "duckdb":
+        with duckdb.connect(str(target), read_only=True) as database:
+            rows = database.execute("SELECT n FROM playhistory").fetchall()
+    else:
+        with closing(sqlite3.connect(target)) as database:
+            rows = database.execute("SELECT n FROM playhistory").fetchall()
+    assert len(rows) == 3000
+    return {row[0] for row in rows}
+
+
+@pytest.mark.parametrize("form", ["parquet", "duckdb", "sqlite"])
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+def test_a_killed_program_leaves_a_whole_file(tmp_path: Path, form: str, kill: signal.Signals):
+    """While it replaces a file again and again, and is killed in the midst of it."""
+    target = tmp_path / f"plays.{form}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, target, form],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stdout is not None
+    last = int(process.stdout.readline())
+    partials: list[Path] = []
+    while not partials:  # It writes the next file aside.
+        partials = list(tmp_path.glob(".*.part*"))
+    process.send_signal(kill)
+    last = max([last, *map(int, process.communicate()[0].split())])
+    (number,) = rows_of(target, form)
+    assert number in (last, last + 1)
+    if kill is signal.SIGINT:
+        assert [path.name for path in tmp_path.iterdir()] == [target.name]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.archives import HISTORY, play, spotify_zip, zipped
 
+from privateshare.objects import PlayHistory, parsed_objects
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.contract import Broken, Connection, Page
 from privateshare.sources.failures import Reason
@@ -64,11 +65,34 @@ def test_maps_a_play() -> None:
         assert part["entityid"] == f"19_björn_{part['id']}"
 
 
-def test_nothing_else_of_a_line_is_kept() -> None:
-    """Where and with what someone listened is nobody's business: neither is in the objects."""
-    text = json.dumps(mapped(spotify_zip([play(platform="Android OS 14", ip_addr="192.0.2.77", conn_country="XX")])))
-    assert "192.0.2.77" not in text
-    assert "Android" not in text
+def test_how_a_track_was_played_is_kept() -> None:
+    """As Spotify wrote it; what has another type than it should, and what identifies a machine, is not."""
+    details: dict[str, Any] = {
+        "skipped": True,
+        "shuffle": False,
+        "offline": False,
+        "incognito_mode": True,
+        "platform": "iOS 17.1 (x)",
+    }
+    details |= {"reason_start": "clickrow", "reason_end": "fwdbtn", "conn_country": "NZ"}
+    (found,) = mapped(spotify_zip([play(**details, ip_addr="192.0.2.77", user_agent_decrypted="unknown")]))
+    expected = {"skipped": True, "shuffle": False, "offline": False, "incognito": True, "platform": "iOS 17.1 (x)"}
+    expected |= {"reasonstart": "clickrow", "reasonend": "fwdbtn", "country": "NZ"}
+    assert {name: found[name] for name in expected} == expected
+    assert "192.0.2.77" not in json.dumps(found)
+    assert "user_agent" not in json.dumps(found)
+    (model,) = parsed_objects(PlayHistory, [found])
+    assert isinstance(model, PlayHistory)
+    assert (model.reason_start, model.skipped, model.ms_played) == ("clickrow", True, found["msplayed"])
+    odd: dict[str, Any] = dict.fromkeys(details, 7) | {
+        "skipped": None,
+        "shuffle": "true",
+        "platform": "",
+        "reason_end": "x" * 999,
+    }
+    (found,) = mapped(spotify_zip([play(**odd)]))
+    assert set(expected) & set(found) == {"reasonend"}
+    assert len(found["reasonend"]) == 200
 
 
 def test_podcasts_and_videos_are_left_out() -> None:

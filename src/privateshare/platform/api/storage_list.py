@@ -63,7 +63,7 @@ class FolderList:
     async def _page(self, db: AsyncSession, after: str) -> Sequence[ListedFile]:
         return await list_page(db, self.storage.id, self.folder, after, recursive=self.recursive)
 
-    def _entry(self, file: ListedFile) -> dict[str, str]:
+    def _entry(self, file: ListedFile) -> dict[str, str | int]:
         """Describe a file for clients, which address it by `path` followed by `name`. Protocol 11.3."""
         application = f"/apps/{self.storage.application_id}"
         folder, name = file.key.rsplit("/", 1)
@@ -74,4 +74,6 @@ class FolderList:
             "originalName": original_name,
             "originalPath": f"{application}{original_folder}/",
             "path": f"{application.lower()}{folder}/",
+            "size": file.size,
+            "updatedDate": int(file.created_at.timestamp() * 1000),
         }

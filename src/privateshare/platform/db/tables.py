@@ -406,7 +406,10 @@ class StorageRow(Base):
 
 
 class StoredFileRow(Base):
-    """A file in a storage, as the client encrypted it. `key` is the path in lower case, by which paths are compared."""
+    """A file in a storage, as the client encrypted it. `key` is the path in lower case, by which paths are compared.
+
+    `created_at` is when its content was uploaded: a file that replaces another one gets a new time.
+    """
 
     __tablename__ = "stored_files"
     storage_id: Mapped[str] = mapped_column(ForeignKey(StorageRow.id, ondelete="CASCADE"), primary_key=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, delete, func, select
@@ -25,11 +26,15 @@ class ListedFile:
         id: The file's id.
         key: The normalised path, by which paths are compared.
         path: The path as the application wrote it.
+        size: The size of the encrypted file in bytes.
+        created_at: When this content was uploaded.
     """
 
     id: UUID
     key: str
     path: str
+    size: int
+    created_at: datetime
 
 
 def storage_blob_prefix(storage_id: str) -> str:
@@ -91,7 +96,7 @@ async def put_file(db: AsyncSession, storage_id: str, path: StoragePath, blob: s
         old = await db.get(StoredFileRow, (storage_id, path.key), with_for_update=True)
         if old is not None:  # Otherwise it was deleted between the two statements, and the insert is tried again.
             db.add(BlobToDeleteRow(key=old.blob))
-            old.path, old.blob, old.size = path.written, blob, size
+            old.path, old.blob, old.size, old.created_at = path.written, blob, size, datetime.now(UTC)
             await db.flush()
             return old.id
     return added
@@ -128,8 +133,9 @@ async def list_page(
     Returns:
         FILES_PER_PAGE files, or fewer on the last page.
     """
-    query = select(StoredFileRow.id, StoredFileRow.key, StoredFileRow.path).where(
-        StoredFileRow.storage_id == storage_id, *_within(folder), StoredFileRow.key > after
+    row = StoredFileRow
+    query = select(row.id, row.key, row.path, row.size, row.created_at).where(
+        row.storage_id == storage_id, *_within(folder), row.key > after
     )
     if not recursive:
         query = query.where(func.strpos(func.substr(StoredFileRow.key, len(folder.key) + 1), "/") == 0)

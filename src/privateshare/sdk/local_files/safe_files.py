@@ -79,6 +79,12 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{uuid4().hex}.part")
 
 
+def remove_partial_files(folder: Path) -> None:
+    """Remove the incomplete files that a process left in a folder when it was killed."""
+    for partial in folder.glob(".*.part*"):  # A database has files beside it, such as `.….part.wal`.
+        partial.unlink(missing_ok=True)
+
+
 @contextmanager
 def replaced_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that replaces `path` once all of it is written, and that is removed if writing fails.

@@ -18,7 +18,7 @@ from privateshare.errors import ConfigurationError, printable
 from privateshare.protocol.messages import FileEntry, FileMetadata
 from privateshare.protocol.window import Window
 from privateshare.sdk.files.file import File
-from privateshare.sdk.local_files.safe_files import open_own_file, portable_name, safe_name
+from privateshare.sdk.local_files.safe_files import open_own_file, portable_name, remove_partial_files, safe_name
 
 NAME = ".privateshare-manifest.jsonl"
 USER = "{user}"
@@ -140,8 +140,7 @@ class Manifest:
                 f"The folder {self.folder} has the files of {found}, and this reading is of {owner}",
                 hint='Name another folder, or give each person one of their own: into="study/{user}"',
             )
-        for incomplete in self.folder.glob(".*.part"):
-            incomplete.unlink(missing_ok=True)
+        remove_partial_files(self.folder)
 
     def has(self, entry: FileEntry, windows: Sequence[Window] | None) -> bool:
         """Tell whether the folder has this file: as new as the entry, of its full size, and not a link.

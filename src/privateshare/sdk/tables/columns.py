@@ -82,7 +82,7 @@ class Columns:
         converters: list[Converter | None] = [None] * len(columns)
         for name, shape in self._shape.fields.items():
             values = [row.thing.get(name) for row in rows]
-            columns.append([_in_range(value) for value in values] if name in dates else values)
+            columns.append(_dates_in_range(values) if name in dates else values)
             converters.append(None if name in dates else shape.converter(nested))
         schema = self.schema(nested)
         arrays = [
@@ -93,7 +93,7 @@ class Columns:
 
     def _own_values(self, rows: Sequence[Row]) -> list[list[Any]]:
         """Return the values of the columns of ours."""
-        columns: list[list[Any]] = [[_in_range(self._time(row.thing)) for row in rows]]
+        columns: list[list[Any]] = [_dates_in_range([self._time(row.thing) for row in rows])]
         if self._standard == FHIR:
             told = [time_of_resource(row.thing) for row in rows]
             columns += [[time and time.precision for time in told], [time and time.offset for time in told]]
@@ -170,6 +170,12 @@ def _in_range(milliseconds: Any) -> int | None:
     """Return a date in whole milliseconds, or None if it is NaN or outside of the years 1 to 9999."""
     is_date = milliseconds is not None and FIRST_MILLISECOND <= milliseconds <= LAST_MILLISECOND
     return int(milliseconds) if is_date else None
+
+
+def _dates_in_range(milliseconds: list[Any]) -> list[int | None]:
+    """Return dates in whole milliseconds, or None for those that are not dates."""
+    plain = UNAMBIGUOUS_MILLISECONDS
+    return [value if type(value) is int and value in plain else _in_range(value) for value in milliseconds]
 
 
 def _datetime(milliseconds: float | None) -> datetime | None:

@@ -1,5 +1,6 @@
 """The objects of a file, and what identifies each of them."""
 
+import gc
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,10 +27,15 @@ class Objects:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file with objects. `kind` is the name of their type, and `origin` the columns that say where they are from."""
+    """A file with objects.
+
+    `kind` is the name of their type, `place` the user and the account that they are from, and `origin` the columns that
+    say where they are from.
+    """
 
     file: File
     kind: str
+    place: tuple[str | None, str]
     origin: Mapping[str, Any] = field(default_factory=dict)
 
     def read(self) -> Objects:
@@ -37,7 +43,7 @@ class Content:
         data = self.file.read_bytes()
         digest = blake2b(data, digest_size=16).digest()
         try:
-            content = json.loads(data)
+            content = _parsed(data)
         except (ValueError, RecursionError):
             return Objects([], "it does not hold JSON", digest)
         if not isinstance(content, list):
@@ -57,7 +63,7 @@ class Content:
         Two accounts may have different objects with the same id, such as two hospitals that count from 1. So may two
         patients or two systems in one account.
         """
-        place = (self.file.user, self.file.account)
+        place = self.place
         if "entityid" in thing:
             return hash((place, str(thing["entityid"])))
         if "resourceType" in thing and "id" in thing:
@@ -81,7 +87,21 @@ def content_of(file: File) -> Content:
         "file": file.name,
         "updated": _moment(file.updated_date),
     }
-    return Content(file, kind, origin)
+    return Content(file, kind, (file.user, file.account), origin)
+
+
+def _parsed(data: bytes) -> Any:
+    """Parse JSON. Raise ValueError or RecursionError.
+
+    The garbage collector would search the new objects again and again, which takes a fifth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return json.loads(data)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _moment(milliseconds: int | None) -> datetime | None:

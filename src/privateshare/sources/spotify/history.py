@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -19,6 +19,18 @@ MAX_TIME_PRECISION_MS = 60_000  # The time of a play must be given at least to t
 MAX_USERNAME_CHARACTERS = 200
 TITLE, ARTIST = "master_metadata_track_name", "master_metadata_album_artist_name"
 ALBUM = "master_metadata_album_album_name"
+DETAILS: Mapping[str, tuple[str, type[bool] | type[str]]] = {
+    "skipped": ("skipped", bool),
+    "shuffle": ("shuffle", bool),
+    "offline": ("offline", bool),
+    "incognito": ("incognito_mode", bool),
+    "reasonstart": ("reason_start", str),
+    "reasonend": ("reason_end", str),
+    "platform": ("platform", str),
+    "country": ("conn_country", str),
+}
+"""The fields of a play's object that say how it was played: their names in Spotify's history, and their types."""
+MAX_DETAIL_CHARACTERS = 200
 
 NO_DATE = Reason(
     "NoDate",
@@ -45,7 +57,10 @@ _README = re.compile(r"ReadMe.*\.pdf", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """One play of a music track. `ended` is in milliseconds since the epoch, `played` in milliseconds."""
+    """One play of a music track. `ended` is in milliseconds since the epoch, `played` in milliseconds.
+
+    `details` is what else Spotify tells about the play, by the names of the object's fields: see `DETAILS`.
+    """
 
     ended: int
     played: int
@@ -53,6 +68,7 @@ class Play:
     artist: str
     album: str | None
     track_uri: str
+    details: Mapping[str, str | bool] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -127,7 +143,18 @@ def read_play(found: FoundRecord) -> Play | None:
         artist,
         album,
         str(line.get("spotify_track_uri") or ""),
+        _details(line),
     )
+
+
+def _details(line: JsonObject) -> dict[str, str | bool]:
+    """Return what else Spotify tells about a play. What has another type than it should is left out."""
+    found = {name: line.get(written) for name, (written, _) in DETAILS.items()}
+    return {
+        name: value[:MAX_DETAIL_CHARACTERS] if isinstance(value, str) else value
+        for name, value in found.items()
+        if isinstance(value, DETAILS[name][1]) and value != ""
+    }
 
 
 def _word(value: Any) -> str:

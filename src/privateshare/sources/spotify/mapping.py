@@ -41,6 +41,7 @@ def play_history(play: Play, account: SpotifyAccount) -> JsonObject:
     return account.owns(f"{started}_{track_id}") | {
         "createddate": started,
         "msplayed": play.played,
+        **play.details,
         "track": track(
             account,
             track_id,
