@@ -105,6 +105,8 @@ def consent_pages(camera: Camera, platform: Platform) -> None:
         camera.take(page, "done")
         persons_pages(camera, page, platform)
     with camera.visiting() as page:
+        page.goto(f"{platform.origin}/?lng={camera.language}")
+        camera.take(page, "front")
         page.goto(f"{platform.origin}/apps/saas/authorize?code=used-up&lng={camera.language}")
         camera.take(page, "error")
 

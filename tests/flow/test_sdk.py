@@ -76,12 +76,17 @@ def test_services_and_samples_are_listed(wire: Wire) -> None:
 def test_an_authorize_url_has_the_options_of_the_page(wire: Wire) -> None:
     """Step two returns the address with the options of protocol 8.2, and the values to keep."""
     with client_of(wire) as app:
-        options = PageOptions(service_id=16, sample_data_set="default", locale="de", sources_scope={"dataType": [1]})
-        asked = app.get_authorize_url(REDIRECT_URI, state="mine", options=options)
+        options = PageOptions(locale="en", sources_scope={"dataType": ["vaccinations"]})
+        asked = app.get_authorize_url(
+            callback=REDIRECT_URI, state="mine", service_id=16, sample_data="default", locale="de", options=options
+        )
     query = query_of(asked.url)
     assert asked.url.startswith(wire.origin + "/apps/saas/authorize?")
     assert query["service"] == "16"
     assert query["lng"] == "de"
+    assert query["sampleDataSet"] == "default"
+    assert "sampleDataAutoOnboard" not in query
+    assert "vaccinations" in query["sourcesScope"]
     assert asked.state == "mine"
     assert len(asked.code_verifier) == 43
     assert query["code"] not in repr(asked)

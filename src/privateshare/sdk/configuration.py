@@ -98,7 +98,7 @@ def pem_of(private_key: object) -> str:
         raise ConfigurationError("private_key is encrypted with a password", hint="Decrypt it: openssl rsa -in FILE")
     found = _PEM.search(text)
     if found is None:
-        raise ConfigurationError(f"private_key must be {expected}, which begins with -----BEGIN", hint=READ_KEY)
+        raise ConfigurationError(f"private_key must be {expected}", hint=READ_KEY)
     if "PRIVATE KEY" not in found["kind"]:
         raise ConfigurationError(
             f"private_key must be {expected}, not a {found['kind'].lower()}",

@@ -403,6 +403,16 @@ def test_a_store_takes_tokens_only(platform: InMemoryPlatform, tmp_path: Path) -
             UserAccessToken.from_json(text)  # type: ignore[arg-type]
 
 
+def test_objects_are_asked_for_by_class(platform: InMemoryPlatform, token: UserAccessToken) -> None:
+    """Not by name."""
+    platform.lend("playhistory", [{"entityid": "1"}])
+    with platform.client() as app:
+        file = next(iter(app.read_all_files(app.read_session(token), token)))
+        for wrong in ("PlayHistory", 406, {}):
+            with pytest.raises(ConfigurationError, match="kind must be a class"):
+                file.objects(wrong)  # type: ignore[call-overload]
+
+
 def test_results_wait_for_seconds(platform: InMemoryPlatform, token: UserAccessToken) -> None:
     """A negative wait is a mistake, and the reading goes on."""
     with platform.client() as app:

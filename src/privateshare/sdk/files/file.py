@@ -9,6 +9,7 @@ from privateshare.errors import ConfigurationError, InvalidAnswer
 from privateshare.protocol.catalogue import account_of_name, object_type_of, service_of_name
 from privateshare.protocol.messages import FileMetadata
 from privateshare.protocol.object_time import FHIR
+from privateshare.sdk.arguments import check_kind
 from privateshare.sdk.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -91,8 +92,11 @@ class File:
 
         Raises:
             InvalidAnswer: The content is not a list of objects. It may be a pushed file.
+            ConfigurationError: `kind` is not a class.
             OSError: The file on disk cannot be read any more.
         """
+        if kind is not None:
+            check_kind("kind", kind, type, "a class of privateshare.objects, such as PlayHistory")
         number = object_type_of(self.metadata.object_type, self.name)
         model = models.model_of(number)
         # A file of another type need not be parsed.
