@@ -96,6 +96,8 @@ def test_failed_contract_leaves_no_key(command: OperatorCommand, tmp_path: Path)
         (("--read", "5", "--last", "12x"), "--last '12x' must be a number and a unit (h, d, m or y)"),
         (("--read", "5", "--write"), "--read and --write cannot be combined"),
         (("--write", "--read-raw"), "--write and --read-raw cannot be combined"),
+        (("--read", "5", "--privacy-policy", "javascript:x"), "--privacy-policy must be an address"),
+        (("--write", "--no-sharing"), "are for reading"),
         (("--read", "5"), "--key-out FILE to generate a key, or --public-key FILE"),
     ],
 )
@@ -145,10 +147,19 @@ def test_only_serve_makes_a_data_folder(
 def test_what_an_app_promises_is_on_the_consent_page(command: OperatorCommand, tmp_path: Path) -> None:
     """The options of `contract create` answer the questions of the page, each with yes or no."""
     app = command.json("app", "create", "Promising")["application_id"]
-    promises = ("--no-retention", "--sharing", "--leaves-device", "--deletion")
+    promises = (
+        "--no-retention",
+        "--sharing",
+        "--leaves-device",
+        "--deletion",
+        "--privacy-policy",
+        "https://a.example/p",
+    )
     options = ("--app", app, "--read", "5", "--key-out", tmp_path / "key.pem", *promises)
     made = command.json("contract", "create", *options, *CREATE)["contract_id"]
-    asked = command.json("contract", "show", made)["document"]["dataRequest"]
+    document = command.json("contract", "show", made)["document"]
+    asked = document["dataRequest"]
+    assert document["resources"] == {"privacyPolicy": "https://a.example/p"}
     assert (asked["dataRetention"], asked["externalSharePolicy"]) == (
         {"dataRetained": False},
         {"sharedExternally": True},

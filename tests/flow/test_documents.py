@@ -1,7 +1,10 @@
 """Tests of the documents: every block of Python runs, and every link leads somewhere."""
 
 import asyncio
+import json
+import os
 import re
+import shlex
 import sys
 import time
 from asyncio.subprocess import PIPE
@@ -13,8 +16,10 @@ from examples.walking import Browser, consent
 
 from privateshare import AsyncPrivateShare, PrivateShare
 from privateshare.protocol import jwt
+from privateshare.protocol.contract_document import parse_document
+from tests.flow.command_line import run_command
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.served import free_port
+from tests.flow.served import Served, free_port
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
 from tests.patience import GIVE_UP_SECONDS
 
@@ -115,6 +120,33 @@ async def test_the_readme_runs(document: str, people: People, tmp_path: Path) ->
     told = (await running.stdout.read()).decode()
     assert await running.wait() == 0
     assert "18_5_19_1_406_" in told
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/quickstart.md", "docs/guides/operators.md"])
+def test_the_commands_that_register_an_app_run_as_printed(
+    document: str, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the application's id that the first prints; the contract then leaves no question of the page open."""
+    monkeypatch.chdir(tmp_path)
+    environment = {**os.environ, "PRIVATESHARE_DATA": str(served.data)}
+    text = (ROOT / document).read_text("utf-8").replace("\\\n", "")
+    create_app, create_contract = re.findall(r"^privateshare ((?:app|contract) create .*)$", text, re.MULTILINE)
+    made = run_command(*shlex.split(create_app), "--json", environment=environment)
+    application = json.loads(made.stdout)["application_id"]
+    words = shlex.split(create_contract.replace("APPLICATION_ID", application))
+    contract = json.loads(run_command(*words, "--json", environment=environment).stdout)
+    assert (tmp_path / contract["private_key"]).read_text().startswith("-----BEGIN RSA PRIVATE KEY-----")
+    shown = run_command("contract", "show", contract["contract_id"], "--json", environment=environment)
+    document_ = parse_document(json.loads(shown.stdout)["document"])
+    asked = document_.reading
+    answers = (
+        asked.data_retention.data_retained,
+        asked.external_share_policy.shared_externally,
+        asked.data_transport_policy.leaves_device,
+        asked.gdpr.can_request_right_to_be_forgotten,
+    )
+    assert None not in answers
+    assert document_.resources.privacy_policy.startswith("https://")
 
 
 def test_the_table_of_names_is_correct() -> None:

@@ -13,6 +13,7 @@ from privateshare.cli.contract_options import add_reasons, data_policies, data_r
 from privateshare.cli.data_folder import Data, in_transaction
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.errors import ConfigurationError
+from privateshare.protocol.addresses import is_web_address
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,6 +57,9 @@ LeavesDevice = Annotated[
 Deletion = Annotated[
     bool | None,
     typer.Option("--deletion/--no-deletion", help="People can ask the app to delete their data, or cannot."),
+]
+PrivacyPolicy = Annotated[
+    str | None, typer.Option(help="The address of the app's privacy policy, to which the consent page links.")
 ]
 Once = Annotated[bool, typer.Option("--once", help="Each consent allows one read only.")]
 Reason = Annotated[
@@ -110,6 +114,7 @@ def create(
     sharing: Sharing = None,
     leaves_device: LeavesDevice = None,
     deletion: Deletion = None,
+    privacy_policy: PrivacyPolicy = None,
     reason: Reason = None,
     required: Required = None,
     needed_days: NeededDays = None,
@@ -127,14 +132,16 @@ def create(
 ) -> None:
     """Register a contract of an application. It reads, unless --write or --read-raw is given.
 
-    The consent page shows what the app does with the data: --retention, --sharing, --leaves-device and --deletion. For
-    each that is not given it says that the app does not say.
+    The consent page shows what the app does with the data: --retention, --sharing, --leaves-device, --deletion and
+    --privacy-policy. For each that is not given it says that the app does not say.
     """
     from privateshare.platform.grants.contracts import ContractTerms, create_contract
 
     kind = _kind(write, read_raw, read or [])
     if not purpose.strip():
         raise ConfigurationError("--purpose must say in a sentence what the app does with the data")
+    if privacy_policy is not None and not is_web_address(privacy_policy):
+        raise ConfigurationError("--privacy-policy must be an address such as https://example.org/privacy")
     promises = data_policies(retention, sharing, leaves_device, deletion)
     asked: dict[str, Any]
     if kind == "write":
@@ -150,12 +157,13 @@ def create(
         if needed_days is not None:
             asked["neededDays"] = needed_days
 
+    links = {"resources": {"privacyPolicy": privacy_policy}} if privacy_policy else {}
     with _public_key(key_out, public_key) as pem:
 
         async def work(db: "AsyncSession") -> dict[str, Any]:
             terms = ContractTerms(
                 kind=kind,
-                document=_document(document, part, asked),
+                document=_document(document, {part: asked} | links),
                 public_key=pem,
                 redirect_uris=redirect_uri,
                 once=once,
@@ -193,8 +201,8 @@ def _public_key(key_out: Path | None, public_key: Path | None) -> Iterator[str]:
         yield _text(public_key)
 
 
-def _document(start: Path | None, part: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Add the options to the contract document that was given, or to an empty one."""
+def _document(start: Path | None, options: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Add the options, by part, to the contract document that was given, or to an empty one."""
     from privateshare.protocol.contract_document import SCHEMA_VERSION, parse_document
 
     document: dict[str, Any] = {"schemaVersion": SCHEMA_VERSION, "revision": "1"}
@@ -205,7 +213,7 @@ def _document(start: Path | None, part: str, asked: dict[str, Any]) -> dict[str,
             raise ConfigurationError(f"{start} does not hold a JSON object") from error
         parse_document(document)
         document["revision"] = str(document["revision"])  # The iOS client requires a text here.
-    return {**document, part: merged(document.get(part) or {}, asked)}
+    return {**document, **{part: merged(document.get(part) or {}, asked) for part, asked in options.items()}}
 
 
 def _text(path: Path) -> str:
