@@ -40,7 +40,8 @@ def test_contract_that_an_app_can_use(command: OperatorCommand, served: Served, 
     assert told["document"]["dataRequest"]["purpose"] == "To test"
     assert told["document"]["dataRequest"]["timeRanges"] == [{"last": "12m"}]
     assert [group["id"] for group in told["document"]["dataRequest"]["serviceGroups"]] == [5, 2]
-    assert {"application_id": app, "name": "Genrefy", "partner": "Example Ltd"} in command.json("app", "list")
+    listed = {"application_id": app, "name": "Genrefy", "partner": "Example Ltd", "verified": False}
+    assert listed in command.json("app", "list")
     assert made["contract_id"] in command("contract", "list").stdout
 
 
