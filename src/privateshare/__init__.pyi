@@ -24,6 +24,7 @@ from privateshare.errors import (
     InvalidSession as InvalidSession,
     InvalidTimestamp as InvalidTimestamp,
     InvalidToken as InvalidToken,
+    InvalidWebhook as InvalidWebhook,
     MethodNotAllowed as MethodNotAllowed,
     NetworkError as NetworkError,
     NotFound as NotFound,

@@ -26,6 +26,7 @@ PrivateShareError
 │   └── InternalError             500  the platform failed
 ├── NetworkError                  no response arrived
 ├── InvalidAnswer                 a response does not follow the protocol
+├── InvalidWebhook                a webhook was not signed by the platform, or is too old
 ├── FileDecryptionError           the private key does not decrypt a file
 ├── FileIntegrityError            a file is not what the platform stored
 ├── AuthorizationFailed           the person came back without consent (protocol 8.3)
@@ -320,6 +321,13 @@ class InvalidAnswer(PrivateShareError):
 
     code: str = "InvalidAnswer"
     hint: str = "Check that base_url is the address of a Private Share platform"
+
+
+class InvalidWebhook(PrivateShareError):
+    """A webhook was not signed with the endpoint's secret, was changed, or is too old. Protocol 16.1."""
+
+    code: str = "InvalidWebhook"
+    hint: str = "Answer with status 400, and use nothing of it. If all fail, check the secret and the clock"
 
 
 class FileDecryptionError(PrivateShareError):

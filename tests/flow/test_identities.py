@@ -107,6 +107,9 @@ CONTRACT_CALLS: dict[str, Call] = {
     "v1_7_search_records": contract_call("POST", "discovery/countries"),
     "v1_7_search_sources": contract_call("POST", "discovery/sources"),
     "v1_7_post_storage": contract_call("POST", "storage"),
+    "v1_7_confirm_deletion_of_data": contract_call(
+        "POST", "permission-access/consents/00000000-0000-4000-8000-000000000000/deletion"
+    ),
     "v1_7_own_contract": contract_call("GET", "permission-access/contract"),
     "v1_7_list_sample_data_sets": contract_call("GET", "permission-access/sample/datasets/16"),
     "v1_6_push_to_postbox": lambda wire, _, target: replace(wire, version="v1.6").post(

@@ -178,7 +178,18 @@ async def test_people_and_apps_notice_nothing_of_a_change(tmp_path: Path) -> Non
             assert done.returncode == 0, done.stderr
             assert "rewrapped 1 of 1 libraries" in done.stderr
             assert done.stdout.split() == [
-                *("libraries", "1", "signing_keys", "1", "certificate_authorities", "0", "not_rewrapped", "{}")
+                *(
+                    "libraries",
+                    "1",
+                    "signing_keys",
+                    "1",
+                    "certificate_authorities",
+                    "0",
+                    "webhooks",
+                    "0",
+                    "not_rewrapped",
+                    "{}",
+                )
             ]
             again = run_command("keys", "rewrap", "--data", data, environment={**os.environ, KEY: key})
             assert again.stdout.split()[1] == "0"

@@ -216,7 +216,11 @@ def test_everything_about_a_call_is_described(document: dict[str, Any]) -> None:
         assert found["description"], reference
 
 
-WITHOUT_REQUEST_BODY = {"POST /v1.7/oauth/token", "POST /v1.7/storage"}  # These calls need nothing but the JWT.
+WITHOUT_REQUEST_BODY = {  # These calls need nothing but the JWT.
+    "POST /v1.7/oauth/token",
+    "POST /v1.7/storage",
+    "POST /v1.7/permission-access/consents/{consent_id}/deletion",
+}
 
 
 @pytest.mark.protocol("6.3", "6.7", "13")

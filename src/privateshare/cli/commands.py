@@ -17,6 +17,7 @@ from privateshare.cli import (
     receipts,
     signing_keys,
     storage,
+    webhooks,
 )
 from privateshare.cli.checking import check
 from privateshare.cli.login import connect, login
@@ -50,6 +51,7 @@ tree.add_typer(signing_keys.tree, name="keys")
 tree.add_typer(audit.tree, name="audit")
 tree.add_typer(receipts.tree, name="receipt")
 tree.add_typer(database.tree, name="database")
+tree.add_typer(webhooks.tree, name="webhook")
 
 
 def _show_version(wanted: bool) -> None:

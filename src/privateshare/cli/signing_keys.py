@@ -60,6 +60,7 @@ def rewrap(data: Data = None, as_json: AsJson = False) -> None:
             "libraries": done.libraries,
             "signing_keys": done.signing_keys,
             "certificate_authorities": done.certificate_authorities,
+            "webhooks": done.webhooks,
             "not_rewrapped": {str(id_): reason for id_, reason in done.failed.items()},
         }
 

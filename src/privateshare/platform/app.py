@@ -10,6 +10,7 @@ from privateshare.platform.api import (
     accounts,
     audit_log,
     contracts,
+    deletions,
     discovery,
     files,
     key_set,
@@ -41,6 +42,7 @@ from privateshare.platform.runtime import Platform
 
 UNSIGNED = [Depends(count_unsigned)]
 API_MODULES = (
+    deletions,
     key_set,
     oauth,
     sessions,

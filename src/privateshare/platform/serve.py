@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
+from privateshare.platform.jobs.queue import DEFAULT, WEBHOOKS
 from privateshare.platform.operating.connections import BACKLOG, allow_connections
 from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.operating.settings import Settings
@@ -29,6 +30,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOP_SECONDS = 6  # Requests and syncs in progress get this time to finish. Containers are killed after ten seconds.
 ABORT_SECONDS = 2  # A sync that was cancelled gets this time to put its job back into the queue.
 RESTART_SECONDS = 1.0
+WEBHOOKS_AT_ONCE = 4
 POLL_SECONDS = 0.02
 # A server that listens on all addresses is reached at these.
 LOOPBACK_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
@@ -118,23 +120,30 @@ async def _work(platform: Platform) -> None:
     alone = platform.settings.database_url is None
     await _recover_jobs(platform, silent_seconds=0 if alone else WORKER_DEAD_AFTER_SECONDS)
     while True:
-        worker = asyncio.create_task(
-            platform.queue.run_worker_async(
-                concurrency=platform.settings.workers,
-                install_signal_handlers=False,
-                shutdown_graceful_timeout=STOP_SECONDS,
-                delete_jobs="successful",
-            )
-        )
-        parts = [worker, asyncio.create_task(periodic.worker())]
+        workers = {DEFAULT: platform.settings.workers, WEBHOOKS: WEBHOOKS_AT_ONCE}
+        parts = [
+            *(asyncio.create_task(_run_worker(platform, queue, number)) for queue, number in workers.items()),
+            asyncio.create_task(periodic.worker()),
+        ]
         try:
             ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:  # The worker must be cancelled, since without a database it would retry for a long time.
             for part in parts:
                 part.cancel()
             await asyncio.wait(parts, timeout=STOP_SECONDS + ABORT_SECONDS)
-        log.warning("the worker lost its database connection and restarts", error=repr(ended.pop().exception()))
+        log.warning("a worker lost its database connection and restarts", error=repr(ended.pop().exception()))
         await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _run_worker(platform: Platform, queue: str, concurrency: int) -> None:
+    """Run the jobs of one queue."""
+    await platform.queue.run_worker_async(
+        queues=[queue],
+        concurrency=concurrency,
+        install_signal_handlers=False,
+        shutdown_graceful_timeout=STOP_SECONDS,
+        delete_jobs="successful",
+    )
 
 
 async def _recover_jobs(platform: Platform, silent_seconds: float) -> None:

@@ -79,6 +79,7 @@ PARAMETERS: dict[str, str] = {
     "version": "Its version: stu3 or 3.0.2.",
     "type": "The form of the certificate: X.509, or the plain document.",
     "contract_id": "The id of a contract.",
+    "consent_id": "The id of a consent, `consentid` of protocol 4.2.",
     "application_id": "The id of its application.",
     "schemaVersion": "The version of the contract document.",
     "service_type": "The reference of a service type, such as spotify.",

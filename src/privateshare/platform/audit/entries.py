@@ -41,6 +41,8 @@ class EventKind(StrEnum):
     ACCOUNT_DELETED = "account deleted"
     SOURCE_WITHDRAWN = "access to a source withdrawn"
     DELETED_BY_APP = "deleted by an app"
+    DELETION_ASKED = "deletion asked"
+    DELETION_CONFIRMED = "deletion confirmed"
     OPERATOR = "operator's action"
     ERASED = "library erased"
 

@@ -16,6 +16,7 @@ journeys ─ previews                          the progress of a person through 
 passkey_challenges                           what a passkey has to sign next, in one browser
 authorization_codes, tokens, references      stored as hashes only
 sessions ─ session_syncs                     sessions in which an app reads
+webhook_endpoints ─ webhook_messages         where apps are told what happened, and what they are told
 signing_keys, certificate_authorities        the platform's own keys
 audit_entries, audit_heads                   what happened, in a chain that shows changes; the signed ends of it
 nonces, call_counts, clock_readings          what the platform remembers of requests and of the time
@@ -158,6 +159,37 @@ class ContractRow(Base):
     expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _created()
     application: Mapped[ApplicationRow] = relationship(lazy="joined", innerjoin=True)
+
+
+class WebhookEndpointRow(Base):
+    """An address that an app is told at what happens under a contract. The secret is sealed. Protocol 16."""
+
+    __tablename__ = "webhook_endpoints"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id), index=True)
+    url: Mapped[str]
+    sealed_secret: Mapped[bytes]
+    created_at: Mapped[datetime] = _created()
+
+
+class WebhookMessageRow(Base):
+    """A message to an endpoint, which a job delivers. It holds only ids that the app has.
+
+    `status` and `problem` are those of the last attempt: what the app answered, or why no answer came.
+    """
+
+    __tablename__ = "webhook_messages"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    endpoint_id: Mapped[str] = mapped_column(ForeignKey(WebhookEndpointRow.id, ondelete="CASCADE"), index=True)
+    event: Mapped[str]
+    body: Mapped[str]
+    attempts: Mapped[int] = mapped_column(default=0)
+    status: Mapped[int | None]
+    problem: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), index=True)
+    tried_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    given_up_at: Mapped[datetime | None]
 
 
 class SigningKeyRow(Base):
@@ -449,7 +481,8 @@ class ConsentRow(Base):
     contract or because they chose so.
 
     `unproven` is true if nobody proved that the library is theirs: the consent then covers only the accounts that were
-    connected in that journey.
+    connected in that journey. `deletion_asked_at` is when the person asked the app to delete what it has read, and
+    `deletion_confirmed_at` when the app confirmed that it has.
     """
 
     __tablename__ = "consents"
@@ -464,6 +497,8 @@ class ConsentRow(Base):
     unproven: Mapped[bool] = mapped_column(default=False)
     choice: Mapped[Choice]
     once: Mapped[bool] = mapped_column(default=False)
+    deletion_asked_at: Mapped[datetime | None]
+    deletion_confirmed_at: Mapped[datetime | None]
 
 
 class ConsentAccountRow(Base):

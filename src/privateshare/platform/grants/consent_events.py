@@ -1,4 +1,4 @@
-"""What follows when a person gives, changes or withdraws a consent: an entry in the audit log, and a receipt."""
+"""What follows when a person gives, changes or withdraws a consent: audit entry, receipt and webhooks."""
 
 from datetime import datetime
 
@@ -12,6 +12,8 @@ from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.receipts import Shown, issue_receipt
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.runtime import Platform
+from privateshare.platform.webhooks.messages import announce
+from privateshare.protocol.webhooks import WebhookEvent
 
 PERSON, OPERATOR = "the person", "the operator"
 INDICATED_BY = {PERSON: "dpv:DataSubject", OPERATOR: "dpv:DataProcessor"}
@@ -40,6 +42,8 @@ async def consent_agreed(
     }
     await record_event(db, library, Event(kind, facts), now)
     await issue_receipt(db, platform, library, consent, kind, shown, INDICATED_BY[PERSON], now)
+    event = WebhookEvent.CONSENT_CHANGED if changed else WebhookEvent.CONSENT_GIVEN
+    await announce(db, platform, event, consent, now)
 
 
 async def withdraw_consent(
@@ -52,6 +56,7 @@ async def withdraw_consent(
     if consent.revoked_at is not None:
         return
     await revoke_consent(db, consent.id, now)
+    await announce(db, platform, WebhookEvent.CONSENT_WITHDRAWN, consent, now)
     try:
         library = await open_library(db, platform, consent.library_id)
     except DataUnreadable:  # The operator was informed when the library was opened.

@@ -39,7 +39,7 @@ STATUS = {
     EventKind.CONSENT_WITHDRAWN: "dpv:ConsentWithdrawn",
 }
 # These change while a consent is used, and are not what was agreed.
-CHANGING = {"used_at", "revoked_at", "library_id"}
+CHANGING = {"used_at", "revoked_at", "library_id", "deletion_asked_at", "deletion_confirmed_at"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,15 @@ from privateshare.platform.db.engine import driver_connection
 
 SYNC = "sync_account"
 SWEEP_BLOBS = "sweep_blobs"
+DELIVER = "deliver_webhook"
+# Messages to apps have workers of their own, so that an app that answers slowly delays no sync.
+WEBHOOKS = "webhooks"
+DEFAULT = "default"
 
 
 def make_queue(database_url: str) -> App:
     """Open the queue of a database. It has no tasks, which is enough to add jobs."""
-    return App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=4))
+    return App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=6))
 
 
 async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UUID, account_id: UUID) -> None:
@@ -34,6 +38,12 @@ async def defer_sweep(db: AsyncSession, queue: App) -> None:
     """Add a job that deletes the blobs listed for deletion, soon after the session's transaction is committed."""
     task = queue.configure_task(SWEEP_BLOBS, connection=await driver_connection(db), allow_unknown=True)
     await task.defer_async()
+
+
+async def defer_webhook(db: AsyncSession, queue: App, message_id: str) -> None:
+    """Add the delivery of a message. The job exists once the session's transaction is committed."""
+    task = queue.configure_task(DELIVER, queue=WEBHOOKS, connection=await driver_connection(db), allow_unknown=True)
+    await task.defer_async(message_id=message_id)
 
 
 class ClockTolerantDeferrer(PeriodicDeferrer):

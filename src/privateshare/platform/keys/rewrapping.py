@@ -16,9 +16,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import Database
-from privateshare.platform.db.tables import CertificateAuthorityRow, LibraryRow, SigningKeyRow
+from privateshare.platform.db.tables import CertificateAuthorityRow, LibraryRow, SigningKeyRow, WebhookEndpointRow
 from privateshare.platform.keys import certificates, signing
-from privateshare.platform.keys.wrapping import KEY_ID_BYTES, MasterKey
+from privateshare.platform.keys.wrapping import KEY_ID_BYTES, WEBHOOK_SECRET, MasterKey
 from privateshare.platform.keystore.erasure_keys import ErasureKeys
 
 LIBRARIES_PER_TRANSACTION = 200
@@ -27,6 +27,7 @@ SEALED_COLUMNS: Mapping[str, InstrumentedAttribute[bytes]] = {
     "libraries": LibraryRow.wrapped_key,
     "signing keys": SigningKeyRow.sealed_private_key,
     "certificate authorities": CertificateAuthorityRow.sealed_private_key,
+    "webhooks": WebhookEndpointRow.sealed_secret,
 }
 
 Progress = Callable[[int, int], None]
@@ -40,6 +41,7 @@ class Rewrapped:
     libraries: int = 0
     signing_keys: int = 0
     certificate_authorities: int = 0
+    webhooks: int = 0
     failed: dict[UUID, str] = field(default_factory=dict)
 
 
@@ -97,6 +99,11 @@ async def _rewrap_own_keys(db: AsyncSession, master_key: MasterKey, result: Rewr
         pem = master_key.open(certificates.PURPOSE, authority.id, authority.sealed_private_key)
         authority.sealed_private_key = master_key.seal(certificates.PURPOSE, authority.id, pem)
         result.certificate_authorities += 1
+    old_webhooks = select(WebhookEndpointRow).where(_is_old(WebhookEndpointRow.sealed_secret, master_key))
+    for webhook in await db.scalars(old_webhooks.with_for_update()):
+        secret = master_key.open(WEBHOOK_SECRET, webhook.id, webhook.sealed_secret)
+        webhook.sealed_secret = master_key.seal(WEBHOOK_SECRET, webhook.id, secret)
+        result.webhooks += 1
 
 
 async def _rewrap_libraries(

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from privateshare.platform.consent.shareable_accounts import sample_name
 from privateshare.platform.consent.source_choice import shared_kinds
-from privateshare.platform.consent.translation import N_, Kinds
+from privateshare.platform.consent.translation import N_, Kinds, Translator
 from privateshare.platform.db.tables import (
     AccountRow,
     ConsentAccountRow,
@@ -113,13 +113,27 @@ def ended(visitor: Visitor, consent: ConsentRow, contract: ContractRow) -> str:
     """Say why a consent opens nothing more; empty if it does."""
     words = visitor.words
     if consent.revoked_at is not None:
-        return words.say(N_("Stopped on %(date)s."), date=words.date(consent.revoked_at))
+        return (
+            f"{words.say(N_('Stopped on %(date)s.'), date=words.date(consent.revoked_at))}{_deletion(words, consent)}"
+        )
     for moment in (consent.expires_at, contract.expires_at):
         if moment is not None and moment <= visitor.now:
             return words.say(N_("Ended on %(date)s."), date=words.date(moment))
     if (contract.once or consent.once) and consent.used_at is not None:
         return words.say(N_("It was for one time, on %(date)s."), date=words.date(consent.used_at))
     return ""
+
+
+def _deletion(words: Translator, consent: ConsentRow) -> str:
+    """Say whether the app has confirmed that it deleted the data, as the person asked; empty if they did not ask."""
+    if consent.deletion_asked_at is None:
+        return ""
+    asked = words.date(consent.deletion_asked_at)
+    if consent.deletion_confirmed_at is None:
+        return " " + words.say(N_("You asked it on %(asked)s to delete your data: not confirmed."), asked=asked)
+    confirmed = words.date(consent.deletion_confirmed_at)
+    told = N_("You asked it on %(asked)s to delete your data: confirmed on %(confirmed)s.")
+    return " " + words.say(told, asked=asked, confirmed=confirmed)
 
 
 async def _sources_by_consent(visitor: Visitor) -> Mapping[UUID, Sequence[int]]:

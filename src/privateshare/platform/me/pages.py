@@ -12,6 +12,7 @@ from privateshare.platform.consent.passkey_forms import NOT_ADDED
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.db.tables import ConsentRow
 from privateshare.platform.grants.consent_events import PERSON, withdraw_consent
+from privateshare.platform.grants.deletions import ask_deletion
 from privateshare.platform.me.overview import app_cards, source_cards
 from privateshare.platform.me.visitor import MyForm, MyPage
 from privateshare.platform.me.ways_in import ways_in
@@ -47,6 +48,8 @@ async def stop(form: MyForm) -> Response:
         consent = await visitor.db.get(ConsentRow, UUID(form.fields.get("consent", "")))
         if consent is not None and consent.library_id == visitor.library.id:
             await withdraw_consent(visitor.db, visitor.platform, consent, visitor.now, PERSON, visitor.shown)
+            if form.fields.get("delete") == "yes":
+                await ask_deletion(visitor.db, visitor.platform, visitor.library, consent, visitor.now)
             stopped = f"?stopped={consent.id}"
             log.info("a person stopped sharing", library=str(visitor.library.id), consent=str(consent.id))
     return redirect(visitor.address() + stopped)

@@ -137,6 +137,11 @@ class Settings(BaseSettings):
         pattern=r"^[^\x00-\x1f\x7f]{1,200}$",
         description="The name of the platform's operator in MedMij; if not set, the platform's host name.",
     )
+    webhook_private_addresses: bool = Field(
+        default=False,
+        description="Whether webhooks may go to addresses of this machine and of private networks, and by plain http: "
+        "only for development.",
+    )
     preauthorization_lifetime: Duration = Field(
         default=timedelta(minutes=30), description="The lifetime of pre-authorization and reference codes."
     )

@@ -57,6 +57,7 @@ from privateshare.platform.sync.sync_run import (
     require_waiting_session,
     waiting_sync,
 )
+from privateshare.platform.webhooks.messages import announce_data, announce_login
 from privateshare.sources.contract import (
     Broken,
     Connection,
@@ -340,4 +341,8 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
         if failure is None and run.source.info.medmij is not None:
             record_medmij_requests(account, run.library, run.source.info.medmij, run.medmij_requests)
         outcome = sync.outcome
+        await db.flush()
+        await announce_data(db, run.platform, run.library.id, run.sync_id, sync.finished_at)
+        if account.needs_login and not run.account.needs_login:
+            await announce_login(db, run.platform, account, sync.finished_at)
     run.platform.metrics.count_sync(run.account.source_id, outcome)

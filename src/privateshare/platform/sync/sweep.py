@@ -28,6 +28,7 @@ from privateshare.platform.person.browsers import LIFETIME
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
+from privateshare.platform.webhooks.messages import delete_old_messages
 
 ROWS_PER_TRANSACTION = 1000
 JOURNEY_RETENTION = timedelta(days=1)
@@ -38,6 +39,7 @@ RETENTION_AFTER_EXPIRY = MAX_CLOCK_JUMP
 RENEWAL_RETENTION = timedelta(days=365)  # An expired access token renews a lapsed grant (protocol 4.1, 4.4).
 # Finished syncs and jobs are kept for so long that every session that joined a sync is recorded.
 RETENTION_AFTER_END = timedelta(days=1)
+WEBHOOK_RETENTION = timedelta(days=30)
 
 log = structlog.get_logger()
 
@@ -58,6 +60,8 @@ async def _sweep_by_age(platform: Platform, now: datetime) -> None:
         await _sweep_journeys(platform, now)
     except KeyStoreUnavailable as error:
         log.error("unfinished journeys are not deleted yet: their keys cannot be destroyed now", reason=error.message)
+    async with platform.database.transaction() as db:
+        await delete_old_messages(db, now - WEBHOOK_RETENTION)
     await platform.queue.job_manager.delete_old_jobs(
         nb_hours=RETENTION_AFTER_END // timedelta(hours=1),
         include_failed=True,

@@ -12,12 +12,13 @@ from procrastinate import JobContext
 from procrastinate.periodic import PeriodicRegistry
 from sqlalchemy import text
 
-from privateshare.platform.jobs.queue import SWEEP_BLOBS, SYNC, ClockTolerantDeferrer, defer_sync
+from privateshare.platform.jobs.queue import DELIVER, SWEEP_BLOBS, SYNC, WEBHOOKS, ClockTolerantDeferrer, defer_sync
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
 from privateshare.platform.sync.retries import SyncRetryStrategy
 from privateshare.platform.sync.sweep import delete_listed, sweep
+from privateshare.platform.webhooks.delivery import WebhookRetryStrategy, deliver
 
 SWEEP = "sweep"
 ORPHANS = "sweep_orphans"
@@ -51,6 +52,10 @@ def add_tasks(platform: Platform) -> ClockTolerantDeferrer:
     @queue.task(name=SYNC, retry=SyncRetryStrategy(), pass_context=True)
     async def _sync(context: JobContext, library_id: str, sync_id: str) -> None:
         await sync_account(platform, UUID(library_id), UUID(sync_id), context.job.attempts + 1)
+
+    @queue.task(name=DELIVER, queue=WEBHOOKS, retry=WebhookRetryStrategy())
+    async def _deliver(message_id: str) -> None:
+        await deliver(platform, message_id)
 
     @queue.task(name=SWEEP)
     async def _sweep(timestamp: int) -> None:

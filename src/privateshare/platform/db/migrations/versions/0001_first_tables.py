@@ -342,6 +342,44 @@ def upgrade() -> None:
         postgresql_where="finished_at IS NULL",
     )
     op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("webhook_endpoints_contract_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_endpoints_pkey")),
+    )
+    op.create_index(op.f("webhook_endpoints_contract_id_idx"), "webhook_endpoints", ["contract_id"], unique=False)
+    op.create_table(
+        "webhook_messages",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("endpoint_id", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"],
+            ["webhook_endpoints.id"],
+            name=op.f("webhook_messages_endpoint_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_messages_pkey")),
+    )
+    op.create_index(op.f("webhook_messages_created_at_idx"), "webhook_messages", ["created_at"], unique=False)
+    op.create_index(op.f("webhook_messages_endpoint_id_idx"), "webhook_messages", ["endpoint_id"], unique=False)
+    op.create_table(
         "consents",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("library_id", sa.Uuid(), nullable=False),
@@ -356,6 +394,8 @@ def upgrade() -> None:
         sa.Column("unproven", sa.Boolean(), nullable=False),
         sa.Column("choice", postgresql.JSONB(), nullable=False),
         sa.Column("once", sa.Boolean(), nullable=False),
+        sa.Column("deletion_asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("deletion_confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("consents_contract_id_fkey")),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("consents_library_id_fkey"), ondelete="CASCADE"
@@ -685,6 +725,11 @@ def downgrade() -> None:
     op.drop_table("references")
     op.drop_index(op.f("pushed_files_blob_idx"), table_name="pushed_files")
     op.drop_table("pushed_files")
+    op.drop_index(op.f("webhook_messages_endpoint_id_idx"), table_name="webhook_messages")
+    op.drop_index(op.f("webhook_messages_created_at_idx"), table_name="webhook_messages")
+    op.drop_table("webhook_messages")
+    op.drop_index(op.f("webhook_endpoints_contract_id_idx"), table_name="webhook_endpoints")
+    op.drop_table("webhook_endpoints")
     op.drop_index(op.f("consents_library_id_idx"), table_name="consents")
     op.drop_index(op.f("consents_contract_id_idx"), table_name="consents")
     op.drop_table("consents")

@@ -1,0 +1,1 @@
+"""Webhooks: telling apps what happened. Protocol 16."""

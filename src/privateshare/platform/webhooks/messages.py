@@ -1,0 +1,136 @@
+"""The messages to apps: stored in the transaction of what happened, and then delivered by jobs."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import (
+    AccountRow,
+    ApplicationRow,
+    ConsentAccountRow,
+    ConsentRow,
+    ContractRow,
+    LibraryPartnerRow,
+    SessionRow,
+    SessionSyncRow,
+    SyncRow,
+    WebhookEndpointRow,
+    WebhookMessageRow,
+)
+from privateshare.platform.jobs.queue import defer_webhook
+from privateshare.platform.keys.secrets import new_id
+from privateshare.platform.runtime import Platform
+from privateshare.protocol.webhooks import WebhookEvent, encode_message
+
+
+async def announce(
+    db: AsyncSession,
+    platform: Platform,
+    event: WebhookEvent,
+    consent: ConsentRow,
+    now: datetime,
+    *,
+    account_id: str | None = None,
+) -> None:
+    """Tell the apps of a consent's contract what happened: to each of its endpoints, once the transaction is committed.
+
+    A message holds only ids that the app has. Contracts without endpoints cost one small query.
+    """
+    query = (
+        select(WebhookEndpointRow.id, LibraryPartnerRow.sub)
+        .join(ContractRow, ContractRow.id == WebhookEndpointRow.contract_id)
+        .join(ApplicationRow, ApplicationRow.id == ContractRow.application_id)
+        .join(LibraryPartnerRow, LibraryPartnerRow.partner_id == ApplicationRow.partner_id)
+        .where(
+            WebhookEndpointRow.contract_id == consent.contract_id, LibraryPartnerRow.library_id == consent.library_id
+        )
+    )
+    for endpoint_id, user_id in (await db.execute(query)).all():
+        data = {"user_id": user_id, "consent_id": str(consent.id), "contract_id": consent.contract_id}
+        if account_id is not None:
+            data["account_id"] = account_id
+        body = encode_message(event, now, data)
+        message = WebhookMessageRow(id=f"msg_{new_id()}", endpoint_id=endpoint_id, event=event, body=body)
+        db.add(message)
+        await db.flush()
+        await defer_webhook(db, platform.queue, message.id)
+
+
+async def announce_data(db: AsyncSession, platform: Platform, library_id: UUID, sync_id: UUID, now: datetime) -> None:
+    """Tell apps whose sessions waited for a sync that all their data is there. The sync's end is recorded already.
+
+    The sessions are locked, so that of two syncs that end at the same time, the second one sees the end of the first.
+    """
+    waiting = (
+        select(SessionRow.id)
+        .join(SessionSyncRow, SessionSyncRow.session_id == SessionRow.id)
+        .where(SessionSyncRow.library_id == library_id, SessionSyncRow.sync_id == sync_id, _is_told(SessionRow))
+    )
+    sessions = list(await db.scalars(waiting.order_by(SessionRow.id).with_for_update(of=SessionRow)))
+    if not sessions:
+        return
+    unfinished = (
+        exists()
+        .where(SessionSyncRow.session_id == SessionRow.id, SyncRow.finished_at.is_(None))
+        .where(SyncRow.library_id == SessionSyncRow.library_id, SyncRow.id == SessionSyncRow.sync_id)
+    )
+    ready = select(ConsentRow).join(SessionRow, SessionRow.consent_id == ConsentRow.id)
+    for consent in _once_each(
+        await db.scalars(ready.where(SessionRow.id.in_(sessions), ~unfinished, ConsentRow.revoked_at.is_(None)))
+    ):
+        await announce(db, platform, WebhookEvent.DATA_READY, consent, now)
+
+
+async def announce_login(db: AsyncSession, platform: Platform, account: AccountRow, now: datetime) -> None:
+    """Tell the apps that read an account that the person has to sign in to its source again."""
+    query = (
+        select(ConsentRow)
+        .join(ConsentAccountRow, ConsentAccountRow.consent_id == ConsentRow.id)
+        .where(
+            ConsentAccountRow.library_id == account.library_id,
+            ConsentAccountRow.account_id == account.id,
+            ConsentRow.revoked_at.is_(None),
+            ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
+            _is_told(ConsentRow),
+        )
+    )
+    for consent in list(await db.scalars(query)):
+        await announce(db, platform, WebhookEvent.ACCOUNT_NEEDS_LOGIN, consent, now, account_id=account.public_id)
+
+
+def _is_told(row: type[SessionRow] | type[ConsentRow]) -> ColumnElement[bool]:
+    """Select rows whose contract has an endpoint."""
+    return exists().where(WebhookEndpointRow.contract_id == row.contract_id)
+
+
+def _once_each(consents: Iterable[ConsentRow]) -> Sequence[ConsentRow]:
+    return list({consent.id: consent for consent in consents}.values())
+
+
+async def find_messages(
+    db: AsyncSession, contract_id: str | None = None, *, failed_only: bool = False, limit: int = 100
+) -> Sequence[tuple[WebhookMessageRow, WebhookEndpointRow]]:
+    """List messages with their endpoints, the newest first."""
+    query = select(WebhookMessageRow, WebhookEndpointRow).join(WebhookEndpointRow)
+    if contract_id is not None:
+        query = query.where(WebhookEndpointRow.contract_id == contract_id)
+    if failed_only:
+        query = query.where(WebhookMessageRow.given_up_at.is_not(None))
+    found = await db.execute(query.order_by(WebhookMessageRow.created_at.desc()).limit(limit))
+    return [(message, endpoint) for message, endpoint in found]
+
+
+async def replay(db: AsyncSession, platform: Platform, message: WebhookMessageRow) -> None:
+    """Send a message once more, with its id, whether it was delivered before or not."""
+    message.delivered_at = message.given_up_at = message.status = message.problem = None
+    message.attempts = 0
+    await db.flush()
+    await defer_webhook(db, platform.queue, message.id)
+
+
+async def delete_old_messages(db: AsyncSession, before: datetime) -> None:
+    """Delete messages that were stored before a moment."""
+    await db.execute(delete(WebhookMessageRow).where(WebhookMessageRow.created_at < before))
