@@ -75,8 +75,13 @@ class Camera:
         finally:
             context.close()
 
-    def take(self, page: Page, name: str) -> None:
-        """Take a picture of all of the page. Fail if a phone would have to scroll sideways."""
+    def take(self, page: Page, name: str, unfixed: str = "") -> None:
+        """Take a picture of all of the page. Fail if a phone would have to scroll sideways.
+
+        `unfixed` selects what stays in place while the page scrolls, so that it is in the picture where it ends.
+        """
+        if unfixed:
+            page.evaluate("found => document.querySelectorAll(found).forEach(e => e.style.position = 'static')", unfixed)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name} is {wide} pixels wider than the screen ({self._look}, {self.language})"
         path = PICTURES / self.language / f"{name}-{self._look}.png"
@@ -96,7 +101,14 @@ def consent_pages(camera: Camera, platform: Platform) -> None:
         page.click('[data-dataset="default"]')
         page.click(CONTINUE)
         page.wait_for_selector('body[data-page="consent"]')
-        camera.take(page, "consent")
+        page.click('[data-action="another-source"]')
+        page.click('[data-source-id="9001"]')
+        page.click(CONTINUE)
+        page.click('[data-dataset="default"]')
+        page.click(CONTINUE)
+        page.wait_for_selector('body[data-page="consent"]')
+        page.click(".kind details summary")
+        camera.take(page, "consent", unfixed=".agree-bar, #agree + .decline")
         done = page.url.removesuffix("consent") + "done"
         page.route("**/return**", lambda route: route.fulfill(body="the app"))
         page.click(CONTINUE)
@@ -115,6 +127,9 @@ def persons_pages(camera: Camera, page: Page, platform: Platform) -> None:
     """Look at what a person who has agreed sees of what they share, and at the page that asks who they are."""
     page.goto(f"{platform.origin}/me/?lng={camera.language}")
     camera.take(page, "me")
+    page.click('a[href*="/change/"]')
+    camera.take(page, "me-change", unfixed=".agree-bar")
+    page.go_back()
     page.click("details.stop summary")
     camera.take(page, "me-stop")
     home = page.url.split("?")[0]

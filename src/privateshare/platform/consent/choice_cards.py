@@ -202,7 +202,7 @@ def _card(
         entry=entry,
         ticked=draft.ticked if draft else entry.ticked and not chosen.is_submitted,
         parts=_parts(asking.words, rows, held, draft),
-        empty=_empty_names(asking.words, empty),
+        empty=_empty_names(asking.words, empty, offered),
         # Where nothing is there yet, only what comes later can be shared.
         later=draft.later if draft else previous.later if previous else not rows,
         is_known=is_known,
@@ -279,9 +279,13 @@ def _examples(words: Translator, holding: Holding | None) -> list[Example]:
     return [Example(line.text, words.date(line.moment) if line.moment else "") for line in found if line.text]
 
 
-def _empty_names(words: Translator, kinds: Sequence[int]) -> list[str]:
-    """Return the names of kinds of which there is nothing; kinds of health data are named by their groups."""
-    groups = {kind: kind_group(kind) for kind in kinds}
+def _empty_names(words: Translator, kinds: Sequence[int], offered: Sequence[int]) -> list[str]:
+    """Return the names of kinds of which there is nothing.
+
+    Kinds of health data are named by their groups; a group of which something is offered is not empty.
+    """
+    filled = {kind_group(kind) for kind in offered} - {None}
+    groups = {kind: group for kind in kinds if (group := kind_group(kind)) not in filled}
     names = (words.say(NAMES[group]) if group else words.object_type(kind) for kind, group in groups.items())
     return list(dict.fromkeys(names))
 

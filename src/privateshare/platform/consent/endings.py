@@ -81,37 +81,43 @@ async def _agreement(visit: Visit) -> Ending:
     if consent is None or consent.revoked_at is not None:
         stopped = _say(visit, N_("You stopped sharing with %(app)s since."))
         return Ending(_say(visit, N_("This is done")), stopped, shares=False)
+    values = {"what": await _sources(visit, consent), "date": _end(visit, consent)}
+    return Ending(_say(visit, _title(visit, consent), **values), _kinds(visit, consent), shares=True)
+
+
+def _title(visit: Visit, consent: ConsentRow) -> str:
+    """Return what the person did, and until when."""
     if visit.contract.kind == "write":
-        title = N_("%(app)s may put files into your library")
-    elif visit.contract.kind == "read-raw":
-        title = N_("You shared files in your library with %(app)s")
-    else:
-        title = N_("You shared %(what)s with %(app)s")
-    text = _say(visit, _until(consent), date=_end(visit, consent))
-    return Ending(_say(visit, title, what=await _what(visit, consent)), text, shares=True)
-
-
-def _until(consent: ConsentRow) -> str:
+        if consent.expires_at is not None:
+            return N_("%(app)s may put files into your library, until %(date)s")
+        return N_("%(app)s may put files into your library, until you stop")
     if consent.once:
-        return N_("It reads this once.")
-    return N_("Until %(date)s, unless you stop before.") if consent.expires_at else N_("Until you stop.")
+        return N_("You shared %(what)s with %(app)s, once")
+    if consent.expires_at is not None:
+        return N_("You shared %(what)s with %(app)s, until %(date)s")
+    return N_("You shared %(what)s with %(app)s, until you stop")
 
 
 def _end(visit: Visit, consent: ConsentRow) -> str:
     return visit.words.date(consent.expires_at) if consent.expires_at else ""
 
 
-async def _what(visit: Visit, consent: ConsentRow) -> Markup:
-    """Name the kinds of data that a consent shares; without any, its sources."""
+async def _sources(visit: Visit, consent: ConsentRow) -> str:
+    """Name the sources from which a consent shares."""
+    words = visit.words
+    if visit.contract.kind == "read-raw":
+        return words.say(N_("files in your library"))
+    accounts = await consented_accounts(visit.db, consent.id)
+    names = list(dict.fromkeys(words.source(account.source_id) for account in accounts))
+    return words.join_list(names) if 0 < len(names) <= MAX_NAMED else words.say(N_("data"))
+
+
+def _kinds(visit: Visit, consent: ConsentRow) -> Markup:
+    """Name the kinds of data that a consent shares, and from which date on."""
     words = visit.words
     kinds = [kind for one in (consent.choice.accounts or {}).values() for kind in one.kinds]
     groups = {kind: kind_group(kind) for kind in kinds}
     named = (words.say(NAMES[group]) if group else words.object_type(kind) for kind, group in groups.items())
-    names = list(dict.fromkeys(named))
-    if not names:
-        accounts = await consented_accounts(visit.db, consent.id)
-        names = list(dict.fromkeys(words.source(account.source_id) for account in accounts))
-    more = len(names) - MAX_NAMED
-    if more > 1:
-        names = [*names[:MAX_NAMED], words.count("%(num)d more kind", "%(num)d more kinds", more)]
-    return escape(words.join_list(names) if names else words.say(N_("data")))
+    names = escape(words.join_list(list(dict.fromkeys(named))))
+    since = consent.choice.since_date
+    return names if since is None else names + " · " + _say(visit, N_("from %(date)s on"), date=words.date(since))

@@ -69,9 +69,9 @@ def _with_value(text: str, resource: Mapping[str, Any]) -> str:
 
 
 def _digime_texts(thing: Mapping[str, Any]) -> Iterator[str]:
-    track = thing.get("track")
-    if isinstance(track, dict):
-        yield from _digime_texts(track)
+    for inner in ("track", "album"):
+        if isinstance(found := thing.get(inner), dict):
+            yield from _digime_texts(found)
     for name in DIGIME_FIELDS:
         value = thing.get(name)
         if isinstance(value, str) and value.strip():
