@@ -81,7 +81,9 @@ class Camera:
         `unfixed` selects what stays in place while the page scrolls, so that it is in the picture where it ends.
         """
         if unfixed:
-            page.evaluate("found => document.querySelectorAll(found).forEach(e => e.style.position = 'static')", unfixed)
+            page.evaluate(
+                "found => document.querySelectorAll(found).forEach(e => e.style.position = 'static')", unfixed
+            )
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name} is {wide} pixels wider than the screen ({self._look}, {self.language})"
         path = PICTURES / self.language / f"{name}-{self._look}.png"

@@ -4,8 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from privateshare.cli.contract_options import data_policies, data_request, merged, service_group, time_ranges
+from privateshare.cli.contract_options import (
+    add_reasons,
+    data_policies,
+    data_request,
+    merged,
+    service_group,
+    time_ranges,
+)
 from privateshare.errors import ConfigurationError
+from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.contract_document import parse_document
 from privateshare.protocol.scope import ObjectKind, reach_of_contract
 
@@ -99,3 +107,29 @@ def test_data_request() -> None:
         "serviceGroups": [{"id": 5}, {"id": 1}],
         "timeRanges": [{"last": "1y"}],
     }
+
+
+def test_reasons_are_added_to_the_kinds_that_they_name() -> None:
+    """A group that is read as a whole gets all its kinds listed, since each may have a reason."""
+    request = data_request(["medical:condition,observation", "entertainment"], [], "To test")
+    add_reasons(request, ["playhistory=To draw a chart"], ["condition=We count them"])
+    document = parse_document({"dataRequest": request}).reading
+    condition = document.requested_kinds(2, 9001)[128]
+    assert (condition.required, condition.reason) == (True, "We count them")
+    assert document.requested_kinds(2, 9001)[132].required is None
+    assert document.requested_kinds(5, 19)[406].reason == "To draw a chart"
+    assert len(document.requested_kinds(5, 19)) == len(catalogue().object_types_of_group(5))
+
+
+@pytest.mark.parametrize("words", ["condition", "condition=", "=why", "sleep=why", "nothing=why"])
+def test_a_reason_for_nothing_is_refused(words: str) -> None:
+    request = data_request(["medical:condition"], [], "To test")
+    with pytest.raises(ConfigurationError):
+        add_reasons(request, [words], [])
+
+
+def test_a_required_kind_needs_a_reason() -> None:
+    kinds = [{"id": 128, "required": True}]
+    groups = [{"id": 2, "serviceTypes": [{"id": 9001, "serviceObjectTypes": kinds}]}]
+    with pytest.raises(ConfigurationError, match="reason"):
+        parse_document({"dataRequest": {"serviceGroups": groups}})
