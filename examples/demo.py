@@ -33,6 +33,7 @@ RUNNING = FOLDER / "running.json"
 START_TIMEOUT_SECONDS = 300  # A busy machine may need this long.
 SAMPLES = {16: "large", 9001: "default"}  # The sources Spotify and Health record.
 ROWS = 5
+LINK_MINUTES = 15
 
 console = Console(highlight=False)
 
@@ -55,6 +56,7 @@ def main() -> None:
         console.print("[green]✓[/] consent given, code exchanged for tokens")
         reading = read_everything(app, session, token)
     show(reading)
+    show_persons_pages(platform, token)
     console.print(f"\nRead in {reading.seconds:.1f} s; {time.monotonic() - began:.1f} s in all.")
     console.print(f"The platform still runs at [bold]{platform.address}[/].")
     console.print(f"Stop it with [bold]kill {platform.pid}[/]; all its data is in {FOLDER}.")
@@ -224,6 +226,19 @@ def show(read: WhatWasRead) -> None:
     console.print(table)
     show_rows("Top artists", ("artist", "plays"), [(a, f"{n:,}") for a, n in read.insights.top_artists])
     show_rows("Conditions", ("condition", "since"), read.insights.latest_conditions)
+
+
+def show_persons_pages(platform: Running, token: UserAccessToken) -> None:
+    """Print a link to the pages of the demo's person, which lets in once and for a few minutes.
+
+    The demo is the operator of its own platform, and its person is made up. An app can make no such link.
+    """
+    made = operate("person", "recovery-code", str(token.user_id), "--minutes", str(LINK_MINUTES), "--yes")
+    address = platform.address.replace("127.0.0.1", "localhost")  # Passkeys need a name.
+    link = f"{address}/me/#code={made['recovery_code']}"
+    console.print("\nThe person sees who read what, stops it, and looks at their own data:")
+    console.print(f"\n  [bold]{link}[/]\n", soft_wrap=True)
+    console.print(f"The link works once, for {LINK_MINUTES} minutes.")
 
 
 def show_rows(title: str, names: tuple[str, str], rows: list[tuple[str, str]]) -> None:

@@ -169,6 +169,18 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "POST /me/{browser_id}/not-me",
     "GET /me/{browser_id}/change/{consent_id}",  # security/test_changing_choice.py covers these.
     "POST /me/{browser_id}/change/{consent_id}",
+    "GET /me/{browser_id}/sources/{account_id}",  # test_my_sources.py covers the sources.
+    "POST /me/{browser_id}/sources/{account_id}/fetch",
+    "POST /me/{browser_id}/sources/{account_id}/pause",
+    "POST /me/{browser_id}/sources/{account_id}/connect",
+    "GET /me/{browser_id}/apps/{consent_id}",  # test_my_data.py covers what happened.
+    "POST /me/{browser_id}/sources/{account_id}/remove",  # test_my_erasures.py covers what is deleted.
+    "POST /me/{browser_id}/apps/{consent_id}/files",
+    "GET /me/{browser_id}/take",  # test_my_export.py covers what is taken away.
+    "POST /me/{browser_id}/take",
+    "GET /me/{browser_id}/take/{export_id}",
+    "GET /me/{browser_id}/erase",
+    "POST /me/{browser_id}/erase",
     "GET /me/{browser_id}/data",  # test_my_data_pages.py covers the data.
     "GET /me/{browser_id}/data/{object_type}",
     "GET /me/{browser_id}/data/{object_type}/{file_id}/{index}",

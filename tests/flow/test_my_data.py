@@ -13,6 +13,7 @@ from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.security.attacking import Victim, seen, victim, walked
 from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import Wire, check_error
+from tests.patience import GIVE_UP_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,39 @@ def test_two_people_choose(mia: Victim) -> None:
     page = opened(f"{mia.wire.origin}/me", http=mia.http)
     assert page_of(page) == "me-entrance"
     assert html(page).count("the person who shared with") == 2
+
+
+def test_what_apps_did_is_told(mia: Victim) -> None:
+    """On the app's page which files of which kinds were read; among everything that happened, day by day."""
+    wait_until_over(mia.wire, mia.tokens, mia.session)
+    listed = mia.wire.get(f"permission-access/query/{mia.session}", access_token=mia.tokens.access).json()["fileList"]
+    for entry in listed[:3]:
+        path = f"permission-access/query/{mia.session}/{entry['name']}"
+        assert mia.wire.get(path, access_token=mia.tokens.access).status_code == 200
+    browser = at_home(mia)
+    address = f"{browser.page.url}/apps/{mia.tokens.claims['consentid']}"  # type: ignore[union-attr]
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while "Read 3 files" not in html(browser) and time.monotonic() < give_up:  # Reads are written once a second.
+        time.sleep(0.1)
+        browser.open(address)
+    assert page_of(browser) == "me-app"
+    assert "Read 3 files" in html(browser)
+
+
+def test_an_app_that_deletes_its_user_is_told(mia: Victim) -> None:
+    """Its access is gone, the data is still there, and the person sees that the app asked for it."""
+    assert mia.wire.call("DELETE", "user", access_token=mia.tokens.access).status_code == 200
+    browser = at_home(mia)
+    assert "Spotify" in html(browser)
+    browser.open(f"{browser.page.url}/history")  # type: ignore[union-attr]
+    assert "asked to delete you" in html(browser)
+
+
+def test_an_apps_history_is_its_persons(mia: Victim) -> None:
+    """Another person's page of the same app is not found."""
+    other = httpx2.Client(timeout=60)
+    known_person(mia.wire, other)
+    theirs = opened(f"{mia.wire.origin}/me", http=other).page
+    assert theirs is not None
+    answer = other.get(f"{theirs.url}/apps/{mia.tokens.claims['consentid']}")
+    assert answer.status_code == 404

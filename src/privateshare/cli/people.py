@@ -60,17 +60,28 @@ def withdraw(
 
 
 @tree.command("recovery-code")
-def recovery_code(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson = False) -> None:
+def recovery_code(
+    user_id: UserId,
+    minutes: Annotated[
+        int | None, typer.Option(min=1, help="How long the code is valid; if not given, always.")
+    ] = None,
+    yes: Yes = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
     """Make a recovery code for a person who cannot show any more that it is them.
 
     Whoever has the code has the person's library: be sure that it is them. The code that they had stops working.
     """
+    from datetime import timedelta
+
     from privateshare.platform.library.libraries import open_library
     from privateshare.platform.person.recovery_codes import new_recovery_code
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         library = await open_library(db, platform, await _library_of(db, user_id))
-        return {"recovery_code": await new_recovery_code(db, library), "library_id": str(library.id)}
+        lifetime = timedelta(minutes=minutes) if minutes is not None else None
+        return {"recovery_code": await new_recovery_code(db, library, lifetime), "library_id": str(library.id)}
 
     if not yes:
         typer.confirm(f"Are you sure that who asks is {user_id}?", abort=True, err=True)

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from privateshare.errors import ConfigurationError
 from privateshare.platform.app import create_app
 from privateshare.platform.jobs.queue import DEFAULT, WEBHOOKS
+from privateshare.platform.me.export_job import add_export_task
 from privateshare.platform.operating.connections import BACKLOG, allow_connections
 from privateshare.platform.operating.public_address import is_this_machine
 from privateshare.platform.operating.settings import Settings
@@ -116,6 +117,7 @@ def _free_port(settings: Settings) -> int:
 
 async def _work(platform: Platform) -> None:
     periodic = add_tasks(platform)
+    add_export_task(platform)
     # With the built-in database this is the only process, so the jobs of earlier workers can be recovered at once.
     alone = platform.settings.database_url is None
     await _recover_jobs(platform, silent_seconds=0 if alone else WORKER_DEAD_AFTER_SECONDS)

@@ -271,6 +271,19 @@ async def test_a_code_is_for_its_own_library(platform: Platform, mia: Victim) ->
     assert page_of(typed(opened(ask(mia.wire).url), code)) == "consent"
 
 
+async def test_a_code_may_expire(platform: Platform, mia: Victim) -> None:
+    """One that was made for some minutes proves nothing afterwards."""
+    async with platform.database.transaction() as db:
+        library = await open_library(db, platform, mia.library)
+        old = await new_recovery_code(db, library, timedelta(seconds=-1))
+    refused = typed(opened(ask(mia.wire).url), old)
+    assert refused.page is not None
+    assert refused.page.status == 422
+    async with platform.database.transaction() as db:
+        fresh = await new_recovery_code(db, library, timedelta(minutes=1))
+    assert page_of(typed(opened(ask(mia.wire).url), fresh)) == "consent"
+
+
 async def test_a_new_code_replaces_the_old(platform: Platform, mia: Victim) -> None:
     old = await code_for(platform, mia.library)
     new = await code_for(platform, mia.library)

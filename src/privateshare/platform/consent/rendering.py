@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -23,6 +23,7 @@ from privateshare.protocol.addresses import ONBOARD_PATH
 STATIC_TYPES = {
     "style.css": "text/css",
     "begin.js": "text/javascript",
+    "code.js": "text/javascript",
     "passkey.js": "text/javascript",
     "upload.js": "text/javascript",
     "icon.svg": "image/svg+xml",
@@ -88,8 +89,13 @@ def page(
         "my_data": f"{base}/me/",
         "operator": _operator(settings),
     }
-    body = _environment(words.language).get_template(template).render(shared | dict(values))
+    body = page_template(template, words).render(shared | dict(values))
     return HTMLResponse(body, status, headers=SAFE_HEADERS | {"content-security-policy": _policy(leads_to)})
+
+
+def page_template(name: str, words: Translator) -> Template:
+    """Return a template in the language of these texts."""
+    return _environment(words.language).get_template(name)
 
 
 def _operator(settings: Settings) -> Mapping[str, str]:

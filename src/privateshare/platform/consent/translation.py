@@ -128,6 +128,10 @@ class Translator:
         """Format a day without its year, such as 24 Nov."""
         return str(format_skeleton("MMMd", moment, locale=self._locale))
 
+    def time(self, moment: datetime) -> str:
+        """Format a time of day, such as 14:02 UTC."""
+        return f"{format_time(moment, 'short', locale=self._locale)} UTC"
+
     def moment(self, moment: datetime) -> str:
         """Format a day and time, such as 24 Nov 2025, 14:02 UTC."""
         day, time = (

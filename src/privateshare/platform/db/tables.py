@@ -6,6 +6,7 @@ libraries ─ accounts ─ files                 a person's data, sealed with th
           ├ passkeys                         the same, by a key that the person's device holds
           ├ archives                         exports that the person uploaded, until they are imported
           ├ pushed_files                     files that apps pushed to the person
+          ├ exports                          archives in which the person takes everything with them
           ├ syncs                            one row per account and run
           ├ consents ─ consent_accounts      what the person allowed
           ├ receipts                         what they allowed and withdrew, signed for them
@@ -245,7 +246,8 @@ class AccountRow(Base):
 
     `unproven_on` is the journey in which the account was connected by somebody who did not prove that the library is
     theirs; the account is then only for the consent of that journey. `signed_in` is true once the person signed in at
-    the source to connect it, so that signing in there again proves who they are.
+    the source to connect it, so that signing in there again proves who they are. While it is `paused`, nothing is
+    fetched from the source.
     """
 
     __tablename__ = "accounts"
@@ -267,6 +269,7 @@ class AccountRow(Base):
     needs_login: Mapped[bool] = mapped_column(default=False)
     unproven_on: Mapped[UUID | None]
     signed_in: Mapped[bool] = mapped_column(default=False)
+    paused: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = _created()
     updated_at: Mapped[datetime] = _created()
     __table_args__ = (UniqueConstraint("library_id", "source_id", "identity_hash"),)
@@ -329,6 +332,7 @@ class RecoveryCodeRow(Base):
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
     code_hash: Mapped[bytes] = mapped_column(unique=True)
     created_at: Mapped[datetime] = _created()
+    expires_at: Mapped[datetime | None]
 
 
 class ArchiveRow(Base):
@@ -410,6 +414,24 @@ class PushedFileRow(Base):
     sealed_sha256: Mapped[bytes]
 
 
+class ExportRow(Base):
+    """An archive in which a person takes everything with them. A job makes it; it is deleted after a week.
+
+    `files_done` of `files_total` are in it so far. `size` is None until it is finished, and `failed` if that failed.
+    """
+
+    __tablename__ = "exports"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    blob: Mapped[str] = mapped_column(index=True)
+    language: Mapped[str]
+    files_done: Mapped[int] = mapped_column(default=0)
+    files_total: Mapped[int] = mapped_column(default=0)
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    failed: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = _created()
+
+
 class PostboxRow(Base):
     """A postbox, to which clients of version 1.6 push files for a person. Protocol 14 (d).
 
@@ -456,7 +478,8 @@ class StoredFileRow(Base):
 class SyncRow(Base):
     """One sync of one account. An account has at most one unfinished sync, which later sessions join.
 
-    `outcome` is None while it runs, then one of those in sync/outcomes.py. `error` has the form of protocol 6.1.
+    `outcome` is None while it runs, then one of those in sync/outcomes.py. `error` has the form of protocol 6.1. With
+    `by_person` the person asked for it, so it runs although no session waits for it.
     """
 
     __tablename__ = "syncs"
@@ -465,6 +488,7 @@ class SyncRow(Base):
     account_id: Mapped[UUID]
     outcome: Mapped[str | None]
     error: Mapped[dict[str, Any] | None]
+    by_person: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = _created()
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

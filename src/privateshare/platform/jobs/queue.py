@@ -19,6 +19,7 @@ DELIVER = "deliver_webhook"
 # Messages to apps have workers of their own, so that an app that answers slowly delays no sync.
 WEBHOOKS = "webhooks"
 DEFAULT = "default"
+EXPORT = "export_library"
 
 
 def make_queue(database_url: str) -> App:
@@ -32,6 +33,12 @@ async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UU
         SYNC, connection=await driver_connection(db), lock=f"account {account_id}", allow_unknown=True
     )
     await task.defer_async(library_id=str(library_id), sync_id=str(sync_id))
+
+
+async def defer_export(db: AsyncSession, queue: App, library_id: UUID, export_id: UUID) -> None:
+    """Add the making of a person's archive to the queue, soon after the session's transaction is committed."""
+    task = queue.configure_task(EXPORT, connection=await driver_connection(db), allow_unknown=True)
+    await task.defer_async(library_id=str(library_id), export_id=str(export_id))
 
 
 async def defer_sweep(db: AsyncSession, queue: App) -> None:

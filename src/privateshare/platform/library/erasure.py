@@ -28,6 +28,7 @@ from privateshare.platform.db.tables import (
     ConsentAccountRow,
     ConsentRow,
     ContractRow,
+    ExportRow,
     FileRow,
     JourneyRow,
     KeyToDestroyRow,
@@ -214,6 +215,27 @@ async def forget_user(
         )
     )
     await _delete_blobs_later(db, platform, blobs)
+
+
+async def erase_pushed_files(
+    db: AsyncSession, platform: Platform, library_id: UUID, application_id: str
+) -> tuple[int, int]:
+    """Delete the files that an application pushed to a library. Return their number and their bytes."""
+    contracts = select(ContractRow.id).where(ContractRow.application_id == application_id)
+    pushed = delete(PushedFileRow).where(
+        PushedFileRow.library_id == library_id, PushedFileRow.contract_id.in_(contracts)
+    )
+    deleted = (await db.execute(pushed.returning(PushedFileRow.blob, PushedFileRow.size))).all()
+    await _delete_blobs_later(db, platform, [blob for blob, _ in deleted])
+    return len(deleted), sum(size for _, size in deleted)
+
+
+async def delete_exports(db: AsyncSession, platform: Platform, made_before: datetime, library_id: UUID | None) -> None:
+    """Delete the archives that people made to take everything with them: old ones, or all older ones of a library."""
+    old = delete(ExportRow).where(ExportRow.created_at < made_before)
+    if library_id is not None:
+        old = old.where(ExportRow.library_id == library_id)
+    await _delete_blobs_later(db, platform, list(await db.scalars(old.returning(ExportRow.blob))))
 
 
 async def _has_proof_of_person(db: AsyncSession, library_id: UUID) -> bool:

@@ -14,6 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 26
 ROW_HEIGHT, ROW_LABEL_WIDTH = 30, 190
 GAP = 0.25  # The share of a bar's place that stays empty.
 MAX_LABELS = 8
+HALF_LABEL = 26
 MIN_LINE_POINTS = 2
 
 
@@ -50,7 +51,9 @@ def columns(title: str, bars: Sequence[Bar]) -> Markup:
             )
         )
         if number % step == 0:
-            parts.append(_label(x + place / 2, HEIGHT - 8, "middle", bar.label))
+            is_last = x + place / 2 > WIDTH - RIGHT - HALF_LABEL
+            at, anchor = (WIDTH - RIGHT, "end") if is_last else (x + place / 2, "middle")
+            parts.append(_label(at, HEIGHT - 8, anchor, bar.label))
     return _drawing(title, HEIGHT, parts)
 
 

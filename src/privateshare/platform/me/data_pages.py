@@ -86,6 +86,11 @@ def kind_groups(visitor: Visitor, counts: Sequence[KindCount]) -> Sequence[KindG
     ]
 
 
+def kind_cards(visitor: Visitor, counts: Sequence[KindCount]) -> Sequence[KindCard]:
+    """Sort counts into kinds, the largest first."""
+    return [card for group in kind_groups(visitor, counts) for card in group.kinds]
+
+
 def _kind_card(visitor: Visitor, object_type: int, counts: Sequence[KindCount]) -> KindCard:
     words = visitor.words
     months = sorted({count.month for count in counts if count.month})

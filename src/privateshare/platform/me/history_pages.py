@@ -40,6 +40,15 @@ SIGN_INS = {
     (EventKind.SIGN_IN_REMOVED, "browser"): N_("A browser was signed out"),
     (EventKind.SIGN_IN_REMOVED, "passkey"): N_("A passkey was removed"),
 }
+# What else happened. `app` is the app that is named by the entry, `source` the source.
+OTHERS = {
+    EventKind.ACCOUNT_DELETED: N_("%(app)s deleted a source at your request there: %(source)s."),
+    EventKind.SOURCE_WITHDRAWN: N_("Access to %(source)s was withdrawn."),
+    EventKind.DELETED_BY_APP: N_(
+        "%(app)s asked to delete you. Its access has ended; what you connected is still yours."
+    ),
+    EventKind.OPERATOR: N_("Who runs this platform did something with your library."),
+}
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -81,6 +90,7 @@ async def show_history(visitor: MyPage) -> Response:
     values = {
         "apps": _histories(visitor.words, events, apps),
         "sign_ins": _sign_ins(visitor.words, events),
+        "others": _others(visitor.words, events, apps),
         "receipts": [_receipt_line(visitor, receipt) for receipt in await list_receipts(visitor.db, visitor.library)],
     }
     return visitor.page("me-history.html", values)
@@ -181,3 +191,15 @@ def _sign_ins(words: Translator, events: Sequence[Happening]) -> list[tuple[str,
     named = ((event, SIGN_INS.get((event.kind, str(event.facts.get("method"))))) for event in events)
     shown = [(words.moment(event.at), words.say(text)) for event, text in named if text is not None]
     return shown[:SHOWN_SIGN_INS]
+
+
+def _others(words: Translator, events: Sequence[Happening], apps: Mapping[str, str]) -> list[tuple[str, str]]:
+    """List what else happened, as pairs of a time and words."""
+    found = []
+    for event in events:
+        if (text := OTHERS.get(event.kind)) is not None:
+            app = apps.get(str(event.facts.get("contract")), words.say(N_("An app")))
+            source = event.facts.get("source")
+            named = words.source(source) if isinstance(source, int) else ""
+            found.append((words.moment(event.at), words.say(text, app=app, source=named)))
+    return found

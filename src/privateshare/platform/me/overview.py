@@ -1,4 +1,4 @@
-"""What a person shares and with whom, and its sources."""
+"""The apps that a person shares with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,8 @@ from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from privateshare.platform.consent.shareable_accounts import sample_name
 from privateshare.platform.consent.source_choice import shared_kinds
 from privateshare.platform.consent.translation import N_, Kinds, Translator
 from privateshare.platform.db.tables import (
@@ -16,9 +15,7 @@ from privateshare.platform.db.tables import (
     ConsentAccountRow,
     ConsentRow,
     ContractRow,
-    SyncRow,
 )
-from privateshare.platform.library.accounts import account_display_name, library_accounts
 from privateshare.platform.me.visitor import Visitor
 from privateshare.protocol.scope import reach_of_contract
 
@@ -53,19 +50,6 @@ class AppCard:
     given_at: datetime
     used: str
     ended: str
-    unproven: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SourceCard:
-    """A connected source. `owner` names its sample data set, or the account's owner if the person proved to be that."""
-
-    name: str
-    owner: str
-    sample: bool
-    connected: str
-    fetched: str
-    needs_login: bool
     unproven: bool
 
 
@@ -151,30 +135,3 @@ async def _sources_by_consent(visitor: Visitor) -> Mapping[UUID, Sequence[int]]:
         if source_id not in found.setdefault(consent_id, []):
             found[consent_id].append(source_id)
     return found
-
-
-async def source_cards(visitor: Visitor) -> list[SourceCard]:
-    """List the sources that were connected, oldest first."""
-    synced = select(SyncRow.account_id, func.max(SyncRow.finished_at)).where(
-        SyncRow.library_id == visitor.library.id, SyncRow.outcome == "done"
-    )
-    finished = (await visitor.db.execute(synced.group_by(SyncRow.account_id))).tuples()
-    fetched = {account_id: visitor.words.moment(moment) for account_id, moment in finished if moment is not None}
-    return [
-        SourceCard(
-            name=visitor.words.source(account.source_id),
-            owner=_owner(visitor, account),
-            sample=account.sample is not None,
-            connected=visitor.words.date(account.created_at),
-            fetched=fetched.get(account.id, ""),
-            needs_login=account.needs_login,
-            unproven=account.unproven_on is not None,
-        )
-        for account in await library_accounts(visitor.db, visitor.library.id)
-    ]
-
-
-def _owner(visitor: Visitor, account: AccountRow) -> str:
-    if account.sample is not None:
-        return sample_name(visitor.platform.sources, visitor.words, account)
-    return "" if account.unproven_on is not None else account_display_name(account, visitor.library) or ""

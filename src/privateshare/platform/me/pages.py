@@ -13,7 +13,8 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.db.tables import ConsentRow
 from privateshare.platform.grants.consent_events import PERSON, withdraw_consent
 from privateshare.platform.grants.deletions import ask_deletion
-from privateshare.platform.me.overview import app_cards, source_cards
+from privateshare.platform.me.overview import app_cards
+from privateshare.platform.me.sources import source_cards
 from privateshare.platform.me.visitor import MyForm, MyPage
 from privateshare.platform.me.ways_in import ways_in
 
@@ -42,7 +43,10 @@ async def show_my_data(
 
 @router.post("/me/{browser_id}/stop")
 async def stop(form: MyForm) -> Response:
-    """Withdraw a consent: the app's next read fails, and a running one ends."""
+    """Withdraw a consent: the app's next read fails, and a running one ends.
+
+    The person may ask the app to delete what it has read.
+    """
     visitor, stopped = form.visitor, ""
     with suppress(ValueError):
         consent = await visitor.db.get(ConsentRow, UUID(form.fields.get("consent", "")))

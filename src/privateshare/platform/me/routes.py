@@ -2,12 +2,34 @@
 
 from fastapi import APIRouter
 
-from privateshare.platform.me import change_page, data_pages, entrance, history_pages, pages, ways_in
+from privateshare.platform.me import (
+    app_pages,
+    change_page,
+    data_pages,
+    entrance,
+    erasing,
+    exporting,
+    history_pages,
+    pages,
+    sources,
+    ways_in,
+)
 
 
 def my_pages() -> APIRouter:
     """Collect every route below `/me`."""
     whole = APIRouter(include_in_schema=False)
-    for part in (entrance, pages, change_page, ways_in, data_pages, history_pages):
+    for part in (
+        entrance,
+        pages,
+        change_page,
+        ways_in,
+        app_pages,
+        sources,
+        data_pages,
+        history_pages,
+        erasing,
+        exporting,
+    ):
         whole.include_router(part.router)
     return whole

@@ -76,7 +76,7 @@ def me_address(request: Request, name: str) -> str:
     return f"{base_path(request)}/me/{name}"
 
 
-async def _visitor(request: Request, db: Transaction, browser_id: UUID) -> Visitor:
+async def find_visitor(request: Request, db: AsyncSession, browser_id: UUID) -> Visitor:
     """Find the library of this browser; redirect to the page that asks who the person is if it has none."""
     now = datetime.now(UTC)
     browsers = await proving_browsers(db, await find_browsers(db, read_secrets(request), now), now)
@@ -88,6 +88,10 @@ async def _visitor(request: Request, db: Transaction, browser_id: UUID) -> Visit
     except LibraryGone as error:
         raise RedirectInstead(redirect(me_address(request, ""))) from error
     return Visitor(request, db, row, library, request_words(request, request.query_params.get("lng")), now)
+
+
+async def _visitor(request: Request, db: Transaction, browser_id: UUID) -> Visitor:
+    return await find_visitor(request, db, browser_id)
 
 
 MyPage = Annotated[Visitor, Depends(_visitor, scope="function")]

@@ -1,6 +1,7 @@
 """The code that a person prints, for when they lose their browser. It proves once that a library is theirs."""
 
 import secrets
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func
@@ -19,10 +20,14 @@ GROUP = 5
 _READ_AS = str.maketrans("OIL", "011")
 
 
-async def new_recovery_code(db: AsyncSession, library: OpenLibrary) -> str:
-    """Make a library's recovery code, in place of its previous one. Only its hash is stored."""
+async def new_recovery_code(db: AsyncSession, library: OpenLibrary, lifetime: timedelta | None = None) -> str:
+    """Make a library's recovery code, in place of its previous one. Only its hash is stored.
+
+    It is valid until it is used or replaced, and at most for `lifetime`.
+    """
     code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    replaced = {"code_hash": hash_secret(code), "created_at": func.clock_timestamp()}
+    ends = datetime.now(UTC) + lifetime if lifetime is not None else None
+    replaced = {"code_hash": hash_secret(code), "created_at": func.clock_timestamp(), "expires_at": ends}
     new = insert(RecoveryCodeRow).values(library_id=library.id, **replaced)
     await db.execute(new.on_conflict_do_update(index_elements=["library_id"], set_=replaced))
     await record_event(db, library, Event(EventKind.SIGN_IN_ADDED, {"method": "recovery code"}))
@@ -32,9 +37,11 @@ async def new_recovery_code(db: AsyncSession, library: OpenLibrary) -> str:
 async def take_recovery_code(db: AsyncSession, typed: str, library_id: UUID | None = None) -> UUID | None:
     """Use up a code that a person typed; return its library.
 
-    Returns None, and uses up nothing, if there is no such code or it belongs to another library than `library_id`.
+    Returns None, and uses up nothing, if there is no such code, if it has expired, or if it belongs to another library
+    than `library_id`.
     """
     query = delete(RecoveryCodeRow).where(RecoveryCodeRow.code_hash == hash_secret(read_code(typed)))
+    query = query.where(RecoveryCodeRow.expires_at.is_(None) | (RecoveryCodeRow.expires_at > datetime.now(UTC)))
     if library_id is not None:
         query = query.where(RecoveryCodeRow.library_id == library_id)
     return await db.scalar(query.returning(RecoveryCodeRow.library_id))

@@ -17,6 +17,7 @@ from privateshare.platform.blobs.incoming import MAX_UPLOAD_DURATION
 from privateshare.platform.db.tables import (
     AccountRow,
     ArchiveRow,
+    ExportRow,
     FileRow,
     KeyToDestroyRow,
     LibraryRow,
@@ -33,7 +34,7 @@ LOCK_TIMEOUT_MILLISECONDS = 5000
 # After this time the process that wrote a blob has recorded it, or has failed.
 MIN_ORPHAN_AGE = MAX_UPLOAD_DURATION + timedelta(days=1)
 BLOB_PREFIXES = ("library/", "storage/")
-BLOB_COLUMNS = (FileRow.blob, PushedFileRow.blob, StoredFileRow.blob, ArchiveRow.blob)
+BLOB_COLUMNS = (FileRow.blob, PushedFileRow.blob, StoredFileRow.blob, ArchiveRow.blob, ExportRow.blob)
 
 log = structlog.get_logger()
 

@@ -160,7 +160,7 @@ async def start_session(
         return
     chosen = _chosen_accounts(options)
     for account in await consented_accounts(db, consent.id):
-        if chosen is not None and account.public_id not in chosen:
+        if account.paused or (chosen is not None and account.public_id not in chosen):
             continue
         if previews and account.id in previews:
             db.add(SessionSyncRow(session_id=session.id, sync_id=previews[account.id], library_id=account.library_id))
@@ -222,6 +222,14 @@ async def join_or_start_sync(db: AsyncSession, platform: Platform, account: Acco
     running: UUID | None = await db.scalar(unfinished)
     # If there is none, the other sync finished between the two statements.
     return running if running is not None else await join_or_start_sync(db, platform, account)
+
+
+async def sync_for_person(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
+    """Start a sync that the person asked for. If one is in progress, it runs on even if no session waits for it."""
+    await lock_library(db, account.library_id)
+    sync_id = await join_or_start_sync(db, platform, account)
+    this = update(SyncRow).where(SyncRow.library_id == account.library_id, SyncRow.id == sync_id)
+    await db.execute(this.values(by_person=True))
 
 
 def check_session(session: SessionRow | None, contract_id: str, consent_id: UUID | None, now: datetime) -> SessionRow:

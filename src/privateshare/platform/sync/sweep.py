@@ -23,7 +23,7 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
-from privateshare.platform.library.erasure import destroy_listed_keys, undo_journey
+from privateshare.platform.library.erasure import delete_exports, destroy_listed_keys, undo_journey
 from privateshare.platform.person.browsers import LIFETIME
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
@@ -39,6 +39,7 @@ RETENTION_AFTER_EXPIRY = MAX_CLOCK_JUMP
 RENEWAL_RETENTION = timedelta(days=365)  # An expired access token renews a lapsed grant (protocol 4.1, 4.4).
 # Finished syncs and jobs are kept for so long that every session that joined a sync is recorded.
 RETENTION_AFTER_END = timedelta(days=1)
+EXPORT_LIFETIME = timedelta(days=7)
 WEBHOOK_RETENTION = timedelta(days=30)
 
 log = structlog.get_logger()
@@ -110,6 +111,7 @@ async def _sweep_rows(platform: Platform, now: datetime) -> None:
             await db.execute(delete(table).where(table.expires_at < now - RETENTION_AFTER_EXPIRY))
         await db.execute(_delete_expired_tokens(now))
         await db.execute(delete(BrowserRow).where(BrowserRow.used_at < now - LIFETIME))
+        await delete_exports(db, platform, now - EXPORT_LIFETIME, None)
         of_sync = (SessionSyncRow.library_id == SyncRow.library_id, SessionSyncRow.sync_id == SyncRow.id)
         over = delete(SyncRow).where(SyncRow.finished_at < now - RETENTION_AFTER_END)
         # A session shows the outcomes of its syncs, so they are kept until the session is deleted.

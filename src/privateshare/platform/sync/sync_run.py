@@ -92,7 +92,8 @@ async def require_waiting_session(db: AsyncSession, run: AccountSync) -> None:
     """Check that somebody still waits for all of this sync.
 
     Raises:
-        SyncCancelled: Neither a session with a live consent waits for it, nor a person who is about to agree.
+        SyncCancelled: Neither a session with a live consent waits for it, nor a person who is about to agree, and no
+            person asked for it.
         RetryLater: A file that it imports was removed meanwhile.
         LibraryGone: The library was erased.
     """
@@ -114,7 +115,7 @@ async def require_access(db: AsyncSession, run: AccountSync) -> None:
 
 
 def waiting_sync(library_id: UUID, sync_id: UUID) -> Select[UUID]:
-    """Select a sync, if a session with a live consent waits for it, or a person on a journey who is about to agree."""
+    """Select a sync that its person asked for, or that a session with a live consent or a journey waits for."""
     session = exists().where(
         SessionSyncRow.library_id == SyncRow.library_id,
         SessionSyncRow.sync_id == SyncRow.id,
@@ -130,4 +131,4 @@ def waiting_sync(library_id: UUID, sync_id: UUID) -> Select[UUID]:
         JourneyRow.expires_at > func.now(),
     )
     this = (SyncRow.library_id == library_id, SyncRow.id == sync_id)
-    return select(SyncRow.id).where(*this, session | person)
+    return select(SyncRow.id).where(*this, session | person | SyncRow.by_person.is_(True))

@@ -51,6 +51,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("blobs_to_delete_pkey")),
     )
     op.create_table(
+        "call_counts",
+        sa.Column("caller", sa.LargeBinary(), nullable=False),
+        sa.Column("minute", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("caller", "minute", name=op.f("call_counts_pkey")),
+        prefixes=["UNLOGGED"],
+    )
+    op.create_index(op.f("call_counts_minute_idx"), "call_counts", ["minute"], unique=False)
+    op.create_table(
         "certificate_authorities",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("sealed_private_key", sa.LargeBinary(), nullable=False),
@@ -60,15 +69,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("certificate_authorities_pkey")),
     )
-    op.create_table(
-        "call_counts",
-        sa.Column("caller", sa.LargeBinary(), nullable=False),
-        sa.Column("minute", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("caller", "minute", name=op.f("call_counts_pkey")),
-        prefixes=["UNLOGGED"],
-    )
-    op.create_index(op.f("call_counts_minute_idx"), "call_counts", ["minute"], unique=False)
     op.create_table(
         "clock_readings",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -155,6 +155,7 @@ def upgrade() -> None:
         sa.Column("needs_login", sa.Boolean(), nullable=False),
         sa.Column("unproven_on", sa.Uuid(), nullable=True),
         sa.Column("signed_in", sa.Boolean(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -205,6 +206,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("library_id", "id", name=op.f("browsers_pkey")),
     )
     op.create_table(
+        "exports",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("files_done", sa.Integer(), nullable=False),
+        sa.Column("files_total", sa.Integer(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("failed", sa.Boolean(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("exports_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("exports_pkey")),
+    )
+    op.create_index(op.f("exports_blob_idx"), "exports", ["blob"], unique=False)
+    op.create_table(
         "library_partners",
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("partner_id", sa.String(), nullable=False),
@@ -253,6 +273,7 @@ def upgrade() -> None:
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("recovery_codes_library_id_fkey"), ondelete="CASCADE"
         ),
@@ -321,6 +342,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("outcome", sa.String(), nullable=True),
         sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("by_person", sa.Boolean(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
@@ -341,44 +363,6 @@ def upgrade() -> None:
         unique=True,
         postgresql_where="finished_at IS NULL",
     )
-    op.create_table(
-        "webhook_endpoints",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("contract_id", sa.String(), nullable=False),
-        sa.Column("url", sa.String(), nullable=False),
-        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
-        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("webhook_endpoints_contract_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("webhook_endpoints_pkey")),
-    )
-    op.create_index(op.f("webhook_endpoints_contract_id_idx"), "webhook_endpoints", ["contract_id"], unique=False)
-    op.create_table(
-        "webhook_messages",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("endpoint_id", sa.String(), nullable=False),
-        sa.Column("event", sa.String(), nullable=False),
-        sa.Column("body", sa.String(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("status", sa.Integer(), nullable=True),
-        sa.Column("problem", sa.String(), nullable=True),
-        sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
-        ),
-        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["endpoint_id"],
-            ["webhook_endpoints.id"],
-            name=op.f("webhook_messages_endpoint_id_fkey"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("webhook_messages_pkey")),
-    )
-    op.create_index(op.f("webhook_messages_created_at_idx"), "webhook_messages", ["created_at"], unique=False)
-    op.create_index(op.f("webhook_messages_endpoint_id_idx"), "webhook_messages", ["endpoint_id"], unique=False)
     op.create_table(
         "consents",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -451,6 +435,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("storages_pkey")),
     )
     op.create_index(op.f("storages_library_id_idx"), "storages", ["library_id"], unique=False)
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("contract_id", sa.String(), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("sealed_secret", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("webhook_endpoints_contract_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_endpoints_pkey")),
+    )
+    op.create_index(op.f("webhook_endpoints_contract_id_idx"), "webhook_endpoints", ["contract_id"], unique=False)
     op.create_table(
         "authorization_codes",
         sa.Column("code_hash", sa.LargeBinary(), nullable=False),
@@ -575,6 +572,31 @@ def upgrade() -> None:
     op.create_index(op.f("tokens_consent_id_idx"), "tokens", ["consent_id"], unique=False)
     op.create_index(op.f("tokens_expires_at_idx"), "tokens", ["expires_at"], unique=False)
     op.create_index(op.f("tokens_family_id_idx"), "tokens", ["family_id"], unique=False)
+    op.create_table(
+        "webhook_messages",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("endpoint_id", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"],
+            ["webhook_endpoints.id"],
+            name=op.f("webhook_messages_endpoint_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_messages_pkey")),
+    )
+    op.create_index(op.f("webhook_messages_created_at_idx"), "webhook_messages", ["created_at"], unique=False)
+    op.create_index(op.f("webhook_messages_endpoint_id_idx"), "webhook_messages", ["endpoint_id"], unique=False)
     op.create_table(
         "journeys",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -701,6 +723,9 @@ def downgrade() -> None:
     op.drop_index(op.f("journeys_expires_at_idx"), table_name="journeys")
     op.drop_index(op.f("journeys_consent_id_idx"), table_name="journeys")
     op.drop_table("journeys")
+    op.drop_index(op.f("webhook_messages_endpoint_id_idx"), table_name="webhook_messages")
+    op.drop_index(op.f("webhook_messages_created_at_idx"), table_name="webhook_messages")
+    op.drop_table("webhook_messages")
     op.drop_index(op.f("tokens_family_id_idx"), table_name="tokens")
     op.drop_index(op.f("tokens_expires_at_idx"), table_name="tokens")
     op.drop_index(op.f("tokens_consent_id_idx"), table_name="tokens")
@@ -719,17 +744,14 @@ def downgrade() -> None:
     op.drop_index(op.f("authorization_codes_expires_at_idx"), table_name="authorization_codes")
     op.drop_index(op.f("authorization_codes_consent_id_idx"), table_name="authorization_codes")
     op.drop_table("authorization_codes")
+    op.drop_index(op.f("webhook_endpoints_contract_id_idx"), table_name="webhook_endpoints")
+    op.drop_table("webhook_endpoints")
     op.drop_index(op.f("storages_library_id_idx"), table_name="storages")
     op.drop_table("storages")
     op.drop_index(op.f("references_expires_at_idx"), table_name="references")
     op.drop_table("references")
     op.drop_index(op.f("pushed_files_blob_idx"), table_name="pushed_files")
     op.drop_table("pushed_files")
-    op.drop_index(op.f("webhook_messages_endpoint_id_idx"), table_name="webhook_messages")
-    op.drop_index(op.f("webhook_messages_created_at_idx"), table_name="webhook_messages")
-    op.drop_table("webhook_messages")
-    op.drop_index(op.f("webhook_endpoints_contract_id_idx"), table_name="webhook_endpoints")
-    op.drop_table("webhook_endpoints")
     op.drop_index(op.f("consents_library_id_idx"), table_name="consents")
     op.drop_index(op.f("consents_contract_id_idx"), table_name="consents")
     op.drop_table("consents")
@@ -744,6 +766,8 @@ def downgrade() -> None:
     op.drop_table("receipts")
     op.drop_table("passkeys")
     op.drop_table("library_partners")
+    op.drop_index(op.f("exports_blob_idx"), table_name="exports")
+    op.drop_table("exports")
     op.drop_table("browsers")
     op.drop_table("applications")
     op.drop_table("accounts")
@@ -757,6 +781,8 @@ def downgrade() -> None:
     op.drop_table("keys_to_destroy")
     op.drop_table("clock_readings")
     op.drop_table("certificate_authorities")
+    op.drop_index(op.f("call_counts_minute_idx"), table_name="call_counts")
+    op.drop_table("call_counts")
     op.drop_table("blobs_to_delete")
     op.drop_table("audit_heads")
     op.drop_index("audit_entries_waiting_idx", table_name="audit_entries", postgresql_where="number IS NULL")

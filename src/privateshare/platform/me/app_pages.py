@@ -1,0 +1,86 @@
+"""The page of one app: what it may do, what it did, and what it put into the library."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import APIRouter
+from sqlalchemy import func, select
+from starlette.responses import Response
+
+from privateshare.errors import NotFound
+from privateshare.platform.audit.entries import EventKind
+from privateshare.platform.audit.history import AppActivity, app_activities, happenings
+from privateshare.platform.consent.rendering import PageRoute
+from privateshare.platform.consent.translation import N_
+from privateshare.platform.db.tables import ConsentRow, ContractRow, PushedFileRow
+from privateshare.platform.me.overview import app_cards
+from privateshare.platform.me.visitor import MyPage, Visitor
+from privateshare.protocol.catalogue import object_type_of
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityLine:
+    """Something that an app did. `kinds` says how many files of which kinds."""
+
+    when: str
+    text: str
+    kinds: Sequence[str]
+
+
+@router.get("/me/{browser_id}/apps/{consent_id}")
+async def show_app(visitor: MyPage, consent_id: UUID) -> Response:
+    """Show what an app may do, and what it did."""
+    card = next((card for card in await app_cards(visitor) if card.consent_id == consent_id), None)
+    if card is None:
+        raise NotFound("There is no such app")
+    done = app_activities(await happenings(visitor.db, visitor.library)).get(consent_id, ())
+    values = {
+        "card": card,
+        "activities": [_activity(visitor, one) for one in done],
+        "pushed": await _pushed_files(visitor, consent_id),
+    }
+    return visitor.page("me-app.html", values)
+
+
+async def _pushed_files(visitor: Visitor, consent_id: UUID) -> int:
+    """Count the files that the app of a consent put into the library and that are still there."""
+    consent = await visitor.db.get_one(ConsentRow, consent_id)
+    contract = await visitor.db.get_one(ContractRow, consent.contract_id)
+    of_app = select(ContractRow.id).where(ContractRow.application_id == contract.application_id)
+    query = select(func.count()).where(
+        PushedFileRow.library_id == visitor.library.id, PushedFileRow.contract_id.in_(of_app)
+    )
+    return await visitor.db.scalar(query) or 0
+
+
+def _activity(visitor: Visitor, activity: AppActivity) -> ActivityLine:
+    words = visitor.words
+    if activity.kind == EventKind.ACCESS_RENEWED:
+        return ActivityLine(words.moment(activity.end), words.say(N_("Renewed its access")), ())
+    size = words.size(activity.size)
+    if activity.kind == EventKind.PUSHED:
+        text = words.count(
+            "Put %(num)d file into your library (%(size)s)",
+            "Put %(num)d files into your library (%(size)s)",
+            activity.file_count,
+            size=size,
+        )
+        return ActivityLine(words.moment(activity.end), text, ())
+    text = words.count("Read %(num)d file (%(size)s)", "Read %(num)d files (%(size)s)", activity.file_count, size=size)
+    kinds = [
+        f"{_kind_name(visitor, kind)}: {words.number(files)}"
+        for kind, (files, _) in sorted(activity.files.items(), key=lambda item: -item[1][0])
+    ]
+    return ActivityLine(words.moment(activity.end), text, kinds)
+
+
+def _kind_name(visitor: Visitor, kind: str) -> str:
+    if kind == "accounts":
+        return visitor.words.say(N_("List of your sources"))
+    if kind == "pushed":
+        return visitor.words.say(N_("Files of apps"))
+    object_type = object_type_of(kind, "")
+    return visitor.words.object_type(object_type) if object_type is not None else visitor.words.say(N_("Other"))

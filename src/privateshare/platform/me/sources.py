@@ -1,0 +1,251 @@
+"""The sources that a person connected: what came from each, what is wrong with it, and what they can do about it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import select
+from starlette.responses import Response
+
+from privateshare.errors import NotFound
+from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.shareable_accounts import sample_name
+from privateshare.platform.consent.translation import N_
+from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow, ContractRow, SyncRow
+from privateshare.platform.grants.journeys import Start, begin_journey
+from privateshare.platform.http.requests import base_path, public_address
+from privateshare.platform.library.accounts import account_display_name, library_accounts
+from privateshare.platform.library.archives import archives_to_import
+from privateshare.platform.me.data_pages import KindCard, kind_cards
+from privateshare.platform.me.kind_charts import Chart, months_chart
+from privateshare.platform.me.library_data import kind_counts
+from privateshare.platform.me.visitor import MyForm, MyFormData, MyPage, Visitor
+from privateshare.platform.sync.outcomes import BROKEN, FAILED, LATER, LEFT_OUT, NEEDS_LOGIN, STOPPED
+from privateshare.platform.sync.sessions import new_session, sync_for_person
+from privateshare.protocol.addresses import ONBOARD_PATH
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.protocol.messages import SessionOptions
+from privateshare.sources.contract import SignInSource
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+PROBLEMS: Mapping[str, str] = {
+    NEEDS_LOGIN: N_(
+        "The source wants to know that it is still you. Until you connect it again, nothing more is fetched."
+    ),
+    LATER: N_("The source was not available. It is tried again when an app asks for your data, or when you fetch now."),
+    BROKEN: N_("What the source sent could not be read. Fetch again later; if it stays like this, connect it again."),
+    FAILED: N_("Fetching failed here, and the operator was informed. Try again later."),
+    STOPPED: "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCard:
+    """A connected source.
+
+    Attributes:
+        id: Of the account.
+        name: The source's name.
+        owner: The name of its sample data set, or of the account's owner if the person proved to be that.
+        sample: Whether it is sample data.
+        connected: When it was connected, in words.
+        fetched: When everything was last fetched, in words; empty if it never was.
+        running: Whether it is being fetched now.
+        problem: What is wrong and what to do, in words; empty if nothing is.
+        paused: Whether the person paused it.
+        unproven: Whether somebody connected it who did not prove to be the person.
+    """
+
+    id: UUID
+    name: str
+    owner: str
+    sample: bool
+    connected: str
+    fetched: str
+    running: bool
+    problem: str
+    paused: bool
+    unproven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What a person can do with a source. `reconnect` is "sign in", "file", or empty if no app allows it now."""
+
+    fetches: bool
+    reconnect: str
+
+
+async def source_cards(visitor: Visitor) -> Sequence[SourceCard]:
+    """List the sources that were connected, oldest first."""
+    syncs = await _syncs(visitor)
+    accounts = await library_accounts(visitor.db, visitor.library.id)
+    return [_card(visitor, account, syncs.get(account.id, [])) for account in accounts]
+
+
+async def _syncs(visitor: Visitor) -> Mapping[UUID, list[SyncRow]]:
+    """Return the syncs that are still known, by account, the newest first."""
+    query = select(SyncRow).where(SyncRow.library_id == visitor.library.id).order_by(SyncRow.created_at.desc())
+    found: dict[UUID, list[SyncRow]] = {}
+    for sync in await visitor.db.scalars(query):
+        found.setdefault(sync.account_id, []).append(sync)
+    return found
+
+
+def _card(visitor: Visitor, account: AccountRow, syncs: Sequence[SyncRow]) -> SourceCard:
+    words = visitor.words
+    done = [sync.finished_at for sync in syncs if sync.outcome == "done" and sync.finished_at is not None]
+    has_cursors = account.sealed_cursors is not None  # The last complete sync left them, and may be swept by now.
+    fetched = max(done, default=account.updated_at if has_cursors else None)
+    return SourceCard(
+        id=account.id,
+        name=words.source(account.source_id),
+        owner=_owner(visitor, account),
+        sample=account.sample is not None,
+        connected=words.date(account.created_at),
+        fetched=words.moment(fetched) if fetched is not None else "",
+        running=any(sync.finished_at is None for sync in syncs),
+        problem=words.say(_problem(account, syncs)),
+        paused=account.paused,
+        unproven=account.unproven_on is not None,
+    )
+
+
+def _owner(visitor: Visitor, account: AccountRow) -> str:
+    if account.sample is not None:
+        return sample_name(visitor.platform.sources, visitor.words, account)
+    return "" if account.unproven_on is not None else account_display_name(account, visitor.library) or ""
+
+
+def _problem(account: AccountRow, syncs: Sequence[SyncRow]) -> str:
+    """Say what is wrong with a source; an empty text if nothing is."""
+    if account.needs_login:
+        return PROBLEMS[NEEDS_LOGIN]
+    last = next((sync for sync in syncs if sync.finished_at is not None), None)
+    if last is None or last.outcome is None:
+        return ""
+    if last.outcome == "done" and last.error is not None:
+        if last.error.get("error", last.error).get("code") == LEFT_OUT:
+            return N_("Some of what you uploaded could not be read. The rest is here.")
+        return N_("Some kinds of data could not be fetched the last time. Fetch again later.")
+    return PROBLEMS.get(last.outcome, "")
+
+
+# --- the page of one source ---
+
+
+async def _account(visitor: MyPage, account_id: UUID) -> AccountRow:
+    """Load one of the person's accounts. Raises NotFound."""
+    account = await visitor.db.get(AccountRow, (visitor.library.id, account_id))
+    if account is None:
+        raise NotFound("This source is not connected any more")
+    return account
+
+
+MyAccount = Annotated[AccountRow, Depends(_account, scope="function")]
+"""An account of the person, for a page or a form."""
+
+
+@router.get("/me/{browser_id}/sources/{account_id}")
+async def show_source(visitor: MyPage, account: MyAccount) -> Response:
+    """Show what came from a source, and what can be done with it."""
+    syncs = await _syncs(visitor)
+    counts = [count for count in await kind_counts(visitor) if count.account_id == account.id]
+    months: dict[int, int] = {}
+    for count in counts:
+        if count.month:
+            months[count.month] = months.get(count.month, 0) + count.objects
+    kinds: Sequence[KindCard] = kind_cards(visitor, counts)
+    chart: Chart | None = months_chart(visitor.words, ObjectType.MEDIA, months)
+    values = {
+        "source": _card(visitor, account, syncs.get(account.id, [])),
+        "actions": await _actions(visitor, account),
+        "kinds": kinds,
+        "charts": [chart] if chart else [],
+        "apps": await _apps(visitor, account),
+        "source_address": visitor.address(f"sources/{account.id}"),
+    }
+    return visitor.page("me-source.html", values)
+
+
+async def _actions(visitor: Visitor, account: AccountRow) -> Actions:
+    has_source = account.sample or account.sealed_credentials or await archives_to_import(visitor.db, account)
+    source = visitor.platform.sources.connectable.get(account.source_id)
+    if source is None or await _consent_for(visitor, account) is None:
+        return Actions(bool(has_source), "")
+    return Actions(bool(has_source), "sign in" if isinstance(source, SignInSource) else "file")
+
+
+async def _apps(visitor: Visitor, account: AccountRow) -> Sequence[str]:
+    """Name the apps that can read this source now."""
+    return sorted({contract.application.name for _, contract in await _live_consents(visitor, account)})
+
+
+async def _live_consents(visitor: Visitor, account: AccountRow) -> Sequence[tuple[ConsentRow, ContractRow]]:
+    live = ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > visitor.now)
+    query = (
+        select(ConsentRow, ContractRow)
+        .join(ContractRow, ContractRow.id == ConsentRow.contract_id)
+        .join(ConsentAccountRow, ConsentAccountRow.consent_id == ConsentRow.id)
+        .where(ConsentAccountRow.library_id == account.library_id, ConsentAccountRow.account_id == account.id)
+        .where(ConsentRow.revoked_at.is_(None), live)
+        .order_by(ConsentRow.created_at.desc())
+    )
+    return list((await visitor.db.execute(query)).tuples())
+
+
+async def _consent_for(visitor: Visitor, account: AccountRow) -> tuple[ConsentRow, ContractRow] | None:
+    """Find a consent under which the account can be connected again, as an app could ask for it. Protocol 7.3."""
+    for consent, contract in await _live_consents(visitor, account):
+        ended = contract.expires_at is not None and contract.expires_at <= visitor.now
+        once = contract.once or consent.once
+        if contract.kind == "read" and not once and not ended and not consent.unproven:
+            return consent, contract
+    return None
+
+
+@router.post("/me/{browser_id}/sources/{account_id}/fetch")
+async def fetch_now(form: MyForm, account: MyAccount) -> Response:
+    """Start fetching from a source."""
+    if not account.paused and (await _actions(form.visitor, account)).fetches:
+        await sync_for_person(form.visitor.db, form.visitor.platform, account)
+    return _back(form, account)
+
+
+@router.post("/me/{browser_id}/sources/{account_id}/pause")
+async def pause(form: MyForm, account: MyAccount) -> Response:
+    """Fetch nothing more from a source until the person says so, or fetch again."""
+    account.paused = form.fields.get("paused") == "yes"
+    return _back(form, account)
+
+
+@router.post("/me/{browser_id}/sources/{account_id}/connect")
+async def connect_again(form: MyForm, account: MyAccount) -> Response:
+    """Lead to the page that connects a source again, as if an app had asked for it, and then back. Protocol 7.3."""
+    visitor = form.visitor
+    found = await _consent_for(visitor, account)
+    if found is None:
+        return _back(form, account)
+    consent, contract = found
+    session = (await new_session(visitor.db, visitor.platform, contract, SessionOptions(), visitor.now)).row
+    session.expires_at = visitor.now  # No app waits for it: connecting again reads nothing for an app.
+    start = Start(
+        contract,
+        public_address(visitor.request).removesuffix(base_path(visitor.request))
+        + visitor.address(f"sources/{account.id}"),
+        session_id=session.id,
+        library_id=visitor.library.id,
+        consent_id=consent.id,
+        account_id=account.id,
+    )
+    code = await begin_journey(visitor.db, start, visitor.now, visitor.platform.settings.preauthorization_lifetime)
+    query = urlencode({"code": code, "lng": visitor.words.tag})
+    return redirect(f"{base_path(visitor.request)}{ONBOARD_PATH}reauthorize?{query}")
+
+
+def _back(form: MyFormData, account: AccountRow) -> Response:
+    return redirect(form.visitor.address(f"sources/{account.id}"))
