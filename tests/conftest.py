@@ -1,5 +1,10 @@
 """What holds for all tests."""
 
+import os
+import ssl
+from functools import cache
+
+import httpcore2
 import httpx2
 
 from tests.patience import GIVE_UP_SECONDS
@@ -7,3 +12,15 @@ from tests.patience import GIVE_UP_SECONDS
 # Whoever gives no limit waits as long as any test: on a busy machine an answer may take longer than five seconds.
 for limit in ("connect", "read", "write", "pool"):
     setattr(httpx2._config.DEFAULT_TIMEOUT_CONFIG, limit, GIVE_UP_SECONDS)
+
+# An HTTP client loads the certificates that this machine trusts, which takes 25 ms of CPU. The tests make thousands of
+# clients, so those with the same settings share what was loaded.
+_load_certificates = cache(lambda trust_env, file, folder: _default_ssl_context(_trust_env=trust_env))
+_default_ssl_context = httpcore2.default_ssl_context
+
+
+def _shared_ssl_context(*, _trust_env: bool = True) -> ssl.SSLContext:
+    return _load_certificates(_trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+httpcore2.default_ssl_context = _shared_ssl_context

@@ -125,7 +125,7 @@ async def running(people: People) -> Side:
     database = people.platform.database
 
     def agree(url: str) -> str:
-        return consent(Browser(), url, {SPOTIFY: "default"})
+        return consent(Browser(), url, {SPOTIFY: "small"})
 
     def decline(url: str) -> str:
         browser = opened(url)

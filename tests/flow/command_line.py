@@ -19,8 +19,8 @@ from tests.patience import GIVE_UP_SECONDS
 
 CREATE = ("--purpose", "To test", "--redirect-uri", "https://app.example/return?kept=1")
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(
     [
         "privateshare.cli.commands",
         "privateshare.platform.serve",
@@ -38,7 +38,7 @@ class CommandProcess:
     def __init__(self, words: Sequence[str], stdout: Path, stderr: Path, environment: Mapping[str, str]) -> None:
         self.args = words
         arguments = (words, dict(environment), Path.cwd(), stdout, stderr)
-        self._process = _FORKS.Process(target=_become, args=arguments, daemon=True)
+        self._process = FORKS.Process(target=_become, args=arguments, daemon=True)
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid

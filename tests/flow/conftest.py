@@ -9,6 +9,7 @@ import pytest
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
+from tests.flow.databases import copy_database
 from tests.flow.people import People
 from tests.flow.served import Served, serving_as_people_do
 
@@ -16,7 +17,9 @@ from tests.flow.served import Served, serving_as_people_do
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Provide a platform that serves while the tests run."""
-    with serving_as_people_do(tmp_path_factory.mktemp("platform") / "data") as running:
+    data = tmp_path_factory.mktemp("platform") / "data"
+    copy_database(data)
+    with serving_as_people_do(data) as running:
         yield running
 
 

@@ -112,7 +112,7 @@ def at_consent(asking: Asking, source: int = SPOTIFY, http: httpx2.Client | None
     assert browser.page is not None
     browser.page.choose("source-id", str(source))
     browser.submit("continue")
-    browser.page.choose("dataset", "default")
+    browser.page.choose("dataset", "small")
     browser.submit("continue")
     assert page_of(browser) == "consent"
     return browser
@@ -138,7 +138,7 @@ def failure(browser: Browser, code: str, state: str | None = "the state") -> dic
 def known_person(wire: Wire, http: httpx2.Client | None = None) -> Tokens:
     """The tokens of a person who shared a sample with this contract. `http` keeps the cookies of their browser."""
     asking = ask(wire)
-    return asking.tokens(consent(Browser(http), asking.url, {SPOTIFY: "default"}))
+    return asking.tokens(consent(Browser(http), asking.url, {SPOTIFY: "small"}))
 
 
 def spotify_archive(path: Path, *, artist: str = "The Testers", username: str = "listener-1", plays: int = 40) -> Path:

@@ -24,6 +24,7 @@ from privateshare.sources.contract import Connection
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, verifier
 
 SPOTIFY, FHIR_FILE, HEALTH_RECORDS = 16, 9001, 9002
+SMALLEST_SAMPLE = {SPOTIFY: "small", FHIR_FILE: "default"}  # A sync of few files is enough for most tests.
 EVERYTHING = {"serviceGroups": [{"id": 2}, {"id": 5}]}
 
 
@@ -63,7 +64,12 @@ class People:
         return Wire(self.origin, application_id, contract.id, private)
 
     async def consent(
-        self, code: str, *, sources: Sequence[int] = (SPOTIFY,), sample: str = "default", library_id: UUID | None = None
+        self,
+        code: str,
+        *,
+        sources: Sequence[int] = (SPOTIFY,),
+        sample: str | None = None,
+        library_id: UUID | None = None,
     ) -> str:
         """Record a consent as the consent pages do after samples are connected, and return the authorization code."""
         now = datetime.now(UTC)
@@ -74,8 +80,9 @@ class People:
             library = await (open_library(db, self.platform, known) if known else create_library(db, self.platform))
             accounts = []
             for source in (self.platform.sources.connectable[number] for number in sources):
-                identity = source.identify(Connection(sample=sample))
-                connected = ConnectedSource(source.info, identity, sample=sample)
+                chosen = sample or SMALLEST_SAMPLE[source.info.id]
+                identity = source.identify(Connection(sample=chosen))
+                connected = ConnectedSource(source.info, identity, sample=chosen)
                 accounts.append(await connect_account(db, self.platform, library, connected))
             contract = await db.get_one(ContractRow, journey.contract_id)
             consent = await consents.record_consent(db, contract, library.id, [a.id for a in accounts], now)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tests.flow.command_line import CommandProcess
+from tests.flow.databases import copy_database
 from tests.patience import GIVE_UP_SECONDS
 
 Process: TypeAlias = "CommandProcess | subprocess.Popen[str]"
@@ -40,7 +41,10 @@ def serving(data: Path, *, port: int = 0, environment: Mapping[str, str] | None 
     """Serve a platform on this data folder until the end of the block, in a process group of its own."""
     log = data.with_suffix(".log")
     log.write_text("")
-    with _until_stopped(CommandProcess(_words(data, port), log, log, {**os.environ, **(environment or {})})) as process:
+    wanted = {**os.environ, **(environment or {})}
+    if not data.exists() and "DATABASE_URL" not in wanted:
+        copy_database(data)
+    with _until_stopped(CommandProcess(_words(data, port), log, log, wanted)) as process:
         yield Served(_address(process, log), data, process, log)
 
 

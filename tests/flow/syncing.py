@@ -28,8 +28,8 @@ async def begun(platform: Platform) -> SessionRow:
     source = platform.sources.connectable[SPOTIFY]
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
-        identity = source.identify(Connection(sample="default"))
-        account = await connect_account(db, platform, library, ConnectedSource(source.info, identity, sample="default"))
+        identity = source.identify(Connection(sample="small"))
+        account = await connect_account(db, platform, library, ConnectedSource(source.info, identity, sample="small"))
         contract = await db.get_one(ContractRow, wire.contract_id)
         consent = await record_consent(db, contract, library.id, [account.id], now)
         session = (await new_session(db, platform, contract, SessionOptions(), now)).row

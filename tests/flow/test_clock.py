@@ -30,6 +30,7 @@ from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, TRUSTED_AFTER
 from privateshare.platform.sync.orphans import sweep_orphans
 from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import recover_jobs
+from tests.flow.databases import copy_database
 from tests.flow.scraping import TOKEN
 from tests.flow.syncing import begun
 from tests.flow.wire import b64, verifier
@@ -43,6 +44,7 @@ KINDS = (TokenRow, SessionRow, NonceRow, JourneyRow)
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """Provide a platform that serves nobody, and sweeps when the test says so."""
     data = tmp_path_factory.mktemp("clock") / "data"
+    copy_database(data)
     settings = Settings(data=data, database_pool_size=5, metrics_token=SecretStr(TOKEN))
     async with running_platform(settings) as (platform, _):
         yield platform

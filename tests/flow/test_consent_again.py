@@ -134,7 +134,7 @@ async def test_one_account_is_connected_again(wire: Wire, platform: Platform, ho
     browser.page.choose("dataset", "large")
     browser.submit("continue")
     assert (page_of(browser), browser.page.status) == ("connect", 422)
-    browser.page.choose("dataset", "default")
+    browser.page.choose("dataset", "small")
     browser.submit("continue")
     told = query_of(str(browser.left_to))
     assert (told["success"], told["state"], "code" in told) == ("true", "the state", False)
@@ -313,7 +313,7 @@ async def test_a_contract_for_one_read_asks_for_no_more(people: People, page: st
 async def test_many_people_at_once(wire: Wire) -> None:
     """Twenty people at the same time each get their own library."""
     askings = [ask(wire) for _ in range(20)]
-    walks = [asyncio.to_thread(consent, Browser(), asking.url, {SPOTIFY: "default"}) for asking in askings]
+    walks = [asyncio.to_thread(consent, Browser(), asking.url, {SPOTIFY: "small"}) for asking in askings]
     returned = await asyncio.gather(*walks)
     subjects = {asking.tokens(url).claims["sub"] for asking, url in zip(askings, returned, strict=True)}
     assert len(subjects) == 20

@@ -16,7 +16,7 @@ from tests.flow.wire import Wire
 
 CONTINUE, DECLINE = '[data-action="continue"]', '[data-action="decline"]'
 SPOTIFY_TILE, FHIR_TILE = '[data-source-id="16"]', '[data-source-id="9001"]'
-SAMPLE = '[data-dataset="default"]'
+SAMPLE, FHIR_SAMPLE = (f'[data-dataset="{sample}"]' for sample in ("small", "default"))
 PHONE = {"width": 360, "height": 740}
 
 
@@ -99,10 +99,10 @@ async def test_a_person_shares_two_sources(browser: Browser, app: str) -> None:
     async with visiting(browser) as page:
         await page.goto(app)
         await page.click("button")
-        for tile in (SPOTIFY_TILE, FHIR_TILE):
+        for tile, sample in ((SPOTIFY_TILE, SAMPLE), (FHIR_TILE, FHIR_SAMPLE)):
             await page.click(tile)
             await page.click(CONTINUE)
-            await page.click(SAMPLE)
+            await page.click(sample)
             await page.click(CONTINUE)
             await at(page, "consent")
             if tile == SPOTIFY_TILE:

@@ -240,7 +240,7 @@ def test_sample_data_is_shared_without_a_click(wire: Wire) -> None:
 
     Opening the link, as scanners and previews do, shares nothing and uses up nothing.
     """
-    asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=large&sampleDataAutoOnboard=true")
+    asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=small&sampleDataAutoOnboard=true")
     for _ in range(3):
         assert page_of(opened(asking.url)) == "connect"
     assert wire.get(f"permission-access/query/{asking.session}").json()["status"] == {"state": "pending"}
@@ -324,7 +324,7 @@ def test_a_storage_is_assigned_to_the_person_who_consents_with_it(wire: Wire) ->
     tokens = []
     for handle in (first, first, second):
         asking = ask(wire, f"&storageRef={handle}")
-        tokens.append(asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"})))
+        tokens.append(asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "small"})))
     assert wire.get("storage", access_token=tokens[0].access).json() == storage
     for other in tokens[1:]:
         assert wire.get("storage", access_token=other.access).status_code == 404
@@ -338,11 +338,11 @@ async def test_another_applications_storage_is_not_assigned(wire: Wire, people: 
     for maker in (wire, other):
         handle = maker.post("reference", body={"type": "cloudId", "value": theirs}).json()["id"]
         asking = ask(wire, f"&storageRef={handle}")
-        tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+        tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "small"}))
         assert wire.get("storage", access_token=tokens.access).status_code == 404
     handle = other.post("reference", body={"type": "cloudId", "value": theirs}).json()["id"]
     asking = ask(other, f"&storageRef={handle}")
-    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "small"}))
     # The storage belonged to nobody yet.
     assert other.get("storage", access_token=tokens.access).json()["id"] == theirs
 
@@ -357,10 +357,10 @@ async def test_a_reference_works_only_for_its_contract_and_kind(wire: Wire, peop
     other_kind = wire.post("reference", body=mine | {"type": "accountId"}).json()["id"]
     for handle in (siblings, other_kind):
         asking = ask(wire, f"&storageRef={handle}")
-        tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+        tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "small"}))
         assert wire.get("storage", access_token=tokens.access).status_code == 404
     asking = ask(sibling, f"&storageRef={siblings}")
-    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "small"}))
     assert sibling.get("storage", access_token=tokens.access).json()["id"] == storage["id"]
 
 
@@ -375,7 +375,7 @@ async def test_a_reference_expires(wire: Wire, platform: Platform) -> None:
             update(ReferenceRow).where(ReferenceRow.handle_hash == hash_secret(handle)).values(expires_at=past)
         )
     asking = ask(wire, f"&storageRef={handle}")
-    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "small"}))
     assert wire.get("storage", access_token=tokens.access).status_code == 404
 
 
@@ -393,7 +393,7 @@ def test_an_unknown_sample_fails_to_onboard(wire: Wire) -> None:
 def test_trigger_query_false_fetches_nothing(wire: Wire) -> None:
     """With `triggerQuery=false` the session is complete at once and has no files."""
     asking = ask(wire, "&triggerQuery=false")
-    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "default"}))
+    tokens = asking.tokens(consent(Browser(), asking.url, {SPOTIFY: "small"}))
     listed = wire.get(f"permission-access/query/{asking.session}", access_token=tokens.access).json()
     assert listed["status"]["state"] == "completed"
     assert [entry for entry in listed["fileList"] if entry["name"] != "accounts.json"] == []

@@ -89,7 +89,7 @@ def test_pages_have_names_and_primary_actions(wire: Wire) -> None:
         if name == "pick-source":
             browser.page.choose("source-id", str(SPOTIFY))
         elif name == "connect":
-            browser.page.choose("dataset", "large")
+            browser.page.choose("dataset", "small")
         browser.submit("continue")
 
 
@@ -158,7 +158,7 @@ def test_failures_go_to_a_registered_callback(wire: Wire) -> None:
     failure(browser, "USER_CANCEL")
     assert browser.left_to is not None
     assert browser.left_to.startswith(OTHER_URI + "?user=17&success=false&")
-    returned = consent(Browser(), ask(wire, callback).url, {SPOTIFY: "default"})
+    returned = consent(Browser(), ask(wire, callback).url, {SPOTIFY: "small"})
     assert returned.startswith(REDIRECT_URI)
 
 
@@ -166,7 +166,7 @@ def test_failures_go_to_a_registered_callback(wire: Wire) -> None:
 def test_the_redirect_uris_own_query_is_kept(wire: Wire) -> None:
     """It is kept on success and on failure, and the platform's parameters appear once."""
     hostile = "code=x&state=y&success=false&errorCode=z&user=1%267&%63ode=x&accountReference=x"
-    returned = consent(Browser(), ask(wire, redirect_uri=f"{REDIRECT_URI}&{hostile}").url, {SPOTIFY: "default"})
+    returned = consent(Browser(), ask(wire, redirect_uri=f"{REDIRECT_URI}&{hostile}").url, {SPOTIFY: "small"})
     told = parse_qs(urlsplit(returned).query)
     assert {name: len(values) for name, values in told.items()} == dict.fromkeys(told, 1)
     assert set(told) == {"kept", "user", "success", "code", "state", "accountReference"}

@@ -227,7 +227,7 @@ async def test_hostile_texts_are_only_text(people: People) -> None:
     hostile = await asking_contract(people, name=f"App {HOSTILE}", partner=f"Partner {HOSTILE}", document=document)
     browser = opened(ask(hostile, state=HOSTILE).url)
     pages = []
-    for choice in (("source-id", str(SPOTIFY)), ("dataset", "default"), None):
+    for choice in (("source-id", str(SPOTIFY)), ("dataset", "small"), None):
         assert browser.page is not None
         pages.append(browser.page.html)
         if choice:
@@ -325,7 +325,7 @@ def test_no_secret_is_logged(wire: Wire, people: People, served: Any) -> None:
     assert browser.page is not None
     browser.page.choose("source-id", str(SPOTIFY))
     browser.submit("continue")
-    browser.page.choose("dataset", "default")
+    browser.page.choose("dataset", "small")
     browser.submit("continue")
     browser.submit("continue")
     opened(asking.url)

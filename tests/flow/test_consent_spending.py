@@ -139,7 +139,7 @@ def test_an_unused_link_can_be_opened_in_another_browser(wire: Wire) -> None:
     assert inside.page is not None
     inside.open(f"{inside.page.url}?q=spotify")
     inside.open(inside.page.links["Deutsch"])
-    returned = consent(Browser(), asking.url, {SPOTIFY: "default"})
+    returned = consent(Browser(), asking.url, {SPOTIFY: "small"})
     assert asking.tokens(returned)
     inside.submit("continue")
     assert (page_of(inside), inside.page.status) == ("error", 410)
@@ -192,7 +192,7 @@ def test_a_chosen_language_is_kept(wire: Wire) -> None:
     browser.open(f"{browser.page.url}?lng=%00")
     assert 'lang="en"' in browser.page.html
     browser.open(f"{browser.page.url.split('?')[0]}?lng=de")
-    browser.page.choose("dataset", "default")
+    browser.page.choose("dataset", "small")
     browser.submit("continue")
     assert page_of(browser) == "consent"
     assert 'lang="de"' in browser.page.html

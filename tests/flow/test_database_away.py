@@ -36,7 +36,7 @@ async def test_a_database_that_crashes_during_a_sync(short_path: Path, tmp_path:
                 people = People(platform, served.origin)
                 wire = await people.contract()
                 wire.http = httpx2.Client(timeout=TIMEOUT_SECONDS)
-                tokens, session = await people.user(wire, sample="large")
+                tokens, session = await people.user(wire, sample="default")
                 library_id = await people.library_of(tokens)
                 async with asyncio.timeout(GIVE_UP_SECONDS):
                     while await file_count(platform, library_id) < SOME_FILES:

@@ -37,6 +37,7 @@ from privateshare.platform.sync.orphans import sweep_orphan_keys
 from privateshare.sources.contract import Connection
 from privateshare.sources.registry import Sources
 from tests.flow.consenting import ask, asking_contract, opened, page_of
+from tests.flow.databases import copy_database
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.sessions import wait_until_over
@@ -129,7 +130,7 @@ async def test_a_person_can_continue_after_the_key_store_was_unavailable(people:
     assert browser.page is not None
     browser.page.choose("source-id", str(SPOTIFY))
     browser.submit("continue")
-    browser.page.choose("dataset", "default")
+    browser.page.choose("dataset", "small")
     before = browser.page
     with away(platform):
         browser.submit("continue")
@@ -323,8 +324,8 @@ async def test_keys_of_libraries_in_creation_are_kept(platform: Platform) -> Non
     """They are kept however wrong the clock is and however long the creation takes."""
     async with platform.database.transaction() as db:
         library = await create_library(db, platform)
-        identity = Sources().connectable[SPOTIFY].identify(Connection(sample="default"))
-        connected = ConnectedSource(Sources().connectable[SPOTIFY].info, identity, sample="default")
+        identity = Sources().connectable[SPOTIFY].identify(Connection(sample="small"))
+        connected = ConnectedSource(Sources().connectable[SPOTIFY].info, identity, sample="small")
         account = await connect_account(db, platform, library, connected)
         sweeping = asyncio.create_task(sweep_orphan_keys(platform, timedelta(days=-400)))
         await waiting_for_a_table(platform)
@@ -407,6 +408,7 @@ async def test_a_killed_erasure(
 async def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Provide the data folder of a platform that was killed while it erased one of its two libraries."""
     data = tmp_path_factory.mktemp("stopped") / "data"
+    copy_database(data)
     async with running_platform(Settings(data=data, database_pool_size=2)) as (platform, _):
         async with platform.database.transaction() as db:
             erased, _kept = [(await create_library(db, platform)).id for _ in "ab"]
@@ -430,6 +432,8 @@ async def test_an_interrupted_erasure_is_completed_at_the_start(stopped: Path) -
 
 
 async def start(data: Path, **settings: Any) -> None:
+    if not data.exists():
+        copy_database(data)
     async with running_platform(Settings(data=data, database_pool_size=2, **settings)):
         pass
 

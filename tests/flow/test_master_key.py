@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,11 +26,11 @@ from privateshare.platform.library.libraries import KeyNotOpened, create_library
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform, running_platform
 from tests.flow.command_line import run_command
+from tests.flow.databases import copy_database
 from tests.flow.files import files_below
 from tests.flow.people import People
 from tests.flow.served import serving
 from tests.flow.wire import check_error
-from tests.patience import GIVE_UP_SECONDS
 
 OLDEST, OLD, NEW = (b64encode(bytes([number]) * 32).decode() for number in (3, 1, 2))
 KEY = "PRIVATESHARE_MASTER_KEY"
@@ -74,8 +72,7 @@ async def start(wanted: Settings) -> None:
 
 def serve(data: Path) -> str:
     """Return the output of a `privateshare serve` that does not start."""
-    command = [sys.executable, "-m", "privateshare", "serve", "--data", str(data), "--port", "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=GIVE_UP_SECONDS)
+    ended = run_command("serve", "--data", data, "--port", "0")
     assert ended.returncode == 1, ended.stdout + ended.stderr
     (line,) = ended.stderr.splitlines()
     return line
@@ -104,6 +101,7 @@ async def test_a_missing_or_wrong_key_file_is_reported_in_one_line(tmp_path: Pat
 async def test_a_command_beside_a_server_creates_no_key(tmp_path: Path) -> None:
     """If the key of a running server is removed, the next command reports it."""
     data = tmp_path / "data"
+    copy_database(data)
     async with running_platform(settings(data)):
         (data / "master.key").unlink()
         with pytest.raises(ConfigurationError, match="is missing"):

@@ -161,7 +161,7 @@ def test_two_people_choose(mia: Victim) -> None:
     browser.submit("someone-else")
     browser.page.choose("source-id", str(SPOTIFY))  # type: ignore[union-attr]
     browser.submit("continue")
-    browser.page.choose("dataset", "large")  # type: ignore[union-attr]
+    browser.page.choose("dataset", "default")  # type: ignore[union-attr]
     browser.submit("continue")
     browser.submit("continue")
     page = opened(f"{mia.wire.origin}/me", http=mia.http)

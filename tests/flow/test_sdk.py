@@ -69,7 +69,7 @@ def test_services_and_samples_are_listed(wire: Wire) -> None:
     with client_of(wire) as app:
         services = app.get_available_services()
         assert {service.name for service in services.services} >= {"Spotify"}
-        assert set(app.get_service_sample_data_sets(SPOTIFY)) == {"default", "large"}
+        assert set(app.get_service_sample_data_sets(SPOTIFY)) == {"default", "large", "small"}
 
 
 @pytest.mark.protocol("8.2")

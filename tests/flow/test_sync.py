@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -31,12 +32,16 @@ from tests.patience import GIVE_UP_SECONDS
 @asynccontextmanager
 async def held_up(platform: Platform, library_id: UUID) -> AsyncIterator[None]:
     """While this holds, a sync that has written some files of the library, and not all, cannot write another."""
-    async with asyncio.timeout(GIVE_UP_SECONDS):
-        while await file_count(platform, library_id) < SOME_FILES:
-            await asyncio.sleep(0.01)
-    async with platform.database.transaction() as db:
-        await db.execute(text("LOCK TABLE files IN SHARE MODE"))
-        yield
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while time.monotonic() < give_up:
+        async with platform.database.transaction() as db:
+            # The sync gets no further than its next file before this lock is granted.
+            await db.execute(text("LOCK TABLE files IN SHARE MODE"))
+            if await file_count(platform, library_id) >= SOME_FILES:
+                yield
+                return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the sync has written too few files")
 
 
 async def syncs(platform: Platform, library_id: UUID) -> list[SyncRow]:
@@ -65,7 +70,7 @@ async def test_a_sync_survives_a_crash_of_the_server(tmp_path: Path) -> None:
         async with operator_platform(settings) as platform:
             people = People(platform, first.origin)
             wire = await people.contract()
-            tokens, session = await people.user(wire, sample="large")
+            tokens, session = await people.user(wire, sample="default")
             library_id = await people.library_of(tokens)
             with suppress(OperationalError):  # Its database ends with it.
                 async with held_up(platform, library_id):
@@ -78,7 +83,7 @@ async def test_a_sync_survives_a_crash_of_the_server(tmp_path: Path) -> None:
         async with operator_platform(settings) as platform:
             people = People(platform, second.origin)
             other = await people.contract()
-            undisturbed = contents(other, *await people.user(other, sample="large"))
+            undisturbed = contents(other, *await people.user(other, sample="default"))
             (sync,) = await syncs(platform, library_id)
     assert SOME_FILES <= killed_at < len(disturbed)
     assert disturbed == undisturbed
@@ -91,7 +96,7 @@ async def test_a_sync_survives_a_crash_of_the_server(tmp_path: Path) -> None:
 async def test_sessions_at_the_same_time_share_a_sync(people: People, platform: Platform) -> None:
     """A session that begins during a sync joins it, and one that begins later starts another."""
     wire = await people.contract()
-    tokens, first = await people.user(wire, sample="large")
+    tokens, first = await people.user(wire, sample="default")
     library_id = await people.library_of(tokens)
     async with held_up(platform, library_id):
         others = [triggered(wire, tokens) for _ in range(2)]
@@ -111,7 +116,7 @@ async def test_sessions_at_the_same_time_share_a_sync(people: People, platform: 
 async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Platform) -> None:
     """Nothing more is fetched. A new consent starts a new sync and gets everything."""
     wire = await people.contract()
-    tokens, _ = await people.user(wire, sample="large")
+    tokens, _ = await people.user(wire, sample="default")
     library_id = await people.library_of(tokens)
     async with held_up(platform, library_id), platform.database.transaction() as db:
         stopped_at = await file_count(platform, library_id)
@@ -122,7 +127,7 @@ async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Plat
     assert sync.outcome == "stopped"
     assert await file_count(platform, library_id) <= stopped_at + 1  # This is the file that was being written.
     other = await people.contract()
-    everything = contents(other, *await people.user(other, sample="large", library_id=library_id))
+    everything = contents(other, *await people.user(other, sample="default", library_id=library_id))
     assert len(everything) > stopped_at + 1
     assert {one.outcome for one in await syncs(platform, library_id)} == {"stopped", "done"}
 
@@ -131,7 +136,7 @@ async def test_a_withdrawn_consent_stops_its_sync(people: People, platform: Plat
 async def test_withdrawing_access_stops_a_running_sync(people: People, platform: Platform) -> None:
     """Nothing more is fetched from the source, the app learns the reason, and access stays withdrawn."""
     wire = await people.contract()
-    tokens, session = await people.user(wire, sample="large")
+    tokens, session = await people.user(wire, sample="default")
     library_id = await people.library_of(tokens)
     async with held_up(platform, library_id), platform.database.transaction() as db:
         stopped_at = await file_count(platform, library_id)
@@ -150,10 +155,10 @@ async def test_withdrawing_access_stops_a_running_sync(people: People, platform:
 async def test_a_sync_continues_for_the_remaining_consent(people: People, platform: Platform) -> None:
     """If one of two waiting apps loses its consent, the other still gets everything."""
     wire, other = await people.contract(), await people.contract()
-    tokens, _ = await people.user(wire, sample="large")
+    tokens, _ = await people.user(wire, sample="default")
     library_id = await people.library_of(tokens)
     async with held_up(platform, library_id):
-        left, session = await people.user(other, sample="large", library_id=library_id)
+        left, session = await people.user(other, sample="default", library_id=library_id)
         async with platform.database.transaction() as db:
             gone = update(ConsentRow).where(ConsentRow.id == UUID(tokens.claims["consentid"]))
             await db.execute(gone.values(revoked_at=datetime.now(UTC)))
@@ -185,7 +190,7 @@ async def test_an_internal_error_ends_the_sync(people: People, platform: Platfor
 async def test_an_erasure_ends_the_sync(people: People, platform: Platform, what: str) -> None:
     """Erasing a library or an account during its sync removes everything, and nothing is written afterwards."""
     wire = await people.contract()
-    tokens, session = await people.user(wire, sample="large")
+    tokens, session = await people.user(wire, sample="default")
     library_id = await people.library_of(tokens)
     async with held_up(platform, library_id):
         pass

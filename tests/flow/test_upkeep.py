@@ -46,6 +46,7 @@ from privateshare.platform.sync.sweep import sweep
 from privateshare.platform.sync.worker import add_tasks, recover_jobs
 from privateshare.sources.contract import Connection, Page, TryLater
 from privateshare.sources.spotify.source import Spotify
+from tests.flow.databases import copy_database
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import serving
 from tests.flow.syncing import begun
@@ -77,6 +78,7 @@ class Unreliable(Spotify):
 @pytest.fixture
 async def alone(tmp_path: Path) -> AsyncIterator[Platform]:
     """Provide a platform that serves nobody, and whose jobs run when the test says so."""
+    copy_database(tmp_path / "data")
     async with running_platform(Settings(data=tmp_path / "data", database_pool_size=5)) as (platform, _):
         add_tasks(platform)
         yield platform

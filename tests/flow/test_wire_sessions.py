@@ -384,5 +384,5 @@ async def test_discovery_lists_what_a_contract_may_ask_for(people: People) -> No
 def test_sample_data_sets_are_named(wire: Wire) -> None:
     """Each sample data set has a name and a description."""
     sets = wire.get("permission-access/sample/datasets/16").json()
-    assert set(sets) == {"default", "large"}
+    assert set(sets) == {"default", "large", "small"}
     assert all(set(entry) == {"name", "description"} for entry in sets.values())

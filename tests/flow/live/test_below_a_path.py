@@ -110,7 +110,7 @@ def test_a_person_goes_the_whole_way(wire: Wire) -> None:
     browser.page.choose("source-id", str(SPOTIFY))
     browser.submit("continue")
     check_addresses(browser, wire)
-    browser.page.choose("dataset", "default")
+    browser.page.choose("dataset", "small")
     browser.submit("continue")
     check_addresses(browser, wire)
     back = browser.page.url
@@ -221,7 +221,7 @@ def test_the_sdk_works_below_the_path(wire: Wire) -> None:
     with PrivateShare(wire.application_id, contract_id=wire.contract_id, private_key=key, base_url=wire.origin) as app:
         asked = app.get_authorize_url(REDIRECT_URI)
         assert asked.url.startswith(f"{wire.origin}/apps/saas/authorize?")
-        returned = app.read_return(consent(Browser(), asked.url, {SPOTIFY: "default"}), state=asked.state)
+        returned = app.read_return(consent(Browser(), asked.url, {SPOTIFY: "small"}), state=asked.state)
         token = app.exchange_code_for_token(returned.code, asked.code_verifier)
         assert app.read_all_files(asked.session, token).result().files
 

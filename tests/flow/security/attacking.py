@@ -11,7 +11,7 @@ from sqlalchemy import select
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import Asking, accounts, ask, opened
-from tests.flow.people import FHIR_FILE, SPOTIFY
+from tests.flow.people import FHIR_FILE, SMALLEST_SAMPLE, SPOTIFY
 from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire, query_of
 
@@ -42,7 +42,7 @@ async def victim(platform: Platform, wire: Wire, leaves_out: int | None = FHIR_F
             browser.submit("another-source")
         browser.page.choose("source-id", str(source))
         browser.submit("continue")
-        browser.page.choose("dataset", "default")
+        browser.page.choose("dataset", SMALLEST_SAMPLE[source])
         browser.submit("continue")
     assert browser.page is not None
     boxes = [entry for entry in browser.page.form("continue").inputs if entry.name == "account"]
@@ -72,7 +72,7 @@ def press(browser: Browser, page: str, **fields: Any) -> None:
 def walked(asking: Asking, source: int = SPOTIFY) -> Browser:
     """Return a program in a fresh browser that connects sample data and agrees to whatever a page shows."""
     browser = Browser()
-    consent(browser, asking.url, {source: "default"})
+    consent(browser, asking.url, {source: SMALLEST_SAMPLE[source]})
     return browser
 
 

@@ -188,7 +188,7 @@ def test_somebody_else_at_the_same_browser(wire: Wire) -> None:
     assert page_of(browser) == "pick-source"
     browser.page.choose("source-id", str(SPOTIFY))  # type: ignore[union-attr]
     browser.submit("continue")
-    browser.page.choose("dataset", "large")  # type: ignore[union-attr]
+    browser.page.choose("dataset", "default")  # type: ignore[union-attr]
     browser.submit("continue")
     browser.submit("continue")
     second = asking.tokens(str(browser.left_to))
@@ -212,7 +212,7 @@ def test_a_wrong_choice_can_be_taken_back(wire: Wire) -> None:
     assert page_of(browser) == "pick-source"
     browser.page.choose("source-id", str(SPOTIFY))  # type: ignore[union-attr]
     browser.submit("continue")
-    browser.page.choose("dataset", "default")  # type: ignore[union-attr]
+    browser.page.choose("dataset", "small")  # type: ignore[union-attr]
     browser.submit("continue")
     browser.submit("continue")
     assert asking.tokens(str(browser.left_to)).claims["sub"] != first.claims["sub"]
@@ -325,7 +325,7 @@ async def test_nobody_else_has_a_code_made(platform: Platform, mia: Victim) -> N
     unproven.open(at.rsplit("/", 1)[0] + "/source")
     unproven.page.choose("source-id", str(SPOTIFY))  # type: ignore[union-attr]
     unproven.submit("continue")
-    unproven.page.choose("dataset", "default")  # type: ignore[union-attr]
+    unproven.page.choose("dataset", "small")  # type: ignore[union-attr]
     unproven.submit("continue")
     page = unproven.page
     unproven.submit("continue", extra={"recovery": "yes"})

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from privateshare.platform.db.tables import AccountRow, ConsentRow, FileRow, LibraryRow
 from privateshare.platform.runtime import Platform
 from tests.flow.consenting import DOCUMENT, Asking, ask, asking_contract, page_of, refer
-from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.people import FHIR_FILE, SMALLEST_SAMPLE, SPOTIFY, People
 from tests.flow.security.attacking import (
     Victim,
     came_back_with_code,
@@ -68,7 +68,7 @@ async def test_account_ids_that_a_program_adds_to_the_form_are_ignored(wire: Wir
     assert browser.page is not None
     browser.page.choose("source-id", str(SPOTIFY))
     browser.submit("continue")
-    browser.page.choose("dataset", "default")
+    browser.page.choose("dataset", "small")
     browser.submit("continue")
     assert page_of(browser) == "consent"
     press(browser, "consent", account=mia.box(FHIR_FILE))
@@ -177,7 +177,11 @@ async def test_samples_and_uploads_are_not_merged_into_the_persons_accounts(
     async with platform.database.session() as db:
         for account_id, identity in before.items():
             kept = await db.get_one(AccountRow, (mia.library, account_id))
-            assert (kept.identity_hash, kept.sample, kept.unproven_on) == (identity, "default", None)
+            assert (kept.identity_hash, kept.sample, kept.unproven_on) == (
+                identity,
+                SMALLEST_SAMPLE[kept.source_id],
+                None,
+            )
         (new,) = await lent(platform, got.claims["consentid"])
         assert (await db.get_one(AccountRow, (mia.library, new))).source_id == SPOTIFY
     assert new not in before

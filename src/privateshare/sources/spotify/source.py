@@ -41,6 +41,7 @@ class Spotify:
         samples=(
             Sample("default", "A listener", "About a thousand plays of the last year and a half, and what they saved."),
             Sample("large", "A devoted listener", "More than thirty thousand plays of the last ten years."),
+            Sample("small", "A new listener", "The plays of the last two weeks. They are read at once."),
         ),
         upload=Upload(
             accept=".zip,.json",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -29,13 +30,24 @@ PLAYLIST_TRACKS = 12
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The size of a sample: the number of days, and the average number of plays per day."""
+    """The size of a sample.
+
+    Attributes:
+        days: The number of days with plays.
+        plays_a_day: The average number of plays per day.
+        saved: How many tracks, albums and playlists are saved and artists are followed; None for all that there are.
+    """
 
     days: int
     plays_a_day: int
+    saved: int | None = None
 
 
-SETS = {"default": Listening(days=548, plays_a_day=2), "large": Listening(days=3650, plays_a_day=9)}
+SETS = {
+    "default": Listening(days=548, plays_a_day=2),
+    "large": Listening(days=3650, plays_a_day=9),
+    "small": Listening(days=14, plays_a_day=2, saved=1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +83,17 @@ def songs() -> tuple[Song, ...]:
 def sample_objects(sample: str, object_type: int, now: datetime) -> Iterator[JsonObject]:
     """Yield the objects of one type of a sample. The plays of a day are the same at every call."""
     account = SpotifyAccount(f"{SERVICE_TYPE}_sampleDataSet-{sample}", f"{SERVICE_TYPE}_{PROVIDER_ID}")
+    listening = SETS[sample]
     if object_type == ObjectType.PLAY_HISTORY:
-        yield from _plays(SETS[sample], account, now)
+        yield from _plays(listening, account, now)
     elif object_type == ObjectType.SAVED_TRACK:
-        yield from _saved_tracks(account, now)
+        yield from islice(_saved_tracks(account, now), listening.saved)
     elif object_type == ObjectType.SAVED_ALBUM:
-        yield from _saved_albums(account, now)
+        yield from islice(_saved_albums(account, now), listening.saved)
     elif object_type == ObjectType.PLAYLIST:
-        yield from _playlists(account, now)
+        yield from islice(_playlists(account, now), listening.saved)
     elif object_type == ObjectType.FOLLOWED_ARTIST:
-        yield from _followed_artists(account)
+        yield from islice(_followed_artists(account), listening.saved)
 
 
 def _plays(listening: Listening, account: SpotifyAccount, now: datetime) -> Iterator[JsonObject]:
