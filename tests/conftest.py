@@ -15,8 +15,12 @@ for limit in ("connect", "read", "write", "pool"):
 
 # An HTTP client loads the certificates that this machine trusts, which takes 25 ms of CPU. The tests make thousands of
 # clients, so those with the same settings share what was loaded.
-_load_certificates = cache(lambda trust_env, file, folder: _default_ssl_context(_trust_env=trust_env))
 _default_ssl_context = httpcore2.default_ssl_context
+
+
+@cache
+def _load_certificates(trust_env: bool, file: str | None, folder: str | None) -> ssl.SSLContext:
+    return _default_ssl_context(_trust_env=trust_env)
 
 
 def _shared_ssl_context(*, _trust_env: bool = True) -> ssl.SSLContext:

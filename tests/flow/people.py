@@ -71,7 +71,10 @@ class People:
         sample: str | None = None,
         library_id: UUID | None = None,
     ) -> str:
-        """Record a consent as the consent pages do after samples are connected, and return the authorization code."""
+        """Record a consent as the consent pages do after samples are connected, and return the authorization code.
+
+        Without `sample` each source gives its smallest one.
+        """
         now = datetime.now(UTC)
         async with self.platform.database.transaction() as db:
             journey = await db.scalar(select(JourneyRow).where(JourneyRow.code_hash == hash_secret(code)))

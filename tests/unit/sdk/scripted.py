@@ -100,7 +100,7 @@ def _handler(platform: Scripted) -> type[BaseHTTPRequestHandler]:
         def _file(self, name: str) -> None:
             step = platform.next_step(name)
             if step in PATIENCE:
-                return self._answer(503, b"{}", **{"retry-after": PATIENCE[step]})
+                return self._answer(503, b"{}", retry_after=PATIENCE[step])
             if step == "slow":
                 sleep(0.4)
             plain = content(name)
@@ -108,13 +108,13 @@ def _handler(platform: Scripted) -> type[BaseHTTPRequestHandler]:
             body = bytearray(b"".join(encrypt_stream([plain], KEY.public_key())))
             if step == "changed":
                 body[ENVELOPE_START + 20] ^= 1
-            return self._answer(200, bytes(body), cut=step == "cut", **{"x-metadata": encode_metadata(told)})
+            return self._answer(200, bytes(body), cut=step == "cut", x_metadata=encode_metadata(told))
 
         def _answer(self, status: int, body: bytes, *, cut: bool = False, **headers: str) -> None:
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             for name, value in headers.items():
-                self.send_header(name, value)
+                self.send_header(name.replace("_", "-"), value)
             self.end_headers()
             self.wfile.write(body[: len(body) // 2] if cut else body)
             self.close_connection = cut

@@ -30,19 +30,19 @@ def configuration(base_url: str, **addresses: str) -> Configuration:
 @pytest.mark.parametrize("slash", ["", "/", "//"])
 @pytest.mark.parametrize("version", ["", "/v1.7"])
 @pytest.mark.parametrize("root", ["https://share.example", "https://host.example/share", "http://[::1]:8790/a/b-v1"])
-def test_everything_is_below_the_platforms_path(root: str, version: str, slash: str):
+def test_everything_is_below_the_platforms_path(root: str, version: str, slash: str) -> None:
     """With a version, without one, and however many slashes there are at the end."""
     found = configuration(root + version + slash)
     assert (found.api, found.onboard, found.storage) == (f"{root}/v1.7/", f"{root}/apps/saas/", f"{root}/cloud/v1/")
 
 
-def test_another_version_is_kept():
+def test_another_version_is_kept() -> None:
     """A platform of another version is asked as it was named, and pages and storage are beside it."""
     found = configuration("https://host.example/share/v1.6/")
     assert (found.api, found.onboard) == ("https://host.example/share/v1.6/", "https://host.example/share/apps/saas/")
 
 
-def test_pages_and_storage_may_be_elsewhere():
+def test_pages_and_storage_may_be_elsewhere() -> None:
     """As digi.me's are."""
     found = configuration(
         "https://api.example/v1.7", onboard_url="https://pages.example/x", storage_url="https://c/v1/"
@@ -65,7 +65,7 @@ def test_pages_and_storage_may_be_elsewhere():
         "https://someone:secret@host/v1.7/",
     ],
 )
-def test_an_address_that_cannot_be_used_is_refused(address: str):
+def test_an_address_that_cannot_be_used_is_refused(address: str) -> None:
     """When the client is made, by the name of its argument, and without a password that may be in it."""
     with pytest.raises(ConfigurationError, match="base_url") as refused:
         configuration(address)
@@ -103,7 +103,7 @@ def answered_by(configuration: Configuration, jku: str) -> list[str]:
         ("https://host.example/share", "https://host.example:x/share/v1.7/jwks/oauth", False),
     ],
 )
-def test_keys_are_fetched_from_the_platforms_own_origin(api: str, jku: str, is_own: bool):
+def test_keys_are_fetched_from_the_platforms_own_origin(api: str, jku: str, is_own: bool) -> None:
     """Protocol 3.3, in whatever form the same origin is written."""
     if is_own:
         assert answered_by(configuration(api), jku) == [jku]
@@ -120,7 +120,7 @@ def platform() -> Iterator[InMemoryPlatform]:
 
 
 @pytest.mark.parametrize("given", ["/share/v1.7/", "/share/v1.7", "/share/", "/share"])
-def test_the_sdk_works_below_a_path(platform: InMemoryPlatform, given: str, tmp_path: Path):
+def test_the_sdk_works_below_a_path(platform: InMemoryPlatform, given: str, tmp_path: Path) -> None:
     """Consent, tokens with their keys, reading, pages and storage."""
     origin = platform.base_url.removesuffix("/share/v1.7/")
     name = platform.lend("playhistory", [{"entityid": "1"}], "18_5_19_1_406_1.json")
@@ -140,7 +140,7 @@ def test_the_sdk_works_below_a_path(platform: InMemoryPlatform, given: str, tmp_
         assert page.url.startswith(f"{origin}/share/apps/saas/onboard?")
 
 
-def test_the_root_of_the_host_is_not_below_the_path(platform: InMemoryPlatform):
+def test_the_root_of_the_host_is_not_below_the_path(platform: InMemoryPlatform) -> None:
     """So that the test above shows what it says."""
     settings: dict[str, Any] = platform.settings() | {"base_url": platform.base_url.removesuffix("/share/v1.7/")}
     with PrivateShare("testapplication", **settings) as lost, pytest.raises(NotFound):

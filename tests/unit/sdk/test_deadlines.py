@@ -15,7 +15,7 @@ from privateshare.sdk.http._sync.connections import DeadlineBackend
 from privateshare.sdk.http.deadlines import MAX_HEADER_BYTES, Deadline, use_deadline
 
 
-def test_bytes_of_a_body_refill_what_waiting_took():
+def test_bytes_of_a_body_refill_what_waiting_took() -> None:
     """A slow line is no attack: what counts is less than a kilobyte a second on the whole."""
     steady, slow = Deadline(1), Deadline(1)
     for _ in range(1000):
@@ -25,7 +25,7 @@ def test_bytes_of_a_body_refill_what_waiting_took():
     assert slow.left < 0
 
 
-def test_what_moved_fast_gives_no_credit_for_later():
+def test_what_moved_fast_gives_no_credit_for_later() -> None:
     """A large upload must not let its answer come for hours."""
     deadline = Deadline(1)
     deadline.count(0.1, 1 << 30)
@@ -34,7 +34,7 @@ def test_what_moved_fast_gives_no_credit_for_later():
     assert deadline.left < 0
 
 
-def test_what_is_not_a_file_has_a_limit_in_all():
+def test_what_is_not_a_file_has_a_limit_in_all() -> None:
     """However steadily it comes."""
     short, long = Deadline(1, is_short=True), Deadline(1)
     for _ in range(100):
@@ -43,7 +43,7 @@ def test_what_is_not_a_file_has_a_limit_in_all():
     assert short.left < 0 < long.left
 
 
-def test_headers_refill_nothing_and_are_limited():
+def test_headers_refill_nothing_and_are_limited() -> None:
     """Nothing else would end headers that go on for ever."""
     deadline = Deadline(1)
     deadline.received(time.monotonic() - 0.5, 1000)
@@ -53,6 +53,15 @@ def test_headers_refill_nothing_and_are_limited():
     deadline.has_headers = True
     deadline.received(time.monotonic(), 1 << 30)
     assert deadline.left == 2
+
+
+def waiting_for(event: threading.Event) -> Callable[[socket.socket], None]:
+    """Return how somebody behaves who does nothing until an event."""
+
+    def wait(connection: socket.socket) -> None:
+        event.wait(30)
+
+    return wait
 
 
 @contextmanager
@@ -75,7 +84,7 @@ def connected(serve: Callable[[socket.socket], None]) -> Iterator[httpcore2.Netw
             thread.join()
 
 
-def test_time_between_reads_is_the_apps_own():
+def test_time_between_reads_is_the_apps_own() -> None:
     """Only waiting counts."""
     deadline = Deadline(0.5)
     deadline.has_headers = True
@@ -86,10 +95,10 @@ def test_time_between_reads_is_the_apps_own():
         assert deadline.left > 0.5
 
 
-def test_a_connection_that_sends_nothing_is_given_up():
+def test_a_connection_that_sends_nothing_is_given_up() -> None:
     """By the shorter of the two limits."""
     silent = threading.Event()
-    with connected(lambda _: silent.wait(30) and None) as stream:
+    with connected(waiting_for(silent)) as stream:
         for deadline, timeout in ((Deadline(30), 0.1), (Deadline(0.1), 30.0)):
             began = time.monotonic()
             with use_deadline(deadline), pytest.raises(httpcore2.ReadTimeout):
@@ -98,10 +107,10 @@ def test_a_connection_that_sends_nothing_is_given_up():
         silent.set()
 
 
-def test_a_read_that_nobody_wants_ends_soon():
+def test_a_read_that_nobody_wants_ends_soon() -> None:
     """Whatever its limits."""
     abandoned, silent = threading.Event(), threading.Event()
-    with connected(lambda _: silent.wait(30) and None) as stream, use_deadline(Deadline(60, abandoned)):
+    with connected(waiting_for(silent)) as stream, use_deadline(Deadline(60, abandoned)):
         threading.Timer(0.2, abandoned.set).start()
         began = time.monotonic()
         with pytest.raises(Abandoned):
@@ -110,10 +119,10 @@ def test_a_read_that_nobody_wants_ends_soon():
         silent.set()
 
 
-def test_who_takes_nothing_is_sent_no_more():
+def test_who_takes_nothing_is_sent_no_more() -> None:
     """An upload has a deadline too."""
     full = threading.Event()
-    with connected(lambda _: full.wait(30) and None) as stream, use_deadline(Deadline(0.2)):
+    with connected(waiting_for(full)) as stream, use_deadline(Deadline(0.2)):
         with pytest.raises(httpcore2.WriteTimeout):
             stream.write(bytes(1 << 26), 30)
         full.set()

@@ -21,7 +21,7 @@ PACK = {
 
 @pytest.mark.parametrize("compression", PACK)
 @given(data=st.binary(max_size=3000), cut=st.integers(1, 500))
-def test_any_data_in_any_pieces_is_unpacked(compression: str, data: bytes, cut: int):
+def test_any_data_in_any_pieces_is_unpacked(compression: str, data: bytes, cut: int) -> None:
     """However the packed bytes are cut."""
     packed = PACK[compression](data)
     plain: list[bytes] = []
@@ -33,7 +33,7 @@ def test_any_data_in_any_pieces_is_unpacked(compression: str, data: bytes, cut: 
 
 
 @pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd"])
-def test_a_little_that_unpacks_to_much_comes_in_pieces(compression: str):
+def test_a_little_that_unpacks_to_much_comes_in_pieces(compression: str) -> None:
     """50 MB of zeros in a few bytes never are in memory at once."""
     packed = PACK[compression](bytes(50 * 1024 * 1024))
     sizes: list[int] = []
@@ -43,14 +43,14 @@ def test_a_little_that_unpacks_to_much_comes_in_pieces(compression: str):
 
 
 @pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd"])
-def test_damage_is_told_as_such(compression: str):
+def test_damage_is_told_as_such(compression: str) -> None:
     """Whatever the library calls it."""
     unpack = decompressor(compression, lambda _: None)
     with pytest.raises(FileIntegrityError):
         unpack.write(b"\x00" + b"\xff" * 64)
 
 
-def test_an_unknown_compression_is_named():
+def test_an_unknown_compression_is_named() -> None:
     """From a newer platform, say."""
     with pytest.raises(FileIntegrityError, match="lzma"):
         decompressor("lzma", print)

@@ -64,7 +64,7 @@ async def read_everything(platform: InMemoryPlatform, token: UserAccessToken, ba
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 async def test_calls_and_files_go_through_the_proxy(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, variable: str
-):
+) -> None:
     """Of that variable, in either case of letters."""
     monkeypatch.setenv(variable, proxy.address)
     files = await read_everything(platform, token, f"http://{ELSEWHERE}/v1.7/")
@@ -75,7 +75,7 @@ async def test_calls_and_files_go_through_the_proxy(
 
 async def test_https_goes_through_a_proxy_that_the_named_certificates_vouch_for(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """With SSL_CERT_FILE; what is asked of the platform is not shown to whoever only connects."""
     monkeypatch.setenv("HTTPS_PROXY", proxy.address)
     monkeypatch.setenv("SSL_CERT_FILE", str(proxy.authority))
@@ -87,7 +87,7 @@ async def test_https_goes_through_a_proxy_that_the_named_certificates_vouch_for(
 
 async def test_certificates_may_be_a_folder(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """With SSL_CERT_DIR, as OpenSSL lays it out."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl lays it out")
@@ -99,7 +99,7 @@ async def test_certificates_may_be_a_folder(
 
 async def test_what_nobody_vouches_for_is_not_talked_to(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+) -> None:
     """Neither without the proxy's authority among the system's, nor with another in its place."""
     monkeypatch.setenv("HTTPS_PROXY", proxy.address)
     another = tmp_path / "another"
@@ -117,7 +117,7 @@ async def test_what_nobody_vouches_for_is_not_talked_to(
 
 async def test_this_machine_is_reached_without_a_proxy(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """By its name too: no proxy leads back to it."""
     monkeypatch.setenv("ALL_PROXY", proxy.address)
     for base_url in (platform.base_url, platform.base_url.replace("127.0.0.1", "localhost")):
@@ -136,7 +136,7 @@ async def test_no_proxy_spares_addresses(
     monkeypatch: pytest.MonkeyPatch,
     spared: str,
     through: bool,
-):
+) -> None:
     """One, a network of them, or all."""
     monkeypatch.setenv("HTTP_PROXY", proxy.address)
     monkeypatch.setenv("NO_PROXY", spared)
@@ -148,7 +148,7 @@ async def test_no_proxy_spares_addresses(
 @pytest.mark.parametrize("spared", [ELSEWHERE, "example", ".example"])
 async def test_no_proxy_spares_names(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, spared: str
-):
+) -> None:
     """With all that is below them; this one only the proxy knows, so that there is no answer."""
     monkeypatch.setenv("HTTP_PROXY", proxy.address)
     monkeypatch.setenv("NO_PROXY", spared)
@@ -159,7 +159,7 @@ async def test_no_proxy_spares_names(
 
 def test_a_proxy_that_is_away_is_told(
     platform: InMemoryPlatform, token: UserAccessToken, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """As a platform that is away is; its password is not in the error."""
     monkeypatch.setenv("HTTP_PROXY", "http://somebody:password@127.0.0.1:9")
     with platform.client(base_url=f"http://{ELSEWHERE}/v1.7/", retries=0) as app:
@@ -179,7 +179,7 @@ def test_a_proxy_that_is_away_is_told(
 )
 def test_an_environment_that_make_no_sense_are_told(
     platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
-):
+) -> None:
     """With the variables to look at."""
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigurationError) as raised:
@@ -187,7 +187,7 @@ def test_an_environment_that_make_no_sense_are_told(
     assert variable in raised.value.hint
 
 
-async def test_the_asyncio_client_tells_the_same(platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch):
+async def test_the_asyncio_client_tells_the_same(platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it is made, like the blocking one."""
     monkeypatch.setenv("HTTP_PROXY", "gopher://x")
     with pytest.raises(ConfigurationError) as raised:

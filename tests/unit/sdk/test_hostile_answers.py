@@ -239,7 +239,7 @@ def check(make: Make, answer: Callable[[Request], Response]) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_any_answer_is_a_value_or_an_error(call: str):
+def test_any_answer_is_a_value_or_an_error(call: str) -> None:
     """Wrong types, missing fields, NaN, huge numbers, broken UTF-8, keys twice, in any place."""
     make, answer = CALLS[call]
     for body in (*answers(answer), *mangled(json.dumps(answer).encode())):
@@ -247,7 +247,7 @@ def test_any_answer_is_a_value_or_an_error(call: str):
 
 
 @pytest.mark.parametrize("call", CLAIMS)
-def test_any_claims_that_are_signed_are_a_value_or_an_error(call: str):
+def test_any_claims_that_are_signed_are_a_value_or_an_error(call: str) -> None:
     """The platform signs what it likes."""
     make, claims = CLAIMS[call]
     key = RSAKey.import_key(KEY)
@@ -275,7 +275,7 @@ HEADERS = [
 
 
 @given(token=TOKENS)
-def test_a_token_that_is_none_is_an_error(token: str):
+def test_a_token_that_is_none_is_an_error(token: str) -> None:
     """Whatever text it is."""
     body = json.dumps({"token": token, "session": SESSION}).encode()
     with pytest.raises(PrivateShareError):
@@ -283,7 +283,7 @@ def test_a_token_that_is_none_is_an_error(token: str):
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=str)
-def test_a_token_that_another_signed_is_an_error(header: dict[str, object]):
+def test_a_token_that_another_signed_is_an_error(header: dict[str, object]) -> None:
     """By its header, or by keys that are not the platform's; keys of another origin are not even asked for."""
     from base64 import urlsafe_b64encode
 
@@ -313,7 +313,7 @@ def huge_key_pem() -> str:
     "pem", ["", "x", 7, None, [], "-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----", "huge"]
 )
 @pytest.mark.parametrize("kid", ["two", 7, None])
-def test_a_key_set_that_holds_no_keys_is_an_error(pem: object, kid: object):
+def test_a_key_set_that_holds_no_keys_is_an_error(pem: object, kid: object) -> None:
     """It leaves the keys that are known as they were."""
     entry = {"kid": kid, "pem": huge_key_pem() if pem == "huge" else pem}
     token = jwt.sign(KEY, {"access_token": PAIR}, kid="two", jku=f"{API}jwks/oauth")
@@ -350,7 +350,7 @@ ODD_DATES = [
     date=st.sampled_from(ODD_DATES),
     content=st.binary(max_size=60),
 )
-def test_any_metadata_is_a_file_or_an_error(changes: dict[str, Any], date: str | None, content: bytes):
+def test_any_metadata_is_a_file_or_an_error(changes: dict[str, Any], date: str | None, content: bytes) -> None:
     """With any date, and any content in the envelope."""
     header = {"metadata": {}, "size": len(content), "sha256": sha256(content).hexdigest()} | changes
     sealed = b"".join(encrypt_stream([content], KEY.public_key()))
@@ -389,7 +389,9 @@ NAMES = st.one_of(
     standard=st.sampled_from(["digime", "fhir", "\x00"]),
 )
 @settings(max_examples=100, deadline=None)
-def test_any_objects_are_tables_and_objects_or_an_error(things: list[Any], kind: str | None, name: str, standard: str):
+def test_any_objects_are_tables_and_objects_or_an_error(
+    things: list[Any], kind: str | None, name: str, standard: str
+) -> None:
     """Whatever a file holds: what can be a row is one."""
     metadata = FileMetadata.model_validate({"objectType": kind, "schema": {"standard": standard, "version": "1"}})
     file = File(name, metadata, 1, 1, json.dumps(things).encode())
@@ -402,7 +404,7 @@ def test_any_objects_are_tables_and_objects_or_an_error(things: list[Any], kind:
     assert repr(found).isprintable()
 
 
-def test_odd_objects_are_written_to_parquet(tmp_path: Path):
+def test_odd_objects_are_written_to_parquet(tmp_path: Path) -> None:
     """Names and values that Arrow could not take are mended."""
     things = [{"entityid": "1", "a\ud800": "b\ud800", "": 1, "\x00": [1], "time": "x", "n": 10**400, "f": float("nan")}]
     file = File("18_5_19_1_406_D202601_1.json", FileMetadata(), 1, 1, json.dumps(things).encode())

@@ -31,7 +31,7 @@ def sign_in(platform: InMemoryPlatform, app: PrivateShare) -> UserAccessToken:
     return app.exchange_code_for_token(app.read_return(platform.consent(asked.url)).code, asked.code_verifier)
 
 
-def test_every_file_of_a_session_is_a_file_of_its_own_in_the_folder(platform: InMemoryPlatform, tmp_path: Path):
+def test_every_file_of_a_session_is_a_file_of_its_own_in_the_folder(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """Whatever its name; and read again, each is known by it."""
     for number, name in enumerate(NAMES):
         platform.lend("playhistory", [{"entityid": str(number), "createddate": number}], name)
@@ -54,7 +54,7 @@ def test_every_file_of_a_session_is_a_file_of_its_own_in_the_folder(platform: In
     assert sum(len(table) for table in found.values()) == sum(1 for name in NAMES if name.endswith(".json"))
 
 
-def test_links_in_the_folder_lead_nowhere(platform: InMemoryPlatform, tmp_path: Path):
+def test_links_in_the_folder_lead_nowhere(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """A link in the place of the manifest ends the run; one in the place of a file is replaced by the file."""
     outside = tmp_path / "outside"
     outside.write_text("theirs")
@@ -93,7 +93,7 @@ def file_of(object_type: str, *objects: object) -> File:
 TYPES = ["../../x", "/x", "con", "nul", "A", "a", "é", "e\u0301", "x" * 500, "a:b", "condition", "condition_fhir", ""]
 
 
-def test_a_table_is_a_file_of_its_own_in_the_folder(tmp_path: Path):
+def test_a_table_is_a_file_of_its_own_in_the_folder(tmp_path: Path) -> None:
     """Whatever its type; a type of FHIR that shares its name with others takes none of their places."""
     files = [file_of(name, {"entityid": "1", "name": name}) for name in TYPES]
     files.append(file_of("x", {"resourceType": "../../X", "id": "1"}, {"resourceType": "Condition", "id": "1"}))
@@ -105,7 +105,7 @@ def test_a_table_is_a_file_of_its_own_in_the_folder(tmp_path: Path):
     assert (tmp_path / "a" / "b" / "parquet" / "condition.parquet") in written
 
 
-def test_a_table_replaces_a_link(tmp_path: Path):
+def test_a_table_replaces_a_link(tmp_path: Path) -> None:
     """And is whole or not there."""
     (tmp_path / "outside").write_text("theirs")
     (tmp_path / "playhistory.parquet").symlink_to(tmp_path / "outside")
@@ -114,7 +114,7 @@ def test_a_table_replaces_a_link(tmp_path: Path):
     assert not (tmp_path / "playhistory.parquet").is_symlink()
 
 
-def test_the_command_line_follows_no_link_for_its_tables(platform: InMemoryPlatform, tmp_path: Path):
+def test_the_command_line_follows_no_link_for_its_tables(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """`read --format parquet` makes a folder of its own in the folder that was named."""
     platform.lend("playhistory", [{"entityid": "1"}])
     (tmp_path / "key.pem").write_text(platform.settings()["private_key"])

@@ -175,7 +175,7 @@ def hostile() -> Iterator[Hostile]:
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-def test_every_call_ends_soon_and_small_with_an_error(hostile: Hostile, behaviour: str):
+def test_every_call_ends_soon_and_small_with_an_error(hostile: Hostile, behaviour: str) -> None:
     """Of the tree, with what to do, and without a secret."""
     hostile.behaviour = BEHAVIOURS[behaviour]
     for call in CALLS.values():
@@ -195,7 +195,7 @@ HARMLESS_AFTER_A_PUSH = {  # whose answer says nothing more than that it was tak
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-async def test_it_is_the_same_on_asyncio(hostile: Hostile, asyncio_app: AsyncPrivateShare, behaviour: str):
+async def test_it_is_the_same_on_asyncio(hostile: Hostile, asyncio_app: AsyncPrivateShare, behaviour: str) -> None:
     """With the same behaviours."""
     hostile.behaviour = BEHAVIOURS[behaviour]
     for call in ASYNC_CALLS.values():
@@ -230,7 +230,7 @@ REFUSALS: dict[str, Behaviour] = {
 
 
 @pytest.mark.parametrize("behaviour", REFUSALS)
-def test_a_refusal_is_told_whatever_its_body(hostile: Hostile, behaviour: str):
+def test_a_refusal_is_told_whatever_its_body(hostile: Hostile, behaviour: str) -> None:
     """Its status says enough; and what it says can be shown on a terminal."""
     hostile.behaviour = REFUSALS[behaviour]
     for call in (CALLS["accounts"], CALLS["file"]):
@@ -249,7 +249,7 @@ NAMES = [f"file-{number}" for number in range(6)]
 def file_answer(body: bytes, header: dict[str, object], **headers: str) -> Behaviour:
     """A file in an envelope that opens, with this `X-Metadata`."""
     sealed = b"".join(encrypt_stream([body], KEY.public_key()))
-    return lambda exchange: exchange.answer(sealed, x_metadata=encode_metadata(header), **headers)
+    return lambda exchange: exchange.answer(sealed, 200, x_metadata=encode_metadata(header), **headers)
 
 
 ZEROS = bytes(1 << 27)  # more than memory may grow to in a thousandth of that
@@ -316,7 +316,7 @@ def session_of(bad: dict[str, Behaviour]) -> Behaviour:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_bad_file_is_refused_in_little_memory(hostile: Hostile, file: str):
+def test_a_bad_file_is_refused_in_little_memory(hostile: Hostile, file: str) -> None:
     """Whatever is wrong with it."""
     hostile.behaviour = FILES[file]
     with bounded(file), pytest.raises(PrivateShareError) as told:
@@ -325,7 +325,7 @@ def test_a_bad_file_is_refused_in_little_memory(hostile: Hostile, file: str):
 
 
 @pytest.mark.parametrize("into", [False, True])
-def test_bad_files_do_not_end_the_run(into: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_bad_files_do_not_end_the_run(into: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is told; the others are read; nothing half-written is left. On disk as without libcurl."""
     if into:
         monkeypatch.setitem(sys.modules, "pycurl", None)
@@ -342,7 +342,7 @@ def test_bad_files_do_not_end_the_run(into: bool, tmp_path: Path, monkeypatch: p
         assert {path.name for path in folder.iterdir()} == {safe_name(name) for name in (*NAMES, *grown)} | {NAME}
 
 
-def test_what_was_made_to_grow_is_told_as_such(hostile: Hostile, tmp_path: Path):
+def test_what_was_made_to_grow_is_told_as_such(hostile: Hostile, tmp_path: Path) -> None:
     """In memory it stops early, on disk later; what is too large for memory is told at once."""
     hostile.behaviour = FILES["a bomb of brotli"]
     with pytest.raises(FileIntegrityError, match="300-fold"):
@@ -357,7 +357,7 @@ def test_what_was_made_to_grow_is_told_as_such(hostile: Hostile, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_lists_are_bounded_and_one_bad_entry_takes_no_other_with_it():
+def test_lists_are_bounded_and_one_bad_entry_takes_no_other_with_it() -> None:
     """An entry that cannot be read is a file that could not be read."""
     entries = [
         *('{"name": "file-0", "updatedDate": 1}', '{"name": 7, "updatedDate": 1}', '{"updatedDate": 1}', "null", "[]"),
@@ -380,7 +380,7 @@ def test_lists_are_bounded_and_one_bad_entry_takes_no_other_with_it():
             app.read_file_list("session", TOKEN)
 
 
-def test_what_the_app_does_meanwhile_is_not_the_platforms_delay():
+def test_what_the_app_does_meanwhile_is_not_the_platforms_delay() -> None:
     """A slow callback, or a slow source of what is sent, ends no exchange."""
 
     def slow_pieces() -> Iterator[bytes]:
@@ -394,7 +394,7 @@ def test_what_the_app_does_meanwhile_is_not_the_platforms_delay():
         app.push_data(TOKEN, slow_pieces(), DESCRIPTOR)
 
 
-def test_closing_does_not_wait_for_a_platform_that_keeps_silent():
+def test_closing_does_not_wait_for_a_platform_that_keeps_silent() -> None:
     """The threads of a run that nobody wants end within a second or two."""
     settings = SETTINGS | {"timeout": 60}
     with (
@@ -418,7 +418,7 @@ def test_closing_does_not_wait_for_a_platform_that_keeps_silent():
         ("redirects without end", InvalidAnswer, "redirect"),
     ],
 )
-def test_errors_say_what_the_platform_did(hostile: Hostile, behaviour: str, kind: type[Exception], words: str):
+def test_errors_say_what_the_platform_did(hostile: Hostile, behaviour: str, kind: type[Exception], words: str) -> None:
     """In words that tell a slow line from an attack."""
     hostile.behaviour = BEHAVIOURS[behaviour]
     with pytest.raises(kind, match=words):

@@ -49,7 +49,7 @@ def sign_in(platform: InMemoryPlatform, app: PrivateShare) -> UserAccessToken:
     return app.exchange_code_for_token(returned.code, asked.code_verifier)
 
 
-def test_an_apps_test_reads_what_it_lent(platform: InMemoryPlatform):
+def test_an_apps_test_reads_what_it_lent(platform: InMemoryPlatform) -> None:
     """The five steps without a database or a browser."""
     name = platform.lend("playhistory", OBJECTS)
     with platform.client() as app:
@@ -60,7 +60,7 @@ def test_an_apps_test_reads_what_it_lent(platform: InMemoryPlatform):
             app.read_file(app.read_session(token), "nothing.json", token)
 
 
-async def test_it_serves_the_asyncio_client(platform: InMemoryPlatform):
+async def test_it_serves_the_asyncio_client(platform: InMemoryPlatform) -> None:
     """With the same calls."""
     platform.lend("playhistory", OBJECTS)
     async with platform.async_client() as app:
@@ -71,7 +71,7 @@ async def test_it_serves_the_asyncio_client(platform: InMemoryPlatform):
         assert len(names) == 1
 
 
-def test_people_decline_and_say_stop(platform: InMemoryPlatform):
+def test_people_decline_and_say_stop(platform: InMemoryPlatform) -> None:
     """What an app must be ready for."""
     with platform.client() as app:
         asked = app.get_authorize_url(REDIRECT_URI)
@@ -83,7 +83,7 @@ def test_people_decline_and_say_stop(platform: InMemoryPlatform):
             app.read_session(token)
 
 
-def test_a_code_works_once_with_its_verifier(platform: InMemoryPlatform):
+def test_a_code_works_once_with_its_verifier(platform: InMemoryPlatform) -> None:
     """As on a real platform."""
     with platform.client() as app:
         asked = app.get_authorize_url(REDIRECT_URI)
@@ -95,7 +95,7 @@ def test_a_code_works_once_with_its_verifier(platform: InMemoryPlatform):
             app.exchange_code_for_token(code, asked.code_verifier)
 
 
-def test_expired_tokens_are_refreshed_by_themselves(platform: InMemoryPlatform):
+def test_expired_tokens_are_refreshed_by_themselves(platform: InMemoryPlatform) -> None:
     """And the app is told the new one."""
     told: list[UserAccessToken] = []
     with platform.client(on_access_token_change=told.append) as app:
@@ -107,7 +107,7 @@ def test_expired_tokens_are_refreshed_by_themselves(platform: InMemoryPlatform):
 
 @pytest.mark.protocol("13")
 @pytest.mark.parametrize("error", [TooManyRequests("wait", retry_after=0), Unavailable("soon")])
-def test_passing_failures_are_retried(platform: InMemoryPlatform, error: Exception):
+def test_passing_failures_are_retried(platform: InMemoryPlatform, error: Exception) -> None:
     """Two times by default, POST too, since it happens once by its nonce; then the error arrives."""
     with platform.client() as app:
         token = sign_in(platform, app)
@@ -119,7 +119,7 @@ def test_passing_failures_are_retried(platform: InMemoryPlatform, error: Excepti
         assert refused.value.reference  # type: ignore[attr-defined]
 
 
-def test_a_platform_that_is_not_there_is_told_so(platform: InMemoryPlatform):
+def test_a_platform_that_is_not_there_is_told_so(platform: InMemoryPlatform) -> None:
     """NetworkError, with its address and no secret."""
     with platform.client() as app:
         token = sign_in(platform, app)
@@ -139,7 +139,7 @@ def test_a_platform_that_is_not_there_is_told_so(platform: InMemoryPlatform):
 
 
 @pytest.mark.protocol("6.2")
-def test_a_file_that_grew_newer_is_read_again(platform: InMemoryPlatform):
+def test_a_file_that_grew_newer_is_read_again(platform: InMemoryPlatform) -> None:
     """By its updatedDate; and none is delivered twice."""
     name = platform.lend("playhistory", OBJECTS[:1])
     with platform.client() as app:
@@ -151,7 +151,7 @@ def test_a_file_that_grew_newer_is_read_again(platform: InMemoryPlatform):
     assert [len(file.json()) for file in (*first, *second)] == [1, 2]
 
 
-def test_accounts_come_and_go(platform: InMemoryPlatform):
+def test_accounts_come_and_go(platform: InMemoryPlatform) -> None:
     """One more source, signing in again, the end of one: as an app with several sources has to handle them."""
     with platform.client() as app:
         token = sign_in(platform, app)
@@ -180,7 +180,7 @@ def test_accounts_come_and_go(platform: InMemoryPlatform):
             app.delete_account(token, spotify)
 
 
-def test_a_lapsed_grant_is_renewed(platform: InMemoryPlatform):
+def test_a_lapsed_grant_is_renewed(platform: InMemoryPlatform) -> None:
     """With a code, as at first."""
     with platform.client() as app:
         token = sign_in(platform, app)
@@ -191,7 +191,7 @@ def test_a_lapsed_grant_is_renewed(platform: InMemoryPlatform):
         assert app.read_accounts(renewed) == []
 
 
-def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform):
+def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform) -> None:
     """Bytes and a stream, with what was said of them; and a resource for a source."""
     with platform.client() as app:
         token = sign_in(platform, app)
@@ -209,7 +209,7 @@ def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform):
             app.push_data(token, b"late", descriptor)
 
 
-def test_of_an_object_in_two_files_of_a_folder_the_newer_counts(platform: InMemoryPlatform, tmp_path: Path):
+def test_of_an_object_in_two_files_of_a_folder_the_newer_counts(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """Whatever the files are called."""
     with platform.client() as app:
         token = sign_in(platform, app)
@@ -220,7 +220,7 @@ def test_of_an_object_in_two_files_of_a_folder_the_newer_counts(platform: InMemo
     assert [record["name"] for record in tables(tmp_path)["playlist"].to_records()] == ["new"]
 
 
-async def test_the_catalogue_is_searched_as_on_a_platform(platform: InMemoryPlatform):
+async def test_the_catalogue_is_searched_as_on_a_platform(platform: InMemoryPlatform) -> None:
     """By both clients: filters, projections, pages; and a field that is not known is refused."""
     query = SourceQuery(filter={"service": {"id": [ServiceType.SPOTIFY]}}, include=["id", "name"])
     with platform.client() as app:
@@ -239,7 +239,7 @@ async def test_the_catalogue_is_searched_as_on_a_platform(platform: InMemoryPlat
         assert all(entry.name for entry in await client.query_platforms())
 
 
-async def test_the_asyncio_client_sends_async_iterators(platform: InMemoryPlatform):
+async def test_the_asyncio_client_sends_async_iterators(platform: InMemoryPlatform) -> None:
     """Piece by piece, empty ones too; what the app raises on the way ends the call, and nothing is kept."""
 
     async def pieces(*given: bytes) -> AsyncIterator[bytes]:
@@ -272,7 +272,7 @@ async def test_the_asyncio_client_sends_async_iterators(platform: InMemoryPlatfo
     assert [pushed.data for pushed in platform.pushed] == [b"astream"]
 
 
-async def test_storage_keeps_an_apps_files(platform: InMemoryPlatform, tmp_path: Path):
+async def test_storage_keeps_an_apps_files(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """Put, listed, got, removed, by both clients; tied to the person who consents with it."""
     with platform.client() as app:
         storage = app.create_provisional_storage()
@@ -305,7 +305,7 @@ async def test_storage_keeps_an_apps_files(platform: InMemoryPlatform, tmp_path:
         assert seen[-1] == 288
 
 
-def test_objects_of_either_schema_come_typed(platform: InMemoryPlatform, tmp_path: Path):
+def test_objects_of_either_schema_come_typed(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """What a test lends is named and described as on a platform."""
     platform.lend("playhistory", [{"entityid": "1", "createddate": 0, "track": {"name": "Song"}}])
     platform.lend("observation", [{"resourceType": "Observation", "id": "1", "status": "final"}])

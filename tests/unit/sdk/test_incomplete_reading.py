@@ -86,7 +86,7 @@ async def collect(reading: AsyncReading, files: list[File]) -> None:
 # --- files that fail ---
 
 
-def test_a_loop_raises_at_its_end_if_files_failed(broken: Scripted):
+def test_a_loop_raises_at_its_end_if_files_failed(broken: Scripted) -> None:
     """Every other file was given before; the error carries the result, names files, and travels between processes."""
     files: list[File] = []
     with client_of(broken) as app, pytest.raises(FilesNotRead, match="2 of 20 files") as raised:
@@ -102,7 +102,7 @@ def test_a_loop_raises_at_its_end_if_files_failed(broken: Scripted):
     assert (str(again), again.result.files) == (str(raised.value), 18)
 
 
-def test_who_is_told_of_failed_files_takes_care_of_them(broken: Scripted):
+def test_who_is_told_of_failed_files_takes_care_of_them(broken: Scripted) -> None:
     """With `on_file_error` the loop ends; `result()` tells in either case."""
     told: list[FileError] = []
     with client_of(broken) as app:
@@ -112,7 +112,7 @@ def test_who_is_told_of_failed_files_takes_care_of_them(broken: Scripted):
         assert len(told) == 2
 
 
-def test_result_tells_failed_files_and_does_not_raise(broken: Scripted):
+def test_result_tells_failed_files_and_does_not_raise(broken: Scripted) -> None:
     """As it always did: whoever calls it gets them in their hand."""
     with client_of(broken) as app, app.read_all_files("session", TOKEN) as reading:
         assert len(reading.result().errors) == 2
@@ -120,7 +120,7 @@ def test_result_tells_failed_files_and_does_not_raise(broken: Scripted):
             list(reading)
 
 
-def test_leaving_a_loop_early_raises_nothing(broken: Scripted):
+def test_leaving_a_loop_early_raises_nothing(broken: Scripted) -> None:
     """With `break`, or with an error of the app's own, which is not replaced by another; and nothing runs on."""
     with client_of(broken) as app:
         with app.read_all_files("session", TOKEN, parallel=2) as reading:
@@ -134,7 +134,7 @@ def test_leaving_a_loop_early_raises_nothing(broken: Scripted):
     assert broken.asked.total() < 3 * len(NAMES)
 
 
-def test_a_newer_version_that_can_be_read_takes_the_failure_back():
+def test_a_newer_version_that_can_be_read_takes_the_failure_back() -> None:
     """Nobody reads the old one any more."""
     states = [file_list(NAMES[:1], "running", 1), file_list(NAMES[:1], "completed", 2)]
     platform = Scripted(lambda number: states[min(number, 2) - 1], {NAMES[0]: ["changed"]}, hold=0)
@@ -142,7 +142,7 @@ def test_a_newer_version_that_can_be_read_takes_the_failure_back():
         assert [file.name for file in app.read_all_files("session", TOKEN)] == NAMES[:1]
 
 
-def test_a_folder_keeps_what_could_be_read(broken: Scripted, tmp_path: Path):
+def test_a_folder_keeps_what_could_be_read(broken: Scripted, tmp_path: Path) -> None:
     """The loop raises; run again, only what failed is fetched."""
     with client_of(broken) as app:
         with pytest.raises(FilesNotRead):
@@ -152,13 +152,13 @@ def test_a_folder_keeps_what_could_be_read(broken: Scripted, tmp_path: Path):
     assert all((tmp_path / name).read_bytes() == content(name) for name in NAMES)
 
 
-def test_tables_of_a_reading_are_whole_or_not_there(broken: Scripted):
+def test_tables_of_a_reading_are_whole_or_not_there(broken: Scripted) -> None:
     """Nothing is lost without a word there either."""
     with client_of(broken) as app, pytest.raises(FilesNotRead):
         tables(app.read_all_files("session", TOKEN))
 
 
-async def test_an_asyncio_loop_is_the_same(broken: Scripted):
+async def test_an_asyncio_loop_is_the_same(broken: Scripted) -> None:
     """It raises, unless somebody takes care, and may be left."""
     files: list[File] = []
     async with async_client_of(broken) as app:
@@ -180,7 +180,7 @@ async def test_an_asyncio_loop_is_the_same(broken: Scripted):
 # --- sessions that do not end ---
 
 
-def test_a_whole_read_has_a_limit(endless: Scripted):
+def test_a_whole_read_has_a_limit(endless: Scripted) -> None:
     """The files that were read are given; then the loop raises, and the result too; nothing runs on."""
     files: list[File] = []
     began = time.monotonic()
@@ -199,7 +199,7 @@ def test_a_whole_read_has_a_limit(endless: Scripted):
     wait_until(lambda: not readers())
 
 
-def test_waiting_for_the_result_has_a_limit_of_its_own(endless: Scripted):
+def test_waiting_for_the_result_has_a_limit_of_its_own(endless: Scripted) -> None:
     """The run goes on after it, until it is stopped."""
     with client_of(endless) as app, app.read_all_files("session", TOKEN, on_file_data=lambda _: None) as reading:
         with pytest.raises(ReadTimeout, match=r"within 0\.2 seconds"):
@@ -216,7 +216,7 @@ def reading_so_far(result: Callable[..., object]) -> ReadResult:
     return raised.value.result
 
 
-async def test_limits_are_the_same_on_asyncio(endless: Scripted):
+async def test_limits_are_the_same_on_asyncio(endless: Scripted) -> None:
     """For a whole read, and for a wait."""
     async with async_client_of(endless) as app:
         with pytest.raises(ReadTimeout):
@@ -229,7 +229,7 @@ async def test_limits_are_the_same_on_asyncio(endless: Scripted):
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan")])
-def test_a_limit_that_is_none_is_refused(endless: Scripted, timeout: float):
+def test_a_limit_that_is_none_is_refused(endless: Scripted, timeout: float) -> None:
     """When the run would begin."""
     with client_of(endless) as app, pytest.raises(ConfigurationError, match="timeout"):
         app.read_all_files("session", TOKEN, timeout=timeout)
@@ -247,7 +247,7 @@ def ended_by(code: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("code", "cause"), [("USER_CANCEL", ConsentDeclined), ("INVALID_CODE", ConsentLinkInvalid)])
-def test_a_session_that_was_declined_is_told(code: str, cause: type[Exception]):
+def test_a_session_that_was_declined_is_told(code: str, cause: type[Exception]) -> None:
     """At once, with why; by the loop and by the result."""
     platform = Scripted(lambda number: PENDING if number < 2 else ended_by(code), hold=0)
     with scripted(platform), client_of(platform) as app:
@@ -259,7 +259,7 @@ def test_a_session_that_was_declined_is_told(code: str, cause: type[Exception]):
 
 
 @pytest.mark.parametrize("milliseconds", [True, False])
-def test_nobody_waits_longer_than_the_session_lasts(milliseconds: bool, monkeypatch: pytest.MonkeyPatch):
+def test_nobody_waits_longer_than_the_session_lasts(milliseconds: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the platform says after that."""
     monkeypatch.setattr("privateshare.sdk.reading.list_poller.POLL_SECONDS", 0.2)
     expiry = int((time.time() + 1) * (1000 if milliseconds else 1))
@@ -270,7 +270,7 @@ def test_nobody_waits_longer_than_the_session_lasts(milliseconds: bool, monkeypa
         assert time.monotonic() - began < 20
 
 
-def test_a_session_that_expired_while_it_waited_never_started():
+def test_a_session_that_expired_while_it_waited_never_started() -> None:
     """The platform forgets it; one that it did not know in the first place is another matter."""
 
     def lists(number: int) -> dict[str, object]:
@@ -286,7 +286,7 @@ def test_a_session_that_expired_while_it_waited_never_started():
             list(app.read_all_files("session", TOKEN))
 
 
-async def test_a_session_that_never_starts_is_told_on_asyncio():
+async def test_a_session_that_never_starts_is_told_on_asyncio() -> None:
     """By the loop and by the result."""
     with scripted(Scripted(lambda _: ended_by("USER_CANCEL"))) as platform:
         async with async_client_of(platform) as app:
@@ -296,7 +296,7 @@ async def test_a_session_that_never_starts_is_told_on_asyncio():
                 await app.read_all_files("session", TOKEN).result()
 
 
-def test_answers_that_always_change_are_not_asked_for_without_a_pause():
+def test_answers_that_always_change_are_not_asked_for_without_a_pause() -> None:
     """A platform that says at once that something changed, each time, keeps nobody busy."""
     platform = Scripted(lambda number: file_list([f"file-{number}"], "running"), hold=0)
     with scripted(platform), client_of(platform) as app:

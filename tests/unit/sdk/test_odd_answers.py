@@ -128,7 +128,7 @@ def refused(app: PrivateShare, call: str) -> PrivateShareError | None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_answer_of_another_form_is_told(odd: Odd, call: str):
+def test_an_answer_of_another_form_is_told(odd: Odd, call: str) -> None:
     """Whatever it is: InvalidAnswer, or what is wrong with the file; and no secret in it."""
     with odd.client() as app:
         for odd.body in BODIES:
@@ -142,7 +142,7 @@ def test_an_answer_of_another_form_is_told(odd: Odd, call: str):
 @pytest.mark.parametrize(
     "metadata", ["", "%", "e30", "W10", "eyJzaXplIjogIngifQ", "eyJtZXRhZGF0YSI6IDd9", "eyJjb21wcmVzc2lvbiI6IFtdfQ"]
 )
-def test_metadata_of_another_form_is_told(odd: Odd, metadata: str):
+def test_metadata_of_another_form_is_told(odd: Odd, metadata: str) -> None:
     """Of one file, and in a run that reads all."""
     odd.headers, odd.body = {"x-metadata": metadata}, b"x" * 400
     with odd.client() as app, pytest.raises(PrivateShareError):
@@ -150,7 +150,7 @@ def test_metadata_of_another_form_is_told(odd: Odd, metadata: str):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int):
+def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int) -> None:
     """What is sent holds tokens; the error says where it leads, without the path."""
     odd.status, odd.headers = status, {"location": "https://share.example/v1.7/query/secret"}
     with (
@@ -181,7 +181,7 @@ def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int):
 )
 def test_a_refusal_is_told_whatever_its_form(
     odd: Odd, body: object, headers: dict[str, str], code: str, message: str, reference: str | None
-):
+) -> None:
     """In the body, as storage has it (11.5), or in the headers; else by its status."""
     odd.status, odd.headers, odd.body = 404, headers, json.dumps(body).encode()
     with odd.client() as app, pytest.raises(PrivateShareError) as told:
@@ -190,14 +190,14 @@ def test_a_refusal_is_told_whatever_its_form(
     assert told.value.status == 404
 
 
-def test_an_answer_that_does_not_unpack_is_told(odd: Odd):
+def test_an_answer_that_does_not_unpack_is_told(odd: Odd) -> None:
     """As one that did not arrive."""
     odd.headers, odd.body = {"content-encoding": "gzip"}, b"no gzip"
     with odd.client() as app, pytest.raises(NetworkError):
         app.read_accounts(TOKEN)
 
 
-def test_nothing_is_left_on_disk(odd: Odd, tmp_path: Path):
+def test_nothing_is_left_on_disk(odd: Odd, tmp_path: Path) -> None:
     """Neither of a file that was no file, nor of one that was not there."""
     with odd.client() as app:
         odd.body = b"x" * 1000

@@ -31,7 +31,7 @@ def is_whole(files: list[File], names: list[str]) -> bool:
     )
 
 
-def test_files_that_take_longer_outlive_the_others():
+def test_files_that_take_longer_outlive_the_others() -> None:
     """A thread that has nothing left to read takes nothing away from those that have."""
     slow = {name: ["slow"] for name in NAMES[-3:]}
     with scripted(Scripted(lambda _: file_list(NAMES), slow)) as platform, client_of(platform) as app:
@@ -42,7 +42,7 @@ def test_files_that_take_longer_outlive_the_others():
         assert set(platform.asked.values()) == {1}
 
 
-def test_a_download_that_breaks_off_is_repeated():
+def test_a_download_that_breaks_off_is_repeated() -> None:
     """And what came of it is let go."""
     broken = {NAMES[0]: ["cut"], NAMES[1]: ["cut", "busy"], NAMES[2]: ["busy"]}
     with scripted(Scripted(lambda _: file_list(NAMES), broken)) as platform, client_of(platform) as app:
@@ -51,7 +51,7 @@ def test_a_download_that_breaks_off_is_repeated():
         assert [platform.asked[name] for name in NAMES[:4]] == [2, 3, 2, 1]
 
 
-def test_a_file_that_cannot_be_read_leaves_the_others_alone():
+def test_a_file_that_cannot_be_read_leaves_the_others_alone() -> None:
     """It is told, with why: cut off each time, or changed on the way."""
     told: list[FileError] = []
     broken = {NAMES[0]: ["cut"] * 3, NAMES[1]: ["changed"]}
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_read_leaves_the_others_alone():
         assert result.errors == told
 
 
-def test_a_file_that_must_be_waited_for_holds_up_no_other():
+def test_a_file_that_must_be_waited_for_holds_up_no_other() -> None:
     """The platform asks for patience with one file; the others are read meanwhile."""
     read: list[tuple[str, float]] = []
     with (
@@ -83,7 +83,7 @@ def test_a_file_that_must_be_waited_for_holds_up_no_other():
     assert then - before > 1
 
 
-def test_nothing_is_read_ahead_without_bound():
+def test_nothing_is_read_ahead_without_bound() -> None:
     """Who takes no files is sent no more than twice as many as are read at once."""
     with (
         scripted(Scripted(lambda _: file_list(NAMES))) as platform,
@@ -99,7 +99,7 @@ def test_nothing_is_read_ahead_without_bound():
 
 
 @pytest.mark.protocol("6.2")
-def test_a_file_that_grows_while_others_are_read_is_read_again():
+def test_a_file_that_grows_while_others_are_read_is_read_again() -> None:
     """Each version once."""
     states = [file_list(NAMES[:2], "running", 1), file_list(NAMES[:3], "completed", 2)]
     platform = Scripted(lambda number: states[min(number, 2) - 1])
@@ -109,7 +109,7 @@ def test_a_file_that_grows_while_others_are_read_is_read_again():
         assert result.files == 5
 
 
-def test_stopping_does_not_wait_for_a_list_that_the_platform_holds():
+def test_stopping_does_not_wait_for_a_list_that_the_platform_holds() -> None:
     """It ends soon, and as it should."""
     platform = Scripted(lambda _: file_list(NAMES, "running"), hold=20)
     with scripted(platform), client_of(platform) as app:
@@ -125,7 +125,7 @@ def test_stopping_does_not_wait_for_a_list_that_the_platform_holds():
         assert result.files == len(NAMES)
 
 
-def test_a_callback_that_raises_ends_the_run():
+def test_a_callback_that_raises_ends_the_run() -> None:
     """With what it raised."""
     with scripted(Scripted(lambda _: file_list(NAMES))) as platform, client_of(platform) as app:
 
@@ -137,7 +137,7 @@ def test_a_callback_that_raises_ends_the_run():
         assert platform.asked.total() < len(NAMES)
 
 
-async def test_it_is_the_same_on_asyncio():
+async def test_it_is_the_same_on_asyncio() -> None:
     """Coroutine functions may be callbacks."""
     files: list[File] = []
 

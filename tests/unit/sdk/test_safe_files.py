@@ -41,13 +41,13 @@ CHANGED = [
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_plain_names_stay_as_they_are(name: str):
+def test_plain_names_stay_as_they_are(name: str) -> None:
     """Those of the platform's own files, and of tables."""
     assert safe_name(name) == portable_name(name) == name
 
 
 @pytest.mark.parametrize("name", CHANGED)
-def test_other_names_are_changed(name: str):
+def test_other_names_are_changed(name: str) -> None:
     """Into what every system can have; with the readable part, and an extension, for people."""
     made = safe_name(name)
     assert made != name
@@ -74,7 +74,7 @@ ANY_NAME = st.one_of(
 
 
 @given(name=ANY_NAME)
-def test_any_name_is_safe_on_every_system(name: str):
+def test_any_name_is_safe_on_every_system(name: str) -> None:
     """Whoever chose it."""
     assert is_safe_everywhere(safe_name(name))
     assert is_safe_everywhere(portable_name(name))
@@ -88,7 +88,7 @@ def test_any_name_is_safe_on_every_system(name: str):
 @example(first="é.json", second="e\u0301.json")
 @example(first="a.json", second="a.json.")
 @example(first="\u212a", second="k")
-def test_no_two_names_share_a_file(first: str, second: str):
+def test_no_two_names_share_a_file(first: str, second: str) -> None:
     """Not where case, the form of accents, or dots and spaces at the end make no difference, either."""
 
     def folded(name: str) -> str:
@@ -101,7 +101,7 @@ def test_no_two_names_share_a_file(first: str, second: str):
 @pytest.mark.parametrize(
     "name", ["My notes.TXT", "Übersicht 2026.pdf", "日本語.json", ".env", "a.b.c", "Condition.json"]
 )
-def test_a_name_that_stands_alone_stays_if_it_can(name: str):
+def test_a_name_that_stands_alone_stays_if_it_can(name: str) -> None:
     """As the target of one download: people find their file under the name that they know."""
     assert portable_name(name) == name
 
@@ -109,12 +109,12 @@ def test_a_name_that_stands_alone_stays_if_it_can(name: str):
 @pytest.mark.parametrize(
     "name", [*("..", "a/b", "nul.txt", "a.", "a ", " a", "a:b", "e\u0301", "é" * 101, "a\nb", "\ud800", "")]
 )
-def test_a_name_that_stands_alone_is_changed_if_it_must(name: str):
+def test_a_name_that_stands_alone_is_changed_if_it_must(name: str) -> None:
     """Where some system cannot have it, or would have another."""
     assert portable_name(name) != name
 
 
-def test_what_is_replaced_file_replaces_a_link_and_is_whole(tmp_path: Path):
+def test_what_is_replaced_file_replaces_a_link_and_is_whole(tmp_path: Path) -> None:
     """What the link leads to stays as it was; and nothing is left of what was not finished."""
     outside = tmp_path / "outside"
     outside.write_text("theirs")
@@ -126,12 +126,12 @@ def test_what_is_replaced_file_replaces_a_link_and_is_whole(tmp_path: Path):
     assert (target.read_text(), outside.read_text()) == ("ours", "theirs")
     assert not target.is_symlink()
     with pytest.raises(TypeError), replaced_file(target) as file:
-        file.write("half")  # type: ignore[arg-type]
+        file.write("half")  # type: ignore[call-overload]
     assert target.read_text() == "ours"
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_an_aside_name_is_short_whatever_the_files_is(tmp_path: Path):
+def test_an_aside_name_is_short_whatever_the_files_is(tmp_path: Path) -> None:
     """A file may have as long a name as the system takes."""
     target = tmp_path / ("x" * 255)
     partial_path(target).write_bytes(b"")
@@ -142,7 +142,7 @@ def test_an_aside_name_is_short_whatever_the_files_is(tmp_path: Path):
 
 @pytest.mark.parametrize("append", [True, False])
 @pytest.mark.parametrize("leads_to", ["file", "nothing", "folder"])
-def test_a_link_in_the_place_of_our_own_file_is_not_followed(tmp_path: Path, leads_to: str, append: bool):
+def test_a_link_in_the_place_of_our_own_file_is_not_followed(tmp_path: Path, leads_to: str, append: bool) -> None:
     """Neither to read what it leads to, nor to append, nor to create it."""
     outside = tmp_path / "outside"
     if leads_to == "file":
@@ -156,7 +156,7 @@ def test_a_link_in_the_place_of_our_own_file_is_not_followed(tmp_path: Path, lea
     assert leads_to != "file" or outside.read_text() == "theirs\n"
 
 
-def test_what_is_no_file_is_not_opened_as_ours(tmp_path: Path):
+def test_what_is_no_file_is_not_opened_as_ours(tmp_path: Path) -> None:
     """A folder, and a pipe that nobody reads."""
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
@@ -166,7 +166,7 @@ def test_what_is_no_file_is_not_opened_as_ours(tmp_path: Path):
                 open_own_file(tmp_path / name, append=append)
 
 
-def test_our_own_file_is_read_and_appended_to(tmp_path: Path):
+def test_our_own_file_is_read_and_appended_to(tmp_path: Path) -> None:
     """And made if it is not there."""
     for text in ("one\n", "two\n"):
         with open_own_file(tmp_path / "ours", append=True) as file:
@@ -176,7 +176,7 @@ def test_our_own_file_is_read_and_appended_to(tmp_path: Path):
         assert file.read() == "one\ntwo\n"
 
 
-def test_a_link_in_the_place_of_our_make_own_folder_is_not_followed(tmp_path: Path):
+def test_a_link_in_the_place_of_our_make_own_folder_is_not_followed(tmp_path: Path) -> None:
     """What it leads to stays empty."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "parquet").symlink_to(tmp_path / "outside")

@@ -48,14 +48,14 @@ def checked(sent: dict[str, Any], keys: PlatformKeys, listed: dict[str, RSAPriva
         return stop.value, asked
 
 
-def test_a_good_answer_is_checked_and_its_keys_are_kept():
+def test_a_good_answer_is_checked_and_its_keys_are_kept() -> None:
     """Protocol 3.3: the key set is asked for once, by its address."""
     keys: PlatformKeys = {}
     assert checked(answer(), keys, {"one": KEY}) == ({"told": 1}, 1)
     assert checked(answer(), keys, {}) == ({"told": 1}, 0)
 
 
-def test_an_unknown_key_is_looked_for_once_more():
+def test_an_unknown_key_is_looked_for_once_more() -> None:
     """Protocol 3.3: after a rotation the new key is found; one that is not listed is refused after one look."""
     keys: PlatformKeys = {}
     checked(answer(), keys, {"one": KEY})
@@ -64,14 +64,14 @@ def test_an_unknown_key_is_looked_for_once_more():
         checked(answer(OTHER, "three"), keys, {"one": KEY})
 
 
-def test_keys_of_another_origin_are_refused_unseen():
+def test_keys_of_another_origin_are_refused_unseen() -> None:
     """Protocol 3.3: whoever can write an answer could name keys of their own."""
     for jku in ("https://evil.example/jwks", "http://share.example/v1.7/jwks/oauth", "https://share.example:444/x"):
         with pytest.raises(InvalidAnswer, match="not the platform"):
             checked(answer(jku=jku), {}, {"one": KEY})
 
 
-def test_a_signature_that_does_not_hold_is_refused():
+def test_a_signature_that_does_not_hold_is_refused() -> None:
     """Protocol 3.3: another key under a listed name, another algorithm, no token at all."""
     with pytest.raises(InvalidAnswer):
         checked(answer(OTHER), {}, {"one": KEY})

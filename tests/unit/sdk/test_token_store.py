@@ -78,7 +78,7 @@ KEEP_THE_TOKEN = {"authorize", "onboard", "reauthorize"}  # for which an invalid
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_handle_is_taken_wherever_a_token_is(platform: InMemoryPlatform, call: str):
+def test_a_handle_is_taken_wherever_a_token_is(platform: InMemoryPlatform, call: str) -> None:
     """And a call that refreshes writes the new pair to the store before it goes on."""
     store = MemoryTokenStore()
     with platform.client(token_store=store) as app:
@@ -90,7 +90,7 @@ def test_a_handle_is_taken_wherever_a_token_is(platform: InMemoryPlatform, call:
         assert (store.get("ann") == first) == (call in KEEP_THE_TOKEN)
 
 
-def test_accounts_are_handled_by_a_handle_too(platform: InMemoryPlatform):
+def test_accounts_are_handled_by_a_handle_too(platform: InMemoryPlatform) -> None:
     """What needs an account of the person."""
     with platform.client(token_store=MemoryTokenStore()) as app:
         ann = app.user("ann")
@@ -104,7 +104,7 @@ def test_accounts_are_handled_by_a_handle_too(platform: InMemoryPlatform):
             app.get_user_storage(ann)
 
 
-def test_each_call_reads_the_newest_pair(platform: InMemoryPlatform, store: TokenStore):
+def test_each_call_reads_the_newest_pair(platform: InMemoryPlatform, store: TokenStore) -> None:
     """Also one that somebody else put there; and days later the first pair is of no interest to anybody."""
     with platform.client(token_store=store) as app, platform.client(token_store=store) as other:
         app.user("ann").keep(sign_in(platform, app))
@@ -119,7 +119,7 @@ def test_each_call_reads_the_newest_pair(platform: InMemoryPlatform, store: Toke
         assert repr(app.user("ann")) == "User(key='ann')"
 
 
-def test_two_users_are_two(platform: InMemoryPlatform, store: TokenStore):
+def test_two_users_are_two(platform: InMemoryPlatform, store: TokenStore) -> None:
     """Neither is read, written or forgotten for the other."""
     with platform.client(token_store=store) as app:
         ann, bob = app.user("ann"), app.user("bob")
@@ -132,7 +132,7 @@ def test_two_users_are_two(platform: InMemoryPlatform, store: TokenStore):
         assert app.read_accounts(bob) is not None
 
 
-def test_a_user_who_is_not_there_is_told(platform: InMemoryPlatform, store: TokenStore):
+def test_a_user_who_is_not_there_is_told(platform: InMemoryPlatform, store: TokenStore) -> None:
     """As one who must be asked; and a client without a store has no users."""
     with platform.client(token_store=store) as app, pytest.raises(UnknownUser, match="'ann'") as told:
         app.read_accounts(app.user("ann"))
@@ -147,7 +147,7 @@ def test_a_user_who_is_not_there_is_told(platform: InMemoryPlatform, store: Toke
 # --- many at once ---
 
 
-def test_many_threads_cause_one_refresh(platform: InMemoryPlatform, store: TokenStore):
+def test_many_threads_cause_one_refresh(platform: InMemoryPlatform, store: TokenStore) -> None:
     """And all of them go on with what it gave."""
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
@@ -159,7 +159,7 @@ def test_many_threads_cause_one_refresh(platform: InMemoryPlatform, store: Token
         assert platform.refreshes == before + 1
 
 
-def test_two_clients_of_a_shared_store_cause_one_refresh(platform: InMemoryPlatform, tmp_path: Path):
+def test_two_clients_of_a_shared_store_cause_one_refresh(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """As two processes would be, which know nothing of each other but the store."""
     path = tmp_path / "tokens.json"
     with (
@@ -187,7 +187,7 @@ app.read_accounts(app.user("ann"))
 """
 
 
-def test_processes_refresh_one_after_the_other(platform: InMemoryPlatform, tmp_path: Path):
+def test_processes_refresh_one_after_the_other(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """The second uses what the first got: there is no grace here in which an older token would work."""
     settings, path = platform.settings(), tmp_path / "tokens.json"
     (tmp_path / "key.pem").write_text(settings["private_key"])
@@ -209,7 +209,7 @@ def test_processes_refresh_one_after_the_other(platform: InMemoryPlatform, tmp_p
     assert platform.refreshes == before + 1
 
 
-async def test_the_asyncio_client_takes_blocking_stores(platform: InMemoryPlatform, store: TokenStore):
+async def test_the_asyncio_client_takes_blocking_stores(platform: InMemoryPlatform, store: TokenStore) -> None:
     """On threads; many tasks cause one refresh; reading all files uses the store too."""
     async with platform.async_client(token_store=store) as app:
         ann = app.user("ann")
@@ -264,7 +264,7 @@ class Database:
             yield
 
 
-async def test_the_asyncio_client_takes_stores_of_coroutines(platform: InMemoryPlatform):
+async def test_the_asyncio_client_takes_stores_of_coroutines(platform: InMemoryPlatform) -> None:
     """For its calls, and for the threads that read all files."""
     store = Database()
     async with platform.async_client(token_store=store) as one, platform.async_client(token_store=store) as two:
@@ -304,7 +304,7 @@ class Failing(MemoryTokenStore):
         super().put(key, token)
 
 
-def test_a_pair_that_could_not_be_saved_is_saved_later(platform: InMemoryPlatform):
+def test_a_pair_that_could_not_be_saved_is_saved_later(platform: InMemoryPlatform) -> None:
     """The client knows it still, says that it could not keep it, and writes it as soon as it can."""
     store = Failing()
     with platform.client(token_store=store) as app:
@@ -322,7 +322,7 @@ def test_a_pair_that_could_not_be_saved_is_saved_later(platform: InMemoryPlatfor
         assert store.get("ann") not in (first, None)
 
 
-def test_a_process_that_died_before_it_saved_has_the_grace(platform: InMemoryPlatform):
+def test_a_process_that_died_before_it_saved_has_the_grace(platform: InMemoryPlatform) -> None:
     """Another goes on with the pair that is in the store within a minute; after that the grant is gone, with why."""
     store = MemoryTokenStore()
     with platform.client(token_store=store) as app:
@@ -343,7 +343,7 @@ def test_a_process_that_died_before_it_saved_has_the_grace(platform: InMemoryPla
             app.read_accounts(app.user("ann"))
 
 
-def test_a_damaged_entry_harms_no_other_and_is_not_written_over(platform: InMemoryPlatform, tmp_path: Path):
+def test_a_damaged_entry_harms_no_other_and_is_not_written_over(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """Its error names the file and the user; a file that is damaged as a whole is left as it is."""
     path = tmp_path / "tokens.json"
     with platform.client(token_store=FileTokenStore(path)) as app:
@@ -359,7 +359,7 @@ def test_a_damaged_entry_harms_no_other_and_is_not_written_over(platform: InMemo
         assert path.read_text() == "{torn"
 
 
-def test_who_says_stop_is_forgotten(platform: InMemoryPlatform, store: TokenStore):
+def test_who_says_stop_is_forgotten(platform: InMemoryPlatform, store: TokenStore) -> None:
     """By the app's own call, and by the refusal of the next one where they said it elsewhere."""
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
@@ -374,7 +374,7 @@ def test_who_says_stop_is_forgotten(platform: InMemoryPlatform, store: TokenStor
 
 
 @pytest.mark.protocol("4.4")
-def test_a_lapsed_grant_stays_for_its_renewal(platform: InMemoryPlatform, store: TokenStore):
+def test_a_lapsed_grant_stays_for_its_renewal(platform: InMemoryPlatform, store: TokenStore) -> None:
     """Renewing needs the last access token, though it has expired."""
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
@@ -391,7 +391,7 @@ def test_a_lapsed_grant_stays_for_its_renewal(platform: InMemoryPlatform, store:
         assert app.read_accounts(ann) is not None
 
 
-def test_a_client_of_another_contract_forgets_nobody(platform: InMemoryPlatform, store: TokenStore):
+def test_a_client_of_another_contract_forgets_nobody(platform: InMemoryPlatform, store: TokenStore) -> None:
     """Its tokens would be refused in the same words as those of a person who said stop."""
     with platform.client(token_store=store) as app:
         app.user("ann").keep(kept := sign_in(platform, app))
@@ -431,7 +431,7 @@ class Locked:
         assert began == threading.get_ident()
 
 
-async def test_a_store_of_the_apps_own_is_held_while_it_is_refreshed(platform: InMemoryPlatform):
+async def test_a_store_of_the_apps_own_is_held_while_it_is_refreshed(platform: InMemoryPlatform) -> None:
     """On one thread from beginning to end, whichever client refreshes."""
     store = Locked()
     with platform.client(token_store=store) as app:
@@ -455,7 +455,7 @@ def warned(use: Callable[[], object]) -> list[str]:
     return [str(entry.message) for entry in caught if issubclass(entry.category, TokenNotKeptWarning)]
 
 
-def test_a_client_that_keeps_no_new_tokens_says_so_once(platform: InMemoryPlatform):
+def test_a_client_that_keeps_no_new_tokens_says_so_once(platform: InMemoryPlatform) -> None:
     """With what to do, and no secret."""
     with platform.client() as app:
         token = sign_in(platform, app)
@@ -474,7 +474,7 @@ def test_a_client_that_keeps_no_new_tokens_says_so_once(platform: InMemoryPlatfo
         assert warned(use) == []
 
 
-def test_a_client_that_keeps_new_tokens_is_not_warned(platform: InMemoryPlatform):
+def test_a_client_that_keeps_new_tokens_is_not_warned(platform: InMemoryPlatform) -> None:
     """In a store, by a callback, or because the app itself asked for them. One for each client, if not."""
     with platform.client(token_store=MemoryTokenStore()) as app:
         token = sign_in(platform, app)
@@ -499,7 +499,7 @@ def sign_in_again(platform: InMemoryPlatform, app: PrivateShare) -> UserAccessTo
     return token
 
 
-async def test_an_asyncio_client_warns_too(platform: InMemoryPlatform):
+async def test_an_asyncio_client_warns_too(platform: InMemoryPlatform) -> None:
     """As the blocking one."""
     async with platform.async_client() as app:
         token = await sign_in_async(platform, app)
@@ -508,7 +508,7 @@ async def test_an_asyncio_client_warns_too(platform: InMemoryPlatform):
             await app.read_accounts(token)
 
 
-def test_a_warning_that_is_an_error_loses_no_token(platform: InMemoryPlatform):
+def test_a_warning_that_is_an_error_loses_no_token(platform: InMemoryPlatform) -> None:
     """With `-W error` the call fails, and the client still knows the new pair."""
     with platform.client() as app:
         token = sign_in_again(platform, app)
@@ -520,7 +520,7 @@ def test_a_warning_that_is_an_error_loses_no_token(platform: InMemoryPlatform):
         assert app.read_accounts(token) is not None
 
 
-def test_a_plain_token_that_comes_back_is_explained(platform: InMemoryPlatform):
+def test_a_plain_token_that_comes_back_is_explained(platform: InMemoryPlatform) -> None:
     """What happened, and what to do: an app that stored its tokens once, and used them again days later."""
     with platform.client() as app:
         stored = sign_in(platform, app).to_json()

@@ -29,7 +29,7 @@ def renewed(token: UserAccessToken, name: str) -> UserAccessToken:
     return UserAccessToken(Token(f"access {name}", 2e9), Token(f"refresh {name}", 3e9), token.user_id, token.consent_id)
 
 
-def test_a_token_goes_to_json_and_back():
+def test_a_token_goes_to_json_and_back() -> None:
     """Whole; what a later version adds is no hindrance."""
     assert UserAccessToken.from_json(TOKEN.to_json()) == TOKEN
     later = json.loads(TOKEN.to_json()) | {"scope": "all"}
@@ -47,7 +47,7 @@ def test_a_token_goes_to_json_and_back():
         TOKEN.to_json().replace('"user_id"', '"user"'),
     ],
 )
-def test_what_is_no_token_is_refused_without_telling_it(text: str):
+def test_what_is_no_token_is_refused_without_telling_it(text: str) -> None:
     """ConfigurationError, and no secret in it."""
     with pytest.raises(ConfigurationError) as refused:
         UserAccessToken.from_json(text)
@@ -55,7 +55,7 @@ def test_what_is_no_token_is_refused_without_telling_it(text: str):
 
 
 @pytest.mark.parametrize("claims", [{}, {"access_token": {"value": "x", "expires_on": "soon"}, "refresh_token": {}}])
-def test_an_answer_without_tokens_is_no_answer(claims: dict[str, object]):
+def test_an_answer_without_tokens_is_no_answer(claims: dict[str, object]) -> None:
     """InvalidAnswer."""
     with pytest.raises(InvalidAnswer):
         UserAccessToken.from_claims(claims)
@@ -66,7 +66,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
     return MemoryTokenStore() if request.param == "memory" else FileTokenStore(tmp_path / "new" / "tokens.json")
 
 
-def test_a_store_keeps_gives_and_forgets(store: TokenStore):
+def test_a_store_keeps_gives_and_forgets(store: TokenStore) -> None:
     """By a key of the app's own, whatever its characters."""
     assert store.get("ann") is None
     store.put("ann", TOKEN)
@@ -79,14 +79,14 @@ def test_a_store_keeps_gives_and_forgets(store: TokenStore):
     assert store.get("ann") is None
 
 
-def test_a_stores_threads_lose_nothing(store: TokenStore):
+def test_a_stores_threads_lose_nothing(store: TokenStore) -> None:
     """Each keeps a token of its own."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: store.put(str(number), TOKEN), range(64)))
     assert all(store.get(str(number)) == TOKEN for number in range(64))
 
 
-def test_a_file_is_its_owners_alone(tmp_path: Path):
+def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
     """0600, also in place of one that others could read; nothing else is left beside it."""
     path = tmp_path / "tokens.json"
     path.write_text("{}")
@@ -97,7 +97,7 @@ def test_a_file_is_its_owners_alone(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", ["[]", "torn {", '"text"'])
-def test_a_file_of_something_else_is_neither_read_nor_replaced(tmp_path: Path, content: str):
+def test_a_file_of_something_else_is_neither_read_nor_replaced(tmp_path: Path, content: str) -> None:
     """It says so, and keeps it."""
     path = tmp_path / "tokens.json"
     path.write_text(content)
@@ -107,7 +107,7 @@ def test_a_file_of_something_else_is_neither_read_nor_replaced(tmp_path: Path, c
     assert path.read_text() == content
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """ConfigurationError with the reason."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="Cannot write"):
@@ -126,7 +126,7 @@ for number in range(25):
 """
 
 
-def test_two_processes_share_a_file(tmp_path: Path):
+def test_two_processes_share_a_file(tmp_path: Path) -> None:
     """Neither loses what the other keeps."""
     path = tmp_path / "tokens.json"
     command = [sys.executable, "-c", WRITER, str(path), TOKEN.to_json()]
@@ -135,7 +135,7 @@ def test_two_processes_share_a_file(tmp_path: Path):
     assert len(json.loads(path.read_text())) == 75
 
 
-def test_a_process_that_is_killed_leaves_the_file_whole(tmp_path: Path):
+def test_a_process_that_is_killed_leaves_the_file_whole(tmp_path: Path) -> None:
     """And nobody waits for it."""
     path = tmp_path / "tokens.json"
     endless = WRITER.replace("range(25)", "range(10**9)")
@@ -149,7 +149,7 @@ def test_a_process_that_is_killed_leaves_the_file_whole(tmp_path: Path):
     assert store.get("ann") == store.get("x 20") == TOKEN
 
 
-def test_one_of_many_refreshes_and_all_get_what_it_got():
+def test_one_of_many_refreshes_and_all_get_what_it_got() -> None:
     """Those who ask while it runs, and those who come later with the old one."""
     keeper = NewestTokens()
     future, ours = keeper.begin(TOKEN)
@@ -166,7 +166,7 @@ def test_one_of_many_refreshes_and_all_get_what_it_got():
     assert keeper.newest(TOKEN) == keeper.newest(new) == new
 
 
-def test_the_newest_token_is_found_from_any_that_came_before():
+def test_the_newest_token_is_found_from_any_that_came_before() -> None:
     """However often it was refreshed since; also where the refresh token stays the same."""
     keeper, token = NewestTokens(), TOKEN
     for number in range(5):
@@ -181,7 +181,7 @@ def test_the_newest_token_is_found_from_any_that_came_before():
     assert keeper.begin(same)[1]
 
 
-def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again():
+def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again() -> None:
     """Nobody waits for ever."""
     keeper = NewestTokens()
     keeper.begin(TOKEN)
@@ -192,7 +192,7 @@ def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again():
     assert keeper.begin(TOKEN)[1]
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Successors that are asked for stay, those of long ago go."""
     monkeypatch.setattr(tokens, "MAX_REMEMBERED", 10)
     keeper = NewestTokens()
@@ -206,7 +206,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch):
     assert len(keeper._newer) == 10
 
 
-def test_a_locked_file_does_not_hold_up_readers(tmp_path: Path):
+def test_a_locked_file_does_not_hold_up_readers(tmp_path: Path) -> None:
     """A reader needs no lock, nor the right to write where the file is."""
     path = tmp_path / "tokens.json"
     store = FileTokenStore(path)

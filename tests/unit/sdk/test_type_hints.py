@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import typing
+from importlib import import_module
 
 import pytest
 
@@ -13,11 +14,12 @@ import privateshare
 from privateshare import AsyncPrivateShare, File, PrivateShare, Session, User
 from privateshare.sdk.concurrency import on_asyncio, on_threads
 
-CLASSES = [name for name in privateshare.__all__ if inspect.isclass(getattr(privateshare, name))]
+PUBLIC_NAMES: list[str] = import_module("privateshare").__all__
+CLASSES = [name for name in PUBLIC_NAMES if inspect.isclass(getattr(privateshare, name))]
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_the_type_hints_of_every_public_method_are_resolved(name: str):
+def test_the_type_hints_of_every_public_method_are_resolved(name: str) -> None:
     """No name is there for type checkers only."""
     kind = getattr(privateshare, name)
     typing.get_type_hints(kind)
@@ -29,7 +31,7 @@ def test_the_type_hints_of_every_public_method_are_resolved(name: str):
             assert member.startswith("_") or "return" in hints, f"{name}.{member}"
 
 
-def test_type_hints_are_the_types_themselves():
+def test_type_hints_are_the_types_themselves() -> None:
     """Of both clients, and of what is imported lazily."""
     assert typing.get_type_hints(PrivateShare.read_session)["return"] is Session
     assert typing.get_type_hints(AsyncPrivateShare.read_file)["return"] is File
@@ -37,7 +39,7 @@ def test_type_hints_are_the_types_themselves():
     assert typing.get_type_hints(PrivateShare.read_all_files)["return"] is privateshare.Reading
 
 
-def test_type_hints_are_resolved_before_a_client_is_made():
+def test_type_hints_are_resolved_before_a_client_is_made() -> None:
     """In a fresh process."""
     script = "import typing; from privateshare import PrivateShare as P; print(typing.get_type_hints(P.read_file))"
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
@@ -53,7 +55,7 @@ def signatures(kind: type) -> dict[str, list[tuple[str, object]]]:
     }
 
 
-def test_both_clients_have_the_same_calls_and_documentation():
+def test_both_clients_have_the_same_calls_and_documentation() -> None:
     """They are made from one source."""
     assert signatures(PrivateShare) == signatures(AsyncPrivateShare)
     for name in signatures(PrivateShare):
@@ -65,7 +67,7 @@ def test_both_clients_have_the_same_calls_and_documentation():
         assert ("Raises:" in document) == ("Raises:" in getattr(AsyncPrivateShare, name).__doc__)
 
 
-def test_what_differs_between_asyncio_and_threads_has_the_same_names():
+def test_what_differs_between_asyncio_and_threads_has_the_same_names() -> None:
     """The generator replaces one module by the other."""
 
     def offered(module: object) -> set[str]:
@@ -77,7 +79,7 @@ def test_what_differs_between_asyncio_and_threads_has_the_same_names():
 
 
 @pytest.mark.parametrize("kind", [PrivateShare, AsyncPrivateShare, privateshare.Reading, privateshare.AsyncReading])
-def test_the_errors_in_docstrings_are_errors_of_the_sdk(kind: type):
+def test_the_errors_in_docstrings_are_errors_of_the_sdk(kind: type) -> None:
     """Each can be imported from `privateshare`, or is a builtin."""
     count = 0
     for name in dir(kind):
@@ -91,7 +93,7 @@ def test_the_errors_in_docstrings_are_errors_of_the_sdk(kind: type):
 
 
 @pytest.mark.parametrize("kind", [PrivateShare, AsyncPrivateShare])
-def test_every_parameter_is_documented(kind: type):
+def test_every_parameter_is_documented(kind: type) -> None:
     """In the section Args, in the order of the signature."""
     for name, parameters in signatures(kind).items():
         section = (inspect.getdoc(getattr(kind, name)) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]

@@ -3,7 +3,9 @@
 import io
 import os
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -14,6 +16,12 @@ from privateshare.version import VERSION
 DATA = bytes(range(256)) * 3000
 
 
+def pieces_now(content: Content) -> tuple[Callable[[], Iterator[bytes]], bool]:
+    """Return what gives the pieces of content that is not asynchronous, and whether it can give them again."""
+    pieces, again = pieces_of(content)
+    return cast(Callable[[], Iterator[bytes]], pieces), again
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     (tmp_path / "data").write_bytes(DATA)
@@ -21,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["bytes", "bytearray", "memoryview", "path", "text path", "file", "memory", "list"])
-def test_content_that_is_there_can_be_read_again(path: Path, kind: str):
+def test_content_that_is_there_can_be_read_again(path: Path, kind: str) -> None:
     """In pieces of a bounded size, and not all at once."""
     made: dict[str, Content] = {
         "bytes": DATA,
@@ -33,41 +41,41 @@ def test_content_that_is_there_can_be_read_again(path: Path, kind: str):
         "memory": io.BytesIO(DATA),
         "list": [DATA[:9], DATA[9:]],
     }
-    pieces, again = pieces_of(made[kind])
+    pieces, again = pieces_now(made[kind])
     assert again
     assert b"".join(pieces()) == b"".join(pieces()) == DATA
     if "path" in kind or kind in ("file", "memory"):
         assert max(map(len, pieces())) == PIECE_BYTES
 
 
-def test_a_file_is_read_from_where_it_stands(path: Path):
+def test_a_file_is_read_from_where_it_stands(path: Path) -> None:
     """Each time."""
     with path.open("rb") as file:
         file.seek(1000)
-        pieces, _ = pieces_of(file)
+        pieces, _ = pieces_now(file)
         assert b"".join(pieces()) == b"".join(pieces()) == DATA[1000:]
 
 
-def test_a_stream_gives_its_bytes_once():
+def test_a_stream_gives_its_bytes_once() -> None:
     """An iterator, and a pipe."""
-    assert pieces_of(iter([b"x"]))[1] is False
+    assert pieces_now(iter([b"x"]))[1] is False
     read, write = os.pipe()
     os.write(write, b"piped")
     os.close(write)
     with os.fdopen(read, "rb") as pipe:
-        pieces, again = pieces_of(pipe)
+        pieces, again = pieces_now(pipe)
         assert (b"".join(pieces()), again) == (b"piped", False)
 
 
 @pytest.mark.parametrize("content", [["text"], io.StringIO("text")])
-def test_text_is_refused_with_what_to_do(content: object):
+def test_text_is_refused_with_what_to_do(content: object) -> None:
     """ConfigurationError rather than a failure deep in the HTTP client."""
-    pieces, _ = pieces_of(content)  # type: ignore[arg-type]
+    pieces, _ = pieces_now(content)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="binary mode"):
         list(pieces())
 
 
-def test_the_version_is_that_of_the_distribution():
+def test_the_version_is_that_of_the_distribution() -> None:
     """Platforms are told it, and may refuse a version."""
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == VERSION
