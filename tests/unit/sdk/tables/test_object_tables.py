@@ -10,7 +10,7 @@ import pytest
 
 from privateshare import File, FileMetadata, InvalidAnswer, tables
 
-SYNTHEA = Path(__file__).parents[2] / "data" / "synthea" / "patient-1.json.gz"
+SYNTHEA = Path(__file__).parents[3] / "data" / "synthea" / "patient-1.json.gz"
 
 
 def file(name: str, content: object, updated: int = 1, **metadata: object) -> File:

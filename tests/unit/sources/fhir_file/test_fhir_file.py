@@ -19,7 +19,7 @@ from privateshare.sources.fhir_file.record import NOT_FHIR, OTHER_VERSION, UNKNO
 from privateshare.sources.fhir_file.sample import sample_resources
 from privateshare.sources.fhir_file.source import FhirFile
 
-CASES = Path(__file__).parents[2] / "data" / "cases"
+CASES = Path(__file__).parents[3] / "data" / "cases"
 PATIENT: dict[str, Any] = {
     "resourceType": "Patient",
     "id": "p1",

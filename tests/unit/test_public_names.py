@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 import privateshare
 from privateshare.protocol import jwt
 
-REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 DOCUMENTED = re.compile(r"^(?:\.\. auto(?:class|function|exception):: (?:privateshare\.)?|### )(\w+)$", re.MULTILINE)
 MODULES_OF_VALUES = ("catalogue", "discovery", "messages")
 """`docs/reference/values.md` is generated from these modules of the protocol."""
