@@ -30,6 +30,7 @@ LOOKS: Mapping[str, tuple[int, int, str]] = {
     "phone": (390, 844, "light"),
 }
 DOCUMENTS = ("index", "quickstart", "tutorials/app", "guides/people", "reference/sdk", "reference/errors", "deploy")
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 READY_SECONDS = 60
 CONTINUE = '[data-action="continue"]'
 RETURN_URI = "http://127.0.0.1/return"
@@ -183,7 +184,7 @@ def documents(camera: Camera) -> None:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start the machine's Chromium, without a window."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
         sys.exit("pictures need Chromium: scripts/setup browser")
     with sync_playwright() as playwright:

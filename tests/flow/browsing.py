@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.patience import GIVE_UP_SECONDS
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 @asynccontextmanager
