@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.sdk.proxy import Proxy, authority, running
 
 from privateshare import ConfigurationError, File, NetworkError, UserAccessToken
 from privateshare.testing import InMemoryPlatform
-from tests.unit.sdk.proxy import Proxy, authority, running
 
 ELSEWHERE = "platform.example"  # a name that nothing but the proxy knows
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")

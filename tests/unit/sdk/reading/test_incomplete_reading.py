@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.sdk.scripted import KEY, Scripted, content, file_list, scripted
 
 from privateshare import (
     AsyncPrivateShare,
@@ -30,7 +31,6 @@ from privateshare import (
 )
 from privateshare.protocol import jwt
 from privateshare.sdk.tokens import Token, UserAccessToken
-from tests.unit.sdk.scripted import KEY, Scripted, content, file_list, scripted
 
 END = time.time() + 86_400
 TOKEN = UserAccessToken(Token("access", END), Token("refresh", END), "user", "consent")

@@ -5,12 +5,12 @@ import time
 from collections import Counter
 
 import pytest
+from tests.patience import GIVE_UP_SECONDS
+from tests.unit.sdk.scripted import KEY, Scripted, content, file_list, scripted
 
 from privateshare import AsyncPrivateShare, File, FileError, FileIntegrityError, NetworkError, PrivateShare
 from privateshare.protocol import jwt
 from privateshare.sdk.tokens import Token, UserAccessToken
-from tests.patience import GIVE_UP_SECONDS
-from tests.unit.sdk.scripted import KEY, Scripted, content, file_list, scripted
 
 END = time.time() + 86_400
 TOKEN = UserAccessToken(Token("access", END), Token("refresh", END), "user", "consent")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from tests.unit.sdk.prepared import content, prepared_platform
 
 from privateshare.protocol import jwt
-from tests.unit.sdk.prepared import content, prepared_platform
 
 FILES = 500
 KEY = generate_private_key(65537, 2048)
