@@ -320,7 +320,7 @@ def test_page_options_are_checked() -> None:
                 PageOptions(**{name: value})  # type: ignore[arg-type]
     for wrong in ({"sample_data_set": ""}, {"sample_data_set": 7}, {"sample_data_auto_onboard": True}):
         with pytest.raises(ConfigurationError, match="sample_data"):
-            PageOptions(**wrong)  # type: ignore[arg-type]
+            PageOptions(**wrong)
     for data_set in NO_TEXT:
         with pytest.raises(ConfigurationError, match="data_set"):
             SampleDataOptions(data_set)  # type: ignore[arg-type]
@@ -333,25 +333,25 @@ def test_page_options_are_checked() -> None:
 def test_messages_are_checked_when_they_are_made() -> None:
     """With the SDK's own error, which names the field and never the value; unknown fields as Python does."""
     with pytest.raises(ConfigurationError, match=r"PushDescriptor cannot be made\. accounts: Field required"):
-        PushDescriptor(mime_type="text/plain")  # type: ignore[call-arg]
+        PushDescriptor(mime_type="text/plain")
     for make in (
-        lambda: PushDescriptor(mime_type=SECRET, accounts=SECRET),  # type: ignore[arg-type]
-        lambda: TimeRange(from_=NAIVE),  # type: ignore[arg-type]
-        lambda: TimeRange(from_=1.5),  # type: ignore[arg-type]
-        lambda: Scope(time_ranges=[SECRET]),  # type: ignore[list-item]
-        lambda: SessionOptions(scope=SECRET),  # type: ignore[arg-type]
-        lambda: SourceQuery(include=SECRET),  # type: ignore[arg-type]
-        lambda: Session(key=None, expiry=SECRET),  # type: ignore[arg-type]
+        lambda: PushDescriptor(mime_type=SECRET, accounts=SECRET),
+        lambda: TimeRange(from_=NAIVE),
+        lambda: TimeRange(from_=1.5),
+        lambda: Scope(time_ranges=[SECRET]),
+        lambda: SessionOptions(scope=SECRET),
+        lambda: SourceQuery(include=SECRET),
+        lambda: Session(key=None, expiry=SECRET),
     ):
         with pytest.raises(ConfigurationError, match="cannot be made") as told:
             make()
         assert SECRET not in str(told.value)
         assert told.value.__cause__ is None
     with pytest.raises(TypeError, match="mimetype"):
-        PushDescriptor(mimetype="text/plain", accounts=[])  # type: ignore[call-arg]
+        PushDescriptor(mimetype="text/plain", accounts=[])
     with pytest.raises(TypeError, match="scopes"):
-        SessionOptions(scopes=Scope())  # type: ignore[call-arg]
-    assert PushDescriptor(mimeType="text/plain", accounts=[]).mime_type == "text/plain"  # type: ignore[call-arg]
+        SessionOptions(scopes=Scope())
+    assert PushDescriptor(mimeType="text/plain", accounts=[]).mime_type == "text/plain"
 
 
 def test_messages_of_platforms_may_have_more_fields() -> None:
@@ -389,9 +389,10 @@ async def test_a_closed_asyncio_client_says_so(platform: InMemoryPlatform, token
 def test_a_store_takes_tokens_only(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """And a user that has none is unknown."""
     with platform.client(token_store=FileTokenStore(tmp_path / "tokens.json")) as app:
-        for wrong in (None, SECRET, 7, {}):
+        wrongs: tuple[Any, ...] = (None, SECRET, 7, {})
+        for wrong in wrongs:
             with pytest.raises(ConfigurationError, match="token must be") as told:
-                app.user("ann").keep(wrong)  # type: ignore[arg-type]
+                app.user("ann").keep(wrong)
             assert SECRET not in str(told.value)
         with pytest.raises(InvalidToken):
             app.read_accounts(app.user("ann"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,7 +20,7 @@ def platform() -> Iterator[InMemoryPlatform]:
         yield running
 
 
-def test_several_threads_share_a_reading(platform: InMemoryPlatform):
+def test_several_threads_share_a_reading(platform: InMemoryPlatform) -> None:
     """Each file goes to one of them, and all of them end."""
     with platform.client() as client:
         asked = client.get_authorize_url("http://127.0.0.1/return")
@@ -32,7 +32,7 @@ def test_several_threads_share_a_reading(platform: InMemoryPlatform):
     assert len(names) == len(set(names)) == 20
 
 
-def test_a_signal_wakes_every_thread_that_waits():
+def test_a_signal_wakes_every_thread_that_waits() -> None:
     """Also one that looked before the signal and waits after it."""
     signal = on_threads.Signal()
     seen = signal.count
@@ -45,7 +45,7 @@ def test_a_signal_wakes_every_thread_that_waits():
     signal.wait_beyond(signal.count, 0.01)
 
 
-async def test_a_signal_wakes_every_task_that_waits():
+async def test_a_signal_wakes_every_task_that_waits() -> None:
     """Whichever thread sets it."""
     signal = on_asyncio.Signal()
     waiting = [asyncio.create_task(signal.wait_beyond(signal.count)) for _ in range(3)]
@@ -55,7 +55,7 @@ async def test_a_signal_wakes_every_task_that_waits():
     await signal.wait_beyond(signal.count, 0.01)
 
 
-async def test_uninterrupted_work_goes_on_when_its_caller_is_cancelled():
+async def test_uninterrupted_work_goes_on_when_its_caller_is_cancelled() -> None:
     """And can be waited for."""
     work, may_end, ended = on_asyncio.UninterruptedWork(), asyncio.Event(), False
 
@@ -74,7 +74,7 @@ async def test_uninterrupted_work_goes_on_when_its_caller_is_cancelled():
     assert ended
 
 
-def test_a_pause_ends_when_nobody_waits_for_its_outcome():
+def test_a_pause_ends_when_nobody_waits_for_its_outcome() -> None:
     """On threads. A task would be cancelled."""
     abandoned = threading.Event()
     on_threads.pause(0.01, abandoned)
@@ -83,10 +83,10 @@ def test_a_pause_ends_when_nobody_waits_for_its_outcome():
         on_threads.pause(60, abandoned)
 
 
-async def test_an_async_iterator_needs_the_asyncio_client():
+async def test_an_async_iterator_needs_the_asyncio_client() -> None:
     """The blocking client says so."""
 
-    async def pieces():  # type: ignore[no-untyped-def]
+    async def pieces() -> AsyncIterator[bytes]:
         yield b"x"
 
     assert [piece async for piece in on_asyncio.body_pieces(pieces())] == [b"x"]

@@ -36,7 +36,7 @@ def observation(**elements: Any) -> dict[str, Any]:
     return row({"resourceType": "Observation", **elements})
 
 
-def test_a_play_has_artist_track_album_and_duration():
+def test_a_play_has_artist_track_album_and_duration() -> None:
     """And what Spotify tells about it; wrong types and missing parts are empty."""
     track = {"id": "t", "name": "Song", "artists": [{"name": "Ann"}, {"name": "Bob"}], "album": {"name": "LP"}}
     play = {"entityid": "1", "createddate": 1700000000000, "msplayed": 180_000, "track": track}
@@ -53,7 +53,7 @@ def test_a_play_has_artist_track_album_and_duration():
     assert flat.to_polars()["skipped"].to_list() == [False, None, None]
 
 
-def test_other_objects_have_their_nested_fields_beside_the_others():
+def test_other_objects_have_their_nested_fields_beside_the_others() -> None:
     """As `track_name`; lists are JSON text."""
     thing = {"entityid": "1", "createddate": 0, "place": {"city": "Oslo", "at": {"lat": 1.5}}, "tags": ["a"], "time": 7}
     (table,) = tables([file("18_1_1_1_2_1.json", [thing])]).values()
@@ -62,7 +62,7 @@ def test_other_objects_have_their_nested_fields_beside_the_others():
     assert table.flat().to_arrow()["time"].to_pylist() == [datetime(1970, 1, 1, tzinfo=UTC)]
 
 
-def test_a_code_shows_its_text_or_else_its_coding():
+def test_a_code_shows_its_text_or_else_its_coding() -> None:
     """System and code are of the coding that has them; a display falls back from text to coding to code."""
     coding = {"system": LOINC, "code": "8302-2", "display": "Body height"}
     found = observation(code={"text": "Height", "coding": [{"display": "no code"}, coding]})
@@ -72,11 +72,12 @@ def test_a_code_shows_its_text_or_else_its_coding():
     assert observation(code={"coding": [coding, {"code": "own", "userSelected": True}]})["code"] == "own"
     assert observation(code={"extension": [{"url": "x", "valueString": "y"}]})["display"] is None
     assert observation(code="a word")["display"] == "a word"
-    for odd in ([], {"coding": "x"}, {"coding": [None, "x"]}, 7, {"coding": [{"code": 7}]}, {"coding": {}}):
+    oddities: list[Any] = [[], {"coding": "x"}, {"coding": [None, "x"]}, 7, {"coding": [{"code": 7}]}, {"coding": {}}]
+    for odd in oddities:
         observation(code=odd)
 
 
-def test_other_types_have_their_code_elsewhere():
+def test_other_types_have_their_code_elsewhere() -> None:
     """Medications, vaccines, encounters; a reference into the resource itself is followed."""
     coded = {"coding": [{"system": "s", "code": "c", "display": "d"}]}
     for element in (
@@ -98,7 +99,7 @@ def test_other_types_have_their_code_elsewhere():
     assert row({"resourceType": "MedicationRequest", "medicationReference": named})["display"] == "Aspirin"
 
 
-def test_values_of_each_kind_have_their_columns():
+def test_values_of_each_kind_have_their_columns() -> None:
     """A number is `value`, a code `value_code`, all else `value_text`; a range has two ends."""
     quantity = {"value": 5.5, "comparator": "<", "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"}
     found = observation(valueQuantity=quantity)
@@ -126,7 +127,7 @@ def test_values_of_each_kind_have_their_columns():
     assert observation(dataAbsentReason={"text": "unknown"})["value"] is None
 
 
-def test_components_are_rows_of_their_own():
+def test_components_are_rows_of_their_own() -> None:
     """A blood pressure is two rows; a result with a value and components has both."""
     parts = [
         {"code": {"coding": [{"code": "8480-6"}]}, "valueQuantity": {"value": 120}},
@@ -162,7 +163,7 @@ def test_components_are_rows_of_their_own():
 )
 def test_times_keep_their_precision_and_offset(
     written: str, date: str | None, start: datetime | None, precision: str | None, offset: int | None
-):
+) -> None:
     """A year is not its first day, and half past eleven in the evening is not the next day."""
     found = observation(effectiveDateTime=written)
     assert (found["date"], found["start"], found["precision"], found["offset"]) == (date, start, precision, offset)
@@ -171,7 +172,7 @@ def test_times_keep_their_precision_and_offset(
         assert (record["time_precision"], record["time_offset"]) == (precision, offset)
 
 
-def test_periods_have_an_end_and_what_goes_on_has_none():
+def test_periods_have_an_end_and_what_goes_on_has_none() -> None:
     """Encounters, conditions with an abatement, Timings, and a Period without a start."""
     encounter = row({"resourceType": "Encounter", "period": {"start": "2020-01-31T23:00:00-03:00", "end": "2020-02"}})
     assert (encounter["start"], encounter["end"]) == (datetime(2020, 1, 31, 23), datetime(2020, 2, 1))
@@ -185,7 +186,7 @@ def test_periods_have_an_end_and_what_goes_on_has_none():
     assert observation(effectivePeriod="x")["start"] is None
 
 
-def test_the_records_of_synthea_have_codes_values_and_dates():
+def test_the_records_of_synthea_have_codes_values_and_dates() -> None:
     """Every resource type of a whole record becomes rows, with nothing lost."""
     record = [entry["resource"] for entry in json.loads(gzip.decompress(SYNTHEA.read_bytes()))["entry"]]
     found = tables([file(RECORD, record, 1, "ann")])

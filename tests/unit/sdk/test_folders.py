@@ -10,6 +10,7 @@ from privateshare import (
     ConfigurationError,
     MemoryTokenStore,
     PrivateShare,
+    ReadResult,
     Scope,
     ServiceGroup,
     ServiceGroupScope,
@@ -54,12 +55,14 @@ def signed_in(platform: InMemoryPlatform, app: PrivateShare, name: str, user_id:
     return user
 
 
-def read(app: PrivateShare, user: User, into: Path | str, options: SessionOptions | None = None):
+def read(app: PrivateShare, user: User, into: Path | str, options: SessionOptions | None = None) -> ReadResult:
     """The result of reading everything into a folder."""
     return app.read_all_files(app.read_session(user, options), user, into=into).result()
 
 
-def test_a_folder_belongs_to_one_user_and_contract(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path):
+def test_a_folder_belongs_to_one_user_and_contract(
+    platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
+) -> None:
     """Another user's reading into it is refused, names both, and changes nothing. The same user goes on."""
     platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     ann, bob = signed_in(platform, app, "ann"), signed_in(platform, app, "bob")
@@ -76,7 +79,7 @@ def test_a_folder_belongs_to_one_user_and_contract(platform: InMemoryPlatform, a
 
 def test_a_folder_of_an_older_version_becomes_that_of_who_reads_into_it(
     platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
-):
+) -> None:
     """Its manifest names no user. What it lists is not read again, and its files have what their names tell."""
     name = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     stored = platform._state.files[name]
@@ -95,7 +98,7 @@ def test_a_folder_of_an_older_version_becomes_that_of_who_reads_into_it(
 
 
 @pytest.mark.parametrize("name", ["ann", "Žofie Nováková", "a/b", "..", ".hidden", "con", "x" * 300, "名前", "A"])
-def test_a_path_can_be_made_per_user(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path, name: str):
+def test_a_path_can_be_made_per_user(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path, name: str) -> None:
     """Whatever the name is: a folder of its own, which a cohort finds."""
     platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     user, other = signed_in(platform, app, name), signed_in(platform, app, "other")
@@ -109,7 +112,9 @@ def test_a_path_can_be_made_per_user(platform: InMemoryPlatform, app: PrivateSha
     assert {file.user for file in files(tmp_path / "study" / "*")} == {name, "other"}
 
 
-def test_files_come_again_with_what_the_platform_told(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path):
+def test_files_come_again_with_what_the_platform_told(
+    platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
+) -> None:
     """Type, schema, service, user and date, so that typed objects and models work as after reading."""
     platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     platform.lend("observation", [OBSERVATION], name="18_2_9001_1_132_1.json")
@@ -127,7 +132,9 @@ def test_files_come_again_with_what_the_platform_told(platform: InMemoryPlatform
     assert again["18_2_9001_1_132_1.json"].fhir()[0].id == "1"
 
 
-def test_what_is_deleted_is_gone_and_can_be_pruned(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path):
+def test_what_is_deleted_is_gone_and_can_be_pruned(
+    platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
+) -> None:
     """The result names it, tables leave it out, and `prune` deletes it. If it comes back, it is read again."""
     kept = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     gone = platform.lend("observation", [OBSERVATION], name="18_2_9001_1_132_1.json")
@@ -158,7 +165,7 @@ def test_what_is_deleted_is_gone_and_can_be_pruned(platform: InMemoryPlatform, a
 
 def test_only_a_whole_and_complete_reading_tells_what_is_gone(
     platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
-):
+) -> None:
     """Not one with a scope, of a session that another client began, or that was ended early."""
     name = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     user = signed_in(platform, app, "ann")
@@ -175,7 +182,9 @@ def test_only_a_whole_and_complete_reading_tells_what_is_gone(
     assert read(app, user, tmp_path).gone == [name]
 
 
-def test_files_of_an_account_that_failed_are_not_gone(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path):
+def test_files_of_an_account_that_failed_are_not_gone(
+    platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
+) -> None:
     """The platform may not tell all about the service of an account where the person has to sign in again."""
     from privateshare import ServiceType
 
@@ -193,7 +202,9 @@ def test_files_of_an_account_that_failed_are_not_gone(platform: InMemoryPlatform
     assert set(read(app, user, tmp_path).gone) == {name, other}
 
 
-def test_a_reading_of_some_months_replaces_no_whole_file(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path):
+def test_a_reading_of_some_months_replaces_no_whole_file(
+    platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
+) -> None:
     """It holds a part of the file only, and lies beside the whole one. A later whole reading replaces both."""
     name = platform.lend("playhistory", [PLAY, PLAY | {"entityid": "2"}], name="18_5_19_1_406_1.json")
     user, last = signed_in(platform, app, "ann"), SessionOptions(scope=Scope(time_ranges=[TimeRange(last="3m")]))
@@ -209,7 +220,9 @@ def test_a_reading_of_some_months_replaces_no_whole_file(platform: InMemoryPlatf
     assert len(list(tmp_path.glob("*.json"))) == len(files(tmp_path)) == 1
 
 
-def test_a_whole_reading_replaces_one_of_some_months(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path):
+def test_a_whole_reading_replaces_one_of_some_months(
+    platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
+) -> None:
     """A longer period is read again too, and a shorter one is not."""
     platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     user = signed_in(platform, app, "ann")
@@ -222,7 +235,7 @@ def test_a_whole_reading_replaces_one_of_some_months(platform: InMemoryPlatform,
     assert [path.name for path in tmp_path.glob("*.json")] == ["18_5_19_1_406_1.json"]
 
 
-def test_a_folder_that_nothing_was_read_into_is_an_error(tmp_path: Path):
+def test_a_folder_that_nothing_was_read_into_is_an_error(tmp_path: Path) -> None:
     """A mistyped path, a file, an empty folder, and one of foreign JSON."""
     (tmp_path / "file").write_text("x")
     (tmp_path / "empty").mkdir()
@@ -243,10 +256,10 @@ def test_a_folder_that_nothing_was_read_into_is_an_error(tmp_path: Path):
                 files(str(tmp_path / name))
     assert files(tmp_path / "foreign") == []
     with pytest.raises(TypeError, match="takes files, a folder"):
-        tables(["data"])
+        tables(["data"])  # type: ignore[list-item]
 
 
-def test_tables_take_no_foreign_json(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path):
+def test_tables_take_no_foreign_json(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path) -> None:
     """Beside files that were read, and in a copy of such files without the manifest; what was changed is told."""
     name = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     read(app, signed_in(platform, app, "ann"), tmp_path)
@@ -263,7 +276,7 @@ def test_tables_take_no_foreign_json(platform: InMemoryPlatform, app: PrivateSha
     assert set(copied.left_out) == {"package.json", "rows.json"}
 
 
-def test_an_empty_library_gives_no_tables(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path):
+def test_an_empty_library_gives_no_tables(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path) -> None:
     """A folder that was read into, and holds nothing."""
     read(app, signed_in(platform, app, "ann"), tmp_path)
     assert (len(tables(tmp_path)), files(tmp_path), prune(tmp_path)) == (0, [], [])
@@ -285,7 +298,7 @@ def test_an_empty_library_gives_no_tables(platform: InMemoryPlatform, app: Priva
     ],
     ids=str,
 )
-def test_an_odd_line_of_a_manifest_is_ignored(tmp_path: Path, line: object):
+def test_an_odd_line_of_a_manifest_is_ignored(tmp_path: Path, line: object) -> None:
     """It was torn, or somebody wrote it; and no line leads out of the folder."""
     (tmp_path / "ok.json").write_text('[{"entityid": "1"}]')
     good = {"name": "ok.json", "updatedDate": 1, "size": 19, "metadata": {"objectType": "playhistory"}}

@@ -16,10 +16,11 @@ from tests.unit.sdk.table_files import PLAYS, RECORD, file
 def column(name: str, *values: Any, **options: Any) -> list[Any]:
     """A column of objects with these values, as Arrow has it."""
     things = [{"entityid": str(number), name: value} for number, value in enumerate(values)]
-    return tables([file(PLAYS, things)])["playhistory"].to_arrow(**options)[name].to_pylist()
+    column: list[Any] = tables([file(PLAYS, things)])["playhistory"].to_arrow(**options)[name].to_pylist()
+    return column
 
 
-def test_each_object_says_whose_it_is_and_where_it_is_from():
+def test_each_object_says_whose_it_is_and_where_it_is_from() -> None:
     """Account, user, source, file and update time are columns, in records and in Arrow."""
     table = tables([file(PLAYS, [{"entityid": "1", "createddate": 1700000000000}], 86_400_000, "ann")])["playhistory"]
     expected = {
@@ -34,7 +35,7 @@ def test_each_object_says_whose_it_is_and_where_it_is_from():
         assert row["time"] == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
-def test_the_same_id_of_two_users_or_accounts_is_two_objects():
+def test_the_same_id_of_two_users_or_accounts_is_two_objects() -> None:
     """Two hospitals of one person, and the first hospital of two people."""
     resource = {"resourceType": "Observation", "id": "1"}
     names = ("18_2_9100_1_132_D202601_1.json", "18_2_9100_2_132_D202601_1.json")
@@ -48,27 +49,27 @@ def test_the_same_id_of_two_users_or_accounts_is_two_objects():
     assert {(row["user"], row.get("status")) for row in again.records()} == {("ann", "final"), ("bob", None)}
 
 
-def test_objects_without_an_id_of_two_users_are_two():
+def test_objects_without_an_id_of_two_users_are_two() -> None:
     """Two people may have equal objects."""
     assert len(tables([file(PLAYS, [{"x": 1}], 1, user) for user in ("ann", "bob")])["playhistory"]) == 2
 
 
 @pytest.mark.parametrize("name", ["time", "user", "account", "source", "file", "updated", "Time"])
-def test_fields_with_names_of_our_columns_keep_their_values(name: str):
+def test_fields_with_names_of_our_columns_keep_their_values(name: str) -> None:
     """Under another name, in records, in Arrow and in a file."""
     table = tables([file(PLAYS, [{"entityid": "1", name: "own"}])])["playhistory"]
     assert table.to_records()[0][f"{name}_"] == "own"
     assert table.to_arrow()[f"{name}_"].to_pylist() == ["own"]
 
 
-def test_fields_of_fhir_keep_their_values_too():
+def test_fields_of_fhir_keep_their_values_too() -> None:
     """FHIR tables have more columns of ours."""
     thing = {"resourceType": "Basic", "id": "1", "time_offset": "x", "source": {"reference": "Patient/1"}}
     row = tables([file(RECORD, [thing])])["basic"].to_arrow().to_pylist()[0]
     assert (row["time_offset"], row["time_offset_"], row["source_"]) == (None, "x", {"reference": "Patient/1"})
 
 
-def test_the_names_of_columns_differ_without_their_case():
+def test_the_names_of_columns_differ_without_their_case() -> None:
     """Databases do not tell `Id` from `id`; and two fields may become the same text."""
     thing = {"entityid": "1", "id": 1, "Id": 2, "ID": 3, "": 4}
     row = tables([file(PLAYS, [thing])])["playhistory"].to_arrow().to_pylist()[0]
@@ -107,7 +108,7 @@ def test_the_names_of_columns_differ_without_their_case():
     ],
     ids=repr,
 )
-def test_values_of_any_kinds_share_a_column(values: list[Any], expected: list[Any], tmp_path: Path):
+def test_values_of_any_kinds_share_a_column(values: list[Any], expected: list[Any], tmp_path: Path) -> None:
     """No number is changed and no value is lost. The same is in a Parquet file."""
     assert column("x", *values) == expected
     things = [{"entityid": str(number), "x": value} for number, value in enumerate(values)]
@@ -115,7 +116,7 @@ def test_values_of_any_kinds_share_a_column(values: list[Any], expected: list[An
     assert pyarrow.parquet.read_table(path)["x"].to_pylist() == expected
 
 
-def test_kinds_that_differ_between_files_share_a_column():
+def test_kinds_that_differ_between_files_share_a_column() -> None:
     """A field that is whole numbers in one file, and has a fraction in the next."""
     made = [
         file("18_5_19_1_406_D202601_1.json", [{"entityid": "1", "x": {"n": 2**53 + 1}}]),
@@ -127,7 +128,7 @@ def test_kinds_that_differ_between_files_share_a_column():
     ]
 
 
-def test_nested_data_is_json_text_on_request(tmp_path: Path):
+def test_nested_data_is_json_text_on_request(tmp_path: Path) -> None:
     """In Arrow, pandas, polars and Parquet."""
     value = {"name": "Žižkov", "of": [1, 2]}
     table = tables([file(PLAYS, [{"entityid": "1", "x": value}])])["playhistory"]
@@ -140,10 +141,10 @@ def test_nested_data_is_json_text_on_request(tmp_path: Path):
     assert [json.loads(text) for text in texts] == [value] * 4
     assert table.to_polars()["x"][0] == value
     with pytest.raises(Exception, match='nested must be "structs" or "json"'):
-        table.to_arrow(nested="text")
+        table.to_arrow(nested="text")  # type: ignore[arg-type]
 
 
-def test_objects_with_fields_as_data_become_text():
+def test_objects_with_fields_as_data_become_text() -> None:
     """One field for each day would be a struct of thousands; so would forms without end."""
     days = {f"day{number}": number for number in range(400)}
     deep: Any = "end"
@@ -154,7 +155,7 @@ def test_objects_with_fields_as_data_become_text():
     assert "end" in json.dumps(row["deep"][0].as_py())
 
 
-def test_a_number_is_a_date_only_if_its_schema_says_so():
+def test_a_number_is_a_date_only_if_its_schema_says_so() -> None:
     """`candidate` and `update` end like dates and are none; `createddate` and `startdate` are."""
     thing = {"entityid": "1", "candidate": 5, "update": 7, "mandate": 1.5, "createddate": 1700000000000, "startdate": 0}
     table = tables([file(PLAYS, [thing])])["playhistory"]
@@ -165,7 +166,7 @@ def test_a_number_is_a_date_only_if_its_schema_says_so():
     assert undated.to_records()[0]["time"] is None
 
 
-def test_text_that_is_not_text_is_mended_in_nested_data_too():
+def test_text_that_is_not_text_is_mended_in_nested_data_too() -> None:
     """Half of a surrogate pair, as a value and as a name."""
     half = json.loads('{"a": "x\\ud800", "b": {"\\ud800": 1}, "c": ["\\udfff"]}')
     row = tables([file(PLAYS, [{"entityid": "1", **half}])])["playhistory"].to_arrow().to_pylist()[0]
@@ -173,7 +174,7 @@ def test_text_that_is_not_text_is_mended_in_nested_data_too():
     assert json.loads(row["b"]) == {"?": 1}
 
 
-def test_an_unknown_table_is_an_error_that_lists_those_there_are():
+def test_an_unknown_table_is_an_error_that_lists_those_there_are() -> None:
     """It is a KeyError, so that `get` and `in` work."""
     found = tables([file(PLAYS, [{"entityid": "1"}]), file(RECORD, [{"resourceType": "Observation", "id": "1"}])])
     with pytest.raises(NoSuchTable, match=r"There is no table 'nope'. There are: observation, playhistory") as raised:
@@ -185,7 +186,7 @@ def test_an_unknown_table_is_an_error_that_lists_those_there_are():
         tables([])["x"]
 
 
-def test_parquet_files_are_compressed_with_zstd_and_hold_structs(tmp_path: Path):
+def test_parquet_files_are_compressed_with_zstd_and_hold_structs(tmp_path: Path) -> None:
     """Structs take about half of what JSON text takes."""
     things = [
         {"entityid": str(n), "track": {"name": f"Track {n % 50}", "artists": [{"name": f"Artist {n % 9}", "id": n}]}}
@@ -200,7 +201,7 @@ def test_parquet_files_are_compressed_with_zstd_and_hold_structs(tmp_path: Path)
     assert pyarrow.types.is_struct(pyarrow.parquet.read_schema(structs).field("track").type)
 
 
-def test_a_rerun_rewrites_only_what_changed(tmp_path: Path):
+def test_a_rerun_rewrites_only_what_changed(tmp_path: Path) -> None:
     """A file of the same content stays; one of other content, of another form, or damaged does not."""
     plays, record = file(PLAYS, [{"entityid": "1"}]), file(RECORD, [{"resourceType": "Observation", "id": "1"}])
     first = {path.name: path.stat().st_ino for path in tables([plays, record]).to_parquet(tmp_path)}

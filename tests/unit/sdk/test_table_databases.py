@@ -33,7 +33,7 @@ def made(play: dict[str, Any] | None = None) -> Tables:
     return tables([file(PLAYS, [play or PLAY]), file(RECORD, [observation]), file("18_5_19_1_403_1.json", [])])
 
 
-def test_duckdb_has_each_table_with_structs(tmp_path: Path):
+def test_duckdb_has_each_table_with_structs(tmp_path: Path) -> None:
     """Which queries can look into."""
     path = made().to_duckdb(tmp_path / "new" / "data.duckdb")
     with duckdb.connect(str(path), read_only=True) as database:
@@ -47,7 +47,7 @@ def test_duckdb_has_each_table_with_structs(tmp_path: Path):
         assert database.execute("SELECT value, precision FROM observation").fetchone() == (5.0, "year")
 
 
-def test_sqlite_has_each_table_with_json(tmp_path: Path):
+def test_sqlite_has_each_table_with_json(tmp_path: Path) -> None:
     """Times are text in UTC, flags are numbers."""
     path = made().to_sqlite(tmp_path / "data.sqlite")
     with closing(sqlite3.connect(path)) as database:
@@ -60,7 +60,7 @@ def test_sqlite_has_each_table_with_json(tmp_path: Path):
 
 
 @pytest.mark.parametrize("form", ["duckdb", "sqlite"])
-def test_a_database_is_written_only_if_something_changed(tmp_path: Path, form: str):
+def test_a_database_is_written_only_if_something_changed(tmp_path: Path, form: str) -> None:
     """And it replaces whatever file is there, also one that is no database; nothing else stays beside it."""
     path = tmp_path / f"data.{form}"
     path.write_bytes(b"not a database" * 1000)
@@ -76,7 +76,7 @@ def test_a_database_is_written_only_if_something_changed(tmp_path: Path, form: s
 
 
 @pytest.mark.parametrize("form", ["duckdb", "sqlite", "parquet"])
-def test_a_file_that_fails_leaves_the_one_before(tmp_path: Path, form: str):
+def test_a_file_that_fails_leaves_the_one_before(tmp_path: Path, form: str) -> None:
     """As when Ctrl-C comes in the midst of it: the old file is whole, and nothing is beside it."""
     target = tmp_path / ("playhistory.parquet" if form == "parquet" else f"data.{form}")
     write = f"to_{form}"
@@ -100,7 +100,7 @@ def test_a_file_that_fails_leaves_the_one_before(tmp_path: Path, form: str):
     assert [found.name for found in tmp_path.iterdir()] == [target.name]
 
 
-def test_times_outside_of_what_databases_hold_are_empty(tmp_path: Path):
+def test_times_outside_of_what_databases_hold_are_empty(tmp_path: Path) -> None:
     """Years before 1 and after 9999."""
     path = made(PLAY | {"createddate": 10**18, "startdate": -(10**18)}).to_duckdb(tmp_path / "data.duckdb")
     with duckdb.connect(str(path), read_only=True) as database:

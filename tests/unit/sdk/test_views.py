@@ -43,7 +43,7 @@ def column(name: str, path: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "path": path, **more}
 
 
-def test_columns_are_fhirpath():
+def test_columns_are_fhirpath() -> None:
     """A value that is absent is empty, and a collection is a list."""
     select = [
         {
@@ -60,7 +60,7 @@ def test_columns_are_fhirpath():
     ]
 
 
-def test_a_dictionary_of_paths_is_a_view():
+def test_a_dictionary_of_paths_is_a_view() -> None:
     """The short form; `%user` says whose resource it is."""
     rows = patients().view(
         {"id": "id", "organization": "managingOrganization.getReferenceKey(Organization)", "user": "%user"}
@@ -71,7 +71,7 @@ def test_a_dictionary_of_paths_is_a_view():
     ]
 
 
-def test_for_each_makes_a_row_of_each_element():
+def test_for_each_makes_a_row_of_each_element() -> None:
     """`forEachOrNull` keeps resources without any."""
     names = {"column": [column("given", "given.join(' ')"), column("family", "family")]}
     ids = {"column": [column("id", "id")]}
@@ -81,7 +81,7 @@ def test_for_each_makes_a_row_of_each_element():
     assert [row["given"] for row in view([ids, inner])] == ["Jan", "K.", "Honza"]
 
 
-def test_unions_put_rows_below_each_other():
+def test_unions_put_rows_below_each_other() -> None:
     """Phone numbers of patients and e-mails of their contacts."""
     phones = {"forEach": "telecom", "column": [column("value", "value"), column("system", "system")]}
     contacts = {"forEach": "contact.telecom", "column": [column("value", "value"), column("system", "system")]}
@@ -89,7 +89,7 @@ def test_unions_put_rows_below_each_other():
     assert found == [{"id": "p1", "value": "1", "system": "phone"}, {"id": "p2", "value": "e", "system": "email"}]
 
 
-def test_where_and_constants_select_resources():
+def test_where_and_constants_select_resources() -> None:
     """A resource without the element is not selected."""
     select = [{"column": [column("id", "id"), column("word", "%word")]}]
     constants = [{"name": "word", "valueString": "nickname"}]
@@ -98,7 +98,7 @@ def test_where_and_constants_select_resources():
     assert [row["id"] for row in view(select, where=[{"path": "active"}], constant=constants)] == ["p1"]
 
 
-def test_repeat_goes_through_all_levels():
+def test_repeat_goes_through_all_levels() -> None:
     """Questions inside of questions, and each once."""
     form = {
         "resourceType": "QuestionnaireResponse",
@@ -110,7 +110,7 @@ def test_repeat_goes_through_all_levels():
     assert sorted(row["link"] for row in table.view(definition).records()) == ["1", "1.1", "1.1.1", "2"]
 
 
-def test_choices_and_numbers_have_their_types():
+def test_choices_and_numbers_have_their_types() -> None:
     """Also inside of forEach; whole numbers and decimals stay what they are."""
     things = [
         {"resourceType": "Observation", "id": "1", "valueQuantity": {"value": 5.5, "unit": "kg"}},
@@ -153,13 +153,13 @@ def test_choices_and_numbers_have_their_types():
         ({"select": [{"forEach": "name", "repeat": ["name"], "column": [column("a", "id")]}]}, "one of forEach"),
     ],
 )
-def test_a_view_that_cannot_be_used_says_why(definition: Any, problem: str):
+def test_a_view_that_cannot_be_used_says_why(definition: Any, problem: str) -> None:
     """As one clear error, when it is made or when it is used."""
     with pytest.raises(ConfigurationError, match=problem):
         patients().view(definition).to_records()
 
 
-def test_tables_choose_the_table_of_a_view():
+def test_tables_choose_the_table_of_a_view() -> None:
     """By the resource that it names."""
     found = tables([file(RECORD, PATIENTS)])
     definition = {"resource": "Patient", "select": [{"column": [column("id", "id")]}]}

@@ -27,14 +27,18 @@ def files() -> list[File]:
 
     spotify = Sources().connectable[16]
     pages = spotify.fetch(contract.Connection(sample="default"), {406: None, 407: None})
-    found = [file(f"18_5_19_1_{page.object_type}_D202601_{n}.json", page.objects) for n, page in enumerate(pages)]
+    found = [
+        file(f"18_5_19_1_{page.object_type}_D202601_{number}.json", page.objects)
+        for number, page in enumerate(pages)
+        if isinstance(page, contract.Page)
+    ]
     record = [entry["resource"] for entry in json.loads(gzip.decompress(SYNTHEA.read_bytes()))["entry"]]
     for kind in ("Condition", "Observation"):
         found.append(file(f"{kind}.json", [thing for thing in record if thing["resourceType"] == kind]))
     return found
 
 
-def test_there_is_one_table_for_each_object_type(files: list[File]):
+def test_there_is_one_table_for_each_object_type(files: list[File]) -> None:
     """By the names that the wire has for them."""
     found = tables(files)
     assert set(found) == {"playhistory", "followedartist", "condition", "observation"}
@@ -42,7 +46,7 @@ def test_there_is_one_table_for_each_object_type(files: list[File]):
     assert "playhistory" in repr(found)
 
 
-def test_records_have_dates_as_dates(files: list[File]):
+def test_records_have_dates_as_dates(files: list[File]) -> None:
     """Epoch milliseconds become moments in UTC; FHIR's own dates stay, and `time` says when in either."""
     play = tables(files)["playhistory"].to_records()[0]
     assert play["time"] == play["createddate"]
@@ -52,7 +56,7 @@ def test_records_have_dates_as_dates(files: list[File]):
     assert isinstance(condition["onsetDateTime"], str)
 
 
-def test_data_frames_hold_every_object(files: list[File]):
+def test_data_frames_hold_every_object(files: list[File]) -> None:
     """In pandas, polars and Arrow alike; what is nested is a struct, or JSON text on request."""
     table = tables(files)["playhistory"]
     frame = table.to_pandas()
@@ -64,7 +68,7 @@ def test_data_frames_hold_every_object(files: list[File]):
     assert observations["time"].dtype.is_temporal()
 
 
-def test_parquet_files_are_written_and_read_back(files: list[File], tmp_path: Path):
+def test_parquet_files_are_written_and_read_back(files: list[File], tmp_path: Path) -> None:
     """One for each type."""
     import pyarrow.parquet
 
@@ -78,7 +82,7 @@ def test_parquet_files_are_written_and_read_back(files: list[File], tmp_path: Pa
     assert pyarrow.parquet.read_table(tmp_path / "playhistory.parquet").num_rows == len(tables(files)["playhistory"])
 
 
-def test_a_folder_gives_the_same_tables(files: list[File], tmp_path: Path):
+def test_a_folder_gives_the_same_tables(files: list[File], tmp_path: Path) -> None:
     """One that `read_all_files(into=…)` filled; what is no list of objects is left out."""
     for entry in files:
         (tmp_path / entry.name).write_bytes(entry.read_bytes())
@@ -98,7 +102,7 @@ def test_an_object_that_was_read_twice_counts_once():
     assert [record["createddate"] for record in records] == [datetime(1970, 1, 1, 0, 0, 0, 2000, UTC)]
 
 
-def test_what_is_in_no_table_is_told(tmp_path: Path):
+def test_what_is_in_no_table_is_told(tmp_path: Path) -> None:
     """By the name of its file, and why; it takes nothing that can be read with it."""
     contents = {"pushed": '{"total": 12}', "torn": "[{", "deep": "[" * 100_000, "utf16": "[]\ud800", "text": '"x"'}
     for name, content in contents.items():
@@ -156,7 +160,7 @@ def test_columns_of_mixed_kinds_become_text():
     assert tables([mixed])["playhistory"].to_arrow()["x"].to_pylist() == ["7", "seven"]
 
 
-def test_fhir_files_become_models(files: list[File]):
+def test_fhir_files_become_models(files: list[File]) -> None:
     """Of fhir.resources, where it is installed; another file says that it is none."""
     condition = next(entry for entry in files if entry.name == "Condition.json")
     models = condition.fhir()
@@ -181,7 +185,7 @@ def test_whole_numbers_stay_whole():
     assert table.to_arrow()["huge"].to_pylist() == [str(10**30), "1"]
 
 
-def test_mixed_kinds_across_files_and_batches_share_a_column(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_mixed_kinds_across_files_and_batches_share_a_column(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A number in one file, text in another, a list in a third: text; and a field that a later file brings is there."""
     monkeypatch.setattr("privateshare.sdk.tables.outputs.BATCH_ROWS", 1)
     made = [
@@ -215,7 +219,7 @@ def test_dates_are_moments_whatever_their_form():
     assert str(table.to_pandas()["time"].dtype) == "datetime64[ms, UTC]"
 
 
-def test_no_objects_are_an_empty_table(tmp_path: Path):
+def test_no_objects_are_an_empty_table(tmp_path: Path) -> None:
     """With its date column; no files are no tables."""
     empty = tables([file("18_5_19_1_406_1.json", [])])
     assert {name: len(table) for name, table in empty.items()} == {"playhistory": 0}
@@ -244,7 +248,7 @@ def test_text_that_no_file_can_hold_is_mended():
     assert tables([half])["playhistory"].to_arrow()["name"].to_pylist() == ["a?b"]
 
 
-def test_memory_is_bounded_by_files_not_by_objects(tmp_path: Path):
+def test_memory_is_bounded_by_files_not_by_objects(tmp_path: Path) -> None:
     """Only where each object's newest form is, is kept: a fraction of what the objects take."""
     for month in range(20):
         things = [
