@@ -11,9 +11,12 @@ from urllib.parse import urlencode
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.patience import GIVE_UP_SECONDS
+
+# An expectation has a limit of its own, of five seconds unless it is told.
+expect.set_options(timeout=GIVE_UP_SECONDS * 1000)
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 

@@ -70,9 +70,12 @@ async def test_another_contracts_account_cannot_be_deleted(wire: Wire, people: P
 @pytest.mark.protocol("7.2")
 async def test_an_account_that_is_not_shared_cannot_be_deleted(wire: Wire, people: People) -> None:
     """This holds even for an account of the same library that another contract may see."""
-    tokens, _ = await people.user(wire, sources=(SPOTIFY,))
+    tokens, session = await people.user(wire, sources=(SPOTIFY,))
     other = await people.contract()
-    more, _ = await people.user(other, sources=(SPOTIFY, FHIR_FILE), library_id=await people.library_of(tokens))
+    library_id = await people.library_of(tokens)
+    more, later = await people.user(other, sources=(SPOTIFY, FHIR_FILE), library_id=library_id)
+    wait_until_over(wire, tokens, session)
+    wait_until_over(other, more, later)  # A sync that ends changes the date of its account.
     listed = other.get("permission-access/accounts", access_token=more.access).json()
     (health,) = [account["id"] for account in listed if account["sourceId"] == FHIR_FILE]
     headers = {"accountId": health, "redirectUri": "https://app.example/return?kept=1"}

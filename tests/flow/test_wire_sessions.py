@@ -27,7 +27,8 @@ async def wire(people: People) -> Wire:
 
 @pytest.fixture(scope="module")
 async def user(people: People, wire: Wire) -> tuple[Tokens, str]:
-    tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE))
+    """Provide a person with a year and more of data."""
+    tokens, session = await people.user(wire, sources=(SPOTIFY, FHIR_FILE), sample="default")
     wait_until_over(wire, tokens, session)
     return tokens, session
 
