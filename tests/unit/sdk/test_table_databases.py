@@ -143,7 +143,7 @@ def rows_of(target: Path, form: str) -> set[int]:
 
 @pytest.mark.parametrize("form", ["parquet", "duckdb", "sqlite"])
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
-def test_a_killed_program_leaves_a_whole_file(tmp_path: Path, form: str, kill: signal.Signals):
+def test_a_killed_program_leaves_a_whole_file(tmp_path: Path, form: str, kill: signal.Signals) -> None:
     """While it replaces a file again and again, and is killed in the midst of it."""
     target = tmp_path / f"plays.{form}"
     process = subprocess.Popen(
