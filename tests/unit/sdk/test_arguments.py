@@ -409,9 +409,10 @@ def test_objects_are_asked_for_by_class(platform: InMemoryPlatform, token: UserA
     platform.lend("playhistory", [{"entityid": "1"}])
     with platform.client() as app:
         file = next(iter(app.read_all_files(app.read_session(token), token)))
-        for wrong in ("PlayHistory", 406, {}):
+        wrongs: list[Any] = ["PlayHistory", 406, {}]
+        for wrong in wrongs:
             with pytest.raises(ConfigurationError, match="kind must be a class"):
-                file.objects(wrong)  # type: ignore[call-overload]
+                file.objects(wrong)
 
 
 def test_results_wait_for_seconds(platform: InMemoryPlatform, token: UserAccessToken) -> None:
