@@ -44,7 +44,7 @@ def files(folder: FolderPath, *, include_gone: bool = False) -> list[File]:
     """Return the files of folders that were read, as they were when they were read.
 
     Args:
-        folder: The folder, or a pattern of several, such as "study/*".
+        folder: The folder, or a pattern of several, such as `"study/*"`.
         include_gone: Whether files are included that the platform no longer has.
 
     Raises:
@@ -62,7 +62,7 @@ def prune(folder: FolderPath) -> list[Path]:
     """Delete the files that the platform no longer has, as `ReadResult.gone` lists them.
 
     Args:
-        folder: The folder, or a pattern of several, such as "study/*".
+        folder: The folder, or a pattern of several, such as `"study/*"`.
 
     Returns:
         The paths of the files that were deleted.

@@ -140,7 +140,7 @@ def tables(files: Iterable[File] | str | PathLike[str], *, include_gone: bool = 
 
     Args:
         files: The files, a reading, a folder that `read_all_files(into=…)` has filled, or a pattern of several such
-            folders, such as "study/*".
+            folders, such as `"study/*"`.
         include_gone: Whether a folder's files are included that the platform no longer has, see `ReadResult.gone`.
 
     Returns:
