@@ -176,6 +176,12 @@ def test_error_pages_have_styles(wire: Wire) -> None:
         assert style.startswith(f"{PATH}/apps/saas/static/")
 
 
+def test_the_front_page_is_there(wire: Wire) -> None:
+    """Its links stay below the path."""
+    check_addresses(browser := opened(f"{wire.origin}/"), wire)
+    assert page_of(browser) == "front"
+
+
 def test_the_cookie_stays_below_the_path(wire: Wire) -> None:
     """Other services on the host do not receive the cookie."""
     cookie = httpx2.get(ask(wire).url).headers["set-cookie"]
