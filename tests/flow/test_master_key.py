@@ -214,7 +214,7 @@ async def test_a_server_does_not_start_while_a_row_needs_a_key_that_is_not_liste
     done = run_command("serve", "--data", tmp_path, "--port", "0", environment=environment)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "needs a master key that is not listed, for 1 libraries" in line
+    assert "need a master key that is not listed (libraries: 1)" in line
     assert "keys rewrap" in line
     assert run_command("keys", "rewrap", "--data", tmp_path, environment=environment).returncode == 1
     erased = run_command("person", "erase", needs_old, "--yes", "--data", tmp_path, environment=environment)
@@ -264,10 +264,10 @@ async def test_what_cannot_be_rewrapped_is_told_and_takes_nothing_with_it(url: s
         row.wrapped_key = row.wrapped_key[:-1] + bytes([row.wrapped_key[-1] ^ 1])
     done = run_command("keys", "rewrap", "--data", tmp_path, environment=environment)
     assert done.returncode == 1
-    assert "2 libraries could not be rewrapped, so the older master key is still needed" in done.stderr
+    assert "libraries that could not be rewrapped: 2; the older master key is still needed" in done.stderr
     assert str(lost) in done.stdout
     assert str(damaged) in done.stdout
-    with pytest.raises(ConfigurationError, match="for 2 libraries"):
+    with pytest.raises(ConfigurationError, match="libraries: 2"):
         await start(settings(tmp_path, url, NEW))
     (tmp_path / "aside").rename(tmp_path / "keys" / str(lost))
     run_command("person", "erase", damaged, "--yes", "--data", tmp_path, environment=environment)

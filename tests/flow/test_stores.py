@@ -185,7 +185,7 @@ async def test_a_bucket_that_is_lost_meanwhile_is_not_ready(s3: S3, url: str, tm
         assert {entry["Key"] for entry in listed} == {"files/platform/database", "files/probe/readiness"}
     for entry in listed:
         s3.client.delete_object(Bucket=bucket, Key=entry["Key"])
-    s3.client.put_object(Bucket=bucket, Key="files/platform/database", Body=b"another")
+    s3.client.put_object(Bucket=bucket, Key="files/platform/database", Body=b"OfAnotherDatabase")
     line = await refusal(tmp_path / "data", **environment)
     assert "the blob store belongs to another database" in line
 

@@ -17,7 +17,9 @@ Read = Annotated[
 ]
 Repair = Annotated[
     bool,
-    typer.Option("--repair", help="Let the next syncs fetch lost files again, and delete old files without owner."),
+    typer.Option(
+        "--repair", help="Let the next syncs fetch lost files again, and delete old files that nothing refers to."
+    ),
 ]
 Forget = Annotated[
     bool, typer.Option("--forget", help="Delete the records of lost files that no sync brings back. Asks first.")

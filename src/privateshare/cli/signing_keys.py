@@ -66,9 +66,10 @@ def rewrap(data: Data = None, as_json: AsJson = False) -> None:
 
     facts = with_platform(data, work, "keys rewrap")
     show(facts, as_json)
-    if facts["not_rewrapped"]:
+    left = len(facts["not_rewrapped"])
+    if left:
         raise ConfigurationError(
-            f"{len(facts['not_rewrapped'])} libraries could not be rewrapped, so the older master key is still needed",
+            f"libraries that could not be rewrapped: {left}; the older master key is still needed",
             hint="Restore their erasure keys and run this command again, or erase these people with person erase",
         )
 

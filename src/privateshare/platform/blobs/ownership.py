@@ -4,6 +4,7 @@ Without it, an empty folder of a disk that is not mounted, or a wrong bucket, wo
 files. A platform that keeps its files in the data folder needs no mark: database and files are there or not together.
 """
 
+import re
 from dataclasses import dataclass
 
 from privateshare.errors import ConfigurationError
@@ -12,6 +13,8 @@ from privateshare.platform.blobs.store_errors import STORE_ERRORS, BlobStoreUnav
 
 OWNER_BLOB = "platform/database"
 PROBE_BLOB = "probe/readiness"
+
+_NAME = re.compile(r"[A-Za-z0-9]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,14 @@ class BlobOwnership:
         if self.owner is None:
             return None
         try:
-            return b"".join(self.store.read(OWNER_BLOB)).decode(errors="replace")
+            found = b"".join(self.store.read(OWNER_BLOB)).decode(errors="replace")
         except BlobNotFound:
             return None
         except STORE_ERRORS as error:
             raise BlobStoreUnavailable(describe_store_error(error)) from error
+        if not _NAME.fullmatch(found):  # Some server answers every request with a page.
+            raise BlobStoreUnavailable(f"{OWNER_BLOB} does not hold the name of a database: check the endpoint")
+        return found
 
 
 def _wrong_store(found: str | None) -> ConfigurationError:

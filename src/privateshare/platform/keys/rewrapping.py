@@ -61,9 +61,9 @@ async def check_all_rows(db: AsyncSession, master_key: MasterKey) -> None:
     """Raise ConfigurationError if a row needs a master key that is not listed: it could not be opened."""
     found = await rows_without_key(db, master_key)
     if found:
-        rows = " and ".join(f"{count} {what}" for what, count in found.items())
+        rows = ", ".join(f"{what}: {count}" for what, count in found.items())
         raise ConfigurationError(
-            f"the database needs a master key that is not listed, for {rows}; nothing was changed",
+            f"rows of the database need a master key that is not listed ({rows}); nothing was changed",
             hint="List that key after the current one in PRIVATESHARE_MASTER_KEY, and run privateshare keys rewrap; "
             "then the key is not needed any more",
         )
