@@ -18,12 +18,16 @@ from privateshare.platform.blobs.store_errors import BlobStoreUnavailable
 from privateshare.platform.db.tables import (
     AccountRow,
     ArchiveRow,
+    BlobToDeleteRow,
     ConsentRow,
     ContractRow,
     FileRow,
+    JourneyRow,
     SessionRow,
     SyncRow,
 )
+from privateshare.platform.keys.wrapping import new_data_key
+from privateshare.platform.library.archives import StoredArchive, add_archive, archive_key
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.library.lost_files import ASKED, FOUND
 from privateshare.platform.library.mapped_files import MappedFiles
@@ -37,6 +41,7 @@ from privateshare.platform.sync.sessions import new_session, start_session
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.messages import SessionOptions
 from privateshare.sources.contract import Connection, JsonObject, Page
+from privateshare.sources.failures import LeftOut
 from privateshare.sources.registry import Sources
 from privateshare.sources.spotify.source import Spotify
 from tests.flow.command_line import OperatorCommand, run_command
@@ -252,6 +257,46 @@ async def test_a_store_that_is_away_is_no_loss(platform: Platform, source: Incre
     with pytest.raises(BlobStoreUnavailable):
         await check_blobs(other, lambda _: None)
     assert {file.lost for file in (await files(platform, session)).values()} == {None}
+
+
+async def test_an_archive_that_is_uploaded_again_replaces_a_lost_one(platform: Platform) -> None:
+    """It has the same content, so it is the same archive, with the new blob."""
+    session = await begun(platform)
+    assert session.library_id is not None
+    async with platform.database.transaction() as db:
+        account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == session.library_id))).one()
+        library = await open_library(db, platform, session.library_id)
+        later = datetime.now(UTC) + timedelta(hours=1)
+        journey = JourneyRow(
+            code_hash=os.urandom(32), contract_id=session.contract_id, sealed_return=b"", expires_at=later
+        )
+        db.add(journey)
+        await db.flush()
+        blobs = [library.blob(uuid4()) for _ in range(2)]
+        archives = [
+            await add_archive(db, library, account, StoredArchive(blob, key, b"content"), LeftOut(), journey)
+            for blob, key in zip(blobs, (new_data_key(), new_data_key()), strict=True)
+        ]
+        assert archives[0] is archives[1]
+        assert archives[0].blob == blobs[1]
+        assert archive_key(archives[0], library) != library.key
+        assert list(await db.scalars(select(BlobToDeleteRow.key).where(BlobToDeleteRow.key.in_(blobs)))) == blobs[:1]
+
+
+async def test_a_lost_archive_does_not_stop_the_rest(platform: Platform, source: Incremental) -> None:
+    """The sync says that something that the person uploaded is lost, and keeps what the source has given."""
+    session = await begun(platform)
+    source.plays = [play(1, JANUARY)]
+    async with platform.database.transaction() as db:
+        account = (await db.scalars(select(AccountRow).where(AccountRow.library_id == session.library_id))).one()
+        blob = f"library/{session.library_id}/{uuid4()}"
+        db.add(ArchiveRow(library_id=account.library_id, account_id=account.id, blob=blob, fingerprint=b"1"))
+    for _ in range(2):
+        done = await sync(platform, session)
+        assert done.error is not None
+        assert done.error["code"] == "DataUnreadable"
+    assert await numbers(platform, session) == [1]
+    assert source.asked[-1] == "1"
 
 
 # --- the command ---
