@@ -26,7 +26,7 @@ from privateshare.errors import (
     Unavailable,
 )
 from privateshare.platform.blobs.sealing import SealBroken
-from privateshare.platform.blobs.store_errors import BlobStoreUnavailable
+from privateshare.platform.blobs.store_errors import BlobStoreUnavailable, describe_store_error
 from privateshare.platform.http.requests import add_safe_headers
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.libraries import AccountGone, LibraryGone
@@ -58,6 +58,7 @@ TEMPORARY_ERRORS = (
     AccountGone,
     OSError,
 )
+STORE_FAILURES = (StoreError, KeyStoreUnavailable, BlobStoreUnavailable)
 RETRY_SECONDS = 1
 RETRY_UNOPENED_SECONDS = 60  # An operator must act first.
 MAX_MESSAGE_CHARACTERS = 1000  # A message can repeat names that the caller made up, and is sent in a header.
@@ -105,7 +106,10 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_pag
         return respond(request, InvalidToken("The token (access_token) is invalid", detail=repr(error)))
 
     async def handle_temporary_error(request: Request, error: Exception) -> Response:
-        log.error("unavailable", path=route_of(request.scope), exc_info=error)
+        if isinstance(error, STORE_FAILURES):  # Their whole text may hold the answer of the store, with ids of keys.
+            log.error("unavailable", path=route_of(request.scope), reason=describe_store_error(error))
+        else:
+            log.error("unavailable", path=route_of(request.scope), exc_info=error)
         message = "The platform cannot process this request now. Try again later"
         return respond(request, Unavailable(message, retry_after=RETRY_SECONDS))
 
