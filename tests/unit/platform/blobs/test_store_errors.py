@@ -6,7 +6,7 @@ from obstore.exceptions import GenericError, PermissionDeniedError
 from privateshare.platform.blobs.store_errors import MAX_CHARACTERS, BlobStoreUnavailable, describe_store_error
 
 DENIED = (
-    "The operation lacked the necessary privileges to complete for path x/a: Error performing GET http://h/b?sig=s3cret "
+    "The operation lacked the necessary privileges for path x/a: Error performing GET http://h/b?sig=s3cret "
     "- Server returned non-2xx status code: 403 Forbidden: <?xml version='1.0'?>\n<Error><Code>{code}</Code>"
     "<AWSAccessKeyId>AKIASECRET</AWSAccessKeyId><StringToSign>s3cret</StringToSign></Error>"
 )
