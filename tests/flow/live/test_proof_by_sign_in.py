@@ -21,7 +21,7 @@ MEDICAL = {"dataRequest": {"serviceGroups": [{"id": 2}], "purpose": "To test"}}
 def boxes(browser: Browser) -> list[str]:
     """Return the accounts that the consent page offers."""
     assert page_of(browser) == "consent"
-    return [entry.value for entry in shown(browser).form("continue").inputs if entry.kind == "checkbox"]
+    return [entry.value for entry in shown(browser).form("continue").inputs if entry.name == "account"]
 
 
 def with_record(wire: Wire, tokens: Tokens, http: httpx2.Client) -> None:
@@ -147,7 +147,7 @@ async def test_proof_offers_the_accounts_to_other_apps(wire: Wire, people: Peopl
     browser = opened(asking.url, http=home)
     assert page_of(browser) == "person"
     browser.submit("continue")
-    ticked = [entry.chosen for entry in shown(browser).form("continue").inputs if entry.kind == "checkbox"]
+    ticked = [entry.chosen for entry in shown(browser).form("continue").inputs if entry.name == "account"]
     assert ticked == [False]
     browser.submit("continue")
     assert shown(browser).status == 422

@@ -69,13 +69,14 @@ def _with_value(text: str, resource: Mapping[str, Any]) -> str:
 
 
 def _digime_texts(thing: Mapping[str, Any]) -> Iterator[str]:
-    for inner in ("track", "album"):
-        if isinstance(found := thing.get(inner), dict):
-            yield from _digime_texts(found)
+    if isinstance(track := thing.get("track"), dict):
+        yield from _digime_texts(track)
     for name in DIGIME_FIELDS:
         value = thing.get(name)
         if isinstance(value, str) and value.strip():
             yield _one_line(", ".join(filter(None, (value, _artists(thing), _amount(thing)))))
+    if isinstance(album := thing.get("album"), dict):
+        yield from _digime_texts(album)
 
 
 def _artists(thing: Mapping[str, Any]) -> str:

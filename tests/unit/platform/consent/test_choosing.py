@@ -98,7 +98,12 @@ def test_a_date_that_is_none_is_said(typed: str) -> None:
             f"Pulse: {10**30} /min",
         ),
         ("fhir", {"code": 7, "name": {"x": []}}, ""),
-        ("digime", {"track": {"name": "Song", "artists": [{"name": "A"}, 5, {}]}}, "Song, A"),
+        (
+            "digime",
+            {"track": {"name": "Song", "artists": [{"name": "A"}, 5, {}], "album": {"name": "Album"}}},
+            "Song, A",
+        ),
+        ("digime", {"album": {"name": "Album"}}, "Album"),
         ("digime", {"originaldescription": "Shop\n1", "amount": 3.5, "currency": "EUR"}, "Shop 1, 3.5 EUR"),
         ("digime", {"name": None, "title": ["x"]}, ""),
     ],

@@ -19,7 +19,7 @@ from privateshare.platform.http.requests import platform_of
 from privateshare.platform.operating.admission import current_request, place_given_up
 
 # Most first syncs end within this time, so that the person sees no page between.
-PATIENCE_SECONDS, POLL_SECONDS = 2.5, 0.1
+PATIENCE_SECONDS, POLL_SECONDS = 1.5, 0.1
 RENEWAL_SECONDS = 2
 
 router = APIRouter(route_class=PageRoute)
