@@ -1,5 +1,6 @@
 """The base class of the JSON messages between client and platform."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -26,16 +27,21 @@ class CheckedCall(ModelMetaclass):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - This is a metaclass.
         """Make a message. Raise ConfigurationError that names wrong fields, and TypeError for unknown ones."""
-        fields = cls.model_fields  # type: ignore[attr-defined]
-        known = fields.keys() | {field.alias for field in fields.values()}
-        for name in kwargs:
-            if name not in known:
-                raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {name!r}")
+        for name in kwargs.keys() - _keywords_of(cls):
+            raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {name!r}")
         try:
             return super().__call__(*args, **kwargs)
         except ValidationError as error:
             wrong = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
             raise ConfigurationError(f"{cls.__name__} cannot be made. {'; '.join(wrong)}") from None
+
+
+@cache
+def _keywords_of(kind: CheckedCall) -> frozenset[str]:
+    """Return the names of a message's fields, in Python and in JSON."""
+    fields = kind.model_fields  # type: ignore[attr-defined]
+    # The alias is set only once pydantic has built the class, which happens when it is first used.
+    return frozenset(fields) | {field.alias or wire_name(name) for name, field in fields.items()}
 
 
 class Wire(BaseModel, metaclass=CheckedCall):

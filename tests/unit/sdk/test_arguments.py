@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -352,6 +354,13 @@ def test_messages_are_checked_when_they_are_made() -> None:
     with pytest.raises(TypeError, match="scopes"):
         SessionOptions(scopes=Scope())
     assert PushDescriptor(mimeType="text/plain", accounts=[]).mime_type == "text/plain"
+
+
+def test_messages_take_the_names_of_json_from_the_first_use_on() -> None:
+    """Pydantic builds a class when it is first used, and only then knows its names of JSON."""
+    script = "from privateshare import SessionOptions as S; print(S(sourceFetch=False).source_fetch)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_messages_of_platforms_may_have_more_fields() -> None:
