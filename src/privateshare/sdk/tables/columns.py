@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from privateshare.protocol.object_time import FHIR, object_time
@@ -46,8 +47,9 @@ class Columns:
 
     def __init__(self, standard: str) -> None:
         self._standard = standard
-        self._shape = Shape()
-        self.add: Callable[[Record], None] = self._shape.add_object
+        self.shape: Shape = Shape()
+        """The shape of the objects that were added."""
+        self.add: Callable[[Record], None] = self.shape.add_object
         """Add the fields of an object."""
 
     def record(self, row: Row) -> Record:
@@ -71,33 +73,47 @@ class Columns:
         """Return the types of all columns."""
         labels, dates = self._labels(), self._dates()
         fields = [*own_fields(is_fhir=self._standard == FHIR).items()]
-        for name, shape in self._shape.fields.items():
+        for name, shape in self.shape.fields.items():
             fields.append((labels[name], moment_type() if name in dates else shape.arrow_type(nested)))
         return pyarrow.schema(fields)
 
     def batch(self, rows: Sequence[Row], nested: Nested) -> "pyarrow.RecordBatch":
         """Return some objects as rows of these columns."""
-        dates = self._dates()
-        columns = self._own_values(rows)
-        converters: list[Converter | None] = [None] * len(columns)
-        for name, shape in self._shape.fields.items():
-            values = [row.thing.get(name) for row in rows]
-            columns.append(_dates_in_range(values) if name in dates else values)
-            converters.append(None if name in dates else shape.converter(nested))
-        schema = self.schema(nested)
-        arrays = [
-            arrow_array(values, column.type, converter)
-            for column, values, converter in zip(schema, columns, converters, strict=True)
-        ]
-        return pyarrow.record_batch(arrays, schema=schema)
+        arrays = [*self._time_arrays(rows), *_origin_arrays(rows), *self._field_arrays(rows, nested)]
+        return pyarrow.record_batch(arrays, schema=self.schema(nested))
 
-    def _own_values(self, rows: Sequence[Row]) -> list[list[Any]]:
-        """Return the values of the columns of ours."""
-        columns: list[list[Any]] = [_dates_in_range([self._time(row.thing) for row in rows])]
+    def _time_arrays(self, rows: Sequence[Row]) -> "list[pyarrow.Array]":
+        """Return the columns that say when each object happened."""
+        arrays = [pyarrow.array(_dates_in_range([self._time(row.thing) for row in rows]), moment_type())]
         if self._standard == FHIR:
             told = [time_of_resource(row.thing) for row in rows]
-            columns += [[time and time.precision for time in told], [time and time.offset for time in told]]
-        return columns + [[row.content.origin[name] for row in rows] for name in ORIGIN]
+            arrays.append(pyarrow.array([time and time.precision for time in told], pyarrow.string()))
+            arrays.append(pyarrow.array([time and time.offset for time in told], pyarrow.int64()))
+        return arrays
+
+    def _field_arrays(self, rows: Sequence[Row], nested: Nested) -> "list[pyarrow.Array]":
+        """Return the columns of the objects' own fields."""
+        dates = self._dates()
+        converters = {name: shape.converter(nested) for name, shape in self.shape.fields.items() if name not in dates}
+        plain = [name for name, converter in converters.items() if converter is None]
+        found = dict(zip(plain, self._plain_arrays(plain, rows, nested), strict=True))
+        for name in self.shape.fields.keys() - found.keys():
+            values = [row.thing.get(name) for row in rows]
+            if name in dates:
+                found[name] = pyarrow.array(_dates_in_range(values), moment_type())
+            else:
+                found[name] = arrow_array(values, self.shape.fields[name].arrow_type(nested), converters[name])
+        return [found[name] for name in self.shape.fields]
+
+    def _plain_arrays(self, names: Sequence[str], rows: Sequence[Row], nested: Nested) -> "list[pyarrow.Array]":
+        """Return the columns of fields whose values need no conversion. Arrow takes all of them at once."""
+        kinds = [self.shape.fields[name].arrow_type(nested) for name in names]
+        try:
+            together = pyarrow.struct(list(zip(names, kinds, strict=True)))
+            return list(pyarrow.array([row.thing for row in rows], together).flatten())
+        except UnicodeEncodeError:  # A name or a value has half of a surrogate pair.
+            values = ([row.thing.get(name) for row in rows] for name in names)
+            return [arrow_array(each, kind, None) for each, kind in zip(values, kinds, strict=True)]
 
     def _time(self, thing: Record) -> float | None:
         """Return when an object happened, in milliseconds since 1970."""
@@ -115,10 +131,22 @@ class Columns:
         if self._standard == FHIR:
             return frozenset()
         dates = date_names()
-        return frozenset(name for name, shape in self._shape.fields.items() if name in dates and shape.is_number)
+        return frozenset(name for name, shape in self.shape.fields.items() if name in dates and shape.is_number)
 
     def _labels(self) -> Mapping[str, str]:
-        return labels_of(self._shape.fields)
+        return labels_of(self.shape.fields)
+
+
+def _origin_arrays(rows: Sequence[Row]) -> "list[pyarrow.Array]":
+    """Return the columns that say where each object is from, which are the same for all objects of a file."""
+    runs = [(content, sum(1 for _ in run)) for content, run in groupby(row.content for row in rows)]
+    kinds = own_fields(is_fhir=False)
+    return [
+        pyarrow.concat_arrays(
+            [pyarrow.repeat(pyarrow.scalar(content.origin[name], kinds[name]), count) for content, count in runs]
+        )
+        for name in ORIGIN
+    ]
 
 
 @cache

@@ -11,7 +11,7 @@ from privateshare.protocol.object_time import DIGIME, FHIR
 from privateshare.sdk.files.file import File
 from privateshare.sdk.local_files.safe_files import safe_name
 from privateshare.sdk.reading.folders import read_folders
-from privateshare.sdk.tables.contents import Content, Objects, Record, content_of
+from privateshare.sdk.tables.contents import Content, Objects, Record, content_of, digest_of, read_objects
 from privateshare.sdk.tables.databases import write_duckdb, write_sqlite
 from privateshare.sdk.tables.outputs import Rows
 from privateshare.sdk.tables.shapes import Nested
@@ -166,6 +166,7 @@ class _TableMaker:
 
     def __init__(self) -> None:
         self._tables: dict[tuple[str, str], Table] = {}
+        self._likely: dict[str, tuple[str, str]] = {}  # The table that had the last objects of a file of each kind.
         self._empty: set[str] = set()
         self._left_out: dict[str, str] = {}
         self._count = 0
@@ -190,8 +191,13 @@ class _TableMaker:
 
     def add(self, file: File, name: str, *, is_ours: bool = True) -> None:
         """Add a file. `is_ours` tells whether it is certainly one that was read."""
-        content = content_of(file)
-        read = content.read()
+        content, data = content_of(file), file.read_bytes()
+        table = self._tables.get(self._likely.get(content.kind, ("", "")))
+        is_named = is_ours or object_type_of(None, file.name) is not None
+        if is_named and table is not None and table.add_checked(self._count, content, data):
+            self._count += 1
+            return
+        read = read_objects(data, digest_of(data))
         if not is_ours and not _is_of_objects(file.name, read):
             self._left_out[name] = read.left_out or FOREIGN
             return
@@ -201,8 +207,11 @@ class _TableMaker:
             self._empty.add(content.kind)
         number = self._count
         self._count += 1
-        for key, things in _by_table(content, read).items():
-            self._tables.setdefault(key, Table(*key)).add(number, content, read, things)
+        by_table = _by_table(content, read)
+        for key, things in by_table.items():
+            self._likely[content.kind] = key
+            table = self._tables.setdefault(key, Table(*key))
+            table.add(number, content, read.digest, things, is_shared=len(by_table) > 1)
 
     def made(self) -> Tables:
         """Return the tables."""

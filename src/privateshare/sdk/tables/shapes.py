@@ -44,6 +44,21 @@ class Shape:
         """The fields of the objects in this place, in the order of their first appearance."""
         return self._fields or {}
 
+    @property
+    def item(self) -> "Shape | None":
+        """The items of the lists in this place, if there is one."""
+        return self._item
+
+    @property
+    def is_text(self) -> bool:
+        """Whether there is a text in this place."""
+        return self._text
+
+    @property
+    def is_big(self) -> bool:
+        """Whether there is a whole number in this place that a float does not hold exactly."""
+        return self._big
+
     def add_object(self, value: dict[str, Any], depth: int = 0) -> None:
         """Add an object. This runs for every field of every object, so it is written for speed."""
         fields = self._fields

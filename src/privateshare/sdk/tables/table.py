@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from privateshare.protocol.object_time import FHIR
 from privateshare.sdk.lazy import LazyModule
+from privateshare.sdk.tables.checked_scan import CheckedScan
 from privateshare.sdk.tables.columns import Columns, Row
-from privateshare.sdk.tables.contents import Content, Objects, Record
+from privateshare.sdk.tables.contents import Content, Record, digest_of
 from privateshare.sdk.tables.flat import flattening_of
 from privateshare.sdk.tables.outputs import Rows
 from privateshare.sdk.tables.shapes import Nested
@@ -33,8 +35,10 @@ class Table(Rows):
         self._columns = Columns(standard)
         self._contents: dict[int, Content] = {}  # Files with objects of this table, oldest first.
         self._identities: dict[int, array[int]] = {}  # The identity of each object of these files.
+        self._shared: set[int] = set()  # Files that have objects of other tables too.
         self._newest: dict[int, int] = {}  # The newest file of each object, by its identity.
         self._more: dict[int, int] = {}  # How many more objects of one identity that file has.
+        self._scan = CheckedScan(self._columns.shape, is_fhir=standard == FHIR)
         self._source = blake2b(f"{name}\0{standard}".encode("utf-8", "replace"), digest_size=16)
 
     def __len__(self) -> int:
@@ -70,9 +74,12 @@ class Table(Rows):
     def rows(self) -> Iterator[Row]:
         """Yield the objects in their newest version, with the files that they are from."""
         for number, content in self._contents.items():
-            objects = (thing for thing in content.read().objects if content.table_of(thing) == self._key)
+            objects = content.read().objects
+            if number in self._shared:
+                objects = [thing for thing in objects if content.table_of(thing) == self._key]
+            newest = self._newest
             for thing, identity in zip(objects, self._identities[number], strict=False):
-                if self._newest.get(identity) == number:
+                if newest.get(identity) == number:
                     yield Row(content, thing)
 
     def schema(self, nested: Nested) -> "pyarrow.Schema":
@@ -94,19 +101,45 @@ class Table(Rows):
         """Return what identifies the content that the rows are made of."""
         return self._source.digest()
 
-    def add(self, number: int, content: Content, read: Objects, things: Iterable[Record]) -> None:
-        """Add the objects of a file that belong to this table. Files are added from the oldest to the newest."""
-        self._contents[number] = content
-        origin = "\0".join(str(value) for value in content.origin.values())
-        self._source.update(origin.encode("utf-8", "replace") + b"\0" + read.digest)
-        identities = self._identities[number] = array("q")
-        add, newest, more = self._columns.add, self._newest, self._more
+    def add(
+        self, number: int, content: Content, digest: bytes, things: Iterable[Record], *, is_shared: bool = False
+    ) -> None:
+        """Add the objects of a file that belong to this table. Files are added from the oldest to the newest.
+
+        Args:
+            number: The number of the file.
+            content: The file.
+            digest: What identifies the file's content.
+            things: The objects.
+            is_shared: Whether the file has objects of other tables too.
+        """
+        if is_shared:
+            self._shared.add(number)
+        identities, add, identity = array("q"), self._columns.add, content.identity
         for thing in things:
-            identity = content.identity(thing)
-            identities.append(identity)
+            identities.append(identity(thing))
+            add(thing)
+            if self.standard == FHIR:
+                self._scan.types.add(thing["resourceType"])
+        self._scan.forget()
+        self._add_identities(number, content, digest, identities)
+
+    def add_checked(self, number: int, content: Content, data: bytes) -> bool:
+        """Add a file if all of its objects certainly belong to this table and need no new columns."""
+        identities = self._scan.identities(data, content.place)
+        if identities is None:
+            return False
+        self._add_identities(number, content, digest_of(data), identities)
+        return True
+
+    def _add_identities(self, number: int, content: Content, digest: bytes, identities: "array[int]") -> None:
+        self._contents[number], self._identities[number] = content, identities
+        origin = "\0".join(str(value) for value in content.origin.values())
+        self._source.update(origin.encode("utf-8", "replace") + b"\0" + digest)
+        newest, more = self._newest, self._more
+        for identity in identities:
             if newest.get(identity) == number:
                 more[identity] = more.get(identity, 0) + 1
             else:
                 newest[identity] = number
                 more.pop(identity, None)
-            add(thing)
