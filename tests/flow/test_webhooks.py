@@ -2,18 +2,23 @@
 
 import asyncio
 import json
+import os
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx2
 import pytest
 from sqlalchemy import select
 from standardwebhooks import Webhook as Reference
 
+from privateshare import PrivateShare
 from privateshare.errors import ConfigurationError
 from privateshare.platform.db.tables import AccountRow, ConsentRow, WebhookEndpointRow, WebhookMessageRow
 from privateshare.platform.operating.settings import Settings
@@ -23,14 +28,16 @@ from privateshare.platform.webhooks.delivery import PAUSES_SECONDS, NotDelivered
 from privateshare.platform.webhooks.endpoints import add_endpoint, check_address
 from privateshare.platform.webhooks.messages import announce_login, delete_old_messages
 from privateshare.platform.webhooks.public_addresses import AddressNotAllowed, is_public, resolve
-from tests.flow.command_line import OperatorCommand
+from privateshare.protocol import jwt
+from privateshare.protocol.webhooks import sign_webhook
+from tests.flow.command_line import CommandProcess, OperatorCommand
 from tests.flow.consenting import asking_contract, opened, page_of
 from tests.flow.people import People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving
 from tests.flow.sessions import triggered, wait_until_over
 from tests.flow.wire import Wire, check_error
-from tests.patience import GIVE_UP_SECONDS
+from tests.patience import GIVE_UP_SECONDS, wait_for
 
 
 @dataclass
@@ -133,8 +140,11 @@ async def test_an_app_is_told_from_consent_to_deletion(inside: Platform, app: Wi
     stranger = await asking_contract(People(inside, app.origin))
     check_error(stranger.post(confirmation), 404, "NotFound")
     assert "not confirmed" in _home(person, app)
-    for _ in range(2):
-        assert app.post(confirmation).status_code == 200
+    with PrivateShare(
+        app.application_id, contract_id=app.contract_id, private_key=jwt.private_pem(app.key), base_url=app.origin
+    ) as sdk:
+        for _ in range(2):
+            await asyncio.to_thread(sdk.confirm_deletion, expected["consent_id"])
     page = _home(person, app)
     assert "not confirmed" not in page
     assert "confirmed on" in page
@@ -346,3 +356,33 @@ async def test_the_secret_is_shown_once_and_sealed(served: Served, platform: Pla
         row = await db.get_one(WebhookEndpointRow, added["webhook_id"])
     assert added["secret"][6:].encode() not in row.sealed_secret
     assert "no contract" in command.error("webhook", "add", "nothing", "https://app.example/hooks")
+
+
+def test_listening_prints_what_arrives(tmp_path: Path) -> None:
+    """`privateshare listen` prints signed messages, and refuses all others."""
+    secret, out, err = f"whsec_{'A' * 32}", tmp_path / "out", tmp_path / "err"
+    process = CommandProcess(["listen", "--port", "0", "--secret", secret], out, err, os.environ)
+    try:
+        wait_for(lambda: err.exists() and "Press Ctrl-C" in err.read_text())
+        address = err.read_text().split("Listening at ")[1].split(". ")[0]
+        body = json.dumps(
+            {
+                "type": "data.ready",
+                "timestamp": "2026-03-01T00:00:00+00:00",
+                "data": {"user_id": "u", "consent_id": "c", "contract_id": "k"},
+            }
+        ).encode()
+        now = int(time.time())
+        signed = {
+            "webhook-id": "msg_1",
+            "webhook-timestamp": str(now),
+            "webhook-signature": sign_webhook(secret, "msg_1", now, body),
+        }
+        assert httpx2.post(address, content=body, headers=signed).status_code == 204
+        assert httpx2.post(address, content=body + b" ", headers=signed).status_code == 400
+        assert httpx2.post(address, content=body).status_code == 400
+        printed = json.loads(out.read_text())
+        assert (printed["id"], printed["verified"], printed["message"]["type"]) == ("msg_1", True, "data.ready")
+        assert err.read_text().count("refused a message") == 2
+    finally:
+        process.kill()

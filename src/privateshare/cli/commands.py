@@ -20,6 +20,7 @@ from privateshare.cli import (
     webhooks,
 )
 from privateshare.cli.checking import check
+from privateshare.cli.listening import listen
 from privateshare.cli.login import connect, login
 from privateshare.cli.serving import serve
 from privateshare.errors import ConfigurationError, InvalidToken, PrivateShareError
@@ -52,6 +53,7 @@ tree.add_typer(audit.tree, name="audit")
 tree.add_typer(receipts.tree, name="receipt")
 tree.add_typer(database.tree, name="database")
 tree.add_typer(webhooks.tree, name="webhook")
+tree.command()(listen)
 
 
 def _show_version(wanted: bool) -> None:

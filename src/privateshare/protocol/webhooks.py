@@ -83,14 +83,23 @@ def verify_webhook(secrets: Sequence[str], headers: Mapping[str, str], body: byt
         raise InvalidWebhook(f"the header {error.args[0]} is missing") from error
     if len(body) > MAX_BODY_BYTES:
         raise InvalidWebhook(f"the body has more than {MAX_BODY_BYTES} bytes")
+    check_secrets(secrets)
     keys = [_key(secret) for secret in secrets]
-    if not keys:
-        raise ConfigurationError("there is no secret to verify webhooks with")
     _check_time(timestamp, now)
     expected = [_signature(key, id_, timestamp, body) for key in keys]
     if not any(hmac.compare_digest(shown, known) for shown in _shown(signatures) for known in expected):
         raise InvalidWebhook("the signature does not match")
     return _read(id_, body)
+
+
+def check_secrets(secrets: Sequence[str]) -> None:
+    """Check that there is a secret, and that each is well formed. Raises ConfigurationError."""
+    if not secrets:
+        raise ConfigurationError("there is no secret to verify webhooks with")
+    for secret in secrets:
+        if not isinstance(secret, str):
+            raise ConfigurationError("secret must be the text that `privateshare webhook add` printed")
+        _key(secret)
 
 
 def _check_time(timestamp: str, now: float) -> None:

@@ -48,6 +48,7 @@ HOUR_SECONDS = 3600
 GRACE_SECONDS = 60
 QUERY = "permission-access/query/"
 IMPORT = "permission-access/import"
+CONSENTS = "permission-access/consents/"
 ACCOUNTS_FILE = "accounts.json"
 OBJECT_VERSION = "1.0.0"
 DISCOVERY = "discovery/"
@@ -113,6 +114,8 @@ def respond(state: PlatformState, call: PlatformCall) -> PlatformResponse:
 def _by_prefix(call: PlatformCall) -> "Route | None":
     if call.path.startswith(QUERY) and call.method in ("GET", "HEAD"):
         return _query
+    if call.path.startswith(CONSENTS) and call.path.endswith("/deletion") and call.method == "POST":
+        return _confirm_deletion
     if call.path.startswith("permission-access/sample/datasets/"):
         return _samples
     if call.path.startswith(DISCOVERY) and call.method == "POST":
@@ -296,6 +299,13 @@ def _known_account(state: PlatformState, call: PlatformCall) -> None:
 
 def _delete_user(state: PlatformState, _: PlatformCall) -> PlatformResponse:
     state.grants.clear()
+    return json_response({})
+
+
+def _confirm_deletion(state: PlatformState, call: PlatformCall) -> PlatformResponse:
+    if call.path.removeprefix(CONSENTS).removesuffix("/deletion") != CONSENT:
+        raise NotFound("No person asked for a deletion under this consent")
+    state.deletions_confirmed += 1
     return json_response({})
 
 

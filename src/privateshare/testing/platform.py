@@ -129,6 +129,11 @@ class InMemoryPlatform:
         """The files that were pushed so far."""
         return list(self._state.pushed)
 
+    @property
+    def deletions_confirmed(self) -> int:
+        """How often the app confirmed that it deleted the person's data. Protocol 16.3."""
+        return self._state.deletions_confirmed
+
     def fail_next(self, *errors: ApiError) -> None:
         """Answer the next calls with these errors, one each, such as `TooManyRequests("wait", retry_after=1)`."""
         self._state.failures.extend(errors)

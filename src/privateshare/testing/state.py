@@ -96,6 +96,7 @@ class PlatformState:
     lock: threading.Lock = field(default_factory=threading.Lock)  # It guards the grants.
     sessions: dict[str, Journey | None] = field(default_factory=dict)  # With the journey that each waits for.
     failures: list[ApiError] = field(default_factory=list)
+    deletions_confirmed: int = 0
     pushed: list[Pushed] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)  # Protocol 4.5.
     storages: dict[str, dict[str, StoredFile]] = field(default_factory=dict)

@@ -7,15 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
 
 from privateshare import PrivateShare
-from privateshare.errors import PrivateShareError
+from privateshare.errors import InvalidWebhook, PrivateShareError
+from privateshare.protocol.webhooks import Webhook
 from privateshare.sdk.consent import PageOptions
 from privateshare.web._sync.consent_routes import AppCallbacks, ConsentRoutes
 from privateshare.web.cookies import Arrived, CookieFlags, Keeper
 from privateshare.web.web_framework import ALREADY_SHARED, TEXT_TYPE, not_shared_text, not_used_text
+from privateshare.web.webhooks import HANDLED, REFUSED, REFUSED_TEXT, WebhookReceiver, check_length
 
+OnWebhook = Callable[[Webhook], None]
 OnToken = Callable[[HttpRequest, Arrived], HttpResponse]
 OnFailure = Callable[[HttpRequest, PrivateShareError], HttpResponse]
 OnRepeat = Callable[[HttpRequest], HttpResponse]
@@ -59,6 +63,28 @@ def consent_urls(
         path("start", require_safe(routes.start), name="privateshare_start"),
         path("return", require_safe(routes.come_back), name="privateshare_return"),
     ]
+
+
+def webhook_urls(*, secret: str | Sequence[str], handlers: Mapping[str, OnWebhook]) -> list[URLPattern]:
+    """Make URL patterns with one view, to which the platform sends webhooks with POST. Protocol 16.
+
+    The arguments, and what it does, are those of `privateshare.web.fastapi.webhook_router`. The view needs no CSRF
+    token, because each message is signed.
+    """
+    receiver = WebhookReceiver(secret, handlers)
+
+    def receive(request: HttpRequest) -> HttpResponse:
+        try:
+            check_length(request.headers.get("content-length"))
+            webhook = receiver.read(request.headers, request.body)
+        except InvalidWebhook:
+            return HttpResponse(REFUSED_TEXT, status=REFUSED, content_type=TEXT_TYPE)
+        handler = receiver.handler(webhook)
+        if handler is not None:
+            handler(webhook)
+        return HttpResponse(status=HANDLED)
+
+    return [path("", csrf_exempt(require_POST(receive)), name="privateshare_webhook")]
 
 
 def _no_user(_request: HttpRequest) -> str:

@@ -9,13 +9,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from privateshare import AsyncPrivateShare
-from privateshare.errors import PrivateShareError
+from privateshare.errors import InvalidWebhook, PrivateShareError
+from privateshare.protocol.webhooks import Webhook
 from privateshare.sdk.concurrency.on_asyncio import finished
 from privateshare.sdk.consent import PageOptions
 from privateshare.web._async.consent_routes import AsyncAppCallbacks, AsyncConsentRoutes
 from privateshare.web.cookies import Arrived, CookieFlags, Keeper
 from privateshare.web.web_framework import ALREADY_SHARED, not_shared_text, not_used_text
+from privateshare.web.webhooks import HANDLED, REFUSED, REFUSED_TEXT, WebhookReceiver, check_length
 
+OnWebhook = Callable[[Webhook], Awaitable[None] | None]
 OnToken = Callable[[Request, Arrived], Awaitable[Response]]
 OnFailure = Callable[[Request, PrivateShareError], Awaitable[Response]]
 OnRepeat = Callable[[Request], Awaitable[Response]]
@@ -82,6 +85,38 @@ def consent_router(
     router = APIRouter(include_in_schema=False)
     router.add_api_route("/start", start, name="privateshare_start")
     router.add_api_route("/return", come_back, name="privateshare_return")
+    return router
+
+
+def webhook_router(*, secret: str | Sequence[str], handlers: Mapping[str, OnWebhook]) -> APIRouter:
+    """Make a router with `POST /`, to which the platform sends webhooks. Protocol 16.
+
+    Messages that the platform did not sign, or that are too old, are answered with 400 and never reach a handler. If a
+    handler fails, the platform sends the message again. A message may come more than once: remember `Webhook.id`.
+
+    Args:
+        secret: The secret that `privateshare webhook add` printed. A list while it is being replaced.
+        handlers: A function, or coroutine function, for each event of `WebhookEvent` that you handle; others are
+            accepted and ignored. "default" handles all that have none of their own. Answer soon: do long work later.
+
+    Raises:
+        ConfigurationError: The secret is malformed, or an event is unknown.
+    """
+    receiver = WebhookReceiver(secret, handlers)
+
+    async def receive(request: Request) -> Response:
+        try:
+            check_length(request.headers.get("content-length"))
+            webhook = receiver.read(request.headers, await request.body())
+        except InvalidWebhook:
+            return PlainTextResponse(REFUSED_TEXT, REFUSED)
+        handler = receiver.handler(webhook)
+        if handler is not None:
+            await finished(handler(webhook))
+        return Response(status_code=HANDLED)
+
+    router = APIRouter(include_in_schema=False)
+    router.add_api_route("/", receive, methods=["POST"], name="privateshare_webhook")
     return router
 
 

@@ -9,12 +9,15 @@ from typing import Any
 from flask import Blueprint, Request, Response, make_response, redirect, request, url_for
 
 from privateshare import PrivateShare
-from privateshare.errors import PrivateShareError
+from privateshare.errors import InvalidWebhook, PrivateShareError
+from privateshare.protocol.webhooks import Webhook
 from privateshare.sdk.consent import PageOptions
 from privateshare.web._sync.consent_routes import AppCallbacks, ConsentRoutes
 from privateshare.web.cookies import Arrived, CookieFlags, Keeper
 from privateshare.web.web_framework import ALREADY_SHARED, TEXT_TYPE, not_shared_text, not_used_text
+from privateshare.web.webhooks import HANDLED, REFUSED, REFUSED_TEXT, WebhookReceiver, check_length
 
+OnWebhook = Callable[[Webhook], None]
 OnToken = Callable[[Arrived], Any]
 OnFailure = Callable[[PrivateShareError], Any]
 OnRepeat = Callable[[], Any]
@@ -66,6 +69,29 @@ def consent_blueprint(
     blueprint = Blueprint("privateshare", __name__)
     blueprint.add_url_rule("/start", "start", lambda: routes.start(request))
     blueprint.add_url_rule("/return", "come_back", lambda: routes.come_back(request))
+    return blueprint
+
+
+def webhook_blueprint(*, secret: str | Sequence[str], handlers: Mapping[str, OnWebhook]) -> Blueprint:
+    """Make a blueprint with `POST /`, to which the platform sends webhooks. Protocol 16.
+
+    The arguments, and what it does, are those of `privateshare.web.fastapi.webhook_router`.
+    """
+    receiver = WebhookReceiver(secret, handlers)
+
+    def receive() -> Any:
+        try:
+            check_length(request.headers.get("content-length"))
+            webhook = receiver.read(dict(request.headers), request.get_data(cache=False))
+        except InvalidWebhook:
+            return REFUSED_TEXT, REFUSED, TEXT_HEADERS
+        handler = receiver.handler(webhook)
+        if handler is not None:
+            handler(webhook)
+        return "", HANDLED
+
+    blueprint = Blueprint("privateshare_webhook", __name__)
+    blueprint.add_url_rule("/", "receive", receive, methods=["POST"])
     return blueprint
 
 

@@ -23,6 +23,12 @@ def contract_details(core: Core) -> Flow[ContractDetails]:
     return read_as(ContractDetails, json_value(response))
 
 
+def confirm_deletion(core: Core, consent_id: str) -> Flow[None]:
+    """Confirm that the app deleted what it read under a consent. Protocol 16.3."""
+    check_text("consent_id", consent_id, "the id of a consent, as `Webhook.consent_id`")
+    yield from call_api(core, "POST", f"permission-access/consents/{quote(consent_id, safe='')}/deletion")
+
+
 def portability_report(
     core: Core, holder: Holder, service_type: str, report_format: str, from_: int | None, to: int | None
 ) -> Flow[str]:

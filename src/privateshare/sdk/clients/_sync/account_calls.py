@@ -59,6 +59,21 @@ class AccountCalls(DrivenClient):
         """
         self._drive(accounts.delete_user(self._core, user_access_token))
 
+    def confirm_deletion(self, consent_id: str) -> None:
+        """Confirm that your app has deleted what it read under a consent, as the person asked.
+
+        Call it after the webhook `deletion.asked`, with its `consent_id`. The person then sees that you confirmed it.
+
+        Args:
+            consent_id: The consent, as `Webhook.consent_id`.
+
+        Raises:
+            NotFound: No person asked for this under a consent to this contract.
+
+        Protocol 16.3.
+        """
+        self._drive(contracts.confirm_deletion(self._core, consent_id))
+
     def get_portability_report(
         self,
         user_access_token: Holder,
