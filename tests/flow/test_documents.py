@@ -56,6 +56,7 @@ async def run(document: str, wire: Wire, people: People, tmp_path: Path) -> dict
         "BASE_URL": wire.url(""),
         "REDIRECT_URI": REDIRECT_URI,
         "FOLDER": tmp_path,
+        "WEBHOOK_SECRET": f"whsec_{'A' * 32}",
     }
     for block in blocks(document):
         if "ADDRESS_THEY_CAME_BACK_TO" in block:

@@ -36,6 +36,7 @@ from privateshare.platform.library.libraries import lock_library
 from privateshare.platform.library.session_view import SessionView
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.outcomes import error_for_contract
+from privateshare.platform.webhooks.messages import announce_ready
 from privateshare.protocol.messages import (
     AccountError,
     AccountStatus,
@@ -151,18 +152,24 @@ async def start_session(
     `previews` are syncs by account that just fetched everything, so the session takes their results. Raises what
     `use_consent` raises.
     """
-    options = session.options
-    contract = await db.get_one(ContractRow, session.contract_id)
+    options, contract = session.options, await db.get_one(ContractRow, session.contract_id)
     await use_consent(db, contract, consent, now)
     session.consent_id, session.library_id, session.started_at = consent.id, consent.library_id, now
     await db.flush()
-    if options.source_fetch is False or contract.kind != "read":
-        return
-    chosen = _chosen_accounts(options)
-    for account in await consented_accounts(db, consent.id):
+    if options.source_fetch is not False and contract.kind == "read":
+        await _add_syncs(db, platform, session, previews or {})
+    # A session that has nothing to wait for is ready at once; otherwise the end of its last sync tells the app.
+    await announce_ready(db, platform, [session.id], now)
+
+
+async def _add_syncs(db: AsyncSession, platform: Platform, session: SessionRow, previews: Mapping[UUID, UUID]) -> None:
+    """Add the syncs that a session waits for."""
+    assert session.consent_id is not None
+    chosen = _chosen_accounts(session.options)
+    for account in await consented_accounts(db, session.consent_id):
         if account.paused or (chosen is not None and account.public_id not in chosen):
             continue
-        if previews and account.id in previews:
+        if account.id in previews:
             db.add(SessionSyncRow(session_id=session.id, sync_id=previews[account.id], library_id=account.library_id))
             continue
         has_source = account.sample or account.sealed_credentials or await archives_to_import(db, account)

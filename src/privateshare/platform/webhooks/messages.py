@@ -70,17 +70,20 @@ async def announce_data(db: AsyncSession, platform: Platform, library_id: UUID, 
         .where(SessionSyncRow.library_id == library_id, SessionSyncRow.sync_id == sync_id, _is_told(SessionRow))
     )
     sessions = list(await db.scalars(waiting.order_by(SessionRow.id).with_for_update(of=SessionRow)))
-    if not sessions:
-        return
+    if sessions:
+        await announce_ready(db, platform, sessions, now)
+
+
+async def announce_ready(db: AsyncSession, platform: Platform, session_ids: Sequence[UUID], now: datetime) -> None:
+    """Tell the apps of these sessions that all their data is there, unless a sync is unfinished."""
     unfinished = (
         exists()
         .where(SessionSyncRow.session_id == SessionRow.id, SyncRow.finished_at.is_(None))
         .where(SyncRow.library_id == SessionSyncRow.library_id, SyncRow.id == SessionSyncRow.sync_id)
     )
     ready = select(ConsentRow).join(SessionRow, SessionRow.consent_id == ConsentRow.id)
-    for consent in _once_each(
-        await db.scalars(ready.where(SessionRow.id.in_(sessions), ~unfinished, ConsentRow.revoked_at.is_(None)))
-    ):
+    of_sessions = ready.where(SessionRow.id.in_(session_ids), _is_told(SessionRow), ConsentRow.revoked_at.is_(None))
+    for consent in _once_each(await db.scalars(of_sessions.where(~unfinished))):
         await announce(db, platform, WebhookEvent.DATA_READY, consent, now)
 
 
