@@ -246,3 +246,30 @@ async def test_an_older_version_beside_a_newer_database(url: str, tmp_path: Path
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert "does not know" in line
+
+
+# --- operators' commands ---
+
+
+async def test_a_command_whose_store_refuses_ends_with_one_line(url: str, tmp_path: Path) -> None:
+    """It shows no traceback, and no key."""
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "PRIVATESHARE_KEY_URL": (tmp_path / "keys").as_uri(),
+        "BLOB_URL": (tmp_path / "blobs").as_uri(),
+    }
+    with serving(tmp_path / "data", environment=environment):
+        pass
+    with answering(403, DENIED) as address:
+        refused = environment | {"BLOB_URL": "s3://bucket/x", "AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true"}
+        refused |= {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": SECRET}
+        done = await asyncio.to_thread(run_command, "check", "--data", tmp_path / "data", environment=refused)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert "the secret key is wrong" in line
+        claimed = await asyncio.to_thread(
+            run_command, "check", "--claim-store", "--data", tmp_path / "data", environment=refused
+        )
+        assert "the secret key is wrong" in claimed.stderr
+        assert "Traceback" not in claimed.stderr

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from privateshare.errors import ConfigurationError, PrivateShareError
+
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -67,6 +69,7 @@ def _with_platform(data: Path | None, work: "Callable[[Platform], Awaitable[T]]"
     from privateshare.platform.operating.logs import configure_logging
     from privateshare.platform.operating.settings import load_settings
     from privateshare.platform.startup import operator_platform
+    from privateshare.platform.sync.retries import TEMPORARY_ERRORS, describe_error
 
     settings = load_settings(data=data)
     configure_logging(settings)
@@ -77,7 +80,15 @@ def _with_platform(data: Path | None, work: "Callable[[Platform], Awaitable[T]]"
             await finish_revocations()
             return result
 
-    result = asyncio.run(run())
+    try:
+        result = asyncio.run(run())
+    except (PrivateShareError, OSError):
+        raise
+    except TEMPORARY_ERRORS as error:
+        raise ConfigurationError(
+            f"the command was interrupted: {describe_error(error)}",
+            hint="What was not finished is undone. Run it again",
+        ) from error
     if action is not None:
         record_action(action, result)
     return result
