@@ -17,11 +17,12 @@ import httpx2
 import pytest
 from examples.walking import Browser
 
-from privateshare import UserAccessToken
+from privateshare import UserAccessToken, tables
 from privateshare.protocol import jwt
 from privateshare.version import VERSION
 from tests.flow.command_line import run_command
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
+from tests.flow.sdk_client import client_of
 from tests.flow.wire import Wire, query_of
 from tests.patience import GIVE_UP_SECONDS
 
@@ -339,6 +340,33 @@ def test_errors_take_one_line(signed_in: Path, tmp_path: Path) -> None:
     assert "is a file" in run(signed_in, "read", "--into", str(tmp_path / "x"), code=2)
     assert run(signed_in, "read", "--into", "/proc/nothing", code=1).startswith("privateshare: ")
     assert run(signed_in, "--version", code=0).strip() == VERSION
+
+
+def test_deletion_reaches_the_folder(signed_in: Path, wire: Wire, tmp_path: Path) -> None:
+    """What is gone is listed, and with --prune deleted from the files and from the tables that had it."""
+    into = ("read", "--into", str(tmp_path), "--json")
+    run(signed_in, *into, "--format", "parquet", "--type", "playhistory", "--type", "condition")
+    run(signed_in, *into, "--format", "sqlite")
+    kept = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]["token"]
+    with client_of(wire) as app:
+        token = UserAccessToken.from_json(kept)
+        (account,) = [found for found in app.read_accounts(token) if found.service_type_name == "Spotify"]
+        app.delete_account(token, account.id)
+    after = json.loads(run(signed_in, *into))
+    assert after["gone"] == sorted(path.name for path in tmp_path.glob("18_5_19_*.json"))
+    assert after["gone"]
+    assert "playhistory" not in tables(tmp_path)
+    pruned = json.loads(run(signed_in, *into, "--prune"))
+    assert sorted(pruned["pruned"]) == after["gone"]
+    assert not list(tmp_path.glob("18_5_19_*.json"))
+    left = {path.name for path in (tmp_path / "parquet").iterdir()}
+    assert "condition.parquet" in left
+    assert "playhistory.parquet" not in left
+    with closing(sqlite3.connect(tmp_path / "tables.sqlite")) as database:
+        names = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    assert "condition" in names
+    assert "playhistory" not in names
+    assert json.loads(run(signed_in, *into))["gone"] == []
 
 
 def test_revoking_ends_access(signed_in: Path) -> None:

@@ -151,7 +151,9 @@ class SessionCalls(DrivenClient):
             session_key: The key of the session that the consent started or of one of `read_session`, or that session.
             user_access_token: The user's token, or a user of the token store.
             into: A folder where the files are written. A later reading into it fetches only files that are missing
-                there or newer on the platform.
+                there or newer on the platform. It belongs to one person and contract: the loop and `result()` raise
+                ConfigurationError for another's. In its path, `{user}` stands for the user's key in the token store, or
+                else the user id of the token.
             on_file_data: Is called with each file.
             on_file_error: Is called with each file that cannot be read. All others are read nevertheless. Without this
                 callback the loop over the handle raises FilesNotRead at its end; `result()` has the errors in any case.
