@@ -197,6 +197,24 @@ def test_a_form_cannot_ask_for_more_than_the_contract(people: People, wire: Wire
     assert "transaction" not in types(wait_until_over(wire, tokens, asking.session))
 
 
+async def test_a_kind_that_was_ticked_by_name_stays_ticked(wire: Wire, platform: Platform) -> None:
+    """It counts although it became known meanwhile that there is none yet; one that was left out by name does not."""
+    asking = ask(wire)
+    browser = at_consent(asking, FHIR_FILE)
+    assert browser.page is not None
+    form, account = browser.page.form("continue"), boxes(browser, "account")[0].value
+    assert not [box for box in boxes(browser, "kind") if box.value.endswith((":9145", ":9146"))]
+    form.inputs.append(Input("offered", "hidden", f"{account}:9145", chosen=True, marks={}))
+    form.inputs.append(Input("kind", "hidden", f"{account}:9145", chosen=True, marks={}))
+    form.inputs.append(Input("offered", "hidden", f"{account}:9146", chosen=True, marks={}))
+    browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    async with platform.database.transaction() as db:
+        choice = (await db.get_one(ConsentRow, UUID(tokens.claims["consentid"]))).choice
+    assert choice.allows(UUID(account), 9145)
+    assert not choice.allows(UUID(account), 9146)
+
+
 def test_the_persons_own_date_limits_every_object(wire: Wire) -> None:
     """Nothing of before that date is read, in a file that the date cuts through neither."""
     asking = ask(wire)

@@ -174,6 +174,8 @@ def _card(
     is_known = account.sealed_cursors is not None and held.is_whole and not has_waiting_file
     requested = asking.contract.document.reading.requested_kinds(account.service_group, account.service_type)
     kept = {*(previous.kinds if previous else ()), *(kind for kind, asked in requested.items() if asked.required)}
+    if draft is not None and chosen.is_submitted:
+        kept |= {*draft.offered}  # The person may have seen kinds by name, before it was known what is there.
     offered = [kind for kind in entry.kinds if kind in held.kinds or kind in kept or not is_known]
     rows = []
     for kind in offered:
