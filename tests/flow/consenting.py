@@ -112,7 +112,7 @@ def at_consent(asking: Asking, source: int = SPOTIFY, http: httpx2.Client | None
     assert browser.page is not None
     browser.page.choose("source-id", str(source))
     browser.submit("continue")
-    browser.page.choose("dataset", "small")
+    browser.page.choose("dataset", "small" if source == SPOTIFY else "default")
     browser.submit("continue")
     assert page_of(browser) == "consent"
     return browser

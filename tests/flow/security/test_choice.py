@@ -220,13 +220,16 @@ def test_the_persons_own_date_limits_every_object(wire: Wire) -> None:
     asking = ask(wire)
     browser = at_consent(asking)
     assert browser.page is not None
-    browser.submit("continue", extra={"since": "2026-03-15"})
+    week_ago = (datetime.now(UTC) - timedelta(days=7)).replace(hour=0, minute=0, second=0, microsecond=0)
+    browser.submit("continue", extra={"since": week_ago.date().isoformat()})
     tokens = asking.tokens(str(browser.left_to))
     listed = wait_until_over(wire, tokens, asking.session)
     plays = [entry["name"] for entry in listed["fileList"] if entry["objectType"] == "playhistory"]
-    start = datetime(2026, 3, 15, tzinfo=UTC).timestamp() * 1000
+    start = week_ago.timestamp() * 1000
     dates = [one["createddate"] for name in plays for one in read(wire, tokens, asking.session, name)[0]]
+    assert dates
     assert all(date >= start for date in dates)
+    assert len(dates) <= 16  # The sample has two plays a day for two weeks.
     check_error(
         wire.post(
             "permission-access/trigger", access_token=tokens.access, body={"scope": {"timeRanges": [{"last": "x"}]}}
