@@ -19,8 +19,9 @@ from tests.flow.consenting import ask, asking_contract, at_consent, opened, page
 from tests.flow.people import People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served
+from tests.flow.sessions import read, wait_until_over
 from tests.flow.wire import Wire
-from tests.patience import GIVE_UP_SECONDS
+from tests.patience import GIVE_UP_SECONDS, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -151,9 +152,17 @@ async def test_receipts_are_sealed(platform: Platform, mia: Victim) -> None:
 
 
 def test_what_an_app_did_is_shown(wire: Wire, mia: Victim) -> None:
-    browser = history(mia)
-    assert browser.page is not None
-    assert "A browser was added" in browser.page.html
+    listed = wait_until_over(wire, mia.tokens, mia.session)
+    read(wire, mia.tokens, mia.session, next(file["name"] for file in listed["fileList"]))
+
+    def shown() -> str:
+        page = history(mia).page
+        assert page is not None
+        return re.sub(r"<[^>]+>|\s+", " ", page.html)
+
+    wait_for(lambda: re.search(r"Genrefy\s+Read ", shown()) is not None)
+    assert re.search(r"1 file, \d+ kB", shown())
+    assert "A browser was added" in shown()
 
 
 @pytest.mark.protocol("15.2")

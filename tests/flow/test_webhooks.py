@@ -191,6 +191,16 @@ async def test_an_account_that_needs_a_sign_in_is_named(inside: Platform, app: W
     assert message["data"] == expected
 
 
+async def test_apps_are_told_when_a_person_is_erased(inside: Platform, app: Wire, receiver: Receiver) -> None:
+    """The messages outlive the library, and hold only the ids that the app has."""
+    await told(inside, receiver, app)
+    person = await victim(inside, app)
+    expected = await ids(inside, person, app)
+    OperatorCommand(inside.settings.data).json("person", "erase", expected["user_id"], "--yes")
+    assert (await asyncio.to_thread(receiver.next, "consent.withdrawn"))["data"] == expected
+    assert (await asyncio.to_thread(receiver.next, "deletion.asked"))["data"] == expected
+
+
 # --- attempts ---
 
 

@@ -94,12 +94,14 @@ def erase(user_id: UserId, yes: Yes = False, data: Data = None, as_json: AsJson 
 
     The key is destroyed when the command ends without an error.
     """
+    from privateshare.platform.grants.consent_events import announce_erasure
     from privateshare.platform.library.erasure import destroy_listed_keys, erase_library
 
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         # A key may be left from an earlier erasure, even of the same person, during which the key store failed.
         await destroy_listed_keys(platform)
         library_id = await _library_of(db, user_id, hint="If they were erased before, their key is destroyed too")
+        await announce_erasure(db, platform, library_id, datetime.now(UTC))
         await erase_library(db, platform, library_id)
         return {"erased": user_id, "key": "destroyed"}
 

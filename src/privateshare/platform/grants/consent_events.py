@@ -1,6 +1,7 @@
 """What follows when a person gives, changes or withdraws a consent: audit entry, receipt and webhooks."""
 
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -64,6 +65,18 @@ async def withdraw_consent(
     await record_event(db, library, Event(EventKind.CONSENT_WITHDRAWN, _facts(consent) | {"by": by}), now)
     withdrawn = EventKind.CONSENT_WITHDRAWN
     await issue_receipt(db, platform, library, consent, withdrawn, shown or Shown(), INDICATED_BY[by], now)
+
+
+async def announce_erasure(db: AsyncSession, platform: Platform, library_id: UUID, now: datetime) -> None:
+    """Tell apps that a person is erased: their consents end, and the apps are asked to delete what they have read.
+
+    Call it in the transaction of the erasure, before it. Nobody can see afterwards whether an app confirms it.
+    """
+    consents = await db.scalars(select(ConsentRow).where(ConsentRow.library_id == library_id))
+    for consent in list(consents):
+        if consent.revoked_at is None:
+            await announce(db, platform, WebhookEvent.CONSENT_WITHDRAWN, consent, now)
+        await announce(db, platform, WebhookEvent.DELETION_ASKED, consent, now)
 
 
 def _facts(consent: ConsentRow) -> dict[str, object]:

@@ -15,10 +15,12 @@ from sqlalchemy import func, select
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
+from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.person_cookie import forget_secrets
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import AccountRow, ConsentRow, ContractRow, FileRow, PushedFileRow
+from privateshare.platform.grants.consent_events import announce_erasure
 from privateshare.platform.http.requests import public_address
 from privateshare.platform.library.erasure import erase_account, erase_library, erase_pushed_files
 from privateshare.platform.me.sources import MyAccount
@@ -52,6 +54,8 @@ async def remove_source(form: MyForm, account: MyAccount) -> Response:
     amount = await _amount(visitor, account.id)
     facts = {"source": account.source_id, "connected": account.created_at.isoformat(timespec="seconds")}
     await erase_account(visitor.db, visitor.platform, account)
+    deleted = Event(EventKind.ACCOUNT_DELETED, {"source": account.source_id, "by": "the person"})
+    await record_event(visitor.db, visitor.library, deleted, visitor.now)
     log.info("a person deleted a source", library=str(visitor.library.id), account=str(account.id))
     return _certificate(visitor, "source", name, amount, facts, KEY_DESTROYED)
 
@@ -86,6 +90,7 @@ async def erase_everything(form: MyForm) -> Response:
     sources = select(AccountRow.source_id).where(AccountRow.library_id == visitor.library.id)
     facts = {"sources": sorted(await visitor.db.scalars(sources))}
     answer = _certificate(visitor, "everything", "", amount, facts, KEY_DESTROYED)
+    await announce_erasure(visitor.db, visitor.platform, visitor.library.id, visitor.now)
     await erase_library(visitor.db, visitor.platform, visitor.library.id)
     forget_secrets(visitor.request, [visitor.library.id])
     log.info("a person erased everything", library=str(visitor.library.id))
