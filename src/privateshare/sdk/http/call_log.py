@@ -14,7 +14,7 @@ from privateshare.sdk.http.requests import Request, Response
 SWITCH = "PRIVATESHARE_LOG"
 LEVELS = ("debug", "info", "warning", "error")
 
-log = logging.getLogger("privateshare")
+log: logging.Logger = logging.getLogger("privateshare")
 
 
 class _OthersOnly(logging.Filter):
