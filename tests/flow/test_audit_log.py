@@ -1,6 +1,7 @@
 """The audit log: what is in it, who can read it, and that no change of it goes unnoticed."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,13 +27,13 @@ from privateshare.platform.library.erasure import erase_library
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
-from privateshare.platform.startup import running_platform
+from privateshare.platform.startup import operator_platform, running_platform
 from privateshare.protocol import jwt
 from tests.flow.command_line import OperatorCommand
 from tests.flow.consenting import asking_contract
 from tests.flow.people import People
 from tests.flow.security.attacking import Victim, victim
-from tests.flow.served import Served
+from tests.flow.served import Served, serving
 from tests.flow.sessions import read, triggered, wait_until_over
 from tests.flow.wire import Wire
 from tests.patience import GIVE_UP_SECONDS, wait_for
@@ -459,3 +460,22 @@ async def test_operators_actions_are_logged(served: Served, platform: Platform) 
     async with platform.database.transaction() as db:
         rows = await db.scalars(select(AuditEntryRow.content).where(AuditEntryRow.log_id.is_(None)))
         assert any(made["application_id"].encode() in (content or b"") for content in rows)
+
+
+async def test_a_normal_end_writes_the_last_reads(tmp_path: Path) -> None:
+    """A read a moment before the platform stops is in the log, and the log is intact afterwards."""
+    data = tmp_path / "data"
+    with serving(data) as running:
+        async with operator_platform(Settings(data=data, database_pool_size=5)) as inside:
+            people = People(inside, running.origin)
+            wire = await people.contract()
+            tokens, session = await people.user(wire)
+            library_id = await people.library_of(tokens)
+        listed = await asyncio.to_thread(wait_until_over, wire, tokens, session)
+        await asyncio.to_thread(read, wire, tokens, session, listed["fileList"][0]["name"])
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(GIVE_UP_SECONDS) == 0
+    async with running_platform(Settings(data=data, database_pool_size=5)) as (platform, _):
+        assert [facts for kind, facts in await _events(platform, library_id) if kind == EventKind.READ]
+        async with platform.database.transaction() as db:
+            assert (await verify_log(db, platform.master_key)).problems == []
