@@ -21,17 +21,28 @@ from tests.archives import bank_statement, health_export, play, small_record, sp
 from privateshare.platform.consent.locales.update import texts
 from privateshare.protocol.catalogue import catalogue
 from privateshare.protocol.object_time import object_time
+from privateshare.sources.banks.source import BankStatements
 from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Sample, Source
 from privateshare.sources.registry import Sources
+from privateshare.sources.spotify.source import Spotify
 
 Archive = Callable[..., bytes]
 
 SOURCES_BY_ID = Sources().connectable
 SOURCES = [pytest.param(source, id=catalogue().sources[id_].reference) for id_, source in SOURCES_BY_ID.items()]
+# Sources that are alike but for their ids are tried once.
+ALIKE = {type(source): id_ for id_, source in reversed([*SOURCES_BY_ID.items()])}
+# The large samples of these sources are their default ones at ten times the size.
+MORE_OF_THE_SAME = {(Spotify, "large"), (BankStatements, "large")}
 SAMPLES = [
-    pytest.param(source, sample, id=f"{catalogue().sources[id_].reference}-{sample.id}")
-    for id_, source in SOURCES_BY_ID.items()
-    for sample in source.info.samples
+    pytest.param(
+        SOURCES_BY_ID[id_],
+        sample,
+        marks=pytest.mark.slow if (kind, sample.id) in MORE_OF_THE_SAME else (),
+        id=f"{catalogue().sources[id_].reference}-{sample.id}",
+    )
+    for kind, id_ in ALIKE.items()
+    for sample in SOURCES_BY_ID[id_].info.samples
 ]
 GOOD_ARCHIVES: dict[int, Archive] = {
     16: lambda objects=40: spotify_zip([play(number) for number in range(objects)]),
@@ -39,11 +50,10 @@ GOOD_ARCHIVES: dict[int, Archive] = {
     **dict.fromkeys((260, 9002), lambda objects=40: health_export(objects)),
     **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),
 }
-# Sources that are alike but for their ids are tried once.
-UPLOADED = {type(source): id_ for id_, source in reversed([*SOURCES_BY_ID.items()]) if source.info.upload is not None}
 UPLOADS = [
     pytest.param(SOURCES_BY_ID[id_], GOOD_ARCHIVES.get(id_), id=catalogue().sources[id_].reference)
-    for id_ in UPLOADED.values()
+    for id_ in ALIKE.values()
+    if SOURCES_BY_ID[id_].info.upload is not None
 ]
 
 

@@ -1,5 +1,6 @@
 """Tests of connecting a source with an export archive: completely checked, or not at all."""
 
+import gzip
 import io
 import json
 import socket
@@ -97,10 +98,14 @@ async def test_a_persons_own_history_is_read(wire: Wire, tmp_path: Path) -> None
     }
 
 
-async def test_a_health_record_is_read(wire: Wire) -> None:
+async def test_a_health_record_is_read(wire: Wire, tmp_path: Path) -> None:
     """A FHIR record is accepted as it is, also with gzip."""
+    record = json.loads(gzip.decompress(SYNTHEA.read_bytes()))
+    record["entry"] = record["entry"][:100]  # The whole record has files for each month of a life.
+    path = tmp_path / "record.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(record).encode()))
     asking = ask(wire, f"&service={FHIR_FILE}")
-    tokens = asking.tokens(consent(Browser(), asking.url, {FHIR_FILE: SYNTHEA}))
+    tokens = asking.tokens(consent(Browser(), asking.url, {FHIR_FILE: path}))
     listed = wait_until_over(wire, tokens, asking.session)
     assert listed["status"]["state"] == "completed"
     assert "condition" in {entry["objectType"] for entry in listed["fileList"] if entry.get("objectType")}
