@@ -90,7 +90,7 @@ async def test_the_notebook_runs(people: People, tmp_path: Path, monkeypatch: py
     wire = await people.contract()
     with client_of(wire) as app:
         asked = app.get_authorize_url(REDIRECT_URI)
-        code = await people.consent(query_of(asked.url)["code"], sources=(SPOTIFY, FHIR_FILE))
+        code = await people.consent(query_of(asked.url)["code"], sources=(SPOTIFY, FHIR_FILE), sample="default")
         token = app.exchange_code_for_token(code, asked.code_verifier)
         app.read_all_files(asked.session, token, into=tmp_path / "data").result()
     monkeypatch.chdir(tmp_path)

@@ -88,7 +88,7 @@ class Lent:
 
 @pytest.fixture
 async def lent(watched: Watched, wire: Wire) -> Lent:
-    tokens, session = await watched.people.user(wire)
+    tokens, session = await watched.people.user(wire, sample="default")
     wait_until_over(wire, tokens, session)
     return await files_of(watched, wire, tokens, session)
 

@@ -143,7 +143,7 @@ async def test_a_person_leaves_and_comes_back(
         assert browser.get(f"{address}{PATH}?success=true&code={code}&state=foreign").status_code == 400
         sent = browser.get(f"{address}/consent/start")
         consent_page = query_of(sent.headers["location"])
-        code = await people.consent(consent_page["code"])
+        code = await people.consent(consent_page["code"], sample="default")
         journey_state = await state_of(people, consent_page["code"])
         back = f"{address}{PATH}?success=true&code={code}&state={journey_state}"
         shown = await asyncio.to_thread(browser.get, back)
