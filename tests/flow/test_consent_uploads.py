@@ -15,6 +15,7 @@ import pytest
 from examples.walking import Browser, consent
 from sqlalchemy import func, select
 
+from privateshare.platform.blobs.ownership import PROBE_BLOB
 from privateshare.platform.db.tables import AccountRow, LibraryRow
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
@@ -150,7 +151,7 @@ async def test_declining_removes_an_upload(wire: Wire, served: Served, platform:
     browser.submit("continue", file=spotify_archive(tmp_path / "export.zip"))
     library = (await journey_of(platform, asking)).library_id
     folder = served.data / "blobs" / "library" / str(library)
-    assert len(list(folder.iterdir())) == 1
+    assert list(folder.iterdir())
     browser.submit("decline")
     async with platform.database.session() as db:
         assert await db.get(LibraryRow, library) is None
@@ -173,7 +174,8 @@ async def test_a_file_above_the_limit_is_rejected(tmp_path: Path) -> None:
         assert browser.page is not None
         assert (browser.page.name, browser.page.status) == ("connect", 413)
         assert "at most 2 MB" in browser.page.html
-        assert not files_below(running.data / "blobs")
+        blobs = running.data / "blobs"
+        assert files_below(blobs) == {blobs / PROBE_BLOB}
 
 
 async def test_an_interrupted_upload_leaves_nothing(wire: Wire, served: Served, tmp_path: Path) -> None:
