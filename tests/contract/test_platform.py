@@ -460,7 +460,9 @@ def test_storage_keeps_files(side: Side, storage: str) -> None:
     assert listed["total"] == len(listed["files"]) == 2
     (one,) = cloud(wire, "GET", storage, "/notes/?recursive=false").json()["files"]
     root = f"/apps/{wire.application_id}"
+    assert isinstance(one.pop("updatedDate"), int)
     assert one == {
+        "size": len(content),
         "id": stored.json()["id"],
         "name": "one.txt",
         "originalName": "One.txt",
