@@ -15,6 +15,8 @@ from playwright.async_api import Browser, Page, expect
 from sqlalchemy import select, update
 
 from privateshare.platform.db.tables import BrowserRow, ConsentRow, PasskeyChallengeRow, PasskeyRow
+from privateshare.platform.library.libraries import open_library
+from privateshare.platform.person.recovery_codes import new_recovery_code
 from privateshare.platform.runtime import Platform
 from tests.flow.browsing import chromium
 from tests.flow.consenting import Asking, accounts, ask, asking_contract
@@ -70,7 +72,7 @@ async def share(page: Page, asking: Asking, *, second_way: bool = False) -> str:
         await page.click('[data-action="someone-else"]')
     await page.click(f'[data-source-id="{SPOTIFY}"]')
     await page.click(CONTINUE)
-    await page.click('[data-dataset="default"]')
+    await page.click('[data-dataset="small"]')
     await page.click(CONTINUE)
     await at(page, "consent")
     if second_way:
@@ -163,6 +165,28 @@ async def test_everything_else_works_without_scripts(wire: Wire, browser: Browse
         await plain.page.goto(f"{wire.origin}/me/")
         await expect(plain.page.locator('[data-action="passkey"]')).to_be_hidden()
         await expect(plain.page.locator('[data-action="recover"]')).to_be_visible()
+
+
+async def test_a_link_fills_in_a_code_that_no_server_sees(
+    platform: Platform, wire: Wire, browser: Browser, mia: Owner
+) -> None:
+    """It is behind the # and leaves the address at once; the person presses the button; it works once."""
+    async with platform.database.transaction() as db:
+        code = await new_recovery_code(db, await open_library(db, platform, mia.library), timedelta(minutes=5))
+    link = f"{wire.origin}/me/#code={code}"
+    async with device(browser) as phone:
+        asked_for: list[str] = []
+        phone.page.on("request", lambda request: asked_for.append(request.url))
+        await phone.page.goto(link)
+        await expect(phone.page.locator("#code")).to_have_value(code)
+        assert phone.page.url == f"{wire.origin}/me/"
+        await phone.page.click('[data-action="recover"]')
+        await at(phone.page, "me")
+        assert not any(code in url for url in asked_for)
+    async with device(browser) as again:
+        await again.page.goto(link)
+        await again.page.click('[data-action="recover"]')
+        await expect(again.page.locator("[role=alert]:visible")).to_contain_text("not your code")
 
 
 # --- two people at one browser ---

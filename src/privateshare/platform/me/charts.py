@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 640, 180
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 26
 ROW_HEIGHT, ROW_LABEL_WIDTH = 30, 190
 GAP = 0.25  # The share of a bar's place that stays empty.
-MAX_LABELS = 8
+MAX_LABELS = 6
 HALF_LABEL = 26
 MIN_LINE_POINTS = 2
 
