@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from privateshare.platform.db.tables import BrowserRow, ConsentRow, PasskeyChall
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.person.recovery_codes import new_recovery_code
 from privateshare.platform.runtime import Platform
-from tests.flow.browsing import chromium
+from tests.flow.browsing import Landing, chromium, web_server
 from tests.flow.consenting import Asking, accounts, ask, asking_contract
 from tests.flow.people import SPOTIFY, People
 from tests.flow.security.passkeys import Device, device, signed
@@ -26,7 +26,6 @@ from tests.flow.wire import Tokens, Wire
 
 CONTINUE = '[data-action="continue"]'
 PASSKEY = '[data-action="passkey"]:visible'
-BACK = "http://localhost/back"
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +34,24 @@ async def browser() -> AsyncIterator[Browser]:
         yield running
 
 
+@dataclass
+class App(Wire):
+    """An app, and the address at which people come back to it."""
+
+    back: str = ""
+
+
 @pytest.fixture(scope="module")
-async def wire(people: People) -> Wire:
+def back() -> Iterator[str]:
+    with web_server(Landing().app) as address:
+        yield f"{address}/back"
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People, back: str) -> App:
     """Provide an app at the platform's name on this machine, since passkeys need a host name."""
-    wire = await asking_contract(people, redirect_uris=(BACK,))
-    wire.origin = wire.origin.replace("127.0.0.1", "localhost")
-    return wire
+    made = await asking_contract(people, redirect_uris=("http://127.0.0.1/back",))
+    return App(**vars(made) | {"origin": made.origin.replace("127.0.0.1", "localhost"), "back": back})
 
 
 @dataclass
@@ -56,17 +67,16 @@ class Owner:
         return self.device.page
 
 
-def asked(wire: Wire, **claims: Any) -> Asking:
-    return ask(wire, redirect_uri=BACK, **claims)
+def asked(wire: App, **claims: Any) -> Asking:
+    return ask(wire, redirect_uri=wire.back, **claims)
 
 
 async def at(page: Page, name: str) -> None:
     await expect(page.locator("body")).to_have_attribute("data-page", name)
 
 
-async def share(page: Page, asking: Asking, *, second_way: bool = False) -> str:
-    """Share a sample; return the address that the browser was sent back to, or was offered."""
-    await page.route(f"{BACK}**", lambda route: route.fulfill(body="<body data-page=app>", content_type="text/html"))
+async def share(page: Page, asking: Asking, *, second_way: bool = False) -> None:
+    """Share a sample, and go back to the app, or to the page that offers a second way in."""
     await page.goto(asking.url)
     if await page.locator("body").get_attribute("data-page") == "person":
         await page.click('[data-action="someone-else"]')
@@ -79,10 +89,9 @@ async def share(page: Page, asking: Asking, *, second_way: bool = False) -> str:
         await page.check("input[name=recovery]")
     await page.click(CONTINUE)
     await at(page, "recovery" if second_way else "app")
-    return page.url
 
 
-async def owner(platform: Platform, wire: Wire, on: Device) -> Owner:
+async def owner(platform: Platform, wire: App, on: Device) -> Owner:
     """Return a person who shared a sample, and set up a passkey right after."""
     asking = asked(wire)
     await share(on.page, asking, second_way=True)
@@ -96,14 +105,14 @@ async def owner(platform: Platform, wire: Wire, on: Device) -> Owner:
 
 
 @pytest.fixture(scope="module")
-async def mia(platform: Platform, wire: Wire, browser: Browser) -> AsyncIterator[Owner]:
+async def mia(platform: Platform, wire: App, browser: Browser) -> AsyncIterator[Owner]:
     """Provide a person whose passkey others try to use."""
     async with device(browser) as home:
         yield await owner(platform, wire, home)
 
 
 @pytest.fixture
-async def joe(platform: Platform, wire: Wire, browser: Browser) -> AsyncIterator[Owner]:
+async def joe(platform: Platform, wire: App, browser: Browser) -> AsyncIterator[Owner]:
     """Provide a person whom a test changes."""
     async with device(browser) as home:
         yield await owner(platform, wire, home)
@@ -119,7 +128,7 @@ async def to_person_page(page: Page, asking: Asking) -> None:
 
 
 @pytest.mark.protocol("8.6")
-async def test_a_passkey_lets_in_from_another_device(wire: Wire, browser: Browser, mia: Owner) -> None:
+async def test_a_passkey_lets_in_from_another_device(wire: App, browser: Browser, mia: Owner) -> None:
     """On a consent page and in /me, in a browser that never knew the person, which is known from then on."""
     async with device(browser) as phone:
         await phone.receive(await mia.device.passkeys())
@@ -139,7 +148,7 @@ async def test_a_passkey_lets_in_from_another_device(wire: Wire, browser: Browse
         await expect(tablet.page.locator("main")).to_contain_text("Genrefy")
 
 
-async def test_a_passkey_is_set_up_and_removed_in_my_data(platform: Platform, wire: Wire, browser: Browser) -> None:
+async def test_a_passkey_is_set_up_and_removed_in_my_data(platform: Platform, wire: App, browser: Browser) -> None:
     """It is listed, a second one on the same device is refused, and once removed it lets nobody in."""
     async with device(browser) as home:
         await share(home.page, asked(wire))
@@ -159,7 +168,7 @@ async def test_a_passkey_is_set_up_and_removed_in_my_data(platform: Platform, wi
         await at(phone.page, "me-entrance")
 
 
-async def test_everything_else_works_without_scripts(wire: Wire, browser: Browser, mia: Owner) -> None:
+async def test_everything_else_works_without_scripts(wire: App, browser: Browser, mia: Owner) -> None:
     """Without them no passkey is offered, and the pages say what to do."""
     async with device(browser, java_script_enabled=False) as plain:
         await plain.page.goto(f"{wire.origin}/me/")
@@ -168,7 +177,7 @@ async def test_everything_else_works_without_scripts(wire: Wire, browser: Browse
 
 
 async def test_a_link_fills_in_a_code_that_no_server_sees(
-    platform: Platform, wire: Wire, browser: Browser, mia: Owner
+    platform: Platform, wire: App, browser: Browser, mia: Owner
 ) -> None:
     """It is behind the # and leaves the address at once; the person presses the button; it works once."""
     async with platform.database.transaction() as db:
@@ -193,7 +202,7 @@ async def test_a_link_fills_in_a_code_that_no_server_sees(
 
 
 async def test_where_two_people_use_a_browser_the_passkey_is_asked_for(
-    platform: Platform, wire: Wire, joe: Owner
+    platform: Platform, wire: App, joe: Owner
 ) -> None:
     """The browser says whose library it may be; only the passkey opens it, half an hour after it was used."""
     page = joe.page
@@ -222,7 +231,7 @@ async def test_where_two_people_use_a_browser_the_passkey_is_asked_for(
     await expect(page.locator("main")).to_contain_text("You go on as")
 
 
-async def test_a_person_says_that_others_use_their_browser(platform: Platform, wire: Wire, joe: Owner) -> None:
+async def test_a_person_says_that_others_use_their_browser(platform: Platform, wire: App, joe: Owner) -> None:
     """From then on the passkey is asked for there, until they take it back."""
     await joe.page.goto(f"{wire.origin}/me/")
     await joe.page.click('[data-action="shared"]')
@@ -238,7 +247,7 @@ async def test_a_person_says_that_others_use_their_browser(platform: Platform, w
 # --- attacks ---
 
 
-async def test_an_answer_works_once_and_only_on_its_journey(wire: Wire, browser: Browser, mia: Owner) -> None:
+async def test_an_answer_works_once_and_only_on_its_journey(wire: App, browser: Browser, mia: Owner) -> None:
     """One that was seen on another journey, or a second time, proves nothing."""
     async with device(browser) as phone:
         await phone.receive(await mia.device.passkeys())
@@ -262,7 +271,7 @@ async def test_an_answer_works_once_and_only_on_its_journey(wire: Wire, browser:
             await context.close()
 
 
-async def test_an_answer_expires(platform: Platform, wire: Wire, browser: Browser, mia: Owner) -> None:
+async def test_an_answer_expires(platform: Platform, wire: App, browser: Browser, mia: Owner) -> None:
     """Five minutes after the challenge it proves nothing."""
     async with device(browser) as phone:
         await phone.receive(await mia.device.passkeys())
@@ -275,7 +284,7 @@ async def test_an_answer_expires(platform: Platform, wire: Wire, browser: Browse
 
 
 async def test_another_persons_passkey_opens_their_own_library_only(
-    platform: Platform, wire: Wire, browser: Browser, mia: Owner
+    platform: Platform, wire: App, browser: Browser, mia: Owner
 ) -> None:
     """On a journey for one person, the passkey of another is refused."""
     async with device(browser) as elsewhere:
@@ -286,7 +295,7 @@ async def test_another_persons_passkey_opens_their_own_library_only(
         await expect(elsewhere.page.locator("[role=alert]:visible")).to_contain_text("not the one of the person")
 
 
-async def test_a_passkey_without_its_owner_proves_nothing(wire: Wire, browser: Browser, mia: Owner) -> None:
+async def test_a_passkey_without_its_owner_proves_nothing(wire: App, browser: Browser, mia: Owner) -> None:
     """The device has to verify that the person is there, and the platform checks that it did."""
     async with device(browser) as phone:
         await phone.receive(await mia.device.passkeys())
@@ -318,7 +327,7 @@ class weaker_challenges:  # noqa: N801 - used as a function
         await self._page.unroute("**/passkey-challenge", weaker)
 
 
-async def test_a_copied_passkey_is_refused(platform: Platform, wire: Wire, browser: Browser, mia: Owner) -> None:
+async def test_a_copied_passkey_is_refused(platform: Platform, wire: App, browser: Browser, mia: Owner) -> None:
     """A passkey whose count runs back was copied from the device; it proves nothing."""
     async with platform.database.transaction() as db:
         row = await db.scalar(select(PasskeyRow).where(PasskeyRow.library_id == mia.library))
@@ -330,7 +339,7 @@ async def test_a_copied_passkey_is_refused(platform: Platform, wire: Wire, brows
         await expect(thief.page.locator("[role=alert]:visible")).to_contain_text("not known here")
 
 
-async def test_other_origins_are_refused(platform: Platform, wire: Wire, browser: Browser, mia: Owner) -> None:
+async def test_other_origins_are_refused(platform: Platform, wire: App, browser: Browser, mia: Owner) -> None:
     """A page of another port or name that has somebody's answer made for itself gets nowhere with it."""
     other = wire.origin.replace("localhost", "app.localhost")
     async with device(browser) as phone:
@@ -353,7 +362,7 @@ def told(answer: dict[str, Any], origin: str) -> str:
     return urlsafe_b64encode(json.dumps(data).encode()).rstrip(b"=").decode()
 
 
-async def test_an_app_adds_no_passkey_to_a_persons_library(wire: Wire, mia: Owner) -> None:
+async def test_an_app_adds_no_passkey_to_a_persons_library(wire: App, mia: Owner) -> None:
     """Not with its token and a program: neither before the consent, nor after one without proof, nor in /me."""
     http = httpx2.Client(timeout=60, follow_redirects=True)
     page = http.get(asked(wire, access_token=mia.tokens.access).url)
@@ -370,7 +379,7 @@ async def test_an_app_adds_no_passkey_to_a_persons_library(wire: Wire, mia: Owne
 
 
 @pytest.mark.parametrize("answer", ["{}", "é"])
-async def test_malformed_answers_are_refused_in_words(wire: Wire, answer: str) -> None:
+async def test_malformed_answers_are_refused_in_words(wire: App, answer: str) -> None:
     """Whatever is sent, the page says that it did not work."""
     http = httpx2.Client(timeout=60)
     headers = {"Origin": wire.origin, "Sec-Fetch-Site": "same-origin"}
@@ -380,7 +389,7 @@ async def test_malformed_answers_are_refused_in_words(wire: Wire, answer: str) -
     assert 'data-page="me-entrance"' in refusal.text
 
 
-async def test_forms_of_other_sites_sign_nobody_in(wire: Wire) -> None:
+async def test_forms_of_other_sites_sign_nobody_in(wire: App) -> None:
     """Neither get they a challenge, nor can they sign a person in to the attacker's library."""
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
         for path in ("passkey-challenge", ""):
@@ -388,7 +397,7 @@ async def test_forms_of_other_sites_sign_nobody_in(wire: Wire) -> None:
             assert answer.status_code == 403
 
 
-async def test_this_was_not_me(platform: Platform, wire: Wire, browser: Browser, joe: Owner) -> None:
+async def test_this_was_not_me(platform: Platform, wire: App, browser: Browser, joe: Owner) -> None:
     """A browser that somebody else let in is locked out, with the recovery code; what was agreed since is marked."""
     async with device(browser) as thief:
         await thief.receive(await joe.device.passkeys())
@@ -396,9 +405,6 @@ async def test_this_was_not_me(platform: Platform, wire: Wire, browser: Browser,
         await thief.page.click(PASSKEY)
         await at(thief.page, "me")
         asking = asked(wire)
-        await thief.page.route(
-            f"{BACK}**", lambda route: route.fulfill(body="<body data-page=app>", content_type="text/html")
-        )
         await joe.page.goto(f"{wire.origin}/me/")
         await joe.page.locator("details.stop summary", has_text="This was not me").first.click()
         await joe.page.locator('[data-action="not-me"]:visible').click()
@@ -425,7 +431,7 @@ async def refused(page: Page) -> None:
     await expect(page.locator("[role=alert]:visible")).to_contain_text("not known here")
 
 
-async def test_accounts_stay_hidden_without_proof(wire: Wire, mia: Owner) -> None:
+async def test_accounts_stay_hidden_without_proof(wire: App, mia: Owner) -> None:
     """A passkey that exists opens nothing by itself."""
     page = httpx2.get(asked(wire, access_token=mia.tokens.access).url, follow_redirects=True)
     (account,) = accounts(wire, mia.tokens.access)
