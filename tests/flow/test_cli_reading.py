@@ -138,6 +138,8 @@ def test_a_folder_of_another_person_is_refused(signed_in: Path, tmp_path: Path) 
     assert "p017 (somebody) with the contract x" in told
     assert "study/{user}" in told
     assert not list(tmp_path.glob("*.json"))
+    kept = json.loads((signed_in / "config" / "profiles.json").read_text())["default"]["folders"]
+    assert str(tmp_path) not in kept
 
 
 def test_storage_commands_work(signed_in: Path, tmp_path: Path) -> None:
@@ -387,3 +389,7 @@ def test_revoking_ends_access(signed_in: Path) -> None:
     (signed_in / "config" / "profiles.json").write_text(json.dumps(profiles))
     told = run(signed_in, "accounts", code=1)
     assert "is invalid. Run: privateshare login (reference " in told
+    profiles["default"]["token"] = token
+    (signed_in / "config" / "profiles.json").write_text(json.dumps(profiles))
+    told = run(signed_in, "read", "--into", str(read_into), code=1)
+    assert f"The files that were read before are still in {read_into}. Run: privateshare login" in told

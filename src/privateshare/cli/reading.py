@@ -1,6 +1,8 @@
 """The commands that read a person's data: sources, whoami, accounts, read, revoke."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +13,7 @@ import typer
 from privateshare.cli.login import ProfileName
 from privateshare.cli.output import AsJson, show, show_table
 from privateshare.cli.progress import Progress, progress
-from privateshare.errors import ConfigurationError, printable
+from privateshare.errors import ConfigurationError, InvalidToken, printable
 
 if TYPE_CHECKING:
     from privateshare.sdk.files.file import File
@@ -105,25 +107,25 @@ def read(
 ) -> None:
     """Read the data that the person shares into a folder. If it is interrupted, run it again to continue."""
     from privateshare.cli.folder_tables import check_available, stale_tables, write_tables
-    from privateshare.cli.profiles import remember_folder, signed_in
+    from privateshare.cli.profiles import signed_in
     from privateshare.cli.scope_options import session_options
     from privateshare.sdk.reading import folders
 
     check_available(format)
     with signed_in(profile) as (client, person), progress("reading", shown=not as_json) as report:
         options = session_options(client, last, type_ or (), source or ())
-        reading = client.read_all_files(
-            client.read_session(person, options),
-            person,
-            into=into,
-            on_file_data=_Counter(report, shown=not as_json).add,
-            on_file_error=_print_error,
-            timeout=timeout,
-        )
-        with reading:  # Closing it after Ctrl-C removes partly written files.
-            result = reading.result()
+        with _remembered(profile, into):
+            reading = client.read_all_files(
+                client.read_session(person, options),
+                person,
+                into=into,
+                on_file_data=_Counter(report, shown=not as_json).add,
+                on_file_error=_print_error,
+                timeout=timeout,
+            )
+            with reading:  # Closing it after Ctrl-C removes partly written files.
+                result = reading.result()
     folder = result.folder or into
-    remember_folder(profile, folder)
     pruned = folders.prune(folder) if prune else []
     facts: dict[str, object] = {
         "state": result.status.state.value,
@@ -142,6 +144,30 @@ def read(
         typer.echo(f"{len(result.gone)} files are no longer on the platform. Delete them with: --prune", err=True)
     if result.errors:
         raise typer.Exit(SOME_FILES_FAILED_EXIT_CODE)
+
+
+@contextmanager
+def _remembered(profile: str, into: Path) -> Iterator[None]:
+    """Note in the profile which folder has data of its person, also if reading into it is interrupted.
+
+    If the person has withdrawn, the error says that the folder still has their data.
+    """
+    from privateshare.cli.folder_tables import folder_size
+    from privateshare.cli.profiles import load_profile, remember_folder
+    from privateshare.sdk.reading.manifest import folder_of, read_contents
+
+    user_id, folder = load_profile(profile).user_token().user_id, folder_of(into, profile)
+    try:
+        yield
+    except InvalidToken as error:
+        if "expired" not in error.message and folder_size(folder) is not None:
+            reason = f"{error.hint}. " if "hint" in vars(error) else ""
+            error.hint = f"{reason}The files that were read before are still in {folder}"
+        raise
+    finally:
+        contents = read_contents(folder) if folder.is_dir() else None
+        if contents is not None and contents.owner is not None and contents.owner.user_id == user_id:
+            remember_folder(profile, folder)
 
 
 class _Counter:
