@@ -19,7 +19,7 @@ from privateshare.errors import TooManyRequests
 from privateshare.platform.operating.client_addresses import client_network, shown_address
 from privateshare.platform.operating.settings import Settings
 
-PROOF_TRIES_PER_MINUTE = 20
+PROOF_TRIES_PER_MINUTE = 60
 PASSKEY_CHALLENGES_PER_MINUTE = 60
 UNSHARED_PART = 100  # A process keeps at most this part of a limit to itself.
 MINUTE_SECONDS = 60
