@@ -216,16 +216,13 @@ async def test_sample_data_waits_until_the_page_is_visible(browser: Browser, wir
 
 
 async def test_direction_overrides_do_not_affect_other_text(browser: Browser, people: People, landing: Landing) -> None:
-    """A purpose that overrides the writing direction does not move the text beside it."""
-    request = {
-        "serviceGroups": [{"id": 5}],
-        "purpose": "\u202eabc\u2069",
-        "dataRetention": {"description": "\u202eabc"},
-    }
+    """A text of the app that overrides the writing direction does not move the text beside it."""
+    request = {"serviceGroups": [{"id": 5}], "dataRetention": {"description": "\u202eabc"}}
     back = ("http://127.0.0.1/back",)
     contract = await asking_contract(people, document={"dataRequest": request}, redirect_uris=back)
     async with visiting(browser) as page:
         await to_consent(page, link(contract, landing).url)
+        await page.click(".all-terms summary")
         statement = page.locator(".statements li").first
         assert await statement.evaluate(ORDERED)
 

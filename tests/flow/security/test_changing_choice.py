@@ -40,7 +40,7 @@ def changing(person: Victim, http: httpx2.Client | None = None) -> Browser:
     """Return a browser on the page that changes what the person shares with the app."""
     browser = opened(f"{person.wire.origin}/me/", http=http or person.http)
     assert browser.page is not None
-    (address,) = [url for url in browser.page.links.values() if person.tokens.claims["consentid"] in url]
+    (address,) = [url for url in browser.page.links.values() if f"change/{person.tokens.claims['consentid']}" in url]
     browser.open(address)
     return browser
 
@@ -134,7 +134,7 @@ async def test_it_goes_no_further_than_what_was_agreed(platform: Platform, peopl
     browser.submit("continue")
     browser.submit("continue")
     browser.open(f"{growing.origin}/me/")
-    (address,) = [url for url in browser.page.links.values() if tokens.claims["consentid"] in url]  # type: ignore[union-attr]
+    (address,) = [url for url in browser.page.links.values() if f"change/{tokens.claims['consentid']}" in url]  # type: ignore[union-attr]
     browser.open(address)
     assert "Health record" not in browser.page.html  # type: ignore[union-attr]
 
