@@ -20,7 +20,7 @@ from tests.flow.sessions import triggered, wait_until_over
 async def mia(people: People, platform: Platform) -> Victim:
     """Provide a person whose music and health record are in their library."""
     wire = await asking_contract(people)
-    person = await victim(platform, wire, leaves_out=None)
+    person = await victim(platform, wire, leaves_out=None, sample="default")
     wait_until_over(wire, person.tokens, triggered(wire, person.tokens))
     return person
 

@@ -32,8 +32,13 @@ class Victim:
         return str(self.accounts[source].id)
 
 
-async def victim(platform: Platform, wire: Wire, leaves_out: int | None = FHIR_FILE) -> Victim:
-    """Return a person who connects both sources in a browser of their own, and unticks one."""
+async def victim(
+    platform: Platform, wire: Wire, leaves_out: int | None = FHIR_FILE, sample: str | None = None
+) -> Victim:
+    """Return a person who connects both sources in a browser of their own, and unticks one.
+
+    Without `sample` each source gives its smallest one.
+    """
     asking, browser = ask(wire), Browser(http := httpx2.Client(timeout=60))
     browser.open(asking.url)
     for source in (SPOTIFY, FHIR_FILE):
@@ -42,7 +47,7 @@ async def victim(platform: Platform, wire: Wire, leaves_out: int | None = FHIR_F
             browser.submit("another-source")
         browser.page.choose("source-id", str(source))
         browser.submit("continue")
-        browser.page.choose("dataset", SMALLEST_SAMPLE[source])
+        browser.page.choose("dataset", sample or SMALLEST_SAMPLE[source])
         browser.submit("continue")
     assert browser.page is not None
     boxes = [entry for entry in browser.page.form("continue").inputs if entry.name == "account"]
