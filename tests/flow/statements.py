@@ -1,11 +1,12 @@
 """The statements that a platform sends to its database."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy import event
 
+from privateshare.platform.db.statements import Statement
 from privateshare.platform.runtime import Platform
 
 
@@ -16,8 +17,16 @@ async def statements(platform: Platform, heard: Callable[[str], Any]) -> AsyncIt
     def hear(*said: Any) -> None:
         heard(said[2])
 
+    rows = platform.database.rows
+
+    async def heard_rows(statement: Statement[Any], parameters: Mapping[str, object]) -> list[Any]:
+        heard(statement.sql.decode())
+        return await rows(statement, parameters)
+
     event.listen(platform.database.engine.sync_engine, "before_cursor_execute", hear)
+    platform.database.rows = heard_rows  # type: ignore[method-assign]
     try:
         yield
     finally:
+        platform.database.rows = rows  # type: ignore[method-assign]
         event.remove(platform.database.engine.sync_engine, "before_cursor_execute", hear)

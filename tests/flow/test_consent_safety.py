@@ -15,6 +15,7 @@ from privateshare.platform.db.tables import ApplicationRow, ContractRow, Partner
 from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
+from privateshare.protocol.contract_document import parse_document
 from tests.flow.consenting import ask, asking_contract, opened, spotify_archive
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.served import free_port, serving
@@ -252,8 +253,9 @@ async def test_direction_overrides_are_isolated(people: People, tmp_path: Path) 
     turned, words = "\u202egnp.exe\u2069\u202e", {"description": "\u202eyliad"}
     request = {"serviceGroups": [{"id": 5}], "purpose": turned, "disclaimer": turned, "consentPolicy": words}
     document = {"dataRequest": request | {"dataRetention": words}}
-    wire = await asking_contract(people, document=document)
+    wire = await asking_contract(people)
     async with people.platform.database.transaction() as db:
+        (await db.get_one(ContractRow, wire.contract_id)).document = parse_document(document)
         application = await db.get_one(ApplicationRow, wire.application_id)
         application.name = f"App {turned}"
         (await db.get_one(PartnerRow, application.partner_id)).name = f"Partner {turned}"

@@ -108,7 +108,7 @@ async def test_the_first_form_claims_the_link(wire: Wire, page: str) -> None:
     for _ in range(2):
         assert (page_of(second), second.page.status) == ("error", 410)
         assert "continued in another browser" in second.page.html
-        assert "Nothing was shared from this browser" in second.page.html
+        assert "This browser shared nothing by this link" in second.page.html
         onward = query_of(second.page.links["Back to Genrefy"])
         assert onward["errorCode"] == "INVALID_CODE"
         second.open(at)

@@ -181,7 +181,8 @@ def test_a_receipt_is_verified_without_the_platform(wire: Wire, mia: Victim, tmp
     assert alone.returncode == 4
     assert "who signed it" in alone.stdout
     strange = json.loads(keys.read_text())
-    strange["keys"][0]["kid"] = "another"
+    for number, entry in enumerate(strange["keys"]):
+        entry["kid"] = f"another {number}"
     keys.write_text(json.dumps(strange))
     refused = run_command("receipt", "verify", file, "--jwks", keys)
     assert (refused.returncode, refused.stdout) == (1, "")

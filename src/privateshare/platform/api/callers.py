@@ -43,6 +43,7 @@ class Caller:
     api: str
     now: datetime
     arrived: datetime
+    names: CallNames = field(repr=False)
     found: CallRows = field(repr=False)
 
     def claim(self, name: str) -> str:
@@ -51,6 +52,10 @@ class Caller:
         if not isinstance(value, str) or not value:
             raise InvalidRequest(f"The claim {name} is missing from the JWT")
         return value
+
+    async def found_again(self) -> CallRows:
+        """Find the rows that the request names as they are now."""
+        return await self.platform.call_lookup.find(self.names)
 
     def sign(self, claims: Mapping[str, object]) -> str:
         """Sign the `token` of a response to this caller. Protocol 3.1."""
@@ -77,7 +82,8 @@ async def authenticate(request: Request, db: AsyncSession) -> Caller:
     verified = verified_token(request)  # Parsing and verifying a token takes long, so it is done once for each request.
     token = verified.token if verified else read_bearer(request.headers)
     unverified = verified.claims if verified else jwt.read_unverified(token)
-    found = await platform.call_lookup.find(_names(unverified, request.path_params.get("session_key")))
+    names = _names(unverified, request.path_params.get("session_key"))
+    found = await platform.call_lookup.find(names)
     contract = check_contract(found.contract, unverified.get("client_id"), now)
     key = platform.known_keys.load(contract.public_key)
     claims = verified.claims if verified and verified.key is key else jwt.verify(token, key)
@@ -86,7 +92,7 @@ async def authenticate(request: Request, db: AsyncSession) -> Caller:
     platform.known_keys.remember(client_id(contract), contract.public_key)
     note_contract(request.scope, contract.id, contract.application_id)
     await platform.limits.check_contract(contract.id)
-    return Caller(platform, db, contract, claims, token, api_address(request), now, arrived_at(request), found)
+    return Caller(platform, db, contract, claims, token, api_address(request), now, arrived_at(request), names, found)
 
 
 def _names(claims: Mapping[str, object], session_key: str | None) -> CallNames:

@@ -82,7 +82,11 @@ async def _file_list(caller: Caller, session_key: str) -> tuple[bytes, Status]:
     status = await session_status(session, view, caller.now)
     if status.state is SessionState.PENDING:
         return orjson.dumps(FileList(status=status).to_wire()), status
-    entries = await view.entries() if view else []
+    if view is None:
+        return orjson.dumps(FileList(status=status, file_list=[]).to_wire()), status
+    entries = await view.entries()
+    # Whoever was erased meanwhile has no files. That must not look like a session that is completed.
+    check_session((await caller.found_again()).session, caller.contract.id, view.consent.id, caller.now)
     return orjson.dumps(FileList(status=status, file_list=entries).to_wire()), status
 
 

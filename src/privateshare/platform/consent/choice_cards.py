@@ -12,10 +12,11 @@ from privateshare.platform.consent.choice_draft import AccountDraft, Draft
 from privateshare.platform.consent.kind_groups import NAMES, KindGroup, kind_group
 from privateshare.platform.consent.shareable_accounts import Asking, ShareableAccount
 from privateshare.platform.consent.translation import N_, Translator
-from privateshare.platform.db.tables import ArchiveRow
+from privateshare.platform.db.tables import ArchiveRow, SyncRow
 from privateshare.platform.library.delivery import ReadPermission
 from privateshare.platform.library.holdings import AccountHoldings, Holding, count_holdings, files_of_accounts
 from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.sync.outcomes import types_in_error
 from privateshare.protocol.choice import EVERYTHING, AccountChoice, Choice
 from privateshare.protocol.messages import Compression
 
@@ -130,11 +131,14 @@ async def choice_cards(asking: Asking, entries: Sequence[ShareableAccount], chos
     """Make a card for each account."""
     readable = [entry for entry in entries if entry.kinds]
     holdings = await _holdings(asking, readable, chosen.draft)
-    waiting = await _accounts_with_waiting_files(asking, [entry.account.id for entry in readable])
-    return [
-        _card(asking, entry, holdings.get(entry.account.id, AccountHoldings()), chosen, entry.account.id in waiting)
-        for entry in entries
-    ]
+    account_ids = [entry.account.id for entry in readable]
+    waiting, failed = await _accounts_with_waiting_files(asking, account_ids), await _failed_kinds(asking, account_ids)
+    cards = []
+    for entry in entries:
+        id_ = entry.account.id
+        held = replace(holdings.get(id_, AccountHoldings()), failed=failed.get(id_, frozenset()))
+        cards.append(_card(asking, entry, held, chosen, id_ in waiting))
+    return cards
 
 
 async def _holdings(
@@ -159,6 +163,18 @@ async def _accounts_with_waiting_files(asking: Asking, account_ids: Sequence[UUI
     return set(await asking.db.scalars(query))
 
 
+async def _failed_kinds(asking: Asking, account_ids: Sequence[UUID]) -> dict[UUID, frozenset[int]]:
+    """Find the kinds that the last sync of an account could not fetch, so that there may be more of them."""
+    last = (
+        select(SyncRow.account_id, SyncRow.error)
+        .where(SyncRow.library_id == asking.library.id, SyncRow.account_id.in_(account_ids))
+        .distinct(SyncRow.account_id)
+        .order_by(SyncRow.account_id, SyncRow.finished_at.desc().nulls_last())
+    )
+    rows = await asking.db.execute(last.where(SyncRow.finished_at.is_not(None)))
+    return {id_: frozenset(types_in_error(error)) for id_, error in rows if error}
+
+
 def choice_since(draft: Draft) -> Choice:
     """Return the draft's limit of dates, as a choice of everything."""
     since = draft.since_date
@@ -176,13 +192,16 @@ def _card(
     kept = {*(previous.kinds if previous else ()), *(kind for kind, asked in requested.items() if asked.required)}
     if draft is not None and chosen.is_submitted:
         kept |= {*draft.offered}  # The person may have seen kinds by name, before it was known what is there.
-    offered = [kind for kind in entry.kinds if kind in held.kinds or kind in kept or not is_known]
+    offered = [
+        kind for kind in entry.kinds if kind in held.kinds or kind in held.failed or kind in kept or not is_known
+    ]
     rows = []
     for kind in offered:
         asked = requested.get(kind)
         is_required = bool(asked and asked.required)
         is_new = previous is not None and kind not in previous.kinds and kind not in previous.declined
-        holding = held.kinds.get(kind, Holding()) if is_known or kind in held.kinds else None
+        is_counted = kind in held.kinds or (is_known and kind not in held.failed)
+        holding = held.kinds.get(kind, Holding()) if is_counted else None
         rows.append(
             KindRow(
                 id=kind,

@@ -48,10 +48,14 @@ class Holding:
 
 @dataclass
 class AccountHoldings:
-    """What is in one account, by kind. `is_whole` is false if some of its files cannot be read."""
+    """What is in one account, by kind.
+
+    `is_whole` is false if some of its files cannot be read. `failed` are the kinds that could not be fetched.
+    """
 
     kinds: dict[int, Holding] = field(default_factory=dict)
     is_whole: bool = True
+    failed: frozenset[int] = frozenset()
 
 
 async def files_of_accounts(db: AsyncSession, library_id: UUID, account_ids: Sequence[UUID]) -> list[FileRow]:

@@ -1,6 +1,6 @@
 """The outcome of a sync, and the error that the session's status shows for it. Protocol 6.1."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from privateshare.protocol.messages import AccountError, ErrorSummary, ObjectTypeError
@@ -54,6 +54,11 @@ def error_for_contract(error: dict[str, Any] | None, may_see: Callable[[int], bo
         return error | {"objectTypeErrors": visible}
     without_types = {name: value for name, value in error.items() if name != "objectTypeErrors"}
     return without_types if error.get(ALSO_WITHOUT_TYPE) else None
+
+
+def types_in_error(error: Mapping[str, Any]) -> list[int]:
+    """Return the object types that the error of a sync names."""
+    return [entry["objectType"] for entry in error.get("objectTypeErrors") or ()]
 
 
 def _error(

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from privateshare.errors import InvalidAnswer
 from privateshare.protocol.messages import ContractDetails
-from privateshare.sdk.arguments import check_choice, check_text, check_whole, optional
+from privateshare.sdk.arguments import check_choice, check_text, check_whole, check_word, optional
 from privateshare.sdk.core import Core
 from privateshare.sdk.flow import Flow, send
 from privateshare.sdk.flows.signed_calls import as_user, call_api, signed_request
@@ -25,7 +25,7 @@ def contract_details(core: Core) -> Flow[ContractDetails]:
 
 def confirm_deletion(core: Core, consent_id: str) -> Flow[None]:
     """Confirm that the app deleted what it read under a consent. Protocol 16.3."""
-    check_text("consent_id", consent_id, "the id of a consent, as `Webhook.consent_id`")
+    check_word("consent_id", consent_id, "the id of a consent, as `Webhook.consent_id`")
     yield from call_api(core, "POST", f"permission-access/consents/{quote(consent_id, safe='')}/deletion")
 
 

@@ -4,7 +4,7 @@ Objects are looked at one by one only until their shape is known. Without the pa
 """
 
 from array import array
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from privateshare.sdk.lazy import LazyModule
@@ -41,7 +41,7 @@ class CheckedScan:
         """Forget the shape, because objects of another one were added."""
         self._decode = None
 
-    def identities(self, data: bytes, place: tuple[str | None, str]) -> "array[int] | None":
+    def identities(self, data: bytes, place: tuple[str | None, str]) -> "Sequence[int] | None":
         """Return the identities of a file's objects; None if they may not be of the known shape, or are none.
 
         Args:

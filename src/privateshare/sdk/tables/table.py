@@ -5,7 +5,7 @@ the newest version of each object is.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Table(Rows):
         self._key = (name, standard)
         self._columns = Columns(standard)
         self._contents: dict[int, Content] = {}  # Files with objects of this table, oldest first.
-        self._identities: dict[int, array[int]] = {}  # The identity of each object of these files.
+        self._identities: dict[int, Sequence[int]] = {}  # The identity of each object of these files.
         self._shared: set[int] = set()  # Files that have objects of other tables too.
         self._newest: dict[int, int] = {}  # The newest file of each object, by its identity.
         self._more: dict[int, int] = {}  # How many more objects of one identity that file has.
@@ -132,7 +132,7 @@ class Table(Rows):
         self._add_identities(number, content, digest_of(data), identities)
         return True
 
-    def _add_identities(self, number: int, content: Content, digest: bytes, identities: "array[int]") -> None:
+    def _add_identities(self, number: int, content: Content, digest: bytes, identities: Sequence[int]) -> None:
         self._contents[number], self._identities[number] = content, identities
         origin = "\0".join(str(value) for value in content.origin.values())
         self._source.update(origin.encode("utf-8", "replace") + b"\0" + digest)
