@@ -91,6 +91,8 @@ def test_criteria_select_pushed_files(writer: tuple[Wire, Tokens, Wire, Tokens])
         ([{"metadata": {"tags": ["only"], "mimeType": ["text/html"]}}], 0),
         ([{"last": "1d", "metadata": {"tags": ["only"]}}], 1),
         ([{"from": int(time.time()) + 3600}], 0),
+        ([{"from": 10**30}], 0),
+        ([{"from": -(10**30), "metadata": {"tags": ["only"]}}], 1),
         ([{"metadata": {"tags": ["only"], "accounts": [{"accountId": "my account"}]}}], 1),
         ([{"metadata": {"tags": ["only"], "accounts": [{"accountId": "another"}]}}], 0),
         ([{"metadata": {"tags": ["only"], "appId": [write.application_id], "contractId": [write.contract_id]}}], 1),

@@ -44,6 +44,7 @@ class Database:
             min_size=0,
             max_size=max(1, pool_size // 2),
             timeout=POOL_TIMEOUT_SECONDS,
+            reconnect_timeout=1.0,  # Otherwise the pauses grow, and the pool is slow once PostgreSQL is back.
             open=False,
         )
 

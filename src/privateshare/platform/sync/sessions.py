@@ -1,5 +1,6 @@
 """Reading sessions: created by an app, started by a consent or a trigger, and their status. Protocol 5, 6.1."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +9,6 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-import orjson
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -109,14 +109,14 @@ def session_criteria(session: SessionRow, key: str) -> list[Criterion]:
     if session.sealed_criteria is None:
         return []
     opened = open_value(derive_key(key, CRITERIA), CRITERIA, session.id, session.sealed_criteria)
-    return [Criterion.model_validate(criterion) for criterion in orjson.loads(opened)]
+    return [Criterion.model_validate(criterion) for criterion in json.loads(opened)]
 
 
 def _seal_criteria(key: str, session_id: UUID, options: SessionOptions) -> bytes | None:
     criteria = options.scope.criteria if options.scope else None
     if not criteria:
         return None
-    encoded = orjson.dumps([criterion.to_wire() for criterion in criteria])
+    encoded = json.dumps([criterion.to_wire() for criterion in criteria]).encode()  # orjson has no long numbers.
     return seal_value(derive_key(key, CRITERIA), CRITERIA, session_id, encoded)
 
 
