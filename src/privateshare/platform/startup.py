@@ -172,7 +172,7 @@ async def restore_built_in_database(settings: Settings, dump: Path) -> None:
         try:
             async with EmbeddedPostgres(folder) as url:
                 await asyncio.to_thread(restore_database, url, dump)
-        except BaseException:
+        except BaseException:  # A cancelled restoration must not leave half a database either.
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
             raise
 

@@ -121,7 +121,7 @@ class ReadLog:
                 rows = await asyncio.to_thread(_seal, list(taken.values()))
                 async with self._database.transaction() as db:
                     await store_entries(db, rows)
-            except BaseException:
+            except BaseException:  # Reads that were not written, also after a cancellation, are written next time.
                 self._put_back(taken)
                 raise
         async with self._written:

@@ -36,7 +36,7 @@ async def make_export(platform: Platform, library_id: UUID, export_id: UUID) -> 
         await _make(platform, library_id, export_id)
     except LibraryGone:
         log.info("an export ended: its library was erased", library=str(library_id))
-    except Exception:
+    except Exception:  # Whatever went wrong, the person's page must not say for ever that it is being made.
         await _record(platform, library_id, export_id, failed=True)
         raise
 
