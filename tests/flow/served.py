@@ -49,14 +49,15 @@ def serving(data: Path, *, port: int = 0, environment: Mapping[str, str] | None 
 
 
 @contextmanager
-def serving_as_people_do(data: Path, before: Sequence[str] = ()) -> Iterator[Served]:
+def serving_as_people_do(
+    data: Path, before: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[Served]:
     """Serve a platform by `python -m privateshare serve`, which `before` may start."""
     log = data.with_suffix(".log")
     command = [*before, sys.executable, "-m", "privateshare", *_words(data, port=0)]
+    wanted = {**os.environ, **OPERATOR, **(environment or {})}
     with log.open("w") as output:
-        started = subprocess.Popen(
-            command, stdout=output, stderr=output, text=True, start_new_session=True, env={**os.environ, **OPERATOR}
-        )
+        started = subprocess.Popen(command, stdout=output, stderr=output, text=True, start_new_session=True, env=wanted)
     with _until_stopped(started) as process:
         yield Served(_address(process, log), data, process, log)
 

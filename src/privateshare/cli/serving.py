@@ -13,13 +13,22 @@ Origin = Annotated[
     str | None,
     typer.Option(help="The public address of the platform, if it differs from the address that it listens on."),
 ]
+Processes = Annotated[
+    int | None,
+    typer.Option(help="How many processes answer requests; by default one per core. With 1, one does everything."),
+]
 Workers = Annotated[
-    int | None, typer.Option(help="How many syncs this process runs at once; 0 leaves them to other processes.")
+    int | None, typer.Option(help="How many syncs each worker process runs at once; 0 leaves them to other machines.")
 ]
 
 
 def serve(
-    data: Data = None, host: Host = None, port: Port = None, origin: Origin = None, workers: Workers = None
+    data: Data = None,
+    host: Host = None,
+    port: Port = None,
+    origin: Origin = None,
+    processes: Processes = None,
+    workers: Workers = None,
 ) -> None:
     """Run the platform until Ctrl-C. Without settings, all data including PostgreSQL is in one folder."""
     import uvloop
@@ -28,7 +37,7 @@ def serve(
     from privateshare.platform.operating.settings import load_settings
     from privateshare.platform.serve import run_server
 
-    settings = load_settings(data=data, host=host, port=port, origin=origin, workers=workers)
+    settings = load_settings(data=data, host=host, port=port, origin=origin, processes=processes, workers=workers)
     configure_logging(settings)
 
     typer.echo(f"Starting PrivateShare {VERSION}")

@@ -11,6 +11,7 @@ import psycopg
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.local import LocalBlobs
@@ -31,6 +32,7 @@ DATA_FOLDER_ENTRIES = {LOCK_NAME, "master.key", "postgres"}  # An existing data 
 # A platform that is stopping, or an operator's command, releases the data folder within this time.
 LOCK_TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 0.05
+SPARE_CONNECTIONS = 20  # An operator's commands use some.
 
 log = structlog.get_logger()
 
@@ -73,7 +75,7 @@ async def running_platform(
             await _acquire(lock, settings.data, lock_timeout_seconds)
             if settings.blob_url is None:
                 LocalBlobs(settings.data / "blobs").remove_temporary_files()
-            postgres = EmbeddedPostgres(settings.data / "postgres")
+            postgres = EmbeddedPostgres(settings.data / "postgres", settings.database_connections() + SPARE_CONNECTIONS)
             tell(
                 "Starting PostgreSQL"
                 if postgres.exists()
@@ -198,9 +200,23 @@ async def _prepare_database(settings: Settings, url: str, *, to_serve: bool) -> 
                 master_key = await check_master_key(db, settings)
                 if master_key is not None and to_serve:
                     await check_all_rows(db, master_key)
+                if to_serve:
+                    await _warn_of_few_connections(db, settings)
         finally:
             await database.close()
         await asyncio.to_thread(upgrade, url)
+
+
+async def _warn_of_few_connections(db: AsyncSession, settings: Settings) -> None:
+    allowed = int(await db.scalar(text("SELECT current_setting('max_connections')")) or 0)
+    needed = settings.database_connections()
+    if needed > allowed:
+        log.warning(
+            "PostgreSQL allows fewer connections than the processes may open; raise max_connections, or lower "
+            "PRIVATESHARE_PROCESSES or PRIVATESHARE_DATABASE_POOL_SIZE",
+            max_connections=allowed,
+            needed=needed,
+        )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The metrics of this process for Prometheus, protected by the token in the settings."""
+"""The metrics of the platform's processes for Prometheus, protected by the token in the settings."""
 
 import hmac
 from datetime import UTC, datetime

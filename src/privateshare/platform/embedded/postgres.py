@@ -32,6 +32,7 @@ MAX_SOCKET_FOLDER_BYTES = 90  # The path of a socket may have 107 bytes, includi
 POLL_SECONDS = 0.02
 STOP_OLD_SERVER_AFTER_SECONDS = 3.0
 LOG_SLOW_START_AFTER_SECONDS = 10.0
+DEFAULT_CONNECTIONS = 100
 LAUNCHER = Path(__file__).with_name("launch.py")
 FILES_OF_STOPPED_SERVER = ("postmaster.pid", ".s.PGSQL.5432", ".s.PGSQL.5432.lock")
 # The builtin locale sorts the same on every system, so the folder can be moved to another system.
@@ -63,8 +64,9 @@ log = structlog.get_logger()
 class EmbeddedPostgres:
     """A PostgreSQL server with all of its data in one folder. `async with` starts it, gives its URL, and stops it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, max_connections: int = DEFAULT_CONNECTIONS) -> None:
         self._folder = folder
+        self._max_connections = max(max_connections, DEFAULT_CONNECTIONS)
         self._cluster = folder / "cluster"
         self._log_path = folder.parent / "postgres.log"
         self._process: Process | None = None
@@ -96,7 +98,8 @@ class EmbeddedPostgres:
                 # We hold the lock, so the server that wrote these files has ended.
                 for name in FILES_OF_STOPPED_SERVER:
                     (self._cluster / name).unlink(missing_ok=True)
-                options = [f"--{name}={value}" for name, value in SERVER_SETTINGS.items()]
+                settings = {**SERVER_SETTINGS, "max_connections": str(self._max_connections)}
+                options = [f"--{name}={value}" for name, value in settings.items()]
                 process = await self._launch(lock, "postgres", "-D", "{folder}/cluster", *options)
             await self._wait_until_ready(process)
         except BaseException:  # A cancellation must not leave a child process behind either.

@@ -12,6 +12,7 @@ from procrastinate.periodic import PeriodicDeferrer, PeriodicTask
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.engine import driver_connection
+from privateshare.platform.operating.settings import QUEUE_CONNECTIONS
 
 SYNC = "sync_account"
 SWEEP_BLOBS = "sweep_blobs"
@@ -24,7 +25,7 @@ EXPORT = "export_library"
 
 def make_queue(database_url: str) -> App:
     """Open the queue of a database. It has no tasks, which is enough to add jobs."""
-    return App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=6))
+    return App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=QUEUE_CONNECTIONS))
 
 
 async def defer_sync(db: AsyncSession, queue: App, library_id: UUID, sync_id: UUID, account_id: UUID) -> None:

@@ -1,11 +1,13 @@
 """Metrics for Prometheus: numbers about requests, syncs and jobs, without data about people."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,6 +15,7 @@ from privateshare.platform.operating.access_log import log_request
 from privateshare.platform.operating.admission import Admission
 from privateshare.platform.operating.client_addresses import AddressForm
 
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # The client of Prometheus reads this variable when it is imported.
 DURATION_BUCKETS_SECONDS = (0.005, 0.02, 0.1, 0.5, 2, 10, 60)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PREFIXES = ("/v1.7", "/v1.6", "/v1.5", "/cloud/v1", "/apps/saas")
@@ -30,11 +33,15 @@ class DatabaseState:
 
 
 class Metrics:
-    """The metrics of one process, and of the job queue that all processes share."""
+    """The metrics of this process and of those beside it, and of what all processes share in the database.
+
+    Where several processes serve, `METRICS_FOLDER` is set, and the client library keeps the numbers of each in files
+    there, so that any of them can give the sums.
+    """
 
     def __init__(self, admission: Admission) -> None:
+        self._admission = admission
         self._registry = CollectorRegistry()
-        self._registry.register(_Queues(admission))
         self._calls = Counter(
             "privateshare_calls", "Requests answered.", ("method", "route", "status"), registry=self._registry
         )
@@ -44,6 +51,19 @@ class Metrics:
             ("method", "route"),
             registry=self._registry,
             buckets=DURATION_BUCKETS_SECONDS,
+        )
+        self._waiting = Gauge(
+            "privateshare_waiting_calls",
+            "Requests that wait for a place.",
+            ("queue",),
+            registry=self._registry,
+            multiprocess_mode="livesum",
+        )
+        self._refused = Counter(
+            "privateshare_refused_calls",
+            "Requests refused because too many waited.",
+            ("queue",),
+            registry=self._registry,
         )
         self._syncs = Counter(
             "privateshare_syncs", "Finished syncs by outcome.", ("source", "outcome"), registry=self._registry
@@ -56,15 +76,7 @@ class Metrics:
         self._lost_keys = Counter(
             "privateshare_lost_keys", "Requests that failed because a library's key is lost.", registry=self._registry
         )
-        self._keys_to_destroy = Gauge(
-            "privateshare_keys_to_destroy", "Keys of erased data that are not destroyed yet.", registry=self._registry
-        )
-        self._clock_doubted = Gauge(
-            "privateshare_clock_doubted",
-            "1 while the clock is far from the newest time that the database knows.",
-            registry=self._registry,
-        )
-        self._jobs = Gauge("privateshare_jobs", "Jobs in the queue.", ("task", "status"), registry=self._registry)
+        self._refused_before = dict.fromkeys(admission.queues(), 0)
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the pattern of its path, not the path itself."""
@@ -84,32 +96,46 @@ class Metrics:
         """Count a request that failed because the key of a library is lost."""
         self._lost_keys.inc()
 
+    def note_queues(self) -> None:
+        """Record how many requests wait, and how many more were refused."""
+        for name, queue in self._admission.queues().items():
+            self._waiting.labels(name).set(queue.waiting)
+            self._refused.labels(name).inc(queue.refused - self._refused_before[name])
+            self._refused_before[name] = queue.refused
+
     def expose(self, state: DatabaseState) -> bytes:
-        """Format all metrics in the text format of Prometheus."""
-        self._clock_doubted.set(state.is_clock_doubted)
-        self._keys_to_destroy.set(state.keys_to_destroy)
-        self._jobs.clear()
-        for task, status, number in state.jobs:
-            self._jobs.labels(task, status).set(number)
-        return generate_latest(self._registry)
+        """Format all metrics in the text format of Prometheus, summed over all processes of this machine."""
+        self.note_queues()
+        of_processes, of_database = self._registry, CollectorRegistry()
+        if METRICS_FOLDER in os.environ:
+            of_processes = CollectorRegistry()
+            MultiProcessCollector(of_processes)  # type: ignore[no-untyped-call]
+        of_database.register(_DatabaseMetrics(state))
+        return generate_latest(of_processes) + generate_latest(of_database)
 
 
-class _Queues(Collector):
-    """The numbers of waiting and refused requests, read from the queues when metrics are collected."""
+class _DatabaseMetrics(Collector):
+    """The metrics that are read from the database."""
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(self, state: DatabaseState) -> None:
+        self._state = state
 
     def collect(self) -> Iterator[Metric]:
-        """Collect both numbers of each queue."""
-        waiting = GaugeMetricFamily("privateshare_waiting_calls", "Requests that wait for a place.", labels=["queue"])
-        refused = CounterMetricFamily(
-            "privateshare_refused_calls", "Requests refused because too many waited.", labels=["queue"]
+        """Collect all of them."""
+        yield GaugeMetricFamily(
+            "privateshare_keys_to_destroy",
+            "Keys of erased data that are not destroyed yet.",
+            self._state.keys_to_destroy,
         )
-        for name, queue in self._admission.queues().items():
-            waiting.add_metric([name], queue.waiting)
-            refused.add_metric([name], queue.refused)
-        yield from (waiting, refused)
+        yield GaugeMetricFamily(
+            "privateshare_clock_doubted",
+            "1 while the clock is far from the newest time that the database knows.",
+            self._state.is_clock_doubted,
+        )
+        jobs = GaugeMetricFamily("privateshare_jobs", "Jobs in the queue.", labels=["task", "status"])
+        for task, status, number in self._state.jobs:
+            jobs.add_metric([task, status], number)
+        yield jobs
 
 
 class RecordRequests:
@@ -137,6 +163,7 @@ class RecordRequests:
                 status = CLIENT_CLOSED_REQUEST
             route, seconds = route_of(scope), perf_counter() - begun
             self._metrics.count_request(scope["method"], route, status, seconds)
+            self._metrics.note_queues()
             log_request(scope, route, status, seconds, self._log_addresses)
 
 

@@ -27,6 +27,8 @@ from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 
 MEGABYTE = 1024 * 1024
+MAX_CORES = 8
+QUEUE_CONNECTIONS = 6
 EMAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
 
@@ -110,8 +112,14 @@ class Settings(BaseSettings):
         description="The key that wraps all others, 32 bytes in base64, with older keys after commas; "
         "if not set, the file master.key in the data folder, which the first start creates.",
     )
+    processes: int | None = Field(
+        default=None,
+        ge=1,
+        description="Processes that answer requests, with a worker process for every two of them; with 1, one process "
+        "does everything; if not set, one per core, but at most 8.",
+    )
     workers: int = Field(
-        default=2, ge=0, description="Syncs that this process runs at once; with 0 other processes run them."
+        default=2, ge=0, description="Syncs that each worker process runs at once; with 0 it runs none."
     )
     max_upload_bytes: int = Field(default=1024 * MEGABYTE, ge=1, description="The largest archive a person can upload.")
     max_push_bytes: int = Field(default=8192 * MEGABYTE, ge=1, description="The largest file an app can push or store.")
@@ -174,6 +182,25 @@ class Settings(BaseSettings):
         if self.blob_url is not None:
             return f"{self.blob_url.get_secret_value().rstrip('/')}/keys"
         return (self.data / "keys").as_uri()
+
+    def web_processes(self) -> int:
+        """Return the number of processes that answer requests."""
+        if self.processes is not None:
+            return self.processes
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(usable, MAX_CORES)
+
+    def worker_processes(self) -> int:
+        """Return the number of processes that run syncs, beside several that answer requests."""
+        return (self.web_processes() + 1) // 2 if self.workers else 0
+
+    def database_connections(self) -> int:
+        """Return the number of connections to the database that all processes together may open."""
+        # Statements that only read have a pool of half the size.
+        each = self.database_pool_size + self.database_pool_size // 2 + QUEUE_CONNECTIONS
+        web = self.web_processes()
+        others = self.worker_processes() + 1 if web > 1 else 0  # The first process only starts the others.
+        return (web + others) * each
 
     @field_validator("origin")
     @classmethod
