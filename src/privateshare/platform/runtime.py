@@ -78,7 +78,12 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
 
     To serve, the blob store must work and belong to this database; a command may be there to repair that.
     """
-    database = Database(database_url, settings.database_pool_size)
+    pooler = settings.database_pooler_url
+    database = Database(
+        pooler.get_secret_value() if pooler else database_url,
+        settings.database_pool_size,
+        has_pooler=pooler is not None,
+    )
     queue, archive_readers = make_queue(database_url), ArchiveReaders()
     try:
         async with database.transaction() as db:

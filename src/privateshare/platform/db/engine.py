@@ -25,22 +25,27 @@ CONNECTION_DEFAULTS = {
 
 
 class Database:
-    """A pool of connections to one database, and sessions that use it."""
+    """A pool of connections to one database, and sessions that use it.
 
-    def __init__(self, url: str, pool_size: int) -> None:
+    Behind a pooler in transaction mode each transaction may be on another connection of PostgreSQL, so nothing may be
+    kept on a connection: statements are not prepared.
+    """
+
+    def __init__(self, url: str, pool_size: int, *, has_pooler: bool = False) -> None:
         self.engine: AsyncEngine = create_async_engine(
             _with_defaults(url),
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_SECONDS,
             pool_pre_ping=True,
+            connect_args={"prepare_threshold": None} if has_pooler else {},
             hide_parameters=True,  # Errors are logged, and stored values must not appear in logs.
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._statements = AsyncConnectionPool(
             _with_defaults(url).set(drivername="postgresql").render_as_string(hide_password=False),
             connection_class=AsyncConnection,
-            kwargs={"autocommit": True, "prepare_threshold": 0},
+            kwargs={"autocommit": True, "prepare_threshold": None if has_pooler else 0},
             min_size=0,
             max_size=max(1, pool_size // 2),
             timeout=POOL_TIMEOUT_SECONDS,

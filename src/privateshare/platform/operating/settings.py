@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("database_url", "PRIVATESHARE_DATABASE_URL", "DATABASE_URL"),
         description="The URL of a PostgreSQL database; if not set, a built-in one in the data folder.",
     )
+    database_pooler_url: SecretStr | None = Field(
+        default=None,
+        description="The URL of the same database through pgbouncer, or another pooler in transaction mode; requests "
+        "and syncs use it, and DATABASE_URL remains for migrations and the queue.",
+    )
     database_pool_size: int = Field(default=20, ge=2, description="Connections to the database per process.")
     blob_url: SecretStr | None = Field(
         default=None,
