@@ -43,6 +43,33 @@ def test_it_speaks_the_languages_of_the_other_pages(served: Served) -> None:
     assert "For developers" in opened(f"{served.origin}/?lng=en", "de")[1].text_content()
 
 
+def test_a_chosen_language_stays(served: Served) -> None:
+    """Every page of the platform keeps it in this browser, until the person chooses another one."""
+    with httpx2.Client(base_url=served.origin, headers={"accept": PAGE, "accept-language": "en"}) as browser:
+
+        def language(address: str) -> tuple[str, str]:
+            answer = browser.get(address)
+            page = html.fromstring(answer.text)
+            assert answer.headers["content-language"] == page.get("lang")
+            return str(page.get("lang")), str(page.get("dir"))
+
+        assert language("/") == ("en", "ltr")
+        assert language("/?lng=ar") == ("ar", "rtl")
+        assert [language(path) for path in ("/", "/me/", "/nothing", "/apps/saas/authorize?code=used")] == [
+            ("ar", "rtl")
+        ] * 4
+        assert language("/?lng=xx") == ("ar", "rtl")
+        assert language("/apps/saas/authorize?code=used&lng=nl") == ("nl", "ltr")
+        assert language("/") == ("ar", "rtl"), "an app's link applies to its journey only"
+        assert language("/me/?lng=fr-CA") == ("fr", "ltr")
+        assert language("/") == ("fr", "ltr")
+
+
+def test_links_to_other_languages_keep_what_is_open(served: Served) -> None:
+    """Whoever changes the language stays on the same page of a list, with the same search."""
+    assert links(opened(f"{served.origin}/?a=1&lng=de&q=x%26y")[1])["Nederlands"] == "?a=1&q=x%26y&lng=nl"
+
+
 @pytest.mark.parametrize("path", ["/", "/me/", "/nothing", "/apps/saas/authorize?code=used"])
 def test_every_page_says_who_runs_the_platform(served: Served, path: str) -> None:
     """The name, the contact and the privacy notice of the settings are at the end of every page."""

@@ -14,4 +14,5 @@ async def front_page(request: Request) -> Response:
     """Show what this platform is, with links to the person's own pages and to the description of the API."""
     words = request_words(request, request.query_params.get("lng"))
     values = {"api_page": f"{base_path(request)}/docs"}
-    return page("front.html", words, values, settings=platform_of(request).settings)
+    query = request.query_params.multi_items()
+    return page("front.html", words, values, settings=platform_of(request).settings, query=query)

@@ -1,11 +1,11 @@
 """Rendering of HTML pages: templates, security headers, and static files."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -13,7 +13,14 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from privateshare.platform.consent.locales import choose_language, display_name, languages, translations
+from privateshare.platform.consent.language_cookie import PARAMETER, read_language, remember_language
+from privateshare.platform.consent.locales import (
+    LANGUAGES,
+    choose_language,
+    choose_locale,
+    display_name,
+    translations,
+)
 from privateshare.platform.consent.person_cookie import set_person_cookie
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.http.requests import platform_of
@@ -38,27 +45,34 @@ SAFE_HEADERS = {
 }
 
 
+# The values of a page that cannot be shown again, so that it must have no links to other languages.
+SHOWN_ONCE: Mapping[str, object] = {"languages": ()}
+
 BIDI_OPENING_ISOLATES, BIDI_CLOSING_ISOLATE = "\u2066\u2067\u2068", "\u2069"
 BIDI_CONTROLS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 
 
 class PageRoute(APIRoute):
-    """A route of a page. It answers HEAD wherever it answers GET (RFC 9110 9.1), and sets the person's cookie."""
+    """A route of a page. It answers HEAD wherever it answers GET (RFC 9110 9.1), and sets cookies.
+
+    These are the cookie by which the person is known, and the one with the language that they chose.
+    """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         methods = set(options.pop("methods", None) or ["GET"])
         super().__init__(path, endpoint, methods=methods | {"HEAD"} if "GET" in methods else methods, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap the handler so that it sets the person's cookie, unless the request fails."""
+        """Wrap the handler so that it sets the cookies, unless the request fails."""
         answer = super().get_route_handler()
 
-        async def answer_with_cookie(request: Request) -> Response:
+        async def answer_with_cookies(request: Request) -> Response:
             response = await answer(request)
             set_person_cookie(request, response)
+            remember_language(request, response)
             return response
 
-        return answer_with_cookie
+        return answer_with_cookies
 
 
 def page(
@@ -69,6 +83,7 @@ def page(
     settings: Settings,
     status: int = 200,
     leads_to: tuple[str, ...] = (),
+    query: Sequence[tuple[str, str]] = (),
 ) -> Response:
     """Render a page.
 
@@ -79,18 +94,22 @@ def page(
         settings: The settings of the platform, which say where it is and who runs it.
         status: The status of the response.
         leads_to: The addresses besides this platform to which the page's forms may redirect.
+        query: The query of the page's address, which the links to the other languages keep.
     """
+    kept = [(name, value) for name, value in query if name != PARAMETER]
     base = urlsplit(settings.origin or "").path
     shared = {
         "words": words,
         "languages": _languages(),
+        "in_language": lambda tag: f"?{urlencode([*kept, (PARAMETER, tag)])}",
         "static": lambda name: base + static_address(name),
         "front_page": f"{base}/",
         "my_data": f"{base}/me/",
         "operator": _operator(settings),
     }
+    own_headers = {"content-security-policy": _policy(leads_to), "content-language": words.tag}
     body = page_template(template, words).render(shared | dict(values))
-    return HTMLResponse(body, status, headers=SAFE_HEADERS | {"content-security-policy": _policy(leads_to)})
+    return HTMLResponse(body, status, headers=SAFE_HEADERS | own_headers)
 
 
 def page_template(name: str, words: Translator) -> Template:
@@ -131,8 +150,9 @@ def as_title(markup: Markup) -> Markup:
 
 def request_words(request: Request, asked: str | None) -> Translator:
     """Choose the language for a browser, and return its texts. Protocol 8.2, `lng`."""
-    language = choose_language(asked, request.headers.get("accept-language", ""))
-    return Translator(language, platform_of(request).sources.listed)
+    accepted = request.headers.get("accept-language", "")
+    language = choose_language([asked, read_language(request)], accepted)
+    return Translator(language, platform_of(request).sources.listed, choose_locale(language, accepted))
 
 
 def redirect(address: str) -> Response:
@@ -175,7 +195,7 @@ def _environment(language: str) -> Environment:
 
 @cache
 def _languages() -> list[tuple[str, str]]:
-    return [(language.replace("_", "-"), display_name(language)) for language in languages()]
+    return [(language.replace("_", "-"), display_name(language)) for language in LANGUAGES]
 
 
 @cache

@@ -8,10 +8,10 @@ from unicodedata import bidirectional
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
-from privateshare.platform.consent.locales import translations
+from privateshare.platform.consent.locales import FALLBACK, PSEUDO, bracketed, translations
 from privateshare.protocol.catalogue import CatalogueSource, ObjectType, catalogue
 from privateshare.sources.failures import THE_FILE, Broken, Reason
 
@@ -70,10 +70,17 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """Translates texts into one language, and formats values in it."""
+    """Translates texts into one language, and formats values in it.
+
+    Attributes:
+        language: The language, such as `en`.
+        sources: The sources whose names pages can show.
+        locale: How dates and numbers are written, such as `en_GB`; empty for what is usual in the language.
+    """
 
     language: str
     sources: Mapping[int, CatalogueSource] = field(default_factory=lambda: catalogue().sources, repr=False)
+    locale: str = ""
 
     @property
     def tag(self) -> str:
@@ -96,11 +103,16 @@ class Translator:
 
     def number(self, number: int) -> str:
         """Format a number, such as 48,112."""
-        return str(format_decimal(number, locale=self._locale))
+        return self._formatted(format_decimal(number, locale=self._locale))
 
-    def decimal(self, number: float) -> str:
-        """Format a number that may have a fraction, such as 1,234.5."""
-        return str(format_decimal(number, locale=self._locale))
+    def decimal(self, number: float, *, digits: int | None = None) -> str:
+        """Format a number that may have a fraction, such as 1,234.5; `digits` is how many follow the point."""
+        pattern = None if digits is None else f"#,##0.{'0' * digits}"
+        return self._formatted(format_decimal(number, pattern, locale=self._locale))
+
+    def percent(self, share: int) -> str:
+        """Format a percentage, such as 45 %."""
+        return self._formatted(format_percent(share / 100, locale=self._locale))
 
     def left_out(self, reason: Reason, number: int, total: int) -> str:
         """Say how many entries of an upload are left out, and why."""
@@ -115,22 +127,22 @@ class Translator:
             return value
         return self.say(value) if value == THE_FILE else _isolated(value)
 
-    def date(self, moment: datetime) -> str:
+    def date(self, moment: date) -> str:
         """Format a day, such as 24 November 2025."""
-        return format_date(moment, "long", locale=self._locale)
+        return self._formatted(format_date(moment, "long", locale=self._locale))
 
     def month(self, month: int, *, short: bool = False) -> str:
         """Format a month (yyyymm), such as November 2025."""
         first = date(month // 100, month % 100, 1)
-        return str(format_skeleton("yMMM" if short else "yMMMM", first, locale=self._locale))
+        return self._formatted(format_skeleton("yMMM" if short else "yMMMM", first, locale=self._locale))
 
     def day(self, moment: datetime) -> str:
         """Format a day without its year, such as 24 Nov."""
-        return str(format_skeleton("MMMd", moment, locale=self._locale))
+        return self._formatted(format_skeleton("MMMd", moment, locale=self._locale))
 
     def time(self, moment: datetime) -> str:
         """Format a time of day, such as 14:02 UTC."""
-        return f"{format_time(moment, 'short', locale=self._locale)} UTC"
+        return self._formatted(f"{format_time(moment, 'short', locale=self._locale)} UTC")
 
     def moment(self, moment: datetime) -> str:
         """Format a day and time, such as 24 Nov 2025, 14:02 UTC."""
@@ -138,19 +150,24 @@ class Translator:
             format_date(moment, "medium", locale=self._locale),
             format_time(moment, "short", locale=self._locale),
         )
-        return f"{day}, {time} UTC"
+        return self._formatted(f"{day}, {time} UTC")
 
     def size(self, number: int) -> str:
         """Format a number of bytes, such as 31 kB, 200 MB or 1.5 GB."""
+        amount, unit = round(number / GIGABYTE, 1), "digital-gigabyte"
         if number < MEGABYTE:
-            return format_unit(max(1, number // 1024), "digital-kilobyte", "short", locale=self._locale)
-        if number >= GIGABYTE:
-            return format_unit(round(number / GIGABYTE, 1), "digital-gigabyte", "short", locale=self._locale)
-        return format_unit(number // MEGABYTE, "digital-megabyte", "short", locale=self._locale)
+            amount, unit = max(1, number // 1024), "digital-kilobyte"
+        elif number < GIGABYTE:
+            amount, unit = number // MEGABYTE, "digital-megabyte"
+        return self._formatted(format_unit(amount, unit, "short", locale=self._locale))
 
     def join_list(self, items: Sequence[str]) -> str:
         """Join a list as in a sentence, such as `a, b and c`."""
-        return format_list(items, locale=self._locale)
+        return self._formatted(format_list(items, locale=self._locale)) if items else ""
+
+    def _formatted(self, text: object) -> str:
+        """Return a formatted value. The made-up language shows that it is one."""
+        return bracketed(str(text)) if self.language == PSEUDO else str(text)
 
     def group(self, group: int) -> str:
         """Return a service group's name."""
@@ -182,4 +199,4 @@ class Translator:
 
     @property
     def _locale(self) -> Locale:
-        return Locale.parse(self.language)
+        return Locale.parse(self.locale or (FALLBACK if self.language == PSEUDO else self.language))

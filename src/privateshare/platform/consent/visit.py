@@ -116,6 +116,7 @@ def journey_page(visit: Visit, template: str, values: Mapping[str, object], *, s
         settings=platform_of(visit.request).settings,
         status=status,
         leads_to=visit.destination.addresses,
+        query=visit.request.query_params.multi_items(),
     )
     if "lng" in visit.request.query_params:
         set_journey_cookie(visit.request, response, visit.cookie)

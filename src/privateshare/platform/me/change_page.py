@@ -14,7 +14,7 @@ from privateshare.platform.consent.choice_cards import Card, Chosen, choice_card
 from privateshare.platform.consent.choice_draft import Draft, date_problem, read_draft
 from privateshare.platform.consent.durations import Duration, chosen_duration, duration_options
 from privateshare.platform.consent.notice import page_text
-from privateshare.platform.consent.rendering import PageRoute, isolated, redirect, request_words
+from privateshare.platform.consent.rendering import PageRoute, isolated, redirect
 from privateshare.platform.consent.shareable_accounts import Asking, list_shareable
 from privateshare.platform.consent.terms import read_terms
 from privateshare.platform.consent.translation import N_
@@ -96,8 +96,9 @@ async def change(form: MyForm, consent: MyConsent) -> Response:
     visitor, draft = form.visitor, read_draft(form.values)
     then = form.fields.get("then", "")
     if then:
-        words = request_words(visitor.request, then.removeprefix(LANGUAGE)) if then.startswith(LANGUAGE) else None
-        return _page(await _sharing(visitor.in_language(words), consent, draft, is_submitted=False))
+        if then.startswith(LANGUAGE):
+            visitor = visitor.in_language(then.removeprefix(LANGUAGE))
+        return _page(await _sharing(visitor, consent, draft, is_submitted=False))
     sharing = await _sharing(visitor, consent, draft, is_submitted=True)
     if problem := _problem(sharing):
         return _page(sharing, problem)

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from privateshare.errors import NotFound
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.person_cookie import forget_secrets
-from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.rendering import SHOWN_ONCE, PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import AccountRow, ConsentRow, ContractRow, FileRow, PushedFileRow
 from privateshare.platform.grants.consent_events import announce_erasure
@@ -145,4 +145,4 @@ def _certificate(visitor: Visitor, scope: str, name: str, amount: Amount, facts:
         "download": f"data:application/json;base64,{b64encode(text).decode()}",
         "file_name": f"erasure-{visitor.now:%Y-%m-%d}-{claims['id'][:8]}.json",
     }
-    return visitor.page("me-erased.html", values)
+    return visitor.page("me-erased.html", {**values, **SHOWN_ONCE})

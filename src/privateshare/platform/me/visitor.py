@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from privateshare.platform.consent.language_cookie import note_language
 from privateshare.platform.consent.person_cookie import read_secrets
 from privateshare.platform.consent.rendering import RedirectInstead, page, redirect, request_words
 from privateshare.platform.consent.translation import Translator
@@ -57,9 +58,10 @@ class Visitor:
         """Build the address of one of the person's pages."""
         return me_address(self.request, f"{self.browser.id}/{name}" if name else str(self.browser.id))
 
-    def in_language(self, words: Translator | None) -> "Visitor":
-        """Return the visitor with the texts of another language; the same one for None."""
-        return self if words is None else replace(self, words=words)
+    def in_language(self, language: str) -> "Visitor":
+        """Return the visitor with the language that they just chose with a form."""
+        note_language(self.request, language)
+        return replace(self, words=request_words(self.request, language))
 
     def page(self, template: str, values: dict[str, object], status: int = 200) -> Response:
         """Render one of the person's pages."""
@@ -68,7 +70,14 @@ class Visitor:
             "address": self.address,
             "my_address": f"{public_address(self.request)}/me",
         }
-        return page(template, self.words, shared | values, settings=platform_of(self.request).settings, status=status)
+        return page(
+            template,
+            self.words,
+            shared | values,
+            settings=platform_of(self.request).settings,
+            status=status,
+            query=self.request.query_params.multi_items(),
+        )
 
 
 def me_address(request: Request, name: str) -> str:

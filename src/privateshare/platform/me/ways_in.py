@@ -13,7 +13,7 @@ from starlette.responses import Response
 from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.consent.passkey_forms import NewPasskey
 from privateshare.platform.consent.person_cookie import forget_secrets
-from privateshare.platform.consent.rendering import PageRoute, redirect
+from privateshare.platform.consent.rendering import SHOWN_ONCE, PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import BrowserRow, PasskeyRow, RecoveryCodeRow
 from privateshare.platform.http.requests import public_address
@@ -167,7 +167,7 @@ async def show_my_recovery(visitor: MyPage) -> Response:
 async def make_my_recovery_code(form: MyForm) -> Response:
     """Make a new recovery code and show it; it cannot be shown a second time."""
     code = await new_recovery_code(form.visitor.db, form.visitor.library)
-    return form.visitor.page("me-recovery.html", {"code": code})
+    return form.visitor.page("me-recovery.html", {"code": code, **SHOWN_ONCE})
 
 
 # --- "This was not me" ---

@@ -1,39 +1,83 @@
 """Protocol 8.2, `lng`: languages, and that each is complete."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 from babel.messages import Message
-from babel.messages.pofile import read_po
+from lxml import html
 
-from privateshare.platform.consent.locales import FALLBACK, catalogue_path, choose_language, display_name, languages
-from privateshare.platform.consent.locales.update import texts
+from privateshare.platform.consent.locales import (
+    FALLBACK,
+    FOLDER,
+    LANGUAGES,
+    PSEUDO,
+    choose_language,
+    choose_locale,
+    display_name,
+)
+from privateshare.platform.consent.locales.update import read_catalogue, texts
 from privateshare.platform.consent.translation import Translator
 
-TRANSLATED = [language for language in languages() if language != FALLBACK]
+TRANSLATED = [language for language in LANGUAGES if language != FALLBACK]
+COMPLETE = ("de",)
 GAP = re.compile(r"%\(\w+\)[sd]")
 
 
+def test_languages_are_those_that_have_texts() -> None:
+    """Each language that a page offers has a folder, and each folder is offered."""
+    assert sorted(TRANSLATED) == sorted(path.parent.parent.name for path in FOLDER.glob("*/LC_MESSAGES/consent.po"))
+
+
 @pytest.mark.parametrize("language", TRANSLATED)
-def test_every_text_is_translated(language: str) -> None:
+def test_every_text_is_there(language: str) -> None:
     """Each language has every text that the pages and sources say, and no other."""
-    with catalogue_path(language).open("rb") as file:
-        known = read_po(file, locale=language)
-    wanted = {message.id for message in texts() if message.id}
-    assert {message.id for message in known if message.id} == wanted
-    empty = [message.id for message in known if message.id and not all(_strings(message))]
+    known = {message.id for message in read_catalogue(language) if message.id}
+    assert known == {message.id for message in texts() if message.id}, "run …locales.update"
+
+
+@pytest.mark.parametrize("language", COMPLETE)
+def test_every_text_is_translated(language: str) -> None:
+    """No text is left in English, in any of a language's plural forms."""
+    catalogue = read_catalogue(language)
+    empty = [message.id for message in catalogue if message.id and not all(_strings(message))]
     assert not empty, "translate these in consent.po"
+    plurals = [message for message in catalogue if isinstance(message.id, tuple)]
+    assert all(len(_strings(message)) == catalogue.num_plurals for message in plurals)
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_translations_have_the_same_gaps(language: str) -> None:
-    """A translation fills in what the original does, so that no page fails in one language."""
-    with catalogue_path(language).open("rb") as file:
-        for message in read_po(file, locale=language):
-            original = str(message.id[-1] if isinstance(message.id, tuple) else message.id)
-            for text in _strings(message) if message.id else ():
-                assert set(GAP.findall(text)) <= set(GAP.findall(original)), message.id
-                assert text.count("%") == len(GAP.findall(text)), message.id
+    """A translation inserts the same values as the original, so that no page fails or says less in one language.
+
+    Only a plural form for a single number, such as "one day", may leave out the number.
+    """
+    for message in read_catalogue(language):
+        original = str(message.id[-1] if isinstance(message.id, tuple) else message.id)
+        wanted = Counter(GAP.findall(original))
+        for text in filter(None, _strings(message)) if message.id else ():
+            found = Counter(GAP.findall(text))
+            optional = {"%(num)d", "%(num)s"} if isinstance(message.id, tuple) else set()
+            assert set(found) <= set(wanted), message.id
+            assert set(wanted) - set(found) <= optional, message.id
+            assert text.count("%") == found.total(), message.id
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_translations_keep_markup_and_spaces(language: str) -> None:
+    """A translation has the tags of its original, no others, and begins and ends as it does."""
+    for message in read_catalogue(language):
+        original = str(message.id[-1] if isinstance(message.id, tuple) else message.id)
+        for text in filter(None, _strings(message)) if message.id else ():
+            assert _tags(text) == _tags(original), message.id
+            assert text == text.strip(), message.id
+            assert text.endswith(":") == original.endswith(":"), message.id
+
+
+def _tags(text: str) -> list[str]:
+    return sorted(str(element.tag) for element in html.fragment_fromstring(text, create_parent=True).iter())
 
 
 def _strings(message: Message) -> tuple[str, ...]:
@@ -47,7 +91,12 @@ def _strings(message: Message) -> tuple[str, ...]:
         ("de", "en", "de"),
         ("de-AT", "", "de"),
         ("de_CH", "", "de"),
-        (None, "fr, de;q=0.8, en;q=0.5", "de"),
+        (None, "sv, de;q=0.8, en;q=0.5", "de"),
+        (None, "fr, de;q=0.8, en;q=0.5", "fr"),
+        ("nl-BE", "fr", "nl"),
+        ("ar-EG", "", "ar"),
+        ("en-XA", "de", "en_XA"),
+        (None, "en-XA, en;q=0.5", "en"),
         (None, "en;q=0.5, de;q=0.9", "de"),
         ("xx", "de", "de"),
         ("xx", "yy", "en"),
@@ -56,8 +105,54 @@ def _strings(message: Message) -> tuple[str, ...]:
     ],
 )
 def test_language_is_what_was_asked_for(asked: str | None, accepted: str, expected: str) -> None:
-    """The link's language wins, then the browser's, then English."""
-    assert choose_language(asked, accepted) == expected
+    """The link's language wins, then the browser's, then English. The made-up language has to be asked for."""
+    assert choose_language([asked], accepted) == expected
+
+
+@pytest.mark.protocol("8.2")
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(["nl", "de"], "nl"), ([None, "de"], "de"), (["xx", "de"], "de"), (["", "xx"], "fr")]
+)
+def test_first_known_language_wins(asked: Sequence[str | None], expected: str) -> None:
+    """What the journey says comes before what the person chose some time ago in this browser."""
+    assert choose_language(asked, "fr") == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "accepted", "expected"),
+    [
+        ("en", "en-GB, en;q=0.9", "en_GB"),
+        ("en", "de, en-GB;q=0.5", "en_GB"),
+        ("de", "de-CH", "de_CH"),
+        ("de", "en-GB", "de"),
+        ("en", "", "en"),
+        ("fr", "*, \x00, fr-XX-nonsense-, en-XA", "fr"),
+    ],
+)
+def test_numbers_and_dates_follow_the_country(language: str, accepted: str, expected: str) -> None:
+    """A browser's country decides how dates and numbers are written, if the country has the page's language."""
+    assert choose_locale(language, accepted) == expected
+
+
+def test_values_are_written_as_in_the_country() -> None:
+    """Dates, numbers and lists differ between countries with the same language."""
+    moment = datetime(2026, 3, 4, 14, 2, tzinfo=UTC)
+    american, british = Translator("en"), Translator("en", locale="en_GB")
+    assert (american.date(moment), british.date(moment)) == ("March 4, 2026", "4 March 2026")
+    assert british.moment(moment) == "4 Mar 2026, 14:02 UTC"
+    assert (american.join_list("abc"), british.join_list("abc")) == ("a, b, and c", "a, b and c")
+    assert Translator("de", locale="de_CH").number(1234567) == "1’234’567"
+    assert Translator("fr").percent(45) == "45\xa0%"
+    assert Translator("nl").decimal(1234.5, digits=2) == "1.234,50"
+
+
+def test_made_up_language_shows_what_is_translated() -> None:
+    """Every text and formatted value is in brackets, so that whatever is not was forgotten."""
+    words = Translator(PSEUDO)
+    assert words.say("Until %(date)s", date=words.month(202611)) == "⟦Until ⟦November 2026⟧⟧"
+    assert words.count("%(num)d day", "%(num)d days", 2) == "⟦2 days⟧"
+    assert (words.number(1), words.join_list([]), words.say("")) == ("⟦1⟧", "", "")
+    assert (words.tag, words.direction) == ("en-XA", "ltr")
 
 
 def test_words_follow_the_language() -> None:
@@ -68,4 +163,5 @@ def test_words_follow_the_language() -> None:
     assert Translator("de").size(3 * 1024**3 // 2) == "1,5\u00a0GB"
     assert Translator("de").object_type(128) == "Erkrankungen und Diagnosen"
     assert Translator("en").object_type(424242) == "Other"
-    assert [display_name(language) for language in languages()] == ["English", "Deutsch"]
+    names = ["English", "Nederlands", "Deutsch", "Français", "Español", "العربية"]
+    assert [display_name(language) for language in LANGUAGES] == names

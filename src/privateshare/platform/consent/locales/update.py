@@ -1,7 +1,7 @@
 """The command that updates every language's texts from the pages and sources, for translators.
 
 Run `python -m privateshare.platform.consent.locales.update`, then translate what is empty in the `.po` files. A new
-language is a folder with an empty `consent.po` in `LC_MESSAGES`.
+language is an entry in `LANGUAGES`.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 import privateshare.sources
-from privateshare.platform.consent.locales import FALLBACK, FOLDER, catalogue_path, languages
+from privateshare.platform.consent.locales import FALLBACK, FOLDER, LANGUAGES, catalogue_path
 from privateshare.protocol.catalogue import catalogue
 from privateshare.sources.failures import THE_FILE
 from privateshare.sources.registry import Sources
@@ -21,11 +21,12 @@ from privateshare.sources.registry import Sources
 PAGE_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "count": (1, 2)}
 SOURCE_KEYWORDS = {"Broken": None, "Reason": (2, 3)}
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)  # A fixed date, so that an update changes nothing else.
 
 
 def texts() -> Catalog:
     """Collect every text that a page can show."""
-    found = Catalog(project="PrivateShare", charset="utf-8", creation_date=datetime(2026, 1, 1, tzinfo=UTC))
+    found = Catalog(project="PrivateShare", charset="utf-8", creation_date=CREATED)
     sources = Path(privateshare.sources.__path__[0])
     people = FOLDER.parents[1] / "me"
     for folder, keywords in ((FOLDER.parent, PAGE_KEYWORDS), (people, PAGE_KEYWORDS), (sources, SOURCE_KEYWORDS)):
@@ -49,16 +50,26 @@ def _declared() -> Iterator[str]:
             yield from source.info.upload.instructions
 
 
+def read_catalogue(language: str) -> Catalog:
+    """Read a language's texts; a new language has none yet."""
+    path = catalogue_path(language)
+    if not path.exists():
+        return Catalog(language, project="PrivateShare", charset="utf-8", creation_date=CREATED)
+    with path.open("rb") as file:
+        return read_po(file, locale=language)
+
+
 def main() -> None:
     """Write every language's file."""
-    for language in languages():
+    wanted = texts()
+    for language in LANGUAGES:
         if language == FALLBACK:
             continue
-        path = catalogue_path(language)
-        with path.open("rb") as file:
-            known = read_po(file, locale=language)
-        known.update(texts(), no_fuzzy_matching=True)
+        known = read_catalogue(language)
+        known.update(wanted, no_fuzzy_matching=True)
         known.obsolete.clear()
+        path = catalogue_path(language)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             write_po(file, known, width=120, no_location=True, omit_header=False, sort_output=True)
 

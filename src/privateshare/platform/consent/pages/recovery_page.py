@@ -7,7 +7,7 @@ from starlette.responses import Response
 from privateshare.errors import NotFound
 from privateshare.platform.consent import outcome
 from privateshare.platform.consent.passkey_forms import NOT_ADDED, NewPasskey
-from privateshare.platform.consent.rendering import PageRoute
+from privateshare.platform.consent.rendering import SHOWN_ONCE, PageRoute
 from privateshare.platform.consent.visit import AnyVisit, PostedForm, Visit, journey_page
 from privateshare.platform.http.requests import public_address
 from privateshare.platform.library.libraries import open_library
@@ -74,7 +74,7 @@ def _check_may_have_one(visit: Visit) -> None:
 async def _page(visit: Visit, code: str = "", problem: str = "") -> Response:
     assert visit.journey.library_id is not None
     address = public_address(visit.request)
-    values = {
+    values: dict[str, object] = {
         "code": code,
         "my_address": f"{address}/me",
         "onward": await outcome.usable_outcome(visit),
@@ -82,4 +82,6 @@ async def _page(visit: Visit, code: str = "", problem: str = "") -> Response:
         "has_passkey": await has_passkey(visit.db, visit.journey.library_id),
         "problem": problem,
     }
+    if code:
+        values.update(SHOWN_ONCE)
     return journey_page(visit, "recovery.html", values, status=UNPROCESSABLE if problem else 200)
