@@ -22,7 +22,7 @@ from privateshare.platform.consent.locales.update import read_catalogue, texts
 from privateshare.platform.consent.translation import Translator
 
 TRANSLATED = [language for language in LANGUAGES if language != FALLBACK]
-COMPLETE = ("de",)
+COMPLETE = ("nl", "de", "fr")
 GAP = re.compile(r"%\(\w+\)[sd]")
 
 

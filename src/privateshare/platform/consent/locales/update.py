@@ -68,6 +68,7 @@ def main() -> None:
         known = read_catalogue(language)
         known.update(wanted, no_fuzzy_matching=True)
         known.obsolete.clear()
+        known.fuzzy = False  # New files are marked as drafts as a whole, so that programs would ignore them.
         path = catalogue_path(language)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
