@@ -1,8 +1,8 @@
 """Takes a picture of every page that people see, in light, in dark and on a phone: `make screenshots`.
 
 A platform is started, a person is asked for consent, and a browser walks the pages. Pictures go to build/screenshots,
-as LANGUAGE/PAGE-LOOK.png. The documentation site is among them if `make docs` has built it. LANGUAGES lists what is
-walked; a new language of the consent pages is added there.
+as LANGUAGE/PAGE-LOOK.png. Arguments choose some looks and languages, such as `scripts/screenshots.py phone de`.
+The documentation site is among the pictures if `make docs` has built it.
 """
 
 import json
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,12 +48,17 @@ def main() -> None:
     """Take all pictures, and say where they are."""
     shutil.rmtree(PICTURES, ignore_errors=True)
     with TemporaryDirectory(prefix="privateshare-") as folder, serving(Path(folder)) as platform, chromium() as browser:
-        for look in LOOKS:
-            for language in LANGUAGES:
+        for look in chosen(LOOKS):
+            for language in chosen(LANGUAGES):
                 consent_pages(Camera(browser, look, language), platform)
             api_page(Camera(browser, look, "en"), platform)
             documents(Camera(browser, look, "en"))
     print(f"{len(list(PICTURES.rglob('*.png')))} pictures are in {PICTURES.relative_to(ROOT)}")
+
+
+def chosen(names: Collection[str]) -> Sequence[str]:
+    """Return the names that the arguments choose; all if they choose none."""
+    return [name for name in names if name in sys.argv[1:]] or list(names)
 
 
 class Camera:

@@ -66,6 +66,20 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Brand:
+    """The look of a source's mark on the pages: its initials, or a drawing of our own, on a colour.
+
+    Attributes:
+        colour: The background, as #rrggbb.
+        drawing: The data of an SVG path in a square of 24 units, drawn by us; logos of others are not ours to use.
+            If it is empty, the mark shows the initials of the source's name.
+    """
+
+    colour: str
+    drawing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MedMijService:
     """A data service of a care provider, as named in MedMij's lists, such as `umcharderwijk@medmij` and `48`."""
 
@@ -83,6 +97,7 @@ class SourceInfo:
             a `PushSource`.
         medmij: The MedMij data service that it is, if any. The pages of such a source name the request that they
             answer, for MedMij's portability report (protocol 12.3).
+        brand: The look of its mark on the pages. Without it, the mark shows initials on one of our own colours.
     """
 
     id: int
@@ -95,6 +110,7 @@ class SourceInfo:
     signs_in: bool = False
     takes: Collection[tuple[str, str]] = ()
     medmij: MedMijService | None = None
+    brand: Brand | None = None
 
     @property
     def has_own_data(self) -> bool:

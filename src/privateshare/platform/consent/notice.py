@@ -10,7 +10,7 @@ from privateshare.platform.consent.visit import Visit
 from privateshare.platform.grants.receipts import Shown
 from privateshare.platform.http.requests import public_address
 
-UNSEEN = {"script", "style", "template", "noscript"}
+UNSEEN = {"script", "style", "svg", "template", "noscript"}
 INLINE = {"a", "b", "bdi", "em", "i", "q", "small", "span", "strong", "abbr", "time", "img"}
 BOXES = {"checkbox", "radio"}
 _SPACES = re.compile(r"[ \t\r\n]+")

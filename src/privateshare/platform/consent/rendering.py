@@ -21,6 +21,7 @@ from privateshare.platform.consent.locales import (
     display_name,
     translations,
 )
+from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.person_cookie import set_person_cookie
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.http.requests import platform_of
@@ -35,6 +36,7 @@ STATIC_TYPES = {
     "upload.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
+BAD_REQUEST = 400
 YEAR_SECONDS = 365 * 24 * 3600
 SAFE_HEADERS = {
     "cache-control": "no-store",
@@ -106,6 +108,9 @@ def page(
         "front_page": f"{base}/",
         "my_data": f"{base}/me/",
         "operator": _operator(settings),
+        "problem": "",
+        "problem_field": "",
+        "is_error": status >= BAD_REQUEST,
     }
     own_headers = {"content-security-policy": _policy(leads_to), "content-language": words.tag}
     body = page_template(template, words).render(shared | dict(values))
@@ -187,7 +192,7 @@ def _environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"isolated": isolated, "as_title": as_title}
+    environment.filters |= {"isolated": isolated, "as_title": as_title, "mark": draw_mark}
     texts = translations(language)
     environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
     return environment

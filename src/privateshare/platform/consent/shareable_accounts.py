@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.consent.connections import connected_here
+from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.source_choice import asks_for_sources, contract_reach, shared_kinds
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.visit import Visit
@@ -35,10 +37,21 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class ShareableAccount:
-    """An account on the consent page. `kinds` are those that the app asks for; none if it would write there."""
+    """An account on the consent page.
+
+    Attributes:
+        account: The account.
+        source: The name of its source.
+        mark: The mark of its source.
+        owner: Whose account it is.
+        kinds: The kinds that the app asks for; none if it would write there.
+        sample: Whether it has sample data.
+        ticked: Whether it is shared unless the person chooses otherwise.
+    """
 
     account: AccountRow
     source: str
+    mark: Markup
     owner: str
     kinds: Sequence[int]
     sample: bool
@@ -83,7 +96,8 @@ def list_shareable(
         found.append(
             ShareableAccount(
                 account,
-                asking.words.source(account.source_id),
+                name := asking.words.source(account.source_id),
+                draw_mark(name, source.info.brand),
                 owner_of(asking.platform.sources, asking.words, account, asking.library),
                 kinds,
                 account.sample is not None,

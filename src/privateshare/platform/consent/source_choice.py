@@ -4,7 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from markupsafe import Markup
+
 from privateshare.platform.consent.link_parameters import LinkParameters
+from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.sources_scope import in_sources_scope
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.consent.visit import Visit
@@ -20,11 +23,12 @@ MAX_TILES_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A source in the picker."""
+    """A source in the picker. `mark` is its drawing."""
 
     id: int
     name: str
     only_samples: bool
+    mark: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +127,7 @@ def _matching(sources: dict[int, Source], search: str, words: Translator) -> Ite
         name = words.source(id_)
         searched = f"{name} {words.group(source.info.service_group)}".casefold()
         if all(word in searched for word in wanted):
-            yield source.info.service_group, Tile(id_, name, not source.info.has_own_data)
+            yield (
+                source.info.service_group,
+                Tile(id_, name, not source.info.has_own_data, draw_mark(name, source.info.brand)),
+            )

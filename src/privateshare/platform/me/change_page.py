@@ -165,5 +165,6 @@ def _page(sharing: Sharing, problem: str = "") -> Response:
         "today": visitor.now.date().isoformat(),
         "language_form": "change",
         "problem": problem,
+        "problem_field": "since" if date_problem(sharing.draft, visitor.words, visitor.now) else "accounts",
     }
     return visitor.page("me-change.html", values, UNPROCESSABLE if problem else 200)

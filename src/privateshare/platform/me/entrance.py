@@ -144,5 +144,6 @@ async def _entrance(request: Request, db: Transaction, problem: str = "", status
         "challenge": me_address(request, "passkey-challenge"),
         "passkeys": site_of(public_address(request)) is not None,
         "problem": words.say(problem),
+        "problem_field": "code" if problem == CODE_PROBLEM else "",
     }
     return page("me-entrance.html", words, values, settings=platform_of(request).settings, status=status)

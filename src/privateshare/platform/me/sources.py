@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
+from markupsafe import Markup
 from sqlalchemy import select
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
+from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.shareable_accounts import sample_name
 from privateshare.platform.consent.translation import N_
@@ -50,6 +52,7 @@ class SourceCard:
     Attributes:
         id: Of the account.
         name: The source's name.
+        mark: The source's mark.
         owner: The name of its sample data set, or of the account's owner if the person proved to be that.
         sample: Whether it is sample data.
         connected: When it was connected, in words.
@@ -62,6 +65,7 @@ class SourceCard:
 
     id: UUID
     name: str
+    mark: Markup
     owner: str
     sample: bool
     connected: str
@@ -98,12 +102,14 @@ async def _syncs(visitor: Visitor) -> Mapping[UUID, list[SyncRow]]:
 
 def _card(visitor: Visitor, account: AccountRow, syncs: Sequence[SyncRow]) -> SourceCard:
     words = visitor.words
+    name, source = words.source(account.source_id), visitor.platform.sources.connectable.get(account.source_id)
     done = [sync.finished_at for sync in syncs if sync.outcome == "done" and sync.finished_at is not None]
     has_cursors = account.sealed_cursors is not None  # The last complete sync left them, and may be swept by now.
     fetched = max(done, default=account.updated_at if has_cursors else None)
     return SourceCard(
         id=account.id,
-        name=words.source(account.source_id),
+        name=name,
+        mark=draw_mark(name, source.info.brand if source else None),
         owner=_owner(visitor, account),
         sample=account.sample is not None,
         connected=words.date(account.created_at),

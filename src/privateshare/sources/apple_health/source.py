@@ -10,6 +10,7 @@ from privateshare.sources.apple_health.files import opened_export
 from privateshare.sources.apple_health.record import RECORD_TYPES, HealthRecord, Resource
 from privateshare.sources.apple_health.sample import opened_sample
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -32,6 +33,12 @@ _UPLOAD = Upload(
         "Save the zip file, for example to Files, and choose it here as it is.",
     ),
 )
+# A heart.
+_BRAND = Brand(
+    "#c81e4a",
+    "M12 20.5C9 18.5 3 14.2 3 9.1 3 6.4 5 4.5 7.5 4.5c1.8 0 3.5 1 4.5 2.6 1-1.6 2.7-2.6 4.5-2.6"
+    "C19 4.5 21 6.4 21 9.1c0 5.1-6 9.4-9 11.4Z",
+)
 _SAMPLES = (Sample("default", "A walker", "A year of an invented person with a watch and a phone."),)
 
 
@@ -46,6 +53,7 @@ class AppleHealth:
         schema=ObjectSchema("digime", "1.0.0"),
         samples=_SAMPLES,
         upload=_UPLOAD,
+        brand=_BRAND,
     )
 
     def identify(self, connection: Connection) -> Identity:
@@ -92,6 +100,7 @@ class AppleHealthRecords:
         schema=ObjectSchema("fhir", "4.0.1"),
         samples=_SAMPLES,
         upload=_UPLOAD,
+        brand=_BRAND,
     )
 
     def identify(self, connection: Connection) -> Identity:

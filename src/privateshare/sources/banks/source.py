@@ -10,6 +10,7 @@ from privateshare.sources.banks.mapping import transaction
 from privateshare.sources.banks.sample import sample_bookings
 from privateshare.sources.banks.statements import NumberedBooking, read_upload
 from privateshare.sources.contract import (
+    Brand,
     Connection,
     Identity,
     JsonObject,
@@ -32,6 +33,8 @@ _UPLOAD = Upload(
         "Choose the file here as you received it. A zip file may hold the statements of several accounts and banks.",
     ),
 )
+# A house with columns.
+_BRAND = Brand("#24507f", "M12 3 3 8v2h18V8ZM5 11.5v6h2.5v-6Zm5.75 0v6h2.5v-6Zm5.75 0v6H19v-6ZM3 19v2h18v-2Z")
 _SAMPLES = (
     Sample("default", "A household", "A year and a half of one household's current account and credit card."),
     Sample("large", "Ten years", "Ten years of the same household's accounts."),
@@ -53,6 +56,7 @@ class BankStatements:
             schema=ObjectSchema("digime", "1.0.0"),
             samples=_SAMPLES,
             upload=_UPLOAD,
+            brand=_BRAND,
         )
 
     def identify(self, connection: Connection) -> Identity:

@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from privateshare.protocol.catalogue import ServiceGroup, ServiceType
 from privateshare.sources.contract import (
+    Brand,
     Connection,
     Identity,
     JsonObject,
@@ -25,6 +26,9 @@ from privateshare.sources.fhir_file.record import read_resources
 from privateshare.sources.fhir_file.sample import sample_resources
 from privateshare.sources.identity import Deletion
 
+# A clipboard with a cross.
+_BRAND = Brand("#0b7285", "M9 2.5h6L16 4h3v17H5V4h3Zm2 6.5v3H8v2h3v3h2v-3h3v-2h-3V9Z")
+
 
 class FhirFile:
     """The source with id and service type 9001, which this project added to the catalogue."""
@@ -35,6 +39,7 @@ class FhirFile:
         service_group=ServiceGroup.MEDICAL,
         object_types=tuple(OBJECT_TYPES.values()),
         schema=ObjectSchema("fhir", SCHEMA_VERSION),
+        brand=_BRAND,
         samples=(
             Sample("default", "A patient", "An invented person with asthma, some visits, values and vaccines."),
             Sample("large", "A long record", "More than twenty years of an invented person with diabetes."),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -20,6 +21,8 @@ from privateshare.sources.spotify.history import History
 from privateshare.sources.spotify.mapping import account_of, play_history
 from privateshare.sources.spotify.sample import sample_objects
 
+# A note.
+_BRAND = Brand("#1db954", "M9 17.5a2.6 2.6 0 1 1-1.8-2.45V5.3l11-2.3v12.4a2.6 2.6 0 1 1-1.8-2.45V7.5L9 9.05Z")
 UNNAMED = "listener"  # Many archives contain no username.
 
 
@@ -43,6 +46,7 @@ class Spotify:
             Sample("large", "A devoted listener", "More than thirty thousand plays of the last ten years."),
             Sample("small", "A new listener", "The plays of the last two weeks. They are read at once."),
         ),
+        brand=_BRAND,
         upload=Upload(
             accept=".zip,.json",
             instructions=(

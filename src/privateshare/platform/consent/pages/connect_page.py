@@ -10,6 +10,7 @@ from privateshare.errors import RequestTooLarge
 from privateshare.platform.archive_readers import ReaderFailed
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.consent import connections, navigation, outcome, pending_sign_in
+from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.source_choice import contract_reach, shared_kinds
 from privateshare.platform.consent.translation import N_
@@ -85,7 +86,7 @@ async def _connect_chosen(request: Request, visit: Visit, source: Source, form: 
     if method == SIGN_IN and isinstance(source, SignInSource):
         return await _begin_sign_in(request, visit, source)
     if method != UPLOAD or source.info.upload is None:
-        return _show_methods(visit, source, visit.words.say(N_("Choose one of these first.")))
+        return _show_methods(visit, source, visit.words.say(N_("Choose one of these first.")), missing=True)
     if form.file is None:
         return _show_methods(visit, source, visit.words.say(N_("Choose the file to upload.")), chosen=UPLOAD)
     return await _connect_archive(request, visit, source, form.file)
@@ -164,6 +165,7 @@ def _show_methods(
     status: int = UNPROCESSABLE,
     *,
     chosen: str = "",
+    missing: bool = False,
     left_out: LeftOut | None = None,
 ) -> Response:
     reach = contract_reach(visit.contract, visit.now)
@@ -172,6 +174,7 @@ def _show_methods(
     values = {
         "source": visit.words.source(source.info.id),
         "source_id": source.info.id,
+        "mark": draw_mark(visit.words.source(source.info.id), source.info.brand),
         "samples": () if only_sign_in else source.info.samples,
         "upload": None if only_sign_in else source.info.upload,
         "signs_in": source.info.signs_in,
@@ -181,6 +184,7 @@ def _show_methods(
         "max_size": visit.words.size(visit.platform.settings.max_upload_bytes),
         "picked": visit.parameters.service is not None or visit.journey.kind == "reauthorize",
         "problem": problem,
+        "problem_field": "archive" if chosen == UPLOAD else "ways" if missing else "",
         "left_out": left_out_words(visit.words, left_out) if left_out is not None else (),
     }
     return journey_page(visit, "connect.html", values, status=status if problem else 200)

@@ -172,5 +172,6 @@ async def _consent(visit: Visit, draft: Draft, problem: str = "") -> Response:
         "on_device": visit.words.source(on_device) if on_device else None,
         "language_form": "agree",
         "problem": problem,
+        "problem_field": "since" if date_problem(draft, visit.words, visit.now) else "accounts",
     }
     return journey_page(visit, "consent.html", values, status=UNPROCESSABLE if problem else 200)

@@ -199,5 +199,6 @@ async def _ask(visit: Visit, problem: str = "", status: int = 200) -> Response:
         "signs_in": visit.contract.kind == "read",
         "passkeys": site_of(public_address(visit.request)) is not None,
         "problem": visit.words.say(problem),
+        "problem_field": "code" if problem == CODE_PROBLEM else "",
     }
     return journey_page(visit, "person.html", values, status=status)

@@ -18,7 +18,7 @@ from privateshare.platform.consent.visit import (
     require_kind,
 )
 
-MIN_SOURCES_FOR_SEARCH = 7
+MAX_SOURCES_WITHOUT_SEARCH = 8
 UNPROCESSABLE = 422
 
 router = APIRouter(route_class=PageRoute)
@@ -52,7 +52,7 @@ async def _sources(visit: Visit, *, search: str = "", problem: str = "") -> Resp
         "person": await describe_person(visit),
         "picker": picker(offered, search, visit.words),
         "search": search,
-        "searchable": len(offered) >= MIN_SOURCES_FOR_SEARCH,
+        "searchable": len(offered) > MAX_SOURCES_WITHOUT_SEARCH,
         "has_accounts": bool(await shareable_accounts.shareable_accounts(visit)),
         "problem": problem,
     }
