@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from privateshare import Account, UserAccessToken
-    from privateshare.cli.profiles import Profile
+    from privateshare.cli.profiles import AppProfile
 
 ProfileName = Annotated[
     str,
@@ -58,14 +58,14 @@ def login(
     profile: ProfileName = "default",
 ) -> None:
     """Ask for consent: open the consent page, wait for the person to finish, and store their token."""
-    from privateshare.cli.profiles import Profile, find_profile, load_profile, save_profile
+    from privateshare.cli.profiles import AppProfile, find_profile, load_profile, save_profile
 
     if renew and (replace or app or contract or key):
         raise ConfigurationError("--renew keeps the profile's person and contract, so it takes no other of them")
     if not renew:
         _check_replaceable(profile, find_profile(profile), replace=replace)
     if app and contract and key:
-        chosen = Profile(app, contract, str(key.absolute()), base_url)
+        chosen = AppProfile(app, contract, str(key.absolute()), base_url)
     elif app or contract or key:
         raise ConfigurationError("a new profile needs --app, --contract and --key")
     else:
@@ -127,7 +127,7 @@ def _check_account(accounts: "Sequence[Account]", account_id: str) -> None:
         raise ConfigurationError(f"there is no account {account_id}; there are: {', '.join(known) or 'none'}")
 
 
-def _check_replaceable(name: str, old: "Profile | None", *, replace: bool) -> None:
+def _check_replaceable(name: str, old: "AppProfile | None", *, replace: bool) -> None:
     """Raise ConfigurationError if a sign-in would be lost with which data can still be read and revoked."""
     if old is not None and old.token is not None and not replace:
         raise ConfigurationError(
@@ -139,7 +139,7 @@ def _check_replaceable(name: str, old: "Profile | None", *, replace: bool) -> No
 
 
 def _consented(
-    chosen: "Profile", name: str, path: str, *, renew: bool, browser: bool, as_json: bool
+    chosen: "AppProfile", name: str, path: str, *, renew: bool, browser: bool, as_json: bool
 ) -> "UserAccessToken":
     """Return the token of a person who consents now, or with `renew` of one who renews their sign-in."""
     from privateshare.cli.profiles import open_client

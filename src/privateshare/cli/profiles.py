@@ -18,7 +18,7 @@ DEFAULT = "default"
 
 
 @dataclass(frozen=True)
-class Profile:
+class AppProfile:
     """A contract on a platform, and the token of the person who consented to it, if anyone has.
 
     `folders` are the folders that the person's data was read into.
@@ -37,11 +37,11 @@ class Profile:
             raise ConfigurationError("nobody is signed in", hint="Run: privateshare login")
         return UserAccessToken.from_json(self.token)
 
-    def with_token(self, token: UserAccessToken | None) -> "Profile":
+    def with_token(self, token: UserAccessToken | None) -> "AppProfile":
         """Return a copy of the profile with another token."""
         return replace(self, token=token.to_json() if token else None)
 
-    def with_folders(self, folders: "tuple[str, ...]") -> "Profile":
+    def with_folders(self, folders: "tuple[str, ...]") -> "AppProfile":
         """Return a copy of the profile with other folders."""
         return replace(self, folders=folders)
 
@@ -53,12 +53,12 @@ def profiles_file() -> Path:
     return Path(os.environ.get("PRIVATESHARE_CONFIG") or user_config_path("privateshare")) / FILE_NAME
 
 
-def find_profile(name: str) -> Profile | None:
+def find_profile(name: str) -> AppProfile | None:
     """Load a profile by name; None if it does not exist."""
     return load_profile(name) if name in _file().read() else None
 
 
-def load_profile(name: str) -> Profile:
+def load_profile(name: str) -> AppProfile:
     """Load a profile by name. Raises ConfigurationError if it does not exist."""
     profiles = _file().read()
     if name not in profiles:
@@ -68,14 +68,14 @@ def load_profile(name: str) -> Profile:
             f"there is no profile {name}{existing}", hint=f"Create it with: {login} --app … --contract … --key …"
         )
     try:
-        return Profile(**profiles[name])
+        return AppProfile(**profiles[name])
     except TypeError as error:
         raise ConfigurationError(
             f"the profile {name} in {profiles_file()} is invalid", hint="Delete the file, and run: privateshare login"
         ) from error
 
 
-def save_profile(name: str, profile: Profile) -> None:
+def save_profile(name: str, profile: AppProfile) -> None:
     """Store a profile, replacing one of the same name. Raises ConfigurationError if it cannot be written."""
     _file().change(lambda profiles: profiles | {name: asdict(profile)})
 
@@ -118,7 +118,7 @@ class ProfileTokens:
         _file().change(lambda profiles: profiles | {key: profiles.get(key, {}) | {"token": text}})
 
 
-def open_client(profile: Profile) -> PrivateShare:
+def open_client(profile: AppProfile) -> PrivateShare:
     """Open an SDK client for a profile. Refreshed tokens are stored in the profile."""
     try:
         key = Path(profile.key_file).read_text("utf-8")

@@ -28,7 +28,7 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile:
+class FileInStorage:
     """An encrypted file of a storage. `path` is as the app wrote it, `updated` in milliseconds since the epoch."""
 
     id: str
@@ -99,7 +99,7 @@ class PlatformState:
     deletions_confirmed: int = 0
     pushed: list[Pushed] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)  # Protocol 4.5.
-    storages: dict[str, dict[str, StoredFile]] = field(default_factory=dict)
+    storages: dict[str, dict[str, FileInStorage]] = field(default_factory=dict)
     person_storage: str | None = None
 
 

@@ -9,7 +9,7 @@ from privateshare.protocol import addresses, jwt
 from privateshare.protocol.bearer import read_bearer
 from privateshare.protocol.storage_paths import storage_path
 from privateshare.testing.endpoints import PlatformCall, PlatformResponse, json_response
-from privateshare.testing.state import APPLICATION, CONTRACT, PlatformState, StoredFile
+from privateshare.testing.state import APPLICATION, CONTRACT, FileInStorage, PlatformState
 
 STORAGE_PATH = addresses.STORAGE_PATH
 _FILE = re.compile(rf"{STORAGE_PATH}clouds/(?P<storage>[^/]+)/files(?P<path>/apps/{APPLICATION}/.*)")
@@ -26,7 +26,7 @@ def respond_to_storage(state: PlatformState, call: PlatformCall) -> PlatformResp
     key = at.key
     if call.method == "POST":
         id_ = secrets.token_hex(16)
-        files[key] = StoredFile(id_, at.written, call.body, int(time.time() * 1000))
+        files[key] = FileInStorage(id_, at.written, call.body, int(time.time() * 1000))
         return json_response({"id": id_}, 201)
     if call.method == "DELETE":
         removed = [name for name in files if name == key or (key.endswith("/") and name.startswith(key))]
@@ -42,7 +42,7 @@ def respond_to_storage(state: PlatformState, call: PlatformCall) -> PlatformResp
     return PlatformResponse(200, {"content-type": "application/octet-stream"}, files[key].body)
 
 
-def _listing(files: dict[str, StoredFile], folder: str, *, recursive: bool) -> PlatformResponse:
+def _listing(files: dict[str, FileInStorage], folder: str, *, recursive: bool) -> PlatformResponse:
     files_found = [
         {
             "id": file.id,

@@ -27,7 +27,7 @@ class RequestedData:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class AppStatement:
     """What the app does with the data; `known` is false if it does not say. `words` are the app's own."""
 
     title: str
@@ -50,7 +50,7 @@ class Terms:
     dates: Sequence[str]
     once: bool
     until: str | None
-    statements: Sequence[Statement]
+    statements: Sequence[AppStatement]
 
 
 def read_terms(contract: ContractRow, sources: Sources, words: Translator, now: datetime) -> Terms:
@@ -161,7 +161,7 @@ def _moment(seconds: float) -> datetime:
 # --- what the app does with the data ---
 
 
-def _statements(request: DataRequest, words: Translator) -> list[Statement]:
+def _statements(request: DataRequest, words: Translator) -> list[AppStatement]:
     keeping, sharing = request.data_retention, request.external_share_policy
     transport, deleting = request.data_transport_policy, request.gdpr
     return [
@@ -201,9 +201,9 @@ def _statements(request: DataRequest, words: Translator) -> list[Statement]:
 
 def _statement(
     value: bool | None, own_words: str, words: Translator, title: str, yes_and_no: tuple[str, str]
-) -> Statement:
+) -> AppStatement:
     unknown = "" if own_words else N_("The app does not say.")
     text = unknown if value is None else yes_and_no[0] if value else yes_and_no[1]
-    return Statement(
+    return AppStatement(
         words.say(title), words.say(text), own_words[:MAX_CONTRACT_TEXT], value is not None or bool(own_words)
     )

@@ -46,7 +46,7 @@ class KindCard:
 
 
 @dataclass(frozen=True, slots=True)
-class KindGroup:
+class KindSection:
     """Kinds of data that belong together, such as everything medical."""
 
     name: str
@@ -54,7 +54,7 @@ class KindGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectLine:
+class ObjectSummary:
     """An object in a list."""
 
     title: str
@@ -71,7 +71,7 @@ async def show_data(visitor: MyPage) -> Response:
     return visitor.page("me-data.html", {"groups": groups})
 
 
-def kind_groups(visitor: Visitor, counts: Sequence[KindCount]) -> Sequence[KindGroup]:
+def kind_groups(visitor: Visitor, counts: Sequence[KindCount]) -> Sequence[KindSection]:
     """Sort counts into kinds, and kinds into groups; the largest kind of each group comes first."""
     by_kind: dict[int, list[KindCount]] = {}
     for count in counts:
@@ -81,7 +81,7 @@ def kind_groups(visitor: Visitor, counts: Sequence[KindCount]) -> Sequence[KindG
         card, number = _kind_card(visitor, object_type, found), sum(count.objects for count in found)
         groups.setdefault(found[0].service_group, []).append((number, card))
     return [
-        KindGroup(visitor.words.group(group), [card for _, card in sorted(cards, key=lambda pair: -pair[0])])
+        KindSection(visitor.words.group(group), [card for _, card in sorted(cards, key=lambda pair: -pair[0])])
         for group, cards in sorted(groups.items())
     ]
 
@@ -166,10 +166,10 @@ async def _charts(visitor: Visitor, object_type: int, months: Mapping[int, int],
     return [*([by_month] if by_month else []), *content_charts(visitor.words, object_type, objects)]
 
 
-async def _lines(visitor: Visitor, object_type: int, objects: Sequence[ListedObject]) -> Sequence[ObjectLine]:
+async def _lines(visitor: Visitor, object_type: int, objects: Sequence[ListedObject]) -> Sequence[ObjectSummary]:
     sources = {account.id: account.source_id for account in await library_accounts(visitor.db, visitor.library.id)}
     return [
-        ObjectLine(
+        ObjectSummary(
             title_of(one.thing) or visitor.words.object_type(object_type),
             second_line(one.thing, visitor.words),
             _when(visitor, one),

@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class KnownPerson:
+class KnownPersonLink:
     """Somebody who used this browser before. `confirms` is true if their passkey has to confirm that it is them."""
 
     address: str
@@ -131,7 +131,7 @@ async def _entrance(request: Request, db: Transaction, problem: str = "", status
     browsers = await find_browsers(db, read_secrets(request), now)
     proving = await proving_browsers(db, browsers, now)
     known = [
-        KnownPerson(
+        KnownPersonLink(
             me_address(request, str(row.id)),
             await library_description(db, words, row.library_id),
             confirms=secret not in proving,

@@ -54,7 +54,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
-class ActivityLine:
+class HistoryLine:
     """What an app did within some minutes: when, what, and how much."""
 
     when: str
@@ -68,7 +68,7 @@ class AppHistory:
     """What one app did, the newest first. `more` counts earlier lines that are not shown."""
 
     app: str
-    lines: Sequence[ActivityLine]
+    lines: Sequence[HistoryLine]
     more: int
 
 
@@ -166,13 +166,13 @@ def _histories(words: Translator, events: Sequence[Happening], apps: Mapping[str
     ]
 
 
-def _line(words: Translator, activity: AppActivity) -> ActivityLine:
+def _line(words: Translator, activity: AppActivity) -> HistoryLine:
     if activity.kind is EventKind.ACCESS_RENEWED:
-        return ActivityLine(words.moment(activity.begin), words.say(N_("Renewed its access")), "", "")
+        return HistoryLine(words.moment(activity.begin), words.say(N_("Renewed its access")), "", "")
     what = N_("Read") if activity.kind is EventKind.READ else N_("Put into your library")
     files = words.count("%(num)d file", "%(num)d files", activity.file_count)
     amount = f"{files}, {words.size(activity.size)}"
-    return ActivityLine(words.moment(activity.begin), words.say(what), _kinds(words, activity), amount)
+    return HistoryLine(words.moment(activity.begin), words.say(what), _kinds(words, activity), amount)
 
 
 def _kinds(words: Translator, activity: AppActivity) -> str:

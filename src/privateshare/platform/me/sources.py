@@ -77,7 +77,7 @@ class SourceCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Actions:
+class SourceActions:
     """What a person can do with a source. `reconnect` is "sign in", "file", or empty if no app allows it now."""
 
     fetches: bool
@@ -178,12 +178,12 @@ async def show_source(visitor: MyPage, account: MyAccount) -> Response:
     return visitor.page("me-source.html", values)
 
 
-async def _actions(visitor: Visitor, account: AccountRow) -> Actions:
+async def _actions(visitor: Visitor, account: AccountRow) -> SourceActions:
     has_source = account.sample or account.sealed_credentials or await archives_to_import(visitor.db, account)
     source = visitor.platform.sources.connectable.get(account.source_id)
     if source is None or await _consent_for(visitor, account) is None:
-        return Actions(bool(has_source), "")
-    return Actions(bool(has_source), "sign in" if isinstance(source, SignInSource) else "file")
+        return SourceActions(bool(has_source), "")
+    return SourceActions(bool(has_source), "sign in" if isinstance(source, SignInSource) else "file")
 
 
 async def _apps(visitor: Visitor, account: AccountRow) -> Sequence[str]:

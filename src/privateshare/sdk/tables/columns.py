@@ -35,7 +35,7 @@ OWN_COLUMNS = (TIME, TIME_PRECISION, TIME_OFFSET, *ORIGIN)
 """The columns of ours. A field of an object with such a name gets another one."""
 
 
-class Row(NamedTuple):
+class ObjectInFile(NamedTuple):
     """An object, and the file that it is from."""
 
     content: Content
@@ -52,7 +52,7 @@ class Columns:
         self.add: Callable[[Record], None] = self.shape.add_object
         """Add the fields of an object."""
 
-    def record(self, row: Row) -> Record:
+    def record(self, row: ObjectInFile) -> Record:
         """Return an object as a dictionary with the columns of ours, and with dates as datetimes in UTC."""
         labels, dates = self._labels(), self._dates()
         record = self.origin(row)
@@ -61,7 +61,7 @@ class Columns:
             record[labels.get(name, name)] = _datetime(value) if is_date else value
         return record
 
-    def origin(self, row: Row) -> Record:
+    def origin(self, row: ObjectInFile) -> Record:
         """Return when an object happened and where it is from, as a dictionary of the columns of ours."""
         record: Record = {TIME: _datetime(self._time(row.thing))}
         if self._standard == FHIR:
@@ -77,12 +77,12 @@ class Columns:
             fields.append((labels[name], moment_type() if name in dates else shape.arrow_type(nested)))
         return pyarrow.schema(fields)
 
-    def batch(self, rows: Sequence[Row], nested: Nested) -> "pyarrow.RecordBatch":
+    def batch(self, rows: Sequence[ObjectInFile], nested: Nested) -> "pyarrow.RecordBatch":
         """Return some objects as rows of these columns."""
         arrays = [*self._time_arrays(rows), *_origin_arrays(rows), *self._field_arrays(rows, nested)]
         return pyarrow.record_batch(arrays, schema=self.schema(nested))
 
-    def _time_arrays(self, rows: Sequence[Row]) -> "list[pyarrow.Array]":
+    def _time_arrays(self, rows: Sequence[ObjectInFile]) -> "list[pyarrow.Array]":
         """Return the columns that say when each object happened."""
         arrays = [pyarrow.array(_dates_in_range([self._time(row.thing) for row in rows]), moment_type())]
         if self._standard == FHIR:
@@ -91,7 +91,7 @@ class Columns:
             arrays.append(pyarrow.array([time and time.offset for time in told], pyarrow.int64()))
         return arrays
 
-    def _field_arrays(self, rows: Sequence[Row], nested: Nested) -> "list[pyarrow.Array]":
+    def _field_arrays(self, rows: Sequence[ObjectInFile], nested: Nested) -> "list[pyarrow.Array]":
         """Return the columns of the objects' own fields."""
         dates = self._dates()
         converters = {name: shape.converter(nested) for name, shape in self.shape.fields.items() if name not in dates}
@@ -105,7 +105,9 @@ class Columns:
                 found[name] = arrow_array(values, self.shape.fields[name].arrow_type(nested), converters[name])
         return [found[name] for name in self.shape.fields]
 
-    def _plain_arrays(self, names: Sequence[str], rows: Sequence[Row], nested: Nested) -> "list[pyarrow.Array]":
+    def _plain_arrays(
+        self, names: Sequence[str], rows: Sequence[ObjectInFile], nested: Nested
+    ) -> "list[pyarrow.Array]":
         """Return the columns of fields whose values need no conversion. Arrow takes all of them at once."""
         kinds = [self.shape.fields[name].arrow_type(nested) for name in names]
         try:
@@ -137,7 +139,7 @@ class Columns:
         return labels_of(self.shape.fields)
 
 
-def _origin_arrays(rows: Sequence[Row]) -> "list[pyarrow.Array]":
+def _origin_arrays(rows: Sequence[ObjectInFile]) -> "list[pyarrow.Array]":
     """Return the columns that say where each object is from, which are the same for all objects of a file."""
     runs = [(content, sum(1 for _ in run)) for content, run in groupby(row.content for row in rows)]
     kinds = own_fields(is_fhir=False)

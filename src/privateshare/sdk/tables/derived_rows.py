@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from privateshare.sdk.lazy import LazyModule
-from privateshare.sdk.tables.columns import Row, arrow_array
+from privateshare.sdk.tables.columns import ObjectInFile, arrow_array
 from privateshare.sdk.tables.contents import Record
 from privateshare.sdk.tables.outputs import Rows
 from privateshare.sdk.tables.shapes import Nested, Shape, json_text
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:  # An optional extra.
     pyarrow = LazyModule("pyarrow")
 
-Make = Callable[[Row], Iterable[Record]]
+Make = Callable[[ObjectInFile], Iterable[Record]]
 KnownKind = Literal["text", "whole", "number", "flag", "moment", "local time"]
 """The kind of a column whose values are known before they are seen. A moment is in UTC, a local time has no offset."""
 
@@ -36,7 +36,7 @@ class DerivedRows(Rows):
     def __init__(
         self,
         name: str,
-        objects: Callable[[], Iterator[Row]],
+        objects: Callable[[], Iterator[ObjectInFile]],
         make: Make,
         source: Callable[[], bytes],
         kinds: Mapping[str, KnownKind],

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from privateshare.protocol.object_time import FHIR
-from privateshare.sdk.tables.columns import ORIGIN, TIME, Columns, Row, labels_of
+from privateshare.sdk.tables.columns import ORIGIN, TIME, Columns, ObjectInFile, labels_of
 from privateshare.sdk.tables.contents import Record
 from privateshare.sdk.tables.derived_rows import DerivedRows, KnownKind
 from privateshare.sdk.tables.flat_fhir import FHIR_KINDS, fhir_rows
@@ -38,7 +38,7 @@ PLAY_KINDS: Mapping[str, KnownKind] = {
     "platform": "text",
     "country": "text",
 }
-Objects = Callable[[], Iterator[Row]]
+Objects = Callable[[], Iterator[ObjectInFile]]
 FORM = "flat 1"
 """It changes when the flat form of the same objects would be another one."""
 
@@ -62,7 +62,7 @@ class _Digime:
     def __init__(self, fields: Callable[[Record], Record]) -> None:
         self._columns, self._fields = Columns("digime"), fields
 
-    def rows(self, row: Row) -> Iterator[Record]:
+    def rows(self, row: ObjectInFile) -> Iterator[Record]:
         yield self._columns.origin(row) | self._fields(row.thing)
 
 
@@ -72,7 +72,7 @@ class _Fhir:
     def __init__(self) -> None:
         self._columns = Columns(FHIR)
 
-    def rows(self, row: Row) -> Iterator[Record]:
+    def rows(self, row: ObjectInFile) -> Iterator[Record]:
         origin = {name: value for name, value in self._columns.origin(row).items() if name in (TIME, *ORIGIN)}
         for record in fhir_rows(row.thing):
             yield origin | record

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from privateshare.protocol.object_time import FHIR
 from privateshare.sdk.lazy import LazyModule
 from privateshare.sdk.tables.checked_scan import CheckedScan
-from privateshare.sdk.tables.columns import Columns, Row
+from privateshare.sdk.tables.columns import Columns, ObjectInFile
 from privateshare.sdk.tables.contents import Content, Record, digest_of
 from privateshare.sdk.tables.flat import flattening_of
 from privateshare.sdk.tables.outputs import Rows
@@ -71,7 +71,7 @@ class Table(Rows):
         """
         return view_of(definition, self.name, self.rows, self.source)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[ObjectInFile]:
         """Yield the objects in their newest version, with the files that they are from."""
         for number, content in self._contents.items():
             objects = content.read().objects
@@ -80,7 +80,7 @@ class Table(Rows):
             newest = self._newest
             for thing, identity in zip(objects, self._identities[number], strict=False):
                 if newest.get(identity) == number:
-                    yield Row(content, thing)
+                    yield ObjectInFile(content, thing)
 
     def schema(self, nested: Nested) -> "pyarrow.Schema":
         """Return the types of the columns."""
@@ -88,7 +88,7 @@ class Table(Rows):
 
     def batches(self, nested: Nested, size: int) -> Iterator["pyarrow.RecordBatch"]:
         """Yield the objects as Arrow batches of up to `size` rows."""
-        waiting: list[Row] = []
+        waiting: list[ObjectInFile] = []
         for row in self.rows():
             waiting.append(row)
             if len(waiting) == size:

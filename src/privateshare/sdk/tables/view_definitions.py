@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from privateshare.errors import ConfigurationError
 from privateshare.sdk.lazy import LazyModule
-from privateshare.sdk.tables.columns import Row
+from privateshare.sdk.tables.columns import ObjectInFile
 from privateshare.sdk.tables.contents import Record
 from privateshare.sdk.tables.derived_rows import DerivedRows, plain
 from privateshare.sdk.tables.outputs import need
@@ -30,7 +30,7 @@ MAX_REPEATS = 1_000_000
 
 
 def view_of(
-    definition: Json, table: str, objects: Callable[[], Iterator[Row]], source: Callable[[], bytes]
+    definition: Json, table: str, objects: Callable[[], Iterator[ObjectInFile]], source: Callable[[], bytes]
 ) -> DerivedRows:
     """Return the rows that a definition selects from the resources of a table.
 
@@ -62,7 +62,7 @@ class _View:
         if len(set(names)) != len(names):
             raise _invalid(f"two columns have the same name; the names are {', '.join(names)}")
 
-    def rows(self, row: Row) -> Iterator[Record]:
+    def rows(self, row: ObjectInFile) -> Iterator[Record]:
         """Yield the rows of a resource."""
         origin = {name: row.content.origin.get(name) for name in ("user", "account", "source", "file")}
         context = {"resource": row.thing, "rootResource": row.thing, **origin, **self._constants}
