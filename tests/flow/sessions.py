@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 import brotli
-import zstandard
 
+from privateshare.protocol import zstd
 from tests.flow.wire import Tokens, Wire, unb64, unsealed
 from tests.patience import wait_for
 
@@ -56,7 +56,7 @@ def read(wire: Wire, tokens: Tokens, session: str, name: str) -> tuple[list[dict
 
 
 def unzstd(data: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    return zstd.decompress(data)
 
 
 def texts(wire: Wire, tokens: Tokens, session: str, listed: dict[str, Any]) -> list[str]:

@@ -16,7 +16,6 @@ from urllib.parse import unquote
 
 import brotli
 import pytest
-import zstandard
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from privateshare import (
@@ -32,7 +31,7 @@ from privateshare import (
     Unavailable,
     UserAccessToken,
 )
-from privateshare.protocol import jwt
+from privateshare.protocol import jwt, zstd
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
 from privateshare.sdk.local_files.safe_files import safe_name
 from privateshare.sdk.reading.manifest import NAME
@@ -84,7 +83,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "a bomb of gzip": encoded("gzip", BOMB),
     "a bomb in capital letters": encoded(" GZip ", BOMB),
     "a bomb of brotli": encoded("br", brotli.compress(bytes(1 << 26))),
-    "a bomb of zstd": encoded("zstd", zstandard.compress(bytes(1 << 26))),
+    "a bomb of zstd": encoded("zstd", zstd.compress(bytes(1 << 26))),
     "a bomb of deflate": encoded("deflate", BOMB[10:]),
     "gzip in gzip": encoded("gzip, gzip", gzip.compress(BOMB)),
     "an unknown encoding": encoded("rot13", b"[]"),
@@ -253,7 +252,7 @@ def file_answer(body: bytes, header: dict[str, object], **headers: str) -> Behav
 
 
 ZEROS = bytes(1 << 27)  # more than memory may grow to in a thousandth of that
-TINY_BROTLI, TINY_ZSTD = brotli.compress(ZEROS, quality=5), zstandard.compress(ZEROS)
+TINY_BROTLI, TINY_ZSTD = brotli.compress(ZEROS, quality=5), zstd.compress(ZEROS)
 WINDOW = b"\x28\xb5\x2f\xfd\x04\xa8" + bytes(20)  # asks for 2 GB
 SKIPPED = b"\x50\x2a\x4d\x18\xf0\xff\x00\x00" + bytes(0xFFF0)  # a frame of zstd that holds nothing
 FOUR_GB = 1 << 32
@@ -272,13 +271,11 @@ FILES: dict[str, Behaviour] = {
     "an unknown compression": file_answer(GOOD, {"compression": "\x1b[2J" * 9}),
     "half a gzip": file_answer(gzip.compress(GOOD)[:-4], {"compression": "gzip"}),
     "half a brotli": file_answer(brotli.compress(GOOD * 99)[:-1], {"compression": "brotli"}),
-    "half a zstd": file_answer(zstandard.compress(GOOD)[:-1], {"compression": "zstd"}),
+    "half a zstd": file_answer(zstd.compress(GOOD)[:-1], {"compression": "zstd"}),
     "more after gzip": file_answer(gzip.compress(GOOD) + b"more", {"compression": "gzip"}),
     "more after brotli": file_answer(brotli.compress(GOOD) + b"more", {"compression": "brotli"}),
-    "more after zstd": file_answer(zstandard.compress(GOOD) + b"more", {"compression": "zstd"}),
-    "frames that hold nothing": file_answer(
-        zstandard.compress(GOOD) + SKIPPED * 50, {"compression": "zstd", "size": 19}
-    ),
+    "more after zstd": file_answer(zstd.compress(GOOD) + b"more", {"compression": "zstd"}),
+    "frames that hold nothing": file_answer(zstd.compress(GOOD) + SKIPPED * 50, {"compression": "zstd", "size": 19}),
     "members that hold nothing": file_answer(gzip.compress(b"") * 9000 + b"x", {"compression": "gzip", "size": 0}),
     "a size that is too small": file_answer(GOOD, {"size": 3}),
     "a size that is too large": file_answer(GOOD, {"size": 300}),

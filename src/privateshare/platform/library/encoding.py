@@ -5,9 +5,9 @@ from hashlib import sha256
 from typing import Protocol
 
 import brotli
-import zstandard
 from isal import isal_zlib
 
+from privateshare.protocol import zstd
 from privateshare.protocol.messages import Compression
 
 ZSTD_LEVEL = 3
@@ -57,12 +57,12 @@ def split_json_array(data: bytes) -> list[bytes]:
 
 def compress_stored(data: bytes) -> bytes:
     """Compress a file's content for storage."""
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data)
+    return zstd.compress(data, ZSTD_LEVEL)
 
 
 def decompress_stored(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Decompress stored content, chunk by chunk."""
-    decompressor = zstandard.ZstdDecompressor().decompressobj()
+    decompressor = zstd.ZstdDecompressor()
     for chunk in chunks:
         if data := decompressor.decompress(chunk):
             yield data
@@ -90,7 +90,7 @@ def _compressor(compression: Compression) -> _Compressor:
     if compression is Compression.BROTLI:
         return _BrotliCompressor()
     if compression is Compression.ZSTD:
-        return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compressobj()
+        return zstd.ZstdCompressor(level=ZSTD_LEVEL)
     return _NoCompressor()
 
 

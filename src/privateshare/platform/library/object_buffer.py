@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import IO
 
-import zstandard
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from privateshare.protocol import zstd
 from privateshare.protocol.object_time import month_of
 from privateshare.sources.contract import JsonObject, ObjectSchema
 from privateshare.sources.entries import Entry, digest, entry_of, in_order, pack_entries, unpack_entries
@@ -182,7 +182,7 @@ class ObjectBuffer:
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - `__exit__` closes it.
         for slot, entries in self._in_memory.items():
-            packed = zstandard.compress(b"".join(pack_entries(entries)))
+            packed = zstd.compress(b"".join(pack_entries(entries)))
             offset = self._file.seek(0, os.SEEK_END)
             sealed = self._cipher.encrypt(offset.to_bytes(12, "big"), packed, None)
             self._file.write(sealed)
@@ -193,4 +193,4 @@ class ObjectBuffer:
         assert self._file is not None
         self._file.seek(offset)
         packed = self._cipher.decrypt(offset.to_bytes(12, "big"), self._file.read(length), None)
-        yield from unpack_entries(zstandard.decompress(packed))
+        yield from unpack_entries(zstd.decompress(packed))

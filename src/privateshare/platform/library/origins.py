@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import orjson
-import zstandard
 
+from privateshare.protocol import zstd
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
 
@@ -16,11 +16,11 @@ def pack_origins(origins: Sequence[Origin]) -> bytes | None:
     for origin in origins:
         numbers.setdefault(origin, len(numbers))
     names = [[origin.server, origin.folder] for origin in numbers]
-    return zstandard.compress(orjson.dumps([names, [numbers[origin] for origin in origins]]))
+    return zstd.compress(orjson.dumps([names, [numbers[origin] for origin in origins]]))
 
 
 def unpack_origins(packed: bytes) -> list[Origin]:
     """Decode the origins that `pack_origins` encoded."""
-    names, numbers = orjson.loads(zstandard.decompress(packed))
+    names, numbers = orjson.loads(zstd.decompress(packed))
     origins = [Origin(server, folder) for server, folder in names]
     return [origins[number] for number in numbers]

@@ -2,18 +2,19 @@
 
 import zlib
 from collections.abc import Callable
-from io import RawIOBase
-from typing import IO, Any, Protocol, cast
+from typing import Protocol
+
+import brotli
 
 from privateshare.errors import FileIntegrityError
+from privateshare.protocol import zstd
 
 PIECE_BYTES = 256 * 1024
 GZIP_WINDOW_BITS = 31
 """15 bits, and 16 for the header of gzip."""
-MAX_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
-"""RFC 8878 requires this of every decoder. A frame may ask for 3.75 TB."""
-END_FRAME = b"\x28\xb5\x2f\xfd\x20\x03\x19\x00\x00end"
-"""A complete zstd frame with the content "end"."""
+INPUT_BYTES = 16 * 1024
+MAX_ZSTD_WINDOW_BITS = 23
+"""A window of 8 MB, which RFC 8878 requires of every decoder. A frame may ask for 3.75 TB."""
 
 Take = Callable[[bytes], None]
 
@@ -81,9 +82,7 @@ class _Gzip:
 
 class _Brotli:
     def __init__(self, take: Take) -> None:
-        import brotli
-
-        self._take, self._error = take, brotli.error
+        self._take = take
         self._decompressor = brotli.Decompressor()
         self._began = False
 
@@ -98,7 +97,7 @@ class _Brotli:
                 if self._decompressor.is_finished():
                     return
                 plain = self._decompressor.process(b"", output_buffer_limit=PIECE_BYTES)
-        except self._error as error:
+        except brotli.error as error:
             raise _damaged() from error
 
     def finish(self) -> None:
@@ -107,52 +106,43 @@ class _Brotli:
 
 
 class _Zstd:
-    """Reads one frame after another.
-
-    Only the library's writer limits its output, and it does not tell where a frame ends.
-    """
-
-    def __init__(self, take: Take) -> None:
-        import zstandard
-
-        self._take, self._error = take, zstandard.ZstdError
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_ZSTD_WINDOW_BYTES)
-        self._writer = decompressor.stream_writer(cast(IO[bytes], _Writable(self._pass_on)), write_size=PIECE_BYTES)
-        self._began = False
-
-    def write(self, data: bytes, /) -> None:
-        self._began = self._began or bool(data)
-        try:
-            self._writer.write(data)
-        except self._error as error:
-            raise _damaged() from error
-
-    def finish(self) -> None:
-        if not self._began:
-            return
-        # The content of another frame arrives unchanged only if the frame before it was complete.
-        last: list[bytes] = []
-        self._take = last.append
-        self.write(END_FRAME)
-        if b"".join(last) != b"end":
-            raise _damaged()
-
-    def _pass_on(self, data: bytes) -> None:
-        self._take(data)
-
-
-class _Writable(RawIOBase):
-    """A file that calls a function with what is written to it."""
+    """Reads one zstd frame after another."""
 
     def __init__(self, take: Take) -> None:
         self._take = take
+        self._frame = self._next_frame()
+        self._began = False
 
-    def writable(self) -> bool:
-        return True
+    def write(self, data: bytes, /) -> None:
+        # The bytes after the end of a frame are copied, so short pieces keep many short frames from costing much.
+        for start in range(0, len(data), INPUT_BYTES):
+            piece = data[start : start + INPUT_BYTES]
+            try:
+                while piece:
+                    piece = self._decompress(piece)
+            except zstd.ZstdError as error:
+                raise _damaged() from error
 
-    def write(self, data: Any, /) -> int:
-        self._take(bytes(data))
-        return len(data)
+    def finish(self) -> None:
+        if self._began and not self._frame.eof:
+            raise _damaged()
+
+    def _next_frame(self) -> zstd.ZstdDecompressor:
+        return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: MAX_ZSTD_WINDOW_BITS})
+
+    def _decompress(self, data: bytes) -> bytes:
+        """Decompress up to the end of the frame, and return the bytes after it."""
+        if self._frame.eof:
+            self._frame = self._next_frame()
+        self._began = True
+        self._pass_on(self._frame.decompress(data, PIECE_BYTES))
+        while not (self._frame.eof or self._frame.needs_input):
+            self._pass_on(self._frame.decompress(b"", PIECE_BYTES))
+        return self._frame.unused_data
+
+    def _pass_on(self, plain: bytes) -> None:
+        if plain:
+            self._take(plain)
 
 
 def _damaged() -> FileIntegrityError:

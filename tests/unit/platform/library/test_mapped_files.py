@@ -1,7 +1,6 @@
 """Tests of the object buffer and of mapped files."""
 
 import gzip
-import io
 import json
 import tracemalloc
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,6 @@ from uuid import uuid4
 
 import brotli
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +30,7 @@ from privateshare.platform.library.libraries import AccountGone, KeyLost, OpenLi
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.merging import plan_merge
 from privateshare.platform.library.object_buffer import ObjectBuffer, Slot
+from privateshare.protocol import zstd
 from privateshare.protocol.messages import Compression
 from privateshare.protocol.object_time import month_of
 from privateshare.protocol.window import ALL_TIME, Window
@@ -108,8 +107,8 @@ def test_spilled_objects_are_encrypted() -> None:
         on_disk = buffer._file.read()
         assert len(on_disk) > 50
         assert b"private" not in on_disk
-        with pytest.raises(zstandard.ZstdError):
-            zstandard.decompress(on_disk)
+        with pytest.raises(zstd.ZstdError):
+            zstd.decompress(on_disk)
 
 
 def test_the_buffer_estimates_its_memory_correctly() -> None:
@@ -293,7 +292,7 @@ def decompressed(data: bytes, compression: Compression) -> bytes:
     if compression is Compression.BROTLI:
         return bytes(brotli.decompress(data))
     if compression is Compression.ZSTD:
-        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read()
+        return zstd.decompress(data)
     return data
 
 

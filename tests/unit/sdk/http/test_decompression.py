@@ -4,17 +4,17 @@ import gzip
 
 import brotli
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from privateshare.errors import FileIntegrityError
+from privateshare.protocol import zstd
 from privateshare.sdk.http.decompression import PIECE_BYTES, decompressor
 
 PACK = {
     "gzip": lambda data: gzip.compress(data, mtime=0),
     "brotli": brotli.compress,
-    "zstd": zstandard.compress,
+    "zstd": zstd.compress,
     "none": bytes,
 }
 
