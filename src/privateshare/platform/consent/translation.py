@@ -8,7 +8,7 @@ from unicodedata import bidirectional
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from babel.units import format_unit
 
 from privateshare.platform.consent.locales import FALLBACK, PSEUDO, bracketed, translations
@@ -18,6 +18,7 @@ from privateshare.sources.failures import THE_FILE, Broken, Reason
 MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
 MAX_OTHER_KINDS_SHOWN = 3
+SHORTENED_FROM = 10_000
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's customary name
@@ -188,6 +189,16 @@ class Translator:
         """Return the plain name of an object type; if it has none, that of the catalogue."""
         named = catalogue().object_types.get(object_type)
         return self.say(PLAIN_NAMES.get(object_type) or (named.name if named else N_("Other")))
+
+    def short_number(self, number: float) -> str:
+        """Format a number in few characters for the scale of a chart, such as 0.25, 950 or 12.5K."""
+        if abs(number) < SHORTENED_FROM:
+            return str(
+                format_decimal(float(f"{number:.3g}" if abs(number) < 1000 else round(number)), locale=self._locale)
+            )
+        short = str(format_compact_decimal(number, locale=self._locale, fraction_digits=1))
+        # Some languages have no short form of a thousand.
+        return str(format_decimal(round(number), locale=self._locale)) if short.isdigit() else short
 
     def kinds(self, object_types: Sequence[int]) -> Kinds:
         """Return the names of object types. A few without a plain name are shown with the others."""

@@ -1,6 +1,7 @@
 """Charts of a person's data, drawn as SVG on the server, so that they work without JavaScript.
 
-The policy of the pages allows no inline styles, so colours and fonts come from classes in the style sheet.
+The policy of the pages allows no inline styles, so colours and fonts come from classes in the style sheet. In a
+language that is written from right to left a chart is mirrored: time runs to the left, the scale stands at the right.
 """
 
 from collections.abc import Sequence
@@ -9,8 +10,10 @@ from math import floor, log10
 
 from markupsafe import Markup
 
+from privateshare.platform.consent.translation import Translator
+
 WIDTH, HEIGHT = 640, 180
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 26
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 26
 ROW_HEIGHT, ROW_LABEL_WIDTH = 30, 190
 GAP = 0.25  # The share of a bar's place that stays empty.
 MAX_LABELS = 6
@@ -36,46 +39,100 @@ class Point:
     text: str
 
 
-def columns(title: str, bars: Sequence[Bar]) -> Markup:
+class Drawing:
+    """The shapes of one chart. Places are counted from where reading begins, which is the right side in Arabic."""
+
+    def __init__(self, words: Translator) -> None:
+        self.words = words
+        self._shapes: list[Markup] = []
+
+    def bar(self, x: float, y: float, width: float, height: float, text: str = "") -> None:
+        """Draw a bar whose text is shown when somebody points at it."""
+        begin = min(self._place(x), self._place(x + width))
+        title = Markup("<title>{}</title>").format(text) if text else ""
+        self._add(
+            Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}" rx="2">{}</rect>'),
+            begin,
+            y,
+            width,
+            height,
+            title,
+        )
+
+    def dot(self, x: float, y: float, text: str) -> None:
+        """Draw a point of a line."""
+        self._add(
+            Markup('<circle class="dot" cx="{}" cy="{}" r="3.5"><title>{}</title></circle>'), self._place(x), y, text
+        )
+
+    def path(self, places: Sequence[tuple[float, float]]) -> None:
+        """Draw a line through all of these places."""
+        points = " ".join(f"{self._place(x):.1f},{y:.1f}" for x, y in places)
+        self._add(Markup('<polyline class="line" points="{}"/>'), points)
+
+    def label(self, x: float, y: float, anchor: str, text: str, *, strong: bool = False) -> None:
+        """Write a text that begins, ends or has its middle at a place: `anchor` is start, end or middle."""
+        name = "name" if strong else "label"
+        self._add(
+            Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>'), name, self._place(x), y, anchor, text
+        )
+
+    def scale(self, bottom: float, top: float) -> None:
+        """Draw the lines at the bottom, the middle and the top of a scale, with their values."""
+        for share in (0.0, 0.5, 1.0):
+            y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
+            ends = sorted((self._place(LEFT), self._place(WIDTH - RIGHT)))
+            self._add(Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>'), *ends, y, y)
+            self.label(LEFT - 6, y + 4, "end", self.words.short_number(bottom + (top - bottom) * share))
+
+    def svg(self, title: str, height: float) -> Markup:
+        """Return the chart. `title` names it for screen readers."""
+        opened = Markup('<svg class="chart" viewBox="0 0 {} {}" direction="{}" role="img" aria-label="{}">').format(
+            WIDTH, height, self.words.direction, title
+        )
+        return opened + Markup().join(self._shapes) + Markup("</svg>")
+
+    def _place(self, x: float) -> float:
+        return WIDTH - x if self.words.direction == "rtl" else x
+
+    def _add(self, shape: Markup, *values: str | float) -> None:
+        self._shapes.append(shape.format(*(f"{v:.1f}" if isinstance(v, float | int) else v for v in values)))
+
+
+def columns(words: Translator, title: str, bars: Sequence[Bar]) -> Markup:
     """Draw values next to each other, such as one for each month."""
+    drawing = Drawing(words)
     top = _round_up(max((bar.value for bar in bars), default=0.0))
+    drawing.scale(0.0, top)
     place = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
     step = max(1, -(-len(bars) // MAX_LABELS))
-    parts = [_grid(top)]
     for number, bar in enumerate(bars):
         x, height = LEFT + number * place, (HEIGHT - TOP - BOTTOM) * max(0.0, bar.value) / top
-        y, width = HEIGHT - BOTTOM - height, max(1.0, place * (1 - GAP))
-        parts.append(
-            Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}" rx="2"><title>{}</title></rect>').format(
-                _number(x + place * GAP / 2), _number(y), _number(width), _number(height), bar.text
-            )
-        )
+        width = max(1.0, place * (1 - GAP))
+        drawing.bar(x + place * GAP / 2, HEIGHT - BOTTOM - height, width, height, bar.text)
         if number % step == 0:
             is_last = x + place / 2 > WIDTH - RIGHT - HALF_LABEL
             at, anchor = (WIDTH - RIGHT, "end") if is_last else (x + place / 2, "middle")
-            parts.append(_label(at, HEIGHT - 8, anchor, bar.label))
-    return _drawing(title, HEIGHT, parts)
+            drawing.label(at, HEIGHT - 8, anchor, bar.label)
+    return drawing.svg(title, HEIGHT)
 
 
-def rows(title: str, bars: Sequence[Bar]) -> Markup:
+def rows(words: Translator, title: str, bars: Sequence[Bar]) -> Markup:
     """Draw named values below each other, such as one for each category."""
+    drawing = Drawing(words)
     top = max((bar.value for bar in bars), default=0.0) or 1.0
     longest = WIDTH - ROW_LABEL_WIDTH - 110
-    parts = []
     for number, bar in enumerate(bars):
         y, width = number * ROW_HEIGHT, max(2.0, longest * bar.value / top)
-        parts.append(_label(ROW_LABEL_WIDTH - 10, y + 20, "end", bar.label, strong=True))
-        parts.append(
-            Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}" rx="3"/>').format(
-                ROW_LABEL_WIDTH, y + 6, _number(width), ROW_HEIGHT - 12
-            )
-        )
-        parts.append(_label(ROW_LABEL_WIDTH + width + 8, y + 20, "start", bar.text))
-    return _drawing(title, max(1, len(bars)) * ROW_HEIGHT, parts)
+        drawing.label(ROW_LABEL_WIDTH - 10, y + 20, "end", bar.label, strong=True)
+        drawing.bar(ROW_LABEL_WIDTH, y + 6, width, ROW_HEIGHT - 12)
+        drawing.label(ROW_LABEL_WIDTH + width + 8, y + 20, "start", bar.text)
+    return drawing.svg(title, max(1, len(bars)) * ROW_HEIGHT)
 
 
-def line(title: str, points: Sequence[Point], first: str, last: str) -> Markup:
+def line(words: Translator, title: str, points: Sequence[Point], first: str, last: str) -> Markup:
     """Draw values over time. `first` and `last` are the labels of the earliest and latest moment."""
+    drawing = Drawing(words)
     ordered = sorted(points, key=lambda point: point.moment)
     lowest, highest = min(point.value for point in ordered), max(point.value for point in ordered)
     margin = (highest - lowest) * 0.15 or abs(highest) * 0.1 or 1.0
@@ -88,43 +145,13 @@ def line(title: str, points: Sequence[Point], first: str, last: str) -> Markup:
         )
         for point in ordered
     ]
-    path = " ".join(f"{_number(x)},{_number(y)}" for x, y in places)
-    parts = [_scale(bottom, top), Markup('<polyline class="line" points="{}"/>').format(path)]
+    drawing.scale(bottom, top)
+    drawing.path(places)
     for (x, y), point in zip(places, ordered, strict=True):
-        parts.append(
-            Markup('<circle class="dot" cx="{}" cy="{}" r="3.5"><title>{}</title></circle>').format(
-                _number(x), _number(y), point.text
-            )
-        )
-    parts += [_label(LEFT, HEIGHT - 8, "start", first), _label(WIDTH - RIGHT, HEIGHT - 8, "end", last)]
-    return _drawing(title, HEIGHT, parts)
-
-
-def _grid(top: float) -> Markup:
-    return _scale(0.0, top)
-
-
-def _scale(bottom: float, top: float) -> Markup:
-    lines = Markup()
-    for share in (0.0, 0.5, 1.0):
-        y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
-        value = bottom + (top - bottom) * share
-        lines += Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
-            LEFT, WIDTH - RIGHT, _number(y), _number(y)
-        )
-        lines += _label(LEFT - 6, y + 4, "end", _short(value))
-    return lines
-
-
-def _label(x: float, y: float, anchor: str, text: str, *, strong: bool = False) -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-        "name" if strong else "label", _number(x), _number(y), anchor, text
-    )
-
-
-def _drawing(title: str, height: float, parts: Sequence[Markup]) -> Markup:
-    opened = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, height, title)
-    return opened + Markup().join(parts) + Markup("</svg>")
+        drawing.dot(x, y, point.text)
+    drawing.label(LEFT, HEIGHT - 8, "start", first)
+    drawing.label(WIDTH - RIGHT, HEIGHT - 8, "end", last)
+    return drawing.svg(title, HEIGHT)
 
 
 def _round_up(value: float) -> float:
@@ -133,14 +160,3 @@ def _round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** floor(log10(value))
     return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= value)
-
-
-def _short(value: float) -> str:
-    """Write a number of a scale in few characters, such as 12k."""
-    if abs(value) >= 10_000:
-        return f"{value / 1000:.3g}k"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}"

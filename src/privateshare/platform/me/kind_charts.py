@@ -39,7 +39,7 @@ def months_chart(words: Translator, object_type: int, counts: Mapping[int, int])
         Bar(words.month(month, short=True), number, f"{words.month(month)}: {words.number(number)}")
         for month, number in ((month, counts.get(month, 0)) for month in months)
     ]
-    return Chart(title, columns(title, bars))
+    return Chart(title, columns(words, title, bars))
 
 
 def _months(first: int, last: int) -> list[int]:
@@ -79,7 +79,7 @@ def _by_day(
         Bar(words.day(day), number, f"{words.date(day)}: {words.decimal(number)}")
         for day, number in sorted(days.items())
     ]
-    return [Chart(title, columns(title, bars))]
+    return [Chart(title, columns(words, title, bars))]
 
 
 def _spending(words: Translator, objects: Sequence[ListedObject]) -> Sequence[Chart]:
@@ -97,7 +97,7 @@ def _spending(words: Translator, objects: Sequence[ListedObject]) -> Sequence[Ch
             Bar(name, amount, words.decimal(round(amount, 2)))
             for name, amount in categories.most_common(MOST_CATEGORIES)
         ]
-        charts.append(Chart(title, rows(title, bars)))
+        charts.append(Chart(title, rows(words, title, bars)))
     return charts
 
 
@@ -132,7 +132,7 @@ def _line(words: Translator, title: str, unit: str, values: Sequence[tuple[Liste
         for one, value in values
     ]
     days = sorted(_day(one) for one, _ in values)
-    return Chart(title, line(title, points, words.date(days[0]), words.date(days[-1])))
+    return Chart(title, line(words, title, points, words.date(days[0]), words.date(days[-1])))
 
 
 def _day(one: ListedObject) -> datetime:

@@ -1,5 +1,6 @@
 """Objects come from strangers' files: whatever is in them, a page shows them in words and draws what it can."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 from xml.etree import ElementTree
@@ -7,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.me.charts import Bar, Point, columns, line, rows
@@ -118,15 +120,54 @@ def test_charts_are_whole_and_escape_their_texts() -> None:
     """Each is well-formed, has a name for screen readers, and hides nothing in its texts."""
     bars = [Bar("<b>", 0, '"'), Bar("&", 412, "x"), Bar("c", 1e9, "y")]
     for drawing in (
-        columns("Plays & <more>", bars),
-        rows("Spending", bars),
-        line("Weight", [Point(1, 81.2, "a"), Point(2, 81.2, "b")], "then", "now"),
-        columns("Empty", []),
-        rows("Empty", []),
+        columns(WORDS, "Plays & <more>", bars),
+        rows(WORDS, "Spending", bars),
+        line(WORDS, "Weight", [Point(1, 81.2, "a"), Point(2, 81.2, "b")], "then", "now"),
+        columns(WORDS, "Empty", []),
+        rows(WORDS, "Empty", []),
     ):
         root = ElementTree.fromstring(str(drawing))
         assert root.attrib["role"] == "img"
         assert root.attrib["aria-label"]
+
+
+def _boxes(drawing: str) -> list[tuple[float, float]]:
+    """Return where each bar begins and how wide it is."""
+    shapes = ElementTree.fromstring(drawing).iter("rect")
+    return [(float(shape.attrib["x"]), float(shape.attrib["width"])) for shape in shapes]
+
+
+@pytest.mark.parametrize("draw", [columns, rows])
+def test_charts_are_mirrored_where_reading_begins_at_the_right(draw: Callable[..., Markup]) -> None:
+    """In Arabic each bar, label and scale is where its mirror image is, and the first month stands at the right."""
+    bars = [Bar(str(number), number, str(number)) for number in range(1, 13)]
+    left_to_right, right_to_left = (str(draw(Translator(language), "Plays", bars)) for language in ("en", "ar"))
+    for (x, width), (mirrored, same) in zip(_boxes(left_to_right), _boxes(right_to_left), strict=True):
+        assert (640 - mirrored - same, same) == pytest.approx((x, width), abs=0.11)
+    places = [
+        [float(text.attrib["x"]) for text in ElementTree.fromstring(drawing).iter("text")]
+        for drawing in (left_to_right, right_to_left)
+    ]
+    assert [640 - x for x in places[1]] == pytest.approx(places[0], abs=0.11)
+    assert ElementTree.fromstring(right_to_left).attrib["direction"] == "rtl"
+
+
+def test_lines_run_to_the_left_in_arabic() -> None:
+    """The earliest value of a line stands at the right."""
+    points = [Point(1, 81.2, "then"), Point(2, 82, "now")]
+    root = ElementTree.fromstring(str(line(Translator("ar"), "Weight", points, "then", "now")))
+    then, now = (float(dot.attrib["cx"]) for dot in root.iter("circle"))
+    assert then > now
+    assert [text.text for text in root.iter("text")][-2:] == ["then", "now"]
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "text"),
+    [("en", 12_500, "12.5K"), ("de", 12_500, "12.500"), ("de", 0.25, "0,25"), ("ar", 1_500, "1,500"), ("en", 0, "0")],
+)
+def test_numbers_of_a_scale_are_short(language: str, number: float, text: str) -> None:
+    """A scale has little room, and its numbers are written as in the page's language."""
+    assert Translator(language).short_number(number) == text
 
 
 def test_months_without_anything_are_drawn_too() -> None:
