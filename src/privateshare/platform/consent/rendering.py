@@ -1,6 +1,6 @@
 """Rendering of HTML pages: templates, security headers, and static files."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -148,6 +148,11 @@ def isolated(text: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format("".join(kept))
 
 
+def isolated_parts(texts: Iterable[str], separator: str) -> Markup:
+    """Join texts with a separator, each isolated from the others. Empty ones are left out."""
+    return escape(separator).join(isolated(text) for text in texts if text)
+
+
 def as_title(markup: Markup) -> Markup:
     """Turn markup into the plain text of a page's title, without characters that change the writing direction."""
     return escape(markup.striptags().translate(BIDI_CONTROLS))
@@ -192,7 +197,8 @@ def _environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"isolated": isolated, "as_title": as_title, "mark": draw_mark}
+    environment.filters |= {"isolated": isolated, "isolated_parts": isolated_parts}
+    environment.filters |= {"as_title": as_title, "mark": draw_mark}
     texts = translations(language)
     environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
     return environment

@@ -93,6 +93,11 @@ class Translator:
         """Return the writing direction: ltr or rtl."""
         return self._locale.text_direction
 
+    @property
+    def comma(self) -> str:
+        """Return what separates the items of a list, with the space after it."""
+        return "، " if self.direction == "rtl" else ", "
+
     def say(self, text: str, **values: object) -> str:
         """Translate a text, and insert values for placeholders such as %(app)s."""
         translated = translations(self.language).gettext(text) if text else ""

@@ -171,7 +171,7 @@ def _line(words: Translator, activity: AppActivity) -> HistoryLine:
         return HistoryLine(words.moment(activity.begin), words.say(N_("Renewed its access")), "", "")
     what = N_("Read") if activity.kind is EventKind.READ else N_("Put into your library")
     files = words.count("%(num)d file", "%(num)d files", activity.file_count)
-    amount = f"{files}, {words.size(activity.size)}"
+    amount = files + words.comma + words.size(activity.size)
     return HistoryLine(words.moment(activity.begin), words.say(what), _kinds(words, activity), amount)
 
 

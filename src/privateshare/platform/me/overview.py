@@ -97,9 +97,7 @@ def ended(visitor: Visitor, consent: ConsentRow, contract: ContractRow) -> str:
     """Say why a consent opens nothing more; empty if it does."""
     words = visitor.words
     if consent.revoked_at is not None:
-        return (
-            f"{words.say(N_('Stopped on %(date)s.'), date=words.date(consent.revoked_at))}{_deletion(words, consent)}"
-        )
+        return words.say(N_("Stopped on %(date)s."), date=words.date(consent.revoked_at)) + _deletion(words, consent)
     for moment in (consent.expires_at, contract.expires_at):
         if moment is not None and moment <= visitor.now:
             return words.say(N_("Ended on %(date)s."), date=words.date(moment))

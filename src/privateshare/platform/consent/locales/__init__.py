@@ -5,12 +5,14 @@ translated texts in ⟦brackets⟧, so that a text that nobody marked for transl
 """
 
 import io
+import re
 from collections.abc import Sequence
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError, negotiate_locale
+from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -20,6 +22,8 @@ FALLBACK = "en"
 LANGUAGES = (FALLBACK, "nl", "de", "fr", "es", "ar")
 PSEUDO = "en_XA"
 MAX_ACCEPTED = 20
+VALUE = re.compile(r"%\(\w+\)s")
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 
 def catalogue_path(language: str) -> Path:
@@ -36,10 +40,25 @@ def translations(language: str) -> NullTranslations:
         return _Bracketed()
     with catalogue_path(language).open("rb") as file:
         catalogue = read_po(file, locale=language)
+    if Locale.parse(language).text_direction == "rtl":
+        _isolate_values(catalogue)
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+def _isolate_values(catalogue: Catalog) -> None:
+    """Isolate each value in right-to-left texts, so that a name in Latin letters does not reorder its sentence."""
+    for message in catalogue:
+        if isinstance(message.string, tuple):
+            message.string = tuple(_isolated_values(form) for form in message.string)
+        else:
+            message.string = _isolated_values(str(message.string))
+
+
+def _isolated_values(text: str) -> str:
+    return VALUE.sub(FIRST_STRONG_ISOLATE + r"\g<0>" + POP_ISOLATE, text)
 
 
 class _Bracketed(NullTranslations):
