@@ -1,9 +1,11 @@
 """Protocol 8.2, `lng`: languages, and that each is complete."""
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from babel.messages import Message
@@ -22,7 +24,6 @@ from privateshare.platform.consent.locales.update import read_catalogue, texts
 from privateshare.platform.consent.translation import Translator
 
 TRANSLATED = [language for language in LANGUAGES if language != FALLBACK]
-COMPLETE = ("nl", "de", "fr")
 GAP = re.compile(r"%\(\w+\)[sd]")
 
 
@@ -38,7 +39,17 @@ def test_every_text_is_there(language: str) -> None:
     assert known == {message.id for message in texts() if message.id}, "run …locales.update"
 
 
-@pytest.mark.parametrize("language", COMPLETE)
+@pytest.mark.parametrize("folder", [FOLDER.parent, FOLDER.parents[1] / "me"], ids=["consent", "me"])
+def test_no_text_is_marked_inside_an_f_string(folder: Path) -> None:
+    """Where the texts are collected, an f-string is one opaque token: a text in it is in no catalogue."""
+    for file in folder.rglob("*.py"):
+        for found in ast.walk(ast.parse(file.read_text())):
+            inner = ast.walk(found) if isinstance(found, ast.JoinedStr) else ()
+            names = {node.id for node in inner if isinstance(node, ast.Name)}
+            assert not names & {"N_", "count"}, f"{file.name}:{found.lineno}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
 def test_every_text_is_translated(language: str) -> None:
     """No text is left in English, in any of a language's plural forms."""
     catalogue = read_catalogue(language)
@@ -165,3 +176,39 @@ def test_words_follow_the_language() -> None:
     assert Translator("en").object_type(424242) == "Other"
     names = ["English", "Nederlands", "Deutsch", "Français", "Español", "العربية"]
     assert [display_name(language) for language in LANGUAGES] == names
+
+
+def test_values_are_isolated_in_arabic() -> None:
+    """A name, an address or a list in Latin letters is one unit in an Arabic sentence, in every plural form."""
+    arabic, english = Translator("ar"), Translator("en")
+    text = arabic.say("Back to %(app)s", app="HeartWise 2")
+    assert "\u2068HeartWise 2\u2069" in text
+    for number in (1, 3, 12, 100):
+        says = "%(app)s says that it needs %(num)d day for this.", "%(app)s says that it needs %(num)d days for this."
+        assert "\u2068HeartWise\u2069" in arabic.count(*says, number, app="HeartWise")
+    assert english.say("Back to %(app)s", app="HeartWise") == "Back to HeartWise"
+    assert (arabic.comma, english.comma) == ("، ", ", ")
+
+
+PLURALS = {0: "لا ملفات", 1: "ملف واحد", 2: "ملفان"}
+PLURALS |= {number: f"{number} ملفات" for number in (3, 10, 103)}
+PLURALS |= {number: f"{number} ملفًا" for number in (11, 99, 111)}
+PLURALS |= {number: f"{number} ملف" for number in (100, 102, 1000)}
+
+
+def test_arabic_has_six_plural_forms() -> None:
+    """None, one, two, three to ten, eleven to ninety-nine, and hundreds each have a form of their own."""
+    for number, text in PLURALS.items():
+        assert Translator("ar").count("%(num)d file", "%(num)d files", number) == text
+
+
+def test_digits_of_arabic_pages_are_those_that_people_type() -> None:
+    """Dates, numbers and sizes have the digits 0 to 9 for every country, as codes and amounts do."""
+    moment = datetime(2026, 3, 4, 14, 2, tzinfo=UTC)
+    for locale in ("ar", "ar_EG", "ar_MA"):
+        words = Translator("ar", locale=locale)
+        shown = [words.number(1234567), words.decimal(1234.5), words.date(moment), words.moment(moment)]
+        shown += [words.size(31 * 1024), words.percent(45), words.short_number(34_567), words.month(202603)]
+        for text in shown:
+            assert re.search("[0-9]", text), text
+            assert not re.search("[\u0660-\u0669\u06f0-\u06f9]", text), text
