@@ -6,7 +6,7 @@ from privateshare.platform.db.tables import Base
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:
-    """The job queue's tables are its own; alembic looks at ours only."""
+    """Return whether a table is ours. The job queue migrates its own tables."""
     return kind != "table" or name in Base.metadata.tables
 
 
