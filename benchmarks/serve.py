@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from tests.flow.many_files import add_files
 from tests.flow.people import People
 from tests.flow.sdk_client import client_of
-from tests.flow.served import Served, serving
+from tests.flow.served import Served, serving_as_people_do
 from tests.flow.wire import Tokens, Wire
 
 from privateshare import AccountRef, PushDescriptor, SessionOptions, UserAccessToken
@@ -197,7 +197,7 @@ async def main(parts: list[str]) -> None:
     """Run the named parts on a platform of their own."""
     rsa = rsa_milliseconds(generate_private_key(65537, 2048))
     print(f"R, one RSA-2048 private-key operation: {rsa:.2f} ms")
-    with tempfile.TemporaryDirectory() as name, serving(Path(name) / "data") as served:
+    with tempfile.TemporaryDirectory() as name, serving_as_people_do(Path(name) / "data") as served:
         async with operator_platform(Settings(data=served.data, database_pool_size=5)) as platform:
             people = People(platform, served.origin)
             if "calls" in parts:

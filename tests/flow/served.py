@@ -23,6 +23,7 @@ OPERATOR = {
     "PRIVATESHARE_OPERATOR_CONTACT": "privacy@example.org",
     "PRIVATESHARE_OPERATOR_PRIVACY_NOTICE": "https://example.org/privacy?a=1&b=2",
 }
+ONE_PROCESS = {"PRIVATESHARE_PROCESSES": "1"}  # A process that was forked from the tests' own cannot have children.
 READY = re.compile(r"https?://[^\s]+(?=\s)")  # Read all of it, because it may be written meanwhile.
 
 
@@ -41,7 +42,7 @@ def serving(data: Path, *, port: int = 0, environment: Mapping[str, str] | None 
     """Serve a platform on this data folder until the end of the block, in a process group of its own."""
     log = data.with_suffix(".log")
     log.write_text("")
-    wanted = {**os.environ, **(environment or {})}
+    wanted = {**os.environ, **ONE_PROCESS, **(environment or {})}
     if not data.exists() and "DATABASE_URL" not in wanted:
         copy_database(data)
     with _until_stopped(CommandProcess(_words(data, port), log, log, wanted)) as process:
