@@ -74,11 +74,16 @@ async def test_backup_restoration_and_blocking(tmp_path: Path) -> None:
     with serving(tmp_path / "restored") as served:
         wire.origin = served.origin
         assert contents(wire, tokens, session) == before
-        (blocking,) = blocks("Blocking an app")
-        assert wire.contract_id in shell(
-            blocking.replace("CONTRACT_ID", wire.contract_id).replace("\n", " --data restored\n"), tmp_path
-        )
+        suspending, ending = (_on_restored(block, wire) for block in blocks("Blocking an app"))
+        assert wire.application_id in shell(suspending, tmp_path)
+        assert wire.get("permission-access/accounts", access_token=tokens.access).status_code == 200
+        assert wire.contract_id in shell(ending, tmp_path)
         assert wire.get("permission-access/accounts", access_token=tokens.access).status_code in (401, 403)
+
+
+def _on_restored(block: str, wire: Wire) -> str:
+    named = block.replace("CONTRACT_ID", wire.contract_id).replace("APPLICATION_ID", wire.application_id)
+    return named.replace("\n", " --data restored\n")
 
 
 async def test_changing_the_master_key(tmp_path: Path) -> None:

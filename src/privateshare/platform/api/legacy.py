@@ -20,7 +20,7 @@ from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.files import OCTETS
 from privateshare.platform.blobs.temporary import SealedTemporary
 from privateshare.platform.db.tables import ConsentRow, ContractRow, SessionRow
-from privateshare.platform.grants.contracts import load_contract
+from privateshare.platform.grants.contracts import is_usable, load_contract
 from privateshare.platform.http.requests import count_unsigned, platform_of
 from privateshare.platform.http.streaming import ConsentIsLive, stream_response
 from privateshare.platform.http.transaction import Transaction
@@ -139,7 +139,7 @@ async def _session(request: Request, db: AsyncSession, session_key: str) -> tupl
     contract = await db.get(ContractRow, session.contract_id) if session is not None else None
     if session is None or contract is None or not contract.legacy or session.expires_at <= now:
         raise InvalidSession("The session is invalid")
-    if contract.expires_at is not None and contract.expires_at <= now:
+    if not is_usable(contract, now):
         raise InvalidSession("The session is invalid")
     if session.consent_id is None or session.started_at is None:
         return session, None

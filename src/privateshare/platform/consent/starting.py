@@ -9,6 +9,7 @@ from privateshare.platform.consent.app_redirect import is_withdrawal
 from privateshare.platform.consent.journey_cookie import JourneyCookie
 from privateshare.platform.consent.link_parameters import LinkParameters
 from privateshare.platform.db.tables import ContractRow, JourneyRow
+from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.grants.references import find_reference, take_reference
 from privateshare.platform.library.accounts import consented_accounts
 
@@ -31,9 +32,8 @@ async def start(
     With `takes`, the link's reference to an account is used up. Without it nothing is, so any number of browsers may
     open the link.
     """
-    ended = contract.expires_at is not None and contract.expires_at <= now
     spent = contract.once and cookie.kind in {"onboard", "reauthorize"}
-    if ended or spent or not CODE_FITS_PAGE[cookie.kind](journey):
+    if not is_usable(contract, now) or spent or not CODE_FITS_PAGE[cookie.kind](journey):
         return False
     journey.kind = cookie.kind
     return await _set_account(db, journey, cookie.parameters, now, takes=takes)

@@ -28,6 +28,7 @@ from privateshare.platform.consent.rendering import RedirectInstead, isolated, p
 from privateshare.platform.consent.starting import start
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.db.tables import ContractRow, JourneyRow
+from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.grants.journeys import (
     JourneyKind,
     find_journey,
@@ -219,6 +220,9 @@ async def visit_of(
         if takes:
             take_journey(journey, cookie.code, cookie.browser, parameters.to_row())
             extend(visit)
+    elif journey.finished_at is None and kind != "revoke" and not is_usable(contract, now):
+        # It ended, or its app was suspended, after the journey began. People may withdraw all the same.
+        raise RedirectInstead(redirect(destination.failure(Failure.INITIALIZE_CHECK_FAIL)))
     return visit
 
 

@@ -134,13 +134,17 @@ class PartnerRow(Base):
 
 
 class ApplicationRow(Base):
-    """An app of a partner. `verified_at` is when the operator verified who is behind it; None if they did not."""
+    """An app of a partner.
+
+    `verified_at` is when the operator verified who is behind it, and `suspended_at` since when it may do nothing.
+    """
 
     __tablename__ = "applications"
     id: Mapped[str] = mapped_column(primary_key=True)
     partner_id: Mapped[str] = mapped_column(ForeignKey(PartnerRow.id))
     name: Mapped[str]
     verified_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _created()
     partner: Mapped[PartnerRow] = relationship(lazy="joined", innerjoin=True)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import ConfigurationError, InvalidClient, InvalidRedirectUri
@@ -190,7 +190,8 @@ def check_registrable(uri: str) -> None:
 async def load_contract(db: AsyncSession, client: object, now: datetime) -> ContractRow:
     """Find the contract with a client id.
 
-    Raises InvalidClient if there is none, it has expired, or contract and application do not belong together.
+    Raises InvalidClient if there is none, it has ended, its application is suspended, or contract and application do
+    not belong together.
     """
     contract_id = contract_id_of(client)
     return check_contract(await db.get(ContractRow, contract_id) if contract_id else None, client, now)
@@ -205,10 +206,30 @@ def contract_id_of(client: object) -> str:
 def check_contract(contract: ContractRow | None, client: object, now: datetime) -> ContractRow:
     """Check that this is the contract that a client id names. Raises InvalidClient, as `load_contract` does."""
     application_id = client.partition("_")[0] if isinstance(client, str) else ""
-    expired = contract is not None and contract.expires_at is not None and contract.expires_at <= now
-    if contract is None or expired or contract.application_id != application_id:
+    if contract is None or contract.application_id != application_id or _has_ended(contract, now):
         raise InvalidClient(f"The client_id ({_shortened(client)}) is invalid")
+    if contract.application.suspended_at is not None:
+        raise InvalidClient(
+            f"The application ({_shortened(application_id)}) is suspended",
+            hint="Ask the operator of the platform. The consents of people are kept",
+        )
     return contract
+
+
+def _has_ended(contract: ContractRow, now: datetime) -> bool:
+    return contract.expires_at is not None and contract.expires_at <= now
+
+
+def is_usable(contract: ContractRow, now: datetime) -> bool:
+    """Return whether a contract has not ended, and its application is not suspended."""
+    return not _has_ended(contract, now) and contract.application.suspended_at is None
+
+
+def usable_contracts(now: datetime) -> ColumnElement[bool]:
+    """Return the condition for the contracts that `is_usable` is true for."""
+    suspended = select(ApplicationRow.id).where(ApplicationRow.suspended_at.is_not(None))
+    not_ended = ContractRow.expires_at.is_(None) | (ContractRow.expires_at > now)
+    return not_ended & ContractRow.application_id.not_in(suspended)
 
 
 def check_redirect_uri(contract: ContractRow, uri: object) -> str:

@@ -1,6 +1,7 @@
 """Streamed responses, which are aborted soon after the permission to read them ends.
 
-That is when the consent is withdrawn or expires, or no longer covers the account, or when its contract ends.
+That is when the consent is withdrawn or expires, or no longer covers the account, or when its contract ends or its
+application is suspended.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from starlette.responses import StreamingResponse
 from privateshare.errors import InvalidToken
 from privateshare.platform.blobs.sealed import UnreadableBlob
 from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow, ContractRow, StorageRow
+from privateshare.platform.grants.contracts import usable_contracts
 from privateshare.platform.library.unreadable import unreadable_error
 from privateshare.platform.operating.admission import current_request
 from privateshare.platform.runtime import Platform
@@ -88,7 +90,7 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class ConsentIsLive:
-    """A check that a consent still covers what is sent of these accounts, and that its contract has not ended.
+    """A check that a consent still covers what is sent of these accounts, and that its contract can still be used.
 
     `choice` is what the person shared when the response began. If they share less since, the response is aborted.
     """
@@ -106,7 +108,7 @@ class ConsentIsLive:
                 ConsentRow.id == self.consent_id,
                 ConsentRow.revoked_at.is_(None),
                 ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
-                ContractRow.expires_at.is_(None) | (ContractRow.expires_at > now),
+                usable_contracts(now),
             )
         )
         accounts = select(func.count()).where(
@@ -120,15 +122,13 @@ class ConsentIsLive:
 
 @dataclass(frozen=True, slots=True)
 class StorageIsOpen:
-    """A check that a storage still exists, and that the contract that reads it has not ended."""
+    """A check that a storage still exists, and that the contract that reads it can still be used."""
 
     storage_id: str
     contract_id: str
 
     async def __call__(self, db: AsyncSession) -> bool:
         now = datetime.now(UTC)
-        live = select(ContractRow.id).where(
-            ContractRow.id == self.contract_id, ContractRow.expires_at.is_(None) | (ContractRow.expires_at > now)
-        )
+        live = select(ContractRow.id).where(ContractRow.id == self.contract_id, usable_contracts(now))
         there = select(StorageRow.id).where(StorageRow.id == self.storage_id)
         return await db.scalar(live) is not None and await db.scalar(there) is not None

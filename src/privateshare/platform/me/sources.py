@@ -17,6 +17,7 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.shareable_accounts import sample_name
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import AccountRow, ConsentAccountRow, ConsentRow, ContractRow, SyncRow
+from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.grants.journeys import Start, begin_journey
 from privateshare.platform.http.requests import base_path, public_address
 from privateshare.platform.library.accounts import account_display_name, library_accounts
@@ -207,9 +208,8 @@ async def _live_consents(visitor: Visitor, account: AccountRow) -> Sequence[tupl
 async def _consent_for(visitor: Visitor, account: AccountRow) -> tuple[ConsentRow, ContractRow] | None:
     """Find a consent under which the account can be connected again, as an app could ask for it. Protocol 7.3."""
     for consent, contract in await _live_consents(visitor, account):
-        ended = contract.expires_at is not None and contract.expires_at <= visitor.now
         once = contract.once or consent.once
-        if contract.kind == "read" and not once and not ended and not consent.unproven:
+        if contract.kind == "read" and not once and is_usable(contract, visitor.now) and not consent.unproven:
             return consent, contract
     return None
 
