@@ -99,3 +99,13 @@ def health_export(records: int = 30) -> bytes:
     )
     text = '<?xml version="1.0" encoding="UTF-8"?>\n<HealthData locale="en_NL">\n' + "\n".join(rows) + "\n</HealthData>"
     return zipped({"apple_health_export/export.xml": text.encode()})
+
+
+def social_export(messages: int = 30) -> bytes:
+    """A part of an export of Instagram or Facebook: a conversation with so many messages."""
+    sent = [
+        {"sender_name": "J\u00c3\u00b6", "timestamp_ms": 1_780_000_200_000 - number * 60_000, "content": f"Hi {number}"}
+        for number in range(messages)
+    ]
+    thread = {"participants": [{"name": "J\u00c3\u00b6"}, {"name": "Ada"}], "messages": sent, "title": "J\u00c3\u00b6"}
+    return zipped({"messages/inbox/jo_17/message_1.json": json.dumps(thread).encode()})

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.archives import bank_statement, health_export, play, small_record, spotify_zip, zipped
+from tests.archives import bank_statement, health_export, play, small_record, social_export, spotify_zip, zipped
 
 from privateshare.platform.consent.locales.update import texts
 from privateshare.protocol.catalogue import catalogue
@@ -45,6 +45,7 @@ SAMPLES = [
     for sample in SOURCES_BY_ID[id_].info.samples
 ]
 GOOD_ARCHIVES: dict[int, Archive] = {
+    **dict.fromkeys((1, 420), lambda objects=40: social_export(objects)),
     16: lambda objects=40: spotify_zip([play(number) for number in range(objects)]),
     9001: lambda objects=40: zipped({"record.json": small_record(objects)}),
     **dict.fromkeys((260, 9002), lambda objects=40: health_export(objects)),

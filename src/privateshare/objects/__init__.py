@@ -43,7 +43,19 @@ from privateshare.objects.health import (
 )
 from privateshare.objects.model import DataObject, Moment, OtherObject
 from privateshare.objects.parts import HeartRateZone, Link, Resource
-from privateshare.objects.social import Authored, Comment, Media, MediaAlbum, Post, Profile
+from privateshare.objects.social import (
+    Attachment,
+    Authored,
+    Comment,
+    Like,
+    Media,
+    MediaAlbum,
+    Message,
+    MessageReaction,
+    Post,
+    Profile,
+    SocialNetworkUser,
+)
 from privateshare.protocol.catalogue import ObjectType
 
 __all__ = [
@@ -55,6 +67,7 @@ __all__ = [
     "Actor",
     "Album",
     "Artist",
+    "Attachment",
     "Authored",
     "BodyComposition",
     "Comment",
@@ -65,11 +78,14 @@ __all__ = [
     "FollowedArtist",
     "Goals",
     "HeartRateZone",
+    "Like",
     "LineString",
     "Link",
     "ManualValues",
     "Media",
     "MediaAlbum",
+    "Message",
+    "MessageReaction",
     "Moment",
     "OtherObject",
     "PlayHistory",
@@ -83,6 +99,7 @@ __all__ = [
     "SavedTrack",
     "Sleep",
     "SleepLevel",
+    "SocialNetworkUser",
     "Track",
     "Transaction",
     "VehicleRegistration",
@@ -95,7 +112,7 @@ __all__ = [
 _MODELS: Mapping[int, type[DataObject]] = {
     kind.object_type: kind
     for kind in (
-        *(Media, Post, Comment, MediaAlbum, Profile),
+        *(Media, Post, Comment, Like, MediaAlbum, SocialNetworkUser, Profile, Message),
         *(Transaction,),
         *(Activity, DailyActivity, Achievement, Sleep, BodyComposition, Route),
         *(Track, Album, Playlist, SavedAlbum, SavedTrack, PlayHistory, FollowedArtist),

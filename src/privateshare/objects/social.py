@@ -27,6 +27,7 @@ class Media(Authored):
 
     object_type: ClassVar[ObjectType] = ObjectType.MEDIA
 
+    id: str | None = None
     media_id: str | None = None
     media_object_id: str | None = None
     media_album_name: str | None = None
@@ -54,6 +55,7 @@ class Post(Authored):
 
     object_type: ClassVar[ObjectType] = ObjectType.POST
 
+    id: str | None = None
     post_id: str | None = None
     post_entity_id: str | None = None
     post_url: str | None = None
@@ -84,16 +86,82 @@ class Post(Authored):
 
 
 class Comment(Authored):
-    """A comment; `reference_entity_id` is the id of the post that it belongs to."""
+    """A comment; `reference_entity_id` is the id of the post that it belongs to, and `reference_user_name` its author."""
 
     object_type: ClassVar[ObjectType] = ObjectType.COMMENT
 
+    id: str | None = None
     comment_id: str | None = None
     comment_reply_id: str | None = None
+    title: str | None = None
     text: str | None = None
+    reference_user_name: str | None = None
     link: str | None = None
     privacy: str | None = None
     app_id: str | None = None
+
+
+class Like(DataObject):
+    """A like or another reaction to something, such as a post.
+
+    `reference_entity_type` is the object type of what is liked, such as 2 for a post and 7 for a comment. The `person_`
+    fields are about the person whose post or comment it is.
+    """
+
+    object_type: ClassVar[ObjectType] = ObjectType.LIKE
+
+    id: str | None = None
+    reaction: str | None = None
+    title: str | None = None
+    text: str | None = None
+    link: str | None = None
+    person_full_name: str | None = None
+    person_user_name: str | None = None
+    reference_entity_id: str | None = None
+    reference_entity_type: int | None = None
+
+
+class SocialNetworkUser(DataObject):
+    """Another person on a social network. `relation` is follower, following or friend."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.SOCIAL_NETWORK_USER
+
+    id: str | None = None
+    relation: str | None = None
+    user_name: str | None = None
+    display_name: str | None = None
+    profile_url: str | None = None
+
+
+class Attachment(DataObject):
+    """A file that was sent with a message. `uri` is its path in the export, or its address."""
+
+    name: str | None = None
+    uri: str | None = None
+    mimetype: str | None = None
+
+
+class MessageReaction(DataObject):
+    """A reaction to a message, such as an emoji, and who gave it."""
+
+    reaction: str | None = None
+    name: str | None = None
+
+
+class Message(DataObject):
+    """A message of a conversation, in terms of schema.org's Message."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.MESSAGE
+
+    id: str | None = None
+    conversation_id: str | None = None
+    conversation_name: str | None = None
+    sender_name: str | None = None
+    recipient_names: tuple[str, ...] = ()
+    text: str | None = None
+    link: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    reactions: tuple[MessageReaction, ...] = ()
 
 
 class MediaAlbum(DataObject):
@@ -101,6 +169,7 @@ class MediaAlbum(DataObject):
 
     object_type: ClassVar[ObjectType] = ObjectType.MEDIA_ALBUM
 
+    id: str | None = None
     base_id: str | None = None
     media_album_id: str | None = None
     media_album_object_id: str | None = None
@@ -119,6 +188,7 @@ class Profile(DataObject):
 
     object_type: ClassVar[ObjectType] = ObjectType.PROFILE
 
+    id: str | None = None
     person_entity_id: str | None = None
     profile_id: str | None = None
     profile_url: str | None = None

@@ -1,7 +1,8 @@
 """The catalogue: ids and names of service groups, service types, object types and sources.
 
 Code uses the enumerations; `catalogue()` holds the names that people and clients see. Ids of 9000 and above were added
-by this project: FHIR files, FHIR servers, and the FHIR resource types that are not among digi.me's ids 127 to 138.
+by this project: files, servers and apps that digi.me has no id for, the types of their objects, and the FHIR resource
+types that are not among digi.me's ids 127 to 138.
 """
 
 import json
@@ -101,6 +102,7 @@ class ObjectType(IntEnum):
     BODY_COMPOSITION_SUMMARY = 306
     MOVE_IQ_SUMMARY = 307
     ROUTE = 9001
+    MESSAGE = 9002
     TRACK = 400
     ALBUM = 401
     PLAYLIST = 403

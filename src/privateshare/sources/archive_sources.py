@@ -7,9 +7,11 @@ from privateshare.sources.contract import Source
 
 # The package of each source. Its module `source` lists the source in SOURCES.
 PACKAGE_OF_SOURCE: Mapping[int, str] = {
+    1: "meta",
     16: "spotify",
     260: "apple_health",
     348: "banks",
+    420: "meta",
     422: "banks",
     423: "banks",
     428: "banks",

@@ -72,12 +72,14 @@ class FoundRecord:
         text: Its JSON in one line, with the original notation of all numbers.
         wrapper: The object that contains it, such as an entry of a FHIR Bundle; None if there is none.
         file: The path of its file in the archive; empty if the upload is a single file.
+        key: The name of the member or array that contains it; empty if there is none.
     """
 
     thing: JsonObject
     text: bytes = field(repr=False)
     wrapper: JsonObject | None = field(default=None, repr=False)
     file: str = field(default="", repr=False)
+    key: str = ""
 
 
 class NotJson(Exception):
@@ -206,7 +208,7 @@ class RecordReader:
         role = self._role_of(value, key)
         if role is ObjectRole.RECORD:
             self._count_records()
-            return (FoundRecord(value, text, wrapper, self._file),)
+            return (FoundRecord(value, text, wrapper, self._file, key),)
         self._known_objects += role is ObjectRole.WRAPPER
         inner = containers(value.values())
         return self._records_in_parsed_members(value, text, len(inner)) if inner else ()

@@ -53,15 +53,18 @@ def read_records(
 
 def records_of_files(files: Iterable[UploadedFile], role_of: RoleOf, left_out: LeftOut) -> Iterator[FoundRecord]:
     """Yield all records of some files of an upload, like `read_records`."""
-    upload = _UploadReader(role_of, left_out)
+    upload = UploadReader(role_of, left_out)
     for file in files:
         yield from upload.records_of(file)
     upload.estimate()
 
 
 @dataclass(slots=True)
-class _UploadReader:
-    """The state of reading one upload: how much of it was read, and how much could not be."""
+class UploadReader:
+    """A reader for the files of one upload, which knows how much of it was read, and how much could not be.
+
+    Call `records_of` for each file, and `estimate` at the end.
+    """
 
     role_of: RoleOf
     left_out: LeftOut

@@ -58,6 +58,11 @@ PLAIN_NAMES: Mapping[int, str] = {
     ObjectType.MEDIA: N_("Photos and videos"),
     ObjectType.POST: N_("Your posts"),
     ObjectType.COMMENT: N_("Comments"),
+    ObjectType.LIKE: N_("What you liked"),
+    ObjectType.MEDIA_ALBUM: N_("Albums of photos"),
+    ObjectType.SOCIAL_NETWORK_USER: N_("Your friends, followers, and whom you follow"),
+    ObjectType.PROFILE: N_("Your profile"),
+    ObjectType.MESSAGE: N_("Your messages"),
 }
 
 

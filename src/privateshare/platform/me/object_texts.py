@@ -18,7 +18,11 @@ MAX_ITEMS = 50
 MAX_TEXT = 2000
 LARGEST_NUMBER = 1e15
 HIDDEN_FIELDS = frozenset({"accountentityid", "entityid"})  # These are of the platform, and say nothing to a person.
-NAMES = ("name", "title", "activityname", "merchantname", "simpleref", "originalref", "text", "description", "caption")
+NAMES = (
+    *("name", "activityname", "merchantname", "simpleref", "originalref", "text", "title", "description", "caption"),
+    *("displayname", "username", "link"),
+)
+SECOND_LINE_NAMES = ("category", "status", "sendername", "reaction", "relation", "personusername", "referenceusername")
 CODED = ("code", "vaccineCode", "medicationCodeableConcept", "type", "serviceType", "class", "category")
 MOMENT_FIELD = re.compile(r"(date|time)$", re.IGNORECASE)
 EARLIEST_MILLISECONDS, LATEST_MILLISECONDS = -2_208_988_800_000, 4_102_444_800_000  # The years 1900 to 2100.
@@ -64,7 +68,7 @@ def second_line(thing: JsonObject, words: Translator) -> str:
         parts.append(words.count("%(num)s step", "%(num)s steps", int(steps), num=words.number(int(steps))))
     if (weight := number_of(thing.get("weight"))) is not None:
         parts.append(f"{weight:.15g} kg")
-    parts += [_text(thing.get(field)) for field in ("category", "status")]
+    parts += [_text(thing.get(field)) for field in SECOND_LINE_NAMES]
     return " · ".join(dict.fromkeys(filter(None, parts)))
 
 

@@ -1,0 +1,1 @@
+"""Instagram and Facebook: the exports that Meta's Accounts Center makes."""

@@ -1,0 +1,117 @@
+"""A reader for the exports of both services: a zip of any layout, one of its parts, or a single file of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import JsonObject
+from privateshare.sources.failures import Broken, LeftOut, shown_name
+from privateshare.sources.json_records import ObjectRole
+from privateshare.sources.json_values import read_outline
+from privateshare.sources.meta.kinds import Kind, Layout, role_of
+from privateshare.sources.meta.mapping import Mapped
+from privateshare.sources.meta.messages import message, people_of
+from privateshare.sources.meta.pages import blocks_of, entry_of_block, is_page
+from privateshare.sources.meta.reasons import UNREADABLE
+from privateshare.sources.meta.text import repaired
+from privateshare.sources.object_building import Account
+from privateshare.sources.upload_records import UploadReader
+
+START_BYTES = 64 * 1024
+# The pictures and other files that people published. Only what the export says about them is read.
+MEDIA_ENDINGS = frozenset(
+    (
+        *(".jpg", ".jpeg", ".png", ".webp", ".heic", ".gif", ".bmp", ".svg", ".ico", ".mp4", ".mov", ".m4v", ".webm"),
+        *(".avi", ".mkv", ".3gp", ".mp3", ".m4a", ".aac", ".wav", ".ogg", ".opus", ".srt", ".vtt", ".pdf", ".css"),
+        *(".js", ".txt", ".zip", ".docx", ".xlsx", ".pptx"),
+    )
+)
+
+
+class Entries(Protocol):
+    """The mapping of the entries of one service."""
+
+    owners: dict[str, str]
+
+    def next_file(self) -> None:
+        """Start the next file."""
+
+    def objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
+        """Yield the objects of an entry. Raises ValueError."""
+
+    def rest(self) -> Iterator[Mapped]:
+        """Yield what can only be told at the end."""
+
+
+def is_media(path: str) -> bool:
+    """Return whether a file of an export is a picture or another file that is not read."""
+    return PurePosixPath(path).suffix.lower() in MEDIA_ENDINGS
+
+
+class ExportReader:
+    """A reader of one export.
+
+    Attributes:
+        is_foreign: Whether it has entries that only the other service's exports have.
+    """
+
+    def __init__(self, layout: Layout, entries: Entries, account: Account, left_out: LeftOut) -> None:
+        self.is_foreign = False
+        self._layout, self._entries, self._account, self._left_out = layout, entries, account, left_out
+        self._file = ""
+        self._people: list[str] = []
+        self._now = datetime.now(UTC)
+
+    def objects(self, files: Iterable[UploadedFile]) -> Iterator[Mapped]:
+        """Yield the objects of all files. Entries that cannot be read are counted."""
+        upload = UploadReader(self._role_of, self._left_out)
+        for file in files:
+            with file.open() as stream:
+                start = stream.read(START_BYTES)
+            self._file = file.path
+            self._entries.next_file()
+            if is_page(start) and file.path:
+                yield from self._objects_of_page(file)
+                continue
+            about = read_outline(start, start.index(b"{")) if b'"participants"' in start and b"{" in start else {}
+            self._people = people_of(repaired(about))
+            for found in upload.records_of(file):
+                kind = self._layout.kind_of(found.thing, found.key, found.file)
+                if kind is not None:
+                    yield from self._mapped(kind, repaired(found.thing))
+        upload.estimate()
+        yield from self._entries.rest()
+
+    def _objects_of_page(self, file: UploadedFile) -> Iterator[Mapped]:
+        kind = self._layout.kind_of_page(file.path)
+        if kind is None:
+            name = shown_name(file.path)
+            self._left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+            return
+        self._people = []
+        for block in blocks_of(file, self._now):
+            if block.block.texts or block.block.pictures or block.block.heading:
+                yield from self._mapped(kind, entry_of_block(kind, block))
+
+    def _mapped(self, kind: Kind, thing: JsonObject) -> Sequence[Mapped]:
+        """Map an entry completely, so that one that fails gives no objects."""
+        try:
+            mapped = list(self._objects_of(kind, thing))
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError):
+            self._left_out.leave_out(UNREADABLE)
+            return ()
+        self._left_out.read += 1
+        return mapped
+
+    def _objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
+        if kind is not Kind.MESSAGE:
+            return self._entries.objects_of(kind, thing)
+        folder = PurePosixPath(self._file).parent.name or PurePosixPath(self._file).stem
+        return iter([(ObjectType.MESSAGE, message(self._account, thing, folder, self._people))])
+
+    def _role_of(self, thing: JsonObject, key: str) -> ObjectRole:
+        self.is_foreign = self.is_foreign or (key == "" and self._layout.is_foreign(thing))
+        return role_of(self._layout, thing, key, self._file)

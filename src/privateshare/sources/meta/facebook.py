@@ -1,0 +1,219 @@
+"""The mapping of the entries of a Facebook export."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from privateshare.protocol.catalogue import ObjectType
+from privateshare.sources.meta.kinds import Kind
+from privateshare.sources.meta.labels import entry_of, is_labelled
+from privateshare.sources.meta.mapping import (
+    FOLLOWER,
+    FOLLOWING,
+    FRIEND,
+    Mapped,
+    comment_object,
+    person_object,
+    post_objects,
+)
+from privateshare.sources.meta.pictures import created, picture_object, pictures_in
+from privateshare.sources.object_building import (
+    Account,
+    JsonObject,
+    dict_of,
+    list_of,
+    milliseconds,
+    number_of,
+    stable_id,
+    text_of,
+)
+
+MAX_REMEMBERED = 10_000  # Entries are sorted by time, so reactions of the same second are close to each other.
+_RELATIONS = {Kind.FRIEND: FRIEND, Kind.FOLLOWER: FOLLOWER, Kind.FOLLOWING: FOLLOWING}
+
+
+class FacebookEntries:
+    """The entries of one export.
+
+    Attributes:
+        owners: The ids of the people whose profiles the export has, with their names.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.owners: dict[str, str] = {}
+        self._account = account
+        self._reactions: dict[int, int] = {}
+
+    def next_file(self) -> None:
+        """Start the next file, which may repeat reactions of another in another layout."""
+        self._reactions.clear()
+
+    def objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
+        """Yield the objects of an entry, whose texts are repaired.
+
+        Raises:
+            ValueError: It has no date or content that can be read.
+        """
+        if kind is Kind.PROFILE:
+            owner, name = owner_of(thing)
+            if not name:
+                raise ValueError("the profile has no name")
+            self.owners[owner] = name
+        if kind is Kind.REACTION:
+            yield ObjectType.LIKE, self._reaction(thing)
+        else:
+            yield from _objects_of(kind, thing, self._account)
+
+    def rest(self) -> Iterator[Mapped]:
+        """Yield what can only be told at the end of the export: nothing."""
+        return iter(())
+
+    def _reaction(self, thing: JsonObject) -> JsonObject:
+        """Map a reaction. Newer exports say the same in other words, so reactions are distinguished by their times."""
+        found = _like(thing, self._account)
+        moment = found["createddate"]
+        if len(self._reactions) > MAX_REMEMBERED:
+            self._reactions.clear()
+        number = self._reactions[moment] = self._reactions.get(moment, 0) + 1
+        own_id = stable_id("reaction", moment, number)
+        return found | {"id": own_id, "entityid": f"{self._account.entity_id}_{own_id}"}
+
+
+def _objects_of(kind: Kind, thing: JsonObject, account: Account) -> Iterator[Mapped]:
+    if kind in (Kind.POST, Kind.STORY):
+        yield from _post(thing, account)
+    elif kind is Kind.NOTE:
+        moment = milliseconds(thing.get("created_timestamp"))
+        text, pictures = text_of(thing.get("text")), list(pictures_in(thing.get("media")))
+        yield from post_objects(account, moment, text, pictures, title=text_of(thing.get("title")))
+    elif kind is Kind.PICTURE:
+        yield from _picture(thing, account)
+    elif kind is Kind.ALBUM:
+        yield from _album(thing, account)
+    elif kind is Kind.COMMENT:
+        yield ObjectType.COMMENT, _comment(thing, account)
+    elif kind is Kind.PAGE_LIKE:
+        yield ObjectType.LIKE, _like(thing, account)
+    elif kind in _RELATIONS:
+        yield ObjectType.SOCIAL_NETWORK_USER, _person(thing, _RELATIONS[kind], account)
+    elif kind is Kind.PROFILE:
+        yield ObjectType.PROFILE, _profile(thing, account)
+
+
+def owner_of(thing: JsonObject) -> tuple[str, str]:
+    """Return the id and the name of the person whose profile it is.
+
+    The time of the registration is the only value that is in profiles of all years and that nobody can change.
+    """
+    name = text_of(dict_of(thing.get("name")).get("full_name")) or text_of(thing.get("name"))
+    registered = thing.get("registration_timestamp")
+    own = text_of(registered) or text_of(thing.get("username")) or text_of(thing.get("profile_uri")) or name
+    return (stable_id("facebook", own) if own else ""), name
+
+
+def _post(thing: JsonObject, account: Account) -> Iterator[Mapped]:
+    parts = [part for part in list_of(thing.get("data")) if isinstance(part, dict)]
+    inner = [
+        part
+        for attachment in list_of(thing.get("attachments"))
+        for part in list_of(dict_of(attachment).get("data"))
+        if isinstance(part, dict)
+    ]
+    text = next((found for part in parts if (found := text_of(part.get("post")))), "")
+    pictures = list(pictures_in(thing.get("attachments"))) or list(pictures_in(thing.get("media")))
+    moment = milliseconds(thing.get("timestamp"))
+    link = next((url for part in inner if (url := text_of(dict_of(part.get("external_context")).get("url")))), "")
+    if is_labelled(thing):
+        entry = entry_of(thing)
+        text, link, moment = text or next(iter(entry.texts), ""), link or entry.link, moment or entry.moment
+    place = next((place for part in inner if (place := dict_of(part.get("place")))), {})
+    note = next((note for part in inner if (note := dict_of(part.get("note")))), {})
+    yield from post_objects(
+        account,
+        moment,
+        text
+        or text_of(note.get("text"))
+        or next((found for part in inner if (found := text_of(part.get("text")))), ""),
+        pictures,
+        title=text_of(thing.get("title")) or text_of(note.get("title")),
+        links=[{"link": link}] if link else [],
+        **_coordinates(place),
+    )
+
+
+def _coordinates(place: JsonObject) -> dict[str, float | None]:
+    where = dict_of(place.get("coordinate"))
+    return {"latitude": number_of(where.get("latitude")), "longitude": number_of(where.get("longitude"))}
+
+
+def _picture(thing: JsonObject, account: Account) -> Iterator[Mapped]:
+    found = list(pictures_in(thing))
+    moment = milliseconds(thing.get("timestamp")) or next((when for one in found if (when := created(one))), None)
+    if not found or moment is None:
+        raise ValueError("the picture has no date")
+    for picture in found:
+        yield ObjectType.MEDIA, picture_object(account, picture, moment)
+
+
+def _album(thing: JsonObject, account: Account) -> Iterator[Mapped]:
+    name = text_of(thing.get("name"))
+    photos = [*pictures_in(thing.get("photos")), *pictures_in(thing.get("videos"))]
+    dates = [moment for photo in photos if (moment := created(photo)) is not None]
+    moment = min(dates, default=None) or milliseconds(thing.get("last_modified_timestamp"))
+    if not name or moment is None:
+        raise ValueError("the album has no name or date")
+    about = text_of(thing.get("description"))
+    album = account.thing(stable_id("album", name), moment, name=name, description=about, itemcount=len(photos))
+    yield ObjectType.MEDIA_ALBUM, album
+    for photo in photos:
+        fields = {"mediaalbumname": name, "mediaalbumentityid": album["entityid"]}
+        yield ObjectType.MEDIA, picture_object(account, photo, moment, **fields)
+
+
+def _comment(thing: JsonObject, account: Account) -> JsonObject:
+    parts = [dict_of(part.get("comment")) for part in list_of(thing.get("data")) if isinstance(part, dict)]
+    part = next((found for found in parts if found), {})
+    moment = milliseconds(part.get("timestamp")) or milliseconds(thing.get("timestamp"))
+    text, link = text_of(part.get("comment")), ""
+    if is_labelled(thing):
+        entry = entry_of(thing)
+        text, link, moment = text or next(iter(entry.texts), ""), entry.link, moment or entry.moment
+    return comment_object(account, moment, text, link=link, title=text_of(thing.get("title")))
+
+
+def _like(thing: JsonObject, account: Account) -> JsonObject:
+    moment, title = milliseconds(thing.get("timestamp")), text_of(thing.get("title")) or text_of(thing.get("name"))
+    reactions = [dict_of(part.get("reaction")) for part in list_of(thing.get("data")) if isinstance(part, dict)]
+    reaction = next((found for one in reactions if (found := text_of(one.get("reaction")))), "")
+    link, person = text_of(thing.get("url")), ""
+    if is_labelled(thing):
+        entry = entry_of(thing)
+        user_name, full_name = entry.owner()
+        reaction, link, person = reaction or next(iter(entry.texts), ""), entry.link, full_name or user_name
+        moment = moment or entry.moment
+    if moment is None:
+        raise ValueError("the reaction has no date")
+    own_id = stable_id("like", moment, title)
+    return account.thing(own_id, moment, title=title, reaction=reaction, link=link, personfullname=person)
+
+
+def _person(thing: JsonObject, relation: str, account: Account) -> JsonObject:
+    name, moment, link = text_of(thing.get("name")), milliseconds(thing.get("timestamp")), text_of(thing.get("url"))
+    if is_labelled(thing):
+        entry = entry_of(thing)
+        name, moment, link = name or next(iter(entry.texts), ""), moment or entry.moment, link or entry.link
+    return person_object(account, relation, "", moment, link, full_name=name)
+
+
+def _profile(thing: JsonObject, account: Account) -> JsonObject:
+    _, name = owner_of(thing)
+    names: dict[str, Any] = dict_of(thing.get("name"))
+    return account.thing(
+        "profile",
+        milliseconds(thing.get("registration_timestamp")),
+        displayname=name,
+        firstname=text_of(names.get("first_name")),
+        lastname=text_of(names.get("last_name")),
+        username=text_of(thing.get("username")),
+        profileurl=text_of(thing.get("profile_uri")),
+        bio=text_of(thing.get("intro_bio")) or text_of(thing.get("about_me")),
+    )

@@ -1,0 +1,238 @@
+"""The kinds of entries of an export, and how they are recognized: by the names in the JSON, or of its file.
+
+Most files are an object with one member whose name says what it has, such as `likes_media_likes`. Some are a plain
+list; then the name of the file says it. Both are in English in exports of every language.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import PurePosixPath
+from typing import Any
+
+from privateshare.sources.json_records import ObjectRole
+from privateshare.sources.meta.labels import is_labelled
+
+
+class Kind(Enum):
+    """What an entry of an export is."""
+
+    POST = auto()
+    STORY = auto()
+    PICTURE = auto()
+    ALBUM = auto()
+    NOTE = auto()
+    COMMENT = auto()
+    POST_LIKE = auto()
+    COMMENT_LIKE = auto()
+    STORY_LIKE = auto()
+    PAGE_LIKE = auto()
+    REACTION = auto()
+    FOLLOWER = auto()
+    FOLLOWING = auto()
+    FRIEND = auto()
+    PROFILE = auto()
+    SIGN_UP = auto()
+    MESSAGE = auto()
+    # Instagram's layout until 2020: a whole file is one entry, and most values are lists of two or three texts.
+    OLD_PICTURE = auto()
+    OLD_LIKES = auto()
+    OLD_COMMENTS = auto()
+    OLD_CONNECTIONS = auto()
+    OLD_CONVERSATION = auto()
+    OLD_PROFILE = auto()
+
+
+INSTAGRAM_KEYS: Mapping[str, Kind] = {
+    "ig_stories": Kind.STORY,
+    "ig_reels_media": Kind.POST,
+    "ig_igtv_media": Kind.POST,
+    "ig_archived_post_media": Kind.POST,
+    "ig_other_media": Kind.POST,
+    "ig_profile_picture": Kind.PICTURE,
+    "comments_media_comments": Kind.COMMENT,
+    "comments_reels_comments": Kind.COMMENT,
+    "likes_media_likes": Kind.POST_LIKE,
+    "likes_comment_likes": Kind.COMMENT_LIKE,
+    "story_activities_story_likes": Kind.STORY_LIKE,
+    "relationships_followers": Kind.FOLLOWER,
+    "relationships_following": Kind.FOLLOWING,
+    "profile_user": Kind.PROFILE,
+    "account_history_registration_info": Kind.SIGN_UP,
+    "messages": Kind.MESSAGE,
+}
+INSTAGRAM_FILES: Mapping[str, Kind] = {
+    "posts": Kind.POST,
+    "reels": Kind.POST,
+    "igtv_videos": Kind.POST,
+    "archived_posts": Kind.POST,
+    "other_content": Kind.POST,
+    "stories": Kind.STORY,
+    "profile_photos": Kind.PICTURE,
+    "post_comments": Kind.COMMENT,
+    "reels_comments": Kind.COMMENT,
+    "liked_posts": Kind.POST_LIKE,
+    "liked_comments": Kind.COMMENT_LIKE,
+    "story_likes": Kind.STORY_LIKE,
+    "followers": Kind.FOLLOWER,
+    "following": Kind.FOLLOWING,
+    "personal_information": Kind.PROFILE,
+}
+# Pages have no names of members, so these files are recognized by their names only there.
+PAGE_FILES: Mapping[str, Kind] = {
+    "message": Kind.MESSAGE,
+    "signup_details": Kind.SIGN_UP,
+    "signup_information": Kind.SIGN_UP,
+}
+FACEBOOK_KEYS: Mapping[str, Kind] = {
+    "status_updates": Kind.POST,
+    "group_posts": Kind.POST,
+    "archived_stories": Kind.STORY,
+    "other_photos": Kind.PICTURE,
+    "videos": Kind.PICTURE,
+    "notes": Kind.NOTE,
+    "comments": Kind.COMMENT,
+    "group_comments": Kind.COMMENT,
+    "reactions": Kind.REACTION,
+    "page_likes": Kind.PAGE_LIKE,
+    "friends": Kind.FRIEND,
+    "followers": Kind.FOLLOWER,
+    "following": Kind.FOLLOWING,
+    "profile": Kind.PROFILE,
+    "messages": Kind.MESSAGE,
+}
+FACEBOOK_FILES: Mapping[str, Kind] = {
+    "your_posts": Kind.POST,
+    "your_posts__check_ins__photos_and_videos": Kind.POST,
+    "posts": Kind.POST,
+    "posts_on_other_pages_and_profiles": Kind.POST,
+    "check_ins": Kind.POST,
+    "group_posts_and_comments": Kind.POST,
+    "your_posts_in_groups": Kind.POST,
+    "archived_stories": Kind.STORY,
+    "your_uncategorized_photos": Kind.PICTURE,
+    "your_photos": Kind.PICTURE,
+    "your_videos": Kind.PICTURE,
+    "comments": Kind.COMMENT,
+    "your_comments_in_groups": Kind.COMMENT,
+    "likes_and_reactions": Kind.REACTION,
+    "posts_and_comments": Kind.REACTION,
+    "pages_you_ve_liked": Kind.PAGE_LIKE,
+    "your_friends": Kind.FRIEND,
+    "people_who_followed_you": Kind.FOLLOWER,
+    "who_you_ve_followed": Kind.FOLLOWING,
+    "profile_information": Kind.PROFILE,
+}
+_OLD_PICTURES = frozenset({"photos", "videos", "stories", "profile"})
+_VERSION = re.compile(r"_v\d+$")
+_PART = re.compile(r"(?:[ _-]?\(\d+\)|[ _-]\d+|[ _-]copy)+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The names by which one of the two services is recognized: of members, of files, and of the other service."""
+
+    keys: Mapping[str, Kind]
+    files: Mapping[str, Kind]
+    foreign_keys: frozenset[str]
+
+    def kind_of(self, thing: Mapping[str, Any], key: str, file: str) -> Kind | None:
+        """Return what an object is; None if it is no entry.
+
+        Args:
+            thing: The object.
+            key: The name of the member or list that contains it.
+            file: The path of its file.
+        """
+        if (kind := self.keys.get(_VERSION.sub("", key))) is not None:
+            return kind if kind is not Kind.MESSAGE or is_message(thing) else None
+        if self.keys is INSTAGRAM_KEYS:
+            return _old_kind(thing, key) or self._kind_in_list(thing, key, file)
+        if "photos" in thing and ("cover_photo" in thing or "last_modified_timestamp" in thing):
+            return Kind.ALBUM
+        return self._kind_in_list(thing, key, file)
+
+    def kind_of_page(self, file: str) -> Kind | None:
+        """Return what the entries of a web page are; None if they are none."""
+        name = file_key(file)
+        return PAGE_FILES.get(name) or self.files.get(name)
+
+    def is_wrapper(self, thing: Mapping[str, Any]) -> bool:
+        """Return whether an object has entries as members."""
+        return any(_VERSION.sub("", name) in self.keys for name in thing)
+
+    def is_foreign(self, thing: Mapping[str, Any]) -> bool:
+        """Return whether an object has members that only the other service's exports have."""
+        return any(_VERSION.sub("", name) in self.foreign_keys for name in thing)
+
+    def _kind_in_list(self, thing: Mapping[str, Any], key: str, file: str) -> Kind | None:
+        """Return the kind of an element of a list without a name."""
+        if key or self.is_wrapper(thing):
+            return None
+        if self.keys is FACEBOOK_KEYS and "timestamp" in thing and (kind := _kind_by_content(thing)) is not None:
+            return kind
+        kind = self.files.get(file_key(file))
+        if kind is None:
+            is_post = isinstance(thing.get("media"), list) and "creation_timestamp" in thing
+            return Kind.POST if is_post and self.keys is INSTAGRAM_KEYS else None
+        has_date = any(name in thing for name in ("timestamp", "creation_timestamp", "media", "uri"))
+        return kind if has_date or is_labelled(thing) else None
+
+
+INSTAGRAM = Layout(
+    INSTAGRAM_KEYS,
+    INSTAGRAM_FILES,
+    frozenset({"status_updates", "group_posts", "page_likes", "reactions", "friends", "other_photos"}),
+)
+FACEBOOK = Layout(
+    FACEBOOK_KEYS,
+    FACEBOOK_FILES,
+    frozenset({key for key in INSTAGRAM_KEYS if key != "messages"} | {"media_likes", "media_comments"}),
+)
+
+
+def role_of(layout: Layout, thing: Mapping[str, Any], key: str, file: str) -> ObjectRole:
+    """Return the role of an object in an export."""
+    if layout.kind_of(thing, key, file) is not None:
+        return ObjectRole.RECORD
+    return ObjectRole.WRAPPER if layout.is_wrapper(thing) else ObjectRole.UNKNOWN
+
+
+def file_key(path: str) -> str:
+    """Return the name of a file without folders, ending, part number, and the marks of copies."""
+    name = PurePosixPath(path.replace("\\", "/")).name.lower()
+    name = name.removesuffix(".gz").removesuffix(".json").removesuffix(".html").removesuffix(".htm")
+    return _PART.sub("", name).replace("’", "_").replace("'", "_").replace("-", "_")
+
+
+def is_message(thing: Mapping[str, Any]) -> bool:
+    """Return whether an object is a message of a conversation, in either of Messenger's layouts."""
+    return ("sender_name" in thing and "timestamp_ms" in thing) or ("senderName" in thing and "timestamp" in thing)
+
+
+def _kind_by_content(thing: Mapping[str, Any]) -> Kind | None:
+    """Return the kind of a Facebook entry by what it has."""
+    data = thing.get("data")
+    names = {name for part in data if isinstance(part, dict) for name in part} if isinstance(data, list) else set()
+    if "reaction" in names:
+        return Kind.REACTION
+    if "comment" in names:
+        return Kind.COMMENT
+    return Kind.POST if "post" in names else None
+
+
+def _old_kind(thing: Mapping[str, Any], key: str) -> Kind | None:
+    if key in _OLD_PICTURES and "taken_at" in thing:
+        return Kind.OLD_PICTURE
+    if key:
+        return None
+    if "media_likes" in thing:
+        return Kind.OLD_LIKES
+    if "media_comments" in thing:
+        return Kind.OLD_COMMENTS
+    if isinstance(thing.get("followers"), dict) and isinstance(thing.get("following"), dict):
+        return Kind.OLD_CONNECTIONS
+    if "conversation" in thing and "participants" in thing:
+        return Kind.OLD_CONVERSATION
+    return Kind.OLD_PROFILE if "username" in thing and "date_joined" in thing else None

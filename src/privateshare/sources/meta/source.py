@@ -1,0 +1,148 @@
+"""The sources Instagram and Facebook: samples, or the export that a person requests in Meta's Accounts Center."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.sources.archive import UploadedFile, uploaded_files
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    Identity,
+    ObjectSchema,
+    Page,
+    Sample,
+    SourceInfo,
+    Upload,
+    pages,
+)
+from privateshare.sources.meta.export import Entries, ExportReader, is_media
+from privateshare.sources.meta.facebook import FacebookEntries
+from privateshare.sources.meta.instagram import InstagramEntries
+from privateshare.sources.meta.kinds import FACEBOOK, INSTAGRAM, Layout
+from privateshare.sources.meta.mapping import Mapped
+from privateshare.sources.meta.sample import facebook_files, instagram_files
+from privateshare.sources.object_building import Account, account_of
+
+UNNAMED = "member"  # The parts of an export that was split do not all say whose it is.
+_NOTHING = Broken(
+    "The file holds no posts, comments, likes, followers or messages. "
+    "Request a copy of all of your information, and upload the zip file as you received it."
+)
+_SEVERAL_PEOPLE = Broken("The export holds the data of several accounts. Upload the export of one account.")
+_IS_FACEBOOK = Broken("The file is an export of Facebook. Go back, choose Facebook, and upload it there.")
+_IS_INSTAGRAM = Broken("The file is an export of Instagram. Go back, choose Instagram, and upload it there.")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What distinguishes the two services.
+
+    Attributes:
+        layout: The names by which its exports are recognized.
+        entries: Makes the mapping of the entries of an export.
+        sample_files: Makes the files of the sample, for the current time.
+        foreign: The error for an export of the other service.
+    """
+
+    layout: Layout
+    entries: Callable[[Account], Entries]
+    sample_files: Callable[[datetime], Sequence[UploadedFile]]
+    foreign: Broken
+
+
+class MetaExport:
+    """A source for exports of one of the two services."""
+
+    def __init__(self, info: SourceInfo, service: Service, name: str) -> None:
+        self.info = info
+        self._service, self._name = service, name
+
+    def identify(self, connection: Connection) -> Identity:
+        """Return whose export it is. It is read completely.
+
+        Raises:
+            Broken: It is no export of this service, holds nothing, or is of several people.
+        """
+        if connection.archive is None:
+            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
+        entries = self._service.entries(Account(""))
+        reader = ExportReader(self._service.layout, entries, Account(""), connection.left_out)
+        for _ in reader.objects(uploaded_files(connection.archive, connection.left_out, is_media)):
+            pass
+        if reader.is_foreign:
+            raise self._service.foreign
+        connection.left_out.check(_NOTHING)
+        if len(entries.owners) > 1:
+            raise _SEVERAL_PEOPLE
+        owner, name = next(iter(entries.owners.items()), (UNNAMED, f"{self._name} export"))
+        return Identity(owner, name, "USER", named=owner != UNNAMED)
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        """Yield the objects of these types.
+
+        Raises:
+            Broken: The export is damaged.
+        """
+        return pages(mapped for mapped in self._objects(connection) if mapped[0] in cursors)
+
+    def _objects(self, connection: Connection) -> Iterator[Mapped]:
+        if connection.archive is None:
+            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
+            files: Iterator[UploadedFile] = iter(self._service.sample_files(datetime.now(UTC)))
+        else:
+            account = account_of(self.info.service_type, connection.provider_account_id)
+            files = uploaded_files(connection.archive, connection.left_out, is_media)
+        entries = self._service.entries(account)
+        return ExportReader(self._service.layout, entries, account, connection.left_out).objects(files)
+
+
+_TYPES = (
+    ObjectType.POST,
+    ObjectType.COMMENT,
+    ObjectType.LIKE,
+    ObjectType.MEDIA,
+    ObjectType.SOCIAL_NETWORK_USER,
+    ObjectType.PROFILE,
+    ObjectType.MESSAGE,
+)
+_INSTAGRAM = SourceInfo(
+    id=420,
+    service_type=ServiceType.INSTAGRAM,
+    service_group=ServiceGroup.SOCIAL,
+    object_types=_TYPES,
+    schema=ObjectSchema("digime", "1.0.0"),
+    samples=(Sample("default", "A photographer", "A year of an invented person who posts, comments and chats."),),
+    upload=Upload(
+        accept=".zip,.json",
+        instructions=(
+            "Open Accounts Center in the settings of Instagram, then “Your information and permissions”.",
+            "Choose “Export your information”, “Create export”, your Instagram profile, and “Export to device”.",
+            "Set the format to JSON and the date range to “All time”, and start the export.",
+            "Download the zip files when Instagram writes to you, often within a day, and upload them here one after the other.",
+        ),
+    ),
+)
+_FACEBOOK = SourceInfo(
+    id=1,
+    service_type=ServiceType.FACEBOOK,
+    service_group=ServiceGroup.SOCIAL,
+    object_types=(*_TYPES, ObjectType.MEDIA_ALBUM),
+    schema=ObjectSchema("digime", "1.0.0"),
+    samples=(Sample("default", "A neighbour", "A year of an invented person with friends, posts and albums."),),
+    upload=Upload(
+        accept=".zip,.json",
+        instructions=(
+            "Open Accounts Center in the settings of Facebook, then “Your information and permissions”.",
+            "Choose “Export your information”, “Create export”, your Facebook profile, and “Export to device”.",
+            "Set the format to JSON and the date range to “All time”, and start the export.",
+            "Download the zip files when Facebook writes to you, often within a day, and upload them here one after the other.",
+        ),
+    ),
+)
+
+SOURCES = (
+    MetaExport(_INSTAGRAM, Service(INSTAGRAM, InstagramEntries, instagram_files, _IS_FACEBOOK), "Instagram"),
+    MetaExport(_FACEBOOK, Service(FACEBOOK, FacebookEntries, facebook_files, _IS_INSTAGRAM), "Facebook"),
+)

@@ -1,0 +1,87 @@
+"""Building objects of schema `digime`: their ids, their dates, and only the fields that are known."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+ID_CHARACTERS = 22
+# Dates outside of these years are errors of a program, such as a 0 for an unknown date.
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+MILLISECONDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of the library, with the `accountentityid` of its objects."""
+
+    entity_id: str
+
+    def thing(self, own_id: str, moment: int | None, **fields: Any) -> JsonObject:
+        """Build an object.
+
+        Args:
+            own_id: The object's id among those of its account and type.
+            moment: When it happened, in milliseconds since the epoch; None if that is unknown.
+            fields: Its other fields. Those without a value are left out.
+        """
+        found = {
+            "accountentityid": self.entity_id,
+            "entityid": f"{self.entity_id}_{own_id}",
+            "id": own_id,
+            "createddate": moment,
+        }
+        return {name: value for name, value in (found | fields).items() if value not in (None, "", [], {})}
+
+
+def account_of(service_type: int, provider_account_id: str) -> Account:
+    """Return the account of a person at a service."""
+    return Account(f"{service_type}_{provider_account_id}")
+
+
+def stable_id(*parts: object) -> str:
+    """Derive an id from values that are the same in every export."""
+    return sha256("\0".join("" if part is None else str(part) for part in parts).encode()).hexdigest()[:ID_CHARACTERS]
+
+
+def milliseconds(seconds: object) -> int | None:
+    """Convert a Unix time in seconds, milliseconds or microseconds to milliseconds; None if it cannot be a date."""
+    if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) < ID_CHARACTERS:
+        seconds = int(seconds)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    for divisor in (1, 1000, 1_000_000):
+        if EARLIEST.timestamp() <= seconds / divisor < LATEST.timestamp():
+            return int(seconds * MILLISECONDS / divisor)
+    return None
+
+
+def text_of(value: object) -> str:
+    """Return a text without white space around it, or a number as a text; empty for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value).strip()
+
+
+def number_of(value: object) -> float | None:
+    """Return a number, also from a text, such as a coordinate; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if abs(number) < 1e15 else None
+
+
+def list_of(value: object) -> list[Any]:
+    """Return a list as it is, and an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def dict_of(value: object) -> dict[str, Any]:
+    """Return an object as it is, and an empty one for anything else."""
+    return value if isinstance(value, dict) else {}

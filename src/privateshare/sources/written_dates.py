@@ -1,0 +1,272 @@
+"""Dates as pages and chats write them, in any language, such as "4. März 2023, 17:12" or "3/4/23, 5:12 PM".
+
+A file has one language and one order of day and month, but does not say which. Both are found from all of its dates: a
+date is only read if one meaning remains. Times without a time zone are read as UTC.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
+
+from babel import Locale
+
+from privateshare.sources.object_building import EARLIEST, LATEST
+
+DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "dmy", "mdy", "ymd"
+MAX_CHARACTERS = 80
+BUDDHIST_YEARS = 543
+FUTURE = timedelta(days=2)  # Clocks may be wrong, and time zones differ.
+LANGUAGES = (
+    *("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "nb", "fi", "is", "pl", "cs", "sk", "hu", "ro", "bg", "hr"),
+    *("sr", "sr_Latn", "sl", "bs", "mk", "el", "tr", "ru", "uk", "et", "lv", "lt", "ca", "gl", "eu", "ga", "cy", "sq"),
+    *("ar", "he", "fa", "ur", "hi", "bn", "ta", "te", "mr", "gu", "kn", "ml", "pa", "th", "vi", "id", "ms", "fil"),
+    *("ja", "ko", "zh", "zh_Hant", "sw", "af", "az", "kk", "uz", "ka", "hy", "mn", "km", "lo", "my", "ne", "si", "am"),
+)
+# Months of calendars in apps that shorten them differently from CLDR.
+OTHER_MONTHS = {
+    **dict.fromkeys(("mrz", "märz", "mär", "mrt"), 3),
+    **dict.fromkeys(("sept", "sep"), 9),
+    **dict.fromkeys(("okt",), 10),
+    **dict.fromkeys(("dez", "dec"), 12),
+}
+ZONES: Mapping[str, float] = {
+    **dict.fromkeys(("utc", "gmt", "z", "wet"), 0),
+    **dict.fromkeys(("cet", "mez", "bst", "west", "wat"), 1),
+    **dict.fromkeys(("cest", "mesz", "eet", "oez", "sast", "cat"), 2),
+    **dict.fromkeys(("eest", "oesz", "msk", "eat", "trt"), 3),
+    **dict.fromkeys(("jst", "kst"), 9),
+    "est": -5,
+    "edt": -4,
+    "cst": -6,
+    "cdt": -5,
+    "mst": -7,
+    "mdt": -6,
+    "pst": -8,
+    "pdt": -7,
+    "akst": -9,
+    "akdt": -8,
+    "hst": -10,
+    "aest": 10,
+    "aedt": 11,
+    "acst": 9.5,
+    "acdt": 10.5,
+    "awst": 8,
+    "nzst": 12,
+    "nzdt": 13,
+    "brt": -3,
+    "art": -3,
+    "ist": 5.5,
+    "sgt": 8,
+    "hkt": 8,
+}
+
+_IGNORED = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_CLOCK = re.compile(
+    r"(?<!\d)(\d{1,2})(?::|：|時|시\s?|h)(\d{2})(?:(?::|：|分|분\s?)(\d{2}))?(?:秒|초)?(?:[.,]\d+)?(?!\d)"
+)
+_POINT_CLOCK = re.compile(r"(?:^|[\s,])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?=$|[\s,])")
+_OFFSET = re.compile(r"(?:GMT|UTC)\s*([+\-\u2212])\s*(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
+_PART = re.compile(r"\d+|[^\W\d_]+(?:[.'’\u0300-\u036f\u0900-\u0dff\u0e31-\u0e4e]+[^\W\d_]*)*")
+_POINTS = re.compile(r"\d\.\s?\d")
+_VIETNAMESE_MONTH = re.compile(r"(?:tháng|thg)\s*(\d{1,2})")
+_NUMBERS = re.compile(r"\d+")
+_BEFORE = re.compile(r"([^\s\d,]+)\s*$")
+_AFTER = re.compile(r"^\s*([^\s\d,]+(?:\s[^\s\d,]{1,3}\.?(?=$|\s))?)")
+
+
+class WrittenDates:
+    """The dates of one file. First give all of them to `learn`, then read them with `read`.
+
+    Attributes:
+        language: The language of the file, if it says which, such as `de` or `en_US`.
+    """
+
+    def __init__(self, now: datetime, language: str = "") -> None:
+        self.language = language.replace("-", "_")
+        self._now = now
+        self._languages: set[str] | None = None
+        self._orders = {DAY_FIRST, MONTH_FIRST}
+        self._turns = {DAY_FIRST: 0, MONTH_FIRST: 0}
+        self._last: dict[str, tuple[datetime, int]] = {}
+
+    def learn(self, text: str) -> bool:
+        """Take note of a date, and return whether the text is one."""
+        found = _possible(text)
+        if not found:
+            return False
+        languages = {language for language, _ in found if language}
+        if languages:
+            common = languages if self._languages is None else self._languages & languages
+            self._languages = common or self._languages
+        orders = {order: moment for (_, order), moment in found.items() if order}
+        if orders:
+            self._learn_order(orders)
+        return True
+
+    def read(self, text: str) -> int | None:
+        """Read a date. Returns milliseconds since the epoch; None if the text is no date, or has several meanings."""
+        found = _possible(text)
+        if len(set(found.values())) > 1:
+            found = self._decided(found)
+        moments = set(found.values())
+        if len(moments) != 1:
+            return None
+        moment = moments.pop()
+        return round(moment.timestamp() * 1000) if EARLIEST <= moment < LATEST else None
+
+    @property
+    def order(self) -> str | None:
+        """The order of day and month; None if the dates do not show it."""
+        orders = {
+            order for order in self._orders if self._turns[order] == min(self._turns[one] for one in self._orders)
+        }
+        return orders.pop() if len(orders) == 1 else None
+
+    def _learn_order(self, orders: Mapping[str, datetime]) -> None:
+        possible = {order for order, moment in orders.items() if moment <= self._now + FUTURE}
+        self._orders = (self._orders & possible) or self._orders
+        for order, moment in orders.items():
+            last, direction = self._last.get(order, (moment, 0))
+            now = (moment > last) - (moment < last)
+            self._turns[order] += bool(now and direction and now != direction)
+            self._last[order] = (moment, now or direction)
+
+    def _decided(self, found: Mapping[tuple[str, str], datetime]) -> Mapping[tuple[str, str], datetime]:
+        base = self.language.split("_")[0]
+        languages = {base} if base in {language for language, _ in found} else self._languages
+        kept = {key: moment for key, moment in found.items() if not key[0] or languages is None or key[0] in languages}
+        return {key: moment for key, moment in kept.items() if not key[1] or key[1] == self.order}
+
+
+@lru_cache(maxsize=4096)
+def _possible(text: str) -> Mapping[tuple[str, str], datetime]:
+    """Return the possible meanings of a text, by the language of the month's name and the order of the numbers."""
+    if len(text) > MAX_CHARACTERS:
+        return {}
+    text = _IGNORED.sub("", unicodedata.normalize("NFKC", text)).strip()
+    text = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+    text, offset = _without_offset(text)
+    day, time = _without_clock(text)
+    if time is None:
+        return {}
+    seconds, zone = time
+    offset = offset if offset is not None else ZONES.get(zone, 0)
+    found = {}
+    for key, (year, month, number) in _days(day).items():
+        if year > 2400:
+            year -= BUDDHIST_YEARS
+        try:
+            moment = datetime(year, month, number, tzinfo=UTC)
+        except ValueError:
+            continue
+        found[key] = moment + timedelta(seconds=seconds - offset * 3600)
+    return found
+
+
+def _without_offset(text: str) -> tuple[str, float | None]:
+    found = _OFFSET.search(text)
+    if found is None:
+        return text, None
+    hours = int(found[2]) + int(found[3] or 0) / 60
+    return text[: found.start()] + text[found.end() :], hours if found[1] == "+" else -hours
+
+
+def _without_clock(text: str) -> tuple[str, tuple[int, str] | None]:
+    """Split the time of day from a text. Returns the rest, and the seconds since midnight with the time zone's name."""
+    found = _CLOCK.search(text)
+    if found is None:
+        several = list(_POINT_CLOCK.finditer(text))
+        found = several[-1] if several else None
+    if found is None:
+        return text, None
+    hour, minute, second = int(found[1]), int(found[2]), int(found[3] or 0)
+    if hour > 24 or minute > 59 or second > 59:
+        return text, None
+    before, after = text[: found.start()], text[found.end() :]
+    zone = next((word for word in re.findall(r"[a-z]{1,5}", after.casefold()) if word in ZONES), "")
+    if (word := _AFTER.search(after)) is not None:
+        half = _half(word[1]) or _half(word[1].split()[0])
+        hour = hour % 12 + 12 * (half == "pm") if half else hour
+        after = after[word.end() :] if half else after
+    if (word := _BEFORE.search(before)) is not None and (half := _half(word[1])):
+        hour = hour % 12 + 12 * (half == "pm")
+        before = before[: word.start()]
+    after = "" if zone else after
+    return f"{before} {after}", (hour * 3600 + minute * 60 + second, zone)
+
+
+def _half(word: str) -> str:
+    """Return "am" or "pm" if a word says it in any language."""
+    word = _plain(word)
+    return word if word in ("am", "pm") else _halves().get(word, "")
+
+
+def _days(text: str) -> dict[tuple[str, str], tuple[int, int, int]]:
+    parts = _PART.findall(text)
+    numbers = [part for part in parts if part[0].isdigit()]
+    if len(numbers) == 3 and (vietnamese := _VIETNAMESE_MONTH.search(text)) is not None:
+        rest = text[: vietnamese.start()] + text[vietnamese.end() :]
+        day, year = sorted(_NUMBERS.findall(rest), key=len)
+        return {("vi", ""): (int(year), int(vietnamese[1]), int(day))}
+    if len(numbers) == 3:
+        return _numeric(numbers, has_points=bool(_POINTS.search(text)))
+    if len(numbers) != 2:
+        return {}
+    year, day = sorted(numbers, key=lambda number: (-len(number), -int(number)))
+    if len(year) != 4 or len(day) > 2:
+        return {}
+    found: dict[tuple[str, str], tuple[int, int, int]] = {}
+    for word in parts:
+        for language, month in _months().get(_plain(word), {}).items():
+            found.setdefault((language, ""), (int(year), month, int(day)))
+    return found
+
+
+def _numeric(numbers: list[str], *, has_points: bool) -> dict[tuple[str, str], tuple[int, int, int]]:
+    first, second, third = (int(number) for number in numbers)
+    if len(numbers[0]) == 4:
+        return {("", ""): (first, second, third)}
+    if len(numbers[2]) not in (2, 4):
+        return {}
+    year = third if len(numbers[2]) == 4 else 2000 + third
+    both = {DAY_FIRST: (year, second, first), MONTH_FIRST: (year, first, second)}
+    if has_points and second <= 12:
+        return {("", ""): both[DAY_FIRST]}  # Notations with points never have the month first.
+    return {("", order): day for order, day in both.items() if day[1] <= 12 and day[2] <= 31}
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace(".", "").replace("\u0307", "").strip()
+
+
+@cache
+def _months() -> Mapping[str, Mapping[str, int]]:
+    """Return the names of months, with their numbers by language."""
+    found: dict[str, dict[str, int]] = {}
+    for language in LANGUAGES:
+        months = Locale.parse(language).months
+        for context in ("format", "stand-alone"):
+            for width in ("wide", "abbreviated"):
+                for number, name in months[context][width].items():
+                    found.setdefault(_plain(name), {}).setdefault(language, number)
+    for word, number in OTHER_MONTHS.items():
+        for language in ("de", "nl", "en"):
+            found.setdefault(word, {}).setdefault(language, number)
+    return found
+
+
+@cache
+def _halves() -> Mapping[str, str]:
+    """Return the words for before and after noon in all languages."""
+    found = {"am": "am", "pm": "pm", "a m": "am", "p m": "pm"}
+    for language in LANGUAGES:
+        periods = Locale.parse(language).day_periods
+        for context in ("format", "stand-alone"):
+            for width in ("abbreviated", "wide", "narrow"):
+                words = periods.get(context, {}).get(width, {})
+                for half in ("am", "pm"):
+                    if len(word := _plain(words.get(half, ""))) > 1 or not word.isascii():
+                        found.setdefault(word, half)
+    return found
