@@ -86,7 +86,7 @@ class Post(Authored):
 
 
 class Comment(Authored):
-    """A comment; `reference_entity_id` is the id of the post that it belongs to, and `reference_user_name` its author."""
+    """A comment; `reference_entity_id` is the id of the post that it belongs to, `reference_user_name` its author."""
 
     object_type: ClassVar[ObjectType] = ObjectType.COMMENT
 

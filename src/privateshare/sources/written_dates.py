@@ -6,7 +6,9 @@ date is only read if one meaning remains. Times without a time zone are read as 
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 
@@ -16,6 +18,8 @@ from privateshare.sources.object_building import EARLIEST, LATEST
 
 DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "dmy", "mdy", "ymd"
 MAX_CHARACTERS = 80
+MAX_WORDS = 200
+SHORTEST_NAME = 3
 BUDDHIST_YEARS = 543
 FUTURE = timedelta(days=2)  # Clocks may be wrong, and time zones differ.
 LANGUAGES = (
@@ -24,13 +28,6 @@ LANGUAGES = (
     *("ar", "he", "fa", "ur", "hi", "bn", "ta", "te", "mr", "gu", "kn", "ml", "pa", "th", "vi", "id", "ms", "fil"),
     *("ja", "ko", "zh", "zh_Hant", "sw", "af", "az", "kk", "uz", "ka", "hy", "mn", "km", "lo", "my", "ne", "si", "am"),
 )
-# Months of calendars in apps that shorten them differently from CLDR.
-OTHER_MONTHS = {
-    **dict.fromkeys(("mrz", "märz", "mär", "mrt"), 3),
-    **dict.fromkeys(("sept", "sep"), 9),
-    **dict.fromkeys(("okt",), 10),
-    **dict.fromkeys(("dez", "dec"), 12),
-}
 ZONES: Mapping[str, float] = {
     **dict.fromkeys(("utc", "gmt", "z", "wet"), 0),
     **dict.fromkeys(("cet", "mez", "bst", "west", "wat"), 1),
@@ -70,47 +67,59 @@ _POINT_CLOCK = re.compile(r"(?:^|[\s,])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?=$|[\s,
 _OFFSET = re.compile(r"(?:GMT|UTC)\s*([+\-\u2212])\s*(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
 _PART = re.compile(r"\d+|[^\W\d_]+(?:[.'’\u0300-\u036f\u0900-\u0dff\u0e31-\u0e4e]+[^\W\d_]*)*")
 _POINTS = re.compile(r"\d\.\s?\d")
-_VIETNAMESE_MONTH = re.compile(r"(?:tháng|thg)\s*(\d{1,2})")
+_NUMBERED_MONTH = re.compile(r"(?:tháng|thg)\s*(\d{1,2})|(\d{1,2})\s*[月월]")
 _NUMBERS = re.compile(r"\d+")
 _BEFORE = re.compile(r"([^\s\d,]+)\s*$")
 _AFTER = re.compile(r"^\s*([^\s\d,]+(?:\s[^\s\d,]{1,3}\.?(?=$|\s))?)")
 
 
-class WrittenDates:
-    """The dates of one file. First give all of them to `learn`, then read them with `read`.
+@dataclass(frozen=True, slots=True)
+class _Meanings:
+    """The possible meanings of a text.
 
     Attributes:
-        language: The language of the file, if it says which, such as `de` or `en_US`.
+        moments: The date, by the language of the month's name and the order of the numbers; each may be empty.
+        word: The name of the month; empty if there is none.
+        exact: The languages in which the name is written exactly so, and not shortened further.
     """
 
-    def __init__(self, now: datetime, language: str = "") -> None:
-        self.language = language.replace("-", "_")
+    moments: Mapping[tuple[str, str], datetime]
+    word: str = ""
+    exact: frozenset[str] = frozenset()
+
+
+class WrittenDates:
+    """The dates of one file. First give all of them to `learn`, then read them with `read`."""
+
+    def __init__(self, now: datetime) -> None:
         self._now = now
-        self._languages: set[str] | None = None
+        self._words: set[str] = set()
+        self._known: Counter[str] = Counter()
+        self._exact: Counter[str] = Counter()
         self._orders = {DAY_FIRST, MONTH_FIRST}
         self._turns = {DAY_FIRST: 0, MONTH_FIRST: 0}
         self._last: dict[str, tuple[datetime, int]] = {}
 
     def learn(self, text: str) -> bool:
         """Take note of a date, and return whether the text is one."""
-        found = _possible(text)
-        if not found:
+        found = _meanings(text)
+        if not found.moments:
             return False
-        languages = {language for language, _ in found if language}
-        if languages:
-            common = languages if self._languages is None else self._languages & languages
-            self._languages = common or self._languages
-        orders = {order: moment for (_, order), moment in found.items() if order}
+        if found.word and found.word not in self._words and len(self._words) < MAX_WORDS:
+            self._words.add(found.word)
+            self._known.update({language for language, _ in found.moments})
+            self._exact.update(found.exact)
+        orders = {order: moment for (_, order), moment in found.moments.items() if order}
         if orders:
             self._learn_order(orders)
         return True
 
     def read(self, text: str) -> int | None:
         """Read a date. Returns milliseconds since the epoch; None if the text is no date, or has several meanings."""
-        found = _possible(text)
-        if len(set(found.values())) > 1:
-            found = self._decided(found)
+        found = _meanings(text).moments
         moments = set(found.values())
+        if len(moments) > 1:
+            moments = self._decided(found)
         if len(moments) != 1:
             return None
         moment = moments.pop()
@@ -119,10 +128,9 @@ class WrittenDates:
     @property
     def order(self) -> str | None:
         """The order of day and month; None if the dates do not show it."""
-        orders = {
-            order for order in self._orders if self._turns[order] == min(self._turns[one] for one in self._orders)
-        }
-        return orders.pop() if len(orders) == 1 else None
+        fewest = min(self._turns[order] for order in self._orders)
+        orders = [order for order in self._orders if self._turns[order] == fewest]
+        return orders[0] if len(orders) == 1 else None
 
     def _learn_order(self, orders: Mapping[str, datetime]) -> None:
         possible = {order for order, moment in orders.items() if moment <= self._now + FUTURE}
@@ -133,36 +141,40 @@ class WrittenDates:
             self._turns[order] += bool(now and direction and now != direction)
             self._last[order] = (moment, now or direction)
 
-    def _decided(self, found: Mapping[tuple[str, str], datetime]) -> Mapping[tuple[str, str], datetime]:
-        base = self.language.split("_")[0]
-        languages = {base} if base in {language for language, _ in found} else self._languages
-        kept = {key: moment for key, moment in found.items() if not key[0] or languages is None or key[0] in languages}
-        return {key: moment for key, moment in kept.items() if not key[1] or key[1] == self.order}
+    def _decided(self, found: Mapping[tuple[str, str], datetime]) -> set[datetime]:
+        """Return the meanings in the languages that most names of months of the file have, and in its order."""
+        scores = {language: (self._known[language], self._exact[language]) for language, _ in found if language}
+        best = max(scores.values(), default=None)
+        return {
+            moment
+            for (language, order), moment in found.items()
+            if (not language or scores[language] == best) and (not order or order == self.order)
+        }
 
 
 @lru_cache(maxsize=4096)
-def _possible(text: str) -> Mapping[tuple[str, str], datetime]:
-    """Return the possible meanings of a text, by the language of the month's name and the order of the numbers."""
+def _meanings(text: str) -> _Meanings:
     if len(text) > MAX_CHARACTERS:
-        return {}
+        return _Meanings({})
     text = _IGNORED.sub("", unicodedata.normalize("NFKC", text)).strip()
     text = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
     text, offset = _without_offset(text)
     day, time = _without_clock(text)
     if time is None:
-        return {}
+        return _Meanings({})
     seconds, zone = time
     offset = offset if offset is not None else ZONES.get(zone, 0)
-    found = {}
-    for key, (year, month, number) in _days(day).items():
+    moments = {}
+    days, word, exact = _days(day)
+    for key, (year, month, number) in days.items():
         if year > 2400:
             year -= BUDDHIST_YEARS
         try:
             moment = datetime(year, month, number, tzinfo=UTC)
         except ValueError:
             continue
-        found[key] = moment + timedelta(seconds=seconds - offset * 3600)
-    return found
+        moments[key] = moment + timedelta(seconds=seconds - offset * 3600)
+    return _Meanings(moments, word, exact)
 
 
 def _without_offset(text: str) -> tuple[str, float | None]:
@@ -203,28 +215,48 @@ def _half(word: str) -> str:
     return word if word in ("am", "pm") else _halves().get(word, "")
 
 
-def _days(text: str) -> dict[tuple[str, str], tuple[int, int, int]]:
+_Days = dict[tuple[str, str], tuple[int, int, int]]
+
+
+def _days(text: str) -> tuple[_Days, str, frozenset[str]]:
+    """Return the possible days of a text, with the name of the month and the languages that write it exactly so."""
     parts = _PART.findall(text)
     numbers = [part for part in parts if part[0].isdigit()]
-    if len(numbers) == 3 and (vietnamese := _VIETNAMESE_MONTH.search(text)) is not None:
-        rest = text[: vietnamese.start()] + text[vietnamese.end() :]
+    if len(numbers) == 3 and (numbered := _NUMBERED_MONTH.search(text)) is not None:
+        rest = f"{text[: numbered.start()]} {text[numbered.end() :]}"
         day, year = sorted(_NUMBERS.findall(rest), key=len)
-        return {("vi", ""): (int(year), int(vietnamese[1]), int(day))}
+        return {("", ""): (int(year), int(numbered[1] or numbered[2]), int(day))}, "", frozenset()
     if len(numbers) == 3:
-        return _numeric(numbers, has_points=bool(_POINTS.search(text)))
+        return _numeric(numbers, has_points=bool(_POINTS.search(text))), "", frozenset()
     if len(numbers) != 2:
-        return {}
+        return {}, "", frozenset()
     year, day = sorted(numbers, key=lambda number: (-len(number), -int(number)))
     if len(year) != 4 or len(day) > 2:
+        return {}, "", frozenset()
+    for part in parts:
+        word = _plain(part)
+        exact = _months().get(word, {})
+        months = {**_shortened_months(word), **exact}
+        if months:
+            days = {(language, ""): (int(year), month, int(day)) for language, month in months.items()}
+            return days, word, frozenset(exact)
+    return {}, "", frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _shortened_months(word: str) -> Mapping[str, int]:
+    """Return the months whose names begin with a word, by language, if it is only one in the language."""
+    if len(word) < SHORTEST_NAME or not word.isalpha():
         return {}
-    found: dict[tuple[str, str], tuple[int, int, int]] = {}
-    for word in parts:
-        for language, month in _months().get(_plain(word), {}).items():
-            found.setdefault((language, ""), (int(year), month, int(day)))
-    return found
+    found: dict[str, set[int]] = {}
+    for name, numbers in _months().items():
+        if name.startswith(word):
+            for language, number in numbers.items():
+                found.setdefault(language, set()).add(number)
+    return {language: numbers.pop() for language, numbers in found.items() if len(numbers) == 1}
 
 
-def _numeric(numbers: list[str], *, has_points: bool) -> dict[tuple[str, str], tuple[int, int, int]]:
+def _numeric(numbers: list[str], *, has_points: bool) -> _Days:
     first, second, third = (int(number) for number in numbers)
     if len(numbers[0]) == 4:
         return {("", ""): (first, second, third)}
@@ -251,9 +283,6 @@ def _months() -> Mapping[str, Mapping[str, int]]:
             for width in ("wide", "abbreviated"):
                 for number, name in months[context][width].items():
                     found.setdefault(_plain(name), {}).setdefault(language, number)
-    for word, number in OTHER_MONTHS.items():
-        for language in ("de", "nl", "en"):
-            found.setdefault(word, {}).setdefault(language, number)
     return found
 
 

@@ -1,5 +1,6 @@
 """A reader for the exports of both services: a zip of any layout, one of its parts, or a single file of it."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -12,7 +13,7 @@ from privateshare.sources.failures import Broken, LeftOut, shown_name
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.json_values import read_outline
 from privateshare.sources.meta.kinds import Kind, Layout, role_of
-from privateshare.sources.meta.mapping import Mapped
+from privateshare.sources.meta.mapping import Mapped, post_code
 from privateshare.sources.meta.messages import message, people_of
 from privateshare.sources.meta.pages import blocks_of, entry_of_block, is_page
 from privateshare.sources.meta.reasons import UNREADABLE
@@ -20,13 +21,15 @@ from privateshare.sources.meta.text import repaired
 from privateshare.sources.object_building import Account
 from privateshare.sources.upload_records import UploadReader
 
+# Other objects have ids that no two of them can have in common.
+_REPEATABLE = frozenset({ObjectType.COMMENT, ObjectType.LIKE, ObjectType.MESSAGE})
 START_BYTES = 64 * 1024
 # The pictures and other files that people published. Only what the export says about them is read.
 MEDIA_ENDINGS = frozenset(
     (
         *(".jpg", ".jpeg", ".png", ".webp", ".heic", ".gif", ".bmp", ".svg", ".ico", ".mp4", ".mov", ".m4v", ".webm"),
         *(".avi", ".mkv", ".3gp", ".mp3", ".m4a", ".aac", ".wav", ".ogg", ".opus", ".srt", ".vtt", ".pdf", ".css"),
-        *(".js", ".txt", ".zip", ".docx", ".xlsx", ".pptx"),
+        *(".js", ".txt", ".docx", ".xlsx", ".pptx"),
     )
 )
 
@@ -35,9 +38,6 @@ class Entries(Protocol):
     """The mapping of the entries of one service."""
 
     owners: dict[str, str]
-
-    def next_file(self) -> None:
-        """Start the next file."""
 
     def objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
         """Yield the objects of an entry. Raises ValueError."""
@@ -63,6 +63,8 @@ class ExportReader:
         self._layout, self._entries, self._account, self._left_out = layout, entries, account, left_out
         self._file = ""
         self._people: list[str] = []
+        self._moment: int | None = None
+        self._repeated: Counter[str] = Counter()
         self._now = datetime.now(UTC)
 
     def objects(self, files: Iterable[UploadedFile]) -> Iterator[Mapped]:
@@ -72,7 +74,7 @@ class ExportReader:
             with file.open() as stream:
                 start = stream.read(START_BYTES)
             self._file = file.path
-            self._entries.next_file()
+            self._repeated.clear()
             if is_page(start) and file.path:
                 yield from self._objects_of_page(file)
                 continue
@@ -104,7 +106,25 @@ class ExportReader:
             self._left_out.leave_out(UNREADABLE)
             return ()
         self._left_out.read += 1
-        return mapped
+        return [(object_type, self._numbered(object_type, one)) for object_type, one in mapped]
+
+    def _numbered(self, object_type: int, thing: JsonObject) -> JsonObject:
+        """Return an object with an id of its own if the same file has an equal one of the same time before it.
+
+        Pages have times without seconds, and people write the same twice. Entries are sorted by time, so only those of
+        the same time are remembered.
+        """
+        if object_type not in _REPEATABLE or "createddate" not in thing or post_code(thing.get("link", "")):
+            return thing
+        if self._moment != (moment := thing["createddate"]):
+            self._moment = moment
+            self._repeated.clear()
+        own_id = thing["entityid"]
+        self._repeated[own_id] += 1
+        number = self._repeated[own_id]
+        if number == 1:
+            return thing
+        return thing | {"id": f"{thing['id']}-{number}", "entityid": f"{own_id}-{number}"}
 
     def _objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
         if kind is not Kind.MESSAGE:

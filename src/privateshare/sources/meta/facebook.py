@@ -27,7 +27,6 @@ from privateshare.sources.object_building import (
     text_of,
 )
 
-MAX_REMEMBERED = 10_000  # Entries are sorted by time, so reactions of the same second are close to each other.
 _RELATIONS = {Kind.FRIEND: FRIEND, Kind.FOLLOWER: FOLLOWER, Kind.FOLLOWING: FOLLOWING}
 
 
@@ -41,11 +40,6 @@ class FacebookEntries:
     def __init__(self, account: Account) -> None:
         self.owners: dict[str, str] = {}
         self._account = account
-        self._reactions: dict[int, int] = {}
-
-    def next_file(self) -> None:
-        """Start the next file, which may repeat reactions of another in another layout."""
-        self._reactions.clear()
 
     def objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
         """Yield the objects of an entry, whose texts are repaired.
@@ -58,24 +52,11 @@ class FacebookEntries:
             if not name:
                 raise ValueError("the profile has no name")
             self.owners[owner] = name
-        if kind is Kind.REACTION:
-            yield ObjectType.LIKE, self._reaction(thing)
-        else:
-            yield from _objects_of(kind, thing, self._account)
+        yield from _objects_of(kind, thing, self._account)
 
     def rest(self) -> Iterator[Mapped]:
         """Yield what can only be told at the end of the export: nothing."""
         return iter(())
-
-    def _reaction(self, thing: JsonObject) -> JsonObject:
-        """Map a reaction. Newer exports say the same in other words, so reactions are distinguished by their times."""
-        found = _like(thing, self._account)
-        moment = found["createddate"]
-        if len(self._reactions) > MAX_REMEMBERED:
-            self._reactions.clear()
-        number = self._reactions[moment] = self._reactions.get(moment, 0) + 1
-        own_id = stable_id("reaction", moment, number)
-        return found | {"id": own_id, "entityid": f"{self._account.entity_id}_{own_id}"}
 
 
 def _objects_of(kind: Kind, thing: JsonObject, account: Account) -> Iterator[Mapped]:
@@ -91,7 +72,7 @@ def _objects_of(kind: Kind, thing: JsonObject, account: Account) -> Iterator[Map
         yield from _album(thing, account)
     elif kind is Kind.COMMENT:
         yield ObjectType.COMMENT, _comment(thing, account)
-    elif kind is Kind.PAGE_LIKE:
+    elif kind in (Kind.REACTION, Kind.PAGE_LIKE):
         yield ObjectType.LIKE, _like(thing, account)
     elif kind in _RELATIONS:
         yield ObjectType.SOCIAL_NETWORK_USER, _person(thing, _RELATIONS[kind], account)
@@ -192,7 +173,8 @@ def _like(thing: JsonObject, account: Account) -> JsonObject:
         moment = moment or entry.moment
     if moment is None:
         raise ValueError("the reaction has no date")
-    own_id = stable_id("like", moment, title)
+    # Newer exports say the same of a reaction in other words, so only its time identifies it.
+    own_id = stable_id("like", moment)
     return account.thing(own_id, moment, title=title, reaction=reaction, link=link, personfullname=person)
 
 

@@ -78,9 +78,6 @@ class InstagramEntries:
         self._profile: JsonObject | None = None
         self._joined: int | None = None
 
-    def next_file(self) -> None:
-        """Start the next file."""
-
     def objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
         """Yield the objects of an entry, whose texts are repaired.
 
@@ -169,7 +166,7 @@ def _comment(thing: JsonObject, account: Account) -> JsonObject:
     texts = entry.texts
     is_sticker = len(texts) == 1 and any(True for _ in pictures_in(thing.get("media_list_data")))
     text = "" if is_sticker or not texts else texts[0]
-    owner = texts[0] if is_sticker else next(iter(texts[1:]), "") or entry.title
+    owner = texts[0] if is_sticker else next(iter(texts[1:]), "")
     return comment_object(account, entry.moment, text, owner, link=entry.link)
 
 

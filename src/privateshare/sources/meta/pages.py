@@ -109,7 +109,7 @@ def _read_block(element: Any) -> Block:
     block = Block()
     parts = [child for child in element if isinstance(child.tag, str)]
     rest = parts
-    if len(parts) > 1 and _is_heading(parts[0]):
+    if len(parts) > 1 and _is_heading(parts[0]) and any(_has_content(part) for part in parts[1:]):
         block.heading = " ".join(_texts_of(parts[0]))
         rest = parts[1:]
     own = [_clean(element.text)] if _clean(element.text) else []
@@ -133,6 +133,10 @@ def _read_block(element: Any) -> Block:
 def _is_heading(part: Any) -> bool:
     """Return whether the first part of a block is its heading: without pictures, tables and further blocks."""
     return part.tag != "table" and not any(True for _ in part.iter("img", "video", "table", "tr", "ul"))
+
+
+def _has_content(part: Any) -> bool:
+    return bool(_texts_of(part)) or any(True for _ in part.iter("img", "video", "audio"))
 
 
 def _is_emoji(path: str) -> bool:

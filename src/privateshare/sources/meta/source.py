@@ -120,7 +120,7 @@ _INSTAGRAM = SourceInfo(
             "Open Accounts Center in the settings of Instagram, then “Your information and permissions”.",
             "Choose “Export your information”, “Create export”, your Instagram profile, and “Export to device”.",
             "Set the format to JSON and the date range to “All time”, and start the export.",
-            "Download the zip files when Instagram writes to you, often within a day, and upload them here one after the other.",
+            "Download the zip files when Instagram writes to you, and upload them here one after the other.",
         ),
     ),
 )
@@ -137,7 +137,7 @@ _FACEBOOK = SourceInfo(
             "Open Accounts Center in the settings of Facebook, then “Your information and permissions”.",
             "Choose “Export your information”, “Create export”, your Facebook profile, and “Export to device”.",
             "Set the format to JSON and the date range to “All time”, and start the export.",
-            "Download the zip files when Facebook writes to you, often within a day, and upload them here one after the other.",
+            "Download the zip files when Facebook writes to you, and upload them here one after the other.",
         ),
     ),
 )

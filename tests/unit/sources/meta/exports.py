@@ -84,4 +84,5 @@ def block(heading: str, body: str, date: str, *, new: bool = True) -> str:
 
 def web_page(*blocks: str) -> str:
     style = "<style type='text/css'>.a { color: red }</style>"
-    return f"<!DOCTYPE html><html><head><meta charset='utf-8'>{style}</head><body><main>{''.join(blocks)}</main></body></html>"
+    head = f"<head><meta charset='utf-8'>{style}</head>"
+    return f"<!DOCTYPE html><html>{head}<body><main>{''.join(blocks)}</main></body></html>"

@@ -97,7 +97,6 @@ def test_likes_of_all_layouts_are_one_like(content: Any) -> None:
     [
         [string_map(Comment="Schön 😍", Media_Owner="jo.a", Time=MARCH)],
         [string_map(Opmerking="Schön 😍", Media_eigenaar="jo.a", Tijd=MARCH)],
-        {"comments_media_comments": [string_list("Schön 😍", "", MARCH, "jo.a")]},
         {"comments_media_comments": [string_map(Comment="Schön 😍", Media_Owner="jo.a", Time=MARCH)]},
         [labels(MARCH, {"label": "댓글", "value": "Schön 😍"}, {"label": "미디어 소유자", "value": "jo.a"})],
     ],
@@ -107,6 +106,14 @@ def test_comments_of_all_layouts_are_one_comment(content: Any) -> None:
     (comment,) = read(INSTAGRAM, {"comments/post_comments_1.json": content})[ObjectType.COMMENT]
     assert (comment["text"], comment["referenceusername"]) == ("Schön 😍", "jo.a")
     assert comment["createddate"] == MARCH * 1000
+
+
+def test_older_comments_do_not_say_whose_post_it_is() -> None:
+    """Their title is the user name of the person who wrote them."""
+    comments = {"comments_media_comments": [string_list("Schön 😍", "", MARCH, "mira.k")]}
+    (comment,) = read(INSTAGRAM, {"comments.json": comments})[ObjectType.COMMENT]
+    assert comment["text"] == "Schön 😍"
+    assert "referenceusername" not in comment
 
 
 def test_a_comment_that_is_a_sticker_has_no_text() -> None:
@@ -297,3 +304,14 @@ def test_an_empty_export_is_refused() -> None:
     """With what to do."""
     with pytest.raises(Broken, match="holds no posts"):
         identified(INSTAGRAM, packed({"no-data.json": {}, "media/1.jpg": b"\xff"}))
+
+
+def test_equal_comments_of_one_minute_are_two() -> None:
+    """Both have ids that are the same in the next export."""
+    twice = web_page(
+        *[block("mira.k", "<div>👍</div>", "5 мар 2023 г., 07:06")] * 2,
+        block("mira.k", "<div>Да</div>", "1 янв 2023 г., 07:06"),
+    )
+    first, second = (read(INSTAGRAM, {"comments/post_comments.html": twice})[ObjectType.COMMENT] for _ in range(2))
+    assert len({one["entityid"] for one in first}) == 3
+    assert first == second

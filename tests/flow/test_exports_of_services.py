@@ -1,0 +1,92 @@
+"""Exports of services that people use: uploaded, agreed to, read by an app, and uploaded again when they are newer."""
+
+import gzip
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from examples.walking import Browser
+
+from tests.archives import social_export, zipped
+from tests.flow.consenting import ask, asking_contract, opened, page_of
+from tests.flow.people import People
+from tests.flow.sessions import QUERY, wait_until_over
+from tests.flow.wire import Wire, unsealed
+
+PROFILE = {"profile_user": [{"string_map_data": {"Username": {"value": "mira.k"}}}]}
+
+
+def instagram(comments: int) -> bytes:
+    """An export with so many comments, and one that cannot be read."""
+    listed: list[Any] = [
+        {
+            "string_map_data": {
+                "Comment": {"value": f"Sch\u00c3\u00b6n {number}"},
+                "Time": {"timestamp": 1_780_000_000 + number},
+            }
+        }
+        for number in range(comments)
+    ]
+    unreadable = {"string_map_data": {"Comment": {"value": "No time"}}}
+    return zipped(
+        {
+            "personal_information/personal_information.json": json.dumps(PROFILE).encode(),
+            "your_instagram_activity/comments/post_comments_1.json": json.dumps([*listed, unreadable]).encode(),
+        }
+    )
+
+
+# The id of a source, an older and a newer export, and how many objects both have together, by type.
+EXPORTS = [
+    pytest.param(420, instagram(2), instagram(3), {7: 3, 19: 1}, "partial", id="instagram"),
+    pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook"),
+]
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    groups = {"dataRequest": {"serviceGroups": [{"id": 1}, {"id": 5}]}}
+    return await asking_contract(people, document=groups)
+
+
+@pytest.mark.parametrize(("source", "older", "newer", "counts", "state"), EXPORTS)
+def test_a_newer_export_adds_what_is_new(
+    wire: Wire, tmp_path: Path, source: int, older: bytes, newer: bytes, counts: dict[int, int], state: str
+) -> None:
+    """Both are of one account, nothing comes twice, and the person and the app hear of what cannot be read."""
+    asking = ask(wire)
+    browser = opened(asking.url)
+    for name, data in (("older.zip", older), ("newer.zip", newer)):
+        upload(browser, source, tmp_path / name, data)
+    assert browser.page is not None
+    if state == "partial":
+        assert "1 of 5 entries has no date" in browser.page.html or "1 of 4 entries has no date" in browser.page.html
+    browser.submit("continue")
+    tokens = asking.tokens(str(browser.left_to))
+    listed = wait_until_over(wire, tokens, asking.session)
+    found: Counter[int] = Counter()
+    accounts = set()
+    for entry in listed["fileList"]:
+        answer = wire.get(f"{QUERY}/{asking.session}/{entry['name']}", access_token=tokens.access)
+        objects = json.loads(gzip.decompress(unsealed(answer.content, wire.key)))
+        found[int(entry["name"].split("_")[4])] += len(objects)
+        accounts |= {thing["accountentityid"] for thing in objects}
+    assert dict(found) == counts
+    assert len(accounts) == 1
+    assert listed["status"]["state"] == state
+
+
+def upload(browser: Browser, source: int, file: Path, data: bytes) -> None:
+    """Choose the source, and upload a file to it."""
+    file.write_bytes(data)
+    assert browser.page is not None
+    if browser.page.name == "consent":
+        browser.submit("another-source")
+    assert page_of(browser) == "pick-source"
+    browser.page.choose("source-id", str(source))
+    browser.submit("continue")
+    assert page_of(browser) == "connect"
+    browser.submit("continue", file=file)
+    assert page_of(browser) == "consent"
