@@ -157,8 +157,8 @@ async def running(people: People) -> Side:
 
 
 @pytest.mark.protocol("1", "4.1", "6.1")
-def test_authorize_begins_a_session_that_waits(side: Side) -> None:
-    """201 with a signed code and a session of a day, which is pending until somebody agreed."""
+def test_authorize_starts_a_pending_session(side: Side) -> None:
+    """201 with a signed code and a session of a day, which is pending until the person has agreed."""
     answer = side.wire.authorize(verifier())
     assert answer.status_code == 201
     assert set(answer.json()) == {"token", "session"}
@@ -189,7 +189,7 @@ def test_a_wrong_claim_is_named(side: Side, claims: dict[str, Any], name: str) -
 
 @pytest.mark.protocol("2.1", "2.2", "2.3", "13")
 def test_requests_are_checked(side: Side) -> None:
-    """Signature, client, nonce and time: each has its own refusal."""
+    """Signature, client, nonce and time each have their own error."""
     wire, other = side.wire, replace(side.wire, contract_id="x" * 32)
     check_error(wire.get("permission-access/contract", jwt=wire.jwt(key=OTHER_KEY)), 400, "InvalidJWT")
     check_error(wire.get("permission-access/contract", jwt="x"), 400, "InvalidJWT")
@@ -203,8 +203,8 @@ def test_requests_are_checked(side: Side) -> None:
 
 
 @pytest.mark.protocol("4.2", "8.3")
-def test_a_person_comes_back_with_a_code(side: Side) -> None:
-    """The address has what protocol 8.3 says; the code gives the tokens."""
+def test_a_person_returns_with_a_code(side: Side) -> None:
+    """The address has the parameters of protocol 8.3, and the code can be exchanged for tokens."""
     secret = verifier()
     answer = side.wire.authorize(secret)
     address = side.agree(link_of(side.wire, answer))
@@ -224,7 +224,7 @@ def test_a_person_comes_back_with_a_code(side: Side) -> None:
 
 @pytest.mark.protocol("6.1", "8.3", "8.4")
 def test_a_person_declines(side: Side) -> None:
-    """They come back with USER_CANCEL and no code; the session ends with the same."""
+    """They return with USER_CANCEL and no code, and the session ends with the same error."""
     answer = side.wire.authorize(verifier())
     returned = query_of(side.decline(link_of(side.wire, answer)))
     assert (returned["success"], returned["errorCode"], returned["state"]) == ("false", "USER_CANCEL", "the state")
@@ -238,7 +238,7 @@ def test_a_person_declines(side: Side) -> None:
 
 @pytest.mark.protocol("4.2")
 def test_a_code_works_once(side: Side) -> None:
-    """With its verifier only; a second use revokes what the first gave."""
+    """With its verifier only. A second use revokes the tokens of the first."""
     secret = verifier()
     code = query_of(side.agree(link_of(side.wire, side.wire.authorize(secret))))["code"]
     wrong = side.wire.exchange(code, verifier())
@@ -254,7 +254,7 @@ def test_a_code_works_once(side: Side) -> None:
 
 @pytest.mark.protocol("4.3", "13")
 async def test_tokens_are_refreshed(side: Side) -> None:
-    """By rotation, with a grace; a replaced token that comes later ends the grant, and the refusal says why."""
+    """By rotation, with a grace period. Using a replaced token later revokes the grant, and the error says why."""
     tokens, _ = side.person()
     await side.expire(tokens)
     refused = check_error(side.wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
@@ -276,8 +276,8 @@ async def test_tokens_are_refreshed(side: Side) -> None:
 
 
 @pytest.mark.protocol("4.2", "7.5")
-async def test_a_withdrawn_consent_opens_nothing(side: Side) -> None:
-    """Neither an access token nor a refresh token, nor the session that began with it."""
+async def test_after_withdrawal_nothing_works(side: Side) -> None:
+    """Neither the access token, nor the refresh token, nor the session."""
     tokens, session = side.person()
     await side.stop(tokens)
     check_error(side.wire.get(ACCOUNTS, access_token=tokens.access), 401, "InvalidToken")
@@ -287,8 +287,8 @@ async def test_a_withdrawn_consent_opens_nothing(side: Side) -> None:
 
 
 @pytest.mark.protocol("4.4", "4.5", "7.3")
-async def test_references_lead_to_other_pages(side: Side) -> None:
-    """A reference code, also for a token that expired; a handle for an account, but not for anything else."""
+async def test_references_open_the_other_pages(side: Side) -> None:
+    """A reference code, also for an expired token; a handle for an account, but for nothing else."""
     tokens, _ = side.person()
     (account, *_) = side.wire.get(ACCOUNTS, access_token=tokens.access).json()
     handle = side.wire.post("reference", body={"type": "accountId", "value": account["id"]})
@@ -308,7 +308,10 @@ async def test_references_lead_to_other_pages(side: Side) -> None:
 
 @pytest.mark.protocol("5.1", "6.1", "6.2", "6.3", "6.4", "6.5")
 def test_files_are_listed_and_read(side: Side) -> None:
-    """A session gives files with their facts; each opens with the contract's key, and HEAD says the same of it."""
+    """A session lists files with their metadata.
+
+    Each can be decrypted with the contract's key, and HEAD returns the same headers.
+    """
     tokens, _ = side.person()
     began = side.wire.post("permission-access/trigger", access_token=tokens.access, body={})
     assert (began.status_code, set(began.json())) == (202, {"session"})
@@ -339,8 +342,8 @@ def decompressed(data: bytes, compression: str | None) -> bytes:
 
 
 @pytest.mark.protocol("5.3", "6.3", "13")
-def test_what_is_not_there_is_told(side: Side) -> None:
-    """A session, a file, a call: each is told by its own code."""
+def test_missing_things_have_their_own_errors(side: Side) -> None:
+    """A session, a file and a path each have their own code."""
     tokens, session = side.person()
     wait_until_over(side.wire, tokens, session)
     check_error(side.wire.get(f"{QUERY}/{'x' * 43}", access_token=tokens.access), 404, "InvalidSession")
@@ -353,7 +356,7 @@ def test_what_is_not_there_is_told(side: Side) -> None:
 
 @pytest.mark.protocol("6.6", "7.1")
 def test_accounts_are_read_as_a_file(side: Side) -> None:
-    """`accounts.json` is readable though it is not listed, and holds what the call for accounts answers."""
+    """`accounts.json` can be read although it is not listed, and equals the response of the call for accounts."""
     tokens, session = side.person()
     wait_until_over(side.wire, tokens, session)
     answer = side.wire.get(f"{QUERY}/{session}/accounts.json", access_token=tokens.access)
@@ -368,7 +371,7 @@ def test_accounts_are_read_as_a_file(side: Side) -> None:
 
 @pytest.mark.protocol("7.1", "7.2", "7.4")
 def test_accounts_are_listed_and_deleted(side: Side) -> None:
-    """Each with its facts; one that is deleted is gone, and another cannot be."""
+    """Each with its fields. A deleted account is gone, and a foreign one cannot be deleted."""
     tokens, session = side.person()
     wait_until_over(side.wire, tokens, session)
     (account, *others) = side.wire.get(ACCOUNTS, access_token=tokens.access).json()
@@ -418,7 +421,7 @@ def agreed_to_push(side: Side) -> Tokens:
 
 @pytest.mark.protocol("10.1")
 def test_a_file_is_pushed(side: Side) -> None:
-    """200 with an object, whatever its Content-Type; without a good description nothing is taken."""
+    """200 with an object, for any Content-Type. Without a valid description nothing is stored."""
     tokens, wire = agreed_to_push(side), side.writing
     for kind in ("application/octet-stream", "application/json"):
         headers = descriptor(wire) | {"Content-Type": kind}
@@ -448,8 +451,8 @@ def storage(side: Side) -> str:
 
 
 @pytest.mark.protocol("11.1", "11.2", "11.3")
-def test_storage_keeps_files(side: Side, storage: str) -> None:
-    """Stored, listed, read and removed; paths compare without case and keep how they were written."""
+def test_storage_stores_files(side: Side, storage: str) -> None:
+    """Stored, listed, read and deleted. Paths are compared without case, and keep their case."""
     wire, content = side.wire, b"sealed" * 1000
     stored = cloud(wire, "POST", storage, "/Notes/One.txt", content=content)
     assert (stored.status_code, set(stored.json())) == (201, {"id"})
@@ -479,8 +482,8 @@ def test_storage_keeps_files(side: Side, storage: str) -> None:
 
 
 @pytest.mark.protocol("11.2", "11.5")
-def test_storage_refuses_in_its_own_form(side: Side, storage: str) -> None:
-    """A code and a message as texts; for a wrong path, a file or storage that is not there, and a wrong JWT."""
+def test_storage_has_its_own_form_of_errors(side: Side, storage: str) -> None:
+    """A code and a message as texts, for an invalid path, a missing file or storage, and a wrong JWT."""
     wire = side.wire
     refused = {
         (404, "NotFound"): [
@@ -502,8 +505,8 @@ def test_storage_refuses_in_its_own_form(side: Side, storage: str) -> None:
 
 
 @pytest.mark.protocol("11.1", "4.5")
-def test_storage_of_a_person_is_found_once_they_agreed(side: Side, storage: str) -> None:
-    """Before that it is nobody's."""
+def test_a_storage_belongs_to_a_person_once_they_agreed(side: Side, storage: str) -> None:
+    """Before that it belongs to nobody."""
     tokens, _ = side.person()
     check_error(side.wire.get("storage", access_token=tokens.access), 404, "NotFound")
     handle = side.wire.post("reference", body={"type": "cloudId", "value": storage}).json()["id"]
@@ -519,7 +522,7 @@ def test_storage_of_a_person_is_found_once_they_agreed(side: Side, storage: str)
 
 @pytest.mark.protocol("3.1", "3.2")
 def test_keys_are_public(side: Side) -> None:
-    """Each with the facts that clients read; they may be cached."""
+    """Each with the fields that clients read. They may be cached."""
     answer = side.wire.http.get(side.wire.url("jwks/oauth"))
     (key, *_) = answer.json()["keys"]
     assert key.keys() >= {"kty", "kid", "alg", "use", "n", "e", "pem"}
@@ -529,8 +532,8 @@ def test_keys_are_public(side: Side) -> None:
 
 
 @pytest.mark.protocol("9.1", "9.2", "9.3", "12.1", "12.2")
-def test_discovery_answers_alike(side: Side) -> None:
-    """The same services and sources, and facts of the same names about contract and samples."""
+def test_discovery_responses_are_alike(side: Side) -> None:
+    """The same services and sources, and fields of the same names for contract and samples."""
     services = side.wire.http.get(side.wire.url("discovery/services")).json()["data"]
     assert services.keys() >= {"countries", "serviceGroups", "services"}
     spotify = next(service for service in services["services"] if service["name"] == "Spotify")

@@ -79,8 +79,8 @@ def test_files_of_random_shapes_give_the_same_tables(monkeypatch: pytest.MonkeyP
     assert fast == slow
 
 
-def test_files_of_a_known_shape_are_not_looked_at_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fast look takes them; otherwise it would prove nothing here."""
+def test_files_of_a_known_shape_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fast path accepts them; otherwise the other tests here would prove nothing."""
     taken: list[bool] = []
     add_checked = Table.add_checked
 
@@ -96,8 +96,8 @@ def test_files_of_a_known_shape_are_not_looked_at_twice(monkeypatch: pytest.Monk
         assert taken == [True] * 4
 
 
-def test_a_table_of_ever_new_shapes_gives_the_checks_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that they cost little where they never help; and so it does without msgspec."""
+def test_the_fast_path_is_disabled_for_tables_whose_shape_keeps_changing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it costs little where it never helps. The result is the same without msgspec."""
     files = [file(f"18_5_19_1_406_D2026{n:04}_1.json", [{"entityid": "1", f"f{n}": n}], n) for n in range(60)]
     assert len(tables(files)["playhistory"].to_arrow().column_names) > 60
     monkeypatch.setitem(__import__("sys").modules, "msgspec", None)

@@ -20,8 +20,8 @@ def platform() -> Iterator[InMemoryPlatform]:
         yield running
 
 
-def test_several_threads_share_a_reading(platform: InMemoryPlatform) -> None:
-    """Each file goes to one of them, and all of them end."""
+def test_several_threads_can_share_a_reading(platform: InMemoryPlatform) -> None:
+    """Each file goes to one of them, and all loops end."""
     with platform.client() as client:
         asked = client.get_authorize_url("http://127.0.0.1/return")
         returned = client.read_return(platform.consent(asked.url))
@@ -32,8 +32,8 @@ def test_several_threads_share_a_reading(platform: InMemoryPlatform) -> None:
     assert len(names) == len(set(names)) == 20
 
 
-def test_a_signal_wakes_every_thread_that_waits() -> None:
-    """Also one that looked before the signal and waits after it."""
+def test_a_signal_wakes_every_waiting_thread() -> None:
+    """Even a thread that checked before the signal and waits after it."""
     signal = on_threads.Signal()
     seen = signal.count
     with ThreadPoolExecutor(3) as threads:
@@ -45,8 +45,8 @@ def test_a_signal_wakes_every_thread_that_waits() -> None:
     signal.wait_beyond(signal.count, 0.01)
 
 
-async def test_a_signal_wakes_every_task_that_waits() -> None:
-    """Whichever thread sets it."""
+async def test_a_signal_wakes_every_waiting_task() -> None:
+    """Any thread may set it."""
     signal = on_asyncio.Signal()
     waiting = [asyncio.create_task(signal.wait_beyond(signal.count)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -55,8 +55,8 @@ async def test_a_signal_wakes_every_task_that_waits() -> None:
     await signal.wait_beyond(signal.count, 0.01)
 
 
-async def test_uninterrupted_work_goes_on_when_its_caller_is_cancelled() -> None:
-    """And can be waited for."""
+async def test_uninterrupted_work_continues_when_its_caller_is_cancelled() -> None:
+    """It can still be awaited."""
     work, may_end, ended = on_asyncio.UninterruptedWork(), asyncio.Event(), False
 
     async def act() -> None:
@@ -74,7 +74,7 @@ async def test_uninterrupted_work_goes_on_when_its_caller_is_cancelled() -> None
     assert ended
 
 
-def test_a_pause_ends_when_nobody_waits_for_its_outcome() -> None:
+def test_a_pause_ends_when_its_result_is_not_needed() -> None:
     """On threads. A task would be cancelled."""
     abandoned = threading.Event()
     on_threads.pause(0.01, abandoned)

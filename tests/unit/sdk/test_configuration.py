@@ -30,20 +30,20 @@ def configuration(base_url: str, **addresses: str) -> Configuration:
 @pytest.mark.parametrize("slash", ["", "/", "//"])
 @pytest.mark.parametrize("version", ["", "/v1.7"])
 @pytest.mark.parametrize("root", ["https://share.example", "https://host.example/share", "http://[::1]:8790/a/b-v1"])
-def test_everything_is_below_the_platforms_path(root: str, version: str, slash: str) -> None:
-    """With a version, without one, and however many slashes there are at the end."""
+def test_all_addresses_are_below_the_platforms_path(root: str, version: str, slash: str) -> None:
+    """With or without a version, and with any number of slashes at the end."""
     found = configuration(root + version + slash)
     assert (found.api, found.onboard, found.storage) == (f"{root}/v1.7/", f"{root}/apps/saas/", f"{root}/cloud/v1/")
 
 
-def test_another_version_is_kept() -> None:
-    """A platform of another version is asked as it was named, and pages and storage are beside it."""
+def test_another_protocol_version_is_kept() -> None:
+    """The version is used as given, and pages and storage are beside it."""
     found = configuration("https://host.example/share/v1.6/")
     assert (found.api, found.onboard) == ("https://host.example/share/v1.6/", "https://host.example/share/apps/saas/")
 
 
-def test_pages_and_storage_may_be_elsewhere() -> None:
-    """As digi.me's are."""
+def test_pages_and_storage_may_have_other_addresses() -> None:
+    """As those of digi.me have."""
     found = configuration(
         "https://api.example/v1.7", onboard_url="https://pages.example/x", storage_url="https://c/v1/"
     )
@@ -65,8 +65,8 @@ def test_pages_and_storage_may_be_elsewhere() -> None:
         "https://someone:secret@host/v1.7/",
     ],
 )
-def test_an_address_that_cannot_be_used_is_refused(address: str) -> None:
-    """When the client is made, by the name of its argument, and without a password that may be in it."""
+def test_an_invalid_address_is_rejected(address: str) -> None:
+    """When the client is created. The error names the argument, and does not contain a password from the address."""
     with pytest.raises(ConfigurationError, match="base_url") as refused:
         configuration(address)
     assert "secret" not in str(refused.value)
@@ -104,7 +104,7 @@ def answered_by(configuration: Configuration, jku: str) -> list[str]:
     ],
 )
 def test_keys_are_fetched_from_the_platforms_own_origin(api: str, jku: str, is_own: bool) -> None:
-    """Protocol 3.3, in whatever form the same origin is written."""
+    """Protocol 3.3. The same origin may be written in different forms."""
     if is_own:
         assert answered_by(configuration(api), jku) == [jku]
     else:
@@ -140,8 +140,8 @@ def test_the_sdk_works_below_a_path(platform: InMemoryPlatform, given: str, tmp_
         assert page.url.startswith(f"{origin}/share/apps/saas/onboard?")
 
 
-def test_the_root_of_the_host_is_not_below_the_path(platform: InMemoryPlatform) -> None:
-    """So that the test above shows what it says."""
+def test_the_host_root_is_not_below_the_path(platform: InMemoryPlatform) -> None:
+    """This shows that the test above proves something."""
     settings: dict[str, Any] = platform.settings() | {"base_url": platform.base_url.removesuffix("/share/v1.7/")}
     with PrivateShare("testapplication", **settings) as lost, pytest.raises(NotFound):
         lost.get_contract_details()

@@ -25,7 +25,7 @@ def failure(query: str, state: str | None = "s") -> AuthorizationFailed:
     return raised.value
 
 
-def test_an_answer_is_read_beside_the_apps_own_query() -> None:
+def test_a_return_is_read_beside_the_apps_own_query() -> None:
     """The app's own parameters may be anything, and may be repeated."""
     address = f"{APP}user=18&success=true&code=c&state=s&accountReference=r"
     assert read_return(address, "s") == Returned("s", "c", "r")
@@ -36,8 +36,8 @@ def test_an_answer_is_read_beside_the_apps_own_query() -> None:
 @pytest.mark.parametrize(
     "query", ["success=true&state=s&accountReference=r", "state=s&code=c", "result=success&state=s"]
 )
-def test_pages_that_return_no_code_are_answers_too(query: str) -> None:
-    """`onboard` and `reauthorize` return an account, `revoke` a result; old pages send no `success`."""
+def test_returns_without_a_code_are_accepted(query: str) -> None:
+    """`onboard` and `reauthorize` return an account, `revoke` a result; older pages send no `success`."""
     assert read_return(APP + query, "s").state == "s"
 
 
@@ -52,8 +52,8 @@ def test_pages_that_return_no_code_are_answers_too(query: str) -> None:
         ("NEW_IN_VERSION_TWO", ConsentPageFailed),
     ],
 )
-def test_a_refusal_is_told_apart_from_failures(code: str, kind: type[AuthorizationFailed]) -> None:
-    """Only USER_CANCEL is the person's decision. Each kind carries the code, what happened and what to do."""
+def test_declining_is_distinguished_from_failures(code: str, kind: type[AuthorizationFailed]) -> None:
+    """Only USER_CANCEL is the person's decision. Each class has the code, what happened, and what to do."""
     error = failure(f"success=false&errorCode={code}&state=s")
     assert type(error) is kind
     assert error.code == code
@@ -65,13 +65,13 @@ def test_a_refusal_is_told_apart_from_failures(code: str, kind: type[Authorizati
 @pytest.mark.parametrize(
     "query", ["success=false", "success=maybe", "success=False", "result=failed", "success=true&errorCode=SERVER_ERROR"]
 )
-def test_whatever_does_not_say_success_is_a_failure(query: str) -> None:
-    """Also without a code, and with both."""
+def test_a_return_without_success_is_a_failure(query: str) -> None:
+    """Even without a code, or with both."""
     assert type(failure(f"{query}&state=s")) is ConsentPageFailed
 
 
 @pytest.mark.parametrize("code", ["<script>", "a b", "USER_CANCEL%0a", "user_cancel\u2028", "x" * 65, "%00"])
-def test_a_code_that_is_no_word_is_not_repeated(code: str) -> None:
+def test_an_error_code_that_is_not_a_word_is_not_repeated(code: str) -> None:
     """Apps show codes on pages."""
     error = failure(f"success=false&state=s&errorCode={code}")
     assert (type(error), error.code) == (ConsentPageFailed, "SERVER_ERROR")
@@ -79,8 +79,8 @@ def test_a_code_that_is_no_word_is_not_repeated(code: str) -> None:
 
 @pytest.mark.parametrize("answer", ["success=true&code=c", "success=false&errorCode=USER_CANCEL"])
 @pytest.mark.parametrize("state", ["", "&state=", "&state=S", "&state=s%00", "&state=%EF%BF%BD"])
-def test_another_state_is_not_this_apps_request(answer: str, state: str) -> None:
-    """Whatever else the address says: with another state a refusal is nobody's decision either."""
+def test_a_return_with_another_state_is_unexpected(answer: str, state: str) -> None:
+    """Whatever else the address contains: with another state, even declining is not the person's decision."""
     error = failure(answer + state)
     assert (type(error), error.code) == (UnexpectedReturn, "INVALID_STATE")
 
@@ -96,8 +96,8 @@ def test_another_state_is_not_this_apps_request(answer: str, state: str) -> None
         "success=true&code=c&state=s&accountReference=a&accountReference=b",
     ],
 )
-def test_repeated_parameters_are_refused(query: str) -> None:
-    """RFC 6749 3.1: one of two values may be an attacker's."""
+def test_repeated_parameters_are_rejected(query: str) -> None:
+    """RFC 6749 3.1: one of two values may come from an attacker."""
     assert type(failure(query)) is UnexpectedReturn
     assert type(failure(query, None)) is UnexpectedReturn
 
@@ -106,13 +106,13 @@ def test_repeated_parameters_are_refused(query: str) -> None:
     "address",
     ["", "https://app.example/return", f"{APP}state=s", "https://[::1/return?code=c&state=s", APP + "a=1&" * 200],
 )
-def test_an_address_without_an_answer_is_told(address: str) -> None:
-    """It is neither an agreement nor a refusal."""
+def test_an_address_without_a_result_is_an_error(address: str) -> None:
+    """It means neither agreeing nor declining."""
     with pytest.raises(UnexpectedReturn):
         read_return(address, None)
 
 
-def test_no_error_holds_what_the_address_held() -> None:
+def test_errors_do_not_contain_the_address() -> None:
     """A code is a secret until it is exchanged."""
     for query in ("code=very-secret&state=other", "code=very-secret&code=very-secret&state=s"):
         assert "very-secret" not in str(failure(query))

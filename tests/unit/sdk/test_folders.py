@@ -77,10 +77,10 @@ def test_a_folder_belongs_to_one_user_and_contract(
     assert len(files(tmp_path / "data")) == 1
 
 
-def test_a_folder_of_an_older_version_becomes_that_of_who_reads_into_it(
+def test_a_folder_of_an_older_version_is_assigned_to_its_next_reader(
     platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
 ) -> None:
-    """Its manifest names no user. What it lists is not read again, and its files have what their names tell."""
+    """Its manifest names no user. Its files are not read again, and their names say what they contain."""
     name = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     stored = platform._state.files[name]
     (tmp_path / name).write_bytes(stored.data)
@@ -112,9 +112,7 @@ def test_a_path_can_be_made_per_user(platform: InMemoryPlatform, app: PrivateSha
     assert {file.user for file in files(tmp_path / "study" / "*")} == {name, "other"}
 
 
-def test_files_come_again_with_what_the_platform_told(
-    platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
-) -> None:
+def test_files_of_a_folder_have_their_metadata(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path) -> None:
     """Type, schema, service, user and date, so that typed objects and models work as after reading."""
     platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     platform.lend("observation", [OBSERVATION], name="18_2_9001_1_132_1.json")
@@ -132,10 +130,10 @@ def test_files_come_again_with_what_the_platform_told(
     assert again["18_2_9001_1_132_1.json"].fhir()[0].id == "1"
 
 
-def test_what_is_deleted_is_gone_and_can_be_pruned(
+def test_deleted_files_are_reported_and_can_be_pruned(
     platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
 ) -> None:
-    """The result names it, tables leave it out, and `prune` deletes it. If it comes back, it is read again."""
+    """The result lists them, tables leave them out, and `prune` deletes them. If they reappear, they are read again."""
     kept = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     gone = platform.lend("observation", [OBSERVATION], name="18_2_9001_1_132_1.json")
     user = signed_in(platform, app, "ann")
@@ -163,10 +161,10 @@ def test_what_is_deleted_is_gone_and_can_be_pruned(
     assert read(app, user, tmp_path).files == 1
 
 
-def test_only_a_whole_and_complete_reading_tells_what_is_gone(
+def test_only_a_complete_reading_without_scope_reports_deleted_files(
     platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
 ) -> None:
-    """Not one with a scope, of a session that another client began, or that was ended early."""
+    """Not one with a scope, of a session that another client started, or that was stopped early."""
     name = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     user = signed_in(platform, app, "ann")
     read(app, user, tmp_path)
@@ -182,10 +180,10 @@ def test_only_a_whole_and_complete_reading_tells_what_is_gone(
     assert read(app, user, tmp_path).gone == [name]
 
 
-def test_files_of_an_account_that_failed_are_not_gone(
+def test_files_of_a_failed_account_are_not_reported_as_deleted(
     platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
 ) -> None:
-    """The platform may not tell all about the service of an account where the person has to sign in again."""
+    """The platform may list only a part of them if the person has to sign in again."""
     from privateshare import ServiceType
 
     name = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
@@ -202,10 +200,10 @@ def test_files_of_an_account_that_failed_are_not_gone(
     assert set(read(app, user, tmp_path).gone) == {name, other}
 
 
-def test_a_reading_of_some_months_replaces_no_whole_file(
+def test_a_reading_with_a_time_limit_replaces_no_complete_file(
     platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
 ) -> None:
-    """It holds a part of the file only, and lies beside the whole one. A later whole reading replaces both."""
+    """It contains a part of the file, and is stored beside the complete one. A later complete reading replaces both."""
     name = platform.lend("playhistory", [PLAY, PLAY | {"entityid": "2"}], name="18_5_19_1_406_1.json")
     user, last = signed_in(platform, app, "ann"), SessionOptions(scope=Scope(time_ranges=[TimeRange(last="3m")]))
     read(app, user, tmp_path)
@@ -220,10 +218,8 @@ def test_a_reading_of_some_months_replaces_no_whole_file(
     assert len(list(tmp_path.glob("*.json"))) == len(files(tmp_path)) == 1
 
 
-def test_a_whole_reading_replaces_one_of_some_months(
-    platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path
-) -> None:
-    """A longer period is read again too, and a shorter one is not."""
+def test_a_longer_period_is_read_again(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path) -> None:
+    """A shorter one is not, and a complete reading replaces both."""
     platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     user = signed_in(platform, app, "ann")
 
@@ -235,8 +231,8 @@ def test_a_whole_reading_replaces_one_of_some_months(
     assert [path.name for path in tmp_path.glob("*.json")] == ["18_5_19_1_406_1.json"]
 
 
-def test_a_folder_that_nothing_was_read_into_is_an_error(tmp_path: Path) -> None:
-    """A mistyped path, a file, an empty folder, and one of foreign JSON."""
+def test_a_folder_without_a_manifest_is_an_error(tmp_path: Path) -> None:
+    """A mistyped path, a file, an empty folder, and one with foreign JSON."""
     (tmp_path / "file").write_text("x")
     (tmp_path / "empty").mkdir()
     (tmp_path / "foreign").mkdir()
@@ -259,8 +255,8 @@ def test_a_folder_that_nothing_was_read_into_is_an_error(tmp_path: Path) -> None
         tables(["data"])  # type: ignore[list-item]
 
 
-def test_tables_take_no_foreign_json(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path) -> None:
-    """Beside files that were read, and in a copy of such files without the manifest; what was changed is told."""
+def test_tables_ignore_foreign_json(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path) -> None:
+    """Beside files that were read, and in a copy of such files without the manifest. Changed files are reported."""
     name = platform.lend("playhistory", [PLAY], name="18_5_19_1_406_1.json")
     read(app, signed_in(platform, app, "ann"), tmp_path)
     for foreign, content in {"package.json": "{}", "rows.json": '[{"a": 1}]', "18_5_19_9_406_1.json": "[{}]"}.items():
@@ -276,8 +272,8 @@ def test_tables_take_no_foreign_json(platform: InMemoryPlatform, app: PrivateSha
     assert set(copied.left_out) == {"package.json", "rows.json"}
 
 
-def test_an_empty_library_gives_no_tables(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path) -> None:
-    """A folder that was read into, and holds nothing."""
+def test_an_empty_library_has_no_tables(platform: InMemoryPlatform, app: PrivateShare, tmp_path: Path) -> None:
+    """The folder was read into, and contains no files."""
     read(app, signed_in(platform, app, "ann"), tmp_path)
     assert (len(tables(tmp_path)), files(tmp_path), prune(tmp_path)) == (0, [], [])
 
@@ -298,8 +294,8 @@ def test_an_empty_library_gives_no_tables(platform: InMemoryPlatform, app: Priva
     ],
     ids=str,
 )
-def test_an_odd_line_of_a_manifest_is_ignored(tmp_path: Path, line: object) -> None:
-    """It was torn, or somebody wrote it; and no line leads out of the folder."""
+def test_an_invalid_line_of_a_manifest_is_ignored(tmp_path: Path, line: object) -> None:
+    """It may be truncated or edited. No line leads out of the folder."""
     (tmp_path / "ok.json").write_text('[{"entityid": "1"}]')
     good = {"name": "ok.json", "updatedDate": 1, "size": 19, "metadata": {"objectType": "playhistory"}}
     (tmp_path / NAME).write_text(f"{json.dumps(line)}\n{json.dumps(good)}\n")

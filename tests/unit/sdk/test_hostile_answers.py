@@ -239,16 +239,16 @@ def check(make: Make, answer: Callable[[Request], Response]) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_any_answer_is_a_value_or_an_error(call: str) -> None:
-    """Wrong types, missing fields, NaN, huge numbers, broken UTF-8, keys twice, in any place."""
+def test_any_response_is_parsed_or_raises_our_error(call: str) -> None:
+    """Wrong types, missing fields, NaN, huge numbers, invalid UTF-8, repeated keys, in any place."""
     make, answer = CALLS[call]
     for body in (*answers(answer), *mangled(json.dumps(answer).encode())):
         check(make, lambda _: Response(200, {"etag": "\xff" * 9}, body))  # noqa: B023 - it is called at once
 
 
 @pytest.mark.parametrize("call", CLAIMS)
-def test_any_claims_that_are_signed_are_a_value_or_an_error(call: str) -> None:
-    """The platform signs what it likes."""
+def test_any_signed_claims_are_parsed_or_raise_our_error(call: str) -> None:
+    """The platform can sign any claims."""
     make, claims = CLAIMS[call]
     key = RSAKey.import_key(KEY)
     header = {"alg": "PS512", "typ": "JWT", "kid": "one", "jku": f"{API}jwks/oauth"}
@@ -275,16 +275,16 @@ HEADERS = [
 
 
 @given(token=TOKENS)
-def test_a_token_that_is_none_is_an_error(token: str) -> None:
-    """Whatever text it is."""
+def test_an_invalid_jwt_is_an_error(token: str) -> None:
+    """Any text."""
     body = json.dumps({"token": token, "session": SESSION}).encode()
     with pytest.raises(PrivateShareError):
         outcome(CLAIMS["tokens"][0](), lambda _: Response(200, {}, body))
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=str)
-def test_a_token_that_another_signed_is_an_error(header: dict[str, object]) -> None:
-    """By its header, or by keys that are not the platform's; keys of another origin are not even asked for."""
+def test_a_jwt_of_another_signer_is_an_error(header: dict[str, object]) -> None:
+    """By its header, or with other keys than the platform's. Keys of another origin are not requested."""
     from base64 import urlsafe_b64encode
 
     def part(value: object) -> str:
@@ -313,8 +313,8 @@ def huge_key_pem() -> str:
     "pem", ["", "x", 7, None, [], "-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----", "huge"]
 )
 @pytest.mark.parametrize("kid", ["two", 7, None])
-def test_a_key_set_that_holds_no_keys_is_an_error(pem: object, kid: object) -> None:
-    """It leaves the keys that are known as they were."""
+def test_a_key_set_without_keys_is_an_error(pem: object, kid: object) -> None:
+    """The cached keys are unchanged."""
     entry = {"kid": kid, "pem": huge_key_pem() if pem == "huge" else pem}
     token = jwt.sign(KEY, {"access_token": PAIR}, kid="two", jku=f"{API}jwks/oauth")
     body = json.dumps({"token": token, "keys": [entry]}).encode()
@@ -389,10 +389,8 @@ NAMES = st.one_of(
     standard=st.sampled_from(["digime", "fhir", "\x00"]),
 )
 @settings(max_examples=100, deadline=None)
-def test_any_objects_are_tables_and_objects_or_an_error(
-    things: list[Any], kind: str | None, name: str, standard: str
-) -> None:
-    """Whatever a file holds: what can be a row is one."""
+def test_any_objects_become_tables_or_an_error(things: list[Any], kind: str | None, name: str, standard: str) -> None:
+    """Whatever a file contains: everything that can be a row becomes one."""
     metadata = FileMetadata.model_validate({"objectType": kind, "schema": {"standard": standard, "version": "1"}})
     file = File(name, metadata, 1, 1, json.dumps(things).encode())
     with suppress(PrivateShareError):
@@ -404,8 +402,8 @@ def test_any_objects_are_tables_and_objects_or_an_error(
     assert repr(found).isprintable()
 
 
-def test_odd_objects_are_written_to_parquet(tmp_path: Path) -> None:
-    """Names and values that Arrow could not take are mended."""
+def test_unusual_objects_are_written_to_parquet(tmp_path: Path) -> None:
+    """Names and values that Arrow would reject are changed."""
     things = [{"entityid": "1", "a\ud800": "b\ud800", "": 1, "\x00": [1], "time": "x", "n": 10**400, "f": float("nan")}]
     file = File("18_5_19_1_406_D202601_1.json", FileMetadata(), 1, 1, json.dumps(things).encode())
     (path,) = tables([file]).to_parquet(tmp_path)

@@ -31,8 +31,8 @@ def sign_in(platform: InMemoryPlatform, app: PrivateShare) -> UserAccessToken:
     return app.exchange_code_for_token(app.read_return(platform.consent(asked.url)).code, asked.code_verifier)
 
 
-def test_every_file_of_a_session_is_a_file_of_its_own_in_the_folder(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """Whatever its name; and read again, each is known by it."""
+def test_every_file_of_a_session_has_its_own_file_in_the_folder(platform: InMemoryPlatform, tmp_path: Path) -> None:
+    """Whatever its name is. The next reading recognises each file."""
     for number, name in enumerate(NAMES):
         platform.lend("playhistory", [{"entityid": str(number), "createddate": number}], name)
     folder = tmp_path / "deep" / "folder"
@@ -54,8 +54,8 @@ def test_every_file_of_a_session_is_a_file_of_its_own_in_the_folder(platform: In
     assert sum(len(table) for table in found.values()) == sum(1 for name in NAMES if name.endswith(".json"))
 
 
-def test_links_in_the_folder_lead_nowhere(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """A link in the place of the manifest ends the run; one in the place of a file is replaced by the file."""
+def test_links_in_the_folder_are_not_followed(platform: InMemoryPlatform, tmp_path: Path) -> None:
+    """A link in place of the manifest ends the reading. A link in place of a file is replaced by the file."""
     outside = tmp_path / "outside"
     outside.write_text("theirs")
     name = platform.lend("playhistory", [{"entityid": "1"}])
@@ -93,8 +93,8 @@ def file_of(object_type: str, *objects: object) -> File:
 TYPES = ["../../x", "/x", "con", "nul", "A", "a", "é", "e\u0301", "x" * 500, "a:b", "condition", "condition_fhir", ""]
 
 
-def test_a_table_is_a_file_of_its_own_in_the_folder(tmp_path: Path) -> None:
-    """Whatever its type; a type of FHIR that shares its name with others takes none of their places."""
+def test_every_table_has_its_own_file_in_the_folder(tmp_path: Path) -> None:
+    """Whatever its type is. A type of FHIR that shares its name with others replaces none of them."""
     files = [file_of(name, {"entityid": "1", "name": name}) for name in TYPES]
     files.append(file_of("x", {"resourceType": "../../X", "id": "1"}, {"resourceType": "Condition", "id": "1"}))
     found = tables(files)
@@ -106,7 +106,7 @@ def test_a_table_is_a_file_of_its_own_in_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_table_replaces_a_link(tmp_path: Path) -> None:
-    """And is whole or not there."""
+    """The file is complete or does not exist."""
     (tmp_path / "outside").write_text("theirs")
     (tmp_path / "playhistory.parquet").symlink_to(tmp_path / "outside")
     tables([file_of("playhistory", {"entityid": "1"})]).to_parquet(tmp_path)
@@ -115,7 +115,7 @@ def test_a_table_replaces_a_link(tmp_path: Path) -> None:
 
 
 def test_the_command_line_follows_no_link_for_its_tables(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """`read --format parquet` makes a folder of its own in the folder that was named."""
+    """`read --format parquet` creates its own folder in the folder that was named."""
     platform.lend("playhistory", [{"entityid": "1"}])
     (tmp_path / "key.pem").write_text(platform.settings()["private_key"])
     with platform.client() as app:

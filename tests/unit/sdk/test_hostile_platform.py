@@ -174,8 +174,8 @@ def hostile() -> Iterator[Hostile]:
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-def test_every_call_ends_soon_and_small_with_an_error(hostile: Hostile, behaviour: str) -> None:
-    """Of the tree, with what to do, and without a secret."""
+def test_every_call_ends_soon_with_an_error_in_little_memory(hostile: Hostile, behaviour: str) -> None:
+    """The error is one of ours, says what to do, and contains no secret."""
     hostile.behaviour = BEHAVIOURS[behaviour]
     for call in CALLS.values():
         if call is CALLS["push"] and behaviour in HARMLESS_AFTER_A_PUSH:
@@ -194,7 +194,9 @@ HARMLESS_AFTER_A_PUSH = {  # whose answer says nothing more than that it was tak
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
-async def test_it_is_the_same_on_asyncio(hostile: Hostile, asyncio_app: AsyncPrivateShare, behaviour: str) -> None:
+async def test_every_asyncio_call_ends_soon_with_an_error(
+    hostile: Hostile, asyncio_app: AsyncPrivateShare, behaviour: str
+) -> None:
     """With the same behaviours."""
     hostile.behaviour = BEHAVIOURS[behaviour]
     for call in ASYNC_CALLS.values():
@@ -229,8 +231,8 @@ REFUSALS: dict[str, Behaviour] = {
 
 
 @pytest.mark.parametrize("behaviour", REFUSALS)
-def test_a_refusal_is_told_whatever_its_body(hostile: Hostile, behaviour: str) -> None:
-    """Its status says enough; and what it says can be shown on a terminal."""
+def test_an_error_response_is_reported_whatever_its_body(hostile: Hostile, behaviour: str) -> None:
+    """The status is sufficient. The text can be shown on a terminal safely."""
     hostile.behaviour = REFUSALS[behaviour]
     for call in (CALLS["accounts"], CALLS["file"]):
         with bounded(behaviour), pytest.raises(Unavailable) as told:
@@ -313,8 +315,8 @@ def session_of(bad: dict[str, Behaviour]) -> Behaviour:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_bad_file_is_refused_in_little_memory(hostile: Hostile, file: str) -> None:
-    """Whatever is wrong with it."""
+def test_an_invalid_file_is_rejected_in_little_memory(hostile: Hostile, file: str) -> None:
+    """For everything that can be wrong with a file."""
     hostile.behaviour = FILES[file]
     with bounded(file), pytest.raises(PrivateShareError) as told:
         hostile.app.read_file("session", file, TOKEN)
@@ -322,8 +324,8 @@ def test_a_bad_file_is_refused_in_little_memory(hostile: Hostile, file: str) -> 
 
 
 @pytest.mark.parametrize("into", [False, True])
-def test_bad_files_do_not_end_the_run(into: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is told; the others are read; nothing half-written is left. On disk as without libcurl."""
+def test_invalid_files_do_not_end_the_reading(into: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is reported, the others are read, and no partial file is left. With a folder and without libcurl too."""
     if into:
         monkeypatch.setitem(sys.modules, "pycurl", None)
     bad = BEHAVIOURS | {f"file: {name}": behaviour for name, behaviour in FILES.items()}
@@ -339,8 +341,8 @@ def test_bad_files_do_not_end_the_run(into: bool, tmp_path: Path, monkeypatch: p
         assert {path.name for path in folder.iterdir()} == {safe_name(name) for name in (*NAMES, *grown)} | {NAME}
 
 
-def test_what_was_made_to_grow_is_told_as_such(hostile: Hostile, tmp_path: Path) -> None:
-    """In memory it stops early, on disk later; what is too large for memory is told at once."""
+def test_a_decompression_bomb_is_reported(hostile: Hostile, tmp_path: Path) -> None:
+    """In memory it stops early, on disk later. A size that exceeds the memory is reported immediately."""
     hostile.behaviour = FILES["a bomb of brotli"]
     with pytest.raises(FileIntegrityError, match="300-fold"):
         CALLS["file"](hostile.app)
@@ -354,8 +356,8 @@ def test_what_was_made_to_grow_is_told_as_such(hostile: Hostile, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_lists_are_bounded_and_one_bad_entry_takes_no_other_with_it() -> None:
-    """An entry that cannot be read is a file that could not be read."""
+def test_file_lists_are_limited_and_one_invalid_entry_affects_no_other() -> None:
+    """An entry that cannot be parsed counts as a file that could not be read."""
     entries = [
         *('{"name": "file-0", "updatedDate": 1}', '{"name": 7, "updatedDate": 1}', '{"updatedDate": 1}', "null", "[]"),
         *('{"name": "late", "updatedDate": "soon"}', '{"name": "file-1", "updatedDate": 1, "schema": 7}', '"text"'),
@@ -377,8 +379,8 @@ def test_lists_are_bounded_and_one_bad_entry_takes_no_other_with_it() -> None:
             app.read_file_list("session", TOKEN)
 
 
-def test_what_the_app_does_meanwhile_is_not_the_platforms_delay() -> None:
-    """A slow callback, or a slow source of what is sent, ends no exchange."""
+def test_time_spent_in_the_app_does_not_count_as_delay() -> None:
+    """A slow callback, or a slow source of an upload, does not end a request."""
 
     def slow_pieces() -> Iterator[bytes]:
         for _ in range(3):
@@ -391,8 +393,8 @@ def test_what_the_app_does_meanwhile_is_not_the_platforms_delay() -> None:
         app.push_data(TOKEN, slow_pieces(), DESCRIPTOR)
 
 
-def test_closing_does_not_wait_for_a_platform_that_keeps_silent() -> None:
-    """The threads of a run that nobody wants end within a second or two."""
+def test_closing_does_not_wait_for_a_silent_platform() -> None:
+    """The threads of an abandoned reading end within a second or two."""
     settings = SETTINGS | {"timeout": 60}
     with (
         hostile_platform(session_of({"bad": BEHAVIOURS["nothing at all"]})) as api,
@@ -416,7 +418,7 @@ def test_closing_does_not_wait_for_a_platform_that_keeps_silent() -> None:
     ],
 )
 def test_errors_say_what_the_platform_did(hostile: Hostile, behaviour: str, kind: type[Exception], words: str) -> None:
-    """In words that tell a slow line from an attack."""
+    """The texts distinguish a slow connection from an attack."""
     hostile.behaviour = BEHAVIOURS[behaviour]
     with pytest.raises(kind, match=words):
         CALLS["accounts"](hostile.app)

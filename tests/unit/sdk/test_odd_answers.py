@@ -128,8 +128,8 @@ def refused(app: PrivateShare, call: str) -> PrivateShareError | None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_answer_of_another_form_is_told(odd: Odd, call: str) -> None:
-    """Whatever it is: InvalidAnswer, or what is wrong with the file; and no secret in it."""
+def test_an_unexpected_response_raises_invalid_answer(odd: Odd, call: str) -> None:
+    """Or the error of a file. The message contains no secret."""
     with odd.client() as app:
         for odd.body in BODIES:
             empty = call == "metadata" or (call == "samples" and odd.body == b"{}")
@@ -142,16 +142,16 @@ def test_an_answer_of_another_form_is_told(odd: Odd, call: str) -> None:
 @pytest.mark.parametrize(
     "metadata", ["", "%", "e30", "W10", "eyJzaXplIjogIngifQ", "eyJtZXRhZGF0YSI6IDd9", "eyJjb21wcmVzc2lvbiI6IFtdfQ"]
 )
-def test_metadata_of_another_form_is_told(odd: Odd, metadata: str) -> None:
-    """Of one file, and in a run that reads all."""
+def test_invalid_metadata_is_reported(odd: Odd, metadata: str) -> None:
+    """For a single file, and in a reading of all files."""
     odd.headers, odd.body = {"x-metadata": metadata}, b"x" * 400
     with odd.client() as app, pytest.raises(PrivateShareError):
         app.read_file("session", "file", TOKEN)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int) -> None:
-    """What is sent holds tokens; the error says where it leads, without the path."""
+def test_redirects_are_not_followed(odd: Odd, status: int) -> None:
+    """The request contains tokens. The error names the target without its path."""
     odd.status, odd.headers = status, {"location": "https://share.example/v1.7/query/secret"}
     with (
         odd.client() as app,
@@ -179,10 +179,10 @@ def test_an_address_that_leads_elsewhere_is_not_followed(odd: Odd, status: int) 
         ("<html>", {}, "NotFound", "The platform answered with the status 404", None),
     ],
 )
-def test_a_refusal_is_told_whatever_its_form(
+def test_an_error_response_is_reported_in_any_form(
     odd: Odd, body: object, headers: dict[str, str], code: str, message: str, reference: str | None
 ) -> None:
-    """In the body, as storage has it (11.5), or in the headers; else by its status."""
+    """In the body, as storage does (11.5), or in the headers; otherwise by its status."""
     odd.status, odd.headers, odd.body = 404, headers, json.dumps(body).encode()
     with odd.client() as app, pytest.raises(PrivateShareError) as told:
         app.read_accounts(TOKEN)
@@ -190,15 +190,15 @@ def test_a_refusal_is_told_whatever_its_form(
     assert told.value.status == 404
 
 
-def test_an_answer_that_does_not_unpack_is_told(odd: Odd) -> None:
-    """As one that did not arrive."""
+def test_a_response_that_cannot_be_decompressed_is_an_error(odd: Odd) -> None:
+    """It counts as a response that did not arrive."""
     odd.headers, odd.body = {"content-encoding": "gzip"}, b"no gzip"
     with odd.client() as app, pytest.raises(NetworkError):
         app.read_accounts(TOKEN)
 
 
-def test_nothing_is_left_on_disk(odd: Odd, tmp_path: Path) -> None:
-    """Neither of a file that was no file, nor of one that was not there."""
+def test_failed_downloads_leave_nothing_on_disk(odd: Odd, tmp_path: Path) -> None:
+    """Neither an invalid file nor a missing one."""
     with odd.client() as app:
         odd.body = b"x" * 1000
         with pytest.raises(PrivateShareError):

@@ -78,8 +78,8 @@ KEEP_THE_TOKEN = {"authorize", "onboard", "reauthorize"}  # for which an invalid
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_handle_is_taken_wherever_a_token_is(platform: InMemoryPlatform, call: str) -> None:
-    """And a call that refreshes writes the new pair to the store before it goes on."""
+def test_a_user_handle_is_accepted_wherever_a_token_is(platform: InMemoryPlatform, call: str) -> None:
+    """A call that refreshes the token writes the new pair to the store before it continues."""
     store = MemoryTokenStore()
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
@@ -90,8 +90,8 @@ def test_a_handle_is_taken_wherever_a_token_is(platform: InMemoryPlatform, call:
         assert (store.get("ann") == first) == (call in KEEP_THE_TOKEN)
 
 
-def test_accounts_are_handled_by_a_handle_too(platform: InMemoryPlatform) -> None:
-    """What needs an account of the person."""
+def test_calls_for_accounts_accept_a_user_handle(platform: InMemoryPlatform) -> None:
+    """The calls that need an account of the person."""
     with platform.client(token_store=MemoryTokenStore()) as app:
         ann = app.user("ann")
         ann.keep(sign_in(platform, app))
@@ -105,7 +105,7 @@ def test_accounts_are_handled_by_a_handle_too(platform: InMemoryPlatform) -> Non
 
 
 def test_each_call_reads_the_newest_pair(platform: InMemoryPlatform, store: TokenStore) -> None:
-    """Also one that somebody else put there; and days later the first pair is of no interest to anybody."""
+    """Even if another process stored it. The first pair is not used any more."""
     with platform.client(token_store=store) as app, platform.client(token_store=store) as other:
         app.user("ann").keep(sign_in(platform, app))
         for _ in range(4):
@@ -119,8 +119,8 @@ def test_each_call_reads_the_newest_pair(platform: InMemoryPlatform, store: Toke
         assert repr(app.user("ann")) == "User(key='ann')"
 
 
-def test_two_users_are_two(platform: InMemoryPlatform, store: TokenStore) -> None:
-    """Neither is read, written or forgotten for the other."""
+def test_two_users_are_independent(platform: InMemoryPlatform, store: TokenStore) -> None:
+    """Neither is read, written or deleted in place of the other."""
     with platform.client(token_store=store) as app:
         ann, bob = app.user("ann"), app.user("bob")
         ann.keep(sign_in(platform, app))
@@ -132,8 +132,8 @@ def test_two_users_are_two(platform: InMemoryPlatform, store: TokenStore) -> Non
         assert app.read_accounts(bob) is not None
 
 
-def test_a_user_who_is_not_there_is_told(platform: InMemoryPlatform, store: TokenStore) -> None:
-    """As one who must be asked; and a client without a store has no users."""
+def test_an_unknown_user_is_an_error(platform: InMemoryPlatform, store: TokenStore) -> None:
+    """The person must be asked for consent. A client without a store has no users."""
     with platform.client(token_store=store) as app, pytest.raises(UnknownUser, match="'ann'") as told:
         app.read_accounts(app.user("ann"))
     assert isinstance(told.value, InvalidToken)
@@ -148,7 +148,7 @@ def test_a_user_who_is_not_there_is_told(platform: InMemoryPlatform, store: Toke
 
 
 def test_many_threads_cause_one_refresh(platform: InMemoryPlatform, store: TokenStore) -> None:
-    """And all of them go on with what it gave."""
+    """All of them continue with its result."""
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
         ann.keep(sign_in(platform, app))
@@ -159,8 +159,8 @@ def test_many_threads_cause_one_refresh(platform: InMemoryPlatform, store: Token
         assert platform.refreshes == before + 1
 
 
-def test_two_clients_of_a_shared_store_cause_one_refresh(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """As two processes would be, which know nothing of each other but the store."""
+def test_two_clients_with_a_shared_store_cause_one_refresh(platform: InMemoryPlatform, tmp_path: Path) -> None:
+    """Like two processes, which share only the store."""
     path = tmp_path / "tokens.json"
     with (
         platform.client(token_store=FileTokenStore(path)) as one,
@@ -188,7 +188,7 @@ app.read_accounts(app.user("ann"))
 
 
 def test_processes_refresh_one_after_the_other(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """The second uses what the first got: there is no grace here in which an older token would work."""
+    """The second uses the result of the first. In this test the platform does not accept the older token again."""
     settings, path = platform.settings(), tmp_path / "tokens.json"
     (tmp_path / "key.pem").write_text(settings["private_key"])
     with platform.client(token_store=FileTokenStore(path)) as app:
@@ -209,8 +209,8 @@ def test_processes_refresh_one_after_the_other(platform: InMemoryPlatform, tmp_p
     assert platform.refreshes == before + 1
 
 
-async def test_the_asyncio_client_takes_blocking_stores(platform: InMemoryPlatform, store: TokenStore) -> None:
-    """On threads; many tasks cause one refresh; reading all files uses the store too."""
+async def test_the_asyncio_client_accepts_blocking_stores(platform: InMemoryPlatform, store: TokenStore) -> None:
+    """It calls them on threads; many tasks cause one refresh; reading all files uses the store too."""
     async with platform.async_client(token_store=store) as app:
         ann = app.user("ann")
         await ann.keep(await sign_in_async(platform, app))
@@ -264,7 +264,7 @@ class Database:
             yield
 
 
-async def test_the_asyncio_client_takes_stores_of_coroutines(platform: InMemoryPlatform) -> None:
+async def test_the_asyncio_client_accepts_asyncio_stores(platform: InMemoryPlatform) -> None:
     """For its calls, and for the threads that read all files."""
     store = Database()
     async with platform.async_client(token_store=store) as one, platform.async_client(token_store=store) as two:
@@ -305,7 +305,7 @@ class Failing(MemoryTokenStore):
 
 
 def test_a_pair_that_could_not_be_saved_is_saved_later(platform: InMemoryPlatform) -> None:
-    """The client knows it still, says that it could not keep it, and writes it as soon as it can."""
+    """The client keeps it in memory, reports that it could not save it, and saves it as soon as it can."""
     store = Failing()
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
@@ -322,8 +322,8 @@ def test_a_pair_that_could_not_be_saved_is_saved_later(platform: InMemoryPlatfor
         assert store.get("ann") not in (first, None)
 
 
-def test_a_process_that_died_before_it_saved_has_the_grace(platform: InMemoryPlatform) -> None:
-    """Another goes on with the pair that is in the store within a minute; after that the grant is gone, with why."""
+def test_a_process_that_dies_before_saving_has_a_minute(platform: InMemoryPlatform) -> None:
+    """Another process can continue with the stored pair within a minute. Later the grant is revoked, with a reason."""
     store = MemoryTokenStore()
     with platform.client(token_store=store) as app:
         app.user("ann").keep(first := sign_in(platform, app))
@@ -343,8 +343,8 @@ def test_a_process_that_died_before_it_saved_has_the_grace(platform: InMemoryPla
             app.read_accounts(app.user("ann"))
 
 
-def test_a_damaged_entry_harms_no_other_and_is_not_written_over(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """Its error names the file and the user; a file that is damaged as a whole is left as it is."""
+def test_a_damaged_entry_affects_no_other_and_is_not_overwritten(platform: InMemoryPlatform, tmp_path: Path) -> None:
+    """The error names the file and the user. A file that is damaged as a whole is not changed."""
     path = tmp_path / "tokens.json"
     with platform.client(token_store=FileTokenStore(path)) as app:
         app.user("ann").keep(sign_in(platform, app))
@@ -359,8 +359,8 @@ def test_a_damaged_entry_harms_no_other_and_is_not_written_over(platform: InMemo
         assert path.read_text() == "{torn"
 
 
-def test_who_says_stop_is_forgotten(platform: InMemoryPlatform, store: TokenStore) -> None:
-    """By the app's own call, and by the refusal of the next one where they said it elsewhere."""
+def test_a_withdrawn_user_is_deleted_from_the_store(platform: InMemoryPlatform, store: TokenStore) -> None:
+    """By the app's own call, and by the next call if they withdrew elsewhere."""
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
         ann.keep(sign_in(platform, app))
@@ -374,8 +374,8 @@ def test_who_says_stop_is_forgotten(platform: InMemoryPlatform, store: TokenStor
 
 
 @pytest.mark.protocol("4.4")
-def test_a_lapsed_grant_stays_for_its_renewal(platform: InMemoryPlatform, store: TokenStore) -> None:
-    """Renewing needs the last access token, though it has expired."""
+def test_an_expired_grant_stays_in_the_store(platform: InMemoryPlatform, store: TokenStore) -> None:
+    """Renewing it needs the last access token, even if that has expired."""
     with platform.client(token_store=store) as app:
         ann = app.user("ann")
         ann.keep(kept := sign_in(platform, app))
@@ -391,8 +391,8 @@ def test_a_lapsed_grant_stays_for_its_renewal(platform: InMemoryPlatform, store:
         assert app.read_accounts(ann) is not None
 
 
-def test_a_client_of_another_contract_forgets_nobody(platform: InMemoryPlatform, store: TokenStore) -> None:
-    """Its tokens would be refused in the same words as those of a person who said stop."""
+def test_a_client_of_another_contract_deletes_nobody(platform: InMemoryPlatform, store: TokenStore) -> None:
+    """Its tokens would be rejected with the same error as those of a person who withdrew."""
     with platform.client(token_store=store) as app:
         app.user("ann").keep(kept := sign_in(platform, app))
     with (
@@ -431,8 +431,8 @@ class Locked:
         assert began == threading.get_ident()
 
 
-async def test_a_store_of_the_apps_own_is_held_while_it_is_refreshed(platform: InMemoryPlatform) -> None:
-    """On one thread from beginning to end, whichever client refreshes."""
+async def test_a_custom_store_is_locked_during_a_refresh(platform: InMemoryPlatform) -> None:
+    """On one thread from beginning to end, for both clients."""
     store = Locked()
     with platform.client(token_store=store) as app:
         app.user("ann").keep(sign_in(platform, app))
@@ -455,8 +455,8 @@ def warned(use: Callable[[], object]) -> list[str]:
     return [str(entry.message) for entry in caught if issubclass(entry.category, TokenNotKeptWarning)]
 
 
-def test_a_client_that_keeps_no_new_tokens_says_so_once(platform: InMemoryPlatform) -> None:
-    """With what to do, and no secret."""
+def test_a_client_without_a_place_for_new_tokens_warns_once(platform: InMemoryPlatform) -> None:
+    """The warning says what to do, and contains no secret."""
     with platform.client() as app:
         token = sign_in(platform, app)
 
@@ -474,8 +474,11 @@ def test_a_client_that_keeps_no_new_tokens_says_so_once(platform: InMemoryPlatfo
         assert warned(use) == []
 
 
-def test_a_client_that_keeps_new_tokens_is_not_warned(platform: InMemoryPlatform) -> None:
-    """In a store, by a callback, or because the app itself asked for them. One for each client, if not."""
+def test_a_client_that_stores_new_tokens_does_not_warn(platform: InMemoryPlatform) -> None:
+    """In a store, with a callback, or because the app requested the refresh.
+
+    Otherwise there is one warning per client.
+    """
     with platform.client(token_store=MemoryTokenStore()) as app:
         token = sign_in(platform, app)
         app.user("ann").keep(token)
@@ -500,7 +503,7 @@ def sign_in_again(platform: InMemoryPlatform, app: PrivateShare) -> UserAccessTo
 
 
 async def test_an_asyncio_client_warns_too(platform: InMemoryPlatform) -> None:
-    """As the blocking one."""
+    """Like the blocking client."""
     async with platform.async_client() as app:
         token = await sign_in_async(platform, app)
         platform.expire_access_tokens()
@@ -508,7 +511,7 @@ async def test_an_asyncio_client_warns_too(platform: InMemoryPlatform) -> None:
             await app.read_accounts(token)
 
 
-def test_a_warning_that_is_an_error_loses_no_token(platform: InMemoryPlatform) -> None:
+def test_a_warning_that_is_raised_loses_no_token(platform: InMemoryPlatform) -> None:
     """With `-W error` the call fails, and the client still knows the new pair."""
     with platform.client() as app:
         token = sign_in_again(platform, app)
@@ -520,8 +523,8 @@ def test_a_warning_that_is_an_error_loses_no_token(platform: InMemoryPlatform) -
         assert app.read_accounts(token) is not None
 
 
-def test_a_plain_token_that_comes_back_is_explained(platform: InMemoryPlatform) -> None:
-    """What happened, and what to do: an app that stored its tokens once, and used them again days later."""
+def test_reusing_a_replaced_token_is_explained(platform: InMemoryPlatform) -> None:
+    """An app stored its tokens once and used them again days later: the hint says what happened and what to do."""
     with platform.client() as app:
         stored = sign_in(platform, app).to_json()
         app.refresh_token(UserAccessToken.from_json(stored))

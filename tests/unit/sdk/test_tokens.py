@@ -29,8 +29,8 @@ def renewed(token: UserAccessToken, name: str) -> UserAccessToken:
     return UserAccessToken(Token(f"access {name}", 2e9), Token(f"refresh {name}", 3e9), token.user_id, token.consent_id)
 
 
-def test_a_token_goes_to_json_and_back() -> None:
-    """Whole; what a later version adds is no hindrance."""
+def test_a_token_survives_json() -> None:
+    """Unknown fields of a later version are ignored."""
     assert UserAccessToken.from_json(TOKEN.to_json()) == TOKEN
     later = json.loads(TOKEN.to_json()) | {"scope": "all"}
     assert UserAccessToken.from_json(json.dumps(later)) == TOKEN
@@ -47,16 +47,16 @@ def test_a_token_goes_to_json_and_back() -> None:
         TOKEN.to_json().replace('"user_id"', '"user"'),
     ],
 )
-def test_what_is_no_token_is_refused_without_telling_it(text: str) -> None:
-    """ConfigurationError, and no secret in it."""
+def test_an_invalid_token_is_rejected_without_showing_it(text: str) -> None:
+    """The error is a ConfigurationError without a secret."""
     with pytest.raises(ConfigurationError) as refused:
         UserAccessToken.from_json(text)
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("claims", [{}, {"access_token": {"value": "x", "expires_on": "soon"}, "refresh_token": {}}])
-def test_an_answer_without_tokens_is_no_answer(claims: dict[str, object]) -> None:
-    """InvalidAnswer."""
+def test_a_response_without_tokens_is_invalid(claims: dict[str, object]) -> None:
+    """The error is InvalidAnswer."""
     with pytest.raises(InvalidAnswer):
         UserAccessToken.from_claims(claims)
 
@@ -66,8 +66,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
     return MemoryTokenStore() if request.param == "memory" else FileTokenStore(tmp_path / "new" / "tokens.json")
 
 
-def test_a_store_keeps_gives_and_forgets(store: TokenStore) -> None:
-    """By a key of the app's own, whatever its characters."""
+def test_a_store_saves_returns_and_deletes(store: TokenStore) -> None:
+    """By a key of the app, with any characters."""
     assert store.get("ann") is None
     store.put("ann", TOKEN)
     store.put("ü/../☃", renewed(TOKEN, "2"))
@@ -79,15 +79,15 @@ def test_a_store_keeps_gives_and_forgets(store: TokenStore) -> None:
     assert store.get("ann") is None
 
 
-def test_a_stores_threads_lose_nothing(store: TokenStore) -> None:
-    """Each keeps a token of its own."""
+def test_threads_can_share_a_store(store: TokenStore) -> None:
+    """Each thread saves a token of its own, and none is lost."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: store.put(str(number), TOKEN), range(64)))
     assert all(store.get(str(number)) == TOKEN for number in range(64))
 
 
-def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
-    """0600, also in place of one that others could read; nothing else is left beside it."""
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
+    """Its mode is 0600, even if it replaces a readable file. No other file is left beside it."""
     path = tmp_path / "tokens.json"
     path.write_text("{}")
     path.chmod(0o644)
@@ -97,8 +97,8 @@ def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["[]", "torn {", '"text"'])
-def test_a_file_of_something_else_is_neither_read_nor_replaced(tmp_path: Path, content: str) -> None:
-    """It says so, and keeps it."""
+def test_a_foreign_file_is_neither_read_nor_replaced(tmp_path: Path, content: str) -> None:
+    """The error says so."""
     path = tmp_path / "tokens.json"
     path.write_text(content)
     for use in (lambda: FileTokenStore(path).get("ann"), lambda: FileTokenStore(path).put("ann", TOKEN)):
@@ -108,7 +108,7 @@ def test_a_file_of_something_else_is_neither_read_nor_replaced(tmp_path: Path, c
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """ConfigurationError with the reason."""
+    """The ConfigurationError contains the reason."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="Cannot write"):
         FileTokenStore(tmp_path / "file" / "tokens.json").put("ann", TOKEN)
@@ -126,8 +126,8 @@ for number in range(25):
 """
 
 
-def test_two_processes_share_a_file(tmp_path: Path) -> None:
-    """Neither loses what the other keeps."""
+def test_two_processes_can_share_a_file(tmp_path: Path) -> None:
+    """No token of either is lost."""
     path = tmp_path / "tokens.json"
     command = [sys.executable, "-c", WRITER, str(path), TOKEN.to_json()]
     writers = [subprocess.Popen([*command, str(number)]) for number in range(3)]
@@ -135,8 +135,8 @@ def test_two_processes_share_a_file(tmp_path: Path) -> None:
     assert len(json.loads(path.read_text())) == 75
 
 
-def test_a_process_that_is_killed_leaves_the_file_whole(tmp_path: Path) -> None:
-    """And nobody waits for it."""
+def test_a_killed_process_leaves_the_file_intact(tmp_path: Path) -> None:
+    """Other processes do not wait for it."""
     path = tmp_path / "tokens.json"
     endless = WRITER.replace("range(25)", "range(10**9)")
     writer = subprocess.Popen([sys.executable, "-c", endless, str(path), TOKEN.to_json(), "x"])
@@ -149,8 +149,8 @@ def test_a_process_that_is_killed_leaves_the_file_whole(tmp_path: Path) -> None:
     assert store.get("ann") == store.get("x 20") == TOKEN
 
 
-def test_one_of_many_refreshes_and_all_get_what_it_got() -> None:
-    """Those who ask while it runs, and those who come later with the old one."""
+def test_simultaneous_requests_cause_one_refresh() -> None:
+    """For those that ask while it runs, and those that come later with the old token."""
     keeper = NewestTokens()
     future, ours = keeper.begin(TOKEN)
     others = [keeper.begin(TOKEN) for _ in range(5)]
@@ -166,8 +166,8 @@ def test_one_of_many_refreshes_and_all_get_what_it_got() -> None:
     assert keeper.newest(TOKEN) == keeper.newest(new) == new
 
 
-def test_the_newest_token_is_found_from_any_that_came_before() -> None:
-    """However often it was refreshed since; also where the refresh token stays the same."""
+def test_the_newest_token_is_found_from_any_earlier_one() -> None:
+    """After any number of refreshes, and also if the refresh token stays the same."""
     keeper, token = NewestTokens(), TOKEN
     for number in range(5):
         keeper.begin(token)
@@ -181,8 +181,8 @@ def test_the_newest_token_is_found_from_any_that_came_before() -> None:
     assert keeper.begin(same)[1]
 
 
-def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again() -> None:
-    """Nobody waits for ever."""
+def test_a_failed_refresh_fails_for_all_and_can_be_retried() -> None:
+    """No caller waits forever."""
     keeper = NewestTokens()
     keeper.begin(TOKEN)
     other, _ = keeper.begin(TOKEN)
@@ -192,8 +192,8 @@ def test_a_refresh_that_fails_fails_for_all_and_may_be_tried_again() -> None:
     assert keeper.begin(TOKEN)[1]
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Successors that are asked for stay, those of long ago go."""
+def test_the_memory_of_earlier_tokens_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Successors that are requested stay, the oldest are removed."""
     monkeypatch.setattr(tokens, "MAX_REMEMBERED", 10)
     keeper = NewestTokens()
     keeper.begin(TOKEN)
@@ -206,8 +206,8 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(keeper._newer) == 10
 
 
-def test_a_locked_file_does_not_hold_up_readers(tmp_path: Path) -> None:
-    """A reader needs no lock, nor the right to write where the file is."""
+def test_a_locked_file_can_be_read(tmp_path: Path) -> None:
+    """A reader needs neither the lock nor write access to the folder."""
     path = tmp_path / "tokens.json"
     store = FileTokenStore(path)
     store.put("ann", TOKEN)

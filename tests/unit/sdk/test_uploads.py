@@ -29,8 +29,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["bytes", "bytearray", "memoryview", "path", "text path", "file", "memory", "list"])
-def test_content_that_is_there_can_be_read_again(path: Path, kind: str) -> None:
-    """In pieces of a bounded size, and not all at once."""
+def test_content_in_memory_or_on_disk_can_be_read_again(path: Path, kind: str) -> None:
+    """In pieces of limited size, and not all at once."""
     made: dict[str, Content] = {
         "bytes": DATA,
         "bytearray": bytearray(DATA),
@@ -48,7 +48,7 @@ def test_content_that_is_there_can_be_read_again(path: Path, kind: str) -> None:
         assert max(map(len, pieces())) == PIECE_BYTES
 
 
-def test_a_file_is_read_from_where_it_stands(path: Path) -> None:
+def test_an_open_file_is_read_from_its_position(path: Path) -> None:
     """Each time."""
     with path.open("rb") as file:
         file.seek(1000)
@@ -56,7 +56,7 @@ def test_a_file_is_read_from_where_it_stands(path: Path) -> None:
         assert b"".join(pieces()) == b"".join(pieces()) == DATA[1000:]
 
 
-def test_a_stream_gives_its_bytes_once() -> None:
+def test_a_stream_can_be_read_once() -> None:
     """An iterator, and a pipe."""
     assert pieces_now(iter([b"x"]))[1] is False
     read, write = os.pipe()
@@ -68,14 +68,14 @@ def test_a_stream_gives_its_bytes_once() -> None:
 
 
 @pytest.mark.parametrize("content", [["text"], io.StringIO("text")])
-def test_text_is_refused_with_what_to_do(content: object) -> None:
-    """ConfigurationError rather than a failure deep in the HTTP client."""
+def test_text_is_rejected_with_a_hint(content: object) -> None:
+    """The error is a ConfigurationError instead of a failure deep in the HTTP client."""
     pieces, _ = pieces_now(content)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="binary mode"):
         list(pieces())
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
-    """Platforms are told it, and may refuse a version."""
+    """It is sent to platforms, which may block a version."""
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == VERSION

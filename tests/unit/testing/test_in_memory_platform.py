@@ -49,7 +49,7 @@ def sign_in(platform: InMemoryPlatform, app: PrivateShare) -> UserAccessToken:
     return app.exchange_code_for_token(returned.code, asked.code_verifier)
 
 
-def test_an_apps_test_reads_what_it_lent(platform: InMemoryPlatform) -> None:
+def test_a_test_can_share_and_read_data(platform: InMemoryPlatform) -> None:
     """The five steps without a database or a browser."""
     name = platform.lend("playhistory", OBJECTS)
     with platform.client() as app:
@@ -71,8 +71,8 @@ async def test_it_serves_the_asyncio_client(platform: InMemoryPlatform) -> None:
         assert len(names) == 1
 
 
-def test_people_decline_and_say_stop(platform: InMemoryPlatform) -> None:
-    """What an app must be ready for."""
+def test_people_can_decline_and_withdraw(platform: InMemoryPlatform) -> None:
+    """An app must handle both."""
     with platform.client() as app:
         asked = app.get_authorize_url(REDIRECT_URI)
         with pytest.raises(AuthorizationFailed, match="USER_CANCEL"):
@@ -95,8 +95,8 @@ def test_a_code_works_once_with_its_verifier(platform: InMemoryPlatform) -> None
             app.exchange_code_for_token(code, asked.code_verifier)
 
 
-def test_expired_tokens_are_refreshed_by_themselves(platform: InMemoryPlatform) -> None:
-    """And the app is told the new one."""
+def test_expired_tokens_are_refreshed_automatically(platform: InMemoryPlatform) -> None:
+    """The app receives the new pair."""
     told: list[UserAccessToken] = []
     with platform.client(on_access_token_change=told.append) as app:
         token = sign_in(platform, app)
@@ -107,8 +107,8 @@ def test_expired_tokens_are_refreshed_by_themselves(platform: InMemoryPlatform) 
 
 @pytest.mark.protocol("13")
 @pytest.mark.parametrize("error", [TooManyRequests("wait", retry_after=0), Unavailable("soon")])
-def test_passing_failures_are_retried(platform: InMemoryPlatform, error: Exception) -> None:
-    """Two times by default, POST too, since it happens once by its nonce; then the error arrives."""
+def test_temporary_failures_are_retried(platform: InMemoryPlatform, error: Exception) -> None:
+    """Twice by default, POST too, because its nonce makes it happen once. Then the error is raised."""
     with platform.client() as app:
         token = sign_in(platform, app)
         platform.fail_next(error, error)  # type: ignore[arg-type]
@@ -119,8 +119,8 @@ def test_passing_failures_are_retried(platform: InMemoryPlatform, error: Excepti
         assert refused.value.reference  # type: ignore[attr-defined]
 
 
-def test_a_platform_that_is_not_there_is_told_so(platform: InMemoryPlatform) -> None:
-    """NetworkError, with its address and no secret."""
+def test_an_unreachable_platform_is_a_network_error(platform: InMemoryPlatform) -> None:
+    """It names the address, and contains no secret."""
     with platform.client() as app:
         token = sign_in(platform, app)
         session = app.read_session(token)
@@ -139,8 +139,8 @@ def test_a_platform_that_is_not_there_is_told_so(platform: InMemoryPlatform) -> 
 
 
 @pytest.mark.protocol("6.2")
-def test_a_file_that_grew_newer_is_read_again(platform: InMemoryPlatform) -> None:
-    """By its updatedDate; and none is delivered twice."""
+def test_an_updated_file_is_read_again(platform: InMemoryPlatform) -> None:
+    """By its updatedDate. No version is delivered twice."""
     name = platform.lend("playhistory", OBJECTS[:1])
     with platform.client() as app:
         token = sign_in(platform, app)
@@ -151,8 +151,8 @@ def test_a_file_that_grew_newer_is_read_again(platform: InMemoryPlatform) -> Non
     assert [len(file.json()) for file in (*first, *second)] == [1, 2]
 
 
-def test_accounts_come_and_go(platform: InMemoryPlatform) -> None:
-    """One more source, signing in again, the end of one: as an app with several sources has to handle them."""
+def test_accounts_can_be_added_and_removed(platform: InMemoryPlatform) -> None:
+    """One more source, signing in again, removing one: an app with several sources must handle them."""
     with platform.client() as app:
         token = sign_in(platform, app)
         assert app.read_accounts(token) == []
@@ -180,8 +180,8 @@ def test_accounts_come_and_go(platform: InMemoryPlatform) -> None:
             app.delete_account(token, spotify)
 
 
-def test_a_lapsed_grant_is_renewed(platform: InMemoryPlatform) -> None:
-    """With a code, as at first."""
+def test_an_expired_grant_can_be_renewed(platform: InMemoryPlatform) -> None:
+    """With a code, as the first time."""
     with platform.client() as app:
         token = sign_in(platform, app)
         platform.expire_access_tokens()
@@ -191,8 +191,8 @@ def test_a_lapsed_grant_is_renewed(platform: InMemoryPlatform) -> None:
         assert app.read_accounts(renewed) == []
 
 
-def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform) -> None:
-    """Bytes and a stream, with what was said of them; and a resource for a source."""
+def test_pushed_data_can_be_inspected(platform: InMemoryPlatform) -> None:
+    """Bytes and a stream with their description, and a resource for a source."""
     with platform.client() as app:
         token = sign_in(platform, app)
         descriptor = PushDescriptor(mime_type="text/plain", accounts=[AccountRef(account_id="a")], tags=["t"])
@@ -209,8 +209,8 @@ def test_what_an_app_pushed_is_seen(platform: InMemoryPlatform) -> None:
             app.push_data(token, b"late", descriptor)
 
 
-def test_of_an_object_in_two_files_of_a_folder_the_newer_counts(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """Whatever the files are called."""
+def test_the_newer_of_two_versions_in_a_folder_counts(platform: InMemoryPlatform, tmp_path: Path) -> None:
+    """Whatever the names of the files are."""
     with platform.client() as app:
         token = sign_in(platform, app)
         for name, title in (("18_5_19_1_403_2.json", "old"), ("18_5_19_1_403_1.json", "new")):
@@ -220,8 +220,8 @@ def test_of_an_object_in_two_files_of_a_folder_the_newer_counts(platform: InMemo
     assert [record["name"] for record in tables(tmp_path)["playlist"].to_records()] == ["new"]
 
 
-async def test_the_catalogue_is_searched_as_on_a_platform(platform: InMemoryPlatform) -> None:
-    """By both clients: filters, projections, pages; and a field that is not known is refused."""
+async def test_the_catalogue_can_be_searched(platform: InMemoryPlatform) -> None:
+    """By both clients: filters, projections, pages. An unknown field is rejected."""
     query = SourceQuery(filter={"service": {"id": [ServiceType.SPOTIFY]}}, include=["id", "name"])
     with platform.client() as app:
         found = app.query_sources(query)
@@ -240,7 +240,7 @@ async def test_the_catalogue_is_searched_as_on_a_platform(platform: InMemoryPlat
 
 
 async def test_the_asyncio_client_sends_async_iterators(platform: InMemoryPlatform) -> None:
-    """Piece by piece, empty ones too; what the app raises on the way ends the call, and nothing is kept."""
+    """In pieces, including empty ones. An error of the app ends the call, and nothing is stored."""
 
     async def pieces(*given: bytes) -> AsyncIterator[bytes]:
         for piece in given:
@@ -272,8 +272,8 @@ async def test_the_asyncio_client_sends_async_iterators(platform: InMemoryPlatfo
     assert [pushed.data for pushed in platform.pushed] == [b"astream"]
 
 
-async def test_storage_keeps_an_apps_files(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """Put, listed, got, removed, by both clients; tied to the person who consents with it."""
+async def test_storage_stores_an_apps_files(platform: InMemoryPlatform, tmp_path: Path) -> None:
+    """Uploaded, listed, downloaded and deleted by both clients; assigned to the person who consents with it."""
     with platform.client() as app:
         storage = app.create_provisional_storage()
         asked = app.get_authorize_url(
@@ -305,8 +305,8 @@ async def test_storage_keeps_an_apps_files(platform: InMemoryPlatform, tmp_path:
         assert seen[-1] == 288
 
 
-def test_objects_of_either_schema_come_typed(platform: InMemoryPlatform, tmp_path: Path) -> None:
-    """What a test lends is named and described as on a platform."""
+def test_objects_of_both_schemas_are_typed(platform: InMemoryPlatform, tmp_path: Path) -> None:
+    """The data of a test is named and described as on a platform."""
     platform.lend("playhistory", [{"entityid": "1", "createddate": 0, "track": {"name": "Song"}}])
     platform.lend("observation", [{"resourceType": "Observation", "id": "1", "status": "final"}])
     with platform.client() as app:

@@ -152,10 +152,10 @@ def begin(app: App, cookies: dict[str, str]) -> str:
     return location
 
 
-def test_a_reload_and_the_back_button_show_what_is_true(
+def test_reload_and_back_say_that_the_person_has_shared(
     platform: InMemoryPlatform, make: Callable[[App], None]
 ) -> None:
-    """They have shared already, whatever the address says that they come back with; and the app is told once."""
+    """Whatever the address says. The app is notified once."""
     make(app := App(platform))
     cookies: dict[str, str] = {}
     page = begin(app, cookies)
@@ -167,8 +167,8 @@ def test_a_reload_and_the_back_button_show_what_is_true(
     assert (len(app.arrived), app.failures) == (1, [])
 
 
-def test_who_declined_sees_that_again(platform: InMemoryPlatform, make: Callable[[App], None]) -> None:
-    """And may start again."""
+def test_a_reload_after_declining_shows_that_again(platform: InMemoryPlatform, make: Callable[[App], None]) -> None:
+    """The person may start again."""
     make(app := App(platform))
     cookies: dict[str, str] = {}
     declined = platform.decline(begin(app, cookies))
@@ -180,7 +180,7 @@ def test_who_declined_sees_that_again(platform: InMemoryPlatform, make: Callable
 
 
 def test_two_tabs_are_two_requests(platform: InMemoryPlatform, make: Callable[[App], None]) -> None:
-    """Each comes back to its own, in any order."""
+    """Each returns to its own, in any order."""
     make(app := App(platform))
     cookies: dict[str, str] = {}
     first, second = begin(app, cookies), begin(app, cookies)
@@ -193,10 +193,10 @@ def test_two_tabs_are_two_requests(platform: InMemoryPlatform, make: Callable[[A
     assert len(app.arrived) == 3
 
 
-def test_another_user_does_not_come_back_in_somebodys_place(
+def test_another_user_of_the_browser_cannot_finish_a_request(
     platform: InMemoryPlatform, make: Callable[[App], None]
 ) -> None:
-    """In the same browser: whoever signed in meanwhile gets nothing; the one who asked still does."""
+    """A person who signed in meanwhile gets nothing; the one who asked still does."""
     store = MemoryTokenStore()
     make(app := App(platform, store=store, signed_in="ann"))
     cookies: dict[str, str] = {}
@@ -214,10 +214,10 @@ def test_another_user_does_not_come_back_in_somebodys_place(
 
 
 @pytest.mark.protocol("4.2")
-def test_a_reload_while_the_app_still_works_uses_no_code_twice(
+def test_a_reload_during_the_exchange_uses_no_code_twice(
     platform: InMemoryPlatform, make: Callable[[App], None]
 ) -> None:
-    """An impatient person, whose browser sends its old cookie once more: protocol 4.2 would revoke the grant."""
+    """The browser of an impatient person sends its old cookie again: protocol 4.2 would revoke the grant."""
     taking, go_on = threading.Event(), threading.Event()
 
     def take(_: Arrived) -> None:
@@ -239,10 +239,10 @@ def test_a_reload_while_the_app_still_works_uses_no_code_twice(
         assert client.read_accounts(app.arrived[0].token) is not None
 
 
-def test_a_browser_that_sends_its_request_many_times_at_once(
+def test_simultaneous_requests_of_one_browser_exchange_the_code_once(
     platform: InMemoryPlatform, make: Callable[[App], None]
 ) -> None:
-    """One of them is welcomed, the others wait and are told that it is done."""
+    """One is welcomed. The others wait, and then show that it is done."""
     make(app := App(platform, take=lambda _: time.sleep(0.05)))
     cookies: dict[str, str] = {}
     back = platform.consent(begin(app, cookies))
@@ -253,8 +253,10 @@ def test_a_browser_that_sends_its_request_many_times_at_once(
         assert client.read_accounts(app.arrived[0].token) is not None
 
 
-def test_a_platform_that_is_away_can_be_tried_again(platform: InMemoryPlatform, make: Callable[[App], None]) -> None:
-    """The code was not used: a reload goes on."""
+def test_a_return_while_the_platform_is_unreachable_can_be_retried(
+    platform: InMemoryPlatform, make: Callable[[App], None]
+) -> None:
+    """The code was not used, so a reload continues."""
     make(app := App(platform))
     cookies: dict[str, str] = {}
     back = platform.consent(begin(app, cookies))
@@ -265,10 +267,10 @@ def test_a_platform_that_is_away_can_be_tried_again(platform: InMemoryPlatform, 
 
 
 @pytest.mark.parametrize("error", [InternalError("no disk"), OSError("no disk")])
-def test_an_app_that_could_not_keep_a_token_gets_it_again(
+def test_an_app_that_failed_to_store_a_token_receives_it_again(
     platform: InMemoryPlatform, make: Callable[[App], None], error: Exception
 ) -> None:
-    """With the next request: the code that it came for is used."""
+    """With the next request, although the code was used."""
     errors = [error]
 
     def take(_: Arrived) -> None:
@@ -283,10 +285,10 @@ def test_an_app_that_could_not_keep_a_token_gets_it_again(
     assert app.get(back, cookies)[2] == ALREADY_SHARED
 
 
-def test_a_token_that_is_in_the_store_is_shared_whatever_the_app_does(
+def test_a_token_in_the_store_counts_as_shared_even_if_the_app_fails(
     platform: InMemoryPlatform, make: Callable[[App], None]
 ) -> None:
-    """The routes kept it, before the app could fail."""
+    """The routes stored it before the app could fail."""
 
     def take(_: Arrived) -> None:
         raise InternalError("no disk")

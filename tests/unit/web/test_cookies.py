@@ -44,8 +44,8 @@ def start(browser: FlaskClient, origin: str) -> TestResponse:
     return browser.get("/c/start", base_url=origin)
 
 
-def test_where_there_is_tls_the_cookie_is_this_hosts_alone(browser: FlaskClient, platform: InMemoryPlatform) -> None:
-    """`__Host-`: no other host of the domain can plant a request of its own; and no answer is stored."""
+def test_with_tls_the_cookie_belongs_to_this_host_only(browser: FlaskClient, platform: InMemoryPlatform) -> None:
+    """`__Host-`: no other host of the domain can set it. No response is cached."""
     sent = start(browser, HTTPS)
     (cookie,) = sent.headers.getlist("set-cookie")
     name = cookie.partition("=")[0]
@@ -61,15 +61,15 @@ def test_where_there_is_tls_the_cookie_is_this_hosts_alone(browser: FlaskClient,
     assert len(ended) < len(cookie)  # the verifier and the session are not kept any longer
 
 
-def test_without_tls_the_cookie_is_there_all_the_same(browser: FlaskClient) -> None:
+def test_without_tls_the_cookie_is_set_too(browser: FlaskClient) -> None:
     """On a developer's machine."""
     (cookie,) = start(browser, HTTP).headers.getlist("set-cookie")
     assert cookie.startswith("privateshare_consent_")
     assert "Secure" not in cookie
 
 
-def test_an_answer_works_once_and_in_one_browser(browser: FlaskClient, platform: InMemoryPlatform) -> None:
-    """The same address in a browser with another request gives nobody a token; nor does a repeat, which says why."""
+def test_a_return_works_once_and_in_one_browser(browser: FlaskClient, platform: InMemoryPlatform) -> None:
+    """The same address in a browser with another request gives no token. Neither does a repetition, which says why."""
     address = platform.consent(start(browser, HTTPS).headers["location"])
     stranger = browser.application.test_client()
     start(stranger, HTTPS)
@@ -78,8 +78,8 @@ def test_an_answer_works_once_and_in_one_browser(browser: FlaskClient, platform:
     assert browser.get(address, base_url=HTTPS).text == ALREADY_SHARED
 
 
-def test_a_forged_return_takes_no_request_away(browser: FlaskClient, platform: InMemoryPlatform) -> None:
-    """Whoever sends a browser to an address of theirs ends nothing that the person is about to finish."""
+def test_a_forged_return_ends_no_request(browser: FlaskClient, platform: InMemoryPlatform) -> None:
+    """A site that sends a browser to a forged address ends nothing that the person is about to finish."""
     address = platform.consent(start(browser, HTTPS).headers["location"])
     for query in ("success=false&errorCode=USER_CANCEL&state=x", "code=theirs&state=x", "x", ""):
         assert browser.get(f"/c/return?{query}", base_url=HTTPS).status_code == 400
@@ -87,8 +87,8 @@ def test_a_forged_return_takes_no_request_away(browser: FlaskClient, platform: I
     assert browser.get(address, base_url=HTTPS).text == "hello testperson"
 
 
-def test_a_browser_keeps_a_handful_of_requests(browser: FlaskClient, platform: InMemoryPlatform) -> None:
-    """Those that were begun last: a header has no room for more."""
+def test_a_browser_stores_the_newest_requests_only(browser: FlaskClient, platform: InMemoryPlatform) -> None:
+    """A header has no space for more."""
     addresses = [platform.consent(start(browser, HTTPS).headers["location"]) for _ in range(cookies.MAX_COOKIES + 3)]
     assert sum(len(str(cookie.value)) for cookie in browser._cookies.values()) < 4000  # type: ignore[union-attr, misc]
     assert browser.get(addresses[0], base_url=HTTPS).status_code == 400
@@ -97,8 +97,8 @@ def test_a_browser_keeps_a_handful_of_requests(browser: FlaskClient, platform: I
 
 
 @pytest.mark.parametrize("code", ["<script>alert(1)</script>", "x" * 65, "A\r\nB", ""])
-def test_what_an_address_says_is_not_shown(browser: FlaskClient, platform: InMemoryPlatform, code: str) -> None:
-    """An `errorCode` that is no word is SERVER_ERROR; and the page is plain text."""
+def test_the_content_of_an_address_is_not_shown(browser: FlaskClient, platform: InMemoryPlatform, code: str) -> None:
+    """An `errorCode` that is not a word becomes SERVER_ERROR, and the page is plain text."""
     declined = platform.decline(start(browser, HTTPS).headers["location"])
     query = declined.split("?")[1].replace("errorCode=USER_CANCEL", "")
     shown = browser.get("/c/return", base_url=HTTPS, query_string=_query(query, code))
@@ -110,10 +110,10 @@ def _query(query: str, code: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in query.split("&") if part) | {"errorCode": code}
 
 
-def test_a_cookie_that_is_old_changed_or_of_another_secret_is_none(
+def test_an_old_changed_or_foreign_cookie_is_ignored(
     platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It tells nobody anything, opens with this app's secret alone, and is for one state and one user."""
+    """It can be decrypted with this app's secret only, and is valid for one state and one user."""
     with platform.client() as client:
         asked = client.get_authorize_url(f"{HTTPS}/c/return")
     cookie = Keeper(SECRET).keep(asked, "ann")
@@ -137,7 +137,7 @@ def test_a_cookie_that_is_old_changed_or_of_another_secret_is_none(
 
 
 def test_a_secret_can_be_replaced(platform: InMemoryPlatform) -> None:
-    """A list of secrets: the first encrypts, and all decrypt, so that nobody who is away has to start again."""
+    """The first of several secrets encrypts, and all decrypt, so that people on the pages need not start again."""
     with platform.client() as client:
         asked = client.get_authorize_url(f"{HTTPS}/c/return")
     old, new = SECRET, SECRET[::-1]

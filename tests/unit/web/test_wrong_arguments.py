@@ -34,8 +34,8 @@ async def welcome(*_: Any) -> Any:
         ("client", "hunter2"),
     ],
 )
-def test_each_is_named_at_once(name: str, value: object) -> None:
-    """And what it holds is not shown."""
+def test_a_wrong_argument_is_named_immediately(name: str, value: object) -> None:
+    """Its value is not shown."""
     with InMemoryPlatform() as platform:
         given: dict[str, Any] = {"client": platform.async_client(), "secret": SECRET, "on_token": welcome}
         with pytest.raises(ConfigurationError, match=name) as told:
@@ -43,8 +43,8 @@ def test_each_is_named_at_once(name: str, value: object) -> None:
     assert "hunter2" not in str(told.value)
 
 
-def test_each_framework_has_its_client() -> None:
-    """A blocking client would block every other visitor of an app on asyncio, and the other one never answers."""
+def test_each_framework_requires_its_kind_of_client() -> None:
+    """A blocking client would block all visitors of an asyncio app; an asyncio client does not work in the others."""
     with InMemoryPlatform() as platform:
         with pytest.raises(ConfigurationError, match="a client of the class AsyncPrivateShare, not PrivateShare"):
             consent_router(platform.client(), secret=SECRET, on_token=welcome)  # type: ignore[arg-type]

@@ -48,15 +48,15 @@ def checked(sent: dict[str, Any], keys: PlatformKeys, listed: dict[str, RSAPriva
         return stop.value, asked
 
 
-def test_a_good_answer_is_checked_and_its_keys_are_kept() -> None:
-    """Protocol 3.3: the key set is asked for once, by its address."""
+def test_a_valid_signature_is_checked_and_its_keys_are_cached() -> None:
+    """Protocol 3.3: the key set is requested once, from its address."""
     keys: PlatformKeys = {}
     assert checked(answer(), keys, {"one": KEY}) == ({"told": 1}, 1)
     assert checked(answer(), keys, {}) == ({"told": 1}, 0)
 
 
-def test_an_unknown_key_is_looked_for_once_more() -> None:
-    """Protocol 3.3: after a rotation the new key is found; one that is not listed is refused after one look."""
+def test_an_unknown_key_reloads_the_key_set_once() -> None:
+    """Protocol 3.3: a new key is found after a rotation; a key that is not listed is rejected after one request."""
     keys: PlatformKeys = {}
     checked(answer(), keys, {"one": KEY})
     assert checked(answer(OTHER, "two"), keys, {"one": KEY, "two": OTHER}) == ({"told": 1}, 1)
@@ -64,14 +64,14 @@ def test_an_unknown_key_is_looked_for_once_more() -> None:
         checked(answer(OTHER, "three"), keys, {"one": KEY})
 
 
-def test_keys_of_another_origin_are_refused_unseen() -> None:
-    """Protocol 3.3: whoever can write an answer could name keys of their own."""
+def test_keys_of_another_origin_are_not_requested() -> None:
+    """Protocol 3.3: someone who can forge a response could name a key set of their own."""
     for jku in ("https://evil.example/jwks", "http://share.example/v1.7/jwks/oauth", "https://share.example:444/x"):
         with pytest.raises(InvalidAnswer, match="not the platform"):
             checked(answer(jku=jku), {}, {"one": KEY})
 
 
-def test_a_signature_that_does_not_hold_is_refused() -> None:
+def test_an_invalid_signature_is_rejected() -> None:
     """Protocol 3.3: another key under a listed name, another algorithm, no token at all."""
     with pytest.raises(InvalidAnswer):
         checked(answer(OTHER), {}, {"one": KEY})

@@ -15,8 +15,8 @@ from privateshare.sdk.http._sync.connections import DeadlineBackend
 from privateshare.sdk.http.deadlines import MAX_HEADER_BYTES, Deadline, use_deadline
 
 
-def test_bytes_of_a_body_refill_what_waiting_took() -> None:
-    """A slow line is no attack: what counts is less than a kilobyte a second on the whole."""
+def test_received_bytes_extend_the_deadline() -> None:
+    """A slow connection is no attack: only less than a kilobyte per second in total is too slow."""
     steady, slow = Deadline(1), Deadline(1)
     for _ in range(1000):
         steady.count(0.5, 700)
@@ -25,8 +25,8 @@ def test_bytes_of_a_body_refill_what_waiting_took() -> None:
     assert slow.left < 0
 
 
-def test_what_moved_fast_gives_no_credit_for_later() -> None:
-    """A large upload must not let its answer come for hours."""
+def test_a_fast_upload_does_not_extend_the_deadline_of_its_response() -> None:
+    """The response to a large upload must not be allowed to take hours."""
     deadline = Deadline(1)
     deadline.count(0.1, 1 << 30)
     assert deadline.left == 2
@@ -34,8 +34,8 @@ def test_what_moved_fast_gives_no_credit_for_later() -> None:
     assert deadline.left < 0
 
 
-def test_what_is_not_a_file_has_a_limit_in_all() -> None:
-    """However steadily it comes."""
+def test_responses_other_than_files_have_a_total_limit() -> None:
+    """The limit applies even if the data arrives at a steady rate."""
     short, long = Deadline(1, is_short=True), Deadline(1)
     for _ in range(100):
         short.count(0.5, 4096)
@@ -43,8 +43,8 @@ def test_what_is_not_a_file_has_a_limit_in_all() -> None:
     assert short.left < 0 < long.left
 
 
-def test_headers_refill_nothing_and_are_limited() -> None:
-    """Nothing else would end headers that go on for ever."""
+def test_headers_do_not_extend_the_deadline() -> None:
+    """Otherwise endless headers would never be stopped."""
     deadline = Deadline(1)
     deadline.received(time.monotonic() - 0.5, 1000)
     assert deadline.left < 1.6
@@ -84,8 +84,8 @@ def connected(serve: Callable[[socket.socket], None]) -> Iterator[httpcore2.Netw
             thread.join()
 
 
-def test_time_between_reads_is_the_apps_own() -> None:
-    """Only waiting counts."""
+def test_time_between_reads_does_not_count() -> None:
+    """Only the time spent waiting for the platform counts."""
     deadline = Deadline(0.5)
     deadline.has_headers = True
     with connected(lambda other: other.sendall(b"x" * 10)) as stream, use_deadline(deadline):
@@ -95,8 +95,8 @@ def test_time_between_reads_is_the_apps_own() -> None:
         assert deadline.left > 0.5
 
 
-def test_a_connection_that_sends_nothing_is_given_up() -> None:
-    """By the shorter of the two limits."""
+def test_a_silent_connection_is_closed() -> None:
+    """The shorter of the two limits applies."""
     silent = threading.Event()
     with connected(waiting_for(silent)) as stream:
         for deadline, timeout in ((Deadline(30), 0.1), (Deadline(0.1), 30.0)):
@@ -107,8 +107,8 @@ def test_a_connection_that_sends_nothing_is_given_up() -> None:
         silent.set()
 
 
-def test_a_read_that_nobody_wants_ends_soon() -> None:
-    """Whatever its limits."""
+def test_an_abandoned_read_ends_soon() -> None:
+    """It ends before its limits."""
     abandoned, silent = threading.Event(), threading.Event()
     with connected(waiting_for(silent)) as stream, use_deadline(Deadline(60, abandoned)):
         threading.Timer(0.2, abandoned.set).start()
@@ -119,7 +119,7 @@ def test_a_read_that_nobody_wants_ends_soon() -> None:
         silent.set()
 
 
-def test_who_takes_nothing_is_sent_no_more() -> None:
+def test_an_upload_that_is_not_accepted_ends() -> None:
     """An upload has a deadline too."""
     full = threading.Event()
     with connected(waiting_for(full)) as stream, use_deadline(Deadline(0.2)):

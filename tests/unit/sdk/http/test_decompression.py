@@ -21,8 +21,8 @@ PACK = {
 
 @pytest.mark.parametrize("compression", PACK)
 @given(data=st.binary(max_size=3000), cut=st.integers(1, 500))
-def test_any_data_in_any_pieces_is_unpacked(compression: str, data: bytes, cut: int) -> None:
-    """However the packed bytes are cut."""
+def test_any_data_in_any_chunks_is_decompressed(compression: str, data: bytes, cut: int) -> None:
+    """The compressed bytes may be split anywhere."""
     packed = PACK[compression](data)
     plain: list[bytes] = []
     unpack = decompressor(compression, plain.append)
@@ -33,8 +33,8 @@ def test_any_data_in_any_pieces_is_unpacked(compression: str, data: bytes, cut: 
 
 
 @pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd"])
-def test_a_little_that_unpacks_to_much_comes_in_pieces(compression: str) -> None:
-    """50 MB of zeros in a few bytes never are in memory at once."""
+def test_a_small_input_with_a_large_output_is_passed_on_in_pieces(compression: str) -> None:
+    """50 MB of zeros from a few bytes are never in memory at once."""
     packed = PACK[compression](bytes(50 * 1024 * 1024))
     sizes: list[int] = []
     decompressor(compression, lambda plain: sizes.append(len(plain))).write(packed)
@@ -43,14 +43,14 @@ def test_a_little_that_unpacks_to_much_comes_in_pieces(compression: str) -> None
 
 
 @pytest.mark.parametrize("compression", ["gzip", "brotli", "zstd"])
-def test_damage_is_told_as_such(compression: str) -> None:
-    """Whatever the library calls it."""
+def test_damaged_data_raises_file_integrity_error(compression: str) -> None:
+    """The error is the same for every compression library."""
     unpack = decompressor(compression, lambda _: None)
     with pytest.raises(FileIntegrityError):
         unpack.write(b"\x00" + b"\xff" * 64)
 
 
-def test_an_unknown_compression_is_named() -> None:
-    """From a newer platform, say."""
+def test_an_unknown_compression_is_named_in_the_error() -> None:
+    """A newer platform may use one."""
     with pytest.raises(FileIntegrityError, match="lzma"):
         decompressor("lzma", print)

@@ -62,10 +62,10 @@ async def read_everything(platform: InMemoryPlatform, token: UserAccessToken, ba
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-async def test_calls_and_files_go_through_the_proxy(
+async def test_calls_and_files_use_the_proxy(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    """Of that variable, in either case of letters."""
+    """The variable may be in upper or lower case."""
     monkeypatch.setenv(variable, proxy.address)
     files = await read_everything(platform, token, f"http://{ELSEWHERE}/v1.7/")
     assert len(files) == 6
@@ -73,10 +73,10 @@ async def test_calls_and_files_go_through_the_proxy(
     assert all(url.startswith(f"http://{ELSEWHERE}/") for url in proxy.forwarded)
 
 
-async def test_https_goes_through_a_proxy_that_the_named_certificates_vouch_for(
+async def test_https_uses_a_proxy_with_certificates_from_the_environment(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With SSL_CERT_FILE; what is asked of the platform is not shown to whoever only connects."""
+    """With SSL_CERT_FILE. The proxy does not see the requests to the platform."""
     monkeypatch.setenv("HTTPS_PROXY", proxy.address)
     monkeypatch.setenv("SSL_CERT_FILE", str(proxy.authority))
     files = await read_everything(platform, token, f"https://{ELSEWHERE}/v1.7/")
@@ -85,10 +85,10 @@ async def test_https_goes_through_a_proxy_that_the_named_certificates_vouch_for(
     assert not any("authorization" in headers for _, headers in proxy.connected)
 
 
-async def test_certificates_may_be_a_folder(
+async def test_certificates_may_be_in_a_folder(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With SSL_CERT_DIR, as OpenSSL lays it out."""
+    """With SSL_CERT_DIR, in the layout of OpenSSL."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl lays it out")
     subprocess.run(["openssl", "rehash", str(proxy.authority.parent)], check=True)
@@ -97,10 +97,10 @@ async def test_certificates_may_be_a_folder(
     assert len(await read_everything(platform, token, f"https://{ELSEWHERE}/v1.7/")) == 6
 
 
-async def test_what_nobody_vouches_for_is_not_talked_to(
+async def test_an_unknown_certificate_authority_is_rejected(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Neither without the proxy's authority among the system's, nor with another in its place."""
+    """Whether the proxy's authority is missing, or another one is configured."""
     monkeypatch.setenv("HTTPS_PROXY", proxy.address)
     another = tmp_path / "another"
     another.mkdir()
@@ -115,10 +115,10 @@ async def test_what_nobody_vouches_for_is_not_talked_to(
     assert proxy.forwarded == []
 
 
-async def test_this_machine_is_reached_without_a_proxy(
+async def test_loopback_addresses_do_not_use_the_proxy(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By its name too: no proxy leads back to it."""
+    """Neither does the name localhost, because a proxy could not reach it."""
     monkeypatch.setenv("ALL_PROXY", proxy.address)
     for base_url in (platform.base_url, platform.base_url.replace("127.0.0.1", "localhost")):
         assert len(await read_everything(platform, token, base_url)) == 6
@@ -129,7 +129,7 @@ async def test_this_machine_is_reached_without_a_proxy(
 @pytest.mark.parametrize(
     ("spared", "through"), [("", True), ("0.0.0.0", False), ("example.org, 0.0.0.0/8", False), ("x.org,*", False)]
 )
-async def test_no_proxy_spares_addresses(
+async def test_no_proxy_may_contain_addresses(
     platform: InMemoryPlatform,
     token: UserAccessToken,
     proxy: Proxy,
@@ -137,7 +137,7 @@ async def test_no_proxy_spares_addresses(
     spared: str,
     through: bool,
 ) -> None:
-    """One, a network of them, or all."""
+    """A single address, a network, or all addresses."""
     monkeypatch.setenv("HTTP_PROXY", proxy.address)
     monkeypatch.setenv("NO_PROXY", spared)
     base_url = platform.base_url.replace("127.0.0.1", "0.0.0.0")
@@ -146,10 +146,10 @@ async def test_no_proxy_spares_addresses(
 
 
 @pytest.mark.parametrize("spared", [ELSEWHERE, "example", ".example"])
-async def test_no_proxy_spares_names(
+async def test_no_proxy_may_contain_names(
     platform: InMemoryPlatform, token: UserAccessToken, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, spared: str
 ) -> None:
-    """With all that is below them; this one only the proxy knows, so that there is no answer."""
+    """Subdomains are included. Only the proxy can resolve the name of this test, so no response arrives."""
     monkeypatch.setenv("HTTP_PROXY", proxy.address)
     monkeypatch.setenv("NO_PROXY", spared)
     with pytest.raises(NetworkError):
@@ -157,10 +157,10 @@ async def test_no_proxy_spares_names(
     assert proxy.forwarded == []
 
 
-def test_a_proxy_that_is_away_is_told(
+def test_an_unreachable_proxy_is_a_network_error(
     platform: InMemoryPlatform, token: UserAccessToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a platform that is away is; its password is not in the error."""
+    """The error does not contain the proxy's password."""
     monkeypatch.setenv("HTTP_PROXY", "http://somebody:password@127.0.0.1:9")
     with platform.client(base_url=f"http://{ELSEWHERE}/v1.7/", retries=0) as app:
         for call in (lambda: app.read_accounts(token), app.read_all_files("session", token).result):
@@ -177,18 +177,20 @@ def test_a_proxy_that_is_away_is_told(
         ("SSL_CERT_FILE", "/nowhere"),
     ],
 )
-def test_an_environment_that_make_no_sense_are_told(
+def test_invalid_variables_are_reported(
     platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """With the variables to look at."""
+    """The error names the variables to check."""
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigurationError) as raised:
         platform.client()
     assert variable in raised.value.hint
 
 
-async def test_the_asyncio_client_tells_the_same(platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When it is made, like the blocking one."""
+async def test_the_asyncio_client_reports_invalid_variables_too(
+    platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it is created, like the blocking client."""
     monkeypatch.setenv("HTTP_PROXY", "gopher://x")
     with pytest.raises(ConfigurationError) as raised:
         platform.async_client()

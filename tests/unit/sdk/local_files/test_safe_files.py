@@ -41,14 +41,14 @@ CHANGED = [
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_plain_names_stay_as_they_are(name: str) -> None:
+def test_plain_names_are_unchanged(name: str) -> None:
     """Those of the platform's own files, and of tables."""
     assert safe_name(name) == portable_name(name) == name
 
 
 @pytest.mark.parametrize("name", CHANGED)
-def test_other_names_are_changed(name: str) -> None:
-    """Into what every system can have; with the readable part, and an extension, for people."""
+def test_other_names_are_made_valid(name: str) -> None:
+    """The result is valid on every system, and keeps the readable part and the extension."""
     made = safe_name(name)
     assert made != name
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*~[0-9a-f]{32}(\.[a-z0-9]{1,10})?", made)
@@ -74,8 +74,8 @@ ANY_NAME = st.one_of(
 
 
 @given(name=ANY_NAME)
-def test_any_name_is_safe_on_every_system(name: str) -> None:
-    """Whoever chose it."""
+def test_any_name_becomes_valid_on_every_system(name: str) -> None:
+    """Generated names of any characters."""
     assert is_safe_everywhere(safe_name(name))
     assert is_safe_everywhere(portable_name(name))
     assert safe_name(safe_name(name)) == safe_name(safe_name(name))
@@ -88,8 +88,8 @@ def test_any_name_is_safe_on_every_system(name: str) -> None:
 @example(first="é.json", second="e\u0301.json")
 @example(first="a.json", second="a.json.")
 @example(first="\u212a", second="k")
-def test_no_two_names_share_a_file(first: str, second: str) -> None:
-    """Not where case, the form of accents, or dots and spaces at the end make no difference, either."""
+def test_two_names_never_share_a_file(first: str, second: str) -> None:
+    """Even if they differ only in case, in the form of accents, or in dots and spaces at the end."""
 
     def folded(name: str) -> str:
         return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).rstrip(". ")
@@ -101,21 +101,21 @@ def test_no_two_names_share_a_file(first: str, second: str) -> None:
 @pytest.mark.parametrize(
     "name", ["My notes.TXT", "Übersicht 2026.pdf", "日本語.json", ".env", "a.b.c", "Condition.json"]
 )
-def test_a_name_that_stands_alone_stays_if_it_can(name: str) -> None:
-    """As the target of one download: people find their file under the name that they know."""
+def test_the_name_of_a_single_download_is_kept_if_it_is_valid(name: str) -> None:
+    """So that people find the file under the name that they know."""
     assert portable_name(name) == name
 
 
 @pytest.mark.parametrize(
     "name", [*("..", "a/b", "nul.txt", "a.", "a ", " a", "a:b", "e\u0301", "é" * 101, "a\nb", "\ud800", "")]
 )
-def test_a_name_that_stands_alone_is_changed_if_it_must(name: str) -> None:
-    """Where some system cannot have it, or would have another."""
+def test_the_name_of_a_single_download_is_changed_if_it_is_invalid(name: str) -> None:
+    """If some system does not allow the name, or would change it."""
     assert portable_name(name) != name
 
 
-def test_what_is_replaced_file_replaces_a_link_and_is_whole(tmp_path: Path) -> None:
-    """What the link leads to stays as it was; and nothing is left of what was not finished."""
+def test_replacing_a_file_replaces_a_link_itself(tmp_path: Path) -> None:
+    """The target of the link is unchanged, and nothing unfinished is left."""
     outside = tmp_path / "outside"
     outside.write_text("theirs")
     target = tmp_path / "folder" / "x.parquet"
@@ -131,8 +131,8 @@ def test_what_is_replaced_file_replaces_a_link_and_is_whole(tmp_path: Path) -> N
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_an_aside_name_is_short_whatever_the_files_is(tmp_path: Path) -> None:
-    """A file may have as long a name as the system takes."""
+def test_temporary_names_are_short(tmp_path: Path) -> None:
+    """So that the name of the file itself may have the maximum length."""
     target = tmp_path / ("x" * 255)
     partial_path(target).write_bytes(b"")
     with replaced_file(target) as file:
@@ -142,8 +142,8 @@ def test_an_aside_name_is_short_whatever_the_files_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("append", [True, False])
 @pytest.mark.parametrize("leads_to", ["file", "nothing", "folder"])
-def test_a_link_in_the_place_of_our_own_file_is_not_followed(tmp_path: Path, leads_to: str, append: bool) -> None:
-    """Neither to read what it leads to, nor to append, nor to create it."""
+def test_a_link_with_the_name_of_our_file_is_not_followed(tmp_path: Path, leads_to: str, append: bool) -> None:
+    """Neither to read its target, nor to append to it, nor to create it."""
     outside = tmp_path / "outside"
     if leads_to == "file":
         outside.write_text("theirs\n")
@@ -156,7 +156,7 @@ def test_a_link_in_the_place_of_our_own_file_is_not_followed(tmp_path: Path, lea
     assert leads_to != "file" or outside.read_text() == "theirs\n"
 
 
-def test_what_is_no_file_is_not_opened_as_ours(tmp_path: Path) -> None:
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     """A folder, and a pipe that nobody reads."""
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
@@ -166,8 +166,8 @@ def test_what_is_no_file_is_not_opened_as_ours(tmp_path: Path) -> None:
                 open_own_file(tmp_path / name, append=append)
 
 
-def test_our_own_file_is_read_and_appended_to(tmp_path: Path) -> None:
-    """And made if it is not there."""
+def test_our_own_file_is_read_and_extended(tmp_path: Path) -> None:
+    """It is created if it does not exist."""
     for text in ("one\n", "two\n"):
         with open_own_file(tmp_path / "ours", append=True) as file:
             file.write(text)
@@ -176,8 +176,8 @@ def test_our_own_file_is_read_and_appended_to(tmp_path: Path) -> None:
         assert file.read() == "one\ntwo\n"
 
 
-def test_a_link_in_the_place_of_our_make_own_folder_is_not_followed(tmp_path: Path) -> None:
-    """What it leads to stays empty."""
+def test_a_link_with_the_name_of_our_folder_is_not_followed(tmp_path: Path) -> None:
+    """Its target stays empty."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "parquet").symlink_to(tmp_path / "outside")
     with pytest.raises(ConfigurationError, match="symbolic link"):

@@ -87,7 +87,7 @@ async def collect(reading: AsyncReading, files: list[File]) -> None:
 
 
 def test_a_loop_raises_at_its_end_if_files_failed(broken: Scripted) -> None:
-    """Every other file was given before; the error carries the result, names files, and travels between processes."""
+    """All other files are returned first. The error has the result, names files, and can be pickled."""
     files: list[File] = []
     with client_of(broken) as app, pytest.raises(FilesNotRead, match="2 of 20 files") as raised:
         files.extend(app.read_all_files("session", TOKEN))
@@ -102,8 +102,8 @@ def test_a_loop_raises_at_its_end_if_files_failed(broken: Scripted) -> None:
     assert (str(again), again.result.files) == (str(raised.value), 18)
 
 
-def test_who_is_told_of_failed_files_takes_care_of_them(broken: Scripted) -> None:
-    """With `on_file_error` the loop ends; `result()` tells in either case."""
+def test_with_on_file_error_the_loop_does_not_raise(broken: Scripted) -> None:
+    """`result()` lists the failed files in either case."""
     told: list[FileError] = []
     with client_of(broken) as app:
         reading = app.read_all_files("session", TOKEN, on_file_error=told.append)
@@ -112,8 +112,8 @@ def test_who_is_told_of_failed_files_takes_care_of_them(broken: Scripted) -> Non
         assert len(told) == 2
 
 
-def test_result_tells_failed_files_and_does_not_raise(broken: Scripted) -> None:
-    """As it always did: whoever calls it gets them in their hand."""
+def test_result_lists_failed_files_and_does_not_raise(broken: Scripted) -> None:
+    """The caller gets them as a value."""
     with client_of(broken) as app, app.read_all_files("session", TOKEN) as reading:
         assert len(reading.result().errors) == 2
         with pytest.raises(FilesNotRead):
@@ -121,7 +121,7 @@ def test_result_tells_failed_files_and_does_not_raise(broken: Scripted) -> None:
 
 
 def test_leaving_a_loop_early_raises_nothing(broken: Scripted) -> None:
-    """With `break`, or with an error of the app's own, which is not replaced by another; and nothing runs on."""
+    """With `break`, or with an error of the app, which is not replaced. No thread keeps running."""
     with client_of(broken) as app:
         with app.read_all_files("session", TOKEN, parallel=2) as reading:
             for _ in reading:
@@ -134,16 +134,16 @@ def test_leaving_a_loop_early_raises_nothing(broken: Scripted) -> None:
     assert broken.asked.total() < 3 * len(NAMES)
 
 
-def test_a_newer_version_that_can_be_read_takes_the_failure_back() -> None:
-    """Nobody reads the old one any more."""
+def test_reading_a_newer_version_removes_the_failure() -> None:
+    """The older version is not needed any more."""
     states = [file_list(NAMES[:1], "running", 1), file_list(NAMES[:1], "completed", 2)]
     platform = Scripted(lambda number: states[min(number, 2) - 1], {NAMES[0]: ["changed"]}, hold=0)
     with scripted(platform), client_of(platform) as app:
         assert [file.name for file in app.read_all_files("session", TOKEN)] == NAMES[:1]
 
 
-def test_a_folder_keeps_what_could_be_read(broken: Scripted, tmp_path: Path) -> None:
-    """The loop raises; run again, only what failed is fetched."""
+def test_a_folder_keeps_the_files_that_were_read(broken: Scripted, tmp_path: Path) -> None:
+    """The loop raises. The next run fetches only the files that failed."""
     with client_of(broken) as app:
         with pytest.raises(FilesNotRead):
             list(app.read_all_files("session", TOKEN, into=tmp_path))
@@ -152,14 +152,14 @@ def test_a_folder_keeps_what_could_be_read(broken: Scripted, tmp_path: Path) -> 
     assert all((tmp_path / name).read_bytes() == content(name) for name in NAMES)
 
 
-def test_tables_of_a_reading_are_whole_or_not_there(broken: Scripted) -> None:
-    """Nothing is lost without a word there either."""
+def test_tables_of_an_incomplete_reading_raise(broken: Scripted) -> None:
+    """Missing files are not ignored silently."""
     with client_of(broken) as app, pytest.raises(FilesNotRead):
         tables(app.read_all_files("session", TOKEN))
 
 
-async def test_an_asyncio_loop_is_the_same(broken: Scripted) -> None:
-    """It raises, unless somebody takes care, and may be left."""
+async def test_asyncio_loops_behave_in_the_same_way(broken: Scripted) -> None:
+    """They raise without `on_file_error`, and may be left early."""
     files: list[File] = []
     async with async_client_of(broken) as app:
         with pytest.raises(FilesNotRead) as raised:
@@ -180,8 +180,8 @@ async def test_an_asyncio_loop_is_the_same(broken: Scripted) -> None:
 # --- sessions that do not end ---
 
 
-def test_a_whole_read_has_a_limit(endless: Scripted) -> None:
-    """The files that were read are given; then the loop raises, and the result too; nothing runs on."""
+def test_a_timeout_limits_the_whole_read(endless: Scripted) -> None:
+    """The files that were read are returned, then the loop and the result raise. No thread keeps running."""
     files: list[File] = []
     began = time.monotonic()
     with client_of(endless) as app:
@@ -199,8 +199,8 @@ def test_a_whole_read_has_a_limit(endless: Scripted) -> None:
     wait_until(lambda: not readers())
 
 
-def test_waiting_for_the_result_has_a_limit_of_its_own(endless: Scripted) -> None:
-    """The run goes on after it, until it is stopped."""
+def test_waiting_for_the_result_has_its_own_timeout(endless: Scripted) -> None:
+    """The reading continues afterwards, until it is stopped."""
     with client_of(endless) as app, app.read_all_files("session", TOKEN, on_file_data=lambda _: None) as reading:
         with pytest.raises(ReadTimeout, match=r"within 0\.2 seconds"):
             reading.result(timeout=0.2)
@@ -216,7 +216,7 @@ def reading_so_far(result: Callable[..., object]) -> ReadResult:
     return raised.value.result
 
 
-async def test_limits_are_the_same_on_asyncio(endless: Scripted) -> None:
+async def test_timeouts_work_with_asyncio(endless: Scripted) -> None:
     """For a whole read, and for a wait."""
     async with async_client_of(endless) as app:
         with pytest.raises(ReadTimeout):
@@ -229,8 +229,8 @@ async def test_limits_are_the_same_on_asyncio(endless: Scripted) -> None:
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan")])
-def test_a_limit_that_is_none_is_refused(endless: Scripted, timeout: float) -> None:
-    """When the run would begin."""
+def test_an_invalid_timeout_is_rejected(endless: Scripted, timeout: float) -> None:
+    """When the reading would start."""
     with client_of(endless) as app, pytest.raises(ConfigurationError, match="timeout"):
         app.read_all_files("session", TOKEN, timeout=timeout)
 
@@ -247,8 +247,8 @@ def ended_by(code: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(("code", "cause"), [("USER_CANCEL", ConsentDeclined), ("INVALID_CODE", ConsentLinkInvalid)])
-def test_a_session_that_was_declined_is_told(code: str, cause: type[Exception]) -> None:
-    """At once, with why; by the loop and by the result."""
+def test_a_declined_session_raises_session_never_started(code: str, cause: type[Exception]) -> None:
+    """Immediately, with the reason; from the loop and from the result."""
     platform = Scripted(lambda number: PENDING if number < 2 else ended_by(code), hold=0)
     with scripted(platform), client_of(platform) as app:
         with pytest.raises(SessionNeverStarted, match="The person declined") as raised:
@@ -259,8 +259,8 @@ def test_a_session_that_was_declined_is_told(code: str, cause: type[Exception]) 
 
 
 @pytest.mark.parametrize("milliseconds", [True, False])
-def test_nobody_waits_longer_than_the_session_lasts(milliseconds: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the platform says after that."""
+def test_waiting_ends_with_the_session(milliseconds: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the platform responds after that."""
     monkeypatch.setattr("privateshare.sdk.reading.list_poller.POLL_SECONDS", 0.2)
     expiry = int((time.time() + 1) * (1000 if milliseconds else 1))
     with scripted(Scripted(lambda _: PENDING, hold=0.2)) as platform, client_of(platform) as app:
@@ -270,8 +270,8 @@ def test_nobody_waits_longer_than_the_session_lasts(milliseconds: bool, monkeypa
         assert time.monotonic() - began < 20
 
 
-def test_a_session_that_expired_while_it_waited_never_started() -> None:
-    """The platform forgets it; one that it did not know in the first place is another matter."""
+def test_a_session_that_expires_while_pending_never_started() -> None:
+    """The platform then does not know it any more. A session that was unknown from the start is another error."""
 
     def lists(number: int) -> dict[str, object]:
         if number > 1:
@@ -286,8 +286,8 @@ def test_a_session_that_expired_while_it_waited_never_started() -> None:
             list(app.read_all_files("session", TOKEN))
 
 
-async def test_a_session_that_never_starts_is_told_on_asyncio() -> None:
-    """By the loop and by the result."""
+async def test_a_session_that_never_starts_raises_with_asyncio() -> None:
+    """From the loop and from the result."""
     with scripted(Scripted(lambda _: ended_by("USER_CANCEL"))) as platform:
         async with async_client_of(platform) as app:
             with pytest.raises(SessionNeverStarted):
@@ -296,8 +296,8 @@ async def test_a_session_that_never_starts_is_told_on_asyncio() -> None:
                 await app.read_all_files("session", TOKEN).result()
 
 
-def test_answers_that_always_change_are_not_asked_for_without_a_pause() -> None:
-    """A platform that says at once that something changed, each time, keeps nobody busy."""
+def test_there_is_a_pause_between_polls_even_if_the_list_always_changes() -> None:
+    """A platform that reports a change immediately each time does not cause a busy loop."""
     platform = Scripted(lambda number: file_list([f"file-{number}"], "running"), hold=0)
     with scripted(platform), client_of(platform) as app:
         with pytest.raises(ReadTimeout):

@@ -31,8 +31,8 @@ def is_whole(files: list[File], names: list[str]) -> bool:
     )
 
 
-def test_files_that_take_longer_outlive_the_others() -> None:
-    """A thread that has nothing left to read takes nothing away from those that have."""
+def test_slow_files_are_not_affected_when_other_workers_finish() -> None:
+    """A worker without files takes nothing away from the others."""
     slow = {name: ["slow"] for name in NAMES[-3:]}
     with scripted(Scripted(lambda _: file_list(NAMES), slow)) as platform, client_of(platform) as app:
         with app.read_all_files("session", TOKEN) as reading:
@@ -42,8 +42,8 @@ def test_files_that_take_longer_outlive_the_others() -> None:
         assert set(platform.asked.values()) == {1}
 
 
-def test_a_download_that_breaks_off_is_repeated() -> None:
-    """And what came of it is let go."""
+def test_an_interrupted_download_is_retried() -> None:
+    """The partial data is discarded."""
     broken = {NAMES[0]: ["cut"], NAMES[1]: ["cut", "busy"], NAMES[2]: ["busy"]}
     with scripted(Scripted(lambda _: file_list(NAMES), broken)) as platform, client_of(platform) as app:
         files = list(app.read_all_files("session", TOKEN))
@@ -51,8 +51,8 @@ def test_a_download_that_breaks_off_is_repeated() -> None:
         assert [platform.asked[name] for name in NAMES[:4]] == [2, 3, 2, 1]
 
 
-def test_a_file_that_cannot_be_read_leaves_the_others_alone() -> None:
-    """It is told, with why: cut off each time, or changed on the way."""
+def test_a_file_that_cannot_be_read_does_not_affect_the_others() -> None:
+    """It is reported with the reason: truncated each time, or changed on the way."""
     told: list[FileError] = []
     broken = {NAMES[0]: ["cut"] * 3, NAMES[1]: ["changed"]}
     with scripted(Scripted(lambda _: file_list(NAMES), broken)) as platform, client_of(platform) as app:
@@ -67,8 +67,8 @@ def test_a_file_that_cannot_be_read_leaves_the_others_alone() -> None:
         assert result.errors == told
 
 
-def test_a_file_that_must_be_waited_for_holds_up_no_other() -> None:
-    """The platform asks for patience with one file; the others are read meanwhile."""
+def test_retry_after_for_one_file_does_not_delay_others() -> None:
+    """The other files are read meanwhile."""
     read: list[tuple[str, float]] = []
     with (
         scripted(Scripted(lambda _: file_list(NAMES), {NAMES[0]: ["patience"]})) as platform,
@@ -83,8 +83,8 @@ def test_a_file_that_must_be_waited_for_holds_up_no_other() -> None:
     assert then - before > 1
 
 
-def test_nothing_is_read_ahead_without_bound() -> None:
-    """Who takes no files is sent no more than twice as many as are read at once."""
+def test_read_ahead_is_limited() -> None:
+    """If the app does not take files, at most twice as many as are read at once are requested."""
     with (
         scripted(Scripted(lambda _: file_list(NAMES))) as platform,
         client_of(platform) as app,
@@ -99,8 +99,8 @@ def test_nothing_is_read_ahead_without_bound() -> None:
 
 
 @pytest.mark.protocol("6.2")
-def test_a_file_that_grows_while_others_are_read_is_read_again() -> None:
-    """Each version once."""
+def test_a_file_that_is_updated_during_the_reading_is_read_again() -> None:
+    """Each version is read once."""
     states = [file_list(NAMES[:2], "running", 1), file_list(NAMES[:3], "completed", 2)]
     platform = Scripted(lambda number: states[min(number, 2) - 1])
     with scripted(platform), client_of(platform) as app:
@@ -109,8 +109,8 @@ def test_a_file_that_grows_while_others_are_read_is_read_again() -> None:
         assert result.files == 5
 
 
-def test_stopping_does_not_wait_for_a_list_that_the_platform_holds() -> None:
-    """It ends soon, and as it should."""
+def test_stopping_does_not_wait_for_a_delayed_list() -> None:
+    """The reading ends soon and without an error."""
     platform = Scripted(lambda _: file_list(NAMES, "running"), hold=20)
     with scripted(platform), client_of(platform) as app:
         read = threading.Semaphore(0)
@@ -125,8 +125,8 @@ def test_stopping_does_not_wait_for_a_list_that_the_platform_holds() -> None:
         assert result.files == len(NAMES)
 
 
-def test_a_callback_that_raises_ends_the_run() -> None:
-    """With what it raised."""
+def test_an_error_in_a_callback_ends_the_reading() -> None:
+    """The app receives that error."""
     with scripted(Scripted(lambda _: file_list(NAMES))) as platform, client_of(platform) as app:
 
         def full(_: File) -> None:
@@ -137,8 +137,8 @@ def test_a_callback_that_raises_ends_the_run() -> None:
         assert platform.asked.total() < len(NAMES)
 
 
-async def test_it_is_the_same_on_asyncio() -> None:
-    """Coroutine functions may be callbacks."""
+async def test_reading_works_with_asyncio() -> None:
+    """Callbacks may be coroutine functions."""
     files: list[File] = []
 
     async def keep(file: File) -> None:

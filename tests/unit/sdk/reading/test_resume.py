@@ -82,13 +82,13 @@ def kill_often(folder: Path, key_file: Path, kills: int) -> None:
     assert not list(folder.glob(".*.part"))
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_killed_reading_is_continued(tmp_path: Path) -> None:
     """Six kills; `make test-slow` makes two hundred."""
     kill_often(tmp_path / "out", tmp_path / "key.pem", 6)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_two_hundred_kills_leave_nothing_torn(tmp_path: Path) -> None:
-    """The final folder equals an undisturbed read."""
+def test_two_hundred_kills_leave_no_partial_file(tmp_path: Path) -> None:
+    """The final folder equals that of an undisturbed reading."""
     kill_often(tmp_path / "out", tmp_path / "key.pem", 200)
