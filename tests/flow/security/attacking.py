@@ -33,13 +33,18 @@ class Victim:
 
 
 async def victim(
-    platform: Platform, wire: Wire, leaves_out: int | None = FHIR_FILE, sample: str | None = None
+    platform: Platform,
+    wire: Wire,
+    leaves_out: int | None = FHIR_FILE,
+    sample: str | None = None,
+    http: httpx2.Client | None = None,
 ) -> Victim:
     """Return a person who connects both sources in a browser of their own, and unticks one.
 
     Without `sample` each source gives its smallest one.
     """
-    asking, browser = ask(wire), Browser(http := httpx2.Client(timeout=60))
+    http = http or httpx2.Client(timeout=60)
+    asking, browser = ask(wire), Browser(http)
     browser.open(asking.url)
     for source in (SPOTIFY, FHIR_FILE):
         assert browser.page is not None

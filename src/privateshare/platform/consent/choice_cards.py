@@ -291,8 +291,8 @@ def _years(words: Translator, first: datetime | None, last: datetime | None) -> 
     if first is None or last is None:
         return ""
     if first.year == last.year:
-        return str(first.year)
-    return words.say(N_("%(first)s to %(last)s"), first=first.year, last=last.year)
+        return words.year(first)
+    return words.say(N_("%(first)s to %(last)s"), first=words.year(first), last=words.year(last))
 
 
 def _examples(words: Translator, holding: Holding | None) -> list[Example]:

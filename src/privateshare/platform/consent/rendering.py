@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from fastapi.routing import APIRoute
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -201,7 +202,15 @@ def _environment(language: str) -> Environment:
     environment.filters |= {"as_title": as_title, "mark": draw_mark}
     texts = translations(language)
     environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["ngettext"] = _plural
     return environment
+
+
+@pass_context
+def _plural(context: Context, one: str, many: str, number: int, **values: object) -> Markup:
+    """Translate a text that depends on a number, and insert the number as it is written in the page's language."""
+    words: Translator = context["words"]
+    return Markup(words.plural(one, many, number)) % ({"num": words.number(number)} | values)  # noqa: S704 - our text
 
 
 @cache

@@ -1,14 +1,16 @@
 """The texts of one language: translations, formatted dates and numbers, and plain names of kinds of data."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from unicodedata import bidirectional
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
-from babel.numbers import format_compact_decimal, format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_currency, format_decimal, format_percent
 from babel.units import format_unit
 
 from privateshare.platform.consent.locales import FALLBACK, PSEUDO, bracketed, translations
@@ -19,6 +21,7 @@ MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
 MAX_OTHER_KINDS_SHOWN = 3
 SHORTENED_FROM = 10_000
+CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's customary name
@@ -26,9 +29,14 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's customary name
     return text
 
 
+def isolated_text(text: str) -> str:
+    """Isolate text of other people where there can be no markup, so that it does not reorder the text around it."""
+    return f"\u2068{text}\u2069" if text else ""
+
+
 def _isolated(name: str) -> str:
     """Isolate a right-to-left name, so that it does not reorder the text around it."""
-    return f"\u2068{name}\u2069" if any(bidirectional(letter) in ("R", "AL") for letter in name) else name
+    return isolated_text(name) if any(bidirectional(letter) in ("R", "AL") for letter in name) else name
 
 
 PLAIN_NAMES: Mapping[int, str] = {
@@ -109,17 +117,31 @@ class Translator:
         return translated % values if values else translated
 
     def count(self, one: str, many: str, number: int, **values: object) -> str:
-        """Translate a text that depends on a number, and insert the number for the placeholder %(num)d."""
-        return translations(self.language).ngettext(one, many, number) % ({"num": number} | values)
+        """Translate a text that depends on a number, and insert the number for the placeholder %(num)d or %(num)s."""
+        return self.plural(one, many, number) % ({"num": self.number(number)} | values)
+
+    def plural(self, one: str, many: str, number: int) -> str:
+        """Translate a text that depends on a number. Its placeholder for the number takes a formatted number."""
+        return translations(self.language).ngettext(one, many, number).replace("%(num)d", "%(num)s")
 
     def number(self, number: int) -> str:
         """Format a number, such as 48,112."""
         return self._formatted(format_decimal(number, locale=self._locale))
 
-    def decimal(self, number: float, *, digits: int | None = None) -> str:
-        """Format a number that may have a fraction, such as 1,234.5; `digits` is how many follow the point."""
-        pattern = None if digits is None else f"#,##0.{'0' * digits}"
-        return self._formatted(format_decimal(number, pattern, locale=self._locale))
+    def decimal(self, number: float) -> str:
+        """Format a number that may have a fraction, such as 1,234.5, with all of its digits."""
+        exact = Decimal(f"{number:.15g}")
+        return self._formatted(format_decimal(exact, locale=self._locale, decimal_quantization=False))
+
+    def amount(self, amount: float, currency: str) -> str:
+        """Format an amount of money, such as €1,234.50; `currency` is a code such as EUR."""
+        if not CURRENCY.fullmatch(currency):
+            return f"{self._formatted(format_decimal(amount, '#,##0.00', locale=self._locale))} {currency}".strip()
+        return self._formatted(format_currency(amount, currency, locale=self._locale))
+
+    def weight(self, kilograms: float) -> str:
+        """Format a weight, such as 72.5 kg."""
+        return self._formatted(format_unit(kilograms, "mass-kilogram", "short", locale=self._locale))
 
     def percent(self, share: int) -> str:
         """Format a percentage, such as 45 %."""
@@ -146,6 +168,10 @@ class Translator:
         """Format a month (yyyymm), such as November 2025."""
         first = date(month // 100, month % 100, 1)
         return self._formatted(format_skeleton("yMMM" if short else "yMMMM", first, locale=self._locale))
+
+    def year(self, moment: datetime) -> str:
+        """Format a year, such as 2025."""
+        return self._formatted(format_skeleton("y", moment, locale=self._locale))
 
     def day(self, moment: datetime) -> str:
         """Format a day without its year, such as 24 Nov."""
@@ -203,12 +229,11 @@ class Translator:
     def short_number(self, number: float) -> str:
         """Format a number in few characters for the scale of a chart, such as 0.25, 950 or 12.5K."""
         if abs(number) < SHORTENED_FROM:
-            return str(
-                format_decimal(float(f"{number:.3g}" if abs(number) < 1000 else round(number)), locale=self._locale)
-            )
+            rounded = float(f"{number:.3g}" if abs(number) < 1000 else round(number))
+            return self._formatted(format_decimal(rounded, locale=self._locale))
         short = str(format_compact_decimal(number, locale=self._locale, fraction_digits=1))
         # Some languages have no short form of a thousand.
-        return str(format_decimal(round(number), locale=self._locale)) if short.isdigit() else short
+        return self.number(round(number)) if short.isdigit() else self._formatted(short)
 
     def kinds(self, object_types: Sequence[int]) -> Kinds:
         """Return the names of object types. A few without a plain name are shown with the others."""
@@ -220,4 +245,4 @@ class Translator:
 
     @property
     def _locale(self) -> Locale:
-        return Locale.parse(self.locale or (FALLBACK if self.language == PSEUDO else self.language))
+        return Locale.parse(FALLBACK if self.language == PSEUDO else self.locale or self.language)

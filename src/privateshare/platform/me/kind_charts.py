@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from privateshare.platform.consent.translation import N_, Translator
+from privateshare.platform.consent.translation import N_, Translator, isolated_text
 from privateshare.platform.me.charts import MIN_LINE_POINTS, Bar, Point, columns, line, rows
 from privateshare.platform.me.library_data import ListedObject
 from privateshare.platform.me.object_texts import coded_text, number_of
@@ -88,13 +88,13 @@ def _spending(words: Translator, objects: Sequence[ListedObject]) -> Sequence[Ch
     for one in objects:
         amount = number_of(one.thing.get("amount"))
         if amount is not None and one.thing.get("basetype") == "DEBIT":
-            category = str(one.thing.get("category") or "")[:40] or words.say(N_("Other"))
-            spent[str(one.thing.get("currency") or "")[:3]][category.capitalize()] += amount  # type: ignore[assignment]
+            category = str(one.thing.get("category") or "")[:40].capitalize()
+            spent[str(one.thing.get("currency") or "")[:3]][category] += amount  # type: ignore[assignment]
     charts = []
     for currency, categories in sorted(spent.items(), key=lambda item: -item[1].total())[:2]:
         title = words.say(N_("Spending by category (%(currency)s)"), currency=currency)
         bars = [
-            Bar(name, amount, words.decimal(round(amount, 2)))
+            Bar(isolated_text(name) or words.say(N_("Other")), amount, words.amount(amount, currency))
             for name, amount in categories.most_common(MOST_CATEGORIES)
         ]
         charts.append(Chart(title, rows(words, title, bars)))
@@ -111,7 +111,7 @@ def _values(words: Translator, objects: Sequence[ListedObject]) -> Sequence[Char
             series[name, str(quantity.get("unit") or "")].append((one, value))
     longest = sorted(series.items(), key=lambda item: (-len(item[1]), item[0]))[:MOST_LAB_CHARTS]
     return [
-        _line(words, f"{name} ({unit})" if unit else name, unit, values)
+        _line(words, isolated_text(f"{name} ({unit})" if unit else name), unit, values)
         for (name, unit), values in longest
         if len(values) >= MIN_LINE_POINTS
     ]
@@ -127,7 +127,9 @@ def _weight(words: Translator, objects: Sequence[ListedObject]) -> Sequence[Char
 def _line(words: Translator, title: str, unit: str, values: Sequence[tuple[ListedObject, float]]) -> Chart:
     points = [
         Point(
-            (one.moment or 0) / MILLISECONDS, value, f"{words.date(_day(one))}: {words.decimal(value)} {unit}".strip()
+            (one.moment or 0) / MILLISECONDS,
+            value,
+            f"{words.date(_day(one))}: {words.decimal(value)} {isolated_text(unit)}".strip(),
         )
         for one, value in values
     ]

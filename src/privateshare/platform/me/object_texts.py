@@ -58,16 +58,16 @@ def second_line(thing: JsonObject, words: Translator) -> str:
     """Return the values of an object that matter most, such as an amount or a measurement."""
     parts = []
     if (amount := number_of(thing.get("amount"))) is not None:
-        sign = "−" if thing.get("basetype") == "DEBIT" else ""
-        parts.append(f"{sign}{amount:,.2f} {_text(thing.get('currency'))}".strip())
+        signed = -amount if thing.get("basetype") == "DEBIT" else amount
+        parts.append(words.amount(signed, _text(thing.get("currency"))))
     quantity = thing.get("valueQuantity")
     if isinstance(quantity, Mapping) and (value := number_of(quantity.get("value"))) is not None:
-        parts.append(f"{value:.15g} {_text(quantity.get('unit'))}".strip())
+        parts.append(f"{words.decimal(value)} {_text(quantity.get('unit'))}".strip())
     parts.append(coded_text(thing.get("valueCodeableConcept")) or _text(thing.get("valueString")))
     if (steps := number_of(thing.get("steps"))) is not None:
         parts.append(words.count("%(num)s step", "%(num)s steps", int(steps), num=words.number(int(steps))))
     if (weight := number_of(thing.get("weight"))) is not None:
-        parts.append(f"{weight:.15g} kg")
+        parts.append(words.weight(weight))
     parts += [_text(thing.get(field)) for field in SECOND_LINE_NAMES]
     return " · ".join(dict.fromkeys(filter(None, parts)))
 

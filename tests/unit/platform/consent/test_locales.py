@@ -154,14 +154,20 @@ def test_values_are_written_as_in_the_country() -> None:
     assert (american.join_list("abc"), british.join_list("abc")) == ("a, b, and c", "a, b and c")
     assert Translator("de", locale="de_CH").number(1234567) == "1’234’567"
     assert Translator("fr").percent(45) == "45\xa0%"
-    assert Translator("nl").decimal(1234.5, digits=2) == "1.234,50"
+    assert Translator("nl").decimal(1234.5) == "1.234,5"
+    assert Translator("en").decimal(0.00001234) == "0.00001234"
+    assert Translator("de").amount(-1234.5, "EUR") == "-1.234,50\xa0€"
+    assert Translator("nl").amount(5, "points") == "5,00 points"
+    assert Translator("fr").weight(67.25) == "67,25\u202fkg"
+    assert [Translator("en").short_number(number) for number in (12_345, 0.12345, 999.6)] == ["12.3K", "0.123", "1,000"]
+    assert Translator("de").count("%(num)d file", "%(num)d files", 12_345) == "12.345 Dateien"
 
 
 def test_made_up_language_shows_what_is_translated() -> None:
     """Every text and formatted value is in brackets, so that whatever is not was forgotten."""
     words = Translator(PSEUDO)
     assert words.say("Until %(date)s", date=words.month(202611)) == "⟦Until ⟦November 2026⟧⟧"
-    assert words.count("%(num)d day", "%(num)d days", 2) == "⟦2 days⟧"
+    assert words.count("%(num)d day", "%(num)d days", 2) == "⟦⟦2⟧ days⟧"
     assert (words.number(1), words.join_list([]), words.say("")) == ("⟦1⟧", "", "")
     assert (words.tag, words.direction) == ("en-XA", "ltr")
 
@@ -191,9 +197,9 @@ def test_values_are_isolated_in_arabic() -> None:
 
 
 PLURALS = {0: "لا ملفات", 1: "ملف واحد", 2: "ملفان"}
-PLURALS |= {number: f"{number} ملفات" for number in (3, 10, 103)}
-PLURALS |= {number: f"{number} ملفًا" for number in (11, 99, 111)}
-PLURALS |= {number: f"{number} ملف" for number in (100, 102, 1000)}
+PLURALS |= {number: f"{number:,} ملفات" for number in (3, 10, 103)}
+PLURALS |= {number: f"{number:,} ملفًا" for number in (11, 99, 111)}
+PLURALS |= {number: f"{number:,} ملف" for number in (100, 102, 1000)}
 
 
 def test_arabic_has_six_plural_forms() -> None:

@@ -53,7 +53,7 @@ def test_titles(thing: dict[str, Any], title: str) -> None:
 @pytest.mark.parametrize(
     ("thing", "text"),
     [
-        ({"amount": 24.73, "basetype": "DEBIT", "currency": "EUR", "category": "travel"}, "−24.73 EUR · travel"),
+        ({"amount": 24.73, "basetype": "DEBIT", "currency": "EUR", "category": "travel"}, "-€24.73 · travel"),
         ({"valueQuantity": {"value": 81.25, "unit": "kg"}, "status": "final"}, "81.25 kg · final"),
         ({"steps": 8169}, "8,169 steps"),
         ({"steps": 1}, "1 step"),
