@@ -16,13 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import Unavailable
 from privateshare.platform.audit.chain import BATCH_ENTRIES, append_entries, first_link, newest_head, next_link
-from privateshare.platform.audit.entries import Event, EventKind, entry_digest, record_event
+from privateshare.platform.audit.entries import Event, EventKind, PersonLog, entry_digest, record_event
 from privateshare.platform.audit.history import app_activities, happenings
 from privateshare.platform.audit.reads import ReadLog
 from privateshare.platform.audit.verification import Verification, verify_log
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.tables import AuditEntryRow
 from privateshare.platform.keys.signing import Signer, database_name, rotate_signing_key
+from privateshare.platform.keys.wrapping import new_data_key
 from privateshare.platform.library.erasure import erase_library
 from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
 from privateshare.platform.operating.settings import Settings
@@ -285,13 +286,14 @@ async def test_two_processes_append_one_after_the_other(log: Log) -> None:
 
 
 @dataclass
-class Sealing:
-    """An open library that seals nothing."""
+class Logged:
+    """An open library of which nothing is known but its part of the log."""
 
-    log_id: UUID
+    log: PersonLog
 
-    def seal(self, _purpose: str, _owner: object, value: bytes) -> bytes:
-        return value
+
+def logged() -> Logged:
+    return Logged(PersonLog(uuid4(), new_data_key()))
 
 
 async def test_reads_of_one_consent_are_one_entry(log: Log) -> None:
@@ -314,7 +316,7 @@ async def test_a_flood_of_reads_does_not_fill_the_memory(monkeypatch: pytest.Mon
     monkeypatch.setattr("privateshare.platform.audit.reads.PATIENCE_SECONDS", 0.05)
     database = Database("postgresql://nobody@127.0.0.1:1/none", 2)
     reads = ReadLog(database, Signer("x", generate_private_key(65537, 2048)), max_consents=3)
-    library = Sealing(uuid4())
+    library = logged()
     consents = [uuid4() for _ in range(3)]
     for consent in consents:
         await reads.add(library, consent, "contract", "playhistory", 1)
@@ -333,7 +335,7 @@ async def test_a_read_that_waits_goes_on_once_the_others_are_written(log: Log) -
     writing = asyncio.create_task(reads.run())
     async with asyncio.timeout(60):
         for _ in range(3):
-            await reads.add(Sealing(log.library.log_id), uuid4(), "contract", "playhistory", 1)
+            await reads.add(logged(), uuid4(), "contract", "playhistory", 1)
     writing.cancel()
     await asyncio.wait([writing])
     async with log.platform.database.transaction() as db:
@@ -413,7 +415,7 @@ async def test_erasure_leaves_the_chain_and_no_content(served: Served, platform:
     """The entries of an erased person stay in the chain as digests; nothing of their content is left."""
     person = await victim(platform, wire)
     async with platform.database.transaction() as db:
-        log_id = (await open_library(db, platform, person.library)).log_id
+        log_id = (await open_library(db, platform, person.library)).log.id
         await erase_library(db, platform, person.library)
         rows = await db.scalars(select(AuditEntryRow).where(AuditEntryRow.log_id == log_id))
         contents = [row.content for row in rows]
@@ -430,7 +432,7 @@ async def test_one_person_cannot_read_the_entries_of_another(platform: Platform,
     async with platform.database.session() as db:
         library = await open_library(db, platform, other.library)
         robbed = await open_library(db, platform, mia.library)
-        stolen = update(AuditEntryRow).where(AuditEntryRow.log_id == robbed.log_id).values(log_id=library.log_id)
+        stolen = update(AuditEntryRow).where(AuditEntryRow.log_id == robbed.log.id).values(log_id=library.log.id)
         before = len(await happenings(db, library))
         await db.execute(stolen)
         assert len(await happenings(db, library)) == before

@@ -19,7 +19,7 @@ from typing import IO, Any, BinaryIO, TypeVar
 
 import structlog
 
-from privateshare.sources.contract import PAGE_OBJECTS, Broken, Identity, Source, TryLater
+from privateshare.sources.contract import PAGE_OBJECTS, Broken, Identity, Source, SourceInfo, TryLater
 from privateshare.sources.failures import LeftOut, decode_left_out, takes_too_much
 from privateshare.sources.frames import (
     PLACE,
@@ -66,6 +66,16 @@ class CheckedArchive:
     left_out: LeftOut
 
 
+@dataclass(frozen=True, slots=True)
+class OwnedAccount:
+    """An account in an archive from another PrivateShare, and the number of objects that it claims to have."""
+
+    source_id: int
+    identity: Identity
+    sample: str | None
+    objects: int
+
+
 class ArchiveReaders:
     """Runs readers, a few at a time, while others wait for their turn. It must be closed."""
 
@@ -92,6 +102,14 @@ class ArchiveReaders:
                 raise ReaderFailed("a reader returned an invalid result")
             return CheckedArchive(found.identity, found.left_out)
 
+    async def accounts(self, archive: BinaryIO) -> Sequence[OwnedAccount]:
+        """Find out which accounts an archive from another PrivateShare holds. Raises what `check` raises."""
+        async with self._reader(None, archive, ReaderTask()) as reader:
+            found = await self._run(reader.next)
+            if not isinstance(found, Result) or found.accounts is None:
+                raise ReaderFailed("a reader returned an invalid result")
+            return found.accounts
+
     async def objects(
         self, source: Source, archive: BinaryIO, provider_account_id: str, types: Collection[int]
     ) -> AsyncGenerator[EntryPage | LeftOut]:
@@ -115,9 +133,9 @@ class ArchiveReaders:
                 await asyncio.gather(upcoming, return_exceptions=True)
 
     @asynccontextmanager
-    async def _reader(self, source: Source, archive: BinaryIO, task: "ReaderTask") -> AsyncIterator["_Reader"]:
+    async def _reader(self, source: Source | None, archive: BinaryIO, task: "ReaderTask") -> AsyncIterator["_Reader"]:
         async with self._turns:
-            reader = _Reader(self._command, source.info.id, archive, task)
+            reader = _Reader(self._command, source.info if source is not None else None, archive, task)
             try:
                 await self._run(reader.start)
                 yield reader
@@ -143,6 +161,7 @@ class Result:
 
     identity: Identity | None
     left_out: LeftOut
+    accounts: Sequence[OwnedAccount] | None = None
 
 
 class _Ended(FrameError):
@@ -152,8 +171,8 @@ class _Ended(FrameError):
 class _Reader:
     """A reader process. Its methods block and are called on one thread at a time, except `kill`."""
 
-    def __init__(self, command: Sequence[str], source_id: int, archive: BinaryIO, task: ReaderTask) -> None:
-        self._command, self._source_id, self._archive, self._task = command, source_id, archive, task
+    def __init__(self, command: Sequence[str], source: SourceInfo | None, archive: BinaryIO, task: ReaderTask) -> None:
+        self._command, self._source, self._archive, self._task = command, source, archive, task
         self._process: subprocess.Popen[bytes] | None = None
         self._is_killed = self._is_out_of_time = False
         self._timer: threading.Timer | None = None
@@ -182,6 +201,7 @@ class _Reader:
         self._timer.start()
         message = {
             "source": self._source_id,
+            "schema": None if self._source is None else [self._source.schema.standard, self._source.schema.version],
             "size": size,
             "provider_account_id": self._task.provider_account_id,
             "types": None if self._task.types is None else sorted(self._task.types),
@@ -190,6 +210,10 @@ class _Reader:
         }
         with suppress(_Ended):  # If the process ended already, `next` reports why.
             self._send(FrameKind.START, encode_json(message))
+
+    @property
+    def _source_id(self) -> int | None:
+        return None if self._source is None else self._source.id
 
     def kill(self) -> None:
         """Kill the process. May be called from any thread."""
@@ -284,14 +308,27 @@ def _result(fields: dict[str, Any]) -> Result:
     """Parse a RESULT frame. Raises FrameError."""
     try:
         left_out = decode_left_out(fields["left_out"])
+        if "accounts" in fields:
+            return Result(None, left_out, [_owned_account(*account) for account in fields["accounts"]])
         if "identity" not in fields:
             return Result(None, left_out)
-        id_, name, type_, named = fields["identity"]
+        return Result(_identity(*fields["identity"]), left_out)
     except (KeyError, TypeError, ValueError) as error:
         raise FrameError("a malformed result") from error
+
+
+def _owned_account(source_id: Any, *fields: Any) -> OwnedAccount:
+    """Check an account. Raises FrameError, TypeError or ValueError."""
+    *identity, sample, objects = fields
+    if not isinstance(source_id, int) or not isinstance(objects, int) or not isinstance(sample, str | None):
+        raise FrameError("a malformed account")
+    return OwnedAccount(source_id, _identity(*identity), sample, objects)
+
+
+def _identity(id_: Any, name: Any, type_: Any, named: Any) -> Identity:
     if not all(isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS for value in (id_, name, type_)):
         raise FrameError("a malformed identity")
-    return Result(Identity(id_, name, type_, named=named is True), left_out)
+    return Identity(id_, name, type_, named=named is True)
 
 
 def _broken(fields: dict[str, Any]) -> Broken:

@@ -103,6 +103,14 @@ class Choice(_Stored):
         account = self.accounts.get(account_id, AccountChoice()).with_kinds(kinds)
         return self.model_copy(update={"accounts": {**self.accounts, account_id: account}})
 
+    def with_accounts_renamed(self, names: Mapping[UUID, UUID]) -> "Choice":
+        """Return this choice with other ids of accounts; what is shared of each stays the same."""
+        if self.accounts is None:
+            return self
+        return self.model_copy(
+            update={"accounts": {names.get(id_, id_): chosen for id_, chosen in self.accounts.items()}}
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Convert to a JSON object; `from_json` reads it back."""
         return self.model_dump(mode="json", exclude_none=True)

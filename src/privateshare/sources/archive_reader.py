@@ -9,12 +9,13 @@ import gc
 import io
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
-from privateshare.sources.archive_sources import archive_source
-from privateshare.sources.contract import Broken, Connection, Page, Source
+from privateshare.sources.archive_sources import PACKAGE_OF_SOURCE, archive_source
+from privateshare.sources.contract import Broken, Connection, Identity, ObjectSchema, Page, Source
 from privateshare.sources.entries import page_entries
-from privateshare.sources.failures import encode_left_out, takes_too_much
+from privateshare.sources.failures import LeftOut, encode_left_out, takes_too_much
 from privateshare.sources.frames import (
     PLACE,
     EntryPage,
@@ -25,6 +26,7 @@ from privateshare.sources.frames import (
     read_frame,
     write_frame,
 )
+from privateshare.sources.take_out import TakenAccount, TakeOut, not_taken_out, read_accounts
 
 if sys.platform != "win32":
     import resource
@@ -83,12 +85,20 @@ def main() -> None:
     if started is None:
         return
     order = decode_json(started[1])
-    chosen = archive_source(order["source"])
+    chosen = archive_source(order["source"]) if order["source"] in PACKAGE_OF_SOURCE else None
     _limit(order)
     archive = io.BufferedReader(_Archive(source, sink, order["size"]), BUFFER_BYTES)
     connection = Connection(archive=cast(BinaryIO, archive), provider_account_id=order["provider_account_id"])
     try:
-        _read(chosen, connection, order, sink)
+        accounts = read_accounts(cast(BinaryIO, archive))
+        if accounts is not None and order["source"] is not None:
+            chosen = TakeOut(accounts, order["source"], ObjectSchema(*order["schema"]))
+        if order["source"] is None:
+            _list_accounts(accounts, sink)
+        elif chosen is None:
+            raise not_taken_out()
+        else:
+            _read(chosen, connection, order, sink)
     except Broken as error:
         left_out = encode_left_out(error.left_out) if error.left_out is not None else None
         problem = {"text": error.text, "values": error.values, "left_out": left_out}
@@ -134,18 +144,25 @@ def _read(source: Source, connection: Connection, order: dict[str, Any], sink: B
     result: dict[str, Any] = {}
     if order["types"] is None:
         identity = source.identify(connection)
-        result["identity"] = [
-            identity.provider_account_id,
-            identity.display_name,
-            identity.type,
-            identity.named,
-        ]
+        result["identity"] = _identity_fields(identity)
     else:
         for page in source.fetch(connection, dict.fromkeys(order["types"])):
             if isinstance(page, Page):
                 write_frame(sink, FrameKind.PAGE, *encode_page(EntryPage(list(page_entries(source.info.schema, page)))))
     result["left_out"] = encode_left_out(connection.left_out)
     write_frame(sink, FrameKind.RESULT, encode_json(result))
+
+
+def _list_accounts(accounts: Sequence[TakenAccount] | None, sink: BinaryIO) -> None:
+    """Send which accounts an archive from another PrivateShare holds."""
+    if accounts is None:
+        raise not_taken_out()
+    listed = [[one.source_id, *_identity_fields(one.identity), one.sample, one.objects] for one in accounts]
+    write_frame(sink, FrameKind.RESULT, encode_json({"accounts": listed, "left_out": encode_left_out(LeftOut())}))
+
+
+def _identity_fields(identity: Identity) -> list[Any]:
+    return [identity.provider_account_id, identity.display_name, identity.type, identity.named]
 
 
 def _place(error: BaseException) -> str:

@@ -81,7 +81,7 @@ async def issue_tokens(caller: ContractCaller, once: Once) -> Response:
     if grant is None:
         raise InvalidRequest("The claim grant_type must be authorization_code or refresh_token")
     pair = await grant(caller)
-    sub = await consents.public_user_id(caller.db, pair.consent.library_id, caller.contract.application.partner_id)
+    sub = await consents.public_user_id(caller.db, pair.consent, caller.contract.application.partner_id)
     claims = {
         "access_token": pair.access.to_claim(),
         "refresh_token": pair.refresh.to_claim(),

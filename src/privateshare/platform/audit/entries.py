@@ -5,7 +5,7 @@
 The chain is computed over digests, so erasing a person removes the content of their entries and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,13 +14,15 @@ from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import select, update
+from sqlalchemy import select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import AuditEntryRow, LibraryRow
+from privateshare.platform.db.tables import AuditEntryRow, FormerLibraryRow, LibraryRow
+from privateshare.platform.keys.wrapping import DataKey, open_value, seal_value
 
 PURPOSE = "audit entry"
+FORMER_LOG_KEY = "log key of a former library"  # The purpose under which such a key is sealed.
 NO_PERSON = UUID(int=0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -44,24 +46,45 @@ class EventKind(StrEnum):
     DELETION_ASKED = "deletion asked"
     DELETION_CONFIRMED = "deletion confirmed"
     OPERATOR = "operator's action"
+    MERGED = "library merged"
     ERASED = "library erased"
 
 
-class LibrarySeal(Protocol):
-    """An open library, as far as the log needs it: its id in the log, and encryption with its key."""
+@dataclass(frozen=True, slots=True)
+class PersonLog:
+    """A library's part of the log: its id there, and the key of its entries, which is used for nothing else.
+
+    The key outlives a library that was moved into another one of the same person.
+    """
+
+    id: UUID
+    key: DataKey
+
+    def seal(self, entry_id: UUID, content: bytes) -> bytes:
+        """Encrypt the content of an entry."""
+        return seal_value(self.key, PURPOSE, entry_id, content)
+
+    def open(self, entry_id: UUID, sealed: bytes) -> bytes:
+        """Decrypt the content of an entry. Raises SealBroken."""
+        return open_value(self.key, PURPOSE, entry_id, sealed)
+
+
+class LoggedLibrary(Protocol):
+    """An open library, as far as writing to the log needs it."""
 
     @property
-    def log_id(self) -> UUID:
-        """The id of the library in the log."""
-        ...
-
-    def seal(self, purpose: str, owner: object, value: bytes) -> bytes:
-        """Encrypt a value with the library's key."""
+    def log(self) -> PersonLog:
+        """The library's part of the log."""
         ...
 
 
-class LibraryOpener(LibrarySeal, Protocol):
-    """An open library that can also decrypt what it sealed."""
+class LibraryWithHistory(LoggedLibrary, Protocol):
+    """An open library, as far as reading its part of the log needs it."""
+
+    @property
+    def id(self) -> UUID:
+        """The id of the library."""
+        ...
 
     def open(self, purpose: str, owner: object, sealed: bytes) -> bytes:
         """Decrypt a value with the library's key."""
@@ -80,7 +103,7 @@ class Event:
         return orjson.dumps({"event": self.kind, **self.facts})
 
 
-async def record_event(db: AsyncSession, library: LibrarySeal, event: Event, now: datetime | None = None) -> None:
+async def record_event(db: AsyncSession, library: LoggedLibrary, event: Event, now: datetime | None = None) -> None:
     """Record what happened in a person's library, in the transaction in which it happens."""
     await store_entries(db, [sealed_entry(library, event, now or datetime.now(UTC))])
 
@@ -90,17 +113,17 @@ async def record_public_event(db: AsyncSession, event: Event) -> None:
     await store_entries(db, [_entry(uuid4(), None, datetime.now(UTC), event.encode())])
 
 
-def sealed_entry(library: LibrarySeal, event: Event, now: datetime) -> dict[str, Any]:
+def sealed_entry(library: LoggedLibrary, event: Event, now: datetime) -> dict[str, Any]:
     """Build the row of an entry, its content sealed for the person."""
-    id_ = uuid4()
-    return _entry(id_, library.log_id, now, library.seal(PURPOSE, id_, event.encode()))
+    id_, log = uuid4(), library.log
+    return _entry(id_, log.id, now, log.seal(id_, event.encode()))
 
 
-def open_entry(library: LibraryOpener, row: AuditEntryRow) -> dict[str, Any] | None:
+def open_entry(log: PersonLog, row: AuditEntryRow) -> dict[str, Any] | None:
     """Decrypt what an entry says. Returns None if its content was erased. Raises SealBroken."""
     if row.content is None:
         return None
-    content: dict[str, Any] = orjson.loads(library.open(PURPOSE, row.id, row.content))
+    content: dict[str, Any] = orjson.loads(log.open(row.id, row.content))
     return content
 
 
@@ -111,8 +134,18 @@ async def store_entries(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> Non
 
 async def erase_entries(db: AsyncSession, library_id: UUID) -> None:
     """Erase the content of a person's entries. The chain stays whole, because it is computed over their digests."""
-    log_id = select(LibraryRow.log_id).where(LibraryRow.id == library_id).scalar_subquery()
-    await db.execute(update(AuditEntryRow).where(AuditEntryRow.log_id == log_id).values(content=None))
+    logs = union_all(
+        select(LibraryRow.log_id).where(LibraryRow.id == library_id),
+        select(FormerLibraryRow.log_id).where(FormerLibraryRow.library_id == library_id),
+    )
+    await db.execute(update(AuditEntryRow).where(AuditEntryRow.log_id.in_(logs)).values(content=None))
+
+
+async def person_logs(db: AsyncSession, library: LibraryWithHistory) -> Mapping[UUID, PersonLog]:
+    """Return a person's parts of the log, by id: that of their library, and those of libraries moved into it."""
+    former = await db.scalars(select(FormerLibraryRow).where(FormerLibraryRow.library_id == library.id))
+    keys = {row.log_id: library.open(FORMER_LOG_KEY, row.log_id, row.sealed_log_key) for row in former}
+    return {library.log.id: library.log, **{id_: PersonLog(id_, DataKey(key)) for id_, key in keys.items()}}
 
 
 def entry_digest(id_: UUID, log_id: UUID | None, created_at: datetime, content: bytes) -> bytes:

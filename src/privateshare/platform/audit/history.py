@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.audit.entries import EventKind, LibraryOpener, open_entry
+from privateshare.platform.audit.entries import EventKind, LibraryWithHistory, open_entry, person_logs
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AuditEntryRow
 
@@ -72,17 +72,19 @@ class AppActivity:
             total[0], total[1] = total[0] + files, total[1] + size
 
 
-async def happenings(db: AsyncSession, library: LibraryOpener, limit: int = MAX_ENTRIES) -> Sequence[Happening]:
+async def happenings(db: AsyncSession, library: LibraryWithHistory, limit: int = MAX_ENTRIES) -> Sequence[Happening]:
     """List what happened in a person's library, the newest first."""
     return [happening async for happening in _read(db, library, limit)]
 
 
-async def _read(db: AsyncSession, library: LibraryOpener, limit: int) -> AsyncIterator[Happening]:
-    query = select(AuditEntryRow).where(AuditEntryRow.log_id == library.log_id)
+async def _read(db: AsyncSession, library: LibraryWithHistory, limit: int) -> AsyncIterator[Happening]:
+    logs = await person_logs(db, library)
+    query = select(AuditEntryRow).where(AuditEntryRow.log_id.in_(logs))
     newest = query.order_by(AuditEntryRow.created_at.desc(), AuditEntryRow.id).limit(limit)
     for row in await db.scalars(newest):
+        assert row.log_id is not None
         try:
-            content = open_entry(library, row)
+            content = open_entry(logs[row.log_id], row)
         except SealBroken:
             log.error("an audit entry cannot be decrypted; run: privateshare audit verify", entry=str(row.id))
             continue

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.errors import Unavailable
 from privateshare.platform.audit.chain import BATCH_ENTRIES, append_entries
-from privateshare.platform.audit.entries import Event, EventKind, LibrarySeal, sealed_entry, store_entries
+from privateshare.platform.audit.entries import Event, EventKind, LoggedLibrary, sealed_entry, store_entries
 from privateshare.platform.db.engine import Database
 from privateshare.platform.keys.signing import Signer
 
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 class CountedReads:
     """The reads under one consent that are not written yet: files and bytes for each kind of data."""
 
-    library: LibrarySeal = field(repr=False)
+    library: LoggedLibrary = field(repr=False)
     consent_id: UUID
     contract_id: str
     since: datetime
@@ -71,10 +71,10 @@ class ReadLog:
         self._full, self._written, self._writing = asyncio.Event(), asyncio.Condition(), asyncio.Lock()
 
     async def add(
-        self, library: LibrarySeal, consent_id: UUID, contract_id: str, kind: str, size: int, files: int = 1
+        self, library: LoggedLibrary, consent_id: UUID, contract_id: str, kind: str, size: int, files: int = 1
     ) -> None:
         """Count a read that is about to be answered. Raises Unavailable if the log cannot take it."""
-        key = (library.log_id, consent_id)
+        key = (library.log.id, consent_id)
         while key not in self._counted and len(self._counted) >= self._max_consents:
             await self._wait_for_space()
         if key not in self._counted:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import InvalidJWT
 from privateshare.platform.audit.chain import HEAD_TYPE, ChainEnd, decode_link, first_link, next_link
 from privateshare.platform.audit.entries import entry_digest
-from privateshare.platform.db.tables import AuditEntryRow, AuditHeadRow, LibraryRow
+from privateshare.platform.db.tables import AuditEntryRow, AuditHeadRow, FormerLibraryRow, LibraryRow
 from privateshare.platform.keys.signing import database_name, verified_public_keys
 from privateshare.platform.keys.wrapping import MasterKey
 from privateshare.protocol import jwt
@@ -133,7 +133,8 @@ async def _check_erased(db: AsyncSession, rows: Iterable[AuditEntryRow], result:
     emptied: dict[UUID | None, int] = {row.log_id: row.number or 0 for row in rows if row.content is None}
     if not emptied:
         return
-    present = select(LibraryRow.log_id).where(LibraryRow.log_id.in_([id_ for id_ in emptied if id_ is not None]))
+    ids = [id_ for id_ in emptied if id_ is not None]
+    present = union_all(*(select(row.log_id).where(row.log_id.in_(ids)) for row in (LibraryRow, FormerLibraryRow)))
     for id_ in {*await db.scalars(present), *([None] if None in emptied else [])}:
         result.report(f"the content of entry {emptied[id_]} is missing, and nobody was erased: it was removed")
 

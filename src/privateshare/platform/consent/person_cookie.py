@@ -20,7 +20,8 @@ def read_secrets(request: Request) -> list[BrowserSecret]:
 
 def keep_secret(request: Request, secret: BrowserSecret) -> None:
     """Store a secret in the response's cookie, in place of the one that the browser has for the same library."""
-    others = [known for known in _to_keep(request) if known.library_id != secret.library_id]
+    same = (secret.library_id, secret.browser_id)
+    others = [known for known in _to_keep(request) if known.library_id != same[0] and known.browser_id != same[1]]
     request.state.browser_secrets = [secret, *others][:MOST_SECRETS]
 
 

@@ -8,6 +8,7 @@ libraries ─ accounts ─ files                 a person's data, sealed with th
           ├ pushed_files                     files that apps pushed to the person
           ├ exports                          archives in which the person takes everything with them
           ├ syncs                            one row per account and run
+          ├ merges, former_libraries         other libraries of the same person that are moved into this one, or were
           ├ consents ─ consent_accounts      what the person allowed
           ├ receipts                         what they allowed and withdrew, signed for them
           ├ postboxes                        where an app of an older protocol version pushes files to
@@ -124,6 +125,11 @@ def _created() -> Mapped[datetime]:
     return mapped_column(server_default=func.clock_timestamp())
 
 
+def _with_its_library(columns: list[str], owner: list[Any]) -> ForeignKeyConstraint:
+    """Let rows be erased with their account or sync, and follow it when its library is moved into another one."""
+    return ForeignKeyConstraint(columns, owner, ondelete="CASCADE", onupdate="CASCADE")
+
+
 class PartnerRow(Base):
     """An organisation that owns applications. All its applications know a person by the same id."""
 
@@ -231,6 +237,41 @@ class LibraryRow(Base):
     log_id: Mapped[UUID] = mapped_column(unique=True)
     last_account_number: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = _created()
+
+
+class FormerLibraryRow(Base):
+    """A library that was moved into another one of the same person. Its key is destroyed.
+
+    `id` lets browsers that know this library find the other one. `sealed_log_key` opens the entries of the audit log
+    that were written for it under `log_id`; it is sealed with the key of the library that it is now part of.
+    """
+
+    __tablename__ = "former_libraries"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
+    log_id: Mapped[UUID] = mapped_column(unique=True)
+    sealed_log_key: Mapped[bytes]
+    merged_at: Mapped[datetime] = _created()
+
+
+class MergeRow(Base):
+    """The move of another library of the same person into this one, which a job makes.
+
+    `other_browser_id` is the browser that proved the other library. It proves this one too, so it is not moved.
+    `files_done` of `files_total` are copied so far. `problem` says why it ended without a change: "gone" or
+    "unreadable".
+    """
+
+    __tablename__ = "merges"
+    library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    other_id: Mapped[UUID] = mapped_column(index=True)
+    other_browser_id: Mapped[UUID]
+    files_done: Mapped[int] = mapped_column(default=0)
+    files_total: Mapped[int] = mapped_column(default=0)
+    problem: Mapped[str | None]
+    created_at: Mapped[datetime] = _created()
+    finished_at: Mapped[datetime | None]
 
 
 class LibraryPartnerRow(Base):
@@ -361,7 +402,9 @@ class ArchiveRow(Base):
     sealed_left_out: Mapped[bytes | None]
     created_at: Mapped[datetime] = _created()
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         Index(None, "library_id", "account_id"),
     )
 
@@ -398,7 +441,9 @@ class FileRow(Base):
     sealed_origins: Mapped[bytes | None]
     lost: Mapped[str | None]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         UniqueConstraint("library_id", "name"),
         Index(None, "library_id", "account_id", "object_type"),
     )
@@ -497,7 +542,9 @@ class SyncRow(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         Index("syncs_unfinished_key", "library_id", "account_id", unique=True, postgresql_where="finished_at IS NULL"),
     )
 
@@ -506,7 +553,8 @@ class ConsentRow(Base):
     """A person's consent to a contract: `consentid` in protocol 4.2. `document` is what they saw when they agreed.
 
     `choice` is what they share of what the document asks for. `once` is true if it allows one read only, because of the
-    contract or because they chose so.
+    contract or because they chose so. `sub` is the id by which the partner knows the person under this consent, if that
+    differs from the library's: the consent was given in a library that was moved into this one.
 
     `unproven` is true if nobody proved that the library is theirs: the consent then covers only the accounts that were
     connected in that journey. `deletion_asked_at` is when the person asked the app to delete what it has read, and
@@ -524,6 +572,7 @@ class ConsentRow(Base):
     used_at: Mapped[datetime | None]
     unproven: Mapped[bool] = mapped_column(default=False)
     choice: Mapped[Choice]
+    sub: Mapped[str | None]
     once: Mapped[bool] = mapped_column(default=False)
     deletion_asked_at: Mapped[datetime | None]
     deletion_confirmed_at: Mapped[datetime | None]
@@ -537,7 +586,9 @@ class ConsentAccountRow(Base):
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     library_id: Mapped[UUID]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["library_id", "account_id"], [AccountRow.library_id, AccountRow.id], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         Index(None, "library_id", "account_id"),
     )
 
@@ -583,7 +634,9 @@ class SessionSyncRow(Base):
     sync_id: Mapped[UUID] = mapped_column(primary_key=True)
     library_id: Mapped[UUID]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         Index(None, "library_id", "sync_id"),
     )
 
@@ -637,7 +690,9 @@ class PreviewRow(Base):
     library_id: Mapped[UUID]
     sync_id: Mapped[UUID]
     __table_args__ = (
-        ForeignKeyConstraint(["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["library_id", "sync_id"], [SyncRow.library_id, SyncRow.id], ondelete="CASCADE", onupdate="CASCADE"
+        ),
         Index(None, "library_id", "sync_id"),
     )
 

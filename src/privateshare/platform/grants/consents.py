@@ -172,11 +172,13 @@ async def _revoke(db: AsyncSession, which: ColumnElement[bool], now: datetime) -
     await db.execute(delete(AuthorizationCodeRow).where(AuthorizationCodeRow.consent_id.in_(ids)))
 
 
-async def public_user_id(db: AsyncSession, library_id: UUID, partner_id: str) -> str:
-    """Return the id by which a partner knows the person of a library: `sub` in protocol 4.2."""
-    await _ensure_public_user_id(db, library_id, partner_id)
+async def public_user_id(db: AsyncSession, consent: ConsentRow, partner_id: str) -> str:
+    """Return the id by which a partner knows the person under a consent: `sub` in protocol 4.2."""
+    if consent.sub is not None:
+        return consent.sub
+    await _ensure_public_user_id(db, consent.library_id, partner_id)
     query = select(LibraryPartnerRow.sub).where(
-        LibraryPartnerRow.library_id == library_id, LibraryPartnerRow.partner_id == partner_id
+        LibraryPartnerRow.library_id == consent.library_id, LibraryPartnerRow.partner_id == partner_id
     )
     return (await db.scalars(query)).one()
 

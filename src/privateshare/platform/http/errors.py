@@ -29,7 +29,7 @@ from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.blobs.store_errors import BlobStoreUnavailable, describe_store_error
 from privateshare.platform.http.requests import add_safe_headers
 from privateshare.platform.keystore.store import KeyStoreUnavailable
-from privateshare.platform.library.libraries import AccountGone, LibraryGone
+from privateshare.platform.library.libraries import AccountGone, LibraryGone, LibraryMoved
 from privateshare.platform.operating.metrics import route_of
 
 log = structlog.get_logger()
@@ -60,6 +60,7 @@ TEMPORARY_ERRORS = (
 )
 STORE_FAILURES = (StoreError, KeyStoreUnavailable, BlobStoreUnavailable)
 RETRY_SECONDS = 1
+MOVED_MESSAGE = "The person's data has just been moved. Try again"
 RETRY_UNOPENED_SECONDS = 60  # An operator must act first.
 MAX_MESSAGE_CHARACTERS = 1000  # A message can repeat names that the caller made up, and is sent in a header.
 
@@ -103,6 +104,10 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_pag
         return respond(request, InvalidRequest(message, detail=type(error).__name__))
 
     async def handle_erased_library(request: Request, error: Exception) -> Response:
+        if isinstance(
+            error, LibraryMoved
+        ):  # The call found its consent just before the library was moved: the next one succeeds.
+            return respond(request, Unavailable(MOVED_MESSAGE, retry_after=RETRY_SECONDS))
         return respond(request, InvalidToken("The token (access_token) is invalid", detail=repr(error)))
 
     async def handle_temporary_error(request: Request, error: Exception) -> Response:

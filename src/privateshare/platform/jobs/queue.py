@@ -21,6 +21,7 @@ DELIVER = "deliver_webhook"
 WEBHOOKS = "webhooks"
 DEFAULT = "default"
 EXPORT = "export_library"
+MERGE = "merge_libraries"
 
 
 def make_queue(database_url: str) -> App:
@@ -40,6 +41,14 @@ async def defer_export(db: AsyncSession, queue: App, library_id: UUID, export_id
     """Add the making of a person's archive to the queue, soon after the session's transaction is committed."""
     task = queue.configure_task(EXPORT, connection=await driver_connection(db), allow_unknown=True)
     await task.defer_async(library_id=str(library_id), export_id=str(export_id))
+
+
+async def defer_merge(db: AsyncSession, queue: App, library_id: UUID, merge_id: UUID) -> None:
+    """Add the move of one library into another. The job exists once the session's transaction is committed."""
+    task = queue.configure_task(
+        MERGE, connection=await driver_connection(db), lock=f"merge {merge_id}", allow_unknown=True
+    )
+    await task.defer_async(library_id=str(library_id), merge_id=str(merge_id))
 
 
 async def defer_sweep(db: AsyncSession, queue: App) -> None:

@@ -102,6 +102,11 @@ def derive_account_key(data_key: DataKey, account_id: UUID, erasure_key: bytes) 
     return DataKey(HKDF(SHA256(), KEY_BYTES, None, info).derive(data_key.value + erasure_key))
 
 
+def derive_key_from(key: DataKey, purpose: str) -> DataKey:
+    """Derive a key for one purpose from a library's data key. It reveals nothing of the data key."""
+    return DataKey(HKDF(SHA256(), KEY_BYTES, None, f"privateshare key 1: {purpose}".encode()).derive(key.value))
+
+
 def derive_id(key: DataKey, purpose: str) -> UUID:
     """Derive an id from a key. Without the key, nobody can tell what it is the id of."""
     return UUID(bytes=HKDF(SHA256(), ID_BYTES, None, f"privateshare id 1: {purpose}".encode()).derive(key.value))

@@ -34,12 +34,15 @@ class ConnectedSource:
         identity: Whose account at the source it is.
         sample: The name of the sample data set, if the person chose one.
         token: The OAuth token response, if the person signed in. An uploaded archive has neither sample nor token.
+        brought_in: Whether it comes from an archive of another PrivateShare. An account that is there already then
+            stays connected as it is.
     """
 
     source: SourceInfo
     identity: Identity
     sample: str | None = None
     token: JsonObject | None = field(default=None, repr=False)
+    brought_in: bool = False
 
 
 async def connect_account(
@@ -68,7 +71,7 @@ async def connect_account(
     Raises:
         KeyStoreUnavailable: The key of a new account cannot be created.
     """
-    identity_hash = _identity_hash(library, connected.source.id, connected.identity, unproven_on)
+    identity_hash = account_hash(library, connected.source.id, connected.identity, unproven_on)
     of_source = select(AccountRow).where(
         AccountRow.library_id == library.id, AccountRow.source_id == connected.source.id
     )
@@ -82,6 +85,8 @@ async def connect_account(
     if account is None:
         account = await _new_account(db, platform, library, connected, identity_hash)
         account.unproven_on = unproven_on
+    elif connected.brought_in:
+        return account
     account.signed_in = account.signed_in or connected.token is not None
     account.sample = connected.sample
     account.sealed_credentials = seal_token(library, account.id, connected.token) if connected.token else None
@@ -170,7 +175,7 @@ def is_same(account: AccountRow, library: OpenLibrary, identity: Identity) -> bo
 
 def could_belong_to(account: AccountRow, library: OpenLibrary, identity: Identity) -> bool:
     """Return whether an account could have this identity: they are equal, or one of the two names no owner."""
-    connected_hash = _identity_hash(library, account.source_id, identity)
+    connected_hash = account_hash(library, account.source_id, identity)
     known = account_identity(account, library)
     return account.identity_hash == connected_hash or not identity.named or not known.named
 
@@ -186,7 +191,7 @@ async def is_proof_of_person(db: AsyncSession, library: OpenLibrary, source_id: 
     query = select(AccountRow.id).where(
         AccountRow.library_id == library.id,
         AccountRow.source_id == source_id,
-        AccountRow.identity_hash == _identity_hash(library, source_id, identity),
+        AccountRow.identity_hash == account_hash(library, source_id, identity),
         AccountRow.unproven_on.is_(None),
         AccountRow.signed_in.is_(True),
     )
@@ -204,7 +209,7 @@ async def adopt_accounts(db: AsyncSession, library: OpenLibrary, journey_id: UUI
     for account in accounts:
         if account.unproven_on != journey_id or account.id in library.lost_accounts:
             continue
-        identity_hash = _identity_hash(library, account.source_id, account_identity(account, library))
+        identity_hash = account_hash(library, account.source_id, account_identity(account, library))
         if (account.source_id, identity_hash) not in taken:
             account.identity_hash, account.unproven_on = identity_hash, None
     await db.flush()
@@ -266,14 +271,19 @@ def account_view(sources: Sources, account: AccountRow, library: OpenLibrary) ->
     )
 
 
-def _identity_hash(library: OpenLibrary, source_id: int, identity: Identity, unproven_on: UUID | None = None) -> bytes:
+def account_hash(library: OpenLibrary, source_id: int, identity: Identity, only_on: UUID | None = None) -> bytes:
     """Compute a hash that recognises an account again. It is keyed, so that the database does not reveal the owner.
 
-    An account that was connected without proof of the person is recognised on the same journey only.
+    Args:
+        library: The library of the account.
+        source_id: The source.
+        identity: Whose account it is.
+        only_on: The journey on which alone it is to be recognised, if it was connected without proof of the person.
+            Or any other id, for an account that is to be recognised nowhere.
     """
     account = f"{source_id} {identity.provider_account_id}"
-    if unproven_on is not None:
-        account = f"{unproven_on} {account}"
+    if only_on is not None:
+        account = f"{only_on} {account}"
     return hmac.digest(library.key.value, f"account identity {account}".encode(), sha256)
 
 

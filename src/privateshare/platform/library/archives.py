@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import orjson
 from sqlalchemy import delete, exists, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import AccountRow, ArchiveRow, BlobToDeleteRow, FileRow, JourneyRow, PreviewRow
@@ -35,9 +36,9 @@ async def add_archive(
     account: AccountRow,
     stored: StoredArchive,
     left_out: LeftOut,
-    journey: JourneyRow,
+    journey: JourneyRow | None,
 ) -> ArchiveRow:
-    """Record an uploaded archive, to be imported once the person agrees.
+    """Record an uploaded archive, to be imported once the person agrees, or at once without a journey.
 
     Args:
         db: The transaction; the account is locked in it.
@@ -45,7 +46,7 @@ async def add_archive(
         account: The account that the archive belongs to.
         stored: The archive's blob and key.
         left_out: What of the archive cannot be read.
-        journey: The journey on which the person uploaded it.
+        journey: The journey on which the person uploaded it; None if they brought it in on their own pages.
 
     Returns:
         The new archive, or the one with the same content that is recorded already. That one takes over the new blob,
@@ -58,16 +59,17 @@ async def add_archive(
     )
     known = await db.scalar(same)
     if known is not None:
-        db.add(BlobToDeleteRow(key=known.blob))
+        replaced = known.blob
         known.blob, known.sealed_key = stored.blob, opened.seal(ARCHIVE_KEY, known.id, stored.key.value)
         await db.flush()
+        await delete_unused_blobs(db, [replaced])
         return known
     id_ = uuid4()
     archive = ArchiveRow(
         library_id=library.id,
         id=id_,
         account_id=account.id,
-        journey_id=journey.id,
+        journey_id=journey.id if journey is not None else None,
         blob=stored.blob,
         sealed_key=opened.seal(ARCHIVE_KEY, id_, stored.key.value),
         fingerprint=fingerprint,
@@ -131,7 +133,7 @@ async def agree_to_archives(db: AsyncSession, journey: JourneyRow) -> None:
     )
     if (await db.execute(accounts.order_by(AccountRow.id).with_for_update())).first() is not None:
         imported = delete(ArchiveRow).where(*mine, ArchiveRow.imported.is_(True)).returning(ArchiveRow.blob)
-        db.add_all([BlobToDeleteRow(key=blob) for blob in await db.scalars(imported)])
+        await delete_unused_blobs(db, list(await db.scalars(imported)))
         await db.execute(update(ArchiveRow).where(*mine).values(journey_id=None))
 
 
@@ -146,8 +148,23 @@ async def finish_archive(db: AsyncSession, library_id: UUID, archive_id: UUID) -
 async def discard_archive(db: AsyncSession, library_id: UUID, archive_id: UUID) -> None:
     """Delete an archive, if it still exists. Its blob is deleted later, by a job."""
     this = delete(ArchiveRow).where(ArchiveRow.library_id == library_id, ArchiveRow.id == archive_id)
-    db.add_all([BlobToDeleteRow(key=blob) for blob in await db.scalars(this.returning(ArchiveRow.blob))])
-    await db.flush()
+    await delete_unused_blobs(db, list(await db.scalars(this.returning(ArchiveRow.blob))))
+
+
+async def delete_unused_blobs(db: AsyncSession, blobs: Sequence[str]) -> None:
+    """List the blobs of deleted archives for deletion, except those that other accounts' archives still use.
+
+    An archive from another PrivateShare is one blob for all of its accounts.
+    """
+    unused = await unused_blobs(db, blobs)
+    if unused:
+        await db.execute(insert(BlobToDeleteRow).on_conflict_do_nothing(), [{"key": key} for key in unused])
+
+
+async def unused_blobs(db: AsyncSession, blobs: Sequence[str]) -> list[str]:
+    """Return those of the blobs of deleted archives that no other archive uses."""
+    used = set(await db.scalars(select(ArchiveRow.blob).where(ArchiveRow.blob.in_(blobs)))) if blobs else set()
+    return sorted(set(blobs) - used)
 
 
 async def is_account_empty(db: AsyncSession, library_id: UUID, account_id: UUID) -> bool:

@@ -41,6 +41,7 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.jobs.queue import defer_sweep
 from privateshare.platform.keystore.store import KeyStoreUnavailable, NotDestroyed
+from privateshare.platform.library.archives import unused_blobs
 from privateshare.platform.library.credentials import revoke_after_commit
 from privateshare.platform.library.libraries import library_blob_prefix, lock_library
 from privateshare.platform.library.storages import storage_blob_prefix
@@ -57,7 +58,7 @@ async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) 
     Raises KeyStoreUnavailable if the key store cannot be reached: then the transaction must be rolled back. If it
     becomes unavailable after the commit, the end of the transaction raises NotDestroyed.
     """
-    await _lock_for_erasure(db, library_id)
+    await lock_for_erasure(db, library_id)
     await platform.erasure_keys.require_store()
     storages = list(await db.scalars(select(StorageRow.id).where(StorageRow.library_id == library_id)))
     await revoke_after_commit(db, platform, library_id)
@@ -65,13 +66,14 @@ async def erase_library(db: AsyncSession, platform: Platform, library_id: UUID) 
     await erase_entries(db, library_id)
     await record_public_event(db, Event(EventKind.ERASED))
     await db.execute(delete(LibraryRow).where(LibraryRow.id == library_id))
-    _list_keys_to_destroy(db, platform, [library_id, *accounts])
-    await _delete_blobs_later(
+    destroy_keys_later(db, platform, [library_id, *accounts])
+    await delete_blobs_later(
         db, platform, [library_blob_prefix(library_id), *(storage_blob_prefix(id_) for id_ in storages)]
     )
 
 
-def _list_keys_to_destroy(db: AsyncSession, platform: Platform, names: Sequence[UUID]) -> None:
+def destroy_keys_later(db: AsyncSession, platform: Platform, names: Sequence[UUID]) -> None:
+    """List the erasure keys of libraries or accounts for destruction, which follows the commit at once."""
     db.add_all(KeyToDestroyRow(name=name) for name in names)
     after_commit(db, partial(_destroy_keys, platform, names))
 
@@ -107,9 +109,9 @@ async def erase_account(db: AsyncSession, platform: Platform, account: AccountRo
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
     blobs += await _remove_archives(db, account)
     await revoke_after_commit(db, platform, account.library_id, account.id)
-    _list_keys_to_destroy(db, platform, [account.id])
+    destroy_keys_later(db, platform, [account.id])
     await db.delete(account)
-    await _delete_blobs_later(db, platform, blobs)
+    await delete_blobs_later(db, platform, blobs)
 
 
 async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow) -> None:
@@ -122,7 +124,8 @@ async def undo_journey(db: AsyncSession, platform: Platform, journey: JourneyRow
     uploaded = delete(ArchiveRow).where(
         ArchiveRow.library_id == journey.library_id, ArchiveRow.journey_id == journey.id
     )
-    await _delete_blobs_later(db, platform, list(await db.scalars(uploaded.returning(ArchiveRow.blob))))
+    deleted = await unused_blobs(db, list(await db.scalars(uploaded.returning(ArchiveRow.blob))))
+    await delete_blobs_later(db, platform, deleted)
     of_account = (ArchiveRow.library_id == AccountRow.library_id, ArchiveRow.account_id == AccountRow.id)
     shared = (ConsentAccountRow.library_id == AccountRow.library_id, ConsentAccountRow.account_id == AccountRow.id)
     connected = select(AccountRow).where(
@@ -144,7 +147,7 @@ async def remove_files_of_account(db: AsyncSession, platform: Platform, account:
     blobs = list(await db.scalars(files.returning(FileRow.blob)))
     account.sealed_cursors = None
     await db.flush()
-    await _delete_blobs_later(db, platform, blobs)
+    await delete_blobs_later(db, platform, blobs)
 
 
 async def withdraw_access(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
@@ -153,7 +156,7 @@ async def withdraw_access(db: AsyncSession, platform: Platform, account: Account
     account.sealed_credentials = None
     account.needs_login = True
     await db.flush()
-    await _delete_blobs_later(db, platform, blobs)
+    await delete_blobs_later(db, platform, blobs)
 
 
 async def _remove_archives(db: AsyncSession, account: AccountRow) -> list[str]:
@@ -161,17 +164,19 @@ async def _remove_archives(db: AsyncSession, account: AccountRow) -> list[str]:
     archives = delete(ArchiveRow).where(
         ArchiveRow.library_id == account.library_id, ArchiveRow.account_id == account.id
     )
-    return list(await db.scalars(archives.returning(ArchiveRow.blob)))
+    return await unused_blobs(db, list(await db.scalars(archives.returning(ArchiveRow.blob))))
 
 
-async def _lock_for_erasure(db: AsyncSession, library_id: UUID) -> None:
-    """Lock a library for erasure. Its journeys are locked first, in the same order as the consent pages lock them."""
-    journeys = select(JourneyRow.id).where(JourneyRow.library_id == library_id).order_by(JourneyRow.id)
+async def lock_for_erasure(db: AsyncSession, *library_ids: UUID) -> None:
+    """Lock libraries against any other use. Their journeys are locked first, in the order of the consent pages."""
+    journeys = select(JourneyRow.id).where(JourneyRow.library_id.in_(library_ids)).order_by(JourneyRow.id)
     await db.execute(journeys.with_for_update())
-    await lock_library(db, library_id, to_erase=True)
+    for library_id in sorted(library_ids):
+        await lock_library(db, library_id, to_erase=True)
 
 
-async def _delete_blobs_later(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:
+async def delete_blobs_later(db: AsyncSession, platform: Platform, blobs: list[str]) -> None:
+    """List blobs for deletion, or prefixes of blobs that end in "/"."""
     if blobs:
         # The rows are inserted one by one, because one statement for all could have too many parameters.
         to_delete = [{"key": key} for key in blobs]
@@ -190,13 +195,13 @@ async def forget_user(
     If the visitor who consented did not prove that the library is theirs, only what the consent covers is deleted.
     """
     library_id = consent.library_id
-    await _lock_for_erasure(db, library_id)
+    await lock_for_erasure(db, library_id)
     if consent.unproven:
         await _undo_consent(db, platform, consent)
         return
     consents = list(await db.execute(_consents_with_partners(library_id)))
     others = [found for found, partner in consents if partner != partner_id and _is_live(found, now)]
-    if not others and not await _has_proof_of_person(db, library_id):
+    if not others and not await has_proof_of_person(db, library_id):
         await erase_library(db, platform, library_id)
         return
     for found, partner in consents:
@@ -214,7 +219,7 @@ async def forget_user(
             LibraryPartnerRow.library_id == library_id, LibraryPartnerRow.partner_id == partner_id
         )
     )
-    await _delete_blobs_later(db, platform, blobs)
+    await delete_blobs_later(db, platform, blobs)
 
 
 async def erase_pushed_files(
@@ -226,7 +231,7 @@ async def erase_pushed_files(
         PushedFileRow.library_id == library_id, PushedFileRow.contract_id.in_(contracts)
     )
     deleted = (await db.execute(pushed.returning(PushedFileRow.blob, PushedFileRow.size))).all()
-    await _delete_blobs_later(db, platform, [blob for blob, _ in deleted])
+    await delete_blobs_later(db, platform, [blob for blob, _ in deleted])
     return len(deleted), sum(size for _, size in deleted)
 
 
@@ -235,13 +240,14 @@ async def delete_exports(db: AsyncSession, platform: Platform, made_before: date
     old = delete(ExportRow).where(ExportRow.created_at < made_before)
     if library_id is not None:
         old = old.where(ExportRow.library_id == library_id)
-    await _delete_blobs_later(db, platform, list(await db.scalars(old.returning(ExportRow.blob))))
+    await delete_blobs_later(db, platform, list(await db.scalars(old.returning(ExportRow.blob))))
 
 
-async def _has_proof_of_person(db: AsyncSession, library_id: UUID) -> bool:
-    """Return whether the person can prove that a library is theirs, and so see, use and erase it without this app."""
+async def has_proof_of_person(db: AsyncSession, library_id: UUID, *, without_browsers: bool = False) -> bool:
+    """Return whether the person can prove that a library is theirs, and so see, use and erase it without an app."""
     for table in (BrowserRow, PasskeyRow, RecoveryCodeRow):
-        if await db.scalar(select(exists().where(table.library_id == library_id))):
+        counts = not (without_browsers and table is BrowserRow)
+        if counts and await db.scalar(select(exists().where(table.library_id == library_id))):
             return True
     signed_in = (AccountRow.library_id == library_id, AccountRow.signed_in, AccountRow.unproven_on.is_(None))
     return bool(await db.scalar(select(exists().where(*signed_in))))

@@ -10,15 +10,17 @@ from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.errors import DataUnreadable, Unavailable
+from privateshare.platform.audit.entries import PersonLog
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.engine import rows_in
 from privateshare.platform.db.statements import Statement
-from privateshare.platform.db.tables import AccountRow, LibraryRow
+from privateshare.platform.db.tables import AccountRow, FormerLibraryRow, LibraryRow
 from privateshare.platform.keys.wrapping import (
     DataKey,
     MasterKeyNotListed,
     derive_account_key,
     derive_id,
+    derive_key_from,
     new_data_key,
     open_value,
     seal_context,
@@ -52,6 +54,10 @@ class LibraryGone(Exception):
     """The library was erased."""
 
 
+class LibraryMoved(LibraryGone):
+    """The library was moved into another one of the same person. A retry finds that one."""
+
+
 class KeyLost(DataUnreadable):
     """The erasure key of a library or account that was not erased is missing. The operator must restore it."""
 
@@ -81,9 +87,9 @@ class OpenLibrary:
     lost_accounts: frozenset[UUID] = frozenset()
 
     @property
-    def log_id(self) -> UUID:
-        """The id of this library in the audit log, which nobody can compute without the key."""
-        return derive_id(self.key, "audit log")
+    def log(self) -> PersonLog:
+        """This library's part of the audit log. Nobody can compute its id or its key without the library's key."""
+        return PersonLog(derive_id(self.key, "audit log"), derive_key_from(self.key, "audit log"))
 
     def account(self, account_id: UUID) -> "OpenAccount":
         """Open an account with its key. Raises AccountGone, or KeyLost if the account's key is lost."""
@@ -140,7 +146,7 @@ async def create_library(db: AsyncSession, platform: Platform) -> OpenLibrary:
     `sweep_orphan_keys` destroys it. Raises KeyStoreUnavailable.
     """
     id_, key = uuid4(), new_data_key()
-    library = LibraryRow(id=id_, wrapped_key=b"", log_id=OpenLibrary(id_, key).log_id)
+    library = LibraryRow(id=id_, wrapped_key=b"", log_id=OpenLibrary(id_, key).log.id)
     db.add(library)
     # Insert the row before the key is created: `sweep_orphan_keys` waits for uncommitted rows like this one, and so
     # cannot mistake the new key for one without a library.
@@ -170,14 +176,14 @@ async def open_library_at_once(platform: Platform, library_id: UUID) -> OpenLibr
 
 async def _open(platform: Platform, library_id: UUID, rows: Sequence[_LibraryAccount]) -> OpenLibrary:
     if not rows:
-        raise LibraryGone
+        raise await _gone(platform, library_id)
     account_ids = [row.account_id for row in rows if row.account_id is not None]
     keys = platform.erasure_keys
     try:
         key = platform.master_key.unwrap(rows[0].wrapped_key, library_id, await keys.read(library_id))
     except (KeyMissing, SealBroken) as error:
         if not await _row_exists(platform, LibraryRow.id == library_id):
-            raise LibraryGone from error
+            raise await _gone(platform, library_id) from error
         if isinstance(error, KeyMissing):
             _report_lost_key(platform, str(error), library=str(library_id))
             raise KeyLost(KEY_LOST_MESSAGE) from error
@@ -192,6 +198,11 @@ async def _open(platform: Platform, library_id: UUID, rows: Sequence[_LibraryAcc
     for id_ in lost:
         _report_lost_key(platform, "the account has no key", library=str(library_id), account=str(id_))
     return OpenLibrary(library_id, key, accounts, frozenset(lost))
+
+
+async def _gone(platform: Platform, library_id: UUID) -> LibraryGone:
+    """Return the error for a library that does not exist any more."""
+    return LibraryMoved() if await _row_exists(platform, FormerLibraryRow.id == library_id) else LibraryGone()
 
 
 async def add_account_key(platform: Platform, library: OpenLibrary, account_id: UUID) -> None:
@@ -214,12 +225,13 @@ async def lock_library(db: AsyncSession, library_id: UUID, *, to_erase: bool = F
     """Lock a library until the transaction ends: against erasure, or with `to_erase` against any other use.
 
     A transaction must take this lock before any other lock in the library, so that writing and erasing cannot
-    deadlock. Raises LibraryGone if the library was erased.
+    deadlock. Raises LibraryGone if the library was erased, or LibraryMoved.
     """
     found = select(LibraryRow.id).where(LibraryRow.id == library_id)
     locked = found.with_for_update() if to_erase else found.with_for_update(read=True, key_share=True)
     if await db.scalar(locked) is None:
-        raise LibraryGone
+        moved = await db.scalar(select(exists().where(FormerLibraryRow.id == library_id)))
+        raise LibraryMoved if moved else LibraryGone
 
 
 async def next_account_number(db: AsyncSession, library_id: UUID) -> int:

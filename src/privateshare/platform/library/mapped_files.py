@@ -151,13 +151,14 @@ class MappedFiles:
 
     def entries(self, schema: ObjectSchema, file: FileRow) -> Iterator[Entry]:
         """Yield a file's objects as entries, with their origins where they are known."""
-        for text, origin in zip(self.texts(file), self._origins(file), strict=False):
+        for text, origin in zip(self.texts(file), self.origins(file) or repeat(UNKNOWN_ORIGIN), strict=False):
             thing = orjson.loads(text)
             yield entry_of(schema, thing, text, stored_provenance(schema, thing, origin))
 
-    def _origins(self, file: FileRow) -> Iterable[Origin]:
+    def origins(self, file: FileRow) -> Sequence[Origin] | None:
+        """Return where each of a file's objects is from; None if that is not known of any."""
         if file.sealed_origins is None:
-            return repeat(UNKNOWN_ORIGIN)
+            return None
         return unpack_origins(self.library.account(file.account_id).open(FILE_ORIGINS, file.blob, file.sealed_origins))
 
     def _write(self, account: OpenAccount, part: int, data: bytes, entries: Sequence[Entry]) -> WrittenFile:

@@ -11,11 +11,12 @@ from starlette.responses import Response
 from privateshare.errors import NotFound
 from privateshare.platform.audit.entries import EventKind
 from privateshare.platform.audit.history import AppActivity, app_activities, happenings
-from privateshare.platform.consent.rendering import PageRoute
+from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import ConsentRow, ContractRow, PushedFileRow
-from privateshare.platform.me.overview import app_cards
-from privateshare.platform.me.visitor import MyPage, Visitor
+from privateshare.platform.grants.deletions import ask_deletion
+from privateshare.platform.me.overview import app_cards, ended
+from privateshare.platform.me.visitor import MyForm, MyPage, Visitor
 from privateshare.protocol.catalogue import object_type_of
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -43,6 +44,19 @@ async def show_app(visitor: MyPage, consent_id: UUID) -> Response:
         "pushed": await _pushed_files(visitor, consent_id),
     }
     return visitor.page("me-app.html", values)
+
+
+@router.post("/me/{browser_id}/apps/{consent_id}/deletion")
+async def ask_app_to_delete(form: MyForm, consent_id: UUID) -> Response:
+    """Ask an app that reads nothing more to delete what it has read. Asking once more changes nothing."""
+    visitor = form.visitor
+    consent = await visitor.db.get(ConsentRow, consent_id, with_for_update=True)
+    if consent is None or consent.library_id != visitor.library.id:
+        raise NotFound("There is no such app")
+    contract = await visitor.db.get_one(ContractRow, consent.contract_id)
+    if contract.kind != "write" and ended(visitor, consent, contract):
+        await ask_deletion(visitor.db, visitor.platform, visitor.library, consent, visitor.now)
+    return redirect(visitor.address(f"apps/{consent.id}"))
 
 
 async def _pushed_files(visitor: Visitor, consent_id: UUID) -> int:

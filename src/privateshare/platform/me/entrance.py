@@ -57,11 +57,14 @@ async def redirect_to_my_data(request: Request) -> Response:
 
 
 @router.get("/me/")
-async def choose_library(request: Request, db: Transaction) -> Response:
-    """Redirect to the library that this browser proves to be the person's; with several or none, ask."""
+async def choose_library(request: Request, db: Transaction, other: str = "") -> Response:
+    """Redirect to the library that this browser proves to be the person's; with several or none, ask.
+
+    With `other`, ask in any case: the person wants to sign in to another library of theirs.
+    """
     now = datetime.now(UTC)
     known = await find_browsers(db, read_secrets(request), now)
-    if len(known) == 1 and await proving_browsers(db, known, now):
+    if not other and len(known) == 1 and await proving_browsers(db, known, now):
         return redirect(me_address(request, str(next(iter(known)).browser_id)))
     return await _entrance(request, db)
 

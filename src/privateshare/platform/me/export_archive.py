@@ -5,17 +5,23 @@ pages/<source>/<kind>.html        the entries of one kind, in words
 data/<source>/<kind>.json         the same, as an array of JSON objects
 data/<source>/<kind>.ndjson       the same, one JSON object on each line
 data/<source>/<kind>.parquet      the same as a table, if pyarrow is installed
+data/<source>/<kind>.origins.ndjson  from which server and folder each is, if that is known
 data/<source>/bundle.json         a FHIR Bundle of everything from that source, if it is FHIR
 apps/<name>                       files that apps put into the library, as they are, with <name>.json about each
 manifest.json                     the sources and files, for programs and for another PrivateShare
+
+Each stored file is read once. The other forms are written from a compressed copy in an encrypted temporary file, so the
+size of an archive is limited by the disk, and not by memory.
 """
 
 import io
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -30,12 +36,13 @@ from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.libraries import AccountGone, KeyLost, OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.pushed_files import open_metadata, open_pushed_content
+from privateshare.platform.me import parquet
+from privateshare.platform.me.export_spool import Spool
 from privateshare.platform.me.object_texts import second_line, title_of
-from privateshare.platform.me.parquet import parquet_table
 from privateshare.protocol.object_time import object_time
+from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 
 FORMAT = "privateshare-export-1"
-MAX_TABLE_BYTES = 64 * 1024 * 1024  # A larger kind is left out of Parquet, which is built in memory.
 COMPRESSION_LEVEL = 6
 
 Entry = tuple[str, Iterable[bytes]]
@@ -51,6 +58,7 @@ class Export:
         accounts: Its accounts.
         files: Its mapped files.
         pushed: The files that apps pushed.
+        folder: Where temporary files are made.
         words: The texts of the person's language.
         now: When the archive is made.
         on_file: Called after each file that was written or left out.
@@ -62,6 +70,7 @@ class Export:
     accounts: Sequence[AccountRow]
     files: Sequence[FileRow]
     pushed: Sequence[PushedFileRow]
+    folder: Path
     words: Translator
     now: datetime
     on_file: Callable[[], None]
@@ -85,77 +94,77 @@ class Export:
         pages: list[dict[str, str]] = []
         for account in self.accounts:
             folder = self._folder(account)
-            kinds = self._kinds(account)
-            for object_type, files in kinds.items():
-                readable = [file for file in files if self._is_readable(file)]
-                count = sum(file.object_count for file in readable)
-                kind = self.words.object_type(object_type)
-                name = f"{object_type}-{_plain(kind)}"
-                yield from self._kind_entries(folder, name, kind, readable)
-                listed.append(self._listed(account, object_type, f"data/{folder}/{name}.ndjson", count, readable))
-                page = f"pages/{folder}/{name}.html"
-                number = self.words.number(count)
-                source = self.words.source(account.source_id)
-                pages.append({"source": source, "kind": kind, "count": number, "page": page})
-            if any(file.schema_standard == "fhir" for files in kinds.values() for file in files):
-                yield f"data/{folder}/bundle.json", self._bundle([f for files in kinds.values() for f in files])
+            with ExitStack() as stack:
+                kinds = [self._kind(stack, object_type, files) for object_type, files in self._files(account).items()]
+                for kind in kinds:
+                    yield from self._kind_entries(folder, kind)
+                    listed.append(_listed(account, folder, kind))
+                    pages.append(self._page_of(account, folder, kind))
+                if fhir := [kind for kind in kinds if kind.files[0].schema_standard == "fhir"]:
+                    yield f"data/{folder}/bundle.json", _bundle(line for kind in fhir for line in kind.spool.lines())
         yield from self._pushed_entries()
         yield "index.html", [self._index(pages)]
         yield "manifest.json", [orjson.dumps(self._manifest(listed), option=orjson.OPT_INDENT_2)]
 
-    def _kind_entries(self, folder: str, name: str, kind: str, files: Sequence[FileRow]) -> Iterator[Entry]:
-        yield f"data/{folder}/{name}.ndjson", (text + b"\n" for file in files for text in self._texts(file))
-        yield f"data/{folder}/{name}.json", _array(text for file in files for text in self._texts(file))
-        yield f"pages/{folder}/{name}.html", self._page(kind, files)
-        if sum(file.size for file in files) <= MAX_TABLE_BYTES:
-            objects = [orjson.loads(text) for file in files for text in self._texts(file)]
-            if (table := parquet_table(objects)) is not None:
-                yield f"data/{folder}/{name}.parquet", [table]
-        for _ in files:
-            self.on_file()
-
-    def _kinds(self, account: AccountRow) -> dict[int, list[FileRow]]:
+    def _files(self, account: AccountRow) -> dict[int, list[FileRow]]:
         kinds: dict[int, list[FileRow]] = {}
         for file in self.files:
             if file.account_id == account.id and file.object_count:
                 kinds.setdefault(file.object_type, []).append(file)
         return kinds
 
-    def _is_readable(self, file: FileRow) -> bool:
-        """Tell whether a file can be read; if not, count it, so that the archive says what is missing."""
+    def _kind(self, stack: ExitStack, object_type: int, files: Sequence[FileRow]) -> "_Kind":
+        words = self.words.object_type(object_type)
+        objects, lines, origins = (stack.enter_context(Spool(self.folder)) for _ in range(3))
+        return _Kind(object_type, words, f"{object_type}-{_plain(words)}", files, objects, lines, origins)
+
+    def _kind_entries(self, folder: str, kind: "_Kind") -> Iterator[Entry]:
+        path = f"data/{folder}/{kind.name}"
+        yield f"{path}.ndjson", self._read_kind(kind)
+        yield f"{path}.json", _array(kind.spool.lines())
+        yield f"pages/{folder}/{kind.name}.html", self._page(kind)
+        if kind.has_origins:
+            yield f"{path}.origins.ndjson", (line + b"\n" for line in kind.origins.lines())
+        if kind.columns.types and parquet.is_available():
+            yield f"{path}.parquet", parquet.parquet_pieces(kind.columns, kind.spool.lines())
+
+    def _read_kind(self, kind: "_Kind") -> Iterator[bytes]:
+        """Yield the objects of a kind, the newest first, and keep what the other forms need of them."""
+        for file in reversed(kind.files):
+            yield from self._read_file(kind, file)
+            self.on_file()
+        kind.finish()
+
+    def _read_file(self, kind: "_Kind", file: FileRow) -> Iterator[bytes]:
+        mapped = MappedFiles(self.blobs, self.library)
         try:
-            MappedFiles(self.blobs, self.library).texts(file)
+            texts, origins = mapped.texts(file), mapped.origins(file)
         except (UnreadableBlob, KeyLost, AccountGone):
             self.unreadable.append(file.name)
-            self.on_file()
-            return False
-        return True
-
-    def _texts(self, file: FileRow) -> list[bytes]:
-        return MappedFiles(self.blobs, self.library).texts(file)
+            return
+        for text, origin in zip(reversed(texts), reversed(origins or [UNKNOWN_ORIGIN] * len(texts)), strict=True):
+            thing = orjson.loads(text)
+            kind.add(text, thing, origin, self._line(file.schema_standard, thing))
+            yield text + b"\n"
 
     def _folder(self, account: AccountRow) -> str:
         return f"{account.number}-{_plain(self.words.source(account.source_id))}"
 
-    def _bundle(self, files: Sequence[FileRow]) -> Iterator[bytes]:
-        yield b'{"resourceType":"Bundle","type":"collection","entry":['
-        separator = b""
-        for file in files:
-            if file.name in self.unreadable or file.schema_standard != "fhir":
-                continue
-            for text in self._texts(file):
-                yield separator + b'{"resource":' + text + b"}"
-                separator = b",\n"
-        yield b"]}"
-
-    def _page(self, kind: str, files: Sequence[FileRow]) -> Iterator[bytes]:
+    def _page(self, kind: "_Kind") -> Iterator[bytes]:
         template = page_template("export-kind.html", self.words)
-        lines = (self._line(file.schema_standard, text) for file in reversed(files) for text in self._texts(file)[::-1])
-        for piece in template.generate(words=self.words, kind=kind, lines=lines):
+        lines = (orjson.loads(line) for line in kind.lines.lines())
+        for piece in template.generate(words=self.words, kind=kind.words, lines=lines):
             yield piece.encode()
 
-    def _line(self, standard: str, text: bytes) -> dict[str, str]:
-        thing = orjson.loads(text)
+    def _page_of(self, account: AccountRow, folder: str, kind: "_Kind") -> dict[str, str]:
+        return {
+            "source": self.words.source(account.source_id),
+            "kind": kind.words,
+            "count": self.words.number(kind.count),
+            "page": f"pages/{folder}/{kind.name}.html",
+        }
+
+    def _line(self, standard: str, thing: object) -> dict[str, str]:
         if not isinstance(thing, dict):
             return {"title": "", "detail": "", "when": ""}
         moment = object_time(standard, thing)
@@ -182,6 +191,7 @@ class Export:
             "made": self.words.moment(self.now),
             "pushed": len(self.pushed),
             "unreadable": self.unreadable,
+            "tables": parquet.is_available(),
         }
         return page_template("export-index.html", self.words).render(values).encode()
 
@@ -203,11 +213,65 @@ class Export:
         owner = {"id": identity.provider_account_id, "name": identity.display_name, "named": identity.named}
         return told | {"owner": owner, "type": identity.type}
 
-    def _listed(
-        self, account: AccountRow, object_type: int, path: str, count: int, files: Sequence[FileRow]
-    ) -> dict[str, Any]:
-        schema = {"standard": files[0].schema_standard, "version": files[0].schema_version} if files else None
-        return {"account": account.number, "kind": object_type, "path": path, "objects": count, "schema": schema}
+
+@dataclass(slots=True)
+class _Kind:
+    """The objects of one kind from one account, while they are written.
+
+    Attributes:
+        object_type: The kind.
+        words: What it is called.
+        name: The name of its files in the archive.
+        files: The files with its objects, the oldest first.
+        spool: Its objects, as they are stored.
+        lines: What its page says about each object.
+        origins: Where each object is from.
+        columns: The columns of its table.
+        count: The number of its objects.
+    """
+
+    object_type: int
+    words: str
+    name: str
+    files: Sequence[FileRow]
+    spool: Spool
+    lines: Spool
+    origins: Spool
+    columns: parquet.Columns = field(default_factory=parquet.Columns)
+    count: int = 0
+    has_origins: bool = False
+
+    def add(self, text: bytes, thing: object, origin: Origin, line: dict[str, str]) -> None:
+        """Add an object."""
+        self.count += 1
+        self.spool.write(text)
+        self.lines.write(orjson.dumps(line))
+        self.origins.write(orjson.dumps([origin.server, origin.folder]))
+        self.has_origins = self.has_origins or origin != UNKNOWN_ORIGIN
+        if isinstance(thing, dict):
+            self.columns.see(thing)
+
+    def finish(self) -> None:
+        """Close what is kept of the objects, so that it can be read."""
+        for spool in (self.spool, self.lines, self.origins):
+            spool.finish()
+
+
+def _listed(account: AccountRow, folder: str, kind: _Kind) -> dict[str, Any]:
+    """Describe a kind in the manifest."""
+    path = f"data/{folder}/{kind.name}"
+    schema = {"standard": kind.files[0].schema_standard, "version": kind.files[0].schema_version}
+    told = {"account": account.number, "kind": kind.object_type, "path": f"{path}.ndjson", "objects": kind.count}
+    return told | {"schema": schema, "origins": f"{path}.origins.ndjson" if kind.has_origins else None}
+
+
+def _bundle(texts: Iterable[bytes]) -> Iterator[bytes]:
+    yield b'{"resourceType":"Bundle","type":"collection","entry":['
+    separator = b""
+    for text in texts:
+        yield separator + b'{"resource":' + text + b"}"
+        separator = b",\n"
+    yield b"]}"
 
 
 class _Sink(io.RawIOBase):

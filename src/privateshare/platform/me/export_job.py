@@ -58,6 +58,7 @@ async def _make(platform: Platform, library_id: UUID, export_id: UUID) -> None:
             await library_accounts(db, library_id),
             list(await db.scalars(files)),
             list(await db.scalars(pushed)),
+            platform.settings.data,
             Translator(row.language, platform.sources.listed),
             datetime.now(UTC),
             done.count,

@@ -47,6 +47,7 @@ OTHERS = {
     EventKind.DELETED_BY_APP: N_(
         "%(app)s asked to delete you. Its access has ended; what you connected is still yours."
     ),
+    EventKind.MERGED: N_("Another library of yours was moved into this one."),
     EventKind.OPERATOR: N_("Who runs this platform did something with your library."),
 }
 

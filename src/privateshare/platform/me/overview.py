@@ -51,6 +51,7 @@ class AppCard:
     used: str
     ended: str
     unproven: bool
+    may_ask_deletion: bool
 
 
 async def app_cards(visitor: Visitor) -> list[AppCard]:
@@ -80,6 +81,7 @@ def _card(visitor: Visitor, consent: ConsentRow, contract: ContractRow, sources:
         used=words.moment(consent.used_at) if consent.used_at else "",
         ended=ended(visitor, consent, contract),
         unproven=consent.unproven,
+        may_ask_deletion=contract.kind != "write" and consent.deletion_asked_at is None,
     )
 
 
@@ -95,15 +97,15 @@ def _readable_kinds(visitor: Visitor, consent: ConsentRow, sources: Sequence[int
 
 def ended(visitor: Visitor, consent: ConsentRow, contract: ContractRow) -> str:
     """Say why a consent opens nothing more; empty if it does."""
-    words = visitor.words
+    words, why = visitor.words, ""
+    lapsed = [moment for moment in (consent.expires_at, contract.expires_at) if moment and moment <= visitor.now]
     if consent.revoked_at is not None:
-        return words.say(N_("Stopped on %(date)s."), date=words.date(consent.revoked_at)) + _deletion(words, consent)
-    for moment in (consent.expires_at, contract.expires_at):
-        if moment is not None and moment <= visitor.now:
-            return words.say(N_("Ended on %(date)s."), date=words.date(moment))
-    if (contract.once or consent.once) and consent.used_at is not None:
-        return words.say(N_("It was for one time, on %(date)s."), date=words.date(consent.used_at))
-    return ""
+        why = words.say(N_("Stopped on %(date)s."), date=words.date(consent.revoked_at))
+    elif lapsed:
+        why = words.say(N_("Ended on %(date)s."), date=words.date(lapsed[0]))
+    elif (contract.once or consent.once) and consent.used_at is not None:
+        why = words.say(N_("It was for one time, on %(date)s."), date=words.date(consent.used_at))
+    return why + _deletion(words, consent) if why else ""
 
 
 def _deletion(words: Translator, consent: ConsentRow) -> str:

@@ -13,6 +13,7 @@ from privateshare.platform.consent.rendering import PageRoute, redirect
 from privateshare.platform.db.tables import ConsentRow
 from privateshare.platform.grants.consent_events import PERSON, withdraw_consent
 from privateshare.platform.grants.deletions import ask_deletion
+from privateshare.platform.me.merge_pages import has_other_library
 from privateshare.platform.me.overview import app_cards
 from privateshare.platform.me.sources import source_cards
 from privateshare.platform.me.visitor import MyForm, MyPage
@@ -35,6 +36,7 @@ async def show_my_data(
         "changed": any(str(card.consent_id) == changed and not card.ended for card in cards),
         "sources": await source_cards(visitor),
         "ways": await ways_in(visitor),
+        "other_library": await has_other_library(visitor),
         "not_me_since": _read_moment(not_me_since),
         "problem": visitor.words.say(NOT_ADDED) if problem == "passkey" else "",
     }

@@ -4,12 +4,14 @@ from fastapi import APIRouter
 
 from privateshare.platform.me import (
     app_pages,
+    bringing,
     change_page,
     data_pages,
     entrance,
     erasing,
     exporting,
     history_pages,
+    merge_pages,
     pages,
     sources,
     ways_in,
@@ -30,6 +32,8 @@ def my_pages() -> APIRouter:
         history_pages,
         erasing,
         exporting,
+        bringing,
+        merge_pages,
     ):
         whole.include_router(part.router)
     return whole

@@ -47,7 +47,7 @@ class Visitor:
     @property
     def form_token(self) -> str:
         """Return the token that every form of these pages carries, and that no other site can know."""
-        return _form_token(self.browser.secret_hash)
+        return form_token(self.browser.secret_hash)
 
     @property
     def shown(self) -> Shown:
@@ -57,6 +57,15 @@ class Visitor:
     def address(self, name: str = "") -> str:
         """Build the address of one of the person's pages."""
         return me_address(self.request, f"{self.browser.id}/{name}" if name else str(self.browser.id))
+
+    @property
+    def other_entrance(self) -> str:
+        """Return the address of the page on which the person can sign in to another library of theirs."""
+        return f"{me_address(self.request, '')}?other=1"
+
+    def of_library(self, library: OpenLibrary) -> "Visitor":
+        """Return the visitor for another library that this browser proves to be theirs too."""
+        return replace(self, library=library)
 
     def in_language(self, language: str) -> "Visitor":
         """Return the visitor with the language that they just chose with a form."""
@@ -121,11 +130,7 @@ async def _posted(request: Request, visitor: MyPage) -> MyFormData:
     async with request.form(max_files=0, max_fields=MAX_FORM_FIELDS) as form:
         values = {name: [str(value) for value in form.getlist(name)] for name in form}
     fields = {name: found[-1] for name, found in values.items()}
-    # A form may carry the token of the previous secret, if another tab has changed the secret since.
-    hashes = [hash_ for hash_ in (visitor.browser.secret_hash, visitor.browser.previous_hash) if hash_ is not None]
-    shown = fields.get(TOKEN_FIELD, "").encode()
-    if not any(hmac.compare_digest(_form_token(hash_).encode(), shown) for hash_ in hashes):
-        raise foreign_form("a form without its token")
+    check_token(visitor.browser, fields.get(TOKEN_FIELD, ""))
     await extend_confirmation(visitor.db, visitor.browser, visitor.now)
     return MyFormData(visitor, fields, values)
 
@@ -134,6 +139,14 @@ MyForm = Annotated[MyFormData, Depends(_posted, scope="function")]
 """A form of the person's own pages."""
 
 
-def _form_token(secret_hash: bytes) -> str:
+def check_token(browser: BrowserRow, shown: str) -> None:
+    """Check that a form carries the token of a browser's pages. Raises the error of a form from elsewhere."""
+    # A form may carry the token of the previous secret, if another tab has changed the secret since.
+    hashes = [hash_ for hash_ in (browser.secret_hash, browser.previous_hash) if hash_ is not None]
+    if not any(hmac.compare_digest(form_token(hash_).encode(), shown.encode()) for hash_ in hashes):
+        raise foreign_form("a form without its token")
+
+
+def form_token(secret_hash: bytes) -> str:
     """Derive the token of forms from the hash of a browser's secret."""
     return urlsafe_b64encode(hmac.digest(secret_hash, FORM_TOKEN, sha256)).rstrip(b"=").decode()

@@ -17,8 +17,9 @@ from privateshare.platform.consent.rendering import SHOWN_ONCE, PageRoute, redir
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import BrowserRow, PasskeyRow, RecoveryCodeRow
 from privateshare.platform.http.requests import public_address
+from privateshare.platform.library.erasure import has_proof_of_person
 from privateshare.platform.me.visitor import MyForm, MyFormData, MyPage, Visitor
-from privateshare.platform.person.browsers import description_of, library_browsers, revoke_browser, set_shared
+from privateshare.platform.person.browsers import LIFETIME, description_of, library_browsers, revoke_browser, set_shared
 from privateshare.platform.person.passkeys import PasskeyRefused, library_passkeys, remove_passkey, site_of
 from privateshare.platform.person.recovery_codes import delete_recovery_code, new_recovery_code
 
@@ -56,12 +57,15 @@ class WaysIn:
         browsers: The browsers, the one used last first.
         passkeys: The passkeys, the newest first.
         code_made: When the recovery code was made, in words; empty if there is none.
+        kept_until: The day until which the data is certainly kept, in words, if the person is known by browsers only
+            and uses none of them again; empty otherwise.
         offers_passkeys: Whether browsers support passkeys at this platform's address.
     """
 
     browsers: Sequence[BrowserCard]
     passkeys: Sequence[PasskeyCard]
     code_made: str
+    kept_until: str
     offers_passkeys: bool
 
 
@@ -91,8 +95,17 @@ async def ways_in(visitor: Visitor) -> WaysIn:
             for passkey in await library_passkeys(visitor.db, visitor.library)
         ],
         code_made=words.date(code.created_at) if code is not None else "",
+        kept_until=await _kept_until(visitor),
         offers_passkeys=site_of(public_address(visitor.request)) is not None,
     )
+
+
+async def _kept_until(visitor: Visitor) -> str:
+    """Say until when the data is kept if the person does not come back, and has no other way in than browsers."""
+    if await has_proof_of_person(visitor.db, visitor.library.id, without_browsers=True):
+        return ""
+    last = max(row.used_at for row in await library_browsers(visitor.db, visitor.library.id, visitor.now))
+    return visitor.words.date(last + LIFETIME + visitor.platform.settings.unreachable_retention)
 
 
 # --- browsers ---

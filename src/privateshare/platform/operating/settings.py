@@ -126,6 +126,11 @@ class Settings(BaseSettings):
     workers: int = Field(
         default=2, ge=0, description="Syncs that each worker process runs at once; with 0 it runs none."
     )
+    unreachable_retention: Duration = Field(
+        default=timedelta(days=365),
+        description="How long data is kept that nobody can open any more, because the person's browsers have expired, "
+        "there is no other way to sign in, and no app reads; 36500d keeps it for a hundred years.",
+    )
     max_upload_bytes: int = Field(default=1024 * MEGABYTE, ge=1, description="The largest archive a person can upload.")
     max_push_bytes: int = Field(default=8192 * MEGABYTE, ge=1, description="The largest file an app can push or store.")
     min_free_bytes: int = Field(

@@ -12,7 +12,7 @@ import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -21,7 +21,7 @@ from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.audit.entries import Event, EventKind, record_event
-from privateshare.platform.db.tables import BrowserRow, JourneyRow, PasskeyRow
+from privateshare.platform.db.tables import BrowserRow, FormerLibraryRow, JourneyRow, PasskeyRow
 from privateshare.platform.keys.secrets import hash_secret, new_secret
 from privateshare.platform.library.libraries import OpenLibrary
 
@@ -86,11 +86,21 @@ async def find_browsers(
     """Find the browsers of these secrets, in the order of the secrets; invalid secrets are left out."""
     if not secrets:
         return {}
+    secrets = await _of_current_libraries(db, secrets)
     named = [(secret.library_id, secret.browser_id) for secret in secrets]
     query = select(BrowserRow).where(tuple_(BrowserRow.library_id, BrowserRow.id).in_(named))
     rows = {(row.library_id, row.id): row for row in await db.scalars(query)}
     pairs = ((secret, rows.get((secret.library_id, secret.browser_id))) for secret in secrets)
     return {secret: row for secret, row in pairs if row is not None and _proves(secret, row, now)}
+
+
+async def _of_current_libraries(db: AsyncSession, secrets: Sequence[BrowserSecret]) -> Sequence[BrowserSecret]:
+    """Replace the ids of libraries that were moved into others since the browser got its secrets."""
+    former = select(FormerLibraryRow.id, FormerLibraryRow.library_id)
+    found = await db.execute(former.where(FormerLibraryRow.id.in_([secret.library_id for secret in secrets])))
+    current: dict[UUID, UUID] = {row.id: row.library_id for row in found}
+    renamed = (replace(secret, library_id=current.get(secret.library_id, secret.library_id)) for secret in secrets)
+    return list({(secret.library_id, secret.browser_id): secret for secret in renamed}.values())
 
 
 def _proves(secret: BrowserSecret, row: BrowserRow, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from privateshare.platform.jobs.queue import DEFAULT, WEBHOOKS
 from privateshare.platform.me.export_job import add_export_task
+from privateshare.platform.me.merge_job import add_merge_task
 from privateshare.platform.processes.stop_signals import ABORT_SECONDS, STOP_SECONDS
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.worker import WORKER_DEAD_AFTER_SECONDS, add_tasks, recover_jobs
@@ -22,6 +23,7 @@ async def work(platform: Platform) -> None:
     """Run jobs until cancelled."""
     periodic = add_tasks(platform)
     add_export_task(platform)
+    add_merge_task(platform)
     while True:
         workers = {DEFAULT: platform.settings.workers, WEBHOOKS: WEBHOOKS_AT_ONCE}
         parts = [

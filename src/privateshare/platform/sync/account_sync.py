@@ -211,10 +211,10 @@ async def _find_missing_files(db: AsyncSession, run: AccountSync, stored: Collec
 
 async def _fetch(run: AccountSync) -> SourceFailure | None:
     """Fetch and write everything, and return the failure if there was one."""
-    if run.account.needs_login:
-        return NeedsLogin("The person must connect this source again")
     try:
         await _import_archives(run)
+        if run.account.needs_login:
+            return NeedsLogin("The person must connect this source again")
         run.fetch_completely(run.types_to_refetch)
         if run.account.sealed_credentials is not None:
             run.token = await fresh_token(run.platform, run.library, run.account.id)

@@ -28,6 +28,7 @@ from privateshare.platform.person.browsers import LIFETIME
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
+from privateshare.platform.sync.unreachable import erase_unreachable
 from privateshare.platform.webhooks.messages import delete_old_messages
 
 ROWS_PER_TRANSACTION = 1000
@@ -61,6 +62,10 @@ async def _sweep_by_age(platform: Platform, now: datetime) -> None:
         await _sweep_journeys(platform, now)
     except KeyStoreUnavailable as error:
         log.error("unfinished journeys are not deleted yet: their keys cannot be destroyed now", reason=error.message)
+    try:
+        await erase_unreachable(platform, now)
+    except KeyStoreUnavailable as error:
+        log.error("libraries that nobody can open are not erased yet", reason=error.message)
     async with platform.database.transaction() as db:
         await delete_old_messages(db, now - WEBHOOK_RETENTION)
     await platform.queue.job_manager.delete_old_jobs(

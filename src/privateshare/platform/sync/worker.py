@@ -1,8 +1,8 @@
 """The tasks of a worker: jobs from the queue, periodic jobs, and the recovery of jobs whose worker died.
 
 A sync is one job. It is retried while tries are left (`retries.py`). A job whose worker died is recognised by its
-missing heartbeat and started again. A sync without a job, because the database was not available when its job ended,
-gets a new job.
+missing heartbeat and started again. A sync or merge without a job, because the database was not available when its job
+ended, gets a new job.
 """
 
 from uuid import UUID
@@ -12,7 +12,16 @@ from procrastinate import JobContext
 from procrastinate.periodic import PeriodicRegistry
 from sqlalchemy import text
 
-from privateshare.platform.jobs.queue import DELIVER, SWEEP_BLOBS, SYNC, WEBHOOKS, ClockTolerantDeferrer, defer_sync
+from privateshare.platform.jobs.queue import (
+    DELIVER,
+    MERGE,
+    SWEEP_BLOBS,
+    SYNC,
+    WEBHOOKS,
+    ClockTolerantDeferrer,
+    defer_merge,
+    defer_sync,
+)
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.account_sync import sync_account
 from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
@@ -38,6 +47,16 @@ SELECT library_id, id, account_id
    AND NOT EXISTS (
        SELECT FROM procrastinate_jobs
         WHERE task_name = :task AND status IN ('todo', 'doing') AND args ->> 'sync_id' = syncs.id::text)
+   FOR UPDATE SKIP LOCKED
+""")
+
+_MERGES_WITHOUT_JOB = text("""
+SELECT library_id, id
+  FROM merges
+ WHERE finished_at IS NULL
+   AND NOT EXISTS (
+       SELECT FROM procrastinate_jobs
+        WHERE task_name = :task AND status IN ('todo', 'doing') AND args ->> 'merge_id' = merges.id::text)
    FOR UPDATE SKIP LOCKED
 """)
 
@@ -84,7 +103,7 @@ def add_tasks(platform: Platform) -> ClockTolerantDeferrer:
 
 
 async def recover_jobs(platform: Platform, silent_seconds: float = WORKER_DEAD_AFTER_SECONDS) -> None:
-    """Restart the jobs of dead workers, and add jobs for syncs that have none.
+    """Restart the jobs of dead workers, and add jobs for syncs and merges that have none.
 
     Args:
         platform: The platform.
@@ -100,3 +119,6 @@ async def recover_jobs(platform: Platform, silent_seconds: float = WORKER_DEAD_A
         for library_id, sync_id, account_id in await db.execute(_SYNCS_WITHOUT_JOB, {"task": SYNC}):
             log.warning("a sync had no job; a new one was added", sync=str(sync_id))
             await defer_sync(db, queue, library_id, sync_id, account_id)
+        for library_id, merge_id in await db.execute(_MERGES_WITHOUT_JOB, {"task": MERGE}):
+            log.warning("the merge of two libraries had no job; a new one was added", merge=str(merge_id))
+            await defer_merge(db, queue, library_id, merge_id)

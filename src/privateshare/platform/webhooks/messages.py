@@ -49,7 +49,7 @@ async def announce(
         )
     )
     for endpoint_id, user_id in (await db.execute(query)).all():
-        data = {"user_id": user_id, "consent_id": str(consent.id), "contract_id": consent.contract_id}
+        data = {"user_id": consent.sub or user_id, "consent_id": str(consent.id), "contract_id": consent.contract_id}
         if account_id is not None:
             data["account_id"] = account_id
         body = encode_message(event, now, data)

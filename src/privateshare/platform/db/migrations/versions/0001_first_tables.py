@@ -226,6 +226,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("exports_blob_idx"), "exports", ["blob"], unique=False)
     op.create_table(
+        "former_libraries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("log_id", sa.Uuid(), nullable=False),
+        sa.Column("sealed_log_key", sa.LargeBinary(), nullable=False),
+        sa.Column("merged_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("former_libraries_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("former_libraries_pkey")),
+        sa.UniqueConstraint("log_id", name=op.f("former_libraries_log_id_key")),
+    )
+    op.create_index(op.f("former_libraries_library_id_idx"), "former_libraries", ["library_id"], unique=False)
+    op.create_table(
         "library_partners",
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("partner_id", sa.String(), nullable=False),
@@ -237,6 +251,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("library_id", "partner_id", name=op.f("library_partners_pkey")),
         sa.UniqueConstraint("sub", name=op.f("library_partners_sub_key")),
     )
+    op.create_table(
+        "merges",
+        sa.Column("library_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("other_id", sa.Uuid(), nullable=False),
+        sa.Column("other_browser_id", sa.Uuid(), nullable=False),
+        sa.Column("files_done", sa.Integer(), nullable=False),
+        sa.Column("files_total", sa.Integer(), nullable=False),
+        sa.Column("problem", sa.String(), nullable=True),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["library_id"], ["libraries.id"], name=op.f("merges_library_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("library_id", "id", name=op.f("merges_pkey")),
+    )
+    op.create_index(op.f("merges_other_id_idx"), "merges", ["other_id"], unique=False)
     op.create_table(
         "passkeys",
         sa.Column("library_id", sa.Uuid(), nullable=False),
@@ -324,6 +357,7 @@ def upgrade() -> None:
             ["library_id", "account_id"],
             ["accounts.library_id", "accounts.id"],
             name=op.f("files_library_id_account_id_fkey"),
+            onupdate="CASCADE",
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("library_id", "id", name=op.f("files_pkey")),
@@ -353,6 +387,7 @@ def upgrade() -> None:
             ["library_id", "account_id"],
             ["accounts.library_id", "accounts.id"],
             name=op.f("syncs_library_id_account_id_fkey"),
+            onupdate="CASCADE",
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("library_id", "id", name=op.f("syncs_pkey")),
@@ -378,6 +413,7 @@ def upgrade() -> None:
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("unproven", sa.Boolean(), nullable=False),
         sa.Column("choice", postgresql.JSONB(), nullable=False),
+        sa.Column("sub", sa.String(), nullable=True),
         sa.Column("once", sa.Boolean(), nullable=False),
         sa.Column("deletion_asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deletion_confirmed_at", sa.DateTime(timezone=True), nullable=True),
@@ -476,6 +512,7 @@ def upgrade() -> None:
             ["library_id", "account_id"],
             ["accounts.library_id", "accounts.id"],
             name=op.f("consent_accounts_library_id_account_id_fkey"),
+            onupdate="CASCADE",
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("consent_id", "account_id", name=op.f("consent_accounts_pkey")),
@@ -651,6 +688,7 @@ def upgrade() -> None:
             ["library_id", "sync_id"],
             ["syncs.library_id", "syncs.id"],
             name=op.f("session_syncs_library_id_sync_id_fkey"),
+            onupdate="CASCADE",
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
@@ -682,6 +720,7 @@ def upgrade() -> None:
             ["library_id", "account_id"],
             ["accounts.library_id", "accounts.id"],
             name=op.f("archives_library_id_account_id_fkey"),
+            onupdate="CASCADE",
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("library_id", "id", name=op.f("archives_pkey")),
@@ -702,6 +741,7 @@ def upgrade() -> None:
             ["library_id", "sync_id"],
             ["syncs.library_id", "syncs.id"],
             name=op.f("previews_library_id_sync_id_fkey"),
+            onupdate="CASCADE",
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("journey_id", "account_id", name=op.f("previews_pkey")),
@@ -766,7 +806,11 @@ def downgrade() -> None:
     op.drop_table("recovery_codes")
     op.drop_table("receipts")
     op.drop_table("passkeys")
+    op.drop_index(op.f("merges_other_id_idx"), table_name="merges")
+    op.drop_table("merges")
     op.drop_table("library_partners")
+    op.drop_index(op.f("former_libraries_library_id_idx"), table_name="former_libraries")
+    op.drop_table("former_libraries")
     op.drop_index(op.f("exports_blob_idx"), table_name="exports")
     op.drop_table("exports")
     op.drop_table("browsers")

@@ -1,0 +1,224 @@
+"""The move of all rows of a library into another library of the same person, in one transaction.
+
+Before it is committed, nothing has changed; afterwards the moved library does not exist. Its row is deleted only once
+no row refers to it any more, so nothing can be erased with it by mistake.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, delete, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.audit.entries import FORMER_LOG_KEY, Event, EventKind, record_event
+from privateshare.platform.db.tables import (
+    AccountRow,
+    ApplicationRow,
+    Base,
+    BrowserRow,
+    ConsentAccountRow,
+    ConsentRow,
+    ContractRow,
+    ExportRow,
+    FileRow,
+    FormerLibraryRow,
+    JourneyRow,
+    LibraryPartnerRow,
+    LibraryRow,
+    MergeRow,
+    PasskeyRow,
+    PostboxRow,
+    PushedFileRow,
+    ReceiptRow,
+    RecoveryCodeRow,
+    SessionRow,
+    StorageRow,
+    SyncRow,
+)
+from privateshare.platform.jobs.queue import defer_sync
+from privateshare.platform.library.accounts import account_hash, account_identity
+from privateshare.platform.library.erasure import delete_blobs_later, destroy_keys_later
+from privateshare.platform.library.libraries import library_blob_prefix
+from privateshare.platform.me.merge_copies import Plan
+from privateshare.platform.me.moved_values import seal_again
+from privateshare.platform.me.same_accounts import SameAccount
+from privateshare.platform.runtime import Platform
+
+# The tables whose rows are moved by their library id. The rows of an account or a sync follow it.
+MOVED = (
+    AccountRow,
+    BrowserRow,
+    ConsentRow,
+    FormerLibraryRow,
+    JourneyRow,
+    PasskeyRow,
+    PostboxRow,
+    PushedFileRow,
+    ReceiptRow,
+    RecoveryCodeRow,
+    SessionRow,
+    StorageRow,
+)
+
+
+class RowsLeft(Exception):
+    """Rows still refer to a library that is to be deleted. The transaction must be rolled back."""
+
+
+async def move_library(db: AsyncSession, platform: Platform, plan: Plan, other_browser_id: UUID, now: datetime) -> None:
+    """Move everything of a library into another one. Both are locked, and all files are copied.
+
+    At the end of the transaction the key of the moved library is destroyed. Raises KeyStoreUnavailable, SealBroken.
+    """
+    await platform.erasure_keys.require_store()
+    theirs, mine = plan.theirs, plan.mine
+    db.expunge_all()
+    await _leave_out(db, theirs.id, other_browser_id)
+    for same in plan.same:
+        await _give_files(db, platform, plan, same)
+    await seal_again(db, plan)
+    for same in plan.same:
+        await _replace_account(db, plan, same)
+    await _number_accounts(db, plan)
+    await _keep_public_user_ids(db, theirs.id, mine.id)
+    waiting = [(row.id, row.account_id) for row in await db.execute(_unfinished_syncs(theirs.id))]
+    await _move_rows(db, theirs.id, mine.id)
+    for sync_id, account_id in waiting:
+        await defer_sync(db, platform.queue, mine.id, sync_id, account_id)
+    log_key = mine.seal(FORMER_LOG_KEY, theirs.log.id, theirs.log.key.value)
+    db.add(FormerLibraryRow(id=theirs.id, library_id=mine.id, log_id=theirs.log.id, sealed_log_key=log_key))
+    await db.flush()
+    await _require_empty(db, theirs.id)
+    await db.execute(delete(LibraryRow).where(LibraryRow.id == theirs.id))
+    destroy_keys_later(db, platform, [theirs.id, *(same.theirs for same in plan.same)])
+    await delete_blobs_later(db, platform, [library_blob_prefix(theirs.id)])
+    await record_event(db, mine, Event(EventKind.MERGED), now)
+
+
+async def _leave_out(db: AsyncSession, theirs: UUID, other_browser_id: UUID) -> None:
+    """Delete what is not moved: archives to take along, which can be made again, and ways in that exist twice."""
+    await db.execute(delete(ExportRow).where(ExportRow.library_id == theirs))
+    await db.execute(delete(MergeRow).where(MergeRow.library_id == theirs))
+    await db.execute(delete(BrowserRow).where(BrowserRow.library_id == theirs, BrowserRow.id == other_browser_id))
+
+
+async def _give_files(db: AsyncSession, platform: Platform, plan: Plan, same: SameAccount) -> None:
+    """Leave one set of files of each kind of an account that both libraries have."""
+    theirs = (FileRow.library_id == plan.theirs.id, FileRow.account_id == same.theirs)
+    await db.execute(delete(FileRow).where(*theirs, FileRow.object_type.not_in(same.taken_kinds)))
+    mine = (FileRow.library_id == plan.mine.id, FileRow.account_id == same.mine)
+    replaced = delete(FileRow).where(*mine, FileRow.object_type.in_(same.taken_kinds)).returning(FileRow.blob)
+    await delete_blobs_later(db, platform, list(await db.scalars(replaced)))
+
+
+async def _replace_account(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
+    """Let an account of the other library take the place of the equal account of this one, which is deleted.
+
+    Its values are sealed for the account that stays already.
+    """
+    theirs = await db.get_one(AccountRow, (plan.theirs.id, same.theirs))
+    mine = await db.get_one(AccountRow, (plan.mine.id, same.mine))
+    if theirs.sealed_credentials is not None and (mine.sealed_credentials is None or mine.needs_login):
+        mine.sealed_credentials, mine.sealed_cursors = theirs.sealed_credentials, theirs.sealed_cursors
+        mine.sealed_medmij_requests, mine.needs_login = theirs.sealed_medmij_requests, theirs.needs_login
+    mine.signed_in = mine.signed_in or theirs.signed_in
+    await db.flush()
+    files = update(FileRow).where(FileRow.library_id == plan.theirs.id, FileRow.account_id == same.theirs)
+    name = _renumbered(literal(str(mine.number)))
+    await db.execute(files.values(library_id=plan.mine.id, account_id=mine.id, name=name))
+    await _rename_in_consents(db, plan, same)
+    await _rename_in_journeys(db, plan, same)
+    await db.delete(theirs)
+    await db.flush()
+
+
+async def _rename_in_consents(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
+    """Let the consents that cover an account cover the one that takes its place, with what was chosen of it."""
+    covered = select(ConsentAccountRow.consent_id).where(
+        ConsentAccountRow.library_id == plan.theirs.id, ConsentAccountRow.account_id == same.theirs
+    )
+    ids = list(await db.scalars(covered))
+    rows = [{"consent_id": id_, "library_id": plan.mine.id, "account_id": same.mine} for id_ in ids]
+    if rows:
+        await db.execute(insert(ConsentAccountRow), rows)
+    for consent in await db.scalars(select(ConsentRow).where(ConsentRow.library_id == plan.theirs.id)):
+        consent.choice = consent.choice.with_accounts_renamed({same.theirs: same.mine})
+    await db.flush()
+
+
+async def _rename_in_journeys(db: AsyncSession, plan: Plan, same: SameAccount) -> None:
+    for journey in await db.scalars(select(JourneyRow).where(JourneyRow.library_id == plan.theirs.id)):
+        journey.account_ids = [str(same.mine) if id_ == str(same.theirs) else id_ for id_ in journey.account_ids]
+        if journey.account_id == same.theirs:
+            journey.account_id = same.mine
+    await db.flush()
+
+
+async def _number_accounts(db: AsyncSession, plan: Plan) -> None:
+    """Give the moved accounts numbers that no account of either library has, and hashes of the other library."""
+    rows = {row.id: row for row in await db.scalars(select(LibraryRow).where(LibraryRow.id.in_(_both(plan))))}
+    mine, theirs = rows[plan.mine.id], rows[plan.theirs.id]
+    first = max(mine.last_account_number, theirs.last_account_number)
+    mine.last_account_number = first + theirs.last_account_number
+    taken = {(row.source_id, row.identity_hash) for row in await db.execute(_hashes(plan.mine.id))}
+    for account in await db.scalars(select(AccountRow).where(AccountRow.library_id == plan.theirs.id)):
+        account.number += first
+        identity = account_identity(account, plan.moved)
+        account.identity_hash = account_hash(plan.mine, account.source_id, identity, account.unproven_on)
+        if (account.source_id, account.identity_hash) in taken:  # The same account stays twice: see same_accounts.py.
+            account.identity_hash = account_hash(plan.mine, account.source_id, identity, account.id)
+        files = update(FileRow).where(FileRow.library_id == plan.theirs.id, FileRow.account_id == account.id)
+        await db.execute(files.values(name=_renumbered(literal(str(account.number)))))
+    await db.flush()
+
+
+def _both(plan: Plan) -> Sequence[UUID]:
+    return plan.mine.id, plan.theirs.id
+
+
+def _hashes(library_id: UUID) -> Select[int, bytes]:
+    return select(AccountRow.source_id, AccountRow.identity_hash).where(AccountRow.library_id == library_id)
+
+
+def _renumbered(number: ColumnElement[str]) -> ColumnElement[str]:
+    """Build the name of a file for another number of its account. Protocol 6.6."""
+    return func.regexp_replace(FileRow.name, r"^(18_\d+_\d+_)\d+_", literal("\\1").concat(number).concat("_"))
+
+
+async def _keep_public_user_ids(db: AsyncSession, theirs: UUID, mine: UUID) -> None:
+    """Let each partner know the person by the same id as before, under each consent that it has."""
+    known = set(await db.scalars(select(LibraryPartnerRow.partner_id).where(LibraryPartnerRow.library_id == mine)))
+    for row in list(await db.scalars(select(LibraryPartnerRow).where(LibraryPartnerRow.library_id == theirs))):
+        if row.partner_id in known:
+            contracts = select(ContractRow.id).join(ApplicationRow).where(ApplicationRow.partner_id == row.partner_id)
+            of_partner = (ConsentRow.library_id == theirs, ConsentRow.contract_id.in_(contracts))
+            await db.execute(update(ConsentRow).where(*of_partner, ConsentRow.sub.is_(None)).values(sub=row.sub))
+            await db.delete(row)
+    await db.flush()
+    moved = update(LibraryPartnerRow).where(LibraryPartnerRow.library_id == theirs)
+    await db.execute(moved.values(library_id=mine))
+
+
+def _unfinished_syncs(library_id: UUID) -> Select[UUID, UUID]:
+    return select(SyncRow.id, SyncRow.account_id).where(SyncRow.library_id == library_id, SyncRow.finished_at.is_(None))
+
+
+async def _move_rows(db: AsyncSession, theirs: UUID, mine: UUID) -> None:
+    if await db.get(RecoveryCodeRow, mine) is not None:  # A library has one code.
+        await db.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.library_id == theirs))
+    # What an unfinished journey connected may be undone, and no longer the whole library.
+    await db.execute(update(JourneyRow).where(JourneyRow.library_id == theirs).values(provisional=False))
+    db.expunge_all()
+    for table in MOVED:
+        await db.execute(update(table).where(table.library_id == theirs).values(library_id=mine))
+
+
+async def _require_empty(db: AsyncSession, library_id: UUID) -> None:
+    """Check that no row would be deleted with a library. Raises RowsLeft."""
+    for table in Base.metadata.sorted_tables:
+        if "library_id" in table.columns and await db.scalar(
+            select(func.count()).select_from(table).where(table.columns["library_id"] == library_id)
+        ):
+            raise RowsLeft(table.name)

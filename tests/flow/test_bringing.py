@@ -1,0 +1,189 @@
+"""`/me/…/bring`: what a person took along from one platform is the same on another one, once, and opens nothing."""
+
+import io
+import json
+import re
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from examples.walking import Browser
+from sqlalchemy import func, select
+
+from privateshare.platform.db.tables import AccountRow, ArchiveRow, FileRow
+from privateshare.platform.operating.settings import Settings
+from privateshare.platform.runtime import Platform
+from privateshare.platform.startup import operator_platform
+from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of
+from tests.flow.databases import copy_database
+from tests.flow.people import People
+from tests.flow.security.attacking import Victim, victim
+from tests.flow.served import Served, serving_as_people_do
+from tests.flow.sessions import texts, triggered, wait_until_over
+from tests.flow.wire import Tokens, Wire
+from tests.patience import GIVE_UP_SECONDS, wait_for
+
+
+@pytest.fixture(scope="module")
+async def mia(people: People, platform: Platform) -> Victim:
+    """Provide a person with music and a health record, of whom an app reads everything."""
+    return await victim(platform, await asking_contract(people, name="At home"), leaves_out=None)
+
+
+@pytest.fixture(scope="module")
+def taken(mia: Victim) -> bytes:
+    """Provide everything that they took along."""
+    wait_until_over(mia.wire, mia.tokens, mia.session)
+    browser = opened(f"{mia.wire.origin}/me", http=mia.http)
+    browser.open(f"{url(browser)}/take")
+    browser.submit("make")
+
+    def address() -> str | None:
+        browser.open(url(browser))
+        found = re.search(r'href="([^"]+/take/[^"]+)"', html(browser))
+        return found[1] if found else None
+
+    wait_for(lambda: address() is not None)
+    return mia.http.get(f"{mia.wire.origin}{address()}").content
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Provide another platform, which has never heard of them."""
+    data = tmp_path_factory.mktemp("elsewhere") / "data"
+    copy_database(data)
+    with serving_as_people_do(data) as running:
+        yield running
+
+
+def html(browser: Browser) -> str:
+    assert browser.page is not None
+    return browser.page.html
+
+
+def url(browser: Browser) -> str:
+    assert browser.page is not None
+    return str(browser.page.url)
+
+
+def bring(http: httpx2.Client, origin: str, file: Path, **fields: str) -> Browser:
+    """Bring a file in, and wait until it is read or refused."""
+    browser = opened(f"{origin}/me/", http=http)
+    assert page_of(browser) == "me"
+    browser.open(f"{url(browser)}/bring")
+    browser.submit("bring", file=file, extra=fields)
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while 'http-equiv="refresh"' in html(browser) and time.monotonic() < give_up:
+        time.sleep(0.2)
+        browser.open(url(browser))
+    assert page_of(browser) == "me-bring"
+    return browser
+
+
+def contents(wire: Wire, tokens: Tokens) -> list[Any]:
+    """Return all objects that an app reads."""
+    session = triggered(wire, tokens)
+    listed = wait_until_over(wire, tokens, session)
+    found = [thing for text in texts(wire, tokens, session, listed) for thing in json.loads(text)]
+    return sorted(found, key=lambda thing: json.dumps(thing, sort_keys=True))
+
+
+async def test_an_app_reads_the_same_on_another_platform(
+    platform: Platform, mia: Victim, taken: bytes, elsewhere: Served, tmp_path: Path
+) -> None:
+    """The same objects with the same ids, not twice on a second import; nothing is shared by itself."""
+    before = contents(mia.wire, mia.tokens)
+    file = tmp_path / "privateshare.zip"
+    file.write_bytes(taken)
+    async with platform.database.transaction() as db:
+        of_mia = select(func.sum(FileRow.object_count)).where(FileRow.library_id == mia.library)
+        stored = await db.scalar(of_mia)
+    async with operator_platform(Settings(data=elsewhere.data, database_pool_size=5)) as other:
+        wire = await asking_contract(People(other, elsewhere.origin), name="Elsewhere")
+        http = httpx2.Client(timeout=60)
+        tokens = known_person(wire, http)
+        music = contents(wire, tokens)
+        for _ in range(2):
+            page = bring(http, elsewhere.origin, file)
+            assert "Your data is here now" in html(page)
+            assert html(page).count("complete") == 2
+        assert contents(wire, tokens) == music  # Nothing of what came is shared with the app.
+        async with other.database.transaction() as db:
+            assert await db.scalar(select(func.count()).select_from(AccountRow)) == 2
+            assert await db.scalar(select(func.count()).select_from(ArchiveRow)) == 0
+            assert not any(await db.scalars(select(AccountRow.signed_in)))
+            objects = await db.scalar(select(func.sum(FileRow.object_count)))
+        assert objects == stored
+        browser = opened(ask(wire, access_token=tokens.access).url, http=http)
+        for entry in browser.page.form("continue").inputs:  # type: ignore[union-attr]
+            if entry.name in ("account", "kind", "group"):
+                entry.chosen = True
+        browser.submit("continue")
+        assert contents(wire, tokens) == before
+
+
+def changed(taken: bytes, change: Callable[[dict[str, bytes]], object]) -> bytes:
+    """Return an archive with other contents."""
+    with zipfile.ZipFile(io.BytesIO(taken)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def with_manifest(taken: bytes, **values: Any) -> bytes:
+    def change(files: dict[str, bytes]) -> None:
+        files["manifest.json"] = json.dumps(json.loads(files["manifest.json"]) | values).encode()
+
+    return changed(taken, change)
+
+
+def with_kinds(taken: bytes, **values: Any) -> bytes:
+    kinds = json.loads(zipfile.ZipFile(io.BytesIO(taken)).read("manifest.json"))["kinds"]
+    return with_manifest(taken, kinds=[kind | values for kind in kinds])
+
+
+def bomb(taken: bytes) -> bytes:
+    def change(files: dict[str, bytes]) -> None:
+        name = next(name for name in files if name.endswith(".ndjson"))
+        files[name] = b" " * 400_000_000
+
+    return changed(taken, change)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda taken: b"nonsense", "This is not the ZIP file"),
+        (lambda taken: taken[: len(taken) // 2], "This is not the ZIP file"),
+        (lambda taken: changed(taken, lambda files: files.pop("manifest.json")), "This is not the ZIP file"),
+        (lambda taken: with_manifest(taken, format="privateshare-export-2"), "newer version"),
+        (lambda taken: with_manifest(taken, format="privateshare-export-0"), "old version"),
+        (lambda taken: with_manifest(taken, format="another-export-1"), "This is not the ZIP file"),
+        (lambda taken: with_manifest(taken, accounts={"number": 1}), "is damaged"),
+        (lambda taken: with_manifest(taken, accounts=[]), "none of the sources"),
+        (lambda taken: with_kinds(taken, path="../../etc/passwd"), "is damaged"),
+        (lambda taken: with_kinds(taken, path="/data/a/b.ndjson"), "is damaged"),
+        (lambda taken: with_kinds(taken, kind="1"), "is damaged"),
+        (lambda taken: with_kinds(taken, schema=None), "is damaged"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(
+    mia: Victim, taken: bytes, tmp_path: Path, make: Callable[[bytes], bytes], words: str
+) -> None:
+    """Each with what is wrong and what to do, and without a trace."""
+    file = tmp_path / "file.zip"
+    file.write_bytes(make(taken))
+    browser = opened(f"{mia.wire.origin}/me/", http=mia.http)
+    browser.open(f"{url(browser)}/bring")
+    browser.submit("bring", file=file)
+    assert browser.page is not None
+    assert browser.page.status == 422
+    assert words in html(browser)
