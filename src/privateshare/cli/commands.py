@@ -20,6 +20,7 @@ from privateshare.cli import (
     webhooks,
 )
 from privateshare.cli.checking import check
+from privateshare.cli.diagnosing import doctor
 from privateshare.cli.listening import listen
 from privateshare.cli.login import connect, login
 from privateshare.cli.serving import serve
@@ -44,6 +45,7 @@ for command in (
 ):
     tree.command()(command)
 tree.command()(check)
+tree.command()(doctor)
 tree.add_typer(storage.tree, name="storage")
 tree.add_typer(applications.tree, name="app")
 tree.add_typer(contracts.tree, name="contract")

@@ -2,14 +2,9 @@
 
 import asyncio
 import math
-import os
-import tempfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
-from urllib.parse import unquote, urlsplit
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from privateshare.errors import Unavailable
 from privateshare.platform.blobs.store_errors import describe_store_error
 from privateshare.platform.keys.rewrapping import rows_without_key
+from privateshare.platform.operating.disks import disks
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.sync.clock import is_clock_suspect
@@ -25,7 +21,6 @@ CACHE_SECONDS = 2.0  # Frequent health checks must not cause load.
 WRITE_INTERVAL_SECONDS = 30.0  # Some blob stores charge for each write.
 WRITE_TIMEOUT_SECONDS = 5.0
 RETRY_SECONDS = 10
-MIN_FREE_INODES = 1000
 CLOCK_WARNING = (
     "The clock is far from the newest time that the database knows. Set the clock; until then nothing is deleted by age"
 )
@@ -109,41 +104,6 @@ class Readiness:
         return [f"The blob store cannot be used: {reason}"]
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """A file system that the platform writes to, and what it is used for."""
-
-    use: str
-    path: Path
-
-
 def _full_disks(settings: Settings) -> list[str]:
     """Describe the disks that have too little space. Blocks."""
-    return [f"The disk of {disk.use} is full" for disk in _disks(settings) if _is_full(disk.path, settings)]
-
-
-def _is_full(path: Path, settings: Settings) -> bool:
-    try:
-        found = os.statvfs(path)
-    except OSError:  # The folder may not exist yet. Other problems are reported when something is written there.
-        return False
-    few_inodes = found.f_files > 0 and found.f_favail < MIN_FREE_INODES
-    return found.f_bavail * found.f_frsize < settings.min_free_bytes or few_inodes
-
-
-def _disks(settings: Settings) -> Iterable[Disk]:
-    """List the file systems that the platform writes to, each once."""
-    places = [Disk("the data folder", settings.data), Disk("temporary files", Path(tempfile.gettempdir()))]
-    for use, url in (("files", settings.blob_address()), ("keys", settings.key_address())):
-        parts = urlsplit(url)
-        if parts.scheme == "file":
-            places.append(Disk(use, Path(unquote(parts.path))))
-    seen = set()
-    for place in places:
-        try:
-            device = place.path.stat().st_dev
-        except OSError:
-            continue
-        if device not in seen:
-            seen.add(device)
-            yield place
+    return [f"The disk of {disk.use} is full" for disk in disks(settings) if disk.is_full(settings)]
