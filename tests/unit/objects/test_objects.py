@@ -66,8 +66,8 @@ def unmodelled(thing: DataObject) -> set[str]:
 
 
 @pytest.mark.parametrize("sample", ["default", "small"])
-def test_models_hold_everything_that_the_spotify_source_delivers(sample: str) -> None:
-    """Every field of every object of its samples, of the right type."""
+def test_models_have_all_fields_of_the_spotify_source(sample: str) -> None:
+    """Every field of every object of its samples, with the right type."""
     registry = pytest.importorskip("privateshare.sources.registry", reason="sources need privateshare[server]")
     from privateshare.sources.contract import Connection
 
@@ -81,8 +81,8 @@ def test_models_hold_everything_that_the_spotify_source_delivers(sample: str) ->
         assert set().union(*map(unmodelled, things)) == set()
 
 
-def test_an_object_has_its_fields_by_name() -> None:
-    """Words set apart, dates aware, parts typed; and the JSON as it came."""
+def test_an_object_has_attributes_for_its_fields() -> None:
+    """Words are separated, dates have a time zone, parts are typed, and the JSON is unchanged."""
     (play,) = file([PLAY], "any", objectType="playhistory").objects(PlayHistory)
     assert play.entity_id == "19_1_2"
     assert play.created_date == datetime(2023, 11, 14, 22, 13, 20, 123_000, UTC)
@@ -95,8 +95,8 @@ def test_an_object_has_its_fields_by_name() -> None:
         play.nothing  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_objects_are_frozen_and_can_be_kept() -> None:
-    """Values: hashable, comparable, copied and pickled whole."""
+def test_objects_are_immutable_values() -> None:
+    """They can be hashed, compared, copied and pickled."""
     play = PlayHistory.model_validate(PLAY)
     with pytest.raises(ValidationError):
         play.entity_id = "other"
@@ -127,10 +127,10 @@ def test_objects_are_frozen_and_can_be_kept() -> None:
         (DataObject, {}, "entity_id", ""),
     ],
 )
-def test_what_providers_do_to_fields_is_borne(
+def test_fields_of_other_types_are_accepted(
     kind: type[DataObject], raw: Mapping[str, Any], field: str, value: Any
 ) -> None:
-    """Numbers for text and text for numbers, 0 and 1 for booleans, absent fields; a value that is of no use is None."""
+    """Numbers for text, text for numbers, 0 and 1 for booleans, absent fields; an unusable value is None."""
     thing = kind.model_validate(raw)
     found = getattr(thing, field)
     if field == "resources":
@@ -140,8 +140,8 @@ def test_what_providers_do_to_fields_is_borne(
     assert thing.raw == raw
 
 
-def test_a_kind_chooses_among_files() -> None:
-    """Files of other types give none, so one line goes through all of them."""
+def test_a_class_selects_files() -> None:
+    """Files of other types yield nothing, so one line handles all files."""
     files = [file([PLAY], objectType="playhistory"), file([{"name": "A"}], objectType="followedartist")]
     assert [len(entry.objects(PlayHistory)) for entry in files] == [1, 0]
     assert [len(entry.objects(Artist)) for entry in files] == [0, 1]
@@ -150,8 +150,8 @@ def test_a_kind_chooses_among_files() -> None:
     assert file({"pushed": 1}, "a-file.json", mimetype="application/json").objects(PlayHistory) == []
 
 
-def test_a_type_without_a_model_has_its_fields_all_the_same() -> None:
-    """Nested ones too; FHIR resources come so as well."""
+def test_objects_without_a_model_have_attributes_too() -> None:
+    """Nested ones too, and FHIR resources."""
     observation = {"resourceType": "Observation", "code": {"coding": [{"display": "Heart rate"}]}, "note": []}
     for entry in (
         file(
@@ -173,14 +173,14 @@ def test_a_type_without_a_model_has_its_fields_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("content", [{"a": 1}, [1], "text"])
-def test_a_file_that_holds_no_objects_says_so(content: object) -> None:
-    """InvalidAnswer, as for other files that are not what was asked."""
+def test_a_file_without_objects_is_an_error(content: object) -> None:
+    """InvalidAnswer, as for other files that are not of the requested kind."""
     with pytest.raises(InvalidAnswer):
         file(content).objects()
 
 
 @pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
-def test_every_model_is_whole(kind: type[DataObject]) -> None:
+def test_every_model_is_complete(kind: type[DataObject]) -> None:
     """It is described, all its fields may be absent, and no field has the name of a method."""
     assert kind.__doc__
     kind.model_validate({})
@@ -188,8 +188,8 @@ def test_every_model_is_whole(kind: type[DataObject]) -> None:
     assert kind.object_type is None or model_of(kind.object_type) is kind
 
 
-def test_ids_of_object_types_lead_to_models() -> None:
-    """Those that objects are published for."""
+def test_object_types_have_models() -> None:
+    """Those for which objects are published."""
     known = {
         ObjectType.MEDIA,
         ObjectType.POST,
@@ -201,7 +201,7 @@ def test_ids_of_object_types_lead_to_models() -> None:
     assert model_of(ObjectType.STRESS_SUMMARY) is model_of(None) is model_of(-1) is OtherObject
 
 
-def test_the_sdk_does_not_load_models_that_nobody_asks_for() -> None:
-    """So that starting an app stays fast."""
+def test_models_are_loaded_on_demand() -> None:
+    """So that apps start fast."""
     script = "import sys, privateshare; privateshare.PrivateShare; print('privateshare.objects' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout.strip() == "False"

@@ -20,7 +20,7 @@ from privateshare.protocol.addresses import is_web_address
     ],
 )
 def test_an_address_has_a_scheme_and_a_host(text: str) -> None:
-    """Whatever path, query or port it has."""
+    """With any path, query or port."""
     assert is_web_address(text)
 
 
@@ -53,6 +53,6 @@ def test_an_address_has_a_scheme_and_a_host(text: str) -> None:
         ),
     ],
 )
-def test_what_is_none_is_refused(text: str) -> None:
-    """No host, a port that cannot be, another scheme, a user name, or characters that hide what it is."""
+def test_an_invalid_address_is_rejected(text: str) -> None:
+    """No host, an impossible port, another scheme, a user name, or characters that hide the real address."""
     assert not is_web_address(text)

@@ -19,7 +19,7 @@ GOOD: dict[str, Any] = {"aud": "cloud", "iat": SECONDS, "exp": SECONDS + 60}
 @pytest.mark.protocol("2.1")
 @pytest.mark.parametrize("header", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER  {TOKEN} "])
 def test_the_token_is_read_from_its_header(header: str) -> None:
-    """The scheme has no case, and blanks around the token do not count."""
+    """The scheme is case-insensitive, and spaces around the token are ignored."""
     assert read_bearer({"authorization": header}) == TOKEN
 
 
@@ -27,8 +27,8 @@ def test_the_token_is_read_from_its_header(header: str) -> None:
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer ", TOKEN, f"Basic {TOKEN}", "Bearer x", f"Bearer {TOKEN} {TOKEN}"]
 )
-def test_what_is_no_bearer_token_is_refused(header: str) -> None:
-    """Another scheme, no token, two of them, or what is no JWT."""
+def test_an_invalid_authorization_header_is_rejected(header: str) -> None:
+    """Another scheme, no token, two tokens, or something that is not a JWT."""
     with pytest.raises(InvalidJWT):
         read_bearer({"authorization": header})
     with pytest.raises(InvalidJWT):
@@ -37,8 +37,8 @@ def test_what_is_no_bearer_token_is_refused(header: str) -> None:
 
 @pytest.mark.protocol("2.2")
 @pytest.mark.parametrize("nonce", [None, 7, "", "a" * 31, "a" * 33, "a" * 31 + "-", "a" * 31 + "é", "a" * 32 + "\n"])
-def test_a_nonce_of_another_form_is_refused(nonce: object) -> None:
-    """It is 32 letters and digits of ASCII, and nothing around them."""
+def test_a_malformed_nonce_is_rejected(nonce: object) -> None:
+    """A nonce has 32 ASCII letters and digits, and nothing around them."""
     check_nonce({"nonce": "aZ09" * 8})
     with pytest.raises(InvalidRequest, match="nonce"):
         check_nonce({"nonce": nonce})
@@ -46,7 +46,7 @@ def test_a_nonce_of_another_form_is_refused(nonce: object) -> None:
 
 @pytest.mark.protocol("2.3")
 @pytest.mark.parametrize("skew", [-300, -299.5, 0, 300])
-def test_five_minutes_either_way_are_good(skew: float) -> None:
+def test_a_timestamp_within_five_minutes_is_accepted(skew: float) -> None:
     """In milliseconds, and in the seconds that older pages ask for."""
     check_timestamp({"timestamp": (SECONDS + skew) * 1000}, NOW)
     check_timestamp({"timestamp": SECONDS + skew}, NOW)
@@ -54,23 +54,23 @@ def test_five_minutes_either_way_are_good(skew: float) -> None:
 
 @pytest.mark.protocol("2.3")
 @pytest.mark.parametrize("timestamp", [(SECONDS - 301) * 1000, SECONDS + 301, 0, -1, 10**400, -(10**400), 1e308])
-def test_another_time_is_refused_with_its_distance(timestamp: float) -> None:
-    """However far away it is."""
+def test_another_timestamp_is_rejected_with_its_difference(timestamp: float) -> None:
+    """However large the difference is."""
     with pytest.raises(InvalidTimestamp, match="300 s are allowed"):
         check_timestamp({"timestamp": timestamp}, NOW)
 
 
 @pytest.mark.protocol("2.3")
 @pytest.mark.parametrize("timestamp", [float("nan"), float("inf")])
-def test_what_is_no_time_is_refused(timestamp: float) -> None:
-    """A number that compares with nothing is not within five minutes of anything."""
+def test_nan_and_infinity_are_rejected_as_timestamps(timestamp: float) -> None:
+    """A comparison with them must not count as within five minutes."""
     with pytest.raises(InvalidTimestamp):
         check_timestamp({"timestamp": timestamp}, NOW)
 
 
 @pytest.mark.protocol("2.2")
 @pytest.mark.parametrize("timestamp", [None, True, "1774958400000", [], {}])
-def test_a_timestamp_that_is_no_number_is_refused(timestamp: object) -> None:
+def test_a_timestamp_that_is_not_a_number_is_rejected(timestamp: object) -> None:
     """The message names the claim."""
     with pytest.raises(InvalidRequest, match="timestamp"):
         check_timestamp({"timestamp": timestamp}, NOW)
@@ -78,7 +78,7 @@ def test_a_timestamp_that_is_no_number_is_refused(timestamp: object) -> None:
 
 @pytest.mark.protocol("11.2")
 @pytest.mark.parametrize("change", [{}, {"iat": SECONDS - 300, "exp": SECONDS - 300}, {"exp": SECONDS + 300}])
-def test_a_storage_token_of_now_is_good(change: dict[str, Any]) -> None:
+def test_a_current_storage_token_is_accepted(change: dict[str, Any]) -> None:
     """Clocks may differ by five minutes."""
     check_storage_claims(GOOD | change, NOW)
 
@@ -100,7 +100,7 @@ def test_a_storage_token_of_now_is_good(change: dict[str, Any]) -> None:
         {"exp": 10**400},
     ],
 )
-def test_a_storage_token_of_another_time_or_use_is_refused(change: dict[str, Any]) -> None:
-    """For something else, expired, not valid yet, valid for too long, or of numbers that no clock has."""
+def test_another_storage_token_is_rejected(change: dict[str, Any]) -> None:
+    """For another audience, expired, not valid yet, valid for too long, or with impossible times."""
     with pytest.raises(InvalidJWT):
         check_storage_claims(GOOD | change, NOW)

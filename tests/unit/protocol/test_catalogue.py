@@ -16,12 +16,12 @@ from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceTyp
     ],
 )
 def test_enumerations_and_catalogue_agree(enumeration: type[IntEnum], entries: dict[int, object]) -> None:
-    """What code can name, the wire can: the same ids, all of them."""
+    """Both have the same ids."""
     assert {int(entry) for entry in enumeration} == set(entries)
 
 
-def test_references_are_names_for_the_wire() -> None:
-    """References are lower-case without spaces; within a kind, those of ours are unique."""
+def test_references_are_valid_names() -> None:
+    """References are in lower case without spaces, and our own are unique within their kind."""
     entries = catalogue()
     for named in (entries.service_groups, entries.service_types, entries.object_types):
         for entry in named.values():
@@ -29,8 +29,8 @@ def test_references_are_names_for_the_wire() -> None:
             assert entry.name
 
 
-def test_everything_points_to_what_exists() -> None:
-    """Groups of types, and the service types, groups, countries, kinds and platforms of sources, are all there."""
+def test_all_references_between_entries_exist() -> None:
+    """Groups of types, and the service types, groups, countries, kinds and platforms of sources."""
     entries = catalogue()
     for named in (*entries.service_types.values(), *entries.object_types.values()):
         assert named.group in entries.service_groups
@@ -43,12 +43,12 @@ def test_everything_points_to_what_exists() -> None:
 
 
 def test_object_types_of_a_group() -> None:
-    """A group's object types are those that name it, and every group of a source has some."""
+    """The object types of a group name it, and every group of a source has some."""
     entertainment = catalogue().object_types_of_group(ServiceGroup.ENTERTAINMENT)
     assert ObjectType.PLAY_HISTORY in {entry.id for entry in entertainment}
     assert all(entry.group == ServiceGroup.ENTERTAINMENT for entry in entertainment)
 
 
-def test_it_is_read_once() -> None:
-    """Asking again costs nothing."""
+def test_the_catalogue_is_loaded_once() -> None:
+    """Later calls return the same object."""
     assert catalogue() is catalogue()

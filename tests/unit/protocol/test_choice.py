@@ -20,19 +20,22 @@ choices = st.builds(
 )
 
 
-def test_only_named_kinds_of_named_accounts_are_shared() -> None:
+def test_only_chosen_kinds_of_chosen_accounts_are_shared() -> None:
+    """Other accounts and kinds are not shared."""
     choice = Choice(accounts={ONE: AccountChoice(kinds=(1, 2), declined=(3,))})
     assert [kind for kind in KINDS if choice.allows(ONE, kind)] == [1, 2]
     assert not any(choice.allows(OTHER, kind) for kind in KINDS)
     assert all(EVERYTHING.allows(OTHER, kind) for kind in KINDS)
 
 
-def test_what_comes_later_leaves_out_what_was_declined() -> None:
+def test_later_kinds_do_not_include_declined_ones() -> None:
+    """The option "and what comes later" means kinds that were not offered."""
     choice = AccountChoice(kinds=(1,), declined=(3,), later=True)
     assert [kind for kind in KINDS if choice.allows(kind)] == [0, 1, 2, 4, 5]
 
 
-def test_an_account_that_is_added_keeps_what_was_declined_of_it() -> None:
+def test_adding_an_account_keeps_what_was_declined_of_it() -> None:
+    """Kinds that the person left out stay excluded."""
     choice = Choice(accounts={ONE: AccountChoice(kinds=(1,), declined=(3,))}).with_account(ONE, [2, 3])
     assert choice.accounts is not None
     assert choice.accounts[ONE] == AccountChoice(kinds=(1, 2), declined=(3,))
@@ -40,15 +43,16 @@ def test_an_account_that_is_added_keeps_what_was_declined_of_it() -> None:
     assert EVERYTHING.with_account(ONE, [1]) == EVERYTHING
 
 
-def test_its_date_is_a_limit_like_others() -> None:
+def test_the_chosen_date_is_a_limit_like_others() -> None:
+    """An object from before it is not shared."""
     assert Choice(since=5).reach.windows == (Window(5000, None),)
     assert EVERYTHING.reach.windows is None
     assert Choice(since=5).reach.allows_time(None)
 
 
 @given(choices, choices)
-def test_what_covers_another_shares_all_that_it_shares(wider: Choice, narrower: Choice) -> None:
-    """A running response may go on only if nothing of what it sends was taken away."""
+def test_a_choice_covers_another_if_it_shares_everything_of_it(wider: Choice, narrower: Choice) -> None:
+    """A running response may continue only if nothing that it sends was excluded."""
     if not wider.covers(narrower, [ONE, OTHER]):
         return
     for account in (ONE, OTHER):
@@ -57,7 +61,8 @@ def test_what_covers_another_shares_all_that_it_shares(wider: Choice, narrower: 
 
 
 @given(choices)
-def test_it_is_stored_as_it_is(choice: Choice) -> None:
+def test_a_choice_survives_its_stored_form(choice: Choice) -> None:
+    """Storing and loading returns the same choice."""
     assert Choice.from_json(choice.to_json()) == choice
     assert choice.covers(choice, [ONE, OTHER]) or choice.accounts is not None
 
@@ -74,7 +79,7 @@ def test_it_is_stored_as_it_is(choice: Choice) -> None:
         None,
     ],
 )
-def test_an_unknown_limit_is_refused(stored: object) -> None:
-    """It could be one that this version does not apply."""
+def test_an_unknown_limit_is_rejected(stored: object) -> None:
+    """This version could not apply it."""
     with pytest.raises(ValueError, match="validation error"):
         Choice.from_json(stored)

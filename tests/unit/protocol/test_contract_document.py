@@ -13,8 +13,8 @@ def request(**fields: Any) -> ContractDocument:
     return parse_document({"dataRequest": fields})
 
 
-def test_a_document_is_passed_on_as_it_was_received() -> None:
-    """Fields that are not modelled, their order and their numbers stay."""
+def test_a_document_is_passed_on_unchanged() -> None:
+    """Fields without a model, their order and their numbers are kept."""
     text = '{"x": {"y": [1.50, null]}, "revision": 7, "dataRequest": {"timeRanges": [{"last": "12m", "z": 1}]}}'
     assert json.dumps(parse_document(json.loads(text)).raw) == json.dumps(json.loads(text))
 
@@ -39,34 +39,34 @@ def test_a_document_is_passed_on_as_it_was_received() -> None:
         ({"criteria": {"metadata": {"tags": ["a"]}}}, "criteria"),
     ],
 )
-def test_what_decides_over_data_must_be_understood(part: dict[str, Any], names: str) -> None:
-    """A time range without readable bounds would be every date, and a criterion without its metadata every file."""
+def test_fields_that_limit_data_are_parsed_strictly(part: dict[str, Any], names: str) -> None:
+    """A time range without valid bounds would allow every date, and a criterion without its metadata every file."""
     with pytest.raises(ConfigurationError, match=f"dataRequest.{names}"):
         request(**part)
 
 
 @pytest.mark.parametrize("name", ["timeRange", "timeranges", "TimeRanges", "time-ranges", "criterion", "Criteria"])
-def test_a_limit_under_another_name_is_refused(name: str) -> None:
-    """It would limit nothing, without a word."""
+def test_a_misspelled_limit_is_rejected(name: str) -> None:
+    """It would silently limit nothing."""
     with pytest.raises(ConfigurationError, match=f'"{name}" is not known'):
         request(**{name: [{"last": "12m"}]})
 
 
-def test_a_range_of_all_dates_that_has_bounds_is_not_all() -> None:
-    """The narrower of the two counts."""
+def test_bounds_override_the_type_all() -> None:
+    """The narrower of the two applies."""
     (both,) = request(timeRanges=[{"type": "all", "last": "12m"}]).reading.time_ranges
     assert not both.is_everything
 
 
 @pytest.mark.parametrize("wrong", [[], "everything", 1, True])
-def test_a_request_that_is_no_object_is_refused(wrong: object) -> None:
+def test_a_request_that_is_not_an_object_is_rejected(wrong: object) -> None:
     """The message names the field."""
     with pytest.raises(ConfigurationError, match="dataRequest"):
         parse_document({"dataRequest": wrong})
 
 
 @pytest.mark.parametrize("nothing", [{}, {"dataRequest": None}, {"dataRequest": {"serviceGroups": None}}])
-def test_a_document_that_asks_for_nothing(nothing: dict[str, Any]) -> None:
+def test_a_document_without_a_request(nothing: dict[str, Any]) -> None:
     """It reads no service group."""
     assert parse_document(nothing).reading.service_groups == []
 
@@ -77,8 +77,8 @@ def test_all_dates() -> None:
     assert everything.is_everything
 
 
-def test_what_is_only_shown_may_be_of_any_type() -> None:
-    """A wrong type counts as not said, and takes nothing else with it."""
+def test_fields_that_are_only_shown_are_parsed_leniently() -> None:
+    """A value of the wrong type counts as absent, and affects no other field."""
     document = parse_document(
         {
             "resources": ["https://example.org"],

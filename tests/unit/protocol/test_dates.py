@@ -44,8 +44,8 @@ TEN = second(1998, 5, 5, 10)
         ("9999-12-31", Window(ms(9999, 12, 31), 253_402_300_799_999)),
     ],
 )
-def test_a_date_is_all_the_time_that_it_may_mean(text: str, window: Window) -> None:
-    """The less a date names, the longer it is."""
+def test_a_date_is_the_window_of_all_its_meanings(text: str, window: Window) -> None:
+    """The less precise a date is, the longer is its window."""
     assert read_date(text) == window
 
 
@@ -83,8 +83,8 @@ def test_a_date_is_all_the_time_that_it_may_mean(text: str, window: Window) -> N
         ("04/13/1998", day(1998, 4, 13)),
     ],
 )
-def test_other_forms_of_dates_are_read(value: Any, window: Window) -> None:
-    """However a date is written, if it can mean one thing only, it is that."""
+def test_other_notations_of_dates_are_parsed(value: Any, window: Window) -> None:
+    """If a date can have only one meaning, its notation does not matter."""
     assert read_date(value) == window
 
 
@@ -96,8 +96,8 @@ def test_other_forms_of_dates_are_read(value: Any, window: Window) -> None:
         ("1998050510", Window(ms(1998, 5, 5, 10)), second(2033, 4, 25, 14, 1, 50)),  # an hour, or a number of seconds
     ],
 )
-def test_what_may_mean_two_things_is_both_and_all_between(value: Any, first: Window, last: Window) -> None:
-    """A limit that certainly contains such a date contains each meaning."""
+def test_an_ambiguous_date_covers_all_its_meanings(value: Any, first: Window, last: Window) -> None:
+    """A limit that contains its window contains each meaning."""
     assert read_date(value) == Window(first.start, last.end)
 
 
@@ -120,8 +120,8 @@ def test_what_may_mean_two_things_is_both_and_all_between(value: Any, first: Win
         *("1" * 17, 10**18, "²"),
     ],
 )
-def test_what_cannot_be_read_certainly_is_not_read(value: Any) -> None:
-    """There is no such date, or it may mean too much: two digits of a year, a year of the Thai calendar."""
+def test_an_uncertain_date_is_not_parsed(value: Any) -> None:
+    """The date does not exist, or could mean too much: a year of two digits, a year of the Thai calendar."""
     assert read_date(value) is None
 
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_read_certainly_is_not_read(value: Any) -> None:
     ],
 )
 def test_numbers_of_schema_digime_are_milliseconds(value: Any, window: Window | None) -> None:
-    """One that is small enough for seconds may be either, and is all between the two."""
+    """A number that is small enough for seconds covers both meanings."""
     assert read_milliseconds(value) == window
 
 
@@ -150,8 +150,8 @@ zones = st.integers(-14 * 4, 14 * 4).map(lambda quarters: timezone(timedelta(min
 
 
 @given(moments, zones)
-def test_a_moment_lies_in_every_way_to_write_it(when: datetime, zone: timezone) -> None:
-    """Each form is read as a stretch of time with the moment in it; to the second, it starts there."""
+def test_a_window_contains_the_moment_that_was_written(when: datetime, zone: timezone) -> None:
+    """In each notation. With seconds, the window starts at the moment."""
     local = when.replace(tzinfo=zone)
     moment = int((local - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1000
     forms = [
@@ -166,7 +166,7 @@ def test_a_moment_lies_in_every_way_to_write_it(when: datetime, zone: timezone) 
 
 
 @given(st.text() | st.from_regex(r"[\dTZ:+. /-]{1,20}", fullmatch=True) | st.integers() | st.floats())
-def test_no_value_breaks_it(value: Any) -> None:
-    """Whatever is there, it is a stretch of the calendar or nothing."""
+def test_any_value_is_a_window_or_nothing(value: Any) -> None:
+    """No value raises an error."""
     for window in (read_date(value), read_milliseconds(value)):
         assert window is None or (window.start is not None and window.end is not None and window.start <= window.end)

@@ -17,14 +17,14 @@ SOURCE = {
 
 
 @pytest.mark.protocol("9.2")
-def test_what_an_answer_leaves_out_is_none_or_empty() -> None:
-    """A projected record has what was asked for."""
+def test_missing_fields_are_none_or_empty() -> None:
+    """A projected record has only the requested fields."""
     record = SourceRecord.model_validate({"id": 7})
     assert (record.id, record.name, record.service, record.category) == (7, None, None, [])
 
 
-def test_what_no_model_knows_is_in_raw() -> None:
-    """As it came, also of what is inside."""
+def test_unknown_fields_are_in_raw() -> None:
+    """Unchanged, including nested ones."""
     page = SourcesPage.model_validate({"data": [SOURCE], "limit": 20, "offset": 0, "total": 1})
     source = page.data[0]
     assert source.raw == SOURCE
@@ -34,14 +34,14 @@ def test_what_no_model_knows_is_in_raw() -> None:
 
 
 @pytest.mark.protocol("9.2")
-def test_a_field_of_another_kind_spoils_nothing_else() -> None:
-    """It counts as absent, and is as it came in raw."""
+def test_a_field_of_a_wrong_type_affects_no_other() -> None:
+    """It counts as absent, and is unchanged in raw."""
     record = SourceRecord.model_validate(SOURCE | {"alias": "clinic", "country": 3})
     assert (record.name, record.alias, record.country) == ("Clinic", [], [])
     assert record.raw["alias"] == "clinic"
 
 
-def test_records_do_not_change() -> None:
+def test_records_are_immutable() -> None:
     """They are values."""
     with pytest.raises(ValidationError, match="frozen"):
         CountryRecord(code="nl").code = "uk"

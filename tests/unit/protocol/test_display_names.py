@@ -21,8 +21,8 @@ from privateshare.protocol.display_names import is_display_name
         ],
     ],
 )
-def test_a_name_shows_all_that_is_in_it(name: str) -> None:
-    """Of any script; what looks like code is only text."""
+def test_a_visible_name_is_accepted(name: str) -> None:
+    """In any script. Text that looks like code is only text."""
     assert is_display_name(name)
 
 
@@ -72,6 +72,6 @@ def test_a_name_shows_all_that_is_in_it(name: str) -> None:
         "Gen" + "\u0301" * 5 + "refy",
     ],
 )
-def test_what_does_not_show_is_no_name(name: str) -> None:
-    """Controls, overrides of direction, invisible signs, odd blanks, halves of characters."""
+def test_a_name_with_invisible_characters_is_rejected(name: str) -> None:
+    """Control characters, direction overrides, invisible characters, unusual spaces, halves of characters."""
     assert not is_display_name(name)

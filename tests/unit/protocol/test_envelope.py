@@ -30,8 +30,8 @@ def read(sealed: bytes, key: rsa.RSAPrivateKey = KEY, *, legacy: bool = False) -
 
 
 @pytest.mark.protocol("6.5")
-def test_a_reader_that_knows_only_the_protocol_opens_the_envelope() -> None:
-    """Protocol 6.5 step by step, with none of our own code."""
+def test_an_independent_implementation_decrypts_the_envelope() -> None:
+    """Protocol 6.5 step by step, without our own code."""
     sealed = whole()
     oaep = padding.OAEP(mgf=padding.MGF1(hashes.SHA1()), algorithm=hashes.SHA1(), label=None)
     decryptor = Cipher(AES256(KEY.decrypt(sealed[:256], oaep)), CBC(sealed[256:272])).decryptor()
@@ -42,8 +42,8 @@ def test_a_reader_that_knows_only_the_protocol_opens_the_envelope() -> None:
 
 @pytest.mark.protocol("6.5", "14 (b)")
 @given(st.binary(max_size=400), st.lists(st.integers(1, 300), max_size=8), st.booleans())
-def test_any_data_in_any_pieces_comes_back(data: bytes, cuts: list[int], legacy: bool) -> None:
-    """However the bytes are cut on either side."""
+def test_any_data_in_any_chunks_is_restored(data: bytes, cuts: list[int], legacy: bool) -> None:
+    """Wherever the bytes are split on either side."""
     digest = hashlib.sha512(data).digest() if legacy else None
     sealed = b"".join(envelope.encrypt_stream(_pieces(data, cuts), KEY.public_key(), digest))
     assert len(sealed) >= (352 if legacy else 288)
@@ -60,29 +60,29 @@ def _pieces(data: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @pytest.mark.protocol("6.5")
-def test_two_envelopes_of_the_same_data_share_nothing() -> None:
-    """Key and IV are fresh every time."""
+def test_two_envelopes_of_the_same_data_differ() -> None:
+    """Key and IV are new each time."""
     one, other = whole(), whole()
     assert one[:272] != other[:272]
     assert one[272:288] != other[272:288]
 
 
-def test_another_private_key_gives_a_decryption_error() -> None:
-    """Not garbage."""
+def test_another_private_key_raises_a_decryption_error() -> None:
+    """It does not return wrong data."""
     with pytest.raises(FileDecryptionError):
         read(whole(), OTHER)
 
 
 @pytest.mark.protocol("6.5")
 @pytest.mark.parametrize("length", [0, 1, 255, 256, 271, 272, 287, 289, 5000])
-def test_a_cut_envelope_is_noticed(length: int) -> None:
-    """At whatever byte it ends."""
+def test_a_truncated_envelope_is_detected(length: int) -> None:
+    """At any byte."""
     with pytest.raises(FileIntegrityError):
         read(whole()[:length])
 
 
 @pytest.mark.protocol("14 (b)")
-def test_a_changed_legacy_envelope_is_noticed() -> None:
+def test_a_changed_legacy_envelope_is_detected() -> None:
     """The SHA-512 before the data is checked."""
     sealed = bytearray(whole(digest=hashlib.sha512(DATA).digest()))
     sealed[2000] ^= 1
@@ -92,14 +92,14 @@ def test_a_changed_legacy_envelope_is_noticed() -> None:
 
 @pytest.mark.protocol("6.3")
 @pytest.mark.parametrize("padding_", ["", "=", "=="])
-def test_metadata_is_read_with_and_without_padding(padding_: str) -> None:
-    """Base64url of JSON, names in any script."""
+def test_metadata_is_decoded_with_and_without_padding(padding_: str) -> None:
+    """It is base64url of JSON, with names in any script."""
     metadata = {"metadata": {"objectType": "plåylist"}, "size": 3}
     assert envelope.decode_metadata(envelope.encode_metadata(metadata) + padding_) == metadata
 
 
 @pytest.mark.parametrize("header", ["", "%%%", "W10", "bm90IGpzb24"])
-def test_metadata_that_is_no_object_is_refused(header: str) -> None:
-    """A header from a broken proxy is told as such."""
+def test_metadata_that_is_not_an_object_is_rejected(header: str) -> None:
+    """A proxy may have changed the header."""
     with pytest.raises(FileIntegrityError):
         envelope.decode_metadata(header)

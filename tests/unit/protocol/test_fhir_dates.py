@@ -50,8 +50,8 @@ def allowed(**resource: Any) -> bool:
     return LAST_YEAR.allows_time(object_window(FHIR, resource))
 
 
-def test_nothing_old_is_delivered_however_its_date_is_written() -> None:
-    """Of a record with values of 1998 whose dates are written unusually, only what is recent or undated comes."""
+def test_old_objects_are_excluded_in_any_notation() -> None:
+    """In a record with values of 1998 and unusual dates, only recent and undated values are delivered."""
     entries = json.loads((CASES / "time-window-malformed-dates.json").read_bytes())["entry"]
     found = [entry["resource"]["id"] for entry in entries if allowed(**entry["resource"])]
     assert found == ["p1", "good-new"]
@@ -74,8 +74,8 @@ def date_elements(version: str, kind: str) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_the_list_of_dates_is_that_of_fhir() -> None:
-    """ELEMENTS is what the definitions of R5, R4B and STU3 say of the types that we carry."""
+def test_the_list_of_dates_equals_that_of_fhir() -> None:
+    """ELEMENTS equals the definitions of R5, R4B and STU3 for the types that we support."""
     versions = {"R5": "", "R4B": ".R4B", "STU3": ".STU3"}
     for name, version in versions.items():
         assert ELEMENTS[name] == {kind: found for kind in OBJECT_TYPES if (found := date_elements(version, kind))}
@@ -90,7 +90,7 @@ OLD: dict[str, Any] = {
 
 @pytest.mark.parametrize("version", ["R5", "R4B", "STU3"])
 def test_every_date_of_every_type_counts(version: str) -> None:
-    """By FHIR's own definitions, in R5, R4B and STU3: whatever says when a resource was keeps an old one out."""
+    """By the definitions of R5, R4B and STU3, each element with the date of a resource excludes an old one."""
     seen = 0
     for kind, elements in ELEMENTS[version].items():
         for name, shape in elements.items():
@@ -141,8 +141,8 @@ def test_every_date_of_every_type_counts(version: str) -> None:
         {"resourceType": "Observation", "effectiveDateTime": "3/4/2026"},
     ],
 )
-def test_what_is_undated_or_certainly_inside_is_delivered(resource: dict[str, Any]) -> None:
-    """Dates of births, of products, of other things and of a resource's own update are not its date."""
+def test_undated_and_certainly_inside_resources_are_delivered(resource: dict[str, Any]) -> None:
+    """Dates of births, products and other things, and of the update of a resource, are not its date."""
     assert allowed(**resource)
 
 
@@ -204,13 +204,13 @@ def test_what_is_undated_or_certainly_inside_is_delivered(resource: dict[str, An
         {"date": "1998-05-05"},
     ],
 )
-def test_what_is_dated_and_not_certainly_inside_stays_out(resource: dict[str, Any]) -> None:
-    """Every element that says when must be inside; one that cannot be read, or is open on a side, is not."""
+def test_dated_resources_that_may_be_outside_are_excluded(resource: dict[str, Any]) -> None:
+    """All its dates must be inside. A date that cannot be parsed, or an open period, is not."""
     assert not allowed(**resource)
 
 
-def test_what_decides_the_month_counts_for_a_limit_too() -> None:
-    """An object that a month's file holds for its date is never taken for undated."""
+def test_the_date_of_the_month_counts_for_a_limit_too() -> None:
+    """An object that is in the file of a month because of its date never counts as undated."""
     for kind, places in FHIR_TIMES.items():
         for place in places:
             value: Any = OLD["period" if place.lower().endswith(("period", "horizon", "applies")) else "date"]
@@ -223,8 +223,8 @@ def test_what_decides_the_month_counts_for_a_limit_too() -> None:
             assert window.contains(Window(moment, moment)), place
 
 
-def test_resources_of_a_real_record_are_dated_as_their_types_are() -> None:
-    """In a real record everything but people, places and products has a date that can be read."""
+def test_resources_of_a_real_record_are_dated_like_their_types() -> None:
+    """In a real record, everything except people, places and products has a date that can be parsed."""
     for entry in json.loads(synthea(1))["entry"]:
         resource = entry["resource"]
         window = fhir_window(resource)
@@ -251,14 +251,14 @@ deep = st.recursive(
 
 
 @given(st.sampled_from(["Observation", "Claim", "Patient", "Specimen", 5]), deep)
-def test_no_resource_breaks_it(kind: Any, content: Any) -> None:
-    """However a resource is built, its dates are a stretch of time, or it has none."""
+def test_any_resource_has_a_window_or_none(kind: Any, content: Any) -> None:
+    """No structure of a resource raises an error."""
     window = fhir_window({"resourceType": kind, "effectivePeriod": content, "item": content, "collection": content})
     assert window is None or window.start is None or window.end is None or window.start <= window.end
 
 
-def test_a_resource_of_any_depth_is_looked_through() -> None:
-    """What is nested deeper than anything real cannot be read, and stays out."""
+def test_a_deeply_nested_resource_is_excluded() -> None:
+    """A resource that is nested deeper than any real one cannot be examined."""
     value: Any = "1998"
     for _ in range(500):
         value = {"extension": [value]}

@@ -18,15 +18,15 @@ OTHER = rsa.generate_private_key(65537, 2048)
 CLAIMS = jwt.request_claims("app_contract", nonce="n" * 32, timestamp=1700000000000.5, redirect_uri=None)
 
 
-def test_what_a_key_signs_its_public_key_verifies() -> None:
-    """The claims come back; what was None is not among them."""
+def test_the_public_key_verifies_a_signature() -> None:
+    """The claims are returned, without those that were None."""
     claims = jwt.verify(jwt.sign(KEY, CLAIMS), KEY.public_key())
     assert claims == {"client_id": "app_contract", "nonce": "n" * 32, "timestamp": 1700000000000.5}
 
 
 @pytest.mark.protocol("2.1")
 def test_the_signature_is_pss_with_a_salt_of_64_bytes() -> None:
-    """Any verifier that insists on a 64-byte salt accepts our signatures."""
+    """A verifier that requires a salt of 64 bytes accepts our signatures."""
     head, payload, signature = jwt.sign(KEY, CLAIMS).split(".")
     pss = padding.PSS(padding.MGF1(hashes.SHA512()), 64)
     raw = urlsafe_b64decode(signature + "==")
@@ -34,8 +34,8 @@ def test_the_signature_is_pss_with_a_salt_of_64_bytes() -> None:
 
 
 @pytest.mark.parametrize("critical", [["b64"], ["exp"], [], "x"])
-def test_critical_extensions_are_refused(critical: object) -> None:
-    """RFC 7515 4.1.11: who does not know what a header says is critical must not accept the token."""
+def test_critical_extensions_are_rejected(critical: object) -> None:
+    """RFC 7515 4.1.11: a token with an unknown critical header must not be accepted."""
     header = {"alg": "PS512", "typ": "JWT", "b64": True, "exp": 1, "crit": critical}
     signed = ".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, CLAIMS))
     pss = padding.PSS(padding.MGF1(hashes.SHA512()), 64)
@@ -45,16 +45,16 @@ def test_critical_extensions_are_refused(critical: object) -> None:
 
 
 @pytest.mark.protocol("2.1")
-def test_another_key_is_refused() -> None:
-    """A signature by any other key does not hold."""
+def test_another_key_is_rejected() -> None:
+    """A signature of any other key is invalid."""
     with pytest.raises(InvalidJWT):
         jwt.verify(jwt.sign(OTHER, CLAIMS), KEY.public_key())
 
 
 @pytest.mark.protocol("2.1")
 @pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256", "PS384"])
-def test_other_rsa_algorithms_are_refused(algorithm: str) -> None:
-    """Even when the right key signed."""
+def test_other_rsa_algorithms_are_rejected(algorithm: str) -> None:
+    """Even if the right key signed."""
     token = jws.serialize_compact(
         {"alg": algorithm}, json.dumps(CLAIMS).encode(), RSAKey.import_key(KEY), algorithms=[algorithm]
     )
@@ -63,8 +63,8 @@ def test_other_rsa_algorithms_are_refused(algorithm: str) -> None:
 
 
 @pytest.mark.protocol("2.1")
-def test_an_hmac_with_the_public_key_as_secret_is_refused() -> None:
-    """The old trick of algorithm confusion."""
+def test_an_hmac_with_the_public_key_as_secret_is_rejected() -> None:
+    """This attack is known as algorithm confusion."""
     pem = jwt.public_pem(KEY.public_key()).encode()
     signed = b".".join(
         urlsafe_b64encode(part).rstrip(b"=") for part in (b'{"alg":"HS256"}', json.dumps(CLAIMS).encode())
@@ -76,8 +76,8 @@ def test_an_hmac_with_the_public_key_as_secret_is_refused() -> None:
 
 
 @pytest.mark.protocol("2.1")
-def test_no_algorithm_is_refused() -> None:
-    """`none` is no signature."""
+def test_the_algorithm_none_is_rejected() -> None:
+    """A token without a signature is invalid."""
     head = urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
     body = urlsafe_b64encode(json.dumps(CLAIMS).encode()).rstrip(b"=").decode()
     with pytest.raises(InvalidJWT):
@@ -85,13 +85,13 @@ def test_no_algorithm_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a", "a.b", "a.b.c", "....", "é.é.é", "x" * 40_000])
-def test_what_is_no_jwt_is_refused(text: str) -> None:
-    """With the error of the protocol, whatever it is."""
+def test_an_invalid_jwt_is_rejected(text: str) -> None:
+    """With the error of the protocol, for any text."""
     with pytest.raises(InvalidJWT):
         jwt.verify(text, KEY.public_key())
 
 
-def test_a_payload_that_is_no_object_is_refused() -> None:
+def test_a_payload_that_is_not_an_object_is_rejected() -> None:
     """A signed list is not a set of claims."""
     token = jws.serialize_compact({"alg": "PS512"}, b"[1]", RSAKey.import_key(KEY), algorithms=["PS512"])
     with pytest.raises(InvalidJWT, match="object"):
@@ -99,14 +99,14 @@ def test_a_payload_that_is_no_object_is_refused() -> None:
 
 
 @pytest.mark.parametrize("form", [serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL])
-def test_private_keys_load_from_both_pem_forms(form: serialization.PrivateFormat) -> None:
-    """PKCS#8 and PKCS#1 are the same key."""
+def test_private_keys_are_loaded_from_both_pem_forms(form: serialization.PrivateFormat) -> None:
+    """PKCS#8 and PKCS#1 yield the same key."""
     pem = KEY.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
     assert jwt.load_private_key(pem.decode()).private_numbers() == KEY.private_numbers()
 
 
-def test_short_and_foreign_keys_are_refused() -> None:
-    """1024 bits, elliptic curves and noise are named as what they are not."""
+def test_short_keys_and_keys_of_other_types_are_rejected() -> None:
+    """1024 bits, elliptic curves and random bytes; the message says what is expected."""
     short = rsa.generate_private_key(65537, 1024)
     curve = ec.generate_private_key(ec.SECP256R1())
     texts = [
@@ -119,8 +119,8 @@ def test_short_and_foreign_keys_are_refused() -> None:
 
 
 @pytest.mark.protocol("3.2")
-def test_the_key_set_entry_holds_pkcs1() -> None:
-    """`pem` is PKCS#1, which is all that the iOS client reads."""
+def test_the_key_set_entry_contains_pkcs1() -> None:
+    """`pem` is PKCS#1, the only form that the iOS client reads."""
     entry = jwt.key_set_entry(KEY.public_key(), "kid-1")
     assert entry["pem"].startswith("-----BEGIN RSA PUBLIC KEY-----")
     assert (entry["kty"], entry["alg"], entry["use"], entry["kid"]) == ("RSA", "PS512", "sig", "kid-1")

@@ -29,8 +29,8 @@ def observed(effective: Any) -> int | None:
         *(({"start": "2026-07-08"}, ms(2026, 7, 8)), ({"$date": 5}, None), ([], None), ({}, None)),
     ],
 )
-def test_digime_objects_say_it_in_createddate(created: Any, moment: int | None) -> None:
-    """Milliseconds since the epoch, if it is a number, else any form of a date."""
+def test_digime_objects_have_their_time_in_createddate(created: Any, moment: int | None) -> None:
+    """Milliseconds since the epoch if it is a number, and otherwise any notation of a date."""
     assert object_time(DIGIME, {"createddate": created}) == moment
 
 
@@ -53,7 +53,7 @@ def test_digime_objects_say_it_in_createddate(created: Any, moment: int | None) 
     ],
 )
 def test_all_own_dates_of_digime_objects_count_for_a_limit(thing: dict[str, Any], window: Window | None) -> None:
-    """Not those of what is inside it, of a birth or a release; that of an update only if there is no other."""
+    """Not those of nested objects, births or releases. The date of an update counts only without another date."""
     assert object_window(DIGIME, thing) == window
 
 
@@ -72,14 +72,14 @@ def test_all_own_dates_of_digime_objects_count_for_a_limit(thing: dict[str, Any]
         ("1969-12-31T23:59:59.250Z", -750),
     ],
 )
-def test_fhir_dates_of_every_precision(text: str, moment: int) -> None:
-    """A date that names less counts as its first moment; one without a zone is UTC."""
+def test_fhir_dates_may_have_any_precision(text: str, moment: int) -> None:
+    """A less precise date counts as its first moment, and a date without a time zone as UTC."""
     assert observed(text) == moment
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13", "2026-02-30", "26-01-01", None, 5, [], {}])
-def test_what_is_no_date_is_no_moment(text: Any) -> None:
-    """A date that cannot be read decides no month."""
+def test_an_invalid_date_is_no_moment(text: Any) -> None:
+    """A date that cannot be parsed does not determine a month."""
     assert observed(text) is None
 
 
@@ -99,13 +99,13 @@ def test_what_is_no_date_is_no_moment(text: Any) -> None:
         ({"resourceType": ["odd"]}, None),
     ],
 )
-def test_fhir_resources_say_it_in_their_own_places(resource: dict[str, Any], moment: int | None) -> None:
-    """The best place that holds a date wins, periods by their start, then any other; a patient is about no moment."""
+def test_fhir_resources_have_their_time_in_elements_of_their_type(resource: dict[str, Any], moment: int | None) -> None:
+    """The best element with a date is used, then any other; periods count by their start. A patient has no time."""
     assert object_time(FHIR, resource) == moment
 
 
 def test_dated_resources_of_a_real_record_have_a_moment() -> None:
-    """In a record of an independent generator, nearly everything that has a place for it has a moment."""
+    """In a record of an independent generator, nearly every resource that can have a time has one."""
     resources = [entry["resource"] for entry in json.loads(synthea(1))["entry"]]
     dated = [resource for resource in resources if resource["resourceType"] in FHIR_TIMES]
     undated = {resource["resourceType"] for resource in dated if object_time(FHIR, resource) is None}
@@ -123,12 +123,12 @@ def test_months_are_those_of_utc(when: datetime) -> None:
 
 @pytest.mark.parametrize("moment", [None, 10**18, -(10**18), 10**400])
 def test_moments_outside_of_the_calendar_have_no_month(moment: int | None) -> None:
-    """What no calendar holds goes where undated objects go."""
+    """Such objects are stored with undated objects."""
     assert month_of(moment) is None
 
 
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", fullmatch=True))
-def test_no_text_breaks_it(text: str) -> None:
-    """Any text gives a moment or none."""
+def test_any_text_is_a_moment_or_none(text: str) -> None:
+    """No text raises an error."""
     moment = observed(text)
     assert moment is None or isinstance(moment, int)

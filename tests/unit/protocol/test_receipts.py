@@ -40,15 +40,15 @@ def signed(key: RSAPrivateKey, document: dict[str, Any] = DOCUMENT, kid: str = "
     return sign_receipt(document, jwt.key_set_entry(key.public_key(), kid), sign)
 
 
-def test_a_receipt_verifies(key: RSAPrivateKey) -> None:
-    """It says which key signed it, and the key set says whose key that is."""
+def test_a_receipt_can_be_verified(key: RSAPrivateKey) -> None:
+    """It says which key signed it, and the key set says to whom that key belongs."""
     found = check_receipt(signed(key))
     assert found.document["@id"] == "urn:uuid:1"
     assert has_key(found, {"keys": [jwt.key_set_entry(key.public_key(), "k1")]})
 
 
-def test_every_changed_byte_is_refused(key: RSAPrivateKey) -> None:
-    """No byte can be changed, added or removed: not in the text, the key, the signature or the spaces."""
+def test_every_changed_byte_is_detected(key: RSAPrivateKey) -> None:
+    """No byte can be changed, added or removed: in the text, the key, the signature or the spaces."""
     content = signed(key)
     for place in range(len(content)):
         for changed in (
@@ -63,8 +63,8 @@ def test_every_changed_byte_is_refused(key: RSAPrivateKey) -> None:
             check_receipt(changed)
 
 
-def test_the_spare_bits_of_the_signature_count(key: RSAPrivateKey) -> None:
-    """The last character of a signature has bits that decoders pass over."""
+def test_the_unused_bits_of_the_signature_are_checked(key: RSAPrivateKey) -> None:
+    """The last character of a signature has bits that decoders ignore."""
     document = json.loads(signed(key))
     for character in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_":
         proof = document[PROOF][:-1] + character
@@ -73,7 +73,7 @@ def test_the_spare_bits_of_the_signature_count(key: RSAPrivateKey) -> None:
                 check_receipt(encode_document({**document, PROOF: proof}))
 
 
-def test_a_signature_of_something_else_is_refused(key: RSAPrivateKey) -> None:
+def test_a_signature_of_another_document_is_rejected(key: RSAPrivateKey) -> None:
     """A head of the log, or another receipt, has a valid signature of the same key."""
     document = json.loads(signed(key))
     other = json.loads(signed(key, {**DOCUMENT, "@id": "urn:uuid:2"}))
@@ -82,8 +82,8 @@ def test_a_signature_of_something_else_is_refused(key: RSAPrivateKey) -> None:
             check_receipt(encode_document({**document, PROOF: wrong}))
 
 
-def test_what_was_agreed_cannot_differ_from_its_digest(key: RSAPrivateKey) -> None:
-    """Not even the platform can sign a digest of something else."""
+def test_a_wrong_digest_is_rejected(key: RSAPrivateKey) -> None:
+    """Not even the platform can sign the digest of something else."""
     document = {name: value for name, value in json.loads(signed(key)).items() if name != PROOF}
     document[DIGEST] = f"sha-256:{'0' * 64}"
     proof = jwt.sign(key, {"sha256": digest_of(document)}, kid="k1", typ=TYPE)
@@ -91,8 +91,8 @@ def test_what_was_agreed_cannot_differ_from_its_digest(key: RSAPrivateKey) -> No
         check_receipt(encode_document({**document, PROOF: proof}))
 
 
-def test_anybody_can_sign_but_not_as_the_platform(key: RSAPrivateKey) -> None:
-    """A forged receipt names its own key. It is only the key set that shows that the platform has no such key."""
+def test_a_forged_receipt_does_not_have_the_platforms_key(key: RSAPrivateKey) -> None:
+    """A forged receipt contains its own key. Only the key set shows that this is not a key of the platform."""
     forger = generate_private_key(65537, 2048)
     forged = check_receipt(signed(forger))
     real = jwt.key_set_entry(key.public_key(), "k1")
@@ -109,8 +109,8 @@ def test_anybody_can_sign_but_not_as_the_platform(key: RSAPrivateKey) -> None:
         assert not has_key(forged, malformed)
 
 
-def test_another_key_in_a_receipt_is_refused(key: RSAPrivateKey) -> None:
-    """The key that the receipt names is signed too."""
+def test_another_key_in_a_receipt_is_rejected(key: RSAPrivateKey) -> None:
+    """The key in the receipt is signed too."""
     document = json.loads(signed(key))
     stranger = jwt.key_set_entry(generate_private_key(65537, 2048).public_key(), "k1")
     for changed in (

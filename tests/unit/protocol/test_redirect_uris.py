@@ -33,8 +33,8 @@ CODE = {"success": "true", "code": "ours", "state": "ours"}
         ("http://localhost/back", "http://localhost:8000/back"),
     ],
 )
-def test_a_registered_address_may_have_a_query_of_the_apps_own(address: str, registered: str) -> None:
-    """An app finds its person again by it. Loopback addresses have any port, RFC 8252 7.3."""
+def test_an_app_may_add_a_query_to_a_registered_address(address: str, registered: str) -> None:
+    """An app can identify its user by it. Loopback addresses may have any port, RFC 8252 7.3."""
     assert is_registered(address, registered)
 
 
@@ -83,8 +83,8 @@ def test_a_registered_address_may_have_a_query_of_the_apps_own(address: str, reg
         "",
     ],
 )
-def test_the_rest_of_an_address_stays_exact(address: str) -> None:
-    """What a browser might take for the same address, or for one elsewhere, is not registered."""
+def test_the_rest_of_an_address_must_match_exactly(address: str) -> None:
+    """Addresses that a browser might treat as the same, or as another one, are not registered."""
     assert not is_registered(address, BACK)
 
 
@@ -116,8 +116,8 @@ def test_the_rest_of_an_address_stays_exact(address: str) -> None:
         ("http://127.0.0.1:8000/back?x\\y", "http://127.0.0.1/back"),
     ],
 )
-def test_a_registered_query_and_a_registered_host_stay(address: str, registered: str) -> None:
-    """A query that was registered stays in front of what the app adds; of loopback addresses only the port is free."""
+def test_a_registered_query_and_a_registered_host_must_match(address: str, registered: str) -> None:
+    """A registered query stays before the app's own; only the port of a loopback address may differ."""
     assert not is_registered(address, registered)
 
 
@@ -135,8 +135,8 @@ def test_a_registered_query_and_a_registered_host_stay(address: str, registered:
         ("app:/back?x", "app:/back?x&a=1"),
     ],
 )
-def test_parameters_join_the_query(address: str, expected: str) -> None:
-    """Parameters are added to whatever query the address has, and that stays letter for letter."""
+def test_parameters_are_added_to_the_query(address: str, expected: str) -> None:
+    """The existing query is unchanged."""
     assert add_parameters(address, {"a": "1", "left out": None}, RETURN_PARAMETERS) == expected
 
 
@@ -157,22 +157,22 @@ def test_parameters_join_the_query(address: str, expected: str) -> None:
         "accountReference=x&postboxId=x&publicKey=x",
     ],
 )
-def test_what_the_platform_says_is_the_only_one_of_its_name(query: str) -> None:
-    """Whichever of two values a server would read, and however it reads names, there is only ours."""
+def test_the_platforms_parameters_occur_once(query: str) -> None:
+    """Whichever of two values a server would use, and however it decodes names."""
     address = add_parameters(f"{BACK}?user=17&{query}", CODE, RETURN_PARAMETERS)
     assert address == f"{BACK}?user=17&success=true&code=ours&state=ours"
 
 
 @pytest.mark.protocol("8.3")
-def test_a_refusal_leaves_no_code_of_anothers() -> None:
-    """What the platform does not say this time is not there at all."""
+def test_an_error_contains_no_foreign_code() -> None:
+    """Parameters that the platform does not set are removed too."""
     address, told = f"{BACK}?code=x&accountReference=x&kept=1", {"success": "false", "errorCode": "USER_CANCEL"}
     assert add_parameters(address, told, RETURN_PARAMETERS) == f"{BACK}?kept=1&success=false&errorCode=USER_CANCEL"
 
 
 @pytest.mark.protocol("7.4")
-def test_names_of_another_page_are_the_apps_own() -> None:
-    """Withdrawing answers with other names than 8.3, and each page keeps to its own."""
+def test_parameters_of_other_pages_are_the_apps_own() -> None:
+    """The page for withdrawing uses other names than 8.3, and each page removes only its own."""
     assert add_parameters(f"{BACK}?code=AT&result=x", {"result": "success"}, REVOKE_PARAMETERS).endswith(
         "?code=AT&result=success"
     )
@@ -180,14 +180,14 @@ def test_names_of_another_page_are_the_apps_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["encode", "codes", "zipcode", "mystate", "successor", "user[code]", "x"])
-def test_names_that_only_hold_ours_stay(name: str) -> None:
-    """An app's own parameter is dropped only if a server could take it for one of the platform's."""
+def test_names_that_only_contain_ours_are_kept(name: str) -> None:
+    """A parameter is removed only if a server could take it for one of the platform's."""
     assert f"?{name}=1&" in add_parameters(f"{BACK}?{name}=1", CODE, RETURN_PARAMETERS)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_any_state_comes_back(state: str) -> None:
-    """A state of any characters arrives as it was given, and adds no parameter of its own."""
+def test_any_state_is_returned_unchanged(state: str) -> None:
+    """A state with any characters is returned as it was given, and adds no parameter."""
     address = add_parameters(f"{BACK}?kept=1", {"success": "true", "state": state}, RETURN_PARAMETERS)
     parts = urlsplit(address)
     assert parts.netloc == "app.example"
@@ -197,8 +197,8 @@ def test_any_state_comes_back(state: str) -> None:
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x2FF), max_size=50))
-def test_no_query_of_an_apps_own_hides_the_answer(query: str) -> None:
-    """Whatever an app adds: what counts as registered leads to the app, and says what the platform says."""
+def test_no_query_hides_the_result(query: str) -> None:
+    """Every address that counts as registered leads to the app, with the platform's result."""
     address = f"{BACK}?{query}"
     if not is_registered(address, BACK):
         return

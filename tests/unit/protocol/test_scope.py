@@ -43,29 +43,29 @@ def milliseconds(*moment: int) -> int:
     ],
 )
 def test_last_counts_back_from_now(last: str, start: datetime) -> None:
-    """Protocol 5.2: months and years exactly, today counts as one day."""
+    """Protocol 5.2: months and years exactly, and today counts as one day."""
     assert start_of_last(last, NOW) == start
 
 
-def test_a_leap_day_has_a_last_year() -> None:
-    """29 February less a year is 28 February."""
+def test_a_year_before_a_leap_day() -> None:
+    """One year before 29 February is 28 February."""
     assert start_of_last("1y", datetime(2024, 2, 29, tzinfo=UTC)) == datetime(2023, 2, 28, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("last", ["", "12", "m", "0d", "-1d", "1w", "1 d", "1d\n", "99999y", "१d"])
-def test_a_last_of_another_form_is_refused_by_name(last: str) -> None:
-    """The message shows what it should look like."""
+def test_a_malformed_last_is_rejected(last: str) -> None:
+    """The message shows the expected form."""
     with pytest.raises(InvalidRequest, match="last"):
         start_of_last(last, NOW)
 
 
-def test_from_and_to_are_seconds_and_the_last_second_counts_whole() -> None:
+def test_from_and_to_are_seconds_and_include_the_last_second() -> None:
     """An object at 999 ms of the second `to` is inside."""
     assert window(TimeRange(from_=10, to=20), NOW) == Window(10_000, 20_999)
 
 
-def test_a_range_that_says_several_things_is_what_lies_within_all() -> None:
-    """Protocol 5.2: neither `last` nor `from` and `to` is forgotten for the other."""
+def test_several_bounds_of_a_range_are_intersected() -> None:
+    """Protocol 5.2: `last`, `from` and `to` all apply."""
     begin = start_of_last("1d", NOW)
     seconds = int(begin.timestamp())
     assert window(TimeRange(last="1d", to=seconds + 60), NOW) == Window(seconds * 1000, seconds * 1000 + 60_999)
@@ -75,7 +75,7 @@ def test_a_range_that_says_several_things_is_what_lies_within_all() -> None:
         window(TimeRange(last="1d", to=1), NOW)
 
 
-def test_an_end_before_the_start_is_refused() -> None:
+def test_an_end_before_the_start_is_rejected() -> None:
     """Such a range would silently read nothing."""
     with pytest.raises(InvalidRequest, match="before"):
         window(TimeRange(from_=20, to=10), NOW)
@@ -86,14 +86,14 @@ def contract_reach(data_request: dict[str, Any]) -> Reach:
 
 
 def test_a_group_without_service_types_is_the_whole_group() -> None:
-    """And a contract without groups allows nothing."""
+    """A contract without groups allows nothing."""
     assert contract_reach({"serviceGroups": [{"id": 5}]}).allows_kind(SPOTIFY_HISTORY)
     assert not contract_reach({"serviceGroups": [{"id": 2}]}).allows_kind(SPOTIFY_HISTORY)
     assert not contract_reach({}).allows_kind(SPOTIFY_HISTORY)
 
 
 def test_a_scope_must_lie_inside_the_contract() -> None:
-    """Protocol 5.2: it narrows and never widens; the message names what was too much."""
+    """Protocol 5.2: a scope narrows and never widens. The message names what exceeds the contract."""
     contract = contract_reach(
         {"serviceGroups": [{"id": 5, "serviceTypes": [{"id": 19}]}], "timeRanges": [{"last": "12m"}]}
     )
@@ -135,8 +135,8 @@ windows = st.builds(Window, ends, ends).filter(lambda w: w.start is None or w.en
 
 
 @given(windows, windows, st.integers(-60, 60))
-def test_containing_and_touching_agree_with_their_moments(outer: Window, inner: Window, moment: int) -> None:
-    """A moment of a contained window lies in the outer one; windows that share a moment touch."""
+def test_windows_contain_and_touch_by_their_moments(outer: Window, inner: Window, moment: int) -> None:
+    """A moment of a contained window lies in the outer one, and windows with a common moment touch."""
     point = Window(moment, moment)
     if outer.contains(inner) and inner.contains(point):
         assert outer.contains(point)
@@ -146,14 +146,14 @@ def test_containing_and_touching_agree_with_their_moments(outer: Window, inner: 
 
 
 @given(st.lists(windows, min_size=1, max_size=4), windows)
-def test_a_hull_is_the_shortest_that_contains_all(some: list[Window], other: Window) -> None:
-    """It contains each, and what contains each contains it."""
+def test_a_hull_is_the_shortest_window_that_contains_all(some: list[Window], other: Window) -> None:
+    """It contains each, and a window that contains each contains it."""
     shortest = hull(some)
     assert shortest is not None
     assert all(shortest.contains(one) for one in some)
     assert other.contains(shortest) == all(other.contains(one) for one in some)
 
 
-def test_a_hull_of_nothing_is_none() -> None:
-    """There is no stretch of time without a moment."""
+def test_the_hull_of_nothing_is_none() -> None:
+    """There is no window without a moment."""
     assert hull([]) is None

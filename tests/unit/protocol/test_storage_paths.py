@@ -43,8 +43,8 @@ def key(text: str) -> str:
         ("e", "é"),
     ],
 )
-def test_other_names_are_other_files(one: str, other: str) -> None:
-    """Letters that casefold or NFKC would make one stay two, so that no upload replaces another name's file."""
+def test_different_names_are_different_files(one: str, other: str) -> None:
+    """Letters that casefold or NFKC would unite stay different, so that no upload replaces another file."""
     assert key(f"a/{one}/b") != key(f"a/{other}/b")
 
 
@@ -64,13 +64,13 @@ def test_other_names_are_other_files(one: str, other: str) -> None:
     ],
 )
 def test_names_that_differ_in_case_or_composition_are_the_same(one: str, other: str) -> None:
-    """Paths compare without case; how an accent is written is no difference either."""
+    """Paths are compared without case, and the composition of an accent makes no difference."""
     assert key(one) == key(other)
 
 
 @pytest.mark.protocol("11.3")
-def test_every_letter_is_the_same_as_its_other_case_alone() -> None:
-    """Of all characters no three are the same, and two only as upper and lower case or by composition."""
+def test_a_letter_equals_only_its_other_case() -> None:
+    """No three characters are equal, and two only as upper and lower case or by composition."""
     found = defaultdict(set)
     for code in (*range(0x20000), *range(0x2F800, 0x2FA20)):  # behind these are no letters with case or accents
         character = chr(code)
@@ -86,23 +86,23 @@ def test_every_letter_is_the_same_as_its_other_case_alone() -> None:
 
 @pytest.mark.protocol("11.3")
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_listed_name_names_its_own_file(text: str) -> None:
-    """A client that addresses a file by its name in a list, which is in lower case, gets that file."""
+def test_a_name_in_a_list_refers_to_its_own_file(text: str) -> None:
+    """A client can use the name in a list, which is in lower case, as the address of the file."""
     listed = StoragePath(text).key
     assert StoragePath(listed).key == listed
 
 
 @pytest.mark.protocol("11.3")
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_folders_hold_what_begins_with_them(text: str) -> None:
-    """The key of a folder is where the keys of its files begin, so that a list by prefix finds them."""
+def test_the_key_of_a_folder_is_a_prefix_of_its_files(text: str) -> None:
+    """So that a listing by prefix finds them."""
     folder = StoragePath(f"/{text.replace('/', '')}x/")
     assert StoragePath(f"{folder.written}\u0301Name").key.startswith(folder.key)
 
 
 @pytest.mark.protocol("11.5")
 @pytest.mark.parametrize("path", ["İ" * 511, "Ⱥ" * 400, "x" * 1024, "\u0958" * 341])
-def test_a_path_that_grows_past_the_limit_is_refused(path: str) -> None:
-    """The limit holds for what is compared too, which may be longer than what was written."""
+def test_a_path_that_exceeds_the_limit_when_folded_is_rejected(path: str) -> None:
+    """The limit applies also to the form that is compared, which may be longer."""
     with pytest.raises(InvalidRequest):
         storage_path(path)

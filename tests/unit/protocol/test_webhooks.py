@@ -22,12 +22,14 @@ def headers(at: float, body: bytes = BODY, secret: str = SECRET, id_: str = "msg
     return {"webhook-id": id_, "webhook-timestamp": str(int(at)), "webhook-signature": signature}
 
 
-def test_the_reference_library_verifies_ours() -> None:
+def test_the_reference_library_verifies_our_signatures() -> None:
+    """The library of Standard Webhooks for Python."""
     now = datetime.now(UTC)
     assert Reference(SECRET).verify(BODY.decode(), headers(now.timestamp())) == json.loads(BODY)
 
 
-def test_ours_verifies_the_reference_librarys() -> None:
+def test_we_verify_signatures_of_the_reference_library() -> None:
+    """The library of Standard Webhooks for Python."""
     signature = Reference(SECRET).sign("msg_2", NOW, BODY.decode())
     sent = {"Webhook-Id": "msg_2", "Webhook-Timestamp": str(int(NOW.timestamp())), "Webhook-Signature": signature}
     found = verify_webhook([SECRET], sent, BODY, NOW.timestamp() + 299)
@@ -58,7 +60,7 @@ def test_ours_verifies_the_reference_librarys() -> None:
         ({}, b"x" * 65537, 0),
     ],
 )
-def test_what_the_platform_did_not_send_is_refused(changed: dict[str, str], body: bytes, seconds: int) -> None:
+def test_a_changed_message_is_rejected(changed: dict[str, str], body: bytes, seconds: int) -> None:
     """A changed or old message, another id or time, another secret, another kind of signature."""
     with pytest.raises(InvalidWebhook):
         verify_webhook([SECRET], headers(NOW.timestamp()) | changed, body, NOW.timestamp() + seconds)
@@ -66,6 +68,7 @@ def test_what_the_platform_did_not_send_is_refused(changed: dict[str, str], body
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 def test_a_missing_header_is_named(name: str) -> None:
+    """The error says which of the three headers is missing."""
     sent = headers(NOW.timestamp())
     del sent[name]
     with pytest.raises(InvalidWebhook, match=name):
@@ -84,7 +87,8 @@ def test_a_secret_can_be_replaced() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{}", b"null", b"\xff", b'{"type":"x","timestamp":"never","data":{}}', b"[" * 9000]
 )
-def test_a_signed_body_of_another_form_is_refused(body: bytes) -> None:
+def test_a_signed_body_of_another_form_is_rejected(body: bytes) -> None:
+    """The signature alone does not make it a message."""
     with pytest.raises(InvalidWebhook, match="not a message"):
         verify_webhook([SECRET], headers(NOW.timestamp(), body), body, NOW.timestamp())
 
