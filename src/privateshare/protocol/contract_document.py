@@ -3,10 +3,13 @@
 Fields that decide which data is read (service groups, time ranges, criteria) are parsed strictly: a document in which
 one of them is invalid is rejected. Fields that are only shown to people are parsed leniently: a value of the wrong type
 counts as absent. `raw` keeps every field, so that a document is passed on exactly as it was received.
+
+A part with texts may have `translations` of them, by language and field: a translation changes nothing but words.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
@@ -20,6 +23,7 @@ MAX_SECONDS = 253_402_300_799  # The end of the year 9999.
 MAX_NEEDED_DAYS = 36_500
 LIMITS = {"timerange": "timeRanges", "timewindow": "timeRanges", "criteria": "criteria", "criterion": "criteria"}
 UNBOUNDED_TYPE = "all"
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 
 def _text_or_empty(value: object) -> str:
@@ -38,7 +42,23 @@ def _empty_if_none(value: object) -> object:
     return [] if value is None else value
 
 
+def _translations_or_empty(value: object) -> object:
+    """Keep what is an object of texts under a language's tag."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {
+        language: {field: text.strip() for field, text in texts.items() if isinstance(text, str)}
+        for language, texts in value.items()
+        if isinstance(language, str) and LANGUAGE.fullmatch(language) and isinstance(texts, Mapping)
+    }
+
+
+def _language_or_empty(value: object) -> str:
+    return value if isinstance(value, str) and LANGUAGE.fullmatch(value) else ""
+
+
 Text = Annotated[str, BeforeValidator(_text_or_empty)]
+Translations = Annotated[Mapping[str, Mapping[str, str]], BeforeValidator(_translations_or_empty)]
 Flag = Annotated[bool | None, BeforeValidator(_flag_or_none)]
 
 
@@ -50,6 +70,44 @@ class DocumentPart(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AppText:
+    """Words of an application. `language` is the tag of their language; empty if the document does not say."""
+
+    text: str = ""
+    language: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+
+class PartWithTexts(DocumentPart):
+    """A part with texts for people. `translations` has them in other languages. Ours; protocol 8.8."""
+
+    translations: Translations = {}
+
+    def in_language(self, field: str, language: str, own_language: str) -> AppText:
+        """Return a text in a language, or else in its own, or else in any that there is.
+
+        Args:
+            field: The name of the text's field, such as `purpose`.
+            language: The tag of the language that the person reads.
+            own_language: The tag of the language of the texts that are no translations; empty if it is unknown.
+        """
+        own = AppText(getattr(self, field), own_language)
+        translated = [AppText(texts[field], tag) for tag, texts in self.translations.items() if texts.get(field)]
+        if own and primary_language(own_language) == primary_language(language):
+            return own
+        exact = [text for text in translated if text.language.lower() == language.lower()]
+        similar = [text for text in translated if primary_language(text.language) == primary_language(language)]
+        return next(iter([*exact, *similar, *([own] if own else []), *translated]), AppText())
+
+
+def primary_language(tag: str) -> str:
+    """Return the language of a tag without its country, such as `nl` for `nl-BE`."""
+    return tag.partition("-")[0].lower()
+
+
 class Resources(DocumentPart):
     """The application's links."""
 
@@ -59,34 +117,34 @@ class Resources(DocumentPart):
     terms: Text = ""
 
 
-class ConsentPolicy(DocumentPart):
+class ConsentPolicy(PartWithTexts):
     """The application's own description of what the person agrees to."""
 
     description: Text = ""
 
 
-class DataRetention(DocumentPart):
+class DataRetention(PartWithTexts):
     """Whether the application keeps a copy of the data."""
 
     data_retained: Flag = None
     description: Text = ""
 
 
-class ExternalSharePolicy(DocumentPart):
+class ExternalSharePolicy(PartWithTexts):
     """Whether the application passes the data on to third parties."""
 
     shared_externally: Flag = None
     description: Text = ""
 
 
-class DataTransportPolicy(DocumentPart):
+class DataTransportPolicy(PartWithTexts):
     """Whether the data leaves the person's device."""
 
     leaves_device: Flag = None
     description: Text = ""
 
 
-class Gdpr(DocumentPart):
+class Gdpr(PartWithTexts):
     """Whether the person can ask the application to delete their data."""
 
     can_request_right_to_be_forgotten: Flag = None
@@ -127,7 +185,7 @@ def _check_spelling(request: object) -> object:
     return request
 
 
-class RequestedKind(DocumentPart):
+class RequestedKind(PartWithTexts):
     """An object type that a contract asks for: why, and whether the app cannot work without it. Ours; protocol 8.7."""
 
     id: int
@@ -155,7 +213,7 @@ class RequestedGroup(DocumentPart):
     service_types: Annotated[list[RequestedService], BeforeValidator(_empty_if_none)] = []
 
 
-class DataRequest(DocumentPart):
+class DataRequest(PartWithTexts):
     """The part of a contract that describes reading.
 
     `needed_days` is for how long the app must come back for its purpose; with 0, one read is enough. `requested` has
@@ -187,7 +245,7 @@ class DataRequest(DocumentPart):
         }
 
 
-class DataPush(DocumentPart):
+class DataPush(PartWithTexts):
     """The part of a contract that describes writing."""
 
     purpose: Text = ""
@@ -196,8 +254,12 @@ class DataPush(DocumentPart):
 
 
 class ContractDocument(DocumentPart):
-    """A contract document. Create one with `parse_document`."""
+    """A contract document. Create one with `parse_document`.
 
+    `language` is that of its texts, which may have translations beside them; empty if it does not say.
+    """
+
+    language: Annotated[str, BeforeValidator(_language_or_empty)] = ""
     resources: Annotated[Resources, BeforeValidator(_mapping_or_empty)] = Resources()
     data_request: DataRequest | None = Field(default=None)
     data_push: DataPush | None = Field(default=None)
@@ -207,6 +269,10 @@ class ContractDocument(DocumentPart):
     def raw(self) -> Mapping[str, Any]:
         """The document as it was received, as a JSON object."""
         return self._raw
+
+    def text(self, part: PartWithTexts, field: str, language: str) -> AppText:
+        """Return a text of one of this document's parts in a language, or else in one that there is."""
+        return part.in_language(field, language, self.language)
 
     @property
     def reading(self) -> DataRequest:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from privateshare.errors import ConfigurationError
-from privateshare.protocol.contract_document import ContractDocument, parse_document
+from privateshare.protocol.contract_document import AppText, ContractDocument, parse_document
 
 
 def request(**fields: Any) -> ContractDocument:
@@ -95,3 +95,58 @@ def test_fields_that_are_only_shown_are_parsed_leniently() -> None:
     assert (document.reading.purpose, document.reading.disclaimer) == ("", "Kept for a year.")
     assert document.reading.data_retention.data_retained is None
     assert document.reading.gdpr.can_request_right_to_be_forgotten is True
+
+
+TRANSLATED = {
+    "purpose": "To test",
+    "translations": {"nl": {"purpose": "Om te testen"}, "pt-BR": {"purpose": "Para testar"}, "fr": {"disclaimer": "x"}},
+}
+
+
+@pytest.mark.protocol("8.8")
+@pytest.mark.parametrize(
+    ("own", "language", "expected"),
+    [
+        ("en", "nl", AppText("Om te testen", "nl")),
+        ("en", "nl-BE", AppText("Om te testen", "nl")),
+        ("en", "pt-br", AppText("Para testar", "pt-BR")),
+        ("en", "en-GB", AppText("To test", "en")),
+        ("en", "fr", AppText("To test", "en")),
+        ("nl", "nl", AppText("To test", "nl")),
+        ("", "de", AppText("To test", "")),
+        ("<b>", "de", AppText("To test", "")),
+        (7, "de", AppText("To test", "")),
+    ],
+)
+def test_texts_have_translations(own: object, language: str, expected: AppText) -> None:
+    """The person's language first, then the document's own; a field without a translation is not empty."""
+    document = parse_document({"language": own, "dataRequest": TRANSLATED})
+    assert document.text(document.reading, "purpose", language) == expected
+
+
+@pytest.mark.protocol("8.8")
+def test_a_text_that_is_only_translated_is_shown_in_any_language() -> None:
+    """What an app says in one language is better than nothing."""
+    document = request(translations={"ar": {"purpose": "للاختبار"}})
+    assert document.text(document.reading, "purpose", "de") == AppText("للاختبار", "ar")
+    assert not document.text(document.reading, "disclaimer", "de")
+
+
+@pytest.mark.protocol("8.8")
+@pytest.mark.parametrize(
+    "wrong", [None, 7, "nl", [], {"nl": "Om"}, {"nl": {"purpose": 7}}, {'"><script>': {"purpose": "x"}}]
+)
+def test_translations_of_another_form_count_as_absent(wrong: object) -> None:
+    """Words are never a reason to reject a document."""
+    document = request(purpose="To test", translations=wrong)
+    assert document.text(document.reading, "purpose", "nl") == AppText("To test", "")
+
+
+@pytest.mark.protocol("8.8")
+def test_a_translation_changes_nothing_but_words() -> None:
+    """It cannot ask for more than the document that is enforced."""
+    wider = {"nl": {"serviceGroups": [{"id": 2}], "timeRanges": [{"type": "all"}], "neededDays": 0, "purpose": "Om"}}
+    document = request(serviceGroups=[{"id": 5}], timeRanges=[{"last": "1d"}], translations=wider)
+    assert [group.id for group in document.reading.service_groups] == [5]
+    assert [limit.last for limit in document.reading.time_ranges] == ["1d"]
+    assert document.reading.needed_days is None

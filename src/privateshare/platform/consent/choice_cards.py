@@ -11,6 +11,7 @@ from sqlalchemy import select
 from privateshare.platform.consent.choice_draft import AccountDraft, Draft
 from privateshare.platform.consent.kind_groups import NAMES, KindGroup, kind_group
 from privateshare.platform.consent.shareable_accounts import Asking, ShareableAccount
+from privateshare.platform.consent.terms import app_text
 from privateshare.platform.consent.translation import N_, Translator
 from privateshare.platform.db.tables import ArchiveRow, SyncRow
 from privateshare.platform.library.delivery import ReadPermission
@@ -18,6 +19,7 @@ from privateshare.platform.library.holdings import AccountHoldings, Holding, cou
 from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.sync.outcomes import types_in_error
 from privateshare.protocol.choice import EVERYTHING, AccountChoice, Choice
+from privateshare.protocol.contract_document import AppText
 from privateshare.protocol.messages import Compression
 
 
@@ -54,7 +56,7 @@ class KindRow:
     examples: Sequence[Example]
     ticked: bool
     required: bool
-    reason: str
+    reason: AppText
     is_new: bool
     is_outside: bool
     is_empty: bool
@@ -188,7 +190,8 @@ def _card(
     draft = chosen.draft.accounts.get(account.id)
     previous = (chosen.previous.accounts or {}).get(account.id) if chosen.previous else None
     is_known = account.sealed_cursors is not None and held.is_whole and not has_waiting_file
-    requested = asking.contract.document.reading.requested_kinds(account.service_group, account.service_type)
+    document = asking.contract.document
+    requested = document.reading.requested_kinds(account.service_group, account.service_type)
     kept = {*(previous.kinds if previous else ()), *(kind for kind, asked in requested.items() if asked.required)}
     if draft is not None and chosen.is_submitted:
         kept |= {*draft.offered}  # The person may have seen kinds by name, before it was known what is there.
@@ -211,7 +214,7 @@ def _card(
                 examples=_examples(asking.words, holding),
                 ticked=is_required or _is_ticked(kind, draft, previous, chosen.is_submitted),
                 required=is_required,
-                reason=asked.reason if asked else "",
+                reason=app_text(document, asked, "reason", asking.words) if asked else AppText(),
                 is_new=is_new and not (previous and previous.later),
                 is_outside=holding is not None and holding.total > 0 and holding.count == 0,
                 is_empty=holding is not None and holding.total == 0,

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from privateshare.platform.consent.choice_cards import Card
 from privateshare.platform.consent.durations import Duration
-from privateshare.platform.consent.terms import MAX_CONTRACT_TEXT, Terms
+from privateshare.platform.consent.terms import Terms, app_text
 from privateshare.platform.consent.translation import N_, Translator
 from privateshare.platform.db.tables import ContractRow
 from privateshare.protocol.catalogue import ServiceGroup
+from privateshare.protocol.contract_document import AppText
 
 # The law of the EU protects data about health specially (GDPR, article 9).
 SPECIAL_CATEGORIES = (ServiceGroup.MEDICAL, ServiceGroup.HEALTH_FITNESS)
@@ -24,10 +25,10 @@ class KeyFacts:
 
     verified: bool
     what: str
-    why: str
+    why: AppText
     until: str
     who_else: str
-    who_else_words: str
+    who_else_words: AppText
     warnings: Sequence[str]
     unsaid: str
 
@@ -38,13 +39,14 @@ def key_facts(
     """Write the key facts of a contract, with the duration that is chosen at the moment."""
     external = contract.document.reading.external_share_policy
     reads = contract.kind != "write"
+    who_else_words = app_text(contract.document, external, "description", words) if reads else AppText()
     return KeyFacts(
         verified=contract.application.verified_at is not None,
         what=_what(contract, terms, cards, words),
         why=terms.purpose,
         until=_until(duration, words),
-        who_else=_who_else(external.shared_externally, external.description, words) if reads else "",
-        who_else_words=external.description[:MAX_CONTRACT_TEXT] if reads else "",
+        who_else=_who_else(external.shared_externally, who_else_words, words) if reads else "",
+        who_else_words=who_else_words,
         warnings=list(_warnings(contract, duration, words)),
         unsaid=words.join_list(list(_unsaid(contract, words))),
     )
@@ -72,7 +74,7 @@ def _until(duration: Duration, words: Translator) -> str:
     return words.say(N_("Until %(date)s, unless you stop before"), date=duration.end)
 
 
-def _who_else(shared: bool | None, own_words: str, words: Translator) -> str:
+def _who_else(shared: bool | None, own_words: AppText, words: Translator) -> str:
     if shared is None:
         return "" if own_words else words.say(N_("The app does not say."))
     return words.say(N_("The app passes your data on to others.") if shared else N_("Nobody, says the app"))
@@ -96,7 +98,7 @@ def _warnings(contract: ContractRow, duration: Duration, words: Translator) -> I
 
 def _unsaid(contract: ContractRow, words: Translator) -> Iterator[str]:
     document, reading = contract.document, contract.document.reading
-    purpose = reading.purpose if contract.kind != "write" else document.writing.purpose
+    purpose = app_text(document, reading if contract.kind != "write" else document.writing, "purpose", words)
     if not purpose:
         yield words.say(N_("why it asks"))
     if not document.resources.privacy_policy:
@@ -104,9 +106,9 @@ def _unsaid(contract: ContractRow, words: Translator) -> Iterator[str]:
     if contract.kind == "write":
         return
     keeping, sharing, deleting = reading.data_retention, reading.external_share_policy, reading.gdpr
-    if keeping.data_retained is None and not keeping.description:
+    if keeping.data_retained is None and not app_text(document, keeping, "description", words):
         yield words.say(N_("if it keeps a copy"))
-    if sharing.shared_externally is None and not sharing.description:
+    if sharing.shared_externally is None and not app_text(document, sharing, "description", words):
         yield words.say(N_("if it passes your data on"))
-    if deleting.can_request_right_to_be_forgotten is None and not deleting.description:
+    if deleting.can_request_right_to_be_forgotten is None and not app_text(document, deleting, "description", words):
         yield words.say(N_("if you can ask it to delete what it has"))

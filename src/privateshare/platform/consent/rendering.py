@@ -28,6 +28,7 @@ from privateshare.platform.consent.translation import Translator
 from privateshare.platform.http.requests import platform_of
 from privateshare.platform.operating.settings import EMAIL_ADDRESS, Settings
 from privateshare.protocol.addresses import ONBOARD_PATH
+from privateshare.protocol.contract_document import AppText, primary_language
 
 STATIC_TYPES = {
     "style.css": "text/css",
@@ -149,6 +150,14 @@ def isolated(text: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format("".join(kept))
 
 
+def app_words(text: AppText, page_language: str) -> Markup:
+    """Wrap words of an app as `isolated` does, and name their language where it is another than the page's."""
+    shown = isolated(text.text)
+    if not text.language or primary_language(text.language) == primary_language(page_language):
+        return shown
+    return Markup('<bdi lang="{}">').format(text.language) + shown[len(Markup("<bdi>")) :]
+
+
 def isolated_parts(texts: Iterable[str], separator: str) -> Markup:
     """Join texts with a separator, each isolated from the others. Empty ones are left out."""
     return escape(separator).join(isolated(text) for text in texts if text)
@@ -198,7 +207,7 @@ def _environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"isolated": isolated, "isolated_parts": isolated_parts}
+    environment.filters |= {"isolated": isolated, "app_words": app_words, "isolated_parts": isolated_parts}
     environment.filters |= {"as_title": as_title, "mark": draw_mark}
     texts = translations(language)
     environment.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -1,14 +1,21 @@
 """The text of the consent page: what a contract asks for, in the person's language."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from privateshare.platform.consent.translation import N_, Kinds, Translator
 from privateshare.platform.db.tables import ContractRow
 from privateshare.protocol.addresses import is_web_address
 from privateshare.protocol.catalogue import catalogue
-from privateshare.protocol.contract_document import ContractTimeRange, DataRequest, Resources
+from privateshare.protocol.contract_document import (
+    AppText,
+    ContractDocument,
+    ContractTimeRange,
+    DataRequest,
+    PartWithTexts,
+    Resources,
+)
 from privateshare.protocol.messages import ServiceGroupScope
 from privateshare.protocol.scope import start_of_last
 from privateshare.sources.contract import SourceInfo
@@ -32,7 +39,7 @@ class AppStatement:
 
     title: str
     text: str
-    words: str
+    words: AppText
     known: bool
 
 
@@ -43,9 +50,9 @@ class Terms:
     app: str
     partner: str
     links: Sequence[tuple[str, str]]
-    purpose: str
-    disclaimer: str
-    agreement: str
+    purpose: AppText
+    disclaimer: AppText
+    agreement: AppText
     asked: Sequence[RequestedData]
     dates: Sequence[str]
     once: bool
@@ -61,15 +68,21 @@ def read_terms(contract: ContractRow, sources: Sources, words: Translator, now: 
         app=contract.application.name,
         partner=contract.application.partner.name,
         links=_links(document.resources, words),
-        purpose=request.purpose[:MAX_CONTRACT_TEXT],
-        disclaimer=request.disclaimer[:MAX_CONTRACT_TEXT],
-        agreement=request.consent_policy.description[:MAX_CONTRACT_TEXT],
+        purpose=app_text(document, request, "purpose", words),
+        disclaimer=app_text(document, request, "disclaimer", words),
+        agreement=app_text(document, request.consent_policy, "description", words),
         asked=_asked(document.reading, sources, words) if contract.kind == "read" else (),
         dates=_dates(document.reading, words, now) if reads else (),
         once=contract.once,
         until=words.date(contract.expires_at) if contract.expires_at else None,
-        statements=_statements(document.reading, words) if reads else (),
+        statements=_statements(document, words) if reads else (),
     )
+
+
+def app_text(document: ContractDocument, part: PartWithTexts, field: str, words: Translator) -> AppText:
+    """Return a text of the app, cut if it is long: in the page's language if the app wrote it, and else in another."""
+    found = document.text(part, field, words.tag)
+    return replace(found, text=found.text[:MAX_CONTRACT_TEXT])
 
 
 def _links(resources: Resources, words: Translator) -> list[tuple[str, str]]:
@@ -161,34 +174,35 @@ def _moment(seconds: float) -> datetime:
 # --- what the app does with the data ---
 
 
-def _statements(request: DataRequest, words: Translator) -> list[AppStatement]:
+def _statements(document: ContractDocument, words: Translator) -> list[AppStatement]:
+    request = document.reading
     keeping, sharing = request.data_retention, request.external_share_policy
     transport, deleting = request.data_transport_policy, request.gdpr
     return [
         _statement(
             keeping.data_retained,
-            keeping.description,
+            app_text(document, keeping, "description", words),
             words,
             N_("Keeping"),
             (N_("The app keeps a copy of your data."), N_("The app keeps no copy of your data.")),
         ),
         _statement(
             sharing.shared_externally,
-            sharing.description,
+            app_text(document, sharing, "description", words),
             words,
             N_("Passing on"),
             (N_("The app passes your data on to others."), N_("The app does not pass your data on to others.")),
         ),
         _statement(
             transport.leaves_device,
-            transport.description,
+            app_text(document, transport, "description", words),
             words,
             N_("Where"),
             (N_("Your data leaves your device."), N_("Your data stays on your device.")),
         ),
         _statement(
             deleting.can_request_right_to_be_forgotten,
-            deleting.description,
+            app_text(document, deleting, "description", words),
             words,
             N_("Deleting"),
             (
@@ -200,10 +214,8 @@ def _statements(request: DataRequest, words: Translator) -> list[AppStatement]:
 
 
 def _statement(
-    value: bool | None, own_words: str, words: Translator, title: str, yes_and_no: tuple[str, str]
+    value: bool | None, own_words: AppText, words: Translator, title: str, yes_and_no: tuple[str, str]
 ) -> AppStatement:
     unknown = "" if own_words else N_("The app does not say.")
     text = unknown if value is None else yes_and_no[0] if value else yes_and_no[1]
-    return AppStatement(
-        words.say(title), words.say(text), own_words[:MAX_CONTRACT_TEXT], value is not None or bool(own_words)
-    )
+    return AppStatement(words.say(title), words.say(text), own_words, value is not None or bool(own_words))

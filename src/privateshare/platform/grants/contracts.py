@@ -141,7 +141,8 @@ async def create_contract(
         check_registrable(uri)
     document = parse_document(terms.document)
     for part in (document.reading, document.writing):
-        check_purpose(part.purpose)
+        for purpose in (part.purpose, *(texts.get("purpose", "") for texts in part.translations.values())):
+            check_purpose(purpose)
     contract = ContractRow(
         id=chosen,
         application_id=application.id,

@@ -3,9 +3,10 @@
 import pytest
 from markupsafe import Markup
 
-from privateshare.platform.consent.rendering import as_title, isolated, page, redirect, static_file
+from privateshare.platform.consent.rendering import app_words, as_title, isolated, page, redirect, static_file
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.operating.settings import Settings
+from privateshare.protocol.contract_document import AppText
 
 VALUES = {"failure": "INVALID_CODE", "reason": "over", "status": 410, "reference": None, "way_out": None}
 
@@ -58,6 +59,21 @@ def test_static_files_are_kept_for_good() -> None:
 def test_others_words_are_kept_apart(text: str, shown: str) -> None:
     """An override of the writing direction ends with the words that it is in, and cannot end that from inside."""
     assert isolated(text) == f"<bdi>{shown}</bdi>"
+
+
+@pytest.mark.protocol("8.8")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (AppText("Om te testen", "nl"), '<bdi lang="nl">Om te testen</bdi>'),
+        (AppText("To test", "en-GB"), "<bdi>To test</bdi>"),
+        (AppText("To test"), "<bdi>To test</bdi>"),
+        (AppText("<b>\u2069", "nl"), '<bdi lang="nl">&lt;b&gt;</bdi>'),
+    ],
+)
+def test_apps_words_name_their_language(text: AppText, shown: str) -> None:
+    """A screen reader pronounces them in it, and the page's own language is not repeated."""
+    assert app_words(text, "en") == shown
 
 
 def test_titles_have_no_markup() -> None:

@@ -8,7 +8,7 @@ import pytest
 from privateshare.platform.consent.terms import Terms, read_terms
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.db.tables import ApplicationRow, ContractRow, PartnerRow
-from privateshare.protocol.contract_document import parse_document
+from privateshare.protocol.contract_document import AppText, parse_document
 from privateshare.sources.registry import Sources
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -81,7 +81,7 @@ def test_statements_say_what_the_app_says() -> None:
         dataRetention={"dataRetained": True, "description": "for a year"},
         externalSharePolicy={"sharedExternally": False},
     ).statements
-    assert [(entry.text, entry.words, entry.known) for entry in found] == [
+    assert [(entry.text, entry.words.text, entry.known) for entry in found] == [
         ("The app keeps a copy of your data.", "for a year", True),
         ("The app does not pass your data on to others.", "", True),
         ("The app does not say.", "", False),
@@ -120,11 +120,41 @@ def test_links_of_the_web_are_shown() -> None:
 def test_odd_documents_are_read(document: dict[str, Any]) -> None:
     """A document that lacks parts, or has them in another form, leaves them open."""
     found = terms(document)
-    assert found.purpose == ""
+    assert found.purpose == AppText()
     assert found.asked == []
 
 
 def test_a_write_contract_tells_its_own_purpose() -> None:
     """A contract that writes tells why it does, and asks for no data."""
     found = terms({"dataPush": {"purpose": "To file your results"}}, kind="write")
-    assert (found.purpose, found.asked, found.dates) == ("To file your results", (), ())
+    assert (found.purpose.text, found.asked, found.dates) == ("To file your results", (), ())
+
+
+@pytest.mark.protocol("8.8")
+def test_texts_are_in_the_persons_language_where_the_app_has_them() -> None:
+    """Each text by itself: one that is not translated stays in the language of the document."""
+    document = {
+        "language": "en",
+        "dataRequest": {
+            "purpose": "To find your genres",
+            "disclaimer": "No warranty",
+            "translations": {"nl": {"purpose": "Om je genres te vinden"}},
+            "dataRetention": {
+                "dataRetained": True,
+                "description": "For a year",
+                "translations": {"nl": {"description": "Een jaar lang"}},
+            },
+        },
+    }
+    dutch = terms(document, "nl")
+    assert dutch.purpose == AppText("Om je genres te vinden", "nl")
+    assert dutch.disclaimer == AppText("No warranty", "en")
+    assert dutch.statements[0].words == AppText("Een jaar lang", "nl")
+    assert terms(document, "fr").purpose == AppText("To find your genres", "en")
+
+
+@pytest.mark.protocol("8.8")
+def test_a_long_translation_is_cut_as_any_text() -> None:
+    """A page stays a page, whatever an app writes."""
+    document = {"dataRequest": {"translations": {"nl": {"purpose": "x" * 10_000}}}}
+    assert len(terms(document, "nl").purpose.text) == 4000
