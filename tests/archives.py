@@ -109,3 +109,25 @@ def social_export(messages: int = 30) -> bytes:
     ]
     thread = {"participants": [{"name": "J\u00c3\u00b6"}, {"name": "Ada"}], "messages": sent, "title": "J\u00c3\u00b6"}
     return zipped({"messages/inbox/jo_17/message_1.json": json.dumps(thread).encode()})
+
+
+def post_archive(posts: int = 30) -> bytes:
+    """An archive of X with so many posts."""
+    listed = [
+        {
+            "tweet": {
+                "id_str": str(2_000_000 + number),
+                "created_at": "2026-03-04 05:06:07 +0000",
+                "full_text": f"Hi {number}",
+            }
+        }
+        for number in range(posts)
+    ]
+    return zipped({"data/tweets.js": b"window.YTD.tweets.part0 = " + json.dumps(listed).encode()})
+
+
+def exported_chat(messages: int = 30) -> bytes:
+    """A chat of WhatsApp with so many messages."""
+    moments = (f"{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}" for number in range(messages))
+    lines = (f"[{1 + number % 28:02}.03.26, {moment}] Ann: Hi {number}" for number, moment in enumerate(moments))
+    return zipped({"_chat.txt": "\n".join(lines).encode()})

@@ -16,7 +16,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.archives import bank_statement, health_export, play, small_record, social_export, spotify_zip, zipped
+from tests.archives import (
+    bank_statement,
+    exported_chat,
+    health_export,
+    play,
+    post_archive,
+    small_record,
+    social_export,
+    spotify_zip,
+    zipped,
+)
 
 from privateshare.platform.consent.locales.update import texts
 from privateshare.protocol.catalogue import catalogue
@@ -46,8 +56,10 @@ SAMPLES = [
 ]
 GOOD_ARCHIVES: dict[int, Archive] = {
     **dict.fromkeys((1, 420), lambda objects=40: social_export(objects)),
+    2: lambda objects=40: post_archive(objects),
     16: lambda objects=40: spotify_zip([play(number) for number in range(objects)]),
     9001: lambda objects=40: zipped({"record.json": small_record(objects)}),
+    9003: lambda objects=40: exported_chat(objects),
     **dict.fromkeys((260, 9002), lambda objects=40: health_export(objects)),
     **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),
 }
@@ -252,7 +264,9 @@ def overlapping(content: bytes) -> bytes:
     return packed.getvalue()
 
 
-OTHER = "|not an export of the Health app|holds no bank transactions|longer than any of a bank"
+OTHER = (
+    "|not an export of the Health app|holds no bank transactions|longer than any of a bank|holds no chat of WhatsApp"
+)
 
 BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda _: b"", "is empty"),

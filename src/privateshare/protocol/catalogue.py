@@ -56,6 +56,7 @@ class ServiceType(IntEnum):
     NHS = 41
     FHIR_FILE = 9001
     APPLE_HEALTH_RECORDS = 9002
+    WHATSAPP = 9003
     FHIR_SERVER = 9100
 
 

@@ -8,6 +8,7 @@ from privateshare.sources.contract import Source
 # The package of each source. Its module `source` lists the source in SOURCES.
 PACKAGE_OF_SOURCE: Mapping[int, str] = {
     1: "meta",
+    2: "x_archive",
     16: "spotify",
     260: "apple_health",
     348: "banks",
@@ -18,6 +19,7 @@ PACKAGE_OF_SOURCE: Mapping[int, str] = {
     429: "banks",
     9001: "fhir_file",
     9002: "apple_health",
+    9003: "whatsapp",
 }
 
 

@@ -61,7 +61,7 @@ ZONES: Mapping[str, float] = {
 
 _IGNORED = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _CLOCK = re.compile(
-    r"(?<!\d)(\d{1,2})(?::|：|時|시\s?|h)(\d{2})(?:(?::|：|分|분\s?)(\d{2}))?(?:秒|초)?(?:[.,]\d+)?(?!\d)"
+    r"(?<!\d)(\d{1,2})(?::|：|時|시\s?|\s?h\s?)(\d{2})(?:(?::|：|分|분\s?)(\d{2}))?(?:秒|초)?(?:[.,]\d+)?(?!\d)"
 )
 _POINT_CLOCK = re.compile(r"(?:^|[\s,])(\d{1,2})\.(\d{2})(?:\.(\d{2}))?(?=$|[\s,])")
 _OFFSET = re.compile(r"(?:GMT|UTC)\s*([+\-\u2212])\s*(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
@@ -96,9 +96,14 @@ class WrittenDates:
         self._words: set[str] = set()
         self._known: Counter[str] = Counter()
         self._exact: Counter[str] = Counter()
-        self._orders = {DAY_FIRST, MONTH_FIRST}
-        self._turns = {DAY_FIRST: 0, MONTH_FIRST: 0}
+        self._orders = {DAY_FIRST, MONTH_FIRST, YEAR_FIRST}
+        self._turns = dict.fromkeys(self._orders, 0)
         self._last: dict[str, tuple[datetime, int]] = {}
+
+    @staticmethod
+    def is_date(text: str) -> bool:
+        """Return whether a text is a date with a time."""
+        return bool(_meanings(text).moments)
 
     def learn(self, text: str) -> bool:
         """Take note of a date, and return whether the text is one."""
@@ -152,7 +157,7 @@ class WrittenDates:
         }
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # Entries of the same time are next to each other.
 def _meanings(text: str) -> _Meanings:
     if len(text) > MAX_CHARACTERS:
         return _Meanings({})
@@ -227,7 +232,11 @@ def _days(text: str) -> tuple[_Days, str, frozenset[str]]:
         day, year = sorted(_NUMBERS.findall(rest), key=len)
         return {("", ""): (int(year), int(numbered[1] or numbered[2]), int(day))}, "", frozenset()
     if len(numbers) == 3:
-        return _numeric(numbers, has_points=bool(_POINTS.search(text))), "", frozenset()
+        return (
+            _numeric(numbers, has_points=bool(_POINTS.search(text)), has_dashes=text.count("-") == 2),
+            "",
+            frozenset(),
+        )
     if len(numbers) != 2:
         return {}, "", frozenset()
     year, day = sorted(numbers, key=lambda number: (-len(number), -int(number)))
@@ -256,7 +265,7 @@ def _shortened_months(word: str) -> Mapping[str, int]:
     return {language: numbers.pop() for language, numbers in found.items() if len(numbers) == 1}
 
 
-def _numeric(numbers: list[str], *, has_points: bool) -> _Days:
+def _numeric(numbers: list[str], *, has_points: bool, has_dashes: bool) -> _Days:
     first, second, third = (int(number) for number in numbers)
     if len(numbers[0]) == 4:
         return {("", ""): (first, second, third)}
@@ -264,6 +273,8 @@ def _numeric(numbers: list[str], *, has_points: bool) -> _Days:
         return {}
     year = third if len(numbers[2]) == 4 else 2000 + third
     both = {DAY_FIRST: (year, second, first), MONTH_FIRST: (year, first, second)}
+    if has_dashes and len(numbers[0]) == len(numbers[2]) == 2:
+        both[YEAR_FIRST] = (2000 + first, second, third)
     if has_points and second <= 12:
         return {("", ""): both[DAY_FIRST]}  # Notations with points never have the month first.
     return {("", order): day for order, day in both.items() if day[1] <= 12 and day[2] <= 31}

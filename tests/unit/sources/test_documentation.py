@@ -36,8 +36,8 @@ def test_the_documented_source_works(pedometer: Source) -> None:
     (page,) = pedometer.fetch(connection, dict.fromkeys(pedometer.info.object_types))
     assert page.objects == [  # type: ignore[union-attr]
         {
-            "accountentityid": "9002_w",
-            "entityid": "9002_w_2026-11-24",
+            "accountentityid": "9900_w",
+            "entityid": "9900_w_2026-11-24",
             "createddate": 1795478400000,
             "steps": 8000,
         }

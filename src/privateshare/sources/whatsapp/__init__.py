@@ -1,0 +1,1 @@
+"""WhatsApp: chats that people export, one at a time, on their phones."""

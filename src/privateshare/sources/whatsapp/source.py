@@ -1,0 +1,178 @@
+"""The source WhatsApp: a sample, or chats that a person exports on their phone."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.sources.archive import UploadedFile, uploaded_files
+from privateshare.sources.contract import (
+    Broken,
+    Connection,
+    Identity,
+    JsonObject,
+    ObjectSchema,
+    Page,
+    Sample,
+    SourceInfo,
+    Upload,
+    pages,
+)
+from privateshare.sources.failures import THE_FILE, LeftOut, Reason, shown_name
+from privateshare.sources.object_building import Account, account_of, stable_id
+from privateshare.sources.whatsapp.chat import Chat, ChatMessage, NotAChat, UnclearDates, learn_chat, messages_of
+from privateshare.sources.whatsapp.sample import sample_files
+
+PERSON = "whatsapp"  # Chats do not say whose phone it was, so all chats of a person belong to one account.
+MEDIA_ENDINGS = frozenset(
+    (
+        *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".3gp", ".opus", ".ogg", ".mp3", ".m4a"),
+        *(".aac", ".amr", ".wav", ".pdf", ".vcf", ".docx", ".xlsx", ".pptx", ".thumb", ".was"),
+    )
+)
+PEOPLE_OF_A_PAIR = 2
+
+UNREADABLE = Reason(
+    "Damaged",
+    "%(num)s of %(total)s messages has no date that can be read.",
+    "%(num)s of %(total)s messages have no date that can be read.",
+    Broken("The messages of the chat have no dates that can be read. Export the chat again."),
+)
+
+
+class WhatsApp:
+    """Source 9003, service type 9003: messages."""
+
+    info = SourceInfo(
+        id=9003,
+        service_type=ServiceType.WHATSAPP,
+        service_group=ServiceGroup.SOCIAL,
+        object_types=(ObjectType.MESSAGE,),
+        schema=ObjectSchema("digime", "1.0.0"),
+        samples=(Sample("default", "Two friends", "A year of messages between two invented people."),),
+        upload=Upload(
+            accept=".zip,.txt",
+            instructions=(
+                "Open a chat in WhatsApp. On an iPhone tap its name at the top, on Android the three dots and “More”.",
+                "Tap “Export chat” and choose “Without media”.",
+                "Save the file, and choose it here. Repeat this for other chats, or put several files into one zip.",
+            ),
+        ),
+    )
+
+    def identify(self, connection: Connection) -> Identity:
+        """Return the account. A file is read completely.
+
+        Raises:
+            Broken: No chat in it can be read.
+        """
+        if connection.archive is None:
+            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
+        left_out = connection.left_out
+        for _ in self._objects(connection):
+            pass
+        left_out.check(Broken("The file holds no chat of WhatsApp. Export a chat in the app, and upload that file."))
+        return Identity(PERSON, "WhatsApp", "USER")
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        """Yield the messages.
+
+        Raises:
+            Broken: The file is damaged.
+        """
+        if ObjectType.MESSAGE not in cursors:
+            return iter(())
+        return pages((ObjectType.MESSAGE, thing) for thing in self._objects(connection))
+
+    def _objects(self, connection: Connection) -> Iterator[JsonObject]:
+        now = datetime.now(UTC)
+        if connection.archive is None:
+            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
+            return message_objects(sample_files(now), account, connection.left_out, now)
+        files = uploaded_files(connection.archive, connection.left_out, _is_skipped)
+        account = account_of(self.info.service_type, connection.provider_account_id)
+        return message_objects(files, account, connection.left_out, now)
+
+
+def message_objects(
+    files: Iterable[UploadedFile], account: Account, left_out: LeftOut, now: datetime
+) -> Iterator[JsonObject]:
+    """Yield the messages of all chats among some files.
+
+    Args:
+        files: The files.
+        account: The account.
+        left_out: The report. Messages without a readable date are counted, and other files are named.
+        now: The current time. No message is after it.
+    """
+    for file in files:
+        name = shown_name(file.path) if file.path else THE_FILE
+        try:
+            chat = learn_chat(file, now)
+        except NotAChat:
+            left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+        except UnclearDates:
+            left_out.name_damaged(
+                name,
+                Broken(
+                    "%(name)s does not show whether 02/03 is in February or in March. "
+                    "Export the chat when it has messages of several days.",
+                    name=name,
+                ),
+            )
+        else:
+            yield from _messages(file, chat, account, left_out)
+
+
+def _messages(file: UploadedFile, chat: Chat, account: Account, left_out: LeftOut) -> Iterator[JsonObject]:
+    conversation, name = _conversation(file.path, list(chat.people))
+    moment: int | None = None
+    equal: Counter[str] = Counter()
+    for one in messages_of(file, chat):
+        if one.moment is None:
+            left_out.leave_out(UNREADABLE, ObjectType.MESSAGE)
+            continue
+        left_out.read += 1
+        if one.moment != moment:  # Times of Android phones have no seconds, so equal messages are numbered.
+            moment = one.moment
+            equal.clear()
+        own_id = stable_id(conversation, one.moment, one.sender, one.text, one.file)
+        equal[own_id] += 1
+        number = equal[own_id]
+        yield _object(account, own_id if number == 1 else f"{own_id}-{number}", one, conversation, name, chat)
+
+
+def _object(account: Account, own_id: str, one: ChatMessage, conversation: str, name: str, chat: Chat) -> JsonObject:
+    is_pair = len(chat.people) == PEOPLE_OF_A_PAIR
+    return account.thing(
+        own_id,
+        one.moment,
+        conversationid=conversation,
+        conversationname=name,
+        sendername=one.sender,
+        recipientnames=[person for person in chat.people if person != one.sender] if is_pair else [],
+        text=one.text,
+        attachments=[{"name": one.file, "uri": one.file}] if one.file else [],
+    )
+
+
+def _conversation(path: str, people: list[str]) -> tuple[str, str]:
+    """Return an id for a chat that is the same in its next export, and its name.
+
+    The name of the file has the name of the chat, except on iPhones, where only that of the zip has.
+    """
+    place = PurePosixPath(path)
+    title = place.parent.name if place.stem.startswith("_chat") else place.stem
+    title = title.split(" (")[0].strip()
+    if len(people) <= PEOPLE_OF_A_PAIR and people:
+        return stable_id("chat", *sorted(people)), title or " · ".join(people)
+    return stable_id("chat", title or "group"), title
+
+
+def _is_skipped(path: str) -> bool:
+    """Return whether a file was sent in the chat, and is not read."""
+    return PurePosixPath(path).suffix.lower() in MEDIA_ENDINGS
+
+
+SOURCES = (WhatsApp(),)

@@ -1,0 +1,1 @@
+"""X, formerly Twitter: the archive that people request in their settings."""
