@@ -11,8 +11,8 @@ Typed = tuple[int, dict[str, Any]]
 
 
 @given(st.lists(st.integers(1, 40), max_size=3 * PAGE_OBJECTS))
-def test_pages_hold_everything_once_and_in_order(types: list[int]) -> None:
-    """Every object is in one page of its type; those of a type keep their order."""
+def test_pages_contain_every_object_once_in_order(types: list[int]) -> None:
+    """Each object is in one page of its type, and the order within a type is kept."""
     given_objects: list[Typed] = [(object_type, {"number": number}) for number, object_type in enumerate(types)]
     found = [(page.object_type, thing) for page in pages(iter(given_objects)) for thing in page.objects]
     assert sorted(found, key=by_type_and_number) == sorted(given_objects, key=by_type_and_number)
@@ -25,8 +25,8 @@ def by_type_and_number(typed: Typed) -> tuple[int, int]:
     return typed[0], typed[1]["number"]
 
 
-def test_few_objects_wait() -> None:
-    """However many types there are, the first page comes after PAGE_OBJECTS objects, or PAGE_BYTES of large ones."""
+def test_pages_are_emitted_early() -> None:
+    """However many types there are, the first page follows after PAGE_OBJECTS objects, or PAGE_BYTES of large ones."""
     for count, thing in ((PAGE_OBJECTS, {}), (9, {"data": "x" * (PAGE_BYTES // 8)})):
         taken = 0
 
@@ -40,8 +40,8 @@ def test_few_objects_wait() -> None:
         assert taken <= count
 
 
-def test_a_failure_can_be_translated_before_its_gaps_are_filled() -> None:
-    """What is said keeps its values apart, and a per cent sign is one."""
+def test_a_failure_is_translated_before_its_values_are_inserted() -> None:
+    """The text keeps its values separate, and a per cent sign is only a character."""
     broken = Broken("%(name)s is odd. Take another.", name="100%s.json")
     assert (broken.text, broken.values) == ("%(name)s is odd. Take another.", {"name": "100%s.json"})
     assert str(broken) == "100%s.json is odd. Take another."

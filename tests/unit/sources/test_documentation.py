@@ -30,7 +30,7 @@ def archive(content: object) -> Connection:
 
 
 def test_the_documented_source_works(pedometer: Source) -> None:
-    """It lets a good archive in, and imports it."""
+    """It accepts a good archive, and imports it."""
     connection = archive([{"day": "2026-11-24", "steps": 8000}])
     assert pedometer.identify(connection).provider_account_id == "walker"
     (page,) = pedometer.fetch(connection, dict.fromkeys(pedometer.info.object_types))
@@ -45,7 +45,7 @@ def test_the_documented_source_works(pedometer: Source) -> None:
 
 
 @pytest.mark.parametrize("content", [[], [{"day": "yesterday", "steps": 1}], [{"day": "2026-11-24"}], [7]])
-def test_the_documented_source_refuses(pedometer: Source, content: object) -> None:
-    """What it cannot import is Broken."""
+def test_the_documented_source_rejects_other_files(pedometer: Source, content: object) -> None:
+    """What it cannot import raises Broken."""
     with pytest.raises(Broken):
         pedometer.identify(archive(content))

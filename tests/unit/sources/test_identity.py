@@ -9,7 +9,7 @@ from privateshare.sources.identity import Version, fhir_subject, fhir_version
 
 
 def test_versions_are_compared_by_time_then_by_number() -> None:
-    """Not as texts, and not at all where neither tells."""
+    """Not as texts, and not at all if neither is known."""
     ordered = [
         (Version(None, 9), Version(None, 10)),
         (Version(read_date("2026-01-01T23:00:00-02:00"), 9), Version(read_date("2026-01-02T01:30:00Z"), 1)),
@@ -41,8 +41,8 @@ def test_versions_are_compared_by_time_then_by_number() -> None:
         ({"versionId": "²", "lastUpdated": {}}, None, Version()),
     ],
 )
-def test_a_resource_says_its_version(meta: Any, response: Any, expected: Version) -> None:
-    """In `meta`, or beside it in a history; what is no number has no order."""
+def test_the_version_of_a_resource(meta: Any, response: Any, expected: Version) -> None:
+    """In `meta`, or beside it in a history. A version that is not a number has no order."""
     assert fhir_version({"meta": meta} if meta else {}, response) == expected
 
 
@@ -62,6 +62,6 @@ def test_a_resource_says_its_version(meta: Any, response: Any, expected: Version
         ({"subject": {"reference": ""}}, ""),
     ],
 )
-def test_a_resource_says_whom_it_is_about(resource: dict[str, Any], expected: str) -> None:
-    """By the id of its subject, or its own if it is a Patient."""
+def test_the_subject_of_a_resource(resource: dict[str, Any], expected: str) -> None:
+    """By the id of its subject, or its own id if it is a Patient."""
     assert fhir_subject(resource) == expected

@@ -100,8 +100,8 @@ def sizes(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @given(text=documents())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_record_is_found_wherever_it_is(sizes: None, text: str) -> None:
-    """Records come in the order of the text, equal to what was written, every digit included, each in one line."""
+def test_every_record_is_found_in_any_position(sizes: None, text: str) -> None:
+    """In the order of the text, with every digit as it was written, each in one line."""
     try:
         found, left_out = read(text.encode())
     except NotJson:
@@ -115,8 +115,8 @@ def test_every_record_is_found_wherever_it_is(sizes: None, text: str) -> None:
 
 @given(text=documents(), cut=st.floats(0, 1), noise=st.binary(max_size=5))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_damage_is_counted_or_told(sizes: None, text: str, cut: float, noise: bytes) -> None:
-    """Whatever the bytes are: records come out, and what else happens is one of two errors."""
+def test_damage_is_counted_or_reported(sizes: None, text: str, cut: float, noise: bytes) -> None:
+    """For any bytes: records are returned, and nothing but one of two errors is raised."""
     data = text.encode()
     at = int(len(data) * cut)
     try:
@@ -150,8 +150,8 @@ FORMS: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_forms(sizes: None, form: str) -> None:
-    """However records are put together, all are found and nothing is missing."""
+def test_all_arrangements_of_records_are_supported(sizes: None, form: str) -> None:
+    """All records are found, and none is missing."""
     text, count = FORMS[form]
     found, left_out = read(text)
     assert len(found) == count
@@ -159,15 +159,15 @@ def test_forms(sizes: None, form: str) -> None:
 
 
 @pytest.mark.parametrize("large", [b'"x": "' + b"y" * 600_000 + b'"', b'"x": [' + b'{"y": "z"}, ' * 40_000 + b"1]"])
-def test_the_kind_of_a_large_record_may_come_last(large: bytes) -> None:
-    """A record of several hundred kilobytes is one, wherever it says so."""
+def test_the_type_of_a_large_record_may_come_last(large: bytes) -> None:
+    """A record of several hundred kilobytes is found by it."""
     for text in (b"{" + large + b', "kind": "R1"}', b'{"kind": "R1", ' + large + b"}"):
         for form in (text, b"[" + text + b"," + text + b"]", b'{"kind": "W", "entry": [{"r": ' + text + b"}]}"):
             assert {thing["kind"] for thing in things(form)} == {"R1"}
 
 
-def test_wrappers_are_given() -> None:
-    """A record comes with the object that it is a member of, whatever the order and the size."""
+def test_records_are_returned_with_their_wrappers() -> None:
+    """With the object that contains it, in any order and of any size."""
     for filler in ("", "x" * 600_000):
         before, after = ({"kind": "W", "entry": [{"a": 1, "r": {"kind": "R1", "x": filler}, "b": [2]}]} for _ in "ab")
         for document in (before, {"entry": after["entry"], "kind": "W"}):
@@ -189,7 +189,7 @@ MENDED = {
 
 
 @pytest.mark.parametrize("written", MENDED)
-def test_texts_that_other_programs_write_are_mended(written: str) -> None:
+def test_invalid_texts_of_other_programs_are_corrected(written: str) -> None:
     """Halves of characters are replaced, and control characters escaped; numbers beside them keep their digits."""
     text = f'[{{"kind": "R1", "x": {written}, "n": 1.50}}, {{"kind": "R1"}}]'.encode()
     first, _ = read(text)[0]
@@ -197,8 +197,8 @@ def test_texts_that_other_programs_write_are_mended(written: str) -> None:
     assert b"1.50" in first.text
 
 
-def test_halves_of_characters_in_utf_8_are_mended() -> None:
-    """Two halves that were encoded one by one are a character, and one is replaced."""
+def test_surrogates_in_utf_8_are_corrected() -> None:
+    """Two halves that were encoded separately become a character, and a single one is replaced."""
     text = b'[{"kind": "R1", "x": "\xed\xa0\xbd\xed\xb8\x80 \xed\xa0\xbd"}]'
     assert things(text) == [{"kind": "R1", "x": "\U0001f600 \ufffd"}]
 
@@ -228,8 +228,8 @@ ROWS: dict[str, Callable[[list[bytes]], bytes]] = {
 
 @pytest.mark.parametrize("row", ROWS)
 @pytest.mark.parametrize("bad", BAD)
-def test_one_that_cannot_be_read_is_left_out_and_counted(sizes: None, bad: str, row: str) -> None:
-    """The others are read, before it and after it."""
+def test_an_unreadable_record_is_skipped_and_counted(sizes: None, bad: str, row: str) -> None:
+    """The others are read, before and after it."""
     text, reason = BAD[bad]
     others = [record(number=number) for number in range(4)]
     found, left_out = read(ROWS[row]([*others[:2], text, *others[2:]]))
@@ -239,14 +239,14 @@ def test_one_that_cannot_be_read_is_left_out_and_counted(sizes: None, bad: str, 
 
 
 def test_scalars_among_records_are_counted_and_null_is_not() -> None:
-    """What is no object is none that can be read; nothing is nothing."""
+    """A scalar is a record that cannot be read; null is none."""
     assert reasons(b'[{"kind": "R1"}, 5, "x", null, [1, 2], {"kind": "R1"}]') == {UNKNOWN: 3}
     assert reasons(b'{"kind": "R1", "tags": [1, 2]}') == {}
     assert reasons(b'{"tags": [1, 2], "e": [{"kind": "R1"}]}') == {}
 
 
-def test_a_line_that_is_cut_is_left_out() -> None:
-    """Of a file with a document on each line, only that line is lost, wherever it is."""
+def test_a_truncated_line_is_skipped() -> None:
+    """In a file with a document on each line, only that line is lost."""
     lines = [record(number=number, text="a } b") for number in range(5)]
     for number in range(5):
         cut = [*lines[:number], lines[number][:-9], *lines[number + 1 :]]
@@ -255,8 +255,8 @@ def test_a_line_that_is_cut_is_left_out() -> None:
         assert left_out.by_reason() == {DAMAGED: 1}
 
 
-def test_what_comes_after_damage_is_not_guessed() -> None:
-    """Where no end of a record can be told, what was read before counts, and it is said that the rest is missing."""
+def test_nothing_is_guessed_after_damage() -> None:
+    """If the end of a record cannot be determined, the earlier records count, and the loss is reported."""
     left_out = LeftOut()
     found: list[Any] = []
     reader = RecordReader(io.BytesIO(b"[" + record() + b', {"kind": "R1", "x": "y'), shape_of, left_out)
@@ -266,14 +266,14 @@ def test_what_comes_after_damage_is_not_guessed() -> None:
 
 
 @pytest.mark.parametrize("text", [b"not json", b"<a/>", b"%PDF-1.7", b'"text"', b"12", b"\x89PNG", b"]", b"\xff\xfe{"])
-def test_what_is_no_json_is_told(text: bytes) -> None:
-    """Other files are told from JSON that is damaged."""
+def test_files_that_are_not_json_are_reported(text: bytes) -> None:
+    """They are distinguished from damaged JSON."""
     with pytest.raises(NotJson):
         read(text)
 
 
-def test_a_record_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is larger than a record may be is not held in memory, whatever is large in it."""
+def test_a_record_that_is_too_large_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is never in memory as a whole, whatever part of it is large."""
     monkeypatch.setattr(json_records, "MAX_RECORD_BYTES", 2_000_000)
     large = b"x" * 3_000_000
     for text in (record(x=large.decode()), record(x=[1] * 1_500_000), b'{"kind": "R1", "' + large + b'": 1}'):
@@ -283,15 +283,15 @@ def test_a_record_that_is_too_large_is_left_out(monkeypatch: pytest.MonkeyPatch)
         assert (len(lines), left_out.by_reason()) == (2, {TOO_LARGE: 1})
 
 
-def test_a_record_of_too_many_values_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many short values take much more memory than they have bytes."""
+def test_a_record_with_too_many_values_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many short values need much more memory than they have bytes."""
     monkeypatch.setattr(json_records, "MAX_VALUES_PER_RECORD", 200_000)
     text = b"[" + record() + b"," + record(x=[1] * 300_000) + b"]"
     assert reasons(text) == {TOO_LARGE: 1}
 
 
 def test_a_large_wrapper_is_read_as_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever has more bytes than a record may have holds records, whether its kind comes first or last."""
+    """An object that is larger than a record may be contains records, whether its type comes first or last."""
     monkeypatch.setattr(json_records, "MAX_RECORD_BYTES", 300_000)
     entries = b", ".join([record(x="y" * 1000)] * 900)
     for text in (b'{"kind": "W", "e": [' + entries + b"]}", b'{"e": [' + entries + b'], "kind": "W"}'):
@@ -324,7 +324,7 @@ HOSTILE: dict[str, bytes] = {
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_texts_take_linear_time(hostile: str) -> None:
-    """Megabytes that are made to take long take a moment."""
+    """Megabytes that were made to be slow take only a moment."""
     began = time.process_time()
     with suppress(NotJson, TruncatedJson):
         read(HOSTILE[hostile])

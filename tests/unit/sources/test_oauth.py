@@ -27,8 +27,8 @@ def sign_in(server: Scripted, **more: Any) -> SignIn:
     return SignIn(**({"authorization_endpoint": "https://a.example/auth?x=1", "token_endpoint": token} | fixed | more))
 
 
-def test_the_way_there_carries_what_it_must(server: Scripted) -> None:
-    """State, S256 challenge, scope, the address to come back to, what the source adds; never the verifier."""
+def test_the_authorization_address_has_its_parameters(server: Scripted) -> None:
+    """State, S256 challenge, scope, redirect URI, and those of the source; never the verifier."""
     verifier = pkce.new_verifier()
     secret = sign_in(server, client_secret="hush")
     address = oauth.authorization_address(secret, "https://us.example/back", "the state", verifier)
@@ -46,8 +46,8 @@ def test_the_way_there_carries_what_it_must(server: Scripted) -> None:
     }
 
 
-def test_a_token_is_kept_without_what_nobody_needs(server: Scripted) -> None:
-    """The id token, which says who the person is, is not kept; when the access token ends is."""
+def test_only_needed_parts_of_a_token_are_stored(server: Scripted) -> None:
+    """Its expiry is stored. The id token, which names the person, is not."""
     server.json("/token", GOOD | {"patient": "p1"})
     token = oauth.exchange_code(sign_in(server), "https://us.example/back", "c", "v")
     assert token.keys() == {"access_token", "token_type", "refresh_token", "patient", "expires_at"}
@@ -55,8 +55,8 @@ def test_a_token_is_kept_without_what_nobody_needs(server: Scripted) -> None:
     assert oauth.expires_within(token, 3700)
 
 
-def test_a_renewed_token_keeps_what_the_first_told(server: Scripted) -> None:
-    """A refresh may leave out the patient and the refresh token: they stay; an old end does not."""
+def test_a_refreshed_token_keeps_missing_fields_of_the_first(server: Scripted) -> None:
+    """A refresh may omit the patient and the refresh token, which are kept. The old expiry is not."""
     server.json("/token", {"access_token": "a1", "token_type": "bearer"})
     token = oauth.refresh(sign_in(server), KNOWN)
     assert token == {"access_token": "a1", "token_type": "bearer", "refresh_token": "r0", "patient": "p1"}
@@ -85,8 +85,8 @@ def test_a_renewed_token_keeps_what_the_first_told(server: Scripted) -> None:
         (302, {}, Broken),
     ],
 )
-def test_what_a_token_endpoint_can_say(server: Scripted, status: int, body: Any, failure: type[SourceFailure]) -> None:
-    """Each of its failures is one that sources know, and nothing else escapes."""
+def test_errors_of_a_token_endpoint(server: Scripted, status: int, body: Any, failure: type[SourceFailure]) -> None:
+    """Each becomes an error that sources know, and no other error is raised."""
     server.json("/token", body, status)
     with pytest.raises(SourceFailure) as told:
         oauth.refresh(sign_in(server), KNOWN)
@@ -96,16 +96,16 @@ def test_what_a_token_endpoint_can_say(server: Scripted, status: int, body: Any,
     assert type(told.value) is failure
 
 
-def test_without_a_refresh_token_there_is_nothing_to_renew(server: Scripted) -> None:
-    """The person must sign in again, and the source is not asked."""
+def test_without_a_refresh_token_the_person_must_sign_in(server: Scripted) -> None:
+    """No request is sent to the source."""
     with pytest.raises(NeedsLogin):
         oauth.refresh(sign_in(server), {"access_token": "a0"})
     assert server.asked == []
 
 
 @pytest.mark.parametrize(("status", "revoked"), [(200, True), (400, False), (503, False)])
-def test_revoking(server: Scripted, status: int, revoked: bool) -> None:
-    """It worked if the source says so; a source without an endpoint for it has nothing to be told."""
+def test_a_token_can_be_revoked(server: Scripted, status: int, revoked: bool) -> None:
+    """It succeeded if the source says so. A source without an endpoint for it needs no request."""
     server.json("/revoke", {}, status)
     assert oauth.revoke(sign_in(server), KNOWN) is revoked
     assert oauth.revoke(sign_in(server, revocation_endpoint=None), KNOWN)

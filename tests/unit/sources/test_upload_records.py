@@ -109,16 +109,16 @@ FORMS: dict[str, bytes] = (
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_is_read_by_its_content(form: str) -> None:
-    """Whatever a file is called and packed in, its records are read, and there is nothing to tell."""
+def test_every_form_is_recognised_by_its_content(form: str) -> None:
+    """Whatever the name and packaging of a file, its records are read, and there is nothing to report."""
     found, left_out = read(FORMS[form])
     assert [one.thing["number"] for one in found] == [1, 2]
     assert not left_out.is_partial
     assert not left_out.unused
 
 
-def test_text_in_other_encodings_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Characters that lie across two pieces are whole, and halves of characters are replaced as in UTF-8."""
+def test_text_in_other_encodings_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Characters across two chunks are complete, and halves of characters are replaced as in UTF-8."""
     text = json.dumps([{"number": 1, "text": "🎸é" * 500}, {"number": 2, "text": "\ud83d"}], ensure_ascii=False)
     for encoding in ("utf-8", "utf-16", "utf-32-be"):
         data = text.encode(encoding, "surrogatepass")
@@ -126,8 +126,8 @@ def test_text_in_other_encodings_is_whole(monkeypatch: pytest.MonkeyPatch) -> No
         assert (first.thing["text"], second.thing["text"]) == ("🎸é" * 500, "\ufffd")
 
 
-def test_files_know_where_they_were() -> None:
-    """A record says the path of its file."""
+def test_records_have_the_path_of_their_file() -> None:
+    """As it is in the archive."""
     found, _ = read(zipped({"a\\b.json": records(1), "c.json": records(2)}))
     assert [one.file for one in found] == ["a/b.json", "c.json"]
     assert read(records(1))[0][0].file == ""
@@ -180,7 +180,7 @@ NOT_OPENED: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("kind", NOT_OPENED)
 def test_a_file_that_cannot_be_opened_is_named(kind: str) -> None:
-    """The others are read; what is wrong with it is said, and what to do."""
+    """The others are read, and the report says what is wrong and what to do."""
     data, words = NOT_OPENED[kind]
     found, left_out = read(data)
     assert [one.thing["number"] for one in found][:5] == [0, 1, 2, 3, 4]
@@ -191,8 +191,8 @@ def test_a_file_that_cannot_be_opened_is_named(kind: str) -> None:
     assert left_out.is_partial
 
 
-def test_other_files_are_told_and_are_no_loss() -> None:
-    """Documents, pictures and JSON of something else are named, but for those that the source does not need."""
+def test_other_files_are_reported_and_do_not_count_as_lost() -> None:
+    """Documents, pictures and other JSON are named, except for those that the source does not need."""
     entries = {
         "a.json": records(1),
         "letter.pdf": b"%PDF-1.7",
@@ -207,7 +207,7 @@ def test_other_files_are_told_and_are_no_loss() -> None:
 
 
 def test_thousands_of_other_files_are_counted() -> None:
-    """Twenty are named, of the others it is told how many they are."""
+    """Twenty are named, and the number of the others is given."""
     data = zipped({"a.json": records(1)} | {f"{number}.txt": b"x" for number in range(500)})
     _, left_out = read(data)
     assert (len(left_out.unused), left_out.more_unused) == (20, 480)
@@ -225,8 +225,8 @@ def test_thousands_of_other_files_are_counted() -> None:
         ("", "?"),
     ],
 )
-def test_names_are_shown_without_tricks(path: str, name: str) -> None:
-    """A name is short, in one line, and cannot turn around what is written after it."""
+def test_names_are_displayed_safely(path: str, name: str) -> None:
+    """A name is short, in one line, and cannot reverse the text after it."""
     assert shown_name(path) == name
 
 
@@ -249,22 +249,22 @@ WHOLLY_BROKEN: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("kind", WHOLLY_BROKEN)
-def test_what_is_broken_as_a_whole_is_refused(kind: str) -> None:
+def test_a_completely_broken_upload_is_rejected(kind: str) -> None:
     """Nothing of it is read."""
     data, words = WHOLLY_BROKEN[kind]
     with pytest.raises(Broken, match=words):
         read(data)
 
 
-def test_too_many_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A zip of more files than any export has is not walked through."""
+def test_too_many_files_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zip with more files than any export has is not searched."""
     monkeypatch.setattr(archives, "MAX_ENTRIES", 100)
     with pytest.raises(Broken, match="holds 101 files"):
         read(zipped({str(number): b"" for number in range(101)}))
 
 
 def test_a_hundred_thousand_files_are_read() -> None:
-    """Phones export every record as a file of its own."""
+    """Phones export every record as a separate file."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for number in range(100_000):
@@ -290,8 +290,8 @@ HALVES: dict[str, tuple[bytes, bool]] = {
 
 
 @pytest.mark.parametrize("kind", HALVES)
-def test_less_than_half_is_refused(kind: str) -> None:
-    """What cannot be opened counts as much as it has bytes."""
+def test_an_upload_of_which_less_than_half_is_readable_is_rejected(kind: str) -> None:
+    """A file that cannot be opened counts by its bytes."""
     data, accepted = HALVES[kind]
     _, left_out = read(data)
     nothing = Broken("Nothing. At all.")
@@ -303,8 +303,8 @@ def test_less_than_half_is_refused(kind: str) -> None:
     assert told.value.left_out is left_out
 
 
-def test_nothing_is_explained() -> None:
-    """Where nothing can be read, the reason is said, and where there is none, what the source says."""
+def test_an_empty_upload_is_explained() -> None:
+    """With the reason why nothing can be read, or with the text of the source."""
     nothing = Broken("Nothing. At all.")
     for data, words in (
         (b"[]", "Nothing"),

@@ -43,30 +43,30 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
         server.shutdown()
 
 
-def test_https_goes_through_the_proxy(proxy: Proxy) -> None:
-    """It is asked for a way to host and port, and told nothing else."""
+def test_https_uses_the_proxy(proxy: Proxy) -> None:
+    """The proxy is asked for a connection to host and port, and receives nothing else."""
     with open_client({"authorization": "Bearer secret"}) as client, pytest.raises(httpx2.ProxyError):
         client.get("https://fhir.example/Patient/1")
     assert proxy.asked == ["CONNECT fhir.example:443 HTTP/1.1"]
 
 
 @pytest.mark.protocol("10.2")
-def test_what_a_proxy_refuses_was_not_sent(proxy: Proxy) -> None:
-    """So it may be sent again."""
+def test_a_request_that_the_proxy_rejects_was_not_sent(proxy: Proxy) -> None:
+    """So it can be sent again."""
     with open_client({}) as client, pytest.raises(TryLater):
         create(client, "https://fhir.example", "Observation", b"{}")
 
 
-def test_what_the_environment_excepts_goes_by_itself(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NO_PROXY names hosts that are near."""
+def test_no_proxy_excludes_hosts(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_PROXY names hosts that are reached directly."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,near.example")
     with open_client({}) as client, pytest.raises(httpx2.ConnectError):
         client.get("https://127.0.0.1:1/")
     assert proxy.asked == []
 
 
-def test_plain_http_never_goes_to_a_proxy(proxy: Proxy) -> None:
-    """It is for this machine, and a proxy could read it."""
+def test_plain_http_never_uses_the_proxy(proxy: Proxy) -> None:
+    """It is only for this machine, and a proxy could read it."""
     with serving(Scripted()) as server, open_client({}) as client:
         server.json("/near", {})
         assert client.get(f"{server.address}/near").status_code == 200

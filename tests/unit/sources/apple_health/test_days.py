@@ -12,26 +12,26 @@ def steps(*elements: str) -> int:
     return int(day["steps"])
 
 
-def test_what_the_watch_and_the_phone_counted_at_once_counts_once() -> None:
-    """The watch's count is taken, whichever comes first in the file."""
+def test_simultaneous_counts_of_watch_and_phone_count_once() -> None:
+    """The count of the watch is used, in either order in the file."""
     watch = record(STEPS, "03-02 10:00", "03-02 10:10", 1000)
     phone = record(STEPS, "03-02 10:00", "03-02 10:10", 900, source="phone")
     assert steps(watch, phone) == steps(phone, watch) == 1000
 
 
-def test_what_only_one_of_them_counted_is_added() -> None:
-    """The phone was carried while the watch lay on its charger."""
+def test_counts_of_one_device_alone_are_added() -> None:
+    """The person carried the phone while the watch was charging."""
     watch = record(STEPS, "03-02 10:00", "03-02 10:10", 1000)
     assert steps(watch, record(STEPS, "03-02 10:20", "03-02 10:30", 900, source="phone")) == 1900
 
 
-def test_what_overlaps_in_part_counts_in_part() -> None:
-    """Half of the phone's ten minutes lie outside of the watch's."""
+def test_partly_overlapping_counts_are_added_in_part() -> None:
+    """Half of the phone's ten minutes are outside of the watch's."""
     watch = record(STEPS, "03-02 10:00", "03-02 10:10", 1000)
     assert steps(watch, record(STEPS, "03-02 10:05", "03-02 10:15", 900, source="phone")) == 1450
 
 
-def test_an_app_comes_after_watch_and_phone() -> None:
+def test_apps_rank_below_watch_and_phone() -> None:
     """Apps copy what devices count."""
     app = record(STEPS, "03-02 10:00", "03-02 10:10", 5000, source="app")
     phone = record(STEPS, "03-02 10:00", "03-02 10:10", 900, source="phone")
@@ -39,7 +39,7 @@ def test_an_app_comes_after_watch_and_phone() -> None:
     assert steps(app) == 5000
 
 
-def test_what_the_person_entered_comes_first() -> None:
+def test_values_that_the_person_entered_rank_first() -> None:
     """As in the Health app."""
     entered = '<MetadataEntry key="HKWasUserEntered" value="1"/>'
     app = record(STEPS, "03-02 10:00", "03-02 10:10", 5000, source="app", inside=entered)
@@ -47,30 +47,30 @@ def test_what_the_person_entered_comes_first() -> None:
     assert steps(app.replace('value="1"', 'value="0"'), record(STEPS, "03-02 10:00", "03-02 10:10", 1000)) == 1000
 
 
-def test_the_same_sample_twice_is_one() -> None:
+def test_a_repeated_sample_counts_once() -> None:
     """Restored phones write samples again, with another address of the device."""
     watch = record(STEPS, "03-02 10:00", "03-02 10:10", 1000)
     assert steps(watch, watch.replace("0x283", "0x999")) == 1000
     assert steps(watch, record(STEPS, "03-02 10:10", "03-02 10:20", 1000)) == 2000
 
 
-def test_samples_without_length_count_unless_another_device_covers_them() -> None:
-    """Some apps write a moment."""
+def test_samples_without_duration_count_unless_another_device_covers_them() -> None:
+    """Some apps write a single moment."""
     moment = record(STEPS, "03-02 10:05", "03-02 10:05", 7, source="app")
     assert steps(moment) == 7
     assert steps(moment, record(STEPS, "03-02 10:00", "03-02 10:10", 1000)) == 1000
     assert steps(moment, record(STEPS, "03-02 11:00", "03-02 11:10", 1000)) == 1007
 
 
-def test_what_crosses_midnight_is_shared_out() -> None:
-    """By time; also over several days."""
+def test_a_sample_across_midnight_is_divided() -> None:
+    """In proportion to the time, also over several days."""
     found = days(record(STEPS, "03-02 23:30", "03-03 00:30", 100))
     assert {day: summary["steps"] for day, summary in found.items()} == {"2026-03-02": 50, "2026-03-03": 50}
     assert len(days(record("BasalEnergyBurned", "03-02 12:00", "03-05 12:00", 4000, "kcal"))) == 4
 
 
-def test_a_day_is_the_one_that_is_written() -> None:
-    """Whatever the offset from UTC, also far from it, and on days of 23 and 25 hours."""
+def test_a_day_is_the_date_as_it_is_written() -> None:
+    """With any offset from UTC, and on days with 23 and 25 hours."""
     for zone in ("+1400", "-1200", "+0530"):
         found = days(record(STEPS, f"2026-03-02 00:10:00 {zone}", f"2026-03-02 23:50:00 {zone}", 100))
         assert list(found) == ["2026-03-02"]
@@ -80,8 +80,8 @@ def test_a_day_is_the_one_that_is_written() -> None:
     assert days(autumn)["2026-10-25"]["steps"] == 100
 
 
-def test_times_of_two_zones_are_compared_as_moments() -> None:
-    """A phone that was set to another zone counted at the same time all the same."""
+def test_times_in_two_zones_are_compared_as_moments() -> None:
+    """A phone that was set to another zone counted at the same time."""
     watch = record(STEPS, "2026-03-02 10:00:00 +0100", "2026-03-02 10:10:00 +0100", 1000)
     phone = record(STEPS, "2026-03-02 09:00:00 +0000", "2026-03-02 09:10:00 +0000", 900, source="phone")
     assert steps(watch, phone) == 1000
@@ -90,21 +90,21 @@ def test_times_of_two_zones_are_compared_as_moments() -> None:
 @pytest.mark.parametrize(
     ("unit", "value", "kilometres"), [("km", 1.5, 1.5), ("mi", 1, 1.609), ("m", 1500, 1.5), ("yd", 1000, 0.914)]
 )
-def test_distances_are_kilometres(unit: str, value: float, kilometres: float) -> None:
+def test_distances_are_in_kilometres(unit: str, value: float, kilometres: float) -> None:
     """Whatever unit the person chose."""
     (day,) = days(record("DistanceCycling", "03-02 10:00", "03-02 10:10", value, unit)).values()
     assert day["distances"] == [{"activity": "cycling", "distance": kilometres}]
 
 
 @pytest.mark.parametrize(("unit", "value"), [("kcal", 100), ("Cal", 100), ("kJ", 418.4)])
-def test_energy_is_kilocalories(unit: str, value: float) -> None:
-    """Apple writes `Cal` for what others call kilocalories."""
+def test_energy_is_in_kilocalories(unit: str, value: float) -> None:
+    """Apple writes `Cal` for kilocalories."""
     (day,) = days(record("ActiveEnergyBurned", "03-02 10:00", "03-02 10:10", value, unit)).values()
     assert day["activitycalories"] == day["caloriesout"] == 100
 
 
-def test_rings_give_goals_and_what_the_watch_knows_better() -> None:
-    """The ring of a day holds its energy and exercise; a day of rings only is a day too."""
+def test_rings_provide_goals_energy_and_exercise() -> None:
+    """They replace the sums of a day. A day that has only rings is a day too."""
     rings = '<ActivitySummary dateComponents="2026-03-02" activeEnergyBurned="390.2" activeEnergyBurnedGoal="400" activeEnergyBurnedUnit="{}" appleExerciseTime="35" appleExerciseTimeGoal="30" appleStandHours="9"/>'
     (day,) = days(
         rings.format("kcal"), record("ActiveEnergyBurned", "03-02 10:00", "03-02 10:10", 120, "kcal")
@@ -118,8 +118,8 @@ def test_rings_give_goals_and_what_the_watch_knows_better() -> None:
     )
 
 
-def test_hearts_have_a_least_and_a_most() -> None:
-    """Of all samples of the day, and the resting rate that the watch found."""
+def test_heart_rates_have_a_minimum_and_a_maximum() -> None:
+    """Of all samples of the day, with the resting rate that the watch found."""
     rates = [
         record("HeartRate", f"03-02 10:{number:02}", f"03-02 10:{number:02}", rate, "count/min")
         for number, rate in enumerate((60, 90, 75))

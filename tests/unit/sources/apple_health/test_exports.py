@@ -42,15 +42,15 @@ def days_of(data: Any, left_out: LeftOut | None = None) -> int:
         ("backup of my phone.xml", "other.xml"),
     ],
 )
-def test_files_are_told_by_their_contents(names: tuple[str, str]) -> None:
-    """Their names are in the language of the phone. The second file in CDA is named as not needed."""
+def test_files_are_recognised_by_their_content(names: tuple[str, str]) -> None:
+    """Their names are in the language of the phone. The second file in CDA is reported as not needed."""
     left_out = LeftOut()
     assert days_of({names[1]: CDA, names[0]: xml(STEP)}, left_out) == 1
     assert "It was not needed" in str(next(iter(left_out.unused.values())))
     assert not left_out.is_partial
 
 
-def test_the_main_file_alone_is_read() -> None:
+def test_the_main_file_alone_is_accepted() -> None:
     """Unpacked by the person, or compressed in another way."""
     assert days_of(xml(STEP)) == days_of(gzip.compress(xml(STEP))) == 1
 
@@ -66,8 +66,8 @@ def test_the_main_file_alone_is_read() -> None:
         "\n\n" + HEAD,
     ],
 )
-def test_the_document_type_does_not_matter(head: str) -> None:
-    """It is broken in exports of some years, very long, or not there; nothing in it is used."""
+def test_the_document_type_is_ignored(head: str) -> None:
+    """It is invalid in exports of some years, very long, or missing."""
     left_out = LeftOut()
     assert days_of(xml(STEP, head=head), left_out) == 1
     assert not left_out.is_partial or head.startswith("\n")
@@ -91,22 +91,22 @@ def test_the_document_type_does_not_matter(head: str) -> None:
         '<Record type="x" value="' + "x" * 1_000_000 + '"/>',
     ],
 )
-def test_what_is_not_well_formed_takes_no_records_with_it(fault: str) -> None:
-    """The records before and after it are read."""
+def test_malformed_parts_do_not_affect_other_records(fault: str) -> None:
+    """The records before and after them are read."""
     after = fault if fault != "<Correlation>" else fault + "</Correlation>"
     assert days_of(xml(STEP, after, MORE)) == 2
 
 
-def test_damage_is_told() -> None:
-    """What was passed over is named, and so is a file that was cut off."""
+def test_damage_is_reported() -> None:
+    """Skipped parts are reported, and so is a truncated file."""
     for data in (xml(STEP, "<Record type=x/>", MORE), xml(STEP, MORE)[:-40]):
         left_out = LeftOut()
         read({"export.xml": data}, left_out)
         assert "Only a part of export.xml can be read" in str(left_out.damaged["export.xml"])
 
 
-def test_bytes_that_are_no_text_are_read_over() -> None:
-    """A name with a broken character does not end the file."""
+def test_invalid_bytes_are_replaced() -> None:
+    """A name with an invalid character does not end the file."""
     assert days_of(xml(STEP).replace("Sam’s".encode(), b"Sam\xff\xfes") + b"") == 1
 
 
@@ -126,8 +126,8 @@ def test_bytes_that_are_no_text_are_read_over() -> None:
         ("endDate", "lastDate"),
     ],
 )
-def test_a_record_that_cannot_be_read_is_counted(changes: tuple[str, str]) -> None:
-    """The others are read, and the person is told how many were not."""
+def test_unreadable_records_are_counted(changes: tuple[str, str]) -> None:
+    """The others are read, and the person sees the number of those that were not."""
     left_out = LeftOut()
     broken = STEP.replace(*changes)
     assert broken != STEP or changes[0] == "03-02 10:00"
@@ -137,7 +137,7 @@ def test_a_record_that_cannot_be_read_is_counted(changes: tuple[str, str]) -> No
     assert (left_out.read, left_out.count) == (1, 1)
 
 
-def test_other_files_are_refused_in_plain_words() -> None:
+def test_other_files_are_rejected_with_an_explanation() -> None:
     """Also the second file of an export alone."""
     for data in (CDA, b"<a/>", b"Hello", zipped({"a.xml": CDA})):
         with pytest.raises(Broken, match="Export All Health Data"):
@@ -183,15 +183,15 @@ def test_workouts_of_new_and_old_exports() -> None:
     assert route["geometry"]["coordinates"][0] == [5.1214, 52.0907, 3.0]
 
 
-def test_a_workout_that_is_there_twice_is_one() -> None:
-    """Unless another app wrote it: both are shown in the Health app too."""
+def test_a_repeated_workout_counts_once() -> None:
+    """Unless another app wrote it: the Health app then shows both too."""
     assert len(read(xml(NEW_WORKOUT, NEW_WORKOUT))[ObjectType.ACTIVITY]) == 1
     both = read(xml(NEW_WORKOUT, OLD_WORKOUT.replace("Sam’s Watch", "Strava")))[ObjectType.ACTIVITY]
     assert len({activity["entityid"] for activity in both}) == 2
 
 
-def test_a_route_that_cannot_be_read_is_counted() -> None:
-    """The workout is kept, without its beginning."""
+def test_unreadable_routes_are_counted() -> None:
+    """The workout is kept, without its starting point."""
     left_out = LeftOut()
     for damage in (GPX[:300], GPX.replace(b'lat="52.0907"', b'lat="520"'), GPX.replace(b"17:00:00Z", b"never")):
         found = read({"export.xml": xml(NEW_WORKOUT), "route_2026-03-02_6.35pm.gpx": damage}, left_out)
@@ -199,7 +199,7 @@ def test_a_route_that_cannot_be_read_is_counted() -> None:
     assert [(reason.code, number) for reason, number in left_out.by_reason().items()] == [("DamagedRoute", 3)]
 
 
-def test_weighings_of_one_minute_are_one() -> None:
+def test_measurements_of_a_scale_within_a_minute_are_one_weighing() -> None:
     """A scale writes weight, fat and index one after the other; pounds and stones become kilograms."""
     (weighing,) = read(
         xml(
@@ -215,8 +215,8 @@ def test_weighings_of_one_minute_are_one() -> None:
     assert weighing["weight"] == 63.503
 
 
-def test_a_newer_export_gives_the_same_ids() -> None:
-    """Also from a phone that is in another zone by then, and with a device that has another name."""
+def test_a_newer_export_has_the_same_ids() -> None:
+    """Also if the phone is in another zone by then, or a device has another name."""
     older = read(xml(STEP, NEW_WORKOUT, record("BodyMass", "03-02 07:10", "03-02 07:10", 70, "kg")))
     moved = xml(STEP, NEW_WORKOUT, record("BodyMass", "03-02 07:10", "03-02 07:10", 70, "kg"), MORE)
     renamed = moved.replace("Sam’s Watch".encode(), b"My new name")
@@ -248,8 +248,8 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_export_ends_quickly_in_little_memory(name: str) -> None:
-    """What a person can have is read, and what nobody has is left out."""
+def test_hostile_exports_end_quickly_in_little_memory(name: str) -> None:
+    """Realistic sizes are read, and impossible ones are left out."""
     data = xml(STEP, *HOSTILE[name](), MORE)
     began = time.process_time()
     with suppress(Broken):
@@ -257,7 +257,7 @@ def test_a_hostile_export_ends_quickly_in_little_memory(name: str) -> None:
     assert time.process_time() - began < 10
 
 
-def test_many_files_are_not_held_in_memory() -> None:
+def test_memory_does_not_grow_with_the_number_of_files() -> None:
     """An export of years has thousands of routes."""
     routes = {f"route_{number}.gpx": b"<gpx>" + b" " * 500_000 + b"</gpx>" for number in range(40)}
     data = zipped({"export.xml": xml(STEP), **routes})

@@ -26,8 +26,8 @@ NIGHT = (
 IN_BED = stage("03-01 22:30", "03-02 07:00", "InBed", "phone")
 
 
-def test_stages_are_added_up() -> None:
-    """In seconds, as of the day of waking."""
+def test_sleep_stages_are_summed() -> None:
+    """In seconds, for the day of waking."""
     (night,) = sleeps(*NIGHT, IN_BED)
     assert (night["lightsleepdurationinseconds"], night["deepsleepdurationinseconds"]) == (7200, 3600)
     assert (night["remsleepinseconds"], night["awakedurationinseconds"]) == (3000, 600)
@@ -36,8 +36,8 @@ def test_stages_are_added_up() -> None:
     assert night["source"] == {"name": "Sam’s Watch"}
 
 
-def test_a_night_that_two_devices_measured_is_one() -> None:
-    """That of the device with stages; of two without, the watch's."""
+def test_a_night_of_two_devices_counts_once() -> None:
+    """The device with stages is used; without stages, the watch."""
     app = stage("03-01 22:50", "03-02 06:50", "AsleepUnspecified", "app")
     assert sleeps(*NIGHT, app) == sleeps(app, *NIGHT)
     assert sleeps(*NIGHT, app)[0]["durationinseconds"] == 13_800
@@ -45,8 +45,8 @@ def test_a_night_that_two_devices_measured_is_one() -> None:
     assert night["durationinseconds"] == 7 * 3600
 
 
-def test_old_exports_know_sleep_and_bed_only() -> None:
-    """Time in bed alone is no sleep, but it is told."""
+def test_old_exports_contain_only_sleep_and_time_in_bed() -> None:
+    """Time in bed alone is reported, and does not count as sleep."""
     (night,) = sleeps(stage("03-01 23:00", "03-02 06:00", "Asleep"), IN_BED)
     assert "deepsleepdurationinseconds" not in night
     (night,) = sleeps(IN_BED)
@@ -54,12 +54,12 @@ def test_old_exports_know_sleep_and_bed_only() -> None:
     assert night["timeinbedinseconds"] == 30_600
 
 
-def test_naps_are_sleeps_of_their_own() -> None:
-    """More than two hours apart."""
+def test_naps_are_separate() -> None:
+    """They are more than two hours apart."""
     assert len(sleeps(*NIGHT, stage("03-02 14:00", "03-02 14:40", "AsleepCore"))) == 2
 
 
-def test_segments_that_overlap_or_come_twice_count_once() -> None:
+def test_overlapping_and_repeated_segments_count_once() -> None:
     """A device that corrected itself writes both."""
     twice = sleeps(*NIGHT, *NIGHT)
     assert twice == sleeps(*NIGHT)
@@ -69,7 +69,7 @@ def test_segments_that_overlap_or_come_twice_count_once() -> None:
     assert night["durationinseconds"] == 3 * 3600
 
 
-def test_unknown_values_are_left_out() -> None:
-    """A stage of a later year does not take the night with it."""
+def test_unknown_stages_are_skipped() -> None:
+    """A stage of a later version does not affect the rest of the night."""
     (night,) = sleeps(*NIGHT, stage("03-02 03:00", "03-02 04:00", "AsleepLucid"))
     assert night["durationinseconds"] == 13_800

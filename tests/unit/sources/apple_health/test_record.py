@@ -92,8 +92,8 @@ def test_a_blood_pressure_is_one_observation() -> None:
 
 
 @pytest.mark.parametrize("text", [ECG, GERMAN_ECG, "\ufeff" + ECG])
-def test_electrocardiograms_of_any_language(text: str) -> None:
-    """The voltages, their rate, and what the watch makes of them; the person's name and birthday stay out."""
+def test_electrocardiograms_in_any_language(text: str) -> None:
+    """The voltages, their rate, and the watch's classification, without the person's name and birthday."""
     found = read({"export.xml": xml(), "ecg_2026-03-02.csv": text.encode()}, records=True)[ObjectType.OBSERVATION]
     (ecg,) = found
     samples = ecg["component"][0]["valueSampledData"]
@@ -104,8 +104,8 @@ def test_electrocardiograms_of_any_language(text: str) -> None:
     assert "1988" not in json.dumps(ecg)
 
 
-def test_clinical_records_are_given_as_they_are() -> None:
-    """Those of R4; older ones and those that are no FHIR are counted."""
+def test_clinical_records_are_delivered_unchanged() -> None:
+    """Those of R4. Older ones, and files that are not FHIR, are counted."""
     resources = {
         "a.json": {"resourceType": "Condition", "id": "1", "recordedDate": "2026-03-02"},
         "b.json": {"resourceType": "Patient", "id": "p"},
@@ -130,15 +130,15 @@ def test_observations_are_valid_fhir() -> None:
         assert json.loads(model.model_validate(thing).model_dump_json())["id"] == thing["id"]
 
 
-def test_ids_are_the_same_in_every_zone() -> None:
-    """A phone that travelled writes the same moment in another way."""
+def test_ids_do_not_depend_on_the_time_zone() -> None:
+    """A phone that travelled writes the same moment differently."""
     here = record("HeartRate", "2026-03-02 10:00:00 +0100", "2026-03-02 10:00:00 +0100", 72, "count/min")
     there = record("HeartRate", "2026-03-02 04:00:00 -0500", "2026-03-02 04:00:00 -0500", 72, "count/min")
     assert observations(here)[0]["id"] == observations(there)[0]["id"]
 
 
-def test_an_export_with_the_records_of_two_people_is_refused() -> None:
-    """Hospitals' records say whose they are; a person may have one at each of two hospitals."""
+def test_an_export_with_records_of_two_people_is_rejected() -> None:
+    """Records of hospitals name their patient, and a person may have records at two hospitals."""
 
     def patient(id_: str, given: str) -> dict[str, Any]:
         name = [{"family": "Moss", "given": [given]}]

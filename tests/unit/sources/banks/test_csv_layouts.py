@@ -409,8 +409,8 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_a_banks_layout_is_read(name: str) -> None:
-    """Days, signs, currency, account and counterparty are those that the bank means."""
+def test_layouts_of_banks_are_supported(name: str) -> None:
+    """Dates, signs, currency, account and counterparty are as the bank means them."""
     layout, left_out = LAYOUTS[name], LeftOut()
     found = bookings(layout.text.encode(layout.encoding), left_out)
     assert len(found) == layout.count
@@ -424,13 +424,13 @@ def test_a_banks_layout_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_any_unicode_encoding_is_read(encoding: str) -> None:
-    """The same statement in each encoding gives the same, with and without the mark at its start."""
+    """With and without a byte order mark."""
     text = LAYOUTS["DKB until 2023"].text
     assert bookings(text.encode(encoding)) == bookings(text.encode("utf-8"))
 
 
-def test_texts_of_continued_lines_and_several_columns_are_joined() -> None:
-    """What a bank spreads over lines or columns becomes one text."""
+def test_texts_over_several_lines_or_columns_are_joined() -> None:
+    """They become one text."""
     assert (
         bookings(LAYOUTS["OCBC, texts on a line of their own"].text)[0].description == "DEBIT PURCHASE 15/01/26 BAKERY"
     )

@@ -472,8 +472,8 @@ STATEMENTS = {
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_a_statement_adds_up(name: str) -> None:
-    """Every transaction is there once, with the sign that the bank means, and no balance is taken for one."""
+def test_statements_add_up(name: str) -> None:
+    """Each transaction occurs once, with the right sign, and no balance counts as a transaction."""
     text, encoding, count, total, left = STATEMENTS[name]
     left_out = LeftOut()
     found = bookings(text.encode(encoding), left_out)

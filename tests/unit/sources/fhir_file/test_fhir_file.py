@@ -57,8 +57,8 @@ def sorted_texts(resources: Sequence[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize(("number", "count"), [(1, 2361), (2, 1929)])
 @pytest.mark.parametrize("form", ["bundle", "gzip", "zip", "ndjson"])
-def test_a_whole_record_comes_through_unchanged(number: int, count: int, form: str) -> None:
-    """Every resource of a record of an independent generator is delivered as it was, in whatever file it came."""
+def test_a_record_is_delivered_unchanged(number: int, count: int, form: str) -> None:
+    """Every resource of a record of an independent generator, in any kind of file."""
     data = synthea(number)
     resources = [entry["resource"] for entry in json.loads(data)["entry"]]
     forms = {
@@ -72,34 +72,34 @@ def test_a_whole_record_comes_through_unchanged(number: int, count: int, form: s
     assert sorted_texts(found) == sorted_texts(resources)
 
 
-def test_a_record_has_the_name_of_its_patient() -> None:
-    """The account is the patient's, by id and name."""
+def test_an_account_has_the_name_of_the_patient() -> None:
+    """It is identified by id and name."""
     told = identity(bundle([OBSERVATION, PATIENT]))
     assert (told.provider_account_id, told.display_name, told.type) == ("p1", "Ada Maria Björk", "IMPORTED")
 
 
-def test_a_person_with_a_record_at_two_hospitals_is_let_in() -> None:
-    """Each hospital has a Patient for them, with the same name and day of birth."""
+def test_a_person_with_records_of_two_hospitals_is_accepted() -> None:
+    """Each hospital has a Patient for them, with the same name and date of birth."""
     data = (CASES / "fhir-apple-two-hospitals.zip").read_bytes()
     assert identity(data).display_name == "Ana Moss"
     assert sorted(thing["id"] for thing in delivered(data)) == ["77", "a", "b", "e1a"]
 
 
-def test_two_people_without_ids_are_refused() -> None:
-    """Nobody's record is lent in the name of another."""
+def test_records_of_two_people_without_ids_are_rejected() -> None:
+    """Nobody's record is shared in the name of another."""
     with pytest.raises(Broken, match="records of several people"):
         identity((CASES / "fhir-two-people-without-ids.json").read_bytes())
 
 
 @pytest.mark.parametrize("name", [None, [], "Ada", [{}], [{"given": "Ada"}], [7], [{"family": 3, "given": [4]}]])
-def test_a_patient_with_an_odd_name_is_let_in(name: Any) -> None:
-    """However the name is written, the record is one."""
+def test_a_patient_with_an_unusual_name_is_accepted(name: Any) -> None:
+    """However the name is written."""
     assert identity(bundle([PATIENT | {"name": name}])).display_name
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\n\n"])
-def test_ndjson_in_a_zip_of_many_files(newline: str) -> None:
-    """A bulk export, one file per type, is read whole; what systems add to zips is left out."""
+def test_ndjson_in_a_zip_with_many_files(newline: str) -> None:
+    """A bulk export with a file for each type is read completely. Files that systems add to zips are ignored."""
     resources: list[dict[str, Any]] = [PATIENT, OBSERVATION, OBSERVATION | {"id": "o2"}]
     entries = {
         "Patient.ndjson": ndjson(resources[:1], newline),
@@ -111,14 +111,14 @@ def test_ndjson_in_a_zip_of_many_files(newline: str) -> None:
 
 
 @pytest.mark.parametrize("data", [bundle([PATIENT, OBSERVATION]), ndjson([PATIENT, OBSERVATION])])
-def test_a_byte_order_mark_is_left_out(data: bytes) -> None:
-    """A file with the mark is the same record, gzipped or not."""
+def test_a_byte_order_mark_is_ignored(data: bytes) -> None:
+    """In a plain and in a compressed file."""
     marked = b"\xef\xbb\xbf" + data
     assert delivered(marked) == delivered(gzip.compress(marked)) == [PATIENT, OBSERVATION]
 
 
 def test_single_resources_in_a_zip() -> None:
-    """Phones export every resource as a file of its own, with its lines indented, among other files."""
+    """Phones export each resource as a file with indented lines, among other files."""
     entries = {
         "export/clinical-records/Patient-1.json": json.dumps(PATIENT, indent=2).encode(),
         "export/clinical-records/Observation-2.json": json.dumps(OBSERVATION, indent=2, sort_keys=True).encode(),
@@ -129,15 +129,15 @@ def test_single_resources_in_a_zip() -> None:
     assert sorted_texts(delivered(zipped(entries))) == sorted_texts([PATIENT, OBSERVATION])
 
 
-def test_a_first_resource_of_any_size() -> None:
-    """What a file holds is told from its first bytes, however long the first line is."""
+def test_the_first_resource_may_have_any_size() -> None:
+    """The content of a file is detected from its first bytes, however long the first line is."""
     large = OBSERVATION | {"note": [{"text": "x" * 1_000_000}]}
     for data in (ndjson([large, PATIENT]), bundle([large, PATIENT]), ndjson([large]) + ndjson([PATIENT])):
         assert delivered(data) == [large, PATIENT]
 
 
-def test_bundles_in_any_order_of_fields_and_in_a_row() -> None:
-    """A bundle may name its type last, and search results come as many bundles."""
+def test_bundles_may_have_any_order_of_fields_and_follow_each_other() -> None:
+    """A bundle may name its type last, and search results consist of many bundles."""
     last = json.dumps({"entry": [{"resource": PATIENT}], "resourceType": "Bundle"}).encode()
     assert delivered(last) == [PATIENT]
     assert delivered(last + b"\n" + bundle([OBSERVATION])) == [PATIENT, OBSERVATION]
@@ -185,8 +185,8 @@ R4_WITH_SOMETHING_OLDER: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("resource", OF_ANOTHER_VERSION)
-def test_other_versions_of_fhir_are_left_out(resource: dict[str, Any]) -> None:
-    """What is DSTU2, STU3 or R5 would be delivered as something that it is not: it is counted."""
+def test_other_versions_of_fhir_are_skipped_and_counted(resource: dict[str, Any]) -> None:
+    """DSTU2, STU3 or R5 would be delivered as R4."""
     connection = Connection(archive=io.BytesIO(bundle([PATIENT, resource])))
     FhirFile().identify(connection)
     object_type = OBJECT_TYPES.get(resource["resourceType"])
@@ -197,13 +197,13 @@ def test_other_versions_of_fhir_are_left_out(resource: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("resource", R4_WITH_SOMETHING_OLDER)
-def test_a_member_of_an_older_version_is_no_older_version(resource: dict[str, Any]) -> None:
-    """A resource that has all that R4 asks for is R4, whatever else is left in it."""
+def test_a_leftover_member_of_an_older_version_is_ignored(resource: dict[str, Any]) -> None:
+    """A resource that has all that R4 requires is R4."""
     assert delivered(bundle([resource])) == [resource]
 
 
-def test_types_that_are_not_known_are_left_out() -> None:
-    """A record may hold what no version of FHIR has: it is counted. Definitions are not of the person, and are not."""
+def test_unknown_types_are_skipped_and_counted() -> None:
+    """Definitions are not data of the person, and are not counted."""
     others = [{"resourceType": name} for name in ("OperationOutcome", "ValueSet", "Novelty")]
     connection = Connection(archive=io.BytesIO(bundle([PATIENT, *others, OBSERVATION])))
     FhirFile().identify(connection)
@@ -238,8 +238,8 @@ WRAPPED: dict[str, Callable[[Sequence[dict[str, Any]]], bytes]] = {
 
 
 @pytest.mark.parametrize("form", WRAPPED)
-def test_resources_are_found_in_whatever_wraps_them(form: str) -> None:
-    """Resources are whole, with those that they contain, which are none of their own; nothing is counted."""
+def test_resources_are_found_in_any_wrapper(form: str) -> None:
+    """They are complete, with the resources that they contain, which do not count separately."""
     resources = [PATIENT, OBSERVATION, CONTAINED, LIST]
     connection = Connection(archive=io.BytesIO(WRAPPED[form](resources)))
     FhirFile().identify(connection)
@@ -248,7 +248,7 @@ def test_resources_are_found_in_whatever_wraps_them(form: str) -> None:
 
 
 def test_numbers_keep_their_digits() -> None:
-    """What is delivered has every digit that was written: beyond 64 bits, zeros at the end, exponents."""
+    """Every digit is delivered: beyond 64 bits, zeros at the end, exponents."""
     for digits in ("100000000000000000000", "1.50", "0.10", "1e2", "2.0E-07", "-0.0", "123456789.123456789123456789"):
         data = bundle([PATIENT, OBSERVATION]).replace(b'"valueInteger": 7', b'"valueInteger": ' + digits.encode())
         FhirFile().identify(Connection(archive=io.BytesIO(data)))
@@ -258,8 +258,8 @@ def test_numbers_keep_their_digits() -> None:
 
 
 @pytest.mark.parametrize("entry", [{"resource": None}, {"response": {"status": "204"}}, {"fullUrl": "x"}])
-def test_an_entry_without_a_resource_is_nothing(entry: dict[str, Any]) -> None:
-    """There is nothing in it to lose."""
+def test_an_entry_without_a_resource_is_ignored(entry: dict[str, Any]) -> None:
+    """It contains nothing that could be lost."""
     data = json.dumps({"resourceType": "Bundle", "entry": [entry, {"resource": OBSERVATION}]}).encode()
     connection = Connection(archive=io.BytesIO(data))
     FhirFile().identify(connection)
@@ -268,16 +268,16 @@ def test_an_entry_without_a_resource_is_nothing(entry: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("resource", [{"id": "x"}, {"resourceType": 5}, {"resourceType": None, "id": "x"}])
-def test_what_is_in_the_place_of_a_resource_is_counted(resource: dict[str, Any]) -> None:
-    """An entry that does not say what it is cannot be read."""
+def test_an_invalid_value_in_place_of_a_resource_is_counted(resource: dict[str, Any]) -> None:
+    """An entry without a type cannot be read."""
     connection = Connection(archive=io.BytesIO(bundle([PATIENT, resource, OBSERVATION])))
     FhirFile().identify(connection)
     assert connection.left_out.by_reason() == {NOT_FHIR: 1}
     assert delivered(bundle([PATIENT, resource, OBSERVATION])) == [PATIENT, OBSERVATION]
 
 
-def test_entity_ids_tell_resources_apart() -> None:
-    """A resource is known by type and id; one without id, by what it says."""
+def test_entity_ids_distinguish_resources() -> None:
+    """A resource is identified by type and id, and without an id by its content."""
     entity_id = FhirFile.info.schema.entity_id
     nameless = {"resourceType": "Observation", "valueInteger": 1}
     assert entity_id(PATIENT) == "Patient/p1"
@@ -304,8 +304,8 @@ def test_entity_ids_tell_resources_apart() -> None:
         (gzip.compress(bytes(60_000_000)), "far more than an export|not JSON"),
     ],
 )
-def test_what_is_no_record_of_one_person_is_refused(data: bytes, words: str) -> None:
-    """What cannot be imported is told apart, and said in words."""
+def test_other_files_are_rejected_with_a_reason(data: bytes, words: str) -> None:
+    """Each kind of file that cannot be imported has its own explanation."""
     with pytest.raises(Broken, match=words):
         identity(data)
 
@@ -315,8 +315,8 @@ def sample(name: str, now: datetime) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ["default", "large"])
-def test_samples_do_not_age(name: str) -> None:
-    """On any day of any year there is something of the last twelve months, and nothing to come."""
+def test_samples_are_always_recent(name: str) -> None:
+    """On any day of any year, they have something of the last twelve months, and nothing of the future."""
     for now in (
         datetime(2026, 9, 8, 9, tzinfo=UTC),
         datetime(2028, 2, 29, tzinfo=UTC),
@@ -326,8 +326,8 @@ def test_samples_do_not_age(name: str) -> None:
         assert (now - timedelta(days=366)).timestamp() * 1000 < max(moments) <= now.timestamp() * 1000
 
 
-def test_the_long_record_only_grows() -> None:
-    """A day later, everything is there as it was, and something more."""
+def test_the_long_sample_only_grows() -> None:
+    """A day later, everything is unchanged, and something was added."""
     today = sample("large", datetime(2026, 11, 24, tzinfo=UTC))
     tomorrow = sample("large", datetime(2026, 11, 25, tzinfo=UTC))
     assert today.items() <= tomorrow.items()
@@ -335,8 +335,8 @@ def test_the_long_record_only_grows() -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "large"])
-def test_samples_are_fhir_r4(name: str) -> None:
-    """Samples are valid resources of their types, by FHIR's own definitions."""
+def test_samples_are_valid_fhir_r4(name: str) -> None:
+    """By the definitions of FHIR."""
     by_type: dict[str, list[dict[str, Any]]] = {}
     for resource in sample(name, datetime(2026, 11, 24, tzinfo=UTC)).values():
         by_type.setdefault(resource["resourceType"], []).append(resource)
@@ -346,8 +346,8 @@ def test_samples_are_fhir_r4(name: str) -> None:
             model.model_validate(resource)
 
 
-def test_a_bomb_in_gzip_is_stopped() -> None:
-    """A small file that unpacks to very much is not unpacked to its end."""
+def test_a_gzip_bomb_is_stopped() -> None:
+    """A small file with a huge content is not decompressed to its end."""
     head = b'{"resourceType":"Bundle","entry":['
     entry = json.dumps({"resource": OBSERVATION}).encode() + b","
     with pytest.raises(Broken, match="far more than an export"):

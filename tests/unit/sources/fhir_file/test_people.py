@@ -311,21 +311,21 @@ def orders(resources: Sequence[Any]) -> list[Sequence[Any]]:
 
 
 @pytest.mark.parametrize("name", ONE_PERSON)
-def test_a_record_of_one_person_is_let_in(name: str) -> None:
-    """In whatever order the resources come, and always as the same account."""
+def test_a_record_of_one_person_is_accepted(name: str) -> None:
+    """In any order of the resources, and always as the same account."""
     assert len({person(resources).account_id for resources in orders(ONE_PERSON[name])}) == 1
 
 
 @pytest.mark.parametrize("name", SEVERAL_PEOPLE)
-def test_a_record_that_may_be_of_several_people_is_refused(name: str) -> None:
-    """In whatever order the resources come."""
+def test_a_record_that_may_be_about_several_people_is_rejected(name: str) -> None:
+    """In any order of the resources."""
     for resources in orders(SEVERAL_PEOPLE[name]):
         with pytest.raises(Broken, match="records of several people"):
             person(resources)
 
 
-def test_an_account_is_the_same_whatever_hospitals_are_in_the_file() -> None:
-    """By name and day of birth where they are known, so that a person who adds a hospital has no second account."""
+def test_an_account_does_not_depend_on_the_hospitals_in_the_file() -> None:
+    """It is identified by name and date of birth if they are known, so a further hospital creates no second account."""
     one, two = patient("e1a", "Ana Maria"), patient("77", "Ana M.", gender="female")
     accounts = {person(resources).account_id for resources in ([one], [two], [one, two], [two, one], [patient(None)])}
     assert len(accounts) == 1
@@ -333,8 +333,8 @@ def test_an_account_is_the_same_whatever_hospitals_are_in_the_file() -> None:
     assert person([patient("1", "Ana", "Abel", **linked("2", "replaced-by")), patient("2")]).account_id in accounts
 
 
-def test_two_people_have_two_accounts_even_with_one_id() -> None:
-    """Hospitals number their patients: the first of one is another than the first of the other."""
+def test_two_people_with_one_id_have_two_accounts() -> None:
+    """Each hospital numbers its own patients."""
     assert person([patient("1")]).account_id != person([patient("1", "Bo", "Other")]).account_id
 
 
@@ -350,21 +350,21 @@ def test_two_people_have_two_accounts_even_with_one_id() -> None:
         ([about({"display": "Ana Moss"})], Person(UNKNOWN, "Health record")),
     ],
 )
-def test_without_name_and_birth_date_an_account_is_known_by_the_patients_id(
+def test_without_name_and_birth_date_the_patients_id_identifies_the_account(
     resources: list[Any], expected: Person
 ) -> None:
-    """Or by the one that others refer to."""
+    """Or the id to which other resources refer."""
     assert person(resources) == expected
 
 
-def test_a_person_has_the_name_of_now() -> None:
+def test_the_current_name_is_used() -> None:
     """Not that of a Patient that was replaced."""
     assert person([patient("1", "Ana", "Abel", **linked("2", "replaced-by")), patient("2")]).name == "Ana Moss"
     assert person([patient("1", name=None), patient("1")]).name == "Ana Moss"
 
 
 def test_real_records_are_of_one_person() -> None:
-    """Those of an independent generator, with the addresses of their entries and without."""
+    """Those of an independent generator, with and without the addresses of their entries."""
     for number in (1, 2):
         entries = json.loads(synthea(number))["entry"]
         with_urls = person([(entry["resource"], entry["fullUrl"]) for entry in entries])
@@ -373,8 +373,8 @@ def test_real_records_are_of_one_person() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda n: about(f"Patient/{n}"), lambda n: patient(str(n), f"N{n}", **linked("x"))])
-def test_no_more_is_kept_than_tells_people_apart(make: Callable[[int], Json]) -> None:
-    """A record of any number of people is refused before they fill the memory."""
+def test_memory_is_limited(make: Callable[[int], Json]) -> None:
+    """A record of very many people is rejected before it fills the memory."""
     people = People()
 
     def see_many() -> None:
@@ -417,8 +417,8 @@ values = st.recursive(
     ),
     values,
 )
-def test_no_resource_breaks_it(resources: list[Json], full_url: Any) -> None:
-    """However resources are built, they are of one person or refused."""
+def test_any_resources_are_accepted_or_rejected(resources: list[Json], full_url: Any) -> None:
+    """No structure of resources raises another error."""
     people = People()
     try:
         for resource in resources:

@@ -71,15 +71,15 @@ def skipped(server: Scripted) -> Skipped:
         {"medmij": {"provider": "umcharderwijk@medmij"}},
     ],
 )
-def test_wrong_settings_are_refused_without_showing_the_secret(wrong: dict[str, Any]) -> None:
-    """An id of ours, an address that can be read on the way, what nobody knows: named, and the secret is not told."""
+def test_invalid_settings_are_rejected_without_showing_the_secret(wrong: dict[str, Any]) -> None:
+    """An id of ours, an address without https, unknown settings: each is named."""
     with pytest.raises(ValidationError) as told:
         settings("https://fhir.example.org", **wrong)
     assert "hush" not in str(told.value)
 
 
-def test_scopes_ask_for_no_more_than_is_used() -> None:
-    """Writing is asked for only where apps may push; an operator can word it otherwise."""
+def test_the_smallest_scopes_are_requested() -> None:
+    """Writing is requested only if apps may push. An operator can set other scopes."""
     assert "write" not in settings("https://a.example").wanted_scope
     assert "patient/*.write" in settings("https://a.example", push=True).wanted_scope
     assert settings("https://a.example", scope="patient/*.rs").wanted_scope == "patient/*.rs"
@@ -91,8 +91,8 @@ SMART = "/.well-known/smart-configuration"
 GOOD = {"authorization_endpoint": "https://a.example/auth", "token_endpoint": "https://a.example/token"}
 
 
-def test_the_configuration_is_asked_for_once_an_hour(server: Scripted) -> None:
-    """It is kept, so that a page does not wait for it, and not for ever."""
+def test_the_configuration_is_cached_for_an_hour(server: Scripted) -> None:
+    """So that a page does not wait for it, and changes are noticed."""
     server.json(SMART, GOOD | {"issuer": "https://a.example", "revocation_endpoint": "https://a.example/gone"})
     now = 0.0
     smart = SmartConfiguration(settings(server.address), lambda: now)
@@ -123,14 +123,14 @@ def test_the_configuration_is_asked_for_once_an_hour(server: Scripted) -> None:
         GOOD | {"authorization_endpoint": "https://[a/authorize"},
     ],
 )
-def test_a_configuration_that_is_no_use_is_broken(server: Scripted, told: Any) -> None:
-    """What is missing, odd, or could be read on the way is told to the person in plain words."""
+def test_an_unusable_configuration_is_reported(server: Scripted, told: Any) -> None:
+    """The person is told what is missing, invalid, or without encryption."""
     server.json(SMART, told)
     with pytest.raises(Broken, match="City Hospital does not say how to sign in"):
         FhirServer(settings(server.address)).sign_in()
 
 
-def test_a_server_that_is_away_is_asked_later(server: Scripted) -> None:
+def test_an_unreachable_server_is_retried_later(server: Scripted) -> None:
     """Nothing listens, or it is overloaded."""
     server.json(SMART, {}, 503)
     with pytest.raises(TryLater):
@@ -148,8 +148,8 @@ def nobody() -> str:
 # --- fetching ---
 
 
-def test_pages_are_followed_by_relative_links_too(server: Scripted) -> None:
-    """A next page may be named by a whole address, a path, or a query."""
+def test_links_to_pages_may_be_relative(server: Scripted) -> None:
+    """The next page may be a complete address, a path, or a query."""
     server.bundle("/Observation", OBSERVATION, link="/more?page=2")
     server.bundle("/more", OBSERVATION | {"id": "o2"}, link=f"{server.address}/last")
     server.bundle("/last", OBSERVATION | {"id": "o3"}, OBSERVATION | {"resourceType": "Patient"}, "odd")
@@ -170,15 +170,15 @@ def test_pages_are_followed_by_relative_links_too(server: Scripted) -> None:
         "http://127.0.0.1:99999999/",
     ],
 )
-def test_links_that_lead_elsewhere_are_not_followed(server: Scripted, link: str) -> None:
-    """Neither to another host or port nor with another scheme; the type is skipped."""
+def test_links_to_other_hosts_are_not_followed(server: Scripted, link: str) -> None:
+    """Neither to another host or port nor with another scheme. The type is skipped."""
     server.bundle("/Observation", OBSERVATION, link=link)
     assert skipped(server).code == "ForeignLink"
     assert len(server.asked) == 2
 
 
-def test_pages_in_a_circle_come_to_an_end(server: Scripted) -> None:
-    """A server whose pages lead back to an earlier one is left."""
+def test_pages_in_a_circle_end(server: Scripted) -> None:
+    """A server whose pages link to an earlier one is not asked again."""
     server.bundle("/Observation", OBSERVATION, link="/a")
     server.bundle("/a", OBSERVATION, link="/b")
     server.bundle("/b", OBSERVATION, link="/a")
@@ -186,8 +186,8 @@ def test_pages_in_a_circle_come_to_an_end(server: Scripted) -> None:
     assert len(server.asked) == 4
 
 
-def test_redirections_are_not_followed(server: Scripted) -> None:
-    """A server that sends the platform elsewhere does not get it there with the token."""
+def test_redirects_are_not_followed(server: Scripted) -> None:
+    """Otherwise a server could direct the token to another host."""
     with serving(Scripted()) as other:
         server.answers["/Observation"] = 302, {"location": f"{other.address}/steal"}, b""
         assert skipped(server).status == 302
@@ -208,22 +208,22 @@ def test_redirections_are_not_followed(server: Scripted) -> None:
         b'{"resourceType":"Bundle","entry":[{"resource":{"v":"\\ud800"}}]}',
     ],
 )
-def test_what_is_no_fhir_is_skipped(server: Scripted, body: bytes) -> None:
-    """Whatever it answers: the type is skipped, and the others come."""
+def test_responses_that_are_not_fhir_are_skipped(server: Scripted, body: bytes) -> None:
+    """The type is skipped, and the others are fetched."""
     server.answers["/Observation"] = 200, {}, body
     assert skipped(server).code == "NotFhir"
 
 
 @pytest.mark.parametrize("entry", [None, {}, 7, [None], [{"resource": None}], [{"resource": []}], [{}], ["x"]])
 @pytest.mark.parametrize("link", [None, {}, 7, ["x"], [{"relation": "next"}], [{"url": "/x"}]])
-def test_odd_bundles_hold_nothing(server: Scripted, entry: Any, link: Any) -> None:
-    """A bundle whose parts are of the wrong form is one without them."""
+def test_malformed_parts_of_bundles_are_ignored(server: Scripted, entry: Any, link: Any) -> None:
+    """A bundle with such parts is like one without them."""
     server.json("/Observation", {"resourceType": "Bundle", "entry": entry, "link": link})
     assert all(isinstance(page, Page) and not page.objects for page in fetched(server))
 
 
-def test_answers_without_end_are_cut_off(server: Scripted) -> None:
-    """Neither a huge answer nor one that is packed gets into memory."""
+def test_endless_responses_are_aborted(server: Scripted) -> None:
+    """Neither a huge response nor a compressed one is read into memory."""
     server.answers["/Observation"] = 200, {}, bytes(web.MAX_RESPONSE_BYTES + 1)
     with pytest.raises(TryLater):
         fetched(server)
@@ -232,8 +232,8 @@ def test_answers_without_end_are_cut_off(server: Scripted) -> None:
         fetched(server)
 
 
-def test_cursors_are_by_the_servers_clock(server: Scripted) -> None:
-    """What changed while pages were read is asked for again; a server that tells no time is asked for everything."""
+def test_cursors_use_the_servers_clock(server: Scripted) -> None:
+    """Changes during the fetch are requested again. Without a time of the server, everything is."""
     server.bundle("/Observation", link="/more", date="Wed, 25 Nov 2026 12:00:00 GMT")
     server.bundle("/more", date="Wed, 25 Nov 2026 12:30:00 GMT")
     server.bundle("/Condition", date="yesterday")
@@ -241,8 +241,8 @@ def test_cursors_are_by_the_servers_clock(server: Scripted) -> None:
     assert cursors == {ObjectType.OBSERVATION: "2026-11-25T11:55:00Z", ObjectType.CONDITION: None}
 
 
-def test_a_server_that_knows_no_changes_gives_everything(server: Scripted) -> None:
-    """One that refuses `_lastUpdated` is asked without it."""
+def test_a_server_without_last_updated_returns_everything(server: Scripted) -> None:
+    """If it rejects `_lastUpdated`, the request is sent without it."""
     replies: Iterator[Any] = iter([(400, {}, b"{}"), (200, {}, dumped({"resourceType": "Bundle"}))])
     server.answers["/Observation"] = lambda: next(replies)
     found = fetched(server, {ObjectType.OBSERVATION: "2026-11-25T11:55:00Z"})
@@ -251,8 +251,8 @@ def test_a_server_that_knows_no_changes_gives_everything(server: Scripted) -> No
 
 
 @pytest.mark.parametrize("seconds", ["90", "date"])
-def test_when_to_come_back_may_be_a_date(server: Scripted, seconds: str) -> None:
-    """Retry-After in both of its forms."""
+def test_retry_after_may_be_a_date(server: Scripted, seconds: str) -> None:
+    """Both forms of Retry-After are supported."""
     told = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True) if seconds == "date" else seconds
     server.json("/Observation", {}, 503, Retry_After=told)
     with pytest.raises(TryLater) as failure:
@@ -264,16 +264,16 @@ def test_when_to_come_back_may_be_a_date(server: Scripted, seconds: str) -> None
 
 
 @pytest.mark.parametrize("patient", [None, "", "../Group/1", "a" * 65, {"id": 1}])
-def test_who_it_is_must_be_told(server: Scripted, patient: Any) -> None:
-    """A token without a patient, or with one that is no id, is of no use, and nothing is asked with it."""
+def test_a_token_must_name_its_patient(server: Scripted, patient: Any) -> None:
+    """A token without a patient, or with an invalid id, is not used for a request."""
     connection = Connection(token={"access_token": "x", "patient": patient})
     with pytest.raises(Broken, match="does not say whose record this is"):
         FhirServer(settings(server.address)).identify(connection)
     assert server.asked == []
 
 
-def test_a_server_may_keep_names_to_itself(server: Scripted) -> None:
-    """Who may not read the patient is still known by id."""
+def test_the_patients_name_may_be_unavailable(server: Scripted) -> None:
+    """If the patient cannot be read, the account is identified by id."""
     server.json("/Patient/p1", {}, 403)
     identity = FhirServer(settings(server.address)).identify(CONNECTION)
     assert (identity.provider_account_id, identity.display_name) == ("p1", "Health record")
@@ -282,8 +282,8 @@ def test_a_server_may_keep_names_to_itself(server: Scripted) -> None:
 # --- pushing ---
 
 
-def test_a_push_that_is_cut_off_is_uncertain() -> None:
-    """A server that takes the request and hangs up may have kept the resource; one that is not there did not."""
+def test_an_interrupted_push_is_uncertain() -> None:
+    """A server that accepts the request and disconnects may have stored the resource. An unreachable one did not."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def hang_up() -> None:
@@ -311,15 +311,15 @@ def test_a_push_that_is_cut_off_is_uncertain() -> None:
         ("", {}),
     ],
 )
-def test_what_was_created_is_read_from_its_address(server: Scripted, location: str, told: dict[str, str]) -> None:
-    """A server that answers without a body says in Location what it made."""
+def test_a_created_resource_is_read_from_its_address(server: Scripted, location: str, told: dict[str, str]) -> None:
+    """A server that responds without a body names it in Location."""
     server.answers["/Observation"] = 201, {"location": location}, b""
     answer = FhirServer(settings(server.address)).push(CONNECTION, "Observation", dumped(OBSERVATION))
     assert (answer.status, answer.content, answer.certain) == (201, told, True)
 
 
-def test_a_push_without_a_token_needs_a_sign_in(server: Scripted) -> None:
-    """Nothing is sent for nobody."""
+def test_a_push_without_a_token_requires_signing_in(server: Scripted) -> None:
+    """No request is sent without a token."""
     with pytest.raises(NeedsLogin):
         FhirServer(settings(server.address)).push(Connection(), "Observation", b"{}")
     assert server.asked == []

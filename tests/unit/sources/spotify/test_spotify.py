@@ -39,8 +39,8 @@ def mapped(archive: bytes) -> list[dict[str, Any]]:
     return [thing for page in pages for thing in page.objects]
 
 
-def test_maps_a_play() -> None:
-    """A play has when it began, how long it was heard, and the track with its artist and album."""
+def test_a_play_is_mapped() -> None:
+    """It has its start, its duration, and the track with artist and album."""
     line = play(
         ts="2026-03-04T05:06:07Z",
         username="björn",
@@ -65,8 +65,8 @@ def test_maps_a_play() -> None:
         assert part["entityid"] == f"19_björn_{part['id']}"
 
 
-def test_how_a_track_was_played_is_kept() -> None:
-    """As Spotify wrote it; what has another type than it should, and what identifies a machine, is not."""
+def test_details_of_a_play_are_kept() -> None:
+    """As Spotify wrote them, except for values of another type, and those that identify a machine."""
     details: dict[str, Any] = {
         "skipped": True,
         "shuffle": False,
@@ -95,42 +95,42 @@ def test_how_a_track_was_played_is_kept() -> None:
     assert len(found["reasonend"]) == 200
 
 
-def test_podcasts_and_videos_are_left_out() -> None:
+def test_podcasts_and_videos_are_skipped() -> None:
     """Only music is play history."""
     music = [play(0), play(1, **PODCAST), play(2)]
     entries = {HISTORY: json.dumps(music).encode(), VIDEO: json.dumps([play(3)]).encode()}
     assert [thing["msplayed"] for thing in mapped(zipped(entries))] == [200_000, 200_002]
 
 
-def test_an_archive_of_podcasts_only_is_refused() -> None:
-    """An archive without music says so."""
+def test_an_archive_with_podcasts_only_is_rejected() -> None:
+    """The message says that it contains no music."""
     with pytest.raises(Broken, match="no music"):
         mapped(spotify_zip([play(0, **PODCAST)]))
 
 
-def test_all_files_are_read() -> None:
-    """Spotify splits long histories; older archives call their files otherwise."""
+def test_all_files_of_a_history_are_read() -> None:
+    """Spotify splits long histories, and older archives use other names."""
     names = ["Streaming_History_Audio_2015-2019_0.json", "a/Streaming_History_Audio_2020_1.json", "My/endsong_2.json"]
     archive = zipped({name: json.dumps([play(number)]).encode() for number, name in enumerate(names)})
     assert [thing["msplayed"] for thing in mapped(archive)] == [200_000, 200_001, 200_002]
 
 
-def test_a_play_that_is_there_twice_is_one() -> None:
-    """The same play in two files has one entity id, and another play at the same time another."""
+def test_a_repeated_play_counts_once() -> None:
+    """The same play in two files has one entity id; another play at the same time has another."""
     again, other = play(0), play(0, spotify_track_uri="spotify:track:otherotherotherother12")
     first, second, third = (thing["entityid"] for thing in mapped(spotify_zip([play(0), again, other])))
     assert first == second != third
 
 
-def test_two_archives_without_a_name_are_one_account() -> None:
-    """Newer archives do not say whose they are: a later one continues the earlier."""
+def test_archives_without_a_name_belong_to_one_account() -> None:
+    """Newer archives do not name the person: a later one continues the earlier one."""
     identify = Spotify().identify
     first, later = (identify(Connection(archive=io.BytesIO(spotify_zip([play(n)])))) for n in (0, 1))
     assert first == later
 
 
-def test_a_track_without_address_gets_an_id_of_its_names() -> None:
-    """Local files have no track id; the same names give the same id."""
+def test_a_track_without_an_address_has_an_id_from_its_names() -> None:
+    """Local files have no track id. The same names yield the same id."""
     lines = [play(n, spotify_track_uri=None, master_metadata_track_name=name) for n, name in enumerate("aab")]
     first, again, other = (thing["track"]["id"] for thing in mapped(spotify_zip(lines)))
     assert first == again != other
@@ -158,8 +158,8 @@ TIMES: dict[str | int, int] = {
 
 
 @pytest.mark.parametrize("written", TIMES)
-def test_times_are_read_however_they_are_written(written: str | int) -> None:
-    """What Spotify and the tools of others write is a time; one without a zone is in UTC."""
+def test_times_may_have_several_notations(written: str | int) -> None:
+    """Those of Spotify and of other tools. A time without a zone is in UTC."""
     (found,) = mapped(spotify_zip([play(ts=written, ms_played=1000)]))
     moment = int(datetime(2021, 3, 4, 13, 30, 30, tzinfo=UTC).timestamp() * 1000) - TIMES[written] - 1000
     assert found["createddate"] // 1000 == moment // 1000
@@ -184,8 +184,8 @@ UNREADABLE: dict[str, tuple[dict[str, Any], Reason]] = {
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_a_line_that_cannot_be_read_is_left_out_and_counted(kind: str) -> None:
-    """The other plays are there."""
+def test_unreadable_lines_are_skipped_and_counted(kind: str) -> None:
+    """The other plays are read."""
     change, reason = UNREADABLE[kind]
     connection = Connection(archive=io.BytesIO(spotify_zip([play(0), play(1, **change), play(2)])))
     Spotify().identify(connection)
@@ -197,8 +197,8 @@ def test_a_line_that_cannot_be_read_is_left_out_and_counted(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_an_archive_of_such_lines_is_refused(kind: str) -> None:
-    """It is said what to ask Spotify for."""
+def test_an_archive_with_unreadable_lines_only_is_rejected(kind: str) -> None:
+    """The message says what to request from Spotify."""
     change, reason = UNREADABLE[kind]
     for plays in ([play(0, **change)], [play(0), play(1, **change), play(2, **change)]):
         with pytest.raises(Broken, match=r"Extended streaming history|Less than half") as told:
@@ -207,8 +207,8 @@ def test_an_archive_of_such_lines_is_refused(kind: str) -> None:
         assert reason in told.value.left_out.by_reason()
 
 
-def test_titles_that_are_numbers_are_texts() -> None:
-    """A title is what was written, digit by digit."""
+def test_numbers_as_titles_become_text() -> None:
+    """Digit by digit as they were written."""
     lines = json.dumps(
         [play(number, master_metadata_track_name=1979, master_metadata_album_artist_name=0) for number in range(3)]
     )
@@ -218,30 +218,30 @@ def test_titles_that_are_numbers_are_texts() -> None:
     assert {artist["name"] for thing in found for artist in thing["track"]["artists"]} == {"0"}
 
 
-def test_a_line_without_the_names_of_tracks_is_no_music() -> None:
-    """Older archives leave out what is null."""
+def test_a_line_without_a_track_is_not_music() -> None:
+    """Older archives omit fields that are null."""
     without = {name: value for name, value in play(1).items() if not name.startswith("master_metadata")}
     connection = Connection(archive=io.BytesIO(spotify_zip([play(0), without])))
     Spotify().identify(connection)
     assert (connection.left_out.read, connection.left_out.is_partial) == (1, False)
 
 
-def test_plays_are_known_by_their_content() -> None:
-    """Files of any name hold plays, as do lines, and a file by itself."""
+def test_plays_are_recognised_by_their_content() -> None:
+    """Files with any name, lines, and a single file without an archive."""
     lines = b"\n".join(json.dumps(play(number)).encode() for number in range(3))
     names = ("endsong_0 (1).json", "MyData\\endsong_1 copy.json", "history", "history.json.gz")
     for data in [zipped({name: lines}) for name in names] + [lines, json.dumps([play(n) for n in range(3)]).encode()]:
         assert len(mapped(data)) == 3
 
 
-def test_plays_of_two_people_are_refused() -> None:
-    """One zip with the histories of two listeners would share the other's."""
+def test_plays_of_two_people_are_rejected() -> None:
+    """A zip with the histories of two people would share that of the other."""
     with pytest.raises(Broken, match="several people"):
         mapped(zipped({"a.json": json.dumps([play(username="ann"), play(username="bob")]).encode()}))
     assert len(mapped(zipped({"a.json": json.dumps([play(0, username="Ann"), play(1, username="ann")]).encode()}))) == 2
 
 
-def test_it_is_told_whether_the_archive_says_whose_it_is() -> None:
+def test_archives_may_name_their_owner() -> None:
     """Newer archives name nobody."""
     named, unnamed = (
         Spotify().identify(Connection(archive=io.BytesIO(spotify_zip([one])))) for one in (play(username="a"), play())
@@ -250,14 +250,14 @@ def test_it_is_told_whether_the_archive_says_whose_it_is() -> None:
 
 
 @pytest.mark.parametrize("name", ["StreamingHistory_music_0.json", "StreamingHistory0.json", "Userdata.json"])
-def test_the_other_export_is_told_apart(name: str) -> None:
-    """Who sends the short export learns which one to ask for."""
+def test_the_short_export_is_recognised(name: str) -> None:
+    """The message says which export to request instead."""
     with pytest.raises(Broken, match=r"Account data.*Extended streaming history"):
         mapped(zipped({f"MyData/{name}": b"[]"}))
 
 
-def test_samples_name_their_objects_as_samples_do() -> None:
-    """Sample data belongs to a sample account, whatever is embedded in it; entity ids begin alike in every sample."""
+def test_objects_of_samples_belong_to_a_sample_account() -> None:
+    """Including embedded ones. Their entity ids begin alike in every sample."""
     wanted = dict.fromkeys(Spotify.info.object_types)
     for page in Spotify().fetch(Connection(sample="default"), wanted):
         assert isinstance(page, Page)
@@ -276,7 +276,7 @@ def parts(thing: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_the_large_sample_is_large() -> None:
-    """There are more than 20,000 plays, over more than nine years."""
+    """It has more than 20,000 plays, over more than nine years."""
     found = Spotify().fetch(Connection(sample="large"), {ObjectType.PLAY_HISTORY: None})
     moments = [thing["createddate"] for page in found if isinstance(page, Page) for thing in page.objects]
     assert len(moments) > 20_000
