@@ -15,7 +15,7 @@ MILLISECONDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SourceAccount:
     """An account of the library, with the `accountentityid` of its objects."""
 
     entity_id: str
@@ -37,9 +37,9 @@ class Account:
         return {name: value for name, value in (found | fields).items() if value not in (None, "", [], {})}
 
 
-def account_of(service_type: int, provider_account_id: str) -> Account:
+def account_of(service_type: int, provider_account_id: str) -> SourceAccount:
     """Return the account of a person at a service."""
-    return Account(f"{service_type}_{provider_account_id}")
+    return SourceAccount(f"{service_type}_{provider_account_id}")
 
 
 def stable_id(*parts: object) -> str:

@@ -237,7 +237,7 @@ class _Kind:
     spool: Spool
     lines: Spool
     origins: Spool
-    columns: parquet.Columns = field(default_factory=parquet.Columns)
+    columns: parquet.ParquetColumns = field(default_factory=parquet.ParquetColumns)
     count: int = 0
     has_origins: bool = False
 

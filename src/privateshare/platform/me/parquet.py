@@ -25,7 +25,7 @@ def is_available() -> bool:
 
 
 @dataclass(slots=True)
-class Columns:
+class ParquetColumns:
     """The columns of a table: one for each field, with the type that fits all of its values.
 
     A column is of booleans, of numbers, or of texts if it has anything else; nested values are JSON texts.
@@ -55,7 +55,7 @@ class Columns:
         return [*columns, (OTHER_FIELDS, TEXT)] if self.has_others else columns
 
 
-def parquet_pieces(columns: Columns, lines: Iterable[bytes]) -> Iterator[bytes]:
+def parquet_pieces(columns: ParquetColumns, lines: Iterable[bytes]) -> Iterator[bytes]:
     """Write a table of these JSON objects, piece by piece. Lines that are no objects have no row."""
     import pyarrow
     from pyarrow import parquet
@@ -69,7 +69,7 @@ def parquet_pieces(columns: Columns, lines: Iterable[bytes]) -> Iterator[bytes]:
     yield from sink.take()
 
 
-def _groups(columns: Columns, lines: Iterable[bytes]) -> Iterator[list[dict[str, Any]]]:
+def _groups(columns: ParquetColumns, lines: Iterable[bytes]) -> Iterator[list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
     size = 0
     for line in lines:

@@ -24,14 +24,14 @@ from privateshare.platform.runtime import open_platform
 log = structlog.get_logger()
 
 
-class Role(StrEnum):
+class ProcessRole(StrEnum):
     """What a process does."""
 
     WEB = "web"
     WORKER = "worker"
 
 
-def run_child(settings: Settings, role: Role, port: int) -> None:
+def run_child(settings: Settings, role: ProcessRole, port: int) -> None:
     """Run this process until SIGTERM. It ends at once when its parent has ended, however that came about."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
@@ -52,11 +52,11 @@ def _end_with_parent() -> None:
     os._exit(1)  # The database may have ended with the parent, so there is nothing to finish.
 
 
-async def _run(settings: Settings, role: Role, port: int) -> None:
+async def _run(settings: Settings, role: ProcessRole, port: int) -> None:
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
     else:
         url = database_url(settings.data / "postgres")
     with until_stop_signal(signal.SIGTERM):
         async with open_platform(settings, url) as platform, asyncio.TaskGroup() as parts:
-            parts.create_task(listen(platform, port) if role is Role.WEB else work(platform))
+            parts.create_task(listen(platform, port) if role is ProcessRole.WEB else work(platform))

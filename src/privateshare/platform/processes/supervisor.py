@@ -20,7 +20,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from privateshare.errors import ConfigurationError
 from privateshare.platform.operating.metrics import METRICS_FOLDER
 from privateshare.platform.operating.settings import Settings
-from privateshare.platform.processes.child import Role, run_child
+from privateshare.platform.processes.child import ProcessRole, run_child
 from privateshare.platform.processes.stop_signals import ABORT_SECONDS, STOP_SECONDS
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
@@ -57,12 +57,12 @@ class Supervisor:
         Raises:
             ConfigurationError: A process could not start.
         """
-        roles = [Role.WEB] * settings.web_processes() + [Role.WORKER] * settings.worker_processes()
+        roles = [ProcessRole.WEB] * settings.web_processes() + [ProcessRole.WORKER] * settings.worker_processes()
         async with asyncio.TaskGroup() as parts:
             for role in roles:
                 parts.create_task(self._keep_running(settings, role, port, ready))
 
-    async def _keep_running(self, settings: Settings, role: Role, port: int, ready: asyncio.Event) -> None:
+    async def _keep_running(self, settings: Settings, role: ProcessRole, port: int, ready: asyncio.Event) -> None:
         pause = FIRST_PAUSE_SECONDS
         while True:
             began = time.monotonic()

@@ -12,13 +12,13 @@ from privateshare.sources.contract import JsonObject
 from privateshare.sources.failures import Broken, LeftOut, shown_name
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.json_values import read_outline
-from privateshare.sources.meta.kinds import Kind, Layout, role_of
+from privateshare.sources.meta.kinds import Layout, MetaKind, role_of
 from privateshare.sources.meta.mapping import Mapped, post_code
 from privateshare.sources.meta.messages import message, people_of
 from privateshare.sources.meta.pages import blocks_of, entry_of_block, is_page
 from privateshare.sources.meta.reasons import UNREADABLE
 from privateshare.sources.meta.text import repaired
-from privateshare.sources.object_building import Account
+from privateshare.sources.object_building import SourceAccount
 from privateshare.sources.upload_records import UploadReader
 
 # Other objects have ids that no two of them can have in common.
@@ -39,7 +39,7 @@ class Entries(Protocol):
 
     owners: dict[str, str]
 
-    def objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
+    def objects_of(self, kind: MetaKind, thing: JsonObject) -> Iterator[Mapped]:
         """Yield the objects of an entry. Raises ValueError."""
 
     def rest(self) -> Iterator[Mapped]:
@@ -51,14 +51,14 @@ def is_media(path: str) -> bool:
     return PurePosixPath(path).suffix.lower() in MEDIA_ENDINGS
 
 
-class ExportReader:
+class MetaExportReader:
     """A reader of one export.
 
     Attributes:
         is_foreign: Whether it has entries that only the other service's exports have.
     """
 
-    def __init__(self, layout: Layout, entries: Entries, account: Account, left_out: LeftOut) -> None:
+    def __init__(self, layout: Layout, entries: Entries, account: SourceAccount, left_out: LeftOut) -> None:
         self.is_foreign = False
         self._layout, self._entries, self._account, self._left_out = layout, entries, account, left_out
         self._file = ""
@@ -98,7 +98,7 @@ class ExportReader:
             if block.block.texts or block.block.pictures or block.block.heading:
                 yield from self._mapped(kind, entry_of_block(kind, block))
 
-    def _mapped(self, kind: Kind, thing: JsonObject) -> Sequence[Mapped]:
+    def _mapped(self, kind: MetaKind, thing: JsonObject) -> Sequence[Mapped]:
         """Map an entry completely, so that one that fails gives no objects."""
         try:
             mapped = list(self._objects_of(kind, thing))
@@ -126,8 +126,8 @@ class ExportReader:
             return thing
         return thing | {"id": f"{thing['id']}-{number}", "entityid": f"{own_id}-{number}"}
 
-    def _objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
-        if kind is not Kind.MESSAGE:
+    def _objects_of(self, kind: MetaKind, thing: JsonObject) -> Iterator[Mapped]:
+        if kind is not MetaKind.MESSAGE:
             return self._entries.objects_of(kind, thing)
         folder = PurePosixPath(self._file).parent.name or PurePosixPath(self._file).stem
         return iter([(ObjectType.MESSAGE, message(self._account, thing, folder, self._people))])

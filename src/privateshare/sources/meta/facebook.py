@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.meta.kinds import Kind
+from privateshare.sources.meta.kinds import MetaKind
 from privateshare.sources.meta.labels import entry_of, is_labelled
 from privateshare.sources.meta.mapping import (
     FOLLOWER,
@@ -17,8 +17,8 @@ from privateshare.sources.meta.mapping import (
 )
 from privateshare.sources.meta.pictures import created, picture_object, pictures_in
 from privateshare.sources.object_building import (
-    Account,
     JsonObject,
+    SourceAccount,
     dict_of,
     list_of,
     milliseconds,
@@ -27,7 +27,7 @@ from privateshare.sources.object_building import (
     text_of,
 )
 
-_RELATIONS = {Kind.FRIEND: FRIEND, Kind.FOLLOWER: FOLLOWER, Kind.FOLLOWING: FOLLOWING}
+_RELATIONS = {MetaKind.FRIEND: FRIEND, MetaKind.FOLLOWER: FOLLOWER, MetaKind.FOLLOWING: FOLLOWING}
 
 
 class FacebookEntries:
@@ -37,17 +37,17 @@ class FacebookEntries:
         owners: The ids of the people whose profiles the export has, with their names.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: SourceAccount) -> None:
         self.owners: dict[str, str] = {}
         self._account = account
 
-    def objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
+    def objects_of(self, kind: MetaKind, thing: JsonObject) -> Iterator[Mapped]:
         """Yield the objects of an entry, whose texts are repaired.
 
         Raises:
             ValueError: It has no date or content that can be read.
         """
-        if kind is Kind.PROFILE:
+        if kind is MetaKind.PROFILE:
             owner, name = owner_of(thing)
             if not name:
                 raise ValueError("the profile has no name")
@@ -59,24 +59,24 @@ class FacebookEntries:
         return iter(())
 
 
-def _objects_of(kind: Kind, thing: JsonObject, account: Account) -> Iterator[Mapped]:
-    if kind in (Kind.POST, Kind.STORY):
+def _objects_of(kind: MetaKind, thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
+    if kind in (MetaKind.POST, MetaKind.STORY):
         yield from _post(thing, account)
-    elif kind is Kind.NOTE:
+    elif kind is MetaKind.NOTE:
         moment = milliseconds(thing.get("created_timestamp"))
         text, pictures = text_of(thing.get("text")), list(pictures_in(thing.get("media")))
         yield from post_objects(account, moment, text, pictures, title=text_of(thing.get("title")))
-    elif kind is Kind.PICTURE:
+    elif kind is MetaKind.PICTURE:
         yield from _picture(thing, account)
-    elif kind is Kind.ALBUM:
+    elif kind is MetaKind.ALBUM:
         yield from _album(thing, account)
-    elif kind is Kind.COMMENT:
+    elif kind is MetaKind.COMMENT:
         yield ObjectType.COMMENT, _comment(thing, account)
-    elif kind in (Kind.REACTION, Kind.PAGE_LIKE):
+    elif kind in (MetaKind.REACTION, MetaKind.PAGE_LIKE):
         yield ObjectType.LIKE, _like(thing, account)
     elif kind in _RELATIONS:
         yield ObjectType.SOCIAL_NETWORK_USER, _person(thing, _RELATIONS[kind], account)
-    elif kind is Kind.PROFILE:
+    elif kind is MetaKind.PROFILE:
         yield ObjectType.PROFILE, _profile(thing, account)
 
 
@@ -91,7 +91,7 @@ def owner_of(thing: JsonObject) -> tuple[str, str]:
     return (stable_id("facebook", own) if own else ""), name
 
 
-def _post(thing: JsonObject, account: Account) -> Iterator[Mapped]:
+def _post(thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
     parts = [part for part in list_of(thing.get("data")) if isinstance(part, dict)]
     inner = [
         part
@@ -126,7 +126,7 @@ def _coordinates(place: JsonObject) -> dict[str, float | None]:
     return {"latitude": number_of(where.get("latitude")), "longitude": number_of(where.get("longitude"))}
 
 
-def _picture(thing: JsonObject, account: Account) -> Iterator[Mapped]:
+def _picture(thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
     found = list(pictures_in(thing))
     moment = milliseconds(thing.get("timestamp")) or next((when for one in found if (when := created(one))), None)
     if not found or moment is None:
@@ -135,7 +135,7 @@ def _picture(thing: JsonObject, account: Account) -> Iterator[Mapped]:
         yield ObjectType.MEDIA, picture_object(account, picture, moment)
 
 
-def _album(thing: JsonObject, account: Account) -> Iterator[Mapped]:
+def _album(thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
     name = text_of(thing.get("name"))
     photos = [*pictures_in(thing.get("photos")), *pictures_in(thing.get("videos"))]
     dates = [moment for photo in photos if (moment := created(photo)) is not None]
@@ -150,7 +150,7 @@ def _album(thing: JsonObject, account: Account) -> Iterator[Mapped]:
         yield ObjectType.MEDIA, picture_object(account, photo, moment, **fields)
 
 
-def _comment(thing: JsonObject, account: Account) -> JsonObject:
+def _comment(thing: JsonObject, account: SourceAccount) -> JsonObject:
     parts = [dict_of(part.get("comment")) for part in list_of(thing.get("data")) if isinstance(part, dict)]
     part = next((found for found in parts if found), {})
     moment = milliseconds(part.get("timestamp")) or milliseconds(thing.get("timestamp"))
@@ -161,7 +161,7 @@ def _comment(thing: JsonObject, account: Account) -> JsonObject:
     return comment_object(account, moment, text, link=link, title=text_of(thing.get("title")))
 
 
-def _like(thing: JsonObject, account: Account) -> JsonObject:
+def _like(thing: JsonObject, account: SourceAccount) -> JsonObject:
     moment, title = milliseconds(thing.get("timestamp")), text_of(thing.get("title")) or text_of(thing.get("name"))
     reactions = [dict_of(part.get("reaction")) for part in list_of(thing.get("data")) if isinstance(part, dict)]
     reaction = next((found for one in reactions if (found := text_of(one.get("reaction")))), "")
@@ -178,7 +178,7 @@ def _like(thing: JsonObject, account: Account) -> JsonObject:
     return account.thing(own_id, moment, title=title, reaction=reaction, link=link, personfullname=person)
 
 
-def _person(thing: JsonObject, relation: str, account: Account) -> JsonObject:
+def _person(thing: JsonObject, relation: str, account: SourceAccount) -> JsonObject:
     name, moment, link = text_of(thing.get("name")), milliseconds(thing.get("timestamp")), text_of(thing.get("url"))
     if is_labelled(thing):
         entry = entry_of(thing)
@@ -186,7 +186,7 @@ def _person(thing: JsonObject, relation: str, account: Account) -> JsonObject:
     return person_object(account, relation, "", moment, link, full_name=name)
 
 
-def _profile(thing: JsonObject, account: Account) -> JsonObject:
+def _profile(thing: JsonObject, account: SourceAccount) -> JsonObject:
     _, name = owner_of(thing)
     names: dict[str, Any] = dict_of(thing.get("name"))
     return account.thing(

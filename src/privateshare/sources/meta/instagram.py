@@ -5,8 +5,8 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
-from privateshare.sources.meta.kinds import Kind
-from privateshare.sources.meta.labels import Entry, entry_of, is_labelled, is_user_name
+from privateshare.sources.meta.kinds import MetaKind
+from privateshare.sources.meta.labels import LabelledEntry, entry_of, is_labelled, is_user_name
 from privateshare.sources.meta.mapping import (
     FOLLOWER,
     FOLLOWING,
@@ -18,7 +18,15 @@ from privateshare.sources.meta.mapping import (
 )
 from privateshare.sources.meta.messages import old_message, people_of
 from privateshare.sources.meta.pictures import created, picture_object, pictures_in
-from privateshare.sources.object_building import Account, JsonObject, dict_of, list_of, milliseconds, stable_id, text_of
+from privateshare.sources.object_building import (
+    JsonObject,
+    SourceAccount,
+    dict_of,
+    list_of,
+    milliseconds,
+    stable_id,
+    text_of,
+)
 
 # The labels of a profile in the languages of Instagram. Without one of them, the user name is found by its form.
 USER_NAME_LABELS = frozenset(
@@ -72,21 +80,21 @@ class InstagramEntries:
         owners: The user names that the export says are the person's, with the name to show for each.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: SourceAccount) -> None:
         self.owners: dict[str, str] = {}
         self._account = account
         self._profile: JsonObject | None = None
         self._joined: int | None = None
 
-    def objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
+    def objects_of(self, kind: MetaKind, thing: JsonObject) -> Iterator[Mapped]:
         """Yield the objects of an entry, whose texts are repaired.
 
         Raises:
             ValueError: It has no date or content that can be read.
         """
-        if kind is Kind.SIGN_UP:
+        if kind is MetaKind.SIGN_UP:
             self._joined = entry_of(thing).moment or self._joined
-        elif kind in (Kind.PROFILE, Kind.OLD_PROFILE):
+        elif kind in (MetaKind.PROFILE, MetaKind.OLD_PROFILE):
             self._profile = _profile(kind, thing, self._account)
             self.owners[self._profile["username"]] = self._profile["username"]
         else:
@@ -99,32 +107,32 @@ class InstagramEntries:
             yield ObjectType.PROFILE, joined | self._profile
 
 
-def _objects_of(kind: Kind, thing: JsonObject, account: Account) -> Iterator[Mapped]:
-    if kind in (Kind.POST, Kind.STORY):
+def _objects_of(kind: MetaKind, thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
+    if kind in (MetaKind.POST, MetaKind.STORY):
         yield from _post(thing, account)
-    elif kind is Kind.PICTURE:
+    elif kind is MetaKind.PICTURE:
         yield from _pictures(thing, account)
-    elif kind is Kind.COMMENT:
+    elif kind is MetaKind.COMMENT:
         yield ObjectType.COMMENT, _comment(thing, account)
     elif kind in _LIKED:
         yield ObjectType.LIKE, _like(entry_of(thing), _LIKED[kind], account)
-    elif kind in (Kind.FOLLOWER, Kind.FOLLOWING):
-        relation = FOLLOWER if kind is Kind.FOLLOWER else FOLLOWING
+    elif kind in (MetaKind.FOLLOWER, MetaKind.FOLLOWING):
+        relation = FOLLOWER if kind is MetaKind.FOLLOWER else FOLLOWING
         yield ObjectType.SOCIAL_NETWORK_USER, _person(entry_of(thing), relation, account)
     else:
         yield from _old_objects(kind, thing, account)
 
 
 _LIKED = {
-    Kind.POST_LIKE: ObjectType.POST,
-    Kind.COMMENT_LIKE: ObjectType.COMMENT,
-    Kind.STORY_LIKE: ObjectType.MEDIA,
+    MetaKind.POST_LIKE: ObjectType.POST,
+    MetaKind.COMMENT_LIKE: ObjectType.COMMENT,
+    MetaKind.STORY_LIKE: ObjectType.MEDIA,
 }
 
 
-def user_name_of(kind: Kind, thing: JsonObject) -> str:
+def user_name_of(kind: MetaKind, thing: JsonObject) -> str:
     """Return the user name that a profile says, with repaired texts; empty if it says none."""
-    if kind is Kind.OLD_PROFILE:
+    if kind is MetaKind.OLD_PROFILE:
         return text_of(thing.get("username")).lower()
     values = entry_of(thing).values
     named = [value.text for value in values if value.label.casefold() in USER_NAME_LABELS and value.text]
@@ -136,7 +144,7 @@ def user_name_of(kind: Kind, thing: JsonObject) -> str:
     return next(iter(named + by_form), "").lower()
 
 
-def _post(thing: JsonObject, account: Account) -> Iterator[Mapped]:
+def _post(thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
     pictures = list(pictures_in(thing.get("media"))) or list(pictures_in(thing.get("label_values")))
     if not pictures and text_of(thing.get("uri")):
         pictures = [thing]
@@ -153,7 +161,7 @@ def _post(thing: JsonObject, account: Account) -> Iterator[Mapped]:
     yield from post_objects(account, moment, text, pictures, posturl=link)
 
 
-def _pictures(thing: JsonObject, account: Account) -> Iterator[Mapped]:
+def _pictures(thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
     found = list(pictures_in(thing))
     if not found or created(found[0]) is None:
         raise ValueError("the picture has no date")
@@ -161,7 +169,7 @@ def _pictures(thing: JsonObject, account: Account) -> Iterator[Mapped]:
         yield ObjectType.MEDIA, picture_object(account, picture, created(found[0]))
 
 
-def _comment(thing: JsonObject, account: Account) -> JsonObject:
+def _comment(thing: JsonObject, account: SourceAccount) -> JsonObject:
     entry = entry_of(thing)
     texts = entry.texts
     is_sticker = len(texts) == 1 and any(True for _ in pictures_in(thing.get("media_list_data")))
@@ -170,23 +178,23 @@ def _comment(thing: JsonObject, account: Account) -> JsonObject:
     return comment_object(account, entry.moment, text, owner, link=entry.link)
 
 
-def _like(entry: Entry, liked: int, account: Account) -> JsonObject:
+def _like(entry: LabelledEntry, liked: int, account: SourceAccount) -> JsonObject:
     user_name, full_name = entry.owner()
     return like_object(account, entry, liked, user_name=user_name or entry.title, full_name=full_name)
 
 
-def _person(entry: Entry, relation: str, account: Account) -> JsonObject:
+def _person(entry: LabelledEntry, relation: str, account: SourceAccount) -> JsonObject:
     names = [text for text in entry.texts if is_user_name(text)] or [entry.title]
     if not names[-1] and entry.link:
         names = [entry.link.split("?")[0].rstrip("/").rsplit("/", 1)[-1]]
     return person_object(account, relation, names[-1], entry.moment, entry.link)
 
 
-def _profile(kind: Kind, thing: JsonObject, account: Account) -> JsonObject:
+def _profile(kind: MetaKind, thing: JsonObject, account: SourceAccount) -> JsonObject:
     user_name = user_name_of(kind, thing)
     if not user_name:
         raise ValueError("the profile has no user name")
-    if kind is Kind.OLD_PROFILE:
+    if kind is MetaKind.OLD_PROFILE:
         name, bio = text_of(thing.get("name")), text_of(thing.get("biography"))
         moment = _old_date(thing.get("date_joined"))
     else:
@@ -197,26 +205,26 @@ def _profile(kind: Kind, thing: JsonObject, account: Account) -> JsonObject:
     return account.thing("profile", moment, username=user_name, displayname=name, bio=bio, profileurl=link)
 
 
-def _old_objects(kind: Kind, thing: JsonObject, account: Account) -> Iterator[Mapped]:
+def _old_objects(kind: MetaKind, thing: JsonObject, account: SourceAccount) -> Iterator[Mapped]:
     """Yield the objects of an entry in the layout until 2020."""
-    if kind is Kind.OLD_PICTURE:
+    if kind is MetaKind.OLD_PICTURE:
         yield from post_objects(account, _old_date(thing.get("taken_at")), text_of(thing.get("caption")), [thing])
-    elif kind is Kind.OLD_LIKES:
+    elif kind is MetaKind.OLD_LIKES:
         for name, liked in (("media_likes", ObjectType.POST), ("comment_likes", ObjectType.COMMENT)):
             for moment, texts in _old_rows(thing.get(name)):
                 own_id = stable_id("like", liked, moment, *texts)
                 fields = {"personusername": texts[-1], "referenceentitytype": liked}
                 yield ObjectType.LIKE, account.thing(own_id, moment, **fields)
-    elif kind is Kind.OLD_COMMENTS:
+    elif kind is MetaKind.OLD_COMMENTS:
         for moment, texts in _old_rows(thing.get("media_comments")):
             owner = texts[1] if len(texts) > 1 else ""
             yield ObjectType.COMMENT, comment_object(account, moment, texts[0], owner)
-    elif kind is Kind.OLD_CONNECTIONS:
+    elif kind is MetaKind.OLD_CONNECTIONS:
         for name, relation in (("followers", FOLLOWER), ("following", FOLLOWING)):
             for user_name, date in dict_of(thing.get(name)).items():
                 found = person_object(account, relation, user_name, _old_date(date))
                 yield ObjectType.SOCIAL_NETWORK_USER, found
-    elif kind is Kind.OLD_CONVERSATION:
+    elif kind is MetaKind.OLD_CONVERSATION:
         people = people_of(thing)
         for one in list_of(thing.get("conversation")):
             if isinstance(one, dict) and (sent := _old_date(one.get("created_at"))) is not None:

@@ -15,7 +15,7 @@ from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.meta.labels import is_labelled
 
 
-class Kind(Enum):
+class MetaKind(Enum):
     """What an entry of an export is."""
 
     POST = auto()
@@ -44,85 +44,85 @@ class Kind(Enum):
     OLD_PROFILE = auto()
 
 
-INSTAGRAM_KEYS: Mapping[str, Kind] = {
-    "ig_stories": Kind.STORY,
-    "ig_reels_media": Kind.POST,
-    "ig_igtv_media": Kind.POST,
-    "ig_archived_post_media": Kind.POST,
-    "ig_other_media": Kind.POST,
-    "ig_profile_picture": Kind.PICTURE,
-    "comments_media_comments": Kind.COMMENT,
-    "comments_reels_comments": Kind.COMMENT,
-    "likes_media_likes": Kind.POST_LIKE,
-    "likes_comment_likes": Kind.COMMENT_LIKE,
-    "story_activities_story_likes": Kind.STORY_LIKE,
-    "relationships_followers": Kind.FOLLOWER,
-    "relationships_following": Kind.FOLLOWING,
-    "profile_user": Kind.PROFILE,
-    "account_history_registration_info": Kind.SIGN_UP,
-    "messages": Kind.MESSAGE,
+INSTAGRAM_KEYS: Mapping[str, MetaKind] = {
+    "ig_stories": MetaKind.STORY,
+    "ig_reels_media": MetaKind.POST,
+    "ig_igtv_media": MetaKind.POST,
+    "ig_archived_post_media": MetaKind.POST,
+    "ig_other_media": MetaKind.POST,
+    "ig_profile_picture": MetaKind.PICTURE,
+    "comments_media_comments": MetaKind.COMMENT,
+    "comments_reels_comments": MetaKind.COMMENT,
+    "likes_media_likes": MetaKind.POST_LIKE,
+    "likes_comment_likes": MetaKind.COMMENT_LIKE,
+    "story_activities_story_likes": MetaKind.STORY_LIKE,
+    "relationships_followers": MetaKind.FOLLOWER,
+    "relationships_following": MetaKind.FOLLOWING,
+    "profile_user": MetaKind.PROFILE,
+    "account_history_registration_info": MetaKind.SIGN_UP,
+    "messages": MetaKind.MESSAGE,
 }
-INSTAGRAM_FILES: Mapping[str, Kind] = {
-    "posts": Kind.POST,
-    "reels": Kind.POST,
-    "igtv_videos": Kind.POST,
-    "archived_posts": Kind.POST,
-    "other_content": Kind.POST,
-    "stories": Kind.STORY,
-    "profile_photos": Kind.PICTURE,
-    "post_comments": Kind.COMMENT,
-    "reels_comments": Kind.COMMENT,
-    "liked_posts": Kind.POST_LIKE,
-    "liked_comments": Kind.COMMENT_LIKE,
-    "story_likes": Kind.STORY_LIKE,
-    "followers": Kind.FOLLOWER,
-    "following": Kind.FOLLOWING,
-    "personal_information": Kind.PROFILE,
+INSTAGRAM_FILES: Mapping[str, MetaKind] = {
+    "posts": MetaKind.POST,
+    "reels": MetaKind.POST,
+    "igtv_videos": MetaKind.POST,
+    "archived_posts": MetaKind.POST,
+    "other_content": MetaKind.POST,
+    "stories": MetaKind.STORY,
+    "profile_photos": MetaKind.PICTURE,
+    "post_comments": MetaKind.COMMENT,
+    "reels_comments": MetaKind.COMMENT,
+    "liked_posts": MetaKind.POST_LIKE,
+    "liked_comments": MetaKind.COMMENT_LIKE,
+    "story_likes": MetaKind.STORY_LIKE,
+    "followers": MetaKind.FOLLOWER,
+    "following": MetaKind.FOLLOWING,
+    "personal_information": MetaKind.PROFILE,
 }
 # Pages have no names of members, so these files are recognized by their names only there.
-PAGE_FILES: Mapping[str, Kind] = {
-    "message": Kind.MESSAGE,
-    "signup_details": Kind.SIGN_UP,
-    "signup_information": Kind.SIGN_UP,
+PAGE_FILES: Mapping[str, MetaKind] = {
+    "message": MetaKind.MESSAGE,
+    "signup_details": MetaKind.SIGN_UP,
+    "signup_information": MetaKind.SIGN_UP,
 }
-FACEBOOK_KEYS: Mapping[str, Kind] = {
-    "status_updates": Kind.POST,
-    "group_posts": Kind.POST,
-    "archived_stories": Kind.STORY,
-    "other_photos": Kind.PICTURE,
-    "videos": Kind.PICTURE,
-    "notes": Kind.NOTE,
-    "comments": Kind.COMMENT,
-    "group_comments": Kind.COMMENT,
-    "reactions": Kind.REACTION,
-    "page_likes": Kind.PAGE_LIKE,
-    "friends": Kind.FRIEND,
-    "followers": Kind.FOLLOWER,
-    "following": Kind.FOLLOWING,
-    "profile": Kind.PROFILE,
-    "messages": Kind.MESSAGE,
+FACEBOOK_KEYS: Mapping[str, MetaKind] = {
+    "status_updates": MetaKind.POST,
+    "group_posts": MetaKind.POST,
+    "archived_stories": MetaKind.STORY,
+    "other_photos": MetaKind.PICTURE,
+    "videos": MetaKind.PICTURE,
+    "notes": MetaKind.NOTE,
+    "comments": MetaKind.COMMENT,
+    "group_comments": MetaKind.COMMENT,
+    "reactions": MetaKind.REACTION,
+    "page_likes": MetaKind.PAGE_LIKE,
+    "friends": MetaKind.FRIEND,
+    "followers": MetaKind.FOLLOWER,
+    "following": MetaKind.FOLLOWING,
+    "profile": MetaKind.PROFILE,
+    "messages": MetaKind.MESSAGE,
 }
-FACEBOOK_FILES: Mapping[str, Kind] = {
-    "your_posts": Kind.POST,
-    "your_posts__check_ins__photos_and_videos": Kind.POST,
-    "posts": Kind.POST,
-    "posts_on_other_pages_and_profiles": Kind.POST,
-    "check_ins": Kind.POST,
-    "group_posts_and_comments": Kind.POST,
-    "your_posts_in_groups": Kind.POST,
-    "archived_stories": Kind.STORY,
-    "your_uncategorized_photos": Kind.PICTURE,
-    "your_photos": Kind.PICTURE,
-    "your_videos": Kind.PICTURE,
-    "comments": Kind.COMMENT,
-    "your_comments_in_groups": Kind.COMMENT,
-    "likes_and_reactions": Kind.REACTION,
-    "posts_and_comments": Kind.REACTION,
-    "pages_you_ve_liked": Kind.PAGE_LIKE,
-    "your_friends": Kind.FRIEND,
-    "people_who_followed_you": Kind.FOLLOWER,
-    "who_you_ve_followed": Kind.FOLLOWING,
-    "profile_information": Kind.PROFILE,
+FACEBOOK_FILES: Mapping[str, MetaKind] = {
+    "your_posts": MetaKind.POST,
+    "your_posts__check_ins__photos_and_videos": MetaKind.POST,
+    "posts": MetaKind.POST,
+    "posts_on_other_pages_and_profiles": MetaKind.POST,
+    "check_ins": MetaKind.POST,
+    "group_posts_and_comments": MetaKind.POST,
+    "your_posts_in_groups": MetaKind.POST,
+    "archived_stories": MetaKind.STORY,
+    "your_uncategorized_photos": MetaKind.PICTURE,
+    "your_photos": MetaKind.PICTURE,
+    "your_videos": MetaKind.PICTURE,
+    "comments": MetaKind.COMMENT,
+    "your_comments_in_groups": MetaKind.COMMENT,
+    "likes_and_reactions": MetaKind.REACTION,
+    "posts_and_comments": MetaKind.REACTION,
+    "pages_you_ve_liked": MetaKind.PAGE_LIKE,
+    "your_friends": MetaKind.FRIEND,
+    "people_who_followed_you": MetaKind.FOLLOWER,
+    "who_you_ve_followed": MetaKind.FOLLOWING,
+    "profile_information": MetaKind.PROFILE,
 }
 _OLD_PICTURES = frozenset({"photos", "videos", "stories", "profile"})
 _VERSION = re.compile(r"_v\d+$")
@@ -133,11 +133,11 @@ _PART = re.compile(r"(?:[ _-]?\(\d+\)|[ _-]\d+|[ _-]copy)+$")
 class Layout:
     """The names by which one of the two services is recognized: of members, of files, and of the other service."""
 
-    keys: Mapping[str, Kind]
-    files: Mapping[str, Kind]
+    keys: Mapping[str, MetaKind]
+    files: Mapping[str, MetaKind]
     foreign_keys: frozenset[str]
 
-    def kind_of(self, thing: Mapping[str, Any], key: str, file: str) -> Kind | None:
+    def kind_of(self, thing: Mapping[str, Any], key: str, file: str) -> MetaKind | None:
         """Return what an object is; None if it is no entry.
 
         Args:
@@ -146,14 +146,14 @@ class Layout:
             file: The path of its file.
         """
         if (kind := self.keys.get(_VERSION.sub("", key))) is not None:
-            return kind if kind is not Kind.MESSAGE or is_message(thing) else None
+            return kind if kind is not MetaKind.MESSAGE or is_message(thing) else None
         if self.keys is INSTAGRAM_KEYS:
             return _old_kind(thing, key) or self._kind_in_list(thing, key, file)
         if "photos" in thing and ("cover_photo" in thing or "last_modified_timestamp" in thing):
-            return Kind.ALBUM
+            return MetaKind.ALBUM
         return self._kind_in_list(thing, key, file)
 
-    def kind_of_page(self, file: str) -> Kind | None:
+    def kind_of_page(self, file: str) -> MetaKind | None:
         """Return what the entries of a web page are; None if they are none."""
         name = file_key(file)
         return PAGE_FILES.get(name) or self.files.get(name)
@@ -166,7 +166,7 @@ class Layout:
         """Return whether an object has members that only the other service's exports have."""
         return any(_VERSION.sub("", name) in self.foreign_keys for name in thing)
 
-    def _kind_in_list(self, thing: Mapping[str, Any], key: str, file: str) -> Kind | None:
+    def _kind_in_list(self, thing: Mapping[str, Any], key: str, file: str) -> MetaKind | None:
         """Return the kind of an element of a list without a name."""
         if key or self.is_wrapper(thing):
             return None
@@ -175,7 +175,7 @@ class Layout:
         kind = self.files.get(file_key(file))
         if kind is None:
             is_post = isinstance(thing.get("media"), list) and "creation_timestamp" in thing
-            return Kind.POST if is_post and self.keys is INSTAGRAM_KEYS else None
+            return MetaKind.POST if is_post and self.keys is INSTAGRAM_KEYS else None
         has_date = any(name in thing for name in ("timestamp", "creation_timestamp", "media", "uri"))
         return kind if has_date or is_labelled(thing) else None
 
@@ -211,28 +211,28 @@ def is_message(thing: Mapping[str, Any]) -> bool:
     return ("sender_name" in thing and "timestamp_ms" in thing) or ("senderName" in thing and "timestamp" in thing)
 
 
-def _kind_by_content(thing: Mapping[str, Any]) -> Kind | None:
+def _kind_by_content(thing: Mapping[str, Any]) -> MetaKind | None:
     """Return the kind of a Facebook entry by what it has."""
     data = thing.get("data")
     names = {name for part in data if isinstance(part, dict) for name in part} if isinstance(data, list) else set()
     if "reaction" in names:
-        return Kind.REACTION
+        return MetaKind.REACTION
     if "comment" in names:
-        return Kind.COMMENT
-    return Kind.POST if "post" in names else None
+        return MetaKind.COMMENT
+    return MetaKind.POST if "post" in names else None
 
 
-def _old_kind(thing: Mapping[str, Any], key: str) -> Kind | None:
+def _old_kind(thing: Mapping[str, Any], key: str) -> MetaKind | None:
     if key in _OLD_PICTURES and "taken_at" in thing:
-        return Kind.OLD_PICTURE
+        return MetaKind.OLD_PICTURE
     if key:
         return None
     if "media_likes" in thing:
-        return Kind.OLD_LIKES
+        return MetaKind.OLD_LIKES
     if "media_comments" in thing:
-        return Kind.OLD_COMMENTS
+        return MetaKind.OLD_COMMENTS
     if isinstance(thing.get("followers"), dict) and isinstance(thing.get("following"), dict):
-        return Kind.OLD_CONNECTIONS
+        return MetaKind.OLD_CONNECTIONS
     if "conversation" in thing and "participants" in thing:
-        return Kind.OLD_CONVERSATION
-    return Kind.OLD_PROFILE if "username" in thing and "date_joined" in thing else None
+        return MetaKind.OLD_CONVERSATION
+    return MetaKind.OLD_PROFILE if "username" in thing and "date_joined" in thing else None

@@ -28,7 +28,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LabelledEntry:
     """An entry with labelled values.
 
     Attributes:
@@ -70,11 +70,11 @@ def is_labelled(thing: Mapping[str, Any]) -> bool:
     return any(name in thing for name in ("string_list_data", "string_map_data", "label_values"))
 
 
-def entry_of(thing: dict[str, Any]) -> Entry:
+def entry_of(thing: dict[str, Any]) -> LabelledEntry:
     """Read an entry in any of the notations."""
     values = tuple(_values(thing))
     moment = milliseconds(thing.get("timestamp")) or next((value.moment for value in values if value.moment), None)
-    return Entry(text_of(thing.get("title")), values, moment)
+    return LabelledEntry(text_of(thing.get("title")), values, moment)
 
 
 def is_user_name(text: str) -> bool:

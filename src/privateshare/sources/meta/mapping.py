@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
-from privateshare.sources.meta.labels import Entry
+from privateshare.sources.meta.labels import LabelledEntry
 from privateshare.sources.meta.pictures import created, file_id, picture_object, uri_of
-from privateshare.sources.object_building import Account, JsonObject, stable_id
+from privateshare.sources.object_building import JsonObject, SourceAccount, stable_id
 
 Mapped = tuple[int, JsonObject]
 FOLLOWER, FOLLOWING, FRIEND = "follower", "following", "friend"
 
 
 def post_objects(
-    account: Account, moment: int | None, text: str, pictures: Sequence[dict[str, Any]], **fields: Any
+    account: SourceAccount, moment: int | None, text: str, pictures: Sequence[dict[str, Any]], **fields: Any
 ) -> Iterator[Mapped]:
     """Yield a post and its pictures.
 
@@ -38,7 +38,7 @@ def post_objects(
         yield ObjectType.MEDIA, picture_object(account, picture, moment, post)
 
 
-def comment_object(account: Account, moment: int | None, text: str, owner: str = "", **fields: Any) -> JsonObject:
+def comment_object(account: SourceAccount, moment: int | None, text: str, owner: str = "", **fields: Any) -> JsonObject:
     """Build a comment.
 
     Args:
@@ -58,7 +58,9 @@ def comment_object(account: Account, moment: int | None, text: str, owner: str =
     )
 
 
-def like_object(account: Account, entry: Entry, liked: int, *, user_name: str, full_name: str = "") -> JsonObject:
+def like_object(
+    account: SourceAccount, entry: LabelledEntry, liked: int, *, user_name: str, full_name: str = ""
+) -> JsonObject:
     """Build a like from an entry with labels. `liked` is the object type of what is liked.
 
     Raises:
@@ -78,7 +80,7 @@ def like_object(account: Account, entry: Entry, liked: int, *, user_name: str, f
 
 
 def person_object(
-    account: Account, relation: str, name: str, moment: int | None, link: str = "", full_name: str = ""
+    account: SourceAccount, relation: str, name: str, moment: int | None, link: str = "", full_name: str = ""
 ) -> JsonObject:
     """Build a follower, a friend, or somebody whom the person follows.
 

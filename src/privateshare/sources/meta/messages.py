@@ -4,12 +4,20 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from privateshare.sources.meta.pictures import MIMETYPES, pictures_in, uri_of
-from privateshare.sources.object_building import Account, JsonObject, dict_of, list_of, milliseconds, stable_id, text_of
+from privateshare.sources.object_building import (
+    JsonObject,
+    SourceAccount,
+    dict_of,
+    list_of,
+    milliseconds,
+    stable_id,
+    text_of,
+)
 
 _FILES = ("photos", "videos", "audio_files", "gifs", "files", "sticker", "media")
 
 
-def message(account: Account, thing: dict[str, Any], conversation: str, people: list[str]) -> JsonObject:
+def message(account: SourceAccount, thing: dict[str, Any], conversation: str, people: list[str]) -> JsonObject:
     """Map a message.
 
     Args:
@@ -46,7 +54,7 @@ def message(account: Account, thing: dict[str, Any], conversation: str, people: 
     )
 
 
-def old_message(account: Account, thing: dict[str, Any], moment: int, people: list[str]) -> JsonObject:
+def old_message(account: SourceAccount, thing: dict[str, Any], moment: int, people: list[str]) -> JsonObject:
     """Map a message of Instagram's layout until 2020."""
     sender, text = text_of(thing.get("sender")), text_of(thing.get("text")) or text_of(thing.get("media_share_caption"))
     link = text_of(thing.get("media_share_url")) or text_of(thing.get("media")) or text_of(thing.get("media_url"))

@@ -13,7 +13,7 @@ from typing import IO, Any
 from lxml import etree
 
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.meta.kinds import Kind
+from privateshare.sources.meta.kinds import MetaKind
 from privateshare.sources.written_dates import WrittenDates
 
 BLOCK_CLASSES = frozenset({"uiBoxWhite", "noborder"})
@@ -190,11 +190,11 @@ def _dated(block: Block, dates: WrittenDates) -> DatedBlock:
     return DatedBlock(block, moment)
 
 
-def entry_of_block(kind: Kind, found: DatedBlock) -> dict[str, Any]:
+def entry_of_block(kind: MetaKind, found: DatedBlock) -> dict[str, Any]:
     """Convert a block to the JSON of the same entry."""
     block, moment = found.block, found.moment
     media = [{"uri": path, "creation_timestamp": moment} for path in block.pictures]
-    if kind is Kind.MESSAGE:
+    if kind is MetaKind.MESSAGE:
         return {
             "sender_name": block.heading,
             "timestamp_ms": moment,
@@ -202,14 +202,14 @@ def entry_of_block(kind: Kind, found: DatedBlock) -> dict[str, Any]:
             "share": {"link": next(iter(block.links), "")},
             "photos": media,
         }
-    if kind in (Kind.POST, Kind.STORY, Kind.PICTURE, Kind.NOTE):
+    if kind in (MetaKind.POST, MetaKind.STORY, MetaKind.PICTURE, MetaKind.NOTE):
         return _post(kind, block, moment, media)
-    if kind is Kind.REACTION:
+    if kind is MetaKind.REACTION:
         title = block.heading or next(iter(block.texts), "")
         return {"timestamp": moment, "title": title, "url": next(iter(block.links), "")}
-    if kind in (Kind.FRIEND, Kind.PAGE_LIKE):
+    if kind in (MetaKind.FRIEND, MetaKind.PAGE_LIKE):
         return {"timestamp": moment, "name": block.heading or next(iter(block.texts), "")}
-    if kind is Kind.COMMENT and not block.rows:
+    if kind is MetaKind.COMMENT and not block.rows:
         text = "\n".join(block.texts)
         comment = {"comment": text, "timestamp": moment}
         entry = {"value": text, "timestamp": moment, "href": ""}
@@ -222,10 +222,10 @@ def entry_of_block(kind: Kind, found: DatedBlock) -> dict[str, Any]:
     return _labelled(block, moment)
 
 
-def _post(kind: Kind, block: Block, moment: int | None, media: list[dict[str, Any]]) -> dict[str, Any]:
+def _post(kind: MetaKind, block: Block, moment: int | None, media: list[dict[str, Any]]) -> dict[str, Any]:
     in_rows = {text for label, texts in block.rows for text in (label, *texts)}
     text = "\n".join(text for text in block.texts if text not in in_rows)
-    if kind is Kind.PICTURE and len(media) == 1:
+    if kind is MetaKind.PICTURE and len(media) == 1:
         return media[0] | {"title": text}
     link = {"external_context": {"url": next(iter(block.links), "")}}
     return {

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from privateshare.sources.object_building import (
-    Account,
     JsonObject,
+    SourceAccount,
     dict_of,
     list_of,
     milliseconds,
@@ -71,7 +71,7 @@ def created(picture: dict[str, Any]) -> int | None:
 
 
 def picture_object(
-    account: Account, picture: dict[str, Any], moment: int | None, post: JsonObject | None = None, **fields: Any
+    account: SourceAccount, picture: dict[str, Any], moment: int | None, post: JsonObject | None = None, **fields: Any
 ) -> JsonObject:
     """Build the object of a picture or video.
 

@@ -17,13 +17,13 @@ from privateshare.sources.contract import (
     Upload,
     pages,
 )
-from privateshare.sources.meta.export import Entries, ExportReader, is_media
+from privateshare.sources.meta.export import Entries, MetaExportReader, is_media
 from privateshare.sources.meta.facebook import FacebookEntries
 from privateshare.sources.meta.instagram import InstagramEntries
 from privateshare.sources.meta.kinds import FACEBOOK, INSTAGRAM, Layout
 from privateshare.sources.meta.mapping import Mapped
 from privateshare.sources.meta.sample import facebook_files, instagram_files
-from privateshare.sources.object_building import Account, account_of
+from privateshare.sources.object_building import SourceAccount, account_of
 
 UNNAMED = "member"  # The parts of an export that was split do not all say whose it is.
 _NOTHING = Broken(
@@ -36,7 +36,7 @@ _IS_INSTAGRAM = Broken("The file is an export of Instagram. Go back, choose Inst
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class MetaService:
     """What distinguishes the two services.
 
     Attributes:
@@ -47,7 +47,7 @@ class Service:
     """
 
     layout: Layout
-    entries: Callable[[Account], Entries]
+    entries: Callable[[SourceAccount], Entries]
     sample_files: Callable[[datetime], Sequence[UploadedFile]]
     foreign: Broken
 
@@ -55,7 +55,7 @@ class Service:
 class MetaExport:
     """A source for exports of one of the two services."""
 
-    def __init__(self, info: SourceInfo, service: Service, name: str) -> None:
+    def __init__(self, info: SourceInfo, service: MetaService, name: str) -> None:
         self.info = info
         self._service, self._name = service, name
 
@@ -67,8 +67,8 @@ class MetaExport:
         """
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        entries = self._service.entries(Account(""))
-        reader = ExportReader(self._service.layout, entries, Account(""), connection.left_out)
+        entries = self._service.entries(SourceAccount(""))
+        reader = MetaExportReader(self._service.layout, entries, SourceAccount(""), connection.left_out)
         for _ in reader.objects(uploaded_files(connection.archive, connection.left_out, is_media)):
             pass
         if reader.is_foreign:
@@ -95,7 +95,7 @@ class MetaExport:
             account = account_of(self.info.service_type, connection.provider_account_id)
             files = uploaded_files(connection.archive, connection.left_out, is_media)
         entries = self._service.entries(account)
-        return ExportReader(self._service.layout, entries, account, connection.left_out).objects(files)
+        return MetaExportReader(self._service.layout, entries, account, connection.left_out).objects(files)
 
 
 _TYPES = (
@@ -143,6 +143,6 @@ _FACEBOOK = SourceInfo(
 )
 
 SOURCES = (
-    MetaExport(_INSTAGRAM, Service(INSTAGRAM, InstagramEntries, instagram_files, _IS_FACEBOOK), "Instagram"),
-    MetaExport(_FACEBOOK, Service(FACEBOOK, FacebookEntries, facebook_files, _IS_INSTAGRAM), "Facebook"),
+    MetaExport(_INSTAGRAM, MetaService(INSTAGRAM, InstagramEntries, instagram_files, _IS_FACEBOOK), "Instagram"),
+    MetaExport(_FACEBOOK, MetaService(FACEBOOK, FacebookEntries, facebook_files, _IS_INSTAGRAM), "Facebook"),
 )

@@ -20,7 +20,7 @@ from privateshare.sources.contract import (
     pages,
 )
 from privateshare.sources.failures import THE_FILE, LeftOut, Reason, shown_name
-from privateshare.sources.object_building import Account, account_of, stable_id
+from privateshare.sources.object_building import SourceAccount, account_of, stable_id
 from privateshare.sources.whatsapp.chat import Chat, ChatMessage, NotAChat, UnclearDates, learn_chat, messages_of
 from privateshare.sources.whatsapp.sample import sample_files
 
@@ -96,7 +96,7 @@ class WhatsApp:
 
 
 def message_objects(
-    files: Iterable[UploadedFile], account: Account, left_out: LeftOut, now: datetime
+    files: Iterable[UploadedFile], account: SourceAccount, left_out: LeftOut, now: datetime
 ) -> Iterator[JsonObject]:
     """Yield the messages of all chats among some files.
 
@@ -125,7 +125,7 @@ def message_objects(
             yield from _messages(file, chat, account, left_out)
 
 
-def _messages(file: UploadedFile, chat: Chat, account: Account, left_out: LeftOut) -> Iterator[JsonObject]:
+def _messages(file: UploadedFile, chat: Chat, account: SourceAccount, left_out: LeftOut) -> Iterator[JsonObject]:
     conversation, name = _conversation(file.path, list(chat.people))
     moment: int | None = None
     equal: Counter[str] = Counter()
@@ -143,7 +143,9 @@ def _messages(file: UploadedFile, chat: Chat, account: Account, left_out: LeftOu
         yield _object(account, own_id if number == 1 else f"{own_id}-{number}", one, conversation, name, chat)
 
 
-def _object(account: Account, own_id: str, one: ChatMessage, conversation: str, name: str, chat: Chat) -> JsonObject:
+def _object(
+    account: SourceAccount, own_id: str, one: ChatMessage, conversation: str, name: str, chat: Chat
+) -> JsonObject:
     is_pair = len(chat.people) == PEOPLE_OF_A_PAIR
     return account.thing(
         own_id,

@@ -7,7 +7,7 @@ from typing import Any
 from privateshare.sources.json_records import ObjectRole
 
 
-class Kind(Enum):
+class XKind(Enum):
     """What an entry of an archive is."""
 
     POST = auto()
@@ -20,21 +20,21 @@ class Kind(Enum):
     MESSAGE = auto()
 
 
-KEYS: Mapping[str, Kind] = {
-    "tweet": Kind.POST,
-    "noteTweet": Kind.NOTE,
-    "like": Kind.LIKE,
-    "follower": Kind.FOLLOWER,
-    "following": Kind.FOLLOWING,
-    "account": Kind.ACCOUNT,
-    "userInfo": Kind.ACCOUNT,
-    "profile": Kind.PROFILE,
-    "messageCreate": Kind.MESSAGE,
+KEYS: Mapping[str, XKind] = {
+    "tweet": XKind.POST,
+    "noteTweet": XKind.NOTE,
+    "like": XKind.LIKE,
+    "follower": XKind.FOLLOWER,
+    "following": XKind.FOLLOWING,
+    "account": XKind.ACCOUNT,
+    "userInfo": XKind.ACCOUNT,
+    "profile": XKind.PROFILE,
+    "messageCreate": XKind.MESSAGE,
 }
 WRAPPERS = frozenset({"dmConversation", "messages"})
 
 
-def kind_of(thing: Mapping[str, Any], key: str) -> Kind | None:
+def kind_of(thing: Mapping[str, Any], key: str) -> XKind | None:
     """Return what an object is; None if it is no entry. Deleted posts are none.
 
     Args:
@@ -45,9 +45,9 @@ def kind_of(thing: Mapping[str, Any], key: str) -> Kind | None:
         return None
     if (kind := KEYS.get(key)) is not None:
         # Another file repeats only the ids and dates of posts.
-        return None if kind is Kind.POST and "tweet_id" in thing and "id_str" not in thing else kind
+        return None if kind is XKind.POST and "tweet_id" in thing and "id_str" not in thing else kind
     is_bare_post = not key and "created_at" in thing and ("full_text" in thing or "text" in thing) and "id_str" in thing
-    return Kind.POST if is_bare_post else None
+    return XKind.POST if is_bare_post else None
 
 
 def role_of(thing: Mapping[str, Any], key: str) -> ObjectRole:

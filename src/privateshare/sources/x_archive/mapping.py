@@ -9,8 +9,8 @@ from typing import Any
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.object_building import (
-    Account,
     JsonObject,
+    SourceAccount,
     dict_of,
     list_of,
     number_of,
@@ -29,7 +29,7 @@ PICTURE, VIDEO = 0, 1
 _TAG = re.compile(r"<[^>]*>")
 
 
-def post_objects(account: Account, thing: JsonObject, notes: dict[int, str]) -> Iterator[Mapped]:
+def post_objects(account: SourceAccount, thing: JsonObject, notes: dict[int, str]) -> Iterator[Mapped]:
     """Yield a post and its pictures.
 
     Args:
@@ -72,7 +72,7 @@ def post_objects(account: Account, thing: JsonObject, notes: dict[int, str]) -> 
             yield ObjectType.MEDIA, _picture(account, one, post)
 
 
-def _picture(account: Account, one: JsonObject, post: JsonObject) -> JsonObject:
+def _picture(account: SourceAccount, one: JsonObject, post: JsonObject) -> JsonObject:
     address = text_of(one.get("media_url_https")) or text_of(one.get("media_url"))
     kind = PICTURE if text_of(one.get("type")) in ("photo", "") else VIDEO
     variants = [
@@ -105,7 +105,7 @@ def note_text(thing: JsonObject) -> tuple[int, str]:
     return moment // 1000 * 1000, text
 
 
-def like(account: Account, thing: JsonObject) -> JsonObject:
+def like(account: SourceAccount, thing: JsonObject) -> JsonObject:
     """Map a like. The archive does not say when it was given, so its date is that of the post.
 
     Raises:
@@ -124,7 +124,7 @@ def like(account: Account, thing: JsonObject) -> JsonObject:
     )
 
 
-def person(account: Account, thing: JsonObject, relation: str) -> JsonObject:
+def person(account: SourceAccount, thing: JsonObject, relation: str) -> JsonObject:
     """Map a follower, or somebody whom the person follows. The archive says neither their names nor since when.
 
     Raises:
@@ -137,7 +137,7 @@ def person(account: Account, thing: JsonObject, relation: str) -> JsonObject:
     return account.thing(f"{relation}_{own_id}", None, relation=relation, profileurl=link)
 
 
-def message(account: Account, thing: JsonObject, conversation: str, names: dict[str, str]) -> JsonObject:
+def message(account: SourceAccount, thing: JsonObject, conversation: str, names: dict[str, str]) -> JsonObject:
     """Map a direct message. People are known by their ids only, except the person.
 
     Args:
@@ -173,7 +173,7 @@ def message(account: Account, thing: JsonObject, conversation: str, names: dict[
     )
 
 
-def profile(account: Account, about: JsonObject, details: JsonObject) -> JsonObject:
+def profile(account: SourceAccount, about: JsonObject, details: JsonObject) -> JsonObject:
     """Map the account and the profile, which are in different files."""
     described = dict_of(details.get("description"))
     user_name = text_of(about.get("username")) or text_of(about.get("userName"))

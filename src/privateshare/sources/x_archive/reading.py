@@ -7,9 +7,9 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.failures import Broken, LeftOut, Reason
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import Account, text_of
+from privateshare.sources.object_building import SourceAccount, text_of
 from privateshare.sources.upload_records import UploadReader
-from privateshare.sources.x_archive.kinds import Kind, kind_of, role_of
+from privateshare.sources.x_archive.kinds import XKind, kind_of, role_of
 from privateshare.sources.x_archive.mapping import Mapped, like, message, note_text, person, post_objects, profile
 from privateshare.sources.x_archive.scripts import as_json
 
@@ -29,7 +29,7 @@ class ArchiveReader:
         owners: The ids of the accounts that the archive says it is of, with their user names.
     """
 
-    def __init__(self, account: Account, left_out: LeftOut) -> None:
+    def __init__(self, account: SourceAccount, left_out: LeftOut) -> None:
         self.owners: dict[str, str] = {}
         self._account, self._left_out = account, left_out
         self._conversation = ""
@@ -52,7 +52,7 @@ class ArchiveReader:
         if self._about:
             yield ObjectType.PROFILE, profile(self._account, self._about, self._details)
 
-    def _mapped(self, kind: Kind, thing: JsonObject) -> Sequence[Mapped]:
+    def _mapped(self, kind: XKind, thing: JsonObject) -> Sequence[Mapped]:
         try:
             mapped = list(self._objects_of(kind, thing))
         except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError):
@@ -61,21 +61,21 @@ class ArchiveReader:
         self._left_out.read += 1
         return mapped
 
-    def _objects_of(self, kind: Kind, thing: JsonObject) -> Iterator[Mapped]:
-        if kind is Kind.POST:
+    def _objects_of(self, kind: XKind, thing: JsonObject) -> Iterator[Mapped]:
+        if kind is XKind.POST:
             yield from post_objects(self._account, thing, self._notes)
-        elif kind is Kind.NOTE:
+        elif kind is XKind.NOTE:
             moment, text = note_text(thing)
             if len(self._notes) < MAX_NOTES:
                 self._notes[moment] = text
-        elif kind is Kind.LIKE:
+        elif kind is XKind.LIKE:
             yield ObjectType.LIKE, like(self._account, thing)
-        elif kind is Kind.MESSAGE:
+        elif kind is XKind.MESSAGE:
             yield ObjectType.MESSAGE, message(self._account, thing, self._conversation, self.owners)
-        elif kind in (Kind.FOLLOWER, Kind.FOLLOWING):
-            relation = "follower" if kind is Kind.FOLLOWER else "following"
+        elif kind in (XKind.FOLLOWER, XKind.FOLLOWING):
+            relation = "follower" if kind is XKind.FOLLOWER else "following"
             yield ObjectType.SOCIAL_NETWORK_USER, person(self._account, thing, relation)
-        elif kind is Kind.ACCOUNT:
+        elif kind is XKind.ACCOUNT:
             self._note_account(thing)
         else:
             self._details = thing

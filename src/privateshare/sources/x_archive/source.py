@@ -16,7 +16,7 @@ from privateshare.sources.contract import (
     Upload,
     pages,
 )
-from privateshare.sources.object_building import Account, account_of
+from privateshare.sources.object_building import SourceAccount, account_of
 from privateshare.sources.x_archive.mapping import Mapped
 from privateshare.sources.x_archive.reading import ArchiveReader
 from privateshare.sources.x_archive.sample import sample_files
@@ -60,7 +60,7 @@ class XArchive:
         """
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        reader = ArchiveReader(Account(""), connection.left_out)
+        reader = ArchiveReader(SourceAccount(""), connection.left_out)
         for _ in reader.objects(uploaded_files(connection.archive, connection.left_out, is_skipped)):
             pass
         connection.left_out.check(
