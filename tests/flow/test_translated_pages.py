@@ -8,6 +8,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -259,3 +260,10 @@ def _take(reader: Reader, browser: Browser, home: str) -> None:
     assert len(pages) > 5
     for name, page in pages.items():
         reader.check(name, page)
+
+
+def test_every_page_was_walked(reader: Reader) -> None:
+    """A new page has to be walked by one of the tests above."""
+    templates = files("privateshare.platform.consent").joinpath("templates").iterdir()
+    pages = {name for file in templates for name in re.findall(r"block page %}([^{]+)", file.read_text())}
+    assert pages - reader.seen == set()

@@ -1,8 +1,10 @@
 """No page has a text that was not marked for translation, in whichever state of it."""
 
+import ast
 import re
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from jinja2 import Environment, nodes
@@ -96,3 +98,35 @@ def test_scripts_have_no_words_of_their_own(name: str) -> None:
     code = re.sub(r"//[^\n]*|/\*.*?\*/", "", FOLDER.joinpath("static", name).read_text(), flags=re.DOTALL)
     quoted = [text for found in re.findall(r'"([^"\n]*)"|\'([^\'\n]*)\'|`([^`]*)`', code) for text in found]
     assert [text for text in quoted if re.search(r"^[A-Z][a-z]+ |[a-z]+ [a-z]+ [a-z]+", text)] == []
+
+
+SENTENCE = re.compile(r"[A-Z][a-z]+ [a-z]+|[a-z]+ [a-z]+ [a-z]+")
+MARKED = {"N_", "say", "count", "gettext", "ngettext", "Broken", "Reason"}
+FOR_PROGRAMS = {
+    "sign-in under way",  # Separates what different keys are for.
+    "This form was not sent by its own page",  # A page of its own says it in the person's language.
+    "kept until everything is erased",  # The certificate of an erasure, which a program can check.
+    "files of an app",
+}
+
+
+@pytest.mark.parametrize("package", ["privateshare.platform.consent", "privateshare.platform.me"])
+def test_code_has_no_words_that_are_not_marked(package: str) -> None:
+    """Every sentence that code makes for a page is marked for translation; errors and logs are for programs."""
+    modules = Path(str(files(package))).rglob("*.py")
+    found = {text for module in modules for text in _sentences(ast.parse(module.read_text()))}
+    assert found - FOR_PROGRAMS == set()
+
+
+def _sentences(node: ast.AST) -> Iterator[str]:
+    """Yield the texts of code that look like words for people, and are not marked."""
+    if isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        return
+    if isinstance(node, ast.Call):
+        called = ast.unparse(node.func)
+        if called.rpartition(".")[2] in MARKED or called.startswith("log."):
+            return
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and SENTENCE.search(node.value):
+        yield node.value
+    for child in ast.iter_child_nodes(node):
+        yield from _sentences(child)
