@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from lxml import html
 from starlette.responses import Response
 
+from privateshare.platform.consent.translation import text_direction
 from privateshare.platform.consent.visit import Visit
 from privateshare.platform.grants.receipts import Shown
 from privateshare.platform.http.requests import public_address
 
 UNSEEN = {"script", "style", "svg", "template", "noscript"}
-INLINE = {"a", "b", "bdi", "em", "i", "q", "small", "span", "strong", "abbr", "time", "img"}
+INLINE = {"a", "b", "bdi", "em", "i", "q", "span", "strong", "abbr", "time", "img", "input"}
+ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 BOXES = {"checkbox", "radio"}
 _SPACES = re.compile(r"[ \t\r\n]+")
 
@@ -24,26 +26,33 @@ def shown_to(visit: Visit, page: Response | None = None) -> Shown:
 
 def page_text(source: str) -> str:
     """Return the text of a page's main part, a line for each block, with the state of its boxes and fields."""
-    (main,) = html.document_fromstring(source).xpath("//main")[:1]
-    text = "".join(_pieces(main))
+    document = html.document_fromstring(source)
+    (main,) = document.xpath("//main")[:1]
+    text = "".join(_pieces(main, document.get("dir", "ltr")))
     lines = (_SPACES.sub(" ", line).strip() for line in text.split("\n\n"))
     return "\n".join(line for line in lines if line)
 
 
-def _pieces(element: html.HtmlElement) -> Iterator[str]:
+def _pieces(element: html.HtmlElement, direction: str) -> Iterator[str]:
     """Yield the text below an element. Two line feeds separate blocks; the source's own count as spaces."""
-    if not isinstance(element.tag, str) or element.tag in UNSEEN or element.get("hidden") is not None:
+    if not isinstance(element.tag, str) or element.tag in UNSEEN or _is_hidden(element):
         return
     block = element.tag not in INLINE
-    if block:
-        yield "\n\n"
+    begin, end = ("\n\n", "\n\n") if block else ("", "")
+    if element.tag == "bdi" and text_direction(element.text_content()) not in ("", direction):
+        begin, end = ISOLATE, POP_ISOLATE
+    yield begin
     yield from _field(element)
     yield _SPACES.sub(" ", element.text or "")
     for child in element:
-        yield from _pieces(child)
+        yield from _pieces(child, direction)
         yield _SPACES.sub(" ", child.tail or "")
-    if block:
-        yield "\n\n"
+    yield end
+
+
+def _is_hidden(element: html.HtmlElement) -> bool:
+    """Tell whether nobody sees or hears an element, such as the button that the Enter key presses."""
+    return element.get("hidden") is not None or element.get("aria-hidden") == "true"
 
 
 def _field(element: html.HtmlElement) -> Iterator[str]:

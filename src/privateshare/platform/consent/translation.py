@@ -29,13 +29,19 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's customary name
     return text
 
 
+def text_direction(text: str) -> str:
+    """Return the writing direction of a text's first letter: ltr or rtl; empty if it has no letter."""
+    classes = (bidirectional(letter) for letter in text)
+    return next(({"L": "ltr"}.get(found, "rtl") for found in classes if found in ("L", "R", "AL")), "")
+
+
 def isolated_text(text: str) -> str:
     """Isolate text of other people where there can be no markup, so that it does not reorder the text around it."""
     return f"\u2068{text}\u2069" if text else ""
 
 
 def _isolated(name: str) -> str:
-    """Isolate a right-to-left name, so that it does not reorder the text around it."""
+    """Isolate a name that has right-to-left letters."""
     return isolated_text(name) if any(bidirectional(letter) in ("R", "AL") for letter in name) else name
 
 
@@ -184,10 +190,10 @@ class Translator:
     def moment(self, moment: datetime) -> str:
         """Format a day and time, such as 24 Nov 2025, 14:02 UTC."""
         day, time = (
-            format_date(moment, "medium", locale=self._locale),
+            format_skeleton("yMMMd", moment, locale=self._locale),
             format_time(moment, "short", locale=self._locale),
         )
-        return self._formatted(f"{day}, {time} UTC")
+        return self._formatted(day + self.comma + f"{time} UTC")
 
     def size(self, number: int) -> str:
         """Format a number of bytes, such as 31 kB, 200 MB or 1.5 GB."""
@@ -200,7 +206,8 @@ class Translator:
 
     def join_list(self, items: Sequence[str]) -> str:
         """Join a list as in a sentence, such as `a, b and c`."""
-        return self._formatted(format_list(items, locale=self._locale)) if items else ""
+        shown = items if self.direction == "ltr" else list(map(isolated_text, items))
+        return self._formatted(format_list(shown, locale=self._locale)) if items else ""
 
     def _formatted(self, text: object) -> str:
         """Return a formatted value. The made-up language shows that it is one."""

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from privateshare.platform.consent.translation import Translator
 
 WIDTH, HEIGHT = 640, 180
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 26
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 26
 ROW_HEIGHT, ROW_LABEL_WIDTH = 30, 190
 GAP = 0.25  # The share of a bar's place that stays empty.
 MAX_LABELS = 6
@@ -70,9 +70,8 @@ class Drawing:
         points = " ".join(f"{self._place(x):.1f},{y:.1f}" for x, y in places)
         self._add(Markup('<polyline class="line" points="{}"/>'), points)
 
-    def label(self, x: float, y: float, anchor: str, text: str, *, strong: bool = False) -> None:
+    def label(self, x: float, y: float, anchor: str, text: str, *, name: str = "label") -> None:
         """Write a text that begins, ends or has its middle at a place: `anchor` is start, end or middle."""
-        name = "name" if strong else "label"
         self._add(
             Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>'), name, self._place(x), y, anchor, text
         )
@@ -113,7 +112,9 @@ def columns(words: Translator, title: str, bars: Sequence[Bar]) -> Markup:
         if number % step == 0:
             is_last = x + place / 2 > WIDTH - RIGHT - HALF_LABEL
             at, anchor = (WIDTH - RIGHT, "end") if is_last else (x + place / 2, "middle")
-            drawing.label(at, HEIGHT - 8, anchor, bar.label)
+            # A phone shows every second label, in larger letters.
+            name = "label minor" if number // step % 2 else "label"
+            drawing.label(at, HEIGHT - 8, anchor, bar.label, name=name)
     return drawing.svg(title, HEIGHT)
 
 
@@ -124,7 +125,7 @@ def rows(words: Translator, title: str, bars: Sequence[Bar]) -> Markup:
     longest = WIDTH - ROW_LABEL_WIDTH - 110
     for number, bar in enumerate(bars):
         y, width = number * ROW_HEIGHT, max(2.0, longest * bar.value / top)
-        drawing.label(ROW_LABEL_WIDTH - 10, y + 20, "end", bar.label, strong=True)
+        drawing.label(ROW_LABEL_WIDTH - 10, y + 20, "end", bar.label, name="name")
         drawing.bar(ROW_LABEL_WIDTH, y + 6, width, ROW_HEIGHT - 12)
         drawing.label(ROW_LABEL_WIDTH + width + 8, y + 20, "start", bar.text)
     return drawing.svg(title, max(1, len(bars)) * ROW_HEIGHT)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from privateshare.errors import NotFound
 from privateshare.platform.audit.entries import EventKind
 from privateshare.platform.audit.history import AppActivity, Happening, app_activities, happenings
+from privateshare.platform.consent.locales import known_language
 from privateshare.platform.consent.rendering import PageRoute
 from privateshare.platform.consent.translation import N_, Translator
 from privateshare.platform.db.tables import ContractRow
@@ -113,6 +114,7 @@ async def show_receipt(visitor: MyPage, receipt_id: UUID) -> Response:
         "receipt_id": receipt.id,
         "notice": notice["dct:description"],
         "language": notice.get("dct:language", ""),
+        "notice_direction": _direction(notice.get("dct:language", "")),
         "digest": document[DIGEST],
         "agreed": orjson.dumps(document[AGREED], option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
     }
@@ -136,6 +138,12 @@ async def _find(visitor: Visitor, receipt_id: UUID) -> Receipt:
     if receipt is None:
         raise NotFound("There is no such receipt")
     return receipt
+
+
+def _direction(language: str) -> str:
+    """Return the writing direction of a notice."""
+    known = known_language(language)
+    return Translator(known).direction if known else "auto"
 
 
 def _receipt_line(visitor: Visitor, receipt: Receipt) -> ReceiptLine:
