@@ -36,7 +36,7 @@ from privateshare.platform.grants.journeys import (
     take_journey,
     taken_parameters,
 )
-from privateshare.platform.http.requests import platform_of, public_address
+from privateshare.platform.http.requests import base_path, platform_of, public_address
 from privateshare.platform.http.transaction import Transaction
 from privateshare.platform.keys.wrapping import DataKey, derive_key
 from privateshare.platform.operating.access_log import note_contract
@@ -109,6 +109,8 @@ def journey_page(visit: Visit, template: str, values: Mapping[str, object], *, s
         "token": visit.form_token,
         "address": visit.address,
         "return_host": urlsplit(visit.destination.redirect_uri).netloc,
+        # The app's link may name another language than the browser. The person goes on in the one that they read.
+        "my_data": f"{base_path(visit.request)}/me/?lng={visit.words.tag}",
     }
     response = page(
         template,

@@ -1,0 +1,162 @@
+"""A person who reads Arabic shares data and looks after it, on the narrowest phone, in a real browser."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.consenting import ask, asking_contract
+from tests.flow.people import People
+from tests.flow.wire import Wire
+
+CONTINUE = '[data-action="continue"]'
+NARROWEST = {"width": 320, "height": 640}
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def landing() -> Iterator[Landing]:
+    landing = Landing()
+    with web_server(landing.app) as address:
+        landing.address = address
+        yield landing
+
+
+@pytest.fixture(scope="module")
+async def wire(people: People) -> Wire:
+    return await asking_contract(people, name="Genrefy 2", redirect_uris=("http://127.0.0.1/back",))
+
+
+async def is_arabic(page: Page, name: str) -> None:
+    """Checks that the browser is on a page that is written from right to left and fits the phone."""
+    await expect(page.locator("body")).to_have_attribute("data-page", name)
+    await fits(page)
+    # Nothing of the page is cut off at its left, where a right-to-left page grows.
+    cut = await page.evaluate(
+        "[...document.querySelectorAll('main *')].filter(e => e.checkVisibility({visibilityProperty: true})"
+        " && !e.closest('.hidden, .default-button, svg') && e.getBoundingClientRect().left < -1).map(e => e.outerHTML)"
+    )
+    assert cut == []
+
+
+async def fits(page: Page) -> None:
+    """Checks that a page that is loaded is Arabic, and no wider than the phone."""
+    assert await page.locator("html").evaluate("e => [e.dir, e.lang]") == ["rtl", "ar"]
+    assert await page.evaluate("document.documentElement.scrollWidth") <= NARROWEST["width"]
+
+
+async def is_right_of(first: Locator, second: Locator) -> None:
+    """Checks that reading comes to the first element before the second one in the same row."""
+    one, other = await first.bounding_box(), await second.bounding_box()
+    assert one is not None
+    assert other is not None
+    assert one["x"] >= other["x"] + other["width"] - 1
+
+
+async def test_a_whole_consent_in_arabic(browser: Browser, wire: Wire, landing: Landing) -> None:
+    """Every page from the link to the end is mirrored, and fits."""
+    asking = ask(wire, "&lng=ar", redirect_uri=f"{landing.address}/back")
+    async with visiting(browser, viewport=NARROWEST) as page:
+        await page.goto(asking.url)
+        await is_arabic(page, "pick-source")
+        steps = page.locator(".steps li")
+        await is_right_of(steps.nth(0), steps.nth(2))
+        await page.click('[data-source-id="9001"]')
+        await page.click(CONTINUE)
+        await is_arabic(page, "connect")
+        await page.click('[data-dataset="default"]')
+        await page.click(CONTINUE)
+        await is_arabic(page, "consent")
+        kind = page.locator(".kind > label").first
+        await is_right_of(kind.locator("input"), kind.locator(".kind-name"))
+        await is_right_of(page.locator(".agree-bar button"), page.locator('[data-action="decline"]'))
+        # The app's name is one unit: its number stays at its right, as in the name itself.
+        name = await page.locator("h1 bdi").first.evaluate("e => [getComputedStyle(e).direction, e.textContent]")
+        assert name == ["ltr", "Genrefy 2"]
+        await page.locator(".when input[type=radio]").last.check()
+        ended = page.url.removesuffix("consent") + "done"
+        await page.click(f"#agree {CONTINUE}")
+        await expect(page.locator("body")).to_have_attribute("data-page", "app")
+        await page.goto(asking.url)
+        await fits(page)  # The link is used up.
+        await page.goto(ended)
+        await is_arabic(page, "done")
+        await page.click("main a[href*='/me/']")
+        await is_arabic(page, "me")
+        await looks_after_it(page)
+
+
+async def looks_after_it(page: Page) -> None:
+    """Walks the person's own pages to the end: their data, their receipt, and the certificate of its erasure."""
+    home = page.url.split("?")[0].rstrip("/")
+    await page.click('a[href*="/change/"]')
+    await is_arabic(page, "me-change")
+    await page.goto(f"{home}/data")
+    await is_arabic(page, "me-data")
+    row = page.locator(".links-list a").first
+    await is_right_of(row.locator("strong"), row.locator(".count"))
+    await page.goto(f"{home}/data/132")
+    await is_arabic(page, "me-kind")
+    labels = page.locator(".chart").first.locator("text")
+    await is_right_of(labels.nth(0), page.locator(".chart").first.locator("rect").last)  # The scale is at the right.
+    assert (await page.locator(".back a").evaluate("e => getComputedStyle(e, '::before').content"))[1] == "→"
+    await page.locator(".rows a").first.click()
+    await is_arabic(page, "me-object")
+    for path, name in (("history", "history"), ("take", "me-take"), ("erase", "me-erase"), ("recovery", "recovery")):
+        await page.goto(f"{home}/{path}")
+        await is_arabic(page, name)
+    await page.click('[data-action="show-code"]')
+    assert await page.locator(".code").evaluate("e => getComputedStyle(e).direction") == "ltr"
+    await page.goto(f"{home}/history")
+    await page.click('a[href*="/receipts/"]')
+    await is_arabic(page, "receipt")
+    await expect(page.locator(".notice")).to_have_attribute("dir", "rtl")
+    await page.click("details summary")
+    assert await page.locator("pre.raw").evaluate("e => getComputedStyle(e).direction") == "ltr"
+    await page.goto(home)
+    await page.click('a[href*="/sources/"]')
+    await is_arabic(page, "me-source")
+    await page.goto(f"{home}/erase")
+    await page.check("[name=sure]")
+    await page.click('[data-action="erase"]')
+    await is_arabic(page, "me-erased")
+    await page.click("details summary")
+    assert await page.locator("pre").evaluate("e => getComputedStyle(e).direction") == "ltr"
+
+
+async def test_an_export_is_read_in_arabic_without_a_network(
+    browser: Browser, wire: Wire, landing: Landing, tmp_path: Path
+) -> None:
+    """The pages in the file that a person takes away are mirrored too, and fit a phone."""
+    asking = ask(wire, "&lng=ar", redirect_uri=f"{landing.address}/back")
+    async with visiting(browser, viewport=NARROWEST) as page:
+        await page.goto(asking.url)
+        await page.click('[data-source-id="9001"]')
+        await page.click(CONTINUE)
+        await page.click('[data-dataset="default"]')
+        await page.click(CONTINUE)
+        await page.click(f"#agree {CONTINUE}")
+        await expect(page.locator("body")).to_have_attribute("data-page", "app")
+        await page.goto(f"{wire.origin}/me/?lng=ar")
+        await page.goto(f"{page.url.split('?')[0].rstrip('/')}/take")
+        await page.click('[data-action="make"]')
+        ready = page.locator("a[download]")
+        await expect(ready).to_be_visible()  # The page renews itself until the file is there.
+        async with page.expect_download() as coming:
+            await ready.click()
+        with ZipFile(await (await coming.value).path()) as archive:
+            archive.extractall(tmp_path)
+        await page.goto((tmp_path / "index.html").as_uri())
+        await fits(page)
+        cells = page.locator("tr").nth(1).locator("td")
+        await is_right_of(cells.nth(0), cells.nth(2))
+        await page.locator("td a").first.click()
+        await fits(page)
