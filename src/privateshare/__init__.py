@@ -1,4 +1,4 @@
-"""Private Share: people lend their data to apps, for a stated purpose, until they say stop.
+"""Private Share: people share their data with apps, for a stated purpose, until they withdraw.
 
     from privateshare import PrivateShare
 

@@ -1,5 +1,7 @@
 """Tests of the pages at the platform's own address: what it is, who runs it, and addresses that do not exist."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx2
 import pytest
 from lxml import html
@@ -93,3 +95,13 @@ def test_an_address_that_does_not_exist_is_a_page_for_browsers(served: Served, p
     if not path.startswith("/me/"):
         posted = httpx2.post(served.origin + path, headers={"accept": PAGE})
         assert posted.json()["error"]["code"] in {"NotFound", "MethodNotAllowed"}
+
+
+def test_security_txt_names_the_operators_contact(served: Served) -> None:
+    """Its form is that of RFC 9116: a contact as an address, and a date of less than a year ahead."""
+    answer = httpx2.get(f"{served.origin}/.well-known/security.txt")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    fields = dict(line.split(": ", 1) for line in answer.text.splitlines())
+    assert fields.keys() == {"Contact", "Expires"}
+    assert fields["Contact"] == "mailto:privacy@example.org"
+    assert timedelta() < datetime.fromisoformat(fields["Expires"]) - datetime.now(UTC) < timedelta(days=365)

@@ -21,6 +21,7 @@ from privateshare.platform.api import (
     push_to_provider,
     pushing,
     samples,
+    security_txt,
     sessions,
     storage,
     viewer,
@@ -45,6 +46,7 @@ API_MODULES = (
     deletions,
     key_set,
     oauth,
+    security_txt,
     sessions,
     files,
     accounts,
@@ -88,6 +90,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.include_router(health)
     app.include_router(metrics.router)
     app.include_router(audit_log.router)
+    app.include_router(security_txt.router)
     app.include_router(viewer.router)
     app.include_router(storage.files, prefix="/cloud/v1")
     app.include_router(consent_app(), prefix="/apps/saas", dependencies=UNSIGNED)

@@ -38,7 +38,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class UserAccessToken:
-    """The tokens with which an app reads one person's data until they say stop. Keep them like a password.
+    """The tokens with which an app reads one person's data until they withdraw. Keep them like a password.
 
     `user_id` identifies the person for your organisation, `consent_id` the consent, and `client_id` the application and
     contract that the person agreed with.

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from privateshare.errors import ApiError
 
 DESCRIPTION = (
-    "People lend their data to apps, for a stated purpose, until they say stop. "
+    "People share their data with apps, for a stated purpose, until they withdraw. "
     "All requests except public ones need `Authorization: Bearer <JWT>`, signed with the contract's RSA key (PS512), "
     "with the claims `client_id`, `nonce`, `timestamp` and, for requests on behalf of a person, `access_token`. "
     "The same endpoints exist under `/v1.6/`, except those that are described here with that prefix."

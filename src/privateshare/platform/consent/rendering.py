@@ -26,7 +26,7 @@ from privateshare.platform.consent.marks import draw_mark
 from privateshare.platform.consent.person_cookie import set_person_cookie
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.http.requests import platform_of
-from privateshare.platform.operating.settings import EMAIL_ADDRESS, Settings
+from privateshare.platform.operating.settings import Settings
 from privateshare.protocol.addresses import ONBOARD_PATH
 from privateshare.protocol.contract_document import AppText, primary_language
 
@@ -126,11 +126,10 @@ def page_template(name: str, words: Translator) -> Template:
 
 def _operator(settings: Settings) -> Mapping[str, str]:
     """Return what the settings say of the operator, for the end of every page; empty texts for what they do not say."""
-    contact = settings.operator_contact or ""
     return {
         "name": settings.operator_name or "",
-        "contact": contact,
-        "contact_address": f"mailto:{contact}" if EMAIL_ADDRESS.fullmatch(contact) else contact,
+        "contact": settings.operator_contact or "",
+        "contact_address": settings.contact_address or "",
         "privacy_notice": settings.operator_privacy_notice or "",
     }
 

@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     operator_contact: str | None = Field(
         default=None,
         description="Where people reach the operator: an email address, or the address of a page, such as "
-        "privacy@example.org; every page links to it.",
+        "privacy@example.org; every page and /.well-known/security.txt name it.",
     )
     operator_privacy_notice: str | None = Field(
         default=None, description="The address of the operator's privacy notice; every page links to it."
@@ -180,6 +180,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The lowest level that is logged."
     )
+
+    @property
+    def contact_address(self) -> str | None:
+        """The address of a link to the operator's contact; None if the settings name none."""
+        contact = self.operator_contact
+        return f"mailto:{contact}" if contact and EMAIL_ADDRESS.fullmatch(contact) else contact
 
     def blob_address(self) -> str:
         """Return the URL of the blob store."""
