@@ -16,7 +16,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from examples.walking import Browser, consent
 from sqlalchemy import update
@@ -27,6 +27,7 @@ from tests.flow.served import serving
 from tests.flow.sessions import QUERY, wait_until_over
 from tests.flow.storage_calls import cloud
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, check_error, query_of, unb64, unsealed, verifier
+from tests.keys import OTHER, rsa_key
 
 from privateshare import ServiceType
 from privateshare.platform.db.tables import TokenRow
@@ -39,7 +40,7 @@ from privateshare.testing import InMemoryPlatform
 ACCOUNTS = "permission-access/accounts"
 DELETE_ACCOUNT = "permission-access/service/h:accountId"
 DAY_MILLISECONDS = 24 * 3600 * 1000
-OTHER_KEY = generate_private_key(65537, 2048)
+OTHER_KEY = rsa_key(OTHER)
 Change = Callable[[Tokens], Awaitable[None]]
 
 

@@ -16,8 +16,9 @@ from privateshare.platform.grants.contracts import ContractTerms, create_applica
 from privateshare.platform.keys.secrets import hash_secret
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
-from tests.flow.people import EVERYTHING, SPOTIFY, People, key
+from tests.flow.people import EVERYTHING, SPOTIFY, People
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of, verifier
+from tests.keys import rsa_key
 
 PAGES = "apps/saas"
 DOCUMENT: dict[str, Any] = {"dataRequest": EVERYTHING | {"purpose": "To test", "timeRanges": [{"last": "12m"}]}}
@@ -33,7 +34,7 @@ async def asking_contract(
     **terms: Any,
 ) -> Wire:
     """Return a contract with its own application name and document."""
-    private = key(0)
+    private = rsa_key(0)
     wanted = ContractTerms(
         **({"kind": "read"} | terms),
         document=document,

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import ConsentRow, ContractRow, JourneyRow, SessionRow
@@ -22,16 +20,11 @@ from privateshare.platform.sync.sessions import start_session
 from privateshare.protocol import jwt
 from privateshare.sources.contract import Connection
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire, verifier
+from tests.keys import OTHER, rsa_key
 
 SPOTIFY, FHIR_FILE, HEALTH_RECORDS = 16, 9001, 9002
 SMALLEST_SAMPLE = {SPOTIFY: "small", FHIR_FILE: "default"}  # A sync of few files is enough for most tests.
 EVERYTHING = {"serviceGroups": [{"id": 2}, {"id": 5}]}
-
-
-@cache
-def key(number: int) -> RSAPrivateKey:
-    """Return one of a few keys, so that tests do not wait for new ones."""
-    return generate_private_key(65537, 2048)
 
 
 @dataclass
@@ -54,7 +47,7 @@ class People:
     ) -> Wire:
         """Create a contract, of a new application unless one is named, and return a client with its key."""
         self.made += 1
-        private = key(self.made % 5)
+        private = rsa_key(self.made % OTHER)
         document = {"dataRequest": data_request or EVERYTHING}
         async with self.platform.database.transaction() as db:
             if application_id is None:

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from sqlalchemy import update
 
 from privateshare.platform.app import create_app
@@ -29,6 +28,7 @@ from tests.flow.served import Served
 from tests.flow.sessions import wait_until_over
 from tests.flow.storage_calls import cloud
 from tests.flow.wire import REDIRECT_URI, Tokens, Wire
+from tests.keys import OTHER, rsa_key
 
 
 @dataclass
@@ -259,7 +259,7 @@ def test_every_route_is_in_a_table(served: Served, platform: Platform) -> None:
     assert others - heads == OPERATORS_CALLS | DOCUMENTS | CONSENT_PAGES
 
 
-OTHER_KEY = generate_private_key(65537, 2048)
+OTHER_KEY = rsa_key(OTHER)
 
 
 @pytest.mark.protocol("2.1", "13")

@@ -35,9 +35,10 @@ from privateshare import (
 )
 from privateshare.protocol import jwt
 from privateshare.protocol.messages import Scope, TimeRange
-from tests.flow.people import FHIR_FILE, SPOTIFY, People, key
+from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.sdk_client import client_of
 from tests.flow.wire import REDIRECT_URI, Wire, query_of
+from tests.keys import OTHER, rsa_key
 
 
 def async_client_of(wire: Wire) -> AsyncPrivateShare:
@@ -278,7 +279,7 @@ def test_another_private_key_is_rejected(wire: Wire, consented: tuple[Session, U
     session, token = consented
     with client_of(wire) as app:
         name = (app.read_file_list(session, token).file_list or [])[0].name
-    other = next(key(number) for number in range(5) if key(number) is not wire.key)
+    other = rsa_key(OTHER)
     with client_of(replace(wire, key=other)) as stranger, pytest.raises(ApiError, match="InvalidJWT"):
         stranger.read_accounts(token)
     from privateshare.sdk.files.file_receiver import FileReceiver

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from privateshare.platform.keys.signing import load_signer, rotate_signing_key
 from privateshare.platform.runtime import Platform
 from privateshare.protocol import jwt
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.wire import REDIRECT_URI, Wire, b64, check_error, nonce, verifier
+from tests.keys import OTHER, rsa_key
 
-OTHER_KEY = generate_private_key(65537, 2048)
+OTHER_KEY = rsa_key(OTHER)
 DATASETS = "permission-access/sample/datasets/16"  # Any call with a contract's JWT can be used here.
 
 

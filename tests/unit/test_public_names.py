@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 import privateshare
 from privateshare.protocol import jwt
+from tests.keys import rsa_key
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 DOCUMENTED = re.compile(r"^(?:\.\. auto(?:class|function|exception):: (?:privateshare\.)?|### )(\w+)$", re.MULTILINE)
@@ -59,7 +59,7 @@ def test_importing_the_client_imports_nothing_heavy(names: str) -> None:
 
 def test_making_a_client_imports_what_its_calls_need():
     """So that no first call waits for it."""
-    pem = jwt.private_pem(generate_private_key(65537, 2048))
+    pem = jwt.private_pem(rsa_key())
     script = f"""
 import sys
 from privateshare import PrivateShare

@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -80,13 +81,20 @@ class Grant:
     revoked: str = ""
 
 
+@cache
+def _key(purpose: str) -> RSAPrivateKey:
+    """Return the key for a purpose. All platforms of a process share it, because making one slows every test down."""
+    del purpose
+    return generate_private_key(65537, KEY_BITS)
+
+
 @dataclass
 class PlatformState:
     """All state. `path` is where on its host the platform is: "", or for example "/share"."""
 
     path: str = ""
-    contract_key: RSAPrivateKey = field(default_factory=lambda: generate_private_key(65537, KEY_BITS))
-    signing_key: RSAPrivateKey = field(default_factory=lambda: generate_private_key(65537, KEY_BITS))
+    contract_key: RSAPrivateKey = field(default_factory=lambda: _key("contract"))
+    signing_key: RSAPrivateKey = field(default_factory=lambda: _key("signing"))
     files: dict[str, LentFile] = field(default_factory=dict)
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     to_sign_in: set[str] = field(default_factory=set)  # Accounts where the person has to sign in again.

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from tests.keys import rsa_key
 
 from privateshare.errors import InvalidJWT, InvalidRequest, InvalidTimestamp
 from privateshare.protocol import jwt
@@ -12,7 +12,7 @@ from privateshare.protocol.bearer import check_nonce, check_storage_claims, chec
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
-TOKEN = jwt.sign(generate_private_key(65537, 2048), {"client_id": "a_b"})
+TOKEN = jwt.sign(rsa_key(), {"client_id": "a_b"})
 GOOD: dict[str, Any] = {"aud": "cloud", "iat": SECONDS, "exp": SECONDS + 60}
 
 

@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.keys import rsa_key
 
 from privateshare.errors import FileDecryptionError, FileIntegrityError
 from privateshare.protocol import envelope
 
-KEY = rsa.generate_private_key(65537, 2048)
-OTHER = rsa.generate_private_key(65537, 2048)
+KEY, OTHER = rsa_key(), rsa_key(1)
 DATA = os.urandom(5000)
 
 

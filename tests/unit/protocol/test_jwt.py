@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from joserfc import jws
 from joserfc.jwk import RSAKey
+from tests.keys import rsa_key
 
 from privateshare.errors import ConfigurationError, InvalidJWT
 from privateshare.protocol import jwt
 
-KEY = rsa.generate_private_key(65537, 2048)
-OTHER = rsa.generate_private_key(65537, 2048)
+KEY, OTHER = rsa_key(), rsa_key(1)
 CLAIMS = jwt.request_claims("app_contract", nonce="n" * 32, timestamp=1700000000000.5, redirect_uri=None)
 
 

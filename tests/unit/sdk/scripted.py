@@ -10,12 +10,11 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import sleep
 
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-
 from privateshare.errors import ApiError
 from privateshare.protocol.envelope import encode_metadata, encrypt_stream
+from tests.keys import rsa_key
 
-KEY = generate_private_key(65537, 2048)
+KEY = rsa_key()
 ENVELOPE_START = 272
 PATIENCE = {"busy": "0", "patience": "3"}  # as `retry-after`
 HOLD_SECONDS = 2.0  # protocol 6.7

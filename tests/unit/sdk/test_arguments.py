@@ -35,6 +35,7 @@ from privateshare import (
 )
 from privateshare.protocol import jwt
 from privateshare.testing import InMemoryPlatform
+from tests.keys import rsa_key
 
 CALLBACK = "http://127.0.0.1/return"
 SECRET = "hunter2"
@@ -264,7 +265,7 @@ def as_pem(key: Any, *, password: bytes | None = None) -> str:
 @pytest.mark.parametrize("form", ["PKCS1", "PKCS8"])
 def test_a_key_is_taken_as_environments_hold_it(form: str, platform: InMemoryPlatform) -> None:
     """In quotes, on one line, with the two characters of an escaped line end, with the line ends of Windows."""
-    key = rsa.generate_private_key(65537, 2048)
+    key = rsa_key()
     pem = jwt.private_pem(key) if form == "PKCS1" else as_pem(key)
     forms: list[Any] = [
         pem,
@@ -289,7 +290,7 @@ def test_a_key_is_taken_as_environments_hold_it(form: str, platform: InMemoryPla
 
 def test_a_key_that_is_none_is_explained(platform: InMemoryPlatform, tmp_path: Path) -> None:
     """What it is instead is said, and never what is in it."""
-    key = rsa.generate_private_key(65537, 2048)
+    key = rsa_key()
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     path = tmp_path / "contract.pem"
     path.write_text(jwt.private_pem(key))

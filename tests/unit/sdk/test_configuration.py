@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from privateshare import ConfigurationError, InvalidAnswer, NotFound, PageOptions, PrivateShare
 from privateshare.protocol import jwt
@@ -15,8 +14,9 @@ from privateshare.sdk.core import Core
 from privateshare.sdk.flows.signed_calls import signed_claims
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.testing import InMemoryPlatform
+from tests.keys import rsa_key
 
-KEY = generate_private_key(65537, 2048)
+KEY = rsa_key()
 PEM = jwt.private_pem(KEY)
 REDIRECT_URI = "http://127.0.0.1/return"
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
@@ -28,8 +27,9 @@ from privateshare.sdk.flow import Delay, Flow
 from privateshare.sdk.flows import accounts, catalogue_queries, contracts, oauth, pages, references, sessions, storage
 from privateshare.sdk.http.requests import Request, Response
 from privateshare.sdk.tokens import Token
+from tests.keys import rsa_key
 
-KEY = generate_private_key(65537, 2048)
+KEY = rsa_key()
 API = "https://share.example/v1.7/"
 ADDRESSES = {"base_url": API, "onboard_url": None, "storage_url": None}
 CORE = Core(make_configuration("app", "contract", jwt.private_pem(KEY), ADDRESSES, timeout=1, retries=0))

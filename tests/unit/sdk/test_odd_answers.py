@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from privateshare import (
     AccountRef,
@@ -23,8 +22,9 @@ from privateshare import (
 )
 from privateshare.protocol import jwt
 from privateshare.sdk.tokens import Token
+from tests.keys import rsa_key
 
-KEY = generate_private_key(65537, 2048)
+KEY = rsa_key()
 TOKEN = UserAccessToken(Token("access-secret", 4e9), Token("refresh-secret", 4e9), "person", "consent")
 DESCRIPTOR = PushDescriptor(mime_type="x/y", accounts=[AccountRef(account_id="a")])
 

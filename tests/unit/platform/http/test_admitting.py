@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from fastapi import FastAPI, Request
 from starlette.responses import Response, StreamingResponse
+from tests.keys import rsa_key
 from tests.patience import GIVE_UP_SECONDS
 
 from privateshare.platform.http import admitting
@@ -33,12 +34,12 @@ MINUTES = 60
 
 @pytest.fixture(scope="module")
 def key() -> RSAPrivateKey:
-    return generate_private_key(65537, 2048)
+    return rsa_key()
 
 
 @pytest.fixture(scope="module")
 def foreign() -> RSAPrivateKey:
-    return generate_private_key(65537, 2048)
+    return rsa_key(1)
 
 
 @dataclass

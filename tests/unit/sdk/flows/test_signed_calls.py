@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from tests.keys import rsa_key
 
 from privateshare.errors import InvalidAnswer
 from privateshare.protocol import jwt
@@ -15,8 +16,7 @@ from privateshare.sdk.http.requests import Request, Response
 
 pytestmark = pytest.mark.protocol("3.3")
 
-KEY = generate_private_key(65537, 2048)
-OTHER = generate_private_key(65537, 2048)
+KEY, OTHER = rsa_key(), rsa_key(1)
 API = "https://share.example/v1.7/"
 CONFIGURATION = make_configuration(
     "app",

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from tests.keys import rsa_key
 from tests.unit.sdk.prepared import content, prepared_platform
 
 from privateshare.protocol import jwt
 
 FILES = 500
-KEY = generate_private_key(65537, 2048)
+KEY = rsa_key()
 READER = """
 import sys, time
 from privateshare import PrivateShare, UserAccessToken
