@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
+# Python keeps what it compiled, wherever it is told not to: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test test-slow test-pythons check coverage docs llms protocol-tests settings-table sync-client dist image screenshots bench bench-read bench-serve format setup lock
 
 help: ## show this list

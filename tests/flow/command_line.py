@@ -27,7 +27,10 @@ FORKS.set_forkserver_preload(
         "privateshare.platform.library.erasure",
         "privateshare.sdk",
         "uvloop",
+        "pyarrow",
+        "duckdb",
         "tests.flow.command_line",
+        "tests.flow.preloaded",
     ]
 )
 
