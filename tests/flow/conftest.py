@@ -5,10 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from playwright.async_api import Browser
 
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
+from tests.flow.browsing import chromium
 from tests.flow.databases import copy_database
 from tests.flow.people import People
 from tests.flow.served import Served, serving_as_people_do
@@ -20,6 +22,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     data = tmp_path_factory.mktemp("platform") / "data"
     copy_database(data)
     with serving_as_people_do(data) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Provide a Chromium, in which `visiting` opens a browser for each person."""
+    async with chromium() as running:
         yield running
 
 

@@ -1,13 +1,13 @@
 """Tests of the consent pages in a real browser, from an app and back to it. Protocol 8."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import Asking, ask, asking_contract, spotify_archive
 from tests.flow.example_apps import register, running
 from tests.flow.people import People
@@ -18,12 +18,6 @@ CONTINUE, DECLINE = '[data-action="continue"]', '[data-action="decline"]'
 SPOTIFY_TILE, FHIR_TILE = '[data-source-id="16"]', '[data-source-id="9001"]'
 SAMPLE, FHIR_SAMPLE = (f'[data-dataset="{sample}"]' for sample in ("small", "default"))
 PHONE = {"width": 360, "height": 740}
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from playwright.async_api import expect
 
 from privateshare import FileTokenStore, InvalidToken, PrivateShare, UserAccessToken
 from privateshare.protocol import jwt
-from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import spotify_archive
 from tests.flow.example_apps import APPS, Registered, RunningApp, command_of, on_path, register, running
 from tests.flow.people import SPOTIFY, People
@@ -286,12 +286,6 @@ def test_a_missing_setting_is_named(name: str, registered: Registered, tmp_path:
     assert done.returncode != 0
     assert "missing in the environment: PRIVATESHARE_CONTRACT_ID, PRIVATESHARE_PRIVATE_KEY;" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

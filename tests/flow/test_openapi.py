@@ -6,7 +6,6 @@ No answer is a server error, none differs from its schema, and none holds anythi
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from privateshare.platform.app import create_app
 from privateshare.platform.runtime import Platform
-from tests.flow.browsing import chromium, visiting
+from tests.flow.browsing import visiting
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
 from tests.flow.routes import PAGES, repeats_newer, routes_of
 from tests.flow.served import Served
@@ -242,12 +241,6 @@ async def test_responses_have_the_described_headers(document: dict[str, Any], ca
 
 
 FILES_OF_THE_PAGE = ("icon.svg", "swagger-ui-bundle.js", "swagger-ui.css", "viewer.css", "viewer.js")
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])

@@ -12,13 +12,14 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 import pytest
 from examples.walking import Browser, consent
+from playwright.async_api import Browser as Chromium
 from playwright.async_api import expect
 
 from privateshare import PrivateShare
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.startup import operator_platform
 from privateshare.protocol import jwt
-from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import (
     accounts,
     ask,
@@ -232,10 +233,12 @@ def test_the_sdk_works_below_the_path(wire: Wire) -> None:
         assert app.read_all_files(asked.session, token).result().files
 
 
-async def test_a_real_browser_goes_the_whole_way(wire: Wire, landing: Landing, tmp_path: Path) -> None:
+async def test_a_real_browser_goes_the_whole_way(
+    browser: Chromium, wire: Wire, landing: Landing, tmp_path: Path
+) -> None:
     """The browser's own rules for cookies, policies and redirects allow everything, and static files load."""
     archive = spotify_archive(tmp_path / "export.zip")
-    async with chromium() as browser, visiting(browser) as page:
+    async with visiting(browser) as page:
         await page.goto(ask(wire, redirect_uri=f"{landing.address}/back").url)
         await page.click('[data-source-id="16"]')
         await page.click('[data-action="continue"]')

@@ -2,9 +2,10 @@
 
 import httpx2
 import pytest
+from playwright.async_api import Browser as Chromium
 from playwright.async_api import expect
 
-from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import ask, asking_contract, failure, opened, page_of
 from tests.flow.live.conftest import MEDICAL
 from tests.flow.live.lending import HOSPITAL, at_hospital, shown, sign_in, way_back, way_there
@@ -81,13 +82,13 @@ def test_a_second_sign_in_replaces_the_first(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-async def test_signing_in_with_a_real_browser(people: People, city: Hospital, scripts: bool) -> None:
+async def test_signing_in_with_a_real_browser(browser: Chromium, people: People, city: Hospital, scripts: bool) -> None:
     """The way leads through the hospital's single sign-on on another host, and violates no content security policy."""
     wire = await asking_contract(people, redirect_uris=("http://127.0.0.1/back",), document=MEDICAL)
     landing = Landing()
     with web_server(landing.app) as address:
         asking = ask(wire, redirect_uri=f"{address}/back")
-        async with chromium() as browser, visiting(browser, java_script_enabled=scripts) as page:
+        async with visiting(browser, java_script_enabled=scripts) as page:
             await page.goto(asking.url)
             await page.click(f'[data-source-id="{HOSPITAL}"]')
             await page.click(CONTINUE)

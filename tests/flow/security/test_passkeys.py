@@ -18,7 +18,7 @@ from privateshare.platform.db.tables import BrowserRow, ConsentRow, PasskeyChall
 from privateshare.platform.library.libraries import open_library
 from privateshare.platform.person.recovery_codes import new_recovery_code
 from privateshare.platform.runtime import Platform
-from tests.flow.browsing import Landing, chromium, web_server
+from tests.flow.browsing import Landing, web_server
 from tests.flow.consenting import Asking, accounts, ask, asking_contract
 from tests.flow.people import SPOTIFY, People
 from tests.flow.security.passkeys import Device, device, signed
@@ -26,12 +26,6 @@ from tests.flow.wire import Tokens, Wire
 
 CONTINUE = '[data-action="continue"]'
 PASSKEY = '[data-action="passkey"]:visible'
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @dataclass
