@@ -3,6 +3,7 @@
     DEMO_BROWSER=0   submit the consent pages automatically, like a browser without JavaScript; this is the default
                      without a terminal
     DEMO_FOLDER      the folder for the data of the demo's platform; by default `demo-data`
+    DEMO_LISTENER    the person whose plays are shared: `small`, `default` or `large`, which is the default
 
 The platform keeps running in the background, so that you can look at it.
 """
@@ -31,7 +32,7 @@ from privateshare import File, PrivateShare, Session, Status, UserAccessToken
 FOLDER = Path(os.environ.get("DEMO_FOLDER", "demo-data")).absolute()
 RUNNING = FOLDER / "running.json"
 START_TIMEOUT_SECONDS = 300  # A busy machine may need this long.
-SAMPLES = {16: "large", 9001: "default"}  # The sources Spotify and Health record.
+SAMPLES = {16: os.environ.get("DEMO_LISTENER", "large"), 9001: "default"}  # The sources Spotify and Health record.
 ROWS = 5
 LINK_MINUTES = 15
 
