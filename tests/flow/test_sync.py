@@ -15,12 +15,17 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
+from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.db.tables import AccountRow, ConsentRow, SessionRow, SessionSyncRow, SyncRow
 from privateshare.platform.keys.secrets import hash_secret
+from privateshare.platform.library.accounts import DETAILS
 from privateshare.platform.library.erasure import erase_account, erase_library, withdraw_access
+from privateshare.platform.library.libraries import open_library
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
+from privateshare.platform.sync.account_sync import sync_account
+from privateshare.platform.sync.retries import MAX_TRIES
 from tests.flow.people import People
 from tests.flow.served import serving
 from tests.flow.sessions import triggered, wait_until_over
@@ -166,17 +171,31 @@ async def test_a_sync_continues_for_the_remaining_consent(people: People, platfo
     assert [sync.outcome for sync in await syncs(platform, library_id)] == ["done"]
 
 
-async def test_an_internal_error_ends_the_sync(people: People, platform: Platform) -> None:
-    """Waiting sessions get an error without private data, and the next session starts a new sync."""
+@pytest.mark.parametrize("damage", ["details without a name", "no details"])
+async def test_an_internal_error_ends_the_sync(people: People, platform: Platform, damage: str) -> None:
+    """Waiting sessions get an error without private data, and the next session starts a new sync.
+
+    Details that cannot be decrypted are tried again later, since the operator may have to add a key. The last try ends
+    the sync.
+    """
     wire = await people.contract()
     tokens, first = await people.user(wire)
     expected = contents(wire, tokens, first)
     library_id = await people.library_of(tokens)
     async with platform.database.transaction() as db:
+        library = await open_library(db, platform, library_id)
         account = await db.scalar(select(AccountRow).where(AccountRow.library_id == library_id))
         assert account is not None
-        details, account.sealed_details = account.sealed_details, b"damaged"
+        details = account.sealed_details
+        account.sealed_details = (
+            b"damaged" if damage == "no details" else library.account(account.id).seal(DETAILS, account.id, b"{}")
+        )
     broken = triggered(wire, tokens)
+    if damage == "no details":
+        sync_id = await joined(platform, broken)
+        assert sync_id is not None
+        with pytest.raises(SealBroken):
+            await sync_account(platform, library_id, sync_id, MAX_TRIES)
     status: dict[str, Any] = wait_until_over(wire, tokens, broken)["status"]
     async with platform.database.transaction() as db:
         await db.execute(update(AccountRow).where(AccountRow.library_id == library_id).values(sealed_details=details))
