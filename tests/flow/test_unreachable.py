@@ -22,7 +22,8 @@ from privateshare.platform.sync.unreachable import erase_unreachable
 from privateshare.protocol import jwt
 from privateshare.sources.contract import Identity
 from tests.flow.databases import copy_database
-from tests.flow.people import SPOTIFY, key
+from tests.flow.people import SPOTIFY
+from tests.keys import rsa_key
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=800)
@@ -67,7 +68,7 @@ async def consented(platform: Platform, library_id: UUID, when: datetime) -> Non
     async with platform.database.transaction() as db:
         application = await create_application(db, "An app")
         document = {"dataRequest": {"serviceGroups": [{"id": 5}]}}
-        terms = ContractTerms("read", document, jwt.public_pem(key(0).public_key()), ("https://app.example/back",))
+        terms = ContractTerms("read", document, jwt.public_pem(rsa_key(0).public_key()), ("https://app.example/back",))
         contract = await create_contract(db, application.id, terms)
         consent = await record_consent(db, contract, library_id, [], when)
         consent.created_at = LONG_AGO
