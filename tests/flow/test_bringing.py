@@ -20,7 +20,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
 from tests.flow.consenting import ask, asking_contract, known_person, opened, page_of
 from tests.flow.databases import copy_database
-from tests.flow.people import People
+from tests.flow.people import FHIR_FILE, People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving_as_people_do
 from tests.flow.sessions import texts, triggered, wait_until_over
@@ -187,3 +187,69 @@ def test_what_is_no_such_file_is_refused(
     assert browser.page is not None
     assert browser.page.status == 422
     assert words in html(browser)
+
+
+async def test_a_file_that_unpacks_to_far_more_is_read_in_no_part(
+    platform: Platform, mia: Victim, taken: bytes, tmp_path: Path
+) -> None:
+    """The source says that something is wrong; what is here stays as it is."""
+    async with platform.database.transaction() as db:
+        of_mia = select(FileRow.blob).where(FileRow.library_id == mia.library)
+        before = set(await db.scalars(of_mia))
+    file = tmp_path / "bomb.zip"
+    file.write_bytes(bomb(taken))
+    assert "not everything could be read" in html(bring(mia.http, mia.wire.origin, file))
+    async with platform.database.transaction() as db:
+        assert set(await db.scalars(of_mia)) == before
+        assert await db.scalar(select(ArchiveRow.id).where(ArchiveRow.library_id == mia.library)) is None
+
+
+def test_a_file_of_another_name_is_refused_until_it_is_said_to_be_theirs(
+    mia: Victim, people: People, taken: bytes, tmp_path: Path
+) -> None:
+    """The sample's owner becomes a real one, and a second file names another."""
+
+    def owned_by(name: str) -> bytes:
+        manifest = json.loads(zipfile.ZipFile(io.BytesIO(taken)).read("manifest.json"))
+        owner = {"id": name, "name": name, "named": True}
+        accounts = [one | {"sample": None, "owner": owner} for one in manifest["accounts"]]
+        return with_manifest(taken, accounts=accounts)
+
+    http = httpx2.Client(timeout=60)
+    known_person(mia.wire, http)
+    mine, other = tmp_path / "mine.zip", tmp_path / "other.zip"
+    mine.write_bytes(owned_by("listener-1"))
+    other.write_bytes(owned_by("somebody-else"))
+    assert "Your data is here now" in html(bring(http, mia.wire.origin, mine))
+    assert "another name (somebody-else)" in html(bring(http, mia.wire.origin, other))
+    assert "Your data is here now" in html(bring(http, mia.wire.origin, other, mine="yes"))
+
+
+async def test_it_is_a_source_on_the_consent_page_too(
+    platform: Platform, people: People, taken: bytes, tmp_path: Path
+) -> None:
+    """Uploaded at a source, it brings what is of that source, and what is of nobody is refused there."""
+    manifest = json.loads(zipfile.ZipFile(io.BytesIO(taken)).read("manifest.json"))
+    owner = {"id": "mia", "name": "Mia", "named": True}
+    accounts = [one | {"sample": None, "owner": owner} for one in manifest["accounts"]]
+    file = tmp_path / "file.zip"
+    file.write_bytes(with_manifest(taken, accounts=accounts))
+    wire = await asking_contract(people, name="Asks for health")
+    asking = ask(wire)
+    browser = opened(asking.url)
+    browser.page.choose("source-id", str(FHIR_FILE))  # type: ignore[union-attr]
+    browser.submit("continue")
+    wrong = tmp_path / "wrong.zip"
+    wrong.write_bytes(with_manifest(taken, accounts=[]))
+    browser.submit("continue", file=wrong)
+    assert "holds no data of this source" in html(browser)
+    browser.submit("continue", file=file)
+    give_up = time.monotonic() + GIVE_UP_SECONDS
+    while browser.page is not None and browser.page.name == "preview" and time.monotonic() < give_up:
+        time.sleep(0.2)
+        browser.open(url(browser))
+    browser.submit("continue")
+    objects = contents(wire, asking.tokens(str(browser.left_to)))
+    assert objects
+    assert {thing.get("resourceType") for thing in objects} >= {"Condition"}
+    assert all("resourceType" in thing for thing in objects)

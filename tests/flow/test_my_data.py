@@ -76,6 +76,31 @@ def test_stopping_ends_the_next_read_at_once(mia: Victim) -> None:
     assert not any(entry.chosen for entry in page.page.form("continue").inputs if entry.name == "account")
 
 
+def test_deletion_can_be_asked_for_afterwards(mia: Victim) -> None:
+    """An app that was stopped without it, on its page; once, and only once it has ended."""
+    browser = at_home(mia)
+    address = f"{browser.page.url}/apps/{mia.tokens.claims['consentid']}"  # type: ignore[union-attr]
+    token = re.search(r'name="token" value="([^"]+)"', html(browser))
+    assert token is not None
+    assert mia.http.post(f"{address}/deletion", data={"token": token[1]}).status_code == 303
+    browser.open(address)
+    assert "You asked it" not in html(browser)
+    assert "ask-deletion" not in html(browser)
+    browser = at_home(mia)
+    browser.submit("stop")
+    browser.open(address)
+    browser.submit("ask-deletion")
+    assert "not confirmed" in html(browser)
+    assert "ask-deletion" not in html(browser)
+    other = httpx2.Client(timeout=60)
+    known_person(mia.wire, other)
+    theirs = opened(f"{mia.wire.origin}/me/", http=other)
+    wrong = f"{theirs.page.url}/apps/{mia.tokens.claims['consentid']}/deletion"  # type: ignore[union-attr]
+    token = re.search(r'name="token" value="([^"]+)"', html(theirs))
+    assert token is not None
+    assert other.post(wrong, data={"token": token[1]}).status_code == 404
+
+
 def test_nobody_else_sees_or_stops_it(mia: Victim) -> None:
     """Not a browser that is not known, not another person, not a form of another site, not without the form's token."""
     url = f"{mia.wire.origin}/me/"

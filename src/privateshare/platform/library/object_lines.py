@@ -1,24 +1,30 @@
-"""One line about an object that its owner recognizes, such as "Tolerate it, The Testers" or "Asthma"."""
+"""What an object is called, in words that its owner recognizes, such as "Tolerate it · The Testers" or "Asthma".
+
+Objects come from sources and uploads, so nothing is certain about them: every field may be missing, or of another type.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from privateshare.protocol.object_time import FHIR, object_time
+from privateshare.protocol.object_time import object_time
 
 MAX_LINE_CHARACTERS = 120
-# The elements of a FHIR resource that say what it is about, best first. Each is a CodeableConcept, a HumanName, an
-# object with one of these elements, or a text.
-FHIR_ELEMENTS = (
+MAX_DEPTH = 4
+LARGEST_NUMBER = 1e15
+# The fields that name an object by a text, best first.
+TEXTS = (
+    *("name", "activityname", "merchantname", "originaldescription", "simpledescription", "simpleref", "originalref"),
+    *("text", "title", "description", "caption", "displayname", "username", "link", "activitytype", "sourcename"),
+)
+# The elements of a FHIR resource that say what it is about, best first. Each is a CodeableConcept, a HumanName, or an
+# object with one of these elements.
+CODED = (
     *("code", "medicationCodeableConcept", "vaccineCode", "description", "title", "name", "serviceType", "type"),
     *("relationship", "reasonCode", "category", "class", "reason", "content", "topic", "payload", "provision"),
 )
-DIGIME_FIELDS = (
-    *("name", "title", "originaldescription", "simpledescription", "text", "caption", "description", "merchantname"),
-    *("activitytype", "activityname", "type", "sourcename"),
-)
-MAX_DEPTH = 4
+INNER = ("text", "display", "coding", "title", "contentString")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,68 +36,78 @@ class ObjectLine:
 
 
 def describe_object(standard: str, thing: Mapping[str, Any]) -> ObjectLine:
-    """Describe an object in one line."""
-    found = _fhir_texts(thing) if standard == FHIR else _digime_texts(thing)
-    text = next((line for line in found if line), "")
-    return ObjectLine(text[:MAX_LINE_CHARACTERS], _moment(object_time(standard, thing)))
+    """Describe an object in one line: what it is called, and its value."""
+    parts = filter(None, (title_of(thing), _measured(thing), _amount(thing)))
+    return ObjectLine(" · ".join(parts)[:MAX_LINE_CHARACTERS], _moment(object_time(standard, thing)))
 
 
-def _fhir_texts(resource: Mapping[str, Any]) -> Iterator[str]:
-    for name in FHIR_ELEMENTS:
-        text = _fhir_text(resource.get(name), MAX_DEPTH)
-        if text:
-            yield _with_value(text, resource)
+def title_of(thing: Mapping[str, Any]) -> str:
+    """Return what an object is called; an empty text if nothing in it is a name."""
+    return next(filter(None, _titles(thing)), "")
 
 
-def _fhir_text(value: Any, depth: int) -> str:
-    """Return the text of a FHIR element: of a code its text or display, of a name its parts."""
-    if isinstance(value, str):
-        return _one_line(value)
+def _titles(thing: Mapping[str, Any]) -> Iterator[str]:
+    for inner in ("track", "album"):
+        if isinstance(found := thing.get(inner), Mapping):
+            yield " · ".join(filter(None, (_text(found.get("name")), _names(found.get("artists")))))
+    coded = (coded_text(thing.get(name)) for name in CODED)
+    texts = (_text(thing.get(name)) for name in TEXTS)
+    if "resourceType" in thing:
+        yield from coded
+    yield from texts
+    yield from coded
+
+
+def coded_text(value: object, depth: int = MAX_DEPTH) -> str:
+    """Return the text of a FHIR element: of a code its text or display, of a name its parts, of a list the first."""
     if depth == 0:
         return ""
     if isinstance(value, list):
-        return next(filter(None, (_fhir_text(entry, depth - 1) for entry in value)), "")
-    if not isinstance(value, dict):
+        return next(filter(None, (coded_text(entry, depth - 1) for entry in value)), "")
+    if not isinstance(value, Mapping):
         return ""
-    if "family" in value:
-        given = value.get("given")
-        return _one_line(f"{' '.join(map(str, given)) if isinstance(given, list) else ''} {value['family']}")
-    inner = (_fhir_text(value.get(name), depth - 1) for name in ("text", "display", "coding", "title", "contentString"))
+    if "family" in value or "given" in value:
+        return _human_name(value)
+    inner = (_text(value.get(name)) or coded_text(value.get(name), depth - 1) for name in INNER)
     return next(filter(None, inner), "")
 
 
-def _with_value(text: str, resource: Mapping[str, Any]) -> str:
-    """Add the value of a measurement, such as "72 /min"."""
-    quantity = resource.get("valueQuantity")
-    if not isinstance(quantity, dict) or not isinstance(quantity.get("value"), int | float):
-        return text
-    return _one_line(f"{text}: {round(quantity['value'], 2)} {quantity.get('unit') or ''}")
+def number_of(value: object) -> float | None:
+    """Return a number as a float; None for anything else, and for numbers that are too large to mean anything."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST_NUMBER:
+        return None
+    return float(value)
 
 
-def _digime_texts(thing: Mapping[str, Any]) -> Iterator[str]:
-    if isinstance(track := thing.get("track"), dict):
-        yield from _digime_texts(track)
-    for name in DIGIME_FIELDS:
-        value = thing.get(name)
-        if isinstance(value, str) and value.strip():
-            yield _one_line(", ".join(filter(None, (value, _artists(thing), _amount(thing)))))
-    if isinstance(album := thing.get("album"), dict):
-        yield from _digime_texts(album)
-
-
-def _artists(thing: Mapping[str, Any]) -> str:
-    artists = thing.get("artists")
-    names = [str(artist["name"]) for artist in artists or () if isinstance(artist, dict) and artist.get("name")]
-    return ", ".join(names[:2])
+def _measured(thing: Mapping[str, Any]) -> str:
+    """Return the value of a measurement, such as "72 /min"."""
+    quantity = thing.get("valueQuantity")
+    if not isinstance(quantity, Mapping) or (value := number_of(quantity.get("value"))) is None:
+        return ""
+    return f"{round(value, 2):.15g} {_text(quantity.get('unit'))}".strip()
 
 
 def _amount(thing: Mapping[str, Any]) -> str:
     amount = thing.get("amount")
-    return f"{amount} {thing.get('currency') or ''}".strip() if isinstance(amount, int | float | str) else ""
+    if isinstance(amount, bool) or not isinstance(amount, int | float | str):
+        return ""
+    return f"{amount} {_text(thing.get('currency'))}".strip()
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _human_name(name: Mapping[str, Any]) -> str:
+    given = name.get("given")
+    parts = [part for part in given if isinstance(part, str)] if isinstance(given, list) else []
+    return _text(name.get("text")) or _text(" ".join([*parts, _text(name.get("family"))]))
+
+
+def _names(value: object) -> str:
+    if not isinstance(value, list):
+        return ""
+    return ", ".join(filter(None, (_text(item.get("name")) for item in value if isinstance(item, Mapping))))
+
+
+def _text(value: object) -> str:
+    return " ".join(value.split()) if isinstance(value, str) else ""
 
 
 def _moment(milliseconds: int | None) -> datetime | None:

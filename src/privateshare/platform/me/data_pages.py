@@ -12,9 +12,10 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from privateshare.errors import NotFound
-from privateshare.platform.consent.rendering import PageRoute
+from privateshare.platform.consent.rendering import SAFE_HEADERS, PageRoute
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.library.accounts import library_accounts
+from privateshare.platform.library.object_lines import title_of
 from privateshare.platform.me.kind_charts import ALL_MONTHS, Chart, content_charts, months_chart
 from privateshare.platform.me.library_data import (
     PAGE_OBJECTS,
@@ -26,7 +27,8 @@ from privateshare.platform.me.library_data import (
     kind_counts,
     read_objects,
 )
-from privateshare.platform.me.object_texts import fields_of, second_line, title_of
+from privateshare.platform.me.object_texts import fields_of, second_line
+from privateshare.platform.me.pictures import pictures_of
 from privateshare.platform.me.visitor import MyPage, Visitor
 
 MAX_SEARCH_CHARACTERS = 100
@@ -37,12 +39,21 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class KindCard:
-    """A kind of data. `dates` says from when to when it is; empty if nothing has a date."""
+    """A kind of data.
+
+    Attributes:
+        object_type: Its id.
+        name: What it is called.
+        count: The number of its objects.
+        dates: From when to when it is; empty if nothing has a date.
+        months: The number of its objects in each month, the newest first.
+    """
 
     object_type: int
     name: str
     count: str
     dates: str
+    months: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +110,9 @@ def _kind_card(visitor: Visitor, object_type: int, counts: Sequence[KindCount]) 
         first, last = words.month(months[0]), words.month(months[-1])
         dates = first if first == last else words.say(N_("%(first)s to %(last)s"), first=first, last=last)
     number = sum(count.objects for count in counts)
-    return KindCard(object_type, words.object_type(object_type), words.number(number), dates)
+    by_month = sorted(_months(counts).items(), reverse=True)
+    named = [(_month_name(visitor, month), words.number(count)) for month, count in by_month]
+    return KindCard(object_type, words.object_type(object_type), words.number(number), dates, named)
 
 
 @router.get("/me/{browser_id}/data/{object_type}")
@@ -199,6 +212,17 @@ async def show_object(visitor: MyPage, object_type: int, file_id: UUID, index: i
         "line": line,
         "kind_name": visitor.words.object_type(object_type),
         "fields": fields_of(found.thing, visitor.words),
+        "pictures": [f"{line.address}/picture/{number}" for number, _ in enumerate(pictures_of(found.thing))],
         "kind_address": visitor.address(f"data/{object_type}"),
     }
     return visitor.page("me-object.html", values)
+
+
+@router.get("/me/{browser_id}/data/{object_type}/{file_id}/{index}/picture/{number}")
+async def show_picture(visitor: MyPage, object_type: int, file_id: UUID, index: int, number: int) -> Response:
+    """Send a picture that is in an object, such as a photo in a health record."""
+    found = await find_object(visitor, object_type, file_id, index)
+    pictures = pictures_of(found.thing) if found is not None else ()
+    if not 0 <= number < len(pictures):
+        raise NotFound("This is not there any more: it was replaced or deleted")
+    return Response(pictures[number].data, media_type=pictures[number].media_type, headers=SAFE_HEADERS)

@@ -35,10 +35,11 @@ from privateshare.platform.db.tables import AccountRow, FileRow, PushedFileRow
 from privateshare.platform.library.accounts import account_identity
 from privateshare.platform.library.libraries import AccountGone, KeyLost, OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
+from privateshare.platform.library.object_lines import title_of
 from privateshare.platform.library.pushed_files import open_metadata, open_pushed_content
 from privateshare.platform.me import parquet
 from privateshare.platform.me.export_spool import Spool
-from privateshare.platform.me.object_texts import second_line, title_of
+from privateshare.platform.me.object_texts import second_line
 from privateshare.protocol.object_time import object_time
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
 

@@ -9,9 +9,9 @@ from typing import Any
 from markupsafe import Markup
 
 from privateshare.platform.consent.translation import N_, Translator, isolated_text
+from privateshare.platform.library.object_lines import coded_text, number_of
 from privateshare.platform.me.charts import MIN_LINE_POINTS, Bar, Point, columns, line, rows
 from privateshare.platform.me.library_data import ListedObject
-from privateshare.platform.me.object_texts import coded_text, number_of
 from privateshare.protocol.catalogue import ObjectType
 
 MOST_MONTHS = 36

@@ -1,4 +1,4 @@
-"""How a page shows one object of a person's data: a title, a second line, and all of its fields in words.
+"""How a page shows one object of a person's data: a second line below its title, and all of its fields in words.
 
 Objects come from sources and uploads, so nothing is certain about them: every field may be missing, or of another type.
 """
@@ -10,20 +10,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from privateshare.platform.consent.translation import Translator
+from privateshare.platform.library.object_lines import coded_text, number_of
 
 JsonObject = Mapping[str, Any]
 
 MAX_DEPTH = 6
 MAX_ITEMS = 50
 MAX_TEXT = 2000
-LARGEST_NUMBER = 1e15
 HIDDEN_FIELDS = frozenset({"accountentityid", "entityid"})  # These are of the platform, and say nothing to a person.
-NAMES = (
-    *("name", "activityname", "merchantname", "simpleref", "originalref", "text", "title", "description", "caption"),
-    *("displayname", "username", "link"),
-)
 SECOND_LINE_NAMES = ("category", "status", "sendername", "reaction", "relation", "personusername", "referenceusername")
-CODED = ("code", "vaccineCode", "medicationCodeableConcept", "type", "serviceType", "class", "category")
 MOMENT_FIELD = re.compile(r"(date|time)$", re.IGNORECASE)
 EARLIEST_MILLISECONDS, LATEST_MILLISECONDS = -2_208_988_800_000, 4_102_444_800_000  # The years 1900 to 2100.
 WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -36,22 +31,6 @@ class Field:
     name: str
     text: str = ""
     fields: "Sequence[Field]" = ()
-
-
-def title_of(thing: JsonObject) -> str:
-    """Return what an object is called; an empty text if nothing in it is a name."""
-    for inner in ("track", "album"):
-        if isinstance(found := thing.get(inner), Mapping):
-            return " · ".join(filter(None, [_text(found.get("name")), _names(found.get("artists"))]))
-    for field in NAMES:
-        if text := _text(thing.get(field)):
-            return text
-    if isinstance(names := thing.get("name"), list):  # A FHIR HumanName.
-        return _human_name(names)
-    for field in CODED:
-        if text := coded_text(thing.get(field)):
-            return text
-    return ""
 
 
 def second_line(thing: JsonObject, words: Translator) -> str:
@@ -117,39 +96,5 @@ def readable_name(name: str) -> str:
     return WORD_START.sub(" ", name).replace("_", " ").strip().capitalize()
 
 
-def coded_text(value: object) -> str:
-    """Return the text of a FHIR CodeableConcept or Coding, or of the first in a list."""
-    if isinstance(value, list):
-        return next(filter(None, map(coded_text, value)), "")
-    if not isinstance(value, Mapping):
-        return ""
-    if text := _text(value.get("text")) or _text(value.get("display")):
-        return text
-    return coded_text(value.get("coding")) if isinstance(value.get("coding"), list) else ""
-
-
-def number_of(value: object) -> float | None:
-    """Return a number as a float; None for anything else, and for numbers that are too large to mean anything."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST_NUMBER:
-        return None
-    return float(value)
-
-
 def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
-
-
-def _names(value: object) -> str:
-    if not isinstance(value, list):
-        return ""
-    return ", ".join(filter(None, (_text(item.get("name")) for item in value if isinstance(item, Mapping))))
-
-
-def _human_name(names: Sequence[object]) -> str:
-    for name in names:
-        if isinstance(name, Mapping):
-            given = [part for part in name.get("given") or [] if isinstance(part, str)]
-            whole = _text(name.get("text")) or " ".join(filter(None, [*given, _text(name.get("family"))]))
-            if whole:
-                return whole
-    return ""

@@ -95,16 +95,16 @@ def test_a_date_that_is_none_is_said(typed: str) -> None:
         (
             "fhir",
             {"code": {"text": "Pulse"}, "valueQuantity": {"value": 10**30, "unit": "/min"}},
-            f"Pulse: {10**30} /min",
+            "Pulse",
         ),
         ("fhir", {"code": 7, "name": {"x": []}}, ""),
         (
             "digime",
             {"track": {"name": "Song", "artists": [{"name": "A"}, 5, {}], "album": {"name": "Album"}}},
-            "Song, A",
+            "Song · A",
         ),
         ("digime", {"album": {"name": "Album"}}, "Album"),
-        ("digime", {"originaldescription": "Shop\n1", "amount": 3.5, "currency": "EUR"}, "Shop 1, 3.5 EUR"),
+        ("digime", {"originaldescription": "Shop\n1", "amount": 3.5, "currency": "EUR"}, "Shop 1 · 3.5 EUR"),
         ("digime", {"name": None, "title": ["x"]}, ""),
     ],
 )

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from privateshare.platform.consent.translation import Translator
+from privateshare.platform.library.object_lines import title_of
 from privateshare.platform.me.charts import Bar, Point, columns, line, rows
 from privateshare.platform.me.kind_charts import content_charts, months_chart
 from privateshare.platform.me.library_data import ListedObject
-from privateshare.platform.me.object_texts import Field, fields_of, readable_name, second_line, title_of
+from privateshare.platform.me.object_texts import Field, fields_of, readable_name, second_line
 from privateshare.protocol.catalogue import ObjectType
 
 WORDS = Translator("en")
