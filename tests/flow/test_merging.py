@@ -191,16 +191,23 @@ async def test_ids_pushed_files_and_unfinished_journeys_go_on(platform: Platform
     raw = await people.contract(kind="read-raw", partner="A writer")
     tokens, _ = await people.user(write, sources=(), library_id=there.library)
     raw_tokens, _ = await people.user(raw, sources=(), library_id=there.library)
-    headers = descriptor(write) | {"Content-Type": "application/octet-stream"}
-    assert write.post(IMPORT, access_token=tokens.access, content=b"pushed", headers=headers).status_code == 200
+    others_tokens, _ = await people.user(raw, sources=(), library_id=here.library)
+
+    def push() -> None:
+        headers = descriptor(write) | {"Content-Type": "application/octet-stream"}
+        assert write.post(IMPORT, access_token=tokens.access, content=b"pushed", headers=headers).status_code == 200
+
+    push()
     asking = ask(wire, access_token=there.tokens.access)
     under_way = opened(asking.url, http=there.http)
     assert page_of(under_way) == "consent"
     merged(merge_page(here, prove_other(here, there)))
     renewed = [wire.tokens(wire.refresh(person.tokens.refresh)).claims["sub"] for person in (here, there)]
     assert tuple(renewed) == subs
+    push()
+    assert wait_until_over(raw, others_tokens, triggered(raw, others_tokens))["fileList"] == []
     session = triggered(raw, raw_tokens, accept={"compression": "none"})
-    (listed,) = wait_until_over(raw, raw_tokens, session)["fileList"]
+    listed, _ = wait_until_over(raw, raw_tokens, session)["fileList"]
     answer = raw.get(f"permission-access/query/{session}/{listed['name']}", access_token=raw_tokens.access)
     assert b"".join(decrypt_stream([answer.content], raw.key)) == b"pushed"
     # The page had the cards of both accounts as they were. It shows those of the one library before it shares them.

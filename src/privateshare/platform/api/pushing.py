@@ -55,7 +55,7 @@ async def push_to_library(
         await lock_library(db, library.id)
         user = await require_user(later(user, db))  # Consent may have been withdrawn during the upload.
         once = await begin_once(request, user, received.sha256)
-        db.add(arrival.to_row(user.contract, received, user.now))
+        db.add(arrival.to_row(user.contract, user.consent, received, user.now))
         await record_push(user.db, library, user.consent.id, user.contract, received.size)
         return await once.respond({})
 

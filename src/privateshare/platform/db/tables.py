@@ -450,7 +450,10 @@ class FileRow(Base):
 
 
 class PushedFileRow(Base):
-    """A raw file that an app pushed. Clients read it by its `name`; its metadata is sealed. Protocol 10.1, 6.4."""
+    """A raw file that an app pushed. Clients read it by its `name`; its metadata is sealed. Protocol 10.1, 6.4.
+
+    `library_before` is the library that it was pushed to, if that was merged with another one since.
+    """
 
     __tablename__ = "pushed_files"
     library_id: Mapped[UUID] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), primary_key=True)
@@ -461,6 +464,7 @@ class PushedFileRow(Base):
     blob: Mapped[str] = mapped_column(index=True)
     size: Mapped[int] = mapped_column(BigInteger)
     sealed_sha256: Mapped[bytes]
+    library_before: Mapped[UUID | None]
 
 
 class ExportRow(Base):
@@ -556,6 +560,9 @@ class ConsentRow(Base):
     contract or because they chose so. `sub` is the id by which the partner knows the person under this consent, if that
     differs from the library's: the consent was given in a library that was moved into this one.
 
+    `library_before` is the library in which the consent was given, if that was merged with another one since. Of pushed
+    files it then covers only those of that library, until the person agrees again.
+
     `unproven` is true if nobody proved that the library is theirs: the consent then covers only the accounts that were
     connected in that journey. `deletion_asked_at` is when the person asked the app to delete what it has read, and
     `deletion_confirmed_at` when the app confirmed that it has.
@@ -573,6 +580,7 @@ class ConsentRow(Base):
     unproven: Mapped[bool] = mapped_column(default=False)
     choice: Mapped[Choice]
     sub: Mapped[str | None]
+    library_before: Mapped[UUID | None]
     once: Mapped[bool] = mapped_column(default=False)
     deletion_asked_at: Mapped[datetime | None]
     deletion_confirmed_at: Mapped[datetime | None]

@@ -56,6 +56,8 @@ async def record_consent(
         consent = ConsentRow(library_id=library_id, contract_id=contract.id, unproven=unproven)
         db.add(consent)
     consent.document, consent.choice = contract.document, agreed.choice
+    if contract.kind != "write":  # What an app goes on writing belongs to the library for which the person agreed.
+        consent.library_before = None
     consent.once = contract.once or agreed.once
     if consent.once:
         consent.used_at = None

@@ -76,8 +76,8 @@ class IncomingFile:
         """Create the sealer that encrypts the file."""
         return Sealer(self.library.key.value, self.library.blob_context(self.blob))
 
-    def to_row(self, contract: ContractRow, received: Received, now: datetime) -> PushedFileRow:
-        """Build the database row of the file once it is received, with its metadata encrypted."""
+    def to_row(self, contract: ContractRow, consent: ConsentRow, received: Received, now: datetime) -> PushedFileRow:
+        """Build the database row of the file once it is received under a consent, with its metadata encrypted."""
         metadata = pushed_file_metadata(self.descriptor, contract, now).model_dump(by_alias=True, exclude_none=True)
         return PushedFileRow(
             library_id=self.library.id,
@@ -88,6 +88,7 @@ class IncomingFile:
             blob=self.blob,
             size=received.size,
             sealed_sha256=self.library.seal(FILE_HASH, self.blob, received.sha256.encode()),
+            library_before=consent.library_before,
         )
 
 
@@ -135,7 +136,7 @@ async def readable_pushed_files(
 
     These are the files of the contract's partner, or, if the contract has criteria, the files that match them. The
     criteria of the contract as it is, of the contract as the person saw it, and of the session must all match, and the
-    date from which on the person shares.
+    date from which on the person shares. A consent that is older than a merge covers the files of its own library.
 
     Args:
         db: The transaction.
@@ -156,6 +157,8 @@ async def readable_pushed_files(
     )
     if name is not None:
         query = query.where(PushedFileRow.name == name)
+    if consent.library_before is not None:
+        query = query.where(PushedFileRow.library_before == consent.library_before)
     if (since := consent.choice.since_date) is not None:
         query = query.where(PushedFileRow.created_at >= since)
     rows, own_partner = (await db.execute(query)).all(), contract.application.partner_id

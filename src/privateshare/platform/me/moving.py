@@ -83,6 +83,8 @@ async def move_library(db: AsyncSession, platform: Platform, plan: Plan, other_b
         await _replace_account(db, plan, same)
     await _number_accounts(db, plan)
     await _keep_public_user_ids(db, theirs.id, mine.id)
+    for library_id in _both(plan):
+        await _keep_pushed_files_apart(db, library_id)
     waiting = [(row.id, row.account_id) for row in await db.execute(_unfinished_syncs(theirs.id))]
     await _move_rows(db, theirs.id, mine.id)
     for sync_id, account_id in waiting:
@@ -199,6 +201,13 @@ async def _keep_public_user_ids(db: AsyncSession, theirs: UUID, mine: UUID) -> N
     await db.flush()
     moved = update(LibraryPartnerRow).where(LibraryPartnerRow.library_id == theirs)
     await db.execute(moved.values(library_id=mine))
+
+
+async def _keep_pushed_files_apart(db: AsyncSession, library_id: UUID) -> None:
+    """Let the consents of a library cover what is pushed under its own consents, until the person agrees again."""
+    for table in (ConsentRow, PushedFileRow):
+        unmarked = (table.library_id == library_id, table.library_before.is_(None))
+        await db.execute(update(table).where(*unmarked).values(library_before=library_id))
 
 
 def _unfinished_syncs(library_id: UUID) -> Select[UUID, UUID]:

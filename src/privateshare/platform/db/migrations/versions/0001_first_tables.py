@@ -414,6 +414,7 @@ def upgrade() -> None:
         sa.Column("unproven", sa.Boolean(), nullable=False),
         sa.Column("choice", postgresql.JSONB(), nullable=False),
         sa.Column("sub", sa.String(), nullable=True),
+        sa.Column("library_before", sa.Uuid(), nullable=True),
         sa.Column("once", sa.Boolean(), nullable=False),
         sa.Column("deletion_asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deletion_confirmed_at", sa.DateTime(timezone=True), nullable=True),
@@ -437,6 +438,7 @@ def upgrade() -> None:
         sa.Column("blob", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sealed_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("library_before", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("pushed_files_contract_id_fkey")),
         sa.ForeignKeyConstraint(
             ["library_id"], ["libraries.id"], name=op.f("pushed_files_library_id_fkey"), ondelete="CASCADE"
