@@ -162,7 +162,8 @@ def bomb(taken: bytes) -> bytes:
     ("make", "words"),
     [
         (lambda taken: b"nonsense", "This is not the ZIP file"),
-        (lambda taken: taken[: len(taken) // 2], "This is not the ZIP file"),
+        (lambda taken: taken[: len(taken) // 2], "was not downloaded to its end"),
+        (bomb, "unpacks to far more"),
         (lambda taken: changed(taken, lambda files: files.pop("manifest.json")), "This is not the ZIP file"),
         (lambda taken: with_manifest(taken, format="privateshare-export-2"), "newer version"),
         (lambda taken: with_manifest(taken, format="privateshare-export-0"), "old version"),
@@ -189,15 +190,22 @@ def test_what_is_no_such_file_is_refused(
     assert words in html(browser)
 
 
-async def test_a_file_that_unpacks_to_far_more_is_read_in_no_part(
+async def test_objects_that_the_source_cannot_have_are_left_out(
     platform: Platform, mia: Victim, taken: bytes, tmp_path: Path
 ) -> None:
-    """The source says that something is wrong; what is here stays as it is."""
+    """Each is counted, takes nothing else with it, and is in no file; the source says that something is missing."""
     async with platform.database.transaction() as db:
         of_mia = select(FileRow.blob).where(FileRow.library_id == mia.library)
         before = set(await db.scalars(of_mia))
-    file = tmp_path / "bomb.zip"
-    file.write_bytes(bomb(taken))
+
+    def change(files: dict[str, bytes]) -> None:
+        for name in files:
+            if name.endswith(".ndjson"):
+                odd = [b'{"resourceType":"Basic"}', b"nonsense", b"[" * 500 + b"]" * 500, b"null", b'{"entityid":""}']
+                files[name] += b"\n".join(odd) + b"\n"
+
+    file = tmp_path / "odd.zip"
+    file.write_bytes(changed(taken, change))
     assert "not everything could be read" in html(bring(mia.http, mia.wire.origin, file))
     async with platform.database.transaction() as db:
         assert set(await db.scalars(of_mia)) == before

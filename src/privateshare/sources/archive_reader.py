@@ -26,7 +26,7 @@ from privateshare.sources.frames import (
     read_frame,
     write_frame,
 )
-from privateshare.sources.take_out import TakenAccount, TakeOut, not_taken_out, read_accounts
+from privateshare.sources.take_out import TakenAccount, TakeOut, accounts_of, find_manifest, read_accounts
 
 if sys.platform != "win32":
     import resource
@@ -90,15 +90,10 @@ def main() -> None:
     archive = io.BufferedReader(_Archive(source, sink, order["size"]), BUFFER_BYTES)
     connection = Connection(archive=cast(BinaryIO, archive), provider_account_id=order["provider_account_id"])
     try:
-        accounts = read_accounts(cast(BinaryIO, archive))
-        if accounts is not None and order["source"] is not None:
-            chosen = TakeOut(accounts, order["source"], ObjectSchema(*order["schema"]))
         if order["source"] is None:
-            _list_accounts(accounts, sink)
-        elif chosen is None:
-            raise not_taken_out()
+            _list_accounts(read_accounts(cast(BinaryIO, archive)), sink)
         else:
-            _read(chosen, connection, order, sink)
+            _read(_chosen(cast(BinaryIO, archive), chosen, order), connection, order, sink)
     except Broken as error:
         left_out = encode_left_out(error.left_out) if error.left_out is not None else None
         problem = {"text": error.text, "values": error.values, "left_out": left_out}
@@ -153,10 +148,20 @@ def _read(source: Source, connection: Connection, order: dict[str, Any], sink: B
     write_frame(sink, FrameKind.RESULT, encode_json(result))
 
 
-def _list_accounts(accounts: Sequence[TakenAccount] | None, sink: BinaryIO) -> None:
+def _chosen(archive: BinaryIO, source: Source | None, order: dict[str, Any]) -> Source:
+    """Return what reads the archive: the source, or what reads the source's part of another PrivateShare's archive."""
+    schema = ObjectSchema(*order["schema"])
+    if source is None:
+        return TakeOut(read_accounts(archive), order["source"], schema)
+    try:
+        manifest = find_manifest(archive)
+    except Broken:  # The source says better what is wrong with a file that cannot be opened.
+        manifest = None
+    return source if manifest is None else TakeOut(accounts_of(manifest), order["source"], schema)
+
+
+def _list_accounts(accounts: Sequence[TakenAccount], sink: BinaryIO) -> None:
     """Send which accounts an archive from another PrivateShare holds."""
-    if accounts is None:
-        raise not_taken_out()
     listed = [[one.source_id, *_identity_fields(one.identity), one.sample, one.objects] for one in accounts]
     write_frame(sink, FrameKind.RESULT, encode_json({"accounts": listed, "left_out": encode_left_out(LeftOut())}))
 

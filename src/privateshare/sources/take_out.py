@@ -67,19 +67,28 @@ class TakenAccount:
         return sum(kind.objects for kind in self.kinds)
 
 
-def read_accounts(archive: BinaryIO) -> Sequence[TakenAccount] | None:
-    """Read which accounts an upload holds; None if it is not such an archive.
+def read_accounts(archive: BinaryIO) -> Sequence[TakenAccount]:
+    """Read which accounts an upload holds.
 
-    Raises Broken if it is one of another version, or damaged.
+    Raises Broken if it is no such archive, one of another version, or damaged.
     """
-    try:
-        with opened_upload(archive, LeftOut(), skip=lambda path: path != MANIFEST) as files:
-            found = next((file for file in files if file.path == MANIFEST), None)
-            manifest = None if found is None else _read_manifest(found)
-    except Broken:  # The source to which it is uploaded says what is wrong with it.
-        return None
+    manifest = find_manifest(archive)
     if manifest is None:
-        return None
+        raise Broken(
+            "This is not the ZIP file of “Take it with me” of a PrivateShare. Choose the file that you got there."
+        )
+    return accounts_of(manifest)
+
+
+def find_manifest(archive: BinaryIO) -> JsonObject | None:
+    """Return the manifest of an upload; None if it is another archive. Raises Broken if it cannot be opened."""
+    with opened_upload(archive, LeftOut(), skip=lambda path: path != MANIFEST) as files:
+        found = next((file for file in files if file.path == MANIFEST), None)
+        return None if found is None else _read_manifest(found)
+
+
+def accounts_of(manifest: JsonObject) -> Sequence[TakenAccount]:
+    """Read the accounts that a manifest lists. Raises Broken if it is of another version, or damaged."""
     _check_version(str(manifest["format"]))
     try:
         return _accounts(manifest)
@@ -159,13 +168,6 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_NAME_CHARACTERS:
         raise ValueError("a short text was expected")
     return value
-
-
-def not_taken_out() -> Broken:
-    """Build the error for an upload that is no such archive."""
-    return Broken(
-        "This is not the ZIP file of “Take it with me” of a PrivateShare. Choose the file that you got there."
-    )
 
 
 def _not_one_account(number: int) -> Broken:
