@@ -156,7 +156,10 @@ async def test_an_account_stays_twice_rather_than_open_more(
     assert before[0] != before[1]
     accounts = seen(wire, tokens), seen(other_wire, other_tokens)
     assert person.library != other.library  # The same file, and nobody has shown to be the same person.
-    merged(merge_page(person, prove_other(person, other)))
+    page = merge_page(person, prove_other(person, other))
+    session = triggered(other_wire, other_tokens)  # Its sync may run while everything is moved.
+    merged(page)
+    assert wait_until_over(other_wire, other_tokens, session)["fileList"]
     assert (files(person), files(other)) == before
     assert (seen(wire, tokens), seen(other_wire, other_tokens)) == accounts
     assert len(await rows(platform, AccountRow, person.library)) == 2
@@ -234,8 +237,10 @@ async def test_a_move_that_is_interrupted_ends_well(platform: Platform, wire: Wi
     row = MergeRow(library_id=here.library, id=merge_id, other_id=there.library, other_browser_id=uuid4())
     async with platform.database.transaction() as db:
         db.add(row)
+    session = triggered(there.wire, there.tokens)
     for _ in range(2):
         await merge_libraries(platform, here.library, merge_id)
+    assert wait_until_over(there.wire, there.tokens, session)["fileList"]
     assert (files(here), files(there)) == before
     assert len(await rows(platform, AccountRow, here.library)) == 2
 

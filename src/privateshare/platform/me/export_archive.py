@@ -14,7 +14,6 @@ Each stored file is read once. The other forms are written from a compressed cop
 size of an archive is limited by the disk, and not by memory.
 """
 
-import io
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,7 +78,7 @@ class Export:
 
     def chunks(self) -> Iterator[bytes]:
         """Write the archive, piece by piece. Blocks."""
-        sink = _Sink()
+        sink = parquet.PieceSink()
         with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:
             for name, content in self._entries():
                 entry = zipfile.ZipInfo(name, self.now.timetuple()[:6])
@@ -273,27 +272,6 @@ def _bundle(texts: Iterable[bytes]) -> Iterator[bytes]:
         yield separator + b'{"resource":' + text + b"}"
         separator = b",\n"
     yield b"]}"
-
-
-class _Sink(io.RawIOBase):
-    """A file that only takes what is written, until somebody takes it away. It cannot be rewound."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        """Return True."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Keep a piece."""
-        self._pieces.append(bytes(data))
-        return len(data)
-
-    def take(self) -> list[bytes]:
-        """Return the pieces that were written since the last time."""
-        taken, self._pieces = self._pieces, []
-        return taken
 
 
 def _array(texts: Iterable[bytes]) -> Iterator[bytes]:

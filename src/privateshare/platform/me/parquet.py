@@ -61,7 +61,7 @@ def parquet_pieces(columns: ParquetColumns, lines: Iterable[bytes]) -> Iterator[
     from pyarrow import parquet
 
     schema = pyarrow.schema([(name, pyarrow.type_for_alias(type_)) for name, type_ in columns.names_and_types()])
-    sink = _Sink()
+    sink = PieceSink()
     with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for rows in _groups(columns, lines):
             writer.write_table(pyarrow.Table.from_pylist(rows, schema))
@@ -112,7 +112,7 @@ def _value(value: Any, type_: str | None) -> Any:
     return orjson.dumps(value).decode()
 
 
-class _Sink(io.RawIOBase):
+class PieceSink(io.RawIOBase):
     """A file that keeps what is written until somebody takes it away. It cannot be rewound."""
 
     def __init__(self) -> None:
