@@ -43,7 +43,7 @@ def test_markers_are_read_wherever_they_are() -> None:
     }
 
 
-def test_what_is_wrong_is_named() -> None:
+def test_problems_are_listed() -> None:
     """A section without a test and a marker without a section are each one line."""
     marked = [MarkedTest("tests/test_x.py", "test_y", frozenset({"1", "2.1", "2.3", "3 (a)", "3 (b)"}))]
     missing, unknown = problems(CHAPTERS, marked)

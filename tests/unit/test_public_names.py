@@ -57,8 +57,8 @@ def test_importing_the_client_imports_nothing_heavy(names: str) -> None:
     assert heavy.isdisjoint(loaded)
 
 
-def test_making_a_client_imports_what_its_calls_need():
-    """So that no first call waits for it."""
+def test_creating_a_client_imports_what_its_calls_need():
+    """So that the first call does not wait for imports."""
     pem = jwt.private_pem(rsa_key())
     script = f"""
 import sys

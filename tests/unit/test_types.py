@@ -92,16 +92,16 @@ def test_the_public_types_are_complete(installed: Path) -> None:
 
 
 @pytest.mark.slow
-def test_pyright_finds_what_is_wrong_in_an_app(installed: Path) -> None:
-    """And nothing else."""
+def test_pyright_finds_wrong_calls_in_an_app(installed: Path) -> None:
+    """And reports nothing else."""
     found = pyright(installed, "program.py")["generalDiagnostics"]
     lines = {entry["range"]["start"]["line"] + 1 for entry in found if entry["severity"] == "error"}  # type: ignore[attr-defined]
     assert lines == WRONG
 
 
 @pytest.mark.slow
-def test_mypy_finds_what_is_wrong_in_an_app(installed: Path) -> None:
-    """And nothing else, in its strict mode."""
+def test_mypy_finds_wrong_calls_in_an_app(installed: Path) -> None:
+    """And reports nothing else, in its strict mode."""
     command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports", "silent", "program.py"]
     done = subprocess.run(command, cwd=installed, capture_output=True, text=True)
     lines = {int(line.split(":")[1]) for line in done.stdout.splitlines() if line.startswith("program.py:")}

@@ -83,8 +83,8 @@ def test_wrong_time_ranges(last: str | None, since: datetime | None, until: date
         time_ranges(last, since, until)
 
 
-def test_what_the_app_does_with_the_data() -> None:
-    """Each question of the consent page has an answer, or none; the app's own words beside it stay."""
+def test_options_describe_what_the_app_does_with_the_data() -> None:
+    """Each question of the consent page has an answer, or none. Further texts of the document are kept."""
     assert data_policies(None, None, None, None) == {}
     said = data_policies(False, True, None, True)
     assert said == {
@@ -122,7 +122,8 @@ def test_reasons_are_added_to_the_kinds_that_they_name() -> None:
 
 
 @pytest.mark.parametrize("words", ["condition", "condition=", "=why", "sleep=why", "nothing=why"])
-def test_a_reason_for_nothing_is_refused(words: str) -> None:
+def test_an_empty_reason_is_rejected(words: str) -> None:
+    """The option needs an object type and a text."""
     request = data_request(["medical:condition"], [], "To test")
     with pytest.raises(ConfigurationError):
         add_reasons(request, [words], [])

@@ -25,8 +25,8 @@ def test_plain_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert capsys.readouterr().err == "big.bin: 1 of 9 MB\nbig.bin: 2 MB\n"
 
 
-def test_programs_are_told_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With --json."""
+def test_no_progress_is_shown_with_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output is for programs."""
     monkeypatch.setattr(telling, "LINE_INTERVAL_SECONDS", 0.0)
     with progress("big.bin", shown=False) as told:
         told(1, 2)
@@ -49,8 +49,8 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "9.0 MB" in terminal.getvalue()
 
 
-def test_a_counted_file_tells_how_far_it_was_read(tmp_path: Path) -> None:
-    """Also when it is read a second time, after a passing failure."""
+def test_a_counted_file_reports_its_progress(tmp_path: Path) -> None:
+    """Also when it is read a second time, after a temporary failure."""
     path = tmp_path / "file"
     path.write_bytes(b"x" * 600_000)
     seen: list[tuple[int, int | None]] = []

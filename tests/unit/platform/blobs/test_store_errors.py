@@ -28,8 +28,8 @@ DENIED = (
         (GenericError(""), "GenericError"),
     ],
 )
-def test_an_error_is_told_in_a_few_words(error: BaseException, told: str) -> None:
-    """One line says what to check."""
+def test_an_error_is_described_in_one_line(error: BaseException, told: str) -> None:
+    """It says what to check."""
     text = describe_store_error(error)
     assert told in text
     assert "s3cret" not in text

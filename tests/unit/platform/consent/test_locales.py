@@ -115,8 +115,8 @@ def _strings(message: Message) -> tuple[str, ...]:
         ("../../etc", "de;q=nonsense, ;;, *", "en"),
     ],
 )
-def test_language_is_what_was_asked_for(asked: str | None, accepted: str, expected: str) -> None:
-    """The link's language wins, then the browser's, then English. The made-up language has to be asked for."""
+def test_the_requested_language_is_used(asked: str | None, accepted: str, expected: str) -> None:
+    """The language of the link wins, then the browser's, then English. The artificial language must be requested."""
     assert choose_language([asked], accepted) == expected
 
 
@@ -163,8 +163,8 @@ def test_values_are_written_as_in_the_country() -> None:
     assert Translator("de").count("%(num)d file", "%(num)d files", 12_345) == "12.345 Dateien"
 
 
-def test_made_up_language_shows_what_is_translated() -> None:
-    """Every text and formatted value is in brackets, so that whatever is not was forgotten."""
+def test_the_artificial_language_shows_what_is_translated() -> None:
+    """Every translated text and formatted value is in brackets, so a text without them was forgotten."""
     words = Translator(PSEUDO)
     assert words.say("Until %(date)s", date=words.month(202611)) == "⟦Until ⟦November 2026⟧⟧"
     assert words.count("%(num)d day", "%(num)d days", 2) == "⟦⟦2⟧ days⟧"

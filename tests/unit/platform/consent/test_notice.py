@@ -13,8 +13,8 @@ def test_blocks_are_lines() -> None:
     assert text_of(f"<h1>Share?</h1><p>by <b>A</b></p>{label}") == "Share?\nby A\n[x] Later\nKinds that come."
 
 
-def test_what_nobody_sees_is_left_out() -> None:
-    """A hidden element, an icon and the button for the Enter key are no part of what was agreed to."""
+def test_invisible_parts_are_left_out() -> None:
+    """A hidden element, an icon and the button for the Enter key are not part of the notice."""
     hidden = '<p hidden>a</p><svg><title>b</title></svg><button aria-hidden="true">Update the numbers</button>'
     assert text_of(f"{hidden}<p>Playlists</p>") == "Playlists"
 

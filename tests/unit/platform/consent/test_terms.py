@@ -42,29 +42,29 @@ def asking(**request: Any) -> Terms:
         ([{"to": 1735689600}, {"last": "1h"}], ["Until January 1, 2025", "The last hour, from May 20, 2026 to today"]),
     ],
 )
-def test_dates_are_told(ranges: Any, expected: list[str]) -> None:
+def test_time_ranges_are_described(ranges: Any, expected: list[str]) -> None:
     """Each form of a time range is a sentence with its dates."""
     undated = [] if expected[0].startswith("Data of any date") else ["What has no date is included."]
     assert asking(timeRanges=ranges).dates == expected + undated
 
 
-def test_a_whole_group_names_what_its_sources_hold() -> None:
-    """A contract that asks for a group asks for everything in it, and the page says what that is."""
+def test_a_whole_group_lists_the_kinds_of_its_sources() -> None:
+    """A contract that requests a group requests everything in it, and the page lists that."""
     (asked,) = asking(serviceGroups=[{"id": 5}]).asked
     assert (asked.group, asked.services) == ("Entertainment", "")
     assert "What you listened to and when" in asked.kinds.plain
 
 
-def test_what_has_no_plain_name_is_folded_away() -> None:
-    """Of a whole health record the kinds that people have words for are named first, who they are among them."""
+def test_kinds_without_a_common_name_are_collapsed() -> None:
+    """For a whole health record, the kinds with common names are listed first."""
     (asked,) = asking(serviceGroups=[{"id": 2}]).asked
     assert "Your name, birth date, address and contacts" in asked.kinds.plain
     assert "Conditions and diagnoses" in asked.kinds.plain
     assert "Audit Event" in asked.kinds.other
 
 
-def test_services_with_equal_kinds_are_told_together() -> None:
-    """Kinds that are asked for from several services are listed once, with the services."""
+def test_services_with_equal_kinds_are_listed_together() -> None:
+    """Kinds that are requested from several services are listed once, with the services."""
     kinds = [{"id": 127}, {"id": 128}]
     services = [{"id": number, "serviceObjectTypes": kinds} for number in (20, 22)]
     other = {"id": 9001, "serviceObjectTypes": [{"id": 132}]}
@@ -75,8 +75,8 @@ def test_services_with_equal_kinds_are_told_together() -> None:
     ]
 
 
-def test_statements_say_what_the_app_says() -> None:
-    """Each policy is told as yes, no or open, with the app's own words."""
+def test_statements_repeat_the_apps_policies() -> None:
+    """Each policy is shown as yes, no or unknown, with the app's own text."""
     found = asking(
         dataRetention={"dataRetained": True, "description": "for a year"},
         externalSharePolicy={"sharedExternally": False},
@@ -104,8 +104,8 @@ def test_statements_say_what_the_app_says() -> None:
         None,
     ],
 )
-def test_links_that_are_not_of_the_web_are_left_out(url: Any) -> None:
-    """A link that could run something, or leads nowhere, is not shown."""
+def test_links_with_other_schemes_are_left_out(url: Any) -> None:
+    """A link that could run code, or is not valid, is not shown."""
     assert terms({"resources": {"privacyPolicy": url}}).links == []
 
 
@@ -124,8 +124,8 @@ def test_odd_documents_are_read(document: dict[str, Any]) -> None:
     assert found.asked == []
 
 
-def test_a_write_contract_tells_its_own_purpose() -> None:
-    """A contract that writes tells why it does, and asks for no data."""
+def test_a_write_contract_shows_its_own_purpose() -> None:
+    """It requests no data."""
     found = terms({"dataPush": {"purpose": "To file your results"}}, kind="write")
     assert (found.purpose.text, found.asked, found.dates) == ("To file your results", (), ())
 

@@ -41,8 +41,8 @@ def test_text_outside_the_brackets_is_found(body: str, found: list[str]) -> None
     assert untranslated(page(body)) == found
 
 
-def test_titles_are_translated_or_the_name_of_what_is_shown() -> None:
-    """A title that only repeats the heading, which is another person's words, has no translation."""
+def test_titles_are_translated_or_names() -> None:
+    """A title that only repeats the heading, which is someone else's text, has no translation."""
     assert untranslated(page("<h1>⟦A⟧</h1>", "Plain · PrivateShare")) == ["Plain"]
     assert untranslated(page("<h1><bdi>Genrefy</bdi></h1>", "Genrefy · PrivateShare")) == []
 
@@ -111,8 +111,8 @@ FOR_PROGRAMS = {
 
 
 @pytest.mark.parametrize("package", ["privateshare.platform.consent", "privateshare.platform.me"])
-def test_code_has_no_words_that_are_not_marked(package: str) -> None:
-    """Every sentence that code makes for a page is marked for translation; errors and logs are for programs."""
+def test_texts_in_code_are_marked_for_translation(package: str) -> None:
+    """Every sentence that code creates for a page is marked. Errors and logs are for programs."""
     modules = Path(str(files(package))).rglob("*.py")
     found = {text for module in modules for text in _sentences(ast.parse(module.read_text()))}
     assert found - FOR_PROGRAMS == set()

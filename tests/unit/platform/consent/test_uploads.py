@@ -61,15 +61,15 @@ async def test_fields_and_file_arrive(tmp_path_factory: pytest.TempPathFactory, 
     assert form.file.closed
 
 
-async def test_no_file_chosen_is_no_file(tmp_path: Path) -> None:
-    """A file field that was left empty gives no file."""
+async def test_an_empty_file_field_is_no_file(tmp_path: Path) -> None:
+    """The person chose none."""
     form = await read(tmp_path, body(part("archive", b"", ""), part("way", b"sample:default")))
     assert form.file is None
     assert form.fields == {"way": "sample:default"}
 
 
-async def test_an_empty_file_is_a_file(tmp_path: Path) -> None:
-    """A file without content is one, so that the person can be told that it is empty."""
+async def test_an_empty_file_is_accepted_as_a_file(tmp_path: Path) -> None:
+    """So that the person can be told that it is empty."""
     form = await read(tmp_path, body(part("archive", b"", "export.zip")))
     assert form.file is not None
     assert form.size == 0
@@ -97,8 +97,8 @@ async def test_too_large_a_file_is_read_to_its_end(tmp_path: Path, size: int) ->
 
 
 @pytest.mark.parametrize("where", ["before", "after"])
-async def test_what_is_around_the_form_is_bounded(tmp_path: Path, where: str) -> None:
-    """Line ends before the form and noise after its end are read, but not without end."""
+async def test_data_around_the_form_is_limited(tmp_path: Path, where: str) -> None:
+    """Line ends before the form and data after its end are read up to a limit."""
     form = body(part("archive", b"x", "a"))
     noise = b"\r\n" * (1024 * 1024)
     with pytest.raises(RequestTooLarge):
@@ -125,8 +125,8 @@ async def test_the_largest_file_is_taken(tmp_path: Path) -> None:
     ],
     ids=["empty", "garbage", "cut", "without an end", "long field", "two files", "many fields"],
 )
-async def test_a_broken_form_is_refused(tmp_path: Path, sent: bytes) -> None:
-    """A form that is broken, cut or excessive is refused as a whole."""
+async def test_a_malformed_form_is_rejected(tmp_path: Path, sent: bytes) -> None:
+    """A form that is broken, truncated or too large is rejected completely."""
     with pytest.raises(InvalidRequest):
         await read(tmp_path, sent, step=1000)
 
@@ -141,7 +141,7 @@ async def test_a_broken_form_is_refused(tmp_path: Path, sent: bytes) -> None:
         "multipart/mixed; boundary=the-boundary",
     ],
 )
-async def test_another_content_type_is_refused(tmp_path: Path, content_type: str) -> None:
-    """What is not a multipart form is not read as one, nor what has no boundary that can be one."""
+async def test_another_content_type_is_rejected(tmp_path: Path, content_type: str) -> None:
+    """A body that is not a multipart form, or has no valid boundary."""
     with pytest.raises(InvalidRequest):
         await read(tmp_path, body(part("archive", b"x", "a")), content_type=content_type)

@@ -86,8 +86,8 @@ async def test_the_minute_slides() -> None:
     assert await allowed(process, 200) == 100
 
 
-async def test_refused_requests_do_not_count() -> None:
-    """Whoever waits as long as told is served, however often they were refused."""
+async def test_rejected_requests_do_not_count() -> None:
+    """A caller that waits as long as requested is served, however often it was rejected before."""
     shared, clock = Shared(), Clock()
     process = limits(shared, clock, 10)
     clock.now += 20

@@ -115,8 +115,8 @@ def test_an_operator_says_who_they_are(contact: str) -> None:
         ("operator_privacy_notice", "https://user@example.org/"),
     ],
 )
-def test_what_pages_show_of_the_operator_is_checked(name: str, value: str) -> None:
-    """A link of every page can run no code, and a name cannot mislead."""
+def test_the_operators_texts_are_checked(name: str, value: str) -> None:
+    """A link on every page cannot run code, and a name cannot mislead."""
     with pytest.raises(ConfigurationError, match=name):
         load_settings(**{name: value})
 
@@ -206,8 +206,8 @@ def test_the_environment_names_the_file(folder: Path, monkeypatch: pytest.Monkey
         ("port = 80\nport = 81", "not valid TOML"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named_without_its_value(folder: Path, content: str, told: str) -> None:
-    """The message is one line, names the setting and the file, and has no word of Python's types."""
+def test_errors_in_a_file_are_named_without_the_value(folder: Path, content: str, told: str) -> None:
+    """The message is one line, names the setting and the file, and does not mention types of Python."""
     (folder / "privateshare.toml").write_text(content)
     with pytest.raises(ConfigurationError, match=told) as caught:
         load_settings()
@@ -218,14 +218,14 @@ def test_what_is_wrong_in_a_file_is_named_without_its_value(folder: Path, conten
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 2_000_000])
-def test_a_file_that_is_no_text_is_refused(folder: Path, content: bytes) -> None:
+def test_a_binary_settings_file_is_rejected(folder: Path, content: bytes) -> None:
     """One line names the file."""
     (folder / "privateshare.toml").write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"the file of settings privateshare\.toml"):
         load_settings()
 
 
-def test_a_folder_is_no_file_of_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_in_place_of_the_settings_file_is_rejected(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line names it."""
     monkeypatch.setenv("PRIVATESHARE_SETTINGS", str(folder))
     with pytest.raises(ConfigurationError, match="cannot read the file of settings"):
@@ -244,10 +244,10 @@ def test_a_folder_is_no_file_of_settings(folder: Path, monkeypatch: pytest.Monke
         ("PRIVATESHARE_WORKER", "PRIVATESHARE_WORKERS"),
     ],
 )
-def test_an_unknown_variable_is_refused_with_the_nearest_name(
+def test_an_unknown_variable_is_rejected_with_the_nearest_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch, variable: str, nearest: str
 ) -> None:
-    """Otherwise a typing error would leave the default in place."""
+    """Otherwise a typing error would silently leave the default in place."""
     monkeypatch.setenv(variable, "hunter2")
     with pytest.raises(ConfigurationError, match=f"Did you mean {nearest}") as caught:
         load_settings()
@@ -255,7 +255,7 @@ def test_an_unknown_variable_is_refused_with_the_nearest_name(
     assert "hunter2" not in str(caught.value)
 
 
-def test_variables_of_apps_are_no_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_apps_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An app and a platform may run in one environment."""
     for variable in (
         "PRIVATESHARE_APPLICATION_ID",
@@ -275,7 +275,7 @@ def test_a_list_is_json_or_has_commas(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("name", ["TRUSTED_PROXIES", "BLOCKED_SDKS", "FHIR_SERVERS"])
-def test_a_list_that_is_no_json_is_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_invalid_list_is_reported_in_one_line(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """It names the setting and shows no value."""
     monkeypatch.setenv(f"PRIVATESHARE_{name}", "[hunter2")
     with pytest.raises(ConfigurationError, match=f"{name.lower()}: must be a JSON list") as caught:
@@ -305,7 +305,7 @@ def test_durations_have_units(folder: Path, monkeypatch: pytest.MonkeyPatch, wri
 @pytest.mark.parametrize(
     "written", ["", "0", "0h", "-1h", "h", "24 hours", "24H", "1.5h", "nan", "99999d", "9999999999h", "P", "PT"]
 )
-def test_other_durations_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+def test_other_durations_are_rejected(folder: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
     """The message says how to write one."""
     monkeypatch.setenv("PRIVATESHARE_SESSION_LIFETIME", written)
     with pytest.raises(ConfigurationError, match="session_lifetime: must be"):

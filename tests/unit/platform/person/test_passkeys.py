@@ -50,13 +50,15 @@ def test_passkeys_need_a_name_and_https(address: str, site: Site | None) -> None
 
 
 @pytest.mark.parametrize("answer", MALFORMED, ids=lambda answer: answer[:12])
-def test_malformed_registrations_are_refused(answer: str) -> None:
+def test_malformed_registrations_are_rejected(answer: str) -> None:
+    """The error is PasskeyRefused for every malformed input."""
     with pytest.raises(PasskeyRefused):
         _verify_registration(answer, SITE, b"challenge")
 
 
 @pytest.mark.parametrize("answer", [answer for answer in MALFORMED if "signature" not in answer])
-def test_malformed_answers_are_refused(answer: str) -> None:
+def test_malformed_responses_are_rejected(answer: str) -> None:
+    """The error is PasskeyRefused for every malformed input."""
     with pytest.raises(PasskeyRefused):
         _parse(answer)
 
