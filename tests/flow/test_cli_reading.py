@@ -84,7 +84,7 @@ def test_sources_and_accounts_are_listed(signed_in: Path) -> None:
     """They are printed as text and as JSON."""
     assert "Spotify" in run(signed_in, "sources")
     listed = json.loads(run(signed_in, "accounts", "--json"))
-    assert {account["source"] for account in listed} == {"Spotify", "Health record (FHIR file)"}
+    assert {account["source"] for account in listed} == {"Spotify", "Health record file"}
 
 
 def test_everything_is_read_into_a_folder(signed_in: Path, tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def test_a_source_of_the_same_person_is_connected(signed_in: Path) -> None:
     assert "close this page" in httpx2.get(browser.left_to).text
     told, errors = process.communicate(timeout=GIVE_UP_SECONDS)
     assert process.returncode == 0, errors
-    assert "Connected Health record (FHIR file)" in told
+    assert "Connected Health record file" in told
     assert json.loads(json.loads(profiles.read_text())["default"]["token"])["refresh_token"] == before
     both = ("--account", "19_x", "--source", "16")
     assert "not needed" in run(signed_in, "connect", *both, code=1)

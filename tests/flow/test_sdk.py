@@ -156,7 +156,7 @@ async def test_all_files_are_read_on_asyncio(wire: Wire, consented: tuple[Sessio
         listed = await app.read_file_list(session, token)
         accounts = await app.read_accounts(token)
     assert len(names) == result.files == len(listed.file_list or [])
-    assert {account.service_type_name for account in accounts} == {"Spotify", "Health record (FHIR file)"}
+    assert {account.service_type_name for account in accounts} == {"Spotify", "Health record file"}
 
 
 async def test_stop_polling_ends_a_run(wire: Wire, consented: tuple[Session, UserAccessToken]) -> None:

@@ -181,7 +181,7 @@ async def test_skipped_records_are_shown_before_adding_a_source(wire: Wire, tmp_
         browser.submit("continue", file=record)
         assert page_of(browser) == "consent"
         assert browser.page is not None
-        assert "1 of 2 entries is in another version of FHIR" in browser.page.html
+        assert "1 of 2 entries is in a version of the format that cannot be read" in browser.page.html
         assert len(accounts(wire, tokens.access)) == 1
         browser.submit(decision)
         assert browser.left_to is not None

@@ -58,7 +58,7 @@ def test_accounts_are_read_as_a_file(wire: Wire, user: tuple[Tokens, str]) -> No
     answer = wire.http.get(wire.url(f"{QUERY}/{session}/accounts.json"))
     assert json.loads(unb64(answer.headers["x-metadata"]))["compression"] == ""
     told = json.loads(b"".join(decrypt_stream([answer.content], wire.key, legacy=True)))
-    assert {account["service"]["name"] for account in told["accounts"]} == {"Spotify", "Health record (FHIR file)"}
+    assert {account["service"]["name"] for account in told["accounts"]} == {"Spotify", "Health record file"}
 
 
 @pytest.mark.protocol("14 (a)")

@@ -19,21 +19,29 @@ ENTRY_MEMBERS = frozenset(
 
 OTHER_VERSION = Reason(
     "OtherVersion",
-    "%(num)s of %(total)s entries is in another version of FHIR than R4.",
-    "%(num)s of %(total)s entries are in another version of FHIR than R4.",
-    Broken("The file is in another version of FHIR than R4. Export the record as FHIR R4 in JSON and upload that."),
+    "%(num)s of %(total)s entries is in a version of the format that cannot be read here.",
+    "%(num)s of %(total)s entries are in a version of the format that cannot be read here.",
+    Broken(
+        "The file is in a version of the format that cannot be read here. "
+        "Export the record again, and choose FHIR (R4, JSON)."
+    ),
 )
 NOT_FHIR = Reason(
     "NotFhir",
-    "%(num)s of %(total)s entries is not FHIR.",
-    "%(num)s of %(total)s entries are not FHIR.",
-    Broken("The file holds an entry that is not FHIR. Export the record as FHIR R4 in JSON and upload that."),
+    "%(num)s of %(total)s entries is not part of a health record.",
+    "%(num)s of %(total)s entries are not part of a health record.",
+    Broken(
+        "The file holds an entry that is not part of a health record. "
+        "Export the record again, and choose FHIR (R4, JSON)."
+    ),
 )
 UNKNOWN_TYPE = Reason(
     "UnknownType",
     "%(num)s of %(total)s entries is of a kind that is not known here.",
     "%(num)s of %(total)s entries are of a kind that is not known here.",
-    Broken("The file holds no health record in FHIR. Export the record as FHIR R4 in JSON and upload that."),
+    Broken(
+        "The file holds no health record that can be read here. Export the record again, and choose FHIR (R4, JSON)."
+    ),
 )
 
 

@@ -71,7 +71,7 @@ def test_services_with_equal_kinds_are_listed_together() -> None:
     found = asking(serviceGroups=[{"id": 2, "serviceTypes": [*services, other]}]).asked
     assert [(entry.services, entry.kinds.plain) for entry in found] == [
         ("Open Epic and Cerner", ["Allergies and intolerances", "Conditions and diagnoses"]),
-        ("Health record (FHIR file)", ["Measurements and lab results"]),
+        ("Health record file", ["Measurements and lab results"]),
     ]
 
 
