@@ -1,5 +1,6 @@
 """How the pages end: the last page tells the truth, and the page about access at a source does what it says."""
 
+import re
 from uuid import UUID
 
 import httpx2
@@ -60,7 +61,7 @@ def test_a_person_sees_what_is_there_before_they_agree(wire: Wire) -> None:
     """How much of each kind, of which years, and the newest of it."""
     browser = at_consent(ask(wire))
     assert browser.page is not None
-    assert 'class="count"' in browser.page.html
+    assert re.search(r'class="kind-facts"><bdi>[0-9,]+</bdi> · ', browser.page.html)
     assert "Show 3" in browser.page.html
     assert "We do not know yet" not in browser.page.html
 

@@ -126,7 +126,7 @@ def test_a_receipt_is_a_page_to_print(mia: Victim) -> None:
     assert browser.page is not None
     for said in ("Genrefy", "To test", "sha-256:", mia.tokens.claims["consentid"], "Download the signed receipt"):
         assert said in browser.page.html
-    german = mia.http.get(f"{receipts(mia)[0]}?lng=de").text
+    german = mia.http.get(receipts(mia)[0], headers={"accept-language": "de"}).text
     assert "Den signierten Beleg herunterladen" in german
 
 

@@ -1,25 +1,19 @@
 """A person who reads Arabic shares data and looks after it, on the narrowest phone, in a real browser."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import ask, asking_contract
 from tests.flow.people import People
 from tests.flow.wire import Wire
 
 CONTINUE = '[data-action="continue"]'
 NARROWEST = {"width": 320, "height": 640}
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +55,8 @@ async def is_right_of(first: Locator, second: Locator) -> None:
     assert one["x"] >= other["x"] + other["width"] - 1
 
 
-async def test_a_whole_consent_in_arabic(browser: Browser, wire: Wire, landing: Landing) -> None:
-    """Every page from the link to the end is mirrored, and fits."""
+async def test_a_person_reads_arabic(browser: Browser, wire: Wire, landing: Landing, tmp_path: Path) -> None:
+    """Every page, from an app's link to the erasure of everything, is mirrored and fits the narrowest phone."""
     asking = ask(wire, "&lng=ar", redirect_uri=f"{landing.address}/back")
     async with visiting(browser, viewport=NARROWEST) as page:
         await page.goto(asking.url)
@@ -91,10 +85,10 @@ async def test_a_whole_consent_in_arabic(browser: Browser, wire: Wire, landing: 
         await is_arabic(page, "done")
         await page.click("main a[href*='/me/']")
         await is_arabic(page, "me")
-        await looks_after_it(page)
+        await looks_after_it(page, tmp_path)
 
 
-async def looks_after_it(page: Page) -> None:
+async def looks_after_it(page: Page, folder: Path) -> None:
     """Walks the person's own pages to the end: their data, their receipt, and the certificate of its erasure."""
     home = page.url.split("?")[0].rstrip("/")
     await page.click('a[href*="/change/"]')
@@ -110,7 +104,10 @@ async def looks_after_it(page: Page) -> None:
     assert (await page.locator(".back a").evaluate("e => getComputedStyle(e, '::before').content"))[1] == "→"
     await page.locator(".rows a").first.click()
     await is_arabic(page, "me-object")
-    for path, name in (("history", "history"), ("take", "me-take"), ("erase", "me-erase"), ("recovery", "recovery")):
+    await page.goto(f"{home}/take")
+    await is_arabic(page, "me-take")
+    await reads_their_export(page, folder)
+    for path, name in (("history", "history"), ("erase", "me-erase"), ("recovery", "recovery")):
         await page.goto(f"{home}/{path}")
         await is_arabic(page, name)
     await page.click('[data-action="show-code"]')
@@ -132,31 +129,18 @@ async def looks_after_it(page: Page) -> None:
     assert await page.locator("pre").evaluate("e => getComputedStyle(e).direction") == "ltr"
 
 
-async def test_an_export_is_read_in_arabic_without_a_network(
-    browser: Browser, wire: Wire, landing: Landing, tmp_path: Path
-) -> None:
-    """The pages in the file that a person takes away are mirrored too, and fit a phone."""
-    asking = ask(wire, "&lng=ar", redirect_uri=f"{landing.address}/back")
-    async with visiting(browser, viewport=NARROWEST) as page:
-        await page.goto(asking.url)
-        await page.click('[data-source-id="9001"]')
-        await page.click(CONTINUE)
-        await page.click('[data-dataset="default"]')
-        await page.click(CONTINUE)
-        await page.click(f"#agree {CONTINUE}")
-        await expect(page.locator("body")).to_have_attribute("data-page", "app")
-        await page.goto(f"{wire.origin}/me/?lng=ar")
-        await page.goto(f"{page.url.split('?')[0].rstrip('/')}/take")
-        await page.click('[data-action="make"]')
-        ready = page.locator("a[download]")
-        await expect(ready).to_be_visible()  # The page renews itself until the file is there.
-        async with page.expect_download() as coming:
-            await ready.click()
-        with ZipFile(await (await coming.value).path()) as archive:
-            archive.extractall(tmp_path)
-        await page.goto((tmp_path / "index.html").as_uri())
-        await fits(page)
-        cells = page.locator("tr").nth(1).locator("td")
-        await is_right_of(cells.nth(0), cells.nth(2))
-        await page.locator("td a").first.click()
-        await fits(page)
+async def reads_their_export(page: Page, folder: Path) -> None:
+    """Takes everything away in a file, and reads it without the platform."""
+    await page.click('[data-action="make"]')
+    ready = page.locator("a[download]")
+    await expect(ready).to_be_visible()  # The page renews itself until the file is there.
+    async with page.expect_download() as coming:
+        await ready.click()
+    with ZipFile(await (await coming.value).path()) as archive:
+        archive.extractall(folder)
+    await page.goto((folder / "index.html").as_uri())
+    await fits(page)
+    cells = page.locator("tr").nth(1).locator("td")
+    await is_right_of(cells.nth(0), cells.nth(2))
+    await page.locator("td a").first.click()
+    await fits(page)
