@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +24,7 @@ from tests.flow.security.attacking import Victim, victim
 from tests.flow.served import Served, serving_as_people_do
 from tests.flow.sessions import texts, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
-from tests.patience import GIVE_UP_SECONDS, wait_for
+from tests.patience import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +75,6 @@ def bring(http: httpx2.Client, origin: str, file: Path, **fields: str) -> Browse
     assert page_of(browser) == "me"
     browser.open(f"{url(browser)}/bring")
     browser.submit("bring", file=file, extra=fields)
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while 'http-equiv="refresh"' in html(browser) and time.monotonic() < give_up:
-        time.sleep(0.2)
-        browser.open(url(browser))
     assert page_of(browser) == "me-bring"
     return browser
 
@@ -252,10 +247,6 @@ async def test_it_is_a_source_on_the_consent_page_too(
     browser.submit("continue", file=wrong)
     assert "holds no data of this source" in html(browser)
     browser.submit("continue", file=file)
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while browser.page is not None and browser.page.name == "preview" and time.monotonic() < give_up:
-        time.sleep(0.2)
-        browser.open(url(browser))
     browser.submit("continue")
     objects = contents(wire, asking.tokens(str(browser.left_to)))
     assert objects

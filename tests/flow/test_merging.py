@@ -35,7 +35,6 @@ from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.security.attacking import Victim, seen, victim
 from tests.flow.sessions import texts, triggered, wait_until_over
 from tests.flow.wire import Tokens, Wire
-from tests.patience import GIVE_UP_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +85,6 @@ def prove_other(here: Victim, there: Victim) -> str:
 def merged(browser: Browser) -> None:
     """Press the button, and wait until everything is moved."""
     browser.submit("merge")
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while 'http-equiv="refresh"' in html(browser) and time.monotonic() < give_up:
-        time.sleep(0.1)
-        browser.open(browser.page.url)  # type: ignore[union-attr]
     assert "Done. Everything is in one place now" in html(browser), html(browser)
 
 

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import time
 import zipfile
 from datetime import timedelta
 
@@ -21,7 +20,6 @@ from tests.flow.people import People
 from tests.flow.security.attacking import Victim, victim
 from tests.flow.sessions import wait_until_over
 from tests.flow.sweeping import sweep_whole
-from tests.patience import GIVE_UP_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +35,7 @@ def made(person: Victim) -> str:
     browser = opened(f"{person.wire.origin}/me", http=person.http)
     browser.open(f"{browser.page.url}/take")  # type: ignore[union-attr]
     browser.submit("make")
-    give_up = time.monotonic() + GIVE_UP_SECONDS
-    while (address := _download(browser)) is None and time.monotonic() < give_up:
-        assert 'http-equiv="refresh"' in browser.page.html  # type: ignore[union-attr]
-        time.sleep(0.1)
-        browser.open(browser.page.url)  # type: ignore[union-attr]
+    address = _download(browser)
     assert address is not None
     return person.wire.origin + address
 

@@ -249,8 +249,6 @@ def _take(reader: Reader, browser: Browser, home: str) -> None:
     """Take everything, and read the pages in the archive."""
     browser.open(f"{home}/take")
     browser.submit("make")
-    while 'http-equiv="refresh"' in browser.page.html:  # type: ignore[union-attr]
-        browser.open(f"{home}/take")
     found = re.search(r'href="([^"]+/take/[^"]+)"', browser.page.html)  # type: ignore[union-attr]
     assert found is not None
     archive = zipfile.ZipFile(io.BytesIO(reader.http.get(reader.origin + found[1]).content))

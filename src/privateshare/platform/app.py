@@ -80,7 +80,7 @@ def create_app(platform: Platform) -> FastAPI:
         known_keys=platform.known_keys,
         log_addresses=platform.settings.log_addresses,
     )
-    app.add_middleware(RequestIds)
+    app.add_middleware(RequestIds, origin=platform.settings.origin)
     app.add_middleware(RecordRequests, metrics=platform.metrics, log_addresses=platform.settings.log_addresses)
     if base := urlsplit(platform.settings.origin or "").path:
         app.add_middleware(StripBasePath, path=base)

@@ -94,7 +94,8 @@ def page(
     Args:
         template: The template's file name.
         words: The texts of the page's language.
-        values: What the template uses.
+        values: What the template uses. `refresh` is the number of seconds after which the page renews itself, if any;
+            with `problem`, or if the template sets `failed`, the title says that something is wrong.
         settings: The settings of the platform, which say where it is and who runs it.
         status: The status of the response.
         leads_to: The addresses besides this platform to which the page's forms may redirect.
@@ -111,10 +112,13 @@ def page(
         "my_data": f"{base}/me/",
         "operator": _operator(settings),
         "problem": "",
+        "failed": False,
         "problem_field": "",
         "is_error": status >= BAD_REQUEST,
     }
     own_headers = {"content-security-policy": _policy(leads_to), "content-language": words.tag}
+    if refresh := values.get("refresh"):
+        own_headers["refresh"] = str(refresh)
     body = page_template(template, words).render(shared | dict(values))
     return HTMLResponse(body, status, headers=SAFE_HEADERS | own_headers)
 

@@ -27,7 +27,7 @@ from privateshare.errors import (
 )
 from privateshare.platform.blobs.sealing import SealBroken
 from privateshare.platform.blobs.store_errors import BlobStoreUnavailable, describe_store_error
-from privateshare.platform.http.requests import add_safe_headers
+from privateshare.platform.http.requests import add_safe_headers, is_secure
 from privateshare.platform.keystore.store import KeyStoreUnavailable
 from privateshare.platform.library.libraries import AccountGone, LibraryGone, LibraryMoved
 from privateshare.platform.operating.metrics import route_of
@@ -129,7 +129,8 @@ def add_error_handlers(app: FastAPI, renderers: Mapping[str, Render], render_pag
         else:
             log.error("failed", path=route_of(request.scope), exc_info=error)
         response = respond(request, InternalError("Something went wrong here"))
-        add_safe_headers(response.headers, request_id(request))  # This response does not pass through the middleware.
+        # This response does not pass through the middleware.
+        add_safe_headers(response.headers, request_id(request), secure=is_secure(request))
         return response
 
     app.add_exception_handler(PrivateShareError, handle_known_error)

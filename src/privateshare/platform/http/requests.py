@@ -23,17 +23,19 @@ PATHS_FOR_ANY_HOST = ("/healthz", "/readyz", "/metrics")  # Monitoring may use a
 MAX_BODY_BYTES = 1 << 20  # This limits bodies that are read into memory, not those read with `body_stream`.
 MAX_BODY_SECONDS = 60.0
 
+YEAR_SECONDS = 365 * 24 * 3600
 _FORWARDED_HOST = re.compile(r"host=\"?([^\";,]*)", re.IGNORECASE)  # RFC 7239 defines this parameter.
 
 
 class RequestIds:
     """ASGI middleware that gives each request an id: in its state, its log lines and the header X-Request-Id.
 
-    It also records in the state when the request arrived.
+    It also records in the state when the request arrived, and adds the headers of every response. `origin` is the
+    platform's address in the settings.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, origin: str | None = None) -> None:
+        self._app, self._origin = app, origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,15 +46,21 @@ class RequestIds:
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                add_safe_headers(MutableHeaders(scope=message), request_id)
+                secure = (self._origin or scope["scheme"]).startswith("https")
+                add_safe_headers(MutableHeaders(scope=message), request_id, secure=secure)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_with_id)
 
 
-def add_safe_headers(headers: MutableHeaders, request_id: str) -> None:
-    """Add the headers of every response: its id, and by default no caching and no guessing of its content type."""
+def add_safe_headers(headers: MutableHeaders, request_id: str, *, secure: bool) -> None:
+    """Add the headers of every response: its id, and by default no caching and no guessing of its content type.
+
+    Over https, browsers are told to use nothing else from now on (RFC 6797).
+    """
+    if secure:
+        headers["strict-transport-security"] = f"max-age={YEAR_SECONDS}"
     headers["x-request-id"] = request_id
     headers.setdefault("x-content-type-options", "nosniff")
     headers.setdefault("cache-control", "no-store")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -114,6 +115,7 @@ _INSTAGRAM = SourceInfo(
     object_types=_TYPES,
     schema=ObjectSchema("digime", "1.0.0"),
     samples=(Sample("default", "A photographer", "A year of an invented person who posts, comments and chats."),),
+    brand=Brand("#c13584"),
     upload=Upload(
         accept=".zip,.json",
         instructions=(
@@ -131,6 +133,7 @@ _FACEBOOK = SourceInfo(
     object_types=(*_TYPES, ObjectType.MEDIA_ALBUM),
     schema=ObjectSchema("digime", "1.0.0"),
     samples=(Sample("default", "A neighbour", "A year of an invented person with friends, posts and albums."),),
+    brand=Brand("#0866ff"),
     upload=Upload(
         accept=".zip,.json",
         instructions=(

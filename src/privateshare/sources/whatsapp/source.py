@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -51,6 +52,7 @@ class WhatsApp:
         object_types=(ObjectType.MESSAGE,),
         schema=ObjectSchema("digime", "1.0.0"),
         samples=(Sample("default", "Two friends", "A year of messages between two invented people."),),
+        brand=Brand("#25d366"),
         upload=Upload(
             accept=".zip,.txt",
             instructions=(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -42,6 +43,7 @@ class XArchive:
         ),
         schema=ObjectSchema("digime", "1.0.0"),
         samples=(Sample("default", "A birdwatcher", "A year of posts, likes and messages of an invented person."),),
+        brand=Brand("#0f1419"),
         upload=Upload(
             accept=".zip,.js",
             instructions=(

@@ -39,9 +39,7 @@ async def show_preview(request: Request) -> Response:
             if monotonic() > give_up:
                 break
             await admitted.sleep(POLL_SECONDS)
-    response = journey_page(visit, "preview.html", {})
-    response.headers["refresh"] = str(RENEWAL_SECONDS)
-    return response
+    return journey_page(visit, "preview.html", {"refresh": RENEWAL_SECONDS})
 
 
 async def _look(request: Request) -> tuple[Visit, bool]:
