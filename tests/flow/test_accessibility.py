@@ -19,7 +19,7 @@ from privateshare.platform.consent.rendering import page as rendered_page
 from privateshare.platform.consent.translation import Translator
 from privateshare.platform.operating.settings import Settings
 from tests.flow.accessibility import DESKTOP, Inspection
-from tests.flow.browsing import Landing, chromium, visiting, web_server
+from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import Asking, ask, asking_contract, link, withdrawal
 from tests.flow.people import People
 from tests.flow.wire import REDIRECT_URI, Wire
@@ -41,12 +41,6 @@ SCRIPTS = re.compile("<script[^>]*></script>")
 INLINE = """() => [...document.querySelectorAll("*")].filter(e => e.matches("script:not([src]), style, [style]")
   || [...e.attributes].some(one => one.name.startsWith("on") || /^\\s*javascript:/i.test(one.value)))
   .map(e => e.outerHTML.slice(0, 120))"""
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
