@@ -131,3 +131,17 @@ def exported_chat(messages: int = 30) -> bytes:
     moments = (f"{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}" for number in range(messages))
     lines = (f"[{1 + number % 28:02}.03.26, {moment}] Ann: Hi {number}" for number, moment in enumerate(moments))
     return zipped({"_chat.txt": "\n".join(lines).encode()})
+
+
+def watch_history(videos: int = 30) -> bytes:
+    """A history of YouTube with so many videos."""
+    watched = [
+        {
+            "header": "YouTube",
+            "title": f"Watched Video {number}",
+            "titleUrl": f"https://www.youtube.com/watch?v=vid{number:08}",
+            "time": f"2026-03-{1 + number % 28:02}T10:{number % 60:02}:00Z",
+        }
+        for number in range(videos)
+    ]
+    return zipped({"Takeout/YouTube/history/watch-history.json": json.dumps(watched).encode()})

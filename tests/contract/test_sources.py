@@ -25,6 +25,7 @@ from tests.archives import (
     small_record,
     social_export,
     spotify_zip,
+    watch_history,
     zipped,
 )
 
@@ -59,6 +60,7 @@ GOOD_ARCHIVES: dict[int, Archive] = {
     2: lambda objects=40: post_archive(objects),
     16: lambda objects=40: spotify_zip([play(number) for number in range(objects)]),
     9001: lambda objects=40: zipped({"record.json": small_record(objects)}),
+    281: lambda objects=40: watch_history(objects),
     9003: lambda objects=40: exported_chat(objects),
     **dict.fromkeys((260, 9002), lambda objects=40: health_export(objects)),
     **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),

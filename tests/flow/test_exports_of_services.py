@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from examples.walking import Browser
 
-from tests.archives import exported_chat, post_archive, social_export, zipped
+from tests.archives import exported_chat, post_archive, social_export, watch_history, zipped
 from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.people import People
 from tests.flow.sessions import QUERY, wait_until_over
@@ -43,6 +43,7 @@ EXPORTS = [
     pytest.param(420, instagram(2), instagram(3), {7: 3, 19: 1}, "partial", id="instagram"),
     pytest.param(2, post_archive(2), post_archive(4), {2: 4}, "completed", id="x"),
     pytest.param(9003, exported_chat(2), exported_chat(4), {9002: 4}, "completed", id="whatsapp"),
+    pytest.param(281, watch_history(2), watch_history(4), {9003: 4}, "completed", id="youtube"),
     pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook"),
 ]
 

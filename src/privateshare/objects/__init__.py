@@ -21,7 +21,9 @@ from privateshare.objects.entertainment import (
     PlaylistTrack,
     SavedAlbum,
     SavedTrack,
+    SearchQuery,
     Track,
+    Watch,
 )
 from privateshare.objects.finance import Transaction
 from privateshare.objects.government import VehicleRegistration, VehicleTest
@@ -97,6 +99,7 @@ __all__ = [
     "Route",
     "SavedAlbum",
     "SavedTrack",
+    "SearchQuery",
     "Sleep",
     "SleepLevel",
     "SocialNetworkUser",
@@ -104,6 +107,7 @@ __all__ = [
     "Transaction",
     "VehicleRegistration",
     "VehicleTest",
+    "Watch",
     "date_names",
     "model_of",
     "parsed_objects",
@@ -115,7 +119,7 @@ _MODELS: Mapping[int, type[DataObject]] = {
         *(Media, Post, Comment, Like, MediaAlbum, SocialNetworkUser, Profile, Message),
         *(Transaction,),
         *(Activity, DailyActivity, Achievement, Sleep, BodyComposition, Route),
-        *(Track, Album, Playlist, SavedAlbum, SavedTrack, PlayHistory, FollowedArtist),
+        *(Track, Album, Playlist, SavedAlbum, SavedTrack, PlayHistory, FollowedArtist, Watch, SearchQuery),
         *(VehicleTest, VehicleRegistration),
     )
     if kind.object_type is not None

@@ -143,3 +143,33 @@ class PlayHistory(DataObject):
     reason_end: str | None = None
     platform: str | None = None
     country: str | None = None
+
+
+class Watch(DataObject):
+    """A video that the person watched, in terms of schema.org's WatchAction."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.WATCH
+
+    id: str | None = None
+    title: str | None = None
+    series: str | None = None
+    link: str | None = None
+    video_id: str | None = None
+    channel_name: str | None = None
+    channel_url: str | None = None
+    duration: float | None = None
+    device: str | None = None
+    profile_name: str | None = None
+    country: str | None = None
+    is_advertisement: bool | None = None
+
+
+class SearchQuery(DataObject):
+    """A search, in terms of schema.org's SearchAction. `product` is where the person searched."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.SEARCH
+
+    id: str | None = None
+    query: str | None = None
+    link: str | None = None
+    product: str | None = None

@@ -104,6 +104,8 @@ class ObjectType(IntEnum):
     MOVE_IQ_SUMMARY = 307
     ROUTE = 9001
     MESSAGE = 9002
+    WATCH = 9003
+    SEARCH = 9004
     TRACK = 400
     ALBUM = 401
     PLAYLIST = 403

@@ -11,6 +11,7 @@ PACKAGE_OF_SOURCE: Mapping[int, str] = {
     2: "x_archive",
     16: "spotify",
     260: "apple_health",
+    281: "google_activity",
     348: "banks",
     420: "meta",
     422: "banks",

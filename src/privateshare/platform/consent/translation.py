@@ -68,6 +68,8 @@ PLAIN_NAMES: Mapping[int, str] = {
     ObjectType.SAVED_ALBUM: N_("Albums you saved"),
     ObjectType.SAVED_TRACK: N_("Tracks you saved"),
     ObjectType.PLAY_HISTORY: N_("What you listened to and when"),
+    ObjectType.WATCH: N_("What you watched and when"),
+    ObjectType.SEARCH: N_("What you searched for"),
     ObjectType.FOLLOWED_ARTIST: N_("Artists you follow"),
     ObjectType.MEDIA: N_("Photos and videos"),
     ObjectType.POST: N_("Your posts"),

@@ -18,7 +18,9 @@ MAX_DEPTH = 6
 MAX_ITEMS = 50
 MAX_TEXT = 2000
 HIDDEN_FIELDS = frozenset({"accountentityid", "entityid"})  # These are of the platform, and say nothing to a person.
-SECOND_LINE_NAMES = ("category", "status", "sendername", "reaction", "relation", "personusername", "referenceusername")
+SECOND_LINE_NAMES = (
+    *("category", "status", "sendername", "reaction", "relation", "personusername", "referenceusername", "channelname"),
+)
 MOMENT_FIELD = re.compile(r"(date|time)$", re.IGNORECASE)
 EARLIEST_MILLISECONDS, LATEST_MILLISECONDS = -2_208_988_800_000, 4_102_444_800_000  # The years 1900 to 2100.
 WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")

@@ -82,7 +82,13 @@ def _blocks(file: UploadedFile) -> Iterator[Block]:
 def _blocks_of_stream(stream: IO[bytes]) -> Iterator[Block]:
     with_inner: set[Any] = set()
     parser = etree.iterparse(
-        stream, events=("end",), tag=("div", "section", "article"), html=True, recover=True, no_network=True
+        stream,
+        events=("end",),
+        tag=("div", "section", "article"),
+        html=True,
+        recover=True,
+        no_network=True,
+        encoding="utf-8",
     )
     try:
         for _, element in parser:

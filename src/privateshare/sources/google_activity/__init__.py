@@ -1,0 +1,1 @@
+"""Google's My Activity, as people export it with Google Takeout: what they watched and searched."""
