@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,12 @@ def watch_history(videos: int = 30) -> bytes:
         for number in range(videos)
     ]
     return zipped({"Takeout/YouTube/history/watch-history.json": json.dumps(watched).encode()})
+
+
+def timeline(visits: int = 30) -> bytes:
+    """A timeline of Google with so many visits."""
+    place = {"topCandidate": {"placeId": "p", "placeLocation": {"latLng": "48.1°, 11.5°"}}}
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    hours = (start + timedelta(hours=number) for number in range(visits))
+    listed = [{"startTime": f"{hour:%FT%TZ}", "endTime": f"{hour:%FT%T}.5Z", "visit": place} for hour in hours]
+    return zipped({"Timeline.json": json.dumps({"semanticSegments": listed}).encode()})

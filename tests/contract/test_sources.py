@@ -25,6 +25,7 @@ from tests.archives import (
     small_record,
     social_export,
     spotify_zip,
+    timeline,
     watch_history,
     zipped,
 )
@@ -61,6 +62,7 @@ GOOD_ARCHIVES: dict[int, Archive] = {
     16: lambda objects=40: spotify_zip([play(number) for number in range(objects)]),
     9001: lambda objects=40: zipped({"record.json": small_record(objects)}),
     281: lambda objects=40: watch_history(objects),
+    9004: lambda objects=40: timeline(objects),
     9003: lambda objects=40: exported_chat(objects),
     **dict.fromkeys((260, 9002), lambda objects=40: health_export(objects)),
     **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),

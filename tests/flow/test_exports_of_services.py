@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from examples.walking import Browser
 
-from tests.archives import exported_chat, post_archive, social_export, watch_history, zipped
+from tests.archives import exported_chat, post_archive, social_export, timeline, watch_history, zipped
 from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.people import People
 from tests.flow.sessions import QUERY, wait_until_over
@@ -44,13 +44,14 @@ EXPORTS = [
     pytest.param(2, post_archive(2), post_archive(4), {2: 4}, "completed", id="x"),
     pytest.param(9003, exported_chat(2), exported_chat(4), {9002: 4}, "completed", id="whatsapp"),
     pytest.param(281, watch_history(2), watch_history(4), {9003: 4}, "completed", id="youtube"),
+    pytest.param(9004, timeline(2), timeline(4), {9005: 4}, "completed", id="timeline"),
     pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook"),
 ]
 
 
 @pytest.fixture(scope="module")
 async def wire(people: People) -> Wire:
-    groups = {"dataRequest": {"serviceGroups": [{"id": 1}, {"id": 5}]}}
+    groups = {"dataRequest": {"serviceGroups": [{"id": 1}, {"id": 4}, {"id": 5}]}}
     return await asking_contract(people, document=groups)
 
 

@@ -39,6 +39,7 @@ from privateshare.objects.health import (
     Goals,
     LineString,
     ManualValues,
+    PlaceVisit,
     Route,
     Sleep,
     SleepLevel,
@@ -90,6 +91,7 @@ __all__ = [
     "MessageReaction",
     "Moment",
     "OtherObject",
+    "PlaceVisit",
     "PlayHistory",
     "Playlist",
     "PlaylistTrack",
@@ -118,7 +120,7 @@ _MODELS: Mapping[int, type[DataObject]] = {
     for kind in (
         *(Media, Post, Comment, Like, MediaAlbum, SocialNetworkUser, Profile, Message),
         *(Transaction,),
-        *(Activity, DailyActivity, Achievement, Sleep, BodyComposition, Route),
+        *(Activity, DailyActivity, Achievement, Sleep, BodyComposition, Route, PlaceVisit),
         *(Track, Album, Playlist, SavedAlbum, SavedTrack, PlayHistory, FollowedArtist, Watch, SearchQuery),
         *(VehicleTest, VehicleRegistration),
     )

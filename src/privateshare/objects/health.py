@@ -176,6 +176,21 @@ class Route(DataObject):
     coord_times: tuple[int, ...] = ()
 
 
+class PlaceVisit(DataObject):
+    """A stay at a place, in terms of schema.org's Place. `place_type` is in plain words, such as home or work."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.PLACE_VISIT
+
+    id: str | None = None
+    end_date: Moment | None = None
+    name: str | None = None
+    address: str | None = None
+    place_id: str | None = None
+    place_type: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
 class Achievement(DataObject):
     """A badge that the person earned."""
 

@@ -57,6 +57,7 @@ class ServiceType(IntEnum):
     FHIR_FILE = 9001
     APPLE_HEALTH_RECORDS = 9002
     WHATSAPP = 9003
+    GOOGLE_TIMELINE = 9004
     FHIR_SERVER = 9100
 
 
@@ -106,6 +107,7 @@ class ObjectType(IntEnum):
     MESSAGE = 9002
     WATCH = 9003
     SEARCH = 9004
+    PLACE_VISIT = 9005
     TRACK = 400
     ALBUM = 401
     PLAYLIST = 403

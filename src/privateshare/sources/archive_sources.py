@@ -21,6 +21,7 @@ PACKAGE_OF_SOURCE: Mapping[int, str] = {
     9001: "fhir_file",
     9002: "apple_health",
     9003: "whatsapp",
+    9004: "google_timeline",
 }
 
 

@@ -63,6 +63,8 @@ PLAIN_NAMES: Mapping[int, str] = {
     ObjectType.ACTIVITY: N_("Workouts and other activities"),
     ObjectType.DAILY_ACTIVITY_SUMMARY: N_("Daily activity: steps, calories, distance"),
     ObjectType.SLEEP: N_("Sleep"),
+    ObjectType.PLACE_VISIT: N_("Places where you were"),
+    ObjectType.ROUTE: N_("Routes that you took"),
     ObjectType.BODY_COMPOSITION_SUMMARY: N_("Weight and body composition"),
     ObjectType.PLAYLIST: N_("Your playlists"),
     ObjectType.SAVED_ALBUM: N_("Albums you saved"),

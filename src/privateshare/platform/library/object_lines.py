@@ -16,7 +16,8 @@ LARGEST_NUMBER = 1e15
 # The fields that name an object by a text, best first.
 TEXTS = (
     *("name", "activityname", "merchantname", "originaldescription", "simpledescription", "simpleref", "originalref"),
-    *("text", "title", "description", "caption", "displayname", "username", "link", "activitytype", "sourcename"),
+    *("text", "title", "description", "caption", "displayname", "username", "query", "address", "placetype", "link"),
+    *("activitytype", "sourcename"),
 )
 # The elements of a FHIR resource that say what it is about, best first. Each is a CodeableConcept, a HumanName, or an
 # object with one of these elements.
