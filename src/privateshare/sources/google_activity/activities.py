@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.google_activity.titles import TitleFrame
-from privateshare.sources.object_building import Account, JsonObject, list_of, stable_id, text_of
+from privateshare.sources.object_building import JsonObject, SourceAccount, list_of, stable_id, text_of
 
 MUSIC = "YouTube Music"
 SECOND = 1000
@@ -46,7 +46,7 @@ def searched_text(address: str) -> str:
     return next(iter(query.get("search_query") or query.get("q") or []), "").strip()
 
 
-def activity_object(account: Account, thing: JsonObject, frame: TitleFrame) -> tuple[int, JsonObject] | None:
+def activity_object(account: SourceAccount, thing: JsonObject, frame: TitleFrame) -> tuple[int, JsonObject] | None:
     """Map an activity.
 
     Args:
@@ -90,7 +90,7 @@ def activity_object(account: Account, thing: JsonObject, frame: TitleFrame) -> t
     )
 
 
-def _play(account: Account, own_id: str, moment: int, track_id: str, title: str, channel: str) -> JsonObject:
+def _play(account: SourceAccount, own_id: str, moment: int, track_id: str, title: str, channel: str) -> JsonObject:
     """Build a play of music, with the track as Spotify's are."""
     artist = _TOPIC.sub("", channel)
     artists = [account.thing(stable_id("artist", artist), None, name=artist)] if artist else []

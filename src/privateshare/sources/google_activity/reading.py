@@ -11,7 +11,7 @@ from privateshare.sources.google_activity.activities import activity_object, is_
 from privateshare.sources.google_activity.pages import activities_of, is_page
 from privateshare.sources.google_activity.titles import LEARNED_TITLES, TitleFrame
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import Account, text_of
+from privateshare.sources.object_building import SourceAccount, text_of
 from privateshare.sources.upload_records import UploadReader, records_of_files
 
 Mapped = tuple[int, JsonObject]
@@ -27,7 +27,7 @@ UNREADABLE = Reason(
 class ActivityReader:
     """A reader of one export."""
 
-    def __init__(self, account: Account, left_out: LeftOut, now: datetime) -> None:
+    def __init__(self, account: SourceAccount, left_out: LeftOut, now: datetime) -> None:
         self._account, self._left_out, self._now = account, left_out, now
 
     def objects(self, files: Iterable[UploadedFile]) -> Iterator[Mapped]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.google_timeline.places import Position, moment_of, position_of
-from privateshare.sources.object_building import Account, JsonObject, dict_of, list_of, number_of, text_of
+from privateshare.sources.object_building import JsonObject, SourceAccount, dict_of, list_of, number_of, text_of
 
 Mapped = tuple[int, JsonObject]
 Point = tuple[int, Position]
@@ -17,7 +17,7 @@ TIME_ENDINGS = ("Time", "Timestamp", "TimestampMs")
 UNKNOWN_TYPES = frozenset({"", "UNKNOWN", "TYPE_UNKNOWN", "UNKNOWN_ACTIVITY_TYPE", "TYPE_UNSPECIFIED"})
 
 
-def segment_objects(account: Account, thing: JsonObject) -> Iterator[Mapped]:
+def segment_objects(account: SourceAccount, thing: JsonObject) -> Iterator[Mapped]:
     """Yield what an entry of a timeline says: a visit, a journey with its route, or a path.
 
     Raises:
@@ -37,7 +37,7 @@ def segment_objects(account: Account, thing: JsonObject) -> Iterator[Mapped]:
         yield ObjectType.ROUTE, route(account, f"path_{start}", points, "")
 
 
-def visit_objects(account: Account, thing: JsonObject) -> Iterator[Mapped]:
+def visit_objects(account: SourceAccount, thing: JsonObject) -> Iterator[Mapped]:
     """Yield a visit of a place, in the layout of Takeout.
 
     Raises:
@@ -48,7 +48,7 @@ def visit_objects(account: Account, thing: JsonObject) -> Iterator[Mapped]:
     yield ObjectType.PLACE_VISIT, _visit(account, start, end, place, place)
 
 
-def journey_objects(account: Account, thing: JsonObject) -> Iterator[Mapped]:
+def journey_objects(account: SourceAccount, thing: JsonObject) -> Iterator[Mapped]:
     """Yield a journey with its route, in the layout of Takeout.
 
     Raises:
@@ -79,7 +79,7 @@ def journey_objects(account: Account, thing: JsonObject) -> Iterator[Mapped]:
 
 
 def route(
-    account: Account, own_id: str, points: Sequence[Point], activity: str, *, has_times: bool = True
+    account: SourceAccount, own_id: str, points: Sequence[Point], activity: str, *, has_times: bool = True
 ) -> JsonObject:
     """Build a route. The times of its points are left out if they are not known."""
     return account.thing(
@@ -97,7 +97,7 @@ def day_of(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}"
 
 
-def _visit(account: Account, start: int, end: int, where: Any, place: JsonObject) -> JsonObject:
+def _visit(account: SourceAccount, start: int, end: int, where: Any, place: JsonObject) -> JsonObject:
     position = position_of(where)
     place_id = text_of(place.get("placeId")) or text_of(place.get("placeID"))
     if position is None and not place_id:
@@ -115,7 +115,9 @@ def _visit(account: Account, start: int, end: int, where: Any, place: JsonObject
     )
 
 
-def _journey(account: Account, start: int, end: int, kind: str, first: Position | None, distance: Any) -> JsonObject:
+def _journey(
+    account: SourceAccount, start: int, end: int, kind: str, first: Position | None, distance: Any
+) -> JsonObject:
     metres = number_of(distance)
     name = _plain_type(kind) or "unknown"
     return account.thing(

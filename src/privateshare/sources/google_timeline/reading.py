@@ -18,7 +18,7 @@ from privateshare.sources.google_timeline.mapping import (
 )
 from privateshare.sources.google_timeline.places import moment_of, position_of
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import Account
+from privateshare.sources.object_building import SourceAccount
 from privateshare.sources.upload_records import UploadReader
 
 MAX_POINTS = 20_000  # A day with more positions becomes several routes.
@@ -35,7 +35,7 @@ _WRAPPERS = ("locations", "timelineObjects", "semanticSegments")
 class TimelineReader:
     """A reader of one export. Recorded positions become a route for each day."""
 
-    def __init__(self, account: Account, left_out: LeftOut) -> None:
+    def __init__(self, account: SourceAccount, left_out: LeftOut) -> None:
         self._account, self._left_out = account, left_out
         self._day, self._part = "", 1
         self._points: list[Point] = []
