@@ -37,7 +37,7 @@ from privateshare.platform.library.mapped_files import MappedFiles
 from privateshare.platform.library.object_lines import title_of
 from privateshare.platform.library.pushed_files import open_metadata, open_pushed_content
 from privateshare.platform.me import parquet
-from privateshare.platform.me.export_spool import Spool
+from privateshare.platform.me.encrypted_lines import EncryptedLines
 from privateshare.platform.me.object_texts import second_line
 from privateshare.protocol.object_time import object_time
 from privateshare.sources.identity import UNKNOWN_ORIGIN, Origin
@@ -101,7 +101,7 @@ class Export:
                     listed.append(_listed(account, folder, kind))
                     pages.append(self._page_of(account, folder, kind))
                 if fhir := [kind for kind in kinds if kind.files[0].schema_standard == "fhir"]:
-                    yield f"data/{folder}/bundle.json", _bundle(line for kind in fhir for line in kind.spool.lines())
+                    yield f"data/{folder}/bundle.json", _bundle(line for kind in fhir for line in kind.objects.lines())
         yield from self._pushed_entries()
         yield "index.html", [self._index(pages)]
         yield "manifest.json", [orjson.dumps(self._manifest(listed), option=orjson.OPT_INDENT_2)]
@@ -115,18 +115,18 @@ class Export:
 
     def _kind(self, stack: ExitStack, object_type: int, files: Sequence[FileRow]) -> "_Kind":
         words = self.words.object_type(object_type)
-        objects, lines, origins = (stack.enter_context(Spool(self.folder)) for _ in range(3))
+        objects, lines, origins = (stack.enter_context(EncryptedLines(self.folder)) for _ in range(3))
         return _Kind(object_type, words, f"{object_type}-{_plain(words)}", files, objects, lines, origins)
 
     def _kind_entries(self, folder: str, kind: "_Kind") -> Iterator[Entry]:
         path = f"data/{folder}/{kind.name}"
         yield f"{path}.ndjson", self._read_kind(kind)
-        yield f"{path}.json", _array(kind.spool.lines())
+        yield f"{path}.json", _array(kind.objects.lines())
         yield f"pages/{folder}/{kind.name}.html", self._page(kind)
         if kind.has_origins:
             yield f"{path}.origins.ndjson", (line + b"\n" for line in kind.origins.lines())
         if kind.columns.types and parquet.is_available():
-            yield f"{path}.parquet", parquet.parquet_pieces(kind.columns, kind.spool.lines())
+            yield f"{path}.parquet", parquet.parquet_pieces(kind.columns, kind.objects.lines())
 
     def _read_kind(self, kind: "_Kind") -> Iterator[bytes]:
         """Yield the objects of a kind, the newest first, and keep what the other forms need of them."""
@@ -223,7 +223,7 @@ class _Kind:
         words: What it is called.
         name: The name of its files in the archive.
         files: The files with its objects, the oldest first.
-        spool: Its objects, as they are stored.
+        objects: Its objects, as they are stored.
         lines: What its page says about each object.
         origins: Where each object is from.
         columns: The columns of its table.
@@ -234,9 +234,9 @@ class _Kind:
     words: str
     name: str
     files: Sequence[FileRow]
-    spool: Spool
-    lines: Spool
-    origins: Spool
+    objects: EncryptedLines
+    lines: EncryptedLines
+    origins: EncryptedLines
     columns: parquet.ParquetColumns = field(default_factory=parquet.ParquetColumns)
     count: int = 0
     has_origins: bool = False
@@ -244,7 +244,7 @@ class _Kind:
     def add(self, text: bytes, thing: object, origin: Origin, line: dict[str, str]) -> None:
         """Add an object."""
         self.count += 1
-        self.spool.write(text)
+        self.objects.write(text)
         self.lines.write(orjson.dumps(line))
         self.origins.write(orjson.dumps([origin.server, origin.folder]))
         self.has_origins = self.has_origins or origin != UNKNOWN_ORIGIN
@@ -253,8 +253,8 @@ class _Kind:
 
     def finish(self) -> None:
         """Close what is kept of the objects, so that it can be read."""
-        for spool in (self.spool, self.lines, self.origins):
-            spool.finish()
+        for written in (self.objects, self.lines, self.origins):
+            written.finish()
 
 
 def _listed(account: AccountRow, folder: str, kind: _Kind) -> dict[str, Any]:

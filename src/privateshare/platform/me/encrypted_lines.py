@@ -14,14 +14,14 @@ COMPRESSION_LEVEL = 1
 PIECE_BYTES = 256 * 1024
 
 
-class Spool:
+class EncryptedLines:
     """Lines of bytes that are written once, and then read any number of times. None of them contains a newline."""
 
     def __init__(self, folder: Path) -> None:
         self._file = SealedTemporary(folder)
         self._compressed = ZstdCompressor(level=COMPRESSION_LEVEL)
 
-    def __enter__(self) -> "Spool":
+    def __enter__(self) -> "EncryptedLines":
         return self
 
     def __exit__(
