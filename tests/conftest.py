@@ -4,10 +4,13 @@ import gc
 import os
 import ssl
 from functools import cache
+from pathlib import PurePosixPath
 
 import httpcore2
 import httpx2
 import hypothesis
+import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.patience import GIVE_UP_SECONDS
 
@@ -43,3 +46,17 @@ def pytest_collection_finish() -> None:
     """Exempt what was imported and collected from garbage collections, each of which would take half a second."""
     gc.collect()
     gc.freeze()
+
+
+class SharedPlatforms(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """Sends the tests of a file to one worker, and all that use the same hospital and its platform too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        folder = str(PurePosixPath(file).parent)
+        return folder if folder == "tests/flow/live" else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedPlatforms | None:
+    """Distribute the tests, as `--dist loadfile` does but for platforms that several files share."""
+    return SharedPlatforms(config, log) if config.getoption("dist") == "loadfile" else None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 GIVE_UP_SECONDS = 300
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.1  # Looking takes CPU, which what is waited for needs.
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

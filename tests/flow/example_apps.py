@@ -16,7 +16,9 @@ from pathlib import Path
 import httpx2
 
 from privateshare import UserAccessToken
+from privateshare.protocol import jwt
 from tests.flow.served import Served
+from tests.flow.wire import Wire
 from tests.patience import GIVE_UP_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +75,12 @@ def register(served: Served, folder: Path) -> Registered:
     application_id = the_id(shell(create_app, folder, environment))
     told = shell(create_contract.replace("APPLICATION_ID", application_id), folder, environment)
     return Registered(served.origin, folder, application_id, the_id(told))
+
+
+def with_contract(wire: Wire, folder: Path) -> Registered:
+    """Return a contract that a test has made already."""
+    (folder / "genrefy.pem").write_text(jwt.private_pem(wire.key))
+    return Registered(wire.origin, folder, wire.application_id, wire.contract_id)
 
 
 def shell(command: str, folder: Path, environment: Mapping[str, str]) -> str:

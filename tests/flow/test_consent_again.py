@@ -131,7 +131,7 @@ async def test_one_account_is_connected_again(wire: Wire, platform: Platform, ho
     browser = opened((await again(wire, tokens, account)).url, http=home)
     assert browser.page is not None
     assert page_of(browser) == "connect"
-    browser.page.choose("dataset", "large")
+    browser.page.choose("dataset", "default")
     browser.submit("continue")
     assert (page_of(browser), browser.page.status) == ("connect", 422)
     browser.page.choose("dataset", "small")
@@ -311,9 +311,9 @@ async def test_a_contract_for_one_read_asks_for_no_more(people: People, page: st
 
 
 async def test_many_people_at_once(wire: Wire) -> None:
-    """Twenty people at the same time each get their own library."""
-    askings = [ask(wire) for _ in range(20)]
+    """Twelve people at the same time each get their own library."""
+    askings = [ask(wire) for _ in range(12)]
     walks = [asyncio.to_thread(consent, Browser(), asking.url, {SPOTIFY: "small"}) for asking in askings]
     returned = await asyncio.gather(*walks)
     subjects = {asking.tokens(url).claims["sub"] for asking, url in zip(askings, returned, strict=True)}
-    assert len(subjects) == 20
+    assert len(subjects) == len(askings)

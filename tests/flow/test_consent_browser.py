@@ -1,7 +1,7 @@
 """Tests of the consent pages in a real browser, from an app and back to it. Protocol 8."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,8 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import Asking, ask, asking_contract, spotify_archive
-from tests.flow.example_apps import register, running
+from tests.flow.example_apps import running, with_contract
 from tests.flow.people import People
-from tests.flow.served import Served
 from tests.flow.wire import Wire
 
 CONTINUE, DECLINE = '[data-action="continue"]', '[data-action="decline"]'
@@ -40,10 +39,11 @@ def landing(running_landing: Landing) -> Landing:
 
 
 @pytest.fixture(scope="module")
-def app(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+async def app(people: People, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Provide the address of an example app, which holds a contract of the platform."""
     folder = tmp_path_factory.mktemp("genrefy")
-    with running("fastapi_app", register(served, folder), folder) as started:
+    wire = await asking_contract(people, redirect_uris=("http://127.0.0.1/consent/return",))
+    with running("fastapi_app", with_contract(wire, folder), folder) as started:
         yield started.address
 
 

@@ -170,7 +170,7 @@ def test_opening_a_link_again_keeps_open_pages_valid(wire: Wire) -> None:
 
 def test_a_browser_keeps_the_parameters_of_its_own_link(wire: Wire) -> None:
     """A scanner that opens the link with other parameters changes nothing for the person."""
-    asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=large&lng=de")
+    asking = ask(wire, f"&service={SPOTIFY}&sampleDataSet=default&lng=de")
     browser = opened(asking.url)
     opened(asking.url.split("&")[0])
     opened(asking.url.replace(f"={SPOTIFY}", f"={FHIR_FILE}").replace("lng=de", "lng=en"))

@@ -36,6 +36,7 @@ from privateshare.platform.startup import running_platform
 from privateshare.platform.sync.orphans import sweep_orphan_keys
 from privateshare.sources.contract import Connection
 from privateshare.sources.registry import Sources
+from tests.flow.command_line import run_command
 from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.databases import copy_database
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
@@ -377,9 +378,11 @@ LAST_CERTAIN_STEP = 3  # The server may have been faster and have left nothing t
 
 def erase(served: Served, user_id: str, *, killed_at: int | None = None) -> "subprocess.CompletedProcess[str]":
     """`privateshare person erase`, which may be killed before its system call of this number on the key store."""
-    program = ["-m", "privateshare"] if killed_at is None else ["-c", KILLED, str(killed_at)]
-    command = [sys.executable, *program, "person", "erase", user_id, "--yes", "--data", str(served.data)]
-    return subprocess.run(command, capture_output=True, text=True)
+    command = ["person", "erase", user_id, "--yes", "--data", str(served.data)]
+    if killed_at is None:
+        return run_command(*command)
+    program = [sys.executable, "-c", KILLED, str(killed_at)]
+    return subprocess.run([*program, *command], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("step", [1, *(pytest.param(step, marks=pytest.mark.slow) for step in (0, 2, 3, 4, 5, 6))])

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,10 +15,9 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import expect
 
 from privateshare import FileTokenStore, InvalidToken, PrivateShare, UserAccessToken
-from privateshare.protocol import jwt
 from tests.flow.browsing import Landing, visiting, web_server
 from tests.flow.consenting import spotify_archive
-from tests.flow.example_apps import APPS, Registered, RunningApp, command_of, on_path, register, running
+from tests.flow.example_apps import APPS, Registered, RunningApp, command_of, on_path, register, running, with_contract
 from tests.flow.people import SPOTIFY, People
 from tests.flow.served import Served
 from tests.flow.wire import query_of
@@ -106,6 +105,30 @@ def lending(app: RunningApp, folder: Path, artist: str) -> Visitor:
     return visitor
 
 
+@dataclass(frozen=True)
+class Lender:
+    """A person who has shared a history with the app, and the address that led back to it."""
+
+    visitor: Visitor
+    artist: str
+    returned: str
+    person: str
+
+    def token(self, app: RunningApp) -> UserAccessToken:
+        """Return the token that the app keeps for this person."""
+        return app.tokens[self.person]
+
+
+@pytest.fixture(scope="module")
+def lender(app: RunningApp, tmp_path_factory: pytest.TempPathFactory) -> Lender:
+    """Provide somebody who shares with the app while tests look at what it does."""
+    visitor, artist = Visitor(app), "The Guarded"
+    returned = visitor.agree(archive_of(tmp_path_factory.mktemp("lender"), artist))
+    visitor.open(returned)
+    assert artist in visitor.text
+    return Lender(visitor, artist, returned, latest_token(app).user_id)
+
+
 def latest_token(app: RunningApp) -> UserAccessToken:
     """Return the token of the person who came last."""
     return list(app.tokens.values())[-1]
@@ -186,17 +209,17 @@ def test_people_see_only_their_own_data(app: RunningApp, tmp_path: Path) -> None
     assert stranger.where == "/"
 
 
-def test_a_session_cannot_be_forged(app: RunningApp, tmp_path: Path) -> None:
+def test_a_session_cannot_be_forged(app: RunningApp, lender: Lender) -> None:
     """An unsigned or changed cookie shows nothing of the person that it names."""
-    visitor = lending(app, tmp_path, "The Guarded")
-    person = latest_token(app).user_id
+    visitor = lender.visitor
     for name, value in visitor.cookies.items():
-        for forged in (person, f"{value[:-4]}AAAA", f"A{value[1:]}", ""):
+        for forged in (lender.person, f"{value[:-4]}AAAA", f"A{value[1:]}", ""):
             with httpx2.Client(cookies=visitor.cookies | {name: forged}) as thief:
                 shown = thief.get(f"{app.address}/you")
             if "csrf" not in name and "consent" not in name:
                 assert shown.headers["location"] == "/"
-    assert "The Guarded" in visitor.text
+    visitor.go("/you")
+    assert lender.artist in visitor.text
 
 
 def test_someone_who_stopped_elsewhere_is_told(app: RunningApp, client: PrivateShare, tmp_path: Path) -> None:
@@ -212,34 +235,32 @@ def test_someone_who_stopped_elsewhere_is_told(app: RunningApp, client: PrivateS
     assert "Connect your data" in visitor.text
 
 
-def test_a_refreshed_token_is_kept(app: RunningApp, tmp_path: Path) -> None:
+def test_a_refreshed_token_is_kept(app: RunningApp, lender: Lender) -> None:
     """A person whose token expired notices nothing, and the app stores the new one."""
-    visitor = lending(app, tmp_path, "The Returning")
-    token = latest_token(app)
+    token = lender.token(app)
     ended = replace(token, access_token=replace(token.access_token, expires_on=0.0))
     FileTokenStore(app.store).put(token.user_id, ended)
-    visitor.go("/you")
-    assert "The Returning" in visitor.text
-    assert not latest_token(app).is_expired()
-    assert latest_token(app).access_token.value != token.access_token.value
+    lender.visitor.go("/you")
+    assert lender.artist in lender.visitor.text
+    assert not lender.token(app).is_expired()
+    assert lender.token(app).access_token.value != token.access_token.value
 
 
-def test_secrets_are_only_in_the_token_file(app: RunningApp, tmp_path: Path) -> None:
+def test_secrets_are_only_in_the_token_file(app: RunningApp, lender: Lender) -> None:
     """No token or code is in a page, a cookie, an address or the log."""
-    visitor = Visitor(app)
-    returned = visitor.agree(archive_of(tmp_path, "The Discreet"))
-    visitor.open(returned)
-    token = latest_token(app)
+    visitor, token = lender.visitor, lender.token(app)
+    visitor.open(lender.returned)
     told = [visitor.text, visitor.where, str(visitor.cookies), app.log.read_text()]
-    for secret in (token.access_token.value, token.refresh_token.value, query_of(returned)["code"]):
+    visitor.go("/you")
+    told += [visitor.text, visitor.where, str(visitor.cookies), app.log.read_text()]
+    for secret in (token.access_token.value, token.refresh_token.value, query_of(lender.returned)["code"]):
         assert not any(secret in text for text in told)
     assert app.store.stat().st_mode & 0o777 == 0o600
 
 
-def test_pages_and_cookies_are_private(app: RunningApp, tmp_path: Path) -> None:
+def test_pages_and_cookies_are_private(app: RunningApp, lender: Lender) -> None:
     """Scripts and other sites' requests get no valid cookie, and no cache stores a person's data."""
-    visitor = lending(app, tmp_path, "The Uncached")
-    assert "no-store" in visitor.http.get(f"{app.address}/you").headers["cache-control"]
+    assert "no-store" in lender.visitor.http.get(f"{app.address}/you").headers["cache-control"]
     with httpx2.Client() as fresh:
         sent = [fresh.get(f"{app.address}{path}") for path in ("/consent/start", "/consent/return")]
     for cookie in cookies_set(sent):
@@ -251,8 +272,7 @@ def test_pages_and_cookies_are_private(app: RunningApp, tmp_path: Path) -> None:
 async def test_cookies_of_a_site_with_tls_stay_on_tls(name: str, people: People, tmp_path: Path) -> None:
     """An app with an https address marks every cookie as Secure and sends people back to that address."""
     wire = await people.contract(redirect_uris=["https://genrefy.example/consent/return"])
-    (tmp_path / "genrefy.pem").write_text(jwt.private_pem(wire.key))
-    registered = Registered(wire.origin, tmp_path, wire.application_id, wire.contract_id)
+    registered = with_contract(wire, tmp_path)
     with (
         running(name, registered, tmp_path, APP_ADDRESS="https://genrefy.example") as app,
         httpx2.Client(headers={"Host": "genrefy.example"}) as browser,

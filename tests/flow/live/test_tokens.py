@@ -1,13 +1,12 @@
 """Tests of a source's tokens: refreshing, revoking, and giving up. Protocol 6.1, 7.2 to 7.5."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 from sqlalchemy import select
 
 from privateshare.platform.db.tables import AccountRow
+from tests.flow.command_line import run_command
 from tests.flow.consenting import accounts, ask
 from tests.flow.live.lending import Patient, again, at_hospital, fhir_servers, shown, sign_in, withdrawn
 from tests.flow.people import People
@@ -113,7 +112,8 @@ async def test_an_operator_who_erases_a_person_revokes_their_tokens(
 ) -> None:
     """The command waits until the hospital has answered."""
     live = city.do("live")
-    command = [sys.executable, "-m", "privateshare", "person", "erase", person.tokens.claims["sub"], "--yes"]
+    command = ("person", "erase", person.tokens.claims["sub"], "--yes", "--data", connected.data)
     environment = {**os.environ, "PRIVATESHARE_FHIR_SERVERS": fhir_servers(city)}
-    subprocess.run([*command, "--data", str(connected.data)], env=environment, check=True)
+    done = run_command(*command, environment=environment)
+    assert done.returncode == 0, done.stderr
     assert city.do("live") == live - 1
