@@ -21,7 +21,7 @@ from tests.flow.consenting import (
     refer,
 )
 from tests.flow.people import FHIR_FILE, SPOTIFY, People
-from tests.flow.wire import REDIRECT_URI, Wire, query_of
+from tests.flow.wire import REDIRECT_URI, Tokens, Wire, query_of
 
 APP_URI = "digime-ca-AbC123://auth"
 OTHER_URI = "https://app.example/failed"
@@ -194,30 +194,43 @@ def test_onboarding_comes_back_to_the_callback(wire: Wire, query: str) -> None:
     assert declined.left_to == f"{OTHER_URI}?{own}success=false&errorCode=USER_CANCEL"
 
 
-@pytest.mark.protocol("8.3")
-@pytest.mark.parametrize(
-    "callback",
-    [
-        "https://evil.example/",
-        "https://app.example/failed/../x",
-        "https://app.example/failed?x%23y",
-        "https://app.example/failed%3Fx%5Cy",
-        "https://APP.example/failed",
-        "https://app.example:443/failed",
-        "https://x@app.example/failed",
-        "https://app.example%2Ffailed%25",
-        "javascript:alert(1)",
-    ],
+FOREIGN_CALLBACKS = (
+    "https://evil.example/",
+    "https://app.example/failed/../x",
+    "https://app.example/failed?x%23y",
+    "https://app.example/failed%3Fx%5Cy",
+    "https://APP.example/failed",
+    "https://app.example:443/failed",
+    "https://x@app.example/failed",
+    "https://app.example%2Ffailed%25",
+    "javascript:alert(1)",
 )
-def test_an_unregistered_callback_is_not_followed(wire: Wire, callback: str) -> None:
-    """The person returns to the redirect URI instead."""
-    browser = opened(ask(wire, f"&callback={callback}").url)
-    browser.submit("decline")
-    failure(browser, "USER_CANCEL")
-    assert browser.left_to is not None
-    assert browser.left_to.startswith(f"{REDIRECT_URI}&")
-    tokens = known_person(wire)
-    browser = opened(refer(wire, "onboard", tokens.access, f"&callback={callback}&service={FHIR_FILE}").url)
+
+
+@pytest.fixture(scope="module")
+def known(wire: Wire) -> Tokens:
+    """Provide a person who shares with the app already."""
+    return known_person(wire)
+
+
+@pytest.mark.protocol("8.3")
+@pytest.mark.parametrize("callback", FOREIGN_CALLBACKS)
+def test_an_unregistered_callback_is_not_followed(wire: Wire, known: Tokens, callback: str) -> None:
+    """The person returns to the redirect URI instead, from a first consent and from adding a source."""
+    adding = refer(wire, "onboard", known.access, f"&callback={callback}&service={FHIR_FILE}")
+    for url in (ask(wire, f"&callback={callback}").url, adding.url):
+        browser = opened(url)
+        browser.submit("decline")
+        failure(browser, "USER_CANCEL")
+        assert browser.left_to is not None
+        assert browser.left_to.startswith(f"{REDIRECT_URI}&")
+
+
+@pytest.mark.protocol("8.3")
+def test_success_is_not_told_to_an_unregistered_callback(wire: Wire, known: Tokens) -> None:
+    """The person returns to the redirect URI also after a source was added."""
+    adding = refer(wire, "onboard", known.access, f"&callback={FOREIGN_CALLBACKS[0]}&service={FHIR_FILE}")
+    browser = opened(adding.url)
     assert browser.page is not None
     browser.page.choose("dataset", "default")
     browser.submit("continue")
