@@ -20,6 +20,7 @@ from tests.flow.proxies import Place, caddy, free_port, nginx
 from tests.flow.served import Served, serving
 from tests.flow.sessions import wait_until_over
 from tests.flow.wire import Wire
+from tests.keys import rsa_key
 from tests.unit.sdk.proxy import Identity, authority
 
 UNSIGNED_PER_MINUTE = 60
@@ -51,7 +52,7 @@ def port() -> int:
 
 @pytest.fixture(scope="module")
 def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
-    return authority(tmp_path_factory.mktemp("tls"), "localhost")
+    return authority(tmp_path_factory.mktemp("tls"), "localhost", rsa_key())
 
 
 @pytest.fixture(scope="module")

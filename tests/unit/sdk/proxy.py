@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import NameOID
 
 
@@ -25,9 +25,8 @@ class Identity:
     key: Path
 
 
-def authority(folder: Path, name: str) -> Identity:
-    """One for a host of this name."""
-    key = generate_private_key(65537, 2048)
+def authority(folder: Path, name: str, key: RSAPrivateKey) -> Identity:
+    """Make an identity for a host of this name."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (

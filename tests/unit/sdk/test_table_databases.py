@@ -4,6 +4,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -157,6 +158,8 @@ def test_a_killed_program_leaves_a_whole_file(tmp_path: Path, form: str, kill: s
     last = int(process.stdout.readline())
     partials: list[Path] = []
     while not partials:  # It writes the next file aside.
+        assert process.poll() is None
+        time.sleep(0.001)
         partials = list(tmp_path.glob(".*.part*"))
     process.send_signal(kill)
     last = max([last, *map(int, process.communicate()[0].split())])

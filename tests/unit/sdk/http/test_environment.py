@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.keys import rsa_key
 from tests.unit.sdk.proxy import Proxy, authority, running
 
 from privateshare import ConfigurationError, File, NetworkError, UserAccessToken
@@ -46,7 +47,7 @@ def token(platform: InMemoryPlatform) -> UserAccessToken:
 @pytest.fixture
 def proxy(platform: InMemoryPlatform, tmp_path: Path) -> Iterator[Proxy]:
     """Leads everywhere to the platform; what is encrypted it opens with a certificate of its own, as companies do."""
-    with running(platform.base_url, authority(tmp_path, ELSEWHERE)) as made:
+    with running(platform.base_url, authority(tmp_path, ELSEWHERE, rsa_key())) as made:
         yield made
 
 
@@ -104,7 +105,7 @@ async def test_an_unknown_certificate_authority_is_rejected(
     monkeypatch.setenv("HTTPS_PROXY", proxy.address)
     another = tmp_path / "another"
     another.mkdir()
-    for trusted in (None, authority(another, "another.example").certificate):
+    for trusted in (None, authority(another, "another.example", rsa_key(1)).certificate):
         if trusted is not None:
             monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         with platform.client(base_url=f"https://{ELSEWHERE}/v1.7/", retries=0) as app:
