@@ -216,6 +216,13 @@ async def test_ids_pushed_files_and_unfinished_journeys_go_on(platform: Platform
     under_way.submit("continue")
     assert under_way.left_to is not None, re.sub(r"<[^>]+>|\s+", " ", html(under_way))
     assert asking.tokens(str(under_way.left_to)).claims["sub"] == there.tokens.claims["sub"]
+    for person in (here, there):  # An app that links to a person goes on knowing them by the same id.
+        asking = ask(wire, access_token=person.tokens.access)
+        browser = opened(asking.url, http=person.http)
+        for entry in browser.page.form("continue").inputs:  # type: ignore[union-attr]
+            entry.chosen = entry.chosen or entry.name in ("account", "kind", "group")
+        browser.submit("continue")
+        assert asking.tokens(str(browser.left_to)).claims["sub"] == person.tokens.claims["sub"]
 
 
 async def test_a_move_that_is_interrupted_ends_well(platform: Platform, wire: Wire, other_wire: Wire) -> None:

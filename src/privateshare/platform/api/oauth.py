@@ -1,7 +1,6 @@
 """The OAuth endpoints: pre-authorization, tokens and references. Protocol 4."""
 
 from typing import Any
-from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -12,7 +11,7 @@ from privateshare.platform.api.agents import check_agent
 from privateshare.platform.api.callers import Caller, ContractCaller
 from privateshare.platform.api.once import Once
 from privateshare.platform.audit.entries import Event, EventKind, record_event
-from privateshare.platform.db.tables import TokenRow
+from privateshare.platform.db.tables import ConsentRow, TokenRow
 from privateshare.platform.grants import consents, journeys, references, tokens
 from privateshare.platform.grants.contracts import check_redirect_uri, default_redirect_uri
 from privateshare.platform.library.libraries import open_library
@@ -55,7 +54,7 @@ async def preauthorize(caller: ContractCaller, once: Once, body: AuthorizeBody |
     _check_fixed_claims(caller, response_type="code", response_mode="query")
     redirect_uri = check_redirect_uri(caller.contract, caller.claim("redirect_uri"))
     challenge = _read_challenge(caller)
-    library_id = await _linked_library(caller)
+    linked = await _linked_consent(caller)
     session = await _pending_session(caller, body)
     code = await journeys.begin_journey(
         caller.db,
@@ -65,7 +64,8 @@ async def preauthorize(caller: ContractCaller, once: Once, body: AuthorizeBody |
             state=_optional(caller, "state"),
             challenge=challenge,
             session_id=session.row.id,
-            library_id=library_id,
+            library_id=linked.library_id if linked is not None else None,
+            linked_consent_id=linked.id if linked is not None else None,
         ),
         caller.now,
         caller.platform.settings.preauthorization_lifetime,
@@ -169,13 +169,13 @@ async def _known_user(caller: Caller) -> TokenRow:
     return access
 
 
-async def _linked_library(caller: Caller) -> UUID | None:
-    """Find the library that the new grant joins: that of the access token, if one was sent. Protocol 4.1."""
+async def _linked_consent(caller: Caller) -> ConsentRow | None:
+    """Find the consent whose library the new grant joins: that of the access token, if one was sent. Protocol 4.1."""
     value = _optional(caller, "access_token")
     if value is None:
         return None
     access = await tokens.find_token_of_partner(caller.db, caller.contract.application.partner_id, value)
-    return access.consent.library_id
+    return access.consent
 
 
 async def _pending_session(caller: Caller, body: AuthorizeBody | None) -> NewSession:

@@ -62,9 +62,10 @@ async def accept(
         raise RedirectInstead(redirect(visit.address("person")))
     library, unproven = await journey_library(visit), not visit.proven
     ids = [account.id for account in accounts]
-    earlier = None if unproven else await live_consent(visit.db, visit.contract.id, library.id, visit.now)
+    linked = await _linked_consent(visit, library.id)
+    earlier = None if unproven else await live_consent(visit.db, visit.contract.id, library.id, visit.now, linked)
     consent = await record_consent(
-        visit.db, visit.contract, library.id, ids, visit.now, agreed=agreed, unproven=unproven
+        visit.db, visit.contract, library.id, ids, visit.now, agreed=agreed, unproven=unproven, linked=linked
     )
     saw = shown or shown_to(visit)
     await consent_agreed(visit.db, visit.platform, library, consent, saw, visit.now, changed=earlier is consent)
@@ -78,6 +79,13 @@ async def accept(
     visit.journey.provisional, visit.journey.consent_id = False, consent.id
     postbox = await create_postbox(visit.db, library, consent) if wants_postbox(visit.contract) else None
     return _finish(visit, visit.destination.success(code=code, account_reference=reference, postbox=postbox))
+
+
+async def _linked_consent(visit: Visit, library_id: UUID) -> ConsentRow | None:
+    """Return the consent that the app linked to, if the visitor did not say that they are somebody else."""
+    id_ = visit.journey.linked_consent_id
+    linked = await visit.db.get(ConsentRow, id_) if id_ is not None else None
+    return linked if linked is not None and linked.library_id == library_id else None
 
 
 def _is_about_this_journey_alone(visit: Visit, accounts: Sequence[AccountRow]) -> bool:

@@ -654,11 +654,12 @@ class JourneyRow(Base):
 
     `kind` is known from the first form on: authorize, onboard, reauthorize, user-reauth or revoke (protocol 8.1). A
     `provisional` library was created by this journey, and is deleted if the person declines. `proof` says how the
-    person proved that the library is theirs, or that they said that it is not. `sealed_return` is the return address of
-    the app and its state, and `sealed_parameters` the parameters of protocol 8.2; the code in the link decrypts both.
-    `sealed_draft` is what the person has chosen so far on the consent page. `sealed_outcome` is the address at which
-    the journey ended, for a form that is sent twice, and `sealed_sign_in` a sign-in at a source in progress; only the
-    person's browser has the key of these three. `undone_at` is when what it created was erased because it expired.
+    person proved that the library is theirs, or that they said that it is not. `linked_consent_id` is the consent whose
+    token the app showed, so that it knows the person by the same id afterwards. `sealed_return` is the return address
+    of the app and its state, and `sealed_parameters` the parameters of protocol 8.2; the code in the link decrypts
+    both. `sealed_draft` is what the person has chosen so far on the consent page. `sealed_outcome` is the address at
+    which the journey ended, for a form that is sent twice, and `sealed_sign_in` a sign-in at a source in progress; only
+    the person's browser has the key of these three. `undone_at` is when what it created was erased because it expired.
     """
 
     __tablename__ = "journeys"
@@ -670,6 +671,7 @@ class JourneyRow(Base):
     library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="SET NULL"), index=True)
     consent_id: Mapped[UUID | None] = mapped_column(ForeignKey(ConsentRow.id, ondelete="SET NULL"), index=True)
     session_id: Mapped[UUID | None] = mapped_column(ForeignKey(SessionRow.id, ondelete="SET NULL"), index=True)
+    linked_consent_id: Mapped[UUID | None]
     sealed_return: Mapped[bytes]
     sealed_parameters: Mapped[bytes | None]
     challenge: Mapped[str | None]

@@ -43,17 +43,20 @@ async def record_consent(
     *,
     agreed: Agreed | None = None,
     unproven: bool = False,
+    linked: ConsentRow | None = None,
 ) -> ConsentRow:
     """Record that a person consents to a contract, as its document is now, for the given accounts.
 
     A live consent to the same contract is renewed and keeps its `consentid`. One for a single read is not renewed:
     there is a new one each time. So it is with an `unproven` consent, of somebody who did not prove that the library is
-    theirs: it must not change another consent.
+    theirs: it must not change another consent. `linked` is the consent whose token the app showed, if it did: the app
+    goes on knowing the person by the same id.
     """
     agreed = agreed or Agreed()
-    consent = None if contract.once or unproven else await live_consent(db, contract.id, library_id, now)
+    consent = None if contract.once or unproven else await live_consent(db, contract.id, library_id, now, linked)
     if consent is None:
-        consent = ConsentRow(library_id=library_id, contract_id=contract.id, unproven=unproven)
+        known_as = linked.sub if linked is not None else None
+        consent = ConsentRow(library_id=library_id, contract_id=contract.id, unproven=unproven, sub=known_as)
         db.add(consent)
     consent.document, consent.choice = contract.document, agreed.choice
     if contract.kind != "write":  # What an app goes on writing belongs to the library for which the person agreed.
@@ -83,8 +86,13 @@ def earliest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-async def live_consent(db: AsyncSession, contract_id: str, library_id: UUID, now: datetime) -> ConsentRow | None:
-    """Find the consent by which the person currently gives a contract access to their library, if there is one."""
+async def live_consent(
+    db: AsyncSession, contract_id: str, library_id: UUID, now: datetime, linked: ConsentRow | None = None
+) -> ConsentRow | None:
+    """Find the consent by which the person currently gives a contract access to their library, if there is one.
+
+    With `linked`, it must be one under which the app knows the person by the same id as under that consent.
+    """
     query = select(ConsentRow).where(
         ConsentRow.contract_id == contract_id,
         ConsentRow.library_id == library_id,
@@ -93,6 +101,8 @@ async def live_consent(db: AsyncSession, contract_id: str, library_id: UUID, now
         ConsentRow.revoked_at.is_(None),
         ConsentRow.expires_at.is_(None) | (ConsentRow.expires_at > now),
     )
+    if linked is not None:
+        query = query.where(ConsentRow.sub.is_not_distinct_from(linked.sub))
     return (await db.scalars(query.order_by(ConsentRow.created_at.desc()).limit(1))).one_or_none()
 
 

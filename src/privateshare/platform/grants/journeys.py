@@ -37,6 +37,7 @@ class Start:
     library_id: UUID | None = None
     consent_id: UUID | None = None
     account_id: UUID | None = None
+    linked_consent_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ async def begin_journey(db: AsyncSession, start: Start, now: datetime, lifetime:
         library_id=start.library_id,
         consent_id=start.consent_id,
         account_id=start.account_id,
+        linked_consent_id=start.linked_consent_id,
         expires_at=now + lifetime,
     )
     db.add(journey)

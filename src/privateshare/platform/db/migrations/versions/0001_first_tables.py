@@ -647,6 +647,7 @@ def upgrade() -> None:
         sa.Column("library_id", sa.Uuid(), nullable=True),
         sa.Column("consent_id", sa.Uuid(), nullable=True),
         sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("linked_consent_id", sa.Uuid(), nullable=True),
         sa.Column("sealed_return", sa.LargeBinary(), nullable=False),
         sa.Column("sealed_parameters", sa.LargeBinary(), nullable=True),
         sa.Column("challenge", sa.String(), nullable=True),
