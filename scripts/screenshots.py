@@ -23,7 +23,7 @@ from privateshare import PageOptions, PrivateShare
 
 ROOT = Path(__file__).parents[1]
 PICTURES, SITE = ROOT / "build" / "screenshots", ROOT / "build" / "docs"
-LANGUAGES = ("en", "de")
+LANGUAGES = ("en", "nl", "ar")
 LOOKS: Mapping[str, tuple[int, int, str]] = {
     "light": (1280, 900, "light"),
     "dark": (1280, 900, "dark"),
