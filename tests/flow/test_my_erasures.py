@@ -45,7 +45,7 @@ def certificate(browser: Browser) -> dict[str, Any]:
     """Return what a page certifies, after checking the signature as anybody can."""
     assert page_of(browser) == "me-erased"
     text = browser.page.html  # type: ignore[union-attr]
-    shown = re.search(r"<pre data-certificate>(.*?)</pre>", text, re.DOTALL)
+    shown = re.search(r"<pre[^>]* data-certificate>(.*?)</pre>", text, re.DOTALL)
     saved = re.search(r'href="data:application/json;base64,([^"]+)" download="erasure-[^"]+\.json"', text)
     assert shown is not None
     assert saved is not None
