@@ -155,3 +155,17 @@ def timeline(visits: int = 30) -> bytes:
     hours = (start + timedelta(hours=number) for number in range(visits))
     listed = [{"startTime": f"{hour:%FT%TZ}", "endTime": f"{hour:%FT%T}.5Z", "visit": place} for hour in hours]
     return zipped({"Timeline.json": json.dumps({"semanticSegments": listed}).encode()})
+
+
+def conversations(number: int = 30) -> bytes:
+    """An export of ChatGPT with so many conversations of one message."""
+    listed = [
+        {
+            "title": "Bread",
+            "create_time": 1_770_000_000 + one,
+            "conversation_id": f"c{one}",
+            "mapping": {f"m{one}": {"message": {"author": {"role": "user"}, "content": {"parts": ["Hi"]}}}},
+        }
+        for one in range(number)
+    ]
+    return zipped({"conversations.json": json.dumps(listed).encode()})

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.archives import (
     bank_statement,
+    conversations,
     exported_chat,
     health_export,
     play,
@@ -63,6 +64,7 @@ GOOD_ARCHIVES: dict[int, Archive] = {
     9001: lambda objects=40: zipped({"record.json": small_record(objects)}),
     281: lambda objects=40: watch_history(objects),
     9004: lambda objects=40: timeline(objects),
+    **dict.fromkeys((9005, 9006), lambda objects=40: conversations(objects)),
     9003: lambda objects=40: exported_chat(objects),
     **dict.fromkeys((260, 9002), lambda objects=40: health_export(objects)),
     **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),

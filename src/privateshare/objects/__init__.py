@@ -47,6 +47,7 @@ from privateshare.objects.health import (
 from privateshare.objects.model import DataObject, Moment, OtherObject
 from privateshare.objects.parts import HeartRateZone, Link, Resource
 from privateshare.objects.social import (
+    AssistantMessage,
     Attachment,
     Authored,
     Comment,
@@ -70,6 +71,7 @@ __all__ = [
     "Actor",
     "Album",
     "Artist",
+    "AssistantMessage",
     "Attachment",
     "Authored",
     "BodyComposition",
@@ -118,7 +120,7 @@ __all__ = [
 _MODELS: Mapping[int, type[DataObject]] = {
     kind.object_type: kind
     for kind in (
-        *(Media, Post, Comment, Like, MediaAlbum, SocialNetworkUser, Profile, Message),
+        *(Media, Post, Comment, Like, MediaAlbum, SocialNetworkUser, Profile, Message, AssistantMessage),
         *(Transaction,),
         *(Activity, DailyActivity, Achievement, Sleep, BodyComposition, Route, PlaceVisit),
         *(Track, Album, Playlist, SavedAlbum, SavedTrack, PlayHistory, FollowedArtist, Watch, SearchQuery),

@@ -164,6 +164,20 @@ class Message(DataObject):
     reactions: tuple[MessageReaction, ...] = ()
 
 
+class AssistantMessage(DataObject):
+    """A message of a conversation with an assistant. `role` is user or assistant; `model` is the assistant's."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.ASSISTANT_MESSAGE
+
+    id: str | None = None
+    conversation_id: str | None = None
+    conversation_name: str | None = None
+    role: str | None = None
+    text: str | None = None
+    model: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
 class MediaAlbum(DataObject):
     """An album of media."""
 

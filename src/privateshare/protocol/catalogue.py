@@ -58,6 +58,8 @@ class ServiceType(IntEnum):
     APPLE_HEALTH_RECORDS = 9002
     WHATSAPP = 9003
     GOOGLE_TIMELINE = 9004
+    CHATGPT = 9005
+    CLAUDE = 9006
     FHIR_SERVER = 9100
 
 
@@ -108,6 +110,7 @@ class ObjectType(IntEnum):
     WATCH = 9003
     SEARCH = 9004
     PLACE_VISIT = 9005
+    ASSISTANT_MESSAGE = 9006
     TRACK = 400
     ALBUM = 401
     PLAYLIST = 403

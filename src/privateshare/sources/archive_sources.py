@@ -22,6 +22,8 @@ PACKAGE_OF_SOURCE: Mapping[int, str] = {
     9002: "apple_health",
     9003: "whatsapp",
     9004: "google_timeline",
+    9005: "assistants",
+    9006: "assistants",
 }
 
 

@@ -87,6 +87,7 @@ PLAIN_NAMES: Mapping[int, str] = {
     ObjectType.SOCIAL_NETWORK_USER: N_("Your friends, followers, and whom you follow"),
     ObjectType.PROFILE: N_("Your profile"),
     ObjectType.MESSAGE: N_("Your messages"),
+    ObjectType.ASSISTANT_MESSAGE: N_("Your conversations with assistants"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Conversations with assistants: the exports of ChatGPT and Claude."""
