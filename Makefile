@@ -50,7 +50,7 @@ docs: $(READY) ## build the documentation site in build/docs; warnings and broke
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/docs-doctrees docs build/docs
 	@echo "the site is at build/docs/index.html"
 
-screenshots: $(READY) ## take screenshots of all pages (light, dark, phone) in build/screenshots
+screenshots: $(READY) ## take screenshots of all pages (light, dark, phone; with Arabic) in build/screenshots
 	@scripts/setup browser
 	$(BIN)/python scripts/screenshots.py
 

@@ -147,13 +147,16 @@ def persons_pages(camera: Camera, page: Page, platform: Platform) -> None:
     camera.take(page, "me-kind")
     page.click(".rows a")
     camera.take(page, "me-object")
-    for name in ("history", "take", "erase"):
+    for name in ("history", "take", "bring", "merge", "erase"):
         page.goto(f"{home}/{name}")
         camera.take(page, f"me-{name}")
     for name in ("sources", "apps"):
         page.goto(home)
         page.click(f'a[href*="/{name}/"]')
         camera.take(page, f"me-{name}")
+    page.goto(home + "/history")
+    page.click('a[href*="/receipts/"]')
+    camera.take(page, "me-receipt")
     page.goto(home + "/recovery")
     page.click('[data-action="show-code"]')
     camera.take(page, "recovery")

@@ -53,12 +53,18 @@ class Inspection:
             await self._reflow(page, f"{name}, zoomed to 200 %")
         await page.set_viewport_size(DESKTOP)
 
+    async def look_around(self, page: Page, name: str, others: str) -> None:
+        """Check the part of a page that is ours. `others` selects what a program of other people draws."""
+        await page.evaluate(AXE)
+        await self._axe(page, name, EVERYTHING, {"exclude": [[others]]})
+        await page.set_viewport_size(PHONE)
+        await self._reflow(page, f"{name}, 320 pixels")
+        await page.set_viewport_size(DESKTOP)
+
     async def check_problem(self, page: Page, name: str, field_name: str, said: str) -> None:
         """Check a page that says what is wrong with a form, in the title, with the focus, and at the field."""
         problem = page.locator(".problem[role=alert]")
-        await expect(problem).to_have_count(1)
-        if not await problem.evaluate("problem => problem === document.activeElement"):
-            self.wrong.append(f"{name}: the problem does not have the focus")
+        await expect(problem).to_be_focused()
         if not (await page.title()).startswith(said):
             self.wrong.append(f"{name}: the title is {await page.title()!r}")
         fields = page.locator('[aria-invalid="true"]')
@@ -68,8 +74,8 @@ class Inspection:
             if not await marked.evaluate(TIED_TO_PROBLEM, field_name):
                 self.wrong.append(f"{name}: {await marked.evaluate('e => e.outerHTML.slice(0, 120)')} is not tied")
 
-    async def _axe(self, page: Page, name: str, options: dict[str, Any]) -> None:
-        found = await page.evaluate("options => axe.run(document, options)", options)
+    async def _axe(self, page: Page, name: str, options: dict[str, Any], part: dict[str, Any] | None = None) -> None:
+        found = await page.evaluate("([part, options]) => axe.run(part ?? document, options)", [part, options])
         for violation in found["violations"]:
             nodes = [f"{node['html'][:160]} ({node['failureSummary'][:200]})" for node in violation["nodes"][:3]]
             self.wrong.append(f"{name}: {violation['id']} ({violation['impact']}): {nodes}")

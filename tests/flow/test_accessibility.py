@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Response, expect
 
 from privateshare.platform.consent.locales import LANGUAGES
 from privateshare.platform.consent.rendering import page as rendered_page
@@ -37,6 +37,7 @@ PARTS = {
 CONTINUE = '[data-action="continue"]'
 SPOTIFY_TILE, SAMPLE = '[data-source-id="16"]', '[data-dataset="small"]'
 ERRORS = {"en": "Error:", "de": "Fehler:", "nl": "Fout:", "fr": "Erreur", "es": "Error:", "ar": "خطأ"}
+STRICT = re.compile(r"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'( data:)?; (?!.*unsafe)")
 SCRIPTS = re.compile("<script[^>]*></script>")
 INLINE = """() => [...document.querySelectorAll("*")].filter(e => e.matches("script:not([src]), style, [style]")
   || [...e.attributes].some(one => one.name.startsWith("on") || /^\\s*javascript:/i.test(one.value)))
@@ -69,6 +70,7 @@ class Walk:
     inspection: Inspection
     inspected: Page
     loaded: set[str] = field(default_factory=set)
+    lax: set[str] = field(default_factory=set)
 
     @property
     def place(self) -> str:
@@ -80,6 +82,13 @@ class Walk:
 
     async def open(self, address: str) -> None:
         await self.page.goto(address)
+
+    def note_policy(self, response: Response) -> None:
+        """Note a page of the platform whose policy allows more than its own files."""
+        policy = response.headers.get("content-security-policy", "")
+        is_page = response.headers.get("content-type", "").startswith("text/html")
+        if is_page and response.url.startswith(self.wire.origin) and not STRICT.match(policy):
+            self.lax.add(f"{response.url}: {policy}")
 
     async def at(self, name: str) -> None:
         await expect(self.page.locator("body")).to_have_attribute("data-page", name)
@@ -142,9 +151,11 @@ async def walking(
     ):
         walk = Walk(page, wire, landing, language, scripts, thorough, inspection, inspected)
         page.on("request", lambda request: walk.loaded.add(request.url))
+        page.on("response", walk.note_policy)
         yield walk
         hosts = {urlsplit(url).netloc for url in walk.loaded if not url.startswith(("data:", "file:"))}
         assert hosts <= {urlsplit(wire.origin).netloc, urlsplit(landing.address).netloc}, hosts
+        assert not walk.lax
 
 
 async def walk_to_consent(walk: Walk) -> Asking:
@@ -273,6 +284,10 @@ async def walk_the_rest(walk: Walk) -> None:
     origin, query = walk.wire.origin, f"lng={walk.language}"
     await walk.open(f"{origin}/?{query}")
     await walk.look("front")
+    if walk.scripts:  # They show the description of the API.
+        await walk.open(f"{origin}/docs")
+        await expect(walk.page.locator(".opblock").first).to_be_visible()
+        await walk.inspection.look_around(walk.page, "docs", ".swagger-ui")
     for address in (f"{origin}/nothing-here?{query}", link(walk.wire, "authorize", "used-up", f"&{query}")):
         await walk.open(address)
         await walk.look("error")
