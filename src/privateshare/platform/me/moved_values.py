@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -75,41 +76,60 @@ BLOBS: Sequence[Column] = (FileRow.blob, PushedFileRow.blob, ArchiveRow.blob)
 
 async def seal_again(db: AsyncSession, plan: Plan) -> None:
     """Seal all values of the moved library's rows for the other library, and name the copies of its files."""
-    for column in SEALED:
-        await _seal_column(db, plan, column)
-    for blobs in BLOBS:
-        keys = _keys_of(blobs)
-        rows = (await db.execute(select(*keys, blobs).where(blobs.class_.library_id == plan.theirs.id))).all()
-        await _update(db, blobs, keys, [(*row[:-1], plan.copy_of(row[-1])) for row in rows])
+    for table in dict.fromkeys(column.values.class_ for column in SEALED):
+        resealing = _Resealing(plan, [column for column in SEALED if column.values.class_ is table])
+        rows = await db.execute(select(*resealing.columns).where(table.library_id == plan.theirs.id))
+        values = [resealing.changed(row._asdict()) for row in rows]
+        if values:
+            await db.execute(update(table), values)
 
 
-async def _seal_column(db: AsyncSession, plan: Plan, column: SealedColumn) -> None:
-    table, keys = column.values.class_, _keys_of(column.values)
-    account = column.account if column.account is not None else column.owner
-    query = select(*keys, column.owner, account, column.values)
-    rows = (await db.execute(query.where(table.library_id == plan.theirs.id, column.values.is_not(None)))).all()
-    changed = []
-    for *key, owner, account_id, sealed in rows:
-        theirs: OpenLibrary | OpenAccount = plan.theirs
-        mine: OpenLibrary | OpenAccount = plan.moved
+class _Resealing:
+    """The change of the rows of one table."""
+
+    def __init__(self, plan: Plan, sealed: Sequence[SealedColumn]) -> None:
+        self._plan, self._moved, self._sealed = plan, plan.moved, sealed
+        table = sealed[0].values.class_
+        self._keys = _primary_key(table)
+        self._blob = next((blob for blob in BLOBS if blob.class_ is table), None)
+        # Deriving the keys of an account takes longer than encrypting with them.
+        self._accounts: dict[UUID, tuple[OpenAccount, OpenAccount]] = {}
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns that are read."""
+        needed = [*self._keys, *([] if self._blob is None else [self._blob])]
+        for column in self._sealed:
+            needed += [column.values, column.owner, *([] if column.account is None else [column.account])]
+        return list({column.key: column for column in needed}.values())
+
+    def changed(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the primary key of a row, and its values as they are after the move."""
+        values = {key.key: row[key.key] for key in self._keys}
+        if self._blob is not None:
+            values[self._blob.key] = self._plan.copy_of(row[self._blob.key])
+        for column in self._sealed:
+            sealed = row[column.values.key]
+            values[column.values.key] = None if sealed is None else self._seal(column, row, sealed)
+        return values
+
+    def _seal(self, column: SealedColumn, row: Mapping[str, Any], sealed: bytes) -> bytes:
+        owner = row[column.owner.key]
+        theirs: OpenLibrary | OpenAccount = self._plan.theirs
+        mine: OpenLibrary | OpenAccount = self._moved
         if column.account is not None:
-            theirs, mine = plan.theirs.account(account_id), plan.moved.account(plan.account_after(account_id))
-        new_owner = plan.copy_of(owner) if _is_blob(column.owner) else plan.account_after(owner)
-        changed.append((*key, mine.seal(column.purpose, new_owner, theirs.open(column.purpose, owner, sealed))))
-    await _update(db, column.values, keys, changed)
+            theirs, mine = self._keys_of(row[column.account.key])
+        is_blob = self._blob is not None and column.owner.key == self._blob.key
+        new_owner = self._plan.copy_of(owner) if is_blob else self._plan.account_after(owner)
+        return mine.seal(column.purpose, new_owner, theirs.open(column.purpose, owner, sealed))
+
+    def _keys_of(self, account_id: UUID) -> tuple[OpenAccount, OpenAccount]:
+        if account_id not in self._accounts:
+            after = self._moved.account(self._plan.account_after(account_id))
+            self._accounts[account_id] = self._plan.theirs.account(account_id), after
+        return self._accounts[account_id]
 
 
-def _is_blob(column: Column) -> bool:
-    return any(column is blobs for blobs in BLOBS)
-
-
-def _keys_of(column: Column) -> Sequence[Column]:
-    mapper = inspect(column.class_)
+def _primary_key(table: Any) -> Sequence[Column]:
+    mapper: Any = inspect(table)
     return [mapper.get_property_by_column(key).class_attribute for key in mapper.primary_key]
-
-
-async def _update(db: AsyncSession, column: Column, keys: Sequence[Column], rows: Sequence[tuple[Any, ...]]) -> None:
-    names = [*(key.key for key in keys), column.key]
-    values: list[Mapping[str, Any]] = [dict(zip(names, row, strict=True)) for row in rows]
-    if values:
-        await db.execute(update(column.class_), values)
