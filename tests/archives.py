@@ -169,3 +169,12 @@ def conversations(number: int = 30) -> bytes:
         for one in range(number)
     ]
     return zipped({"conversations.json": json.dumps(listed).encode()})
+
+
+def viewing_activity(titles: int = 30) -> bytes:
+    """The viewing activity of Netflix with so many titles."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    hours = (start + timedelta(minutes=number) for number in range(titles))
+    rows = [f"Sam,{hour:%F %T},00:48:22,,Film {number},,TV" for number, hour in enumerate(hours)]
+    header = "Profile Name,Start Time,Duration,Attributes,Title,Supplemental Video Type,Device Type"
+    return zipped({"CONTENT_INTERACTION/ViewingActivity.csv": "\n".join([header, *rows]).encode()})

@@ -27,6 +27,7 @@ from tests.archives import (
     social_export,
     spotify_zip,
     timeline,
+    viewing_activity,
     watch_history,
     zipped,
 )
@@ -65,6 +66,7 @@ GOOD_ARCHIVES: dict[int, Archive] = {
     281: lambda objects=40: watch_history(objects),
     9004: lambda objects=40: timeline(objects),
     **dict.fromkeys((9005, 9006), lambda objects=40: conversations(objects)),
+    9007: lambda objects=40: viewing_activity(objects),
     9003: lambda objects=40: exported_chat(objects),
     **dict.fromkeys((260, 9002), lambda objects=40: health_export(objects)),
     **dict.fromkeys((348, 422, 423, 428, 429), lambda objects=40: bank_statement(objects)),
@@ -271,7 +273,8 @@ def overlapping(content: bytes) -> bytes:
 
 
 OTHER = (
-    "|not an export of the Health app|holds no bank transactions|longer than any of a bank|holds no chat of WhatsApp"
+    "|not an export of the Health app|holds no bank transactions|longer than any of a bank"
+    "|holds no chat of WhatsApp|holds no viewing activity"
 )
 
 BREAKINGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {

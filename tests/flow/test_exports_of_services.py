@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from examples.walking import Browser
 
-from tests.archives import conversations, exported_chat, post_archive, social_export, timeline, watch_history, zipped
+from tests.archives import (
+    conversations,
+    exported_chat,
+    post_archive,
+    social_export,
+    timeline,
+    viewing_activity,
+    watch_history,
+    zipped,
+)
 from tests.flow.consenting import ask, asking_contract, opened, page_of
 from tests.flow.people import People
 from tests.flow.sessions import QUERY, wait_until_over
@@ -46,6 +55,7 @@ EXPORTS = [
     pytest.param(281, watch_history(2), watch_history(4), {9003: 4}, "completed", id="youtube"),
     pytest.param(9004, timeline(2), timeline(4), {9005: 4}, "completed", id="timeline"),
     pytest.param(9005, conversations(2), conversations(4), {9006: 4}, "completed", id="chatgpt"),
+    pytest.param(9007, viewing_activity(2), viewing_activity(4), {9003: 4}, "completed", id="netflix"),
     pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook"),
 ]
 

@@ -60,6 +60,7 @@ class ServiceType(IntEnum):
     GOOGLE_TIMELINE = 9004
     CHATGPT = 9005
     CLAUDE = 9006
+    NETFLIX = 9007
     FHIR_SERVER = 9100
 
 

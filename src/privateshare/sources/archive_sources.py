@@ -24,6 +24,7 @@ PACKAGE_OF_SOURCE: Mapping[int, str] = {
     9004: "google_timeline",
     9005: "assistants",
     9006: "assistants",
+    9007: "netflix",
 }
 
 

@@ -4,17 +4,15 @@ iPhones write `[04.03.23, 17:12:33] Ann: Hello`, Android phones `04.03.23, 17:12
 is that of the phone's region. Further lines of a message follow without a date.
 """
 
-import codecs
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import BufferedIOBase, BufferedReader, TextIOWrapper
+from io import TextIOWrapper
 from itertools import islice
-from typing import cast
 
 from privateshare.sources.archive import UploadedFile
+from privateshare.sources.text_files import opened_text
 from privateshare.sources.written_dates import WrittenDates
 
 MAX_LINE_CHARACTERS = 128 * 1024
@@ -87,7 +85,7 @@ def learn_chat(file: UploadedFile, now: datetime) -> Chat:
         NotAChat: The file is not a chat.
         UnclearDates: Its dates can be read in two ways.
     """
-    with _opened(file) as text:
+    with opened_text(file) as text:
         starts = [line for line in islice(_lines(text), START_LINES) if _first_part(line) is not None]
     in_brackets = [_first_part(line, in_brackets=True) is not None for line in starts]
     if not starts:
@@ -95,7 +93,7 @@ def learn_chat(file: UploadedFile, now: datetime) -> Chat:
     chat = Chat(WrittenDates(now), in_brackets=in_brackets[0])
     dates = 0
     last = ""
-    with _opened(file) as text:
+    with opened_text(file) as text:
         for line in _lines(text):
             found = _first_part(line, in_brackets=chat.in_brackets)
             if found is None:
@@ -115,7 +113,7 @@ def messages_of(file: UploadedFile, chat: Chat) -> Iterator[ChatMessage]:
     """Yield the messages of a chat. Lines that nobody sent, such as that somebody joined, are none."""
     begun: Line | None = None
     more: list[str] = []
-    with _opened(file) as text:
+    with opened_text(file) as text:
         for line in _lines(text):
             found = _first_part(line, in_brackets=chat.in_brackets)
             if found is None:
@@ -172,18 +170,3 @@ def _sender_and_text(rest: str) -> tuple[str, str]:
 def _lines(text: TextIOWrapper) -> Iterator[str]:
     while line := text.readline(MAX_LINE_CHARACTERS):
         yield line.replace("\0", "").rstrip("\r\n")
-
-
-@contextmanager
-def _opened(file: UploadedFile) -> Iterator[TextIOWrapper]:
-    """Open a chat as text, in UTF-8 or UTF-16. Invalid bytes become U+FFFD."""
-    with file.open() as stream:
-        start = stream.read(len(codecs.BOM_UTF16_LE))
-    encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    with file.open() as stream:
-        buffered = stream if isinstance(stream, BufferedIOBase) else BufferedReader(stream)  # type: ignore[type-var]
-        text = TextIOWrapper(cast(BufferedReader, buffered), encoding, errors="replace", newline="\n")
-        try:
-            yield text
-        finally:
-            text.detach()

@@ -1,0 +1,1 @@
+"""Netflix: the viewing activity that people download or request."""
