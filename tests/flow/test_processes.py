@@ -13,7 +13,7 @@ import pytest
 
 from privateshare.errors import ConfigurationError
 from privateshare.platform.operating.settings import Settings
-from privateshare.platform.processes.supervisor import prepared_processes
+from privateshare.platform.processes.supervisor import start_fork_server
 from privateshare.platform.startup import operator_platform
 from tests.flow.people import People
 from tests.flow.scraping import TOKEN, scraped
@@ -103,7 +103,7 @@ def test_all_processes_end_with_the_first(tmp_path: Path) -> None:
 async def test_a_platform_whose_processes_cannot_start_says_so(tmp_path: Path) -> None:
     """It does not try for ever."""
     settings = Settings(data=tmp_path / "nothing here", processes=2)
-    with prepared_processes() as supervisor:
+    with start_fork_server() as supervisor:
         with pytest.raises(ExceptionGroup) as caught:
             await supervisor.run(settings, 0, asyncio.Event())
         assert caught.group_contains(ConfigurationError, match="process ended while the platform started")

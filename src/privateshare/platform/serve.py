@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from privateshare.errors import ConfigurationError
 from privateshare.platform.operating.settings import Settings
 from privateshare.platform.processes.stop_signals import until_stop_signal
-from privateshare.platform.processes.supervisor import prepared_processes
+from privateshare.platform.processes.supervisor import start_fork_server
 from privateshare.platform.processes.web import announce, listen
 from privateshare.platform.processes.worker import recover_earlier_jobs, work
 from privateshare.platform.runtime import Platform
@@ -27,7 +27,7 @@ async def run_server(settings: Settings, tell: Callable[[str], None]) -> None:
     """
     port = _free_port(settings)
     with until_stop_signal(signal.SIGINT, signal.SIGTERM), ExitStack() as stack:
-        supervisor = stack.enter_context(prepared_processes()) if settings.web_processes() > 1 else None
+        supervisor = stack.enter_context(start_fork_server()) if settings.web_processes() > 1 else None
         try:
             async with (
                 running_platform(settings, LOCK_TIMEOUT_SECONDS, tell) as (platform, postgres),

@@ -1,4 +1,4 @@
-"""The journey of a request: loads it, checks its browser, and its forms."""
+"""The journey that a request belongs to: loading it, and checking its browser and its forms."""
 
 import hmac
 from collections.abc import Mapping
@@ -223,7 +223,7 @@ async def visit_of(
             take_journey(journey, cookie.code, cookie.browser, parameters.to_row())
             extend(visit)
     elif journey.finished_at is None and kind != "revoke" and not is_usable(contract, now):
-        # It ended, or its app was suspended, after the journey began. People may withdraw all the same.
+        # The contract ended, or its app was suspended, after the journey began. People may withdraw all the same.
         raise RedirectInstead(redirect(destination.failure(Failure.INITIALIZE_CHECK_FAIL)))
     return visit
 

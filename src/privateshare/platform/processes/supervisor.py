@@ -1,4 +1,4 @@
-"""The supervisor of the processes of a platform: it starts them, starts again those that end, and stops them all.
+"""The supervisor of the processes of a platform: it starts them, restarts those that exit, and stops them all.
 
 The processes are forked from one that has imported the platform, so they start within milliseconds and share its
 memory. Settings with secrets reach them through a pipe, not through their command line or environment.
@@ -24,14 +24,14 @@ from privateshare.platform.processes.child import ProcessRole, run_child
 from privateshare.platform.processes.stop_signals import ABORT_SECONDS, STOP_SECONDS
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
-STABLE_AFTER_SECONDS = 60.0  # After a process has run this long, its next end is not counted with earlier ones.
+STABLE_AFTER_SECONDS = 60.0  # After this long, the pause before a restart is short again.
 
 log = structlog.get_logger()
 
 
 @contextmanager
-def prepared_processes() -> Iterator["Supervisor"]:
-    """Start to import the platform in the process that others are forked from, while the caller prepares its data."""
+def start_fork_server() -> Iterator["Supervisor"]:
+    """Start the fork server, which imports the platform while the caller prepares its data."""
     with TemporaryDirectory(prefix="privateshare-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
         context = multiprocessing.get_context("forkserver")
@@ -69,7 +69,7 @@ class Supervisor:
             process = self._context.Process(target=run_child, args=(settings, role, port), name=f"privateshare {role}")
             await asyncio.to_thread(process.start)
             try:
-                await _ended(process)
+                await _wait_until_exited(process)
             finally:
                 await _stop(process)
                 mark_process_dead(process.pid, self._metrics_folder)  # type: ignore[no-untyped-call]
@@ -82,7 +82,7 @@ class Supervisor:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-async def _ended(process: BaseProcess) -> None:
+async def _wait_until_exited(process: BaseProcess) -> None:
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
     loop.add_reader(process.sentinel, ended.set_result, None)
@@ -96,7 +96,7 @@ async def _stop(process: BaseProcess) -> None:
     """Ask a process to stop, and kill it if it takes too long."""
     process.terminate()
     try:
-        await asyncio.wait_for(_ended(process), STOP_SECONDS + 2 * ABORT_SECONDS)
+        await asyncio.wait_for(_wait_until_exited(process), STOP_SECONDS + 2 * ABORT_SECONDS)
     except TimeoutError:
         process.kill()
     await asyncio.to_thread(process.join)

@@ -132,7 +132,7 @@ async def sync_account(platform: Platform, library_id: UUID, sync_id: UUID, trie
 
 
 async def _account_of(platform: Platform, library_id: UUID, sync_id: UUID) -> dict[str, object]:
-    """Return the public id and the source of a sync's account, for the log; nothing if the database is away."""
+    """Return the public id and the source of a sync's account, for the log; nothing if the database is unavailable."""
     query = select(AccountRow.public_id, AccountRow.source_id).join(SyncRow, SyncRow.account_id == AccountRow.id)
     try:
         async with platform.database.transaction() as db:
@@ -219,7 +219,7 @@ async def _fetch(run: AccountSync) -> SourceFailure | None:
         if run.account.sealed_credentials is not None:
             run.token = await fresh_token(run.platform, run.library, run.account.id)
         await _fetch_renewing_token(run)
-        if not run.types_to_refetch <= run.fully_fetched_types():
+        if not run.types_to_refetch <= run.fully_fetched_types():  # Writing found more lost files.
             run.fetch_completely(run.types_to_refetch)
             await _fetch_renewing_token(run)
     except (TryLater, NeedsLogin, Broken) as failure:
@@ -239,7 +239,7 @@ async def _fetch_renewing_token(run: AccountSync) -> None:
 
 
 async def _fetch_all(run: AccountSync) -> None:
-    """Fetch and write the source's data. An account that has only archives has no source to ask."""
+    """Fetch and write the source's data. An account with uploads only has nothing to fetch."""
     run.skipped, run.cursors = [], dict(run.known_cursors)
     if run.account.sample is not None or run.token is not None:
         identity = account_identity(run.account, run.library)
@@ -328,7 +328,7 @@ async def _finish(run: AccountSync, failure: SourceFailure | None) -> None:
         tried = {archive.blob for archive in run.archives}
         archives = await archives_to_import(db, account, run.sync_id)
         if failure is None and any(archive.blob not in tried for archive in archives):
-            return
+            return  # New archives arrived meanwhile. The sync stays open, and is run again for them.
         if failure is None and can_be_fetched(account):
             fetched = run.fully_fetched_types() - {skipped.object_type for skipped in run.skipped}
             await mark_asked(db, run.library.id, account.id, fetched)

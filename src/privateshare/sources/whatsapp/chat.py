@@ -20,7 +20,7 @@ MAX_MESSAGE_LINES = 5000
 MAX_NAME_CHARACTERS = 100
 MAX_PEOPLE = 5000
 START_LINES = 30  # A chat begins with a message, perhaps after lines that were cut off.
-MARK = "\u200e"  # iPhones write it before texts that are not a person's.
+SYSTEM_MARK = "\u200e"  # iPhones write it before text that WhatsApp generated.
 
 _IN_BRACKETS = re.compile(r"\s*\[([^\[\]\n]{8,60})\]\s?(.*)", re.DOTALL)
 _WITH_DASH = re.compile(r"(\S.{6,50}?\S)\s[-\u2013\u2014]\s(.*)", re.DOTALL)
@@ -110,7 +110,7 @@ def learn_chat(file: UploadedFile, now: datetime) -> Chat:
 
 
 def messages_of(file: UploadedFile, chat: Chat) -> Iterator[ChatMessage]:
-    """Yield the messages of a chat. Lines that nobody sent, such as that somebody joined, are none."""
+    """Yield the messages of a chat. System notices, such as that somebody joined, are skipped."""
     begun: Line | None = None
     more: list[str] = []
     with opened_text(file) as text:
@@ -129,15 +129,15 @@ def messages_of(file: UploadedFile, chat: Chat) -> Iterator[ChatMessage]:
 
 def _message(line: Line, more: list[str], chat: Chat) -> ChatMessage:
     text = "\n".join([line.text, *more]).strip("\r\n ")
-    plain = text.replace(MARK, "").strip()
+    plain = text.replace(SYSTEM_MARK, "").strip()
     for pattern in (_ATTACHED, _FILE):
-        if (found := pattern.match(plain)) is not None and (text.startswith(MARK) or pattern is _FILE or MARK in text):
+        if (found := pattern.match(plain)) is not None and (pattern is _FILE or SYSTEM_MARK in text):
             return ChatMessage(chat.dates.read(line.date), line.sender, plain[found.end() :].strip(), found[1].strip())
     return ChatMessage(chat.dates.read(line.date), line.sender, plain)
 
 
 def _first_part(line: str, *, in_brackets: bool | None = None) -> Line | None:
-    """Split the first line of a message; None if the line is none.
+    """Split the first line of a message; None if the line does not start a message.
 
     Args:
         line: The line.

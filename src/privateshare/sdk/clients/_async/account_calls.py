@@ -97,7 +97,7 @@ class AsyncAccountCalls(AsyncDrivenClient):
         Raises:
             NotFound: The service type is unknown.
             InvalidRequest: The format or the period is wrong. The message names it.
-            InvalidContractDataRequest: The contract is not one to read with.
+            InvalidContractDataRequest: The contract is not for reading.
             InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
             UnknownUser: The token store has no token of this user.
 

@@ -39,9 +39,9 @@ class AsyncPrivateShare(
             this machine.
         onboard_url: The address of the consent pages. By default it follows from `base_url`.
         storage_url: The address of the storage. By default it follows from `base_url`.
-        timeout: How many seconds connecting may take, and the pause between two pieces of a response.
+        timeout: The time limit for connecting, and for each pause while a response is read, in seconds.
         retries: How often a call is repeated that failed without a response, or with an error that may pass.
-        on_access_token_change: Is called with every refreshed token, so that you can keep it.
+        on_access_token_change: Called with every refreshed token, so that you can keep it.
         token_store: Where the client keeps the tokens of your users. Then calls take a `user` in place of a token.
 
     Raises:
@@ -101,12 +101,12 @@ class AsyncPrivateShare(
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections. Calls after that raise ConfigurationError. A reading that runs goes on."""
+        """Close all connections. Calls after that raise ConfigurationError. Readings in progress continue."""
         await self._driver.close()
 
     @property
     def has_token_store(self) -> bool:
-        """Whether the client has a token store, and so users."""
+        """Whether the client has a token store, so that `user()` works."""
         return self._core.token_store is not None
 
     def user(self, key: str) -> users.AsyncUser:

@@ -56,8 +56,8 @@ class AsyncConsentCalls(AsyncDrivenClient):
             trigger_query: Whether the platform fetches data as soon as the source is connected. By default it does.
             sources_scope: Which sources to offer: `{"dataType": ["vaccinations"], "organizationType": "…"}`.
             storage_id: A storage that will belong to the person, as in `Storage.id`.
-            options: Options for several calls. A keyword of this call comes before them.
-            session_options: What the session reads that the consent starts.
+            options: Options for several calls. Arguments of this call override them.
+            session_options: Options of the session that starts with the consent.
             user_access_token: A token of the same person, of this contract or another one of yours. The new grant then
                 belongs to the same library.
 
@@ -211,7 +211,7 @@ class AsyncConsentCalls(AsyncDrivenClient):
             include_sample_data_only_sources: Whether to offer sources that have sample data only.
             trigger_query: Whether the platform fetches data as soon as the source is connected. By default it does.
             sources_scope: Which sources to offer: `{"dataType": ["vaccinations"], "organizationType": "…"}`.
-            options: Options for several calls. A keyword of this call comes before them.
+            options: Options for several calls. Arguments of this call override them.
             session_options: What the session reads that starts once the source is connected.
 
         Returns:
@@ -256,7 +256,7 @@ class AsyncConsentCalls(AsyncDrivenClient):
             account_id: The id of the account, as in `Account.id`.
             state: A text that comes back with the person. By default a random one is made.
             locale: The language of the pages, such as "de". By default it is that of the person's browser.
-            options: Options for several calls. A keyword of this call comes before them.
+            options: Options for several calls. Arguments of this call override them.
 
         Returns:
             The address where you send the person, and the session that reads the account afterwards.
@@ -283,7 +283,7 @@ class AsyncConsentCalls(AsyncDrivenClient):
         options: PageOptions | None = None,
         session_options: messages.SessionOptions | None = None,
     ) -> AuthorizeUrl:
-        """Request a page where a person renews a grant whose tokens have expired. They come back with a code.
+        """Request a page where a person renews a grant whose tokens have expired. The person comes back with a code.
 
         Args:
             user_access_token: The user's token, which may be expired but must once have been valid.
@@ -291,7 +291,7 @@ class AsyncConsentCalls(AsyncDrivenClient):
             state: A text that comes back with the person. By default a random one is made.
             locale: The language of the pages, such as "de". By default it is that of the person's browser.
             trigger_query: Whether the platform fetches data once the grant is renewed. By default it does.
-            options: Options for several calls. A keyword of this call comes before them.
+            options: Options for several calls. Arguments of this call override them.
             session_options: What the session reads that the renewal starts.
 
         Returns:

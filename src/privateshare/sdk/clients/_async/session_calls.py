@@ -41,7 +41,7 @@ class AsyncSessionCalls(AsyncDrivenClient):
             InvalidToken: The token is unknown or was revoked, and refreshing it did not help.
             UnknownUser: The token store has no token of this user.
             InsufficientScope: The contract allows one reading for each consent, and that was used.
-            InvalidContractDataRequest: The contract is not one to read with.
+            InvalidContractDataRequest: The contract is not for reading.
             ScopeOutOfBounds: The options ask for more than the contract allows.
             InvalidRequest: An option is wrong. The message names it.
 
@@ -147,12 +147,12 @@ class AsyncSessionCalls(AsyncDrivenClient):
         the handle in an `async with` block, or call its `close`, if you may leave the loop early.
 
         Args:
-            session_key: The key of the session that the consent started or of one of `read_session`, or that session.
+            session_key: The session, or its key: the one that the consent started, or one from `read_session`.
             user_access_token: The user's token, or a user of the token store.
             into: A folder where the files are written. A later reading into it fetches only files that are missing
-                there or newer on the platform. It belongs to one person and contract: the loop and `result()` raise
-                ConfigurationError for another's. In its path, `{user}` stands for the user's key in the token store, or
-                else the user id of the token.
+                there or newer on the platform. It belongs to one person and contract: for others, the loop and
+                `result()` raise ConfigurationError. In its path, `{user}` stands for the user's key in the token
+                store, or else the user id of the token.
             on_file_data: Is called with each file.
             on_file_error: Is called with each file that cannot be read. All others are read nevertheless. Without this
                 callback the loop over the handle raises FilesNotRead at its end; `result()` has the errors in any case.
