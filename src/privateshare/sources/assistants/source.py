@@ -10,6 +10,7 @@ from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.assistants.mapping import chatgpt_messages, claude_messages, is_chatgpt, is_claude
 from privateshare.sources.assistants.sample import chatgpt_sample, claude_sample
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -124,6 +125,7 @@ _CHATGPT = SourceInfo(
     object_types=(ObjectType.ASSISTANT_MESSAGE,),
     schema=ObjectSchema("digime", "1.0.0"),
     samples=_SAMPLES,
+    brand=Brand("#10a37f"),
     upload=Upload(
         accept=".zip,.json",
         instructions=(
@@ -140,6 +142,7 @@ _CLAUDE = SourceInfo(
     object_types=(ObjectType.ASSISTANT_MESSAGE,),
     schema=ObjectSchema("digime", "1.0.0"),
     samples=_SAMPLES,
+    brand=Brand("#d97757"),
     upload=Upload(
         accept=".zip,.json",
         instructions=(

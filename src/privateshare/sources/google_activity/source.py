@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -36,6 +37,7 @@ class YouTube:
         object_types=(ObjectType.WATCH, ObjectType.SEARCH, ObjectType.PLAY_HISTORY),
         schema=ObjectSchema("digime", "1.0.0"),
         samples=(Sample("default", "A curious viewer", "A year of videos, searches and music of an invented person."),),
+        brand=Brand("#ff0033"),
         upload=Upload(
             accept=".zip,.json,.html",
             instructions=(

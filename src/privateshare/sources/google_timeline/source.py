@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -36,6 +37,7 @@ class GoogleTimeline:
         object_types=(ObjectType.PLACE_VISIT, ObjectType.ACTIVITY, ObjectType.ROUTE),
         schema=ObjectSchema("digime", "1.0.0"),
         samples=(Sample("default", "A commuter", "A year of places and journeys of an invented person."),),
+        brand=Brand("#1a73e8"),
         upload=Upload(
             accept=".json,.zip",
             instructions=(
