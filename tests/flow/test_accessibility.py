@@ -275,8 +275,8 @@ async def walk_the_export(walk: Walk, home: str, archive: Path) -> None:
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(archive.parent)
     for name, template in (("index.html", "export-index"), ("*/**/*.html", "export-kind")):
-        await walk.open(f"file://{next(archive.parent.glob(name))}")
-        await walk.inspection.look(walk.page, template, thorough=walk.thorough)
+        await walk.inspected.goto(f"file://{next(archive.parent.glob(name))}")
+        await walk.inspection.look(walk.inspected, template, thorough=walk.thorough)
 
 
 async def walk_the_rest(walk: Walk) -> None:

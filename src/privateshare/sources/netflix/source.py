@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile, uploaded_files
 from privateshare.sources.contract import (
+    Brand,
     Broken,
     Connection,
     Identity,
@@ -43,6 +44,7 @@ class Netflix:
         object_types=(ObjectType.WATCH, ObjectType.SEARCH),
         schema=ObjectSchema("digime", "1.0.0"),
         samples=(Sample("default", "An evening viewer", "A year of films and searches of an invented person."),),
+        brand=Brand("#e50914"),
         upload=Upload(
             accept=".zip,.csv",
             instructions=(
