@@ -325,10 +325,11 @@ def _owned_account(source_id: Any, *fields: Any) -> OwnedAccount:
     return OwnedAccount(source_id, _identity(*identity), sample, objects)
 
 
-def _identity(id_: Any, name: Any, type_: Any, named: Any) -> Identity:
-    if not all(isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS for value in (id_, name, type_)):
+def _identity(id_: Any, name: Any, type_: Any, named: Any, in_objects: Any) -> Identity:
+    texts = (id_, name, type_) if in_objects is None else (id_, name, type_, in_objects)
+    if not all(isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS for value in texts):
         raise FrameError("a malformed identity")
-    return Identity(id_, name, type_, named=named is True)
+    return Identity(id_, name, type_, named=named is True, id_in_objects=in_objects)
 
 
 def _broken(fields: dict[str, Any]) -> Broken:

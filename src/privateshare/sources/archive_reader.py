@@ -167,7 +167,7 @@ def _list_accounts(accounts: Sequence[TakenAccount], sink: BinaryIO) -> None:
 
 
 def _identity_fields(identity: Identity) -> list[Any]:
-    return [identity.provider_account_id, identity.display_name, identity.type, identity.named]
+    return [identity.provider_account_id, identity.display_name, identity.type, identity.named, identity.id_in_objects]
 
 
 def _place(error: BaseException) -> str:

@@ -123,12 +123,21 @@ class Identity:
     """The owner of an account, as the source names them. `type` is explained in protocol 7.1.
 
     If `named` is false, the owner is unknown, and it may be any account that the person has at the source.
+
+    `id_in_objects` is what the account's objects call the owner, if that is not `provider_account_id`: data that came
+    before its owner was known refers to another id. It says nothing about who the owner is.
     """
 
     provider_account_id: str = field(repr=False)
     display_name: str = field(repr=False)
     type: str = "IMPORTED"
     named: bool = True
+    id_in_objects: str | None = field(default=None, repr=False)
+
+    @property
+    def objects_owner(self) -> str:
+        """What the account's objects call the owner."""
+        return self.provider_account_id if self.id_in_objects is None else self.id_in_objects
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,7 +139,9 @@ def _account(listed: Mapping[str, Any], kinds: Sequence[TakenKind]) -> TakenAcco
     owner, type_ = listed["owner"], _text(listed.get("type", "IMPORTED"))
     if not TYPE.fullmatch(type_):
         raise ValueError("a malformed type of an account")
-    identity = Identity(_text(owner["id"]), _text(owner["name"]), type_, named=owner.get("named", True) is True)
+    named, in_objects = owner.get("named", True) is True, owner.get("id_in_objects")
+    in_objects = None if in_objects is None else _text(in_objects)
+    identity = Identity(_text(owner["id"]), _text(owner["name"]), type_, named=named, id_in_objects=in_objects)
     sample = listed.get("sample")
     return TakenAccount(_number(listed["source"]), identity, None if sample is None else _text(sample), kinds)
 
@@ -195,7 +197,7 @@ class TakeOut:
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
         """Yield the objects of these types. Raises Broken."""
-        mine = [one for one in self._accounts if one.identity.provider_account_id == connection.provider_account_id]
+        mine = [one for one in self._accounts if one.identity.objects_owner == connection.provider_account_id]
         chosen = mine or [one for one in self._accounts if one.sample is None]
         if len(chosen) != 1:
             raise _not_one_account(len(chosen))

@@ -67,7 +67,7 @@ class Target:
     def push(self, token: JsonObject, resource_type: str, content: bytes) -> PushAnswer:
         """Send the resource to the source. Blocks. Raises the errors of the source."""
         identity = account_identity(self.account, self.library)
-        connection = Connection(token=token, provider_account_id=identity.provider_account_id)
+        connection = Connection(token=token, provider_account_id=identity.objects_owner)
         return self.source.push(connection, resource_type, content)
 
 

@@ -87,6 +87,8 @@ async def connect_account(
         account.unproven_on = unproven_on
     elif connected.brought_in:
         return account
+    if connected.token is not None:  # The source itself says whose account it is. A file may have said something else.
+        account.sealed_details = _sealed_details(library, account.id, connected.identity)
     account.signed_in = account.signed_in or connected.token is not None
     account.sample = connected.sample
     account.sealed_credentials = seal_token(library, account.id, connected.token) if connected.token else None
@@ -111,7 +113,7 @@ def _possibly_same(
 
     Some archives name their owner, and others of the same account do not. An archive without a named owner belongs to
     the source's only account. An archive with a named owner belongs to the only account without one. That account
-    takes over the name, and keeps its provider account id, because its objects refer to that id.
+    takes over the name and the owner's id. Its objects go on to refer to the id that they referred to before.
     """
     others = [account for account in accounts if account.sample is None]
     if len(others) != 1:
@@ -121,7 +123,7 @@ def _possibly_same(
     known = account_identity(others[0], library)
     if known.named:
         return None
-    renamed = replace(connected.identity, provider_account_id=known.provider_account_id)
+    renamed = replace(connected.identity, id_in_objects=known.objects_owner)
     others[0].sealed_details = _sealed_details(library, others[0].id, renamed)
     others[0].identity_hash = identity_hash
     return others[0]
@@ -132,6 +134,7 @@ def _sealed_details(library: OpenLibrary, account_id: UUID, identity: Identity) 
         "provider_account_id": identity.provider_account_id,
         "display_name": identity.display_name,
         "named": identity.named,
+        "id_in_objects": identity.id_in_objects,
     }
     return library.account(account_id).seal(DETAILS, account_id, orjson.dumps(details))
 
@@ -164,7 +167,13 @@ def account_identity(account: AccountRow, library: OpenLibrary) -> Identity:
     """Decrypt the identity of an account's owner. Raises KeyLost."""
     details = orjson.loads(library.account(account.id).open(DETAILS, account.id, account.sealed_details))
     named = details.get("named", True)
-    return Identity(details["provider_account_id"], details["display_name"], account.type, named=named)
+    return Identity(
+        details["provider_account_id"],
+        details["display_name"],
+        account.type,
+        named=named,
+        id_in_objects=details.get("id_in_objects"),
+    )
 
 
 def is_same(account: AccountRow, library: OpenLibrary, identity: Identity) -> bool:

@@ -210,7 +210,12 @@ class Export:
             identity = account_identity(account, self.library)
         except KeyLost:
             return told
-        owner = {"id": identity.provider_account_id, "name": identity.display_name, "named": identity.named}
+        owner = {
+            "id": identity.provider_account_id,
+            "name": identity.display_name,
+            "named": identity.named,
+            "id_in_objects": identity.id_in_objects,
+        }
         return told | {"owner": owner, "type": identity.type}
 
 

@@ -171,6 +171,7 @@ async def _number_accounts(db: AsyncSession, plan: Plan) -> None:
         account.identity_hash = account_hash(plan.mine, account.source_id, identity, account.unproven_on)
         if (account.source_id, account.identity_hash) in taken:  # The same account stays twice: see same_accounts.py.
             account.identity_hash = account_hash(plan.mine, account.source_id, identity, account.id)
+        taken.add((account.source_id, account.identity_hash))
         files = update(FileRow).where(FileRow.library_id == plan.theirs.id, FileRow.account_id == account.id)
         await db.execute(files.values(name=_renumbered(literal(str(account.number)))))
     await db.flush()

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.blobs.store import BlobStore
-from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow, ConsentRow, FileRow
+from privateshare.platform.db.tables import AccountRow, ArchiveRow, ConsentAccountRow, ConsentRow, FileRow, JourneyRow
 from privateshare.platform.library.accounts import account_identity, is_same
 from privateshare.platform.library.libraries import OpenLibrary
 from privateshare.platform.library.mapped_files import MappedFiles
@@ -133,10 +133,19 @@ def _may_be_same(account: AccountRow, library: OpenLibrary, other: AccountRow, o
 
 
 async def _accounts(db: AsyncSession, library: OpenLibrary) -> list[AccountRow]:
-    """Return the accounts that the person connected themselves, and that have no upload waiting."""
+    """Return the accounts that the person connected themselves, and that have no upload waiting.
+
+    Accounts of unfinished journeys are left out, because they are erased if the person does not agree in the end.
+    """
     waiting = select(ArchiveRow.account_id).where(ArchiveRow.library_id == library.id)
+    undecided = select(func.unnest(JourneyRow.account_ids)).where(
+        JourneyRow.library_id == library.id, JourneyRow.finished_at.is_(None)
+    )
     query = select(AccountRow).where(
-        AccountRow.library_id == library.id, AccountRow.unproven_on.is_(None), AccountRow.id.not_in(waiting)
+        AccountRow.library_id == library.id,
+        AccountRow.unproven_on.is_(None),
+        AccountRow.id.not_in(waiting),
+        cast(AccountRow.id, String).not_in(undecided),
     )
     return list(await db.scalars(query.order_by(AccountRow.number)))
 

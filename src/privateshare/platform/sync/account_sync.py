@@ -243,7 +243,7 @@ async def _fetch_all(run: AccountSync) -> None:
     run.skipped, run.cursors = [], dict(run.known_cursors)
     if run.account.sample is not None or run.token is not None:
         identity = account_identity(run.account, run.library)
-        await _fetch_from(run, Connection(run.account.sample, None, run.token, identity.provider_account_id))
+        await _fetch_from(run, Connection(run.account.sample, None, run.token, identity.objects_owner))
 
 
 async def _import_archives(run: AccountSync) -> None:
@@ -268,7 +268,7 @@ async def _import_archive(run: AccountSync, archive: ArchiveRow) -> None:
     reader = await asyncio.to_thread(SealedReader, run.platform.blobs, archive.blob, key.value, context)
     types, checked_at = run.known_cursors.keys(), 0.0
     with BufferedReader(reader, ARCHIVE_BUFFER_BYTES) as opened, ObjectBuffer(run.source.info.schema) as buffer:
-        found = run.platform.archive_readers.objects(run.source, opened, identity.provider_account_id, types)
+        found = run.platform.archive_readers.objects(run.source, opened, identity.objects_owner, types)
         async with aclosing(found) as pages:
             async for page in pages:
                 if isinstance(page, LeftOut):

@@ -1,0 +1,139 @@
+"""Whose account a library holds: what a file says about its owner, what a sign-in proves, and what a merge keeps."""
+
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from privateshare.platform.db.tables import AccountRow, JourneyRow, MergeRow
+from privateshare.platform.library.accounts import (
+    ConnectedSource,
+    account_identity,
+    connect_account,
+    is_proof_of_person,
+    is_same,
+)
+from privateshare.platform.library.erasure import undo_journey
+from privateshare.platform.library.libraries import OpenLibrary, create_library, open_library
+from privateshare.platform.me.merge_job import merge_libraries
+from privateshare.platform.runtime import Platform
+from privateshare.sources.contract import Identity
+from tests.flow.people import SPOTIFY, People
+
+ALICE, MALLORY = Identity("alice", "Alice"), Identity("mallory", "Mallory")
+UNKNOWN = Identity("listener", "Spotify archive", named=False)
+TOKEN = {"access_token": "x"}
+
+
+async def connected(
+    db: AsyncSession,
+    platform: Platform,
+    library: OpenLibrary,
+    identity: Identity,
+    *,
+    signs_in: bool = False,
+    brought_in: bool = False,
+    sample: str | None = None,
+) -> AccountRow:
+    source, token = platform.sources.connectable[SPOTIFY].info, TOKEN if signs_in else None
+    found = ConnectedSource(source, identity, sample=sample, token=token, brought_in=brought_in)
+    return await connect_account(db, platform, library, found)
+
+
+async def merged(platform: Platform, mine: UUID, theirs: UUID) -> None:
+    async with platform.database.transaction() as db:
+        merge = MergeRow(library_id=mine, id=uuid4(), other_id=theirs, other_browser_id=uuid4())
+        db.add(merge)
+    await merge_libraries(platform, mine, merge.id)
+
+
+async def account_count(platform: Platform, library_id: UUID) -> int:
+    async with platform.database.transaction() as db:
+        query = select(func.count()).select_from(AccountRow).where(AccountRow.library_id == library_id)
+        return await db.scalar(query) or 0
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        [Identity("mallory", "Mallory", named=False)],
+        [Identity("listener", "Alice", named=False, id_in_objects="mallory")],
+        [Identity("mallory", "Mallory", named=False), ALICE],
+        [Identity("alice", "Alice", id_in_objects="mallory")],
+    ],
+)
+async def test_only_a_sign_in_says_who_proves_to_be_the_person(platform: Platform, forged: list[Identity]) -> None:
+    """A file that was brought in cannot let somebody else sign in as the person, nor fetch another record."""
+    async with platform.database.transaction() as db:
+        library = await create_library(db, platform)
+        files = [await connected(db, platform, library, identity, brought_in=True) for identity in forged]
+        account = await connected(db, platform, library, ALICE, signs_in=True)
+        assert {file.id for file in files} == {account.id}
+        assert account_identity(account, library).objects_owner == "alice"
+        assert is_same(account, library, ALICE)
+        assert not is_same(account, library, MALLORY)
+        assert await is_proof_of_person(db, library, SPOTIFY, ALICE)
+        assert not await is_proof_of_person(db, library, SPOTIFY, MALLORY)
+        assert (await connected(db, platform, library, ALICE, signs_in=True)).id == account.id
+
+
+async def test_an_account_is_known_by_its_name_after_a_merge(platform: Platform) -> None:
+    """Files without a name came first, then one with it. Two names stay two accounts, and each is found again."""
+    async with platform.database.transaction() as db:
+        mine, theirs = await create_library(db, platform), await create_library(db, platform)
+        ids = []
+        for library, name in ((mine, ALICE), (theirs, MALLORY)):
+            first = await connected(db, platform, library, UNKNOWN)
+            account = await connected(db, platform, library, name)
+            assert account.id == first.id
+            assert account_identity(account, library).objects_owner == "listener"
+            ids.append(account.id)
+    await merged(platform, mine.id, theirs.id)
+    async with platform.database.transaction() as db:
+        library = await open_library(db, platform, mine.id)
+        found = [(await connected(db, platform, library, name)).id for name in (ALICE, MALLORY)]
+    assert found == ids
+
+
+async def test_accounts_that_stayed_twice_are_moved_again(platform: Platform) -> None:
+    """Equal accounts that did not become one are in a library that is itself moved into another one, several times."""
+    async with platform.database.transaction() as db:
+        first, second, third = [await create_library(db, platform) for _ in range(3)]
+        for library, sample in ((first, None), (second, "small")):
+            await connected(db, platform, library, ALICE, sample=sample)
+    await merged(platform, second.id, first.id)
+    await merged(platform, third.id, second.id)
+    assert await account_count(platform, third.id) == 2
+
+
+@pytest.mark.parametrize("journey_of_moved", [True, False])
+async def test_an_unfinished_journey_takes_nothing_else_with_it(
+    platform: Platform, people: People, journey_of_moved: bool
+) -> None:
+    """An account that is erased when its journey ends without consent has not become one with another."""
+    wire, now = await people.contract(), datetime.now(UTC)
+    async with platform.database.transaction() as db:
+        mine, theirs = await create_library(db, platform), await create_library(db, platform)
+        of_journey, other = (theirs, mine) if journey_of_moved else (mine, theirs)
+    async with platform.database.transaction() as db:
+        account = await connected(db, platform, of_journey, ALICE)
+        journey = JourneyRow(
+            code_hash=secrets.token_bytes(32),
+            contract_id=wire.contract_id,
+            library_id=of_journey.id,
+            sealed_return=b"",
+            created_at=now,
+            account_ids=[str(account.id)],
+            expires_at=now + timedelta(hours=1),
+        )
+        db.add(journey)
+        kept = await connected(db, platform, other, replace(ALICE, display_name="Alice, for long"))
+    await merged(platform, mine.id, theirs.id)
+    async with platform.database.transaction() as db:
+        await undo_journey(db, platform, await db.get_one(JourneyRow, journey.id))
+        left = list(await db.scalars(select(AccountRow.id).where(AccountRow.library_id == mine.id)))
+    assert left == [kept.id]
