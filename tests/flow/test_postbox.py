@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from sqlalchemy import func, select, update
 
-from privateshare.platform.db.tables import ConsentRow, ContractRow, PushedFileRow
+from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow, PushedFileRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.postboxes import create_postbox
 from privateshare.platform.library.libraries import open_library
@@ -100,22 +100,28 @@ async def test_a_postbox_closes_with_version_1_6(box: Box) -> None:
     assert await box.kept() == 0
 
 
-async def test_a_file_is_rejected_if_the_consent_is_withdrawn_meanwhile(box: Box) -> None:
-    """Its bytes are deleted."""
+@pytest.mark.parametrize(("ends", "status", "code"), [("consent", 401, "InvalidToken"), ("app", 403, "InvalidClient")])
+async def test_a_file_is_rejected_if_consent_or_app_end_meanwhile(box: Box, ends: str, status: int, code: str) -> None:
+    """The person withdraws, or the operator suspends the app. The file's bytes are deleted."""
     loop = asyncio.get_running_loop()
 
-    async def withdraw() -> None:
+    async def end() -> None:
+        now = datetime.now(UTC)
         async with box.platform.database.transaction() as db:
-            await revoke_consent(db, UUID(box.tokens.claims["consentid"]), datetime.now(UTC))
+            if ends == "consent":
+                await revoke_consent(db, UUID(box.tokens.claims["consentid"]), now)
+            else:
+                this = ApplicationRow.id == box.wire.application_id
+                await db.execute(update(ApplicationRow).where(this).values(suspended_at=now))
 
     def content() -> Iterator[bytes]:
         yield box.form[:100_000]
         aside = box.platform.settings.data / "blobs" / ".aside"
         wait_for(lambda: any(aside.iterdir()))  # The file is being received.
-        asyncio.run_coroutine_threadsafe(withdraw(), loop).result()
+        asyncio.run_coroutine_threadsafe(end(), loop).result()
         yield box.form[100_000:]
 
-    check_error(await asyncio.to_thread(box.push, content()), 401, "InvalidToken")
+    check_error(await asyncio.to_thread(box.push, content()), status, code)
     assert await box.kept() == 0
 
 

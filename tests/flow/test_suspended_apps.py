@@ -1,13 +1,25 @@
 """Tests of applications that the operator suspends: they can do nothing, and afterwards all that they could before."""
 
-import pytest
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
+from sqlalchemy import update
+
+from privateshare.platform.db.tables import ApplicationRow, ContractRow
+from privateshare.platform.runtime import Platform
 from tests.flow.command_line import OperatorCommand
 from tests.flow.consenting import ask, asking_contract, at_consent, failure, opened
+from tests.flow.files import files_below
 from tests.flow.people import People
+from tests.flow.pushing import IMPORT, descriptor
 from tests.flow.served import Served
 from tests.flow.sessions import QUERY, triggered, wait_until_over
-from tests.flow.wire import check_error, verifier
+from tests.flow.storage_calls import cloud
+from tests.flow.wire import Wire, check_error, verifier
+from tests.patience import wait_for
 
 pytestmark = pytest.mark.protocol("2.2")
 
@@ -75,3 +87,38 @@ def test_an_unknown_app_is_named(operator: OperatorCommand, words: tuple[str, ..
     """The error names the id."""
     command, *options = words
     assert "there is no application with the id nobody" in operator.error("app", command, "nobody", *options)
+
+
+async def stopped(platform: Platform, wire: Wire, how: str) -> None:
+    """Suspend an application, or let its contract end."""
+    now = datetime.now(UTC)
+    suspends = update(ApplicationRow).where(ApplicationRow.id == wire.application_id).values(suspended_at=now)
+    ends = update(ContractRow).where(ContractRow.id == wire.contract_id).values(expires_at=now - timedelta(seconds=1))
+    async with platform.database.transaction() as db:
+        await db.execute(suspends if how == "suspended" else ends)
+
+
+@pytest.mark.parametrize("how", ["suspended", "ended"])
+@pytest.mark.parametrize("into", ["library", "storage"])
+async def test_uploads_in_progress_are_refused(people: People, platform: Platform, into: str, how: str) -> None:
+    """The app is stopped while its file arrives. Nothing of the file is kept."""
+    wire, loop = await people.contract(kind="write"), asyncio.get_running_loop()
+    tokens, _ = await people.user(wire, sources=())
+    storage = wire.post("storage").json()["id"]
+    folder = platform.settings.data / "blobs"
+    own = folder / ("storage" if into == "storage" else "library")
+    own /= storage if into == "storage" else str(await people.library_of(tokens))
+
+    def content() -> Iterator[bytes]:
+        yield b"x" * 100_000
+        wait_for(lambda: any((folder / ".aside").iterdir()))  # The file is being received.
+        asyncio.run_coroutine_threadsafe(stopped(platform, wire, how), loop).result()
+        yield b"y" * 100_000
+
+    if into == "storage":
+        answer = await asyncio.to_thread(cloud, wire, "POST", storage, "/file", content=content())
+    else:
+        options: dict[str, Any] = {"content": content(), "headers": descriptor(wire)}
+        answer = await asyncio.to_thread(wire.post, IMPORT, access_token=tokens.access, **options)
+    assert answer.status_code in (401, 403), answer.text
+    assert not files_below(own)

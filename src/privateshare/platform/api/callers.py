@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from privateshare.errors import InvalidRequest
 from privateshare.platform.db.call_lookup import CallNames, CallRows
 from privateshare.platform.db.tables import ConsentRow, ContractRow, TokenRow
-from privateshare.platform.grants.contracts import check_contract, client_id, contract_id_of
+from privateshare.platform.grants.contracts import check_contract, client_id, contract_id_of, load_contract
 from privateshare.platform.grants.tokens import check_access_token, find_access_token
 from privateshare.platform.http.admitting import verified_token
 from privateshare.platform.http.requests import api_address, arrived_at, platform_of
@@ -105,9 +105,14 @@ def _names(claims: Mapping[str, object], session_key: str | None) -> CallNames:
     )
 
 
-def later(caller: Caller, db: AsyncSession) -> Caller:
-    """Copy a caller to another transaction, after its body arrived. That may take longer than its JWT is valid."""
-    return replace(caller, db=db, now=datetime.now(UTC))
+async def later(caller: Caller, db: AsyncSession) -> Caller:
+    """Copy a caller to another transaction, after its body arrived. That may take longer than its JWT is valid.
+
+    Raises InvalidClient if its contract has ended meanwhile, or its application was suspended.
+    """
+    now = datetime.now(UTC)
+    contract = await load_contract(db, client_id(caller.contract), now)
+    return replace(caller, db=db, contract=contract, now=now)
 
 
 async def _user_caller(caller: Annotated[Caller, Depends(_contract_caller, scope="function")]) -> CallerForUser:

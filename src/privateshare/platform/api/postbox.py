@@ -98,7 +98,7 @@ async def push_to_postbox(request: Request, postbox_id: str) -> Response:
     received = await receive(platform.blobs, arrival.blob, _decrypted(file, cipher), max_bytes, arrival.sealer())
     async with delete_blob_on_failure(platform, arrival.blob), platform.database.transaction() as db:
         await lock_library(db, library.id)
-        caller = later(caller, db)
+        caller = await later(caller, db)
         postbox = await _find_postbox(caller, postbox_id)  # Consent may have been withdrawn during the upload.
         if not await _may_push(caller, postbox):
             raise InvalidToken("The token (access_token) is invalid")

@@ -53,7 +53,7 @@ async def push_to_library(
         raise InvalidRequest("The upload is incomplete. Nothing was stored") from error
     async with delete_blob_on_failure(platform, arrival.blob), platform.database.transaction() as db:
         await lock_library(db, library.id)
-        user = await require_user(later(user, db))  # Consent may have been withdrawn during the upload.
+        user = await require_user(await later(user, db))  # Consent may have been withdrawn during the upload.
         once = await begin_once(request, user, received.sha256)
         db.add(arrival.to_row(user.contract, user.consent, received, user.now))
         await record_push(user.db, library, user.consent.id, user.contract, received.size)

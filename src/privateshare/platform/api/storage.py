@@ -187,7 +187,7 @@ async def post_stored_file(request: Request, storage_id: str, application_id: st
     """
     platform = platform_of(request)
     async with platform.database.transaction() as db:
-        _, storage, target = await _authorized(request, db, storage_id, application_id, path)
+        contract, storage, target = await _authorized(request, db, storage_id, application_id, path)
     if target.is_folder:
         raise InvalidRequest("The path of a file must not end in /")
     blob, max_bytes = storages.new_blob(storage.id), platform.settings.max_push_bytes
@@ -197,6 +197,8 @@ async def post_stored_file(request: Request, storage_id: str, application_id: st
     except ClientDisconnect as error:
         raise InvalidRequest("The upload is incomplete. Nothing was stored") from error
     async with delete_blob_on_failure(platform, blob), platform.database.transaction() as db:
+        # The contract may have ended during the upload, or the app may have been suspended.
+        await load_contract(db, client_id(contract), datetime.now(UTC))
         if await storages.find_storage(db, storage.id, storage.application_id) is None:  # Erased during the upload.
             raise NotFound("There is no storage with this id")
         file_id = await storages.put_file(db, storage.id, target, blob, received.size)
