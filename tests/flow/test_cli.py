@@ -76,7 +76,7 @@ def test_existing_key_is_kept(command: OperatorCommand, tmp_path: Path) -> None:
     key = tmp_path / "key.pem"
     key.write_text("precious")
     told = command.error("contract", "create", "--app", "any", "--read", "5", "--key-out", key, *CREATE)
-    assert "File exists" in told
+    assert "File exists. Name a new file with --key-out" in told
     assert key.read_text() == "precious"
 
 
@@ -84,7 +84,7 @@ def test_failed_contract_leaves_no_key(command: OperatorCommand, tmp_path: Path)
     """If the contract cannot be created, no key file is left."""
     key = tmp_path / "key.pem"
     told = command.error("contract", "create", "--app", "unknown", "--read", "5", "--key-out", key, *CREATE)
-    assert "there is no application with the id unknown" in told
+    assert "there is no application with the id unknown. List them with: privateshare app list" in told
     assert not key.exists()
 
 

@@ -126,7 +126,9 @@ async def _application(db: "AsyncSession", application_id: str) -> "ApplicationR
 
     application = await db.get(ApplicationRow, application_id)
     if application is None:
-        raise ConfigurationError(f"there is no application with the id {application_id}")
+        raise ConfigurationError(
+            f"there is no application with the id {application_id}", hint="List them with: privateshare app list"
+        )
     return application
 
 

@@ -231,7 +231,9 @@ def show_(contract_id: Annotated[str, typer.Argument()], data: Data = None, as_j
     async def work(db: "AsyncSession") -> dict[str, Any]:
         contract = await db.get(ContractRow, contract_id)
         if contract is None:
-            raise ConfigurationError(f"there is no contract {contract_id}")
+            raise ConfigurationError(
+                f"there is no contract {contract_id}", hint="List them with: privateshare contract list"
+            )
         return {**_facts(contract), "document": contract.document.raw, "public_key": contract.public_key}
 
     show(in_transaction(data, work), as_json)
@@ -251,7 +253,9 @@ def end(
     async def work(db: "AsyncSession") -> dict[str, Any]:
         contract = await db.get(ContractRow, contract_id)
         if contract is None:
-            raise ConfigurationError(f"there is no contract {contract_id}")
+            raise ConfigurationError(
+                f"there is no contract {contract_id}", hint="List them with: privateshare contract list"
+            )
         await end_contract(db, contract, datetime.now(UTC))
         return _facts(contract)
 

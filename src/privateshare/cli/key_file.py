@@ -30,7 +30,9 @@ def new_key_file(path: Path) -> Iterator[str]:
     try:
         _write_new(path, pem)
     except OSError as error:
-        raise ConfigurationError(f"cannot write the private key to {path}: {error.strerror}") from error
+        raise ConfigurationError(
+            f"cannot write the private key to {path}: {error.strerror}", hint="Name a new file with --key-out"
+        ) from error
     try:
         public = key.public_key()
         yield public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()

@@ -49,7 +49,10 @@ def withdraw(
     async def work(platform: "Platform", db: "AsyncSession") -> dict[str, Any]:
         consent = await db.get(ConsentRow, consent_id)
         if consent is None:
-            raise ConfigurationError(f"there is no consent {consent_id}")
+            raise ConfigurationError(
+                f"there is no consent {consent_id}",
+                hint="List a person's consents with: privateshare person consents USER_ID",
+            )
         await withdraw_consent(db, platform, consent, datetime.now(UTC), OPERATOR)
         await db.refresh(consent)
         return await _facts(db, consent)

@@ -63,7 +63,9 @@ def remove(
     async def work(db: "AsyncSession") -> dict[str, Any]:
         row = await db.get(WebhookEndpointRow, webhook_id)
         if row is None:
-            raise ConfigurationError(f"there is no webhook {webhook_id}")
+            raise ConfigurationError(
+                f"there is no webhook {webhook_id}", hint="List them with: privateshare webhook endpoints CONTRACT"
+            )
         await db.delete(row)
         return _endpoint(row)
 
@@ -102,7 +104,9 @@ def replay(
         if message_id is not None:
             message = await db.get(WebhookMessageRow, message_id)
             if message is None:
-                raise ConfigurationError(f"there is no message {message_id}")
+                raise ConfigurationError(
+                    f"there is no message {message_id}", hint="List them with: privateshare webhook list"
+                )
             messages = [message]
         else:
             found = await find_messages(db, contract_id, failed_only=True, limit=REPLAYED_AT_ONCE)

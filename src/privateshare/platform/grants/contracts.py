@@ -131,7 +131,9 @@ async def create_contract(
     """
     application = await db.get(ApplicationRow, application_id)
     if application is None:
-        raise ConfigurationError(f"there is no application with the id {application_id}")
+        raise ConfigurationError(
+            f"there is no application with the id {application_id}", hint="List them with: privateshare app list"
+        )
     chosen = contract_id or new_id()
     if not _CONTRACT_ID.fullmatch(chosen):
         raise ConfigurationError(f"the contract id {chosen!r} must be 1 to 64 characters of A-Z a-z 0-9 _ -")

@@ -38,7 +38,9 @@ async def add_endpoint(db: AsyncSession, platform: Platform, contract_id: str, u
     Raises ConfigurationError if there is no such contract, it has too many endpoints, or the address is not allowed.
     """
     if await db.get(ContractRow, contract_id) is None:
-        raise ConfigurationError(f"there is no contract {contract_id}")
+        raise ConfigurationError(
+            f"there is no contract {contract_id}", hint="List them with: privateshare contract list"
+        )
     check_address(url, private=platform.settings.webhook_private_addresses)
     if len(await contract_endpoints(db, contract_id)) >= MAX_ENDPOINTS:
         raise ConfigurationError(f"a contract can have {MAX_ENDPOINTS} webhooks; remove one first")
