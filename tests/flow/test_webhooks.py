@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -154,6 +155,10 @@ async def _stop(person: Victim, app: Wire) -> None:
     browser = opened(f"{app.origin}/me", http=person.http)
     assert page_of(browser) == "me"
     browser.submit("stop-and-delete")
+    note = re.search(r'<p class="note" role="status">(.*?)</p>', browser.page.html)  # type: ignore[union-attr]
+    assert note is not None
+    assert "Stopped." in note[1]
+    assert "You asked it on" in note[1]
 
 
 def _home(person: Victim, app: Wire) -> str:

@@ -89,6 +89,8 @@ async def test_the_date_and_the_end_can_be_changed(wire: Wire, platform: Platfor
     person = await victim(platform, wire)
     browser = changing(person)
     browser.submit("continue", extra={"since": "2026-03-15", "duration": "90"})
+    assert browser.page is not None
+    assert "from March 15, 2026 on" in browser.page.html
     async with platform.database.transaction() as db:
         consent = await db.get_one(ConsentRow, UUID(person.tokens.claims["consentid"]))
         assert consent.choice.since == int(datetime(2026, 3, 15, tzinfo=UTC).timestamp())

@@ -158,6 +158,8 @@ def line(words: Translator, title: str, points: Sequence[Point], first: str, las
 def _round_up(value: float) -> float:
     """Return a round number that is not less than a value, for the top of a scale."""
     if value <= 0:
-        return 1.0
+        return 2.0
     power = 10.0 ** floor(log10(value))
-    return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= value)
+    # Below 10 only even numbers: the middle of the scale has a label too, and half an entry does not exist.
+    steps = (2, 4, 6, 8, 10) if power == 1 else (1, 2, 3, 4, 5, 6, 8, 10)
+    return next(step * power for step in steps if step * power >= value)

@@ -31,12 +31,15 @@ class AppCard:
         kind: That of its contract: read, write or read-raw.
         kinds: Which data it may read.
         sources: From which sources, or to which it may send data.
+        since: The date from which on the person shares, in words; empty if they share all dates.
         until: The last day, in words; empty if there is none.
         given: Since when, in words.
         given_at: Since when.
         used: When it last read or wrote, in words; empty if it never did.
         ended: Why it can do nothing more; empty if it can.
         unproven: Whether somebody agreed who did not prove to be the person.
+        may_ask_deletion: Whether the person can ask the app to delete what it has read, and did not ask yet.
+        deletion: Whether the app has confirmed that it deleted the data; empty if the person did not ask.
     """
 
     consent_id: UUID
@@ -45,6 +48,7 @@ class AppCard:
     kind: str
     kinds: Kinds
     sources: Sequence[str]
+    since: str
     until: str
     given: str
     given_at: datetime
@@ -52,6 +56,7 @@ class AppCard:
     ended: str
     unproven: bool
     may_ask_deletion: bool
+    deletion: str
 
 
 async def app_cards(visitor: Visitor) -> list[AppCard]:
@@ -75,6 +80,7 @@ def _card(visitor: Visitor, consent: ConsentRow, contract: ContractRow, sources:
         kind=contract.kind,
         kinds=words.kinds(_readable_kinds(visitor, consent, sources)),
         sources=[words.source(source_id) for source_id in sources],
+        since=words.date(since) if (since := consent.choice.since_date) else "",
         until=words.date(min(ends)) if ends else "",
         given=words.date(consent.created_at),
         given_at=consent.created_at,
@@ -82,6 +88,7 @@ def _card(visitor: Visitor, consent: ConsentRow, contract: ContractRow, sources:
         ended=ended(visitor, consent, contract),
         unproven=consent.unproven,
         may_ask_deletion=contract.kind != "write" and consent.deletion_asked_at is None,
+        deletion=_deletion(words, consent),
     )
 
 
@@ -105,7 +112,7 @@ def ended(visitor: Visitor, consent: ConsentRow, contract: ContractRow) -> str:
         why = words.say(N_("Ended on %(date)s."), date=words.date(lapsed[0]))
     elif (contract.once or consent.once) and consent.used_at is not None:
         why = words.say(N_("It was for one time, on %(date)s."), date=words.date(consent.used_at))
-    return why + _deletion(words, consent) if why else ""
+    return f"{why} {_deletion(words, consent)}".rstrip() if why else ""
 
 
 def _deletion(words: Translator, consent: ConsentRow) -> str:
@@ -114,10 +121,10 @@ def _deletion(words: Translator, consent: ConsentRow) -> str:
         return ""
     asked = words.date(consent.deletion_asked_at)
     if consent.deletion_confirmed_at is None:
-        return " " + words.say(N_("You asked it on %(asked)s to delete your data: not confirmed."), asked=asked)
+        return words.say(N_("You asked it on %(asked)s to delete your data: not confirmed."), asked=asked)
     confirmed = words.date(consent.deletion_confirmed_at)
     told = N_("You asked it on %(asked)s to delete your data: confirmed on %(confirmed)s.")
-    return " " + words.say(told, asked=asked, confirmed=confirmed)
+    return words.say(told, asked=asked, confirmed=confirmed)
 
 
 async def _sources_by_consent(visitor: Visitor) -> Mapping[UUID, Sequence[int]]:

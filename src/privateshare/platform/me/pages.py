@@ -29,10 +29,10 @@ async def show_my_data(
 ) -> Response:
     """Show what the person shares. After "this was not me", mark what was agreed since."""
     cards = await app_cards(visitor)
-    values = {
+    values: dict[str, object] = {
         "live": [card for card in cards if not card.ended],
         "ended": [card for card in cards if card.ended],
-        "stopped": any(str(card.consent_id) == stopped and card.ended for card in cards),
+        "stopped": next((card for card in cards if str(card.consent_id) == stopped and card.ended), None),
         "changed": any(str(card.consent_id) == changed and not card.ended for card in cards),
         "sources": await source_cards(visitor),
         "ways": await ways_in(visitor),

@@ -171,6 +171,16 @@ def test_numbers_of_a_scale_are_short(language: str, number: float, text: str) -
     assert Translator(language).short_number(number) == text
 
 
+@pytest.mark.parametrize("highest", range(1, 10))
+def test_a_scale_of_few_entries_has_whole_numbers_only(highest: int) -> None:
+    """Nobody saved half an album in a month."""
+    drawn = columns(Translator("en"), "By month", [Bar("May", 0, ""), Bar("June", highest, "")])
+    texts = [element.text or "" for element in ElementTree.fromstring(drawn).iter() if element.tag.endswith("text")]
+    numbers = [text for text in texts if text not in ("May", "June")]
+    assert len(numbers) == 3
+    assert all(number.isdigit() for number in numbers), numbers
+
+
 def test_months_without_anything_are_drawn_too() -> None:
     """A gap of a year is a gap in the chart."""
     chart = months_chart(WORDS, ObjectType.PLAY_HISTORY, {202411: 3, 202601: 5})
