@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
-from privateshare.platform.db.tables import ContractRow
+from privateshare.platform.db.tables import ContractRow, MergeRow
 from privateshare.platform.library.storages import assign_storage
+from privateshare.platform.me.merge_job import merge_libraries
 from privateshare.platform.runtime import Platform
 from tests.flow.files import files_below
 from tests.flow.people import People
@@ -467,3 +468,25 @@ async def test_an_upload_into_a_storage_that_is_erased_meanwhile(people: People,
     answer = cloud(wire, "POST", storage, "/late", content=content())
     assert (answer.status_code, answer.json()["error"]) == (404, "NotFound")
     assert not blobs(platform, storage)
+
+
+async def test_merged_people_keep_their_storages(people: People, platform: Platform) -> None:
+    """An app that knew a person by two ids finds the storage of each, also after a refresh and a second merge."""
+    wire = await people.contract()
+    users = [(await people.user(wire, sources=()))[0] for _ in range(3)]
+    libraries, storages = [await people.library_of(tokens) for tokens in users], []
+    for library in libraries[1:]:  # The first person has none.
+        storages.append(wire.post("storage").json()["id"])
+        async with platform.database.transaction() as db:
+            contract = await db.get_one(ContractRow, wire.contract_id)
+            assert await assign_storage(db, contract, storages[-1], library)
+    for theirs, mine in ((libraries[2], libraries[1]), (libraries[1], libraries[0])):
+        merge = MergeRow(library_id=mine, id=uuid4(), other_id=theirs, other_browser_id=uuid4())
+        async with platform.database.transaction() as db:
+            db.add(merge)
+        await merge_libraries(platform, mine, merge.id)
+    check_error(wire.get("storage", access_token=users[0].access), 404, "NotFound")
+    for tokens, storage in zip(users[1:], storages, strict=True):
+        assert wire.get("storage", access_token=tokens.access).json()["id"] == storage
+        renewed = wire.tokens(wire.refresh(tokens.refresh))
+        assert wire.get("storage", access_token=renewed.access).json()["id"] == storage

@@ -75,7 +75,7 @@ async def post_storage(caller: ContractCaller, once: Once) -> Response:
 @router.get("/storage")
 async def get_storage(caller: UserCaller) -> Storage:
     """Return the storage that this application has for the person. Protocol 11.1."""
-    storage = await storages.find_user_storage(caller.db, caller.contract, caller.consent.library_id)
+    storage = await storages.find_user_storage(caller.db, caller.contract, caller.consent)
     if storage is None:
         raise NotFound("This person has no storage with this application")
     return _view(storage, caller.contract)

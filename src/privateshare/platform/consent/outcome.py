@@ -70,7 +70,7 @@ async def accept(
     saw = shown or shown_to(visit)
     await consent_agreed(visit.db, visit.platform, library, consent, saw, visit.now, changed=earlier is consent)
     await _remember_browser(visit, library)
-    await _assign_storage(visit, library.id)
+    await _assign_storage(visit, consent)
     await agree_to_archives(visit.db, visit.journey)
     await _start_reading(visit, consent)
     lifetime = visit.platform.settings.code_lifetime
@@ -99,14 +99,14 @@ async def _remember_browser(visit: Visit, library: OpenLibrary) -> None:
         await remember_browser(visit.request, visit.db, library, visit.now)
 
 
-async def _assign_storage(visit: Visit, library_id: UUID) -> None:
+async def _assign_storage(visit: Visit, consent: ConsentRow) -> None:
     """Assign the storage that the app prepared to this person. Protocol 11.1."""
     handle = visit.parameters.storage_ref
     if handle is None:
         return
     storage_id = await take_reference(visit.db, visit.contract.id, "cloudId", handle, visit.now)
     if storage_id is not None:
-        await assign_storage(visit.db, visit.contract, storage_id, library_id)
+        await assign_storage(visit.db, visit.contract, storage_id, consent.library_id, consent.sub)
 
 
 async def add_account(visit: Visit, account: AccountRow | None) -> str:

@@ -502,13 +502,17 @@ class PostboxRow(Base):
 
 
 class StorageRow(Base):
-    """A storage for an application's own encrypted files. Consent can tie it to a person. Protocol 11."""
+    """A storage for an application's own encrypted files. Consent can tie it to a person. Protocol 11.
+
+    `sub` is that of the consents that it is found by: another one than the library's if the library was merged.
+    """
 
     __tablename__ = "storages"
     id: Mapped[str] = mapped_column(primary_key=True)
     application_id: Mapped[str] = mapped_column(ForeignKey(ApplicationRow.id))
     contract_id: Mapped[str] = mapped_column(ForeignKey(ContractRow.id))
     library_id: Mapped[UUID | None] = mapped_column(ForeignKey(LibraryRow.id, ondelete="CASCADE"), index=True)
+    sub: Mapped[str | None]
     created_at: Mapped[datetime] = _created()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import BlobToDeleteRow, ContractRow, StorageRow, StoredFileRow
+from privateshare.platform.db.tables import BlobToDeleteRow, ConsentRow, ContractRow, StorageRow, StoredFileRow
 from privateshare.platform.jobs.queue import defer_sweep
 from privateshare.platform.keys.secrets import new_id
 from privateshare.platform.runtime import Platform
@@ -50,16 +50,20 @@ async def add_storage(db: AsyncSession, contract: ContractRow) -> StorageRow:
     return storage
 
 
-async def find_user_storage(db: AsyncSession, contract: ContractRow, library_id: UUID) -> StorageRow | None:
-    """Find this application's storage of a person; the oldest, if there are several."""
+async def find_user_storage(db: AsyncSession, contract: ContractRow, consent: ConsentRow) -> StorageRow | None:
+    """Find this application's storage of the person whom a consent names; the oldest, if there are several."""
     query = select(StorageRow).where(
-        StorageRow.library_id == library_id, StorageRow.application_id == contract.application_id
+        StorageRow.library_id == consent.library_id,
+        StorageRow.application_id == contract.application_id,
+        StorageRow.sub.is_not_distinct_from(consent.sub),
     )
     return (await db.scalars(query.order_by(StorageRow.created_at, StorageRow.id).limit(1))).one_or_none()
 
 
-async def assign_storage(db: AsyncSession, contract: ContractRow, storage_id: str, library_id: UUID) -> bool:
-    """Assign a storage to the person who consents.
+async def assign_storage(
+    db: AsyncSession, contract: ContractRow, storage_id: str, library_id: UUID, sub: str | None = None
+) -> bool:
+    """Assign a storage to the person who consents. `sub` is that of the consent.
 
     Returns:
         False if the storage belongs to another application or to another person.
@@ -69,7 +73,7 @@ async def assign_storage(db: AsyncSession, contract: ContractRow, storage_id: st
         return False
     if storage.library_id not in (None, library_id):
         return False
-    storage.library_id = library_id
+    storage.library_id, storage.sub = library_id, sub
     return True
 
 

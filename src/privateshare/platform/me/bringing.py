@@ -36,6 +36,7 @@ from privateshare.sources.contract import Broken
 from privateshare.sources.failures import LeftOut, our_fault
 
 REFRESH_SECONDS = 2
+MAX_SHOWN = 50  # The address of the page lists the accounts, and proxies limit the length of addresses.
 UNPROCESSABLE, TOO_LARGE, UNAVAILABLE = 422, 413, 503
 ANOTHER_NAME = N_(
     "In the file, your account at %(source)s has another name (%(name)s) than here. If it is yours too, tick the box, "
@@ -67,7 +68,7 @@ async def show_bringing(visitor: MyPage, accounts: str = "", missing: str = "") 
         "brought": brought,
         "done": sum(one.state != "running" for one in brought),
         "missing": [
-            visitor.words.source(int(id_)) for id_ in missing.split(",")[:50] if id_.isdecimal() and len(id_) < 9
+            visitor.words.source(int(id_)) for id_ in missing.split(",")[:MAX_SHOWN] if id_.isdecimal() and len(id_) < 9
         ],
         "refresh": REFRESH_SECONDS if running else 0,
     }
@@ -123,7 +124,7 @@ async def _bring(request: Request, visitor: Visitor, form: UploadForm) -> Respon
         ids = [await _add_account(visitor, account, kept) for account in fitting]
     missing = sorted({one.source_id for one in accounts if one not in fitting})
     log.info("a person brings in an archive", library=str(visitor.library.id), accounts=len(ids))
-    query = f"?accounts={','.join(ids)}&missing={','.join(map(str, missing))}"
+    query = f"?accounts={','.join(ids[:MAX_SHOWN])}&missing={','.join(map(str, missing[:MAX_SHOWN]))}"
     return redirect(visitor.address("bring") + query)
 
 
@@ -174,7 +175,7 @@ async def _add_account(visitor: Visitor, brought: OwnedAccount, kept: StoredArch
 async def _brought(visitor: Visitor, accounts: str) -> Sequence[BroughtSource]:
     """Describe how far the accounts with these ids are."""
     found = []
-    for text in accounts.split(",")[:50]:
+    for text in accounts.split(",")[:MAX_SHOWN]:
         try:
             row = await visitor.db.get(AccountRow, (visitor.library.id, UUID(text)))
         except ValueError:

@@ -198,6 +198,8 @@ async def _keep_public_user_ids(db: AsyncSession, theirs: UUID, mine: UUID) -> N
             contracts = select(ContractRow.id).join(ApplicationRow).where(ApplicationRow.partner_id == row.partner_id)
             of_partner = (ConsentRow.library_id == theirs, ConsentRow.contract_id.in_(contracts))
             await db.execute(update(ConsentRow).where(*of_partner, ConsentRow.sub.is_(None)).values(sub=row.sub))
+            storages = (StorageRow.library_id == theirs, StorageRow.contract_id.in_(contracts))
+            await db.execute(update(StorageRow).where(*storages, StorageRow.sub.is_(None)).values(sub=row.sub))
             await db.delete(row)
     await db.flush()
     moved = update(LibraryPartnerRow).where(LibraryPartnerRow.library_id == theirs)

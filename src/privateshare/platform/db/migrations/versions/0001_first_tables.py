@@ -463,6 +463,7 @@ def upgrade() -> None:
         sa.Column("application_id", sa.String(), nullable=False),
         sa.Column("contract_id", sa.String(), nullable=False),
         sa.Column("library_id", sa.Uuid(), nullable=True),
+        sa.Column("sub", sa.String(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
