@@ -239,7 +239,7 @@ def show_persons_pages(platform: Running, token: UserAccessToken) -> None:
     link = f"{address}/me/#code={made['recovery_code']}"
     console.print("\nThe person sees who read what, stops it, and looks at their own data:")
     console.print(f"\n  [bold]{link}[/]\n", soft_wrap=True)
-    console.print(f"The link works once, for {LINK_MINUTES} minutes.")
+    console.print(f"The link works once, for {LINK_MINUTES} minutes: press “Use this code” on the page.")
 
 
 def show_rows(title: str, names: tuple[str, str], rows: list[tuple[str, str]]) -> None:

@@ -112,6 +112,8 @@ async def test_two_libraries_become_one(platform: Platform, wire: Wire, other_wi
     home = prove_other(here, there)
     page = merge_page(here, home)
     assert "The data of the person who shared with" in html(page)
+    assert "A patient" in html(page)
+    assert "Sample: " not in html(page)
     assert "key is destroyed" in html(page)
     merged(page)
     assert not await rows(platform, AccountRow, there.library)

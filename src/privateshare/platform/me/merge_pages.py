@@ -28,10 +28,10 @@ from privateshare.platform.db.tables import (
     RecoveryCodeRow,
 )
 from privateshare.platform.jobs.queue import defer_merge
-from privateshare.platform.library.accounts import account_display_name
 from privateshare.platform.library.erasure import lock_for_erasure
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.me.overview import app_cards
+from privateshare.platform.me.sources import owner_name
 from privateshare.platform.me.visitor import MyForm, MyPage, Visitor, check_token, form_token
 from privateshare.platform.person.browsers import find_browsers, proving_browsers
 
@@ -142,12 +142,13 @@ async def _describe(visitor: Visitor, row: BrowserRow) -> OtherLibrary:
     accounts = await db.scalars(
         select(AccountRow).where(AccountRow.library_id == library.id).order_by(AccountRow.number)
     )
-    cards = await app_cards(visitor.of_library(library))
+    there = visitor.of_library(library)
+    cards = await app_cards(there)
     return OtherLibrary(
         browser_id=row.id,
         proof=form_token(row.secret_hash),
         words=await library_description(db, visitor.words, library.id),
-        sources=[_source_name(visitor, account, library) for account in accounts],
+        sources=[_source_name(there, account) for account in accounts],
         apps=list(dict.fromkeys(card.app for card in cards if not card.ended)),
         entries=visitor.words.number(await _sum(visitor, func.sum(FileRow.object_count), FileRow, library)),
         pushed=await _sum(visitor, func.count(), PushedFileRow, library),
@@ -156,8 +157,8 @@ async def _describe(visitor: Visitor, row: BrowserRow) -> OtherLibrary:
     )
 
 
-def _source_name(visitor: Visitor, account: AccountRow, library: OpenLibrary) -> str:
-    name = account_display_name(account, library)
+def _source_name(visitor: Visitor, account: AccountRow) -> str:
+    name = owner_name(visitor, account)
     source = visitor.words.source(account.source_id)
     return f"{source} ({name})" if name else source
 

@@ -111,7 +111,7 @@ def _card(visitor: Visitor, account: AccountRow, syncs: Sequence[SyncRow]) -> So
         id=account.id,
         name=name,
         mark=draw_mark(name, source.info.brand if source else None),
-        owner=_owner(visitor, account),
+        owner=owner_name(visitor, account),
         sample=account.sample is not None,
         connected=words.date(account.created_at),
         fetched=words.moment(fetched) if fetched is not None else "",
@@ -122,7 +122,8 @@ def _card(visitor: Visitor, account: AccountRow, syncs: Sequence[SyncRow]) -> So
     )
 
 
-def _owner(visitor: Visitor, account: AccountRow) -> str:
+def owner_name(visitor: Visitor, account: AccountRow) -> str:
+    """Name the sample data set, or the account's owner if the person proved to be that; empty for all others."""
     if account.sample is not None:
         return sample_name(visitor.platform.sources, visitor.words, account)
     return "" if account.unproven_on is not None else account_display_name(account, visitor.library) or ""
