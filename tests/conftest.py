@@ -10,12 +10,20 @@ import httpcore2
 import httpx2
 import hypothesis
 import pytest
+from coverage.config import CoverageConfig
 from xdist.scheduler import LoadFileScheduling
 
 from tests.patience import GIVE_UP_SECONDS
 
 # A platform of one process starts fastest. Those of several have tests of their own.
 os.environ["PRIVATESHARE_PROCESSES"] = "1"
+
+# Coverage of code that awaits SQLAlchemy needs greenlets to be followed. In the tests' own processes that would hang:
+# each thread of a blocking client leaves a greenlet behind. So only the servers that they start follow them.
+if "COVERAGE_PROCESS_CONFIG" in os.environ:
+    _config = CoverageConfig.deserialize(os.environ["COVERAGE_PROCESS_CONFIG"])
+    _config.concurrency = ["thread", "greenlet"]
+    os.environ["COVERAGE_PROCESS_CONFIG"] = _config.serialize()
 
 # A machine that does other work may need longer than 200 ms for an example that usually takes one.
 hypothesis.settings.register_profile("busy", deadline=None)
