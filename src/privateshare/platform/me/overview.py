@@ -121,7 +121,7 @@ def _deletion(words: Translator, consent: ConsentRow) -> str:
         return ""
     asked = words.date(consent.deletion_asked_at)
     if consent.deletion_confirmed_at is None:
-        return words.say(N_("You asked it on %(asked)s to delete your data: not confirmed."), asked=asked)
+        return words.say(N_("You asked it on %(asked)s to delete your data: not confirmed yet."), asked=asked)
     confirmed = words.date(consent.deletion_confirmed_at)
     told = N_("You asked it on %(asked)s to delete your data: confirmed on %(confirmed)s.")
     return words.say(told, asked=asked, confirmed=confirmed)
