@@ -16,6 +16,10 @@ import httpx2
 import pytest
 from examples.walking import Browser
 
+from privateshare.platform.consent.locales import PSEUDO
+from privateshare.platform.consent.rendering import page as rendered_page
+from privateshare.platform.consent.translation import Translator
+from privateshare.platform.operating.settings import Settings
 from privateshare.platform.runtime import Platform
 from tests.archives import play, spotify_zip
 from tests.flow.consenting import (
@@ -258,6 +262,15 @@ def _take(reader: Reader, browser: Browser, home: str) -> None:
     assert len(pages) > 5
     for name, page in pages.items():
         reader.check(name, page)
+
+
+def test_a_preview_under_way(reader: Reader) -> None:
+    """A journey meets this page only on a slow machine, so the platform's own code makes it here."""
+    values = {"app": "Genrefy", "kind": "authorize", "token": "", "reviewed": True, "address": lambda path: f"/{path}"}
+    made = rendered_page("preview.html", Translator(PSEUDO), values, settings=Settings())
+    reader.check("preview", bytes(made.body).decode())
+    reader.seen.add("preview")
+    assert "preview" not in reader.found
 
 
 def test_every_page_was_walked(reader: Reader) -> None:
