@@ -40,7 +40,7 @@ def test_contract_that_an_app_can_use(command: OperatorCommand, served: Served, 
     assert told["document"]["dataRequest"]["purpose"] == "To test"
     assert told["document"]["dataRequest"]["timeRanges"] == [{"last": "12m"}]
     assert [group["id"] for group in told["document"]["dataRequest"]["serviceGroups"]] == [5, 2]
-    listed = {"application_id": app, "name": "Genrefy", "partner": "Example Ltd", "verified": False}
+    listed = {"application_id": app, "name": "Genrefy", "partner": "Example Ltd", "verified": False, "suspended": False}
     assert listed in command.json("app", "list")
     assert made["contract_id"] in command("contract", "list").stdout
 

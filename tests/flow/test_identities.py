@@ -130,7 +130,13 @@ PUBLIC_CALLS = {
     "_well-known_get_log_head",
 }
 OPERATORS_CALLS = {"GET /metrics"}  # test_metrics.py covers this route.
-DOCUMENTS = {"GET /openapi.json", "HEAD /openapi.json", "GET /docs", "GET /docs/{name}"}
+DOCUMENTS = {
+    "GET /openapi.json",
+    "HEAD /openapi.json",
+    "GET /docs",
+    "GET /docs/{name}",
+    "GET /.well-known/security.txt",
+}
 CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover these: each belongs to one browser.
     "GET /apps/saas/{kind}",
     "GET /apps/saas/static/{name}",
@@ -176,6 +182,7 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "GET /me/{browser_id}/apps/{consent_id}",  # test_my_data.py covers what happened.
     "POST /me/{browser_id}/sources/{account_id}/remove",  # test_my_erasures.py covers what is deleted.
     "POST /me/{browser_id}/apps/{consent_id}/files",
+    "POST /me/{browser_id}/apps/{consent_id}/deletion",
     "GET /me/{browser_id}/take",  # test_my_export.py covers what is taken away.
     "POST /me/{browser_id}/take",
     "GET /me/{browser_id}/take/{export_id}",
@@ -184,6 +191,11 @@ CONSENT_PAGES = {  # test_consent_safety.py and test_consent_links.py cover thes
     "GET /me/{browser_id}/data",  # test_my_data_pages.py covers the data.
     "GET /me/{browser_id}/data/{object_type}",
     "GET /me/{browser_id}/data/{object_type}/{file_id}/{index}",
+    "GET /me/{browser_id}/data/{object_type}/{file_id}/{index}/picture/{number}",
+    "GET /me/{browser_id}/merge",  # test_merging.py covers these.
+    "POST /me/{browser_id}/merge",
+    "GET /me/{browser_id}/bring",  # test_bringing.py covers these.
+    "POST /me/{browser_id}/bring",
     "GET /me/{browser_id}/history",  # test_receipts.py covers these.
     "GET /me/{browser_id}/receipts/{receipt_id}",
     "GET /me/{browser_id}/receipts/{receipt_id}/file",

@@ -45,7 +45,7 @@ def test_all_filters_of_a_query_must_match(wire: Wire) -> None:
     assert found({}, sort={"name": "desc"}) == everything[::-1]
     assert found({"queryString": "BANKS"}) == [name for name in everything if "banks" in name.casefold()] != []
     assert found({"filter": {"country.id": [3]}, "queryString": "banks"}) == ["UK Banks"]
-    assert found({"filter": {"category": {"id": [5]}, "platform.id": [3]}}) == ["Spotify"]
+    assert found({"filter": {"category": {"id": [5]}, "platform.id": [3]}}) == ["Netflix", "Spotify"]
     assert found({"filter": {"type.id": [2], "id": [16]}}) == []
     assert found({"search": {"name": ["spot"], "alias": ["fitbit"]}}) == []
     assert found({"search": {"medicalCenter": ["anything"]}}) == []

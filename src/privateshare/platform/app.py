@@ -46,7 +46,6 @@ API_MODULES = (
     deletions,
     key_set,
     oauth,
-    security_txt,
     sessions,
     files,
     accounts,

@@ -33,12 +33,14 @@ SWEEP = "sweep"
 ORPHANS = "sweep_orphans"
 RECOVER = "recover_jobs"
 WORKER_DEAD_AFTER_SECONDS = 30  # This is the time of three heartbeats.
-MAX_JOB_DELAY_SECONDS = 300  # No retry is scheduled later than this.
+MAX_JOB_DELAY_SECONDS = 300  # No retry of a sync is scheduled later than this.
+MAX_OTHER_DELAY_SECONDS = 2 * 24 * 3600  # Nor of a message to an app later than this.
 
 # Jobs that are scheduled later than any retry were scheduled by a wrong clock, and run now.
 _RESCHEDULE_LATE_JOBS = text("""
 UPDATE procrastinate_jobs SET scheduled_at = now()
- WHERE task_name = :task AND status = 'todo' AND scheduled_at > now() + make_interval(secs => :longest)
+ WHERE status = 'todo'
+   AND scheduled_at > now() + make_interval(secs => CASE task_name WHEN :task THEN :longest ELSE :longest_other END)
 """)
 _SYNCS_WITHOUT_JOB = text("""
 SELECT library_id, id, account_id
@@ -115,7 +117,10 @@ async def recover_jobs(platform: Platform, silent_seconds: float = WORKER_DEAD_A
         await queue.job_manager.retry_job(job)
     await queue.job_manager.prune_stalled_workers(silent_seconds)
     async with platform.database.transaction() as db:
-        await db.execute(_RESCHEDULE_LATE_JOBS, {"task": SYNC, "longest": MAX_JOB_DELAY_SECONDS})
+        await db.execute(
+            _RESCHEDULE_LATE_JOBS,
+            {"task": SYNC, "longest": MAX_JOB_DELAY_SECONDS, "longest_other": MAX_OTHER_DELAY_SECONDS},
+        )
         for library_id, sync_id, account_id in await db.execute(_SYNCS_WITHOUT_JOB, {"task": SYNC}):
             log.warning("a sync had no job; a new one was added", sync=str(sync_id))
             await defer_sync(db, queue, library_id, sync_id, account_id)
