@@ -36,6 +36,7 @@ class Inspection:
             thorough: Whether to look at it in each look and by keyboard. If not, only as it is, and on a phone.
         """
         self.seen.add(name)
+        await page.wait_for_load_state("load")  # Without its style, a page has smaller buttons.
         await page.evaluate(AXE)
         await self._axe(page, name, EVERYTHING)
         if thorough:
