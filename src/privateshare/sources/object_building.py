@@ -6,6 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 JsonObject = dict[str, Any]
+Mapped = tuple[int, JsonObject]
+"""An object with its type."""
 
 ID_CHARACTERS = 22
 # Dates outside of these years are errors of a program, such as a 0 for an unknown date.

@@ -1,34 +1,21 @@
 """The sources ChatGPT and Claude: samples, or the exports that people request in the settings."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
-from privateshare.sources.archive import UploadedFile, uploaded_files
+from privateshare.sources.archive import UploadedFile
 from privateshare.sources.assistants.mapping import chatgpt_messages, claude_messages, is_chatgpt, is_claude
 from privateshare.sources.assistants.sample import chatgpt_sample, claude_sample
-from privateshare.sources.contract import (
-    Brand,
-    Broken,
-    Connection,
-    Identity,
-    JsonObject,
-    ObjectSchema,
-    Page,
-    Sample,
-    SourceInfo,
-    Upload,
-    pages,
-)
-from privateshare.sources.failures import LeftOut, Reason
+from privateshare.sources.contract import Brand, Broken, Identity, JsonObject, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
+from privateshare.sources.failures import Reason
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import SourceAccount, account_of
+from privateshare.sources.object_building import Mapped, SourceAccount
 from privateshare.sources.upload_records import UploadReader
 
-PERSON = "conversations"  # Not all exports say whose they are, so all of a person's belong to one account.
-SKIPPED_ENDINGS = frozenset(
+MEDIA_ENDINGS = frozenset(
     (
         *(".html", ".jpg", ".jpeg", ".png", ".webp", ".gif", ".wav", ".mp3", ".m4a", ".mp4", ".pdf", ".txt", ".csv"),
         *(".docx", ".xlsx", ".pptx", ".dat", ".md"),
@@ -44,8 +31,10 @@ UNREADABLE = Reason(
 Messages = Callable[[SourceAccount, JsonObject], Iterator[JsonObject]]
 
 
-class Assistant:
+class Assistant(UnnamedExportSource):
     """A source for the conversations with one assistant."""
+
+    skipped_endings = MEDIA_ENDINGS
 
     def __init__(
         self,
@@ -57,64 +46,34 @@ class Assistant:
     ) -> None:
         self.info = info
         self._is_conversation, self._messages = is_conversation, messages
-        self._sample_file, self._name = sample_file, name
-
-    def identify(self, connection: Connection) -> Identity:
-        """Return the account. An export is read completely.
-
-        Raises:
-            Broken: It holds no conversations with this assistant.
-        """
-        if connection.archive is None:
-            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        for _ in self._objects(connection):
-            pass
-        connection.left_out.check(
-            Broken(
-                "The file holds no conversations with %(name)s. "
-                "Request the export of your data, and upload the zip file as you received it.",
-                name=self._name,
-            )
+        self._sample_file = sample_file
+        self.owner = Identity("conversations", name, "USER")
+        self.nothing = Broken(
+            "The file holds no conversations with %(name)s. "
+            "Request the export of your data, and upload the zip file as you received it.",
+            name=name,
         )
-        return Identity(PERSON, self._name, "USER")
 
-    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Yield the messages.
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return [self._sample_file(now)]
 
-        Raises:
-            Broken: The export is damaged.
-        """
-        if ObjectType.ASSISTANT_MESSAGE not in cursors:
-            return iter(())
-        return pages((ObjectType.ASSISTANT_MESSAGE, thing) for thing in self._objects(connection))
-
-    def _objects(self, connection: Connection) -> Iterator[JsonObject]:
-        if connection.archive is None:
-            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
-            return self._read([self._sample_file(datetime.now(UTC))], account, connection.left_out)
-        account = account_of(self.info.service_type, connection.provider_account_id)
-        files = uploaded_files(connection.archive, connection.left_out, _is_skipped)
-        return self._read(files, account, connection.left_out)
-
-    def _read(self, files: Iterable[UploadedFile], account: SourceAccount, left_out: LeftOut) -> Iterator[JsonObject]:
-        upload = UploadReader(self._role_of, left_out)
-        for file in files:
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield the messages. Raises Broken."""
+        upload = UploadReader(self._role_of, export.left_out)
+        for file in export.files:
             for found in upload.records_of(file):
                 try:
-                    messages = list(self._messages(account, found.thing))
+                    messages = list(self._messages(export.account, found.thing))
                 except (ValueError, TypeError, AttributeError):
-                    left_out.leave_out(UNREADABLE, ObjectType.ASSISTANT_MESSAGE)
+                    export.left_out.leave_out(UNREADABLE, ObjectType.ASSISTANT_MESSAGE)
                 else:
-                    left_out.read += 1
-                    yield from messages
+                    export.left_out.read += 1
+                    yield from ((ObjectType.ASSISTANT_MESSAGE, message) for message in messages)
         upload.estimate()
 
     def _role_of(self, thing: JsonObject, _: str) -> ObjectRole:
         return ObjectRole.RECORD if self._is_conversation(thing) else ObjectRole.UNKNOWN
-
-
-def _is_skipped(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in SKIPPED_ENDINGS
 
 
 _SAMPLES = (Sample("default", "A learner", "A year of questions of an invented person, and the answers."),)

@@ -11,10 +11,8 @@ from privateshare.sources.google_activity.activities import activity_object, is_
 from privateshare.sources.google_activity.pages import activities_of, is_page
 from privateshare.sources.google_activity.titles import LEARNED_TITLES, TitleFrame
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import SourceAccount, text_of
+from privateshare.sources.object_building import Mapped, SourceAccount, text_of
 from privateshare.sources.upload_records import UploadReader, records_of_files
-
-Mapped = tuple[int, JsonObject]
 
 UNREADABLE = Reason(
     "Damaged",

@@ -1,33 +1,18 @@
 """The source YouTube: a sample, or the history that a person exports with Google Takeout."""
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
-from privateshare.sources.archive import UploadedFile, uploaded_files
-from privateshare.sources.contract import (
-    Brand,
-    Broken,
-    Connection,
-    Identity,
-    ObjectSchema,
-    Page,
-    Sample,
-    SourceInfo,
-    Upload,
-    pages,
-)
-from privateshare.sources.google_activity.reading import ActivityReader, Mapped
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
+from privateshare.sources.google_activity.reading import ActivityReader
 from privateshare.sources.google_activity.sample import sample_files
-from privateshare.sources.object_building import account_of
-
-PERSON = "youtube"  # Histories do not say whose they are, so all of a person's belong to one account.
-# Videos that people uploaded, and tables, are in the same export.
-SKIPPED_ENDINGS = frozenset({".mp4", ".mov", ".webm", ".avi", ".jpg", ".jpeg", ".png", ".csv", ".txt", ".pdf"})
+from privateshare.sources.object_building import Mapped
 
 
-class YouTube:
+class YouTube(UnnamedExportSource):
     """Source 281, service type 31: videos that were watched, searches, and music that was played."""
 
     info = SourceInfo(
@@ -49,42 +34,18 @@ class YouTube:
         ),
     )
 
-    def identify(self, connection: Connection) -> Identity:
-        """Return the account. An export is read completely.
+    owner = Identity("youtube", "YouTube", "USER")
+    nothing = Broken("The file holds no history of YouTube. Choose the history in Google Takeout, and export it again.")
+    # Videos that people uploaded, and tables, are in the same export.
+    skipped_endings = frozenset({".mp4", ".mov", ".webm", ".avi", ".jpg", ".jpeg", ".png", ".csv", ".txt", ".pdf"})
 
-        Raises:
-            Broken: It holds no history of YouTube.
-        """
-        if connection.archive is None:
-            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        for _ in self._objects(connection):
-            pass
-        connection.left_out.check(
-            Broken("The file holds no history of YouTube. Choose the history in Google Takeout, and export it again.")
-        )
-        return Identity(PERSON, "YouTube", "USER")
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return sample_files(now)
 
-    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Yield the objects of these types.
-
-        Raises:
-            Broken: The export is damaged.
-        """
-        return pages(mapped for mapped in self._objects(connection) if mapped[0] in cursors)
-
-    def _objects(self, connection: Connection) -> Iterator[Mapped]:
-        now = datetime.now(UTC)
-        if connection.archive is None:
-            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
-            files: Iterator[UploadedFile] = iter(sample_files(now))
-        else:
-            account = account_of(self.info.service_type, connection.provider_account_id)
-            files = uploaded_files(connection.archive, connection.left_out, _is_skipped)
-        return ActivityReader(account, connection.left_out, now).objects(files)
-
-
-def _is_skipped(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in SKIPPED_ENDINGS
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+        return ActivityReader(export.account, export.left_out, export.now).objects(export.files)
 
 
 SOURCES = (YouTube(),)

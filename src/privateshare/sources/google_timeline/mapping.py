@@ -6,9 +6,8 @@ from typing import Any
 
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.google_timeline.places import Position, moment_of, position_of
-from privateshare.sources.object_building import JsonObject, SourceAccount, dict_of, list_of, number_of, text_of
+from privateshare.sources.object_building import JsonObject, Mapped, SourceAccount, dict_of, list_of, number_of, text_of
 
-Mapped = tuple[int, JsonObject]
 Point = tuple[int, Position]
 
 METRES_OF_A_KILOMETRE = 1000

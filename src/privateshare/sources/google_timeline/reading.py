@@ -8,7 +8,6 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.failures import Broken, LeftOut, Reason
 from privateshare.sources.google_timeline.mapping import (
-    Mapped,
     Point,
     day_of,
     journey_objects,
@@ -18,7 +17,7 @@ from privateshare.sources.google_timeline.mapping import (
 )
 from privateshare.sources.google_timeline.places import moment_of, position_of
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import SourceAccount
+from privateshare.sources.object_building import Mapped, SourceAccount
 from privateshare.sources.upload_records import UploadReader
 
 MAX_POINTS = 20_000  # A day with more positions becomes several routes.

@@ -1,33 +1,18 @@
 """The source Google Timeline: a sample, or the export of a phone or of Google Takeout."""
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
-from privateshare.sources.archive import UploadedFile, uploaded_files
-from privateshare.sources.contract import (
-    Brand,
-    Broken,
-    Connection,
-    Identity,
-    ObjectSchema,
-    Page,
-    Sample,
-    SourceInfo,
-    Upload,
-    pages,
-)
-from privateshare.sources.google_timeline.mapping import Mapped
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.google_timeline.reading import TimelineReader
 from privateshare.sources.google_timeline.sample import sample_files
-from privateshare.sources.object_building import account_of
-
-PERSON = "timeline"  # Exports do not say whose they are, so all of a person's belong to one account.
-SKIPPED_ENDINGS = frozenset({".csv", ".html", ".txt", ".jpg", ".png", ".pdf"})
+from privateshare.sources.object_building import Mapped
 
 
-class GoogleTimeline:
+class GoogleTimeline(UnnamedExportSource):
     """Source 9004, service type 9004: places that were visited, journeys, and routes."""
 
     info = SourceInfo(
@@ -48,41 +33,17 @@ class GoogleTimeline:
         ),
     )
 
-    def identify(self, connection: Connection) -> Identity:
-        """Return the account. An export is read completely.
+    owner = Identity("timeline", "Google Timeline", "USER")
+    nothing = Broken("The file holds no places or journeys of Google. Export your Timeline on the phone again.")
+    skipped_endings = frozenset({".csv", ".html", ".txt", ".jpg", ".png", ".pdf"})
 
-        Raises:
-            Broken: It holds no timeline.
-        """
-        if connection.archive is None:
-            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        for _ in self._objects(connection):
-            pass
-        connection.left_out.check(
-            Broken("The file holds no places or journeys of Google. Export your Timeline on the phone again.")
-        )
-        return Identity(PERSON, "Google Timeline", "USER")
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return sample_files(now)
 
-    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Yield the objects of these types.
-
-        Raises:
-            Broken: The export is damaged.
-        """
-        return pages(mapped for mapped in self._objects(connection) if mapped[0] in cursors)
-
-    def _objects(self, connection: Connection) -> Iterator[Mapped]:
-        if connection.archive is None:
-            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
-            files: Iterator[UploadedFile] = iter(sample_files(datetime.now(UTC)))
-        else:
-            account = account_of(self.info.service_type, connection.provider_account_id)
-            files = uploaded_files(connection.archive, connection.left_out, _is_skipped)
-        return TimelineReader(account, connection.left_out).objects(files)
-
-
-def _is_skipped(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in SKIPPED_ENDINGS
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+        return TimelineReader(export.account, export.left_out).objects(export.files)
 
 
 SOURCES = (GoogleTimeline(),)

@@ -13,12 +13,12 @@ from privateshare.sources.failures import Broken, LeftOut, shown_name
 from privateshare.sources.json_records import ObjectRole
 from privateshare.sources.json_values import read_outline
 from privateshare.sources.meta.kinds import Layout, MetaKind, role_of
-from privateshare.sources.meta.mapping import Mapped, post_code
+from privateshare.sources.meta.mapping import post_code
 from privateshare.sources.meta.messages import message, people_of
 from privateshare.sources.meta.pages import blocks_of, entry_of_block, is_page
 from privateshare.sources.meta.reasons import UNREADABLE
 from privateshare.sources.meta.text import repaired
-from privateshare.sources.object_building import SourceAccount
+from privateshare.sources.object_building import Mapped, SourceAccount
 from privateshare.sources.upload_records import UploadReader
 
 # Other objects have ids that no two of them can have in common.

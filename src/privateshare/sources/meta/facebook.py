@@ -10,7 +10,6 @@ from privateshare.sources.meta.mapping import (
     FOLLOWER,
     FOLLOWING,
     FRIEND,
-    Mapped,
     comment_object,
     person_object,
     post_objects,
@@ -18,6 +17,7 @@ from privateshare.sources.meta.mapping import (
 from privateshare.sources.meta.pictures import created, picture_object, pictures_in
 from privateshare.sources.object_building import (
     JsonObject,
+    Mapped,
     SourceAccount,
     dict_of,
     list_of,

@@ -10,7 +10,6 @@ from privateshare.sources.meta.labels import LabelledEntry, entry_of, is_labelle
 from privateshare.sources.meta.mapping import (
     FOLLOWER,
     FOLLOWING,
-    Mapped,
     comment_object,
     like_object,
     person_object,
@@ -20,6 +19,7 @@ from privateshare.sources.meta.messages import old_message, people_of
 from privateshare.sources.meta.pictures import created, picture_object, pictures_in
 from privateshare.sources.object_building import (
     JsonObject,
+    Mapped,
     SourceAccount,
     dict_of,
     list_of,

@@ -6,9 +6,8 @@ from typing import Any
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.sources.meta.labels import LabelledEntry
 from privateshare.sources.meta.pictures import created, file_id, picture_object, uri_of
-from privateshare.sources.object_building import JsonObject, SourceAccount, stable_id
+from privateshare.sources.object_building import JsonObject, Mapped, SourceAccount, stable_id
 
-Mapped = tuple[int, JsonObject]
 FOLLOWER, FOLLOWING, FRIEND = "follower", "following", "friend"
 
 

@@ -1,30 +1,19 @@
 """The sources Instagram and Facebook: samples, or the export that a person requests in Meta's Accounts Center."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
-from privateshare.sources.archive import UploadedFile, uploaded_files
-from privateshare.sources.contract import (
-    Brand,
-    Broken,
-    Connection,
-    Identity,
-    ObjectSchema,
-    Page,
-    Sample,
-    SourceInfo,
-    Upload,
-    pages,
-)
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.export_source import ExportSource, UploadedExport
 from privateshare.sources.meta.export import Entries, MetaExportReader, is_media
 from privateshare.sources.meta.facebook import FacebookEntries
 from privateshare.sources.meta.instagram import InstagramEntries
 from privateshare.sources.meta.kinds import FACEBOOK, INSTAGRAM, Layout
-from privateshare.sources.meta.mapping import Mapped
 from privateshare.sources.meta.sample import facebook_files, instagram_files
-from privateshare.sources.object_building import SourceAccount, account_of
+from privateshare.sources.object_building import Mapped, SourceAccount
 
 UNNAMED = "member"  # The parts of an export that was split do not all say whose it is.
 _NOTHING = Broken(
@@ -53,50 +42,39 @@ class MetaService:
     foreign: Broken
 
 
-class MetaExport:
+class MetaExport(ExportSource):
     """A source for exports of one of the two services."""
 
     def __init__(self, info: SourceInfo, service: MetaService, name: str) -> None:
         self.info = info
         self._service, self._name = service, name
 
-    def identify(self, connection: Connection) -> Identity:
-        """Return whose export it is. It is read completely.
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return self._service.sample_files(now)
 
-        Raises:
-            Broken: It is no export of this service, holds nothing, or is of several people.
-        """
-        if connection.archive is None:
-            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        entries = self._service.entries(SourceAccount(""))
-        reader = MetaExportReader(self._service.layout, entries, SourceAccount(""), connection.left_out)
-        for _ in reader.objects(uploaded_files(connection.archive, connection.left_out, is_media)):
+    def is_skipped(self, path: str) -> bool:
+        """Return whether a file of an export is not read."""
+        return is_media(path)
+
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+        entries = self._service.entries(export.account)
+        return MetaExportReader(self._service.layout, entries, export.account, export.left_out).objects(export.files)
+
+    def owner_of(self, export: UploadedExport) -> Identity:
+        """Read an export completely, and return whose it is. Raises Broken."""
+        entries = self._service.entries(export.account)
+        reader = MetaExportReader(self._service.layout, entries, export.account, export.left_out)
+        for _ in reader.objects(export.files):
             pass
         if reader.is_foreign:
             raise self._service.foreign
-        connection.left_out.check(_NOTHING)
+        export.left_out.check(_NOTHING)
         if len(entries.owners) > 1:
             raise _SEVERAL_PEOPLE
         owner, name = next(iter(entries.owners.items()), (UNNAMED, f"{self._name} export"))
         return Identity(owner, name, "USER", named=owner != UNNAMED)
-
-    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Yield the objects of these types.
-
-        Raises:
-            Broken: The export is damaged.
-        """
-        return pages(mapped for mapped in self._objects(connection) if mapped[0] in cursors)
-
-    def _objects(self, connection: Connection) -> Iterator[Mapped]:
-        if connection.archive is None:
-            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
-            files: Iterator[UploadedFile] = iter(self._service.sample_files(datetime.now(UTC)))
-        else:
-            account = account_of(self.info.service_type, connection.provider_account_id)
-            files = uploaded_files(connection.archive, connection.left_out, is_media)
-        entries = self._service.entries(account)
-        return MetaExportReader(self._service.layout, entries, account, connection.left_out).objects(files)
 
 
 _TYPES = (

@@ -10,7 +10,7 @@ from itertools import islice
 from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.object_building import JsonObject, SourceAccount, stable_id
+from privateshare.sources.object_building import Mapped, SourceAccount, stable_id
 from privateshare.sources.text_files import opened_text
 from privateshare.sources.written_dates import WrittenDates
 
@@ -21,7 +21,6 @@ MIDNIGHT = " 00:00"  # The short history has days only, and dates are read with 
 SECONDS_OF_UNITS = (3600, 60, 1)
 
 Row = dict[str, str]
-Mapped = tuple[int, JsonObject]
 
 
 class NotNetflix(Exception):

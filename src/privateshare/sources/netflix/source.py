@@ -1,31 +1,18 @@
 """The source Netflix: a sample, or the viewing activity of a person."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
-from privateshare.sources.archive import UploadedFile, uploaded_files
-from privateshare.sources.contract import (
-    Brand,
-    Broken,
-    Connection,
-    Identity,
-    ObjectSchema,
-    Page,
-    Sample,
-    SourceInfo,
-    Upload,
-    pages,
-)
-from privateshare.sources.failures import THE_FILE, LeftOut, Reason, shown_name
-from privateshare.sources.netflix.history import Mapped, NotNetflix, UnclearDays, rows_of
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
+from privateshare.sources.failures import THE_FILE, Reason, shown_name
+from privateshare.sources.netflix.history import NotNetflix, UnclearDays, rows_of
 from privateshare.sources.netflix.sample import sample_files
-from privateshare.sources.object_building import SourceAccount, account_of
+from privateshare.sources.object_building import Mapped
 
-PERSON = "netflix"  # Tables do not say whose they are, so all of a person's belong to one account.
-SKIPPED_ENDINGS = frozenset({".pdf", ".txt", ".html", ".jpg", ".png"})
 UNREADABLE = Reason(
     "Damaged",
     "%(num)s of %(total)s rows has no title or date that can be read.",
@@ -34,7 +21,7 @@ UNREADABLE = Reason(
 )
 
 
-class Netflix:
+class Netflix(UnnamedExportSource):
     """Source 9007, service type 9007: what was watched, and searches."""
 
     info = SourceInfo(
@@ -55,65 +42,37 @@ class Netflix:
         ),
     )
 
-    def identify(self, connection: Connection) -> Identity:
-        """Return the account. A file is read completely.
+    owner = Identity("netflix", "Netflix", "USER")
+    nothing = Broken("The file holds no viewing activity of Netflix. Download it from Netflix again.")
+    skipped_endings = frozenset({".pdf", ".txt", ".html", ".jpg", ".png"})
 
-        Raises:
-            Broken: It holds nothing that was watched.
-        """
-        if connection.archive is None:
-            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        for _ in self._objects(connection):
-            pass
-        connection.left_out.check(
-            Broken("The file holds no viewing activity of Netflix. Download it from Netflix again.")
-        )
-        return Identity(PERSON, "Netflix", "USER")
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return sample_files(now)
 
-    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Yield the objects of these types.
-
-        Raises:
-            Broken: The file is damaged.
-        """
-        return pages(mapped for mapped in self._objects(connection) if mapped[0] in cursors)
-
-    def _objects(self, connection: Connection) -> Iterator[Mapped]:
-        now = datetime.now(UTC)
-        if connection.archive is None:
-            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
-            return _read(sample_files(now), account, connection.left_out, now)
-        account = account_of(self.info.service_type, connection.provider_account_id)
-        files = uploaded_files(connection.archive, connection.left_out, _is_skipped)
-        return _read(files, account, connection.left_out, now)
-
-
-def _read(files: Iterable[UploadedFile], account: SourceAccount, left_out: LeftOut, now: datetime) -> Iterator[Mapped]:
-    for file in files:
-        name = shown_name(file.path) if file.path else THE_FILE
-        try:
-            for mapped in rows_of(file, account, now):
-                if mapped is None:
-                    left_out.leave_out(UNREADABLE)
-                else:
-                    left_out.read += 1
-                    yield mapped
-        except NotNetflix:
-            left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
-        except UnclearDays:
-            problem = Broken(
-                "%(name)s does not show whether 02/03 is in February or in March. "
-                "Request your personal information at Netflix, and upload that.",
-                name=name,
-            )
-            left_out.name_damaged(name, problem)
-        except csv.Error:
-            damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
-            left_out.name_damaged(name, damaged)
-
-
-def _is_skipped(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in SKIPPED_ENDINGS
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+        for file in export.files:
+            name = shown_name(file.path) if file.path else THE_FILE
+            try:
+                for mapped in rows_of(file, export.account, export.now):
+                    if mapped is None:
+                        export.left_out.leave_out(UNREADABLE)
+                    else:
+                        export.left_out.read += 1
+                        yield mapped
+            except NotNetflix:
+                export.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+            except UnclearDays:
+                problem = Broken(
+                    "%(name)s does not show whether 02/03 is in February or in March. "
+                    "Request your personal information at Netflix, and upload that.",
+                    name=name,
+                )
+                export.left_out.name_damaged(name, problem)
+            except csv.Error:
+                damaged = Broken("%(name)s is damaged, or was not downloaded to its end. Download it again.", name=name)
+                export.left_out.name_damaged(name, damaged)
 
 
 SOURCES = (Netflix(),)

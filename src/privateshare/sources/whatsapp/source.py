@@ -1,39 +1,27 @@
 """The source WhatsApp: a sample, or chats that a person exports on their phone."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
-from privateshare.sources.archive import UploadedFile, uploaded_files
-from privateshare.sources.contract import (
-    Brand,
-    Broken,
-    Connection,
-    Identity,
-    JsonObject,
-    ObjectSchema,
-    Page,
-    Sample,
-    SourceInfo,
-    Upload,
-    pages,
-)
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import Brand, Broken, Identity, JsonObject, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, LeftOut, Reason, shown_name
-from privateshare.sources.object_building import SourceAccount, account_of, stable_id
+from privateshare.sources.object_building import Mapped, SourceAccount, stable_id
 from privateshare.sources.whatsapp.chat import Chat, ChatMessage, NotAChat, UnclearDates, learn_chat, messages_of
 from privateshare.sources.whatsapp.sample import sample_files
 
-PERSON = "whatsapp"  # Chats do not say whose phone it was, so all chats of a person belong to one account.
+PEOPLE_OF_A_PAIR = 2
+
 MEDIA_ENDINGS = frozenset(
     (
         *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".3gp", ".opus", ".ogg", ".mp3", ".m4a"),
         *(".aac", ".amr", ".wav", ".pdf", ".vcf", ".docx", ".xlsx", ".pptx", ".thumb", ".was"),
     )
 )
-PEOPLE_OF_A_PAIR = 2
-
 UNREADABLE = Reason(
     "Damaged",
     "%(num)s of %(total)s messages has no date that can be read.",
@@ -42,7 +30,7 @@ UNREADABLE = Reason(
 )
 
 
-class WhatsApp:
+class WhatsApp(UnnamedExportSource):
     """Source 9003, service type 9003: messages."""
 
     info = SourceInfo(
@@ -63,68 +51,34 @@ class WhatsApp:
         ),
     )
 
-    def identify(self, connection: Connection) -> Identity:
-        """Return the account. A file is read completely.
+    owner = Identity("whatsapp", "WhatsApp", "USER")
+    nothing = Broken("The file holds no chat of WhatsApp. Export a chat in the app, and upload that file.")
+    skipped_endings = MEDIA_ENDINGS
 
-        Raises:
-            Broken: No chat in it can be read.
-        """
-        if connection.archive is None:
-            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        left_out = connection.left_out
-        for _ in self._objects(connection):
-            pass
-        left_out.check(Broken("The file holds no chat of WhatsApp. Export a chat in the app, and upload that file."))
-        return Identity(PERSON, "WhatsApp", "USER")
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return sample_files(now)
 
-    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Yield the messages.
-
-        Raises:
-            Broken: The file is damaged.
-        """
-        if ObjectType.MESSAGE not in cursors:
-            return iter(())
-        return pages((ObjectType.MESSAGE, thing) for thing in self._objects(connection))
-
-    def _objects(self, connection: Connection) -> Iterator[JsonObject]:
-        now = datetime.now(UTC)
-        if connection.archive is None:
-            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
-            return message_objects(sample_files(now), account, connection.left_out, now)
-        files = uploaded_files(connection.archive, connection.left_out, _is_skipped)
-        account = account_of(self.info.service_type, connection.provider_account_id)
-        return message_objects(files, account, connection.left_out, now)
-
-
-def message_objects(
-    files: Iterable[UploadedFile], account: SourceAccount, left_out: LeftOut, now: datetime
-) -> Iterator[JsonObject]:
-    """Yield the messages of all chats among some files.
-
-    Args:
-        files: The files.
-        account: The account.
-        left_out: The report. Messages without a readable date are counted, and other files are named.
-        now: The current time. No message is after it.
-    """
-    for file in files:
-        name = shown_name(file.path) if file.path else THE_FILE
-        try:
-            chat = learn_chat(file, now)
-        except NotAChat:
-            left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
-        except UnclearDates:
-            left_out.name_damaged(
-                name,
-                Broken(
-                    "%(name)s does not show whether 02/03 is in February or in March. "
-                    "Export the chat when it has messages of several days.",
-                    name=name,
-                ),
-            )
-        else:
-            yield from _messages(file, chat, account, left_out)
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield the messages of all chats, and name other files. Raises Broken."""
+        for file in export.files:
+            name = shown_name(file.path) if file.path else THE_FILE
+            try:
+                chat = learn_chat(file, export.now)
+            except NotAChat:
+                export.left_out.name_unused(name, Broken("%(name)s holds other data. It was not needed.", name=name))
+            except UnclearDates:
+                export.left_out.name_damaged(
+                    name,
+                    Broken(
+                        "%(name)s does not show whether 02/03 is in February or in March. "
+                        "Export the chat when it has messages of several days.",
+                        name=name,
+                    ),
+                )
+            else:
+                messages = _messages(file, chat, export.account, export.left_out)
+                yield from ((ObjectType.MESSAGE, message) for message in messages)
 
 
 def _messages(file: UploadedFile, chat: Chat, account: SourceAccount, left_out: LeftOut) -> Iterator[JsonObject]:
@@ -172,11 +126,6 @@ def _conversation(path: str, people: list[str]) -> tuple[str, str]:
     if len(people) <= PEOPLE_OF_A_PAIR and people:
         return stable_id("chat", *sorted(people)), title or " · ".join(people)
     return stable_id("chat", title or "group"), title
-
-
-def _is_skipped(path: str) -> bool:
-    """Return whether a file was sent in the chat, and is not read."""
-    return PurePosixPath(path).suffix.lower() in MEDIA_ENDINGS
 
 
 SOURCES = (WhatsApp(),)

@@ -10,6 +10,7 @@ from privateshare.protocol.catalogue import ObjectType
 from privateshare.protocol.dates import read_date
 from privateshare.sources.object_building import (
     JsonObject,
+    Mapped,
     SourceAccount,
     dict_of,
     list_of,
@@ -17,8 +18,6 @@ from privateshare.sources.object_building import (
     stable_id,
     text_of,
 )
-
-Mapped = tuple[int, JsonObject]
 
 POST_DATE = "%a %b %d %H:%M:%S %z %Y"
 # The ids of posts begin with the time since 4 November 2010, 01:42:54.657 UTC, in milliseconds.

@@ -7,10 +7,10 @@ from privateshare.sources.archive import UploadedFile
 from privateshare.sources.contract import JsonObject
 from privateshare.sources.failures import Broken, LeftOut, Reason
 from privateshare.sources.json_records import ObjectRole
-from privateshare.sources.object_building import SourceAccount, text_of
+from privateshare.sources.object_building import Mapped, SourceAccount, text_of
 from privateshare.sources.upload_records import UploadReader
 from privateshare.sources.x_archive.kinds import XKind, kind_of, role_of
-from privateshare.sources.x_archive.mapping import Mapped, like, message, note_text, person, post_objects, profile
+from privateshare.sources.x_archive.mapping import like, message, note_text, person, post_objects, profile
 from privateshare.sources.x_archive.scripts import as_json
 
 MAX_NOTES = 50_000

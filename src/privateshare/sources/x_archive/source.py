@@ -1,24 +1,13 @@
 """The source X: samples, or the archive that a person requests in their settings."""
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
-from privateshare.sources.archive import UploadedFile, uploaded_files
-from privateshare.sources.contract import (
-    Brand,
-    Broken,
-    Connection,
-    Identity,
-    ObjectSchema,
-    Page,
-    Sample,
-    SourceInfo,
-    Upload,
-    pages,
-)
-from privateshare.sources.object_building import SourceAccount, account_of
-from privateshare.sources.x_archive.mapping import Mapped
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.export_source import ExportSource, UploadedExport
+from privateshare.sources.object_building import Mapped
 from privateshare.sources.x_archive.reading import ArchiveReader
 from privateshare.sources.x_archive.sample import sample_files
 from privateshare.sources.x_archive.scripts import is_skipped
@@ -26,7 +15,7 @@ from privateshare.sources.x_archive.scripts import is_skipped
 UNNAMED = "member"  # Single files of an archive do not say whose it is.
 
 
-class XArchive:
+class XArchive(ExportSource):
     """Source 2, service type 3: posts, media, likes, people, profile and messages."""
 
     info = SourceInfo(
@@ -54,18 +43,24 @@ class XArchive:
         ),
     )
 
-    def identify(self, connection: Connection) -> Identity:
-        """Return whose archive it is. It is read completely.
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+        return sample_files(now)
 
-        Raises:
-            Broken: It is no archive of X, holds nothing, or is of several people.
-        """
-        if connection.archive is None:
-            return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        reader = ArchiveReader(SourceAccount(""), connection.left_out)
-        for _ in reader.objects(uploaded_files(connection.archive, connection.left_out, is_skipped)):
+    def is_skipped(self, path: str) -> bool:
+        """Return whether a file of an archive is not read."""
+        return is_skipped(path)
+
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+        return ArchiveReader(export.account, export.left_out).objects(export.files)
+
+    def owner_of(self, export: UploadedExport) -> Identity:
+        """Read an archive completely, and return whose it is. Raises Broken."""
+        reader = ArchiveReader(export.account, export.left_out)
+        for _ in reader.objects(export.files):
             pass
-        connection.left_out.check(
+        export.left_out.check(
             Broken(
                 "The file holds no posts, likes or messages of X. "
                 "Request your archive at X again, and upload the zip file as you received it."
@@ -75,23 +70,6 @@ class XArchive:
             raise Broken("The archive holds the data of several accounts. Upload the archive of one account.")
         owner, name = next(iter(reader.owners.items()), (UNNAMED, "X archive"))
         return Identity(owner, name, "USER", named=owner != UNNAMED)
-
-    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Yield the objects of these types.
-
-        Raises:
-            Broken: The archive is damaged.
-        """
-        return pages(mapped for mapped in self._objects(connection) if mapped[0] in cursors)
-
-    def _objects(self, connection: Connection) -> Iterator[Mapped]:
-        if connection.archive is None:
-            account = account_of(self.info.service_type, f"sampleDataSet-{connection.sample}")
-            files: Iterator[UploadedFile] = iter(sample_files(datetime.now(UTC)))
-        else:
-            account = account_of(self.info.service_type, connection.provider_account_id)
-            files = uploaded_files(connection.archive, connection.left_out, is_skipped)
-        return ArchiveReader(account, connection.left_out).objects(files)
 
 
 SOURCES = (XArchive(),)

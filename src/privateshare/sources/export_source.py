@@ -1,0 +1,99 @@
+"""What the sources have in common whose data is a sample, or the files of an export that a person uploads."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import ClassVar
+
+from privateshare.sources.archive import UploadedFile, uploaded_files
+from privateshare.sources.contract import Broken, Connection, Identity, Page, SourceInfo, pages
+from privateshare.sources.failures import LeftOut
+from privateshare.sources.object_building import Mapped, SourceAccount, account_of
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedExport:
+    """The files of a sample or an upload, whose they are, and the report of what cannot be read.
+
+    No entry is after `now`.
+    """
+
+    files: Iterable[UploadedFile]
+    account: SourceAccount
+    left_out: LeftOut
+    now: datetime
+
+
+class ExportSource(ABC):
+    """A source of exports."""
+
+    info: SourceInfo
+    skipped_endings: ClassVar[frozenset[str]] = frozenset()  # Files with these endings are not read, without a report.
+
+    def identify(self, connection: Connection) -> Identity:
+        """Return whose export it is. It is read completely.
+
+        Raises:
+            Broken: It is no export of this source, or holds nothing, or is of several people.
+        """
+        if connection.archive is None:
+            return Identity(_sample_id(connection), f"Sample: {connection.sample}", "USER")
+        return self.owner_of(self._export(connection))
+
+    def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
+        """Yield the objects of these types.
+
+        Raises:
+            Broken: The export is damaged.
+        """
+        return pages(mapped for mapped in self.read(self._export(connection)) if mapped[0] in cursors)
+
+    @abstractmethod
+    def sample_files(self, now: datetime) -> Iterable[UploadedFile]:
+        """Make the files of the sample."""
+
+    @abstractmethod
+    def read(self, export: UploadedExport) -> Iterator[Mapped]:
+        """Yield all objects. Raises Broken."""
+
+    @abstractmethod
+    def owner_of(self, export: UploadedExport) -> Identity:
+        """Read an export completely, and return whose it is. Raises Broken."""
+
+    def is_skipped(self, path: str) -> bool:
+        """Return whether a file of an export is not read."""
+        return PurePosixPath(path).suffix.lower() in self.skipped_endings
+
+    def _export(self, connection: Connection) -> UploadedExport:
+        now = datetime.now(UTC)
+        if connection.archive is None:
+            files, owner = self.sample_files(now), _sample_id(connection)
+        else:
+            files = uploaded_files(connection.archive, connection.left_out, self.is_skipped)
+            owner = connection.provider_account_id
+        return UploadedExport(files, account_of(self.info.service_type, owner), connection.left_out, now)
+
+
+class UnnamedExportSource(ExportSource):
+    """A source whose exports do not say whose they are, so all exports of a person belong to one account.
+
+    Attributes:
+        owner: The account and its name.
+        nothing: The error for an upload in which there is nothing of this source.
+    """
+
+    owner: Identity
+    nothing: Broken
+
+    def owner_of(self, export: UploadedExport) -> Identity:
+        """Read an export completely, and return the account. Raises Broken."""
+        for _ in self.read(export):
+            pass
+        export.left_out.check(self.nothing)
+        return self.owner
+
+
+def _sample_id(connection: Connection) -> str:
+    return f"sampleDataSet-{connection.sample}"
