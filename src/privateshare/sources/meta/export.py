@@ -61,7 +61,7 @@ class MetaExportReader:
     def __init__(self, layout: Layout, entries: Entries, account: SourceAccount, left_out: LeftOut) -> None:
         self.is_foreign = False
         self._layout, self._entries, self._account, self._left_out = layout, entries, account, left_out
-        self._file = ""
+        self._file = self._conversation = ""
         self._people: list[str] = []
         self._moment: int | None = None
         self._repeated: Counter[str] = Counter()
@@ -73,7 +73,8 @@ class MetaExportReader:
         for file in files:
             with file.open() as stream:
                 start = stream.read(START_BYTES)
-            self._file = file.path
+            self._file, path = file.path, PurePosixPath(file.path)
+            self._conversation = path.parent.name or path.stem
             self._repeated.clear()
             if is_page(start) and file.path:
                 yield from self._objects_of_page(file)
@@ -129,8 +130,7 @@ class MetaExportReader:
     def _objects_of(self, kind: MetaKind, thing: JsonObject) -> Iterator[Mapped]:
         if kind is not MetaKind.MESSAGE:
             return self._entries.objects_of(kind, thing)
-        folder = PurePosixPath(self._file).parent.name or PurePosixPath(self._file).stem
-        return iter([(ObjectType.MESSAGE, message(self._account, thing, folder, self._people))])
+        return iter([(ObjectType.MESSAGE, message(self._account, thing, self._conversation, self._people))])
 
     def _role_of(self, thing: JsonObject, key: str) -> ObjectRole:
         self.is_foreign = self.is_foreign or (key == "" and self._layout.is_foreign(thing))

@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import PurePosixPath
 from typing import Any
 
 from privateshare.sources.json_records import ObjectRole
@@ -201,7 +200,7 @@ def role_of(layout: Layout, thing: Mapping[str, Any], key: str, file: str) -> Ob
 
 def file_key(path: str) -> str:
     """Return the name of a file without folders, ending, part number, and the marks of copies."""
-    name = PurePosixPath(path.replace("\\", "/")).name.lower()
+    name = path.replace("\\", "/").rpartition("/")[2].lower()
     name = name.removesuffix(".gz").removesuffix(".json").removesuffix(".html").removesuffix(".htm")
     return _PART.sub("", name).replace("’", "_").replace("'", "_").replace("-", "_")
 
