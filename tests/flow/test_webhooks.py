@@ -27,7 +27,7 @@ from privateshare.platform.runtime import Platform
 from privateshare.platform.startup import operator_platform
 from privateshare.platform.webhooks.delivery import PAUSES_SECONDS, NotDelivered, deliver
 from privateshare.platform.webhooks.endpoints import add_endpoint, check_address
-from privateshare.platform.webhooks.messages import announce_login, delete_old_messages
+from privateshare.platform.webhooks.messages import announce_login, delete_old_messages, send_held_messages
 from privateshare.platform.webhooks.public_addresses import AddressNotAllowed, is_public, resolve
 from privateshare.protocol import jwt
 from privateshare.protocol.webhooks import sign_webhook
@@ -264,6 +264,41 @@ async def test_gone_ends_the_attempts(inside: Platform, receiver: Receiver, mess
     receiver.status = 410
     await deliver(inside, message)
     assert (await _row(inside, message)).given_up_at is not None
+
+
+async def test_a_suspended_app_is_told_nothing_until_it_is_resumed(
+    inside: Platform, app: Wire, receiver: Receiver, message: str
+) -> None:
+    """What waits, what happens meanwhile, and what the operator sends again: all of it is held, and nothing is lost."""
+    person = await victim(inside, app)
+    await asyncio.to_thread(receiver.next, "data.ready")
+    receiver.status = 500
+    with pytest.raises(NotDelivered):
+        await deliver(inside, message)
+    receiver.status, command = 204, OperatorCommand(inside.settings.data)
+    command.json("app", "suspend", app.application_id, "--yes")
+    for _ in range(2):
+        await deliver(inside, message)
+    await _stop(person, app)
+    command.json("webhook", "replay", message)
+
+    async def held() -> set[str]:
+        async with inside.database.transaction() as db:
+            await send_held_messages(db, inside.queue)  # Of a suspended app it sends nothing.
+            query = select(WebhookMessageRow.event).where(WebhookMessageRow.held_at.is_not(None))
+            return set(await db.scalars(query.where(WebhookMessageRow.endpoint_id == receiver.webhook_id)))
+
+    while await held() != {"consent.given", "consent.withdrawn", "deletion.asked"}:
+        await asyncio.sleep(0.1)
+    while not receiver.received.empty():
+        assert receiver.received.get()[0]["webhook-id"] == message  # From the attempt before it was suspended.
+    states = {entry["message_id"]: entry["state"] for entry in command.json("webhook", "list")}
+    assert "suspended" in states[message]
+    command.json("app", "resume", app.application_id)
+    told = [await asyncio.to_thread(receiver.received.get, timeout=GIVE_UP_SECONDS) for _ in range(3)]
+    bodies = [Reference(receiver.secret).verify(body.decode(), headers) for headers, body in told]
+    assert {body["type"] for body in bodies} == {"consent.given", "consent.withdrawn", "deletion.asked"}
+    assert (await _row(inside, message)).held_at is None
 
 
 async def test_messages_of_a_removed_endpoint_are_not_sent(inside: Platform, receiver: Receiver, message: str) -> None:

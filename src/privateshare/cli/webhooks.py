@@ -123,7 +123,12 @@ def _endpoint(row: "WebhookEndpointRow") -> dict[str, Any]:
 
 
 def _message(message: "WebhookMessageRow", endpoint: "WebhookEndpointRow") -> dict[str, Any]:
-    state = "delivered" if message.delivered_at else "given up" if message.given_up_at else "waiting"
+    if message.delivered_at:
+        state = "delivered"
+    elif message.given_up_at:
+        state = "given up"
+    else:
+        state = "held: the app is suspended" if message.held_at else "waiting"
     return {
         "message_id": message.id,
         "event": message.event,

@@ -9,7 +9,7 @@ import pytest
 from examples.walking import Browser
 from sqlalchemy import update
 
-from privateshare.platform.db.tables import ConsentRow, ContractRow
+from privateshare.platform.db.tables import ApplicationRow, ConsentRow, ContractRow
 from privateshare.platform.http.streaming import ConsentIsLive
 from privateshare.platform.runtime import Platform
 from privateshare.protocol.contract_document import parse_document
@@ -22,7 +22,7 @@ from tests.flow.wire import Tokens, Wire, check_error
 pytestmark = pytest.mark.protocol("8.7")
 
 DOCUMENT: dict[str, Any] = {"dataRequest": {"purpose": "To test", "serviceGroups": [{"id": 2}, {"id": 5}]}}
-PLAYLIST, CONDITION = 403, 128
+PLAY, PLAYLIST, CONDITION = 406, 403, 128
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +82,53 @@ async def test_narrower_at_once_and_wider_again(wire: Wire, mia: Victim, platfor
     browser.submit("continue")
     after = types(wire, mia.tokens)
     assert before | {"condition"} <= after
+
+
+async def test_a_suspended_app_gets_less_but_never_more(platform: Platform, people: People) -> None:
+    """Another kind, another account, more dates and more time are refused; less is saved, and stopping works."""
+    wire = await asking_contract(people, document=DOCUMENT)
+    person = await victim(platform, wire)
+    changing(person).submit("continue", extra={"since": "2026-03-15", "duration": "90"})
+    browser = changing(person)
+    tick(browser, "kind", f":{PLAYLIST}", chosen=False)
+    browser.submit("continue")
+    consent_id, suspends = UUID(person.tokens.claims["consentid"]), update(ApplicationRow)
+    async with platform.database.transaction() as db:
+        await db.execute(
+            suspends.where(ApplicationRow.id == wire.application_id).values(suspended_at=datetime.now(UTC))
+        )
+        before = await db.get_one(ConsentRow, consent_id)
+
+    async def attempt(field: str = "", end: str = "", **extra: str) -> int:
+        browser = changing(person)
+        if field:
+            tick(browser, field, end, chosen=True)
+        browser.submit("continue", extra=extra)
+        assert browser.page is not None
+        async with platform.database.transaction() as db:
+            after = await db.get_one(ConsentRow, consent_id)
+        assert (after.choice, after.expires_at) == (before.choice, before.expires_at)
+        return browser.page.status
+
+    assert await attempt("kind", f":{PLAYLIST}") == 422
+    assert await attempt("account", person.box(FHIR_FILE)) == 422
+    assert await attempt(since="2026-03-14") == 422
+    assert await attempt(since="") == 422
+    assert await attempt(duration="open") == 422
+    browser = changing(person)
+    tick(browser, "kind", f":{PLAY}", chosen=False)
+    browser.submit("continue", extra={"since": "2026-04-01", "duration": "30"})
+    assert browser.page.status == 200  # type: ignore[union-attr]
+    async with platform.database.transaction() as db:
+        after = await db.get_one(ConsentRow, consent_id)
+        assert not after.choice.allows(person.accounts[SPOTIFY].id, PLAY)
+        assert after.expires_at is not None
+        assert before.expires_at is not None
+        assert after.expires_at < before.expires_at
+    mine = opened(f"{wire.origin}/me/", http=person.http)
+    mine.submit("stop")
+    async with platform.database.transaction() as db:
+        assert (await db.get_one(ConsentRow, consent_id)).revoked_at is not None
 
 
 async def test_the_date_and_the_end_can_be_changed(wire: Wire, platform: Platform) -> None:

@@ -186,7 +186,8 @@ class WebhookEndpointRow(Base):
 class WebhookMessageRow(Base):
     """A message to an endpoint, which a job delivers. It holds only ids that the app has.
 
-    `status` and `problem` are those of the last attempt: what the app answered, or why no answer came.
+    `status` and `problem` are those of the last attempt: what the app answered, or why no answer came. `held_at` is
+    since when it waits for the operator to resume its app, which is suspended.
     """
 
     __tablename__ = "webhook_messages"
@@ -201,6 +202,8 @@ class WebhookMessageRow(Base):
     tried_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     given_up_at: Mapped[datetime | None]
+    held_at: Mapped[datetime | None]
+    __table_args__ = (Index("webhook_messages_held_idx", "endpoint_id", postgresql_where="held_at IS NOT NULL"),)
 
 
 class SigningKeyRow(Base):

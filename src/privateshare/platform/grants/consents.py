@@ -81,6 +81,15 @@ async def change_consent(
     await set_consent_accounts(db, consent, account_ids)
 
 
+async def widens(db: AsyncSession, consent: ConsentRow, account_ids: Sequence[UUID], agreed: Agreed) -> bool:
+    """Tell whether a change of a consent would share anything that it does not share now."""
+    covered = select(ConsentAccountRow.account_id).where(ConsentAccountRow.consent_id == consent.id)
+    if not set(account_ids) <= set(await db.scalars(covered)):
+        return True
+    lasts_longer = consent.expires_at is not None and (agreed.until is None or agreed.until > consent.expires_at)
+    return lasts_longer or not consent.choice.covers(agreed.choice, account_ids)
+
+
 def earliest(*moments: datetime | None) -> datetime | None:
     """Return the earliest of these moments; None if there is none."""
     return min((moment for moment in moments if moment is not None), default=None)

@@ -20,7 +20,8 @@ from privateshare.platform.consent.terms import read_terms
 from privateshare.platform.consent.translation import N_
 from privateshare.platform.db.tables import AccountRow, ConsentRow, ContractRow
 from privateshare.platform.grants.consent_events import consent_agreed
-from privateshare.platform.grants.consents import Agreed, change_consent
+from privateshare.platform.grants.consents import Agreed, change_consent, earliest, widens
+from privateshare.platform.grants.contracts import is_usable
 from privateshare.platform.library.accounts import consented_accounts, library_accounts
 from privateshare.platform.me.overview import ended
 from privateshare.platform.me.visitor import MyForm, MyPage, Visitor
@@ -58,6 +59,12 @@ class Sharing:
             return EVERYTHING
         chosen = choice_of(self.cards, self.draft)
         return chosen if self.contract.kind == "read" else chosen.model_copy(update={"accounts": None})
+
+    @property
+    def agreed(self) -> Agreed:
+        """What the person agrees to as the form is now. The end is never after that of the contract."""
+        until = earliest(self.contract.expires_at, self.duration.until)
+        return Agreed(self.choice, until, once=self.consent.once)
 
     @property
     def accounts(self) -> list[AccountRow]:
@@ -102,8 +109,12 @@ async def change(form: MyForm, consent: MyConsent) -> Response:
     sharing = await _sharing(visitor, consent, draft, is_submitted=True)
     if problem := _problem(sharing):
         return _page(sharing, problem)
-    agreed = Agreed(sharing.choice, sharing.duration.until, once=consent.once)
-    await change_consent(visitor.db, consent, sharing.contract, [account.id for account in sharing.accounts], agreed)
+    agreed, account_ids = sharing.agreed, [account.id for account in sharing.accounts]
+    if not is_usable(sharing.contract, visitor.now) and await widens(visitor.db, consent, account_ids, agreed):
+        return _page(
+            sharing, visitor.words.say(N_("This app is stopped for now. You can share less with it, not more."))
+        )
+    await change_consent(visitor.db, consent, sharing.contract, account_ids, agreed)
     shown = replace(visitor.shown, notice=page_text(bytes(_page(sharing).body).decode()))
     await consent_agreed(visitor.db, visitor.platform, visitor.library, consent, shown, visitor.now, changed=True)
     log.info("a person changed what they share", library=str(visitor.library.id), consent=str(consent.id))

@@ -28,6 +28,7 @@ from privateshare.platform.sync.orphans import sweep_orphan_keys, sweep_orphans
 from privateshare.platform.sync.retries import SyncRetryStrategy
 from privateshare.platform.sync.sweep import delete_listed, sweep
 from privateshare.platform.webhooks.delivery import WebhookRetryStrategy, deliver
+from privateshare.platform.webhooks.messages import send_held_messages
 
 SWEEP = "sweep"
 ORPHANS = "sweep_orphans"
@@ -105,7 +106,7 @@ def add_tasks(platform: Platform) -> ClockTolerantDeferrer:
 
 
 async def recover_jobs(platform: Platform, silent_seconds: float = WORKER_DEAD_AFTER_SECONDS) -> None:
-    """Restart the jobs of dead workers, and add jobs for syncs and merges that have none.
+    """Restart the jobs of dead workers, and add jobs for syncs and merges that have none, and for held messages.
 
     Args:
         platform: The platform.
@@ -127,3 +128,4 @@ async def recover_jobs(platform: Platform, silent_seconds: float = WORKER_DEAD_A
         for library_id, merge_id in await db.execute(_MERGES_WITHOUT_JOB, {"task": MERGE}):
             log.warning("the merge of two libraries had no job; a new one was added", merge=str(merge_id))
             await defer_merge(db, queue, library_id, merge_id)
+        await send_held_messages(db, queue)

@@ -7,8 +7,10 @@ import httpx2
 import structlog
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from privateshare.platform.db.tables import WebhookEndpointRow, WebhookMessageRow
+from privateshare.platform.db.tables import ApplicationRow, ContractRow, WebhookEndpointRow, WebhookMessageRow
 from privateshare.platform.runtime import Platform
 from privateshare.platform.webhooks.endpoints import endpoint_secret
 from privateshare.platform.webhooks.public_addresses import AddressNotAllowed, post
@@ -56,6 +58,8 @@ class Attempt:
 async def deliver(platform: Platform, message_id: str) -> None:
     """Deliver a message, unless that is done, given up, or its endpoint was removed. Raises NotDelivered.
 
+    A message to a suspended app is held without an attempt: `send_held_messages` continues once the app is resumed.
+
     No transaction is open while it is sent. If the process dies before the result is recorded, the message is sent
     again: apps recognize it by its id.
     """
@@ -64,6 +68,9 @@ async def deliver(platform: Platform, message_id: str) -> None:
         if message is None or message.delivered_at is not None or message.given_up_at is not None:
             return
         endpoint = await db.get_one(WebhookEndpointRow, message.endpoint_id)
+        if await _is_suspended(db, endpoint):
+            message.held_at = message.held_at or datetime.now(UTC)
+            return
     attempt = await _send(platform, endpoint, message, datetime.now(UTC))
     async with platform.database.transaction() as db:
         current = await db.get(WebhookMessageRow, message_id, with_for_update=True)
@@ -72,6 +79,11 @@ async def deliver(platform: Platform, message_id: str) -> None:
         pause = _record(current, attempt, datetime.now(UTC))
     if pause is not None:
         raise NotDelivered(pause)
+
+
+async def _is_suspended(db: AsyncSession, endpoint: WebhookEndpointRow) -> bool:
+    application = select(ContractRow.application_id).where(ContractRow.id == endpoint.contract_id).scalar_subquery()
+    return await db.scalar(select(ApplicationRow.suspended_at).where(ApplicationRow.id == application)) is not None
 
 
 async def _send(platform: Platform, endpoint: WebhookEndpointRow, message: WebhookMessageRow, now: datetime) -> Attempt:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from procrastinate import App
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from privateshare.platform.db.tables import (
@@ -132,6 +133,24 @@ async def replay(db: AsyncSession, platform: Platform, message: WebhookMessageRo
     message.attempts = 0
     await db.flush()
     await defer_webhook(db, platform.queue, message.id)
+
+
+async def send_held_messages(db: AsyncSession, queue: App) -> None:
+    """Send the messages that were held while their app was suspended, of apps that are resumed."""
+    of_resumed = (
+        select(WebhookEndpointRow.id)
+        .join(ContractRow, ContractRow.id == WebhookEndpointRow.contract_id)
+        .join(ApplicationRow, ApplicationRow.id == ContractRow.application_id)
+        .where(ApplicationRow.suspended_at.is_(None))
+    )
+    released = (
+        update(WebhookMessageRow)
+        .where(WebhookMessageRow.held_at.is_not(None), WebhookMessageRow.endpoint_id.in_(of_resumed))
+        .values(held_at=None)
+        .returning(WebhookMessageRow.id)
+    )
+    for message_id in list(await db.scalars(released)):
+        await defer_webhook(db, queue, message_id)
 
 
 async def delete_old_messages(db: AsyncSession, before: datetime) -> None:

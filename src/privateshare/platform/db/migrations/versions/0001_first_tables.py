@@ -628,6 +628,7 @@ def upgrade() -> None:
         sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["endpoint_id"],
             ["webhook_endpoints.id"],
@@ -638,6 +639,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("webhook_messages_created_at_idx"), "webhook_messages", ["created_at"], unique=False)
     op.create_index(op.f("webhook_messages_endpoint_id_idx"), "webhook_messages", ["endpoint_id"], unique=False)
+    op.create_index(
+        "webhook_messages_held_idx",
+        "webhook_messages",
+        ["endpoint_id"],
+        unique=False,
+        postgresql_where="held_at IS NOT NULL",
+    )
     op.create_table(
         "journeys",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -768,6 +776,7 @@ def downgrade() -> None:
     op.drop_index(op.f("journeys_expires_at_idx"), table_name="journeys")
     op.drop_index(op.f("journeys_consent_id_idx"), table_name="journeys")
     op.drop_table("journeys")
+    op.drop_index("webhook_messages_held_idx", table_name="webhook_messages", postgresql_where="held_at IS NOT NULL")
     op.drop_index(op.f("webhook_messages_endpoint_id_idx"), table_name="webhook_messages")
     op.drop_index(op.f("webhook_messages_created_at_idx"), table_name="webhook_messages")
     op.drop_table("webhook_messages")
