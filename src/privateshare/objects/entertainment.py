@@ -173,3 +173,41 @@ class SearchQuery(DataObject):
     query: str | None = None
     link: str | None = None
     product: str | None = None
+
+
+class Book(DataObject):
+    """A book of the person's library. `rating` is of 5; `progress` is the part that was read, from 0 to 1."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.BOOK
+
+    id: str | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+    title: str | None = None
+    authors: tuple[str, ...] = ()
+    isbn: str | None = None
+    publisher: str | None = None
+    publication_year: int | None = None
+    page_count: int | None = None
+    format: str | None = None
+    reading_status: str | None = None
+    read_count: int | None = None
+    rating: float | None = None
+    review: str | None = None
+    shelves: tuple[str, ...] = ()
+    progress: float | None = None
+    link: str | None = None
+
+
+class WebVisit(DataObject):
+    """A page or app that the person opened, or a bookmark; `kind` is visit, app or bookmark."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.WEB_VISIT
+
+    id: str | None = None
+    kind: str | None = None
+    title: str | None = None
+    link: str | None = None
+    product: str | None = None
+    device: str | None = None
+    folder: str | None = None

@@ -48,3 +48,24 @@ class Transaction(DataObject):
     merchant_state: str | None = None
     merchant_zip: str | None = None
     merchant_country: str | None = None
+
+
+class Purchase(DataObject):
+    """Something that the person bought. `amount` is what was paid for it in all; items of an order share its number."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.PURCHASE
+
+    id: str | None = None
+    order_number: str | None = None
+    name: str | None = None
+    quantity: float | None = None
+    amount: float | None = None
+    currency: str | None = None
+    merchant: str | None = None
+    category: str | None = None
+    product_id: str | None = None
+    link: str | None = None
+    status: str | None = None
+    shipped_date: Moment | None = None
+    shipping_address: str | None = None
+    payment_method: str | None = None

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from privateshare.objects.model import DataObject
+from privateshare.objects.model import DataObject, Moment
 from privateshare.objects.parts import Link, Resource
 from privateshare.protocol.catalogue import ObjectType
 
@@ -134,11 +134,12 @@ class SocialNetworkUser(DataObject):
 
 
 class Attachment(DataObject):
-    """A file that was sent with a message. `uri` is its path in the export, or its address."""
+    """A file that was sent with a message. `uri` is its path in the export, or its address; `size` is in bytes."""
 
     name: str | None = None
     uri: str | None = None
     mimetype: str | None = None
+    size: int | None = None
 
 
 class MessageReaction(DataObject):
@@ -222,3 +223,115 @@ class Profile(DataObject):
     reference_entity_id: str | None = None
     reference_entity_type: int | None = None
     social_network_user_entity_id: str | None = None
+
+
+class MailAddress(DataObject):
+    """A person's name and mail address."""
+
+    name: str | None = None
+    address: str | None = None
+
+
+class Mail(DataObject):
+    """A mail of a mailbox, with the fields of RFC 5322. `labels` has flags too, such as read."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.MAIL
+
+    id: str | None = None
+    message_id: str | None = None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    subject: str | None = None
+    sender: MailAddress | None = None
+    recipients: tuple[MailAddress, ...] = ()
+    copied: tuple[MailAddress, ...] = ()
+    blind_copied: tuple[MailAddress, ...] = ()
+    text: str | None = None
+    folder: str | None = None
+    labels: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    size: int | None = None
+
+
+class Attendee(MailAddress):
+    """A person who is invited to an event. `status` is the answer, such as accepted."""
+
+    status: str | None = None
+
+
+class Event(DataObject):
+    """An event or task of a calendar, with the fields of iCalendar. `created_date` is when it begins."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.EVENT
+
+    id: str | None = None
+    end_date: Moment | None = None
+    is_all_day: bool | None = None
+    timezone: str | None = None
+    kind: str | None = None
+    title: str | None = None
+    description: str | None = None
+    location: str | None = None
+    link: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    calendar_name: str | None = None
+    status: str | None = None
+    recurrence: str | None = None
+    recurrence_id: str | None = None
+    categories: tuple[str, ...] = ()
+    organizer: MailAddress | None = None
+    attendees: tuple[Attendee, ...] = ()
+
+
+class ContactPoint(DataObject):
+    """An address or number of a contact; `type` is what it is for, such as home."""
+
+    type: str | None = None
+    value: str | None = None
+
+
+class Contact(DataObject):
+    """A person or organization of an address book, with the fields of vCard. `birthday` is YYYY-MM-DD or --MM-DD."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.CONTACT
+
+    id: str | None = None
+    name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    nickname: str | None = None
+    organization: str | None = None
+    job_title: str | None = None
+    birthday: str | None = None
+    emails: tuple[ContactPoint, ...] = ()
+    phones: tuple[ContactPoint, ...] = ()
+    addresses: tuple[ContactPoint, ...] = ()
+    links: tuple[ContactPoint, ...] = ()
+    note: str | None = None
+    groups: tuple[str, ...] = ()
+    address_book_name: str | None = None
+
+
+class NoteItem(DataObject):
+    """An entry of a list in a note."""
+
+    text: str | None = None
+    is_done: bool | None = None
+
+
+class Note(DataObject):
+    """A note that the person wrote."""
+
+    object_type: ClassVar[ObjectType] = ObjectType.NOTE
+
+    id: str | None = None
+    title: str | None = None
+    text: str | None = None
+    items: tuple[NoteItem, ...] = ()
+    labels: tuple[str, ...] = ()
+    is_archived: bool | None = None
+    is_pinned: bool | None = None
+    is_trashed: bool | None = None
+    link: str | None = None
+    attachments: tuple[Attachment, ...] = ()

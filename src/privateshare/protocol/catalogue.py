@@ -1,18 +1,24 @@
 """The catalogue: ids and names of service groups, service types, object types and sources.
 
-Code uses the enumerations; `catalogue()` holds the names that people and clients see. Ids of 9000 and above were added
+Code uses the enumerations; `catalogue()` holds the names that people and clients see, and also the services that only
+one source registers (`registrations.py`), which the enumeration does not have. Ids of 9000 and above were added
 by this project: files, servers and apps that digi.me has no id for, the types of their objects, and the FHIR resource
 types that are not among digi.me's ids 127 to 138.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
+from privateshare.protocol.registrations import registrations
+
+PULL = 1
+ALL_PLATFORMS = (3, 4, 5)
 MAX_DIGITS = 9
 
 
@@ -112,6 +118,13 @@ class ObjectType(IntEnum):
     SEARCH = 9004
     PLACE_VISIT = 9005
     ASSISTANT_MESSAGE = 9006
+    MAIL = 9007
+    EVENT = 9008
+    CONTACT = 9009
+    PURCHASE = 9010
+    BOOK = 9011
+    NOTE = 9012
+    WEB_VISIT = 9013
     TRACK = 400
     ALBUM = 401
     PLAYLIST = 403
@@ -263,13 +276,16 @@ class Catalogue:
 
 @cache
 def catalogue() -> Catalogue:
-    """Load the catalogue that ships with this version. It is read from disk once."""
+    """Load the catalogue that ships with this version, with what its sources register. It is read from disk once."""
     raw = json.loads(files("privateshare.protocol").joinpath("catalogue.json").read_text("utf-8"))
+    registered = registrations()
     return Catalogue(
         service_groups=_named(raw["serviceGroups"]),
-        service_types=_named(raw["serviceTypes"]),
-        object_types=_named(raw["objectTypes"]),
-        sources={entry["id"]: _source(entry) for entry in raw["sources"]},
+        service_types=_named(chain(raw["serviceTypes"], *(folder.service_types for folder in registered))),
+        object_types=_named(chain(raw["objectTypes"], *(folder.object_types for folder in registered))),
+        sources={
+            entry["id"]: _source(entry) for entry in chain(raw["sources"], *(folder.sources for folder in registered))
+        },
         countries={entry["id"]: CatalogueCountry(**entry) for entry in raw["countries"]},
         platforms=_named(raw["platforms"]),
         source_types=_named(raw["sourceTypes"]),
@@ -318,7 +334,7 @@ def _object_types_by_reference() -> Mapping[str, int]:
     return {entry.reference: entry.id for entry in catalogue().object_types.values()}
 
 
-def _named(entries: Sequence[Mapping[str, Any]]) -> dict[int, CatalogueEntry]:
+def _named(entries: Iterable[Mapping[str, Any]]) -> dict[int, CatalogueEntry]:
     return {entry["id"]: CatalogueEntry(**entry) for entry in entries}
 
 
@@ -329,7 +345,7 @@ def _source(entry: Mapping[str, Any]) -> CatalogueSource:
         reference=entry["reference"],
         service_type=entry["serviceType"],
         groups=tuple(entry["groups"]),
-        countries=tuple(entry["countries"]),
-        types=tuple(entry["types"]),
-        platforms=tuple(entry["platforms"]),
+        countries=tuple(entry.get("countries", ())),
+        types=tuple(entry.get("types", (PULL,))),
+        platforms=tuple(entry.get("platforms", ALL_PLATFORMS)),
     )

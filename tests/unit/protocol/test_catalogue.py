@@ -1,10 +1,16 @@
 """The catalogue: ids, names, and how they belong together."""
 
+import json
+from collections import Counter
 from enum import IntEnum
+from importlib.resources import files
 
 import pytest
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue
+from privateshare.protocol.registrations import registrations
+
+OURS = 9000
 
 
 @pytest.mark.parametrize(
@@ -16,8 +22,10 @@ from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceTyp
     ],
 )
 def test_enumerations_and_catalogue_agree(enumeration: type[IntEnum], entries: dict[int, object]) -> None:
-    """Both have the same ids."""
-    assert {int(entry) for entry in enumeration} == set(entries)
+    """Both have the same ids, but for those that only one source of ours registers."""
+    ids = {int(entry) for entry in enumeration}
+    assert ids <= set(entries)
+    assert all(id_ >= OURS for id_ in set(entries) - ids)
 
 
 def test_references_are_valid_names() -> None:
@@ -52,3 +60,17 @@ def test_object_types_of_a_group() -> None:
 def test_the_catalogue_is_loaded_once() -> None:
     """Later calls return the same object."""
     assert catalogue() is catalogue()
+
+
+def test_no_id_or_reference_is_registered_twice() -> None:
+    """The folders of sources register ids of ours that nobody else has; a reference names one thing of its kind."""
+    known = json.loads(files("privateshare.protocol").joinpath("catalogue.json").read_text("utf-8"))
+    for kind, attribute in (("sources", "sources"), ("serviceTypes", "service_types"), ("objectTypes", "object_types")):
+        own = [entry for folder in registrations() for entry in getattr(folder, attribute)]
+        ids = [entry["id"] for entry in [*known[kind], *own]]
+        assert len(set(ids)) == len(ids)
+        assert all(entry["id"] >= OURS for entry in own)
+        references = Counter(entry["reference"] for entry in [*known[kind], *own])
+        assert all(references[entry["reference"]] == 1 for entry in own)
+    connectable = [id_ for folder in registrations() for id_ in folder.ids]
+    assert len(set(connectable)) == len(connectable) > 0

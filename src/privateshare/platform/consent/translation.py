@@ -88,6 +88,13 @@ PLAIN_NAMES: Mapping[int, str] = {
     ObjectType.PROFILE: N_("Your profile"),
     ObjectType.MESSAGE: N_("Your messages"),
     ObjectType.ASSISTANT_MESSAGE: N_("Your conversations with assistants"),
+    ObjectType.MAIL: N_("Your mail"),
+    ObjectType.EVENT: N_("Your calendar"),
+    ObjectType.CONTACT: N_("Your contacts"),
+    ObjectType.NOTE: N_("Your notes"),
+    ObjectType.PURCHASE: N_("What you bought"),
+    ObjectType.BOOK: N_("Books you read"),
+    ObjectType.WEB_VISIT: N_("Pages and apps that you opened"),
 }
 
 
