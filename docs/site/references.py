@@ -92,6 +92,8 @@ def form(annotation: Any) -> str:
         return form(arguments[0])
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
+    if get_origin(annotation) is Mapping:
+        return "tables, or a JSON object"
     if get_origin(annotation) is tuple:
         return "JSON list of objects" if arguments and _is_model(arguments[0]) else "list, with commas or as JSON"
     if annotation is SecretStr:
@@ -110,7 +112,7 @@ def default(field: FieldInfo) -> str:
     value = field.default
     if field.is_required():
         return "required"
-    if value is None or value == ():
+    if field.default_factory is not None or value is None or value == ():
         return "not set"
     if isinstance(value, timedelta):
         return _duration(value)

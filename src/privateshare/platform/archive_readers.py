@@ -19,6 +19,7 @@ from typing import IO, Any, BinaryIO, TypeVar
 
 import structlog
 
+from privateshare.sources.archive_sources import package_of_source
 from privateshare.sources.contract import PAGE_OBJECTS, Broken, Identity, Source, SourceInfo, TryLater
 from privateshare.sources.failures import LeftOut, decode_left_out, takes_too_much
 from privateshare.sources.frames import (
@@ -201,6 +202,7 @@ class _Reader:
         self._timer.start()
         message = {
             "source": self._source_id,
+            "package": package_of_source().get(self._source_id or 0),
             "schema": None if self._source is None else [self._source.schema.standard, self._source.schema.version],
             "size": size,
             "provider_account_id": self._task.provider_account_id,

@@ -28,6 +28,7 @@ from privateshare.platform.sync.clock import is_clock_suspect
 from privateshare.platform.sync.outcomes import BROKEN, FAILED, LATER
 from privateshare.platform.sync.worker import WORKER_DEAD_AFTER_SECONDS
 from privateshare.protocol.catalogue import catalogue
+from privateshare.sources.installed import installed_packages
 
 GIGABYTE = 1024 * MEGABYTE
 LOW_SPACE_BYTES = 2 * GIGABYTE
@@ -77,6 +78,8 @@ async def diagnose(platform: Platform) -> AsyncIterator[Finding]:
     for finding in await asyncio.to_thread(lambda: list(_disks(platform))):
         yield finding
     yield await _store(platform)
+    for finding in _packages(platform):
+        yield finding
     for look in (_clock, _connections, _master_key, _queue, _keys_to_destroy, _webhooks, _contracts, _applications):
         yield await _looked_up(platform, look)
     async with platform.database.transaction() as db:
@@ -142,6 +145,19 @@ def _disks(platform: Platform) -> Iterator[Finding]:
             yield Finding(State.WARNING, f"disk of {disk.use}", shown, "Free space soon")
         else:
             yield Finding(State.OK, f"disk of {disk.use}", shown)
+
+
+def _packages(platform: Platform) -> Iterator[Finding]:
+    """Find the installed packages of sources, and those that are not used."""
+    for folder in installed_packages().accepted:
+        yield Finding(State.OK, f"sources of {folder.name}", f"installed, with ids {', '.join(map(str, folder.ids))}")
+    for refused in platform.sources.refused:
+        yield Finding(
+            State.PROBLEM,
+            f"sources of {refused.name}",
+            f"{refused.distribution}: not used, because {refused.reason}",
+            "Install a version without this fault, or uninstall it",
+        )
 
 
 async def _store(platform: Platform) -> Finding:

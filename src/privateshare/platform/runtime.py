@@ -112,7 +112,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
                 Metrics(admission),
                 archive_readers,
                 admission,
-                Sources(settings.fhir_servers),
+                Sources(settings.fhir_servers, settings.sources),
             )
     finally:
         archive_readers.close()

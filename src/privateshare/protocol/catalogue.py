@@ -15,7 +15,7 @@ from importlib.resources import files
 from itertools import chain
 from typing import Any
 
-from privateshare.protocol.registrations import registrations
+from privateshare.protocol.registrations import Registration, own_registrations
 
 PULL = 1
 ALL_PLATFORMS = (3, 4, 5)
@@ -274,17 +274,36 @@ class Catalogue:
         return [entry for entry in self.object_types.values() if entry.group == group]
 
 
+_installed: list[Registration] = []
+
+
 @cache
 def catalogue() -> Catalogue:
-    """Load the catalogue that ships with this version, with what its sources register. It is read from disk once."""
+    """Return the catalogue of this version, with what sources register. It is read from disk once."""
+    return make_catalogue(registrations())
+
+
+def registrations() -> Sequence[Registration]:
+    """Return the registrations of this version's sources, and of the installed ones that the platform accepted."""
+    return [*own_registrations(), *_installed]
+
+
+def register(folder: Registration) -> None:
+    """Add the registration of an installed package, which was checked, to the catalogue of this process."""
+    _installed.append(folder)
+    catalogue.cache_clear()
+    _object_types_by_reference.cache_clear()
+
+
+def make_catalogue(folders: Sequence[Registration]) -> Catalogue:
+    """Make a catalogue of this version's entries and those of some folders."""
     raw = json.loads(files("privateshare.protocol").joinpath("catalogue.json").read_text("utf-8"))
-    registered = registrations()
     return Catalogue(
         service_groups=_named(raw["serviceGroups"]),
-        service_types=_named(chain(raw["serviceTypes"], *(folder.service_types for folder in registered))),
-        object_types=_named(chain(raw["objectTypes"], *(folder.object_types for folder in registered))),
+        service_types=_named(chain(raw["serviceTypes"], *(folder.service_types for folder in folders))),
+        object_types=_named(chain(raw["objectTypes"], *(folder.object_types for folder in folders))),
         sources={
-            entry["id"]: _source(entry) for entry in chain(raw["sources"], *(folder.sources for folder in registered))
+            entry["id"]: _source(entry) for entry in chain(raw["sources"], *(folder.sources for folder in folders))
         },
         countries={entry["id"]: CatalogueCountry(**entry) for entry in raw["countries"]},
         platforms=_named(raw["platforms"]),

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
-from privateshare.sources.archive_sources import archive_source, package_of_source
+from privateshare.sources.archive_sources import source_of
 from privateshare.sources.contract import Broken, Connection, Identity, ObjectSchema, Page, Source
 from privateshare.sources.entries import page_entries
 from privateshare.sources.failures import LeftOut, encode_left_out, takes_too_much
@@ -85,7 +85,7 @@ def main() -> None:
     if started is None:
         return
     order = decode_json(started[1])
-    chosen = archive_source(order["source"]) if order["source"] in package_of_source() else None
+    chosen = source_of(order["package"], order["source"]) if order["package"] is not None else None
     _limit(order)
     archive = io.BufferedReader(_Archive(source, sink, order["size"]), BUFFER_BYTES)
     connection = Connection(archive=cast(BinaryIO, archive), provider_account_id=order["provider_account_id"])

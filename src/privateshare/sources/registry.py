@@ -1,24 +1,48 @@
-"""The sources that a platform has: those of this version, and those of its settings."""
+"""The sources that a platform has: those of this version, of installed packages, and of its settings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+import structlog
 
 from privateshare.protocol.catalogue import CatalogueSource, catalogue
-from privateshare.sources.archive_sources import archive_source, package_of_source
+from privateshare.sources.archive_sources import package_of_source, source_of
+from privateshare.sources.configuration import SourceSettings, configured_sources
 from privateshare.sources.contract import Source
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 from privateshare.sources.fhir_server.source import FhirServer
+from privateshare.sources.installed import RefusedPackage, installed_packages
+
+log = structlog.get_logger()
 
 
 class Sources:
     """The sources of one platform, by id.
 
     `connectable` has those that data can be fetched from. `listed` has every source that discovery lists, connectable
-    or not.
+    or not. `refused` has the installed packages that are not used.
     """
 
-    def __init__(self, servers: Iterable[FhirServerSettings] = ()) -> None:
-        """Take the sources of this version and one for each FHIR server of the settings."""
+    def __init__(
+        self, servers: Iterable[FhirServerSettings] = (), tables: Mapping[str, SourceSettings] | None = None
+    ) -> None:
+        """Take the sources of this version and of packages, those that settings configure, and the FHIR servers."""
+        self.refused: list[RefusedPackage] = [*installed_packages().refused]
         of_settings = {settings.id: FhirServer(settings) for settings in servers}
         listings = {id_: server.listing for id_, server in of_settings.items()}
-        self.connectable: Mapping[int, Source] = {id_: archive_source(id_) for id_ in package_of_source()} | of_settings
+        usual = {id_: source_of(package, id_) for id_, package in package_of_source().items()}
+        configured = {source.info.id: source for source in self._configured(tables or {})}
+        self.connectable: Mapping[int, Source] = {**usual, **configured, **of_settings}
         self.listed: Mapping[int, CatalogueSource] = {**catalogue().sources, **listings}
+
+    def _configured(self, tables: Mapping[str, SourceSettings]) -> Iterator[Source]:
+        """Yield the sources that settings make possible; a fault of an installed package concerns only its own."""
+        installed = {folder.name for folder in installed_packages().accepted}
+        for name, settings in tables.items():
+            try:
+                yield from configured_sources(name, settings)
+            except Exception as error:
+                if name not in installed:
+                    raise
+                log.exception("a source cannot be configured", package=name)
+                reason = f"its settings cannot be used: {type(error).__name__}: {error}"
+                self.refused.append(RefusedPackage(name, "with settings", reason))

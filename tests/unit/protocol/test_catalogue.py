@@ -7,8 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue
-from privateshare.protocol.registrations import registrations
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType, catalogue, registrations
 
 OURS = 9000
 

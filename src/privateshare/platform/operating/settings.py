@@ -6,6 +6,7 @@ The environment wins. `settings_file.py` reads the file, and refuses names that 
 import json
 import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,8 +23,10 @@ from privateshare.platform.operating.settings_file import (
     is_in_environment,
     read_settings_file,
 )
+from privateshare.platform.operating.source_tables import is_of_source, parse_tables, tables_of
 from privateshare.protocol.addresses import DEFAULT_PORT, is_web_address
 from privateshare.protocol.display_names import MAX_NAME_CHARACTERS, is_display_name
+from privateshare.sources.configuration import SourceSettings
 from privateshare.sources.fhir_server.configuration import FhirServerSettings
 
 MEGABYTE = 1024 * 1024
@@ -57,6 +60,7 @@ def _parse_json_list(value: Any) -> Any:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_parse_list)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
+SourceTables = Annotated[Mapping[str, SourceSettings], NoDecode, BeforeValidator(parse_tables)]
 Servers = Annotated[tuple[FhirServerSettings, ...], NoDecode, BeforeValidator(_parse_json_list)]
 
 
@@ -149,6 +153,11 @@ class Settings(BaseSettings):
         default=(),
         description="FHIR servers that people can sign in to, as a JSON list such as "
         '[{"id": 9100, "name": "City Hospital", "base_url": "https://fhir.example.org/r4", "client_id": "share"}].',
+    )
+    sources: SourceTables = Field(
+        default_factory=dict,
+        description="Settings of sources, as tables such as [sources.strava] in the file, or one variable for each, "
+        "such as PRIVATESHARE_SOURCES_STRAVA_CLIENT_ID; `privateshare source show NAME` lists them.",
     )
     medmij_participant: str | None = Field(
         default=None,
@@ -263,9 +272,10 @@ def load_settings(**given: object) -> Settings:
     Raises ConfigurationError that names each invalid setting and where it is set, but not its value.
     """
     fields = Settings.model_fields
-    check_environment(fields, os.environ)
+    check_environment(fields, {name: value for name, value in os.environ.items() if not is_of_source(name)})
     path, content = read_settings_file(fields, os.environ)
     chosen = {name: value for name, value in given.items() if value is not None}
+    content["sources"] = tables_of(content.get("sources", {}), os.environ)
     of_file = {
         name: value
         for name, value in content.items()

@@ -1,0 +1,120 @@
+"""Settings of sources: `[sources.NAME]` of the platform's file of settings, or environment variables.
+
+A folder whose sources have settings has two things: a module `configuration` with a class `Settings`, derived from
+`SourceSettings` or `ClientSettings`, and in its module `source` a function `configured`, which takes these settings and
+returns sources. They replace those in `SOURCES` with the same ids: `SOURCES` has what works without settings.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from privateshare.protocol.catalogue import catalogue, registrations
+from privateshare.protocol.registrations import Registration
+from privateshare.sources.checks import check_source
+from privateshare.sources.contract import Source
+from privateshare.sources.installed import installed_packages
+
+MAX_SECRET_BYTES = 64 * 1024
+
+
+class SourceSettings(BaseModel):
+    """The settings of the sources of one folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ClientSettings(SourceSettings):
+    """The settings of a source at which the operator registers the platform as an OAuth client."""
+
+    client_id: str = Field(min_length=1, description="The id that the provider gave to this platform.")
+    client_secret: SecretStr | None = Field(default=None, description="The secret that belongs to it.")
+    client_secret_file: Path | None = Field(
+        default=None, description="A file with the secret, in place of `client_secret`."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("client_secret_file") is None:
+            return values
+        if values.get("client_secret") is not None:
+            raise ValueError("has client_secret and client_secret_file: set one of them")
+        return {**values, "client_secret": _read_secret(Path(str(values["client_secret_file"])).expanduser())}
+
+    @property
+    def secret(self) -> str | None:
+        """The client secret as plain text, if there is one."""
+        return self.client_secret.get_secret_value() if self.client_secret is not None else None
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            secret = file.read(MAX_SECRET_BYTES).decode().strip()
+    except OSError as error:
+        raise ValueError(f"cannot read the file {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"the file {path} is not a text") from None
+    if not secret:
+        raise ValueError(f"the file {path} is empty")
+    return secret
+
+
+def names_with_settings() -> Sequence[str]:
+    """Return the names of the folders whose sources have settings."""
+    installed_packages()
+    return [folder.name for folder in registrations() if find_spec(f"{folder.package}.configuration") is not None]
+
+
+def read_tables(tables: Mapping[str, Any]) -> Mapping[str, SourceSettings]:
+    """Parse the settings of sources, by the name of their folder.
+
+    Raises:
+        ValueError: A folder does not exist or has no settings, or a value is invalid. The text holds no value.
+    """
+    if not tables:
+        return {}
+    installed_packages()
+    folders = {folder.name: folder for folder in registrations()}
+    return {name: _read_table(name, folders.get(name), table) for name, table in tables.items()}
+
+
+def _read_table(name: str, folder: Registration | None, table: Any) -> SourceSettings:
+    if isinstance(table, SourceSettings):
+        return table
+    known = names_with_settings()
+    if folder is None or name not in known:
+        close = get_close_matches(name, known, n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"There are settings for: {', '.join(known) or 'no source'}"
+        raise ValueError(f"{name} is not the name of a source with settings. {hint}")
+    try:
+        model = cast(type[SourceSettings], import_module(f"{folder.package}.configuration").Settings)
+    except Exception as error:  # An installed package may raise anything.
+        raise ValueError(f"{folder.package}.configuration cannot be imported: {type(error).__name__}") from error
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        problems = (_problem(name, item["loc"], item["type"], item["msg"]) for item in error.errors(include_url=False))
+        raise ValueError("; ".join(problems)) from None
+
+
+def _problem(name: str, place: tuple[int | str, ...], kind: str, message: str) -> str:
+    meanings = {"missing": "is missing", "extra_forbidden": "does not exist"}
+    where = ".".join([name, *(str(part) for part in place)])
+    return f"{where}: {meanings.get(kind, message.removeprefix('Value error, '))}"
+
+
+def configured_sources(name: str, settings: SourceSettings) -> Sequence[Source]:
+    """Return the sources of a folder that its settings make possible. Raises ValueError if they break the contract."""
+    package = next(folder.package for folder in registrations() if folder.name == name)
+    configured: Callable[[SourceSettings], Sequence[Source]] = import_module(f"{package}.source").configured
+    sources = [*configured(settings)]
+    for source in sources:
+        check_source(source, catalogue())
+    return sources
