@@ -178,3 +178,17 @@ def viewing_activity(titles: int = 30) -> bytes:
     rows = [f"Sam,{hour:%F %T},00:48:22,,Film {number},,TV" for number, hour in enumerate(hours)]
     header = "Profile Name,Start Time,Duration,Attributes,Title,Supplemental Video Type,Device Type"
     return zipped({"CONTENT_INTERACTION/ViewingActivity.csv": "\n".join([header, *rows]).encode()})
+
+
+def mailbox(mails: int = 30) -> bytes:
+    """An mbox file with so many mails, or if they are more than a thousand, with large attachments instead."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    part = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: image/png\n\n"
+    large = part + ("A" * 76 + "\n") * (mails // 16) + "--b--\n" if mails > 1000 else ""
+    hours = (start + timedelta(minutes=number) for number in range(min(mails, 40)))
+    listed = (
+        f"From x@y {hour:%a %b %d %T %Y}\nDate: {hour:%a, %d %b %Y %T} +0000\nFrom: Ann <a@example.org>\n"
+        f"Subject: Hi {number}\n" + (large or f"\nHello {number}\n")
+        for number, hour in enumerate(hours)
+    )
+    return zipped({"Takeout/Mail/Inbox.mbox": "\n".join(listed).encode()})

@@ -12,6 +12,7 @@ from examples.walking import Browser
 from tests.archives import (
     conversations,
     exported_chat,
+    mailbox,
     post_archive,
     social_export,
     timeline,
@@ -56,6 +57,7 @@ EXPORTS = [
     pytest.param(9004, timeline(2), timeline(4), {9005: 4}, "completed", id="timeline"),
     pytest.param(9005, conversations(2), conversations(4), {9006: 4}, "completed", id="chatgpt"),
     pytest.param(9007, viewing_activity(2), viewing_activity(4), {9003: 4}, "completed", id="netflix"),
+    pytest.param(9010, mailbox(2), mailbox(4), {9007: 4}, "completed", id="mail"),
     pytest.param(1, social_export(2), social_export(4), {9002: 4}, "completed", id="facebook"),
 ]
 

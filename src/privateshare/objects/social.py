@@ -251,6 +251,9 @@ class Mail(DataObject):
     labels: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     size: int | None = None
+    is_truncated: bool | None = None
+    list_id: str | None = None
+    thread_id: str | None = None
 
 
 class Attendee(MailAddress):
@@ -282,6 +285,13 @@ class Event(DataObject):
     categories: tuple[str, ...] = ()
     organizer: MailAddress | None = None
     attendees: tuple[Attendee, ...] = ()
+    uid: str | None = None
+    start: str | None = None
+    end: str | None = None
+    recurrence_dates: tuple[str, ...] = ()
+    recurrence_exceptions: tuple[str, ...] = ()
+    transparency: str | None = None
+    classification: str | None = None
 
 
 class ContactPoint(DataObject):
@@ -311,6 +321,10 @@ class Contact(DataObject):
     note: str | None = None
     groups: tuple[str, ...] = ()
     address_book_name: str | None = None
+    middle_name: str | None = None
+    name_prefix: str | None = None
+    name_suffix: str | None = None
+    department: str | None = None
 
 
 class NoteItem(DataObject):

@@ -1,0 +1,1 @@
+"""Mail that people export as mbox files or single messages."""
