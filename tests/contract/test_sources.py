@@ -1,5 +1,6 @@
 """The contract of all sources (sources/contract.py). test_live_sources.py has that of sources with a sign-in."""
 
+import gzip
 import io
 import json
 import os
@@ -20,9 +21,10 @@ from hypothesis import strategies as st
 from tests.archives import zipped
 
 from privateshare.platform.consent.locales.update import texts
-from privateshare.protocol.catalogue import catalogue
+from privateshare.protocol.catalogue import catalogue, registrations
 from privateshare.protocol.object_time import object_time
-from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, Page, Sample, Source
+from privateshare.sources.contract import PAGE_OBJECTS, Broken, Connection, FileMark, Page, Sample, Source
+from privateshare.sources.recognition import choices, recognise
 from privateshare.sources.registry import Sources
 
 Archive = Callable[[int], bytes]
@@ -129,6 +131,58 @@ def test_a_source_says_how_to_connect_it(source: Source) -> None:
 def test_every_upload_has_an_archive_to_test_it_with() -> None:
     """A source with an upload has a good archive in the list above."""
     assert GOOD_ARCHIVES.keys() == {id_ for id_, source in SOURCES_BY_ID.items() if source.info.upload}
+
+
+# --- recognition ---
+
+
+def marks() -> dict[int, Sequence[FileMark]]:
+    return {id_: upload.marks for id_, source in SOURCES_BY_ID.items() if (upload := source.info.upload) is not None}
+
+
+def recognised(data: bytes) -> Sequence[Sequence[int]]:
+    """Return the groups of sources of which one each is chosen for an upload."""
+    uploads = {id_: source.info.upload for id_, source in SOURCES_BY_ID.items()}
+    alike = {id_: upload.alike for id_, upload in uploads.items() if upload is not None}
+    return choices(recognise(io.BytesIO(data), marks()).files, alike)
+
+
+def renamed(data: bytes) -> bytes:
+    """Return the archive with its files in other folders, and with names that say nothing."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        return zipped({f"a/{number}{Path(name).suffix}": archive.read(name) for number, name in enumerate(names)})
+
+
+def single_file(data: bytes) -> bytes:
+    """Return the largest file of the archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        return archive.read(largest)
+
+
+def gzipped(data: bytes) -> bytes:
+    """Return the largest file of the archive, compressed."""
+    return gzip.compress(single_file(data))
+
+
+@pytest.mark.parametrize("changed", [bytes, renamed, single_file, gzipped])
+@pytest.mark.parametrize("source", UPLOADS)
+def test_an_upload_is_recognised(source: Source, changed: Callable[[bytes], bytes]) -> None:
+    """It is recognised by its content: as it came, renamed, and without its archive, and as nothing else."""
+    groups = recognised(changed(good_archive(source)))
+    own = next(folder.ids for folder in registrations() if source.info.id in folder.ids)
+    assert source.info.id in {id_ for group in groups for id_ in group}
+    assert {id_ for group in groups for id_ in group} <= set(own)
+
+
+def test_foreign_files_are_recognised_as_nothing() -> None:
+    """What is in them is counted, so that the person can be told."""
+    files = {"holiday/1.jpg": b"\xff\xd8", "holiday/2.jpg": b"\xff\xd8", "notes.txt": b"Buy milk, and a ladder."}
+    found = recognise(io.BytesIO(zipped(files)), marks())
+    assert found.files == {}
+    assert (found.seen.number, found.seen.endings) == (3, {".jpg": 2, ".txt": 1})
+    assert found.seen.names == ["1.jpg", "2.jpg", "notes.txt"]
 
 
 # --- samples ---

@@ -11,16 +11,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import IO, Any, BinaryIO, TypeVar
 
 import structlog
 
 from privateshare.sources.archive_sources import package_of_source
-from privateshare.sources.contract import PAGE_OBJECTS, Broken, Identity, Source, SourceInfo, TryLater
+from privateshare.sources.contract import PAGE_OBJECTS, Broken, FileMark, Identity, Source, SourceInfo, TryLater
 from privateshare.sources.failures import LeftOut, decode_left_out, takes_too_much
 from privateshare.sources.frames import (
     PLACE,
@@ -33,6 +33,7 @@ from privateshare.sources.frames import (
     read_frame,
     write_frame,
 )
+from privateshare.sources.recognition import MAX_SHOWN, Recognition, SeenFiles
 
 MEGABYTE = 1024 * 1024
 COMMAND = (sys.executable, "-I", "-B", "-m", "privateshare.sources.archive_reader")
@@ -111,6 +112,14 @@ class ArchiveReaders:
                 raise ReaderFailed("a reader returned an invalid result")
             return found.accounts
 
+    async def recognise(self, archive: BinaryIO, marks: Mapping[int, Sequence[FileMark]]) -> Recognition:
+        """Recognise whose export an archive is, by the marks of sources. Raises what `check` raises."""
+        async with self._reader(None, archive, ReaderTask(marks=marks)) as reader:
+            found = await self._run(reader.next)
+            if not isinstance(found, Result) or found.recognition is None:
+                raise ReaderFailed("a reader returned an invalid result")
+            return found.recognition
+
     async def objects(
         self, source: Source, archive: BinaryIO, provider_account_id: str, types: Collection[int]
     ) -> AsyncGenerator[EntryPage | LeftOut]:
@@ -150,10 +159,15 @@ class ArchiveReaders:
 
 @dataclass(frozen=True, slots=True)
 class ReaderTask:
-    """The task of a reader: to find out whose archive it is or, with `types`, to read its objects for this account."""
+    """The task of a reader.
+
+    It finds out whose archive it is; with `types` it reads the objects for this account, and with `marks` it recognises
+    the sources of the archive.
+    """
 
     provider_account_id: str = field(default="", repr=False)
     types: frozenset[int] | None = None
+    marks: Mapping[int, Sequence[FileMark]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +177,7 @@ class Result:
     identity: Identity | None
     left_out: LeftOut
     accounts: Sequence[OwnedAccount] | None = None
+    recognition: Recognition | None = None
 
 
 class _Ended(FrameError):
@@ -200,6 +215,7 @@ class _Reader:
         self._timer = threading.Timer(seconds * WALL_SECONDS_PER_CPU_SECOND, self._time_out)
         self._timer.daemon = True
         self._timer.start()
+        marks = self._task.marks
         message = {
             "source": self._source_id,
             "package": package_of_source().get(self._source_id or 0),
@@ -207,6 +223,9 @@ class _Reader:
             "size": size,
             "provider_account_id": self._task.provider_account_id,
             "types": None if self._task.types is None else sorted(self._task.types),
+            "marks": None
+            if marks is None
+            else {str(id_): [astuple(mark) for mark in own] for id_, own in marks.items()},
             "cpu_seconds": seconds,
             "memory_megabytes": MEMORY_MEGABYTES,
         }
@@ -312,11 +331,27 @@ def _result(fields: dict[str, Any]) -> Result:
         left_out = decode_left_out(fields["left_out"])
         if "accounts" in fields:
             return Result(None, left_out, [_owned_account(*account) for account in fields["accounts"]])
+        if "recognised" in fields:
+            return Result(None, left_out, recognition=_recognition(fields))
         if "identity" not in fields:
             return Result(None, left_out)
         return Result(_identity(*fields["identity"]), left_out)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FrameError("a malformed result") from error
+
+
+def _recognition(fields: dict[str, Any]) -> Recognition:
+    """Parse what an archive was recognised as. Raises ValueError, TypeError, KeyError or AttributeError."""
+    seen = fields["seen"]
+    return Recognition(
+        {int(id_): int(number) for id_, number in fields["recognised"].items()},
+        SeenFiles(
+            int(seen["number"]),
+            {str(ending)[:MAX_NAME_CHARACTERS]: int(number) for ending, number in seen["endings"].items()},
+            [str(name)[:MAX_NAME_CHARACTERS] for name in seen["names"]][:MAX_SHOWN],
+        ),
+        is_take_out=fields["is_take_out"] is True,
+    )
 
 
 def _owned_account(source_id: Any, *fields: Any) -> OwnedAccount:

@@ -148,7 +148,7 @@ class _Files:
         _check_entries(entries, size)
         for entry in entries:
             path = entry.filename.replace("\\", "/")
-            if not (path.endswith("/") or _is_added_by_system(path) or (skip is not None and skip(path))):
+            if not (path.endswith("/") or is_added_by_system(path) or (skip is not None and skip(path))):
                 yield from self._entry(archive, entry, path)
 
     def _entry(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: str) -> Iterator[UploadedFile]:
@@ -249,7 +249,7 @@ def _check_readable(entry: zipfile.ZipInfo, name: str) -> None:
         )
 
 
-def _is_added_by_system(path: str) -> bool:
+def is_added_by_system(path: str) -> bool:
     """Return whether an operating system added the file to the archive, such as the resource forks of macOS."""
     name = PurePosixPath(path).name
     return path.startswith("__MACOSX/") or "/__MACOSX/" in path or name.startswith("._") or name.lower() in SYSTEM_FILES

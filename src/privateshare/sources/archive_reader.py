@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO, cast
 
 from privateshare.sources.archive_sources import source_of
-from privateshare.sources.contract import Broken, Connection, Identity, ObjectSchema, Page, Source
+from privateshare.sources.contract import Broken, Connection, FileMark, Identity, ObjectSchema, Page, Source
 from privateshare.sources.entries import page_entries
 from privateshare.sources.failures import LeftOut, encode_left_out, takes_too_much
 from privateshare.sources.frames import (
@@ -26,12 +26,14 @@ from privateshare.sources.frames import (
     read_frame,
     write_frame,
 )
+from privateshare.sources.recognition import recognise
 from privateshare.sources.take_out import TakenAccount, TakeOut, accounts_of, find_manifest, read_accounts
 
 if sys.platform != "win32":
     import resource
 
 BUFFER_BYTES = 1024 * 1024
+SMALL_BUFFER_BYTES = 64 * 1024
 MAX_OPEN_FILES = 32  # Needed for the pipes, and for files that are loaded late, such as time zones.
 NICENESS = 10
 GC_THRESHOLD_OBJECTS = 100_000  # Parsed records have no cycles, so frequent garbage collection only costs time.
@@ -87,10 +89,14 @@ def main() -> None:
     order = decode_json(started[1])
     chosen = source_of(order["package"], order["source"]) if order["package"] is not None else None
     _limit(order)
-    archive = io.BufferedReader(_Archive(source, sink, order["size"]), BUFFER_BYTES)
+    # What is recognised is spread over the archive, so that large pieces would be read in vain.
+    buffer_bytes = BUFFER_BYTES if order["marks"] is None else SMALL_BUFFER_BYTES
+    archive = io.BufferedReader(_Archive(source, sink, order["size"]), buffer_bytes)
     connection = Connection(archive=cast(BinaryIO, archive), provider_account_id=order["provider_account_id"])
     try:
-        if order["source"] is None:
+        if order["marks"] is not None:
+            _recognise(cast(BinaryIO, archive), order["marks"], sink)
+        elif order["source"] is None:
             _list_accounts(read_accounts(cast(BinaryIO, archive)), sink)
         else:
             _read(_chosen(cast(BinaryIO, archive), chosen, order), connection, order, sink)
@@ -164,6 +170,23 @@ def _list_accounts(accounts: Sequence[TakenAccount], sink: BinaryIO) -> None:
     """Send which accounts an archive from another PrivateShare holds."""
     listed = [[one.source_id, *_identity_fields(one.identity), one.sample, one.objects] for one in accounts]
     write_frame(sink, FrameKind.RESULT, encode_json({"accounts": listed, "left_out": encode_left_out(LeftOut())}))
+
+
+def _recognise(archive: BinaryIO, marks: dict[str, Any], sink: BinaryIO) -> None:
+    """Send whose export an archive is."""
+    try:
+        is_take_out = find_manifest(archive) is not None
+    except Broken:  # It has a manifest that cannot be read, or cannot be opened, which is reported below.
+        is_take_out = False
+    known = {int(id_): [FileMark(*mark) for mark in own] for id_, own in marks.items()}
+    found = recognise(archive, {} if is_take_out else known)
+    result = {
+        "recognised": {str(id_): number for id_, number in found.files.items()},
+        "seen": {"number": found.seen.number, "endings": found.seen.endings, "names": found.seen.names},
+        "is_take_out": is_take_out,
+        "left_out": encode_left_out(LeftOut()),
+    }
+    write_frame(sink, FrameKind.RESULT, encode_json(result))
 
 
 def _identity_fields(identity: Identity) -> list[Any]:

@@ -58,11 +58,37 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class FileMark:
+    """How a file of an export is recognised, without parsing it. A file must match both patterns.
+
+    Attributes:
+        start: A regular expression that is searched in the first 16 KB of the file, decoded as text.
+        path: A regular expression that is searched in its path, without regard to case. The names of a file that was
+            renamed or unpacked say nothing, so a mark should do without if it can.
+        is_weak: Whether the mark only counts if nothing else in the upload is recognised.
+    """
+
+    start: str = ""
+    path: str = ""
+    is_weak: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Upload:
-    """A source's support for uploads: the file types for the file dialog, and the steps to get an export."""
+    """A source's support for uploads.
+
+    Attributes:
+        accept: The file types for the file dialog.
+        instructions: The steps to get an export.
+        marks: How its files are recognised, if a person uploads them without saying what they are.
+        alike: A text that sources have in common which read the same files, such as those of banks of different
+            countries. The person is asked which of them it is.
+    """
 
     accept: str
     instructions: Sequence[str]
+    marks: Sequence[FileMark] = ()
+    alike: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -372,3 +372,17 @@ def test_a_reader_can_write_no_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, check=True)
     assert done.stdout == b"nothing"
     assert (tmp_path / "x").read_bytes() == b""
+
+
+async def test_an_archive_is_recognised_without_being_read(readers: ArchiveReaders) -> None:
+    """The reader says which sources have files in it, and what else it consists of."""
+    marks = (
+        {16: SPOTIFY.info.upload.marks, 9001: FHIR.info.upload.marks}
+        if SPOTIFY.info.upload and FHIR.info.upload
+        else {}
+    )
+    found = await readers.recognise(io.BytesIO(spotify_zip([play(number) for number in range(9)])), marks)
+    assert (found.files, found.seen.number, found.is_take_out) == ({16: 1}, 2, False)
+    assert found.seen.endings == {".pdf": 1, ".json": 1}
+    with pytest.raises(Broken, match="damaged"):
+        await readers.recognise(io.BytesIO(b"PK\x03\x04nonsense"), marks)

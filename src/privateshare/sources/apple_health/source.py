@@ -13,6 +13,7 @@ from privateshare.sources.contract import (
     Brand,
     Broken,
     Connection,
+    FileMark,
     Identity,
     ObjectSchema,
     Page,
@@ -27,6 +28,7 @@ NAME = "Apple Health"
 
 _UPLOAD = Upload(
     accept=".zip,.xml",
+    marks=(FileMark(r"<!DOCTYPE HealthData|<HealthData\b"),),
     instructions=(
         "On your iPhone open the Health app and tap your picture at the top right.",
         "Tap “Export All Health Data”, confirm, and wait: it takes some minutes.",

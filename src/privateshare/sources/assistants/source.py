@@ -8,7 +8,17 @@ from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceTyp
 from privateshare.sources.archive import UploadedFile
 from privateshare.sources.assistants.mapping import chatgpt_messages, claude_messages, is_chatgpt, is_claude
 from privateshare.sources.assistants.sample import chatgpt_sample, claude_sample
-from privateshare.sources.contract import Brand, Broken, Identity, JsonObject, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import (
+    Brand,
+    Broken,
+    FileMark,
+    Identity,
+    JsonObject,
+    ObjectSchema,
+    Sample,
+    SourceInfo,
+    Upload,
+)
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import Reason
 from privateshare.sources.json_records import ObjectRole
@@ -87,6 +97,7 @@ _CHATGPT = SourceInfo(
     brand=Brand("#10a37f"),
     upload=Upload(
         accept=".zip,.json",
+        marks=(FileMark(r'"mapping"\s*:\s*\{'),),
         instructions=(
             "Open ChatGPT, then Settings, “Data controls”, and “Export data”.",
             "Confirm the export. ChatGPT sends you a link by e-mail, often within a day.",
@@ -104,6 +115,7 @@ _CLAUDE = SourceInfo(
     brand=Brand("#d97757"),
     upload=Upload(
         accept=".zip,.json",
+        marks=(FileMark(r'"chat_messages"\s*:'),),
         instructions=(
             "Open Claude in a browser, then Settings, Privacy, and “Export data”.",
             "Confirm the export. Claude sends you a link by e-mail.",

@@ -12,6 +12,7 @@ from privateshare.sources.banks.statements import NumberedBooking, read_upload
 from privateshare.sources.contract import (
     Brand,
     Connection,
+    FileMark,
     Identity,
     JsonObject,
     ObjectSchema,
@@ -25,8 +26,18 @@ from privateshare.sources.failures import LeftOut
 
 STATEMENTS = "statements"  # All bank statements of a person belong to one account of the library.
 
+# Some of the words that banks call columns with amounts.
+_AMOUNT_WORDS = (
+    r"(?i)\b(amount|betrag|bedrag|montant|importe|importo|valor|quantia|belopp|bel[oø]b|kwota|[cč][aá]stka|suma|umsatz"
+    r"|soll|haben|debet|kredit|d[eé]bito?|cr[eé]dito?|saldo|balance|paid in|paid out|money in|money out|af bij)\b"
+)
 _UPLOAD = Upload(
     accept=".csv,.xml,.ofx,.qfx,.qif,.sta,.940,.942,.mt940,.txt,.tab,.zip",
+    marks=(
+        FileMark(r"OFXHEADER|<OFX>|<BkToCstmr|camt\.05[234]|\A!Type:(Bank|CCard|Cash|Oth)|:60[FM]:"),
+        FileMark(_AMOUNT_WORDS, r"\.(csv|tsv|tab|txt)$|^$", is_weak=True),
+    ),
+    alike="banks",
     instructions=(
         "Sign in at your bank in a browser and open the list of transactions.",
         "Look for “Download” or “Export”, and choose CAMT, MT940, OFX or CSV and as long a period as there is.",

@@ -8,6 +8,7 @@ from privateshare.protocol.catalogue import ServiceGroup, ServiceType
 from privateshare.sources.contract import (
     Brand,
     Connection,
+    FileMark,
     Identity,
     JsonObject,
     ObjectSchema,
@@ -46,6 +47,7 @@ class FhirFile:
         ),
         upload=Upload(
             accept=".json,.ndjson,.gz,.zip",
+            marks=(FileMark(r'"resourceType"\s*:\s*"', is_weak=True),),
             instructions=(
                 "Open your hospital's or insurer's patient portal, or the app that holds your record.",
                 "Look for “Export”, “Download my data” or “Share my record” and choose FHIR (R4, JSON).",

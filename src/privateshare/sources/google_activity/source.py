@@ -5,7 +5,7 @@ from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.google_activity.reading import ActivityReader
 from privateshare.sources.google_activity.sample import sample_files
@@ -25,6 +25,10 @@ class YouTube(UnnamedExportSource):
         brand=Brand("#ff0033"),
         upload=Upload(
             accept=".zip,.json,.html",
+            marks=(
+                FileMark(r'"header"\s*:\s*"YouTube|youtube\.com/(watch|results)'),
+                FileMark(path=r"\bYouTube\b[^/]*/.*\.(json|html)$"),
+            ),
             instructions=(
                 "Open takeout.google.com, choose “Deselect all”, and then only “YouTube and YouTube Music”.",
                 "Under “Multiple formats” set the history to JSON. Under “All YouTube data included” keep the history.",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.google_timeline.reading import TimelineReader
 from privateshare.sources.google_timeline.sample import sample_files
@@ -25,6 +25,11 @@ class GoogleTimeline(UnnamedExportSource):
         brand=Brand("#1a73e8"),
         upload=Upload(
             accept=".json,.zip",
+            marks=(
+                FileMark(
+                    r'"(semanticSegments|timelineObjects|timelinePath|placeVisit|activitySegment|topCandidate|latitudeE7)"\s*:'
+                ),
+            ),
             instructions=(
                 "On an Android phone open Settings, then Location, “Location services”, and Timeline.",
                 "On an iPhone open Google Maps, tap your picture, then Settings, and “Location and privacy settings”.",

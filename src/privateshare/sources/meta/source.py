@@ -6,7 +6,7 @@ from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import ExportSource, UploadedExport
 from privateshare.sources.meta.export import Entries, MetaExportReader, is_media
 from privateshare.sources.meta.facebook import FacebookEntries
@@ -96,6 +96,14 @@ _INSTAGRAM = SourceInfo(
     brand=Brand("#c13584"),
     upload=Upload(
         accept=".zip,.json",
+        marks=(
+            FileMark(path=r"your_instagram_activity/|(^|/)instagram-"),
+            FileMark(
+                r'"(string_list_data|string_map_data|profile_user|relationships_\w+|likes_\w+|ig_\w+|media_likes|media_comments)"'
+            ),
+            FileMark(r'"sender_?[nN]ame"\s*:|"participants"\s*:'),
+        ),
+        alike="meta",
         instructions=(
             "Open Accounts Center in the settings of Instagram, then “Your information and permissions”.",
             "Choose “Export your information”, “Create export”, your Instagram profile, and “Export to device”.",
@@ -114,6 +122,14 @@ _FACEBOOK = SourceInfo(
     brand=Brand("#0866ff"),
     upload=Upload(
         accept=".zip,.json",
+        marks=(
+            FileMark(path=r"your_facebook_activity/|(^|/)facebook-"),
+            FileMark(
+                r'"(status_updates|(reactions|friends|comments|profile|your_posts|group_posts|page_likes|other_photos)\w*_v2)"'
+            ),
+            FileMark(r'"sender_?[nN]ame"\s*:|"participants"\s*:'),
+        ),
+        alike="meta",
         instructions=(
             "Open Accounts Center in the settings of Facebook, then “Your information and permissions”.",
             "Choose “Export your information”, “Create export”, your Facebook profile, and “Export to device”.",

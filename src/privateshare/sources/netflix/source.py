@@ -6,7 +6,7 @@ from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, Reason, shown_name
 from privateshare.sources.netflix.history import NotNetflix, UnclearDays, rows_of
@@ -34,6 +34,10 @@ class Netflix(UnnamedExportSource):
         brand=Brand("#e50914"),
         upload=Upload(
             accept=".zip,.csv",
+            marks=(
+                FileMark(r'(?i)\A"?(profile name"?,|title"?,"?date\b)'),
+                FileMark(path=r"NetflixViewingHistory|ViewingActivity|SearchHistory\.csv"),
+            ),
             instructions=(
                 "Open netflix.com/account/getmyinfo and request your personal information.",
                 "Netflix writes to you when it is ready, within 30 days. Download the zip file and choose it here.",

@@ -8,6 +8,7 @@ from privateshare.sources.contract import (
     Brand,
     Broken,
     Connection,
+    FileMark,
     Identity,
     JsonObject,
     ObjectSchema,
@@ -49,6 +50,7 @@ class Spotify:
         brand=_BRAND,
         upload=Upload(
             accept=".zip,.json",
+            marks=(FileMark(r'"ms_?[pP]layed"\s*:'),),
             instructions=(
                 "Sign in to Spotify in a browser and open Account, then Privacy settings.",
                 "Under “Download your data” choose “Extended streaming history” and request it.",

@@ -7,7 +7,17 @@ from pathlib import PurePosixPath
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, JsonObject, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import (
+    Brand,
+    Broken,
+    FileMark,
+    Identity,
+    JsonObject,
+    ObjectSchema,
+    Sample,
+    SourceInfo,
+    Upload,
+)
 from privateshare.sources.export_source import UnnamedExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, LeftOut, Reason, shown_name
 from privateshare.sources.object_building import Mapped, SourceAccount, stable_id
@@ -22,6 +32,8 @@ MEDIA_ENDINGS = frozenset(
         *(".aac", ".amr", ".wav", ".pdf", ".vcf", ".docx", ".xlsx", ".pptx", ".thumb", ".was"),
     )
 )
+# A message near the beginning, as `[04.03.23, 17:12:33] Ann: Hello` or `04.03.23, 17:12 - Ann: Hello`.
+_FIRST_LINE = r"\A(.*\n){0,3}\W?\[?\d{1,4}[./-] ?\d{1,2}[./-] ?\d{1,4}\.?,? [^\]\n]{4,20}(\] ?| [-–—] )[^:\n]{1,60}: "
 UNREADABLE = Reason(
     "Damaged",
     "%(num)s of %(total)s messages has no date that can be read.",
@@ -43,6 +55,10 @@ class WhatsApp(UnnamedExportSource):
         brand=Brand("#25d366"),
         upload=Upload(
             accept=".zip,.txt",
+            marks=(
+                FileMark(path=r"(^|/)_chat\.txt$|\bWhatsApp\b[^/]*\.txt$"),
+                FileMark(_FIRST_LINE),
+            ),
             instructions=(
                 "Open a chat in WhatsApp. On an iPhone tap its name at the top, on Android the three dots and “More”.",
                 "Tap “Export chat” and choose “Without media”.",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import Brand, Broken, FileMark, Identity, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import ExportSource, UploadedExport
 from privateshare.sources.object_building import Mapped
 from privateshare.sources.x_archive.reading import ArchiveReader
@@ -35,6 +35,7 @@ class XArchive(ExportSource):
         brand=Brand("#0f1419"),
         upload=Upload(
             accept=".zip,.js",
+            marks=(FileMark(r"\Awindow\.(YTD|__THAR_CONFIG)|\AGrailbird\.data"),),
             instructions=(
                 "Open x.com and choose More, “Settings and privacy”, and “Your account”.",
                 "Choose “Download an archive of your data”, and request the archive.",

@@ -1,0 +1,209 @@
+"""Recognition of uploads: whose export a file is, by the names and the first bytes of what is in it.
+
+Nothing is parsed, and a large archive is recognised within seconds. What is recognised may still turn out to be damaged
+or empty when the source reads it.
+"""
+
+import codecs
+import gzip
+import re
+import zipfile
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import IO, BinaryIO
+
+from privateshare.sources.archive import (
+    DAMAGE_ERRORS,
+    ENCRYPTED_FLAG,
+    GZIP_MAGIC,
+    MAX_ENTRIES,
+    ZIP_MAGICS,
+    is_added_by_system,
+)
+from privateshare.sources.contract import FileMark
+from privateshare.sources.failures import Broken, shown_name
+
+START_BYTES = 16 * 1024
+# A mark can look at the content of so many files of each folder and ending. Exports have thousands that are alike.
+LOOKED_AT_ALIKE = 20
+MAX_LOOKED_AT = 2000
+MAX_SHOWN = 5
+MEDIA_ENDINGS = frozenset(
+    (
+        *(".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff", ".ico", ".mp4", ".mov"),
+        *(".m4v", ".webm", ".avi", ".mkv", ".3gp", ".mp3", ".m4a", ".aac", ".wav", ".ogg", ".opus", ".amr", ".pdf"),
+        *(".woff", ".woff2", ".ttf", ".exe", ".dmg"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFiles:
+    """What an upload consists of, for a person whose file was not recognised.
+
+    Attributes:
+        number: The number of files in it.
+        endings: The most frequent endings, and the number of files that have each.
+        names: Some of the names.
+    """
+
+    number: int = 0
+    endings: Mapping[str, int] = field(default_factory=dict)
+    names: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What an upload was recognised as.
+
+    Attributes:
+        files: How many of its files are recognised, by the id of the source.
+        seen: What it consists of.
+        is_take_out: Whether it is what a person took along from another PrivateShare; no source is recognised then.
+    """
+
+    files: Mapping[int, int]
+    seen: SeenFiles
+    is_take_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A mark with compiled patterns."""
+
+    path: re.Pattern[str] | None
+    start: re.Pattern[str] | None
+    is_weak: bool
+
+    def matches(self, path: str, start: str | None) -> bool:
+        """Return whether a file has this mark. Without `start`, only its path is known."""
+        if self.path is not None and not self.path.search(path):
+            return False
+        return self.start is None or (start is not None and self.start.search(start) is not None)
+
+
+def recognise(archive: BinaryIO, marks: Mapping[int, Sequence[FileMark]]) -> Recognition:
+    """Recognise whose export an upload is.
+
+    Args:
+        archive: The upload. It is read from its start.
+        marks: The marks of each source, by its id.
+
+    Raises:
+        Broken: The upload is empty, damaged, or protected with a password.
+    """
+    patterns = {id_: [_compiled(mark) for mark in own] for id_, own in marks.items()}
+    found: Counter[int] = Counter()
+    weak: Counter[int] = Counter()
+    endings: Counter[str] = Counter()
+    names: list[str] = []
+    number = 0
+    for path, start in _starts(archive):
+        number += 1
+        endings[PurePosixPath(path).suffix.lower()] += 1
+        if len(names) < MAX_SHOWN:
+            names.append(shown_name(path))
+        strong = {id_ for id_, own in patterns.items() if _has(own, path, start, is_weak=False)}
+        found.update(strong)
+        if not strong:
+            weak.update(id_ for id_, own in patterns.items() if _has(own, path, start, is_weak=True))
+    return Recognition(dict(found or weak), SeenFiles(number, dict(endings.most_common(MAX_SHOWN)), names))
+
+
+def _compiled(mark: FileMark) -> _Pattern:
+    return _Pattern(
+        re.compile(mark.path, re.IGNORECASE) if mark.path else None,
+        re.compile(mark.start) if mark.start else None,
+        mark.is_weak,
+    )
+
+
+def _has(patterns: Sequence[_Pattern], path: str, start: str | None, *, is_weak: bool) -> bool:
+    return any(pattern.matches(path, start) for pattern in patterns if pattern.is_weak is is_weak)
+
+
+def _starts(archive: BinaryIO) -> Iterator[tuple[str, str | None]]:
+    """Yield the path of each file, and the beginning of its text; None for a file that is not looked at."""
+    archive.seek(0)
+    start = archive.read(START_BYTES)
+    if not start:
+        raise Broken("The file is empty. Download the export again and upload that.")
+    if not start.startswith(ZIP_MAGICS):
+        archive.seek(0)
+        yield "", _text(_unpacked(archive, start))
+        return
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            yield from _starts_in_zip(opened)
+    except DAMAGE_ERRORS as error:
+        raise Broken("The zip archive is damaged or was not downloaded to its end. Download it again.") from error
+
+
+def _starts_in_zip(archive: zipfile.ZipFile) -> Iterator[tuple[str, str | None]]:
+    looked_at: Counter[tuple[str, str]] = Counter()
+    entries = archive.infolist()
+    if not entries:
+        raise Broken("The zip archive is empty. Request the export again.")
+    for entry in entries[:MAX_ENTRIES]:
+        path = entry.filename.replace("\\", "/")
+        if path.endswith("/") or is_added_by_system(path):
+            continue
+        if entry.flag_bits & ENCRYPTED_FLAG:
+            raise Broken(
+                "%(name)s is protected with a password. "
+                "Unpack the archive, make a zip without a password, and upload that.",
+                name=shown_name(path),
+            )
+        ending, folder = PurePosixPath(path).suffix.lower(), path.rpartition("/")[0]
+        alike = (folder, ending)
+        if ending in MEDIA_ENDINGS or looked_at[alike] >= LOOKED_AT_ALIKE or looked_at.total() >= MAX_LOOKED_AT:
+            yield path, None
+            continue
+        looked_at[alike] += 1
+        yield path, _start_of_entry(archive, entry)
+
+
+def _start_of_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str | None:
+    try:
+        with archive.open(entry) as stream:
+            start = stream.read(START_BYTES)
+        if start.startswith(GZIP_MAGIC):
+            with archive.open(entry) as stream:
+                start = _unpacked(stream, start)
+    except (*DAMAGE_ERRORS, RuntimeError):  # The source says what is wrong with it, if it is one that it needs.
+        return None
+    return _text(start)
+
+
+def _unpacked(stream: IO[bytes], start: bytes) -> bytes:
+    if not start.startswith(GZIP_MAGIC):
+        return start
+    try:
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            return unpacked.read(START_BYTES)
+    except DAMAGE_ERRORS as error:
+        raise Broken("The file is damaged or was not downloaded to its end. Download it again.") from error
+
+
+def _text(start: bytes) -> str:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return start.decode("utf-16", "replace").lstrip()
+    return start.decode("utf-8-sig", "replace").lstrip()
+
+
+def choices(files: Mapping[int, int], alike: Mapping[int, str]) -> Sequence[Sequence[int]]:
+    """Group the recognised sources: one of each group is to be chosen.
+
+    Args:
+        files: How many files are recognised, by source.
+        alike: For sources that read the same files, a text that they have in common.
+
+    Returns:
+        The groups. Sources that read different things of the same upload are in groups of their own.
+    """
+    groups: defaultdict[object, list[int]] = defaultdict(list)
+    for id_ in sorted(files):
+        groups[alike.get(id_) or id_].append(id_)
+    return [[id_ for id_ in group if files[id_] == max(files[one] for one in group)] for group in groups.values()]
