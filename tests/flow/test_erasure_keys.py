@@ -430,7 +430,7 @@ async def test_an_interrupted_erasure_is_completed_at_the_start(stopped: Path) -
     ):
         (kept,) = await db.scalars(select(LibraryRow.id))
         await open_library(db, platform, kept)
-        assert {path.name for path in (stopped / "keys").iterdir()} == {"database", str(kept)}
+        assert {path.name for path in (stopped / "keys").iterdir()} == {"database", "journal", str(kept)}
         assert (await db.scalars(select(KeyToDestroyRow))).all() == []
 
 

@@ -10,7 +10,6 @@ from privateshare.cli import (
     applications,
     audit,
     contracts,
-    database,
     people,
     pushing,
     reading,
@@ -19,6 +18,7 @@ from privateshare.cli import (
     storage,
     webhooks,
 )
+from privateshare.cli.backups import backup, move, restore, verify
 from privateshare.cli.checking import check
 from privateshare.cli.diagnosing import doctor
 from privateshare.cli.listening import listen
@@ -46,6 +46,10 @@ for command in (
     tree.command()(command)
 tree.command()(check)
 tree.command()(doctor)
+tree.command()(backup)
+tree.command()(restore)
+tree.command()(verify)
+tree.command()(move)
 tree.add_typer(storage.tree, name="storage")
 tree.add_typer(applications.tree, name="app")
 tree.add_typer(contracts.tree, name="contract")
@@ -53,7 +57,6 @@ tree.add_typer(people.tree, name="person")
 tree.add_typer(signing_keys.tree, name="keys")
 tree.add_typer(audit.tree, name="audit")
 tree.add_typer(receipts.tree, name="receipt")
-tree.add_typer(database.tree, name="database")
 tree.add_typer(webhooks.tree, name="webhook")
 tree.command()(listen)
 

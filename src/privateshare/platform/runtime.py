@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from procrastinate import App
+from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,6 +28,7 @@ from privateshare.platform.keys.missing_keys import MissingMasterKeys
 from privateshare.platform.keys.signing import Signer, database_name, load_signer, open_master_key
 from privateshare.platform.keys.wrapping import MasterKey
 from privateshare.platform.keystore.erasure_keys import ErasureKeys, claim_store
+from privateshare.platform.keystore.journal import Journals
 from privateshare.platform.keystore.opening import open_keys
 from privateshare.platform.operating.admission import Admission, create_admission
 from privateshare.platform.operating.limits import RateLimits
@@ -44,9 +46,13 @@ def _refresh_limits() -> Mapping[int, asyncio.Semaphore]:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The open resources of one process. `read_log` counts the reads of apps for the audit log."""
+    """The open resources of one process. `read_log` counts the reads of apps for the audit log.
+
+    `database_url` leads to PostgreSQL itself, and `database` may use a pooler.
+    """
 
     settings: Settings
+    database_url: SecretStr
     database: Database
     call_lookup: CallLookup
     blobs: BlobStore
@@ -61,6 +67,7 @@ class Platform:
     archive_readers: ArchiveReaders
     admission: Admission
     sources: Sources
+    journals: Journals
     unreadable: UnreadableBlobs = field(default_factory=UnreadableBlobs)
     missing_keys: MissingMasterKeys = field(default_factory=MissingMasterKeys)
     known_keys: KnownKeys = field(default_factory=KnownKeys)
@@ -99,6 +106,7 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
             admission = create_admission(settings.database_pool_size)
             yield Platform(
                 settings,
+                SecretStr(database_url),
                 database,
                 CallLookup(database),
                 open_blobs(settings.blob_address()),
@@ -113,10 +121,16 @@ async def open_platform(settings: Settings, database_url: str, *, to_serve: bool
                 archive_readers,
                 admission,
                 Sources(settings.fhir_servers, settings.sources),
+                Journals(_journal_places(settings), erasure_keys.require_store_now),
             )
     finally:
         archive_readers.close()
         await database.close()
+
+
+def _journal_places(settings: Settings) -> list[str]:
+    backups = settings.backup_address()
+    return [settings.key_address(), *([backups] if backups else [])]
 
 
 async def _check_blob_store(settings: Settings, db: AsyncSession, owner: str | None) -> None:

@@ -1,7 +1,6 @@
 """Start-up: lock the data folder, start PostgreSQL, migrate the database, and open the platform."""
 
 import asyncio
-import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -17,9 +16,9 @@ from privateshare.errors import ConfigurationError
 from privateshare.platform.blobs.local import LocalBlobs
 from privateshare.platform.db.engine import Database
 from privateshare.platform.db.migrate import check_is_ours, upgrade
-from privateshare.platform.embedded.dumps import dump_database, restore_database
 from privateshare.platform.embedded.locks import FileLock, Locked
 from privateshare.platform.embedded.postgres import EmbeddedPostgres, database_url
+from privateshare.platform.grants.replaying import replay_journal_if_wanted
 from privateshare.platform.keys.rewrapping import check_all_rows
 from privateshare.platform.keys.signing import check_master_key
 from privateshare.platform.keystore.erasure_keys import check_keys_can_be_destroyed
@@ -48,6 +47,7 @@ async def running_platform(
     tell: Callable[[str], object] = lambda _: None,
     *,
     to_serve: bool = True,
+    to_replay: bool = True,
 ) -> AsyncIterator[tuple[Platform, EmbeddedPostgres | None]]:
     """Open the platform of the settings, and start the built-in PostgreSQL unless they name a database.
 
@@ -59,6 +59,7 @@ async def running_platform(
         tell: A function that gets a sentence at each step, for whoever waits.
         to_serve: Refuse to start while any row needs a master key that is not listed, or while the blob store does not
             work or belongs to another database. An operator's command may be there to mend just that.
+        to_replay: Apply the journal of erasures, if the database was restored from a backup. Otherwise the caller does.
 
     Raises:
         FolderInUse: Another process does not release the data folder.
@@ -72,7 +73,7 @@ async def running_platform(
             tell(f"Opening the data folder {settings.data}")
             prepare_folder(settings.data)
             lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
-            await _acquire(lock, settings.data, lock_timeout_seconds)
+            await acquire(lock, settings.data, lock_timeout_seconds)
             if settings.blob_url is None:
                 LocalBlobs(settings.data / "blobs").remove_temporary_files()
             postgres = EmbeddedPostgres(settings.data / "postgres", settings.database_connections() + SPARE_CONNECTIONS)
@@ -87,6 +88,8 @@ async def running_platform(
         platform = await stack.enter_async_context(open_platform(settings, url, to_serve=to_serve))
         await asyncio.to_thread(check_keys_can_be_destroyed, platform.erasure_keys.store)
         await destroy_listed_keys(platform)
+        if to_replay:
+            await replay_journal_if_wanted(platform)
         yield platform, postgres
 
 
@@ -142,49 +145,6 @@ async def _check_has_tables(settings: Settings) -> None:
             await database.close()
     if tables is None:
         raise ConfigurationError("no platform in the database of DATABASE_URL; start one with `privateshare serve`")
-
-
-async def dump_built_in_database(settings: Settings, target: Path) -> None:
-    """Write a dump of the built-in database, which may be running. Raises ConfigurationError."""
-    _require_built_in(settings)
-    _check_has_platform(settings.data)
-    async with AsyncExitStack() as stack:
-        lock = stack.enter_context(FileLock(settings.data / LOCK_NAME))
-        try:
-            lock.acquire()
-        except Locked:
-            url = await _url_of_running_server(settings.data / "postgres")
-        else:
-            url = await stack.enter_async_context(EmbeddedPostgres(settings.data / "postgres"))
-        await asyncio.to_thread(dump_database, url, target)
-
-
-async def restore_built_in_database(settings: Settings, dump: Path) -> None:
-    """Restore a dump to a data folder without a database. If it fails, no database is left there.
-
-    Raises ConfigurationError.
-    """
-    _require_built_in(settings)
-    prepare_folder(settings.data)
-    with FileLock(settings.data / LOCK_NAME) as lock:
-        await _acquire(lock, settings.data, 0)
-        folder = settings.data / "postgres"
-        if EmbeddedPostgres(folder).exists():
-            raise ConfigurationError(f"{settings.data} has a database already", hint="Name a new folder with --data")
-        try:
-            async with EmbeddedPostgres(folder) as url:
-                await asyncio.to_thread(restore_database, url, dump)
-        except BaseException:  # A cancelled restoration must not leave half a database either.
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            raise
-
-
-def _require_built_in(settings: Settings) -> None:
-    if settings.database_url is not None:
-        raise ConfigurationError(
-            "this command is for the built-in PostgreSQL, and DATABASE_URL names another one",
-            hint="Use pg_dump and pg_restore of your PostgreSQL",
-        )
 
 
 async def _prepare_database(settings: Settings, url: str, *, to_serve: bool) -> None:
@@ -256,7 +216,8 @@ def prepare_folder(folder: Path) -> None:
         raise ConfigurationError(f"cannot use {folder} as the data folder: {error.strerror}") from error
 
 
-async def _acquire(lock: FileLock, folder: Path, lock_timeout_seconds: float) -> None:
+async def acquire(lock: FileLock, folder: Path, lock_timeout_seconds: float) -> None:
+    """Take the lock of a data folder. Raises FolderInUse."""
     deadline = time.monotonic() + lock_timeout_seconds
     waiting = False
     while True:

@@ -19,12 +19,13 @@ PROBE_TIMEOUT = timedelta(seconds=10)
 _ALLOW_HTTP = ("AWS_ALLOW_HTTP", "AZURE_ALLOW_HTTP", "GOOGLE_ALLOW_HTTP")
 
 
-def open_blobs(url: str, *, to_probe: bool = False) -> BlobStore:
+def open_blobs(url: str, *, to_probe: bool = False, setting: str = "BLOB_URL") -> BlobStore:
     """Open the store of file:///folder, s3://bucket/path, gs://… or az://….
 
     Args:
         url: The URL.
         to_probe: Give up after seconds, and not after the minutes that a transfer may take.
+        setting: What the URL is called in errors.
 
     Raises:
         ConfigurationError: The URL has another scheme, or cannot be used.
@@ -33,13 +34,13 @@ def open_blobs(url: str, *, to_probe: bool = False) -> BlobStore:
     if parts.scheme == "file":
         return LocalBlobs(Path(unquote(parts.path)))
     if parts.scheme not in CLOUD_SCHEMES:
-        raise ConfigurationError(f"BLOB_URL has the unknown scheme {parts.scheme!r}; use file, s3, gs or az")
+        raise ConfigurationError(f"{setting} has the unknown scheme {parts.scheme!r}; use file, s3, gs or az")
     if parts.scheme != "memory" and not parts.netloc:
-        raise ConfigurationError("BLOB_URL must name a bucket, such as s3://bucket/path")
+        raise ConfigurationError(f"{setting} must name a bucket, such as s3://bucket/path")
     try:
         return CloudBlobs(url, **(_probe_options() if to_probe and parts.scheme != "memory" else {}))
     except (BaseError, ValueError) as error:
-        raise ConfigurationError(f"BLOB_URL cannot be used: {describe_store_error(error)}") from error
+        raise ConfigurationError(f"{setting} cannot be used: {describe_store_error(error)}") from error
 
 
 def _probe_options() -> dict[str, object]:

@@ -23,6 +23,7 @@ signing_keys, certificate_authorities        the platform's own keys
 audit_entries, audit_heads                   what happened, in a chain that shows changes; the signed ends of it
 nonces, call_counts, clock_readings          what the platform remembers of requests and of the time
 keys_to_destroy, blobs_to_delete             keys and blobs of erased data that still have to be destroyed
+unjournaled                                  erasures and withdrawals that are not in the journal of erasures yet
 """
 
 from collections.abc import Mapping
@@ -836,3 +837,11 @@ class BlobToDeleteRow(Base):
     __tablename__ = "blobs_to_delete"
     key: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime] = _created()
+
+
+class UnjournaledRow(Base):
+    """An erasure or a withdrawal that a job still has to record in the journal of erasures, outside of the database."""
+
+    __tablename__ = "unjournaled"
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)

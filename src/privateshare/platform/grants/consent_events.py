@@ -11,6 +11,7 @@ from privateshare.platform.audit.entries import Event, EventKind, record_event
 from privateshare.platform.db.tables import ConsentAccountRow, ConsentRow
 from privateshare.platform.grants.consents import revoke_consent
 from privateshare.platform.grants.receipts import Shown, issue_receipt
+from privateshare.platform.jobs.queue import defer_sweep
 from privateshare.platform.library.libraries import OpenLibrary, open_library
 from privateshare.platform.runtime import Platform
 from privateshare.platform.webhooks.messages import announce
@@ -57,6 +58,7 @@ async def withdraw_consent(
     if consent.revoked_at is not None:
         return
     await revoke_consent(db, consent.id, now)
+    await defer_sweep(db, platform.queue)  # It records the withdrawal in the journal of erasures.
     await announce(db, platform, WebhookEvent.CONSENT_WITHDRAWN, consent, now)
     try:
         library = await open_library(db, platform, consent.library_id)

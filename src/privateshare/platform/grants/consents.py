@@ -19,6 +19,8 @@ from privateshare.platform.db.tables import (
     TokenRow,
 )
 from privateshare.platform.keys.secrets import new_id
+from privateshare.platform.keystore.journal import Ended
+from privateshare.platform.library.erasure import record_ended
 from privateshare.protocol.choice import EVERYTHING, Choice
 
 
@@ -177,12 +179,14 @@ async def add_consent_accounts(db: AsyncSession, consent: ConsentRow, account_id
 
 async def revoke_consent(db: AsyncSession, consent_id: UUID, now: datetime) -> None:
     """Revoke a consent. Its codes, tokens and sessions stop working at once."""
+    await record_ended(db, Ended.CONSENT, [consent_id])
     await _revoke(db, ConsentRow.id == consent_id, now)
 
 
 async def end_contract(db: AsyncSession, contract: ContractRow, now: datetime) -> None:
     """End a contract and revoke every consent to it. Its requests are refused, and its syncs and downloads stop."""
     contract.expires_at = min(contract.expires_at or now, now)
+    await record_ended(db, Ended.CONTRACT, [contract.id])
     await _revoke(db, ConsentRow.contract_id == contract.id, now)
 
 

@@ -18,6 +18,7 @@ CACHED_KEYS = 10_000
 # A destroyed key stays this long in the memory of the processes that did not destroy it themselves.
 CACHED_SECONDS = 60
 
+MOVED = "moved"  # The owner of a key store whose platform was moved to other stores.
 SET_KEY_URL = "Set PRIVATESHARE_KEY_URL to"
 
 T = TypeVar("T")
@@ -70,7 +71,12 @@ class ErasureKeys:
 
     async def require_store(self) -> None:
         """Check that the store is available. Raises KeyStoreUnavailable."""
-        await self._in_thread(self._require_owned)
+        await self._in_thread(self.require_store_now)
+
+    def require_store_now(self) -> None:
+        """Check that the store is available. Blocks. Raises KeyStoreUnavailable."""
+        if self.store.owner() != self._owner:
+            raise KeyStoreUnavailable("the store of the erasure keys is missing, or belongs to another database")
 
     async def _read_if_there(self, name: UUID) -> tuple[UUID, bytes | None]:
         try:
@@ -86,23 +92,19 @@ class ErasureKeys:
             raise KeyStoreUnavailable("the store of the erasure keys does not respond") from error
 
     def _create(self, name: UUID, key: bytes) -> None:
-        self._require_owned()
+        self.require_store_now()
         self.store.create(name, key)
 
     def _read(self, name: UUID) -> bytes:
         try:
             return self.store.read(name)
         except KeyMissing:
-            self._require_owned()
+            self.require_store_now()
             raise
 
     def _destroy(self, name: UUID) -> None:
-        self._require_owned()
+        self.require_store_now()
         self.store.destroy(name)
-
-    def _require_owned(self) -> None:
-        if self.store.owner() != self._owner:
-            raise KeyStoreUnavailable("the store of the erasure keys is missing, or belongs to another database")
 
 
 def claim_store(store: KeyStore, owner: str, *, is_new: bool) -> None:
@@ -121,6 +123,11 @@ def claim_store(store: KeyStore, owner: str, *, is_new: bool) -> None:
             "the key store does not hold the erasure keys of this database, whose data cannot be read without them; "
             "nothing was changed",
             hint=f"Mount or restore the key store. {SET_KEY_URL} its address, if it is not beside the blobs",
+        )
+    if found == MOVED:
+        raise ConfigurationError(
+            "this platform was moved to other stores, and must not run here too",
+            hint="Start it with the settings that it was moved to, and delete the data here",
         )
     if found not in (None, owner):
         raise ConfigurationError(

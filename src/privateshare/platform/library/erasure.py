@@ -7,6 +7,7 @@ destroyed yet are listed in `keys_to_destroy`. All keys listed there are destroy
 is served, and every ten minutes.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -38,8 +39,10 @@ from privateshare.platform.db.tables import (
     PushedFileRow,
     RecoveryCodeRow,
     StorageRow,
+    UnjournaledRow,
 )
 from privateshare.platform.jobs.queue import defer_sweep
+from privateshare.platform.keystore.journal import Ended, JournalEntry
 from privateshare.platform.keystore.store import KeyStoreUnavailable, NotDestroyed
 from privateshare.platform.library.archives import unused_blobs
 from privateshare.platform.library.credentials import revoke_after_commit
@@ -93,8 +96,31 @@ async def destroy_listed_keys(platform: Platform) -> None:
         async with platform.database.transaction() as db:
             names = list(await db.scalars(select(KeyToDestroyRow.name).limit(KEYS_PER_TRANSACTION).with_for_update()))
             await platform.erasure_keys.destroy(names)
+            await record_ended(db, Ended.KEY, names)
             await db.execute(delete(KeyToDestroyRow).where(KeyToDestroyRow.name.in_(names)))
         left = len(names) == KEYS_PER_TRANSACTION
+
+
+async def record_ended(db: AsyncSession, kind: Ended, ids: Sequence[object]) -> None:
+    """List what ended for good in this transaction. A job records it in the journal of erasures."""
+    if ids:
+        rows = [{"kind": kind.value, "id": str(id_)} for id_ in ids]
+        await db.execute(insert(UnjournaledRow).on_conflict_do_nothing(), rows)
+
+
+async def write_journal(platform: Platform) -> None:
+    """Record in the journal of erasures what is listed for it. Raises KeyStoreUnavailable."""
+    left = True
+    while left:
+        async with platform.database.transaction() as db:
+            query = select(UnjournaledRow).limit(KEYS_PER_TRANSACTION).with_for_update(skip_locked=True)
+            rows = list(await db.scalars(query))
+            if rows:
+                entries = [JournalEntry(Ended(row.kind), row.id) for row in rows]
+                await asyncio.to_thread(platform.journals.record, entries)
+            for row in rows:
+                await db.delete(row)
+        left = len(rows) == KEYS_PER_TRANSACTION
 
 
 async def erase_account(db: AsyncSession, platform: Platform, account: AccountRow) -> None:
@@ -206,6 +232,7 @@ async def forget_user(
         return
     for found, partner in consents:
         if partner == partner_id:
+            await record_ended(db, Ended.CONSENT, [found.id])
             await db.delete(found)
     contracts = select(ContractRow.id).join(ApplicationRow).where(ApplicationRow.partner_id == partner_id)
     pushed = delete(PushedFileRow).where(
@@ -220,6 +247,7 @@ async def forget_user(
         )
     )
     await delete_blobs_later(db, platform, blobs)
+    await defer_sweep(db, platform.queue)
 
 
 async def erase_pushed_files(
@@ -267,6 +295,7 @@ async def _undo_consent(db: AsyncSession, platform: Platform, consent: ConsentRo
     )
     for account in list(await db.scalars(accounts)):
         await erase_account(db, platform, account)
+    await record_ended(db, Ended.CONSENT, [consent.id])
     await db.delete(consent)
 
 

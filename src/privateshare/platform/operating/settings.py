@@ -121,6 +121,11 @@ class Settings(BaseSettings):
         description="The key that wraps all others, 32 bytes in base64, with older keys after commas; "
         "if not set, the file master.key in the data folder, which the first start creates.",
     )
+    backup_url: SecretStr | None = Field(
+        default=None,
+        description="Where `privateshare backup` writes: a folder, or s3://, gs://, az:// or file://; erasures and "
+        "withdrawals are recorded there too as they happen, so that no backup can undo them.",
+    )
     processes: int | None = Field(
         default=None,
         ge=1,
@@ -208,6 +213,10 @@ class Settings(BaseSettings):
             return f"{self.blob_url.get_secret_value().rstrip('/')}/keys"
         return (self.data / "keys").as_uri()
 
+    def backup_address(self) -> str | None:
+        """Return the URL of the backup place, if the settings name one."""
+        return place_url(self.backup_url.get_secret_value()) if self.backup_url else None
+
     def web_processes(self) -> int:
         """Return the number of processes that answer requests."""
         if self.processes is not None:
@@ -264,6 +273,11 @@ class Settings(BaseSettings):
     @classmethod
     def _make_absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+
+def place_url(place: str) -> str:
+    """Return the URL of a place that is a URL already, or the path of a folder."""
+    return place if "://" in place else Path(place).expanduser().absolute().as_uri()
 
 
 def load_settings(**given: object) -> Settings:

@@ -27,6 +27,7 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.library.erasure import destroy_listed_keys
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.blob_deletion import may_delete_blobs
 from privateshare.platform.sync.clock import is_clock_suspect
 
 KEYS_PER_PAGE = 1000
@@ -75,8 +76,11 @@ async def sweep_orphans(platform: Platform, age: timedelta = MIN_ORPHAN_AGE) -> 
     found = 0
     keys = chain.from_iterable(platform.blobs.keys_between(prefix, start, end) for prefix in BLOB_PREFIXES)
     while page := await asyncio.to_thread(lambda: list(islice(keys, KEYS_PER_PAGE))):
-        orphans = await without_reference(platform, page)
-        await asyncio.to_thread(platform.blobs.delete, orphans)
+        async with platform.database.transaction() as db:
+            if not await may_delete_blobs(db):  # A backup copies blobs, whose rows may be gone meanwhile.
+                break
+            orphans = await without_reference(platform, page)
+            await asyncio.to_thread(platform.blobs.delete, orphans)
         found += len(orphans)
     await asyncio.to_thread(platform.blobs.discard_unfinished, end)
     if found:

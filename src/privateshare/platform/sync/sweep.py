@@ -23,9 +23,10 @@ from privateshare.platform.db.tables import (
 )
 from privateshare.platform.grants.tokens import MAX_REFRESH_DURATION
 from privateshare.platform.keystore.store import KeyStoreUnavailable
-from privateshare.platform.library.erasure import delete_exports, destroy_listed_keys, undo_journey
+from privateshare.platform.library.erasure import delete_exports, destroy_listed_keys, undo_journey, write_journal
 from privateshare.platform.person.browsers import LIFETIME
 from privateshare.platform.runtime import Platform
+from privateshare.platform.sync.blob_deletion import may_delete_blobs
 from privateshare.platform.sync.clock import MAX_CLOCK_JUMP, check_clock
 from privateshare.platform.sync.sessions import end_session
 from privateshare.platform.sync.unreachable import erase_unreachable
@@ -77,11 +78,15 @@ async def _sweep_by_age(platform: Platform, now: datetime) -> None:
 
 
 async def delete_listed(platform: Platform) -> None:
-    """Destroy every listed key, and delete every listed blob."""
+    """Destroy every listed key, record in the journal of erasures what is listed for it, delete every listed blob."""
     try:
         await destroy_listed_keys(platform)
     except KeyStoreUnavailable as error:
         log.error("keys of erased libraries are not destroyed yet; this is tried again", reason=error.message)
+    try:
+        await write_journal(platform)
+    except KeyStoreUnavailable as error:
+        log.error("erasures are not in the journal yet; this is tried again", reason=error.message)
     while await delete_some_blobs(platform) == ROWS_PER_TRANSACTION:
         pass
 
@@ -89,9 +94,12 @@ async def delete_listed(platform: Platform) -> None:
 async def delete_some_blobs(platform: Platform) -> int:
     """Delete a batch of listed blobs, and return their number.
 
-    The rows that list them are deleted afterwards, so that a crash in between forgets no blob.
+    The rows that list them are deleted afterwards, so that a crash in between forgets no blob. While a backup copies
+    blobs, none is deleted.
     """
     async with platform.database.transaction() as db:
+        if not await may_delete_blobs(db):
+            return 0
         keys = list(
             await db.scalars(select(BlobToDeleteRow.key).limit(ROWS_PER_TRANSACTION).with_for_update(skip_locked=True))
         )

@@ -136,6 +136,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kid", name=op.f("signing_keys_pkey")),
     )
     op.create_table(
+        "unjournaled",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "id", name=op.f("unjournaled_pkey")),
+    )
+    op.create_table(
         "accounts",
         sa.Column("library_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -829,6 +835,7 @@ def downgrade() -> None:
     op.drop_table("browsers")
     op.drop_table("applications")
     op.drop_table("accounts")
+    op.drop_table("unjournaled")
     op.drop_table("signing_keys")
     op.drop_index(op.f("passkey_challenges_expires_at_idx"), table_name="passkey_challenges")
     op.drop_table("passkey_challenges")

@@ -1,0 +1,1 @@
+"""Backups of a whole platform: making, restoring and verifying them, and moving a platform to other stores."""
