@@ -69,6 +69,10 @@ class ObjectProvenance:
     order: int = field(default=0, compare=False)
 
 
+IF_MISSING = ObjectProvenance(Origin(server="urn:privateshare:if-missing"))
+"""The provenance of an object that is only kept if there is no other with its id, since others say more of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deletion:
     """The deletion of an object at its origin, as a version history records it."""

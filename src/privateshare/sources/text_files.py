@@ -8,13 +8,26 @@ from typing import cast
 
 from privateshare.sources.archive import UploadedFile
 
+SAMPLE_BYTES = 64 * 1024
+OLDER_ENCODING = "cp1252"
+
+
+def encoding_of(start: bytes) -> str:
+    """Return the encoding of a text that begins with these bytes: UTF-16, UTF-8, or the older one of Windows."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    text = start.decode("utf-8", "replace")
+    invalid = text.count("\ufffd")
+    # A damaged text in UTF-8 still has more valid letters than invalid ones.
+    is_older = invalid > 1 and 2 * invalid > sum(1 for sign in text if sign > "\x7f")
+    return OLDER_ENCODING if is_older else "utf-8-sig"
+
 
 @contextmanager
 def opened_text(file: UploadedFile) -> Iterator[TextIOWrapper]:
-    """Open a file as text, in UTF-8 or UTF-16. Invalid bytes become U+FFFD."""
+    """Open a file as text, in the encoding that `encoding_of` finds. Invalid bytes become U+FFFD."""
     with file.open() as stream:
-        start = stream.read(len(codecs.BOM_UTF16_LE))
-    encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+        encoding = encoding_of(stream.read(SAMPLE_BYTES))
     with file.open() as stream:
         buffered = stream if isinstance(stream, BufferedIOBase) else BufferedReader(stream)  # type: ignore[type-var]
         text = TextIOWrapper(cast(BufferedReader, buffered), encoding, errors="replace", newline="\n")

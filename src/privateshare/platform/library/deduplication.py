@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 
-from privateshare.sources.identity import UNKNOWN_ORIGIN, UNKNOWN_VERSION, ObjectProvenance, Origin, Version
+from privateshare.sources.identity import (
+    IF_MISSING,
+    UNKNOWN_ORIGIN,
+    UNKNOWN_VERSION,
+    ObjectProvenance,
+    Origin,
+    Version,
+)
 
 MAX_DELETIONS_PER_ID = 50
 NOT_KNOWN = ""  # The server or folder of an object if neither is known.
@@ -78,7 +85,11 @@ def find_superseded(
     Returns:
         The contents of the objects that are to be removed or not to be added.
     """
-    stored = list(dict.fromkeys(stored))
+    stored, incoming = list(dict.fromkeys(stored)), list(incoming)
+    if optional := {candidate.content for candidate in incoming if candidate.provenance == IF_MISSING}:
+        others = [candidate for candidate in incoming if candidate.provenance != IF_MISSING]
+        if stored or others:
+            return optional - {one.content for one in stored} | find_superseded(stored, others, deletions)
     groups = _version_groups(_distinct(incoming))
     deleted: set[int] = set()
     for deletion in _newest_deletions(deletions):

@@ -1,22 +1,18 @@
-"""A reader for Spotify's extended streaming history: a zip archive of JSON files, each with a list of plays."""
+"""The plays of Spotify's exports: of the extended streaming history, and of the last year in the account data."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from privateshare.protocol.dates import read_date
 from privateshare.sources.contract import Broken, JsonObject
-from privateshare.sources.failures import LeftOut, Reason, shown_name
-from privateshare.sources.json_records import FoundRecord, ObjectRole
-from privateshare.sources.upload_records import read_records
+from privateshare.sources.failures import Reason
+from privateshare.sources.json_records import FoundRecord
 
 MAX_MS_PLAYED = 366 * 86_400_000
 MAX_TIME_PRECISION_MS = 60_000  # The time of a play must be given at least to the minute.
-MAX_USERNAME_CHARACTERS = 200
 TITLE, ARTIST = "master_metadata_track_name", "master_metadata_album_artist_name"
 ALBUM = "master_metadata_album_album_name"
 DETAILS: Mapping[str, tuple[str, type[bool] | type[str]]] = {
@@ -38,7 +34,7 @@ NO_DATE = Reason(
     "%(num)s of %(total)s plays have no date that can be read.",
     Broken(
         "No play in the archive has a date that can be read. "
-        "Ask Spotify for your “Extended streaming history” (not “Account data”) and upload that zip."
+        "Ask Spotify for your “Extended streaming history” and upload that zip."
     ),
 )
 NOT_A_PLAY = Reason(
@@ -47,19 +43,17 @@ NOT_A_PLAY = Reason(
     "%(num)s of %(total)s plays are not in Spotify's form.",
     Broken(
         "The archive holds a play that is not in Spotify's form. "
-        "Ask Spotify for your “Extended streaming history” (not “Account data”) and upload that zip."
+        "Ask Spotify for your “Extended streaming history” and upload that zip."
     ),
 )
-_ACCOUNT_DATA = re.compile(r"(StreamingHistory_music_\d+|StreamingHistory\d+|Userdata)\.json", re.IGNORECASE)
-_VIDEOS = re.compile(r"Streaming_History_Video_.*", re.IGNORECASE)
-_README = re.compile(r"ReadMe.*\.pdf", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
     """One play of a music track. `ended` is in milliseconds since the epoch, `played` in milliseconds.
 
-    `details` is what else Spotify tells about the play, by the names of the object's fields: see `DETAILS`.
+    `details` is what else Spotify tells about the play, by the names of the object's fields: see `DETAILS`. A play is
+    `brief` if it is from the account data, which has neither the album nor the address of the track, and no seconds.
     """
 
     ended: int
@@ -69,54 +63,7 @@ class Play:
     album: str | None
     track_uri: str
     details: Mapping[str, str | bool] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class History:
-    """The plays of an archive, and the usernames that they belong to."""
-
-    archive: BinaryIO
-    left_out: LeftOut
-    usernames: set[str] = field(default_factory=set)
-    is_account_data: bool = False
-
-    def plays(self) -> Iterator[Play]:
-        """Yield all plays of music. Raises Broken if there are none, or if less than half can be read."""
-        for found in read_records(self.archive, _shape, self.left_out, self._skips):
-            if _is_of_account_data(found.thing):
-                self.is_account_data = True
-                continue
-            if isinstance(username := found.thing.get("username"), str | int) and username:
-                self.usernames.add(str(username)[:MAX_USERNAME_CHARACTERS])
-            try:
-                play = read_play(found)
-            except UnreadablePlay as error:
-                self.left_out.leave_out(error.reason)
-                continue
-            if play is not None:
-                self.left_out.read += 1
-                yield play
-        self.left_out.check(self._nothing())
-
-    def _skips(self, path: str) -> bool:
-        name = PurePosixPath(path).name
-        self.is_account_data = self.is_account_data or _ACCOUNT_DATA.fullmatch(name) is not None
-        if _VIDEOS.fullmatch(name):
-            problem = Broken("%(name)s holds videos. They are not play history.", name=shown_name(name))
-            self.left_out.name_unused(shown_name(name), problem)
-            return True
-        return _README.fullmatch(name) is not None
-
-    def _nothing(self) -> Broken:
-        if self.is_account_data:
-            return Broken(
-                "This is Spotify's “Account data”, which lacks what is needed. "
-                "Ask Spotify for your “Extended streaming history” and upload that zip."
-            )
-        return Broken(
-            "The archive holds no music that was played. "
-            "Ask Spotify for your “Extended streaming history” (not “Account data”) and upload that zip."
-        )
+    brief: bool = False
 
 
 class UnreadablePlay(Exception):
@@ -144,6 +91,20 @@ def read_play(found: FoundRecord) -> Play | None:
         album,
         str(line.get("spotify_track_uri") or ""),
         _details(line),
+    )
+
+
+def read_brief_play(line: JsonObject) -> Play:
+    """Parse a play of the account data. Raises UnreadablePlay."""
+    artist, title = line.get("artistName"), line.get("trackName")
+    return Play(
+        _milliseconds(line.get("endTime")),
+        _played(line.get("msPlayed")),
+        title=_word(title),
+        artist=_word(artist),
+        album=None,
+        track_uri="",
+        brief=True,
     )
 
 
@@ -190,13 +151,3 @@ def _milliseconds(value: Any) -> int:
     ):
         raise UnreadablePlay(NO_DATE)
     return window.start
-
-
-def _shape(line: JsonObject, key: str) -> ObjectRole:
-    del key
-    is_play = "ts" in line or "ms_played" in line
-    return ObjectRole.RECORD if is_play or _is_of_account_data(line) else ObjectRole.UNKNOWN
-
-
-def _is_of_account_data(line: JsonObject) -> bool:
-    return "msPlayed" in line and "endTime" in line

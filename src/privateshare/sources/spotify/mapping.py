@@ -1,7 +1,7 @@
 """The mapping of Spotify's data to objects of schema digime."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 
@@ -9,7 +9,8 @@ from privateshare.sources.contract import JsonObject
 from privateshare.sources.spotify.history import Play
 
 SERVICE_TYPE = 19
-_TRACK_URI = re.compile(r"spotify:track:([A-Za-z0-9]{1,64})")
+MINUTE_MILLISECONDS = 60_000
+_ADDRESS = re.compile(r"spotify:(track|album):([A-Za-z0-9]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,46 @@ def account_of(provider_account_id: str) -> SpotifyAccount:
     return SpotifyAccount(entity_id, entity_id)
 
 
-def play_history(play: Play, account: SpotifyAccount) -> JsonObject:
+def id_in_address(address: object, kind: str) -> str:
+    """Return the id in an address such as `spotify:track:…`; empty if it is none of this kind."""
+    found = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
+    return found[2] if found and found[1] == kind else ""
+
+
+@dataclass(slots=True)
+class PlayIds:
+    """The ids of plays, made of what both exports know: the minute of the end, the duration, artist and title.
+
+    So a play has the same id in the account data and in the extended history. Equal plays within one minute, such as
+    tracks that were skipped at once, are numbered. ADR 67.
+    """
+
+    _minute: int = -1
+    _known: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+
+    def id_of(self, play: Play) -> str:
+        """Return the id of a play. Give it all plays of an export, in their order."""
+        minute = play.ended // MINUTE_MILLISECONDS
+        if minute != self._minute:
+            self._minute = minute
+            self._known.clear()
+        own_id = f"{minute * MINUTE_MILLISECONDS}_{play.played}_{stable_id(play.artist, play.title)}"
+        equal = self._known.setdefault(own_id, [])
+        key = (play.ended, play.track_uri)
+        if play.brief or key not in equal:
+            equal.append(key)
+        number = len(equal) if play.brief else equal.index(key) + 1
+        return own_id if number == 1 else f"{own_id}-{number}"
+
+
+def play_history(play: Play, own_id: str, account: SpotifyAccount) -> JsonObject:
     """Map a play to play history (object type 406).
 
     `createddate` is when the track began, computed from its end and the duration.
     """
-    uri = _TRACK_URI.fullmatch(play.track_uri)
-    track_id = uri[1] if uri else stable_id(play.artist, play.album, play.title)
-    started = play.ended - play.played
-    return account.owns(f"{started}_{track_id}") | {
-        "createddate": started,
+    track_id = id_in_address(play.track_uri, "track") or stable_id(play.artist, play.album, play.title)
+    return account.owns(own_id) | {
+        "createddate": play.ended - play.played,
         "msplayed": play.played,
         **play.details,
         "track": track(

@@ -1,4 +1,4 @@
-"""The source Spotify: samples, or the extended streaming history that a person uploads."""
+"""The source Spotify: samples, or the exports that a person uploads."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
@@ -16,10 +16,11 @@ from privateshare.sources.contract import (
     Sample,
     SourceInfo,
     Upload,
+    Written,
     pages,
 )
-from privateshare.sources.spotify.history import History
-from privateshare.sources.spotify.mapping import account_of, play_history
+from privateshare.sources.spotify.export import SpotifyExport
+from privateshare.sources.spotify.mapping import account_of
 from privateshare.sources.spotify.sample import sample_objects
 
 # A note.
@@ -40,6 +41,9 @@ class Spotify:
             ObjectType.SAVED_ALBUM,
             ObjectType.PLAYLIST,
             ObjectType.FOLLOWED_ARTIST,
+            ObjectType.TRACK,
+            ObjectType.ALBUM,
+            ObjectType.SEARCH,
         ),
         schema=ObjectSchema("digime", "1.0.0"),
         samples=(
@@ -53,7 +57,8 @@ class Spotify:
             marks=(FileMark(r'"ms_?[pP]layed"\s*:'),),
             instructions=(
                 "Sign in to Spotify in a browser and open Account, then Privacy settings.",
-                "Under “Download your data” choose “Extended streaming history” and request it.",
+                "Under “Download your data” choose “Extended streaming history”, and “Account data” for your library, "
+                "playlists and searches. Request them.",
                 "Spotify sends you a link to a zip file, often within a few days. Download it and choose it here.",
             ),
         ),
@@ -63,27 +68,28 @@ class Spotify:
         """Return whose history it is. An archive is read completely. Raises Broken."""
         if connection.archive is None:
             return Identity(f"sampleDataSet-{connection.sample}", f"Sample: {connection.sample}", "USER")
-        history = History(connection.archive, connection.left_out)
-        for _ in history.plays():
+        export = SpotifyExport(connection.archive, connection.left_out)
+        for _ in export.objects(account_of(UNNAMED)):
             pass
-        if len({username.casefold() for username in history.usernames}) > 1:
+        if len({username.casefold() for username in export.usernames}) > 1:
             raise Broken("The archive holds the plays of several people. Upload the archive of one person.")
-        username = next(iter(history.usernames), None)
-        return Identity(username or UNNAMED, username or "Spotify archive", named=username is not None)
+        username = next(iter(export.usernames), None)
+        name = export.display_name or username or "Spotify archive"
+        return Identity(username or UNNAMED, name, named=username is not None)
 
     def fetch(self, connection: Connection, cursors: Mapping[int, str | None]) -> Iterator[Page]:
-        """Yield the objects of these types. An archive contains only play history. Raises Broken."""
+        """Yield the objects of these types. Raises Broken."""
         return pages(self._objects(connection, cursors))
 
-    def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[tuple[int, JsonObject]]:
+    def _objects(self, connection: Connection, wanted: Collection[int]) -> Iterator[tuple[int, JsonObject] | Written]:
         if connection.sample is not None:
             now = datetime.now(UTC)
             for object_type in wanted:
                 yield from ((object_type, thing) for thing in sample_objects(connection.sample, object_type, now))
-        elif connection.archive is not None and ObjectType.PLAY_HISTORY in wanted:
+        elif connection.archive is not None:
             account = account_of(connection.provider_account_id)
-            for play in History(connection.archive, connection.left_out).plays():
-                yield ObjectType.PLAY_HISTORY, play_history(play, account)
+            export = SpotifyExport(connection.archive, connection.left_out)
+            yield from (written for written in export.objects(account) if written.object_type in wanted)
 
 
 SOURCES = (Spotify(),)

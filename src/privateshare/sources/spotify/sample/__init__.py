@@ -94,6 +94,12 @@ def sample_objects(sample: str, object_type: int, now: datetime) -> Iterator[Jso
         yield from islice(_playlists(account, now), listening.saved)
     elif object_type == ObjectType.FOLLOWED_ARTIST:
         yield from islice(_followed_artists(account), listening.saved)
+    elif object_type == ObjectType.TRACK:
+        yield from islice((song.as_track(account) for song in songs()[::EVERY_SAVED_TRACK]), listening.saved)
+    elif object_type == ObjectType.ALBUM:
+        yield from islice((saved["album"] for saved in _saved_albums(account, now)), listening.saved)
+    elif object_type == ObjectType.SEARCH:
+        yield from islice(_searches(account, now), listening.saved)
 
 
 def _plays(listening: Listening, account: SpotifyAccount, now: datetime) -> Iterator[JsonObject]:
@@ -149,6 +155,15 @@ def _followed_artists(account: SpotifyAccount) -> Iterator[JsonObject]:
     artists = list(dict.fromkeys((song.artist, song.genres) for song in songs()))
     for name, genres in artists[::EVERY_FOLLOWED_ARTIST]:
         yield artist_object(account, name, list(genres)) | {"popularity": 40 + len(name)}
+
+
+def _searches(account: SpotifyAccount, now: datetime) -> Iterator[JsonObject]:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    artists = list(dict.fromkeys(song.artist for song in songs()))
+    for number, artist in enumerate(artists[::EVERY_FOLLOWED_ARTIST]):
+        searched = _milliseconds(midnight - timedelta(days=1 + 20 * number, hours=4))
+        own_id = f"{searched}_{stable_id('search', artist)}"
+        yield _dated(account, own_id, searched, id=own_id, query=artist.lower(), product="Spotify")
 
 
 def _dated(account: SpotifyAccount, own_id: str, created: int, **more: object) -> JsonObject:

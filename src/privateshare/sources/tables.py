@@ -1,0 +1,200 @@
+"""Tables in the files of exports: CSV with columns in any order and language.
+
+Encoding, delimiter and header are found by the content. Lines before the header, such as notes, are passed over.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import StringIO, TextIOWrapper
+from typing import Any
+
+from privateshare.protocol.dates import read_date
+from privateshare.sources.archive import UploadedFile
+from privateshare.sources.object_building import EARLIEST, LATEST, Mapped, number_of
+from privateshare.sources.text_files import opened_text
+from privateshare.sources.written_dates import WrittenDates
+
+DELIMITERS = (",", ";", "\t", "|")
+SAMPLE_CHARACTERS = 32 * 1024
+MAX_ROWS_BEFORE_HEADER = 30
+MAX_COLUMNS = 500
+MAX_LINE_CHARACTERS = 1024 * 1024
+DAY_MILLISECONDS = 86_400_000
+MIDNIGHT = " 00:00"  # Written dates are read with a time.
+_CLOCK = re.compile(r"\d:\d\d|\d\.\d\d\b.*\d\.\d\d\.")
+
+
+class NotATable(Exception):
+    """The file contains none of the tables that are looked for."""
+
+
+class UnclearDates(Exception):
+    """The dates of a table do not show the order of day and month."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableKind:
+    """One of the tables of an export.
+
+    Attributes:
+        columns: The names that each column has had, in all years and languages. Case, spaces and signs do not matter.
+        needed: The columns by which the table is recognized.
+        objects: Yields the objects of a row. Its first argument is the reader of the export. It raises ValueError if
+            the row cannot be read, and yields nothing for a row that is not imported.
+        written: The columns with dates in the notation of a country, such as 3/4/23.
+    """
+
+    columns: Mapping[str, Sequence[str]]
+    needed: Sequence[str]
+    objects: Callable[[Any, "Row"], Iterator[Mapped]]
+    written: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of a table."""
+
+    cells: Sequence[str]
+    places: Mapping[str, int]
+    file: str = ""
+    dates: WrittenDates | None = None
+
+    def text(self, column: str) -> str:
+        """Return the text in a column; empty if there is none."""
+        place = self.places.get(column, len(self.cells))
+        return self.cells[place].strip() if place < len(self.cells) else ""
+
+    def moment(self, column: str) -> int | None:
+        """Return the date in a column in milliseconds since the epoch; None if there is none that can be read."""
+        text = self.text(column)
+        window = read_date(text)
+        if window is not None and window.start is not None and window.end is not None:
+            is_exact = window.end - window.start < DAY_MILLISECONDS
+            if is_exact and EARLIEST.timestamp() * 1000 <= window.start < LATEST.timestamp() * 1000:
+                return window.start
+        return self.dates.read(_with_time(text)) if self.dates is not None and text else None
+
+    def needed_moment(self, column: str) -> int:
+        """Return the date in a column. Raises ValueError if there is none that can be read."""
+        moment = self.moment(column)
+        if moment is None:
+            raise ValueError("the row has no date")
+        return moment
+
+    def needed_text(self, column: str) -> str:
+        """Return the text in a column. Raises ValueError if there is none."""
+        if not (text := self.text(column)):
+            raise ValueError("the row has no text")
+        return text
+
+    def number(self, column: str) -> float | None:
+        """Return the number in a column; None if there is none."""
+        return number_of(self.text(column))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTable:
+    """A table that was found in a file."""
+
+    kind: TableKind
+    file: UploadedFile
+    delimiter: str
+    header: int
+    places: Mapping[str, int] = field(repr=False)
+
+    def rows(self, now: datetime) -> Iterator[Row]:
+        """Yield the rows.
+
+        Raises:
+            UnclearDates: Its dates can be read in two ways.
+            csv.Error: The table is damaged.
+        """
+        dates = self._dates(now)
+        for cells in self._cells():
+            yield Row(cells, self.places, self.file.path, dates)
+
+    def _dates(self, now: datetime) -> WrittenDates | None:
+        columns = [column for column in self.kind.written if column in self.places]
+        if not columns:
+            return None
+        dates, unclear = WrittenDates(now), ""
+        for cells in self._cells():
+            row = Row(cells, self.places)
+            for column in columns:
+                if (text := row.text(column)) and row.moment(column) is None and dates.learn(_with_time(text)):
+                    unclear = unclear or text
+        if unclear and dates.read(_with_time(unclear)) is None:
+            raise UnclearDates
+        return dates
+
+    def _cells(self) -> Iterator[list[str]]:
+        with opened_text(self.file) as text:
+            for number, cells in enumerate(csv.reader(_lines(text), delimiter=self.delimiter)):
+                if number > self.header and any(cell.strip() for cell in cells):
+                    yield cells
+
+
+def find_table(file: UploadedFile, kinds: Sequence[TableKind]) -> FoundTable:
+    """Find the table that has most columns of one of the kinds. Raises NotATable."""
+    with opened_text(file) as text:
+        sample = text.read(SAMPLE_CHARACTERS).replace("\0", "")
+    best: tuple[int, FoundTable] | None = None
+    for delimiter in DELIMITERS:
+        if delimiter not in sample:
+            continue
+        for number, cells in enumerate(_sample_rows(sample, delimiter)):
+            if not 1 < len(cells) <= MAX_COLUMNS:
+                continue
+            names = _places(cells)
+            for kind in kinds:
+                places = _places_of(kind, names)
+                if places is not None and (best is None or len(places) > best[0]):
+                    best = len(places), FoundTable(kind, file, delimiter, number, places)
+    if best is None:
+        raise NotATable
+    return best[1]
+
+
+def plain_name(text: str) -> str:
+    """Return the name of a column with only its letters and digits, without case."""
+    return "".join(sign for sign in text.casefold() if sign.isalnum())
+
+
+def _places(cells: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for place, cell in enumerate(cells):
+        found.setdefault(plain_name(cell), place)
+    return found
+
+
+def _places_of(kind: TableKind, names: Mapping[str, int]) -> dict[str, int] | None:
+    found: dict[str, int] = {}
+    for column, spellings in kind.columns.items():
+        place = next((names[name] for spelling in spellings if (name := plain_name(spelling)) in names), None)
+        if place is not None:
+            found[column] = place
+    return found if all(column in found for column in kind.needed) else None
+
+
+def _sample_rows(sample: str, delimiter: str) -> Iterator[list[str]]:
+    rows = csv.reader(StringIO(sample), delimiter=delimiter)
+    for _ in range(MAX_ROWS_BEFORE_HEADER):
+        try:
+            yield next(rows)
+        except (csv.Error, StopIteration):
+            return
+
+
+def _lines(text: TextIOWrapper) -> Iterator[str]:
+    """Yield the lines of a text. Raises csv.Error if one is longer than any of an export."""
+    while line := text.readline(MAX_LINE_CHARACTERS):
+        if len(line) == MAX_LINE_CHARACTERS:
+            raise csv.Error("the line is too long")
+        yield line.replace("\0", "")
+
+
+def _with_time(text: str) -> str:
+    return text if _CLOCK.search(text) else text + MIDNIGHT
