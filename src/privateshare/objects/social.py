@@ -59,6 +59,7 @@ class Post(Authored):
     post_id: str | None = None
     post_entity_id: str | None = None
     post_url: str | None = None
+    community: str | None = None
     title: str | None = None
     text: str | None = None
     raw_text: str | None = None
@@ -96,6 +97,8 @@ class Comment(Authored):
     title: str | None = None
     text: str | None = None
     reference_user_name: str | None = None
+    reference_url: str | None = None
+    community: str | None = None
     link: str | None = None
     privacy: str | None = None
     app_id: str | None = None
@@ -131,6 +134,10 @@ class SocialNetworkUser(DataObject):
     user_name: str | None = None
     display_name: str | None = None
     profile_url: str | None = None
+    job_title: str | None = None
+    organization: str | None = None
+    email: str | None = None
+    note: str | None = None
 
 
 class Attachment(DataObject):

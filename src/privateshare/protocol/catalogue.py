@@ -67,6 +67,8 @@ class ServiceType(IntEnum):
     CHATGPT = 9005
     CLAUDE = 9006
     NETFLIX = 9007
+    LINKEDIN = 9030
+    REDDIT = 9031
     FHIR_SERVER = 9100
 
 

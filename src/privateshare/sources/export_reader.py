@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Broken, Identity, JsonObject, ObjectSchema, Sample, SourceInfo
+from privateshare.sources.contract import Brand, Broken, Identity, JsonObject, ObjectSchema, Sample, SourceInfo, Upload
 from privateshare.sources.export_source import ExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, Reason, shown_name
 from privateshare.sources.json_records import FoundRecord, ObjectRole
@@ -35,6 +36,7 @@ class ExportReader:
         tables: The kinds of tables.
         wanted: The object types of the source. Two sources may read the same export.
         owners: The accounts that the export says it is of, with their names.
+        display_name: The name of the person, if the export has it but no id of the account.
     """
 
     tables: ClassVar[Sequence[TableKind]] = ()
@@ -43,6 +45,7 @@ class ExportReader:
         self.wanted = wanted
         self.account, self.left_out, self.now = export.account, export.left_out, export.now
         self.owners: dict[str, str] = {}
+        self.display_name = ""
         self._upload = UploadReader(self.role_of, export.left_out)
 
     def objects(self, files: Iterable[UploadedFile]) -> Iterator[Mapped]:
@@ -118,6 +121,28 @@ class ExportReader:
             self.left_out.name_damaged(name, damaged)
 
 
+def declare(
+    source_id: int,
+    service_type: ServiceType,
+    service_group: ServiceGroup,
+    object_types: Sequence[ObjectType],
+    colour: str,
+    accept: str,
+    instructions: Sequence[str],
+) -> SourceInfo:
+    """Declare a source with the ids of an export, the colour of its mark, and how to get and upload the export."""
+    return SourceInfo(
+        id=source_id,
+        service_type=service_type,
+        service_group=service_group,
+        object_types=object_types,
+        schema=DIGIME,
+        samples=SAMPLES,
+        brand=Brand(colour),
+        upload=Upload(accept, instructions),
+    )
+
+
 class ReadExportSource(ExportSource):
     """A source of exports that an `ExportReader` reads."""
 
@@ -168,5 +193,5 @@ class ReadExportSource(ExportSource):
         )
         if len(reader.owners) > 1:
             raise Broken("The archive holds the data of several accounts. Upload the archive of one account.")
-        owner, name = next(iter(reader.owners.items()), (UNNAMED, self._service))
+        owner, name = next(iter(reader.owners.items()), (UNNAMED, reader.display_name or self._service))
         return Identity(owner, name, "USER", named=owner != UNNAMED)

@@ -5,7 +5,7 @@ Encoding, delimiter and header are found by the content. Lines before the header
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import StringIO, TextIOWrapper
@@ -24,6 +24,7 @@ MAX_COLUMNS = 500
 MAX_LINE_CHARACTERS = 1024 * 1024
 DAY_MILLISECONDS = 86_400_000
 MIDNIGHT = " 00:00"  # Written dates are read with a time.
+ESCAPE = "\\"
 _CLOCK = re.compile(r"\d:\d\d|\d\.\d\d\b.*\d\.\d\d\.")
 
 
@@ -96,12 +97,24 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Notation:
+    """How the cells of a table are written: the delimiter, and whether quotes in cells have a backslash before them."""
+
+    delimiter: str
+    escaped: bool
+
+    def rows(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the rows. Raises csv.Error if the table is damaged."""
+        return csv.reader(lines, delimiter=self.delimiter, escapechar=ESCAPE if self.escaped else None)
+
+
+@dataclass(frozen=True, slots=True)
 class FoundTable:
     """A table that was found in a file."""
 
     kind: TableKind
     file: UploadedFile
-    delimiter: str
+    notation: Notation
     header: int
     places: Mapping[str, int] = field(repr=False)
 
@@ -132,7 +145,7 @@ class FoundTable:
 
     def _cells(self) -> Iterator[list[str]]:
         with opened_text(self.file) as text:
-            for number, cells in enumerate(csv.reader(_lines(text), delimiter=self.delimiter)):
+            for number, cells in enumerate(self.notation.rows(_lines(text))):
                 if number > self.header and any(cell.strip() for cell in cells):
                     yield cells
 
@@ -145,14 +158,17 @@ def find_table(file: UploadedFile, kinds: Sequence[TableKind]) -> FoundTable:
     for delimiter in DELIMITERS:
         if delimiter not in sample:
             continue
-        for number, cells in enumerate(_sample_rows(sample, delimiter)):
+        # A backslash before a quote that ends a cell is a part of the text.
+        escaped = re.search(rf'[^\\]\\"(?![{re.escape(delimiter)}\r\n]|$)', sample) is not None
+        notation = Notation(delimiter, escaped)
+        for number, cells in enumerate(_sample_rows(sample, notation)):
             if not 1 < len(cells) <= MAX_COLUMNS:
                 continue
             names = _places(cells)
             for kind in kinds:
                 places = _places_of(kind, names)
                 if places is not None and (best is None or len(places) > best[0]):
-                    best = len(places), FoundTable(kind, file, delimiter, number, places)
+                    best = len(places), FoundTable(kind, file, notation, number, places)
     if best is None:
         raise NotATable
     return best[1]
@@ -179,8 +195,8 @@ def _places_of(kind: TableKind, names: Mapping[str, int]) -> dict[str, int] | No
     return found if all(column in found for column in kind.needed) else None
 
 
-def _sample_rows(sample: str, delimiter: str) -> Iterator[list[str]]:
-    rows = csv.reader(StringIO(sample), delimiter=delimiter)
+def _sample_rows(sample: str, notation: Notation) -> Iterator[list[str]]:
+    rows = notation.rows(StringIO(sample))
     for _ in range(MAX_ROWS_BEFORE_HEADER):
         try:
             yield next(rows)

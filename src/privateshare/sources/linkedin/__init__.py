@@ -1,0 +1,1 @@
+"""LinkedIn: the copy of their data that members request."""

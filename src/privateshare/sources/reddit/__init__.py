@@ -1,0 +1,1 @@
+"""Reddit: the copy of their data that people request."""
