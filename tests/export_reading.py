@@ -4,11 +4,10 @@ import io
 from collections import defaultdict
 from typing import Any
 
-from tests.archives import zipped
-from tests.object_schemas import check_objects
-
 from privateshare.sources.contract import Connection, Identity, Page, Source
 from privateshare.sources.failures import LeftOut
+from tests.archives import zipped
+from tests.object_schemas import check_objects
 
 Objects = dict[int, list[dict[str, Any]]]
 
