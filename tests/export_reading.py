@@ -2,6 +2,7 @@
 
 import io
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from privateshare.sources.contract import Connection, Identity, Page, Source
@@ -41,3 +42,11 @@ def owner_of(source: Source, files: dict[str, str | bytes]) -> Identity:
 def pack(files: dict[str, str | bytes]) -> bytes:
     """A zip of these files."""
     return zipped({name: text.encode() if isinstance(text, str) else text for name, text in files.items()})
+
+
+def table(name: str, header: str, row: str, rows: int) -> bytes:
+    """A zip with a table of so many rows. In `row`, {number} and {moment} differ in each."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    moments = (f"{start + timedelta(minutes=number):%F %T}" for number in range(rows))
+    lines = [row.format(number=number, moment=moment) for number, moment in enumerate(moments)]
+    return zipped({name: "\n".join([header, *lines]).encode()})

@@ -67,8 +67,6 @@ class ServiceType(IntEnum):
     CHATGPT = 9005
     CLAUDE = 9006
     NETFLIX = 9007
-    LINKEDIN = 9030
-    REDDIT = 9031
     FHIR_SERVER = 9100
 
 

@@ -5,9 +5,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup
 from privateshare.sources.archive import UploadedFile
-from privateshare.sources.contract import Brand, Broken, Identity, JsonObject, ObjectSchema, Sample, SourceInfo, Upload
+from privateshare.sources.contract import (
+    Brand,
+    Broken,
+    FileMark,
+    Identity,
+    JsonObject,
+    ObjectSchema,
+    Sample,
+    SourceInfo,
+    Upload,
+)
 from privateshare.sources.export_source import ExportSource, UploadedExport
 from privateshare.sources.failures import THE_FILE, Reason, shown_name
 from privateshare.sources.json_records import FoundRecord, ObjectRole
@@ -123,23 +133,23 @@ class ExportReader:
 
 def declare(
     source_id: int,
-    service_type: ServiceType,
     service_group: ServiceGroup,
     object_types: Sequence[ObjectType],
     colour: str,
     accept: str,
+    marks: Sequence[FileMark],
     instructions: Sequence[str],
 ) -> SourceInfo:
-    """Declare a source with the ids of an export, the colour of its mark, and how to get and upload the export."""
+    """Declare a source with the same id as its service type, the colour of its drawing, and its uploads."""
     return SourceInfo(
         id=source_id,
-        service_type=service_type,
+        service_type=source_id,
         service_group=service_group,
         object_types=object_types,
         schema=DIGIME,
         samples=SAMPLES,
         brand=Brand(colour),
-        upload=Upload(accept, instructions),
+        upload=Upload(accept, instructions, marks),
     )
 
 

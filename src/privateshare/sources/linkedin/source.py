@@ -1,6 +1,7 @@
 """The source LinkedIn: a sample, or the copy of their data that members request."""
 
-from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup
+from privateshare.sources.contract import FileMark
 from privateshare.sources.export_reader import ReadExportSource, declare
 from privateshare.sources.linkedin.reader import LinkedInReader
 from privateshare.sources.linkedin.sample import sample_files
@@ -9,7 +10,6 @@ SOURCES = (
     ReadExportSource(
         declare(
             9030,
-            ServiceType.LINKEDIN,
             ServiceGroup.SOCIAL,
             (
                 ObjectType.POST,
@@ -21,6 +21,11 @@ SOURCES = (
             ),
             "#0a66c2",
             ".zip,.csv",
+            (
+                FileMark(r"(?im)^\W*First Name\W+Last Name\W.*\bConnected On\b"),
+                FileMark(r"(?i)\A\W*CONVERSATION ID\W|\A\W*Date\W+ShareLink\W"),
+                FileMark(r"\A\W*Date\W+Link\W+Message\b|\A\W*Date\W+Type\W+Link\b"),
+            ),
             (
                 "Open LinkedIn, then “Settings & Privacy”, “Data privacy”, and “Get a copy of your data”.",
                 "Choose the larger archive, or what you want to share, and request it.",

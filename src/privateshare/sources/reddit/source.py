@@ -1,6 +1,7 @@
 """The source Reddit: a sample, or the copy of their data that people request."""
 
-from privateshare.protocol.catalogue import ObjectType, ServiceGroup, ServiceType
+from privateshare.protocol.catalogue import ObjectType, ServiceGroup
+from privateshare.sources.contract import FileMark
 from privateshare.sources.export_reader import ReadExportSource, declare
 from privateshare.sources.reddit.reader import RedditReader
 from privateshare.sources.reddit.sample import sample_files
@@ -9,7 +10,6 @@ SOURCES = (
     ReadExportSource(
         declare(
             9031,
-            ServiceType.REDDIT,
             ServiceGroup.SOCIAL,
             (
                 ObjectType.POST,
@@ -20,6 +20,11 @@ SOURCES = (
             ),
             "#ff4500",
             ".zip,.csv",
+            (
+                FileMark(r"\A\W*id\W+permalink\W"),
+                FileMark(r"\A\W*message_id\W+created_at\W.*channel_url"),
+                FileMark(r"\A\W*statistic\W+value\b"),
+            ),
             (
                 "Open reddit.com/settings/data-request in a browser.",
                 "Choose what applies to you and the time that you want, and request the data.",
